@@ -1,0 +1,35 @@
+"""Observers: objects that are told what happens. A raising observer is reported once and dropped, never the run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Protocol
+
+from bagkit.diagnostics.events import Event
+
+
+class Observer(Protocol):
+    """Whoever listens: one method, called in the process and thread of the run."""
+
+    def emit(self, event: Event) -> None:
+        """Take note of `event`."""
+
+
+class Observers:
+    """Several observers as one."""
+
+    def __init__(self, observers: Iterable[Observer] = ()) -> None:
+        self._observers = list(observers)
+
+    def emit(self, event: Event) -> None:
+        """Pass `event` to each observer that has not failed so far."""
+        for observer in tuple(self._observers):
+            try:
+                observer.emit(event)
+            except Exception as error:
+                self._observers.remove(observer)
+                warnings.warn(
+                    f"the observer {observer!r} raised {type(error).__name__}: {error}; it hears no more of this run",
+                    stacklevel=2,
+                )

@@ -1,0 +1,109 @@
+"""What schedulers run: tasks, named by keys, that need the values of other tasks.
+
+    task      one call: `work(part, inputs, report)`
+    work      shared by all tasks of a stage, so it crosses to a worker once a run, not once a task
+    part      what is the task's own: file ranges, a slice of a list, a number
+    inputs    the values of `needs`, in that order
+    report    what the task has to say beside its value (progress, counts, skipped records)
+
+A Graph is checked once, when it is made. Schedulers know this file and nothing of plans.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bagkit.errors import PlanError
+
+Key = Hashable
+
+
+class Batches:
+    """The records that a task gives, as an iterable of lists.
+
+    A scheduler that sends them elsewhere takes one list at a time, so no process need hold them all; one that keeps
+    them calls `kept()`.
+    """
+
+    def __init__(self, batches: Iterable[Sequence[Any]]) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        return iter(self._batches)
+
+    def kept(self) -> Batches:
+        """Return batches that can be iterated again and again."""
+        return Batches(list(self._batches))
+
+
+@dataclass(slots=True)
+class Report:
+    """What a task says beside its value; mutable, owned by the one task that fills it."""
+
+    attempt: int = 1
+    bytes_read: int = 0
+    skipped: int = 0
+    failures: list[Any] = field(default_factory=list)
+    on_progress: Callable[[Report], None] | None = None
+    """Called now and then while the task runs; it decides itself how often to tell others."""
+
+    def read(self, nbytes: int) -> None:
+        """Count `nbytes` more bytes of input as done with."""
+        self.bytes_read += nbytes
+        if self.on_progress is not None:
+            self.on_progress(self)
+
+
+Work = Callable[[Any, Sequence[Any], Report], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call of `work`; with several `keys` it returns as many values, each of which others can need alone."""
+
+    keys: tuple[Key, ...]
+    work: Work
+    part: Any = None
+    needs: tuple[Key, ...] = ()
+    label: str = ""
+    """What it does, for people: `read_text → map(json.loads) → count`."""
+    place: str = ""
+    """What it does it to, for people: `partition 3 (logs/a.json.gz)`."""
+    weight: int = 0
+    """Bytes of input, for progress; 0 where unknown."""
+
+
+class Graph:
+    """Tasks by the keys of their values.
+
+    Raises PlanError for two tasks with one key, a need that no task makes, and a cycle.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self.tasks = tuple(tasks)
+        self.maker: dict[Key, Task] = {}
+        """The task that makes each key."""
+        for task in self.tasks:
+            for key in task.keys:
+                if key in self.maker:
+                    raise PlanError(f"graph: two tasks make the key {key!r}: {self.maker[key].label} and {task.label}")
+                self.maker[key] = task
+        for task in self.tasks:
+            for need in task.needs:
+                if need not in self.maker:
+                    raise PlanError(f"graph: the task {task.label or task.keys[0]!r} needs {need!r}, which no task makes")
+        self._check_cycles()
+
+    def _check_cycles(self) -> None:
+        order: graphlib.TopologicalSorter[Key] = graphlib.TopologicalSorter()
+        for task in self.tasks:
+            if task.needs:
+                order.add(task.keys[0], *{self.maker[need].keys[0] for need in task.needs})
+        try:
+            order.prepare()
+        except graphlib.CycleError as error:
+            cycle = " -> ".join(map(repr, error.args[1]))
+            raise PlanError(f"graph: tasks need each other in a circle: {cycle}") from None

@@ -1,0 +1,67 @@
+"""The plan: what the user asked for, as a graph of frozen nodes. It knows nothing of what any op does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from bagkit.plan.kinds import Op
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """An op and the plans it works on; two plans are the same only if they are one object, so sharing is visible."""
+
+    op: Op
+    inputs: tuple[Plan, ...] = ()
+
+    @cached_property
+    def npartitions(self) -> int:
+        """How many partitions the result has, as users see them; 1 for a single value."""
+        return self.op.npartitions(tuple(plan.npartitions for plan in self.inputs))
+
+    def with_inputs(self, inputs: tuple[Plan, ...]) -> Plan:
+        """Return this plan on other `inputs`: itself if they are the ones it has."""
+        if len(inputs) == len(self.inputs) and all(map(_is_same, inputs, self.inputs)):
+            return self
+        return Plan(self.op, inputs)
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one is other
+
+
+def walk(*roots: Plan) -> Iterator[Plan]:
+    """Yield each plan below `roots` once, its inputs before it."""
+    seen: set[Plan] = set()
+    stack: list[tuple[Plan, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        plan, inputs_done = stack.pop()
+        if plan in seen:
+            continue
+        if inputs_done:
+            seen.add(plan)
+            yield plan
+        else:
+            stack.append((plan, True))
+            stack.extend((part, False) for part in reversed(plan.inputs))
+
+
+def rewrite(roots: tuple[Plan, ...], rule: Callable[[Plan], Plan]) -> tuple[Plan, ...]:
+    """Return `roots` with `rule` applied to each plan once, inputs first; what was shared stays shared."""
+    done: dict[Plan, Plan] = {}
+    for plan in walk(*roots):
+        done[plan] = rule(plan.with_inputs(tuple(done[part] for part in plan.inputs)))
+    return tuple(done[root] for root in roots)
+
+
+def count_uses(*roots: Plan) -> dict[Plan, int]:
+    """Return how many plans (and roots) use each plan below `roots`."""
+    uses = dict.fromkeys(walk(*roots), 0)
+    for plan in tuple(uses):
+        for part in plan.inputs:
+            uses[part] += 1
+    for root in roots:
+        uses[root] += 1
+    return uses

@@ -1,0 +1,22 @@
+"""What a scheduler is: one method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from bagkit.diagnostics.observer import Observer
+from bagkit.lower.graph import Graph, Key
+
+
+class Scheduler(Protocol):
+    """Runs graphs. It never optimises, and does not know plans."""
+
+    name: str
+
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
+        """Run what `targets` need and yield their values in their order, each as soon as it and those before it are there.
+
+        Work goes on while the caller is busy, but only a bounded amount ahead of it. Closing the iterator ends the
+        run. The first error ends the run and is raised.
+        """
