@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bagkit.errors import PlanError
+from bagkit.kernels.report import Report
 
 Key = Hashable
 
@@ -37,24 +38,6 @@ class Batches:
     def kept(self) -> Batches:
         """Return batches that can be iterated again and again."""
         return Batches(list(self._batches))
-
-
-@dataclass(slots=True)
-class Report:
-    """What a task says beside its value; mutable, owned by the one task that fills it."""
-
-    attempt: int = 1
-    bytes_read: int = 0
-    skipped: int = 0
-    failures: list[Any] = field(default_factory=list)
-    on_progress: Callable[[Report], None] | None = None
-    """Called now and then while the task runs; it decides itself how often to tell others."""
-
-    def read(self, nbytes: int) -> None:
-        """Count `nbytes` more bytes of input as done with."""
-        self.bytes_read += nbytes
-        if self.on_progress is not None:
-            self.on_progress(self)
 
 
 Work = Callable[[Any, Sequence[Any], Report], Any]

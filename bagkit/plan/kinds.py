@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final, Protocol
 
+from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block
-from bagkit.lower.graph import Report
 
 Fields = frozenset[str] | None
 """Which keys of a record are read; ALL where it can't be known, or is the whole record."""
