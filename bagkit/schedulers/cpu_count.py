@@ -1,0 +1,147 @@
+"""How many CPUs and how much memory this process may use: what the machine has, less what containers allow.
+
+A control group limits all that is below it, so the limits of every level from the group of this process up to where
+the tree is mounted count. /proc/self/cgroup names the group, /proc/self/mountinfo says where its tree is mounted and
+which part of it is seen there.
+
+`root` is `/`, but for tests, which make such trees elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+ROOT = Path("/")
+
+
+def cpu_count(root: Path = ROOT) -> int:
+    """Return how many CPUs this process may use, at least 1.
+
+    That is the least of its affinity and the CPU quotas of its control groups, where half a CPU is rounded up to one.
+
+    >>> 1 <= cpu_count() <= (os.cpu_count() or 1)
+    True
+    """
+    return max(1, min([_usable_cpus(), *(math.ceil(quota) for quota in _cpu_quotas(root))]))
+
+
+def available_memory(root: Path = ROOT) -> int | None:
+    """Return how many bytes of memory this process may use, used ones included; None where the system does not say.
+
+    That is the least of the machine's memory and the limits of the control groups of this process.
+    """
+    return min((*_physical_memory(), *_memory_limits(root)), default=None)
+
+
+def _usable_cpus() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        return os.cpu_count() or 1
+
+
+def _physical_memory() -> Iterator[int]:
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    if size > 0:
+        yield size
+
+
+def _cpu_quotas(root: Path) -> Iterator[float]:
+    """Yield the CPUs that each level allows, where it allows a limited number."""
+    for level in _levels(root, "cgroup2", ""):
+        if (words := _read(level / "cpu.max").split()) and len(words) == 2:
+            yield from _ratio(words[0], words[1])  # "max 100000" is no limit
+    for level in _levels(root, "cgroup", "cpu"):
+        yield from _ratio(_read(level / "cpu.cfs_quota_us"), _read(level / "cpu.cfs_period_us"))
+
+
+def _memory_limits(root: Path) -> Iterator[int]:
+    for level in _levels(root, "cgroup2", ""):
+        yield from _positive(_read(level / "memory.max"))
+    for level in _levels(root, "cgroup", "memory"):
+        # Where there is no limit, this is a number of about 2**63.
+        yield from _positive(_read(level / "memory.limit_in_bytes"))
+
+
+def _ratio(quota: str, period: str) -> Iterator[float]:
+    for allowed in _positive(quota):
+        for whole in _positive(period):
+            yield allowed / whole
+
+
+def _positive(text: str) -> Iterator[int]:
+    """Yield the number in `text` if it is one; "max", -1 and nothing at all mean that there is no limit."""
+    text = text.strip()
+    if text.isdecimal() and int(text) > 0:
+        yield int(text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _levels(root: Path, kind: str, controller: str) -> Iterator[Path]:
+    """Yield the directories of this process's control group and of those it is in, innermost first.
+
+    `kind` is the file system's name; the trees of version 1 are one for each `controller`.
+    """
+    group = _own_group(root, controller)
+    if group is None:
+        return
+    seen: set[Path] = set()
+    for part, mount_point in _mounts(root, lambda fs, flags: fs == kind and (not controller or controller in flags)):
+        top = root / mount_point.lstrip("/")
+        level = top / _below(part, group)
+        while level not in seen:
+            seen.add(level)
+            yield level
+            if level == top:
+                break
+            level = level.parent
+
+
+def _own_group(root: Path, controller: str) -> str | None:
+    """Return the path of this process in the tree of `controller`; the tree of version 2 has no controller's name."""
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controller in controllers.split(","):
+            return path
+    return None
+
+
+def _mounts(root: Path, wanted: Callable[[str, list[str]], bool]) -> Iterator[tuple[str, str]]:
+    """Yield which part of a tree is seen, and where, for each mount of the `wanted` file system and its flags."""
+    for line in _read(root / "proc/self/mountinfo").splitlines():
+        left, _, right = line.partition(" - ")
+        about, system = left.split(), right.split()
+        if len(about) >= 5 and len(system) >= 3 and wanted(system[0], system[2].split(",")):
+            yield _plain(about[3]), _plain(about[4])
+
+
+def _plain(path: str) -> str:
+    r"""Return `path` without the escapes that mountinfo has for blanks: `a\040b` is `a b`."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+
+
+def _below(part: str, group: str) -> PurePosixPath:
+    """Return where `group` is below a mount that shows `part` of the tree.
+
+    A container may see only its own group, as the root of the mount, and be told its name from outside; or be told
+    names that lead out of what it sees (`/../..`). Then the mount itself is the innermost level there is.
+    """
+    path = PurePosixPath(group)
+    try:
+        below = path.relative_to(part)
+    except ValueError:
+        return PurePosixPath()
+    return PurePosixPath() if ".." in below.parts else below
