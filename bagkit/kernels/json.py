@@ -1,0 +1,256 @@
+"""Blocks of JSON lines, parsed to exactly what `json.loads` gives, several times faster.
+
+msgspec decodes a block. Where it gives a value for a whole document that is the value of `json.loads`; where it
+raises, `json.loads` may still give one (NaN, 1e400, lone surrogates), so then each line of the block is parsed by
+itself, and `json.loads` has the word on those that msgspec refuses. Values that nobody asked for are skipped, their
+grammar checked. What skipping does not look at is checked for the block:
+
+    invalid UTF-8 in skipped strings and keys     `bytes.isascii`, or else decode the block
+    integers of more digits than `int` takes      such a run of digits covers a whole window of half its length
+    nesting deeper than `json.loads` can follow   both count one a level where Python counts its recursion; msgspec is
+                                                  called from a few calls deeper, so it is the first to give up
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import compress
+from operator import attrgetter, itemgetter
+from typing import Any, Final, Literal
+
+Shape = Literal["record", "value", "values"]
+Careful = Callable[[Any], Any]
+
+_DIGITS: Final = frozenset("0123456789") | frozenset(b"0123456789")
+_MARGIN: Final = 6
+"""Calls; `json.loads` is three deep where it begins to count."""
+_SHORT: Final = 640
+"""No limit on digits is below this."""
+_NESTING_IS_COUNTED: Final = sys.version_info < (3, 14)
+"""Later Pythons measure the C stack, of which msgspec and json need different amounts for a level."""
+_DEEP: Final = 1000
+
+
+def json_parser(fields: tuple[str, ...] | None, shape: Shape = "record") -> JsonParser:
+    """Return a parser of JSON lines: of whole records, or of only the top-level `fields`.
+
+    `shape` says what the fields become: "record" is a dict of those that are present, "value" the value of the one
+    field, as `record[field]`, "values" the tuple of all of them, as `toolz.pluck([...])` gives.
+
+    >>> json_parser(("a", "c")).parse(['{"a": 1, "b": 2}'], None)
+    ([{'a': 1}], None)
+    >>> json_parser(("b", "a"), "values").parse(['{"a": 1, "b": 2}'], None)
+    ([(2, 1)], None)
+    """
+    return JsonParser(fields, shape)
+
+
+class JsonParser:
+    """Parses blocks of JSON lines; pickles as the few words that `json_parser` was given."""
+
+    __slots__ = ("_ways", "fields", "shape")
+
+    def __init__(self, fields: tuple[str, ...] | None, shape: Shape) -> None:
+        self.fields = fields
+        self.shape: Shape = shape
+        self._ways: _Ways | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return json_parser, (self.fields, self.shape)
+
+    def __repr__(self) -> str:
+        return f"json_parser({self.fields!r}, {self.shape!r})"
+
+    def parse(self, lines: Sequence[Any], data: bytes | None) -> tuple[Sequence[Any], Careful | None]:
+        """Return the records of `lines` and None; or `lines`, and the function that makes a record of each.
+
+        `lines` are raw lines cut out of `data`, with their line ends as they are in the file; or any elements, where
+        `data` is None. The function is for blocks that can't be parsed in one go: called on one line after the other it
+        gives, or raises, what decoding the line as text and then `json.loads` would.
+
+        >>> parser = json_parser(("name",), "value")
+        >>> parser.parse(['{"name": "Ada", "age": 36}'], None)
+        (['Ada'], None)
+        >>> lines, careful = parser.parse(['{"name": "Ada"}', '{"nom": "Ada"}'], None)
+        >>> careful(lines[0])
+        'Ada'
+        >>> careful(lines[1])
+        Traceback (most recent call last):
+        KeyError: 'name'
+        """
+        ways = self._ways
+        if ways is None:
+            ways = self._ways = _make_ways(self.fields, self.shape)
+        try:
+            if _can_decode(lines, data, ways.skips):
+                return ways.decode_all(lines), None
+        except Exception:
+            pass  # whatever it was: json.loads may take it, or says it better
+        return lines, partial(_decode_carefully, ways, data is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """How one kind of record is made of lines."""
+
+    decode_all: Callable[[Sequence[Any]], list[Any]]
+    decode: Callable[[Any], Any]
+    skips: bool
+    """Whether the two above leave values unread."""
+    loads: Callable[[Any], Any]
+    """The standard library's way, which is always right."""
+
+
+@lru_cache(maxsize=64)
+def _make_ways(fields: tuple[str, ...] | None, shape: Shape) -> _Ways:
+    """Return the ways for these fields, making msgspec's decoders for them."""
+    import json
+
+    import msgspec
+
+    pick = _picker(fields, shape)
+
+    def loads(line: Any) -> Any:
+        return pick(json.loads(line))
+
+    steps: tuple[Callable[[Any], Any], ...] = ()
+    if fields is not None:
+        steps = _skipping_steps(fields, shape)
+    skips = bool(steps)
+    if not skips:
+        whole = msgspec.json.Decoder().decode
+        steps = (whole,) if fields is None else (whole, pick)
+    if len(steps) == 1:
+        step = steps[0]
+        return _Ways(_deeper(lambda lines: list(map(step, lines))), _deeper(step), skips, loads)
+    first, second = steps
+    return _Ways(
+        _deeper(lambda lines: list(map(second, map(first, lines)))),
+        _deeper(lambda line: second(first(line))),
+        skips,
+        loads,
+    )
+
+
+def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> tuple[Callable[[Any], Any], ...]:
+    """Return the functions that, one after the other, make a record of a line; none where msgspec can't."""
+    import msgspec
+
+    unique = list(dict.fromkeys(fields))
+    try:
+        steps: tuple[Callable[[Any], Any], ...]
+        if shape == "record" or not fields:
+            from typing import TypedDict
+
+            record = TypedDict("record", dict.fromkeys(unique, Any), total=False)  # type: ignore[misc]
+            steps = (msgspec.json.Decoder(record).decode,)
+            if shape != "record":
+                steps = (*steps, _picker(fields, shape))
+        else:
+            attributes = {name: f"field_{index}" for index, name in enumerate(unique)}
+            members = [(attribute, Any, msgspec.field(name=name)) for name, attribute in attributes.items()]
+            decoder = msgspec.json.Decoder(msgspec.defstruct("record", members, gc=False))
+            get = attrgetter(*(attributes[name] for name in fields))
+            steps = (decoder.decode, get)
+            if shape == "values" and len(fields) == 1:
+                steps = (decoder.decode, msgspec.structs.astuple)
+        return steps if _finds(steps, unique, fields, shape) else ()
+    except Exception:
+        return ()  # declines because a name is one that msgspec does not take: a quote, a lone surrogate
+
+
+def _finds(steps: tuple[Callable[[Any], Any], ...], unique: list[str], fields: tuple[str, ...], shape: Shape) -> bool:
+    """Say whether `steps` find the fields in a record that has them all, written in either way."""
+    import json
+
+    record = {name: index for index, name in enumerate(unique)}
+    for ascii_only in (True, False):
+        found: Any = json.dumps(record, ensure_ascii=ascii_only)
+        for step in steps:
+            found = step(found)
+        if found != _picker(fields, shape)(record):
+            return False
+    return True
+
+
+def _picker(fields: tuple[str, ...] | None, shape: Shape) -> Callable[[Any], Any]:
+    """Return the function that makes what is wanted of a whole record."""
+    if fields is None:
+        return lambda record: record
+    if shape == "record":
+        return partial(_only, fields)
+    if shape == "value":
+        (field,) = fields
+        return itemgetter(field)
+    return lambda record: tuple([record[field] for field in fields])
+
+
+def _only(fields: tuple[str, ...], record: Any) -> Any:
+    """Return the dict of those `fields` that `record` has; what is no dict stays what it is."""
+    if not isinstance(record, dict):
+        return record
+    return {name: record[name] for name in fields if name in record}
+
+
+def _deeper(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return `function` called from some calls deeper, each of which counts as Python's recursion and as C's."""
+    for _ in range(_MARGIN):
+        function = partial(_call, function)
+    return function
+
+
+def _call(function: Callable[[Any], Any], value: Any) -> Any:
+    return function(value)
+
+
+def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
+    """Return the record of one line, or raise what the standard library raises."""
+    try:
+        if len(line) <= _SHORT and _can_decode((line,), line if raw else None, ways.skips):
+            return ways.decode(line)
+    except Exception:
+        pass
+    if raw:
+        line = line.decode().replace("\r\n", "\n").replace("\r", "\n")
+    return ways.loads(line)
+
+
+def _can_decode(lines: Sequence[Any], data: bytes | None, skips: bool) -> bool:
+    """Say whether msgspec gives what json.loads gives, or else raises. Raises UnicodeDecodeError if it does not."""
+    types = {bytes} if data is not None else set(map(type, lines))
+    if not _NESTING_IS_COUNTED and any(_nests_deep(line) for line in lines if len(line) > _DEEP):
+        return False
+    if types == {str}:
+        return not (skips and _have_long_number(lines))
+    if types != {bytes}:
+        return not lines  # declines because json.loads alone knows what to do, or to raise
+    if skips:
+        if data is None:
+            data = b"\n".join(lines)
+        if not data.isascii():
+            data.decode()
+        return not _has_long_number(data)
+    return True
+
+
+def _have_long_number(lines: Sequence[str]) -> bool:
+    limit = sys.get_int_max_str_digits()
+    return limit > 0 and max(map(len, lines)) > limit and any(map(_has_long_number, lines))
+
+
+def _has_long_number(data: bytes | str) -> bool:
+    """Say whether there may be an integer in `data` of more digits than `int` takes."""
+    window = sys.get_int_max_str_digits() // 2
+    if not window or len(data) <= window:
+        return False
+    starts = range(0, len(data) - window + 1, window)
+    return any(data[at : at + window].isdigit() for at in compress(starts, map(_DIGITS.__contains__, data[::window])))
+
+
+def _nests_deep(line: Any) -> bool:
+    opening = ("[", "{") if isinstance(line, str) else (b"[", b"{")
+    count: int = sum(map(line.count, opening))
+    return count >= _DEEP
