@@ -1,0 +1,146 @@
+"""The scheduler that runs tasks one after the other in the caller's thread: for debugging, and for small inputs.
+
+It does no more work than the next value needs, so an error has a plain traceback, pdb works, and a caller that stops
+early has paid for what it took.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
+from bagkit.diagnostics.observer import Observer
+from bagkit.errors import StoppedEarlyError, TaskError, one_line
+from bagkit.kernels.report import Report
+from bagkit.lower.graph import Batches, Graph, Key, Task, Work
+from bagkit.schedulers.inside import running_task
+from bagkit.schedulers.state import RunState
+
+PROGRESS_SECONDS = 0.1
+"""How often a task tells of its progress, at most."""
+
+
+class SyncScheduler:
+    """Runs tasks one by one, here and now."""
+
+    name = "sync"
+
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
+        """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
+        state = RunState(graph, targets)
+        values: dict[Key, Any] = {}
+        observer.emit(RunStarted(len(state.tasks), sum(task.weight for task in state.tasks), self.name, workers=1))
+        ok = False
+        try:
+            while not state.done:
+                while not state.deliverable:
+                    task = state.next_task(ahead=False)
+                    assert task is not None, "a graph has no circles, so some task is ready"
+                    values.update(_run_task(task, [values[need] for need in task.needs], observer))
+                    for key in state.finish(task):
+                        del values[key]
+                key, last = state.deliver()
+                yield values.pop(key) if last else values[key]
+            ok = True
+        except GeneratorExit:
+            ok = True  # the caller has enough
+            raise
+        finally:
+            observer.emit(RunFinished(ok))
+
+
+def _run_task(task: Task, inputs: list[Any], observer: Observer) -> dict[Key, Any]:
+    """Return the values of `task` by their keys, and tell `observer` of it."""
+    key = task.keys[0]
+    report = Report(on_progress=progress_teller(key, observer.emit))
+    observer.emit(TaskStarted(key, task.label, worker=0))
+    start = time.time()
+    try:
+        values = call_work(task.work, task.part, inputs, report, len(task.keys), task.label, task.place)
+    except BaseException as error:
+        observer.emit(TaskFailed(key, task.label, worker=0, error=describe(error)))
+        raise
+    observer.emit(finished(task, 0, start, time.time(), report))
+    return dict(zip(task.keys, values, strict=True))
+
+
+def call_work(
+    work: Work, part: Any, inputs: Sequence[Any], report: Report, width: int, label: str, place: str
+) -> tuple[Any, ...]:
+    """Return the `width` values of one call of `work`, in this thread.
+
+    An exception is raised as it is, and so is KeyboardInterrupt. What would be taken for something else further up is
+    not: StopIteration (the end of the values) becomes StoppedEarlyError; SystemExit, GeneratorExit and the like become
+    TaskError. Each has the original as its cause.
+    """
+    try:
+        with running_task():
+            value = work(part, inputs, report)
+            values = (value,) if width == 1 else tuple(value)
+            values = tuple(value.kept() if isinstance(value, Batches) else value for value in values)
+    except (Exception, KeyboardInterrupt) as error:
+        if not isinstance(error, StopIteration):
+            raise
+        raise StoppedEarlyError(
+            f"{subject(label, place)}: a function raised {describe(error)}, which would have ended the data as if "
+            f"there were no more; expected it to return or to raise another exception"
+        ) from error
+    except BaseException as error:
+        raise TaskError(
+            f"{subject(label, place)}: a function raised {describe(error)}; expected it to return, or to raise a "
+            f"subclass of Exception"
+        ) from error
+    if len(values) != width:
+        raise TaskError(
+            f"{subject(label, place)}: the work gave {len(values)} values, expected {width}, one for each key"
+        )
+    return values
+
+
+def subject(label: str, place: str) -> str:
+    """Return what messages call a task.
+
+    >>> subject("read_text → count", "partition 3 (a.json)")
+    'task read_text → count, partition 3 (a.json)'
+    """
+    return ", ".join(filter(None, (f"task {label}".rstrip(), place)))
+
+
+def describe(error: BaseException) -> str:
+    """Return `error` for a message, on one line.
+
+    >>> describe(ValueError("no such thing"))
+    "ValueError('no such thing')"
+    """
+    return one_line(error)
+
+
+def finished(task: Task, worker: int, start: float, stop: float, report: Report) -> TaskFinished:
+    """Return the event of a task that ended well."""
+    return TaskFinished(
+        key=task.keys[0],
+        label=task.label,
+        worker=worker,
+        start=start,
+        stop=stop,
+        bytes_read=report.bytes_read,
+        bytes_out=0,  # nothing left the process
+        skipped=report.skipped,
+        failures=tuple(report.failures),
+    )
+
+
+def progress_teller(key: Key, tell: Callable[[TaskProgressed], object]) -> Callable[[Report], None]:
+    """Return an `on_progress` that tells how far the task of `key` is, not more often than is of use."""
+    due = time.monotonic() + PROGRESS_SECONDS
+
+    def on_progress(report: Report) -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now >= due:
+            due = now + PROGRESS_SECONDS
+            tell(TaskProgressed(key, report.bytes_read))
+
+    return on_progress
