@@ -214,7 +214,11 @@ def _index(value: object) -> int:
         return 0
 
 
-def _check_scheduler(value: Any) -> Any:
+def checked_scheduler(value: Any) -> Any:
+    """Return what `value` means as a scheduler: a name of SCHEDULERS, or the object itself.
+
+    Raises OptionError for another name, and for an object that is neither an executor nor has a method `run`.
+    """
     if isinstance(value, str):
         name = SCHEDULER_ALIASES.get(value, value)
         if name not in SCHEDULERS:
@@ -273,7 +277,7 @@ def _bool_check(name: str) -> Callable[[Any], bool]:
 
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
-    "scheduler": _check_scheduler,
+    "scheduler": checked_scheduler,
     "workers": _check_workers,
     "memory_limit": lambda value: parse_bytes(value, "option 'memory_limit'"),
     "progress": _bool_check("progress"),

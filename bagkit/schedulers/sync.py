@@ -27,6 +27,11 @@ class SyncScheduler:
 
     name = "sync"
 
+    def __init__(
+        self, workers: int | None = None, *, temporary_directory: str | None = None, memory_limit: int | None = None
+    ) -> None:
+        """Take what all schedulers with a name take; there is nothing here to set."""
+
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         state = RunState(graph, targets)

@@ -1,0 +1,52 @@
+"""From what users write for a scheduler to the object that runs graphs.
+
+`options.SCHEDULERS` has a row for each that has a name; its module is imported when it is asked for. All of those are
+made with the same keywords: workers, temporary_directory, memory_limit.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from bagkit.options import SCHEDULERS, checked_scheduler
+from bagkit.schedulers.cpu_count import cpu_count
+from bagkit.schedulers.inside import inside_task
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from bagkit.schedulers.protocol import Scheduler
+
+DEFAULT = "processes"
+
+
+def get_scheduler(
+    spec: str | Executor | Scheduler | None,
+    *,
+    workers: int | None = None,
+    temporary_directory: str | None = None,
+    memory_limit: int | None = None,
+) -> Scheduler:
+    """Return the scheduler for `spec`: a name, an executor of concurrent.futures, an object with `run`, or None.
+
+    Inside of a task, names, executors and None stand for "sync": a pool in each worker of a pool would swamp the
+    machine, and a pool that waits for itself would wait for ever. Raises OptionError for anything else.
+
+    >>> get_scheduler("synchronous").name
+    'sync'
+    """
+    meant = DEFAULT if spec is None else checked_scheduler(spec)
+    if not isinstance(meant, str) and not callable(getattr(meant, "submit", None)):
+        return cast("Scheduler", meant)
+    if inside_task():
+        meant = "sync"
+    if not isinstance(meant, str):
+        from bagkit.schedulers.executors import ExecutorScheduler
+
+        return ExecutorScheduler(meant, workers=workers)
+    module, _, name = SCHEDULERS[meant].partition(":")
+    scheduler = getattr(import_module(module), name)(
+        workers=workers or cpu_count(), temporary_directory=temporary_directory, memory_limit=memory_limit
+    )
+    return cast("Scheduler", scheduler)
