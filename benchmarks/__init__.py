@@ -1,0 +1,1 @@
+"""How fast bagkit is, beside dask.bag, Polars and programs written by hand. Run `python -m benchmarks --help`."""

@@ -1,0 +1,62 @@
+"""What all benchmarks share: a setting, a job, and the ways dask and a pool are started.
+
+A contender is a function that gets everything ready (imports, a pool) and returns the job: a function without
+arguments that is timed. What it opens it registers with `keep`, which closes it when the measuring is over.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a job works on: the input files, the number of workers, and the number of tasks where there are no files."""
+
+    paths: list[str]
+    workers: int
+    tasks: int = 0
+
+
+Job: TypeAlias = Callable[[], Any]
+Contender: TypeAlias = Callable[[Setting, ExitStack], Job]
+
+PACKAGES = {
+    "dask": "dask",
+    "dask-best": "dask",
+    "polars": "polars",
+    "polars-name": "polars",
+}
+
+
+def is_installed(contender: str) -> bool:
+    """Whether the package a contender needs is there; bagkit and the hand-written ones are always."""
+    package = PACKAGES.get(contender)
+    return package is None or importlib.util.find_spec(package) is not None
+
+
+def process_pool(setting: Setting, keep: ExitStack) -> Pool:
+    """Return a multiprocessing.Pool that stays warm between repetitions."""
+    return keep.enter_context(get_context("fork").Pool(setting.workers))
+
+
+def dask_bag(setting: Setting, keep: ExitStack, *, best: bool) -> Any:
+    """Return dask.bag, set up as users run it (its defaults, with our number of workers), or at its best.
+
+    At its best it keeps one pool instead of starting one for every compute, and hands out tasks one by one instead of
+    in lumps of six.
+    """
+    import dask
+    import dask.bag
+
+    keep.enter_context(dask.config.set(num_workers=setting.workers))
+    if best:
+        pool = ProcessPoolExecutor(setting.workers, mp_context=get_context("forkserver"))
+        keep.enter_context(pool)
+        keep.enter_context(dask.config.set(pool=pool, chunksize=1))
+    return dask.bag

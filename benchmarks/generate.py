@@ -1,0 +1,148 @@
+"""The input files: made once, the same every time, kept for the next run."""
+
+import gzip
+import json
+import multiprocessing
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FIRST = [
+    *("Ada", "Alan", "Amara", "Barbara", "Chen", "Chloë", "Claude", "Dana", "Donald", "Edsger", "Emeka", "Frances"),
+    *("Grace", "Hedy", "Ines", "John", "Jürgen", "Katherine", "Ken", "Lena", "Łucja", "Lukas", "Margaret", "Mei"),
+    *("Niklaus", "Noor", "Olga", "Omar", "Priya", "Radia", "Ravi", "Sofia", "Sven", "Tim", "Vint", "Wanda", "Yusuf"),
+]
+LAST = [
+    *("Allen", "Backus", "Cerf", "Dijkstra", "Engelbart", "Floyd", "Goldberg", "Hamilton", "Hoare", "Hopper"),
+    *("Iverson", "Johnson", "Kay", "Knuth", "Lamarr", "Lamport", "Liskov", "Lovelace", "Minsky", "Naur", "Perlman"),
+    *("Ritchie", "Shannon", "Sutherland", "Thompson", "Turing", "Wilkes", "Wing", "Wirth", "Yao"),
+]
+NAMES = random.Random("names").sample([f"{first} {last}" for first in FIRST for last in LAST], k=len(FIRST) * len(LAST))
+NAME_WEIGHTS = [1 / (rank + 2) for rank in range(len(NAMES))]  # so that the ten most frequent differ in their counts
+CITIES = ["Berlin", "Chicago", "Lagos", "Lima", "Mumbai", "Nairobi", "Oslo", "Osaka", "São Paulo", "Seoul", "Zürich"]
+TAGS = ["new", "paid", "gift", "late", "retry", "mobile", "web", "beta"]
+WORDS = [
+    "the",
+    "order",
+    "was",
+    "sent",
+    "back",
+    "since",
+    "one",
+    "of",
+    "its",
+    "parts",
+    "did",
+    "not",
+    "fit",
+    "and",
+    "nobody",
+]
+
+
+def small_record(name: str, rng: random.Random) -> dict[str, Any]:
+    """Return a flat record of about a hundred bytes."""
+    return {
+        "name": name,
+        "age": rng.randrange(18, 90),
+        "city": rng.choice(CITIES),
+        "ts": 1_700_000_000 + rng.randrange(30_000_000),
+        "tags": rng.sample(TAGS, 2),
+    }
+
+
+def large_record(name: str, rng: random.Random) -> dict[str, Any]:
+    """Return a nested record of about two kilobytes; the name stands in its middle."""
+    items = [
+        {
+            "sku": f"A-{rng.randrange(100_000)}",
+            "price": rng.randrange(100, 99_900) / 100,
+            "quantity": rng.randrange(1, 9),
+            "options": {"colour": rng.choice(["red", "green", "blue"]), "gift": rng.random() < 0.2, "note": None},
+        }
+        for _ in range(7)
+    ]
+    return {
+        "id": f"{rng.getrandbits(64):016x}",
+        "ts": 1_700_000_000 + rng.randrange(30_000_000),
+        "items": items,
+        "name": name,
+        "age": rng.randrange(18, 90),
+        "address": {"city": rng.choice(CITIES), "geo": {"lat": rng.uniform(-60, 60), "lon": rng.uniform(-180, 180)}},
+        "tags": rng.sample(TAGS, 3),
+        "events": [{"kind": rng.choice(TAGS), "after": rng.randrange(100_000)} for _ in range(8)],
+        "text": " ".join(rng.choices(WORDS, k=130)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What to generate: `records` records in all, spread over `files` gzip files."""
+
+    name: str
+    records: int
+    files: int
+    make_record: Callable[[str, random.Random], dict[str, Any]]
+
+    def scaled(self, scale: float) -> "DataSet":
+        """Return the same data set with `scale` times as many records."""
+        return DataSet(self.name, max(self.files, int(self.records * scale)), self.files, self.make_record)
+
+
+SMALL = DataSet("small", 1_600_000, 8, small_record)
+LARGE = DataSet("large", 75_000, 8, large_record)
+FEW = DataSet("few", 8_000, 8, small_record)
+MANY = DataSet("many", 480_000, 8, small_record)
+
+
+def files_of(data: DataSet, folder: Path) -> list[str]:
+    """Return the paths of the files of a data set, made now if they are not in `folder` yet."""
+    home = folder / f"{data.name}-{data.records}"
+    paths = [home / f"part-{number}.json.gz" for number in range(data.files)]
+    missing = [number for number, path in enumerate(paths) if not path.exists()]
+    if missing:
+        home.mkdir(parents=True, exist_ok=True)
+        with multiprocessing.get_context("spawn").Pool(min(len(missing), multiprocessing.cpu_count())) as pool:
+            pool.starmap(write_file, [(data, paths[number], number) for number in missing], chunksize=1)
+    return [str(path) for path in paths]
+
+
+def write_file(data: DataSet, path: Path, number: int) -> None:
+    """Write one file of a data set; it gets its name only when it is whole."""
+    rng = random.Random(f"{data.name} {number}")
+    records = data.records // data.files + (number < data.records % data.files)
+    unfinished = path.with_name(path.name + ".part")
+    with gzip.open(unfinished, "wt", encoding="utf-8", compresslevel=6) as lines:
+        for name in rng.choices(NAMES, NAME_WEIGHTS, k=records):
+            lines.write(json.dumps(data.make_record(name, rng), ensure_ascii=False) + "\n")
+    unfinished.replace(path)
+
+
+def uncompressed_bytes(paths: list[str]) -> int:
+    """Return how many bytes the files hold once they are inflated."""
+    total = 0
+    for path in paths:
+        with gzip.open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                total += len(block)
+    return total
+
+
+def write_repeated(source: str, target: Path, size: int) -> None:
+    """Write what the gzip file `source` holds into one file, again and again until it has `size` bytes or more.
+
+    The file is one gzip member if the name of `target` ends in .gz, and plain otherwise.
+    """
+    with gzip.open(source, "rb") as file:
+        content = file.read()
+    with gzip.open(target, "wb", compresslevel=1) if target.suffix == ".gz" else target.open("wb") as out:
+        for _ in range(max(1, -(-size // len(content)))):
+            out.write(content)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder of generated files."""
+    shutil.rmtree(folder, ignore_errors=True)

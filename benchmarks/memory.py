@@ -1,0 +1,81 @@
+"""How much memory the parent and its largest worker need for one large file."""
+
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped, unused-ignore]
+
+from benchmarks.catalogue import WARM
+from benchmarks.contenders import Setting
+from benchmarks.generate import write_repeated
+from benchmarks.measure import Figure, child_command, environment, read_child
+
+CONTENDERS = ("bagkit", "dask", "polars")  # the hand-written ones read gzip files only
+JOBS = ("main-small", "whole-count")
+PAUSE = 0.02
+
+
+def peak_bytes(process: psutil.Process) -> int:
+    """Return the most memory a process ever had resident, or what it has now where the system keeps no peak."""
+    try:
+        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return int(process.memory_info().rss)
+
+
+def watch(parent: psutil.Process, peaks: dict[int, int], stop: threading.Event) -> None:
+    """Note the peaks of a process and of all that descend from it, from the outside, until told to stop."""
+    while not stop.wait(PAUSE):
+        try:
+            family = [parent, *parent.children(recursive=True)]
+        except psutil.Error:
+            return
+        for process in family:
+            try:
+                peaks[process.pid] = max(peaks.get(process.pid, 0), peak_bytes(process))
+            except psutil.Error:
+                continue  # it ended between being listed and being read
+
+
+def measure_one(name: str, job: str, contender: str, setting: Setting) -> list[Figure]:
+    """Run a job once in a fresh process and return the peaks of its parent and of its largest worker, in MB."""
+    command = child_command(job, contender, setting, repeat=0)
+    child = subprocess.Popen(
+        command, env=environment(setting.workers), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    peaks: dict[int, int] = {}
+    stop = threading.Event()
+    watcher = threading.Thread(target=watch, args=(psutil.Process(child.pid), peaks, stop))
+    watcher.start()
+    stdout, stderr = child.communicate()
+    stop.set()
+    watcher.join()
+    timing = read_child(name, contender, child.returncode, stdout, stderr)
+    parent = peaks.pop(child.pid, 0) / 1e6
+    worker = max(peaks.values(), default=0) / 1e6
+    return [
+        Figure(name, f"{contender} parent", "MB", () if timing.error else (parent,), timing.answer, timing.error),
+        Figure(name, f"{contender} worker", "MB", () if timing.error else (worker,), timing.answer, timing.error),
+    ]
+
+
+def measure(contenders: Sequence[str], source: str, size: int, workers: int) -> list[Figure]:
+    """Make one plain and one gzip file of `size` bytes of JSON, measure on both, and remove them."""
+    found: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="bagkit-benchmarks-") as folder:
+        for kind, name in (("plain", "one.json"), ("gz", "one.json.gz")):
+            path = Path(folder) / name
+            write_repeated(source, path, size)
+            setting = Setting([str(path)], workers)
+            for job in JOBS:
+                for contender in contenders:
+                    if contender in CONTENDERS and contender in WARM[job].contenders:
+                        found += measure_one(f"memory-{kind}-{job}", job, contender, setting)
+            path.unlink()
+    return found
