@@ -1,0 +1,169 @@
+"""A run on anything that gives futures: the loop that the thread scheduler and the executor scheduler share.
+
+The loop lives in the caller's thread. It submits what RunState says is ready, and otherwise waits on one queue, into
+which the threads of the pool put their events and their finished futures; so observers are told in the caller's
+thread, Ctrl-C comes through at once, and the first error is raised while other tasks still run.
+
+How far it runs ahead: three tasks a worker may be running or waiting for a worker, and of those that the next target
+does not need, only as many are started as leave no more than that number undone or not handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskFinished, TaskStarted
+from bagkit.diagnostics.observer import Observer
+from bagkit.errors import TaskError, WorkerDiedError
+from bagkit.kernels.report import Report
+from bagkit.lower.graph import Graph, Key, Task
+from bagkit.schedulers.state import RunState
+from bagkit.schedulers.sync import describe, subject
+
+TASKS_PER_WORKER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended; an error is a value here, so that it is not taken for one of the executor's."""
+
+    values: tuple[Any, ...] = ()
+    error: BaseException | None = None
+    worker: int = 0
+    start: float = 0.0
+    stop: float = 0.0
+    bytes_out: int = 0
+    report: Report = field(default_factory=Report)
+
+
+class Submitter(Protocol):
+    """What a kind of pool does for one run."""
+
+    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Outcome]:
+        """Start `task` when there is room; `tell` may be called from any thread."""
+
+    def read(self, value: Any) -> Any:
+        """Return for the caller what the pool gave as a value."""
+
+
+class FuturesRun:
+    """One run; mutable, owned by the thread that iterates over it."""
+
+    def __init__(
+        self, graph: Graph, targets: Sequence[Key], observer: Observer, submitter: Submitter, name: str, workers: int
+    ) -> None:
+        self._state = RunState(graph, targets)
+        self._targets = frozenset(targets)
+        self._observer = observer
+        self._submitter = submitter
+        self._name = name
+        self._workers = workers
+        self._values: dict[Key, Any] = {}
+        self._waiting: set[Key] = set()  # made, wanted by the caller, and not handed out yet
+        self._running: dict[Future[Outcome], Task] = {}
+        self._messages: SimpleQueue[Event | Future[Outcome]] = SimpleQueue()
+
+    def values(self) -> Iterator[Any]:
+        """Yield the values of the targets, as the Scheduler protocol says."""
+        state = self._state
+        weight = sum(task.weight for task in state.tasks)
+        self._observer.emit(RunStarted(len(state.tasks), weight, self._name, self._workers))
+        ok = False
+        try:
+            while not state.done:
+                self._submit()
+                self._listen(wait=not state.deliverable)
+                if state.deliverable:
+                    yield self._next_value()
+            ok = True
+        except GeneratorExit:
+            ok = True  # the caller has enough
+            raise
+        finally:
+            for future in tuple(self._running):
+                future.cancel()
+            self._observer.emit(RunFinished(ok))
+
+    def _submit(self) -> None:
+        window = TASKS_PER_WORKER * self._workers
+        while len(self._running) < window:
+            ahead = len(self._running) + len(self._waiting) < window
+            task = self._state.next_task(ahead=ahead)
+            if task is None:
+                return
+            inputs = [self._values[need] for need in task.needs]
+            try:
+                future = self._submitter.submit(task, inputs, self._messages.put)
+            except BrokenExecutor as error:
+                raise self._died(task, error) from error
+            self._running[future] = task
+            future.add_done_callback(self._messages.put)
+
+    def _next_value(self) -> Any:
+        key, last = self._state.deliver()
+        self._waiting.discard(key)
+        self._submit()  # so that work goes on while the caller is busy
+        return self._submitter.read(self._values.pop(key) if last else self._values[key])
+
+    def _listen(self, wait: bool) -> None:
+        """Take in all messages there are; wait for one first if asked to."""
+        try:
+            message = self._messages.get(block=wait)
+            while True:
+                if isinstance(message, Future):
+                    self._take(message)
+                else:
+                    self._observer.emit(message)
+                message = self._messages.get_nowait()
+        except Empty:
+            pass
+
+    def _take(self, future: Future[Outcome]) -> None:
+        task = self._running.pop(future)
+        try:
+            outcome = future.result()
+        except BrokenExecutor as error:
+            raise self._died(task, error) from error
+        except CancelledError as error:
+            raise TaskError(
+                f"{subject(task.label, task.place)}: the executor cancelled it, and gave no result"
+            ) from error
+        if outcome.error is not None:
+            self._observer.emit(TaskFailed(task.keys[0], task.label, outcome.worker, describe(outcome.error)))
+            raise outcome.error
+        self._observer.emit(_finished(task, outcome))
+        self._values.update(zip(task.keys, outcome.values, strict=True))
+        self._waiting.update(self._targets.intersection(task.keys))
+        for key in self._state.finish(task):
+            del self._values[key]
+
+    def _died(self, task: Task, error: BrokenExecutor) -> WorkerDiedError:
+        self._observer.emit(TaskFailed(task.keys[0], task.label, -1, describe(error)))
+        return WorkerDiedError(
+            f"{subject(task.label, task.place)}: the executor broke: {error}; hint: one of its processes may have been "
+            f"killed, for want of memory or by a crash of compiled code",
+            attempts=1,
+        )
+
+
+def started(task: Task, worker: int) -> TaskStarted:
+    """Return the event of a task that begins."""
+    return TaskStarted(task.keys[0], task.label, worker)
+
+
+def _finished(task: Task, outcome: Outcome) -> TaskFinished:
+    return TaskFinished(
+        key=task.keys[0],
+        label=task.label,
+        worker=outcome.worker,
+        start=outcome.start,
+        stop=outcome.stop,
+        bytes_read=outcome.report.bytes_read,
+        bytes_out=outcome.bytes_out,
+        skipped=outcome.report.skipped,
+        failures=tuple(outcome.report.failures),
+    )

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import contextvars
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bagkit.errors import TaskError
+from bagkit.lower.graph import Graph, Task
+from bagkit.schedulers.cpu_count import cpu_count
+from bagkit.schedulers.protocol import Scheduler
+from bagkit.schedulers.threads import DaemonThreads, ThreadScheduler
+from tests.schedulers import works
+from tests.schedulers.contract import Recorder, SchedulerContract, one, values
+
+
+class TestThreads(SchedulerContract):
+    @pytest.fixture
+    def scheduler(self) -> Scheduler:
+        return ThreadScheduler(2)
+
+
+def test_as_many_threads_as_cpus() -> None:
+    assert ThreadScheduler().workers == cpu_count()
+
+
+def test_no_more_threads_than_workers_and_none_left() -> None:
+    before = threading.active_count()
+    graph = Graph([Task(keys=(n,), work=works.read_slowly, part=1) for n in range(8)])
+    recorder = Recorder()
+    run = ThreadScheduler(3).run(graph, range(8), recorder)
+    next(run)
+    assert threading.active_count() - before == 3
+    list(run)
+    assert works.wait_for(lambda: threading.active_count() == before)
+    assert {event.worker for event in recorder.events if hasattr(event, "worker")} == {0, 1, 2}
+
+
+def test_the_caller_s_context_is_seen() -> None:
+    variable = contextvars.ContextVar("variable", default="outside")
+    variable.set("the caller's")
+    graph = Graph([Task(keys=(n,), work=lambda part, inputs, report: variable.get()) for n in range(4)])
+    assert values(ThreadScheduler(2), graph, range(4)) == ["the caller's"] * 4
+
+
+def test_keyboard_interrupt_raised_by_a_task_is_an_error_of_the_task() -> None:
+    with pytest.raises(TaskError, match=r"some work, partition 0: a function raised KeyboardInterrupt\(\) in a thread"):
+        values(ThreadScheduler(2), one(works.interrupt), ["only"])
+
+
+def test_ctrl_c_comes_through_at_once(tmp_path: Path) -> None:
+    recorder = Recorder()
+    press = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    start = time.monotonic()
+    press.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(ThreadScheduler(2).run(one(works.hold, (str(tmp_path), "held")), ["only"], recorder))
+        assert time.monotonic() - start < 3
+        assert type(recorder.events[-1]).__name__ == "RunFinished"
+    finally:
+        (tmp_path / "release").touch()
+        press.join()
+
+
+def test_the_interpreter_does_not_wait_for_abandoned_threads() -> None:
+    program = """
+import time
+from bagkit.diagnostics.observer import Observers
+from bagkit.lower.graph import Graph, Task
+from bagkit.schedulers.threads import ThreadScheduler
+
+def fail(part, inputs, report):
+    time.sleep(0.1)
+    raise SystemError("this one")
+
+graph = Graph([Task(keys=(0,), work=lambda *args: time.sleep(60)), Task(keys=(1,), work=fail)])
+list(ThreadScheduler(2).run(graph, [0, 1], Observers()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert done.stderr.rstrip().endswith("SystemError: this one")
+    assert done.returncode == 1
+
+
+def test_daemon_threads_can_be_waited_for() -> None:
+    with DaemonThreads(2) as pool:
+        futures = [pool.submit(divmod, n, 3) for n in range(5)]
+        broken = pool.submit(divmod, 1, 0)
+    assert [future.result(timeout=0) for future in futures] == [divmod(n, 3) for n in range(5)]
+    assert isinstance(broken.exception(timeout=0), ZeroDivisionError)
