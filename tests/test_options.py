@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bagkit.errors import BagkitError, OptionError
+from bagkit.options import ALIASES, Options, current_options, did_you_mean, merged, options, parse_bytes
+from bagkit.sentinels import NOT_GIVEN
+
+
+def test_the_defaults() -> None:
+    assert current_options() == merged() == Options()
+    assert (Options().on_error, Options().optimize, Options().scheduler) == ("raise", True, None)
+
+
+def test_options_are_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Options().workers = 3  # type: ignore[misc]
+
+
+def test_with_sets_them_and_puts_them_back() -> None:
+    with options(workers=3, scheduler="sync") as outer:
+        assert current_options() is outer
+        with options(workers=5, on_error="skip"):
+            now = current_options()
+            assert (now.workers, now.scheduler, now.on_error) == (5, "sync", "skip")
+        assert current_options() is outer
+    assert current_options() == Options()
+
+
+def test_an_error_in_the_block_puts_them_back() -> None:
+    with pytest.raises(KeyError), options(workers=3):
+        raise KeyError
+    assert current_options() == Options()
+
+
+def test_none_is_the_default_again() -> None:
+    with options(workers=3, scheduler="sync", optimize=False), options(workers=None, optimize=None):
+        assert (current_options().workers, current_options().scheduler) == (None, "sync")
+        assert current_options().optimize is True
+
+
+def test_one_object_can_be_entered_again_and_inside_of_itself() -> None:
+    four = options(workers=4)
+    for _ in range(2):
+        with four, options(workers=1), four:
+            assert current_options().workers == 4
+        assert current_options().workers is None
+
+
+def test_as_a_decorator() -> None:
+    @options(workers=6)
+    def workers(depth: int = 2) -> list[int | None]:
+        return [current_options().workers, *(workers(depth - 1) if depth else [])]
+
+    assert workers() == [6, 6, 6]
+    assert workers.__name__ == "workers"
+    assert current_options().workers is None
+
+
+def test_as_a_decorator_of_a_function_that_runs_later() -> None:
+    def generator() -> Any:
+        yield 1
+
+    async def coroutine() -> None: ...
+
+    async def both() -> Any:
+        yield 1
+
+    for function in (generator, coroutine, both):
+        with pytest.raises(
+            OptionError, match=r"can't decorate .*; hint: write `with bagkit.options\(...\):` inside it"
+        ):
+            options(workers=6)(function)
+
+
+def test_merged_puts_keywords_on_top() -> None:
+    with options(workers=3, scheduler="sync"):
+        now = merged(workers=8, num_workers=NOT_GIVEN, scheduler=None, optimize=False)
+        assert (now.workers, now.scheduler, now.optimize) == (8, "sync", False)
+        assert current_options().workers == 3
+
+
+def test_the_words_of_dask() -> None:
+    now = merged(num_workers=2, optimize_graph=False, scheduler="single-threaded")
+    assert (now.workers, now.optimize, now.scheduler) == (2, False, "sync")
+    assert merged(scheduler="multiprocessing").scheduler == "processes"
+    assert merged(scheduler="threading").scheduler == "threads"
+    assert set(ALIASES.values()) <= {field.name for field in fields(Options)}
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    barrier = threading.Barrier(8)
+
+    def work(number: int) -> int | None:
+        with options(workers=number):
+            barrier.wait(timeout=10)
+            return current_options().workers
+
+    with options(workers=99), ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(1, 9))) == list(range(1, 9))
+        assert list(pool.map(lambda _: current_options().workers, range(8))) == [None] * 8
+        assert current_options().workers == 99
+
+
+def test_asyncio_tasks_do_not_disturb_each_other() -> None:
+    async def work(number: int) -> tuple[int | None, int | None]:
+        before = current_options().workers
+        with options(workers=number):
+            await asyncio.sleep(0)
+            return before, current_options().workers
+
+    async def main() -> list[tuple[int | None, int | None]]:
+        with options(workers=99):
+            return await asyncio.gather(*map(work, range(1, 6)))
+
+    assert asyncio.run(main()) == [(99, number) for number in range(1, 6)]
+
+
+class Runs:
+    name = "runs"
+
+    def run(self, graph: Any, targets: Any, observer: Any) -> Any: ...
+
+
+class Client:
+    """Looks like that of dask.distributed."""
+
+    def run(self, function: Any) -> None: ...
+
+    def submit(self, function: Any) -> None: ...
+
+    def get_executor(self) -> None: ...
+
+
+def test_values_that_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs()
+    with ThreadPoolExecutor(1) as executor:
+        assert merged(scheduler=executor).scheduler is executor
+    assert merged(scheduler=runs).scheduler is runs
+    assert merged(memory_limit="2 GB").memory_limit == 2_000_000_000
+    assert merged(memory_limit=5).memory_limit == 5
+    assert merged(progress=False).progress is False
+    assert merged(on_error="collect").on_error == "collect"
+    assert merged(temporary_directory=tmp_path).temporary_directory == str(tmp_path)
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert merged(temporary_directory=tmp_path.name).temporary_directory == str(tmp_path)
+    assert merged(temporary_directory="~").temporary_directory == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"worker": 3}, "no option is called 'worker'; expected one of scheduler, workers, memory_limit, progress, "),
+        ({"worker": 3}, "; did you mean 'workers'?"),
+        ({"optimise": True}, "did you mean 'optimize'?"),
+        ({"num_worker": 3}, "did you mean 'num_workers'?"),
+        ({"zzz": 3}, "no option is called 'zzz'"),
+        (
+            {"workers": 3, "num_workers": 3},
+            "option 'workers': given twice, also as 'num_workers'; expected one of them",
+        ),
+        ({"workers": 0}, "option 'workers': wrong value: got 0, expected a whole number from 1 up"),
+        ({"workers": -1}, "got -1, expected a whole number"),
+        ({"workers": True}, "got True, expected a whole number"),
+        ({"workers": 2.0}, "got 2.0, expected a whole number"),
+        ({"workers": "2"}, "got '2', expected a whole number"),
+        ({"num_workers": 0}, "option 'workers': wrong value: got 0"),
+        (
+            {"scheduler": "proceses"},
+            "got 'proceses', expected one of sync, threads, processes; did you mean 'processes'?",
+        ),
+        ({"scheduler": 3}, "got 3, expected one of sync, threads, processes, an executor of concurrent.futures, or"),
+        ({"scheduler": Runs}, "expected an object; hint: this is a class, call it: Runs(...)"),
+        ({"scheduler": Client()}, "expected an executor; hint: scheduler=client.get_executor()"),
+        (
+            {"memory_limit": "many"},
+            "option 'memory_limit': not a size: got 'many', expected a number of bytes, or text",
+        ),
+        ({"memory_limit": 0}, "option 'memory_limit': not a size: got 0"),
+        ({"progress": "yes"}, "option 'progress': wrong value: got 'yes', expected True or False"),
+        ({"optimize": 1}, "option 'optimize': wrong value: got 1, expected True or False"),
+        ({"on_error": "ignore"}, "option 'on_error': wrong value: got 'ignore', expected 'raise', 'skip' or 'collect'"),
+        ({"on_error": "skipp"}, "did you mean 'skip'?"),
+        ({"on_error": []}, "got [], expected 'raise'"),
+        ({"temporary_directory": 3}, "got 3, expected a path, as text or pathlib.Path"),
+        ({"temporary_directory": b"/"}, "got b'/', expected a path, as text or pathlib.Path"),
+        ({"temporary_directory": "/no/such"}, "got '/no/such', expected a directory that exists"),
+    ],
+)
+def test_wrong_ones_are_told_at_the_call(changes: dict[str, Any], message: str) -> None:
+    for call in (options, merged):
+        with pytest.raises(OptionError, match=re.escape(message)) as caught:
+            call(**changes)
+        assert isinstance(caught.value, TypeError)
+        assert isinstance(caught.value, BagkitError)
+
+
+@pytest.mark.parametrize(
+    ("size", "nbytes"),
+    [
+        (1, 1),
+        ("1", 1),
+        ("1b", 1),
+        ("100 B", 100),
+        ("1kB", 1000),
+        ("1 KB", 1000),
+        ("1k", 1000),
+        ("1ki", 1024),
+        ("1 KiB", 1024),
+        (" 64  MiB ", 64 << 20),
+        ("1.5GB", 1_500_000_000),
+        ("0.1 GB", 100_000_000),
+        ("1e3 kB", 1_000_000),
+        ("2TiB", 2 << 40),
+        ("1PB", 10**15),
+        ("9007199254740993", 9007199254740993),
+    ],
+)
+def test_parse_bytes(size: int | str, nbytes: int) -> None:
+    assert parse_bytes(size) == nbytes
+
+
+@pytest.mark.parametrize(
+    "size",
+    ["", "B", "MB", "-1", "-1 MB", "0", "0.1", "1 XB", "1 MBit", "1 bb", "MiB 1", "inf", "nan", "1e999 GB"]
+    + [0, -1, 1.5, True, None, b"1", [1], "²", "1,5 GB", "10 i"],
+)
+def test_parse_bytes_declines(size: Any) -> None:
+    with pytest.raises(OptionError, match=r"blocksize: not a size: got .*, expected a number of bytes"):
+        parse_bytes(size, "blocksize")
+
+
+@given(st.text(max_size=12))
+def test_parse_bytes_gives_a_size_or_says_no(text: str) -> None:
+    try:
+        assert parse_bytes(text) >= 1
+    except OptionError:
+        pass
+
+
+@given(st.integers(1, 2**70))
+def test_parse_bytes_takes_numbers_as_they_are(number: int) -> None:
+    assert parse_bytes(number) == parse_bytes(str(number)) == number
+
+
+def test_did_you_mean() -> None:
+    assert did_you_mean("workes", ["workers"]) == "; did you mean 'workers'?"
+    assert did_you_mean("zzz", ["workers"]) == ""
+    assert did_you_mean(3, ["workers"]) == ""
+
+
+def test_importing_options_imports_no_pools() -> None:
+    program = (
+        "import sys, bagkit.options; "
+        "assert not {'concurrent.futures', 'difflib', 'tempfile', 'multiprocessing', 'tqdm'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=20)
