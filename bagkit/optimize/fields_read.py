@@ -135,7 +135,7 @@ def _field_read(steps: list[_Step], record: str) -> str | None:
             length = 2
         case [get, _Step("LOAD_CONST", _, str() as field), *call] if _is_get(get):
             passed = 1 if call and call[0].name in ("PRECALL", "CALL") else 2
-            if passed == 2 and not (call and _is_simple(call[0], record)):
+            if passed == 2 and not (call and _is_simple(call[0])):
                 return None
             ending = [(step.name, step.argument) for step in call[passed - 1 :]]
             if ending[:2] == [("PRECALL", passed), ("CALL", passed)]:
@@ -157,8 +157,6 @@ def _is_get(step: _Step) -> bool:
     return is_method and step.value == "get"
 
 
-def _is_simple(step: _Step, record: str) -> bool:
-    """Say whether it puts one value on the stack, which is not the record."""
-    if step.name in _EMPTY:
-        return step.argument == 0
-    return step.name in _SIMPLE and not step.touches(record)
+def _is_simple(step: _Step) -> bool:
+    """Say whether it puts one value on the stack; were that the record, it would be found to be no field of it."""
+    return step.name in _SIMPLE or (step.name in _EMPTY and step.argument == 0)

@@ -124,8 +124,9 @@ def test_nothing() -> None:
 @pytest.mark.parametrize("element", [1, None, bytearray(b'{"a":1}'), {"a": 1}, memoryview(b"1"), ["a"]])
 def test_elements_that_are_no_lines(element: Any) -> None:
     for lines in ([element], ['{"a":1}', element], [b'{"a":1}', element], ['{"a":1}', b'{"a":1}', element]):
-        got = outcomes(json_parser(("a",), "value"), lines, None)
-        assert got == [outcome(partial(plain, ("a",), "value", False), line) for line in lines]
+        for fields, shape in WANTED:
+            got = outcomes(json_parser(fields, shape), lines, None)
+            assert got == [outcome(partial(plain, fields, shape, False), line) for line in lines]
 
 
 def test_subclasses_are_not_taken_for_lines() -> None:
