@@ -18,11 +18,12 @@ from typing import Any, Protocol
 
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskFinished, TaskStarted
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import TaskError, WorkerDiedError
+from bagkit.errors import TaskError, WorkerDiedError, add_notes
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
-from bagkit.schedulers.sync import describe, subject
+from bagkit.schedulers.sync import describe
+from bagkit.schedulers.transport import name_of
 
 TASKS_PER_WORKER = 3
 
@@ -43,8 +44,11 @@ class Outcome:
 class Submitter(Protocol):
     """What a kind of pool does for one run."""
 
-    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Outcome]:
+    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Any]:
         """Start `task` when there is room; `tell` may be called from any thread."""
+
+    def outcome(self, task: Task, result: Any) -> Outcome:
+        """Return how `task` ended, from the result of its future."""
 
     def read(self, value: Any) -> Any:
         """Return for the caller what the pool gave as a value."""
@@ -64,8 +68,8 @@ class FuturesRun:
         self._workers = workers
         self._values: dict[Key, Any] = {}
         self._waiting: set[Key] = set()  # made, wanted by the caller, and not handed out yet
-        self._running: dict[Future[Outcome], Task] = {}
-        self._messages: SimpleQueue[Event | Future[Outcome]] = SimpleQueue()
+        self._running: dict[Future[Any], Task] = {}
+        self._messages: SimpleQueue[Event | Future[Any]] = SimpleQueue()
 
     def values(self) -> Iterator[Any]:
         """Yield the values of the targets, as the Scheduler protocol says."""
@@ -122,16 +126,18 @@ class FuturesRun:
         except Empty:
             pass
 
-    def _take(self, future: Future[Outcome]) -> None:
+    def _take(self, future: Future[Any]) -> None:
         task = self._running.pop(future)
         try:
-            outcome = future.result()
+            outcome = self._submitter.outcome(task, future.result())
         except BrokenExecutor as error:
             raise self._died(task, error) from error
         except CancelledError as error:
-            raise TaskError(
-                f"{subject(task.label, task.place)}: the executor cancelled it, and gave no result"
-            ) from error
+            raise TaskError(f"{name_of(task)}: the executor cancelled it, and gave no result") from error
+        except Exception as error:
+            self._observer.emit(TaskFailed(task.keys[0], task.label, -1, describe(error)))
+            add_notes(error, [f"raised by the executor, for {name_of(task)}"])
+            raise
         if outcome.error is not None:
             self._observer.emit(TaskFailed(task.keys[0], task.label, outcome.worker, describe(outcome.error)))
             raise outcome.error
@@ -144,7 +150,7 @@ class FuturesRun:
     def _died(self, task: Task, error: BrokenExecutor) -> WorkerDiedError:
         self._observer.emit(TaskFailed(task.keys[0], task.label, -1, describe(error)))
         return WorkerDiedError(
-            f"{subject(task.label, task.place)}: the executor broke: {error}; hint: one of its processes may have been "
+            f"{name_of(task)}: the executor broke: {error}; hint: one of its processes may have been "
             f"killed, for want of memory or by a crash of compiled code",
             attempts=1,
         )

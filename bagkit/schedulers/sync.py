@@ -17,6 +17,7 @@ from bagkit.kernels.report import Report
 from bagkit.lower.graph import Batches, Graph, Key, Task, Work
 from bagkit.schedulers.inside import running_task
 from bagkit.schedulers.state import RunState
+from bagkit.schedulers.transport import name_of
 
 PROGRESS_SECONDS = 0.1
 """How often a task tells of its progress, at most."""
@@ -63,7 +64,7 @@ def _run_task(task: Task, inputs: list[Any], observer: Observer) -> dict[Key, An
     observer.emit(TaskStarted(key, task.label, worker=0))
     start = time.time()
     try:
-        values = call_work(task.work, task.part, inputs, report, len(task.keys), task.label, task.place)
+        values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), kept)
     except BaseException as error:
         observer.emit(TaskFailed(key, task.label, worker=0, error=describe(error)))
         raise
@@ -72,45 +73,43 @@ def _run_task(task: Task, inputs: list[Any], observer: Observer) -> dict[Key, An
 
 
 def call_work(
-    work: Work, part: Any, inputs: Sequence[Any], report: Report, width: int, label: str, place: str
+    work: Work,
+    part: Any,
+    inputs: Sequence[Any],
+    report: Report,
+    width: int,
+    name: str,
+    store: Callable[[Any], Any],
 ) -> tuple[Any, ...]:
-    """Return the `width` values of one call of `work`, in this thread.
+    """Return the `width` values of one call of `work` in this thread, as `store` keeps them.
 
     An exception is raised as it is, and so is KeyboardInterrupt. What would be taken for something else further up is
     not: StopIteration (the end of the values) becomes StoppedEarlyError; SystemExit, GeneratorExit and the like become
-    TaskError. Each has the original as its cause.
+    TaskError. Each has the original as its cause. `name` is what messages call the task.
     """
     try:
         with running_task():
             value = work(part, inputs, report)
-            values = (value,) if width == 1 else tuple(value)
-            values = tuple(value.kept() if isinstance(value, Batches) else value for value in values)
-    except (Exception, KeyboardInterrupt) as error:
-        if not isinstance(error, StopIteration):
-            raise
+            values = tuple(map(store, (value,) if width == 1 else value))
+    except StopIteration as error:
         raise StoppedEarlyError(
-            f"{subject(label, place)}: a function raised {describe(error)}, which would have ended the data as if "
-            f"there were no more; expected it to return or to raise another exception"
+            f"{name}: a function raised {describe(error)}, which would have ended the data as if there were no more; "
+            f"expected it to return, or to raise another exception"
         ) from error
+    except (Exception, KeyboardInterrupt):
+        raise
     except BaseException as error:
         raise TaskError(
-            f"{subject(label, place)}: a function raised {describe(error)}; expected it to return, or to raise a "
-            f"subclass of Exception"
+            f"{name}: a function raised {describe(error)}; expected it to return, or to raise a subclass of Exception"
         ) from error
     if len(values) != width:
-        raise TaskError(
-            f"{subject(label, place)}: the work gave {len(values)} values, expected {width}, one for each key"
-        )
+        raise TaskError(f"{name}: the work gave {len(values)} values, expected {width}, one for each key")
     return values
 
 
-def subject(label: str, place: str) -> str:
-    """Return what messages call a task.
-
-    >>> subject("read_text → count", "partition 3 (a.json)")
-    'task read_text → count, partition 3 (a.json)'
-    """
-    return ", ".join(filter(None, (f"task {label}".rstrip(), place)))
+def kept(value: Any) -> Any:
+    """Return `value` as it can be read again and again in this process."""
+    return value.kept() if isinstance(value, Batches) else value
 
 
 def describe(error: BaseException) -> str:

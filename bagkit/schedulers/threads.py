@@ -22,7 +22,8 @@ from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, started
-from bagkit.schedulers.sync import call_work, describe, progress_teller, subject
+from bagkit.schedulers.sync import call_work, describe, kept, progress_teller
+from bagkit.schedulers.transport import name_of
 
 
 class ThreadScheduler:
@@ -56,9 +57,14 @@ class InThreads:
         self._workers: dict[int, int] = {}  # a small number for each thread
         self._numbers = count()
 
-    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Outcome]:
+    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Any]:
         """Start `task` when there is a free thread."""
         return self._pool.submit(self._in_context, self._context.copy(), task, inputs, tell)
+
+    def outcome(self, task: Task, result: Any) -> Outcome:
+        """Return `result`, which is one."""
+        assert isinstance(result, Outcome)
+        return result
 
     def read(self, value: Any) -> Any:
         """Return `value`."""
@@ -76,7 +82,7 @@ class InThreads:
         tell(started(task, worker))
         start = time.time()
         try:
-            values = call_work(task.work, task.part, inputs, report, len(task.keys), task.label, task.place)
+            values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), kept)
         except BaseException as error:
             return Outcome(error=_own(error, task), worker=worker, start=start, stop=time.time(), report=report)
         return Outcome(values=values, worker=worker, start=start, stop=time.time(), report=report)
@@ -86,7 +92,7 @@ def _own(error: BaseException, task: Task) -> BaseException:
     """Return `error`, or a TaskError for a KeyboardInterrupt: nobody pressed Ctrl-C, the main thread hears that."""
     if isinstance(error, Exception):
         return error
-    message = f"{subject(task.label, task.place)}: a function raised {describe(error)} in a thread"
+    message = f"{name_of(task)}: a function raised {describe(error)} in a thread"
     caused = TaskError(message)
     caused.__cause__ = error
     return caused

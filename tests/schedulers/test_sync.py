@@ -40,7 +40,7 @@ def test_the_cause_of_a_task_error_is_what_was_raised() -> None:
         values(SyncScheduler(), one(works.leave), ["only"])
     assert isinstance(caught.value.__cause__, SystemExit)
     assert str(caught.value) == (
-        "task some work, partition 0: a function raised SystemExit('so long'); "
+        "some work, partition 0: a function raised SystemExit('so long'); "
         "expected it to return, or to raise a subclass of Exception"
     )
 

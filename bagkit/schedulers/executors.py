@@ -1,0 +1,154 @@
+"""The scheduler that runs tasks on an executor of the user's: theirs to make, to size and to shut down.
+
+Threads of a ThreadPoolExecutor get the objects themselves. Any other executor may run things elsewhere, so all that
+it gets is bytes and the name of a function of this module. A work is pickled once a run and sent with each of its
+tasks, for nobody knows which process gets which; a process unpickles it once. Values come back as bytes, and those
+that only other tasks need are passed on as they came.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import sys
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any
+
+from bagkit.diagnostics.events import Event
+from bagkit.diagnostics.observer import Observer
+from bagkit.errors import NotPicklableError
+from bagkit.kernels.report import Report
+from bagkit.lower.graph import Graph, Key, Task, Work
+from bagkit.schedulers.cpu_count import cpu_count
+from bagkit.schedulers.futures import FuturesRun, Outcome, Submitter, started
+from bagkit.schedulers.remote_errors import pack_error, unpack_error
+from bagkit.schedulers.sync import call_work
+from bagkit.schedulers.threads import InThreads
+from bagkit.schedulers.transport import loads, name_of, pickle_for_worker, task_name
+from bagkit.schedulers.values import Output, Stored, load, size
+
+
+class ExecutorScheduler:
+    """Runs tasks on any executor of `concurrent.futures`, which is used as it is and never shut down.
+
+    `workers` says how many tasks it works at; by default what the executor says, else the number of CPUs.
+    """
+
+    def __init__(self, executor: Executor, *, workers: int | None = None) -> None:
+        self.executor = executor
+        size = getattr(executor, "_max_workers", None)
+        self.workers = workers or (size if isinstance(size, int) and size > 0 else cpu_count())
+        self.name = type(executor).__name__
+
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
+        """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
+        submitter: Submitter
+        submitter = InThreads(self.executor) if _shares_objects(self.executor) else AsBytes(self.executor)
+        yield from FuturesRun(graph, targets, observer, submitter, self.name, self.workers).values()
+
+
+def _shares_objects(executor: Executor) -> bool:
+    """Return whether the executor's tasks see the objects of this interpreter."""
+    # Its threads belong to interpreters of their own, though it is a ThreadPoolExecutor (Python 3.14 and later).
+    interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
+    return isinstance(executor, ThreadPoolExecutor) and not isinstance(executor, interpreters)
+
+
+class AsBytes:
+    """Submits tasks to an executor that runs them who knows where; mutable, owned by one run."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._run = uuid.uuid4().hex
+        self._works: dict[int, tuple[int, bytes, Work]] = {}  # the work is held on to, so its id stays its own
+        self._workers: dict[int, int] = {}  # a small number for each process
+
+    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Any]:
+        """Send `task` to the executor; it counts as started from then on, by a worker that is not known (-1)."""
+        if id(task.work) not in self._works:
+            data = _pickled(task.work, "the function", task)
+            self._works[id(task.work)] = (len(self._works), data, task.work)
+        number, work, _ = self._works[id(task.work)]
+        part = _pickled(task.part, "the part", task)
+        tell(started(task, worker=-1))
+        return self._executor.submit(
+            run_pickled, (self._run, number), work, part, inputs, len(task.keys), task.label, task.place
+        )
+
+    def outcome(self, task: Task, result: Any) -> Outcome:
+        """Return how `task` ended, from what `run_pickled` gave."""
+        pid, start, stop, bytes_read, skipped, failures, values, error = result
+        worker = self._workers.setdefault(pid, len(self._workers))
+        if error is not None:
+            return Outcome(error=unpack_error(error, name_of(task)), worker=worker, start=start, stop=stop)
+        report = Report(bytes_read=bytes_read, skipped=skipped, failures=load(failures))
+        return Outcome(tuple(values), None, worker, start, stop, sum(map(size, values)), report)
+
+    def read(self, value: Any) -> Any:
+        """Return the value that `value` is the pickle of."""
+        return load(value)
+
+
+def _pickled(value: Any, what: str, task: Task) -> bytes:
+    try:
+        return pickle_for_worker(value)
+    except Exception as error:
+        from bagkit.schedulers.culprits import find_culprit
+
+        culprit = find_culprit(value, what, error)
+        raise NotPicklableError(f"{name_of(task)}: {culprit}, so it can't be sent to another process") from error
+
+
+WORKS_KEPT = 16
+_works: OrderedDict[tuple[str, int], Work] = OrderedDict()
+"""The works that this process unpickled last, by run and number."""
+
+
+def run_pickled(
+    key: tuple[str, int],
+    work: bytes,
+    part: bytes,
+    inputs: Sequence[Stored],
+    width: int,
+    label: str,
+    place: str,
+) -> tuple[Any, ...]:
+    """Run one task in whatever process this is; return plain values that any pickle can take back.
+
+    They are: process id, start, stop, bytes read, skipped records, stored failures, stored values, packed error.
+    """
+    report = Report()
+    start = time.time()
+    # All of it stays in memory: nobody knows which directories the other side can see.
+    output = Output(sys.maxsize, lambda: os.devnull, "")
+    failures: Stored | None = None
+    values: tuple[Stored, ...] = ()
+    packed: bytes | None = None
+    try:
+        values = call_work(
+            _unpickled(key, work),
+            loads(part),
+            list(map(load, inputs)),
+            report,
+            width,
+            task_name(label, place),
+            output.store,
+        )
+        failures = output.store(report.failures)
+    except BaseException as error:
+        packed = pack_error(error)
+    return os.getpid(), start, time.time(), report.bytes_read, report.skipped, failures, values, packed
+
+
+def _unpickled(key: tuple[str, int], data: bytes) -> Work:
+    work = _works.get(key)
+    if work is None:
+        unpickled: Work = loads(data)
+        work = _works.setdefault(key, unpickled)
+        while len(_works) > WORKS_KEPT:
+            _works.popitem(last=False)
+    return work

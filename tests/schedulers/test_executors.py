@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
+from bagkit.lower.graph import Graph, Task
+from bagkit.schedulers.cpu_count import cpu_count
+from bagkit.schedulers.executors import WORKS_KEPT, ExecutorScheduler, _works
+from bagkit.schedulers.protocol import Scheduler
+from tests.schedulers import works
+from tests.schedulers.contract import Recorder, SchedulerContract, one, values
+
+
+class TestOnThreads(SchedulerContract):
+    @pytest.fixture
+    def scheduler(self) -> Iterator[Scheduler]:
+        with ThreadPoolExecutor(2) as executor:
+            yield ExecutorScheduler(executor)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
+class TestOnProcesses(SchedulerContract):
+    in_process = False
+
+    @pytest.fixture
+    def scheduler(self, processes: Executor) -> Scheduler:
+        return ExecutorScheduler(processes)
+
+
+class Inline(Executor):
+    """Runs each call at once, in the thread that submits it, and remembers it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.calls.append((function, args))
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class TestOnAnyOther(SchedulerContract):
+    concurrent = False
+    in_process = False
+
+    @pytest.fixture
+    def scheduler(self) -> Scheduler:
+        return ExecutorScheduler(Inline(), workers=2)
+
+
+def test_how_many_workers() -> None:
+    with ThreadPoolExecutor(3) as executor:
+        assert ExecutorScheduler(executor).workers == 3
+        assert ExecutorScheduler(executor, workers=5).workers == 5
+    assert ExecutorScheduler(Inline()).workers == cpu_count()
+
+
+def test_the_executor_is_not_shut_down() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        assert values(ExecutorScheduler(executor), one(works.give, 1), ["only"]) == [1]
+        with pytest.raises(works.CodedError):
+            values(ExecutorScheduler(executor), one(works.fail, 1), ["only"])
+        assert executor.submit(divmod, 7, 2).result() == (3, 1)
+
+
+def test_threads_get_the_objects_themselves() -> None:
+    lock = threading.Lock()
+    with ThreadPoolExecutor(1) as executor:
+        (got,) = values(ExecutorScheduler(executor), one(works.give, lock), ["only"])
+    assert got is lock
+
+
+def test_others_get_bytes_and_a_work_is_unpickled_once() -> None:
+    executor = Inline()
+    offset = 10
+    tasks = [Task(keys=(n,), work=lambda part, inputs, report: part + offset, part=n) for n in range(3)]
+    shared = [Task(keys=(n,), work=tasks[0].work, part=n, needs=(n - 1,) if n > 3 else ()) for n in range(3, 30)]
+    assert values(ExecutorScheduler(executor), Graph([*tasks, *shared]), range(30)) == list(range(10, 40))
+    for function, (key, work, part, *_) in executor.calls:
+        assert function.__module__ == "bagkit.schedulers.executors"
+        assert isinstance(work, bytes)
+        assert isinstance(part, bytes)
+        assert key[1] in (0, 1, 2)
+    assert sum(key[0] == executor.calls[0][1][0][0] for key in _works) == 3
+
+
+def test_only_so_many_works_are_kept() -> None:
+    tasks = [Task(keys=(n,), work=lambda part, inputs, report, n=n: n) for n in range(WORKS_KEPT + 5)]
+    assert values(ExecutorScheduler(Inline()), Graph(tasks), range(len(tasks))) == list(range(len(tasks)))
+    assert len(_works) == WORKS_KEPT
+
+
+def test_what_does_not_pickle_is_named() -> None:
+    lock = threading.Lock()
+    with pytest.raises(
+        NotPicklableError, match=r"some work, partition 0: closure variable `lock` of .* is a _thread.lock"
+    ):
+        values(ExecutorScheduler(Inline()), one(lambda part, inputs, report: lock), ["only"])
+    with pytest.raises(NotPicklableError, match=r"some work, partition 0: the part is a _thread.lock, which can't be"):
+        values(ExecutorScheduler(Inline()), one(works.give, lock), ["only"])
+    with pytest.raises(
+        NotPicklableError, match=r"some work, partition 0: the result is a _thread.lock, which can't be"
+    ):
+        values(ExecutorScheduler(Inline()), one(lambda part, inputs, report: threading.Lock()), ["only"])
+
+
+def test_a_process_that_dies_is_told() -> None:
+    recorder = Recorder()
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        scheduler = ExecutorScheduler(executor)
+        with pytest.raises(
+            WorkerDiedError, match=r"some work, partition 0: the executor broke: .*terminated"
+        ) as caught:
+            list(scheduler.run(one(lambda part, inputs, report: os._exit(3)), ["only"], recorder))
+        assert caught.value.attempts == 1
+        assert caught.value.__cause__ is not None
+        with pytest.raises(WorkerDiedError):
+            values(scheduler, one(works.give), ["only"])
+    assert [type(event).__name__ for event in recorder.events[-2:]] == ["TaskFailed", "RunFinished"]
+
+
+def test_an_executor_that_is_shut_down_says_so_itself() -> None:
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        values(ExecutorScheduler(executor), one(works.give), ["only"])
+
+
+class Refuses(Executor):
+    def __init__(self, error: Exception | None) -> None:
+        self._error = error
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if self._error is None:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        else:
+            future.set_exception(self._error)
+        return future
+
+
+def test_a_future_that_somebody_else_cancels() -> None:
+    with pytest.raises(TaskError, match="some work, partition 0: the executor cancelled it, and gave no result"):
+        values(ExecutorScheduler(Refuses(None)), one(works.give), ["only"])
+
+
+def test_an_error_of_the_executor_s_own() -> None:
+    recorder = Recorder()
+    with pytest.raises(OSError, match="no route") as caught:
+        list(ExecutorScheduler(Refuses(OSError("no route"))).run(one(works.give), ["only"], recorder))
+    assert caught.value.__notes__ == ["raised by the executor, for some work, partition 0"]
+    assert "TaskFailed" in [type(event).__name__ for event in recorder.events]
+
+
+def test_futures_that_have_not_started_are_cancelled() -> None:
+    release = threading.Event()
+
+    def hold(part: Any, inputs: Any, report: Any) -> None:
+        release.wait(10)
+
+    tasks = [Task(keys=(0,), work=works.fail, part=1), *(Task(keys=(n,), work=hold) for n in range(1, 20))]
+    with ThreadPoolExecutor(1) as executor:
+        with pytest.raises(works.CodedError):
+            values(ExecutorScheduler(executor, workers=4), Graph(tasks), range(20))
+        release.set()
+        assert executor._work_queue.qsize() <= 12
+        assert executor.submit(int).result(timeout=5) == 0
