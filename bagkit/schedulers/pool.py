@@ -1,0 +1,286 @@
+"""Worker processes as their parent sees them, and those that stay warm between runs."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from typing import Any
+
+from bagkit.errors import TaskError
+from bagkit.schedulers import transport
+from bagkit.schedulers.worker import IDLE_SECONDS
+
+READ_BYTES = 1 << 18
+STALE_SECONDS = IDLE_SECONDS - 10
+"""A worker that was idle for longer is not used again: it is about to leave."""
+
+_BOOT = (
+    "import sys; sys.path[:] = sys.argv[4].split('\\n');"
+    "from bagkit.schedulers.worker import main; main(*map(int, sys.argv[1:4]))"
+)
+
+
+class WorkerGone(Exception):
+    """The other end of the socket is closed."""
+
+
+class WorkerProcess:
+    """A worker from the parent's side; mutable, owned by the pool while idle and by one run while checked out.
+
+    Four file descriptors: a socket of its own; the only writable end of its life pipe; its process, to see its end
+    even where a process that it forked keeps the socket open; and the file that its crash report goes to.
+    """
+
+    _numbers = 0
+
+    def __init__(self) -> None:
+        WorkerProcess._numbers += 1
+        self.number = WorkerProcess._numbers
+        self.task: Any = None
+        """What the run that has checked it out makes it do; None while it is idle."""
+        self.works: set[int] = set()
+        """The works of this run that it has."""
+        self.knows_directory = False
+        self.surroundings: bytes | None = None
+        self.idle_since = time.monotonic()
+        self._frames = transport.Frames()
+        self._out = bytearray()
+        self._closed = False
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            self.socket.setblocking(False)
+            life, self._life = os.pipe()
+            try:
+                self._diary = _anonymous_file()
+                self.process = _spawn(theirs.fileno(), life, self._diary)
+            finally:
+                os.close(life)
+        self.pidfd = _open_pidfd(self.process.pid)
+
+    @property
+    def sending(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._out)
+
+    def send(self, kind: int, body: bytes = b"") -> None:
+        """Send a message, as much of it as goes without waiting; `flush` sends the rest."""
+        self._out += transport.frame(kind, body)
+
+    def flush(self) -> None:
+        """Send what goes without waiting."""
+        while self._out:
+            try:
+                sent = self.socket.send(self._out)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._out.clear()  # it is gone, which reading will tell
+                return
+            del self._out[:sent]
+
+    def receive(self) -> list[tuple[int, bytes]]:
+        """Return the messages that have come; raises WorkerGone at the end of the socket."""
+        try:
+            data = self.socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError:
+            raise WorkerGone from None
+        if not data:
+            raise WorkerGone
+        return self._frames.feed(data)
+
+    def receive_rest(self) -> list[tuple[int, bytes]]:
+        """Return all messages that came before the worker's end."""
+        messages = []
+        try:
+            while data := self.socket.recv(READ_BYTES):
+                messages += self._frames.feed(data)
+        except OSError:
+            pass
+        return messages
+
+    def alive(self) -> bool:
+        """Whether the process runs, as far as can be told at once."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """End the worker and all that it started, now."""
+        if self.process.returncode is None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except OSError:
+                pass  # it has ended, or has not yet come to make its group
+            self.process.kill()
+
+    def close(self) -> int | None:
+        """Wait for the end of the worker, which was killed or has ended; return its exit code."""
+        code = self.process.wait()
+        if not self._closed:
+            self._closed = True
+            self._let_go()
+        _workers.discard(self)
+        return code
+
+    def crash_report(self) -> str:
+        """Return the Python traceback that a crash left, or nothing."""
+        try:
+            return os.pread(self._diary, 20_000, 0).decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
+    def forget(self) -> None:
+        """Let go of it in a forked process, whose worker it is not."""
+        self.process.returncode = 0  # not this process's child: nothing to wait for
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self.socket.close()
+        for descriptor in (self._life, self._diary, self.pidfd):
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def _spawn(connection: int, life: int, diary: int) -> subprocess.Popen[bytes]:
+    # -X dev, -W, -O and so on, found as multiprocessing finds them
+    flags: list[str] = getattr(subprocess, "_args_from_interpreter_flags", list)()
+    path = "\n".join(entry for entry in sys.path if isinstance(entry, str))
+    numbers = [str(each) for each in (connection, life, diary)]
+    return subprocess.Popen(
+        [sys.executable, *flags, "-P", "-c", _BOOT, *numbers, path],
+        stdin=subprocess.DEVNULL,
+        pass_fds=(connection, life, diary),
+        start_new_session=True,
+    )
+
+
+def _anonymous_file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("bagkit-crash-report")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _open_pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+_workers: set[WorkerProcess] = set()
+"""All that this process has started and not yet waited for."""
+_idle: list[WorkerProcess] = []
+_lock = threading.Lock()
+
+
+def take_workers(count: int) -> list[WorkerProcess]:
+    """Check out up to `count` warm workers; they are the caller's until given back."""
+    with _lock:
+        _bury()
+        return [_idle.pop() for _ in range(min(count, len(_idle)))]
+
+
+def start_worker() -> WorkerProcess:
+    """Start a worker that is the caller's. Raises TaskError where the system allows no more."""
+    try:
+        worker = WorkerProcess()
+    except OSError as error:
+        raise _cannot_start(error) from error
+    _workers.add(worker)
+    return worker
+
+
+def give_back(worker: WorkerProcess) -> None:
+    """Keep an idle `worker` warm for later runs."""
+    worker.works.clear()
+    worker.knows_directory = False
+    worker.send(transport.FORGET)
+    worker.flush()
+    worker.idle_since = time.monotonic()
+    if worker.sending:  # it does not read: something is wrong with it
+        worker.kill()
+        worker.close()
+        return
+    with _lock:
+        _idle.append(worker)
+
+
+def start_workers(count: int) -> None:
+    """Have `count` warm workers, or start them, so that they boot while a run is prepared. Never raises."""
+    with _lock:
+        _bury()
+        while len(_idle) < count:
+            try:
+                _idle.append(start_worker())
+            except TaskError:
+                return  # the run that needs them says why
+
+
+def end_workers() -> None:
+    """End all workers of this process."""
+    with _lock:
+        workers = tuple(_workers)
+        _idle.clear()
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.close()
+
+
+def _bury() -> None:
+    """Drop idle workers that have ended or soon will."""
+    now = time.monotonic()
+    for worker in tuple(_idle):
+        if not worker.alive() or now - worker.idle_since > STALE_SECONDS or _readable(worker.socket):
+            _idle.remove(worker)
+            worker.kill()
+            worker.close()
+
+
+def _readable(connection: socket.socket) -> bool:
+    """Whether an idle worker has closed its socket, or says something that it should not."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _cannot_start(error: OSError) -> TaskError:
+    import resource
+
+    limits = {
+        errno.EMFILE: ("RLIMIT_NOFILE", "open files"),
+        errno.EAGAIN: ("RLIMIT_NPROC", "processes"),
+        errno.ENOMEM: ("RLIMIT_AS", "memory"),
+    }
+    reason = ""
+    if error.errno in limits:
+        name, words = limits[error.errno]
+        reason = f"; the limit of {words} ({name}) is {resource.getrlimit(getattr(resource, name))[0]}"
+    return TaskError(
+        f"workers: a worker process can't be started: {error}{reason}; "
+        f"got {len(_workers)} workers; hint: fewer workers (each needs 4 open files), or scheduler='threads'"
+    )
+
+
+def _forget_all() -> None:
+    """In a forked process: the workers are its parent's."""
+    global _lock
+    _lock = threading.Lock()
+    for worker in tuple(_workers):
+        worker.forget()
+    _workers.clear()
+    _idle.clear()
+
+
+atexit.register(end_workers)
+os.register_at_fork(after_in_child=_forget_all)

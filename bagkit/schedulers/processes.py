@@ -1,0 +1,513 @@
+"""Runs tasks in worker processes that outlive one run and whose deaths a run survives.
+
+    caller's thread            ┌─ socket ── worker 1 ─┐
+      next() ──┐               │                      │
+               ├─▶ Run.step() ─┼─ socket ── worker 2 ─┼─▶ files of large values
+      pump ────┘    RunState   │                      │   (run directory)
+     (while the     values     └─ socket ── worker 3 ─┘
+      caller is away)
+
+A Run is driven by whoever holds its `turn`: the caller while it waits in `next()`, and while it is busy with a value a
+thread, the pump. A step waits for any worker, takes what it says and hands out tasks. A worker has one task at a time.
+
+- Values stay as bytes or files, as they came, until the caller or another worker wants them.
+- The end of a worker's process is an event like any other. Its task, and only that, is run again: alone, so that it
+  has the memory of the machine for itself; after ATTEMPTS the run fails.
+- The first error stops the handing out, and is raised as soon as the caller asks. Then `close` kills the busy workers
+  and gives the idle ones back.
+- Ahead of a caller that waits, work goes on as long as the values fit `limit`; of one that is busy, at most two
+  tasks a worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import selectors
+import threading
+import warnings
+import weakref
+from collections import deque
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from bagkit.diagnostics import events
+from bagkit.diagnostics.observer import Observer
+from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
+from bagkit.lower.graph import Batches, Graph, Key, Task
+from bagkit.schedulers import pool, transport, values
+from bagkit.schedulers.pool import WorkerGone, WorkerProcess
+from bagkit.schedulers.remote_errors import describe_exit, unpack_error
+from bagkit.schedulers.run_directory import RunDirectory
+from bagkit.schedulers.state import RunState
+from bagkit.schedulers.surroundings import take_surroundings
+
+ATTEMPTS = 3
+INLINE_BYTES = 1 << 20
+"""Values of a task up to this come in its message."""
+INLINE_BYTES_LATER = 1 << 12
+"""The same, once the values that wait here are as many bytes as may be undelivered."""
+UNDELIVERED_BYTES = 64 << 20
+WARN_BYTES = 100 << 20
+PUMP_SECONDS = 0.01
+
+start_workers = pool.start_workers
+
+
+class ProcessScheduler:
+    """Runs graphs in `workers` processes; large values are kept in `temporary_directory`."""
+
+    name = "processes"
+
+    def __init__(
+        self, *, workers: int, temporary_directory: str | None = None, memory_limit: int | None = None
+    ) -> None:
+        self.workers = workers
+        self.temporary_directory = temporary_directory
+        self.memory_limit = memory_limit
+
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
+        """Run what `targets` need, and yield their values in their order."""
+        run = Run(self, RunState(graph, targets), observer)
+        try:
+            run.start()
+            while not run.state.done:
+                yield run.next_value()
+            run.ok = True
+        finally:
+            run.close()
+
+
+class Run:
+    """One run; mutable, owned by the generator that made it and its pump, in turns."""
+
+    def __init__(self, scheduler: ProcessScheduler, state: RunState, observer: Observer) -> None:
+        self.state = state
+        self.ok = False
+        self._scheduler = scheduler
+        self._observer = observer
+        self._pid = os.getpid()
+        self._thread = threading.get_ident()
+        self._events: deque[events.Event] = deque()
+        self._limit = scheduler.memory_limit // 4 if scheduler.memory_limit else UNDELIVERED_BYTES
+        self._numbers = {task.keys[0]: number for number, task in enumerate(state.tasks)}
+        self._works: dict[int, int] = {}
+        self._work_messages: list[bytes] = []
+        self._surroundings = b""
+        self._selector = selectors.DefaultSelector()
+        self._workers: set[WorkerProcess] = set()
+        self._free: list[WorkerProcess] = []
+        self._attempts: dict[Key, int] = {}
+        self._again: deque[Task] = deque()
+        """Tasks whose worker died; each runs alone."""
+        self._alone = False
+        self._failing: WorkerProcess | None = None
+        self._error: BaseException | None = None
+        self._stored: dict[Key, values.Stored] = {}
+        self._stored_inline = 0
+        self._undelivered: dict[Key, int] = {}
+        self._undelivered_bytes = 0
+        self._targets = frozenset(state.targets)
+        self._directory: RunDirectory | None = None
+        self._turn = threading.Lock()
+        self._away = False
+        self._closed = threading.Event()
+        self._pump: threading.Thread | None = None
+        self._wake: tuple[int, int] | None = None
+
+    # What the caller's thread does
+
+    def start(self) -> None:
+        """Pickle the works, before anything is sent: what can't be pickled is said at once."""
+        weight = sum(task.weight for task in self.state.tasks)
+        count = self._scheduler.workers
+        self._emit(events.RunStarted(len(self.state.tasks), weight, self._scheduler.name, count))
+        for task in self.state.tasks:
+            if id(task.work) not in self._works:
+                self._works[id(task.work)] = len(self._work_messages)
+                self._work_messages.append(self._work_message(len(self._work_messages), task))
+        self._surroundings = take_surroundings()
+        for worker in pool.take_workers(min(count, len(self.state.tasks))):
+            self._employ(worker)
+
+    def next_value(self) -> Any:
+        """Wait for the value of the next target and return it."""
+        self._away = False
+        if not self._turn.acquire(blocking=False):
+            self._wake_pump()
+            self._turn.acquire()
+        try:
+            self._tell()
+            if self.state.deliverable:
+                self._step(0)
+            while not self.state.deliverable and self._error is None:
+                self._dispatch()
+                if self._error is None:
+                    self._step(None)
+            if self._error is not None:
+                raise self._error
+            key, last = self.state.deliver()
+            self._undelivered_bytes -= self._undelivered.pop(key, 0)
+            self._dispatch()
+        finally:
+            self._turn.release()
+        value = self._load(key, last)
+        self._tell()
+        if not self.state.exhausted:
+            self._start_pump()
+        self._away = True
+        return value
+
+    def close(self) -> None:
+        """End the run: kill the busy workers, keep the idle ones warm, remove what was stored."""
+        if os.getpid() != self._pid:
+            return  # a forked process has a copy of the run, and none of what belongs to it
+        self._closed.set()
+        self._away = False
+        self._wake_pump()
+        held = self._turn.acquire(timeout=1)
+        try:
+            busy = [worker for worker in self._workers if worker.task is not None or worker.sending]
+            for worker in busy:
+                worker.kill()
+            self._selector.close()
+            for worker in self._workers:
+                if worker in busy:
+                    worker.close()
+                else:
+                    pool.give_back(worker)
+            self._workers.clear()
+        finally:
+            if held:
+                self._turn.release()
+            for key in tuple(self._stored):
+                self._release(key)
+            if self._directory is not None:
+                self._directory.end()
+            if self._pump is not None and self._pump is not threading.current_thread():
+                self._pump.join(timeout=1)
+            if self._wake is not None:
+                wake, self._wake = self._wake, None
+                for descriptor in wake:
+                    os.close(descriptor)
+            self._tell()
+            self._emit(events.RunFinished(self.ok))
+
+    def _load(self, key: Key, last: bool) -> Any:
+        stored = self._stored[key]
+        task = self.state.tasks[0]
+        try:
+            value = values.load(stored)
+        except (KeyboardInterrupt, TaskError):
+            raise
+        except BaseException as error:
+            task = next(each for each in self.state.tasks if key in each.keys)
+            raise NotPicklableError(
+                f"{transport.name_of(task)}: the result was pickled in the worker, and can't be unpickled here: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        path = stored[1]
+        if isinstance(value, Batches) and path is not None and self._directory is not None:
+            # The caller may look at the batches when the run is over: their file stays as long as they do.
+            self._directory.keep(path)
+            weakref.finalize(value._batches, self._directory.drop, path)
+        if last:
+            self._release(key)
+        return value
+
+    def _emit(self, event: events.Event) -> None:
+        """Tell the observer, whose `emit` is called in the caller's thread only."""
+        if threading.get_ident() == self._thread:
+            self._observer.emit(event)
+        else:
+            self._events.append(event)
+
+    def _tell(self) -> None:
+        self._thread = threading.get_ident()
+        while self._events:
+            self._observer.emit(self._events.popleft())
+
+    # While the caller is away
+
+    def _start_pump(self) -> None:
+        if self._pump is None:
+            self._wake = os.pipe()
+            for descriptor in self._wake:
+                os.set_blocking(descriptor, False)
+            self._selector.register(self._wake[0], selectors.EVENT_READ, None)
+            self._pump = threading.Thread(target=self._pump_steps, name="bagkit-pump", daemon=True)
+            self._pump.start()
+
+    def _wake_pump(self) -> None:
+        if self._wake is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._wake[1], b"\0")
+
+    def _pump_steps(self) -> None:
+        """Drive the run while the caller is away; looking for that now and then costs the caller nothing."""
+        while not self._closed.wait(PUMP_SECONDS):
+            if not self._away or not self._turn.acquire(blocking=False):
+                continue
+            try:
+                while self._away and self._error is None and not self.state.exhausted:
+                    self._dispatch()
+                    self._step(None)
+            except BaseException as error:
+                self._error = error
+            finally:
+                self._turn.release()
+            if self._error is not None or self.state.exhausted:
+                return
+
+    # Steps
+
+    def _step(self, timeout: float | None) -> None:
+        """Wait for something to happen, for `timeout` seconds at most, and take note of it."""
+        ended: list[WorkerProcess] = []
+        for key, mask in self._selector.select(timeout):
+            worker: WorkerProcess | None = key.data
+            if worker is None:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(key.fd, 4096)
+            elif worker not in self._workers:
+                continue
+            elif key.fd == worker.pidfd:
+                ended.append(worker)
+            else:
+                if mask & selectors.EVENT_WRITE:
+                    self._flush(worker)
+                if mask & selectors.EVENT_READ and not self._listen(worker):
+                    ended.append(worker)
+        for worker in ended:
+            if worker in self._workers:
+                self._bury(worker)
+        if timeout is not None:
+            self._dispatch()
+
+    def _listen(self, worker: WorkerProcess) -> bool:
+        """Take what `worker` says; return whether it is still there."""
+        try:
+            for kind, body in worker.receive():
+                self._take(worker, kind, body)
+        except WorkerGone:
+            return False
+        return True
+
+    def _take(self, worker: WorkerProcess, kind: int, body: bytes) -> None:
+        task: Task = worker.task
+        if kind == transport.DONE:
+            self._finish(worker, task, transport.DoneMessage(*marshal.loads(body)))
+        elif kind == transport.PROGRESS:
+            self._emit(events.TaskProgressed(task.keys[0], marshal.loads(body)))
+        elif kind == transport.NEED_DIRECTORY:
+            self._tell_directory(worker)
+            self._flush(worker)
+        elif kind == transport.FAILING:
+            self._failing = worker
+        elif kind == transport.FAILED:
+            self._idle(worker)
+            error = unpack_error(body, transport.name_of(task))
+            self._fail(task, worker, error)
+
+    def _finish(self, worker: WorkerProcess, task: Task, done: transport.DoneMessage) -> None:
+        self._idle(worker)
+        released = self.state.finish(task)
+        size = 0
+        for key, stored in zip(task.keys, done.values, strict=True):
+            self._stored[key] = stored
+            nbytes = values.size(stored)
+            size += nbytes
+            self._stored_inline += values.size_inline(stored)
+            if stored[1] is not None and self._directory is not None:
+                self._directory.keep(stored[1])
+            if key in self._targets:
+                self._undelivered[key] = nbytes
+                self._undelivered_bytes += nbytes
+        for key in released:
+            self._release(key)
+        failures = () if done.failures is None else tuple(_load_failures(done.failures))
+        key, label = task.keys[0], task.label
+        self._emit(
+            events.TaskFinished(
+                key, label, worker.number, done.start, done.stop, done.bytes_read, size, done.skipped, failures
+            )
+        )
+
+    def _idle(self, worker: WorkerProcess) -> None:
+        worker.task = None
+        self._alone = False
+        self._free.append(worker)
+
+    def _release(self, key: Key) -> None:
+        stored = self._stored.pop(key)
+        self._stored_inline -= values.size_inline(stored)
+        if stored[1] is not None and self._directory is not None:
+            self._directory.drop(stored[1])
+
+    def _fail(self, task: Task, worker: WorkerProcess, error: BaseException) -> None:
+        if self._error is None:
+            self._error = error
+            message = f"{type(error).__name__}: {error}"
+            self._emit(events.TaskFailed(task.keys[0], task.label, worker.number, message))
+
+    # Handing out
+
+    def _dispatch(self) -> None:
+        """Give tasks to free workers, and start workers while there are more tasks."""
+        if self._error is not None or self._failing is not None or self._alone:
+            return
+        if self._again:
+            if not self.state.running - len(self._again):
+                self._alone = True
+                self._assign(self._free_worker(), self._again.popleft())
+            return
+        while len(self._free) or len(self._workers) < self._scheduler.workers:
+            task = self.state.next_task(ahead=self._may_run_ahead())
+            if task is None:
+                return
+            self._assign(self._free_worker(), task)
+
+    def _may_run_ahead(self) -> bool:
+        if self._undelivered_bytes >= self._limit:
+            return False
+        return not self._away or len(self._undelivered) < 2 * self._scheduler.workers
+
+    def _free_worker(self) -> WorkerProcess:
+        if self._free:
+            return self._free.pop()
+        worker = pool.start_worker()
+        self._employ(worker)
+        return self._free.pop()
+
+    def _employ(self, worker: WorkerProcess) -> None:
+        self._workers.add(worker)
+        self._free.append(worker)
+        self._selector.register(worker.socket, selectors.EVENT_READ, worker)
+        if worker.pidfd is not None:
+            self._selector.register(worker.pidfd, selectors.EVENT_READ, worker)
+
+    def _assign(self, worker: WorkerProcess, task: Task) -> None:
+        key = task.keys[0]
+        attempt = self._attempts.get(key, 0) + 1
+        work = self._works[id(task.work)]
+        budget = INLINE_BYTES if self._stored_inline < self._limit else INLINE_BYTES_LATER
+        name = transport.name_of(task)
+        inputs = tuple([self._stored[need] for need in task.needs])
+        message = transport.TaskMessage(
+            self._numbers[key], work, attempt, len(task.keys), budget, name, _pickle_part(task, name), inputs
+        )
+        if worker.surroundings != self._surroundings:
+            worker.send(transport.SURROUNDINGS, self._surroundings)
+            worker.surroundings = self._surroundings
+        if work not in worker.works:
+            worker.send(transport.WORK, self._work_messages[work])
+            worker.works.add(work)
+        if self._directory is not None and not worker.knows_directory:
+            self._tell_directory(worker)
+        worker.send(transport.TASK, marshal.dumps(tuple(message)))
+        worker.task = task
+        self._emit(events.TaskStarted(key, task.label, worker.number))
+        self._flush(worker)
+
+    def _flush(self, worker: WorkerProcess) -> None:
+        was_sending = self._selector.get_key(worker.socket).events & selectors.EVENT_WRITE
+        worker.flush()
+        if bool(was_sending) != worker.sending:
+            mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.sending else 0)
+            self._selector.modify(worker.socket, mask, worker)
+
+    def _work_message(self, number: int, task: Task) -> bytes:
+        try:
+            data = transport.pickle_for_worker(task.work)
+        except Exception as error:
+            raise _not_picklable(task.work, "the work", error, task.label) from error
+        if len(data) > WARN_BYTES:
+            warnings.warn(
+                f"{task.label}: the functions and what they refer to are {len(data) >> 20} MiB, "
+                "which are sent to every worker; hint: load large tables inside of the function",
+                stacklevel=4,
+            )
+        if len(data) <= INLINE_BYTES:
+            return marshal.dumps((number, data))
+        path = os.path.join(self._make_directory().path, f"work-{number}")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(data)
+        return marshal.dumps((number, path))
+
+    def _make_directory(self) -> RunDirectory:
+        if self._directory is None:
+            self._directory = RunDirectory(self._scheduler.temporary_directory)
+        return self._directory
+
+    def _tell_directory(self, worker: WorkerProcess) -> None:
+        worker.send(transport.DIRECTORY, os.fsencode(self._make_directory().path))
+        worker.knows_directory = True
+
+    # Deaths
+
+    def _bury(self, worker: WorkerProcess) -> None:
+        """Take leave of a worker that has ended, and see to the task that it had."""
+        for kind, body in worker.receive_rest():
+            self._take(worker, kind, body)
+        self._selector.unregister(worker.socket)
+        if worker.pidfd is not None:
+            self._selector.unregister(worker.pidfd)
+        self._workers.discard(worker)
+        if worker in self._free:
+            self._free.remove(worker)
+        if self._failing is worker:
+            self._failing = None
+        worker.kill()  # it may have closed its socket only
+        report = worker.crash_report()
+        task: Task | None = worker.task
+        code = worker.close()
+        if task is None:
+            if code != 0:  # else it left after an idle minute
+                self._emit(events.WorkerLost(worker.number, None, code, 0))
+            return
+        self._alone = False
+        attempt = self._attempts[task.keys[0]] = self._attempts.get(task.keys[0], 0) + 1
+        if self._directory is not None:
+            self._directory.discard(f"{self._numbers[task.keys[0]]}-{attempt}")
+        self._emit(events.WorkerLost(worker.number, task.keys[0], code, attempt))
+        if attempt < ATTEMPTS:
+            self._again.append(task)
+        else:
+            self._fail(task, worker, _died(task, attempt, code, report))
+
+
+def _died(task: Task, attempts: int, code: int | None, report: str) -> WorkerDiedError:
+    error = WorkerDiedError(
+        f"{transport.name_of(task)}: the worker process that ran it {describe_exit(code)}; "
+        f"it was tried {attempts} times, the last ones with no other task beside it",
+        attempts=attempts,
+        exit_code=code,
+    )
+    if report:
+        error.add_note(f"What the worker left:\n{report}")
+    return error
+
+
+def _pickle_part(task: Task, name: str) -> bytes:
+    try:
+        return transport.pickle_for_worker(task.part)
+    except Exception as error:
+        raise _not_picklable(task.part, "the part", error, name) from error
+
+
+def _not_picklable(value: Any, root: str, error: Exception, name: str) -> NotPicklableError:
+    from bagkit.schedulers.culprits import find_culprit
+
+    return NotPicklableError(
+        f"{name or 'task'}: {find_culprit(value, root, error)}, so it can't be sent to a worker process; "
+        "hint: make it inside of the function, or use scheduler='threads'"
+    )
+
+
+def _load_failures(data: bytes) -> list[Any]:
+    try:
+        failures: list[Any] = transport.loads(data)
+    except Exception as error:
+        return [f"failures that can't be unpickled: {type(error).__name__}: {error}"]
+    return failures

@@ -1,0 +1,186 @@
+"""The private directory of one run: large functions and values, gone at the end whatever the end is.
+
+Four ways to go: the run removes it; `atexit` does; when this process is killed, a shell that waits for its end does;
+and a later run does, which tells live from dead by the lock that the owner holds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+
+from bagkit.errors import TaskError
+
+PREFIX = "bagkit-"
+LOCK = "lock"
+_NAME = re.compile(rf"{PREFIX}[0-9]+-[a-z0-9_]{{8}}")
+YOUNG_SECONDS = 60
+"""A directory without a lock may be one that is being made."""
+
+_REMOVE_AFTER_OWNER = """
+read line
+i=0
+while [ -e "$1" ] && [ $i -lt 50 ]; do
+    rm -rf -- "$1" 2>/dev/null
+    i=$((i + 1))
+    [ -e "$1" ] && sleep 0.1
+done
+"""
+
+_live: set[RunDirectory] = set()
+
+
+class RunDirectory:
+    """A directory that only this user can read; mutable, owned by one run.
+
+    Files in it have owners: values that use them. A file goes with its last one. The directory goes when the run has
+    ended and the last value that was handed to the caller has gone.
+    """
+
+    def __init__(self, parent: str | None = None) -> None:
+        parent = os.path.abspath(parent or tempfile.gettempdir())
+        sweep(parent)
+        self._pid = os.getpid()
+        self._uses: dict[str, int] = {}
+        self._ended = False
+        self._undertaker: subprocess.Popen[bytes] | None = None
+        try:
+            self._lock, self.path = _make_locked(parent)
+        except OSError as error:
+            raise TaskError(
+                f"{parent}: a directory for large values can't be made here: {error}; "
+                "hint: give another temporary_directory"
+            ) from error
+        _live.add(self)
+        try:
+            self._undertaker = subprocess.Popen(
+                ["/bin/sh", "-c", _REMOVE_AFTER_OWNER, "bagkit-cleaner", self.path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
+        except OSError:
+            pass  # without a shell the next run sweeps
+
+    def keep(self, path: str) -> None:
+        """Count one more value that uses the file `path`."""
+        self._uses[path] = self._uses.get(path, 0) + 1
+
+    def drop(self, path: str) -> None:
+        """Count one value less; remove the file with the last."""
+        if os.getpid() != self._pid:
+            return
+        self._uses[path] -= 1
+        if self._uses[path]:
+            return
+        del self._uses[path]
+        self.discard(path)
+        if self._ended and not self._uses:
+            self.remove()
+
+    def discard(self, path: str) -> None:
+        """Remove a file of the directory, if it is there."""
+        try:
+            os.unlink(os.path.join(self.path, path))
+        except OSError:
+            pass
+
+    def end(self) -> None:
+        """Note that the run has ended; remove the directory unless the caller still has values in it."""
+        self._ended = True
+        if not self._uses:
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove the directory and all in it."""
+        if os.getpid() != self._pid or self not in _live:
+            return
+        shutil.rmtree(self.path, ignore_errors=True)
+        _live.discard(self)
+        os.close(self._lock)
+        if self._undertaker is not None:
+            assert self._undertaker.stdin is not None
+            self._undertaker.stdin.close()
+            self._undertaker.kill()
+            self._undertaker.wait()
+
+    def forget(self) -> None:
+        """Let go of it in a forked process, which is not the owner."""
+        os.close(self._lock)
+        if self._undertaker is not None:
+            assert self._undertaker.stdin is not None
+            self._undertaker.stdin.close()
+            self._undertaker.returncode = 0  # not this process's child: nothing to wait for
+
+
+def _make_locked(parent: str) -> tuple[int, str]:
+    """Make a directory and take its lock, before which a sweep could take it for a dead one."""
+    for _ in range(10):
+        path = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)
+        try:
+            lock = os.open(os.path.join(path, LOCK), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.exists(os.path.join(path, LOCK)):
+                return lock, path
+        except OSError:
+            pass
+        os.close(lock)
+    raise OSError(f"no directory in {parent} stays")
+
+
+def sweep(parent: str) -> None:
+    """Remove the directories in `parent` that runs of this user left behind when they were killed."""
+    try:
+        names = [entry for entry in os.listdir(parent) if _NAME.fullmatch(entry)]
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(parent, name)
+        try:
+            status = os.lstat(path)
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and _dead(path, status.st_mtime):
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            pass  # gone meanwhile
+
+
+def _dead(path: str, changed: float) -> bool:
+    try:
+        lock = os.open(os.path.join(path, LOCK), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        # Not one of ours, or one that is being made. Ours without a lock are empty.
+        return not os.listdir(path) and time.time() - changed > YOUNG_SECONDS
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _remove_all() -> None:
+    for directory in tuple(_live):
+        directory.remove()
+
+
+def _forget_all() -> None:
+    for directory in tuple(_live):
+        directory.forget()
+    _live.clear()
+
+
+atexit.register(_remove_all)
+os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,171 @@
+"""Messages and pickles: what crosses between the parent and a worker.
+
+A message is a kind, a length and that many bytes, mostly a `marshal` of plain values. Both ends run the same Python,
+and nobody else can write to their socket.
+
+Imported by every worker, so light: `_pickle` is all of `pickle` that is used, at a third of the time to import.
+"""
+
+from __future__ import annotations
+
+import _pickle
+import sys
+from struct import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from bagkit.lower.graph import Task
+
+HEADER = Struct("<BQ")
+PROTOCOL = 5
+
+# From the parent to a worker
+SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET = range(1, 6)
+# From a worker to the parent
+PROGRESS, FAILING, FAILED, DONE, NEED_DIRECTORY = range(11, 16)
+
+
+class TaskMessage(NamedTuple):
+    """What a worker is told of a task; crosses as a plain tuple."""
+
+    number: int
+    work: int
+    attempt: int
+    keys: int
+    """How many values it gives."""
+    budget: int
+    """Bytes of values that may come back in the message; what is above goes to a file."""
+    place: str
+    part: bytes
+    inputs: tuple[Any, ...]
+    """Stored values, see values.py."""
+
+
+class DoneMessage(NamedTuple):
+    """What a worker tells of a task that it finished; crosses as a plain tuple."""
+
+    number: int
+    start: float
+    stop: float
+    bytes_read: int
+    skipped: int
+    failures: bytes | None
+    values: tuple[Any, ...]
+    """Stored values, one a key."""
+
+
+def frame(kind: int, body: bytes = b"") -> bytes:
+    """Return a message as it goes through the socket."""
+    return HEADER.pack(kind, len(body)) + body
+
+
+class Frames:
+    """Cuts what arrives into messages; mutable, owned by the end of the socket that reads."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Add `data`; return the messages that are complete now."""
+        if not self._buffer and len(data) >= HEADER.size:
+            kind, length = HEADER.unpack_from(data)
+            if len(data) == HEADER.size + length:  # nearly always
+                return [(kind, data[HEADER.size :])]
+        buffer = self._buffer
+        buffer += data
+        messages = []
+        at = 0
+        while len(buffer) - at >= HEADER.size:
+            kind, length = HEADER.unpack_from(buffer, at)
+            stop = at + HEADER.size + length
+            if len(buffer) < stop:
+                break
+            messages.append((kind, bytes(memoryview(buffer)[at + HEADER.size : stop])))
+            at = stop
+        if at:
+            del buffer[:at]
+        return messages
+
+
+def loads(data: Any) -> Any:
+    """Return the value that `data` is the pickle of."""
+    return _pickle.loads(data)
+
+
+def load_file(file: Any) -> Any:
+    """Return the value that the open `file` holds the pickle of."""
+    return _pickle.load(file)
+
+
+class Restartable(Protocol):
+    """Where a pickle is written to."""
+
+    def write(self, chunk: Any, /) -> Any:
+        """Take some bytes, or something with a buffer of them."""
+
+    def restart(self) -> None:
+        """Throw away what was written of this pickle."""
+
+
+DEEP = 10_000
+"""The recursion limit for pickling values that are nested too deeply for the usual one."""
+
+
+def pickle_into(file: Restartable, value: Any) -> None:
+    """Pickle `value` in a worker, by cloudpickle where pickle declines.
+
+    The worker's `__main__` is not the user's, so pickle declines what is from there, as it should.
+    """
+    file.restart()
+    try:
+        _pickle.Pickler(file, PROTOCOL).dump(value)
+        return
+    except RecursionError:
+        limit = sys.getrecursionlimit()
+        if limit < DEEP:
+            # json.loads makes values twice as deep as pickle follows, whose own C frames are small.
+            sys.setrecursionlimit(DEEP)
+            try:
+                pickle_into(file, value)
+                return
+            finally:
+                sys.setrecursionlimit(limit)
+    except Exception:
+        pass  # cloudpickle does more, and gives the better error
+    import cloudpickle
+
+    file.restart()
+    cloudpickle.Pickler(file, PROTOCOL).dump(value)
+
+
+def pickle_for_worker(value: Any) -> bytes:
+    """Pickle `value` in the parent, so that a process that does not know the user's `__main__` can read it."""
+    try:
+        data = _pickle.dumps(value, PROTOCOL)
+    except Exception:
+        pass  # cloudpickle does more, and gives the better error
+    else:
+        if b"__main__" not in data and not _by_value_modules():
+            return data
+    import cloudpickle
+
+    result: bytes = cloudpickle.dumps(value, PROTOCOL)
+    return result
+
+
+def _by_value_modules() -> bool:
+    """Whether the user asked cloudpickle to send some modules by value."""
+    cloudpickle = sys.modules.get("cloudpickle")
+    return cloudpickle is not None and bool(cloudpickle.list_registry_pickle_by_value())
+
+
+def task_name(label: str, place: str) -> str:
+    """Return the words for a task that start a message."""
+    return ", ".join(word for word in (label or "task", place) if word)
+
+
+def name_of(task: Task) -> str:
+    """Return the words for `task` that start a message."""
+    return task_name(task.label, task.place)

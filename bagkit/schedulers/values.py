@@ -1,0 +1,201 @@
+"""Values on their way between processes: pickles that travel in the message, or in a file of the run's directory.
+
+    stored value   (batched, path, pieces)
+    piece          bytes: a pickle | (offset, length, crc32): where in the file at `path` it is
+
+A value is one piece. Batches are one piece a batch, written and read one at a time, so that no process holds a whole
+partition. All that a task writes goes to one file. Stored values are plain tuples: the parent passes them on as they
+came and never unpickles what only other tasks need.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+from zlib import crc32
+
+from bagkit.errors import NotPicklableError, TaskError
+from bagkit.schedulers.transport import loads, pickle_into
+
+Piece = bytes | tuple[int, int, int]
+Stored = tuple[bool, str | None, tuple[Piece, ...]]
+
+MAPPED_BYTES = 1 << 20
+"""Pieces longer than this are read through a map of the file, without a copy."""
+
+
+def size(value: Stored) -> int:
+    """Return the bytes of all pieces."""
+    return sum(len(piece) if isinstance(piece, bytes) else piece[1] for piece in value[2])
+
+
+def size_inline(value: Stored) -> int:
+    """Return the bytes of the pieces that are not in a file."""
+    return sum(len(piece) for piece in value[2] if isinstance(piece, bytes))
+
+
+class Output:
+    """The values that one attempt of a task gives; mutable, owned by that attempt.
+
+    `budget` bytes stay in memory, what comes after goes to the file `name` in `directory()`.
+    """
+
+    def __init__(self, budget: int, directory: Callable[[], str], name: str) -> None:
+        self._pid = os.getpid()
+        self._budget = budget
+        self._directory = directory
+        self._name = name
+        self._chunks: list[bytes] = []
+        self._chunk_bytes = 0
+        self._file: int | None = None
+        self._path: str | None = None
+        self._end = 0
+        self._start = 0
+        self._crc = 0
+        self._spilled = False
+
+    def store(self, value: Any) -> Stored:
+        """Pickle `value`; an error of its pickling is a NotPicklableError, one of making its batches goes through."""
+        graph = sys.modules.get("bagkit.lower.graph")
+        pieces: list[Piece] = []
+        batched = graph is not None and isinstance(value, graph.Batches)
+        if batched:
+            pieces += (self._piece(batch, ("batch", number)) for number, batch in enumerate(value))
+        else:
+            pieces.append(self._piece(value, None))
+        in_file = any(isinstance(piece, tuple) for piece in pieces)
+        return batched, self._path if in_file else None, tuple(pieces)
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _piece(self, value: Any, where: tuple[str, int] | None) -> Piece:
+        try:
+            pickle_into(self, value)
+        except TaskError:
+            raise
+        except Exception as error:
+            raise _not_picklable(value, where, error) from error
+        if self._spilled:
+            start, self._start = self._start, self._end
+            return start, self._end - start, self._crc
+        self._budget -= self._chunk_bytes
+        return b"".join(self._chunks)
+
+    def restart(self) -> None:
+        """Throw away what was written of this piece."""
+        if os.getpid() != self._pid:
+            os._exit(0)  # forked by the user's function, which let it return: the other one gives the result
+        self._chunks.clear()
+        self._chunk_bytes = 0
+        self._crc = 0
+        self._end = self._start
+        self._spilled = False
+
+    def write(self, chunk: Any) -> None:
+        """Take the next bytes of this piece."""
+        if self._spilled:
+            return self._spill(chunk)
+        self._chunks.append(chunk if type(chunk) is bytes else bytes(chunk))
+        self._chunk_bytes += len(chunk)
+        if self._chunk_bytes > self._budget:
+            self._spilled = True
+            for each in self._chunks:
+                self._spill(each)
+            self._chunks.clear()
+        return None
+
+    def _spill(self, chunk: Any) -> None:
+        self._crc = crc32(chunk, self._crc)
+        rest = memoryview(chunk).cast("B")
+        try:
+            if self._file is None:
+                self._path = os.path.join(self._directory(), self._name)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            while rest:
+                written = os.pwrite(self._file, rest, self._end)
+                self._end += written
+                rest = rest[written:]
+        except OSError as error:
+            raise TaskError(
+                f"{self._path}: the result can't be stored: {error}; hint: give another temporary_directory"
+            ) from error
+
+
+def _not_picklable(value: Any, where: tuple[str, int] | None, error: Exception) -> NotPicklableError:
+    from bagkit.schedulers.culprits import find_culprit
+
+    root = "the result" if where is None else f"the result's {where[0]} {where[1]}"
+    return NotPicklableError(f"{find_culprit(value, root, error)}, so it can't be sent back to the caller")
+
+
+def load(value: Stored) -> Any:
+    """Return the value; Batches read their pieces when they are asked for."""
+    batched, path, pieces = value
+    if not batched:
+        return _read(path, pieces[0])
+    from bagkit.lower.graph import Batches
+
+    return Batches(StoredBatches(path, pieces))
+
+
+class StoredBatches:
+    """Batches that are unpickled one by one, each time they are iterated."""
+
+    def __init__(self, path: str | None, pieces: tuple[Piece, ...]) -> None:
+        self._path = path
+        self._pieces = pieces
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def __iter__(self) -> Iterator[Any]:
+        for piece in self._pieces:
+            yield _read(self._path, piece)
+
+
+def _read(path: str | None, piece: Piece) -> Any:
+    """Unpickle a piece, with the garbage collector out of the way: it would look at every new dict again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        if isinstance(piece, bytes):
+            return loads(piece)
+        assert path is not None
+        return _read_file(path, *piece)
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _read_file(path: str, offset: int, length: int, crc: int) -> Any:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise TaskError(f"{path}: a value that was stored here can't be read: {error}; was it removed?") from error
+    try:
+        if length <= MAPPED_BYTES or offset + length > os.fstat(file).st_size:
+            data = os.pread(file, length, offset)
+            return loads(_verified(data, path, length, crc))
+        import mmap
+
+        with (
+            mmap.mmap(file, offset + length, access=mmap.ACCESS_READ) as whole,
+            memoryview(whole) as view,
+            view[offset : offset + length] as part,
+        ):
+            return loads(_verified(part, path, length, crc))
+    finally:
+        os.close(file)
+
+
+def _verified(data: bytes | memoryview, path: str, length: int, crc: int) -> bytes | memoryview:
+    if len(data) != length or crc32(data) != crc:
+        raise TaskError(f"{path}: a value that was stored here was changed: got {len(data)} bytes, expected {length}")
+    return data

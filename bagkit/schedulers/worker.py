@@ -1,0 +1,249 @@
+"""The process that runs tasks: a fresh interpreter that reads messages from one socket until it ends.
+
+It never imports the user's `__main__`. It ends when the socket does, when the life pipe does (whose other end only
+the parent holds, so that is how it learns of the parent's death), and after an idle minute. It ends by `os._exit`:
+threads that the user's functions left behind can't hold it up.
+
+Imported at every start, so it imports little; what one task in a hundred needs is imported by that task.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # signal, without its enums
+import _thread
+import faulthandler
+import fcntl
+import gc
+import marshal
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bagkit.schedulers import inside, transport
+from bagkit.schedulers.surroundings import apply_surroundings
+from bagkit.schedulers.values import Output, Stored, load
+
+if TYPE_CHECKING:
+    from bagkit.kernels.report import Report
+
+IDLE_SECONDS = 60
+PROGRESS_SECONDS = 0.1
+READ_BYTES = 1 << 16
+
+
+def main(connection: int, life: int, diary: int) -> NoReturn:
+    """Serve the parent at the other end of `connection`; a crash leaves its traceback in the file `diary`."""
+
+    def let_go() -> None:
+        os.close(connection)
+        os.close(life)
+
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # whether Ctrl-C ends this is the parent's business
+    faulthandler.enable(diary)
+    _watch_parent(life)
+    inside.become_worker()
+    for descriptor in (connection, life, diary):
+        os.set_inheritable(descriptor, False)
+    os.register_at_fork(after_in_child=let_go)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # most of what tasks make are records, which are in no cycles
+    worker = Worker(connection)
+    try:
+        worker.serve()
+    except OSError:
+        pass  # the parent is gone
+    finally:
+        os._exit(0)
+
+
+def _watch_parent(life: int) -> None:
+    """End this process, and those it started, when the parent ends."""
+
+    def watch() -> None:
+        os.read(life, 1)
+        os.killpg(0, _signal.SIGKILL)
+
+    if sys.platform == "linux":
+        # The kernel itself sends SIGIO, which ends a process: also one that is in C code and does not let go of the
+        # GIL. PR_SET_PDEATHSIG would not do: it ends the worker with the thread that started it.
+        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+    _thread.start_new_thread(watch, ())
+
+
+class Worker:
+    """One connection to the parent and what came through it; mutable, the only one in its process."""
+
+    def __init__(self, connection: int) -> None:
+        self._connection = connection
+        self._pid = os.getpid()
+        self._frames = transport.Frames()
+        self._writing = _thread.allocate_lock()
+        self._works: dict[int, Any] = {}
+        self._directory: str | None = None
+        self._cwd: str | None = None
+        self._reads = 0
+
+    def serve(self) -> None:
+        """Handle messages until the parent closes the connection, or nothing comes for a minute."""
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
+        while poll.poll(IDLE_SECONDS * 1000):
+            data = os.read(self._connection, READ_BYTES)
+            if not data:
+                return
+            for kind, body in self._frames.feed(data):
+                self._handle(kind, body)
+
+    def _handle(self, kind: int, body: bytes) -> None:
+        if kind == transport.TASK:
+            self._run(transport.TaskMessage(*marshal.loads(body)))
+        elif kind == transport.WORK:
+            number, path_or_pickle = marshal.loads(body)
+            self._works[number] = _Unread(path_or_pickle)
+        elif kind == transport.SURROUNDINGS:
+            self._cwd = apply_surroundings(body)
+        elif kind == transport.DIRECTORY:
+            self._directory = body.decode("utf-8", "surrogateescape")
+        elif kind == transport.FORGET:
+            self._works.clear()
+            self._directory = None
+
+    def _send(self, kind: int, body: bytes = b"") -> None:
+        rest = memoryview(transport.frame(kind, body))
+        with self._writing:
+            while rest:
+                rest = rest[os.write(self._connection, rest) :]
+
+    def _ask_directory(self) -> str:
+        """Return the run's directory, which the parent makes when the first worker asks for it."""
+        if self._directory is None:
+            self._send(transport.NEED_DIRECTORY)
+            while self._directory is None:
+                data = os.read(self._connection, READ_BYTES)
+                if not data:
+                    os._exit(0)
+                for kind, body in self._frames.feed(data):
+                    self._handle(kind, body)
+        return self._directory
+
+    def _run(self, task: transport.TaskMessage) -> None:
+        """Run `task` and send what came of it: values or an error."""
+        output = Output(task.budget, self._ask_directory, f"{task.number}-{task.attempt}")
+        try:
+            reply = self._values(task, output)
+            kind = transport.DONE
+        except BaseException as error:
+            self._leave_fork()
+            self._send(transport.FAILING)  # so that nothing more is started while the error is made ready
+            kind, reply = transport.FAILED, self._error(error)
+        self._leave_fork()
+        output.close()
+        self._tidy()
+        self._send(kind, reply)
+
+    def _values(self, task: transport.TaskMessage, output: Output) -> bytes:
+        start = time.time()
+        report = _report(task.attempt, self._progress())
+        value = self._work(task.work)(transport.loads(task.part), [load(stored) for stored in task.inputs], report)
+        if os.getpid() != self._pid:
+            os._exit(0)
+        values: tuple[Stored, ...]
+        if task.keys == 1:
+            values = (output.store(value),)
+        else:
+            values = tuple([output.store(each) for each in self._several(value, task.keys)])
+        failures = _pickle_failures(report.failures) if report.failures else None
+        stop = time.time()
+        done = transport.DoneMessage(task.number, start, stop, report.bytes_read, report.skipped, failures, values)
+        return marshal.dumps(tuple(done))
+
+    @staticmethod
+    def _several(value: Any, keys: int) -> Any:
+        if len(value) != keys:
+            from bagkit.errors import TaskError
+
+            raise TaskError(f"the work gave {len(value)} values, expected {keys}: one a key")
+        return value
+
+    def _work(self, number: int) -> Callable[..., Any]:
+        work = self._works[number]
+        if type(work) is _Unread:
+            work = self._works[number] = work.read()
+        result: Callable[..., Any] = work
+        return result
+
+    def _progress(self) -> Callable[[Report], None]:
+        last = time.monotonic()
+
+        def on_progress(report: Report) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= PROGRESS_SECONDS and os.getpid() == self._pid:
+                last = now
+                self._send(transport.PROGRESS, marshal.dumps(report.bytes_read))
+
+        return on_progress
+
+    def _error(self, error: BaseException) -> bytes:
+        from bagkit.schedulers.remote_errors import pack_error
+
+        return pack_error(error)
+
+    def _leave_fork(self) -> None:
+        """End here if this is a process that the user's function forked and let return: its parent gives the result."""
+        if os.getpid() != self._pid:
+            os._exit(0)
+
+    def _tidy(self) -> None:
+        """Undo what a task should not leave to the next one."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                pass  # closed or replaced by the user's function
+        if self._cwd is not None:
+            try:
+                if os.getcwd() != self._cwd:
+                    os.chdir(self._cwd)
+            except OSError:
+                pass  # it was removed
+
+
+class _Unread:
+    """A work that no task needed so far; immutable."""
+
+    __slots__ = ("_path_or_pickle",)
+
+    def __init__(self, path_or_pickle: str | bytes) -> None:
+        self._path_or_pickle = path_or_pickle
+
+    def read(self) -> Any:
+        if isinstance(self._path_or_pickle, bytes):
+            return transport.loads(self._path_or_pickle)
+        with open(self._path_or_pickle, "rb") as file:
+            return transport.load_file(file)
+
+
+def _report(attempt: int, on_progress: Callable[[Report], None]) -> Report:
+    from bagkit.kernels.report import Report
+
+    return Report(attempt=attempt, on_progress=on_progress)
+
+
+def _pickle_failures(failures: list[Any]) -> bytes:
+    try:
+        return transport.pickle_for_worker(failures)
+    except Exception:
+        return transport.pickle_for_worker([_picklable_or_repr(failure) for failure in failures])
+
+
+def _picklable_or_repr(value: Any) -> Any:
+    try:
+        transport.pickle_for_worker(value)
+    except Exception:
+        return repr(value)[:1000]
+    return value
