@@ -73,7 +73,7 @@ class NotPicklableError(BagkitError, TypeError):
 
 
 class TaskError(BagkitError, RuntimeError):
-    """A task failed with something that can't reach the user as it is, such as SystemExit or an exception that does not pickle."""
+    """A task failed with something that can't reach the user as it is, such as SystemExit."""
 
 
 class StoppedEarlyError(TaskError):

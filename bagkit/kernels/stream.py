@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from operator import length_hint
 from typing import Any, Protocol
 
@@ -64,24 +64,33 @@ class Stream:
         self._on_read = on_read
         self._block: Block | None = None
         self._rest: Iterator[Any] = iter(())
+        self._before = 0
         self.ended = False
-        """Whether the source ran to its end: False after a user's StopIteration cut the data short."""
+        """Whether the source has no more, at its end or because it broke: False after a user's StopIteration."""
 
     def __iter__(self) -> Iterator[Iterator[Any]]:
         return self
 
     def __next__(self) -> Iterator[Any]:
-        if self._block is not None and self._on_read is not None:
-            self._on_read(self._block.nbytes)
+        if self._block is not None:
+            self._before += len(self._block.records)
+            if self._on_read is not None:
+                self._on_read(self._block.nbytes)
         try:
             block = next(self._blocks)
-        except StopIteration:
+        except BaseException:
             self.ended = True
             self._block = None
             raise
         self._block = block
         self._rest = iter(block.records)
         return self._rest if block.parse is None else map(block.parse, self._rest)
+
+    @property
+    def position(self) -> int:
+        """How many records were handed out."""
+        inside = 0 if self._block is None else len(self._block.records) - length_hint(self._rest)
+        return self._before + inside
 
     def records(self) -> Iterator[Any]:
         """Return the records, one after the other."""
@@ -99,7 +108,5 @@ class Stream:
 
 def batched(records: Iterator[Any], size: int) -> Iterator[list[Any]]:
     """Yield `records` in lists of `size`; the last may be shorter, none is empty."""
-    from itertools import islice
-
     while batch := list(islice(records, size)):
         yield batch

@@ -77,7 +77,9 @@ class Graph:
         for task in self.tasks:
             for need in task.needs:
                 if need not in self.maker:
-                    raise PlanError(f"graph: the task {task.label or task.keys[0]!r} needs {need!r}, which no task makes")
+                    raise PlanError(
+                        f"graph: the task {task.label or task.keys[0]!r} needs {need!r}, which no task makes"
+                    )
         self._check_cycles()
 
     def _check_cycles(self) -> None:

@@ -1,0 +1,39 @@
+"""Plan to plan: each pass is a function of the roots, each leaves the result as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bagkit.errors import PlanError
+from bagkit.optimize.fuse import fuse
+from bagkit.optimize.prune import prune
+from bagkit.optimize.push_fields import push_fields
+from bagkit.optimize.recognise_json import recognise_json
+from bagkit.optimize.spread_concat import spread_concat
+from bagkit.plan.node import Plan
+
+Roots = tuple[Plan, ...]
+Pass = Callable[[Roots], Roots]
+
+PASSES: tuple[Pass, ...] = (
+    prune,  # first, so that nothing stands between what the others look for
+    spread_concat,  # before fuse: brings what follows a concat to each of its bags
+    recognise_json,  # before push_fields, which tells the parsers what is read
+    push_fields,
+    fuse,  # last: it marks what becomes one task, which no other rule looks into
+)
+
+
+def optimize(roots: Roots, until: str | None = None) -> Roots:
+    """Return `roots` after the passes, or after those up to and with the one named `until`.
+
+    Raises PlanError for a name that no pass has.
+    """
+    names = [rule.__name__ for rule in PASSES]
+    if until is not None and until not in names:
+        raise PlanError(f"optimize: no pass is called {until!r}; there are {', '.join(names)}")
+    for rule in PASSES:
+        roots = rule(roots)
+        if rule.__name__ == until:
+            break
+    return roots

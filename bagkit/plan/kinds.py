@@ -13,7 +13,7 @@ Passes and lowering ask facts, never names: an op that is not listed anywhere st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, Final, Protocol
 
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block
@@ -27,10 +27,19 @@ ALL: Final = None
 class Op:
     """What every op answers; the defaults claim nothing."""
 
-    elementwise: ClassVar[bool] = False
+    elementwise: bool = False
     """Works record by record, so that where a partition begins and ends can't be seen in the result."""
-    keeps_length: ClassVar[bool] = False
-    keeps_order: ClassVar[bool] = True
+    keeps_length: bool = False
+    keeps_order: bool = True
+    gives_value: bool = False
+    """Whether the result is a single value rather than partitions of records."""
+    can_raise: bool = True
+    """Whether it can fail on a record of its own, without a user's function."""
+
+    @property
+    def error_label(self) -> str:
+        """The op as its user wrote it, where `label` shows what became of it."""
+        return self.label
 
     @property
     def label(self) -> str:
@@ -69,8 +78,15 @@ class Source(Op):
     """Reads the partitions of a bag."""
 
     elementwise = True
+    can_raise = False
+    in_memory: bool = False
+    """Whether it reads no files."""
     gives_raw_lines: bool = False
     """Whether `read(raw=True)` can give lines as UTF-8 bytes, exactly those that would be decoded to the text lines."""
+
+    def size_text(self) -> str:
+        """Return how much it reads, for people: `9.3 GB gz`; nothing where that says little."""
+        return ""
 
     def pieces(self) -> Sequence[tuple[Piece, ...]]:
         """Return what each partition consists of, in order. Opens nothing."""
@@ -91,6 +107,11 @@ class Source(Op):
 class PerPartition(Op):
     """Turns the records of one partition into others."""
 
+    policy: str = ""
+    """What becomes of records that fail before this op, if it is the op's to say: raise, skip, collect."""
+    resumes: bool = True
+    """Whether its iterator goes on with the next record after an exception."""
+
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
@@ -105,6 +126,10 @@ class BlockParser(PerPartition):
     def parse(self, block: Block) -> Block:
         """Return the block of what the lines say."""
         raise NotImplementedError
+
+    def merged(self, op: PerPartition) -> BlockParser | None:
+        """Return a parser that does what the `op` after it does too; None where that can't be had."""
+        return None
 
 
 class Pairing(Op):
@@ -128,6 +153,10 @@ class Reduction(Op):
     split_every: int | None
     """How many states are combined at a time; None for all at once."""
 
+    @property
+    def gives_value(self) -> bool:  # type: ignore[override]  # it depends on the reduction
+        return not self.gives_bag
+
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
 
@@ -141,4 +170,28 @@ class Reduction(Op):
 
     def finish(self, state: Any) -> Any:
         """Return the result: for a bag, an iterable of its records."""
+        raise NotImplementedError
+
+
+class Regroup(Op):
+    """The same records in other partitions."""
+
+    picks: slice | None = None
+    """Which partitions of its inputs, put one after the other, it is; None where it makes others of them."""
+    can_raise = False
+
+    def demand(self, wanted: Fields) -> Fields:
+        return wanted
+
+
+class Call(Op):
+    """Works on whole values and gives one."""
+
+    gives_value = True
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return 1
+
+    def call(self, values: Sequence[Any]) -> Any:
+        """Return the value made of `values`."""
         raise NotImplementedError

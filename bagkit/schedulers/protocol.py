@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
 from bagkit.diagnostics.observer import Observer
@@ -14,7 +14,7 @@ class Scheduler(Protocol):
 
     name: str
 
-    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Run what `targets` need and yield their values in their order, each as soon as it and those before it are there.
 
         Work goes on while the caller is busy, but only a bounded amount ahead of it. Closing the iterator ends the

@@ -1,0 +1,347 @@
+"""Bag: records in partitions, and what can be done to them. A method is one expression; what ops do is in ops/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import islice
+from typing import Any, Generic, NoReturn, TypeVar, overload
+
+from bagkit.arguments import holds_plan, plan_arguments
+from bagkit.compute import explain, iterate, run
+from bagkit.errors import LazyError, PlanError, ShortTakeWarning
+from bagkit.item import Item
+from bagkit.ops import reductions as rows
+from bagkit.ops.elementwise import (
+    Filter,
+    Flatten,
+    Head,
+    Map,
+    MapPartitions,
+    OnError,
+    OnErrorFor,
+    Pluck,
+    StarMap,
+)
+from bagkit.ops.pairing import Paired
+from bagkit.ops.regroup import Partitions, Repartition
+from bagkit.plan.explain import plan_text
+from bagkit.plan.kinds import PerPartition, Reduction
+from bagkit.plan.node import Plan
+from bagkit.sentinels import NOT_GIVEN
+from bagkit.warn import warn_at_caller
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+U = TypeVar("U")
+V = TypeVar("V")
+
+
+class Bag(Generic[T_co]):
+    """Records in partitions, not read yet: each method gives a new bag or an Item; `compute` does the work.
+
+    >>> import bagkit as bk
+    >>> bk.from_sequence([1, 2, 3, 4], npartitions=2).filter(lambda x: x % 2).map(str).compute(scheduler="sync")
+    ['1', '3']
+    """
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    # How methods are made -------------------------------------------------------------------------------------------
+
+    def _then(self, op: PerPartition) -> Bag[Any]:
+        return Bag(Plan(op, (self.plan,)))
+
+    def _reduce(self, op: Reduction) -> Any:
+        plan = Plan(op, (self.plan,))
+        return Bag(plan) if op.gives_bag else Item(plan)
+
+    def _paired(
+        self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Bag[Any]:
+        plans, args, kwargs = plan_arguments(name, (self, *args), kwargs)
+        op = Paired(name, function, len(plans.bags), args, kwargs)
+        return Bag(Plan(op, (*plans.bags, *plans.values)))
+
+    # Looking --------------------------------------------------------------------------------------------------------
+
+    @property
+    def npartitions(self) -> int:
+        """How many partitions the bag has."""
+        return self.plan.npartitions
+
+    def explain(self) -> None:
+        """Print the plan as it was written, and as the optimiser runs it."""
+        explain(self.plan)
+
+    def __repr__(self) -> str:
+        count = self.npartitions
+        return f"Bag of {count} partition{'s' if count != 1 else ''}:\n{plan_text(self.plan)}"
+
+    # Record by record -----------------------------------------------------------------------------------------------
+
+    def map(self, func: Callable[..., U], *args: Any, **kwargs: Any) -> Bag[U]:
+        """Return the bag of what `func` returns for each record, called with those of other bags and items beside it.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence([1, 2, 3], npartitions=2)
+        >>> b.map(lambda x, total: x / total, b.sum()).compute(scheduler="sync")
+        [0.16666666666666666, 0.3333333333333333, 0.5]
+        """
+        if not args and not any(map(holds_plan, kwargs.values())):
+            return self._then(Map(func, kwargs))
+        return self._paired("map", func, args, kwargs)
+
+    def starmap(self, func: Callable[..., U], **kwargs: Any) -> Bag[U]:
+        """Return the bag of what `func` returns for the elements of each record.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([(1, 2), (3, 4)]).starmap(pow).compute(scheduler="sync")
+        [1, 81]
+        """
+        if not any(map(holds_plan, kwargs.values())):
+            return self._then(StarMap(func, kwargs))
+        return self._paired("starmap", func, (), kwargs)
+
+    def filter(self, predicate: Callable[[T_co], Any] | None) -> Bag[T_co]:
+        """Return the bag of the records for which `predicate` is true; None asks for the records' own truth."""
+        return self._then(Filter(predicate))
+
+    def remove(self, predicate: Callable[[T_co], Any] | None) -> Bag[T_co]:
+        """Return the bag of the records for which `predicate` is false."""
+        return self._then(Filter(predicate, keep=False))
+
+    def pluck(self, key: Any, default: Any = NOT_GIVEN) -> Bag[Any]:
+        """Return the bag of `record[key]`, or of tuples of several for a list of keys.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence([{"a": 1, "b": 2}, {"a": 3}])
+        >>> b.pluck(["a", "b"], default=0).compute(scheduler="sync")
+        [(1, 2), (3, 0)]
+        """
+        return self._then(Pluck(key, default))
+
+    def flatten(self) -> Bag[Any]:
+        """Return the bag of the elements of all records, one level deep."""
+        return self._then(Flatten())
+
+    def map_partitions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:
+        """Return the bag of what `func` returns for the list of each partition's records.
+
+        What can be iterated gives its elements; text, a dict and a single value are one record.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).map_partitions(sum).compute(scheduler="sync")
+        [1, 9]
+        """
+        if not any(map(holds_plan, (*args, *kwargs.values()))):
+            return self._then(MapPartitions(func, args, kwargs))
+        return self._paired("map_partitions", func, args, kwargs)
+
+    def on_error(self, policy: OnError) -> Bag[T_co]:
+        """Return the bag where records that fail in the operations before this are raised, skipped or collected.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence(["1", "two", "3"]).map(int).on_error("collect").map(str)
+        >>> got = b.compute(scheduler="sync")
+        >>> got.result, [failure.place.record for failure in got.failures]
+        (['1', '3'], ['two'])
+        """
+        if policy not in ("raise", "skip", "collect"):
+            raise PlanError(f"on_error: the policy is {policy!r}; expected 'raise', 'skip' or 'collect'")
+        return self._then(OnErrorFor(policy))
+
+    # Reductions -----------------------------------------------------------------------------------------------------
+
+    def count(self, split_every: int | bool | None = None) -> Item[int]:
+        """Return the item of how many records there are."""
+        item: Item[int] = self._reduce(rows.count_row(split_every))
+        return item
+
+    def sum(self, split_every: int | bool | None = None) -> Item[Any]:
+        """Return the item of the sum; 0 for an empty bag."""
+        item: Item[Any] = self._reduce(rows.sum_row(split_every))
+        return item
+
+    def min(self, split_every: int | bool | None = None) -> Item[T_co]:
+        """Return the item of the smallest record; computing it raises EmptyBagError for an empty bag."""
+        item: Item[T_co] = self._reduce(rows.min_row(split_every))
+        return item
+
+    def max(self, split_every: int | bool | None = None) -> Item[T_co]:
+        """Return the item of the largest record; computing it raises EmptyBagError for an empty bag."""
+        item: Item[T_co] = self._reduce(rows.max_row(split_every))
+        return item
+
+    def mean(self) -> Item[Any]:
+        """Return the item of the mean; computing it raises EmptyBagError for an empty bag."""
+        item: Item[Any] = self._reduce(rows.mean_row())
+        return item
+
+    def var(self, ddof: int = 0) -> Item[Any]:
+        """Return the item of the variance; `ddof` is what is taken off the count, 1 for a sample."""
+        item: Item[Any] = self._reduce(rows.var_row(ddof, root=False))
+        return item
+
+    def std(self, ddof: int = 0) -> Item[Any]:
+        """Return the item of the standard deviation; `ddof` is what is taken off the count, 1 for a sample."""
+        item: Item[Any] = self._reduce(rows.var_row(ddof, root=True))
+        return item
+
+    def any(self, split_every: int | bool | None = None) -> Item[bool]:
+        """Return the item of whether any record is true."""
+        item: Item[bool] = self._reduce(rows.any_row(split_every))
+        return item
+
+    def all(self, split_every: int | bool | None = None) -> Item[bool]:
+        """Return the item of whether all records are true."""
+        item: Item[bool] = self._reduce(rows.all_row(split_every))
+        return item
+
+    def frequencies(self, split_every: int | bool | None = None, sort: bool = False) -> Bag[tuple[T_co, int]]:
+        """Return the bag of `(record, how often)`, in the order of first sight, or with `sort` the most frequent first.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence("abca").frequencies().compute(scheduler="sync")
+        [('a', 2), ('b', 1), ('c', 1)]
+        """
+        bag: Bag[tuple[T_co, int]] = self._reduce(rows.frequencies_row(split_every, sort))
+        return bag
+
+    def topk(self, k: int, key: Any = None, split_every: int | bool | None = None) -> Bag[T_co]:
+        """Return the bag of the `k` largest records, largest first; of equal ones those that come first.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([("a", 3), ("b", 7), ("c", 5)]).topk(2, key=1).compute(scheduler="sync")
+        [('b', 7), ('c', 5)]
+        """
+        bag: Bag[T_co] = self._reduce(rows.topk_row(k, key, split_every))
+        return bag
+
+    def distinct(self, key: Any = None) -> Bag[T_co]:
+        """Return the bag of the records without repetitions, the first of each kept; `key` says what is the same."""
+        bag: Bag[T_co] = self._reduce(rows.distinct_row(key))
+        return bag
+
+    @overload
+    def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None, initial: Any = ...,
+             split_every: int | bool | None = None, out_type: type[Item[Any]] = Item) -> Item[Any]: ...  # fmt: skip
+    @overload
+    def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None, initial: Any = ...,
+             split_every: int | bool | None = None, *, out_type: type[Bag[Any]]) -> Bag[Any]: ...  # fmt: skip
+    def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None,
+             initial: Any = NOT_GIVEN, split_every: int | bool | None = None, out_type: type[Any] = Item) -> Any:  # fmt: skip
+        """Return the item of the records folded by `binop` in each partition, those results folded by `combine`.
+
+        `initial` starts each partition that has records.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence(["ab", "c"]).fold(lambda n, word: n + len(word), lambda a, b: a + b, 0).compute(
+        ...     scheduler="sync"
+        ... )
+        3
+        """
+        return self._reduce(rows.fold_row(binop, combine, initial, split_every, gives_bag(out_type)))
+
+    def foldby(self, key: Any, binop: Callable[..., Any], initial: Any = NOT_GIVEN,
+               combine: Callable[[Any, Any], Any] | None = None, combine_initial: Any = NOT_GIVEN,
+               split_every: int | bool | None = None) -> Bag[tuple[Any, Any]]:  # fmt: skip
+        """Return the bag of `(key, records of that key folded)`: a grouping that never holds a group.
+
+        `initial` starts each key in each partition; one that can be called makes it. `combine` merges partitions.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence([{"n": "a", "x": 1}, {"n": "b", "x": 2}, {"n": "a", "x": 3}])
+        >>> b.foldby("n", lambda total, r: total + r["x"], 0, lambda a, b: a + b).compute(scheduler="sync")
+        [('a', 4), ('b', 2)]
+        """
+        bag: Bag[tuple[Any, Any]] = self._reduce(
+            rows.fold_by_row(key, binop, initial, combine, combine_initial, split_every)
+        )
+        return bag
+
+    def reduction(self, perpartition: Callable[[Iterator[T_co]], U], aggregate: Callable[[Iterator[U]], Any],
+                  split_every: int | bool | None = None, out_type: type[Any] = Item) -> Any:  # fmt: skip
+        """Return the item of what `aggregate` makes of what `perpartition` makes of each partition that has records.
+
+        With `split_every` results are aggregated so many at a time, so `aggregate` must take its own results too.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=3).reduction(max, max).compute(scheduler="sync")
+        9
+        """
+        width = None if split_every is None else rows.fan_in("reduction", split_every)
+        return self._reduce(rows.CustomReduction(perpartition, aggregate, gives_bag(out_type), width))
+
+    # Partitions -----------------------------------------------------------------------------------------------------
+
+    def repartition(self, npartitions: int | None = None, partition_size: int | str | None = None) -> Bag[T_co]:
+        """Return the bag in so many partitions: neighbours joined, or each split evenly; order is kept."""
+        if (npartitions is None) == (partition_size is None):
+            raise PlanError("repartition: expected either npartitions or partition_size, and not both")
+        if partition_size is not None:
+            from bagkit.sizes import partitions_for
+
+            npartitions = partitions_for(self, partition_size)
+        assert npartitions is not None
+        return Bag(Plan(Repartition(npartitions), (self.plan,)))
+
+    def partitions_apart(self) -> list[Bag[T_co]]:
+        """Return the bags of one partition each that make up this one."""
+        return [Bag(Plan(Partitions(n, n + 1), (self.plan,))) for n in range(self.npartitions)]
+
+    # Getting results ------------------------------------------------------------------------------------------------
+
+    def compute(self, **options: Any) -> Any:
+        """Return the list of all records; `options` are those of `bagkit.options`.
+
+        With `on_error="collect"` it is `Collected(result, failures)`.
+        """
+        return run((self.plan,), options)[0]
+
+    def take(self, k: int, npartitions: int = -1, compute: bool = True, warn: bool = True) -> Any:
+        """Return the first `k` records as a tuple, reading no more than it takes, or with `compute=False` their bag.
+
+        Looks at the first `npartitions` partitions only; -1 is all. Warns if there are fewer than `k` records.
+        """
+        if type(k) is not int or k < 0:
+            raise PlanError(f"take: k is {k!r}; expected an int of 0 or more")
+        if type(npartitions) is not int or npartitions == 0 or not -1 <= npartitions <= self.npartitions:
+            raise PlanError(f"take: npartitions is {npartitions!r}; expected -1, or 1 to {self.npartitions}")
+        part = self if npartitions == -1 else Bag(Plan(Partitions(0, npartitions), (self.plan,)))
+        if not compute:
+            return part._reduce(rows.head_row(k))
+        with closing(iterate(part._then(Head(k)).plan, {})) as records:
+            found = tuple(islice(records, k))
+        if len(found) < k and warn:
+            warn_at_caller(f"take: asked for {k} records, and found {len(found)}", ShortTakeWarning)
+        return found
+
+    def __iter__(self) -> Iterator[T_co]:
+        """Yield the records in order, holding only some of them, while workers go on."""
+        return iterate(self.plan, {})
+
+    def __bool__(self) -> NoReturn:
+        raise LazyError("a bag is neither true nor false: it is not read yet; hint: `if bag.take(1, warn=False):`")
+
+    def __len__(self) -> NoReturn:
+        raise LazyError("a bag has no length: it is not read yet; hint: bag.count().compute()")
+
+    def __getitem__(self, index: object) -> NoReturn:
+        raise LazyError(f"a bag can't be indexed, got [{index!r}]; hint: bag.take({index!r}) gives the first records")
+
+    def __contains__(self, value: object) -> NoReturn:
+        raise LazyError("a bag is not read yet; hint: bag.filter(lambda record: record == value).any().compute()")
+
+    def __add__(self, other: object) -> NoReturn:
+        raise LazyError("bags are not added; hint: bagkit.concat([one, other])")
+
+
+def gives_bag(out_type: object) -> bool:
+    """Return whether `out_type` is Bag; raise PlanError unless it is Bag or Item."""
+    if isinstance(out_type, type) and issubclass(out_type, (Bag, Item)):
+        return issubclass(out_type, Bag)
+    raise PlanError(f"out_type is {out_type!r}; expected bagkit.Bag or bagkit.Item")

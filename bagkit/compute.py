@@ -1,0 +1,137 @@
+"""From plans to values: options, optimise, lower, run. The only file that sees every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from bagkit.diagnostics.events import Event, TaskFinished
+from bagkit.diagnostics.observer import Observer, Observers
+from bagkit.errors import SkippedRecordsWarning
+from bagkit.lower.failures import Failure
+from bagkit.lower.lower import lower
+from bagkit.ops.elementwise import OnErrorFor
+from bagkit.optimize import optimize
+from bagkit.optimize.fuse import fuse
+from bagkit.options import Options, merged
+from bagkit.plan.node import Plan, walk
+from bagkit.plan.explain import plan_text
+from bagkit.schedulers.registry import get_scheduler
+from bagkit.warn import warn_at_caller
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected(Generic[T]):
+    """What `on_error="collect"` gives: the result without the records that failed, and those."""
+
+    result: T
+    failures: list[Failure]
+
+
+@dataclass(slots=True)
+class FailureLog:
+    """An observer that keeps what the tasks say of failed records; mutable, of one run."""
+
+    skipped: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def emit(self, event: Event) -> None:
+        """Take the failures of a task that is done."""
+        if isinstance(event, TaskFinished):
+            self.skipped += event.skipped
+            self.failures.extend(event.failures)
+
+    def collected(self) -> list[Failure]:
+        """Return the failures that were asked for."""
+        return [failure for failure in self.failures if failure.collected]
+
+    def warn(self) -> None:
+        """Say how many records were skipped, and give a few examples."""
+        if not self.skipped:
+            return
+        examples = [failure for failure in self.failures if not failure.collected][:3]
+        text = "".join(f"\n  {example}" for example in examples)
+        count = f"{self.skipped:,} record{'s' if self.skipped != 1 else ''}"
+        warn_at_caller(f'{count} skipped, as on_error="skip" asked; for example:{text}', SkippedRecordsWarning)
+
+
+def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the value of each of `roots`: a list of records for a bag, the value for an item.
+
+    With `on_error="collect"`, in `keywords`, in the options or in a plan, each is a Collected.
+    """
+    options = merged(**keywords)
+    log = FailureLog()
+    with closing(_stream(roots, options, log)) as values:
+        result = [_gathered(root, parts) for root, parts in zip(roots, values, strict=True)]
+    log.warn()
+    if not _collects(roots, options):
+        return tuple(result)
+    return tuple(Collected(value, log.collected()) for value in result)
+
+
+def iterate(root: Plan, keywords: dict[str, Any]) -> Generator[Any, None, None]:
+    """Yield the records of a bag in order, while workers go on with what comes next."""
+    options = merged(**keywords)
+    log = FailureLog()
+    with closing(_stream((root,), options, log)) as values:
+        for parts in values:
+            for batches in parts:
+                for batch in batches:
+                    yield from batch
+    log.warn()
+
+
+def _gathered(root: Plan, parts: Iterable[Any]) -> Any:
+    if root.op.gives_value:
+        (value,) = parts
+        return value
+    records: list[Any] = []
+    for batches in parts:
+        for batch in batches:
+            records.extend(batch)
+    return records
+
+
+def _collects(roots: Sequence[Plan], options: Options) -> bool:
+    policies = [plan.op.policy for plan in walk(*roots) if isinstance(plan.op, OnErrorFor)]
+    return "collect" in (options.on_error, *policies)
+
+
+def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generator[Iterator[Any], None, None]:
+    """Yield for each root an iterator over the values of its keys; use up each before the next."""
+    plans = optimize(tuple(roots)) if options.optimize else fuse(tuple(roots))
+    graph, keys = lower(plans, on_error=options.on_error)
+    scheduler = get_scheduler(
+        options.scheduler,
+        workers=options.workers,
+        temporary_directory=options.temporary_directory,
+        memory_limit=options.memory_limit,
+    )
+    targets = [key for part in keys for key in part]
+    with ExitStack() as stack:
+        observer = Observers([log, *_watchers(options, stack)])
+        values = stack.enter_context(closing(scheduler.run(graph, targets, observer)))
+        for part in keys:
+            yield (next(values) for _ in part)
+        for _ in values:  # to its end, so that the run is seen to be over
+            pass
+
+
+def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
+    from bagkit.diagnostics.progress import wants_progress
+
+    if not wants_progress(options.progress):
+        return []
+    from bagkit.diagnostics.progress import ProgressBar
+
+    return [stack.enter_context(closing(ProgressBar()))]
+
+
+def explain(root: Plan) -> None:
+    """Print the plan as it was written, and as the optimiser runs it."""
+    print(f"as written:\n\n{plan_text(root)}\n\nas run:\n\n{plan_text(*optimize((root,)))}")

@@ -1,0 +1,133 @@
+"""Where bags come from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from bagkit.arguments import plan_of
+from bagkit.bag import Bag
+from bagkit.errors import PlanError
+from bagkit.io.memory import plan_range, plan_sequence
+from bagkit.ops.regroup import Concat
+from bagkit.plan.node import Plan
+
+T = TypeVar("T")
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def read_text(
+    urlpath: Paths,
+    blocksize: int | str | None = None,
+    compression: str | None = "infer",
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    linedelimiter: str | None = None,
+    collection: bool = True,
+    storage_options: Mapping[str, Any] | None = None,
+    files_per_partition: int | None = None,
+    include_path: bool = False,
+) -> Any:
+    """Return the bag of the lines of text files, as Python's text mode gives them: each with its "\\n".
+
+    `urlpath` is a path, a pattern (`logs/*.json.gz`), a URL, or a list of those. There is one partition for each file,
+    or for `files_per_partition` of them, or for about `blocksize` bytes ("10 MB") of a file that is not compressed.
+    `compression` is inferred from the suffix (gz, bz2, xz, zst), or named, or None. With `linedelimiter` lines end
+    there and nowhere else. With `include_path` records are `(line, path)`. With `collection=False` the result is a list
+    of one-partition bags. `storage_options` go to fsspec.
+
+    Raises NoFilesError where nothing matches, SourceError for what can't be read, PlanError for options that do not go
+    together.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a.txt").write_text("one\\ntwo\\n")
+    >>> bk.read_text(folder / "*.txt").compute(scheduler="sync")
+    ['one\\n', 'two\\n']
+    """
+    from bagkit.io.text import plan_text
+
+    source = plan_text(
+        urlpath,
+        blocksize=blocksize,
+        compression=compression,
+        encoding=encoding,
+        errors=errors,
+        linedelimiter=linedelimiter,
+        storage_options=storage_options,
+        files_per_partition=files_per_partition,
+        include_path=include_path,
+    )
+    bag: Bag[Any] = Bag(Plan(source))
+    return bag if collection else bag.partitions_apart()
+
+
+def read_json(
+    urlpath: Paths,
+    blocksize: int | str | None = None,
+    compression: str | None = "infer",
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    storage_options: Mapping[str, Any] | None = None,
+    files_per_partition: int | None = None,
+) -> Bag[Any]:
+    """Return the bag of the records of JSON lines files: `read_text(...).map(json.loads)`, and as strict.
+
+    The arguments are those of read_text. A line that is no JSON, a blank one too, raises `json.JSONDecodeError` when
+    the bag is computed; `on_error="skip"` leaves it out.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.json")
+    >>> _ = path.write_text('{"name": "Ada"}\\n')
+    >>> bk.read_json(path).pluck("name").compute(scheduler="sync")
+    ['Ada']
+    """
+    lines: Bag[str] = read_text(
+        urlpath,
+        blocksize=blocksize,
+        compression=compression,
+        encoding=encoding,
+        errors=errors,
+        storage_options=storage_options,
+        files_per_partition=files_per_partition,
+    )
+    return lines.map(json.loads)
+
+
+def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitions: int | None = None) -> Bag[T]:
+    """Return the bag of the elements of `seq`, in exactly `npartitions`, or in partitions of `partition_size` elements.
+
+    With neither there are up to 100 partitions. `seq` is read at once.
+
+    >>> import bagkit as bk
+    >>> bk.from_sequence("abcdefg", npartitions=3).map_partitions("".join).compute(scheduler="sync")
+    ['ab', 'cd', 'efg']
+    """
+    return Bag(Plan(plan_sequence(seq, partition_size, npartitions)))
+
+
+def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that dask.bag's users know)
+    """Return the bag of the numbers from 0 up to `n`, in exactly `npartitions`.
+
+    >>> import bagkit as bk
+    >>> bk.range(5, npartitions=2).compute(scheduler="sync")
+    [0, 1, 2, 3, 4]
+    """
+    return Bag(Plan(plan_range(n, npartitions)))
+
+
+def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
+    """Return the bag of the records of all `bags`, in order: partitions after partitions.
+
+    >>> import bagkit as bk
+    >>> bk.concat([bk.range(2, 1), bk.range(3, 1)]).compute(scheduler="sync")
+    [0, 1, 0, 1, 2]
+    """
+    bags = list(bags)
+    plans = [plan for plan in map(plan_of, bags) if plan is not None and not plan.op.gives_value]
+    if not bags or len(plans) < len(bags):
+        odd = [type(bag).__name__ for bag in bags if not isinstance(bag, Bag)]
+        raise PlanError(f"concat: got {', '.join(odd) or 'nothing'}; expected one bag or more, in a list")
+    return Bag(Plan(Concat(), tuple(plans)))

@@ -1,0 +1,112 @@
+"""Bags of what is in memory already: a sequence, a range of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from bagkit.errors import PlanError
+from bagkit.kernels.report import Report
+from bagkit.kernels.stream import Block, Place
+from bagkit.ops.regroup import shares
+from bagkit.plan.kinds import Source
+
+DEFAULT_PARTITIONS = 100
+"""How many partitions a sequence is cut into where nothing is said: enough to keep many cores busy evenly."""
+
+
+@dataclass(frozen=True, slots=True)
+class SequencePiece:
+    """A slice of the sequence, in one partition."""
+
+    records: Sequence[Any]
+    partition: int
+    start: int
+    """Where in the partition the slice begins."""
+
+    @property
+    def weight(self) -> int:
+        return 0
+
+    @property
+    def label(self) -> str:
+        return ""
+
+    def cut(self, size: int) -> Sequence[SequencePiece]:
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceOrigin:
+    name: str
+    piece: SequencePiece
+
+    def place(self, index: int, record: Any) -> Place:
+        return Place(source=self.name, partition=self.piece.partition, index=self.piece.start + index, record=record)
+
+
+@dataclass(frozen=True)
+class FromSequence(Source):
+    """The elements of a sequence, in slices of the `sizes` given."""
+
+    name: str
+    sequence: Sequence[Any]
+    sizes: tuple[int, ...]
+
+    in_memory = True
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return len(self.sizes)
+
+    @cached_property
+    def _pieces(self) -> tuple[tuple[SequencePiece, ...], ...]:
+        pieces, start = [], 0
+        for number, size in enumerate(self.sizes):
+            pieces.append((SequencePiece(self.sequence[start : start + size], number, 0),))
+            start += size
+        return tuple(pieces)
+
+    def pieces(self) -> Sequence[tuple[SequencePiece, ...]]:
+        return self._pieces
+
+    def bare(self) -> Source:
+        return replace(self, sequence=(), sizes=())
+
+    def read(self, pieces: Sequence[SequencePiece], report: Report, raw: bool = False) -> Iterator[Block]:
+        for piece in pieces:
+            yield Block(piece.records, SequenceOrigin(self.name, piece))
+
+
+def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: int | None) -> FromSequence:
+    """Return the source of `seq` in exactly `npartitions`, or in partitions of `partition_size` records.
+
+    Raises PlanError where both are given, or one is no int of 1 or more.
+    """
+    for name, value in (("partition_size", partition_size), ("npartitions", npartitions)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise PlanError(f"from_sequence: {name} is {value!r}; expected an int of 1 or more")
+    if partition_size is not None and npartitions is not None:
+        raise PlanError("from_sequence: both partition_size and npartitions are given; expected one of them")
+    if not isinstance(seq, Iterable):
+        raise PlanError(f"from_sequence: got {type(seq).__name__}, which can't be iterated; expected a sequence")
+    records = list(seq)
+    if partition_size is not None:
+        full, rest = divmod(len(records), partition_size)
+        sizes = [partition_size] * full + ([rest] if rest or not full else [])
+    else:
+        sizes = shares(len(records), npartitions or max(1, min(len(records), DEFAULT_PARTITIONS)))
+    return FromSequence("from_sequence", records, tuple(sizes))
+
+
+def plan_range(n: int, npartitions: int) -> FromSequence:
+    """Return the source of the numbers from 0 up to `n`, without making them."""
+    for name, value, least in (("n", n, 0), ("npartitions", npartitions, 1)):
+        if type(value) is not int or value < least:
+            raise PlanError(f"range: {name} is {value!r}; expected an int of {least} or more")
+    return FromSequence("range", range(n), tuple(shares(n, npartitions)))

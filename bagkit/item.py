@@ -1,0 +1,73 @@
+"""Item: one value, not computed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, NoReturn, TypeVar
+
+from bagkit.arguments import plan_arguments
+from bagkit.compute import explain, run
+from bagkit.errors import LazyError
+from bagkit.ops.regroup import Apply
+from bagkit.plan.explain import plan_text
+from bagkit.plan.node import Plan
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+U = TypeVar("U")
+
+
+class Item(Generic[T_co]):
+    """One value that is not computed yet: what `sum`, `count`, `fold` and the like give.
+
+    It can be an argument of further operations, and of `int`, `float` and `complex`, which compute it.
+    """
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def compute(self, **options: Any) -> Any:
+        """Return the value; `options` are those of `bagkit.options`.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).sum().compute(scheduler="sync")
+        10
+        """
+        return run((self.plan,), options)[0]
+
+    def apply(self, function: Callable[..., U], *args: Any, **kwargs: Any) -> Item[U]:
+        """Return the item of what `function` returns for the value; other items among the arguments are computed first.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).sum().apply(str).compute(scheduler="sync")
+        '10'
+        """
+        plans, args, kwargs = plan_arguments("apply", (self, *args), kwargs, bags=False)
+        return Item(Plan(Apply(function, args, kwargs), tuple(plans.values)))
+
+    def explain(self) -> None:
+        """Print the plan as it was written, and as the optimiser runs it."""
+        explain(self.plan)
+
+    def __int__(self) -> int:
+        return int(self.compute())
+
+    def __float__(self) -> float:
+        return float(self.compute())
+
+    def __complex__(self) -> complex:
+        return complex(self.compute())
+
+    def __bool__(self) -> NoReturn:
+        raise LazyError(
+            f"{self.plan.op.label}: the value is not computed yet, so it is neither true nor false; "
+            "hint: write `if item.compute():`"
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: iterate over item.compute()")
+
+    def __repr__(self) -> str:
+        return f"Item:\n{plan_text(self.plan)}"

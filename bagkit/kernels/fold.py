@@ -1,0 +1,140 @@
+"""Plain functions that boil an iterator down: they know no bag, and each runs its loop in C where there is one."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import reduce
+from heapq import nlargest
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+import cytoolz
+
+BATCH = 4096
+"""Records looked at together where a loop over lists beats one over an iterator."""
+
+
+def frequencies(records: Iterable[Hashable]) -> dict[Any, int]:
+    """Return how often each value occurs, in the order of first sight."""
+    return cytoolz.frequencies(records)  # type: ignore[no-any-return]
+
+
+def add_counts(states: Iterable[dict[Any, int]]) -> dict[Any, int]:
+    """Return the counts of all `states` together, in the order of first sight."""
+    total: dict[Any, int] = {}
+    for state in states:
+        if not total:
+            total = dict(state)
+            continue
+        seen = total.get
+        for value, number in state.items():
+            total[value] = seen(value, 0) + number
+    return total
+
+
+def largest(k: int, records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any]:
+    """Return the `k` largest records, largest first; of equal ones those that come first."""
+    return nlargest(k, records, key=key)
+
+
+def unique(records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any]:
+    """Return the records without repetitions, the first of each kept, in order."""
+    return list(cytoolz.unique(records, key)) if key is not None else list(dict.fromkeys(records))
+
+
+class Moments(NamedTuple):
+    """How many numbers, their mean, and the sum of their squared distances from it."""
+
+    number: int
+    mean: Any
+    squares: Any
+
+
+NO_MOMENTS = Moments(0, 0.0, 0.0)
+
+
+def moments(records: Iterator[Any]) -> Moments:
+    """Return the moments of `records`: each batch in two passes, batches merged, so no digits cancel out."""
+    total = NO_MOMENTS
+    while batch := list(islice(records, BATCH)):
+        mean = sum(batch) / len(batch)
+        total = merge_moments(total, Moments(len(batch), mean, sum([(x - mean) * (x - mean) for x in batch])))
+    return total
+
+
+def merge_moments(one: Moments, other: Moments) -> Moments:
+    """Return the moments of two sets of numbers together.
+
+    The formula is that of Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances" (1979).
+    """
+    if not one.number:
+        return other
+    if not other.number:
+        return one
+    total = one.number + other.number
+    apart = other.mean - one.mean
+    mean = one.mean + apart * other.number / total
+    return Moments(total, mean, one.squares + other.squares + apart * apart * one.number * other.number / total)
+
+
+def variance(state: Moments, ddof: int) -> Any:
+    """Return the variance; `ddof` is what is taken off the count (1 for a sample)."""
+    return state.squares / (state.number - ddof)
+
+
+def square_root(value: Any) -> Any:
+    """Return the square root, in the value's own arithmetic where it has one."""
+    return value.sqrt() if hasattr(value, "sqrt") else math.sqrt(value)
+
+
+def fresh(initial: Any) -> Any:
+    """Return `initial`, as an object that no one else holds: folding into it changes no other fold."""
+    return initial if initial is None or type(initial) in _IMMUTABLE else copy.deepcopy(initial)
+
+
+_IMMUTABLE = frozenset({int, float, complex, bool, str, bytes})
+
+
+def fold(binop: Callable[[Any, Any], Any], records: Iterable[Any], initial: Any) -> Any:
+    """Return `functools.reduce(binop, records, initial)`, on a fresh initial."""
+    return reduce(binop, records, fresh(initial))
+
+
+def fold_by(
+    key: Callable[[Any], Any], binop: Callable[[Any, Any], Any], records: Iterable[Any], *initial: Any
+) -> dict[Any, Any]:
+    """Return for each key the records of that key folded; an `initial` that can be called makes one for each key."""
+    if not initial:
+        return cytoolz.reduceby(key, binop, records)  # type: ignore[no-any-return]
+    start = initial[0]
+    if not callable(start) and type(start) not in _IMMUTABLE and start is not None:
+        return cytoolz.reduceby(key, binop, records, _Copies(start))  # type: ignore[no-any-return]
+    return cytoolz.reduceby(key, binop, records, start)  # type: ignore[no-any-return]
+
+
+class _Copies:
+    """Makes a copy at each call: an initial value for each key."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __call__(self) -> Any:
+        return copy.deepcopy(self._value)
+
+
+def merge_by(combine: Callable[[Any, Any], Any], states: Iterable[dict[Any, Any]], *initial: Any) -> dict[Any, Any]:
+    """Return for each key what `combine` makes of its values in all `states`, keys in the order of first sight."""
+    states = list(states)
+    total: dict[Any, Any] = {}
+    if initial:
+        start = initial[0]
+        for key in chain.from_iterable(states):
+            if key not in total:
+                total[key] = start() if callable(start) else fresh(start)
+    for state in states:
+        for key, value in state.items():
+            total[key] = combine(total[key], value) if key in total else value
+    return total

@@ -1,0 +1,333 @@
+"""The work of one task: a tree of steps over what the task is given, and what becomes of the records at its end.
+
+Steps are shared by all tasks of a stage; what is a task's own comes as `part` and `inputs`, which the leaves of the
+tree take in order, first leaf first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, NoReturn
+
+from bagkit.errors import StoppedEarlyError
+from bagkit.kernels.guard import End, Mark, StoppedEarly, checked, guarded
+from bagkit.kernels.report import Report
+from bagkit.kernels.stream import Block, Place, Stream, batched
+from bagkit.lower.failures import Failure, add_place, failed_operation, user_code
+from bagkit.lower.graph import Batches
+from bagkit.plan.kinds import BlockParser, Call, Op, Pairing, PerPartition, Reduction, Source
+
+RESULT_BATCH = 2048
+"""Records that leave a task together."""
+
+FAILURES_SHOWN = 3
+"""Skipped records that a task describes; the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """An op on what other steps give."""
+
+    op: Op
+    inputs: tuple[Step, ...] = ()
+
+    def ops(self) -> Iterator[Op]:
+        """Yield the ops, those of inputs first."""
+        for step in self.inputs:
+            yield from step.ops()
+        yield self.op
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether it is one source with only elementwise ops on it."""
+        if isinstance(self.op, Source):
+            return True
+        return isinstance(self.op, PerPartition) and self.op.elementwise and self.inputs[0].elementwise
+
+
+@dataclass(frozen=True)
+class Gather(Op):
+    """Leaf: the records of other tasks. Its part says how many of the inputs are its."""
+
+    name: str
+
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Finish(Op):
+    """Leaf: the result of a reduction, made of states. Its part says how many of the inputs are its."""
+
+    reduction: Reduction
+
+    @property
+    def label(self) -> str:
+        return self.reduction.label
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return self.reduction.user_functions()
+
+
+@dataclass(frozen=True)
+class Value(Op):
+    """Leaf: the value of another task."""
+
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "value"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOrigin:
+    """Records that another task made."""
+
+    name: str
+    before: int
+
+    def place(self, index: int, record: Any) -> Place:
+        return Place(source=f"the result of {self.name}", index=self.before + index, record=record)
+
+
+class Run:
+    """One run of a tree of steps; mutable, of the one task that makes it."""
+
+    def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report, on_error: str) -> None:
+        self._parts = iter(part)
+        self._inputs = iter(inputs)
+        self._report = report
+        self._on_error = on_error
+        self._streams: list[Stream] = []
+
+    # Records ------------------------------------------------------------------------------------------------------
+
+    def records(self, step: Step) -> Iterator[Any]:
+        """Return the records that `step` gives, checked or guarded to their end."""
+        records, ends, safe = self._open(step)
+        return records if safe else self._secured(records, ends, step)
+
+    def _secured(self, records: Iterator[Any], ends: Sequence[End], step: Step, policy: str = "") -> Iterator[Any]:
+        policy = policy or self._on_error
+        if policy == "raise":
+            return checked(records, ends)
+        return guarded(records, ends, self._on_failure(step, policy))
+
+    def _open(self, step: Step) -> tuple[Iterator[Any], Sequence[End], bool]:
+        """Return the records of `step`, where they come out of, and whether they need no check any more."""
+        op = step.op
+        if isinstance(op, Source):
+            blocks = op.read(next(self._parts), self._report, raw=False)
+            return self._stream(blocks)
+        if isinstance(op, Gather):
+            return self._stream(self._gathered(op, [next(self._inputs) for _ in range(next(self._parts))]))
+        if isinstance(op, (Reduction, Finish)):
+            return self._stream([Block(list(self.value(step)), TaskOrigin(op.label, 0))])
+        if isinstance(op, Pairing):
+            return self._open_pairing(op, step)
+        assert isinstance(op, PerPartition), op
+        return self._open_per_partition(op, step)
+
+    def _open_per_partition(self, op: PerPartition, step: Step) -> tuple[Iterator[Any], Sequence[End], bool]:
+        below = step.inputs[0]
+        if isinstance(op, BlockParser) and isinstance(below.op, Source):
+            return self._parsed(op, below.op)
+        if isinstance(below.op, BlockParser) and isinstance(below.inputs[0].op, Source):
+            merged = below.op.merged(op)
+            if merged is not None:
+                return self._parsed(merged, below.inputs[0].op)
+        if not op.elementwise:
+            # It may pull ahead, or stop early: what comes before is secured now, and what comes after begins anew.
+            mark = Mark()
+            return chain(op.run(self.records(below)), mark), [mark], False
+        records, ends, _ = self._open(below)
+        policy = op.policy or self._on_error
+        if op.policy:
+            return self._secured(records, ends, below, op.policy), ends, False
+        if not op.resumes and policy != "raise":
+            records = guarded(records, ends, self._on_failure(below, policy), batch=1)
+        return op.run(records), ends, False
+
+    def _parsed(self, parser: BlockParser, source: Source) -> tuple[Iterator[Any], Sequence[End], bool]:
+        blocks = source.read(next(self._parts), self._report, raw=source.gives_raw_lines)
+        return self._stream(map(parser.parse, blocks))
+
+    def _open_pairing(self, op: Pairing, step: Step) -> tuple[Iterator[Any], Sequence[End], bool]:
+        opened = [self._open(child) for child in step.inputs[: op.bags]]
+        columns = [records for records, _, _ in opened]
+        if self._on_error != "raise":
+            columns = [guarded(records, ends, self._on_failure(child, self._on_error), batch=1)
+                       for (records, ends, _), child in zip(opened, step.inputs, strict=False)]  # fmt: skip
+        values = [self.value(child) for child in step.inputs[op.bags :]]
+        ends = [end for _, ends, _ in opened for end in ends]
+        return op.run(columns, values), ends, False
+
+    def _stream(self, blocks: Iterable[Block]) -> tuple[Iterator[Any], Sequence[End], bool]:
+        stream = Stream(blocks, self._report.read)
+        self._streams.append(stream)
+        return stream.records(), [stream], False
+
+    def _gathered(self, op: Gather, parts: Sequence[Batches]) -> Iterator[Block]:
+        for batches in parts:
+            before = 0
+            for batch in batches:
+                yield Block(batch, TaskOrigin(op.name, before))
+                before += len(batch)
+
+    # Values -------------------------------------------------------------------------------------------------------
+
+    def value(self, step: Step) -> Any:
+        """Return the single value that `step` gives, or the iterable of a reduction that gives a bag."""
+        op = step.op
+        if isinstance(op, Value):
+            return next(self._inputs)
+        if isinstance(op, Finish):
+            states = [next(self._inputs) for _ in range(next(self._parts))]
+            return op.reduction.finish(op.reduction.combine(states))
+        if isinstance(op, Reduction):
+            return op.finish(op.combine([self.state(op, step.inputs[0])]))
+        assert isinstance(op, Call), op
+        return op.call([self.value(child) for child in step.inputs])
+
+    def state(self, reduction: Reduction, step: Step, alone: bool = False) -> Any:
+        """Return the state of `reduction` over the records of `step`; with `alone`, without those it fails on."""
+        records = self.records(step)
+        if alone:
+            records = guarded(map(Trial(reduction), records), [_Never()], self._on_failure(step, self._on_error), 1)
+        return reduction.chunk(records)
+
+    # Failures -----------------------------------------------------------------------------------------------------
+
+    def place(self) -> Place | None:
+        """Return where the record is that was handed out last."""
+        places = [stream.place() for stream in self._streams]
+        return next((place for place in reversed(places) if place is not None), None)
+
+    def _on_failure(self, step: Step, policy: str) -> Callable[[Exception], None]:
+        ops = tuple(step.ops())
+
+        def note(error: Exception) -> None:
+            self._report.skipped += policy == "skip"
+            if policy == "collect" or len(self._report.failures) < FAILURES_SHOWN:
+                kept = stopped_early(ops) if isinstance(error, StoppedEarly) else error
+                failure = Failure(self.place(), failed_operation(error, ops), kept, collected=policy == "collect")
+                self._report.failures.append(failure)
+
+        return note
+
+
+class _Never:
+    """The end of what is checked elsewhere."""
+
+    ended = False
+    position = 0
+
+
+class Trial:
+    """Lets a record through after the reduction took it alone without raising."""
+
+    def __init__(self, reduction: Reduction) -> None:
+        self._reduction = reduction
+
+    def __call__(self, record: Any) -> Any:
+        self._reduction.chunk(iter((record,)))
+        return record
+
+
+def stopped_early(ops: Iterable[Op]) -> StoppedEarlyError:
+    """Return the error for a function of `ops` that raised StopIteration."""
+    functions = [(op.label, function) for op in ops for function in op.user_functions()]
+    likely = [label for label, function in functions if user_code(function) is not None]
+    labels = " or ".join(dict.fromkeys(likely or [label for label, _ in functions]))
+    return StoppedEarlyError(
+        f"{labels or 'a function'}: it raised StopIteration, which would have ended the data as if there were no more; "
+        "hint: next(iterator, default) never raises it"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A Work: runs `step` and gives its records, its value, or with `end` the state of that reduction."""
+
+    step: Step
+    end: Reduction | None = None
+    on_error: str = "raise"
+    gives_value: bool = False
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        run = Run(part, inputs, report, self.on_error)
+        if self.end is None and not self.gives_value:
+            return Batches(self._batches(run))
+        try:
+            return run.value(self.step) if self.end is None else run.state(self.end, self.step)
+        except Exception as error:
+            if self.end is not None and self.on_error != "raise" and self.step.elementwise:
+                return self._state_of_good_records(error, part, inputs, report)
+            self._fail(error, run)
+
+    def _batches(self, run: Run) -> Iterator[list[Any]]:
+        try:
+            yield from batched(run.records(self.step), RESULT_BATCH)
+        except Exception as error:
+            self._fail(error, run)
+
+    def _state_of_good_records(self, error: Exception, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        """Reduce again, leaving out the records that the reduction fails on even alone."""
+        assert self.end is not None
+        report.failures.clear()
+        report.skipped = 0
+        again = Run(part, inputs, report, self.on_error)
+        try:
+            return again.state(self.end, self.step, alone=True)
+        except Exception as second:
+            self._fail(second, again)
+
+    def _fail(self, error: Exception, run: Run) -> NoReturn:
+        ops = (*self.step.ops(), *([self.end] if self.end is not None else ()))
+        if isinstance(error, (StoppedEarly, StopIteration)):
+            stopped = stopped_early(ops)
+            add_place(stopped, run.place(), "")
+            raise stopped from None
+        add_place(error, run.place(), failed_operation(error, ops))
+        raise error
+
+
+@dataclass(frozen=True, eq=False)
+class Combine:
+    """A Work: several states of a reduction into one."""
+
+    reduction: Reduction
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        try:
+            return self.reduction.combine(inputs)
+        except Exception as error:
+            add_place(error, None, failed_operation(error, [self.reduction]))
+            raise
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A Work: the records of `chain` in equal parts, as many as the last element of the task's part says."""
+
+    chain: Chain
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        *part, count = part
+        records = [record for batch in self.chain(part, inputs, report) for record in batch]
+        edges = [len(records) * n // count for n in range(count + 1)]
+        parts = tuple(Batches([records[a:b]]) for a, b in zip(edges, edges[1:], strict=False))
+        return parts if count > 1 else parts[0]
+
+
+def bare_step(step: Step) -> Step:
+    """Return `step` with sources that carry no pieces: what crosses to other processes."""
+    if isinstance(step.op, Source):
+        return replace(step, op=step.op.bare())
+    return replace(step, inputs=tuple(bare_step(child) for child in step.inputs))

@@ -1,0 +1,98 @@
+"""Saying where a record failed, and in which operation."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bagkit.errors import add_notes, one_line
+from bagkit.kernels.stream import Place
+from bagkit.plan.kinds import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that failed and was left out."""
+
+    place: Place | None
+    operation: str
+    """What it failed in: `map(clean)`."""
+    error: BaseException
+    collected: bool = True
+    """Whether it was asked for, or is an example of those skipped."""
+
+    def __str__(self) -> str:
+        where = f" at {place_text(self.place)}" if self.place is not None else ""
+        return f"{type(self.error).__name__}: {self.error} in {self.operation}{where}"
+
+
+def place_text(place: Place) -> str:
+    """Return the place in words: `logs/a.json.gz, line 12 (byte 3301), partition 0`."""
+    words = [place.source or "the data"]
+    if place.line is not None:
+        words.append(f"line {place.line}" + (f" (byte {place.offset})" if place.offset is not None else ""))
+    elif place.offset is not None:
+        words.append(f"byte {place.offset}")
+    if place.index is not None:
+        words.append(f"record {place.index}")
+    if place.partition is not None:
+        words.append(f"partition {place.partition}")
+    return ", ".join(words)
+
+
+def add_place(error: BaseException, place: Place | None, operation: str) -> None:
+    """Note on `error` the operation, the place, and the record as it was read."""
+    notes = [f"in {operation}"] if operation else []
+    if place is not None:
+        notes += [f"at {place_text(place)}", f"record: {one_line(place.record)}"]
+    add_notes(error, notes)
+
+
+def failed_operation(error: BaseException, ops: Iterable[Op]) -> str:
+    """Return the label of the op that raised `error`.
+
+    Its traceback runs through the op's function if that is written in Python. If none of the functions shows up, it
+    was one of the ops that have no such function: all that come into question are named.
+    """
+    ops = [op for op in ops if op.label]
+    codes: dict[Any, str] = {}
+    silent = []
+    for op in ops:
+        found = [user_code(function) for function in op.user_functions()]
+        for code in found:
+            if code is not None:
+                codes.setdefault(code, op.error_label)
+        if None in found or (not found and op.can_raise):
+            silent.append(op.error_label)
+    for code in _codes_of(error):
+        if code in codes:
+            return codes[code]
+    return " or ".join(dict.fromkeys(silent))
+
+
+def _codes_of(error: BaseException) -> Iterator[Any]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame.f_code
+        trace = trace.tb_next
+
+
+def user_code(function: object) -> object | None:
+    """Return the code object that runs when `function` is called, None for one that is not written in Python."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif inspect.ismethod(function):
+            function = function.__func__
+        elif not hasattr(function, "__code__") and hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        else:
+            break
+    if isinstance(function, type):
+        return getattr(inspect.getattr_static(function, "__init__"), "__code__", None)
+    if hasattr(function, "__code__"):
+        return function.__code__  # type: ignore[no-any-return]
+    return getattr(getattr(type(function), "__call__", None), "__code__", None)

@@ -1,0 +1,232 @@
+"""A plan becomes a graph: one function for each kind of op, which says what its partitions are made of.
+
+What is not a task yet is `Pending`: the steps to run and what to run them on. Steps pile up on it until something
+needs the records or the value: a reduction's state, the user, a node that several others use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bagkit.lower.chain import Chain, Combine, Finish, Gather, Split, Step, Value, bare_step
+from bagkit.lower.graph import Graph, Key, Task, Work
+from bagkit.lower.resize import resize
+from bagkit.plan.chain import ChainMark
+from bagkit.plan.kinds import Call, Op, Pairing, PerPartition, Reduction, Regroup, Source
+from bagkit.plan.node import Plan, count_uses
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A partition, or a single value, that is not a task yet."""
+
+    step: Step
+    part: tuple[Any, ...] = ()
+    """One entry for each leaf of the step that takes one."""
+    needs: tuple[Key, ...] = ()
+
+
+def lower(roots: Sequence[Plan], *, on_error: str = "raise") -> tuple[Graph, list[list[Key]]]:
+    """Return the graph of `roots`, and for each root the keys of its partitions, or of its one value.
+
+    An op without a chain mark above it is a task of its own.
+    """
+    lowering = Lowering(roots, on_error)
+    keys = [lowering.keys(root) for root in roots]
+    return Graph(lowering.tasks), keys
+
+
+class Lowering:
+    """The tasks made so far; mutable, of the one call of `lower` that makes it."""
+
+    def __init__(self, roots: Sequence[Plan], on_error: str) -> None:
+        self.tasks: list[Task] = []
+        self._uses = count_uses(*roots)
+        self._on_error = on_error
+        self._keys: dict[Plan, list[Key]] = {}
+        self._steps: dict[tuple[int, ...], Step] = {}
+        self._bare: dict[int, Step] = {}
+        self._works: dict[tuple[int, int], Chain] = {}
+        self._alive: list[object] = []
+        """What ids stand for in the memos above; kept, so that none is given to something else."""
+        self._stages = 0
+
+    # What partitions are made of ------------------------------------------------------------------------------------
+
+    def keys(self, plan: Plan) -> list[Key]:
+        """Return the keys of the partitions of `plan`, or of its value, making its tasks unless they are made."""
+        if plan not in self._keys:
+            pending = self._pending(plan, inside=False)
+            if not plan.op.gives_value:
+                pending = resize(pending)
+            self._keys[plan] = self._make(pending, None, plan.op.gives_value)
+        return self._keys[plan]
+
+    def _inputs(self, plan: Plan, inside: bool) -> list[Pending]:
+        """Return the partitions of an input: still pending where the plan says that they are one task with the op."""
+        together = inside or isinstance(plan.op, ChainMark) or isinstance(plan.op, (Reduction, Regroup))
+        if self._uses[plan] > 1 or not together:
+            return self._gathered(plan)
+        return self._pending(plan, inside)
+
+    def _gathered(self, plan: Plan) -> list[Pending]:
+        named = plan.inputs[0] if isinstance(plan.op, ChainMark) else plan
+        step = self._leaf(Gather(named.op.label), plan)
+        return [Pending(step, (1,), (key,)) for key in self._materialised(plan)]
+
+    def _materialised(self, plan: Plan) -> list[Key]:
+        """Return the keys of exactly the partitions that users see."""
+        if plan not in self._keys:
+            self._keys[plan] = self._make(self._pending(plan, inside=False), None, plan.op.gives_value)
+        return self._keys[plan]
+
+    def _pending(self, plan: Plan, inside: bool) -> list[Pending]:
+        op = plan.op
+        if isinstance(op, ChainMark):
+            return self._pending(plan.inputs[0], inside=True)
+        if isinstance(op, Source):
+            step = self._leaf(op, plan)
+            return [Pending(step, (pieces,)) for pieces in op.pieces()]
+        if isinstance(op, PerPartition):
+            return [self._then(op, (child,)) for child in self._inputs(plan.inputs[0], inside)]
+        if isinstance(op, Pairing):
+            return self._pending_pairing(op, plan, inside)
+        if isinstance(op, Reduction):
+            return [self._pending_reduction(op, plan, inside)]
+        if isinstance(op, Call):
+            return [self._then(op, tuple(self._value(child) for child in plan.inputs))]
+        assert isinstance(op, Regroup), op
+        if op.picks is not None:
+            return [pending for child in plan.inputs for pending in self._inputs(child, inside)][op.picks]
+        return self._repartitioned(self._inputs(plan.inputs[0], inside), plan)
+
+    def _pending_pairing(self, op: Pairing, plan: Plan, inside: bool) -> list[Pending]:
+        bags = [self._inputs(child, inside) for child in plan.inputs[: op.bags]]
+        values = tuple(self._value(child) for child in plan.inputs[op.bags :])
+        return [self._then(op, (*row, *values)) for row in zip(*bags, strict=True)]
+
+    def _pending_reduction(self, op: Reduction, plan: Plan, inside: bool) -> Pending:
+        pending = self._inputs(plan.inputs[0], inside)
+        if op.elementwise:
+            pending = resize(pending)
+        if len(pending) == 1:
+            return self._then(op, (pending[0],))
+        states = self._make(pending, op, gives_value=True)
+        states = self._combined(op, states)
+        return Pending(self._leaf(Finish(op), op), (len(states),), tuple(states))
+
+    def _value(self, plan: Plan) -> Pending:
+        (key,) = self._materialised(plan)
+        return Pending(self._leaf(Value(), self), (), (key,))
+
+    def _repartitioned(self, pending: list[Pending], plan: Plan) -> list[Pending]:
+        count = plan.npartitions
+        if count == len(pending):
+            return pending
+        if count > len(pending):
+            return self._split(pending, plan)
+        edges = [len(pending) * n // count for n in range(count + 1)]
+        groups = [pending[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+        if all(one.step is pending[0].step for one in pending) and pending[0].step.elementwise:
+            return [
+                Pending(group[0].step, (tuple(piece for one in group for piece in one.part[0]),)) for group in groups
+            ]
+        step = self._leaf(Gather(plan.op.label), plan)
+        keys = self._make(pending, None, gives_value=False)
+        return [Pending(step, (b - a,), tuple(keys[a:b])) for a, b in zip(edges, edges[1:], strict=False)]
+
+    def _split(self, pending: list[Pending], plan: Plan) -> list[Pending]:
+        step = self._leaf(Gather(plan.op.label), plan)
+        stage = self._stage(plan.op.label)
+        keys: list[Key] = []
+        works: dict[int, Split] = {}
+        edges = [plan.npartitions * n // len(pending) for n in range(len(pending) + 1)]
+        for number, one in enumerate(pending):
+            chain = self._work(one.step, None, gives_value=False)
+            work = works.setdefault(id(chain), Split(chain))
+            count = edges[number + 1] - edges[number]
+            made = tuple((stage, number, n) for n in range(count))
+            self.tasks.append(replace(self._task(work, one, made), part=(*one.part, count)))
+            keys.extend(made)
+        return [Pending(step, (1,), (key,)) for key in keys]
+
+    # Tasks ----------------------------------------------------------------------------------------------------------
+
+    def _make(self, pending: Sequence[Pending], end: Reduction | None, gives_value: bool) -> list[Key]:
+        """Make a task of each of `pending`; return their keys."""
+        if not pending:
+            return []
+        stage = self._stage((end or pending[0].step.op).label)
+        keys: list[Key] = []
+        for number, one in enumerate(pending):
+            key = (stage, number)
+            self.tasks.append(self._task(self._work(one.step, end, gives_value), one, (key,)))
+            keys.append(key)
+        return keys
+
+    def _task(self, work: Work, one: Pending, keys: tuple[Key, ...]) -> Task:
+        end = work.end if isinstance(work, Chain) else None
+        labels = [op.label for op in one.step.ops()] + ([end.label] if end is not None else [])
+        pieces = [piece for part in one.part if isinstance(part, tuple) for piece in part]
+        return Task(
+            keys,
+            work,
+            one.part,
+            one.needs,
+            " → ".join(labels),
+            _describe(pieces),
+            sum(piece.weight for piece in pieces),
+        )
+
+    def _combined(self, op: Reduction, states: list[Key]) -> list[Key]:
+        """Add levels of the tree until one step can take all states that are left."""
+        work, width = Combine(op), op.split_every
+        while width is not None and len(states) > width:
+            stage, made = self._stage(op.label), list[Key]()
+            for number, start in enumerate(range(0, len(states), width)):
+                key = (stage, number)
+                self.tasks.append(Task((key,), work, None, tuple(states[start : start + width]), f"combine {op.label}"))
+                made.append(key)
+            states = made
+        return states
+
+    def _stage(self, label: str) -> str:
+        self._stages += 1
+        return f"{self._stages}: {label}"
+
+    # Steps and works are shared: one crosses to a worker once, however many tasks use it ------------------------------
+
+    def _leaf(self, op: Op, of: object) -> Step:
+        return self._shared((id(of), id(type(op))), Step(op), of)
+
+    def _then(self, op: Op, inputs: tuple[Pending, ...]) -> Pending:
+        steps = tuple(child.step for child in inputs)
+        step = self._shared((id(op), *map(id, steps)), Step(op, steps), op)
+        part = tuple(entry for child in inputs for entry in child.part)
+        return Pending(step, part, tuple(key for child in inputs for key in child.needs))
+
+    def _shared(self, ids: tuple[int, ...], step: Step, of: object) -> Step:
+        if ids not in self._steps:
+            self._steps[ids] = step
+            self._alive.append(of)
+        return self._steps[ids]
+
+    def _work(self, step: Step, end: Reduction | None, gives_value: bool) -> Chain:
+        ids = (id(step), id(end))
+        if ids not in self._works:
+            self._works[ids] = Chain(bare_step(step), end, self._on_error, gives_value)
+        return self._works[ids]
+
+
+def _describe(pieces: Sequence[Any]) -> str:
+    """Return what a task works on, for people: `partition 3 (logs/a.json.gz)`."""
+    if not pieces:
+        return ""
+    numbers = sorted({piece.partition for piece in pieces})
+    words = f"partition {numbers[0]}" if len(numbers) == 1 else f"partitions {numbers[0]} to {numbers[-1]}"
+    labels = [piece.label for piece in pieces if piece.label]
+    if len(labels) > 3:
+        labels = [labels[0], "…", labels[-1]]
+    return f"{words} ({', '.join(labels)})" if labels else words

@@ -1,0 +1,308 @@
+"""Operations on the records of one partition.
+
+To add one: a dataclass here, a method on Bag, a row in the test cases.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from itertools import chain, filterfalse, islice, starmap
+from operator import itemgetter
+from typing import Any, Literal
+
+from bagkit.errors import PlanError
+from bagkit.kernels.json import JsonParser, json_parser
+from bagkit.kernels.stream import Block
+from bagkit.ops.functions import check_callable, function_label, tuple_getter
+from bagkit.plan.kinds import ALL, BlockParser, Fields, PerPartition
+from bagkit.sentinels import NOT_GIVEN
+
+OnError = Literal["raise", "skip", "collect"]
+
+
+def union(one: Fields, other: Fields) -> Fields:
+    """Return the fields that either asks for."""
+    return ALL if one is ALL or other is ALL else one | other
+
+
+def fields_of(function: Any) -> Fields:
+    """Return which fields of its record `function` reads."""
+    from bagkit.optimize.fields_read import fields_read
+
+    return fields_read(function)
+
+
+def bind(function: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., Any]:
+    """Return `function` with `kwargs` bound."""
+    return partial(function, **kwargs) if kwargs else function
+
+
+@dataclass(frozen=True)
+class Map(PerPartition):
+    """`map(function)`: what the function returns for each record."""
+
+    function: Callable[..., Any]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        check_callable("map", self.function)
+
+    @property
+    def label(self) -> str:
+        return f"map({function_label(self.function)})"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return ALL if self.kwargs else fields_of(self.function)
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return map(bind(self.function, self.kwargs), records)
+
+
+@dataclass(frozen=True)
+class StarMap(PerPartition):
+    """`starmap(function)`: the function called with the elements of each record."""
+
+    function: Callable[..., Any]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        check_callable("starmap", self.function)
+
+    @property
+    def label(self) -> str:
+        return f"starmap({function_label(self.function)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return starmap(bind(self.function, self.kwargs), records)
+
+
+@dataclass(frozen=True)
+class Filter(PerPartition):
+    """`filter(predicate)` and, with `keep=False`, `remove(predicate)`."""
+
+    predicate: Callable[[Any], Any] | None
+    keep: bool = True
+
+    elementwise = True
+
+    def __post_init__(self) -> None:
+        check_callable(self._name, self.predicate, none_is="the record's own truth")
+
+    @property
+    def _name(self) -> str:
+        return "filter" if self.keep else "remove"
+
+    @property
+    def label(self) -> str:
+        return f"{self._name}({function_label(self.predicate)})"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return ALL if self.predicate is None else union(wanted, fields_of(self.predicate))
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.predicate,)
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return (filter if self.keep else filterfalse)(self.predicate, records)
+
+
+@dataclass(frozen=True)
+class Pluck(PerPartition):
+    """`pluck(key, default)`: one field of each record, or, of a list of keys, a tuple of several."""
+
+    key: Any
+    default: Any = NOT_GIVEN
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        if callable(self.key):
+            raise PlanError(
+                f"pluck: the key is a function; got {function_label(self.key)}; "
+                "expected a field's name, an index, or a list of those; hint: map takes functions"
+            )
+
+    @property
+    def label(self) -> str:
+        default = "" if self.default is NOT_GIVEN else f", {self.default!r}"
+        return f"pluck({self.key!r}{default})"
+
+    @property
+    def keys(self) -> tuple[Any, ...]:
+        """The keys, also where there is only one."""
+        return tuple(self.key) if isinstance(self.key, list) else (self.key,)
+
+    def demand(self, wanted: Fields) -> Fields:
+        return frozenset(self.keys) if all(type(key) is str for key in self.keys) else ALL
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        if self.default is not NOT_GIVEN:
+            return map(PluckWithDefault(self.key, self.default), records)
+        if isinstance(self.key, list):
+            return map(tuple_getter(self.key), records)
+        return map(itemgetter(self.key), records)
+
+
+class PluckWithDefault:
+    """Takes a field, or the default where a record does not have it: as toolz, a default for each key of a list."""
+
+    def __init__(self, key: Any, default: Any) -> None:
+        self.key = key
+        self.default = default
+
+    def __call__(self, record: Any) -> Any:
+        if isinstance(self.key, list):
+            return tuple([self._one(record, key) for key in self.key])
+        return self._one(record, self.key)
+
+    def _one(self, record: Any, key: Any) -> Any:
+        try:
+            return record[key]
+        except (KeyError, IndexError):
+            return self.default
+
+
+@dataclass(frozen=True)
+class Flatten(PerPartition):
+    """`flatten()`: the elements of each record, one level."""
+
+    elementwise = True
+    # chain.from_iterable lets go of its source when that raises.
+    resumes = False
+
+    @property
+    def label(self) -> str:
+        return "flatten"
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return chain.from_iterable(records)
+
+
+@dataclass(frozen=True)
+class Head(PerPartition):
+    """The first `k` records of the partition: what `take` reads of each."""
+
+    k: int
+
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return f"head({self.k})"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return wanted
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return islice(records, self.k)
+
+
+@dataclass(frozen=True)
+class OnErrorFor(PerPartition):
+    """`on_error(policy)`: what happens to records that fail in the operations before."""
+
+    policy: OnError
+
+    elementwise = True
+    keeps_length = False
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return f"on_error({self.policy!r})"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return wanted
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return records
+
+
+@dataclass(frozen=True)
+class MapPartitions(PerPartition):
+    """`map_partitions(function)`: what the function returns for the list of a partition's records."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_callable("map_partitions", self.function)
+
+    @property
+    def label(self) -> str:
+        return f"map_partitions({function_label(self.function)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return iter(partition_result(self.function, self.function(list(records), *self.args, **self.kwargs)))
+
+
+def partition_result(function: object, result: Any) -> Iterable[Any]:
+    """Return the records that a function of map_partitions gave: its elements, or itself where it is one value."""
+    if isinstance(result, Iterable) and not isinstance(result, (str, bytes, dict)):
+        return result
+    return [result]
+
+
+@dataclass(frozen=True)
+class ParseJson(BlockParser):
+    """`map(json.loads)` as the optimiser does it: whole blocks at a time, and only the fields that are read."""
+
+    fields: Fields = ALL
+    plucked: Pluck | None = None
+    """The pluck that follows, when both are done in one go."""
+
+    elementwise = True
+    keeps_length = True
+
+    @property
+    def label(self) -> str:
+        return "parse_json" if self.fields is ALL else f"parse_json(fields: {', '.join(sorted(self.fields))})"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return ALL
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (json.loads,)
+
+    @property
+    def error_label(self) -> str:
+        return "map(json.loads)"
+
+    def merged(self, op: PerPartition) -> ParseJson | None:
+        if self.fields is ALL or not isinstance(op, Pluck) or op.default is not NOT_GIVEN:
+            return None
+        return replace(self, plucked=op)
+
+    @cached_property
+    def _parser(self) -> JsonParser:
+        if self.plucked is not None:
+            shape: Literal["value", "values"] = "values" if isinstance(self.plucked.key, list) else "value"
+            return json_parser(self.plucked.keys, shape)
+        return json_parser(None if self.fields is ALL else tuple(sorted(self.fields)))
+
+    def parse(self, block: Block) -> Block:
+        records, careful = self._parser.parse(block.records, block.data)
+        return Block(records, block.origin, careful, block.nbytes)
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return map(json.loads, records)

@@ -1,0 +1,114 @@
+"""Functions as users give them: a callable or a key, a name to show, arguments to bind."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Hashable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from bagkit.errors import PlanError
+
+
+def function_label(function: object) -> str:
+    """Return the name to show for `function`: `json.loads`, `clean`, `str.upper`, `lambda`.
+
+    >>> import json
+    >>> function_label(json.loads), function_label(str.upper), function_label(lambda x: x)
+    ('json.loads', 'str.upper', 'lambda')
+    """
+    if isinstance(function, functools.partial):
+        return f"partial({function_label(function.func)})"
+    name = getattr(function, "__qualname__", None)
+    if not isinstance(name, str):
+        return type(function).__name__ if callable(function) else repr(function)
+    name = name.rpartition("<locals>.")[2]
+    if name == "<lambda>":
+        return "lambda"
+    module = getattr(function, "__module__", None)
+    if not module or module in ("__main__", "builtins") or not isinstance(module, str):
+        return name
+    return f"{module.rpartition('.')[2].lstrip('_')}.{name}"
+
+
+def check_callable(operation: str, function: object, *, none_is: str | None = None) -> None:
+    """Raise PlanError unless `function` can be called, or is None where that has a meaning."""
+    if callable(function) or (function is None and none_is is not None):
+        return
+    raise PlanError(
+        f"{operation}: the function can't be called; got {function!r} of type {type(function).__name__}; "
+        f"hint: pass the function itself, as in {operation}(str.upper)"
+    )
+
+
+def key_function(operation: str, key: object) -> Callable[[Any], Any]:
+    """Return the function that `key` stands for: itself, or what takes `record[key]`, or a tuple of several.
+
+    Raises PlanError for a key that can be neither called nor used as an index.
+
+    >>> key_function("topk", 1)(("a", 3))
+    3
+    >>> key_function("foldby", ["a", "b"])({"a": 1, "b": 2})
+    (1, 2)
+    """
+    if callable(key):
+        return key
+    if isinstance(key, list):
+        return TupleOf(tuple(key))
+    if isinstance(key, Hashable):
+        return itemgetter(key)
+    raise PlanError(
+        f"{operation}: the key is neither a function nor an index; got {key!r}; "
+        "expected a function, a field's name, an index, or a list of those"
+    )
+
+
+class TupleOf:
+    """Takes `(record[a], record[b], ...)`; unlike itemgetter it gives a tuple for one key and for none too."""
+
+    def __init__(self, keys: tuple[Any, ...]) -> None:
+        self.keys = keys
+
+    def __call__(self, record: Any) -> tuple[Any, ...]:
+        return tuple([record[key] for key in self.keys])
+
+    def __repr__(self) -> str:
+        return repr(list(self.keys))
+
+
+def tuple_getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return the fastest function that takes `keys` of a record as a tuple."""
+    return itemgetter(*keys) if len(keys) > 1 else TupleOf(tuple(keys))
+
+
+def takes_one_argument(function: Callable[..., Any]) -> bool:
+    """Return whether `function` can be called with one positional argument; True where that can't be known."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(None)
+    except TypeError:
+        return False
+    return True
+
+
+class Spread:
+    """Calls a function of several arguments with the elements of one tuple."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__wrapped__ = function
+
+    def __call__(self, record: Any) -> Any:
+        return self.__wrapped__(*record)
+
+
+def one_argument(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return `function`, or, if it needs several arguments, one that spreads a tuple over them.
+
+    >>> one_argument(lambda k, v: v)(("a", 3))
+    3
+    """
+    return function if takes_one_argument(function) else Spread(function)

@@ -1,0 +1,128 @@
+"""Operations on the partitions of several bags side by side, or with single values beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat, starmap
+from typing import Any, Literal
+
+from bagkit.errors import PlanError
+from bagkit.ops.elementwise import bind, partition_result
+from bagkit.ops.functions import check_callable, function_label
+from bagkit.plan.kinds import Pairing
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where an argument of the user's call comes from: the record of a bag, or a single value computed before."""
+
+    kind: Literal["bag", "value"]
+    number: int
+
+
+@dataclass(frozen=True)
+class Paired(Pairing):
+    """A function called with one record, or partition, of several bags, and with values: `map(f, other, item)`."""
+
+    name: str
+    function: Callable[..., Any]
+    bags: int
+    args: tuple[Any, ...]
+    """Each a Slot or a plain value; at least one is the Slot of a bag."""
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_callable(self.name, self.function)
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}({function_label(self.function)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        counts = inputs[: self.bags]
+        if len(set(counts)) > 1:
+            raise PlanError(
+                f"{self.name}: the bags have different numbers of partitions; got {', '.join(map(str, counts))}; "
+                "expected the same for all; hint: repartition(npartitions=...) one of them"
+            )
+        return counts[0]
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        return self._method(records, values)
+
+    @property
+    def _method(self) -> Callable[..., Iterator[Any]]:
+        return {"map": self._map, "starmap": self._starmap, "map_partitions": self._map_partitions}[self.name]
+
+    def _keywords(self, records: Sequence[Any], values: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the keyword arguments that are the same for all records, and those that come from bags."""
+        fixed, moving = {}, {}
+        for name, value in self.kwargs.items():
+            if isinstance(value, Slot) and value.kind == "bag":
+                moving[name] = records[value.number]
+            else:
+                fixed[name] = filled(value, values)
+        return fixed, moving
+
+    def _map(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        fixed, moving = self._keywords(records, values)
+        function = bind(self.function, fixed)
+        if self.bags == 1 and not moving:
+            return map(function, *[_column(arg, records, values) for arg in self.args])
+        names = tuple(moving)
+        columns = [records[arg.number] for arg in self.args if isinstance(arg, Slot) and arg.kind == "bag"]
+        positions = [n for n, arg in enumerate(self.args) if isinstance(arg, Slot) and arg.kind == "bag"]
+        call = function
+        if names or len(positions) < len(self.args):
+            call = _Arranged(function, positions, [filled(arg, values) for arg in self.args], names)
+        # A bag that appears twice is one column twice: each has its own iterator of it.
+        return starmap(call, zip(*columns, *moving.values(), strict=True))
+
+    def _starmap(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        return starmap(bind(self.function, self._keywords(records, values)[0]), records[0])
+
+    def _map_partitions(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        lists = [list(column) for column in records]
+        fixed, moving = self._keywords(lists, values)
+        args = [lists[arg.number] if isinstance(arg, Slot) and arg.kind == "bag" else filled(arg, values)
+                for arg in self.args]  # fmt: skip
+        return iter(partition_result(self.function, self.function(*args, **fixed, **moving)))
+
+
+def filled(value: Any, values: Sequence[Any]) -> Any:
+    """Return `value` with the Slots in it, also inside lists, tuples and dicts, replaced by their values."""
+    if isinstance(value, Slot):
+        return values[value.number]
+    if type(value) in (list, tuple):
+        return type(value)(filled(part, values) for part in value)
+    if type(value) is dict:
+        return {key: filled(part, values) for key, part in value.items()}
+    return value
+
+
+def _column(arg: Any, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+    if isinstance(arg, Slot) and arg.kind == "bag":
+        return records[arg.number]
+    return repeat(filled(arg, values))
+
+
+class _Arranged:
+    """Calls a function with a row of records put where they belong among its other arguments."""
+
+    def __init__(
+        self, function: Callable[..., Any], positions: Sequence[int], args: Sequence[Any], names: Sequence[str]
+    ) -> None:
+        self._function = function
+        self._positions = positions
+        self._args = args
+        self._names = names
+
+    def __call__(self, *row: Any) -> Any:
+        args = list(self._args)
+        for position, value in zip(self._positions, row, strict=False):
+            args[position] = value
+        return self._function(*args, **dict(zip(self._names, row[len(self._positions) :], strict=True)))

@@ -1,0 +1,324 @@
+"""Reductions: each is a row that says how one partition, several states and the result are made.
+
+To add one: a function below that returns a `Row`, a method on Bag, a row in the test cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial, reduce
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any
+
+import cytoolz
+
+from bagkit.errors import EmptyBagError, PlanError
+from bagkit.kernels import fold as kernel
+from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
+from bagkit.plan.kinds import ALL, Fields, Reduction
+from bagkit.sentinels import EMPTY, NOT_GIVEN
+
+FAN_IN = 8
+"""How many states are combined at a time unless `split_every` says otherwise."""
+
+
+@dataclass(frozen=True)
+class Row(Reduction):
+    """A reduction as data: the name to show, the three functions, and the facts."""
+
+    name: str
+    on_chunk: Callable[[Iterator[Any]], Any]
+    on_combine: Callable[[list[Any]], Any]
+    on_finish: Callable[[Any], Any] = lambda state: state
+    gives_bag: bool = False
+    split_every: int | None = FAN_IN
+    elementwise: bool = True
+    fields: Fields = ALL
+    functions: tuple[Any, ...] = field(default=())
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    def demand(self, wanted: Fields) -> Fields:
+        return self.fields
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return self.functions
+
+    def chunk(self, records: Iterator[Any]) -> Any:
+        return self.on_chunk(records)
+
+    def combine(self, states: Iterable[Any]) -> Any:
+        states = [state for state in states if state is not EMPTY]
+        return self.on_combine(states) if states else EMPTY
+
+    def finish(self, state: Any) -> Any:
+        return self.on_finish(state)
+
+
+def fan_in(operation: str, split_every: int | bool | None) -> int | None:
+    """Return how many states to combine at a time for dask's `split_every`: None is the default, False all at once."""
+    if split_every is None:
+        return FAN_IN
+    if split_every is False:
+        return None
+    if type(split_every) is int and split_every >= 2:
+        return split_every
+    raise PlanError(f"{operation}: split_every is {split_every!r}; expected an int of 2 or more, False, or None")
+
+
+def not_empty(name: str, finish: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
+    """Return a finish that raises EmptyBagError where there was no record."""
+    return partial(_finish_unless_empty, name, finish)
+
+
+def _finish_unless_empty(name: str, finish: Callable[[Any], Any] | None, state: Any) -> Any:
+    if state is EMPTY:
+        raise EmptyBagError(f"{name} of an empty bag: there is no record to take it of")
+    return state if finish is None else finish(state)
+
+
+def or_else(default: Any, state: Any) -> Any:
+    """Return `state`, or `default` where there was none."""
+    return default if state is EMPTY else state
+
+
+# Numbers -----------------------------------------------------------------------------------------------------------
+
+
+def count_row(split_every: Any = None) -> Row:
+    return Row(
+        "count", cytoolz.count, sum, partial(or_else, 0), fields=frozenset(), split_every=fan_in("count", split_every)
+    )
+
+
+def sum_row(split_every: Any = None) -> Row:
+    return Row("sum", sum, sum, partial(or_else, 0), split_every=fan_in("sum", split_every))
+
+
+def min_row(split_every: Any = None) -> Row:
+    return Row("min", partial(min, default=EMPTY), min, not_empty("min"), split_every=fan_in("min", split_every))
+
+
+def max_row(split_every: Any = None) -> Row:
+    return Row("max", partial(max, default=EMPTY), max, not_empty("max"), split_every=fan_in("max", split_every))
+
+
+def any_row(split_every: Any = None) -> Row:
+    return Row("any", any, any, partial(or_else, False), split_every=fan_in("any", split_every))
+
+
+def all_row(split_every: Any = None) -> Row:
+    return Row("all", all, all, partial(or_else, True), split_every=fan_in("all", split_every))
+
+
+def _sum_and_count(records: Iterator[Any]) -> tuple[Any, int]:
+    total, number = 0, 0
+    while batch := list(islice(records, kernel.BATCH)):
+        total += sum(batch)
+        number += len(batch)
+    return total, number
+
+
+def _add_pairs(states: list[tuple[Any, int]]) -> tuple[Any, int]:
+    return sum(map(itemgetter(0), states)), sum(map(itemgetter(1), states))
+
+
+def _mean(state: tuple[Any, int]) -> Any:
+    if not state[1]:
+        raise EmptyBagError("mean of an empty bag: there is no record to take it of")
+    return state[0] / state[1]
+
+
+def mean_row() -> Row:
+    return Row("mean", _sum_and_count, _add_pairs, _mean)
+
+
+def _merge_all_moments(states: list[kernel.Moments]) -> kernel.Moments:
+    total = kernel.NO_MOMENTS
+    for state in states:
+        total = kernel.merge_moments(total, state)
+    return total
+
+
+def _variance(name: str, ddof: int, root: bool, state: kernel.Moments) -> Any:
+    if state.number <= ddof:
+        raise EmptyBagError(f"{name} of {state.number} records: it needs more than ddof={ddof} of them")
+    value = kernel.variance(state, ddof)
+    return kernel.square_root(value) if root else value
+
+
+def var_row(ddof: int, *, root: bool) -> Row:
+    name = "std" if root else "var"
+    if type(ddof) is not int or ddof < 0:
+        raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more")
+    return Row(f"{name}(ddof={ddof})" if ddof else name, kernel.moments, _merge_all_moments,
+               partial(_variance, name, ddof, root))  # fmt: skip
+
+
+# Values ------------------------------------------------------------------------------------------------------------
+
+
+def _pairs(sort: bool, state: Any) -> list[tuple[Any, int]]:
+    pairs = [] if state is EMPTY else list(state.items())
+    return sorted(pairs, key=itemgetter(1), reverse=True) if sort else pairs
+
+
+def frequencies_row(split_every: Any, sort: bool) -> Row:
+    return Row(
+        "frequencies(sort=True)" if sort else "frequencies",
+        kernel.frequencies,
+        kernel.add_counts,
+        partial(_pairs, bool(sort)),
+        gives_bag=True,
+        split_every=fan_in("frequencies", split_every),
+    )
+
+
+def topk_row(k: int, key: Any, split_every: Any) -> Row:
+    if type(k) is not int or k < 0:
+        raise PlanError(f"topk: k is {k!r}; expected an int of 0 or more")
+    function = None if key is None else one_argument(key_function("topk", key))
+    shown = "" if key is None else f", key={function_label(key) if callable(key) else repr(key)}"
+    chunk = partial(kernel.largest, k, key=function)
+    return Row(
+        f"topk({k}{shown})",
+        chunk,
+        partial(_over_all, chunk),
+        partial(or_else, []),
+        gives_bag=True,
+        split_every=fan_in("topk", split_every),
+        functions=(function,),
+    )
+
+
+def _over_all(chunk: Callable[[Any], Any], states: list[Any]) -> Any:
+    return chunk(chain.from_iterable(states))
+
+
+def distinct_row(key: Any) -> Row:
+    function = None if key is None else key_function("distinct", key)
+    shown = "" if key is None else f"({function_label(key) if callable(key) else repr(key)})"
+    chunk = partial(kernel.unique, key=function)
+    return Row(
+        f"distinct{shown}", chunk, partial(_over_all, chunk), partial(or_else, []), gives_bag=True,
+        functions=(function,),
+    )  # fmt: skip
+
+
+def head_row(k: int) -> Row:
+    return Row(
+        f"take({k})", partial(_first, k), partial(_over_all, partial(_first, k)), partial(or_else, []), gives_bag=True
+    )
+
+
+def _first(k: int, records: Iterable[Any]) -> list[Any]:
+    return list(islice(records, k))
+
+
+# Folds -------------------------------------------------------------------------------------------------------------
+
+
+def _fold_chunk(binop: Callable[[Any, Any], Any], initial: Any, records: Iterator[Any]) -> Any:
+    first = next(records, EMPTY)
+    if first is EMPTY:
+        return EMPTY
+    if initial is NOT_GIVEN:
+        return reduce(binop, records, first)
+    return kernel.fold(binop, chain((first,), records), initial)
+
+
+def _fold_finish(initial: Any, state: Any) -> Any:
+    if state is not EMPTY:
+        return state
+    if initial is NOT_GIVEN:
+        raise EmptyBagError("fold of an empty bag: it has no value without an initial one; hint: fold(..., initial=0)")
+    return kernel.fresh(initial)
+
+
+def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag: bool) -> Row:
+    check_callable("fold", binop)
+    combine = binop if combine is None else combine
+    check_callable("fold", combine)
+    return Row(
+        f"fold({function_label(binop)})",
+        partial(_fold_chunk, binop, initial),
+        partial(reduce, combine),
+        partial(_fold_finish, initial),
+        gives_bag=gives_bag,
+        split_every=fan_in("fold", split_every),
+        # An initial value counts once for each partition, so partitions can be seen.
+        elementwise=initial is NOT_GIVEN,
+        functions=(binop, combine),
+    )
+
+
+def fold_by_row(key: Any, binop: Any, initial: Any, combine: Any, combine_initial: Any, split_every: Any) -> Row:
+    check_callable("foldby", binop)
+    function = key_function("foldby", key)
+    combine = binop if combine is None else combine
+    check_callable("foldby", combine)
+    start = () if initial is NOT_GIVEN else (initial,)
+    merge_start = () if combine_initial is NOT_GIVEN else (combine_initial,)
+    shown = function_label(key) if callable(key) else repr(key)
+    return Row(
+        f"foldby({shown}, {function_label(binop)})",
+        partial(_fold_by_chunk, function, binop, start),
+        partial(_merge_by, combine, merge_start),
+        partial(_pairs, False),
+        gives_bag=True,
+        # An initial value of the merge counts once, so it is one merge.
+        split_every=None if merge_start else fan_in("foldby", split_every),
+        elementwise=not start and not merge_start,
+        functions=(function, binop, combine),
+    )
+
+
+def _fold_by_chunk(key: Any, binop: Any, start: tuple[Any, ...], records: Iterator[Any]) -> Any:
+    return kernel.fold_by(key, binop, records, *start)
+
+
+def _merge_by(combine: Any, start: tuple[Any, ...], states: list[Any]) -> Any:
+    return kernel.merge_by(combine, states, *start)
+
+
+@dataclass(frozen=True)
+class CustomReduction(Reduction):
+    """`reduction(perpartition, aggregate)`: the user's own two functions."""
+
+    perpartition: Callable[[Iterator[Any]], Any]
+    aggregate: Callable[[Iterator[Any]], Any]
+    gives_bag: bool = False
+    split_every: int | None = None
+    """None unless the user asks for a tree: an aggregate need not take its own results."""
+
+    def __post_init__(self) -> None:
+        check_callable("reduction", self.perpartition)
+        check_callable("reduction", self.aggregate)
+
+    @property
+    def label(self) -> str:
+        return f"reduction({function_label(self.perpartition)}, {function_label(self.aggregate)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.perpartition, self.aggregate)
+
+    def chunk(self, records: Iterator[Any]) -> Any:
+        first = next(records, EMPTY)
+        if first is EMPTY:
+            return EMPTY
+        return _settled(self.perpartition(chain((first,), records)))
+
+    def combine(self, states: Iterable[Any]) -> Any:
+        return _settled(self.aggregate(iter([state for state in states if state is not EMPTY])))
+
+    def finish(self, state: Any) -> Any:
+        return state
+
+
+def _settled(value: Any) -> Any:
+    """Return a list for an iterator, which could be neither sent nor read twice."""
+    return list(value) if isinstance(value, Iterator) else value

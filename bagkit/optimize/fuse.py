@@ -1,0 +1,46 @@
+"""Marks what becomes one task: sources, and all that works on their partitions one by one."""
+
+from __future__ import annotations
+
+from bagkit.plan.chain import ChainMark
+from bagkit.plan.kinds import Pairing, PerPartition, Source
+from bagkit.plan.node import Plan, count_uses, rewrite, walk
+
+
+def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Put a chain mark above each run of sources, per-partition ops and pairings.
+
+        frequencies                  frequencies
+          pluck('name')         =>     chain (14 partitions)
+            parse_json                   pluck('name')
+              read_text('a')             parse_json
+                                         read_text('a')
+
+    A plan that several others use is a chain of its own, whose records are kept for all of them.
+    """
+    uses = count_uses(*roots)
+    users: dict[Plan, list[Plan]] = {}
+    for plan in uses:
+        for below in plan.inputs:
+            users.setdefault(below, []).append(plan)
+    tops = {
+        plan
+        for plan, number in uses.items()
+        if _chains(plan) and (number != 1 or not any(map(_chains, users.get(plan, ()))))
+    }
+    order = iter(walk(*roots))  # the order in which rewrite visits, which sees new plans in place of these
+
+    def mark(plan: Plan) -> Plan:
+        return Plan(ChainMark(_size(plan)), (plan,)) if next(order) in tops else plan
+
+    return rewrite(roots, mark)
+
+
+def _chains(plan: Plan) -> bool:
+    return isinstance(plan.op, (Source, PerPartition, Pairing))
+
+
+def _size(plan: Plan) -> str:
+    """Return how much the sources below read: `9.3 GB gz`."""
+    sizes = [below.op.size_text() for below in walk(plan) if isinstance(below.op, Source)]
+    return " + ".join(filter(None, sizes))

@@ -1,0 +1,40 @@
+"""Tells parsers which fields of their records anyone reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bagkit.ops.elementwise import ParseJson, union
+from bagkit.plan.kinds import ALL, Fields
+from bagkit.plan.node import Plan, rewrite, walk
+
+
+def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Give each ParseJson the fields that all its users together read.
+
+        pluck('name')           pluck('name')
+          parse_json       =>     parse_json(fields: name)
+
+    Each op says what it needs of its input, to give what is wanted of it. Declines where any user reads whole records:
+    the user who computes the bag does, and so does a function whose bytecode does not show what it reads.
+    """
+    wanted = _wanted_of_each(roots)
+
+    def narrowed(plan: Plan) -> Plan:
+        fields = wanted.get(plan, ALL)
+        if isinstance(plan.op, ParseJson) and fields is not ALL:
+            return Plan(replace(plan.op, fields=fields), plan.inputs)
+        return plan
+
+    return rewrite(roots, narrowed)
+
+
+def _wanted_of_each(roots: tuple[Plan, ...]) -> dict[Plan, Fields]:
+    """Return what is wanted of each plan by all that use it."""
+    nothing: Fields = frozenset()
+    wanted: dict[Plan, Fields] = dict.fromkeys(walk(*roots), nothing)
+    wanted.update(dict.fromkeys(roots, ALL))
+    for plan in reversed(tuple(wanted)):
+        for below in plan.inputs:
+            wanted[below] = union(wanted[below], plan.op.demand(wanted[plan]))
+    return wanted
