@@ -1,0 +1,170 @@
+"""Compressions: their names, their suffixes, how they begin, and one loop that inflates them all.
+
+    name    suffixes     decompressor
+    gzip    .gz          isal.igzip_lib
+    bz2     .bz2         bz2
+    xz      .xz, .lzma   lzma
+    zstd    .zst, .zstd  compression.zstd, or backports.zstd (the extra `zstd`)
+
+The loop is ours, so that files of several members, padding, garbage at the end and files that are cut off mean the same
+in all of them: every member is read, zeros after one are padding, anything else there is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bagkit.errors import PlanError, missing_extra
+
+_READ: Final = 1 << 17
+
+
+class DamagedError(Exception):
+    """Compressed data can't be inflated to its end; `__cause__` is the decompressor's own error, if it has one."""
+
+
+def _gzip() -> Any:
+    from isal import igzip_lib
+
+    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+
+
+def _bz2() -> Any:
+    import bz2
+
+    return bz2.BZ2Decompressor()
+
+
+def _xz() -> Any:
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_AUTO)
+
+
+def zstd_module() -> Any:
+    """Return the module of Zstandard; raises MissingExtraError where there is none."""
+    try:
+        from compression import zstd
+    except ImportError:
+        try:
+            from backports import zstd
+        except ImportError as error:
+            raise missing_extra("backports.zstd", "zstd", "to read and write .zst files") from error
+    return zstd
+
+
+def _zstd() -> Any:
+    return zstd_module().ZstdDecompressor()
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A compression: its `name`, the `suffixes` of its files, and what a member begins with."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    magic: re.Pattern[bytes]
+    decompressor: Callable[[], Any]
+
+
+CODECS: Final = (
+    Codec("gzip", (".gz",), re.compile(rb"\x1f\x8b"), _gzip),
+    Codec("bz2", (".bz2",), re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), _bz2),
+    Codec("xz", (".xz", ".lzma"), re.compile(rb"\xfd7zXZ\0|\x5d\0\0"), _xz),
+    Codec("zstd", (".zst", ".zstd"), re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL), _zstd),
+)
+
+_SURE_SIGNS: Final = (
+    ("gzip", re.compile(rb"\x1f\x8b\x08")),
+    ("bz2", re.compile(rb"BZh[1-9]1AY&SY")),
+    ("xz", re.compile(rb"\xfd7zXZ\0")),
+    ("zstd", re.compile(rb"\x28\xb5\x2f\xfd")),
+)
+_MAGIC_BYTES: Final = 10
+_ALIASES: Final = {"gz": "gzip", "lzma": "xz", "zst": "zstd", "bzip2": "bz2"}
+_BY_NAME: Final = {codec.name: codec for codec in CODECS}
+_BY_SUFFIX: Final = {suffix: codec.name for codec in CODECS for suffix in codec.suffixes}
+_UNREADABLE: Final = frozenset({".zip", ".lz4", ".snappy", ".br", ".7z", ".z"})
+
+
+def compression_of(path: str, compression: str | None) -> str | None:
+    """Return the name of the compression of the file `path`; None for none.
+
+    `compression` is what the user said: "infer" (by suffix), a name, or None. Raises PlanError for a name that does not
+    exist and for a suffix of a compression that is not read.
+    """
+    if compression is None:
+        return None
+    if compression != "infer":
+        name = _ALIASES.get(compression, compression)
+        if name in _BY_NAME:
+            return name
+        names = ", ".join(map(repr, _BY_NAME))
+        raise PlanError(f"compression: got {compression!r}; expected 'infer', None, or one of {names}")
+    name = path.rsplit("/", 1)[-1]
+    suffix = name[name.rfind(".") :].lower() if "." in name else ""
+    if suffix in _UNREADABLE:
+        raise PlanError(
+            f"{path}: files of type {suffix} are not read; expected one of {', '.join(_BY_SUFFIX)}, or plain text; "
+            "hint: compression=None reads the file as it is"
+        )
+    return _BY_SUFFIX.get(suffix)
+
+
+def recognise(start: bytes) -> str | None:
+    """Return the name of the compression that a file's first bytes are a sure sign of; None if they are of none."""
+    return next((name for name, sign in _SURE_SIGNS if sign.match(start)), None)
+
+
+def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[bytes]:
+    """Yield what the compressed data that `read` gives says, at most `size` bytes at a time.
+
+    Raises DamagedError where it can't go on, after all that came before.
+    """
+    codec = _BY_NAME[name]
+    data, member = _past_padding(read, b"", 0), 0
+    while data:
+        if not codec.magic.match(data):
+            raise DamagedError(_not_a_member(codec, data, member))
+        decompressor = codec.decompressor()
+        while not decompressor.eof:
+            try:
+                part = decompressor.decompress(data, size)
+            except Exception as error:
+                raise DamagedError(f"its {name} data is damaged ({error})") from error
+            data = b""
+            if part:
+                yield part
+            if decompressor.needs_input and not decompressor.eof:
+                data = read(_READ)
+                if not data:
+                    raise DamagedError(f"its {name} data is cut off") from EOFError("no end-of-stream marker")
+        member += 1
+        data = _past_padding(read, decompressor.unused_data, member)
+
+
+def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> bytes:
+    """Return the beginning of the next member: long enough to know one by, if the file is; empty at the file's end."""
+    while True:
+        if member:
+            data = data.lstrip(b"\0")
+        if len(data) >= _MAGIC_BYTES:
+            return data
+        more = read(_READ)
+        if not more:
+            return data
+        data += more
+
+
+def _not_a_member(codec: Codec, data: bytes, member: int) -> str:
+    if member:
+        return f"something that is not {codec.name} data follows its {codec.name} data: {data[:16]!r}"
+    other = recognise(data)
+    if other is not None:
+        return f"it is no {codec.name} file but begins as {other} data; hint: compression={other!r}"
+    if len(data) < _MAGIC_BYTES and codec.name == "gzip" and data[:1] == b"\x1f":
+        return f"its {codec.name} data is cut off"
+    return f"it is no {codec.name} file, it begins with {data[:16]!r}; hint: compression=None reads it as it is"

@@ -1,0 +1,321 @@
+"""Cutting bytes into blocks of whole lines: in bulk, at any byte, and always into the same lines.
+
+Two ways, told apart by `byte_ends`. Where the bytes of a line end are a line end wherever they stand, bytes are cut
+and each block is decoded by itself: such files can be read from the middle. Elsewhere (UTF-16, UTF-7, a `|` that is
+half of a Japanese character) a file is decoded from its beginning on and the text is cut.
+
+Lines are those of Python's text mode: "\\n", "\\r\\n" and "\\r" end one and are given as "\\n"; U+2028, U+0085, VT and
+FF do not, which is why nothing here uses `str.splitlines`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
+from operator import add
+from typing import AnyStr, Final, Generic, Protocol
+
+BLOCK: Final = 1 << 18
+"""How many bytes are cut into lines at a time: measured the fastest of 64 KiB to 1 MiB."""
+
+BOM: Final = codecs.BOM_UTF8
+
+
+class Ends(Protocol[AnyStr]):
+    """Says where lines end; a position is an index into the data, just behind a line end."""
+
+    @property
+    def lead(self) -> int:
+        """How much before a position one must look to see whether a line begins there; -1 for all of the file."""
+
+    def last(self, data: AnyStr) -> int:
+        """Return the last position of `data`, whatever follows it; 0 for none."""
+
+    def first(self, data: AnyStr, at: int) -> int:
+        """Return the first position that is `at` or more; the length of `data` for none."""
+
+    def seam(self, data: AnyStr) -> AnyStr:
+        """Return what of the end of `data` may be the beginning of a line end."""
+
+    def split(self, data: AnyStr) -> list[AnyStr]:
+        """Return the lines of `data`, each with its line end."""
+
+
+@dataclass(frozen=True, slots=True)
+class UniversalEnds:
+    r"""`\n`, `\r\n` and `\r`, as in Python's text mode."""
+
+    ascii_only: bool = False
+    r"""Take a lone `\r` only where ASCII follows: bytes that are ignored in decoding might hide a `\n` behind them."""
+
+    @property
+    def lead(self) -> int:
+        return 1
+
+    def last(self, data: bytes) -> int:
+        if end := data.rfind(b"\n") + 1:
+            return end
+        at = data.rfind(b"\r", 0, max(0, len(data) - 1))
+        while at >= 0 and not self._alone(data, at):
+            at = data.rfind(b"\r", 0, at)
+        return at + 1
+
+    def first(self, data: bytes, at: int) -> int:
+        newline = data.find(b"\n", max(0, at - 1))
+        stop = len(data) if newline < 0 else newline
+        at = data.find(b"\r", max(0, at - 1), stop)
+        while at >= 0 and not self._alone(data, at):
+            at = data.find(b"\r", at + 1, stop)
+        if at >= 0:
+            return at + 1
+        return len(data) if newline < 0 else newline + 1
+
+    def seam(self, data: bytes) -> bytes:
+        return b"\r" if data.endswith(b"\r") else b""
+
+    def split(self, data: bytes) -> list[bytes]:
+        return data.splitlines(keepends=True)
+
+    def _alone(self, data: bytes, at: int) -> bool:
+        after = data[at + 1 : at + 2]
+        return after != b"\n" and (not self.ascii_only or (after.isascii() and bool(after)))
+
+
+@dataclass(frozen=True, slots=True)
+class DelimiterEnds(Generic[AnyStr]):
+    """One delimiter, which the lines keep; found from the left, as `split` does."""
+
+    delimiter: AnyStr
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether two delimiters can share a part, as `||` in `|||`: only the file's beginning tells where one is."""
+        size = len(self.delimiter)
+        return any(self.delimiter[:k] == self.delimiter[size - k :] for k in range(1, size))
+
+    @property
+    def lead(self) -> int:
+        return -1 if self.overlaps else len(self.delimiter)
+
+    def last(self, data: AnyStr) -> int:
+        if self.overlaps:
+            return len(data) - len(data.split(self.delimiter)[-1])
+        at = data.rfind(self.delimiter)
+        return at + len(self.delimiter) if at >= 0 else 0
+
+    def first(self, data: AnyStr, at: int) -> int:
+        size = len(self.delimiter)
+        end = 0 if self.overlaps else max(0, at - size)
+        if at <= 0:
+            return 0
+        while True:
+            found = data.find(self.delimiter, end)
+            if found < 0:
+                return len(data)
+            end = found + size
+            if end >= at:
+                return end
+
+    def seam(self, data: AnyStr) -> AnyStr:
+        size = len(self.delimiter)
+        return data[-(size - 1) :] if size > 1 else data[:0]
+
+    def split(self, data: AnyStr) -> list[AnyStr]:
+        if self.delimiter == b"\n" and isinstance(data, bytes):
+            return io.BytesIO(data).readlines()
+        *parts, rest = data.split(self.delimiter)
+        lines = list(map(add, parts, repeat(self.delimiter)))
+        if rest:
+            lines.append(rest)
+        return lines
+
+
+def whole_lines(chunks: Iterable[AnyStr], ends: Ends[AnyStr]) -> Iterator[AnyStr]:
+    """Yield what `chunks` hold, cut at line ends; only the last may lack one.
+
+    Each byte is looked at a fixed number of times, however long a line is.
+    """
+    held: list[AnyStr] = []
+    seam: AnyStr | None = None
+    for chunk in chunks:
+        probe = seam + chunk if seam else chunk
+        found = ends.last(probe)
+        if not found:
+            held.append(chunk)
+            seam = ends.seam(probe)
+            continue
+        end = found - (len(probe) - len(chunk))
+        held.append(chunk if end == len(chunk) else chunk[:end])
+        block = held[0] if len(held) == 1 else chunk[:0].join(held)
+        rest = chunk[end:]
+        held = [rest] if rest else []
+        seam = ends.seam(rest)
+        yield block
+        del block
+    if held:
+        yield held[0] if len(held) == 1 else held[0][:0].join(held)
+
+
+def lines_within(
+    chunks: Iterable[bytes], ends: Ends[bytes], begin: int, start: int, stop: int | None
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines whose first byte is from `start` to before `stop`, in blocks with their offsets.
+
+    `chunks` hold the file from `begin` on, which is `first_byte(ends, start)`, and go on after `stop` for as long as
+    they are asked.
+    """
+    offset = begin
+    for block in whole_lines(chunks, ends):
+        low, high = 0, len(block)
+        if offset < start:
+            low = ends.first(block, start - offset)
+        if stop is not None and offset + high > stop:
+            high = ends.first(block, stop - offset)
+        if low < high:
+            yield offset + low, (block if high - low == len(block) else block[low:high])
+        offset += len(block)
+        if stop is not None and offset >= stop:
+            return
+
+
+def first_byte(ends: Ends[bytes], start: int) -> int:
+    """Return where to begin reading to find the lines that begin at `start` or after."""
+    return 0 if ends.lead < 0 else max(0, start - ends.lead)
+
+
+def count_lines(chunks: Iterable[bytes], ends: Ends[bytes]) -> int:
+    """Return how many lines `chunks` hold."""
+    return sum(len(ends.split(block)) for block in whole_lines(chunks, ends))
+
+
+def strip_end(line: AnyStr, ends: Ends[AnyStr]) -> AnyStr:
+    """Return `line` without its line end."""
+    if isinstance(ends, DelimiterEnds):
+        return line.removesuffix(ends.delimiter)
+    for end in (b"\r\n", b"\n", b"\r"):
+        if isinstance(line, bytes) and line.endswith(end):
+            return line[: -len(end)]
+    return line
+
+
+# -- encodings ------------------------------------------------------------------------------
+
+_HANDLERS: Final = frozenset({"strict", "replace", "ignore", "backslashreplace", "surrogateescape", "surrogatepass"})
+
+_MULTIBYTE: Final = {
+    **dict.fromkeys(["gbk", "gb2312", "big5", "big5hkscs", "cp932", "shift_jis", "shift_jis_2004"], _HANDLERS),
+    **dict.fromkeys(["shift_jisx0213", "cp949", "johab", "cp950"], _HANDLERS),
+    # Bytes that do not decode can take the line end with them, unless they are an error.
+    **dict.fromkeys(["gb18030", "euc_jp", "euc_jis_2004", "euc_jisx0213", "euc_kr"], frozenset({"strict"})),
+}
+r"""Encodings in which bytes below 0x30 are never part of another character, under which error handlers."""
+
+
+@lru_cache(maxsize=64)
+def byte_ends(encoding: str, errors: str, delimiter: str | None) -> Ends[bytes] | None:
+    """Return how to find line ends in undecoded bytes; None where the file must be decoded first.
+
+    `encoding` is a codec's name as `codecs.lookup` gives it.
+    """
+    if errors not in _HANDLERS or not _is_safe(encoding, errors, "\r\n" if delimiter is None else delimiter):
+        return None
+    if delimiter is None:
+        return UniversalEnds(ascii_only=errors == "ignore")
+    ends = DelimiterEnds(delimiter.encode("utf-8" if encoding == "utf-8-sig" else encoding))
+    # What an error handler makes of bad bytes may complete a delimiter; that matters only where its beginning counts.
+    return None if ends.overlaps and errors not in ("strict", "surrogateescape", "surrogatepass") else ends
+
+
+def _is_safe(encoding: str, errors: str, delimiter: str) -> bool:
+    """Whether `delimiter` is in the text wherever its bytes are, and each of its characters has only one encoding."""
+    if encoding in ("utf-8", "utf-8-sig"):
+        return not any("\ud800" <= char <= "\udfff" for char in delimiter)
+    if encoding == "ascii":
+        return delimiter.isascii()
+    if encoding in _MULTIBYTE:
+        return errors in _MULTIBYTE[encoding] and all(char < "0" for char in delimiter)
+    table = _single_bytes(encoding)
+    if table is None:
+        return False
+    return all(table.count(char) == 1 and char != "\ufffd" for char in delimiter)
+
+
+@lru_cache(maxsize=64)
+def _single_bytes(encoding: str) -> list[str] | None:
+    """Return the character of each byte; None if the encoding is not one byte a character."""
+    decoder = codecs.getdecoder(encoding)
+    if not isinstance(codecs.lookup(encoding).incrementaldecoder, type):
+        return None
+    try:
+        table = [decoder(bytes([byte]), "replace")[0] for byte in range(256)]
+        whole = decoder(bytes(range(256)), "replace")[0]
+        back = decoder(bytes(range(255, -1, -1)), "replace")[0]
+    except Exception:
+        return None
+    if any(len(char) != 1 for char in table) or whole != "".join(table) or back != whole[::-1]:
+        return None
+    ascii_line_ends = table[10] == "\n" and table[13] == "\r"
+    return table if ascii_line_ends and table.count("\n") == table.count("\r") == 1 else None
+
+
+def decode_lines(data: bytes, ends: Ends[bytes], encoding: str, errors: str) -> list[str]:
+    """Return the lines of `data`, a block of whole ones; raises UnicodeDecodeError if any does not decode."""
+    if isinstance(ends, DelimiterEnds) and ends.delimiter not in (b"\n", b"\r", b"\r\n"):
+        text = data.decode(encoding, errors)
+        return DelimiterEnds(ends.delimiter.decode(encoding)).split(text)
+    # Each line by itself is faster than one text of wide characters that is then cut.
+    if encoding == "utf-8" and errors == "strict" and not data.isascii() and b"\r" not in data:
+        return list(map(bytes.decode, ends.split(data)))
+    newline = None if isinstance(ends, UniversalEnds) else ends.delimiter.decode("ascii")  # type: ignore[attr-defined]
+    return io.TextIOWrapper(io.BytesIO(data), encoding, errors, newline).readlines()
+
+
+def decode_line(line: bytes, ends: Ends[bytes], encoding: str, errors: str) -> str:
+    """Return one line as `decode_lines` would."""
+    text = line.decode(encoding, errors)
+    if isinstance(ends, UniversalEnds):
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
+
+
+def decode_text(chunks: Iterable[bytes], encoding: str, errors: str, translate: bool) -> Iterator[str]:
+    r"""Yield the text of a file from its beginning on; with `translate`, every line end as `\n`.
+
+    All that can be decoded comes out before UnicodeDecodeError is raised.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    translator = io.IncrementalNewlineDecoder(None, translate=True) if translate else None
+    for chunk, final in _with_final(chunks):
+        state = decoder.getstate()
+        error = None
+        try:
+            text = decoder.decode(chunk, final)
+        except UnicodeDecodeError:
+            decoder.setstate(state)
+            text, error = _decode_up_to_error(decoder, chunk)
+        if translator is not None:
+            text = translator.decode(text, final=final or error is not None)
+        if text:
+            yield text
+        if error is not None:
+            raise error
+
+
+def _with_final(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    for chunk in chunks:
+        yield chunk, False
+    yield b"", True
+
+
+def _decode_up_to_error(decoder: codecs.IncrementalDecoder, chunk: bytes) -> tuple[str, UnicodeDecodeError]:
+    parts: list[str] = []
+    try:
+        parts.extend(decoder.decode(chunk[at : at + 1]) for at in range(len(chunk)))
+        parts.append(decoder.decode(b"", True))
+    except UnicodeDecodeError as error:
+        return "".join(parts), error
+    raise AssertionError("the same bytes decode one by one and not together")
