@@ -332,8 +332,8 @@ def plan_text(
     ends = lines.byte_ends(encoding, errors, linedelimiter)
     if size is not None and ends is None:
         raise PlanError(
-        raise PlanError(f"encoding: got {one_line(encoding)}; expected one that Python knows ({error})") from error
-            "found from the middle of a file; expected blocksize=None"
+            f"blocksize: with encoding={encoding!r}, errors={errors!r} and linedelimiter={linedelimiter!r} lines "
+            "can't be found from the middle of a file; expected blocksize=None"
         )
     files = [
         _piece(info, compression_of(info.path, compression), ends) for info in find_files(urlpath, storage_options)
