@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
@@ -44,7 +45,7 @@ def watch(parent: psutil.Process, peaks: dict[int, int], stop: threading.Event) 
 
 
 def measure_one(name: str, job: str, contender: str, setting: Setting) -> list[Figure]:
-    """Run a job once in a fresh process and return the peaks of its parent and of its largest worker, in MB."""
+    """Run a job once in a fresh process; return the peaks of it and of its largest worker, if it has any, in MB."""
     command = child_command(job, contender, setting, repeat=0)
     child = subprocess.Popen(
         command, env=environment(setting.workers), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -57,12 +58,13 @@ def measure_one(name: str, job: str, contender: str, setting: Setting) -> list[F
     stop.set()
     watcher.join()
     timing = read_child(name, contender, child.returncode, stdout, stderr)
-    parent = peaks.pop(child.pid, 0) / 1e6
-    worker = max(peaks.values(), default=0) / 1e6
-    return [
-        Figure(name, f"{contender} parent", "MB", () if timing.error else (parent,), timing.answer, timing.error),
-        Figure(name, f"{contender} worker", "MB", () if timing.error else (worker,), timing.answer, timing.error),
-    ]
+    if timing.error:
+        return [timing]
+    found = [replace(timing, contender=f"{contender} parent", unit="MB", values=(peaks.pop(child.pid, 0) / 1e6,))]
+    if peaks:  # Polars has threads, and bagkit may decide to need no workers
+        largest = max(peaks.values()) / 1e6
+        found.append(replace(timing, contender=f"{contender} worker", unit="MB", values=(largest,)))
+    return found
 
 
 def measure(contenders: Sequence[str], source: str, size: int, workers: int) -> list[Figure]:
