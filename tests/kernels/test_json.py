@@ -233,19 +233,19 @@ def lines_of_json(draw: st.DrawFn) -> bytes:
     return line + draw(st.sampled_from([b"\n", b"\r\n", b"\r", b""]))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(lines_of_json(), min_size=1, max_size=4), st.sampled_from(WANTED))
 def test_same_as_json(lines: list[bytes], wanted: tuple[tuple[str, ...] | None, Any]) -> None:
     check(lines, *wanted)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=12), min_size=1, max_size=3), st.sampled_from(WANTED))
 def test_same_as_json_on_any_bytes(lines: list[bytes], wanted: tuple[tuple[str, ...] | None, Any]) -> None:
     check([line.replace(b"\n", b"").replace(b"\r", b"") + b"\n" for line in lines], *wanted)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(keys, nested, min_size=1), st.data())
 def test_any_fields_of_any_record(record: dict[str, Any], data: st.DataObject) -> None:
     names = tuple(data.draw(st.lists(st.sampled_from(sorted(record)), min_size=1, max_size=3)))
