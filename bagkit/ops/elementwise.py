@@ -16,23 +16,12 @@ from typing import Any, Literal
 from bagkit.errors import PlanError
 from bagkit.kernels.json import JsonParser, json_parser
 from bagkit.kernels.stream import Block
+from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, tuple_getter
-from bagkit.plan.kinds import ALL, BlockParser, Fields, PerPartition
+from bagkit.plan.kinds import ALL, BlockParser, Fields, PerPartition, union
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
-
-
-def union(one: Fields, other: Fields) -> Fields:
-    """Return the fields that either asks for."""
-    return ALL if one is ALL or other is ALL else one | other
-
-
-def fields_of(function: Any) -> Fields:
-    """Return which fields of its record `function` reads."""
-    from bagkit.optimize.fields_read import fields_read
-
-    return fields_read(function)
 
 
 def bind(function: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., Any]:
@@ -58,7 +47,7 @@ class Map(PerPartition):
         return f"map({function_label(self.function)})"
 
     def demand(self, wanted: Fields) -> Fields:
-        return ALL if self.kwargs else fields_of(self.function)
+        return ALL if self.kwargs else fields_read(self.function)
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
@@ -112,7 +101,7 @@ class Filter(PerPartition):
         return f"{self._name}({function_label(self.predicate)})"
 
     def demand(self, wanted: Fields) -> Fields:
-        return ALL if self.predicate is None else union(wanted, fields_of(self.predicate))
+        return ALL if self.predicate is None else union(wanted, fields_read(self.predicate))
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.predicate,)

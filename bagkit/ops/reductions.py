@@ -16,8 +16,9 @@ import cytoolz
 
 from bagkit.errors import EmptyBagError, PlanError
 from bagkit.kernels import fold as kernel
+from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
-from bagkit.plan.kinds import ALL, Fields, Reduction
+from bagkit.plan.kinds import ALL, Fields, Reduction, union
 from bagkit.sentinels import EMPTY, NOT_GIVEN
 
 FAN_IN = 8
@@ -252,6 +253,7 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
         split_every=fan_in("fold", split_every),
         # An initial value counts once for each partition, so partitions can be seen.
         elementwise=initial is NOT_GIVEN,
+        fields=ALL if initial is NOT_GIVEN else fields_read(binop, 2),
         functions=(binop, combine),
     )
 
@@ -273,6 +275,8 @@ def fold_by_row(key: Any, binop: Any, initial: Any, combine: Any, combine_initia
         # An initial value of the merge counts once, so it is one merge.
         split_every=None if merge_start else fan_in("foldby", split_every),
         elementwise=not start and not merge_start,
+        # Without an initial value the first record of a key is its first total, so it is needed whole.
+        fields=union(fields_read(function), fields_read(binop, 2)) if start else ALL,
         functions=(function, binop, combine),
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bagkit.ops.elementwise import ParseJson, union
-from bagkit.plan.kinds import ALL, Fields
+from bagkit.ops.elementwise import ParseJson
+from bagkit.plan.kinds import ALL, Fields, union
 from bagkit.plan.node import Plan, rewrite, walk
 
 

@@ -24,6 +24,11 @@ Fields = frozenset[str] | None
 ALL: Final = None
 
 
+def union(one: Fields, other: Fields) -> Fields:
+    """Return the fields that either asks for."""
+    return ALL if one is ALL or other is ALL else one | other
+
+
 class Op:
     """What every op answers; the defaults claim nothing."""
 

@@ -33,38 +33,40 @@ _EMPTY: Final = frozenset({"BUILD_LIST", "BUILD_MAP"})
 _NO_WORK: Final = frozenset({"CACHE", "EXTENDED_ARG", "NOP"})
 
 
-def fields_read(function: Any) -> frozenset[str] | None:
+def fields_read(function: Any, arguments: int = 1) -> frozenset[str] | None:
     """Return the names of the fields that `function` reads of its record; None where it may need the whole record.
+
+    The record is the last of the `arguments` it is called with: a fold's function is called with a total and a record.
 
     >>> sorted(fields_read(lambda r: r["age"] > 30 and r.get("name", "")))
     ['age', 'name']
     >>> fields_read(lambda r: len(r)) is None
     True
     """
-    if type(function) is operator.itemgetter:
+    if type(function) is operator.itemgetter and arguments == 1:
         names = function.__reduce__()[1]
         return frozenset(names) if all(type(name) is str for name in names) else None
     if type(function) is not FunctionType or hasattr(function, "__wrapped__"):
         return None
-    return _fields_of(function.__code__) if _takes_one(function) else None
+    return _fields_of(function.__code__, arguments) if _takes(function, arguments) else None
 
 
-def _takes_one(function: FunctionType) -> bool:
-    """Say whether `function` is a plain one that is called with a record and nothing else."""
+def _takes(function: FunctionType, arguments: int) -> bool:
+    """Say whether `function` is a plain one that can be called with so many arguments."""
     code = function.__code__
     needed = code.co_argcount - len(function.__defaults__ or ())
     keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     return (
         not code.co_flags & _OTHER_WAYS_TO_RUN
-        and code.co_argcount >= 1
-        and needed <= 1
+        and code.co_argcount >= arguments
+        and needed <= arguments
         and set(keywords) <= set(function.__kwdefaults__ or ())
     )
 
 
-def _fields_of(code: CodeType) -> frozenset[str] | None:
-    """Return the fields of the first parameter that `code` reads, None if it does anything else with it."""
-    record = code.co_varnames[0]
+def _fields_of(code: CodeType, arguments: int) -> frozenset[str] | None:
+    """Return the fields of the last argument that `code` reads, None if it does anything else with it."""
+    record = code.co_varnames[arguments - 1]
     if record in code.co_cellvars or not _SEES_LOCALS.isdisjoint(_names(code)):
         return None
     steps = list(_steps(code))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bagkit.optimize.fields_read import fields_read
+from bagkit.ops.fields_read import fields_read
 
 LIMIT = 3
 
@@ -350,3 +350,18 @@ def test_same_answer_from_a_dict_of_these_fields(record: dict[str, Any]) -> None
         assert fields is not None
         fewer = {name: value for name, value in record.items() if name in fields}
         assert outcome(function, fewer) == outcome(function, record)
+
+
+@pytest.mark.parametrize(
+    ("binop", "expected"),
+    [
+        (lambda total, r: total + r["x"], {"x"}),
+        (lambda total, r: {**total, r["k"]: r.get("v", 0)}, {"k", "v"}),
+        (lambda total, r: total, set()),
+        (lambda total, r: [*total, r], None),
+        (lambda r: r["x"], None),
+        (lambda total, other, r: r["x"], None),
+    ],
+)
+def test_the_record_may_be_the_second_of_two_arguments(binop, expected):
+    assert fields_read(binop, 2) == expected
