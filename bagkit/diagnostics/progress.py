@@ -1,0 +1,157 @@
+"""A progress bar: an observer that draws with tqdm, which is imported when there is something to draw.
+
+64%|██████████▉      | 6.0GB/9.3GB [00:08<00:04, 750MB/s], 26/40 tasks, 3 records skipped
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from bagkit.diagnostics.events import (
+    Event,
+    Key,
+    RunFinished,
+    RunStarted,
+    TaskFinished,
+    TaskProgressed,
+    WorkerLost,
+)
+
+DELAY = 0.5
+"""Seconds before a bar appears, so that short runs draw nothing."""
+TERMINAL_INTERVAL = 0.1
+"""Seconds between two drawings on a terminal."""
+FILE_INTERVAL = 10.0
+"""The same where stderr is a file: each drawing stays in it."""
+
+BYTES = "{percentage:3.0f}%|{bar}| {n_fmt}B/{total_fmt}B [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
+TASKS = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} tasks [{elapsed}<{remaining}]{postfix}"
+
+
+def wants_progress(option: bool | None) -> bool:
+    """Return whether to draw: as told, and where nothing was told, in a notebook and if stderr is a terminal."""
+    if option is not None:
+        return option
+    return in_notebook() or _is_terminal(sys.stderr)
+
+
+def in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook."""
+    if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return type(shell).__name__ not in ("NoneType", "TerminalInteractiveShell")
+
+
+class ProgressBar:
+    """Draws one run by the bytes of input that are done, or by its tasks where their bytes are not known."""
+
+    def __init__(self, file: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._file = file if file is not None else sys.stderr
+        self._clock = clock
+        self._started = clock()
+        self._due = self._started + DELAY
+        self._interval = TERMINAL_INTERVAL if _is_terminal(self._file) or in_notebook() else FILE_INTERVAL
+        self._bar: Any = None
+        self._weight = 0
+        self._tasks = 0
+        self._tasks_done = 0
+        self._bytes_done = 0  # of tasks that finished
+        self._bytes_running: dict[Key, int] = {}
+        self._skipped = 0
+        self._workers_lost = 0
+
+    def emit(self, event: Event) -> None:
+        """Take note of `event`, and draw if it is time to."""
+        match event:
+            case RunStarted():
+                self._weight, self._tasks = event.weight, event.tasks
+            case TaskProgressed():
+                self._bytes_running[event.key] = event.bytes_read
+            case TaskFinished():
+                self._bytes_running.pop(event.key, None)
+                self._bytes_done += event.bytes_read
+                self._tasks_done += 1
+                self._skipped += event.skipped
+            case WorkerLost():
+                # Its task begins anew.
+                self._bytes_running.pop(event.key, None)
+                self._workers_lost += 1
+            case RunFinished():
+                self._finish()
+                return
+        if self._clock() >= self._due:
+            self._due = self._clock() + self._interval
+            if self._bar is None:
+                self._bar = self._open()
+            self._update(self._bar)
+            self._bar.refresh()
+
+    def _update(self, bar: Any) -> None:
+        bar.n = self._bytes_done + sum(self._bytes_running.values()) if self._weight else self._tasks_done
+        bar.total = max(bar.total, bar.n)  # files that have grown, ranges that overlap by a line
+        bar.set_postfix_str(", ".join(self._remarks()), refresh=False)
+
+    def _remarks(self) -> list[str]:
+        remarks = [f"{self._tasks_done}/{self._tasks} tasks"] if self._weight else []
+        if self._skipped:
+            remarks.append(f"{self._skipped:,} record{'s' * (self._skipped != 1)} skipped")
+        if self._workers_lost:
+            remarks.append(f"{self._workers_lost} worker{'s' * (self._workers_lost != 1)} lost")
+        return remarks
+
+    def _open(self) -> Any:
+        bar = _bar_class()(
+            total=self._weight or self._tasks,
+            file=self._file,
+            unit="B" if self._weight else "task",
+            unit_scale=bool(self._weight),
+            bar_format=BYTES if self._weight else TASKS,
+            dynamic_ncols=True,
+            leave=True,
+            delay=1e-9,  # no first drawing of nothing at all
+        )
+        bar.start_t -= self._clock() - self._started
+        return bar
+
+    def _finish(self) -> None:
+        """Leave a line that says how far it came; none where no bar was drawn."""
+        if self._bar is None:
+            return
+        if self._tasks_done == self._tasks:
+            self._bytes_done = max(self._bytes_done, self._weight)
+        self._update(self._bar)
+        self._bar.close()  # draws it for the last time
+        self._bar = None
+
+
+def _bar_class() -> Any:
+    """Return tqdm's class for here, without the thread and the semaphore that it comes with."""
+    import threading
+
+    if in_notebook() and _has_widgets():
+        from tqdm.notebook import tqdm
+    else:
+        from tqdm.std import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0
+
+    Bar.set_lock(threading.RLock())
+    return Bar
+
+
+def _has_widgets() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("ipywidgets") is not None
+
+
+def _is_terminal(file: TextIO | None) -> bool:
+    try:
+        return file is not None and file.isatty()
+    except ValueError:
+        return False  # it is closed

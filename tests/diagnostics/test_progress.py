@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Iterator
+
+import pytest
+
+from bagkit.diagnostics import progress
+from bagkit.diagnostics.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    TaskFailed,
+    TaskFinished,
+    TaskProgressed,
+    TaskStarted,
+    WorkerLost,
+)
+from bagkit.diagnostics.observer import Observers
+from bagkit.diagnostics.progress import DELAY, ProgressBar, in_notebook, wants_progress
+from bagkit.lower.graph import Graph, Task
+from bagkit.schedulers.sync import SyncScheduler
+from tests.schedulers import works
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Screen:
+    """A bar, a clock that is moved by hand, and what was drawn."""
+
+    def __init__(self, file: io.StringIO | None = None) -> None:
+        self.file = Terminal() if file is None else file
+        self.now = 100.0
+        self.bar = ProgressBar(self.file, clock=lambda: self.now)
+
+    def emit(self, event: Event, seconds: float = 0.0) -> None:
+        self.now += seconds
+        self.bar.emit(event)
+
+    def drawings(self) -> list[str]:
+        return [line for line in self.file.getvalue().replace("\n", "\r").split("\r") if line.strip()]
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    screen = Screen()
+    yield screen
+    screen.emit(RunFinished(ok=False))  # an open bar takes a line of the next one's screen
+
+
+def finished(key: int, nbytes: int = 0, skipped: int = 0) -> TaskFinished:
+    return TaskFinished(key, "task", 0, 0.0, 1.0, nbytes, 0, skipped, ())
+
+
+def test_a_short_run_draws_nothing(screen: Screen) -> None:
+    screen.emit(RunStarted(1, 1000, "sync", 1))
+    screen.emit(TaskStarted(0, "task", 0), 0.1)
+    screen.emit(TaskProgressed(0, 500), DELAY - 0.2)
+    screen.emit(finished(0, 1000))
+    screen.emit(RunFinished(ok=True), 1.0)
+    assert screen.file.getvalue() == ""
+
+
+def test_bytes_of_running_and_finished_tasks(screen: Screen) -> None:
+    screen.emit(RunStarted(4, 4_000_000, "sync", 1))
+    screen.emit(finished(0, 1_000_000))
+    screen.emit(TaskProgressed(1, 100_000))
+    screen.emit(TaskProgressed(2, 300_000))
+    screen.emit(TaskProgressed(1, 500_000), 1.0)
+    (drawing,) = screen.drawings()
+    assert drawing.startswith(" 45%|")
+    assert "1.80MB/4.00MB [00:01<00:01, " in drawing
+    assert drawing.rstrip().endswith("MB/s], 1/4 tasks")
+
+
+def test_it_ends_with_a_line(screen: Screen) -> None:
+    screen.emit(RunStarted(1, 1_000_000, "sync", 1))
+    screen.emit(TaskProgressed(0, 500_000), 1.0)
+    screen.emit(finished(0, 999_990))
+    screen.emit(RunFinished(ok=True))
+    assert screen.drawings()[-1].startswith("100%|")
+    assert "1.00MB/1.00MB" in screen.drawings()[-1]
+    assert screen.file.getvalue().endswith("\n")
+
+
+def test_a_failed_run_stops_where_it_is(screen: Screen) -> None:
+    screen.emit(RunStarted(2, 1_000_000, "sync", 1))
+    screen.emit(TaskProgressed(0, 400_000), 1.0)
+    screen.emit(TaskFailed(0, "task", 0, "ValueError()"))
+    screen.emit(RunFinished(ok=False))
+    assert screen.drawings()[-1].startswith(" 40%|")
+    assert screen.file.getvalue().endswith("\n")
+
+
+def test_tasks_where_bytes_are_not_known(screen: Screen) -> None:
+    screen.emit(RunStarted(8, 0, "sync", 1))
+    screen.emit(finished(0))
+    screen.emit(finished(1), 1.0)
+    (drawing,) = screen.drawings()
+    assert drawing.startswith(" 25%|")
+    assert drawing.rstrip().endswith("| 2/8 tasks [00:01<00:03]")
+
+
+def test_it_draws_now_and_then() -> None:
+    for file, least, most in ((Terminal(), 9, 11), (io.StringIO(), 1, 1)):
+        screen = Screen(file)
+        screen.emit(RunStarted(1000, 1000, "sync", 1))
+        for key in range(150):
+            screen.emit(finished(key, 1), 0.01)
+        assert least <= len(screen.drawings()) <= most
+        screen.emit(RunFinished(ok=False))
+
+
+def test_skipped_records_and_lost_workers_are_counted(screen: Screen) -> None:
+    screen.emit(RunStarted(9, 900, "processes", 2))
+    screen.emit(finished(0, 100, skipped=1), 1.0)
+    assert screen.drawings()[-1].rstrip().endswith("1/9 tasks, 1 record skipped")
+    screen.emit(TaskProgressed(1, 50), 1.0)
+    screen.emit(WorkerLost(1, 1, -9, attempt=1))
+    screen.emit(finished(2, 100, skipped=1233), 1.0)
+    assert "200B/900B" in screen.drawings()[-1]
+    assert screen.drawings()[-1].rstrip().endswith("2/9 tasks, 1,234 records skipped, 1 worker lost")
+    screen.emit(WorkerLost(1, None, 0, attempt=1), 1.0)
+    assert "2 workers lost" in screen.drawings()[-1]
+
+
+def test_more_bytes_than_thought(screen: Screen) -> None:
+    screen.emit(RunStarted(2, 1000, "sync", 1))
+    screen.emit(finished(0, 1500), 1.0)
+    assert screen.drawings()[-1].startswith("100%|")
+    assert "1.50kB/1.50kB" in screen.drawings()[-1]
+
+
+def test_no_thread_and_no_lock_of_processes_is_left(screen: Screen) -> None:
+    before = threading.active_count()
+    screen.emit(RunStarted(2, 0, "sync", 1))
+    screen.emit(finished(0), 1.0)
+    assert threading.active_count() == before
+    program = (
+        "import io, sys, time; from bagkit.diagnostics import events, progress; progress.DELAY = 0\n"
+        "bar = progress.ProgressBar(io.StringIO())\n"
+        "assert 'tqdm' not in sys.modules\n"
+        "bar.emit(events.RunStarted(2, 0, 'sync', 1)); bar.emit(events.RunFinished(True))\n"
+        "assert 'tqdm' in sys.modules and 'multiprocessing.synchronize' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=20)
+
+
+def test_with_a_real_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    file = Terminal()
+    graph = Graph([Task(keys=(n,), work=works.report_all, part=50, weight=50, label="a") for n in range(4)])
+    assert list(SyncScheduler().run(graph, range(4), Observers([ProgressBar(file)]))) == [50] * 4
+    assert "200B/200B" in file.getvalue()
+    assert "4/4 tasks, 8 records skipped" in file.getvalue()
+
+
+def test_as_told() -> None:
+    assert wants_progress(True)
+    assert not wants_progress(False)
+
+
+def test_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert not wants_progress(None)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert wants_progress(None)
+    assert not wants_progress(False)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert not wants_progress(None)
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    assert not wants_progress(None)
+
+
+@pytest.mark.parametrize(
+    ("shell", "notebook"), [("ZMQInteractiveShell", True), ("TerminalInteractiveShell", False), (None, False)]
+)
+def test_in_a_notebook(monkeypatch: pytest.MonkeyPatch, shell: str | None, notebook: bool) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: None if shell is None else type(shell, (), {})()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    assert not in_notebook()
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    assert in_notebook() is notebook
+    assert wants_progress(None) is notebook
