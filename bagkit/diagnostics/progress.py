@@ -81,7 +81,7 @@ class ProgressBar:
                 self._bytes_running.pop(event.key, None)
                 self._workers_lost += 1
             case RunFinished():
-                self._finish()
+                self.close()
                 return
         if self._clock() >= self._due:
             self._due = self._clock() + self._interval
@@ -117,8 +117,8 @@ class ProgressBar:
         bar.start_t -= self._clock() - self._started
         return bar
 
-    def _finish(self) -> None:
-        """Leave a line that says how far it came; none where no bar was drawn."""
+    def close(self) -> None:
+        """Leave a line that says how far the run came, if a bar was drawn; the end of the run does this too."""
         if self._bar is None:
             return
         if self._tasks_done == self._tasks:

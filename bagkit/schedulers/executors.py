@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
@@ -44,7 +44,7 @@ class ExecutorScheduler:
         self.workers = workers or (size if isinstance(size, int) and size > 0 else cpu_count())
         self.name = type(executor).__name__
 
-    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         submitter: Submitter
         submitter = InThreads(self.executor) if _shares_objects(self.executor) else AsBytes(self.executor)

@@ -10,7 +10,7 @@ does not need, only as many are started as leave no more than that number undone
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -71,7 +71,7 @@ class FuturesRun:
         self._running: dict[Future[Any], Task] = {}
         self._messages: SimpleQueue[Event | Future[Any]] = SimpleQueue()
 
-    def values(self) -> Iterator[Any]:
+    def values(self) -> Generator[Any, None, None]:
         """Yield the values of the targets, as the Scheduler protocol says."""
         state = self._state
         weight = sum(task.weight for task in state.tasks)
@@ -104,6 +104,9 @@ class FuturesRun:
                 future = self._submitter.submit(task, inputs, self._messages.put)
             except BrokenExecutor as error:
                 raise self._died(task, error) from error
+            except Exception as error:
+                self._failed(task, error)
+                raise
             self._running[future] = task
             future.add_done_callback(self._messages.put)
 
@@ -133,13 +136,14 @@ class FuturesRun:
         except BrokenExecutor as error:
             raise self._died(task, error) from error
         except CancelledError as error:
+            self._failed(task, error)
             raise TaskError(f"{name_of(task)}: the executor cancelled it, and gave no result") from error
         except Exception as error:
-            self._observer.emit(TaskFailed(task.keys[0], task.label, -1, describe(error)))
+            self._failed(task, error)
             add_notes(error, [f"raised by the executor, for {name_of(task)}"])
             raise
         if outcome.error is not None:
-            self._observer.emit(TaskFailed(task.keys[0], task.label, outcome.worker, describe(outcome.error)))
+            self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
         self._observer.emit(_finished(task, outcome))
         self._values.update(zip(task.keys, outcome.values, strict=True))
@@ -147,8 +151,11 @@ class FuturesRun:
         for key in self._state.finish(task):
             del self._values[key]
 
+    def _failed(self, task: Task, error: BaseException, worker: int = -1) -> None:
+        self._observer.emit(TaskFailed(task.keys[0], task.label, worker, describe(error)))
+
     def _died(self, task: Task, error: BrokenExecutor) -> WorkerDiedError:
-        self._observer.emit(TaskFailed(task.keys[0], task.label, -1, describe(error)))
+        self._failed(task, error)
         return WorkerDiedError(
             f"{name_of(task)}: the executor broke: {error}; hint: one of its processes may have been "
             f"killed, for want of memory or by a crash of compiled code",

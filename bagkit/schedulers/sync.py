@@ -7,7 +7,7 @@ early has paid for what it took.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
@@ -33,7 +33,7 @@ class SyncScheduler:
     ) -> None:
         """Take what all schedulers with a name take; there is nothing here to set."""
 
-    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         state = RunState(graph, targets)
         values: dict[Key, Any] = {}

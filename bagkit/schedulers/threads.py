@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
 from contextvars import Context, copy_context
 from itertools import count
@@ -36,7 +36,7 @@ class ThreadScheduler:
     ) -> None:
         self.workers = workers or cpu_count()
 
-    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         pool = DaemonThreads(self.workers)
         try:

@@ -52,7 +52,7 @@ class Screen:
 def screen() -> Iterator[Screen]:
     screen = Screen()
     yield screen
-    screen.emit(RunFinished(ok=False))  # an open bar takes a line of the next one's screen
+    screen.bar.close()  # an open bar takes a line of the next one's screen
 
 
 def finished(key: int, nbytes: int = 0, skipped: int = 0) -> TaskFinished:
@@ -115,7 +115,8 @@ def test_it_draws_now_and_then() -> None:
         for key in range(150):
             screen.emit(finished(key, 1), 0.01)
         assert least <= len(screen.drawings()) <= most
-        screen.emit(RunFinished(ok=False))
+        screen.bar.close()
+        screen.bar.close()
 
 
 def test_skipped_records_and_lost_workers_are_counted(screen: Screen) -> None:

@@ -191,7 +191,7 @@ class SchedulerContract:
         run = scheduler.run(wide(tmp_path, 3), [0, 1, 2], Recorder())
         assert works.marks(tmp_path) == []
         assert next(run) == 0
-        run.close()  # type: ignore[attr-defined]
+        run.close()
 
     def test_it_runs_ahead_of_the_consumer_only_so_far(self, scheduler: Scheduler, tmp_path: Path) -> None:
         run = scheduler.run(wide(tmp_path, 200), range(200), Recorder())
@@ -204,7 +204,7 @@ class SchedulerContract:
         recorder = Recorder()
         run = scheduler.run(wide(tmp_path, 200), range(200), recorder)
         assert next(run) == 0
-        run.close()  # type: ignore[attr-defined]
+        run.close()
         started = len(works.marks(tmp_path))
         assert started <= self.ahead
         time.sleep(0.1)
@@ -216,9 +216,12 @@ class SchedulerContract:
         if not self.concurrent:
             pytest.skip("one after the other")
         tasks = [Task(keys=(n,), work=works.hold, part=(str(tmp_path), n)) for n in "ab"]
-        release = threading.Thread(
-            target=lambda: works.wait_for(lambda: len(works.marks(tmp_path)) == 2) and (tmp_path / "release").touch()
-        )
+
+        def release_when_both_run() -> None:
+            if works.wait_for(lambda: len(works.marks(tmp_path)) == 2, seconds=10):
+                (tmp_path / "release").touch()
+
+        release = threading.Thread(target=release_when_both_run)
         release.start()
         start = time.monotonic()
         assert values(scheduler, Graph(tasks), ["a", "b"]) == ["a", "b"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
-from bagkit.lower.graph import Graph, Task
+from bagkit.lower.graph import Graph, Task, Work
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.executors import WORKS_KEPT, ExecutorScheduler, _works
 from bagkit.schedulers.protocol import Scheduler
@@ -89,7 +89,11 @@ def test_threads_get_the_objects_themselves() -> None:
 def test_others_get_bytes_and_a_work_is_unpickled_once() -> None:
     executor = Inline()
     offset = 10
-    tasks = [Task(keys=(n,), work=lambda part, inputs, report: part + offset, part=n) for n in range(3)]
+
+    def make_work() -> Work:
+        return lambda part, inputs, report: part + offset
+
+    tasks = [Task(keys=(n,), work=make_work(), part=n) for n in range(3)]
     shared = [Task(keys=(n,), work=tasks[0].work, part=n, needs=(n - 1,) if n > 3 else ()) for n in range(3, 30)]
     assert values(ExecutorScheduler(executor), Graph([*tasks, *shared]), range(30)) == list(range(10, 40))
     for function, (key, work, part, *_) in executor.calls:
@@ -124,9 +128,7 @@ def test_a_process_that_dies_is_told() -> None:
     recorder = Recorder()
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         scheduler = ExecutorScheduler(executor)
-        with pytest.raises(
-            WorkerDiedError, match=r"some work, .* 0: the executor broke: .*terminated"
-        ) as caught:
+        with pytest.raises(WorkerDiedError, match=r"some work, .* 0: the executor broke: .*terminated") as caught:
             list(scheduler.run(one(lambda part, inputs, report: os._exit(3)), ["only"], recorder))
         assert caught.value.attempts == 1
         assert caught.value.__cause__ is not None

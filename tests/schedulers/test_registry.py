@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,8 +24,8 @@ from bagkit.schedulers.threads import ThreadScheduler
 class Mine:
     name = "mine"
 
-    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Iterator[Any]:
-        return iter(())
+    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
+        yield from ()
 
 
 @pytest.mark.parametrize("name", ["sync", "synchronous", "single-threaded"])
