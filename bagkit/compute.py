@@ -1,25 +1,23 @@
-"""From plans to values: options, optimise, lower, run. The only file that sees every layer."""
+"""From plans to values: options, optimise, lower, run. The only file that sees every layer.
+
+It imports them when it needs them: workers boot meanwhile, and a program that only builds bags has no use for them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.diagnostics.events import Event, TaskFinished
-from bagkit.diagnostics.observer import Observer, Observers
-from bagkit.errors import SkippedRecordsWarning
 from bagkit.lower.failures import Failure
-from bagkit.lower.lower import lower
 from bagkit.ops.elementwise import OnErrorFor
-from bagkit.optimize import optimize
-from bagkit.optimize.fuse import fuse
 from bagkit.options import Options, merged
 from bagkit.plan.node import Plan, walk
-from bagkit.plan.explain import plan_text
-from bagkit.schedulers.registry import get_scheduler
-from bagkit.warn import warn_at_caller
+
+if TYPE_CHECKING:
+    from bagkit.diagnostics.failure_log import FailureLog
+    from bagkit.diagnostics.observer import Observer
 
 T = TypeVar("T")
 
@@ -32,38 +30,13 @@ class Collected(Generic[T]):
     failures: list[Failure]
 
 
-@dataclass(slots=True)
-class FailureLog:
-    """An observer that keeps what the tasks say of failed records; mutable, of one run."""
-
-    skipped: int = 0
-    failures: list[Failure] = field(default_factory=list)
-
-    def emit(self, event: Event) -> None:
-        """Take the failures of a task that is done."""
-        if isinstance(event, TaskFinished):
-            self.skipped += event.skipped
-            self.failures.extend(event.failures)
-
-    def collected(self) -> list[Failure]:
-        """Return the failures that were asked for."""
-        return [failure for failure in self.failures if failure.collected]
-
-    def warn(self) -> None:
-        """Say how many records were skipped, and give a few examples."""
-        if not self.skipped:
-            return
-        examples = [failure for failure in self.failures if not failure.collected][:3]
-        text = "".join(f"\n  {example}" for example in examples)
-        count = f"{self.skipped:,} record{'s' if self.skipped != 1 else ''}"
-        warn_at_caller(f'{count} skipped, as on_error="skip" asked; for example:{text}', SkippedRecordsWarning)
-
-
 def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
     """Return the value of each of `roots`: a list of records for a bag, the value for an item.
 
     With `on_error="collect"`, in `keywords`, in the options or in a plan, each is a Collected.
     """
+    from bagkit.diagnostics.failure_log import FailureLog
+
     options = merged(**keywords)
     log = FailureLog()
     with closing(_stream(roots, options, log)) as values:
@@ -76,6 +49,8 @@ def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
 
 def iterate(root: Plan, keywords: dict[str, Any]) -> Generator[Any, None, None]:
     """Yield the records of a bag in order, while workers go on with what comes next."""
+    from bagkit.diagnostics.failure_log import FailureLog
+
     options = merged(**keywords)
     log = FailureLog()
     with closing(_stream((root,), options, log)) as values:
@@ -104,6 +79,14 @@ def _collects(roots: Sequence[Plan], options: Options) -> bool:
 
 def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generator[Iterator[Any], None, None]:
     """Yield for each root an iterator over the values of its keys; use up each before the next."""
+    from bagkit.schedulers.registry import get_scheduler, start_ahead
+
+    start_ahead(options.scheduler, options.workers)
+    from bagkit.diagnostics.observer import Observers
+    from bagkit.lower.lower import lower
+    from bagkit.optimize import optimize
+    from bagkit.optimize.fuse import fuse
+
     plans = optimize(tuple(roots)) if options.optimize else fuse(tuple(roots))
     graph, keys = lower(plans, on_error=options.on_error)
     scheduler = get_scheduler(
@@ -134,4 +117,7 @@ def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
 
 def explain(root: Plan) -> None:
     """Print the plan as it was written, and as the optimiser runs it."""
+    from bagkit.optimize import optimize
+    from bagkit.plan.explain import plan_text
+
     print(f"as written:\n\n{plan_text(root)}\n\nas run:\n\n{plan_text(*optimize((root,)))}")

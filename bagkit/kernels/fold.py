@@ -1,4 +1,7 @@
-"""Plain functions that boil an iterator down: they know no bag, and each runs its loop in C where there is one."""
+"""Plain functions that boil an iterator down: they know no bag, and each runs its loop in C where there is one.
+
+cytoolz takes as long to import as the rest of bagkit, so it is imported where records are about to be read.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,21 @@ from heapq import nlargest
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-import cytoolz
-
 BATCH = 4096
 """Records looked at together where a loop over lists beats one over an iterator."""
 
 
+def count(records: Iterable[Any]) -> int:
+    """Return how many records there are, without holding them."""
+    import cytoolz
+
+    return cytoolz.count(records)  # type: ignore[no-any-return]
+
+
 def frequencies(records: Iterable[Hashable]) -> dict[Any, int]:
     """Return how often each value occurs, in the order of first sight."""
+    import cytoolz
+
     return cytoolz.frequencies(records)  # type: ignore[no-any-return]
 
 
@@ -41,7 +51,11 @@ def largest(k: int, records: Iterable[Any], key: Callable[[Any], Any] | None) ->
 
 def unique(records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any]:
     """Return the records without repetitions, the first of each kept, in order."""
-    return list(cytoolz.unique(records, key)) if key is not None else list(dict.fromkeys(records))
+    if key is None:
+        return list(dict.fromkeys(records))
+    import cytoolz
+
+    return list(cytoolz.unique(records, key))
 
 
 class Moments(NamedTuple):
@@ -107,6 +121,8 @@ def fold_by(
     key: Callable[[Any], Any], binop: Callable[[Any, Any], Any], records: Iterable[Any], *initial: Any
 ) -> dict[Any, Any]:
     """Return for each key the records of that key folded; an `initial` that can be called makes one for each key."""
+    import cytoolz
+
     if not initial:
         return cytoolz.reduceby(key, binop, records)  # type: ignore[no-any-return]
     start = initial[0]

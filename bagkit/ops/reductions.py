@@ -12,8 +12,6 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
-import cytoolz
-
 from bagkit.errors import EmptyBagError, PlanError
 from bagkit.kernels import fold as kernel
 from bagkit.ops.fields_read import fields_read
@@ -92,7 +90,7 @@ def or_else(default: Any, state: Any) -> Any:
 
 def count_row(split_every: Any = None) -> Row:
     return Row(
-        "count", cytoolz.count, sum, partial(or_else, 0), fields=frozenset(), split_every=fan_in("count", split_every)
+        "count", kernel.count, sum, partial(or_else, 0), fields=frozenset(), split_every=fan_in("count", split_every)
     )
 
 

@@ -50,3 +50,12 @@ def get_scheduler(
         workers=workers or cpu_count(), temporary_directory=temporary_directory, memory_limit=memory_limit
     )
     return cast("Scheduler", scheduler)
+
+
+def start_ahead(spec: str | Executor | Scheduler | None, workers: int | None) -> None:
+    """Start the processes that a run with `spec` will want, so that they boot while the run is being prepared."""
+    meant = DEFAULT if spec is None else checked_scheduler(spec)
+    if meant == "processes" and not inside_task():
+        from bagkit.schedulers.pool import start_workers
+
+        start_workers(workers or cpu_count())
