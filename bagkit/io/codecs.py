@@ -99,7 +99,7 @@ def compression_of(path: str, compression: str | None) -> str | None:
     if compression is None:
         return None
     if compression != "infer":
-        name = _ALIASES.get(compression, compression)
+        name = _ALIASES.get(compression, compression) if isinstance(compression, str) else ""
         if name in _BY_NAME:
             return name
         names = ", ".join(map(repr, _BY_NAME))

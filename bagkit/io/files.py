@@ -7,12 +7,15 @@ fsspec, which is imported here only and only for them.
 from __future__ import annotations
 
 import glob
+import io
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from bagkit.errors import (
@@ -33,6 +36,7 @@ _EXTRAS: Final = {
     "http": ("aiohttp", "http"),
     "https": ("aiohttp", "http"),
 }
+_FINDERS: Final = 16
 _FETCH: Final = 1 << 22
 """How much a remote file is asked for at a time: few requests, little memory."""
 
@@ -44,6 +48,8 @@ class FileInfo:
     path: str
     size: int | None
     mtime_ns: int | None = None
+    etag: str | None = None
+    """What an object store says that the content is known by."""
     ranges: bool = True
     """Whether it can be read from the middle."""
 
@@ -76,10 +82,27 @@ def find_files(urlpath: object, storage_options: Mapping[str, Any] | None = None
     paths = path_list(urlpath)
     if not paths:
         raise NoFilesError("no files: the list of paths is empty")
-    found: list[FileInfo] = []
-    for path in paths:
-        found += _find_remote(path, storage_options or {}) if is_url(path) else _find_local(path)
-    return found
+    find = partial(_find, storage_options=storage_options or {})
+    if sum(map(is_url, paths)) < 2:
+        return list(chain.from_iterable(map(find, paths)))
+    # Each URL is a round trip or more.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_FINDERS) as threads:
+        return list(chain.from_iterable(threads.map(find, paths)))
+
+
+def _find(path: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
+    return _find_remote(path, storage_options) if is_url(path) else _find_local(path)
+
+
+def named(path: str) -> str:
+    """Return `path` for a message: as it is, if it can be printed.
+
+    >>> named("logs/a.txt"), named("a\nb")
+    ('logs/a.txt', "'a\\nb'")
+    """
+    return path if path.isprintable() else ascii(path)
 
 
 # -- local -------------------------------------------------------------------------------------------------------------
@@ -87,40 +110,39 @@ def find_files(urlpath: object, storage_options: Mapping[str, Any] | None = None
 
 def _find_local(given: str) -> list[FileInfo]:
     path = re.sub("^(file|local)://", "", given)
-    path = os.path.abspath(os.path.expanduser(path))
+    path = os.path.expanduser(path)
+    # A ".." after a link is not where its name says: only the operating system knows.
+    path = os.path.join(os.getcwd(), path) if ".." in path.split("/") else os.path.abspath(path)
     # A name such as `a[1].txt` is a pattern too; whoever has a file of that name means the file.
     if not glob.has_magic(path) or (not re.search(r"[*?]", path) and os.path.exists(path)):
         return [_local_info(path, given)]
-    matches = sorted(glob.glob(path, recursive=True))
+    matches = sorted(set(glob.glob(path, recursive=True)))
     files = [_local_info(match, given) for match in matches if not os.path.isdir(match)]
     if not files:
         what = f"matches no file, only {len(matches)} directories" if matches else "matches no file"
-        raise NoFilesError(f"{given}: {what}{_nearby(path)}")
+        raise NoFilesError(f"{named(given)}: {what}{_nearby(path)}")
     return files
 
 
 def _local_info(path: str, given: str) -> FileInfo:
+    shown = named(path if glob.has_magic(given) else given)
     try:
         info = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         dangling = " (it is a link to a file that does not exist)" if os.path.islink(path) else ""
-        raise NoFilesError(f"{_named(path, given)}: there is no such file{dangling}{_nearby(path)}") from error
+        raise NoFilesError(f"{shown}: there is no such file{dangling}{_nearby(path)}") from error
     except (OSError, ValueError) as error:
-        raise SourceError(f"{_named(path, given)}: can't be read: {error}") from error
+        raise SourceError(f"{shown}: can't be read: {error}") from error
     if stat.S_ISDIR(info.st_mode):
-        raise SourceError(f"{_named(path, given)}: is a directory; expected a file; hint: {os.path.join(given, '*')!r}")
+        raise SourceError(f"{shown}: is a directory; expected a file; hint: {os.path.join(given, '*')!r}")
     if not stat.S_ISREG(info.st_mode):
         raise SourceError(
-            f"{_named(path, given)}: is a {_kind(info.st_mode)}; expected a regular file, which can be read more than "
+            f"{shown}: is a {_kind(info.st_mode)}; expected a regular file, which can be read more than "
             "once; hint: copy it into a file first"
         )
     if not os.access(path, os.R_OK):
-        raise SourceError(f"{_named(path, given)}: no permission to read it (mode {stat.filemode(info.st_mode)})")
+        raise SourceError(f"{shown}: no permission to read it (mode {stat.filemode(info.st_mode)})")
     return FileInfo(path, info.st_size, info.st_mtime_ns)
-
-
-def _named(path: str, given: str) -> str:
-    return path if glob.has_magic(given) else given
 
 
 def _kind(mode: int) -> str:
@@ -177,7 +199,8 @@ def _filesystem(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]
 def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
     filesystem, path = _filesystem(url, storage_options)
     # In web addresses "?" begins the query.
-    magic = re.search(r"[*\[]" if "://" in path else r"[*?\[]", path)
+    magic = re.search(r"[*\[]" if path.startswith("http") else r"[*?\[]", path)
+    filesystem.invalidate_cache()  # of listings that may be older than this call
     try:
         if magic is None:
             return [_remote_info(url, filesystem.info(path))]
@@ -202,8 +225,20 @@ def _remote_info(url: str, info: Mapping[str, Any]) -> FileInfo:
     if info.get("type") == "directory":
         raise SourceError(f"{url}: is a directory; expected a file; hint: {url.rstrip('/') + '/*'!r}")
     size = info.get("size")
-    ranges = size is not None and info.get("partial", True) is not False
-    return FileInfo(url, None if size is None else int(size), None, ranges)
+    # The web's ETags are no sure sign: mirrors have their own. And its servers must say that they can give ranges.
+    web = url.startswith("http")
+    etag = None if web else _etag(info)
+    return FileInfo(
+        path=url,
+        size=None if size is None else int(size),
+        etag=etag,
+        ranges=size is not None and (not web or info.get("partial") is True),
+    )
+
+
+def _etag(info: Mapping[str, Any]) -> str | None:
+    etag = info.get("ETag") or info.get("etag")
+    return etag if isinstance(etag, str) else None
 
 
 def _full_url(pattern: str, path: str) -> str:
@@ -255,11 +290,12 @@ class InputFile:
             ahead = max(size, min(_FETCH, self._limit - self.position))
             try:
                 self._fetched = memoryview(self._file.read(ahead))
-            except BagkitError:
-                raise
             except Exception as error:
+                if type(error).__name__ == "FileExpired":  # s3fs: no longer the object that was opened
+                    raise _changed(self.info, "another object of this name") from error
                 raise SourceError(
-                    f"{self.info.path}: reading failed after byte {self.position}: {type(error).__name__}: {error}"
+                    f"{named(self.info.path)}: reading failed after byte {self.position}: "
+                    f"{type(error).__name__}: {error}"
                 ) from error
         part = bytes(self._fetched[:size])
         self._fetched = self._fetched[size:]
@@ -267,21 +303,32 @@ class InputFile:
 
     def check(self) -> None:
         """Raise InputChangedError if the file is not what it was when the plan was made."""
-        if self._remote:
-            size = getattr(self._file, "size", None)
-            if isinstance(size, int) and self.info.size is not None and size != self.info.size:
-                raise _changed(self.info, f"{size} bytes")
-            return
+        size, mtime_ns, etag = self._remote_state() if self._remote else self._local_state()
+        info = self.info
+        if size is not None and info.size is not None and size != info.size:
+            raise _changed(info, f"{size} bytes")
+        if mtime_ns is not None and mtime_ns != info.mtime_ns:
+            raise _changed(info, f"modified {_time(mtime_ns)}", f"modified {_time(info.mtime_ns)}")
+        if etag is not None and info.etag is not None and etag != info.etag:
+            raise _changed(info, f"ETag {etag}", f"ETag {info.etag}")
+
+    def _local_state(self) -> tuple[int, int, None]:
         now = os.fstat(self._file.fileno())
-        if now.st_size != self.info.size:
-            raise _changed(self.info, f"{now.st_size} bytes")
-        if now.st_mtime_ns != self.info.mtime_ns:
-            raise _changed(self.info, f"modified {_time(now.st_mtime_ns)}", f"modified {_time(self.info.mtime_ns)}")
+        return now.st_size, now.st_mtime_ns, None
+
+    def _remote_state(self) -> tuple[int | None, None, str | None]:
+        size = getattr(self._file, "size", None)
+        details = self._file.details if self.info.etag is not None and hasattr(self._file, "details") else None
+        return (
+            size if isinstance(size, int) else None,
+            None,
+            _etag(details) if isinstance(details, Mapping) else None,
+        )
 
 
 def _changed(info: FileInfo, now: str, then: str | None = None) -> InputChangedError:
     return InputChangedError(
-        f"{info.path}: changed since the plan was made; got {now}; expected {then or f'{info.size} bytes'}; "
+        f"{named(info.path)}: changed since the plan was made; got {now}; expected {then or f'{info.size} bytes'}; "
         "hint: make the bag again"
     )
 
@@ -298,23 +345,33 @@ def opened(info: FileInfo, storage_options: Mapping[str, Any] | None = None) -> 
 
     Raises InputChangedError if it is gone or not what it was when it was found, SourceError if it can't be opened.
     """
-    remote = is_url(info.path)
     try:
-        if remote:
-            filesystem, path = _filesystem(info.path, storage_options or {})
-            file = filesystem.open(path, "rb", cache_type="none")
-        else:
-            file = open(info.path, "rb", buffering=0)  # noqa: SIM115 (closed below, with the remote ones)
+        file = _open_remote(info, storage_options or {}) if is_url(info.path) else _open_local(info)
     except FileNotFoundError as error:
         hint = ""
         if info.path.startswith("memory:"):
             hint = "; hint: memory:// exists in one process only, use scheduler='threads' or 'sync'"
-        raise InputChangedError(f"{info.path}: was there when the plan was made and is gone{hint}") from error
+        raise InputChangedError(f"{named(info.path)}: was there when the plan was made and is gone{hint}") from error
     except BagkitError:
         raise
     except Exception as error:
-        raise SourceError(f"{info.path}: can't be opened: {type(error).__name__}: {error}") from error
+        raise SourceError(f"{named(info.path)}: can't be opened: {type(error).__name__}: {error}") from error
     with file:
-        opened_file = InputFile(info, file, remote)
+        opened_file = InputFile(info, file, is_url(info.path))
         opened_file.check()
         yield opened_file
+
+
+def _open_local(info: FileInfo) -> Any:
+    return open(info.path, "rb", buffering=0)
+
+
+def _open_remote(info: FileInfo, storage_options: Mapping[str, Any]) -> Any:
+    filesystem, path = _filesystem(info.path, storage_options)
+    if not info.ranges and info.path.startswith("http"):
+        return filesystem.open(path, "rb", block_size=0)  # one stream, from the beginning on
+    file = filesystem.open(path, "rb", cache_type="none")
+    if isinstance(file, io.BytesIO):
+        # memory:// gives all its readers one file object, with one position.
+        return io.BytesIO(file.getvalue())
+    return file

@@ -6,21 +6,18 @@ import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import pairwise, repeat
-from typing import Any, Final, NoReturn
+from itertools import pairwise
+from typing import Any, Final
 
-from bagkit.errors import CorruptInputError, PlanError, SourceError, one_line
-from bagkit.io.codecs import DamagedError, compression_of, inflate, recognise
-from bagkit.io.files import FileInfo, InputFile, find_files, opened, shown_path
+from bagkit.errors import PlanError, one_line
+from bagkit.io.codecs import compression_of, zstd_module
+from bagkit.io.files import FileInfo, find_files, named, opened
+from bagkit.io.text_blocks import Counter, read_blocks
 from bagkit.kernels import lines
-from bagkit.kernels.lines import BLOCK, BOM, DelimiterEnds, Ends
+from bagkit.kernels.lines import Ends
 from bagkit.kernels.report import Report
-from bagkit.kernels.stream import Block, Place
+from bagkit.kernels.stream import Block
 from bagkit.plan.kinds import Source
-
-_TAIL: Final = 1 << 16
-"""How much is read at a time to find the end of a range's last line."""
 
 _UNITS: Final = {"": 1, "B": 1} | {
     unit + end: base**power
@@ -34,9 +31,7 @@ _UNITS: Final = {"": 1, "B": 1} | {
 class FilePiece:
     """A file, or the lines whose first byte is from byte `start` to before `stop` (None: to the file's end)."""
 
-    path: str
-    size: int | None
-    mtime_ns: int | None
+    info: FileInfo
     partition: int
     start: int = 0
     stop: int | None = None
@@ -45,17 +40,17 @@ class FilePiece:
     """Whether its lines can be found from the middle."""
 
     @property
+    def path(self) -> str:
+        """The file's absolute path, or URL."""
+        return self.info.path
+
+    @property
     def weight(self) -> int:
-        return (self.size or 0) if self.stop is None else self.stop - self.start
+        return (self.info.size or 0) if self.stop is None else self.stop - self.start
 
     @property
     def label(self) -> str:
-        return self.path if self.stop is None else f"{self.path} bytes {self.start}-{self.stop}"
-
-    @property
-    def info(self) -> FileInfo:
-        """The file, as it was found."""
-        return FileInfo(self.path, self.size, self.mtime_ns)
+        return named(self.path) + ("" if self.stop is None else f" bytes {self.start}-{self.stop}")
 
     def cut(self, size: int) -> Sequence[FilePiece]:
         if not self.divisible or self.weight <= size:
@@ -69,7 +64,8 @@ class FilePiece:
 class ReadText(Source):
     """The lines of files; made by `plan_text`."""
 
-    urlpath: Any
+    name: str
+    """What the user gave as paths, in short."""
     partitions: tuple[tuple[FilePiece, ...], ...] = field(repr=False)
     encoding: str = "utf-8"
     """As `codecs.lookup` names it."""
@@ -82,7 +78,7 @@ class ReadText(Source):
 
     @property
     def label(self) -> str:
-        return f"read_text({one_line(self.urlpath, 80)})"
+        return f"read_text({self.name})"
 
     @property
     def gives_raw_lines(self) -> bool:  # type: ignore[override]
@@ -100,208 +96,14 @@ class ReadText(Source):
         return len(self.partitions)
 
     def bare(self) -> ReadText:
-        return replace(self, partitions=(), urlpath=self.urlpath if isinstance(self.urlpath, str) else "...")
+        return replace(self, partitions=())
 
     def read(self, pieces: Sequence[FilePiece], report: Report, raw: bool = False) -> Iterator[Block]:
-        ends = lines.byte_ends(self.encoding, self.errors, self.linedelimiter)
         for piece in pieces:
             with opened(piece.info, self.storage_options) as file:
-                counter = _Counter(self, piece, file)
-                try:
-                    if ends is None:
-                        yield from _read_decoded(self, piece, counter)
-                    else:
-                        yield from _read_cut(self, piece, ends, counter, raw)
-                except DamagedError as error:
-                    _raise_corrupt(piece, counter, error)
-                file.check()
+                counter = Counter(self, piece, file)
+                yield from read_blocks(self, piece, counter, raw)
                 report.read(max(0, piece.weight - counter.told))
-
-
-class _Counter:
-    """Keeps count of one piece while it is read."""
-
-    def __init__(self, source: ReadText, piece: FilePiece, file: InputFile) -> None:
-        self.source = source
-        self.piece = piece
-        self.file = file
-        self.told = 0
-        self.lines = 0
-        self.nbytes = 0
-        """Of the uncompressed data that was handed out."""
-        self.path = shown_path(piece.path, source.storage_options) if source.include_path else ""
-
-    def chunks(self, begin: int) -> Iterator[bytes]:
-        """Yield the uncompressed data from `begin` on."""
-        piece = self.piece
-        first = self.source.guess and begin == 0
-        for chunk in _chunks(self.file, piece.compression, begin, piece.stop):
-            if first and piece.compression is None:
-                _refuse_compressed(piece, chunk)
-            first = False
-            yield chunk
-
-    def block(self, origin: Any, records: Sequence[Any], upto: int | None, **more: Any) -> Block:
-        """Return the block of `records`; `upto` is the offset of its end if that is the file's too."""
-        read = self.file.consumed if upto is None else min(upto, self.piece.stop or upto) - self.piece.start
-        told, self.told = self.told, max(self.told, read)
-        self.lines += len(records)
-        return Block(records, origin, nbytes=self.told - told, **more)
-
-
-def _chunks(file: InputFile, compression: str | None, begin: int, stop: int | None) -> Iterator[bytes]:
-    if compression is not None:
-        yield from inflate(file.read, compression, BLOCK)
-        return
-    file.begin(begin, stop)
-    while True:
-        size = BLOCK if stop is None else min(BLOCK, stop - file.position)
-        chunk = file.read(size if size > 0 else _TAIL)
-        if not chunk:
-            return
-        yield chunk
-
-
-def _refuse_compressed(piece: FilePiece, start: bytes) -> None:
-    name = recognise(start)
-    if name is not None:
-        raise SourceError(
-            f"{piece.path}: begins as {name} data, and its name does not say so; expected text; hint: "
-            f"compression={name!r}, or compression=None to read it as it is"
-        )
-
-
-def _raise_corrupt(piece: FilePiece, counter: _Counter, error: DamagedError) -> NoReturn:
-    raise CorruptInputError(
-        f"{piece.path}: {error}; {counter.lines} lines ({counter.nbytes} bytes, uncompressed) before that were good"
-    ) from (error.__cause__ or error)
-
-
-# -- files that are cut as bytes ---------------------------------------------------------------------------------------
-
-
-def _read_cut(source: ReadText, piece: FilePiece, ends: Ends[bytes], counter: _Counter, raw: bool) -> Iterator[Block]:
-    begin = lines.first_byte(ends, piece.start)
-    compressed = piece.compression is not None
-    for offset, data in lines.lines_within(counter.chunks(begin), ends, begin, piece.start, piece.stop):
-        origin = LineOrigin(source, piece, ends, offset, counter.lines, data)
-        upto = None if compressed else offset + len(data)
-        counter.nbytes += len(data)
-        if raw:
-            yield counter.block(origin, ends.split(data), upto, data=data)
-            continue
-        records, parse = _decoded(source, ends, data, offset == 0, counter.path)
-        yield counter.block(origin, records, upto, parse=parse)
-
-
-def _decoded(source: ReadText, ends: Ends[bytes], data: bytes, first: bool, path: str) -> tuple[Sequence[Any], Any]:
-    """Return the records of a block, or its raw lines and the function that makes a record of one."""
-    encoding = source.encoding
-    if encoding == "utf-8-sig":
-        encoding = "utf-8"
-        data = data.removeprefix(BOM) if first else data
-    try:
-        records = lines.decode_lines(data, ends, encoding, source.errors)
-    except UnicodeDecodeError:
-        decode = partial(lines.decode_line, ends=ends, encoding=encoding, errors=source.errors)
-        return ends.split(data), (_with_path(decode, path) if source.include_path else decode)
-    return (list(zip(records, repeat(path))) if source.include_path else records), None
-
-
-def _with_path(decode: Any, path: str) -> Any:
-    def with_path(line: bytes) -> tuple[str, str]:
-        return decode(line), path
-
-    return with_path
-
-
-@dataclass(frozen=True, slots=True)
-class LineOrigin:
-    """Where the lines of a block are from that was cut out of a file's bytes."""
-
-    source: ReadText
-    piece: FilePiece
-    ends: Ends[bytes]
-    offset: int
-    before: int
-    """How many lines of the piece there were before."""
-    data: bytes
-
-    def place(self, index: int, record: Any) -> Place:
-        found = self.ends.split(self.data)
-        if index >= len(found):
-            return Place(self.piece.path, self.piece.partition)
-        line = lines.strip_end(found[index], self.ends)
-        offset = self.offset + sum(map(len, found[:index]))
-        try:
-            text: str | bytes = line.decode(self.source.encoding, self.source.errors)
-        except UnicodeDecodeError:
-            text = line
-        return Place(self.piece.path, self.piece.partition, self._line(index), offset, record=text)
-
-    def _line(self, index: int) -> int | None:
-        if self.piece.start == 0:
-            return self.before + index + 1
-        try:
-            with opened(self.piece.info, self.source.storage_options) as file:
-                whole = lines.lines_within(_chunks(file, None, 0, self.offset), self.ends, 0, 0, self.offset)
-                return sum(len(self.ends.split(block)) for _, block in whole) + index + 1
-        except SourceError:
-            return None
-
-
-# -- files that are decoded from their beginning on --------------------------------------------------------------------
-
-
-def _read_decoded(source: ReadText, piece: FilePiece, counter: _Counter) -> Iterator[Block]:
-    delimiter = source.linedelimiter
-    ends = DelimiterEnds("\n" if delimiter is None else delimiter)
-    failure: list[UnicodeDecodeError] = []
-    text = _text(counter.chunks(0), source, failure)
-    bad = ""
-    for part in lines.whole_lines(text, ends):
-        records = ends.split(part)
-        if failure and not part.endswith(ends.delimiter):
-            bad = records.pop()
-        if records:
-            origin = TextOrigin(piece, counter.lines, tuple(records), ends)
-            rows: Sequence[Any] = list(zip(records, repeat(counter.path))) if source.include_path else records
-            yield counter.block(origin, rows, None)
-    if failure:
-        origin = TextOrigin(piece, counter.lines, (bad,), ends)
-        yield counter.block(origin, [bad], None, parse=partial(_fail, failure[0]))
-        raise SourceError(
-            f"{piece.path}: line {counter.lines} does not decode as {source.encoding}, and in this encoding the lines "
-            "after it can't be found; hint: errors='replace'"
-        ) from failure[0]
-
-
-def _text(chunks: Iterator[bytes], source: ReadText, failure: list[UnicodeDecodeError]) -> Iterator[str]:
-    try:
-        yield from lines.decode_text(chunks, source.encoding, source.errors, source.linedelimiter is None)
-    except UnicodeDecodeError as error:
-        failure.append(error)
-
-
-def _fail(error: UnicodeDecodeError, record: Any) -> NoReturn:
-    raise error
-
-
-@dataclass(frozen=True, slots=True)
-class TextOrigin:
-    """Where the lines of a block are from that was cut out of a file's text; bytes have no part in it."""
-
-    piece: FilePiece
-    before: int
-    lines: tuple[str, ...]
-    ends: DelimiterEnds[str]
-
-    def place(self, index: int, record: Any) -> Place:
-        line = lines.strip_end(self.lines[index], self.ends) if index < len(self.lines) else None
-        return Place(self.piece.path, self.piece.partition, self.before + index + 1, record=line)
-
-
-# -- planning ----------------------------------------------------------------------------------------------------------
 
 
 def plan_text(
@@ -338,8 +140,10 @@ def plan_text(
     files = [
         _piece(info, compression_of(info.path, compression), ends) for info in find_files(urlpath, storage_options)
     ]
+    if any(file.compression == "zstd" for file in files):
+        zstd_module()
     return ReadText(
-        urlpath=urlpath,
+        name=one_line(urlpath, 80),
         partitions=_partitions(files, size, files_per_partition),
         encoding=encoding,
         errors=errors,
@@ -352,7 +156,7 @@ def plan_text(
 
 def _piece(info: FileInfo, compression: str | None, ends: Ends[bytes] | None) -> FilePiece:
     divisible = compression is None and info.ranges and ends is not None and ends.lead >= 0
-    return FilePiece(info.path, info.size, info.mtime_ns, 0, compression=compression, divisible=divisible)
+    return FilePiece(info, 0, compression=compression, divisible=divisible)
 
 
 def _partitions(
@@ -362,8 +166,8 @@ def _partitions(
         for file in files:
             if file.compression is not None:
                 raise PlanError(
-                    f"blocksize: {file.path} is compressed ({file.compression}) and can't be read from the middle; "
-                    "expected blocksize=None"
+                    f"blocksize: {named(file.path)} is compressed ({file.compression}) and can't be read from "
+                    "the middle; expected blocksize=None"
                 )
         groups = [[part] for file in files for part in _blocks(file, blocksize)]
     else:
@@ -373,8 +177,11 @@ def _partitions(
 
 
 def _blocks(file: FilePiece, blocksize: int) -> Sequence[FilePiece]:
-    if file.size is None:
-        raise PlanError(f"blocksize: the size of {file.path} is not known; expected blocksize=None")
+    if not file.info.ranges:
+        raise PlanError(
+            f"blocksize: {named(file.path)} can't be read from the middle, as far as its server says; "
+            "expected blocksize=None"
+        )
     # Where delimiters can overlap, a range is read from the file's beginning on: slow, and what was asked for.
     return [replace(part, divisible=file.divisible) for part in replace(file, divisible=True).cut(blocksize)]
 
@@ -408,7 +215,7 @@ def _check_encoding(encoding: Any, errors: Any) -> tuple[str, str]:
         raise PlanError(
             f"encoding: got {one_line(encoding)}; expected an encoding that Python knows ({error})"
         ) from error
-    if not codec._is_text_encoding or codec.incrementaldecoder is None:
+    if not getattr(codec, "_is_text_encoding", True) or codec.incrementaldecoder is None:
         raise PlanError(f"encoding: got {encoding!r}; expected an encoding of text")
     try:
         codecs.lookup_error(errors)
@@ -416,4 +223,8 @@ def _check_encoding(encoding: Any, errors: Any) -> tuple[str, str]:
         raise PlanError(
             f"errors: got {one_line(errors)}; expected 'strict', 'replace', 'ignore', ... ({error})"
         ) from error
+    if errors in ("xmlcharrefreplace", "namereplace"):
+        raise PlanError(
+            f"errors: got {errors!r}, which is for writing only; expected 'strict', 'replace', 'ignore', ..."
+        )
     return codec.name, errors

@@ -11,9 +11,11 @@ FF do not, which is why nothing here uses `str.splitlines`.
 from __future__ import annotations
 
 import codecs
+import importlib
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from encodings import normalize_encoding
 from functools import lru_cache
 from itertools import repeat
 from operator import add
@@ -215,6 +217,10 @@ _MULTIBYTE: Final = {
 r"""Encodings in which bytes below 0x30 are never part of another character, under which error handlers."""
 
 
+_UNDEFINED: Final = "\ufffe"
+"""What the tables of `encodings` have for a byte that is no character."""
+
+
 @lru_cache(maxsize=64)
 def byte_ends(encoding: str, errors: str, delimiter: str | None) -> Ends[bytes] | None:
     """Return how to find line ends in undecoded bytes; None where the file must be decoded first.
@@ -241,25 +247,20 @@ def _is_safe(encoding: str, errors: str, delimiter: str) -> bool:
     table = _single_bytes(encoding)
     if table is None:
         return False
-    return all(table.count(char) == 1 and char != "\ufffd" for char in delimiter)
+    return all(table.count(char) == 1 and char != _UNDEFINED for char in delimiter)
 
 
 @lru_cache(maxsize=64)
-def _single_bytes(encoding: str) -> list[str] | None:
-    """Return the character of each byte; None if the encoding is not one byte a character."""
-    decoder = codecs.getdecoder(encoding)
-    if not isinstance(codecs.lookup(encoding).incrementaldecoder, type):
-        return None
+def _single_bytes(encoding: str) -> str | None:
+    """Return the character of each byte; None if the encoding is not one byte a character, or no relative of ASCII."""
     try:
-        table = [decoder(bytes([byte]), "replace")[0] for byte in range(256)]
-        whole = decoder(bytes(range(256)), "replace")[0]
-        back = decoder(bytes(range(255, -1, -1)), "replace")[0]
-    except Exception:
+        module = importlib.import_module("encodings." + normalize_encoding(encoding).lower())
+    except ImportError:
         return None
-    if any(len(char) != 1 for char in table) or whole != "".join(table) or back != whole[::-1]:
+    table = getattr(module, "decoding_table", None)
+    if not isinstance(table, str) or table.count("\n") != 1 or table.count("\r") != 1:
         return None
-    ascii_line_ends = table[10] == "\n" and table[13] == "\r"
-    return table if ascii_line_ends and table.count("\n") == table.count("\r") == 1 else None
+    return table if table[10] == "\n" and table[13] == "\r" else None
 
 
 def decode_lines(data: bytes, ends: Ends[bytes], encoding: str, errors: str) -> list[str]:
@@ -291,18 +292,18 @@ def decode_text(chunks: Iterable[bytes], encoding: str, errors: str, translate: 
     translator = io.IncrementalNewlineDecoder(None, translate=True) if translate else None
     for chunk, final in _with_final(chunks):
         state = decoder.getstate()
-        error = None
+        failure = None
         try:
             text = decoder.decode(chunk, final)
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as error:
             decoder.setstate(state)
-            text, error = _decode_up_to_error(decoder, chunk)
+            text, failure = _decode_up_to_error(decoder, chunk, error)
         if translator is not None:
-            text = translator.decode(text, final=final or error is not None)
+            text = translator.decode(text, final=final or failure is not None)
         if text:
             yield text
-        if error is not None:
-            raise error
+        if failure is not None:
+            raise failure
 
 
 def _with_final(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
@@ -311,11 +312,14 @@ def _with_final(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     yield b"", True
 
 
-def _decode_up_to_error(decoder: codecs.IncrementalDecoder, chunk: bytes) -> tuple[str, UnicodeDecodeError]:
+def _decode_up_to_error(
+    decoder: codecs.IncrementalDecoder, chunk: bytes, error: UnicodeDecodeError
+) -> tuple[str, UnicodeDecodeError]:
+    """Return what of `chunk` decodes before the error."""
     parts: list[str] = []
     try:
         parts.extend(decoder.decode(chunk[at : at + 1]) for at in range(len(chunk)))
         parts.append(decoder.decode(b"", True))
-    except UnicodeDecodeError as error:
-        return "".join(parts), error
-    raise AssertionError("the same bytes decode one by one and not together")
+    except UnicodeDecodeError:
+        pass
+    return "".join(parts), error
