@@ -14,6 +14,7 @@ from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import Options, merged
 from bagkit.plan.node import Plan, walk
+from bagkit.tracebacks import shorten_traceback
 
 if TYPE_CHECKING:
     from bagkit.diagnostics.failure_log import FailureLog
@@ -39,8 +40,12 @@ def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
 
     options = merged(**keywords)
     log = FailureLog()
-    with closing(_stream(roots, options, log)) as values:
-        result = [_gathered(root, parts) for root, parts in zip(roots, values, strict=True)]
+    try:
+        with closing(_stream(roots, options, log)) as values:
+            result = [_gathered(root, parts) for root, parts in zip(roots, values, strict=True)]
+    except BaseException as error:
+        shorten_traceback(error)
+        raise
     log.warn()
     if not _collects(roots, options):
         return tuple(result)
@@ -53,11 +58,17 @@ def iterate(root: Plan, keywords: dict[str, Any]) -> Generator[Any, None, None]:
 
     options = merged(**keywords)
     log = FailureLog()
-    with closing(_stream((root,), options, log)) as values:
-        for parts in values:
-            for batches in parts:
-                for batch in batches:
-                    yield from batch
+    try:
+        with closing(_stream((root,), options, log)) as values:
+            for parts in values:
+                for batches in parts:
+                    for batch in batches:
+                        yield from batch
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        shorten_traceback(error)
+        raise
     log.warn()
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, NoReturn
 
 from bagkit.errors import StoppedEarlyError
-from bagkit.kernels.guard import End, Mark, StoppedEarly, checked, guarded
+from bagkit.kernels.guard import GUARD_BATCH, End, Mark, StoppedEarly, checked, guarded
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place, Stream, batched
 from bagkit.lower.failures import Failure, add_place, failed_operation, user_code
@@ -21,6 +21,9 @@ from bagkit.plan.kinds import BlockParser, Call, Op, Pairing, PerPartition, Redu
 
 RESULT_BATCH = 2048
 """Records that leave a task together."""
+
+USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt)
+"""What gets a note of its place; not GeneratorExit, with which a reader says that it wants no more."""
 
 FAILURES_SHOWN = 3
 """Skipped records that a task describes; the others are only counted."""
@@ -99,11 +102,14 @@ class TaskOrigin:
 class Run:
     """One run of a tree of steps; mutable, of the one task that makes it."""
 
-    def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report, on_error: str) -> None:
+    def __init__(
+        self, part: Sequence[Any], inputs: Sequence[Any], report: Report, on_error: str, batch: int = GUARD_BATCH
+    ) -> None:
         self._parts = iter(part)
         self._inputs = iter(inputs)
         self._report = report
         self._on_error = on_error
+        self._batch = batch
         self._streams: list[Stream] = []
 
     # Records ------------------------------------------------------------------------------------------------------
@@ -113,11 +119,10 @@ class Run:
         records, ends, safe = self._open(step)
         return records if safe else self._secured(records, ends, step)
 
-    def _secured(self, records: Iterator[Any], ends: Sequence[End], step: Step, policy: str = "") -> Iterator[Any]:
-        policy = policy or self._on_error
-        if policy == "raise":
+    def _secured(self, records: Iterator[Any], ends: Sequence[End], step: Step) -> Iterator[Any]:
+        if self._on_error == "raise":
             return checked(records, ends)
-        return guarded(records, ends, self._on_failure(step, policy))
+        return guarded(records, ends, self._on_failure(step, self._on_error), self._batch)
 
     def _open(self, step: Step) -> tuple[Iterator[Any], Sequence[End], bool]:
         """Return the records of `step`, where they come out of, and whether they need no check any more."""
@@ -148,8 +153,11 @@ class Run:
             return chain(op.run(self.records(below)), mark), [mark], False
         records, ends, _ = self._open(below)
         policy = op.policy or self._on_error
+        if op.policy == "raise":
+            return checked(records, ends), ends, False
         if op.policy:
-            return self._secured(records, ends, below, op.policy), ends, False
+            # One record at a time: what fails further on must find its place, so nothing may be pulled ahead.
+            return guarded(records, ends, self._on_failure(below, op.policy), batch=1), ends, False
         if not op.resumes and policy != "raise":
             records = guarded(records, ends, self._on_failure(below, policy), batch=1)
         return op.run(records), ends, False
@@ -266,15 +274,20 @@ class Chain:
             return Batches(self._batches(run))
         try:
             return run.value(self.step) if self.end is None else run.state(self.end, self.step)
-        except Exception as error:
-            if self.end is not None and self.on_error != "raise" and self.step.elementwise:
+        except USER_ERRORS as error:
+            if (
+                isinstance(error, Exception)
+                and self.end is not None
+                and self.on_error != "raise"
+                and self.step.elementwise
+            ):
                 return self._state_of_good_records(error, part, inputs, report)
             self._fail(error, run)
 
     def _batches(self, run: Run) -> Iterator[list[Any]]:
         try:
             yield from batched(run.records(self.step), RESULT_BATCH)
-        except Exception as error:
+        except USER_ERRORS as error:
             self._fail(error, run)
 
     def _state_of_good_records(self, error: Exception, part: Any, inputs: Sequence[Any], report: Report) -> Any:
@@ -282,13 +295,13 @@ class Chain:
         assert self.end is not None
         report.failures.clear()
         report.skipped = 0
-        again = Run(part, inputs, report, self.on_error)
+        again = Run(part, inputs, report, self.on_error, batch=1)
         try:
             return again.state(self.end, self.step, alone=True)
         except Exception as second:
             self._fail(second, again)
 
-    def _fail(self, error: Exception, run: Run) -> NoReturn:
+    def _fail(self, error: BaseException, run: Run) -> NoReturn:
         ops = (*self.step.ops(), *([self.end] if self.end is not None else ()))
         if isinstance(error, (StoppedEarly, StopIteration)):
             stopped = stopped_early(ops)
@@ -322,7 +335,7 @@ class Split:
         *part, count = part
         records = [record for batch in self.chain(part, inputs, report) for record in batch]
         edges = [len(records) * n // count for n in range(count + 1)]
-        parts = tuple(Batches([records[a:b]]) for a, b in zip(edges, edges[1:], strict=False))
+        parts = tuple(Batches([records[a:b]]) for a, b in pairwise(edges))
         return parts if count > 1 else parts[0]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from bagkit.lower.chain import Chain, Combine, Finish, Gather, Split, Step, Value, bare_step
@@ -128,14 +129,14 @@ class Lowering:
         if count > len(pending):
             return self._split(pending, plan)
         edges = [len(pending) * n // count for n in range(count + 1)]
-        groups = [pending[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+        groups = [pending[a:b] for a, b in pairwise(edges)]
         if all(one.step is pending[0].step for one in pending) and pending[0].step.elementwise:
             return [
                 Pending(group[0].step, (tuple(piece for one in group for piece in one.part[0]),)) for group in groups
             ]
         step = self._leaf(Gather(plan.op.label), plan)
         keys = self._make(pending, None, gives_value=False)
-        return [Pending(step, (b - a,), tuple(keys[a:b])) for a, b in zip(edges, edges[1:], strict=False)]
+        return [Pending(step, (b - a,), tuple(keys[a:b])) for a, b in pairwise(edges)]
 
     def _split(self, pending: list[Pending], plan: Plan) -> list[Pending]:
         step = self._leaf(Gather(plan.op.label), plan)

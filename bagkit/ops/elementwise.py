@@ -265,7 +265,7 @@ class ParseJson(BlockParser):
 
     @property
     def label(self) -> str:
-        return "parse_json" if self.fields is ALL else f"parse_json(fields: {', '.join(sorted(self.fields))})"
+        return "parse_json" if self.fields is ALL else f"parse_json(fields: {', '.join(sorted(self.fields)) or 'none'})"
 
     def demand(self, wanted: Fields) -> Fields:
         return ALL
