@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import types
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 from bagkit.schedulers.transport import pickle_for_worker
 
 DEPTH = 30
+Where = tuple[str, str]
+"""Words, and the path from there: subscripts and attributes."""
 ELEMENTS = 100_000
 """Of a container, how many elements are looked at."""
 
@@ -20,14 +23,25 @@ def find_culprit(value: Any, root: str, error: BaseException) -> str:
 
     `root` are the words for `value` itself, `error` is what its pickling raised.
     """
-    if isinstance(error, RecursionError):
-        return f"{root} is nested too deeply to be pickled ({error})"
-    where, culprit = _descend(value, root)
+    if _too_deep(error):
+        return f"{root} is nested too deeply to be pickled"
+    where, culprit = _descend(value, (root, ""))
     reason = "" if culprit is not value else f" ({type(error).__name__}: {error})"[:300]
-    return f"{where} is {_kind(culprit)}, which can't be pickled{reason}"
+    return f"{_words(where)} is {_kind(culprit)}, which can't be pickled{reason}"
 
 
-def _descend(value: Any, where: str) -> tuple[str, Any]:
+def _words(where: Where) -> str:
+    """Return ``items['a'][1]` of the object of the method `Holder.method``."""
+    words, path = where
+    return f"`{path.lstrip('.')}` of {words}" if path else words
+
+
+def _too_deep(error: BaseException | None) -> bool:
+    """Whether `error` is a RecursionError, or what cloudpickle makes of one."""
+    return error is not None and (isinstance(error, RecursionError) or _too_deep(error.__cause__))
+
+
+def _descend(value: Any, where: Where) -> tuple[Where, Any]:
     """Follow the first child that does not pickle, as far as there is one."""
     seen = {id(value)}
     for _ in range(DEPTH):
@@ -51,32 +65,29 @@ def _pickles(value: Any) -> bool:
     return True
 
 
-def _children(value: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """The parts of `value` that its pickle holds, each with the words for it."""
+def _children(value: Any, where: Where) -> Iterator[tuple[Where, Any]]:
+    """The parts of `value` that its pickle holds, each with where it is."""
+    words, path = where
     if isinstance(value, types.FunctionType):
-        yield from _function_parts(value)
+        yield from (((part_words, ""), part) for part_words, part in _function_parts(value))
     elif isinstance(value, types.MethodType):
-        yield f"the object of the method `{value.__func__.__qualname__}`", value.__self__
+        yield (f"the object of the method `{value.__func__.__qualname__}`", ""), value.__self__
         yield where, value.__func__
     elif isinstance(value, functools.partial):
-        yield f"the function of {where}", value.func
-        for index, argument in enumerate(value.args):
-            yield f"argument {index + 1} of a partial of `{_function_name(value.func)}`", argument
-        for name, argument in value.keywords.items():
-            yield f"argument `{name}` of a partial of `{_function_name(value.func)}`", argument
+        yield (words, f"{path}.func"), value.func
+        name = f"of a partial of `{_function_name(value.func)}`"
+        yield from (((f"argument {index} {name}", ""), each) for index, each in enumerate(value.args, 1))
+        yield from (((f"argument `{keyword}` {name}", ""), each) for keyword, each in value.keywords.items())
     elif isinstance(value, Mapping):
-        for _, (key, element) in zip(range(ELEMENTS), value.items(), strict=False):
-            yield f"a key of {where}", key
-            yield f"{where}[{_short(key)}]", element
+        for key, element in itertools.islice(value.items(), ELEMENTS):
+            yield (f"a key of {_words(where)}", ""), key
+            yield (words, f"{path}[{_short(key)}]"), element
     elif isinstance(value, (list, tuple)):
-        for index, element in enumerate(value[:ELEMENTS]):
-            yield f"{where}[{index}]", element
+        yield from (((words, f"{path}[{index}]"), each) for index, each in enumerate(value[:ELEMENTS]))
     elif isinstance(value, (set, frozenset)):
-        for _, element in zip(range(ELEMENTS), value, strict=False):
-            yield f"an element of {where}", element
+        yield from (((f"an element of {_words(where)}", ""), each) for each in itertools.islice(value, ELEMENTS))
     else:
-        for name, attribute in _attributes(value):
-            yield f"attribute `{name}` of {where}" if where[:4] == "the " else f"{where}.{name}", attribute
+        yield from (((words, f"{path}.{name}"), each) for name, each in _attributes(value))
 
 
 def _function_parts(function: types.FunctionType) -> Iterator[tuple[str, Any]]:

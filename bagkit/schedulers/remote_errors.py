@@ -110,6 +110,8 @@ def _rebuild(kind: type[BaseException], args: tuple[Any, ...], attributes: dict[
 
 def _traceback(error: BaseException) -> str:
     """Format where `error` was raised: the user's frames, or the last ones where there are none of theirs."""
+    if isinstance(error, NotPicklableError):
+        return ""  # raised by bagkit of a value; the user's frames, if any, are with its cause
     import traceback
 
     try:
