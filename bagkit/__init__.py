@@ -7,7 +7,7 @@
 
 from bagkit.bag import Bag
 from bagkit.compute import Collected
-from bagkit.create import concat, from_sequence, range, read_json, read_text
+from bagkit.create import concat, from_sequence, range, read_json, read_text  # noqa: A004  (the names that dask.bag has)
 from bagkit.errors import (
     BagkitError,
     CorruptInputError,

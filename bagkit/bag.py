@@ -233,7 +233,8 @@ class Bag(Generic[T_co]):
     def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None, initial: Any = ...,
              split_every: int | bool | None = None, *, out_type: type[Bag[Any]]) -> Bag[Any]: ...  # fmt: skip
     def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None,
-             initial: Any = NOT_GIVEN, split_every: int | bool | None = None, out_type: type[Any] = Item) -> Any:  # fmt: skip
+             initial: Any = NOT_GIVEN, split_every: int | bool | None = None,
+             out_type: type[Any] = Item) -> Any:  # fmt: skip
         """Return the item of the records folded by `binop` in each partition, those results folded by `combine`.
 
         `initial` starts each partition that has records.

@@ -95,4 +95,4 @@ def user_code(function: object) -> object | None:
         return getattr(inspect.getattr_static(function, "__init__"), "__code__", None)
     if hasattr(function, "__code__"):
         return function.__code__  # type: ignore[no-any-return]
-    return getattr(getattr(type(function), "__call__", None), "__code__", None)
+    return getattr(inspect.getattr_static(type(function), "__call__", None), "__code__", None)

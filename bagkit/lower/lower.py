@@ -67,7 +67,9 @@ class Lowering:
 
     def _inputs(self, plan: Plan, inside: bool) -> list[Pending]:
         """Return the partitions of an input: still pending where the plan says that they are one task with the op."""
-        together = inside or isinstance(plan.op, ChainMark) or isinstance(plan.op, (Reduction, Regroup))
+        if isinstance(plan.op, Source) and plan.op.in_memory:
+            return self._pending(plan, inside)  # there is nothing to read, so nothing to read twice
+        together = inside or isinstance(plan.op, (ChainMark, Reduction, Regroup))
         if self._uses[plan] > 1 or not together:
             return self._gathered(plan)
         return self._pending(plan, inside)

@@ -16,7 +16,7 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
               read_text('a')             parse_json
                                          read_text('a')
 
-    A plan that several others use is a chain of its own, whose records are kept for all of them.
+    A plan that several others use is a chain of its own, whose records are kept for all of them: a file is read once.
     """
     uses = count_uses(*roots)
     users: dict[Plan, list[Plan]] = {}
@@ -26,7 +26,7 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     tops = {
         plan
         for plan, number in uses.items()
-        if _chains(plan) and (number != 1 or not any(map(_chains, users.get(plan, ()))))
+        if _chains(plan) and ((number != 1 and not _in_memory(plan)) or not any(map(_chains, users.get(plan, ()))))
     }
     order = iter(walk(*roots))  # the order in which rewrite visits, which sees new plans in place of these
 
@@ -34,6 +34,10 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
         return Plan(ChainMark(_size(plan)), (plan,)) if next(order) in tops else plan
 
     return rewrite(roots, mark)
+
+
+def _in_memory(plan: Plan) -> bool:
+    return isinstance(plan.op, Source) and plan.op.in_memory
 
 
 def _chains(plan: Plan) -> bool:
