@@ -38,7 +38,8 @@ def make_data(folder: Path, records: int = 200_000, files: int = 4) -> list[Path
 
 def write_file(path: Path, records: int, rng: random.Random) -> None:
     """Write one file of orders; it gets its name only when it is whole."""
-    names = [f"{first} {last}" for last in LAST for first in FIRST]
+    names = [f"{first} {last}" for first in FIRST for last in LAST]
+    random.Random("the same order in every file").shuffle(names)
     weights = [1 / (rank + 3) for rank in range(len(names))]
     unfinished = path.with_name(path.name + ".part")
     with gzip.open(unfinished, "wt", encoding="utf-8", compresslevel=1) as lines:

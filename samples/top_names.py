@@ -22,7 +22,8 @@ def top_values(files: list[str], field: str, n: int) -> list[tuple[Any, int]]:
 
     `json.loads` is plain Python, yet it is not called: bagkit sees that only one field is used, and reads that one.
     """
-    return bk.read_text(files).map(json.loads).pluck(field).frequencies().topk(n, key=1).compute()
+    values = bk.read_text(files).map(json.loads).pluck(field)
+    return list(values.frequencies().topk(n, key=1))
 
 
 def parse_arguments() -> argparse.Namespace:
