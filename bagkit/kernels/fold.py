@@ -53,9 +53,15 @@ def unique(records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any
     """Return the records without repetitions, the first of each kept, in order."""
     if key is None:
         return list(dict.fromkeys(records))
-    import cytoolz
-
-    return list(cytoolz.unique(records, key))
+    # Not cytoolz.unique: there a StopIteration of the key would be the end of the records, and the others lost.
+    kept = []
+    seen: set[Any] = set()
+    for record in records:
+        value = key(record)
+        if value not in seen:
+            seen.add(value)
+            kept.append(record)
+    return kept
 
 
 class Moments(NamedTuple):

@@ -34,6 +34,11 @@ class Paired(Pairing):
 
     def __post_init__(self) -> None:
         check_callable(self.name, self.function)
+        if self.name == "starmap" and self.bags > 1:
+            raise PlanError(
+                "starmap: a keyword argument is a bag; expected values and items; "
+                "hint: bag.map(lambda record, other: function(*record, other), other_bag)"
+            )
 
     @property
     def label(self) -> str:
@@ -78,7 +83,8 @@ class Paired(Pairing):
         positions = [n for n, arg in enumerate(self.args) if isinstance(arg, Slot) and arg.kind == "bag"]
         call = function
         if names or len(positions) < len(self.args):
-            call = _Arranged(function, positions, [filled(arg, values) for arg in self.args], names)
+            args = [None if n in positions else filled(arg, values) for n, arg in enumerate(self.args)]
+            call = _Arranged(function, positions, args, names)
         # A bag that appears twice is one column twice: each has its own iterator of it.
         return starmap(call, zip(*columns, *moving.values(), strict=True))
 

@@ -315,10 +315,12 @@ class CustomReduction(Reduction):
         return _settled(self.perpartition(chain((first,), records)))
 
     def combine(self, states: Iterable[Any]) -> Any:
-        return _settled(self.aggregate(iter([state for state in states if state is not EMPTY])))
+        states = [state for state in states if state is not EMPTY]
+        return _settled(self.aggregate(iter(states))) if states else EMPTY
 
     def finish(self, state: Any) -> Any:
-        return state
+        # Only at the very end does the user's function see that there was no record, never inside a tree.
+        return _settled(self.aggregate(iter(()))) if state is EMPTY else state
 
 
 def _settled(value: Any) -> Any:
