@@ -75,6 +75,8 @@ class ProcessScheduler:
             while not run.state.done:
                 yield run.next_value()
             run.ok = True
+        except KeyboardInterrupt as error:
+            raise error.with_traceback(None) from None  # where in here it struck is nobody's concern
         finally:
             run.close()
 
@@ -297,7 +299,7 @@ class Run:
     def _take(self, worker: WorkerProcess, kind: int, body: bytes) -> None:
         task: Task = worker.task
         if kind == transport.DONE:
-            self._finish(worker, task, transport.DoneMessage(*marshal.loads(body)))
+            self._finish(worker, task, marshal.loads(body))
         elif kind == transport.PROGRESS:
             self._emit(events.TaskProgressed(task.keys[0], marshal.loads(body)))
         elif kind == transport.NEED_DIRECTORY:
@@ -311,10 +313,11 @@ class Run:
             self._fail(task, worker, error)
 
     def _finish(self, worker: WorkerProcess, task: Task, done: transport.DoneMessage) -> None:
+        _, start, stop, bytes_read, skipped, failures, stored_values = done
         self._idle(worker)
         released = self.state.finish(task)
         size = 0
-        for key, stored in zip(task.keys, done.values, strict=True):
+        for key, stored in zip(task.keys, stored_values, strict=True):
             self._stored[key] = stored
             nbytes = values.size(stored)
             size += nbytes
@@ -326,13 +329,9 @@ class Run:
                 self._undelivered_bytes += nbytes
         for key in released:
             self._release(key)
-        failures = () if done.failures is None else tuple(_load_failures(done.failures))
+        reported = () if failures is None else tuple(_load_failures(failures))
         key, label = task.keys[0], task.label
-        self._emit(
-            events.TaskFinished(
-                key, label, worker.number, done.start, done.stop, done.bytes_read, size, done.skipped, failures
-            )
-        )
+        self._emit(events.TaskFinished(key, label, worker.number, start, stop, bytes_read, size, skipped, reported))
 
     def _idle(self, worker: WorkerProcess) -> None:
         worker.task = None
@@ -392,11 +391,8 @@ class Run:
         attempt = self._attempts.get(key, 0) + 1
         work = self._works[id(task.work)]
         budget = INLINE_BYTES if self._stored_inline < self._limit else INLINE_BYTES_LATER
-        name = transport.name_of(task)
         inputs = tuple([self._stored[need] for need in task.needs])
-        message = transport.TaskMessage(
-            self._numbers[key], work, attempt, len(task.keys), budget, name, _pickle_part(task, name), inputs
-        )
+        number, part = self._numbers[key], _pickle_part(task)
         if worker.surroundings != self._surroundings:
             worker.send(transport.SURROUNDINGS, self._surroundings)
             worker.surroundings = self._surroundings
@@ -405,7 +401,7 @@ class Run:
             worker.works.add(work)
         if self._directory is not None and not worker.knows_directory:
             self._tell_directory(worker)
-        worker.send(transport.TASK, marshal.dumps(tuple(message)))
+        worker.send(transport.TASK, marshal.dumps((number, work, attempt, len(task.keys), budget, part, inputs)))
         worker.task = task
         self._emit(events.TaskStarted(key, task.label, worker.number))
         self._flush(worker)
@@ -489,11 +485,11 @@ def _died(task: Task, attempts: int, code: int | None, report: str) -> WorkerDie
     return error
 
 
-def _pickle_part(task: Task, name: str) -> bytes:
+def _pickle_part(task: Task) -> bytes:
     try:
         return transport.pickle_for_worker(task.part)
     except Exception as error:
-        raise _not_picklable(task.part, "the part", error, name) from error
+        raise _not_picklable(task.part, "the part", error, transport.name_of(task)) from error
 
 
 def _not_picklable(value: Any, root: str, error: Exception, name: str) -> NotPicklableError:

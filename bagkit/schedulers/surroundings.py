@@ -8,7 +8,10 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # importing it would import typing
+if TYPE_CHECKING:
+    from typing import Any
 
 _Filter = tuple[str, str | None, tuple[str, str], str | None, int]
 

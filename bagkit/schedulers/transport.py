@@ -11,10 +11,23 @@ from __future__ import annotations
 import _pickle
 import sys
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     from bagkit.lower.graph import Task
+    from bagkit.schedulers.values import Stored
+
+    class Restartable(Protocol):
+        """Where a pickle is written to."""
+
+        def write(self, chunk: Any, /) -> Any:
+            """Take some bytes, or something with a buffer of them."""
+
+        def restart(self) -> None:
+            """Throw away what was written of this pickle."""
+
 
 HEADER = Struct("<BQ")
 PROTOCOL = 5
@@ -25,33 +38,14 @@ SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET = range(1, 6)
 PROGRESS, FAILING, FAILED, DONE, NEED_DIRECTORY = range(11, 16)
 
 
-class TaskMessage(NamedTuple):
-    """What a worker is told of a task; crosses as a plain tuple."""
+if TYPE_CHECKING:
+    TaskMessage = tuple[int, int, int, int, int, bytes, tuple[Stored, ...]]
+    """The number of the task, its work, the attempt, how many values it gives, how many bytes of them may come back in
+    the message (what is above goes to a file), the pickle of its part, and its inputs."""
 
-    number: int
-    work: int
-    attempt: int
-    keys: int
-    """How many values it gives."""
-    budget: int
-    """Bytes of values that may come back in the message; what is above goes to a file."""
-    place: str
-    part: bytes
-    inputs: tuple[Any, ...]
-    """Stored values, see values.py."""
-
-
-class DoneMessage(NamedTuple):
-    """What a worker tells of a task that it finished; crosses as a plain tuple."""
-
-    number: int
-    start: float
-    stop: float
-    bytes_read: int
-    skipped: int
-    failures: bytes | None
-    values: tuple[Any, ...]
-    """Stored values, one a key."""
+    DoneMessage = tuple[int, float, float, int, int, bytes | None, tuple[Stored, ...]]
+    """The number of the task, its start and stop, the bytes it read, the records it skipped, the pickle of the failures
+    it reports, and its values, one a key."""
 
 
 def frame(kind: int, body: bytes = b"") -> bytes:
@@ -97,16 +91,6 @@ def loads(data: Any) -> Any:
 def load_file(file: Any) -> Any:
     """Return the value that the open `file` holds the pickle of."""
     return _pickle.load(file)
-
-
-class Restartable(Protocol):
-    """Where a pickle is written to."""
-
-    def write(self, chunk: Any, /) -> Any:
-        """Take some bytes, or something with a buffer of them."""
-
-    def restart(self) -> None:
-        """Throw away what was written of this pickle."""
 
 
 DEEP = 10_000

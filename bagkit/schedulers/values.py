@@ -13,12 +13,16 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
 from zlib import crc32
 
-from bagkit.errors import NotPicklableError, TaskError
 from bagkit.schedulers.transport import loads, pickle_into
+
+TYPE_CHECKING = False  # importing it would import typing
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from bagkit.errors import NotPicklableError
 
 Piece = bytes | tuple[int, int, int]
 Stored = tuple[bool, str | None, tuple[Piece, ...]]
@@ -37,6 +41,10 @@ def size_inline(value: Stored) -> int:
     return sum(len(piece) for piece in value[2] if isinstance(piece, bytes))
 
 
+class NotStored(Exception):
+    """Writing to the file failed, which is no fault of the value that is pickled."""
+
+
 class Output:
     """The values that one attempt of a task gives; mutable, owned by that attempt.
 
@@ -50,6 +58,7 @@ class Output:
         self._name = name
         self._chunks: list[bytes] = []
         self._chunk_bytes = 0
+        self._error: OSError | None = None
         self._file: int | None = None
         self._path: str | None = None
         self._end = 0
@@ -78,8 +87,8 @@ class Output:
     def _piece(self, value: Any, where: tuple[str, int] | None) -> Piece:
         try:
             pickle_into(self, value)
-        except TaskError:
-            raise
+        except NotStored:
+            raise self._not_stored() from None
         except Exception as error:
             raise _not_picklable(value, where, error) from error
         if self._spilled:
@@ -123,12 +132,21 @@ class Output:
                 self._end += written
                 rest = rest[written:]
         except OSError as error:
-            raise TaskError(
-                f"{self._path}: the result can't be stored: {error}; hint: give another temporary_directory"
-            ) from error
+            self._error = error
+            raise NotStored from error
+
+    def _not_stored(self) -> Exception:
+        from bagkit.errors import TaskError
+
+        error = TaskError(
+            f"{self._path}: the result can't be stored: {self._error}; hint: give another temporary_directory"
+        )
+        error.__cause__ = self._error
+        return error
 
 
 def _not_picklable(value: Any, where: tuple[str, int] | None, error: Exception) -> NotPicklableError:
+    from bagkit.errors import NotPicklableError
     from bagkit.schedulers.culprits import find_culprit
 
     root = "the result" if where is None else f"the result's {where[0]} {where[1]}"
@@ -178,7 +196,7 @@ def _read_file(path: str, offset: int, length: int, crc: int) -> Any:
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise TaskError(f"{path}: a value that was stored here can't be read: {error}; was it removed?") from error
+        raise _damaged(path, f"can't be read: {error}; was it removed?") from error
     try:
         if length <= MAPPED_BYTES or offset + length > os.fstat(file).st_size:
             data = os.pread(file, length, offset)
@@ -197,5 +215,11 @@ def _read_file(path: str, offset: int, length: int, crc: int) -> Any:
 
 def _verified(data: bytes | memoryview, path: str, length: int, crc: int) -> bytes | memoryview:
     if len(data) != length or crc32(data) != crc:
-        raise TaskError(f"{path}: a value that was stored here was changed: got {len(data)} bytes, expected {length}")
+        raise _damaged(path, f"was changed: got {len(data)} bytes, expected {length} and another checksum")
     return data
+
+
+def _damaged(path: str, what: str) -> Exception:
+    from bagkit.errors import TaskError
+
+    return TaskError(f"{path}: a value that was stored here {what}")

@@ -19,14 +19,16 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from bagkit.schedulers import inside, transport
 from bagkit.schedulers.surroundings import apply_surroundings
 from bagkit.schedulers.values import Output, Stored, load
 
+TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
     from bagkit.kernels.report import Report
 
 IDLE_SECONDS = 60
@@ -100,7 +102,7 @@ class Worker:
 
     def _handle(self, kind: int, body: bytes) -> None:
         if kind == transport.TASK:
-            self._run(transport.TaskMessage(*marshal.loads(body)))
+            self._run(marshal.loads(body))
         elif kind == transport.WORK:
             number, path_or_pickle = marshal.loads(body)
             self._works[number] = _Unread(path_or_pickle)
@@ -132,7 +134,8 @@ class Worker:
 
     def _run(self, task: transport.TaskMessage) -> None:
         """Run `task` and send what came of it: values or an error."""
-        output = Output(task.budget, self._ask_directory, f"{task.number}-{task.attempt}")
+        number, _, attempt, _, budget, _, _ = task
+        output = Output(budget, self._ask_directory, f"{number}-{attempt}")
         try:
             reply = self._values(task, output)
             kind = transport.DONE
@@ -147,19 +150,18 @@ class Worker:
 
     def _values(self, task: transport.TaskMessage, output: Output) -> bytes:
         start = time.time()
-        report = _report(task.attempt, self._progress())
-        value = self._work(task.work)(transport.loads(task.part), [load(stored) for stored in task.inputs], report)
+        number, work, attempt, keys, _, part, inputs = task
+        report = _report(attempt, self._progress())
+        value = self._work(work)(transport.loads(part), [load(stored) for stored in inputs], report)
         if os.getpid() != self._pid:
             os._exit(0)
         values: tuple[Stored, ...]
-        if task.keys == 1:
+        if keys == 1:
             values = (output.store(value),)
         else:
-            values = tuple([output.store(each) for each in self._several(value, task.keys)])
+            values = tuple([output.store(each) for each in self._several(value, keys)])
         failures = _pickle_failures(report.failures) if report.failures else None
-        stop = time.time()
-        done = transport.DoneMessage(task.number, start, stop, report.bytes_read, report.skipped, failures, values)
-        return marshal.dumps(tuple(done))
+        return marshal.dumps((number, start, time.time(), report.bytes_read, report.skipped, failures, values))
 
     @staticmethod
     def _several(value: Any, keys: int) -> Any:

@@ -48,6 +48,8 @@ def scheduler() -> ProcessScheduler:
 
 class TestProcesses(SchedulerContract):
     in_process = False
+    ahead = 200
+    """While the caller waits for a task whose worker is held up, others go on; a test below is of a busy caller."""
 
     @pytest.fixture
     def scheduler(self, scheduler: ProcessScheduler) -> ProcessScheduler:
@@ -55,6 +57,28 @@ class TestProcesses(SchedulerContract):
 
 
 # Backpressure
+
+
+def marked(directory: Path, number: int) -> Graph:
+    return Graph([Task((n,), faulty.mark_and_sleep, (str(directory), n)) for n in range(number)])
+
+
+def test_tasks_ahead_of_a_busy_caller_are_few(scheduler: ProcessScheduler, tmp_path: Path) -> None:
+    run = scheduler.run(marked(tmp_path, 60), range(60), Recorder())
+    assert next(run) == 0
+    time.sleep(0.3)
+    started = len(works.marks(tmp_path))
+    assert 3 <= started <= 20
+    run.close()
+    time.sleep(0.1)
+    assert len(works.marks(tmp_path)) == started
+
+
+def test_an_error_stops_what_has_not_begun(scheduler: ProcessScheduler, tmp_path: Path) -> None:
+    graph = Graph([Task(("bad",), works.fail, 1), *marked(tmp_path, 100).tasks])
+    with pytest.raises(works.CodedError):
+        values(scheduler, graph, ["bad", *range(100)])
+    assert len(works.marks(tmp_path)) <= 20
 
 
 def test_work_goes_on_while_the_caller_is_busy(scheduler: ProcessScheduler) -> None:
