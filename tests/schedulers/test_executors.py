@@ -3,13 +3,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
+from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Task, Work
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.executors import WORKS_KEPT, ExecutorScheduler, _works
@@ -91,7 +92,10 @@ def test_others_get_bytes_and_a_work_is_unpickled_once() -> None:
     offset = 10
 
     def make_work() -> Work:
-        return lambda part, inputs, report: part + offset
+        def work(part: int, inputs: Sequence[Any], report: Report) -> int:
+            return part + offset
+
+        return work
 
     tasks = [Task(keys=(n,), work=make_work(), part=n) for n in range(3)]
     shared = [Task(keys=(n,), work=tasks[0].work, part=n, needs=(n - 1,) if n > 3 else ()) for n in range(3, 30)]
