@@ -90,8 +90,8 @@ _BY_SUFFIX: Final = {suffix: codec.name for codec in CODECS for suffix in codec.
 _UNREADABLE: Final = frozenset({".zip", ".lz4", ".snappy", ".br", ".7z", ".z"})
 
 
-def compression_of(path: str, compression: str | None) -> str | None:
-    """Return the name of the compression of the file `path`; None for none.
+def compression_of(name: str, compression: str | None) -> str | None:
+    """Return the name of the compression of the file `name`; None for none.
 
     `compression` is what the user said: "infer" (by suffix), a name, or None. Raises PlanError for a name that does not
     exist and for a suffix of a compression that is not read.
@@ -99,16 +99,15 @@ def compression_of(path: str, compression: str | None) -> str | None:
     if compression is None:
         return None
     if compression != "infer":
-        name = _ALIASES.get(compression, compression) if isinstance(compression, str) else ""
-        if name in _BY_NAME:
-            return name
+        known = _ALIASES.get(compression, compression) if isinstance(compression, str) else ""
+        if known in _BY_NAME:
+            return known
         names = ", ".join(map(repr, _BY_NAME))
         raise PlanError(f"compression: got {compression!r}; expected 'infer', None, or one of {names}")
-    name = path.rsplit("/", 1)[-1]
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
     if suffix in _UNREADABLE:
         raise PlanError(
-            f"{path}: files of type {suffix} are not read; expected one of {', '.join(_BY_SUFFIX)}, or plain text; "
+            f"{name}: files of type {suffix} are not read; expected one of {', '.join(_BY_SUFFIX)}, or plain text; "
             "hint: compression=None reads the file as it is"
         )
     return _BY_SUFFIX.get(suffix)

@@ -11,7 +11,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -50,8 +50,8 @@ class FileInfo:
     mtime_ns: int | None = None
     etag: str | None = None
     """What an object store says that the content is known by."""
-    ranges: bool = True
-    """Whether it can be read from the middle."""
+    ranges: bool | None = True
+    """Whether it can be read from the middle; None if that must be tried."""
 
 
 def is_url(path: str) -> bool:
@@ -199,7 +199,7 @@ def _filesystem(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]
 def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
     filesystem, path = _filesystem(url, storage_options)
     # In web addresses "?" begins the query.
-    magic = re.search(r"[*\[]" if path.startswith("http") else r"[*?\[]", path)
+    magic = re.search(r"[*?\[]", path.partition("?")[0] if _is_web(path) else path)
     filesystem.invalidate_cache()  # of listings that may be older than this call
     try:
         if magic is None:
@@ -207,33 +207,51 @@ def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]
         matches = filesystem.glob(path, detail=True)
     except BagkitError:
         raise
-    except FileNotFoundError as error:
-        raise NoFilesError(f"{url}: there is no such file ({error})") from error
     except Exception as error:
-        raise SourceError(f"{url}: can't be read: {type(error).__name__}: {error}") from error
+        if _is_missing(error):
+            raise NoFilesError(f"{named(url)}: there is no such file") from error
+        raise SourceError(f"{named(url)}: can't be read: {_reason(error)}") from error
     files = [
         _remote_info(_full_url(url, name), info)
         for name, info in sorted(matches.items())
         if info["type"] != "directory"
     ]
     if not files:
-        raise NoFilesError(f"{url}: matches no file")
+        raise NoFilesError(f"{named(url)}: matches no file")
     return files
 
 
 def _remote_info(url: str, info: Mapping[str, Any]) -> FileInfo:
     if info.get("type") == "directory":
-        raise SourceError(f"{url}: is a directory; expected a file; hint: {url.rstrip('/') + '/*'!r}")
+        raise SourceError(f"{named(url)}: is a directory; expected a file; hint: {url.rstrip('/') + '/*'!r}")
     size = info.get("size")
-    # The web's ETags are no sure sign: mirrors have their own. And its servers must say that they can give ranges.
-    web = url.startswith("http")
-    etag = None if web else _etag(info)
+    web = _is_web(url)
+    no_ranges = size is None or info.get("partial") is False
     return FileInfo(
         path=url,
         size=None if size is None else int(size),
-        etag=etag,
-        ranges=size is not None and (not web or info.get("partial") is True),
+        # The web's ETags are no sure sign, mirrors have their own; and few of its servers say that they have ranges.
+        etag=None if web else _etag(info),
+        ranges=False if no_ranges else None if web else True,
     )
+
+
+def _is_web(path: str) -> bool:
+    return path.startswith(("http://", "https://"))
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether `error` says that a file does not exist: fsspec says so too of web servers that it could not reach."""
+    if not isinstance(error, FileNotFoundError):
+        return False
+    return error.__cause__ is None or (
+        getattr(error.__cause__, "status", 404) in (404, 410) and not isinstance(error.__cause__, OSError)
+    )
+
+
+def _reason(error: Exception) -> str:
+    cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ is not None else error
+    return f"{type(cause).__name__}: {cause}"
 
 
 def _etag(info: Mapping[str, Any]) -> str | None:
@@ -244,9 +262,27 @@ def _etag(info: Mapping[str, Any]) -> str | None:
 def _full_url(pattern: str, path: str) -> str:
     """Return the URL of `path`, which was found by `pattern`: that, with the part that has a path replaced."""
     parts = pattern.split("::")
-    at = next((at for at, part in enumerate(parts) if part.partition("://")[2]), len(parts) - 1)
+    at = _named_part(parts)
     parts[at] = path if "://" in path else parts[at].partition("://")[0] + "://" + path
     return "::".join(parts)
+
+
+def _named_part(parts: list[str]) -> int:
+    """Return which part of a URL that was split at "::" has the file's path."""
+    return next((at for at, part in enumerate(parts) if part.partition("://")[2]), len(parts) - 1)
+
+
+def base_name(path: str) -> str:
+    """Return the name of the file without its directories: of a URL without what follows it.
+
+    >>> base_name("/logs/a.gz"), base_name("https://host/a.gz?version=2"), base_name("zip://a.gz::s3://bucket/x.zip")
+    ('a.gz', 'a.gz', 'a.gz')
+    """
+    if is_url(path):
+        parts = path.split("::")
+        path = parts[_named_part(parts)]
+        path = path.partition("?")[0] if _is_web(path) else path
+    return path.rpartition("/")[2]
 
 
 def shown_path(path: str, storage_options: Mapping[str, Any] | None = None) -> str:
@@ -260,12 +296,14 @@ def shown_path(path: str, storage_options: Mapping[str, Any] | None = None) -> s
 class InputFile:
     """An open file that is still the one that was planned with; counts what is read of it."""
 
-    def __init__(self, info: FileInfo, file: Any, remote: bool) -> None:
+    def __init__(self, info: FileInfo, file: Any, remote: bool, stream: Callable[[], Any] | None = None) -> None:
+        """`stream` opens the file to be read from its beginning on, where ranges may turn out not to be had."""
         self.info = info
         self.position = 0
         self.consumed = 0
         self._file = file
         self._remote = remote
+        self._stream = stream
         self._fetched = memoryview(b"")
         self._limit = info.size or 0
 
@@ -289,17 +327,33 @@ class InputFile:
         if not self._fetched:
             ahead = max(size, min(_FETCH, self._limit - self.position))
             try:
-                self._fetched = memoryview(self._file.read(ahead))
+                self._fetched = memoryview(self._fetch(ahead))
             except Exception as error:
                 if type(error).__name__ == "FileExpired":  # s3fs: no longer the object that was opened
                     raise _changed(self.info, "another object of this name") from error
                 raise SourceError(
-                    f"{named(self.info.path)}: reading failed after byte {self.position}: "
-                    f"{type(error).__name__}: {error}"
+                    f"{named(self.info.path)}: reading failed after byte {self.position}: {_reason(error)}"
                 ) from error
         part = bytes(self._fetched[:size])
         self._fetched = self._fetched[size:]
         return part
+
+    def _fetch(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)  # type: ignore[no-any-return]
+        except ValueError:  # fsspec's way to say that the server gives whole files only
+            if self._stream is None:
+                raise
+        self._file.close()
+        self._file, self._stream = self._stream(), None
+        before = self.position
+        while before and (data := self._file.read(min(before, _FETCH))):
+            before -= len(data)
+        return self._file.read(size)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
     def check(self) -> None:
         """Raise InputChangedError if the file is not what it was when the plan was made."""
@@ -317,7 +371,8 @@ class InputFile:
         return now.st_size, now.st_mtime_ns, None
 
     def _remote_state(self) -> tuple[int | None, None, str | None]:
-        size = getattr(self._file, "size", None)
+        in_memory = isinstance(self._file, io.BytesIO)
+        size = self._file.getbuffer().nbytes if in_memory else getattr(self._file, "size", None)
         details = self._file.details if self.info.etag is not None and hasattr(self._file, "details") else None
         return (
             size if isinstance(size, int) else None,
@@ -347,31 +402,33 @@ def opened(info: FileInfo, storage_options: Mapping[str, Any] | None = None) -> 
     """
     try:
         file = _open_remote(info, storage_options or {}) if is_url(info.path) else _open_local(info)
-    except FileNotFoundError as error:
-        hint = ""
-        if info.path.startswith("memory:"):
-            hint = "; hint: memory:// exists in one process only, use scheduler='threads' or 'sync'"
-        raise InputChangedError(f"{named(info.path)}: was there when the plan was made and is gone{hint}") from error
     except BagkitError:
         raise
     except Exception as error:
-        raise SourceError(f"{named(info.path)}: can't be opened: {type(error).__name__}: {error}") from error
-    with file:
-        opened_file = InputFile(info, file, is_url(info.path))
-        opened_file.check()
-        yield opened_file
+        if _is_missing(error):
+            hint = ""
+            if info.path.startswith("memory:"):
+                hint = "; hint: memory:// exists in one process only, use scheduler='threads' or 'sync'"
+            raise InputChangedError(
+                f"{named(info.path)}: was there when the plan was made and is gone{hint}"
+            ) from error
+        raise SourceError(f"{named(info.path)}: can't be opened: {_reason(error)}") from error
+    try:
+        file.check()
+        yield file
+    finally:
+        file.close()
 
 
-def _open_local(info: FileInfo) -> Any:
-    return open(info.path, "rb", buffering=0)
+def _open_local(info: FileInfo) -> InputFile:
+    return InputFile(info, open(info.path, "rb", buffering=0), remote=False)
 
 
-def _open_remote(info: FileInfo, storage_options: Mapping[str, Any]) -> Any:
+def _open_remote(info: FileInfo, storage_options: Mapping[str, Any]) -> InputFile:
     filesystem, path = _filesystem(info.path, storage_options)
-    if not info.ranges and info.path.startswith("http"):
-        return filesystem.open(path, "rb", block_size=0)  # one stream, from the beginning on
     file = filesystem.open(path, "rb", cache_type="none")
     if isinstance(file, io.BytesIO):
         # memory:// gives all its readers one file object, with one position.
-        return io.BytesIO(file.getvalue())
-    return file
+        file = io.BytesIO(file.getvalue())
+    stream = partial(filesystem.open, path, "rb", block_size=0) if _is_web(path) else None
+    return InputFile(info, file, remote=True, stream=stream)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bagkit.errors import PlanError, one_line
 from bagkit.io.codecs import compression_of, zstd_module
-from bagkit.io.files import FileInfo, find_files, named, opened
+from bagkit.io.files import FileInfo, base_name, find_files, named, opened
 from bagkit.io.text_blocks import Counter, read_blocks
 from bagkit.kernels import lines
 from bagkit.kernels.lines import Ends
@@ -138,7 +138,8 @@ def plan_text(
             "can't be found from the middle of a file; expected blocksize=None"
         )
     files = [
-        _piece(info, compression_of(info.path, compression), ends) for info in find_files(urlpath, storage_options)
+        _piece(info, compression_of(base_name(info.path), compression), ends)
+        for info in find_files(urlpath, storage_options)
     ]
     if any(file.compression == "zstd" for file in files):
         zstd_module()
@@ -155,7 +156,7 @@ def plan_text(
 
 
 def _piece(info: FileInfo, compression: str | None, ends: Ends[bytes] | None) -> FilePiece:
-    divisible = compression is None and info.ranges and ends is not None and ends.lead >= 0
+    divisible = compression is None and info.ranges is True and ends is not None and ends.lead >= 0
     return FilePiece(info, 0, compression=compression, divisible=divisible)
 
 
@@ -177,12 +178,13 @@ def _partitions(
 
 
 def _blocks(file: FilePiece, blocksize: int) -> Sequence[FilePiece]:
-    if not file.info.ranges:
+    if file.info.ranges is False:
         raise PlanError(
             f"blocksize: {named(file.path)} can't be read from the middle, as far as its server says; "
             "expected blocksize=None"
         )
-    # Where delimiters can overlap, a range is read from the file's beginning on: slow, and what was asked for.
+    # Where delimiters can overlap, or a server gives no ranges, a range is read from the file's beginning on: slow, but
+    # asked for.
     return [replace(part, divisible=file.divisible) for part in replace(file, divisible=True).cut(blocksize)]
 
 

@@ -187,7 +187,7 @@ def _read_decoded(source: ReadText, piece: FilePiece, counter: Counter) -> Itera
     delimiter = source.linedelimiter
     ends = DelimiterEnds("\n" if delimiter is None else delimiter)
     failure: list[UnicodeDecodeError] = []
-    text = _text(counter.chunks(0), source, failure)
+    text = _text(source, piece, counter, failure)
     bad = ""
     for part in lines.whole_lines(text, ends):
         records = ends.split(part)
@@ -206,11 +206,13 @@ def _read_decoded(source: ReadText, piece: FilePiece, counter: Counter) -> Itera
         ) from failure[0]
 
 
-def _text(chunks: Iterator[bytes], source: ReadText, failure: list[UnicodeDecodeError]) -> Iterator[str]:
+def _text(source: ReadText, piece: FilePiece, counter: Counter, failure: list[UnicodeDecodeError]) -> Iterator[str]:
     try:
-        yield from lines.decode_text(chunks, source.encoding, source.errors, source.linedelimiter is None)
+        yield from lines.decode_text(counter.chunks(0), source.encoding, source.errors, source.linedelimiter is None)
     except UnicodeDecodeError as error:
         failure.append(error)
+    except UnicodeError as error:  # such as a missing BOM
+        raise SourceError(f"{named(piece.path)}: does not decode as {source.encoding}: {error}") from error
 
 
 def _fail(error: UnicodeDecodeError, record: Any) -> NoReturn:

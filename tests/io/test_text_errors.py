@@ -1,0 +1,368 @@
+"""What can't be read is an error that says which file and what to do: while planning wherever it can be seen."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+import socket
+import sys
+
+import pytest
+
+import bagkit.io.codecs
+from bagkit.errors import (
+    CorruptInputError,
+    InputChangedError,
+    MissingExtraError,
+    NoFilesError,
+    PlanError,
+    SourceError,
+)
+from bagkit.io.text import plan_text
+from bagkit.kernels.report import Report
+from bagkit.kernels.stream import Stream
+from tests.io.reading import read, read_partitions
+from tests.io.test_text import COMPRESS, written
+
+GOOD = b"".join(b"line %d\n" % n for n in range(20_000))
+
+
+# -- arguments ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"blocksize": 10, "files_per_partition": 2}, "both blocksize and files_per_partition"),
+        ({"blocksize": 10, "compression": "gzip"}, "is compressed (gzip)"),
+        ({"blocksize": 10, "encoding": "utf-16"}, "can't be found from the middle"),
+        ({"blocksize": 10, "encoding": "utf-7"}, "can't be found from the middle"),
+        ({"blocksize": 0}, "blocksize: got 0"),
+        ({"blocksize": "10 parsecs"}, "'64MB'"),
+        ({"blocksize": True}, "blocksize: got True"),
+        ({"files_per_partition": 0}, "files_per_partition: got 0"),
+        ({"files_per_partition": 1.5}, "files_per_partition: got 1.5"),
+        ({"compression": "rar"}, "expected 'infer', None, or one of 'gzip'"),
+        ({"compression": ["gzip"]}, "compression: got ['gzip']"),
+        ({"encoding": "utf-9"}, "encoding: got 'utf-9'"),
+        ({"encoding": "rot13"}, "expected an encoding of text"),
+        ({"encoding": None}, "encoding: got None"),
+        ({"errors": "hope"}, "errors: got 'hope'"),
+        ({"errors": "xmlcharrefreplace"}, "which is for writing only"),
+        ({"linedelimiter": ""}, "linedelimiter: got ''"),
+        ({"linedelimiter": b"\n"}, "linedelimiter: got b'\\n'"),
+    ],
+)
+def test_arguments_that_cannot_be(tmp_path, options, words):
+    path = written(tmp_path, b"a\n")
+    with pytest.raises(PlanError, match=re.escape(words)):
+        plan_text(path, **options)
+
+
+@pytest.mark.parametrize("urlpath", [None, 3, b"a.txt", [b"a.txt"], [""], {"a": 1}, [None]])
+def test_paths_that_are_none(urlpath):
+    with pytest.raises(PlanError, match="urlpath: got"):
+        plan_text(urlpath)
+
+
+def test_compressed_files_are_not_cut_by_suffix_either(tmp_path):
+    with pytest.raises(PlanError, match=r"a\.gz is compressed \(gzip\)"):
+        plan_text(written(tmp_path, b"", "a.gz"), blocksize=10)
+
+
+def test_archives_are_refused(tmp_path):
+    with pytest.raises(PlanError, match=r"files of type \.zip are not read; .* compression=None"):
+        plan_text(written(tmp_path, b"", "a.zip"))
+    assert read(tmp_path / "a.zip", compression=None) == []
+
+
+def test_zstd_needs_its_package(tmp_path, monkeypatch):
+    backports = pytest.importorskip("backports.zstd")
+    monkeypatch.delattr(sys.modules["backports"], "zstd")
+    for name in ("compression", backports.__name__):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError, match=r"bagkit\[zstd\]"):
+        plan_text(written(tmp_path, b"", "a.zst"))
+
+
+def test_unknown_protocols():
+    with pytest.raises(PlanError, match="nosuch"):
+        plan_text("nosuch://bucket/a")
+
+
+@pytest.mark.parametrize(("url", "extra"), [("s3://bucket/a", "s3"), ("http://host/a", "http")])
+def test_protocols_whose_package_is_missing(monkeypatch, url, extra):
+    import fsspec.core
+
+    def url_to_fs(url, **options):
+        raise ImportError("Install it")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", url_to_fs)
+    with pytest.raises(MissingExtraError, match=rf"bagkit\[{extra}\]"):
+        plan_text(url)
+    with pytest.raises(MissingExtraError, match="Install it"):
+        plan_text("sftp://host/a")
+
+
+# -- no such file ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_there_says_what_is(tmp_path):
+    for name in ("log-1.json.gz", "log-2.json.gz", "notes.md"):
+        written(tmp_path, b"", name)
+    with pytest.raises(NoFilesError, match=r"log-1.json: there is no such file; .* has 3 entries.*'log-1.json.gz'"):
+        plan_text(tmp_path / "log-1.json")
+    with pytest.raises(NoFilesError, match=r"matches no file; .* has 3 entries, 2 of them \*\.json\.gz"):
+        plan_text(tmp_path / "lgo*.json.gz")
+    with pytest.raises(NoFilesError, match="did you mean"):
+        plan_text(tmp_path.parent / (tmp_path.name + "x") / "a.txt")
+    with pytest.raises(NoFilesError, match=r"matches no file$"):
+        plan_text(tmp_path / "*" / "*.txt")
+    with pytest.raises(NoFilesError, match="the list of paths is empty"):
+        plan_text([])
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        plan_text([tmp_path / "notes.md", tmp_path / "more.md"])
+    with pytest.raises(NoFilesError, match="no such file"):
+        plan_text(tmp_path / "notes.md" / "inside.txt")
+
+
+def test_names_in_messages_can_be_printed(tmp_path):
+    with pytest.raises(NoFilesError) as caught:
+        plan_text(tmp_path / "a\x1b[31m\n\udcff")
+    assert str(caught.value).isprintable()
+
+
+def test_directories_and_links(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(SourceError, match=r"is a directory; .* hint: '.*sub/\*'"):
+        plan_text(tmp_path / "sub")
+    with pytest.raises(NoFilesError, match="only 1 directories"):
+        plan_text(tmp_path / "s*")
+    with pytest.raises(NoFilesError, match="a link to a file that does not exist"):
+        plan_text(tmp_path / "d*")
+    with pytest.raises(SourceError, match="symbolic links"):
+        plan_text(tmp_path / "loop")
+    with pytest.raises(SourceError, match="null"):
+        plan_text("a\0b")
+
+
+def test_what_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(SourceError, match="is a FIFO; expected a regular file"):
+        plan_text(tmp_path / "*")
+    with pytest.raises(SourceError, match="is a device"):
+        plan_text("/dev/null")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "s"))
+        with pytest.raises(SourceError, match="is a socket"):
+            plan_text(tmp_path / "s")
+
+
+def test_no_permission_is_seen_while_planning(tmp_path, monkeypatch):
+    path = written(tmp_path, b"a")
+    path.chmod(0)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(SourceError, match=r"no permission to read it \(mode ----------\)"):
+        plan_text(path)
+
+
+def test_directories_that_cannot_be_listed(tmp_path, monkeypatch):
+    def listdir(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    with pytest.raises(NoFilesError, match="can't be listed: Permission denied"):
+        plan_text(tmp_path / "a.txt")
+
+
+def test_no_permission_while_reading(tmp_path, monkeypatch):
+    source = plan_text(written(tmp_path, b"a"))
+
+    def refuse(info):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("bagkit.io.files._open_local", refuse)
+    with pytest.raises(SourceError, match=r"a\.txt: can't be opened: PermissionError"):
+        read_partitions(source)
+
+
+# -- changed files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [b"a\nb\nc\n", b"a\n", b""])
+def test_another_size_than_planned(tmp_path, data):
+    path = written(tmp_path, b"a\nb\n")
+    source = plan_text(path)
+    path.write_bytes(data)
+    with pytest.raises(InputChangedError, match=rf"got {len(data)} bytes; expected 4 bytes"):
+        read_partitions(source)
+
+
+def test_another_time_than_planned(tmp_path):
+    path = written(tmp_path, b"a\nb\n")
+    source = plan_text(path, blocksize=2)
+    os.utime(path, (1, 1))
+    with pytest.raises(InputChangedError, match=r"got modified 1970-.* expected modified 20"):
+        read_partitions(source)
+
+
+def test_gone(tmp_path):
+    path = written(tmp_path, b"a\nb\n")
+    source = plan_text(path)
+    path.unlink()
+    with pytest.raises(InputChangedError, match="is gone"):
+        read_partitions(source)
+
+
+@pytest.mark.parametrize("keep", [100, len(GOOD) + 7])
+def test_changed_while_it_is_read(tmp_path, keep):
+    path = written(tmp_path, GOOD * 4)
+    source = plan_text(path)
+    records = Stream(source.read(source.pieces()[0], Report())).records()
+    next(records)
+    os.truncate(path, keep)
+    with pytest.raises(InputChangedError):
+        list(records)
+
+
+def test_a_compressed_file_that_is_cut_off_meanwhile_has_changed(tmp_path):
+    path = written(tmp_path, gzip.compress(os.urandom(1 << 20).replace(b"\n", b"a")), "a.gz")
+    source = plan_text(path, encoding="latin-1", linedelimiter="a")
+    records = Stream(source.read(source.pieces()[0], Report())).records()
+    next(records)
+    os.truncate(path, 300_000)
+    with pytest.raises(InputChangedError):
+        list(records)
+
+
+# -- damaged files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", list(COMPRESS))
+@pytest.mark.parametrize("cut", [1, 5, 300])
+def test_a_file_that_is_cut_off_gives_its_good_lines_first(tmp_path, suffix, cut):
+    path = written(tmp_path, COMPRESS[suffix](GOOD)[:-cut], f"a.{suffix}")
+    source = plan_text(path)
+    found = []
+    stream = Stream(source.read(source.pieces()[0], Report()))
+    with pytest.raises(CorruptInputError) as caught:
+        found.extend(stream.records())
+    assert found == GOOD.decode().splitlines(keepends=True)[: len(found)]
+    assert str(path) in str(caught.value)
+    assert f"{len(found)} lines were good ({len(''.join(found))} bytes" in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("suffix", list(COMPRESS))
+@pytest.mark.parametrize("garbage", [b"x", b"garbage after the end", b"\x1f\x8b"])
+def test_garbage_after_the_end(tmp_path, suffix, garbage):
+    path = written(tmp_path, COMPRESS[suffix](b"a\n") + garbage, f"a.{suffix}")
+    with pytest.raises(CorruptInputError, match=r"a\.\w+: .*"):
+        read(path)
+
+
+@pytest.mark.parametrize("suffix", list(COMPRESS))
+def test_a_flipped_bit(tmp_path, suffix):
+    data = bytearray(COMPRESS[suffix](os.urandom(5000).hex().encode()))
+    data[len(data) // 2] ^= 4
+    with pytest.raises(CorruptInputError):
+        read(written(tmp_path, bytes(data), f"a.{suffix}"))
+
+
+@pytest.mark.parametrize("at", [-8, -4])
+def test_checksum_and_length_of_gzip_are_checked(tmp_path, at):
+    data = bytearray(gzip.compress(b"a\n"))
+    data[at] ^= 1
+    with pytest.raises(CorruptInputError, match="damaged") as caught:
+        read(written(tmp_path, bytes(data), "a.gz"))
+    assert type(caught.value.__cause__).__name__ == "IsalError"
+
+
+@pytest.mark.parametrize("suffix", list(COMPRESS))
+def test_members_one_after_the_other(tmp_path, suffix):
+    pack = COMPRESS[suffix]
+    path = written(tmp_path, pack(b"a\nb") + pack(b"") + pack(b"c\n"), f"a.{suffix}")
+    assert read(path) == ["a\n", "bc\n"]
+    padded = written(tmp_path, pack(b"a\n") + bytes(1024) + pack(b"b\n") + bytes(4), f"b.{suffix}")
+    assert read(padded) == ["a\n", "b\n"]
+    assert read(written(tmp_path, b"", f"c.{suffix}")) == []
+
+
+def test_many_members(tmp_path):
+    path = written(tmp_path, b"".join(gzip.compress(b"%d\n" % n) for n in range(20_000)), "a.gz")
+    assert read(path) == [f"{n}\n" for n in range(20_000)]
+
+
+def test_gzip_headers_with_everything_in_them(tmp_path):
+    plain = gzip.compress(b"a\n", mtime=0)
+    header = b"\x1f\x8b\x08\x1c" + plain[4:10] + b"\x03\0xyz" + b"name\0" + b"comment\0"
+    assert read(written(tmp_path, header + plain[10:], "a.gz")) == ["a\n"]
+
+
+def test_lzma_alone(tmp_path):
+    path = written(tmp_path, lzma.compress(b"a\n", lzma.FORMAT_ALONE), "a.lzma")
+    assert read(path) == ["a\n"]
+
+
+def test_zstd_skippable_frames(tmp_path):
+    frame = b"\x50\x2a\x4d\x18\x03\0\0\0abc"
+    path = written(tmp_path, frame + COMPRESS["zst"](b"a\n") + frame + COMPRESS["zst"](b"b\n"), "a.zst")
+    assert read(path) == ["a\n", "b\n"]
+
+
+# -- the wrong suffix --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zst"])
+def test_plain_text_with_the_suffix_of_a_compression(tmp_path, suffix):
+    with pytest.raises(CorruptInputError, match=r"begins with b'plain text.*hint: compression=None"):
+        read(written(tmp_path, b"plain text, and quite some of it\n", f"a.{suffix}"))
+
+
+@pytest.mark.parametrize(("name", "pack"), [("gzip", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_compressed_data_without_the_suffix(tmp_path, name, pack):
+    path = written(tmp_path, pack(b"a\n"))
+    with pytest.raises(SourceError, match=rf"begins as {name} data.* hint: compression='{name}'"):
+        read(path)
+    assert read(path, compression=name) == ["a\n"]
+    assert "".join(read(path, compression=None, encoding="latin-1", linedelimiter="\n")).encode("latin-1") == pack(
+        b"a\n"
+    )
+
+
+def test_one_compression_with_the_suffix_of_another(tmp_path):
+    with pytest.raises(CorruptInputError, match="begins as bz2 data; hint: compression='bz2'"):
+        read(written(tmp_path, bz2.compress(b"a\n"), "a.gz"))
+
+
+def test_every_codec_is_known_by_its_beginning():
+    for suffix, pack in COMPRESS.items():
+        name = bagkit.io.codecs.compression_of(f"a.{suffix}", "infer")
+        assert bagkit.io.codecs.recognise(pack(b"a\n")) == name
+    assert bagkit.io.codecs.recognise(b"PK is plain text") is None
+
+
+# -- text that does not decode -----------------------------------------------------------------------------------------
+
+
+def test_utf16_that_breaks_off(tmp_path):
+    path = written(tmp_path, "one\ntwo\nthr".encode("utf-16") + b"\x00\xdc\x00\x00", "a.txt")
+    source = plan_text(path, encoding="utf-16")
+    stream = Stream(source.read(source.pieces()[0], Report()))
+    records = stream.records()
+    assert [next(records), next(records)] == ["one\n", "two\n"]
+    with pytest.raises(UnicodeDecodeError):
+        next(records)
+    assert (stream.place().line, stream.place().record) == (3, "thr")
+    with pytest.raises(SourceError, match="line 3 does not decode as utf-16"):
+        next(records)
+
+
+def test_utf16_without_a_bom(tmp_path):
+    with pytest.raises(SourceError, match=r"does not decode as utf-16: .*BOM"):
+        read(written(tmp_path, "one\n".encode("utf-16-le")), encoding="utf-16")
