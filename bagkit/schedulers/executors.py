@@ -29,7 +29,7 @@ from bagkit.schedulers.remote_errors import pack_error, unpack_error
 from bagkit.schedulers.sync import call_work
 from bagkit.schedulers.threads import InThreads
 from bagkit.schedulers.transport import loads, name_of, pickle_for_worker, task_name
-from bagkit.schedulers.values import Output, Stored, load, size
+from bagkit.schedulers.values import Output, Stored, load
 
 
 class ExecutorScheduler:
@@ -40,8 +40,8 @@ class ExecutorScheduler:
 
     def __init__(self, executor: Executor, *, workers: int | None = None) -> None:
         self.executor = executor
-        size = getattr(executor, "_max_workers", None)
-        self.workers = workers or (size if isinstance(size, int) and size > 0 else cpu_count())
+        own = getattr(executor, "_max_workers", None)
+        self.workers = workers or (own if isinstance(own, int) and own > 0 else cpu_count())
         self.name = type(executor).__name__
 
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
@@ -86,7 +86,8 @@ class AsBytes:
         if error is not None:
             return Outcome(error=unpack_error(error, name_of(task)), worker=worker, start=start, stop=stop)
         report = Report(bytes_read=bytes_read, skipped=skipped, failures=load(failures))
-        return Outcome(tuple(values), None, worker, start, stop, sum(map(size, values)), report)
+        nbytes = sum(len(piece) for *_, pieces in values for piece in pieces)
+        return Outcome(tuple(values), None, worker, start, stop, nbytes, report)
 
     def read(self, value: Any) -> Any:
         """Return the value that `value` is the pickle of."""

@@ -109,7 +109,10 @@ def test_others_get_bytes_and_a_work_is_unpickled_once() -> None:
 
 
 def test_only_so_many_works_are_kept() -> None:
-    tasks = [Task(keys=(n,), work=lambda part, inputs, report, n=n: n) for n in range(WORKS_KEPT + 5)]
+    def make_work(number: int) -> Work:
+        return lambda part, inputs, report: number
+
+    tasks = [Task(keys=(n,), work=make_work(n)) for n in range(WORKS_KEPT + 5)]
     assert values(ExecutorScheduler(Inline()), Graph(tasks), range(len(tasks))) == list(range(len(tasks)))
     assert len(_works) == WORKS_KEPT
 
