@@ -3,32 +3,38 @@
 >>> import bagkit as bk
 >>> bk.from_sequence(["a", "b", "a"]).frequencies().compute(scheduler="sync")
 [('a', 2), ('b', 1)]
+
+Names are imported when they are first used: a worker process needs none of them.
 """
 
-from bagkit.bag import Bag
-from bagkit.compute import Collected
-from bagkit.create import concat, from_sequence, range, read_json, read_text  # noqa: A004  (the names that dask.bag has)
-from bagkit.errors import (
-    BagkitError,
-    CorruptInputError,
-    EmptyBagError,
-    InputChangedError,
-    LazyError,
-    MissingExtraError,
-    NoFilesError,
-    NotPicklableError,
-    OptionError,
-    PlanError,
-    ShortTakeWarning,
-    SkippedRecordsWarning,
-    SourceError,
-    StoppedEarlyError,
-    TaskError,
-    WorkerDiedError,
-)
-from bagkit.item import Item
-from bagkit.lower.failures import Failure
+from typing import TYPE_CHECKING, Any
+
 from bagkit.options import options
+
+if TYPE_CHECKING:
+    from bagkit.bag import Bag
+    from bagkit.compute import Collected
+    from bagkit.create import concat, from_sequence, range, read_json, read_text  # noqa: A004  (dask.bag's names)
+    from bagkit.errors import (
+        BagkitError,
+        CorruptInputError,
+        EmptyBagError,
+        InputChangedError,
+        LazyError,
+        MissingExtraError,
+        NoFilesError,
+        NotPicklableError,
+        OptionError,
+        PlanError,
+        ShortTakeWarning,
+        SkippedRecordsWarning,
+        SourceError,
+        StoppedEarlyError,
+        TaskError,
+        WorkerDiedError,
+    )
+    from bagkit.item import Item
+    from bagkit.lower.failures import Failure
 
 __version__ = "0.1.0"
 
@@ -60,3 +66,26 @@ __all__ = [
     "read_json",
     "read_text",
 ]
+
+_HOMES = {
+    "Bag": "bagkit.bag",
+    "Collected": "bagkit.compute",
+    "Failure": "bagkit.lower.failures",
+    "Item": "bagkit.item",
+    **dict.fromkeys(("concat", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
+}
+"""Where names are that are not in bagkit.errors."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES.get(name, "bagkit.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -46,6 +46,30 @@ class Mark:
         raise StopIteration
 
 
+class Made:
+    """An End for records that are made of many others at once; if making one raises, no record is at fault.
+
+    It costs a call for each record, so it is for where records may be skipped; elsewhere a Mark will do.
+    """
+
+    def __init__(self, records: Iterator[Any]) -> None:
+        self._records = records
+        self.ended = False
+        self.position = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            record = next(self._records)
+        except BaseException:
+            self.ended = True
+            raise
+        self.position += 1
+        return record
+
+
 class Tail:
     """An iterator without elements that raises StoppedEarly when it is reached before the source's end was.
 

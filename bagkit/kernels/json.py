@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import compress
+from itertools import compress, filterfalse
 from operator import attrgetter, itemgetter
 from typing import Any, Final, Literal
 
@@ -228,11 +228,12 @@ def _can_decode(lines: Sequence[Any], data: bytes | None, skips: bool) -> bool:
     if types != {bytes}:
         return not lines  # declines because json.loads alone knows what to do, or to raise
     if skips:
-        if data is None:
-            data = b"\n".join(lines)
-        if not data.isascii():
-            data.decode()
-        return not _has_long_number(data)
+        whole = b"\n".join(lines) if data is None else data
+        if not whole.isascii():
+            # Only the lines that matter are decoded. Their line ends keep what is broken in one from being mended by
+            # the next.
+            b"\n".join(filterfalse(bytes.isascii, lines)).decode()
+        return not _has_long_number(whole)
     return True
 
 

@@ -170,6 +170,8 @@ def lines_within(
     `chunks` hold the file from `begin` on, which is `first_byte(ends, start)`, and go on after `stop` for as long as
     they are asked.
     """
+    if stop is not None and stop <= start:
+        return
     offset = begin
     for block in whole_lines(chunks, ends):
         low, high = 0, len(block)
