@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from itertools import islice
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
@@ -315,8 +314,11 @@ class Bag(Generic[T_co]):
         part = self if npartitions == -1 else Bag(Plan(Partitions(0, npartitions), (self.plan,)))
         if not compute:
             return part._reduce(rows.head_row(k))
-        with closing(iterate(part._then(Head(k)).plan, {})) as records:
+        records = iterate(part._then(Head(k)).plan, {})
+        try:
             found = tuple(islice(records, k))
+        finally:
+            records.close()  # here and not in `closing`, so that its warnings are the caller's
         if len(found) < k and warn:
             warn_at_caller(f"take: asked for {k} records, and found {len(found)}", ShortTakeWarning)
         return found

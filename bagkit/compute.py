@@ -65,11 +65,12 @@ def iterate(root: Plan, keywords: dict[str, Any]) -> Generator[Any, None, None]:
                     for batch in batches:
                         yield from batch
     except GeneratorExit:
+        log.warn(streamed=True)
         raise
     except BaseException as error:
         shorten_traceback(error)
         raise
-    log.warn()
+    log.warn(streamed=True)
 
 
 def _gathered(root: Plan, parts: Iterable[Any]) -> Any:

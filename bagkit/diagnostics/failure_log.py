@@ -38,14 +38,21 @@ class FailureLog:
         """Return the failures that were asked for."""
         return [failure for failure in self.failures if failure.collected]
 
-    def warn(self) -> None:
-        """Say how many records were skipped, and give a few examples."""
-        if not self.skipped:
+    def warn(self, *, streamed: bool = False) -> None:
+        """Say how many records were skipped, and give a few examples; `streamed` records come without those collected.
+
+        So that those are not lost silently they count as skipped.
+        """
+        lost = self.collected() if streamed else []
+        number = self.skipped + len(lost)
+        if not number:
             return
-        examples = [failure for failure in self.failures if not failure.collected][:EXAMPLES]
-        count = f"{self.skipped:,} record{'s' if self.skipped != 1 else ''}"
+        examples = [failure for failure in self.failures if streamed or not failure.collected][:EXAMPLES]
+        count = f"{number:,} record{'s' if number != 1 else ''}"
+        asked = "collect" if len(lost) == number else "skip"
+        hint = "; hint: compute() gives those collected" if lost else ""
         text = "".join(f"\n  {example}" for example in examples)
-        warn_at_caller(f'{count} skipped, as on_error="skip" asked; for example:{text}', SkippedRecordsWarning)
+        warn_at_caller(f'{count} skipped, as on_error="{asked}" asked{hint}; for example:{text}', SkippedRecordsWarning)
 
 
 def _order(failure: Failure) -> tuple[int, str, int, int]:

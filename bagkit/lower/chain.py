@@ -12,7 +12,7 @@ from itertools import chain, pairwise
 from typing import Any, NoReturn
 
 from bagkit.errors import StoppedEarlyError
-from bagkit.kernels.guard import GUARD_BATCH, End, Mark, StoppedEarly, checked, guarded
+from bagkit.kernels.guard import GUARD_BATCH, End, Made, Mark, StoppedEarly, checked, guarded
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place, Stream, batched
 from bagkit.lower.failures import Failure, add_place, failed_operation, user_code
@@ -35,6 +35,8 @@ class Step:
 
     op: Op
     inputs: tuple[Step, ...] = ()
+    policy: str = "raise"
+    """What becomes of records that fail in it: raise, skip or collect."""
 
     def ops(self) -> Iterator[Op]:
         """Yield the ops, those of inputs first."""
@@ -102,30 +104,28 @@ class TaskOrigin:
 class Run:
     """One run of a tree of steps; mutable, of the one task that makes it."""
 
-    def __init__(
-        self, part: Sequence[Any], inputs: Sequence[Any], report: Report, on_error: str, batch: int = GUARD_BATCH
-    ) -> None:
+    def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report) -> None:
         self._parts = iter(part)
         self._inputs = iter(inputs)
         self._report = report
-        self._on_error = on_error
-        self._batch = batch
         self._streams: list[Stream] = []
+        self._final: Exception | None = None
+        """An error that no policy further out may skip."""
 
     # Records ------------------------------------------------------------------------------------------------------
 
-    def records(self, step: Step) -> Iterator[Any]:
-        """Return the records that `step` gives, checked or guarded to their end."""
-        records, ends, safe = self._open(step)
-        return records if safe else self._secured(records, ends, step)
+    def records(self, step: Step, batch: int = 1) -> Iterator[Any]:
+        """Return the records that `step` gives, checked or guarded to their end.
 
-    def _secured(self, records: Iterator[Any], ends: Sequence[End], step: Step) -> Iterator[Any]:
-        if self._on_error == "raise":
+        With a `batch` larger than 1 records are pulled ahead, so only where none of what follows can fail on one.
+        """
+        records, ends = self._open(step)
+        if step.policy == "raise":
             return checked(records, ends)
-        return guarded(records, ends, self._on_failure(step, self._on_error), self._batch)
+        return guarded(records, ends, self._on_failure(step, step.policy), batch)
 
-    def _open(self, step: Step) -> tuple[Iterator[Any], Sequence[End], bool]:
-        """Return the records of `step`, where they come out of, and whether they need no check any more."""
+    def _open(self, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
+        """Return the records of `step`, and where they come out of."""
         op = step.op
         if isinstance(op, Source):
             blocks = op.read(next(self._parts), self._report, raw=False)
@@ -139,7 +139,7 @@ class Run:
         assert isinstance(op, PerPartition), op
         return self._open_per_partition(op, step)
 
-    def _open_per_partition(self, op: PerPartition, step: Step) -> tuple[Iterator[Any], Sequence[End], bool]:
+    def _open_per_partition(self, op: PerPartition, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
         below = step.inputs[0]
         if isinstance(op, BlockParser) and isinstance(below.op, Source):
             return self._parsed(op, below.op)
@@ -149,37 +149,38 @@ class Run:
                 return self._parsed(merged, below.inputs[0].op)
         if not op.elementwise:
             # It may pull ahead, or stop early: what comes before is secured now, and what comes after begins anew.
-            mark = Mark()
-            return chain(op.run(self.records(below)), mark), [mark], False
-        records, ends, _ = self._open(below)
-        policy = op.policy or self._on_error
-        if op.policy == "raise":
-            return checked(records, ends), ends, False
-        if op.policy:
+            return self._made(op.run(self.records(below)), step)
+        records, ends = self._open(below)
+        if op.policy and op.policy != step.policy:
             # One record at a time: what fails further on must find its place, so nothing may be pulled ahead.
-            return guarded(records, ends, self._on_failure(below, op.policy), batch=1), ends, False
-        if not op.resumes and policy != "raise":
-            records = guarded(records, ends, self._on_failure(below, policy), batch=1)
-        return op.run(records), ends, False
+            on_failure = self._give_up if op.policy == "raise" else self._on_failure(below, op.policy)
+            return guarded(records, ends, on_failure, batch=1), ends
+        if not op.resumes and step.policy != "raise":
+            records = guarded(op.opened(records), ends, self._on_failure(step, step.policy), batch=1)
+        return op.run(records), ends
 
-    def _parsed(self, parser: BlockParser, source: Source) -> tuple[Iterator[Any], Sequence[End], bool]:
+    def _parsed(self, parser: BlockParser, source: Source) -> tuple[Iterator[Any], Sequence[End]]:
         blocks = source.read(next(self._parts), self._report, raw=source.gives_raw_lines)
         return self._stream(map(parser.parse, blocks))
 
-    def _open_pairing(self, op: Pairing, step: Step) -> tuple[Iterator[Any], Sequence[End], bool]:
-        opened = [self._open(child) for child in step.inputs[: op.bags]]
-        columns = [records for records, _, _ in opened]
-        if self._on_error != "raise":
-            columns = [guarded(records, ends, self._on_failure(child, self._on_error), batch=1)
-                       for (records, ends, _), child in zip(opened, step.inputs, strict=False)]  # fmt: skip
+    def _open_pairing(self, op: Pairing, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
+        # Each bag is secured by itself: a record that fails in one must not put it out of step with the others.
+        opened = [self._made(self.records(child), step) for child in step.inputs[: op.bags]]
         values = [self.value(child) for child in step.inputs[op.bags :]]
-        ends = [end for _, ends, _ in opened for end in ends]
-        return op.run(columns, values), ends, False
+        return op.run([records for records, _ in opened], values), [end for _, ends in opened for end in ends]
 
-    def _stream(self, blocks: Iterable[Block]) -> tuple[Iterator[Any], Sequence[End], bool]:
+    def _made(self, records: Iterator[Any], step: Step) -> tuple[Iterator[Any], Sequence[End]]:
+        """Return `records`, whose own errors and end are not those of a record, with an End of theirs."""
+        if step.policy == "raise":
+            mark = Mark()
+            return chain(records, mark), [mark]
+        made = Made(records)
+        return made, [made]
+
+    def _stream(self, blocks: Iterable[Block]) -> tuple[Iterator[Any], Sequence[End]]:
         stream = Stream(blocks, self._report.read)
         self._streams.append(stream)
-        return stream.records(), [stream], False
+        return stream.records(), [stream]
 
     def _gathered(self, op: Gather, parts: Sequence[Batches]) -> Iterator[Block]:
         for batches in parts:
@@ -203,12 +204,15 @@ class Run:
         assert isinstance(op, Call), op
         return op.call([self.value(child) for child in step.inputs])
 
-    def state(self, reduction: Reduction, step: Step, alone: bool = False) -> Any:
-        """Return the state of `reduction` over the records of `step`; with `alone`, without those it fails on."""
-        records = self.records(step)
-        if alone:
-            records = guarded(map(Trial(reduction), records), [_Never()], self._on_failure(step, self._on_error), 1)
-        return reduction.chunk(records)
+    def state(self, reduction: Reduction, step: Step) -> Any:
+        """Return the state of `reduction` over the records of `step`."""
+        return reduction.chunk(self.records(step, GUARD_BATCH))
+
+    def state_of_good_records(self, reduction: Reduction, step: Step, policy: str) -> Any:
+        """Return the state of `reduction` over those records of `step` that it does not fail on even alone."""
+        made = Made(self.records(step))
+        tried = map(Trial(reduction), made)
+        return reduction.chunk(guarded(tried, [made], self._on_failure(Step(reduction, (step,)), policy), batch=1))
 
     # Failures -----------------------------------------------------------------------------------------------------
 
@@ -221,6 +225,8 @@ class Run:
         ops = tuple(step.ops())
 
         def note(error: Exception) -> None:
+            if error is self._final:
+                raise error
             self._report.skipped += policy == "skip"
             if policy == "collect" or len(self._report.failures) < FAILURES_SHOWN:
                 kept = stopped_early(ops) if isinstance(error, StoppedEarly) else error
@@ -229,12 +235,9 @@ class Run:
 
         return note
 
-
-class _Never:
-    """The end of what is checked elsewhere."""
-
-    ended = False
-    position = 0
+    def _give_up(self, error: Exception) -> NoReturn:
+        self._final = error
+        raise error
 
 
 class Trial:
@@ -265,28 +268,24 @@ class Chain:
 
     step: Step
     end: Reduction | None = None
-    on_error: str = "raise"
+    policy: str = "raise"
+    """What becomes of records that `end` fails on."""
     gives_value: bool = False
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        run = Run(part, inputs, report, self.on_error)
+        run = Run(part, inputs, report)
         if self.end is None and not self.gives_value:
             return Batches(self._batches(run))
         try:
             return run.value(self.step) if self.end is None else run.state(self.end, self.step)
         except USER_ERRORS as error:
-            if (
-                isinstance(error, Exception)
-                and self.end is not None
-                and self.on_error != "raise"
-                and self.step.elementwise
-            ):
+            if isinstance(error, Exception) and self.end is not None and self.policy != "raise":
                 return self._state_of_good_records(error, part, inputs, report)
             self._fail(error, run)
 
     def _batches(self, run: Run) -> Iterator[list[Any]]:
         try:
-            yield from batched(run.records(self.step), RESULT_BATCH)
+            yield from batched(run.records(self.step, GUARD_BATCH), RESULT_BATCH)
         except USER_ERRORS as error:
             self._fail(error, run)
 
@@ -295,9 +294,9 @@ class Chain:
         assert self.end is not None
         report.failures.clear()
         report.skipped = 0
-        again = Run(part, inputs, report, self.on_error, batch=1)
+        again = Run(part, inputs, report)
         try:
-            return again.state(self.end, self.step, alone=True)
+            return again.state_of_good_records(self.end, self.step, self.policy)
         except Exception as second:
             self._fail(second, again)
 

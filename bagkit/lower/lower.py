@@ -16,7 +16,7 @@ from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import resize
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import Call, Op, Pairing, PerPartition, Reduction, Regroup, Source
-from bagkit.plan.node import Plan, count_uses
+from bagkit.plan.node import Plan, count_uses, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Lowering:
     def __init__(self, roots: Sequence[Plan], on_error: str) -> None:
         self.tasks: list[Task] = []
         self._uses = count_uses(*roots)
-        self._on_error = on_error
+        self._policies = error_policies(roots, on_error)
         self._keys: dict[Plan, list[Key]] = {}
         self._steps: dict[tuple[int, ...], Step] = {}
         self._bare: dict[int, Step] = {}
@@ -93,13 +93,13 @@ class Lowering:
             step = self._leaf(op, plan)
             return [Pending(step, (pieces,)) for pieces in op.pieces()]
         if isinstance(op, PerPartition):
-            return [self._then(op, (child,)) for child in self._inputs(plan.inputs[0], inside)]
+            return [self._then(plan, (child,)) for child in self._inputs(plan.inputs[0], inside)]
         if isinstance(op, Pairing):
             return self._pending_pairing(op, plan, inside)
         if isinstance(op, Reduction):
             return [self._pending_reduction(op, plan, inside)]
         if isinstance(op, Call):
-            return [self._then(op, tuple(self._value(child) for child in plan.inputs))]
+            return [self._then(plan, tuple(self._value(child) for child in plan.inputs))]
         assert isinstance(op, Regroup), op
         if op.picks is not None:
             return [pending for child in plan.inputs for pending in self._inputs(child, inside)][op.picks]
@@ -108,15 +108,17 @@ class Lowering:
     def _pending_pairing(self, op: Pairing, plan: Plan, inside: bool) -> list[Pending]:
         bags = [self._inputs(child, inside) for child in plan.inputs[: op.bags]]
         values = tuple(self._value(child) for child in plan.inputs[op.bags :])
-        return [self._then(op, (*row, *values)) for row in zip(*bags, strict=True)]
+        return [self._then(plan, (*row, *values)) for row in zip(*bags, strict=True)]
 
     def _pending_reduction(self, op: Reduction, plan: Plan, inside: bool) -> Pending:
         pending = self._inputs(plan.inputs[0], inside)
         if op.elementwise:
             pending = resize(pending)
-        if len(pending) == 1:
-            return self._then(op, (pending[0],))
-        states = self._make(pending, op, gives_value=True)
+        # With a policy the state is a task of its own: one that can be made again without the records that fail.
+        policy = self._policies[plan]
+        if len(pending) == 1 and policy == "raise":
+            return self._then(plan, (pending[0],))
+        states = self._make(pending, op, gives_value=True, policy=policy)
         states = self._combined(op, states)
         return Pending(self._leaf(Finish(op), op), (len(states),), tuple(states))
 
@@ -157,7 +159,9 @@ class Lowering:
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 
-    def _make(self, pending: Sequence[Pending], end: Reduction | None, gives_value: bool) -> list[Key]:
+    def _make(
+        self, pending: Sequence[Pending], end: Reduction | None, gives_value: bool, policy: str = "raise"
+    ) -> list[Key]:
         """Make a task of each of `pending`; return their keys."""
         if not pending:
             return []
@@ -165,7 +169,7 @@ class Lowering:
         keys: list[Key] = []
         for number, one in enumerate(pending):
             key = (stage, number)
-            self.tasks.append(self._task(self._work(one.step, end, gives_value), one, (key,)))
+            self.tasks.append(self._task(self._work(one.step, end, gives_value, policy), one, (key,)))
             keys.append(key)
         return keys
 
@@ -204,9 +208,9 @@ class Lowering:
     def _leaf(self, op: Op, of: object) -> Step:
         return self._shared((id(of), id(type(op))), Step(op), of)
 
-    def _then(self, op: Op, inputs: tuple[Pending, ...]) -> Pending:
-        steps = tuple(child.step for child in inputs)
-        step = self._shared((id(op), *map(id, steps)), Step(op, steps), op)
+    def _then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
+        op, steps = plan.op, tuple(child.step for child in inputs)
+        step = self._shared((id(op), *map(id, steps)), Step(op, steps, self._policies[plan]), op)
         part = tuple(entry for child in inputs for entry in child.part)
         return Pending(step, part, tuple(key for child in inputs for key in child.needs))
 
@@ -216,11 +220,27 @@ class Lowering:
             self._alive.append(of)
         return self._steps[ids]
 
-    def _work(self, step: Step, end: Reduction | None, gives_value: bool) -> Chain:
+    def _work(self, step: Step, end: Reduction | None, gives_value: bool, policy: str = "raise") -> Chain:
         ids = (id(step), id(end))
         if ids not in self._works:
-            self._works[ids] = Chain(bare_step(step), end, self._on_error, gives_value)
+            self._works[ids] = Chain(bare_step(step), end, policy, gives_value)
         return self._works[ids]
+
+
+def error_policies(roots: Sequence[Plan], default: str) -> dict[Plan, str]:
+    """Return what becomes of records that fail in each plan: the nearest on_error above it says so, or `default`.
+
+    Where its users differ, to raise goes before to collect, and that before to skip.
+    """
+    policies = dict.fromkeys(roots, default)
+    for plan in reversed(tuple(walk(*roots))):
+        said = plan.op.policy if isinstance(plan.op, PerPartition) else ""
+        for below in plan.inputs:
+            policies[below] = min(policies.get(below, "skip"), said or policies[plan], key=_STRICTEST_FIRST.index)
+    return policies
+
+
+_STRICTEST_FIRST = ("raise", "collect", "skip")
 
 
 def _describe(pieces: Sequence[Any]) -> str:

@@ -179,6 +179,9 @@ class Flatten(PerPartition):
     def label(self) -> str:
         return "flatten"
 
+    def opened(self, records: Iterator[Any]) -> Iterator[Any]:
+        return map(iter, records)
+
     def run(self, records: Iterator[Any]) -> Iterator[Any]:
         return chain.from_iterable(records)
 

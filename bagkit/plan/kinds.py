@@ -120,6 +120,10 @@ class PerPartition(Op):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
+    def opened(self, records: Iterator[Any]) -> Iterator[Any]:
+        """Return `records`, made such that `run` fails on none of them; where it does not resume, that goes first."""
+        return records
+
     def run(self, records: Iterator[Any]) -> Iterator[Any]:
         """Return the new records, pulling one record at a time."""
         raise NotImplementedError

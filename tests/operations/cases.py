@@ -131,8 +131,7 @@ def regrouped(partitions: list[list[Any]]) -> list[Any]:
 
 
 def pairs_of(part: list[Any]) -> Iterator[Any]:
-    for number, record in enumerate(part):
-        yield number, record
+    yield from enumerate(part)
 
 
 def collect_record(state: list[Any], record: Any) -> list[Any]:
@@ -162,8 +161,8 @@ ELEMENTWISE = [
     Case("map(field)", "dicts", lambda b: b.map(lambda r: r["n"] * 2), lambda xs: [r["n"] * 2 for r in xs], "ints"),
     Case("map(to list)", "ints", lambda b: b.map(lambda x: [x] * (x % 3)), lambda xs: [[x] * (x % 3) for x in xs],
          "lists"),
-    Case("map(type)", "equal", lambda b: b.map(type).map(lambda t: t.__name__), lambda xs: [type(x).__name__ for x in xs],
-         "strings"),
+    Case("map(type)", "equal", lambda b: b.map(type).map(lambda t: t.__name__),
+         lambda xs: [type(x).__name__ for x in xs], "strings"),
     Case("starmap", "pairs", lambda b: b.starmap(lambda k, v: k * v), lambda xs: [k * v for k, v in xs], "strings"),
     Case("starmap(keyword)", "pairs", lambda b: b.starmap(lambda k, v, n: (k, v + n), n=4),
          lambda xs: [(k, v + 4) for k, v in xs], "pairs"),
@@ -237,7 +236,8 @@ REDUCTIONS = [
     Case("min", "ints", lambda b: b.min(), min),
     Case("max", "ints", lambda b: b.max(split_every=3), max),
     Case("max(strings)", "strings", lambda b: b.max(), max),
-    Case("max(equal)", "equal", lambda b: b.filter(lambda x: x != "1").max(), lambda xs: max(x for x in xs if x != "1")),
+    Case("max(equal)", "equal", lambda b: b.filter(lambda x: x != "1").max(),
+         lambda xs: max(x for x in xs if x != "1")),
     Case("min(equal)", "equal", lambda b: b.filter(lambda x: x != "1").min(split_every=2),
          lambda xs: min(x for x in xs if x != "1")),
     Case("mean", "ints", lambda b: b.mean(), mean, approximate=True),
@@ -308,11 +308,9 @@ FOLDS = [
     Case("foldby(initial counts per partition)", "pairs", lambda b: b.foldby(0, lambda n, r: n + r[1], 5, add),
          lambda parts: fold_by(lambda r: r[0], lambda n, r: n + r[1], parts, 5, add), "pairs", sees_partitions=True),
     Case("foldby(callable initial)", "pairs", lambda b: b.foldby(0, collect_record, list, add),
-         lambda parts: [(k, [r for p in parts for r in p if r[0] == k]) for k in unique(r[0] for p in parts for r in p)],
-         sees_partitions=True),
+         lambda xs: [(k, [r for r in xs if r[0] == k]) for k in unique(r[0] for r in xs)]),
     Case("foldby(list literal as initial)", "pairs", lambda b: b.foldby(0, collect_record, [], add),
-         lambda parts: [(k, [r for p in parts for r in p if r[0] == k]) for k in unique(r[0] for p in parts for r in p)],
-         sees_partitions=True),
+         lambda xs: [(k, [r for r in xs if r[0] == k]) for k in unique(r[0] for r in xs)]),
     Case("foldby(combine_initial)", "pairs",
          lambda b: b.foldby(0, lambda n, r: n + r[1], 0, add, combine_initial=100),
          lambda parts: fold_by(lambda r: r[0], lambda n, r: n + r[1], parts, 0, add, 100), "pairs",
@@ -329,7 +327,7 @@ FOLDS = [
     Case("reduction(partials)", "strings", lambda b: b.reduction(lambda p: len(list(p)), list),
          lambda parts: [len(p) for p in parts if p], sees_partitions=True),
     Case("reduction(of nothing)", "ints", lambda b: b.reduction(max, max_or_none), lambda xs: max(xs, default=None)),
-    Case("reduction(to a bag)", "ints", lambda b: b.reduction(sorted, lambda ps: sorted(sum(ps, [])), out_type=bk.Bag),
+    Case("reduction(to a bag)", "ints", lambda b: b.reduction(sorted, lambda ps: sorted(regrouped(ps)), out_type=bk.Bag),
          sorted, "ints"),
     Case("reduction(to a bag, iterators)", "ints",
          lambda b: b.reduction(iter, itertools.chain.from_iterable, split_every=2, out_type=bk.Bag), list, "ints"),
@@ -365,7 +363,8 @@ PAIRINGS = [
          lambda parts: [n for p in parts for n in (len(p), sum(map(abs, p)))], "ints", sees_partitions=True),
     Case("map_partitions(itself)", "ints", lambda b: b.map_partitions(lambda p, q: zip(p, q, strict=True), b),
          lambda parts: [(x, x) for p in parts for x in p], sees_partitions=True),
-    Case("map_partitions(item)", "ints", lambda b: b.map_partitions(lambda p, n, m: (x * n + m for x in p), b.count(), m=1),
+    Case("map_partitions(item)", "ints",
+         lambda b: b.map_partitions(lambda p, n, m: (x * n + m for x in p), b.count(), m=1),
          lambda parts: [x * sum(map(len, parts)) + 1 for p in parts for x in p], "ints", sees_partitions=True),
     Case("map_partitions(bag as keyword)", "ints", lambda b: b.map_partitions(lambda p, q: [len(p + q)], q=b),
          lambda parts: [2 * len(p) for p in parts], "ints", sees_partitions=True),
