@@ -99,8 +99,8 @@ def _find(path: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
 def named(path: str) -> str:
     """Return `path` for a message: as it is, if it can be printed.
 
-    >>> named("logs/a.txt"), named("a\nb")
-    ('logs/a.txt', "'a\\nb'")
+    >>> named("logs/a.txt"), named("a" + chr(10) + "b")
+    ('logs/a.txt', "'a\\\\nb'")
     """
     return path if path.isprintable() else ascii(path)
 

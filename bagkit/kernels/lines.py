@@ -159,7 +159,9 @@ def whole_lines(chunks: Iterable[AnyStr], ends: Ends[AnyStr]) -> Iterator[AnyStr
         yield block
         del block
     if held:
-        yield held[0] if len(held) == 1 else held[0][:0].join(held)
+        block = held[0] if len(held) == 1 else held[0][:0].join(held)
+        del held
+        yield block
 
 
 def lines_within(
