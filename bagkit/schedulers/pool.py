@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -52,12 +53,15 @@ class WorkerProcess:
         self.knows_directory = False
         self.surroundings: bytes | None = None
         self.idle_since = time.monotonic()
+        self.watched_for_writing = False
+        """Whether the run that has it waits for its socket to take more."""
         self._frames = transport.Frames()
         self._out = bytearray()
         self._closed = False
         self.socket, theirs = socket.socketpair()
         with theirs:
             self.socket.setblocking(False)
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", IDLE_SECONDS, 0))
             life, self._life = os.pipe()
             try:
                 self._diary = _anonymous_file()
@@ -109,9 +113,9 @@ class WorkerProcess:
             pass
         return messages
 
-    def alive(self) -> bool:
-        """Whether the process runs, as far as can be told at once."""
-        return self.process.poll() is None
+    def stale(self) -> bool:
+        """Whether it has been idle for so long that it is about to leave."""
+        return time.monotonic() - self.idle_since > STALE_SECONDS
 
     def kill(self) -> None:
         """End the worker and all that it started, now."""
@@ -221,9 +225,18 @@ def start_workers(count: int) -> None:
         _bury()
         while len(_idle) < count:
             try:
-                _idle.append(start_worker())
+                worker = start_worker()
             except TaskError:
                 return  # the run that needs them says why
+            worker.send(transport.PRELOAD, " ".join(_modules_to_preload()).encode())
+            worker.flush()
+            _idle.append(worker)
+
+
+def _modules_to_preload() -> list[str]:
+    """What this process has imported that tasks are made of, in the order of its imports."""
+    parts = ("bagkit.kernels.", "bagkit.lower.", "bagkit.ops.", "bagkit.io.")
+    return ["bagkit.lower.graph", "cloudpickle", *(name for name in tuple(sys.modules) if name.startswith(parts))]
 
 
 def end_workers() -> None:
@@ -239,9 +252,8 @@ def end_workers() -> None:
 
 def _bury() -> None:
     """Drop idle workers that have ended or soon will."""
-    now = time.monotonic()
     for worker in tuple(_idle):
-        if not worker.alive() or now - worker.idle_since > STALE_SECONDS or _readable(worker.socket):
+        if worker.stale() or worker.process.poll() is not None or _readable(worker.socket):
             _idle.remove(worker)
             worker.kill()
             worker.close()

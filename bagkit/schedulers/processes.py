@@ -21,11 +21,13 @@ thread, the pump. A step waits for any worker, takes what it says and hands out 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import marshal
 import os
 import selectors
 import threading
+import time
 import warnings
 import weakref
 from collections import deque
@@ -34,14 +36,14 @@ from typing import Any
 
 from bagkit.diagnostics import events
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
-from bagkit.lower.graph import Batches, Graph, Key, Task
-from bagkit.schedulers import pool, transport, values
+from bagkit.errors import NotPicklableError, WorkerDiedError
+from bagkit.lower.graph import Graph, Key, Task
+from bagkit.schedulers import pool, transport
 from bagkit.schedulers.pool import WorkerGone, WorkerProcess
 from bagkit.schedulers.remote_errors import describe_exit, unpack_error
-from bagkit.schedulers.run_directory import RunDirectory
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.surroundings import take_surroundings
+from bagkit.schedulers.value_store import ValueStore
 
 ATTEMPTS = 3
 INLINE_BYTES = 1 << 20
@@ -69,7 +71,7 @@ class ProcessScheduler:
 
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Run what `targets` need, and yield their values in their order."""
-        run = Run(self, RunState(graph, targets), observer)
+        run = Run(self, graph, RunState(graph, targets), observer)
         try:
             run.start()
             while not run.state.done:
@@ -84,10 +86,11 @@ class ProcessScheduler:
 class Run:
     """One run; mutable, owned by the generator that made it and its pump, in turns."""
 
-    def __init__(self, scheduler: ProcessScheduler, state: RunState, observer: Observer) -> None:
+    def __init__(self, scheduler: ProcessScheduler, graph: Graph, state: RunState, observer: Observer) -> None:
         self.state = state
         self.ok = False
         self._scheduler = scheduler
+        self._graph = graph
         self._observer = observer
         self._pid = os.getpid()
         self._thread = threading.get_ident()
@@ -106,17 +109,13 @@ class Run:
         self._alone = False
         self._failing: WorkerProcess | None = None
         self._error: BaseException | None = None
-        self._stored: dict[Key, values.Stored] = {}
-        self._stored_inline = 0
-        self._undelivered: dict[Key, int] = {}
-        self._undelivered_bytes = 0
-        self._targets = frozenset(state.targets)
-        self._directory: RunDirectory | None = None
+        self._values = ValueStore(state.targets, scheduler.temporary_directory)
         self._turn = threading.Lock()
         self._away = False
         self._closed = threading.Event()
         self._pump: threading.Thread | None = None
         self._wake: tuple[int, int] | None = None
+        _open_runs.add(self)
 
     # What the caller's thread does
 
@@ -150,11 +149,13 @@ class Run:
             if self._error is not None:
                 raise self._error
             key, last = self.state.deliver()
-            self._undelivered_bytes -= self._undelivered.pop(key, 0)
+            self._values.take(key)
             self._dispatch()
         finally:
             self._turn.release()
-        value = self._load(key, last)
+        value = self._values.load(key, transport.name_of(self._graph.maker[key]))
+        if last:
+            self._values.release(key)
         self._tell()
         if not self.state.exhausted:
             self._start_pump()
@@ -163,9 +164,10 @@ class Run:
 
     def close(self) -> None:
         """End the run: kill the busy workers, keep the idle ones warm, remove what was stored."""
-        if os.getpid() != self._pid:
+        if os.getpid() != self._pid or self._closed.is_set():
             return  # a forked process has a copy of the run, and none of what belongs to it
         self._closed.set()
+        _open_runs.discard(self)
         self._away = False
         self._wake_pump()
         held = self._turn.acquire(timeout=1)
@@ -183,10 +185,7 @@ class Run:
         finally:
             if held:
                 self._turn.release()
-            for key in tuple(self._stored):
-                self._release(key)
-            if self._directory is not None:
-                self._directory.end()
+            self._values.end()
             if self._pump is not None and self._pump is not threading.current_thread():
                 self._pump.join(timeout=1)
             if self._wake is not None:
@@ -195,28 +194,6 @@ class Run:
                     os.close(descriptor)
             self._tell()
             self._emit(events.RunFinished(self.ok))
-
-    def _load(self, key: Key, last: bool) -> Any:
-        stored = self._stored[key]
-        task = self.state.tasks[0]
-        try:
-            value = values.load(stored)
-        except (KeyboardInterrupt, TaskError):
-            raise
-        except BaseException as error:
-            task = next(each for each in self.state.tasks if key in each.keys)
-            raise NotPicklableError(
-                f"{transport.name_of(task)}: the result was pickled in the worker, and can't be unpickled here: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        path = stored[1]
-        if isinstance(value, Batches) and path is not None and self._directory is not None:
-            # The caller may look at the batches when the run is over: their file stays as long as they do.
-            self._directory.keep(path)
-            weakref.finalize(value._batches, self._directory.drop, path)
-        if last:
-            self._release(key)
-        return value
 
     def _emit(self, event: events.Event) -> None:
         """Tell the observer, whose `emit` is called in the caller's thread only."""
@@ -297,11 +274,15 @@ class Run:
         return True
 
     def _take(self, worker: WorkerProcess, kind: int, body: bytes) -> None:
-        task: Task = worker.task
+        task: Task | None = worker.task
+        if task is None:
+            return  # a thread that a task left behind
         if kind == transport.DONE:
             self._finish(worker, task, marshal.loads(body))
         elif kind == transport.PROGRESS:
-            self._emit(events.TaskProgressed(task.keys[0], marshal.loads(body)))
+            number, bytes_read = marshal.loads(body)
+            if number == self._numbers[task.keys[0]]:
+                self._emit(events.TaskProgressed(task.keys[0], bytes_read))
         elif kind == transport.NEED_DIRECTORY:
             self._tell_directory(worker)
             self._flush(worker)
@@ -318,31 +299,18 @@ class Run:
         released = self.state.finish(task)
         size = 0
         for key, stored in zip(task.keys, stored_values, strict=True):
-            self._stored[key] = stored
-            nbytes = values.size(stored)
-            size += nbytes
-            self._stored_inline += values.size_inline(stored)
-            if stored[1] is not None and self._directory is not None:
-                self._directory.keep(stored[1])
-            if key in self._targets:
-                self._undelivered[key] = nbytes
-                self._undelivered_bytes += nbytes
+            size += self._values.put(key, stored)
         for key in released:
-            self._release(key)
+            self._values.release(key)
         reported = () if failures is None else tuple(_load_failures(failures))
         key, label = task.keys[0], task.label
         self._emit(events.TaskFinished(key, label, worker.number, start, stop, bytes_read, size, skipped, reported))
 
     def _idle(self, worker: WorkerProcess) -> None:
         worker.task = None
+        worker.idle_since = time.monotonic()
         self._alone = False
         self._free.append(worker)
-
-    def _release(self, key: Key) -> None:
-        stored = self._stored.pop(key)
-        self._stored_inline -= values.size_inline(stored)
-        if stored[1] is not None and self._directory is not None:
-            self._directory.drop(stored[1])
 
     def _fail(self, task: Task, worker: WorkerProcess, error: BaseException) -> None:
         if self._error is None:
@@ -368,13 +336,15 @@ class Run:
             self._assign(self._free_worker(), task)
 
     def _may_run_ahead(self) -> bool:
-        if self._undelivered_bytes >= self._limit:
+        if self._values.undelivered_bytes >= self._limit:
             return False
-        return not self._away or len(self._undelivered) < 2 * self._scheduler.workers
+        return not self._away or self._values.undelivered < 2 * self._scheduler.workers
 
     def _free_worker(self) -> WorkerProcess:
-        if self._free:
-            return self._free.pop()
+        while self._free:
+            if not self._free[-1].stale():
+                return self._free.pop()
+            self._bury(self._free[-1])
         worker = pool.start_worker()
         self._employ(worker)
         return self._free.pop()
@@ -390,8 +360,8 @@ class Run:
         key = task.keys[0]
         attempt = self._attempts.get(key, 0) + 1
         work = self._works[id(task.work)]
-        budget = INLINE_BYTES if self._stored_inline < self._limit else INLINE_BYTES_LATER
-        inputs = tuple([self._stored[need] for need in task.needs])
+        budget = INLINE_BYTES if self._values.inline_bytes < self._limit else INLINE_BYTES_LATER
+        inputs = tuple([self._values[need] for need in task.needs])
         number, part = self._numbers[key], _pickle_part(task)
         if worker.surroundings != self._surroundings:
             worker.send(transport.SURROUNDINGS, self._surroundings)
@@ -399,7 +369,7 @@ class Run:
         if work not in worker.works:
             worker.send(transport.WORK, self._work_messages[work])
             worker.works.add(work)
-        if self._directory is not None and not worker.knows_directory:
+        if self._values.has_directory and not worker.knows_directory:
             self._tell_directory(worker)
         worker.send(transport.TASK, marshal.dumps((number, work, attempt, len(task.keys), budget, part, inputs)))
         worker.task = task
@@ -407,9 +377,9 @@ class Run:
         self._flush(worker)
 
     def _flush(self, worker: WorkerProcess) -> None:
-        was_sending = self._selector.get_key(worker.socket).events & selectors.EVENT_WRITE
         worker.flush()
-        if bool(was_sending) != worker.sending:
+        if worker.watched_for_writing != worker.sending:
+            worker.watched_for_writing = worker.sending
             mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.sending else 0)
             self._selector.modify(worker.socket, mask, worker)
 
@@ -426,18 +396,13 @@ class Run:
             )
         if len(data) <= INLINE_BYTES:
             return marshal.dumps((number, data))
-        path = os.path.join(self._make_directory().path, f"work-{number}")
+        path = os.path.join(self._values.directory(), f"work-{number}")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(data)
         return marshal.dumps((number, path))
 
-    def _make_directory(self) -> RunDirectory:
-        if self._directory is None:
-            self._directory = RunDirectory(self._scheduler.temporary_directory)
-        return self._directory
-
     def _tell_directory(self, worker: WorkerProcess) -> None:
-        worker.send(transport.DIRECTORY, os.fsencode(self._make_directory().path))
+        worker.send(transport.DIRECTORY, os.fsencode(self._values.directory()))
         worker.knows_directory = True
 
     # Deaths
@@ -464,13 +429,24 @@ class Run:
             return
         self._alone = False
         attempt = self._attempts[task.keys[0]] = self._attempts.get(task.keys[0], 0) + 1
-        if self._directory is not None:
-            self._directory.discard(f"{self._numbers[task.keys[0]]}-{attempt}")
+        self._values.discard_file(f"{self._numbers[task.keys[0]]}-{attempt}")
         self._emit(events.WorkerLost(worker.number, task.keys[0], code, attempt))
         if attempt < ATTEMPTS:
             self._again.append(task)
         else:
             self._fail(task, worker, _died(task, attempt, code, report))
+
+
+_open_runs: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+def _close_runs() -> None:
+    """Close runs at exit whose caller keeps them, while their pumps can still let go of them."""
+    for run in tuple(_open_runs):
+        run.close()
+
+
+atexit.register(_close_runs)
 
 
 def _died(task: Task, attempts: int, code: int | None, report: str) -> WorkerDiedError:

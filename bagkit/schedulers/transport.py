@@ -33,7 +33,7 @@ HEADER = Struct("<BQ")
 PROTOCOL = 5
 
 # From the parent to a worker
-SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET = range(1, 6)
+SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET, PRELOAD = range(1, 7)
 # From a worker to the parent
 PROGRESS, FAILING, FAILED, DONE, NEED_DIRECTORY = range(11, 16)
 

@@ -31,14 +31,18 @@ MAPPED_BYTES = 1 << 20
 """Pieces longer than this are read through a map of the file, without a copy."""
 
 
-def size(value: Stored) -> int:
-    """Return the bytes of all pieces."""
-    return sum(len(piece) if isinstance(piece, bytes) else piece[1] for piece in value[2])
-
-
-def size_inline(value: Stored) -> int:
-    """Return the bytes of the pieces that are not in a file."""
-    return sum(len(piece) for piece in value[2] if isinstance(piece, bytes))
+def sizes(value: Stored) -> tuple[int, int]:
+    """Return how many bytes the pieces in the message are, and how many those in the file."""
+    batched, path, pieces = value
+    if not batched and path is None:
+        return len(pieces[0]), 0  # nearly always
+    inline = in_file = 0
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            inline += len(piece)
+        else:
+            in_file += piece[1]
+    return inline, in_file
 
 
 class NotStored(Exception):

@@ -87,14 +87,16 @@ class Worker:
         self._works: dict[int, Any] = {}
         self._directory: str | None = None
         self._cwd: str | None = None
-        self._reads = 0
+        self._current = -1
+        """The number of the last task."""
 
     def serve(self) -> None:
         """Handle messages until the parent closes the connection, or nothing comes for a minute."""
-        poll = select.poll()
-        poll.register(self._connection, select.POLLIN)
-        while poll.poll(IDLE_SECONDS * 1000):
-            data = os.read(self._connection, READ_BYTES)
+        while True:
+            try:
+                data = os.read(self._connection, READ_BYTES)
+            except BlockingIOError:
+                return  # after IDLE_SECONDS, which the parent has set as the socket's timeout
             if not data:
                 return
             for kind, body in self._frames.feed(data):
@@ -113,6 +115,8 @@ class Worker:
         elif kind == transport.FORGET:
             self._works.clear()
             self._directory = None
+        elif kind == transport.PRELOAD:
+            self._preload(body.decode().split())
 
     def _send(self, kind: int, body: bytes = b"") -> None:
         rest = memoryview(transport.frame(kind, body))
@@ -125,16 +129,32 @@ class Worker:
         if self._directory is None:
             self._send(transport.NEED_DIRECTORY)
             while self._directory is None:
-                data = os.read(self._connection, READ_BYTES)
+                try:
+                    data = os.read(self._connection, READ_BYTES)
+                except BlockingIOError:
+                    continue  # the caller is in a debugger, or stopped
                 if not data:
                     os._exit(0)
                 for kind, body in self._frames.feed(data):
                     self._handle(kind, body)
         return self._directory
 
+    def _preload(self, modules: list[str]) -> None:
+        """Import what tasks will probably need, until something comes."""
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
+        for module in modules:
+            if poll.poll(0):
+                return
+            try:
+                __import__(module)
+            except Exception:
+                pass  # a task that needs it will say so
+
     def _run(self, task: transport.TaskMessage) -> None:
         """Run `task` and send what came of it: values or an error."""
         number, _, attempt, _, budget, _, _ = task
+        self._current = number
         output = Output(budget, self._ask_directory, f"{number}-{attempt}")
         try:
             reply = self._values(task, output)
@@ -151,7 +171,7 @@ class Worker:
     def _values(self, task: transport.TaskMessage, output: Output) -> bytes:
         start = time.time()
         number, work, attempt, keys, _, part, inputs = task
-        report = _report(attempt, self._progress())
+        report = _report(attempt, self._progress(number))
         value = self._work(work)(transport.loads(part), [load(stored) for stored in inputs], report)
         if os.getpid() != self._pid:
             os._exit(0)
@@ -178,15 +198,15 @@ class Worker:
         result: Callable[..., Any] = work
         return result
 
-    def _progress(self) -> Callable[[Report], None]:
+    def _progress(self, number: int) -> Callable[[Report], None]:
         last = time.monotonic()
 
         def on_progress(report: Report) -> None:
             nonlocal last
             now = time.monotonic()
-            if now - last >= PROGRESS_SECONDS and os.getpid() == self._pid:
+            if now - last >= PROGRESS_SECONDS and self._current == number and os.getpid() == self._pid:
                 last = now
-                self._send(transport.PROGRESS, marshal.dumps(report.bytes_read))
+                self._send(transport.PROGRESS, marshal.dumps((number, report.bytes_read)))
 
         return on_progress
 

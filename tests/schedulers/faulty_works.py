@@ -317,3 +317,17 @@ def mark_and_sleep(part: tuple[str, int], inputs: Inputs, report: Report) -> int
     open(os.path.join(part[0], f"{part[1]}.{os.getpid()}-{time.monotonic_ns()}"), "x").close()
     time.sleep(0.005)
     return part[1]
+
+
+def make_some(part: tuple[str, int], inputs: Inputs, report: Report) -> Any:
+    """Give a value, a few values or batches, small or large, by what the inputs hold."""
+    kind, number = part
+    total = sum(
+        sum(len(record) for batch in each for record in batch) if isinstance(each, Batches) else len(each)
+        for each in inputs
+    )
+    if kind == "batches":
+        return Batches([bytes([number % 256]) * (100 + number * 100)] for _ in range(number % 7))
+    if kind == "several":
+        return [bytes([index]) * (number * 90 % 70_000) for index in range(5)]
+    return bytes([total % 256]) * (number * 1500)

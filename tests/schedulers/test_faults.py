@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 from bagkit.diagnostics import events
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.lower.graph import Batches, Graph, Key, Task
-from bagkit.schedulers import pool
+from bagkit.schedulers import pool, processes
 from bagkit.schedulers.processes import ProcessScheduler
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
@@ -217,6 +218,54 @@ def test_a_death_is_noticed_at_once(scheduler: ProcessScheduler) -> None:
     assert list(scheduler.run(graph, [0, 1], Clock())) == [0.3, 0.3]
     killer.join()
     assert times[1] - times[0] < 0.2
+
+
+def make_graph(choose: random.Random, number: int) -> Graph:
+    """Tasks of all kinds that need some of those before them."""
+    tasks: list[Task] = []
+    for index in range(number):
+        kind = choose.choice(["value", "several", "batches"])
+        keys = tuple((index, each) for each in range(5)) if kind == "several" else (index,)
+        needs = tuple(choose.choice(choose.choice(tasks).keys) for _ in range(choose.randint(0, 3)) if tasks)
+        tasks.append(Task(keys, faulty.make_some, (kind, index), needs))
+    return Graph(tasks)
+
+
+def summary(value: Any) -> Any:
+    return [list(map(bytes, batch)) for batch in value] if isinstance(value, Batches) else value
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_workers_killed_at_random_change_nothing(
+    scheduler: ProcessScheduler, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "ATTEMPTS", 1000)
+    choose = random.Random(seed)
+    graph = make_graph(choose, 150)
+    targets = choose.sample(list(graph.maker), 60)
+    expected = [summary(value) for value in scheduler.run(graph, targets, Recorder())]
+    done = threading.Event()
+
+    def kill() -> None:
+        killing = random.Random(seed)
+        while not done.wait(killing.expovariate(100)):
+            for worker in killing.sample(list(pool._workers), min(1, len(pool._workers))):
+                worker.process.send_signal(killing.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM]))
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    recorder = Recorder()
+    try:
+        got = []
+        for value in scheduler.run(graph, targets, recorder):
+            got.append(summary(value))
+            time.sleep(choose.choice([0, 0, 0, 0.02]))
+        del value
+    finally:
+        done.set()
+        killer.join()
+    assert got == expected
+    assert recorder.of(events.WorkerLost)
 
 
 # What tasks leave behind

@@ -1,0 +1,103 @@
+"""The values of one run, as bytes or files, from when a task made them until nobody needs them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+from bagkit.errors import NotPicklableError, TaskError
+from bagkit.lower.graph import Batches, Key
+from bagkit.schedulers import values
+from bagkit.schedulers.run_directory import RunDirectory
+
+
+class ValueStore:
+    """Stored values by their keys; mutable, owned by one run.
+
+    The directory for large ones is made in `temporary_directory` when it is first needed.
+    """
+
+    def __init__(self, targets: Iterable[Key], temporary_directory: str | None) -> None:
+        self._targets = frozenset(targets)
+        self._temporary_directory = temporary_directory
+        self._stored: dict[Key, values.Stored] = {}
+        self._undelivered: dict[Key, int] = {}
+        self._directory: RunDirectory | None = None
+        self.inline_bytes = 0
+        """Of the values that are here, not in files."""
+        self.undelivered_bytes = 0
+        """Of targets that are made and that the caller has not yet taken."""
+
+    @property
+    def undelivered(self) -> int:
+        """How many targets are made and not yet taken."""
+        return len(self._undelivered)
+
+    @property
+    def has_directory(self) -> bool:
+        """Whether the directory was needed so far."""
+        return self._directory is not None
+
+    def directory(self) -> str:
+        """Return the path of the directory for large values."""
+        if self._directory is None:
+            self._directory = RunDirectory(self._temporary_directory)
+        return self._directory.path
+
+    def __getitem__(self, key: Key) -> values.Stored:
+        return self._stored[key]
+
+    def put(self, key: Key, stored: values.Stored) -> int:
+        """Keep `stored`; return its bytes."""
+        self._stored[key] = stored
+        inline, in_file = values.sizes(stored)
+        self.inline_bytes += inline
+        if stored[1] is not None and self._directory is not None:
+            self._directory.keep(stored[1])
+        if key in self._targets:
+            self._undelivered[key] = inline + in_file
+            self.undelivered_bytes += inline + in_file
+        return inline + in_file
+
+    def take(self, key: Key) -> None:
+        """Note that the caller takes a target, which no longer counts as undelivered."""
+        self.undelivered_bytes -= self._undelivered.pop(key, 0)
+
+    def load(self, key: Key, task: str) -> Any:
+        """Return the value as an object, for the caller; `task` are the words for what made it."""
+        stored = self._stored[key]
+        try:
+            value = values.load(stored)
+        except (KeyboardInterrupt, TaskError):
+            raise
+        except BaseException as error:
+            raise NotPicklableError(
+                f"{task}: the result was pickled in the worker, and can't be unpickled here: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        path = stored[1]
+        if isinstance(value, Batches) and path is not None and self._directory is not None:
+            # The caller may look at the batches when the run is over: their file stays as long as they do.
+            self._directory.keep(path)
+            weakref.finalize(value._batches, self._directory.drop, path).atexit = False
+        return value
+
+    def release(self, key: Key) -> None:
+        """Let go of a value that nobody needs."""
+        stored = self._stored.pop(key)
+        self.inline_bytes -= values.sizes(stored)[0]
+        if stored[1] is not None and self._directory is not None:
+            self._directory.drop(stored[1])
+
+    def discard_file(self, name: str) -> None:
+        """Remove what a task left in the directory when its worker died."""
+        if self._directory is not None:
+            self._directory.discard(name)
+
+    def end(self) -> None:
+        """Let go of all values; remove the directory once the caller has none of those in it."""
+        for key in tuple(self._stored):
+            self.release(key)
+        if self._directory is not None:
+            self._directory.end()
