@@ -63,7 +63,9 @@ class Bag(Generic[T_co]):
     ) -> Bag[Any]:
         plans, args, kwargs = plan_arguments(name, (self, *args), kwargs)
         op = Paired(name, function, len(plans.bags), args, kwargs)
-        return Bag(Plan(op, (*plans.bags, *plans.values)))
+        bag: Bag[Any] = Bag(Plan(op, (*plans.bags, *plans.values)))
+        _ = bag.npartitions  # bags that do not match are an error of this call
+        return bag
 
     # Looking --------------------------------------------------------------------------------------------------------
 

@@ -327,8 +327,8 @@ FOLDS = [
     Case("reduction(partials)", "strings", lambda b: b.reduction(lambda p: len(list(p)), list),
          lambda parts: [len(p) for p in parts if p], sees_partitions=True),
     Case("reduction(of nothing)", "ints", lambda b: b.reduction(max, max_or_none), lambda xs: max(xs, default=None)),
-    Case("reduction(to a bag)", "ints", lambda b: b.reduction(sorted, lambda ps: sorted(regrouped(ps)), out_type=bk.Bag),
-         sorted, "ints"),
+    Case("reduction(to a bag)", "ints",
+         lambda b: b.reduction(sorted, lambda ps: sorted(regrouped(ps)), out_type=bk.Bag), sorted, "ints"),
     Case("reduction(to a bag, iterators)", "ints",
          lambda b: b.reduction(iter, itertools.chain.from_iterable, split_every=2, out_type=bk.Bag), list, "ints"),
 ]  # fmt: skip
