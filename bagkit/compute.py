@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import Options, merged
+from bagkit.plan.kinds import Source
 from bagkit.plan.node import Plan, walk
 from bagkit.tracebacks import shorten_traceback
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from bagkit.diagnostics.observer import Observer
 
 T = TypeVar("T")
+
+LIGHT_BYTES = 1 << 20
+"""Of files; what one process reads and parses in about the time that two take to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,9 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
     """Yield for each root an iterator over the values of its keys; use up each before the next."""
     from bagkit.schedulers.registry import get_scheduler, start_ahead
 
-    start_ahead(options.scheduler, options.workers)
+    in_process = options.scheduler is None and options.workers is None and _is_light(roots)
+    if not in_process:
+        start_ahead(options.scheduler, options.workers)
     from bagkit.diagnostics.observer import Observers
     from bagkit.lower.lower import lower
     from bagkit.optimize import optimize
@@ -102,7 +108,7 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
     plans = optimize(tuple(roots)) if options.optimize else fuse(tuple(roots))
     graph, keys = lower(plans, on_error=options.on_error)
     scheduler = get_scheduler(
-        options.scheduler,
+        "sync" if in_process else options.scheduler,
         workers=options.workers,
         temporary_directory=options.temporary_directory,
         memory_limit=options.memory_limit,
@@ -115,6 +121,20 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
             yield (next(values) for _ in part)
         for _ in values:  # to its end, so that the run is seen to be over
             pass
+
+
+def _is_light(roots: Sequence[Plan]) -> bool:
+    """Return whether processes would cost more than they save, and no one can tell that there are none.
+
+    That is so of little data, and of data that would have to be sent to them, where no function of the user's runs.
+    """
+    weight = 0
+    for plan in walk(*roots):
+        if plan.op.opaque:
+            return False
+        if isinstance(plan.op, Source) and not plan.op.in_memory:
+            weight += sum(piece.weight for pieces in plan.op.pieces() for piece in pieces)
+    return weight <= LIGHT_BYTES
 
 
 def _watchers(options: Options, stack: ExitStack) -> list[Observer]:

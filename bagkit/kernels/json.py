@@ -232,7 +232,7 @@ def _can_decode(lines: Sequence[Any], data: bytes | None, skips: bool) -> bool:
         if not whole.isascii():
             # Only the lines that matter are decoded. Their line ends keep what is broken in one from being mended by
             # the next.
-            b"\n".join(filterfalse(bytes.isascii, lines)).decode()
+            b"\n".join(filterfalse(bytes.isascii, lines)).decode()  # type: ignore[arg-type]  # they are bytes
         return not _has_long_number(whole)
     return True
 

@@ -46,6 +46,10 @@ class Map(PerPartition):
     def label(self) -> str:
         return f"map({function_label(self.function)})"
 
+    @property
+    def opaque(self) -> bool:
+        return self.function is not json.loads or bool(self.kwargs)
+
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.kwargs else fields_read(self.function)
 
@@ -265,6 +269,7 @@ class ParseJson(BlockParser):
 
     elementwise = True
     keeps_length = True
+    opaque = False
 
     @property
     def label(self) -> str:

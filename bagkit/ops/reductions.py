@@ -190,7 +190,7 @@ def topk_row(k: int, key: Any, split_every: Any) -> Row:
         partial(or_else, []),
         gives_bag=True,
         split_every=fan_in("topk", split_every),
-        functions=(function,),
+        functions=(key,) if callable(key) else (),
     )
 
 
@@ -204,7 +204,7 @@ def distinct_row(key: Any) -> Row:
     chunk = partial(kernel.unique, key=function)
     return Row(
         f"distinct{shown}", chunk, partial(_over_all, chunk), partial(or_else, []), gives_bag=True,
-        functions=(function,),
+        functions=(key,) if callable(key) else (),
     )  # fmt: skip
 
 
@@ -275,7 +275,7 @@ def fold_by_row(key: Any, binop: Any, initial: Any, combine: Any, combine_initia
         elementwise=not start and not merge_start,
         # Without an initial value the first record of a key is its first total, so it is needed whole.
         fields=union(fields_read(function), fields_read(binop, 2)) if start else ALL,
-        functions=(function, binop, combine),
+        functions=(*([key] if callable(key) else []), binop, combine),
     )
 
 

@@ -63,6 +63,11 @@ class Op:
         """Return the user's functions that run inside, so that an error can be traced to this op."""
         return ()
 
+    @property
+    def opaque(self) -> bool:
+        """Whether it runs code of the user's: which may be slow, crash its process, or change the world."""
+        return any(function is not None for function in self.user_functions())
+
 
 class Piece(Protocol):
     """A part of a partition that a source can read by itself; small, and it pickles."""
@@ -84,6 +89,7 @@ class Source(Op):
 
     elementwise = True
     can_raise = False
+    opaque = False
     in_memory: bool = False
     """Whether it reads no files."""
     gives_raw_lines: bool = False
