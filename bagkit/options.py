@@ -136,7 +136,7 @@ def merged(**keywords: Any) -> Options:
     return replace(current_options(), **_checked(given))
 
 
-def parse_bytes(size: int | str, name: str = "size") -> int:
+def parse_bytes(size: float | str, name: str = "size") -> int:
     """Return a number of bytes, from a number or from text; `name` is what messages call it.
 
     kB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB of 1024; the case does not matter, and the B may be left out.
@@ -154,7 +154,7 @@ def parse_bytes(size: int | str, name: str = "size") -> int:
         except (KeyError, ValueError, OverflowError):
             nbytes = 0
     else:
-        nbytes = _index(size)
+        nbytes = int(size) if isinstance(size, float) and size.is_integer() else _index(size)
     if nbytes < 1:
         raise OptionError(
             f"{name}: not a size: got {one_line(size)}, expected a number of bytes, or text like '64 MiB' or '2 GB'"

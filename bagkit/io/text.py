@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import OptionError, PlanError, one_line
 from bagkit.io.codecs import compression_of, zstd_module
 from bagkit.io.files import FileInfo, base_name, find_files, named, opened
 from bagkit.io.text_blocks import Counter, read_blocks
@@ -17,14 +16,8 @@ from bagkit.kernels import lines
 from bagkit.kernels.lines import Ends
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block
+from bagkit.options import parse_bytes
 from bagkit.plan.kinds import Source
-
-_UNITS: Final = {"": 1, "B": 1} | {
-    unit + end: base**power
-    for power, letter in enumerate("KMGTP", start=1)
-    for unit, base in ((letter, 1000), (letter + "I", 1024))
-    for end in ("", "B")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +116,7 @@ def plan_text(
     Raises PlanError for arguments that do not go together, NoFilesError where a path or pattern names no file, and
     SourceError for a file that can't be read.
     """
-    size = parse_size(blocksize)
+    size = _check_blocksize(blocksize)
     encoding, errors = _check_encoding(encoding, errors)
     if linedelimiter is not None and (not isinstance(linedelimiter, str) or not linedelimiter):
         raise PlanError(f"linedelimiter: got {one_line(linedelimiter)}; expected one character or more, or None")
@@ -188,26 +181,11 @@ def _blocks(file: FilePiece, blocksize: int) -> Sequence[FilePiece]:
     return [replace(part, divisible=file.divisible) for part in replace(file, divisible=True).cut(blocksize)]
 
 
-def parse_size(size: int | str | None) -> int | None:
-    """Return a number of bytes that was given as such or as `"64MB"` (decimal) or `"64MiB"` (binary); None stays None.
-
-    >>> parse_size("10 kB"), parse_size("1.5MiB"), parse_size(7)
-    (10000, 1572864, 7)
-    """
-    if size is None:
-        return None
-    number: float | None = None
-    if isinstance(size, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)\s*", size)
-        if match and match[2].upper() in _UNITS:
-            number = float(match[1]) * _UNITS[match[2].upper()]
-    elif isinstance(size, (int, float)) and not isinstance(size, bool) and size == size // 1:
-        number = size
-    if number is None or number < 1:
-        raise PlanError(
-            f"blocksize: got {one_line(size)}; expected a number of bytes, such as 64_000_000 or '64MB', or None"
-        )
-    return int(number)
+def _check_blocksize(blocksize: Any) -> int | None:
+    try:
+        return None if blocksize is None else parse_bytes(blocksize, "blocksize")
+    except OptionError as error:
+        raise PlanError(str(error)) from None
 
 
 def _check_encoding(encoding: Any, errors: Any) -> tuple[str, str]:

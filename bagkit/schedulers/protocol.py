@@ -15,7 +15,7 @@ class Scheduler(Protocol):
     name: str
 
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
-        """Run what `targets` need and yield their values in their order, each as soon as it and those before it are there.
+        """Run what `targets` need and yield their values in order, each as soon as it and those before it are there.
 
         Work goes on while the caller is busy, but only a bounded amount ahead of it. Closing the iterator ends the
         run. The first error ends the run and is raised.

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bagkit.io import text_blocks
-from bagkit.io.text import parse_size, plan_text
+from bagkit.io.text import plan_text
 from bagkit.kernels.report import Report
+from bagkit.options import parse_bytes
 from tests.io.reading import python_lines, read, read_partitions, read_pieces, split_lines
 
 PARTS = [
@@ -277,11 +278,10 @@ def test_home_and_parents_are_followed(tmp_path, monkeypatch):
         ("1.5k", 1500),
         ("7", 7),
         (1e6, 1_000_000),
-        (None, None),
     ],
 )
 def test_sizes(size, expected):
-    assert parse_size(size) == expected
+    assert parse_bytes(size) == expected
 
 
 def test_lines_that_do_not_decode_fail_at_their_turn(tmp_path):
