@@ -20,7 +20,7 @@ from bagkit.errors import TaskError
 from bagkit.schedulers import transport
 from bagkit.schedulers.worker import IDLE_SECONDS
 
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 16
 STALE_SECONDS = IDLE_SECONDS - 10
 """A worker that was idle for longer is not used again: it is about to leave."""
 
@@ -184,7 +184,7 @@ def _open_pidfd(pid: int) -> int | None:
 _workers: set[WorkerProcess] = set()
 """All that this process has started and not yet waited for."""
 _idle: list[WorkerProcess] = []
-_lock = threading.Lock()
+_lock = threading.RLock()  # taken again by a run that the garbage collector closes meanwhile
 
 
 def take_workers(count: int) -> list[WorkerProcess]:
@@ -287,7 +287,7 @@ def _cannot_start(error: OSError) -> TaskError:
 def _forget_all() -> None:
     """In a forked process: the workers are its parent's."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     for worker in tuple(_workers):
         worker.forget()
     _workers.clear()

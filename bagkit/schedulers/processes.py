@@ -153,7 +153,7 @@ class Run:
             self._dispatch()
         finally:
             self._turn.release()
-        value = self._values.load(key, transport.name_of(self._graph.maker[key]))
+        value = self._values.load(key, self._graph.maker[key])
         if last:
             self._values.release(key)
         self._tell()
@@ -192,6 +192,7 @@ class Run:
                 wake, self._wake = self._wake, None
                 for descriptor in wake:
                     os.close(descriptor)
+            self._error = None  # whose traceback holds this run
             self._tell()
             self._emit(events.RunFinished(self.ok))
 

@@ -80,7 +80,8 @@ class RunState:
     @property
     def deliverable(self) -> bool:
         """Whether the value of the target that is next in order is there."""
-        return not self.done and bool(self._finished[self._rank[self.targets[self._delivered]]])
+        at = self._delivered
+        return at < len(self.targets) and self._finished[self._rank[self.targets[at]]] == 1
 
     @property
     def ready(self) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from bagkit.errors import NotPicklableError, TaskError
-from bagkit.lower.graph import Batches, Key
+from bagkit.lower.graph import Batches, Key, Task
 from bagkit.schedulers import values
 from bagkit.schedulers.run_directory import RunDirectory
+from bagkit.schedulers.transport import name_of
 
 
 class ValueStore:
@@ -64,8 +65,8 @@ class ValueStore:
         """Note that the caller takes a target, which no longer counts as undelivered."""
         self.undelivered_bytes -= self._undelivered.pop(key, 0)
 
-    def load(self, key: Key, task: str) -> Any:
-        """Return the value as an object, for the caller; `task` are the words for what made it."""
+    def load(self, key: Key, task: Task) -> Any:
+        """Return the value, which `task` made, as an object for the caller."""
         stored = self._stored[key]
         try:
             value = values.load(stored)
@@ -73,7 +74,7 @@ class ValueStore:
             raise
         except BaseException as error:
             raise NotPicklableError(
-                f"{task}: the result was pickled in the worker, and can't be unpickled here: "
+                f"{name_of(task)}: the result was pickled in the worker, and can't be unpickled here: "
                 f"{type(error).__name__}: {error}"
             ) from error
         path = stored[1]
