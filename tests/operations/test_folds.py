@@ -68,23 +68,24 @@ class TestFold:
         assert bk.from_sequence([len], npartitions=1).fold(add).compute() is len
 
     def test_errors_keep_their_type(self) -> None:
-        with pytest.raises(TypeError, match="unsupported operand|can only concatenate|must be str"):
+        with pytest.raises(TypeError, match=r"unsupported operand|can only concatenate|must be str"):
             bk.from_sequence([1, "a"], npartitions=2).fold(add).compute()
 
 
-class TestFoldby:
-    RECORDS = [("a", 1), ("b", 2), ("a", 3), ("b", 4), ("a", 5)]
+RECORDS = [("a", 1), ("b", 2), ("a", 3), ("b", 4), ("a", 5)]
 
+
+class TestFoldby:
     @pytest.mark.parametrize("npartitions", [1, 2, 5, 9])
     def test_initial(self, npartitions: int) -> None:
-        bag = bk.from_sequence(self.RECORDS, npartitions=npartitions)
+        bag = bk.from_sequence(RECORDS, npartitions=npartitions)
         assert bag.foldby(0, lambda n, r: n + r[1], 0, add).compute() == [("a", 9), ("b", 6)]
         assert bag.foldby(key=0, binop=lambda n, r: n + 1, initial=0, combine=add).compute() == [("a", 3), ("b", 2)]
 
     @pytest.mark.parametrize("npartitions", [1, 2, 5])
-    @pytest.mark.parametrize("initial", [list, [], lambda: []])
+    @pytest.mark.parametrize("initial", [list, [], lambda: [*()]])
     def test_each_key_has_an_initial_of_its_own(self, initial: Any, npartitions: int) -> None:
-        bag = bk.from_sequence(self.RECORDS, npartitions=npartitions)
+        bag = bk.from_sequence(RECORDS, npartitions=npartitions)
         made = bag.foldby(0, collect_record, initial, add)
         expected = [("a", [("a", 1), ("a", 3), ("a", 5)]), ("b", [("b", 2), ("b", 4)])]
         assert made.compute() == expected
@@ -92,13 +93,13 @@ class TestFoldby:
 
     @pytest.mark.parametrize("npartitions", [1, 2, 5])
     def test_an_initial_of_the_merge_counts_once_for_each_key(self, npartitions: int) -> None:
-        bag = bk.from_sequence(self.RECORDS, npartitions=npartitions)
+        bag = bk.from_sequence(RECORDS, npartitions=npartitions)
         made = bag.foldby(0, lambda n, r: n + r[1], 0, add, combine_initial=100, split_every=2)
         assert made.compute() == [("a", 109), ("b", 106)]
 
     @pytest.mark.parametrize("initial", [list, []])
     def test_a_mutable_initial_of_the_merge_is_each_keys_own(self, initial: Any) -> None:
-        bag = bk.from_sequence(self.RECORDS, npartitions=3)
+        bag = bk.from_sequence(RECORDS, npartitions=3)
         made = bag.foldby(0, lambda n, r: n + r[1], 0, collect_record, combine_initial=initial)
         expected = [("a", [1, 3, 5]), ("b", [2, 4])]
         assert made.compute() == expected
@@ -118,7 +119,7 @@ class TestFoldby:
             counter[record[1] % 2] += 1
             return counter
 
-        bag = bk.from_sequence(self.RECORDS, npartitions=2)
+        bag = bk.from_sequence(RECORDS, npartitions=2)
         assert bag.foldby(0, count, Counter, add).compute() == [("a", Counter({1: 3})), ("b", Counter({0: 2}))]
 
     def test_a_missing_key_raises(self) -> None:

@@ -120,7 +120,7 @@ def test_it_is_an_error(operation: str, place: str, npartitions: int) -> None:
         pytest.skip("there is nothing to combine")
     made = OPERATIONS[operation](bk.from_sequence(RECORDS, npartitions=npartitions), PLACES[place])
     for optimize in (True, False):
-        with pytest.raises(bk.StoppedEarlyError, match="StopIteration"):
+        with pytest.raises(bk.StoppedEarlyError, match=r"StopIteration"):
             made.compute(scheduler="sync", optimize=optimize)
 
 
@@ -128,7 +128,7 @@ def test_it_is_an_error(operation: str, place: str, npartitions: int) -> None:
 def test_it_is_an_error_on_workers(scheduler: str) -> None:
     bag = bk.from_sequence(RECORDS, npartitions=3)
     for made in (bag.map(stops(9)), bag.distinct(stops(3)), bag.fold(max, raise_stop)):
-        with pytest.raises(bk.StoppedEarlyError, match="StopIteration"):
+        with pytest.raises(bk.StoppedEarlyError, match=r"StopIteration"):
             made.compute(scheduler=scheduler, workers=2)
 
 
