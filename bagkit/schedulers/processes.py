@@ -397,10 +397,7 @@ class Run:
             )
         if len(data) <= INLINE_BYTES:
             return marshal.dumps((number, data))
-        path = os.path.join(self._values.directory(), f"work-{number}")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(data)
-        return marshal.dumps((number, path))
+        return marshal.dumps((number, self._values.write_file(f"work-{number}", data)))
 
     def _tell_directory(self, worker: WorkerProcess) -> None:
         worker.send(transport.DIRECTORY, os.fsencode(self._values.directory()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterable
 from typing import Any
@@ -45,6 +46,19 @@ class ValueStore:
         if self._directory is None:
             self._directory = RunDirectory(self._temporary_directory)
         return self._directory.path
+
+    def write_file(self, name: str, data: bytes) -> str:
+        """Write `data` to a file of the directory, which stays until the end of the run; return its path."""
+        path = os.path.join(self.directory(), name)
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(data)
+        except OSError as error:
+            raise TaskError(
+                f"{path}: {len(data)} bytes of functions can't be stored: {error}; "
+                "hint: give another temporary_directory"
+            ) from error
+        return path
 
     def __getitem__(self, key: Key) -> values.Stored:
         return self._stored[key]

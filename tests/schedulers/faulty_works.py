@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -331,3 +332,21 @@ def make_some(part: tuple[str, int], inputs: Inputs, report: Report) -> Any:
     if kind == "several":
         return [bytes([index]) * (number * 90 % 70_000) for index in range(5)]
     return bytes([total % 256]) * (number * 1500)
+
+
+def fill_the_disk(part: int, inputs: Inputs, report: Report) -> Any:
+    """Let this worker write no more than `part` bytes to a file, and give more."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (part, part))
+    return bytes(10 * part)
+
+
+def report_later(part: Any, inputs: Inputs, report: Report) -> int:
+    """Leave a thread that reports progress of a task that is over."""
+
+    def go_on() -> None:
+        for _ in range(100):
+            time.sleep(0.005)
+            report.read(1000)
+
+    threading.Thread(target=go_on, daemon=True).start()
+    return 1

@@ -271,6 +271,14 @@ def test_workers_killed_at_random_change_nothing(
 # What tasks leave behind
 
 
+def test_a_thread_that_reports_for_a_task_that_is_over(scheduler: ProcessScheduler) -> None:
+    scheduler.workers = 1
+    recorder = Recorder()
+    tasks = [Task(("early",), faulty.report_later), Task(("late",), faulty.sleep, 0.3)]
+    assert list(scheduler.run(Graph(tasks), ["early", "late"], recorder)) == [1, 0.3]
+    assert recorder.of(events.TaskProgressed) == []
+
+
 @pytest.mark.parametrize("work", [faulty.fork_and_return, faulty.fork_and_raise])
 def test_a_task_that_forks_gives_one_result(scheduler: ProcessScheduler, work: Any) -> None:
     graph = Graph([Task((n,), work, n) for n in range(8)])
@@ -463,6 +471,12 @@ def test_a_stored_value_that_was_damaged(
     damage(path)
     with pytest.raises(TaskError, match=r"a value that was stored here (can't be read|was changed)"):
         list(batches)
+
+
+def test_no_space_for_a_value(scheduler: ProcessScheduler) -> None:
+    with pytest.raises(TaskError, match=r"the result can't be stored: .*File too large; hint: give another temp"):
+        values(scheduler, one(faulty.fill_the_disk, 1_000_000), ["only"])
+    pool.end_workers()
 
 
 def test_a_temporary_directory_that_does_not_exist(scheduler: ProcessScheduler, tmp_path: Path) -> None:

@@ -348,11 +348,14 @@ class Script:
         return os.listdir(self.directory / "values")
 
 
-@pytest.mark.parametrize("stage", ["hogging", "writing", "sleeping", "consuming", "idle", "starting"])
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM], ids=lambda stop: stop.name)
+@pytest.mark.parametrize(
+    ("stage", "stop"),
+    [
+        *((stage, signal.SIGKILL) for stage in ("hogging", "writing", "sleeping", "consuming", "idle", "starting")),
+        *((stage, signal.SIGTERM) for stage in ("writing", "sleeping")),
+    ],
+)
 def test_a_killed_parent_takes_its_workers_along(tmp_path: Path, stage: str, stop: signal.Signals) -> None:
-    if stop == signal.SIGTERM and stage not in ("writing", "sleeping"):
-        pytest.skip("two are enough")
     script = Script(tmp_path, STAGES[stage])
     script.wait_ready()
     descendants = script.descendants()
@@ -491,6 +494,17 @@ print(len(pool._workers) <= 2)
     assert first == "ok" or (
         first.startswith("TaskError workers: ") and f"(RLIMIT_NOFILE) is {files}" in first and "hint: " in first
     )
+
+
+def test_interpreter_options_reach_the_workers(tmp_path: Path) -> None:
+    (tmp_path / "values").mkdir()
+    (tmp_path / "script.py").write_text(
+        SCRIPT.format(root=ROOT)
+        + "print(*run((lambda part, inputs, report: (sys.flags.dev_mode, sys.flags.optimize, sys.warnoptions), 1)))"
+    )
+    command = [sys.executable, "-X", "dev", "-O", "-W", "error", str(tmp_path / "script.py"), str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (result.stdout.strip(), result.stderr) == ("(True, 1, ['default', 'error'])", "")
 
 
 def test_sys_exit_with_a_run_open(tmp_path: Path) -> None:
