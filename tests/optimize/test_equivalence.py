@@ -1,0 +1,248 @@
+"""Random chains of operations give what plain lists give, with the passes and without, errors included."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import bagkit as bk
+from tests.operations.cases import CASES, RECORDS, Case
+from tests.operations.compare import assert_same, outcome
+from tests.operations.functions import Fails
+from tests.operations.partitionings import PARTITIONINGS
+
+BY_KIND: dict[str, list[Case]] = {}
+for _case in CASES:
+    # Chains go on over all records, however they are spread; what sees partitions has no such meaning.
+    if not _case.sees_partitions and "numbers" not in _case.name:
+        BY_KIND.setdefault(_case.takes, []).append(_case)
+
+SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> tuple[str, list[Case]]:
+    """Draw a kind of records, and cases of which each works on what the one before gives."""
+    kind = draw(st.sampled_from(sorted(BY_KIND)))
+    first, steps = kind, []
+    for _ in range(draw(st.integers(1, 5))):
+        steps.append(draw(st.sampled_from(BY_KIND[kind])))
+        kind = steps[-1].gives
+        if not kind:
+            break
+    return first, steps
+
+
+def on_bag(bag: Any, steps: list[Case]) -> Any:
+    for case in steps:
+        bag = case.on_bag(bag)
+    return bag.compute() if isinstance(bag, (bk.Bag, bk.Item)) else bag
+
+
+def on_list(records: Any, steps: list[Case]) -> Any:
+    for case in steps:
+        records = case.expected([records])
+    return records
+
+
+@SETTINGS
+@given(chains(), st.sampled_from(sorted(PARTITIONINGS)), st.data())
+def test_chains_of_all_operations(chain: tuple[str, list[Case]], partitioning: str, data: st.DataObject) -> None:
+    kind, steps = chain
+    records = data.draw(st.lists(st.sampled_from(RECORDS[kind]), max_size=12))
+    expected = outcome(lambda: on_list(records, steps))
+    for optimize in (True, False):
+        with bk.options(scheduler="sync", optimize=optimize):
+            got = outcome(lambda: on_bag(PARTITIONINGS[partitioning](records), steps))
+        assert_same(got, expected, approximate=steps[-1].approximate)
+
+
+@SETTINGS
+@given(chains(), st.sampled_from(sorted(PARTITIONINGS)), st.data())
+def test_chains_in_which_a_function_fails(
+    chain: tuple[str, list[Case]], partitioning: str, data: st.DataObject
+) -> None:
+    kind, steps = chain
+    records = data.draw(st.lists(st.sampled_from(RECORDS[kind]), max_size=12))
+    # Whoever has enough before the end need not see the error; and of two errors either may come first.
+    if any(case.operation in ("take", "any", "all") or case.name in ("topk(0)", "on_error(skip)") for case in steps):
+        return
+    if outcome(lambda: on_list(records, steps))[0] == "error":
+        return
+    place = data.draw(st.integers(0, len(steps) - 1))
+    function = Fails(*data.draw(st.sampled_from([on_list(records, steps[:place])[n : n + 1] for n in range(3)])))
+    failing = Case("map(failing)", kind, lambda b: b.map(function), lambda xs: [function(x) for x in xs])
+    steps = [*steps[:place], failing, *steps[place:]]
+    expected = outcome(lambda: on_list(records, steps))
+    for optimize in (True, False):
+        with bk.options(scheduler="sync", optimize=optimize):
+            got = outcome(lambda: on_bag(PARTITIONINGS[partitioning](records), steps))
+        assert_same(got, expected, approximate=steps[-1].approximate)
+
+
+@SETTINGS
+@given(chains(), st.data(), st.integers(1, 6))
+def test_what_is_shared_is_seen_whole_by_all(
+    chain: tuple[str, list[Case]], data: st.DataObject, npartitions: int
+) -> None:
+    kind, steps = chain
+    others = [data.draw(st.sampled_from(BY_KIND[kind]))]
+    records = RECORDS[kind]
+    expected = outcome(lambda: on_list(records, steps) + on_list(records, others))
+    for optimize in (True, False):
+        with bk.options(scheduler="sync", optimize=optimize):
+            shared = bk.from_sequence(records, npartitions=npartitions).map(lambda x: x)
+            try:
+                made = [functools.reduce(lambda bag, case: case.on_bag(bag), each, shared) for each in (steps, others)]
+            except Exception:
+                continue  # a take, which computes
+            if all(isinstance(each, bk.Bag) for each in made):
+                assert_same(outcome(lambda made=made: bk.concat(made).compute()), expected)
+
+
+# JSON lines, where the passes do most ---------------------------------------------------------------------------
+
+LINES = st.one_of(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "name": st.one_of(st.text(max_size=3), st.none()),
+            "n": st.one_of(st.integers(-5, 5), st.just(10**30), st.floats(allow_nan=False, allow_infinity=False)),
+            "tags": st.lists(st.text("ab", max_size=1), max_size=2),
+            "more": st.dictionaries(st.text("ab", max_size=1), st.integers(), max_size=2),
+        },
+    ).map(json.dumps),
+    st.sampled_from([
+        '{"name": "a", "name": "b", "n": 1}', '{"n": NaN, "name": "x"}', '{"n": 1e400, "name": "x"}', "[1, 2]", "5",
+        "null", '{"name": "x"', "", " ", '{"name": "\\ud800", "n": 1}', '{"n": 1, "name": "\\u006e", "\\u006e": 7}',
+        '{"name": "x"} {"name": "y"}', '"name"', '{"name": {"n": 1}, "n": [1]}', '{"n": -0, "name": ""}', "\ufeff{}",
+        '{"name": "caf\\u00e9 \u00e9", "n": 2}',
+    ]),
+)  # fmt: skip
+
+
+def length_of_tags(record: Any) -> int:
+    return len(record["tags"])
+
+
+JSON_STEPS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], bool]] = {
+    "filter": (lambda b: b.filter(lambda r: r["n"] > 0), lambda xs: (r for r in xs if r["n"] > 0), True),
+    "filter get": (lambda b: b.filter(lambda r: r.get("name")), lambda xs: (r for r in xs if r.get("name")), True),
+    "remove": (lambda b: b.remove(lambda r: "tags" in r), lambda xs: (r for r in xs if "tags" not in r), True),
+    "on_error": (lambda b: b.on_error("raise"), lambda xs: xs, True),
+    "pluck": (lambda b: b.pluck("name"), lambda xs: (r["name"] for r in xs), False),
+    "pluck default": (lambda b: b.pluck("n", None), lambda xs: (pluck(r, "n", None) for r in xs), False),
+    "pluck list": (lambda b: b.pluck(["name", "n"]), lambda xs: ((r["name"], r["n"]) for r in xs), False),
+    "pluck list of one": (lambda b: b.pluck(["n"]), lambda xs: ((r["n"],) for r in xs), False),
+    "pluck list, default": (lambda b: b.pluck(["tags", "n"], 0),
+                            lambda xs: ((pluck(r, "tags", 0), pluck(r, "n", 0)) for r in xs), False),
+    "map": (lambda b: b.map(lambda r: (r["n"], r.get("more"))),
+            lambda xs: ((r["n"], r.get("more")) for r in xs), False),
+    "map len": (lambda b: b.map(len), lambda xs: map(len, xs), False),
+    "map function": (lambda b: b.map(length_of_tags), lambda xs: map(length_of_tags, xs), False),
+    "nested": (lambda b: b.pluck("more").pluck("a"), lambda xs: (r["more"]["a"] for r in xs), False),
+    "flatten": (lambda b: b.pluck("tags").flatten(), lambda xs: (t for r in xs for t in r["tags"]), False),
+    "count": (lambda b: b.count(), lambda xs: sum(1 for _ in xs), False),
+    "whole": (lambda b: b, lambda xs: xs, False),
+    "keys": (lambda b: b.map(list), lambda xs: map(list, xs), False),
+    "foldby": (lambda b: b.foldby(lambda r: r["n"], lambda n, r: n + 1, 0, lambda a, c: a + c),
+               lambda xs: [(k, len(list(v))) for k, v in grouped(r["n"] for r in xs)], False),
+}  # fmt: skip
+"""On a bag, on an iterator (so that of several errors the first record's comes first), and whether records go on."""
+
+
+def pluck(record: Any, key: str, default: Any) -> Any:
+    try:
+        return record[key]
+    except (KeyError, IndexError):
+        return default
+
+
+def grouped(values: Any) -> list[tuple[Any, list[Any]]]:
+    groups: dict[Any, list[Any]] = {}
+    for value in values:
+        groups.setdefault(value, []).append(value)
+    return list(groups.items())
+
+
+@st.composite
+def json_chains(draw: st.DrawFn) -> list[str]:
+    passing = sorted(name for name, row in JSON_STEPS.items() if row[2])
+    ending = sorted(name for name, row in JSON_STEPS.items() if not row[2])
+    return [*draw(st.lists(st.sampled_from(passing), max_size=3)), draw(st.sampled_from(ending))]
+
+
+def json_on_lists(parts: list[list[str]], steps: list[str]) -> Any:
+    records: Any = map(json.loads, itertools.chain.from_iterable(parts))
+    for name in steps:
+        records = JSON_STEPS[name][1](records)
+    return records if isinstance(records, int) else list(records)
+
+
+def json_on_bag(lines: Any, steps: list[str]) -> Any:
+    made = lines.map(json.loads)
+    for name in steps:
+        made = JSON_STEPS[name][0](made)
+    return made.compute()
+
+
+@SETTINGS
+@given(st.lists(st.lists(LINES, max_size=5), min_size=1, max_size=3), json_chains(), st.booleans())
+def test_json_lines(parts: list[list[str]], steps: list[str], from_files: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, f"{n}.json") for n in range(len(parts))]
+        for path, part in zip(paths, parts, strict=True):
+            Path(path).write_text("".join(line + "\n" for line in part), encoding="utf-8")
+        if from_files:
+            lines = bk.read_text(paths)
+            parts = [[line + "\n" for line in part] for part in parts]
+        else:
+            lines = bk.concat([bk.from_sequence(part, npartitions=1) for part in parts])
+        expected = outcome(lambda: json_on_lists(parts, steps))
+        for optimize in (True, False):
+            with bk.options(scheduler="sync", optimize=optimize):
+                assert_same(outcome(lambda: json_on_bag(lines, steps)), expected)
+
+
+@SETTINGS
+@given(st.lists(LINES, max_size=8), json_chains().filter(lambda steps: "foldby" not in steps))
+def test_json_lines_of_which_some_are_skipped(lines: list[str], steps: list[str]) -> None:
+    expected: Any = []
+    for line in lines:
+        got = outcome(lambda line=line: json_on_lists([[line]], steps))
+        expected += [got[1]] if got[0] == "value" else []
+    expected = sum(expected) if steps[-1] == "count" else list(itertools.chain.from_iterable(expected))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.json")
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        for optimize in (True, False):
+            with bk.options(scheduler="sync", optimize=optimize, on_error="collect"):
+                got = json_on_bag(bk.read_text(path), [step for step in steps if step != "on_error"])
+            assert repr(got.result) == repr(expected)
+            for failure in got.failures:
+                assert failure.place.record.rstrip("\n") == lines[failure.place.line - 1]
+
+
+@pytest.mark.parametrize("value", [b'{"a": 1}', bytearray(b"[1]"), "5", 5, None, {"a": 1}, b"\xff", ["1"]])
+def test_json_of_what_is_no_line(value: Any) -> None:
+    expected = outcome(lambda: [json.loads(value)])
+    for optimize in (True, False):
+        bag = bk.from_sequence([value]).map(json.loads)
+        assert_same(outcome(lambda bag=bag, on=optimize: bag.compute(scheduler="sync", optimize=on)), expected)
+
+
+def test_the_error_is_that_of_the_first_record() -> None:
+    bag = bk.from_sequence(['{"n": 1}', '{"m": 1}', "{"], npartitions=1).map(json.loads).filter(lambda r: r["n"])
+    for optimize in (True, False):
+        with pytest.raises(KeyError):
+            bag.pluck("n").compute(scheduler="sync", optimize=optimize)
