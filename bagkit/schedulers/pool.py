@@ -63,9 +63,14 @@ class WorkerProcess:
             self.socket.setblocking(False)
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", IDLE_SECONDS, 0))
             life, self._life = os.pipe()
+            self._diary: int | None = None
             try:
                 self._diary = _anonymous_file()
                 self.process = _spawn(theirs.fileno(), life, self._diary)
+            except BaseException:
+                self.pidfd: int | None = None
+                self._let_go()
+                raise
             finally:
                 os.close(life)
         self.pidfd = _open_pidfd(self.process.pid)
@@ -138,7 +143,7 @@ class WorkerProcess:
     def crash_report(self) -> str:
         """Return the Python traceback that a crash left, or nothing."""
         try:
-            return os.pread(self._diary, 20_000, 0).decode("utf-8", "replace").strip()
+            return os.pread(self._diary or -1, 20_000, 0).decode("utf-8", "replace").strip()
         except OSError:
             return ""
 

@@ -36,7 +36,7 @@ from typing import Any
 
 from bagkit.diagnostics import events
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import NotPicklableError, WorkerDiedError
+from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
 from bagkit.schedulers.pool import WorkerGone, WorkerProcess
@@ -134,6 +134,8 @@ class Run:
 
     def next_value(self) -> Any:
         """Wait for the value of the next target and return it."""
+        if os.getpid() != self._pid:
+            raise TaskError("run: this process was forked from the one that the run belongs to; start one here")
         self._away = False
         if not self._turn.acquire(blocking=False):
             self._wake_pump()
@@ -422,7 +424,7 @@ class Run:
         task: Task | None = worker.task
         code = worker.close()
         if task is None:
-            if code != 0:  # else it left after an idle minute
+            if code != 0 and not worker.stale():  # else it left after an idle minute
                 self._emit(events.WorkerLost(worker.number, None, code, 0))
             return
         self._alone = False

@@ -55,10 +55,22 @@ def main(connection: int, life: int, diary: int) -> NoReturn:
     worker = Worker(connection)
     try:
         worker.serve()
-    except OSError:
+    except (BrokenPipeError, ConnectionResetError):
         pass  # the parent is gone
-    finally:
-        os._exit(0)
+    except BaseException:
+        _leave_report(diary)
+        os._exit(1)
+    os._exit(0)
+
+
+def _leave_report(diary: int) -> None:
+    """Write the exception that ends this process to where crashes are written."""
+    import traceback
+
+    try:
+        os.write(diary, traceback.format_exc().encode())
+    except OSError:
+        pass  # the user's function has closed it
 
 
 def _watch_parent(life: int) -> None:
