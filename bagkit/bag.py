@@ -336,7 +336,7 @@ class Bag(Generic[T_co]):
         raise LazyError("a bag has no length: it is not read yet; hint: bag.count().compute()")
 
     def __getitem__(self, index: object) -> NoReturn:
-        raise LazyError(f"a bag can't be indexed, got [{index!r}]; hint: bag.take({index!r}) gives the first records")
+        raise LazyError(f"a bag can't be indexed, got [{index!r}]; hint: bag.take(5) gives the first five records")
 
     def __contains__(self, value: object) -> NoReturn:
         raise LazyError("a bag is not read yet; hint: bag.filter(lambda record: record == value).any().compute()")

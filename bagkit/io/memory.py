@@ -40,6 +40,8 @@ class SequencePiece:
 
 @dataclass(frozen=True, slots=True)
 class SequenceOrigin:
+    """Where the records of a slice stand."""
+
     name: str
     piece: SequencePiece
 

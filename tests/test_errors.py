@@ -1,0 +1,252 @@
+"""Every message that bagkit raises of its own, raised once; and that each message is here.
+
+Those of options, of files and of schedulers are raised in the tests of these.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+from bagkit import errors
+from bagkit.lower.graph import Graph, Task
+from bagkit.optimize import optimize
+
+ROOT = Path(bk.__file__).parent
+OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}
+ELSEWHERE = ("options.py", "io/files.py", "io/codecs.py", "io/text.py", "io/text_blocks.py", "schedulers/")
+
+
+def bag() -> Any:
+    return bk.range(4, 2)
+
+
+def item() -> Any:
+    return bag().sum()
+
+
+def stop(record: Any) -> Any:
+    raise StopIteration
+
+
+def compute(made: Any) -> Any:
+    return made.compute(scheduler="sync")
+
+
+def nothing(record: Any) -> None: ...
+
+
+EMPTY = bk.from_sequence([], npartitions=2)
+CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "map of no function": (
+        lambda: bag().map("upper"), bk.PlanError,
+        "map: the function can't be called; got 'upper' of type str; "
+        "hint: pass the function itself, as in map(str.upper)"),
+    "filter of no function": (
+        lambda: bag().filter(5), bk.PlanError,
+        "filter: the function can't be called; got 5 of type int; "
+        "hint: pass the function itself, as in filter(str.upper)"),
+    "key": (
+        lambda: bag().foldby({}, max), bk.PlanError,
+        "foldby: the key is neither a function nor an index; got {}; "
+        "expected a function, a field's name, an index, or a list of those"),
+    "pluck of a function": (
+        lambda: bag().pluck(len), bk.PlanError,
+        "pluck: the key is a function; got len; expected a field's name, an index, or a list of those; "
+        "hint: map takes functions"),
+    "on_error": (
+        lambda: bag().on_error("ignore"), bk.PlanError,
+        "on_error: the policy is 'ignore'; expected 'raise', 'skip' or 'collect'"),
+    "starmap of a bag": (
+        lambda: bag().starmap(max, key=bag()), bk.PlanError,
+        "starmap: a keyword argument is a bag; expected values and items; "
+        "hint: bag.map(lambda record, other: function(*record, other), other_bag)"),
+    "other numbers of partitions": (
+        lambda: bag().map(max, bk.range(4, 3)), bk.PlanError,
+        "map: the bags have different numbers of partitions; got 2, 3; expected the same for all; "
+        "hint: repartition(npartitions=...) one of them"),
+    "bag in a list": (
+        lambda: bag().map(max, [bag()]), bk.PlanError,
+        "map: a bag stands where only values and items can; "
+        "hint: for all of its records at once, reduce it first, as in bag.fold(...) or bag.distinct()"),
+    "repartition into nothing": (
+        lambda: bag().repartition(0), bk.PlanError, "repartition: npartitions is 0; expected an int of 1 or more"),
+    "repartition into what": (
+        lambda: bag().repartition(), bk.PlanError,
+        "repartition: expected either npartitions or partition_size, and not both"),
+    "split_every": (
+        lambda: bag().sum(split_every=1), bk.PlanError,
+        "sum: split_every is 1; expected an int of 2 or more, False, or None"),
+    "split_every of a reduction": (
+        lambda: bag().reduction(sum, sum, split_every=1), bk.PlanError,
+        "reduction: split_every is 1; expected an int of 2 or more, False, or None"),
+    "max of nothing": (
+        lambda: compute(EMPTY.max()), bk.EmptyBagError, "max of an empty bag: there is no record to take it of"),
+    "mean of nothing": (
+        lambda: compute(EMPTY.mean()), bk.EmptyBagError, "mean of an empty bag: there is no record to take it of"),
+    "var of too little": (
+        lambda: compute(bk.range(1, 1).std(ddof=1)), bk.EmptyBagError,
+        "std of 1 records: it needs more than ddof=1 of them"),
+    "fold of nothing": (
+        lambda: compute(EMPTY.fold(max)), bk.EmptyBagError,
+        "fold of an empty bag: it has no value without an initial one; hint: fold(..., initial=0)"),
+    "ddof": (lambda: bag().var(-1), bk.PlanError, "var: ddof is -1; expected an int of 0 or more"),
+    "topk": (lambda: bag().topk("3"), bk.PlanError, "topk: k is '3'; expected an int of 0 or more"),
+    "out_type": (
+        lambda: bag().fold(max, out_type=list), bk.PlanError,
+        "out_type is <class 'list'>; expected bagkit.Bag or bagkit.Item"),
+    "take": (lambda: bag().take(-1), bk.PlanError, "take: k is -1; expected an int of 0 or more"),
+    "take of partitions": (
+        lambda: bag().take(1, npartitions=3), bk.PlanError, "take: npartitions is 3; expected -1, or 1 to 2"),
+    "concat of nothing": (
+        lambda: bk.concat([]), bk.PlanError, "concat: got nothing; expected one bag or more, in a list"),
+    "concat of something else": (
+        lambda: bk.concat([bag(), [1]]), bk.PlanError, "concat: got list; expected one bag or more, in a list"),
+    "concat of a bag": (
+        lambda: bk.concat(bag()), bk.PlanError, "concat: got a Bag; expected one bag or more, in a list"),
+    "from_sequence": (
+        lambda: bk.from_sequence([1], npartitions=0), bk.PlanError,
+        "from_sequence: npartitions is 0; expected an int of 1 or more"),
+    "from_sequence of both": (
+        lambda: bk.from_sequence([1], 1, 1), bk.PlanError,
+        "from_sequence: both partition_size and npartitions are given; expected one of them"),
+    "from_sequence of a number": (
+        lambda: bk.from_sequence(5), bk.PlanError,
+        "from_sequence: got int, which can't be iterated; expected a sequence"),
+    "range": (lambda: bk.range(-1, 1), bk.PlanError, "range: n is -1; expected an int of 0 or more"),
+    "bool of a bag": (
+        lambda: bool(bag()), bk.LazyError,
+        "a bag is neither true nor false: it is not read yet; hint: `if bag.take(1, warn=False):`"),
+    "len of a bag": (
+        lambda: len(bag()), bk.LazyError, "a bag has no length: it is not read yet; hint: bag.count().compute()"),
+    "index of a bag": (
+        lambda: bag()[3], bk.LazyError,
+        "a bag can't be indexed, got [3]; hint: bag.take(5) gives the first five records"),
+    "in a bag": (
+        lambda: 3 in bag(), bk.LazyError,
+        "a bag is not read yet; hint: bag.filter(lambda record: record == value).any().compute()"),
+    "sum of bags": (
+        lambda: bag() + bag(), bk.LazyError, "bags are not added; hint: bagkit.concat([one, other])"),
+    "bool of an item": (
+        lambda: bool(item()), bk.LazyError,
+        "sum: the value is not computed yet, so it is neither true nor false; hint: write `if item.compute():`"),
+    "iteration over an item": (
+        lambda: list(item()), bk.LazyError,
+        "sum: the value is not computed yet; hint: iterate over item.compute()"),
+    "StopIteration": (
+        lambda: compute(bag().map(stop)), bk.StoppedEarlyError,
+        "map(test_errors.stop): it raised StopIteration, which would have ended the data as if there were no more; "
+        "hint: next(iterator, default) never raises it"),
+    "graph with a key twice": (
+        lambda: Graph([Task((1,), nothing, label="a"), Task((1,), nothing, label="b")]), bk.PlanError,
+        "graph: two tasks make the key 1: a and b"),
+    "graph with a need": (
+        lambda: Graph([Task((1,), nothing, needs=(2,), label="a")]), bk.PlanError,
+        "graph: the task 'a' needs 2, which no task makes"),
+    "graph with a circle": (
+        lambda: Graph([Task((1,), nothing, needs=(1,), label="a")]), bk.PlanError,
+        "graph: tasks need each other in a circle: 1 -> 1"),
+    "pass": (
+        lambda: optimize((bag().plan,), until="fold"), bk.PlanError,
+        "optimize: no pass is called 'fold'; there are prune, spread_concat, recognise_json, push_fields, fuse"),
+    "missing extra": (
+        lambda: raise_(errors.missing_extra("zstd", "zstd", "to read .zst files")), bk.MissingExtraError,
+        "the package 'zstd' is not installed, and is needed to read .zst files; hint: pip install 'bagkit[zstd]'"),
+}  # fmt: skip
+
+
+def raise_(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_message(name: str) -> None:
+    act, kind, message = CASES[name]
+    with pytest.raises(kind) as caught:
+        act()
+    assert type(caught.value) is kind
+    assert str(caught.value) == message
+
+
+def templates() -> Iterator[tuple[str, str]]:
+    """Yield where each own error is made, and its message as a pattern."""
+    for path in sorted(ROOT.rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if name.startswith(ELSEWHERE):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in OWN:
+                yield f"{name}:{node.lineno}", pattern(node.args[0])
+
+
+def pattern(node: ast.expr) -> str:
+    match node:
+        case ast.Constant(str() as text):
+            return re.escape(text)
+        case ast.JoinedStr(values):
+            return "".join(map(pattern, values))
+    return ".*"
+
+
+@pytest.mark.parametrize(("place", "template"), list(templates()))
+def test_every_message_has_a_case(place: str, template: str) -> None:
+    assert any(re.fullmatch(template, message, re.DOTALL) for _, _, message in CASES.values()), place
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_errors_are_what_people_catch(name: str) -> None:
+    kind = getattr(errors, name)
+    assert issubclass(kind, bk.BagkitError)
+    builtin = [base for base in kind.__mro__ if base.__module__ == "builtins" and base not in (object, BaseException)]
+    assert name == "BagkitError" or builtin[0] is not Exception, "no builtin error catches it"
+    assert name in bk.__all__
+
+
+@pytest.mark.parametrize(("kind", "parents"), [
+    (bk.PlanError, ValueError), (bk.OptionError, TypeError), (bk.LazyError, TypeError), (bk.SourceError, OSError),
+    (bk.MissingExtraError, ImportError), (bk.NoFilesError, FileNotFoundError), (bk.NoFilesError, bk.SourceError),
+    (bk.CorruptInputError, bk.SourceError), (bk.InputChangedError, bk.SourceError), (bk.EmptyBagError, ValueError),
+    (bk.NotPicklableError, TypeError), (bk.TaskError, RuntimeError), (bk.StoppedEarlyError, bk.TaskError),
+    (bk.WorkerDiedError, bk.TaskError),
+])  # fmt: skip
+def test_the_tree_is_as_drawn(kind: type[Exception], parents: type[Exception]) -> None:
+    assert issubclass(kind, parents)
+    drawn = errors.__doc__ or ""
+    assert f" {kind.__name__} " in drawn or f" {kind.__name__}\n" in drawn
+
+
+class Odd:
+    def __repr__(self) -> str:
+        raise ValueError("no repr")
+
+
+def test_records_are_shown_on_one_line() -> None:
+    for record, shown in (
+        ("a\x1b[31m\n", r"'a\x1b[31m\n'"),
+        ("x" * 1000, "'" + "x" * 158 + "…"),
+        (Odd(), "<Odd whose repr raises ValueError>"),
+        ([1] * 1000, "[1, 1"),
+    ):
+        with pytest.raises(ZeroDivisionError) as caught:
+            compute(bk.from_sequence([record]).map(lambda _: 1 / 0))
+        assert caught.value.__notes__[-1].startswith(f"record: {shown}")
+        assert len(caught.value.__notes__[-1]) <= len("record: ") + 160
+
+
+def test_tracebacks_show_the_users_lines() -> None:
+    def fail(record: int) -> float:
+        return 1 / record
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        compute(bk.range(3, 1).map(fail))
+    frames = [entry.path for entry in caught.traceback]
+    own = [path for path in frames if str(path).startswith(str(ROOT))]
+    assert len(own) <= 2, "only compute and what it calls"
+    assert str(frames[-1]) == __file__

@@ -1,0 +1,271 @@
+"""Who may import whom, how long things may be, and that everything is named and reachable."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import bagkit
+from bagkit.plan.kinds import Op
+
+ROOT = Path(bagkit.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+OPEN = {"errors", "options", "sentinels"}
+"""What every room may use, but for those in CLOSED."""
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "__init__": {"bag", "compute", "create", "item", "lower.failures"},
+    "create": {"bag", "arguments", "io", "ops", "plan"},
+    "bag": {"item", "arguments", "compute", "sizes", "warn", "io", "ops", "plan"},
+    "item": {"arguments", "compute", "ops", "plan"},
+    "arguments": {"ops", "plan"},
+    "compute": {"optimize", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
+    "optimize": {"ops", "plan"},
+    "lower": {"plan", "kernels"},
+    "io": {"ops", "plan", "kernels"},
+    "ops": {"plan", "kernels"},
+    "plan": {"kernels"},
+    "kernels": set(),
+    "schedulers": {"lower.graph", "kernels.report", "diagnostics.events", "diagnostics.observer"},
+    "diagnostics": {"warn"},
+    "options": set(),
+    "errors": set(),
+    "sentinels": set(),
+    "sizes": set(),
+    "tracebacks": set(),
+    "warn": set(),
+}
+"""For each room (a package, or a module beside the packages) the others that it may import, now or later."""
+
+CLOSED = {"kernels", "errors", "sentinels"}
+"""Rooms that know nothing of bagkit but themselves."""
+
+FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures")}
+"""Further edges of imports that only type checkers see."""
+
+ONLY_IN = {
+    "fsspec": {"io/files.py"},
+    "cloudpickle": {"schedulers/transport.py", "schedulers/remote_errors.py"},
+    "msgspec": {"kernels/json.py"},
+    "tqdm": {"diagnostics/progress.py"},
+    "isal": {"io/codecs.py"},
+    "multiprocessing": set(),
+    "toolz": set(),
+    "dask": set(),
+}
+"""Packages that have one place."""
+
+HEAVY = {"fsspec", "msgspec", "isal", "cloudpickle", "tqdm", "asyncio", "multiprocessing", "cytoolz", "toolz",
+         "orjson", "concurrent", "subprocess", "socket", "aiohttp", "s3fs"}  # fmt: skip
+"""What `import bagkit` leaves to those who need it."""
+
+NO_NAMES = {"utils", "util", "base", "core", "common", "helpers", "misc", "manager", "managers", "handler"}
+LONGEST_MODULE = 500
+LONGEST_BODY = 50
+
+
+@dataclass(frozen=True)
+class Import:
+    file: str
+    line: int
+    module: str
+    for_types: bool
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    tree = ast.parse(path.read_text())
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: imports are absolute"
+            # `from bagkit.ops import reductions` is an import of bagkit.ops.reductions.
+            package = is_package(node.module)
+            names = [f"{node.module}.{alias.name}" if package else str(node.module) for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield Import(name_of(path), node.lineno, name, id(node) in for_types)
+
+
+def is_package(module: str | None) -> bool:
+    return module is not None and module.startswith("bagkit") and (ROOT.parent / module.replace(".", "/")).is_dir()
+
+
+IMPORTS = [each for path in FILES for each in imports_of(path)]
+
+
+def room(name: str) -> str:
+    """Return the room that a file, or a dotted name below bagkit, belongs to."""
+    return name.replace("/", ".").removesuffix(".py").partition(".")[0]
+
+
+def inner(each: Import) -> str | None:
+    """Return what an import takes of bagkit, without `bagkit.` in front; None for other packages."""
+    package, _, name = each.module.partition(".")
+    return (name or "__init__") if package == "bagkit" else None
+
+
+def allowed(source: str, target: str) -> bool:
+    if room(target) == source:
+        return True
+    if room(target) in OPEN and source not in CLOSED:
+        return True
+    return any(target == name or target.startswith(name + ".") for name in MAY_IMPORT[source])
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {room(name_of(path)) for path in FILES} == set(MAY_IMPORT)
+
+
+def test_imports_go_one_way() -> None:
+    wrong = [
+        f"{each.file}:{each.line}: {room(each.file)} -> {target}"
+        for each in IMPORTS
+        if not each.for_types and (target := inner(each)) is not None and not allowed(room(each.file), target)
+    ]
+    assert wrong == []
+
+
+def test_imports_for_types_are_few() -> None:
+    edges = {
+        (room(each.file), target)
+        for each in IMPORTS
+        if each.for_types and (target := inner(each)) is not None and not allowed(room(each.file), target)
+    }
+    assert edges <= FOR_TYPES_ONLY
+
+
+def test_the_table_has_no_edge_that_nobody_uses() -> None:
+    used = {(room(each.file), target) for each in IMPORTS if (target := inner(each)) is not None}
+    for source, targets in MAY_IMPORT.items():
+        for target in targets - {"io"}:  # sinks are to come
+            assert any(s == source and (t == target or t.startswith(target + ".")) for s, t in used), (source, target)
+
+
+def test_the_rooms_have_no_circle() -> None:
+    edges = {(source, room(target)) for source, targets in MAY_IMPORT.items() for target in targets}
+    rooms = set(MAY_IMPORT)
+    while rooms:
+        bottom = {each for each in rooms if not any(s == each and t in rooms for s, t in edges)}
+        assert bottom, f"a circle among {sorted(rooms)}"
+        rooms -= bottom
+
+
+@pytest.mark.parametrize("package", ONLY_IN)
+def test_packages_have_one_place(package: str) -> None:
+    places = {each.file for each in IMPORTS if each.module.partition(".")[0] == package and not each.for_types}
+    assert places <= ONLY_IN[package]
+
+
+def test_importing_bagkit_imports_little() -> None:
+    code = "import sys; before = set(sys.modules); import bagkit; print(*set(sys.modules) - before)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = {name.partition(".")[0] for name in run.stdout.split()}
+    assert found & HEAVY == set()
+
+
+def test_building_a_plan_imports_little() -> None:
+    code = (
+        "import sys, bagkit as bk; bag = bk.from_sequence([1, 2]).map(str).filter(None);"
+        "bag.frequencies().topk(1, 1); bag.distinct().map(len).sum(); repr(bag); print(*sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = {name.partition(".")[0] for name in run.stdout.split()}
+    assert found & HEAVY == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+class TestEveryModule:
+    def test_is_not_too_long(self, path: Path) -> None:
+        assert len(path.read_text().splitlines()) <= LONGEST_MODULE
+
+    def test_has_a_name_that_says_something(self, path: Path) -> None:
+        assert path.stem not in NO_NAMES
+
+    def test_says_what_it_is_for(self, path: Path) -> None:
+        text = path.read_text()
+        assert not text or ast.get_docstring(ast.parse(text)), "no docstring"
+
+    def test_has_short_functions(self, path: Path) -> None:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = node.body[-1].end_lineno - body[0].lineno + 1 if body else 0  # type: ignore[operator]
+                assert lines <= LONGEST_BODY, f"{node.name} has {lines} lines"
+
+    def test_has_docstrings_on_public_names(self, path: Path) -> None:
+        named = [node for node in ast.parse(path.read_text()).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+        missing = [node.name for node in named if not node.name.startswith("_") and not ast.get_docstring(node)]
+        # Events and rows of the table of reductions say it in their names and fields.
+        assert [name for name in missing if not name.endswith("_row") and path.stem != "events"] == []
+
+
+def public(kind: type) -> list[str]:
+    return [name for name in vars(kind) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("kind", [bagkit.Bag, bagkit.Item], ids=lambda kind: kind.__name__)
+def test_every_method_has_a_docstring(kind: type) -> None:
+    missing = [name for name in public(kind) if name != "plan" and not inspect.getdoc(getattr(kind, name))]
+    assert missing == []
+
+
+def test_public_names_are_there_and_have_docstrings() -> None:
+    assert bagkit.__all__ == sorted(bagkit.__all__)
+    for name in bagkit.__all__:
+        assert inspect.getdoc(getattr(bagkit, name)), name
+    assert set(bagkit.__all__) <= set(dir(bagkit))
+
+
+def ops() -> Iterator[type[Op]]:
+    for info in pkgutil.iter_modules([str(ROOT / "ops")]):
+        module = importlib.import_module(f"bagkit.ops.{info.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Op) and value.__module__ == module.__name__:
+                yield value
+
+
+def names_in(*files: str) -> set[str]:
+    nodes = [node for file in files for node in ast.walk(ast.parse((ROOT / file).read_text()))]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+
+def test_every_op_can_be_had() -> None:
+    # ParseJson is what a pass makes of a map, and Row what each reduction is a value of.
+    used = names_in("bag.py", "item.py", "create.py", "optimize/recognise_json.py")
+    assert {op.__name__ for op in ops()} - used == {"Row"}
+
+
+def test_every_row_of_the_table_of_reductions_can_be_had() -> None:
+    tree = ast.parse((ROOT / "ops/reductions.py").read_text())
+    rows = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.endswith("_row")}
+    assert rows
+    assert rows <= names_in("bag.py")
+
+
+@pytest.mark.parametrize("op", list(ops()), ids=lambda op: op.__name__)
+def test_ops_are_frozen_values(op: type[Op]) -> None:
+    assert op.__dataclass_params__.frozen  # type: ignore[attr-defined]
