@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
-from bagkit.arguments import holds_plan, plan_arguments
+from bagkit.arguments import holds_plan
 from bagkit.compute import explain, iterate, run
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning
 from bagkit.item import Item
+from bagkit.methods.grouping import Grouping
+from bagkit.methods.handing_over import HandingOver
+from bagkit.methods.making import Making, T_co
+from bagkit.methods.pairs import KeyValue
+from bagkit.methods.sampling import Sampling
+from bagkit.methods.sequences import Sequences
+from bagkit.methods.summaries import Summaries
+from bagkit.methods.writing import Writing
 from bagkit.ops import reductions as rows
 from bagkit.ops.elementwise import (
     Filter,
@@ -22,21 +30,27 @@ from bagkit.ops.elementwise import (
     Pluck,
     StarMap,
 )
-from bagkit.ops.pairing import Paired
 from bagkit.ops.regroup import Partitions, Repartition
 from bagkit.plan.explain import plan_text
-from bagkit.plan.kinds import PerPartition, Reduction
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.warn import warn_at_caller
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 V = TypeVar("V")
 
 
-class Bag(Generic[T_co]):
+class Bag(
+    Grouping[T_co],
+    KeyValue[T_co],
+    Sampling[T_co],
+    Summaries[T_co],
+    Sequences[T_co],
+    Writing[T_co],
+    HandingOver[T_co],
+    Making[T_co],
+):
     """Records in partitions, not read yet: each method gives a new bag or an Item; `compute` does the work.
 
     >>> import bagkit as bk
@@ -44,35 +58,9 @@ class Bag(Generic[T_co]):
     ['1', '3']
     """
 
-    __slots__ = ("plan",)
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-
-    # How methods are made -------------------------------------------------------------------------------------------
-
-    def _then(self, op: PerPartition) -> Bag[Any]:
-        return Bag(Plan(op, (self.plan,)))
-
-    def _reduce(self, op: Reduction) -> Any:
-        plan = Plan(op, (self.plan,))
-        return Bag(plan) if op.gives_bag else Item(plan)
-
-    def _paired(
-        self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Bag[Any]:
-        plans, args, kwargs = plan_arguments(name, (self, *args), kwargs)
-        op = Paired(name, function, len(plans.bags), args, kwargs)
-        bag: Bag[Any] = Bag(Plan(op, (*plans.bags, *plans.values)))
-        _ = bag.npartitions  # bags that do not match are an error of this call
-        return bag
+    __slots__ = ()
 
     # Looking --------------------------------------------------------------------------------------------------------
-
-    @property
-    def npartitions(self) -> int:
-        """How many partitions the bag has."""
-        return self.plan.npartitions
 
     def explain(self) -> None:
         """Print the plan as it was written, and as the optimiser runs it."""

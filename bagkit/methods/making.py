@@ -1,0 +1,51 @@
+"""How methods make bags and items: what every family of methods stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from bagkit.arguments import plan_arguments
+from bagkit.item import Item
+from bagkit.ops.pairing import Paired
+from bagkit.plan.kinds import Op, Reduction
+from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from bagkit.bag import Bag
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Making(Generic[T_co]):
+    """Holds a plan, and puts ops on it."""
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @property
+    def npartitions(self) -> int:
+        """How many partitions the bag has."""
+        return self.plan.npartitions
+
+    def _bag(self, plan: Plan) -> Bag[Any]:
+        bag: Any = type(self)(plan)  # the class that all families are part of
+        return bag  # type: ignore[no-any-return]
+
+    def _then(self, op: Op) -> Bag[Any]:
+        return self._bag(Plan(op, (self.plan,)))
+
+    def _reduce(self, op: Reduction) -> Any:
+        plan = Plan(op, (self.plan,))
+        return self._bag(plan) if op.gives_bag else Item(plan)
+
+    def _paired(
+        self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Bag[Any]:
+        plans, args, kwargs = plan_arguments(name, (self, *args), kwargs)
+        op = Paired(name, function, len(plans.bags), args, kwargs)
+        bag = self._bag(Plan(op, (*plans.bags, *plans.values)))
+        _ = bag.npartitions  # bags that do not match are an error of this call
+        return bag
