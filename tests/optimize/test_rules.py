@@ -123,3 +123,11 @@ def test_items_explain_themselves(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == (
         "as written:\n\nsum\n  range\n\nas run:\n\nsum\n  chain (2 partitions)\n    range\n"
     )
+
+
+def test_bags_may_be_added_in_a_loop() -> None:
+    bag: Any = bk.range(1, 1)
+    for _ in range(1500):
+        bag = bk.concat([bag, bk.range(1, 1)])
+    assert bag.count().compute(scheduler="sync") == 1501
+    assert bag.map(str).distinct().compute(scheduler="sync") == ["0"]
