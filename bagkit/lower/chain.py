@@ -293,7 +293,7 @@ class Chain:
         """Reduce again, leaving out the records that the reduction fails on even alone."""
         assert self.end is not None
         report.failures.clear()
-        report.skipped = 0
+        report.skipped = report.bytes_read = 0
         again = Run(part, inputs, report)
         try:
             return again.state_of_good_records(self.end, self.step, self.policy)

@@ -279,3 +279,11 @@ class TestBatches:
         report = Report()
         assert task.work(task.part, (), report) == 100
         assert report.bytes_read == task.weight == 500
+
+    def test_what_is_reduced_again_is_read_once_for_progress(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.txt"
+        path.write_text("line\n" * 10 + "\n")
+        first, _ = tasks_of(bk.read_text(str(path)).distinct(lambda line: 1 / (len(line) - 1)), on_error="skip")
+        report = Report()
+        assert first.work(first.part, (), report) == ["line\n"]
+        assert (report.bytes_read, report.skipped) == (51, 1)
