@@ -13,7 +13,7 @@ from bagkit.options import options
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
-    from bagkit.compute import Collected
+    from bagkit.computing import Collected
     from bagkit.create import concat, from_sequence, range, read_json, read_text  # noqa: A004  (dask.bag's names)
     from bagkit.errors import (
         BagkitError,
@@ -69,7 +69,7 @@ __all__ = [
 
 _HOMES = {
     "Bag": "bagkit.bag",
-    "Collected": "bagkit.compute",
+    "Collected": "bagkit.computing",
     "Failure": "bagkit.lower.failures",
     "Item": "bagkit.item",
     **dict.fromkeys(("concat", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, NoReturn, TypeVar, overload
 
 from bagkit.arguments import holds_plan
-from bagkit.compute import explain, iterate, run
+from bagkit.computing import explain, iterate, run
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning
 from bagkit.item import Item
 from bagkit.methods.grouping import Grouping

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, NoReturn, TypeVar
 
 from bagkit.arguments import plan_arguments
-from bagkit.compute import explain, run
+from bagkit.computing import explain, run
 from bagkit.errors import LazyError
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text

@@ -24,13 +24,13 @@ OPEN = {"errors", "options", "sentinels"}
 """What every room may use, but for those in CLOSED."""
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "__init__": {"bag", "compute", "create", "item", "lower.failures"},
+    "__init__": {"bag", "computing", "create", "item", "lower.failures"},
     "create": {"bag", "arguments", "io", "ops", "plan"},
-    "bag": {"methods", "item", "arguments", "compute", "sizes", "warn", "io", "ops", "plan"},
+    "bag": {"methods", "item", "arguments", "computing", "sizes", "warn", "io", "ops", "plan"},
     "methods": {"item", "arguments", "ops", "plan"},
-    "item": {"arguments", "compute", "ops", "plan"},
+    "item": {"arguments", "computing", "ops", "plan"},
     "arguments": {"ops", "plan"},
-    "compute": {"optimize", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
+    "computing": {"optimize", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
     "optimize": {"ops", "plan"},
     "lower": {"plan", "kernels"},
     "io": {"ops", "plan", "kernels"},
