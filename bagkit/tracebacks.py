@@ -15,7 +15,7 @@ def shorten_traceback(error: BaseException) -> None:
 
     Others keep all their frames: they are about our lines.
     """
-    if isinstance(error, BagkitError) or hasattr(error, "__notes__"):
+    if isinstance(error, (BagkitError, KeyboardInterrupt)) or hasattr(error, "__notes__"):
         error.__traceback__ = _without_own_frames(error.__traceback__)
 
 
