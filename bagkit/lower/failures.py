@@ -26,7 +26,11 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" at {place_text(self.place)}" if self.place is not None else ""
-        return f"{type(self.error).__name__}: {self.error} in {self.operation}{where}"
+        try:
+            text = str(self.error)
+        except Exception as broken:  # the user's own method, and no reason to lose the result
+            text = f"<its str() raises {type(broken).__name__}>"
+        return f"{type(self.error).__name__}: {text} in {self.operation}{where}"
 
 
 def place_text(place: Place) -> str:

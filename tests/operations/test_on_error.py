@@ -339,6 +339,15 @@ class TestWarning:
                     get()
                 assert caught[0].filename == __file__
 
+    def test_an_error_that_has_no_text_is_told_all_the_same(self) -> None:
+        class Mute(Exception):
+            def __str__(self) -> str:
+                raise ValueError("no text")
+
+        bag = bk.from_sequence([1, 2]).map(Fails(1, error=Mute))
+        with pytest.warns(bk.SkippedRecordsWarning, match=r"Mute: <its str\(\) raises ValueError> in map\(Fails\)"):
+            assert bag.compute(scheduler="sync", on_error="skip") == [2]
+
     def test_no_failure_no_warning(self) -> None:
         assert bk.from_sequence(RECORDS).map(Fails()).compute(scheduler="sync", on_error="skip") == RECORDS
 
