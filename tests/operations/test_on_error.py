@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -362,6 +363,25 @@ def test_failures_come_from_workers(scheduler: str) -> None:
     ]  # fmt: skip
     with pytest.warns(bk.SkippedRecordsWarning, match=r"3 records"):
         bag.compute(scheduler=scheduler, workers=2, on_error="skip")
+
+
+class TwoArguments(Exception):
+    """Can't be pickled as it is: its __init__ wants other arguments than it passes on."""
+
+    def __init__(self, record: Any, lock: Any = None) -> None:
+        super().__init__("text", record)
+        self.lock = threading.Lock()
+
+
+@pytest.mark.xfail(strict=False, reason="failures with errors that can't be pickled arrive as text")
+@pytest.mark.parametrize("policy", ["skip", "collect"])
+def test_errors_that_can_not_be_pickled_are_failures_too(policy: str) -> None:
+    bag = bk.from_sequence(RECORDS, npartitions=4).map(Fails(5, error=TwoArguments))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bk.SkippedRecordsWarning)
+        got = bag.compute(scheduler="processes", workers=2, on_error=policy)
+    assert (got if policy == "skip" else got.result) == [x for x in RECORDS if x != 5]
+    assert policy == "skip" or [failure.place.record for failure in got.failures] == [5]
 
 
 # A chain of operations, said once more for plain lists with a try around each record -------------------------------
