@@ -1,0 +1,119 @@
+"""Operations on records that are `(key, value)` pairs, or become such."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain
+from typing import Any
+
+from bagkit.kernels import pairs as kernel
+from bagkit.ops.functions import check_callable, function_label, key_function
+from bagkit.ops.reductions import Row, or_else
+from bagkit.plan.kinds import PerPartition
+
+
+@dataclass(frozen=True)
+class KeyBy(PerPartition):
+    """`key_by(key)`: `(key of the record, record)`."""
+
+    key: Any
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        _ = self._function
+
+    @cached_property
+    def _function(self) -> Callable[[Any], Any]:
+        return key_function("key_by", self.key)
+
+    @property
+    def label(self) -> str:
+        return f"key_by({function_label(self.key) if callable(self.key) else repr(self.key)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.key,) if callable(self.key) else ()
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return kernel.keyed(self._function, records)
+
+
+@dataclass(frozen=True)
+class MapValues(PerPartition):
+    """`map_values(function)`: each key with what the function returns for its value."""
+
+    function: Callable[[Any], Any]
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        check_callable("map_values", self.function)
+
+    @property
+    def label(self) -> str:
+        return f"map_values({function_label(self.function)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return kernel.with_values(self.function, records)
+
+
+@dataclass(frozen=True)
+class SpreadValues(PerPartition):
+    """`flat_map_values(function)` before it is flattened: for each record an iterator over its new ones."""
+
+    function: Callable[[Any], Any]
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        check_callable("flat_map_values", self.function)
+
+    @property
+    def label(self) -> str:
+        return f"flat_map_values({function_label(self.function)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return kernel.with_each_value(self.function, records)
+
+
+@dataclass(frozen=True)
+class Tap(PerPartition):
+    """`tap(function)`: the records as they are, each shown to the function on its way."""
+
+    function: Callable[[Any], object]
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        check_callable("tap", self.function)
+
+    @property
+    def label(self) -> str:
+        return f"tap({function_label(self.function)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return kernel.tapped(self.function, records)
+
+
+def lookup_row(key: Any) -> Row:
+    """Return the reduction to the list of the values of `key`."""
+    return Row(f"lookup({key!r})", partial(kernel.values_of, key), _joined, partial(or_else, []))
+
+
+def _joined(states: list[list[Any]]) -> list[Any]:
+    return list(chain.from_iterable(states))
