@@ -25,7 +25,7 @@ from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, Submitter, started
-from bagkit.schedulers.remote_errors import pack_error, unpack_error
+from bagkit.schedulers.remote_errors import pack_error, pack_failure, unpack_error, unpack_failure
 from bagkit.schedulers.sync import call_work
 from bagkit.schedulers.threads import InThreads
 from bagkit.schedulers.transport import loads, name_of, pickle_for_worker, task_name
@@ -85,7 +85,7 @@ class AsBytes:
         worker = self._workers.setdefault(pid, len(self._workers))
         if error is not None:
             return Outcome(error=unpack_error(error, name_of(task)), worker=worker, start=start, stop=stop)
-        report = Report(bytes_read=bytes_read, skipped=skipped, failures=load(failures))
+        report = Report(bytes_read=bytes_read, skipped=skipped, failures=list(map(unpack_failure, load(failures))))
         nbytes = sum(len(piece) for *_, pieces in values for piece in pieces)
         return Outcome(tuple(values), None, worker, start, stop, nbytes, report)
 
@@ -139,7 +139,7 @@ def run_pickled(
             task_name(label, place),
             output.store,
         )
-        failures = output.store(report.failures)
+        failures = output.store(list(map(pack_failure, report.failures)))
     except BaseException as error:
         packed = pack_error(error)
     return os.getpid(), start, time.time(), report.bytes_read, report.skipped, failures, values, packed

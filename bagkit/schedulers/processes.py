@@ -40,7 +40,7 @@ from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
 from bagkit.schedulers.pool import WorkerGone, WorkerProcess
-from bagkit.schedulers.remote_errors import describe_exit, unpack_error
+from bagkit.schedulers.remote_errors import describe_exit, unpack_error, unpack_failure
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import ValueStore
@@ -305,7 +305,7 @@ class Run:
             size += self._values.put(key, stored)
         for key in released:
             self._values.release(key)
-        reported = () if failures is None else tuple(_load_failures(failures))
+        reported = () if failures is None else tuple(map(unpack_failure, transport.loads(failures)))
         key, label = task.keys[0], task.label
         self._emit(events.TaskFinished(key, label, worker.number, start, stop, bytes_read, size, skipped, reported))
 
@@ -475,11 +475,3 @@ def _not_picklable(value: Any, root: str, error: Exception, name: str) -> NotPic
         f"{name or 'task'}: {find_culprit(value, root, error)}, so it can't be sent to a worker process; "
         "hint: make it inside of the function, or use scheduler='threads'"
     )
-
-
-def _load_failures(data: bytes) -> list[Any]:
-    try:
-        failures: list[Any] = transport.loads(data)
-    except Exception as error:
-        return [f"failures that can't be unpickled: {type(error).__name__}: {error}"]
-    return failures

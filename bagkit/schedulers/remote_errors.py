@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import marshal
 import os
+from dataclasses import replace
 from typing import Any
 
-from bagkit.errors import NotPicklableError, StoppedEarlyError, TaskError, add_notes
+from bagkit.errors import NotPicklableError, StoppedEarlyError, TaskError, add_notes, one_line
 from bagkit.schedulers.transport import PROTOCOL, loads
 
 CHAIN = 20
@@ -73,6 +74,33 @@ def _pickle_error(error: BaseException) -> bytes | None:
         except BaseException:
             pass  # declines because of whatever its own methods raise; words will do
     return None
+
+
+def pack_failure(failure: Any) -> tuple[Any, bytes | None]:
+    """Return `failure` without its error, with a record that comes back from a pickle, and the error packed.
+
+    What is no failure with an error goes as it is.
+    """
+    if not hasattr(failure, "error"):
+        return failure, None
+    place = failure.place
+    if place is not None and not _comes_back(place.record):
+        place = replace(place, record=one_line(place.record))
+    return replace(failure, error=None, place=place), pack_error(failure.error)
+
+
+def unpack_failure(packed: tuple[Any, bytes | None]) -> Any:
+    """Return the failure that `pack_failure` took apart."""
+    failure, error = packed
+    return failure if error is None else replace(failure, error=unpack_error(error, ""))
+
+
+def _comes_back(value: Any) -> bool:
+    try:
+        loads(_dumps(value))
+    except Exception:
+        return False
+    return True
 
 
 def _dumps(value: Any) -> bytes:
@@ -161,7 +189,7 @@ def _unpack_one(
         except BaseException:
             pass  # the class differs here from what it is in the worker
     if not isinstance(error, BaseException):
-        start = f"{task}: " if is_root else ""
+        start = f"{task}: " if is_root and task else ""
         error = TaskError(f"{start}{kind}: {text}")
         add_notes(error, notes)
     elif is_root and isinstance(error, NotPicklableError) and not str(error).startswith(task):

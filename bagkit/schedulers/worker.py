@@ -269,15 +269,6 @@ def _report(attempt: int, on_progress: Callable[[Report], None]) -> Report:
 
 
 def _pickle_failures(failures: list[Any]) -> bytes:
-    try:
-        return transport.pickle_for_worker(failures)
-    except Exception:
-        return transport.pickle_for_worker([_picklable_or_repr(failure) for failure in failures])
+    from bagkit.schedulers.remote_errors import pack_failure
 
-
-def _picklable_or_repr(value: Any) -> Any:
-    try:
-        transport.pickle_for_worker(value)
-    except Exception:
-        return repr(value)[:1000]
-    return value
+    return transport.pickle_for_worker([pack_failure(failure) for failure in failures])

@@ -373,7 +373,6 @@ class TwoArguments(Exception):
         self.lock = threading.Lock()
 
 
-@pytest.mark.xfail(strict=False, reason="failures with errors that can't be pickled arrive as text")
 @pytest.mark.parametrize("policy", ["skip", "collect"])
 def test_errors_that_can_not_be_pickled_are_failures_too(policy: str) -> None:
     bag = bk.from_sequence(RECORDS, npartitions=4).map(Fails(5, error=TwoArguments))
