@@ -248,8 +248,9 @@ def test_a_server_that_is_not_there():
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[str, dict[str, object]]]:
-    server_module = pytest.importorskip("moto.server")
-    s3fs = pytest.importorskip("s3fs")
+    import moto.server as server_module
+    import s3fs
+
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]

@@ -47,8 +47,8 @@ def values(scheduler: Scheduler, graph: Graph, targets: Sequence[Key]) -> list[A
 
 
 class SchedulerContract:
-    concurrent: ClassVar[bool] = True
-    """Tasks run beside each other, and beside the consumer."""
+    """What holds for every scheduler."""
+
     in_process: ClassVar[bool] = True
     """Values stay objects of this process."""
     ahead: ClassVar[int] = 16
@@ -158,21 +158,6 @@ class SchedulerContract:
         assert len(works.marks(tmp_path)) <= self.ahead
         assert values(scheduler, wide(tmp_path, 3), [0, 1, 2]) == [0, 1, 2], "the next run is not disturbed"
 
-    def test_an_error_does_not_wait_for_others(self, scheduler: Scheduler, tmp_path: Path) -> None:
-        if not self.concurrent:
-            pytest.skip("one after the other")
-        tasks = [
-            Task(keys=("slow",), work=works.hold, part=(str(tmp_path), "slow")),
-            Task(keys=("bad",), work=works.wait_then_fail, part=(str(tmp_path), "slow")),
-        ]
-        start = time.monotonic()
-        try:
-            with pytest.raises(works.CodedError):
-                values(scheduler, Graph(tasks), ["slow", "bad"])
-            assert time.monotonic() - start < 5
-        finally:
-            (tmp_path / "release").touch()
-
     def test_stop_iteration_is_not_the_end_of_the_values(self, scheduler: Scheduler) -> None:
         graph = Graph([Task(keys=(0,), work=works.give, part=0), Task(keys=(1,), work=works.stop_iteration)])
         with pytest.raises(StoppedEarlyError, match="StopIteration"):
@@ -211,22 +196,6 @@ class SchedulerContract:
         assert len(works.marks(tmp_path)) <= started + 2, "those that were running"
         assert isinstance(recorder.events[-1], events.RunFinished)
         assert values(scheduler, one(works.give, 1), ["only"]) == [1]
-
-    def test_tasks_run_beside_each_other(self, scheduler: Scheduler, tmp_path: Path) -> None:
-        if not self.concurrent:
-            pytest.skip("one after the other")
-        tasks = [Task(keys=(n,), work=works.hold, part=(str(tmp_path), n)) for n in "ab"]
-
-        def release_when_both_run() -> None:
-            if works.wait_for(lambda: len(works.marks(tmp_path)) == 2, seconds=10):
-                (tmp_path / "release").touch()
-
-        release = threading.Thread(target=release_when_both_run)
-        release.start()
-        start = time.monotonic()
-        assert values(scheduler, Graph(tasks), ["a", "b"]) == ["a", "b"]
-        assert time.monotonic() - start < 10
-        release.join()
 
     # Events
 
@@ -289,11 +258,42 @@ class SchedulerContract:
         runs = [scheduler.run(graph, range(30), Recorder()) for _ in range(2)]
         assert list(zip(*runs, strict=True)) == [(n, n) for n in range(30)]
 
-    # Memory
+
+class ConcurrentContract(SchedulerContract):
+    """What holds where several tasks run at a time."""
+
+    def test_an_error_does_not_wait_for_others(self, scheduler: Scheduler, tmp_path: Path) -> None:
+        tasks = [
+            Task(keys=("slow",), work=works.hold, part=(str(tmp_path), "slow")),
+            Task(keys=("bad",), work=works.wait_then_fail, part=(str(tmp_path), "slow")),
+        ]
+        start = time.monotonic()
+        try:
+            with pytest.raises(works.CodedError):
+                values(scheduler, Graph(tasks), ["slow", "bad"])
+            assert time.monotonic() - start < 5
+        finally:
+            (tmp_path / "release").touch()
+
+    def test_tasks_run_beside_each_other(self, scheduler: Scheduler, tmp_path: Path) -> None:
+        tasks = [Task(keys=(n,), work=works.hold, part=(str(tmp_path), n)) for n in "ab"]
+
+        def release_when_both_run() -> None:
+            if works.wait_for(lambda: len(works.marks(tmp_path)) == 2, seconds=10):
+                (tmp_path / "release").touch()
+
+        release = threading.Thread(target=release_when_both_run)
+        release.start()
+        start = time.monotonic()
+        assert values(scheduler, Graph(tasks), ["a", "b"]) == ["a", "b"]
+        assert time.monotonic() - start < 10
+        release.join()
+
+
+class InProcessContract(SchedulerContract):
+    """What holds where values stay in the process."""
 
     def test_values_that_are_done_with_are_released(self, scheduler: Scheduler) -> None:
-        if not self.in_process:
-            pytest.skip("values are elsewhere")
         works.Counted.most = works.Counted.alive = 0
         needs: list[tuple[int, ...]] = [(n - 1,) if n else () for n in range(50)]
         tasks = [Task(keys=(n,), work=works.make_counted, needs=needs[n]) for n in range(50)]
@@ -301,8 +301,6 @@ class SchedulerContract:
         assert works.Counted.most <= 4
 
     def test_values_that_were_handed_out_are_released(self, scheduler: Scheduler) -> None:
-        if not self.in_process:
-            pytest.skip("values are elsewhere")
         works.Counted.most = works.Counted.alive = 0
         graph = Graph([Task(keys=(n,), work=works.make_counted) for n in range(100)])
         for value in scheduler.run(graph, range(100), Recorder()):

@@ -16,10 +16,10 @@ from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.executors import WORKS_KEPT, ExecutorScheduler, _works
 from bagkit.schedulers.protocol import Scheduler
 from tests.schedulers import works
-from tests.schedulers.contract import Recorder, SchedulerContract, one, values
+from tests.schedulers.contract import ConcurrentContract, InProcessContract, Recorder, SchedulerContract, one, values
 
 
-class TestOnThreads(SchedulerContract):
+class TestOnThreads(ConcurrentContract, InProcessContract):
     @pytest.fixture
     def scheduler(self) -> Iterator[Scheduler]:
         with ThreadPoolExecutor(2) as executor:
@@ -32,7 +32,7 @@ def processes() -> Iterator[Executor]:
         yield executor
 
 
-class TestOnProcesses(SchedulerContract):
+class TestOnProcesses(ConcurrentContract):
     in_process = False
 
     @pytest.fixture
@@ -57,7 +57,6 @@ class Inline(Executor):
 
 
 class TestOnAnyOther(SchedulerContract):
-    concurrent = False
     in_process = False
 
     @pytest.fixture

@@ -25,7 +25,7 @@ from bagkit.schedulers import pool, run_directory
 from bagkit.schedulers.processes import ProcessScheduler, start_workers
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
-from tests.schedulers.contract import Recorder, SchedulerContract, one, values
+from tests.schedulers.contract import ConcurrentContract, Recorder, one, values
 from tests.schedulers.faulty_works import running
 
 pytestmark = pytest.mark.timeout(60)
@@ -46,7 +46,7 @@ def scheduler() -> ProcessScheduler:
     return scheduler
 
 
-class TestProcesses(SchedulerContract):
+class TestProcesses(ConcurrentContract):
     in_process = False
     ahead = 200
     """While the caller waits for a task whose worker is held up, others go on; a test below is of a busy caller."""

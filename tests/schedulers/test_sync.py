@@ -10,11 +10,10 @@ from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.protocol import Scheduler
 from bagkit.schedulers.sync import SyncScheduler
 from tests.schedulers import works
-from tests.schedulers.contract import Recorder, SchedulerContract, one, values, wide
+from tests.schedulers.contract import InProcessContract, Recorder, one, values, wide
 
 
-class TestSync(SchedulerContract):
-    concurrent = False
+class TestSync(InProcessContract):
     ahead = 1
 
     @pytest.fixture

@@ -17,10 +17,10 @@ from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.protocol import Scheduler
 from bagkit.schedulers.threads import DaemonThreads, ThreadScheduler
 from tests.schedulers import works
-from tests.schedulers.contract import Recorder, SchedulerContract, one, values
+from tests.schedulers.contract import ConcurrentContract, InProcessContract, Recorder, one, values
 
 
-class TestThreads(SchedulerContract):
+class TestThreads(ConcurrentContract, InProcessContract):
     @pytest.fixture
     def scheduler(self) -> Scheduler:
         return ThreadScheduler(2)
