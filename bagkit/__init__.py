@@ -13,8 +13,9 @@ from bagkit.options import options
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
-    from bagkit.computing import Collected
+    from bagkit.computing import Collected, visualize
     from bagkit.create import concat, from_sequence, range, read_json, read_text  # noqa: A004  (dask.bag's names)
+    from bagkit.diagnostics.profile import Profile
     from bagkit.errors import (
         BagkitError,
         CorruptInputError,
@@ -53,6 +54,7 @@ __all__ = [
     "NotPicklableError",
     "OptionError",
     "PlanError",
+    "Profile",
     "ShortTakeWarning",
     "SkippedRecordsWarning",
     "SourceError",
@@ -65,6 +67,7 @@ __all__ = [
     "range",
     "read_json",
     "read_text",
+    "visualize",
 ]
 
 _HOMES = {
@@ -72,6 +75,8 @@ _HOMES = {
     "Collected": "bagkit.computing",
     "Failure": "bagkit.lower.failures",
     "Item": "bagkit.item",
+    "Profile": "bagkit.diagnostics.profile",
+    "visualize": "bagkit.computing",
     **dict.fromkeys(("concat", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
 }
 """Where names are that are not in bagkit.errors."""

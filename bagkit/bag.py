@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from bagkit.arguments import holds_plan
-from bagkit.computing import explain, iterate, run
+from bagkit.computing import explain, iterate, run, visualize
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning
 from bagkit.item import Item
 from bagkit.methods.grouping import Grouping
@@ -35,6 +35,9 @@ from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.warn import warn_at_caller
+
+if TYPE_CHECKING:
+    from bagkit.diagnostics.picture import Picture
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -65,6 +68,15 @@ class Bag(
     def explain(self) -> None:
         """Print the plan as it was written, and as the optimiser runs it."""
         explain(self.plan)
+
+    def visualize(self, filename: str | None = None, **looks: Any) -> Picture:
+        """Return a picture of the plan, written to `filename` too if there is one, as `bagkit.visualize` does.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=2).map(str).visualize(rankdir="LR")
+        <Picture of 3 nodes; .save('picture.svg') writes it to a file>
+        """
+        return visualize(self, filename=filename, **looks)
 
     def __repr__(self) -> str:
         count = self.npartitions

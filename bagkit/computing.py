@@ -5,11 +5,13 @@ It imports them when it needs them: workers boot meanwhile, and a program that o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from bagkit.errors import PlanError
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import Options, merged
@@ -20,6 +22,8 @@ from bagkit.tracebacks import shorten_traceback
 if TYPE_CHECKING:
     from bagkit.diagnostics.failure_log import FailureLog
     from bagkit.diagnostics.observer import Observer
+    from bagkit.diagnostics.picture import Picture
+    from bagkit.diagnostics.profile import Profile
 
 T = TypeVar("T")
 
@@ -100,7 +104,7 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
     in_process = options.scheduler is None and options.workers is None and _is_light(roots)
     if not in_process:
         start_ahead(options.scheduler, options.workers)
-    from bagkit.diagnostics.observer import Observers
+    from bagkit.diagnostics.observer import Observers, listeners
     from bagkit.lower.lower import lower
     from bagkit.optimize import optimize
     from bagkit.optimize.fuse import fuse
@@ -115,7 +119,7 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
     )
     targets = [key for part in keys for key in part]
     with ExitStack() as stack:
-        observer = Observers([log, *_watchers(options, stack)])
+        observer = Observers([log, *listeners(), *_watchers(options, stack)])
         values = stack.enter_context(closing(scheduler.run(graph, targets, observer)))
         for part in keys:
             yield (next(values) for _ in part)
@@ -153,3 +157,40 @@ def explain(root: Plan) -> None:
     from bagkit.plan.explain import plan_text
 
     print(f"as written:\n\n{plan_text(root)}\n\nas run:\n\n{plan_text(*optimize((root,)))}")
+
+
+def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, format: str | None = None,  # noqa: A002
+              optimize_graph: bool | None = None, rankdir: str = "BT", color: str | None = None,
+              profile: Profile | None = None) -> Picture:  # fmt: skip
+    """Return a picture of what `objects` are made of: bags, items and the like, also in lists, tuples, sets and dicts.
+
+    A notebook shows it; with `filename` it is written to a file too, as svg, png, pdf, dot or mermaid by its suffix or
+    by `format`. What several of them share is drawn once. `rankdir` is BT, TB, LR or RL: from bottom to top, and so
+    on. With `optimize_graph` it is the plan as it runs. `color` is "function", or "time" for the seconds that the
+    tasks took in runs that `profile` listened to. Raises PlanError for objects with nothing to draw and for arguments
+    that do not fit, and MissingExtraError for png and pdf if what draws these is not installed.
+
+    >>> import bagkit as bk
+    >>> b = bk.range(10, npartitions=2)
+    >>> print(bk.visualize(b.sum(), b.max()).mermaid.splitlines()[1])
+      n0["range"]
+    """
+    from bagkit.arguments import plans_in
+    from bagkit.diagnostics.picture import Picture
+    from bagkit.diagnostics.visualize import draw
+    from bagkit.optimize import optimize
+
+    roots = tuple(plans_in(objects))
+    if not roots:
+        raise PlanError("visualize: there is nothing to draw; expected a bag, an item, or a container with one in it")
+    if filename is None and format is not None:
+        raise PlanError(
+            f"visualize: format is {format!r}, and there is no filename; "
+            "hint: filename='picture.png', or leave both out for a picture that a notebook shows"
+        )
+    # What was measured is the plan as it ran, so that is what the times are written on.
+    as_run = color == "time" if optimize_graph is None else optimize_graph
+    picture = Picture(draw(optimize(roots) if as_run else roots, rankdir, color, profile))
+    if filename is not None:
+        picture.save(filename, format)
+    return picture

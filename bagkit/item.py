@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from bagkit.arguments import plan_arguments
-from bagkit.computing import explain, run
+from bagkit.computing import explain, run, visualize
 from bagkit.errors import LazyError
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from bagkit.diagnostics.picture import Picture
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -50,6 +53,15 @@ class Item(Generic[T_co]):
     def explain(self) -> None:
         """Print the plan as it was written, and as the optimiser runs it."""
         explain(self.plan)
+
+    def visualize(self, filename: str | None = None, **looks: Any) -> Picture:
+        """Return a picture of the plan, written to `filename` too if there is one, as `bagkit.visualize` does.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=2).sum().visualize(rankdir="LR")
+        <Picture of 3 nodes; .save('picture.svg') writes it to a file>
+        """
+        return visualize(self, filename=filename, **looks)
 
     def __int__(self) -> int:
         return int(self.compute())

@@ -24,13 +24,13 @@ OPEN = {"errors", "options", "sentinels"}
 """What every room may use, but for those in CLOSED."""
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "__init__": {"bag", "computing", "create", "item", "lower.failures"},
+    "__init__": {"bag", "computing", "create", "diagnostics.profile", "item", "lower.failures"},
     "create": {"bag", "arguments", "io", "ops", "plan"},
     "bag": {"methods", "item", "arguments", "computing", "sizes", "warn", "io", "ops", "plan"},
     "methods": {"item", "arguments", "ops", "plan"},
     "item": {"arguments", "computing", "ops", "plan"},
     "arguments": {"ops", "plan"},
-    "computing": {"optimize", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
+    "computing": {"arguments", "optimize", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
     "optimize": {"ops", "plan"},
     "lower": {"plan", "kernels"},
     "io": {"ops", "plan", "kernels"},
@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": {"kernels"},
     "kernels": set(),
     "schedulers": {"lower.graph", "kernels.report", "diagnostics.events", "diagnostics.observer"},
-    "diagnostics": {"warn"},
+    "diagnostics": {"plan", "warn"},
     "options": set(),
     "errors": set(),
     "sentinels": set(),
@@ -51,7 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 CLOSED = {"kernels", "errors", "sentinels"}
 """Rooms that know nothing of bagkit but themselves."""
 
-FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag")}
+FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag"),
+                  ("bag", "diagnostics.picture"), ("item", "diagnostics.picture")}  # fmt: skip
 """Further edges of imports that only type checkers see."""
 
 ONLY_IN = {
@@ -59,6 +60,7 @@ ONLY_IN = {
     "cloudpickle": {"schedulers/transport.py", "schedulers/remote_errors.py"},
     "msgspec": {"kernels/json.py"},
     "tqdm": {"diagnostics/progress.py"},
+    "vl_convert": {"diagnostics/picture.py"},
     "isal": {"io/codecs.py"},
     "multiprocessing": set(),
     "toolz": set(),

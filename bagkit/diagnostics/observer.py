@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Protocol
 
 from bagkit.diagnostics.events import Event
@@ -33,3 +34,21 @@ class Observers:
                     f"the observer {observer!r} raised {type(error).__name__}: {error}; it hears no more of this run",
                     stacklevel=2,
                 )
+
+
+_listeners: ContextVar[tuple[Observer, ...]] = ContextVar("bagkit observers", default=())
+
+
+def listen(observer: Observer) -> None:
+    """Tell `observer` of all runs that start in this thread, or task of asyncio, from now on."""
+    _listeners.set((*_listeners.get(), observer))
+
+
+def stop_listening(observer: Observer) -> None:
+    """Undo `listen`."""
+    _listeners.set(tuple(each for each in _listeners.get() if each is not observer))
+
+
+def listeners() -> tuple[Observer, ...]:
+    """Return those who want to hear of a run that starts here."""
+    return _listeners.get()

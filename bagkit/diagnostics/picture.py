@@ -1,0 +1,101 @@
+"""Picture: a drawing that a notebook shows, and that can be written to a file of several kinds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bagkit.diagnostics.drawing import Drawing
+from bagkit.diagnostics.graph_text import dot_text, mermaid_text
+from bagkit.diagnostics.svg import svg_text
+from bagkit.errors import PlanError, missing_extra
+
+FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
+SUFFIXES = {"gv": "dot", "mmd": "mermaid"}
+"""Other suffixes that files of these formats have."""
+
+MOST_NODES = 3000
+"""That are laid out: more take long, and can't be made out."""
+
+PNG_SCALE = 2.0
+"""Pixels for each unit of the SVG, so that text is sharp."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What `visualize` gives: a notebook shows it; `save` writes it to a file."""
+
+    drawing: Drawing
+
+    @cached_property
+    def svg(self) -> str:
+        """The text of an SVG file."""
+        count = len(self.drawing.nodes)
+        if count > MOST_NODES:
+            raise PlanError(
+                f"visualize: too much for a picture; got {count:,} nodes, expected {MOST_NODES:,} at the most; "
+                "hint: draw a part, or give a filename that ends in .dot or .mermaid for a program that draws more"
+            )
+        return svg_text(self.drawing)
+
+    @cached_property
+    def dot(self) -> str:
+        """The text of a DOT file, which Graphviz reads."""
+        return dot_text(self.drawing)
+
+    @cached_property
+    def mermaid(self) -> str:
+        """The text of a Mermaid flowchart, which many pages of Markdown show."""
+        return mermaid_text(self.drawing)
+
+    def save(self, filename: str | os.PathLike[str], format: str | None = None) -> None:  # noqa: A002  (dask's word)
+        """Write the picture to a file, in `format` or in that of the suffix: svg, png, pdf, dot or mermaid.
+
+        A name without a suffix gets that of the format, which is then svg unless given. Raises PlanError for another
+        one, and MissingExtraError for png and pdf if neither vl-convert-python nor Graphviz's `dot` is installed.
+        """
+        path = Path(filename)
+        suffix = path.suffix[1:].lower()
+        kind = (format or SUFFIXES.get(suffix, suffix) or "svg").lower().removeprefix(".")
+        if kind not in FORMATS:
+            raise PlanError(f"visualize: no format is called {kind!r}; expected one of {', '.join(FORMATS)}")
+        if not suffix:
+            path = path.with_name(f"{path.name}.{kind}")
+        path.write_bytes(self._bytes(kind))
+
+    def _bytes(self, kind: str) -> bytes:
+        if kind in ("png", "pdf"):
+            return self._drawn(kind)
+        text: str = getattr(self, kind)
+        return text.encode()
+
+    def _drawn(self, kind: str) -> bytes:
+        try:
+            import vl_convert
+        except ImportError as error:
+            drawn = self._drawn_by_dot(kind)
+            if drawn is None:
+                raise missing_extra("vl-convert-python", "pictures", f"to write .{kind} files") from error
+            return drawn
+        result: bytes = (
+            vl_convert.svg_to_png(self.svg, scale=PNG_SCALE) if kind == "png" else vl_convert.svg_to_pdf(self.svg)
+        )
+        return result
+
+    def _drawn_by_dot(self, kind: str) -> bytes | None:
+        """Return what Graphviz makes of it; None where there is no Graphviz."""
+        import shutil
+        import subprocess
+
+        program = shutil.which("dot")
+        if program is None:
+            return None
+        return subprocess.run([program, f"-T{kind}"], input=self.dot.encode(), stdout=-1, check=True).stdout
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"<Picture of {len(self.drawing.nodes)} nodes; .save('picture.svg') writes it to a file>"

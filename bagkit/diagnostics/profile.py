@@ -1,0 +1,67 @@
+"""Profile: what the tasks of runs took, for those who ask afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bagkit.diagnostics.events import Event, TaskFinished
+from bagkit.diagnostics.observer import listen, stop_listening
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """How many tasks there were, and the seconds that they took, added up over all workers."""
+
+    tasks: int = 0
+    seconds: float = 0.0
+
+
+class Profile:
+    """Collects what the tasks of all runs inside its block took; `visualize(color="time")` draws it.
+
+    >>> import bagkit as bk
+    >>> with bk.Profile() as profile:
+    ...     bk.range(100, npartitions=4).sum().compute(scheduler="sync")
+    4950
+    >>> for labels, spent in profile.spent().items():
+    ...     print(" → ".join(labels), spent.tasks, spent.seconds < 1)
+    range → sum 4 True
+    sum 1 True
+    """
+
+    def __init__(self) -> None:
+        self.tasks: list[TaskFinished] = []
+        """The events of finished tasks, in the order in which they came."""
+
+    def emit(self, event: Event) -> None:
+        """Take note of `event`."""
+        if isinstance(event, TaskFinished):
+            self.tasks.append(event)
+
+    def __enter__(self) -> Profile:
+        listen(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        stop_listening(self)
+
+    def spent(self) -> dict[tuple[str, ...], Spent]:
+        """Return what the tasks of each stage took, by the labels of the operations that they ran, first to last."""
+        result: dict[tuple[str, ...], Spent] = {}
+        for task in self.tasks:
+            labels = tuple(task.label.removeprefix("combine ").split(" → "))
+            result[labels] = _more(result.get(labels, Spent()), [task])
+        return result
+
+    def spent_on(self, keys: Iterable[Any]) -> Spent:
+        """Return what the tasks with those keys took."""
+        wanted = set(keys)
+        return _more(Spent(), [task for task in self.tasks if task.key in wanted])
+
+
+def _more(spent: Spent, tasks: Iterable[TaskFinished]) -> Spent:
+    for task in tasks:
+        spent = Spent(spent.tasks + 1, spent.seconds + task.stop - task.start)
+    return spent

@@ -1,0 +1,158 @@
+"""Plans as drawings: a node for each operation, whatever its partitions, and the counts of those on the edges.
+
+Functions are ellipses and data are boxes, as people know them from dask's pictures; a chain, which is one task on each
+partition, is a rounded box with a line for each of its operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bagkit.diagnostics.drawing import Drawing, Edge, Node, Shape, clean
+from bagkit.diagnostics.profile import Profile, Spent
+from bagkit.errors import PlanError
+from bagkit.plan.chain import ChainMark
+from bagkit.plan.kinds import PerPartition, Source
+from bagkit.plan.node import Plan, count_uses, walk
+
+RANKDIRS = ("TB", "BT", "LR", "RL")
+COLORS = ("function", "time")
+FILLS: dict[Shape, str] = {"function": "#dbe9f6", "data": "#eeeeee", "chain": "#e4f2dd"}
+PALETTE = ("#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#dbdb8d", "#9edae5", "#fdd0a2")
+COLD, HOT = (0xFF, 0xF9, 0xD9), (0xF0, 0x6A, 0x4A)
+"""The colours of no time and of the most time."""
+
+
+def draw(roots: Sequence[Plan], rankdir: str, color: str | None, profile: Profile | None) -> Drawing:
+    """Return the drawing of `roots`, each with a box for its result.
+
+    With `color="time"` the plans have to be those that ran while `profile` listened. Raises PlanError for a
+    `rankdir` or `color` that there is not.
+    """
+    if rankdir not in RANKDIRS:
+        raise PlanError(f"visualize: rankdir is {rankdir!r}; expected one of {', '.join(RANKDIRS)}")
+    if color is not None and color not in COLORS:
+        raise PlanError(f"visualize: color is {color!r}; expected 'function' or 'time'")
+    if (color == "time") != (profile is not None):
+        raise PlanError(
+            "visualize: color='time' and profile= go together; hint: `with bagkit.Profile() as profile: x.compute()`, "
+            "and then x.visualize(color='time', profile=profile)"
+        )
+    return Drawn(roots).drawing(rankdir, color, profile)
+
+
+class Drawn:
+    """The nodes and edges made so far; mutable, of the one call of `draw` that makes it."""
+
+    def __init__(self, roots: Sequence[Plan]) -> None:
+        self._uses = count_uses(*roots)
+        self._nodes: list[Node] = []
+        self._labels: list[tuple[str, ...]] = []
+        """Of the operations that each node shows, in the order in which they run."""
+        self._edges: dict[Edge, None] = {}
+        """As a set that keeps its order: an argument that is used twice is one edge."""
+        self._numbers: dict[Plan, int] = {}
+        self._merged: set[Plan] = set()
+        """Plans that are a line of a chain."""
+        chains = {plan: self._members(plan) for plan in self._uses if isinstance(plan.op, ChainMark)}
+        self._merged.update(member for members in chains.values() for member in members)
+        for plan in walk(*roots):
+            if plan not in self._merged:
+                self._add(plan, chains.get(plan, [plan]))
+        for n, root in enumerate(roots, start=1):
+            text = "result" if len(roots) == 1 else f"result {n}"
+            self._edges[Edge(self._numbers[root], len(self._nodes), _partitions(root))] = None
+            self._nodes.append(Node((text,), "data", FILLS["data"]))
+            self._labels.append(())
+
+    def drawing(self, rankdir: str, color: str | None, profile: Profile | None) -> Drawing:
+        """Return all that was made, in colour."""
+        nodes = self._nodes
+        if rankdir == "BT":  # data goes up, so also inside of a chain
+            nodes = [replace(node, lines=node.lines[::-1]) if node.shape == "chain" else node for node in nodes]
+        if color == "function":
+            nodes = _by_function(nodes)
+        elif profile is not None:
+            nodes = _by_time(nodes, self._labels, profile)
+        return Drawing(nodes, list(self._edges), rankdir)
+
+    def _members(self, chain: Plan) -> list[Plan]:
+        """Return the plans of a chain that are drawn as its lines, last first: as far as one follows from one."""
+        members = [chain.inputs[0]]
+        while isinstance(members[-1].op, PerPartition):
+            (below,) = members[-1].inputs
+            if self._uses[below] > 1 or not isinstance(below.op, (PerPartition, Source)):
+                break
+            members.append(below)
+        return members
+
+    def _add(self, plan: Plan, members: Sequence[Plan]) -> None:
+        """Add the node of `plan`, which shows `members`, last first."""
+        inside = isinstance(plan.op, ChainMark)
+        labels = tuple(member.op.label for member in reversed(members))
+        lines = tuple(map(clean, labels))
+        shape: Shape = "chain" if inside and len(members) > 1 else "function"
+        if isinstance(members[0].op, Source):
+            shape = "data"
+            lines += tuple(filter(None, [clean(members[0].op.size_text())]))
+        number = self._numbers[plan] = len(self._nodes)
+        self._nodes.append(Node(lines, shape, FILLS[shape]))
+        self._labels.append(labels)
+        for below in members[-1].inputs:
+            self._edges[Edge(self._numbers[below], number, _counts(below, members[-1]))] = None
+
+
+def _partitions(plan: Plan) -> str:
+    if plan.op.gives_value:
+        return ""
+    return f"{plan.npartitions:,} partition{'s' if plan.npartitions != 1 else ''}"
+
+
+def _counts(below: Plan, plan: Plan) -> str:
+    """Return what goes over the edge from `below` to `plan`: `8 partitions`, `8 partitions → 1`."""
+    counts = _partitions(below)
+    if counts and len(plan.inputs) == 1 and plan.npartitions != below.npartitions:
+        return f"{counts} → {plan.npartitions:,}"
+    return counts
+
+
+def _by_function(nodes: Sequence[Node]) -> list[Node]:
+    fills: dict[tuple[str, ...], str] = {}
+    for node in nodes:
+        if node.shape != "data":
+            fills.setdefault(node.lines, PALETTE[len(fills) % len(PALETTE)])
+    return [node if node.shape == "data" else replace(node, fill=fills[node.lines]) for node in nodes]
+
+
+def _by_time(nodes: Sequence[Node], labels: Sequence[tuple[str, ...]], profile: Profile) -> list[Node]:
+    """Return the nodes with a line that says what their tasks took, the hotter the longer.
+
+    A task that ran the operations of several nodes counts for the one that has most of them, or the first of those.
+    """
+    spent: dict[int, Spent] = {}
+    for ran, one in profile.spent().items():
+        found = {n: place for n, shown in enumerate(labels) if shown and (place := _where(shown, ran)) >= 0}
+        if found:
+            n = max(found, key=lambda n: (len(labels[n]), -found[n]))
+            before = spent.get(n, Spent())
+            spent[n] = Spent(before.tasks + one.tasks, before.seconds + one.seconds)
+    most = max((one.seconds for one in spent.values()), default=0.0)
+    return [_timed(node, spent[n], most) if n in spent else node for n, node in enumerate(nodes)]
+
+
+def _where(shown: tuple[str, ...], ran: tuple[str, ...]) -> int:
+    """Return where in `ran` all of `shown` stand, one after the other; -1 if they do not."""
+    places = range(len(ran) - len(shown) + 1)
+    return next((n for n in places if ran[n : n + len(shown)] == shown), -1)
+
+
+def _timed(node: Node, spent: Spent, most: float) -> Node:
+    part = spent.seconds / most if most else 0.0
+    fill = "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(COLD, HOT, strict=True))
+    tasks = f"{spent.tasks:,} task{'s' if spent.tasks != 1 else ''}"
+    return replace(node, lines=(*node.lines, f"{tasks}, {_seconds(spent.seconds)}"), fill=fill)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
