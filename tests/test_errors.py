@@ -1,6 +1,6 @@
 """Every message that bagkit raises of its own, raised once; and that each message is here.
 
-Those of options, of files and of schedulers are raised in the tests of these.
+Those of options, of pictures, of files and of schedulers are raised in the tests of these.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from bagkit.optimize import optimize
 
 ROOT = Path(bk.__file__).parent
 OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}
-ELSEWHERE = ("options.py", "io/files.py", "io/codecs.py", "io/text.py", "io/text_blocks.py", "schedulers/")
+ELSEWHERE = (
+    "options.py",
+    "diagnostics/",
+    "io/files.py",
+    "io/codecs.py",
+    "io/text.py",
+    "io/text_blocks.py",
+    "schedulers/",
+)
 
 
 def bag() -> Any:
@@ -45,6 +53,13 @@ def nothing(record: Any) -> None: ...
 
 EMPTY = bk.from_sequence([], npartitions=2)
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "visualize of nothing": (
+        lambda: bk.visualize([1]), bk.PlanError,
+        "visualize: there is nothing to draw; expected a bag, an item, or a container with one in it"),
+    "visualize with a format only": (
+        lambda: bag().visualize(format="png"), bk.PlanError,
+        "visualize: format is 'png', and there is no filename; "
+        "hint: filename='picture.png', or leave both out for a picture that a notebook shows"),
     "map of no function": (
         lambda: bag().map("upper"), bk.PlanError,
         "map: the function can't be called; got 'upper' of type str; "
