@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bagkit.diagnostics.profile import Profile
     from bagkit.errors import (
         BagkitError,
+        ColumnTypeError,
         CorruptInputError,
         EmptyBagError,
         InputChangedError,
@@ -43,6 +44,7 @@ __all__ = [
     "Bag",
     "BagkitError",
     "Collected",
+    "ColumnTypeError",
     "CorruptInputError",
     "EmptyBagError",
     "Failure",

@@ -9,6 +9,7 @@
     │   ├── NoFilesError (FileNotFoundError)
     │   ├── CorruptInputError             a compressed file that is cut off or damaged
     │   └── InputChangedError             a file is not what it was when the plan was made
+    ├── ColumnTypeError (TypeError)       records that do not go together in typed columns
     ├── EmptyBagError (ValueError)        a result that an empty bag does not have
     ├── NotPicklableError (TypeError)     something can't be sent to, or back from, another process
     └── TaskError (RuntimeError)          a task failed with something that can't reach the user as it is
@@ -62,6 +63,10 @@ class CorruptInputError(SourceError):
 
 class InputChangedError(SourceError):
     """A file is not what it was when the plan was made."""
+
+
+class ColumnTypeError(BagkitError, TypeError):
+    """Records do not go together in typed columns."""
 
 
 class EmptyBagError(BagkitError, ValueError):

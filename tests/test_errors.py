@@ -23,6 +23,10 @@ ROOT = Path(bk.__file__).parent
 OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}
 ELSEWHERE = (
     "options.py",
+    "io/columns.py",
+    "io/converted.py",
+    "io/frames.py",
+    "methods/handing_over.py",
     "diagnostics/",
     "io/files.py",
     "io/codecs.py",
@@ -227,6 +231,7 @@ def test_errors_are_what_people_catch(name: str) -> None:
 @pytest.mark.parametrize(("kind", "parents"), [
     (bk.PlanError, ValueError), (bk.OptionError, TypeError), (bk.LazyError, TypeError), (bk.SourceError, OSError),
     (bk.MissingExtraError, ImportError), (bk.NoFilesError, FileNotFoundError), (bk.NoFilesError, bk.SourceError),
+    (bk.ColumnTypeError, TypeError),
     (bk.CorruptInputError, bk.SourceError), (bk.InputChangedError, bk.SourceError), (bk.EmptyBagError, ValueError),
     (bk.NotPicklableError, TypeError), (bk.TaskError, RuntimeError), (bk.StoppedEarlyError, bk.TaskError),
     (bk.WorkerDiedError, bk.TaskError),

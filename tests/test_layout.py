@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"bag", "computing", "create", "diagnostics.profile", "item", "lower.failures"},
     "create": {"bag", "arguments", "io", "ops", "plan"},
     "bag": {"methods", "item", "arguments", "computing", "sizes", "warn", "io", "ops", "plan"},
-    "methods": {"item", "arguments", "ops", "plan"},
+    "methods": {"item", "arguments", "computing", "io", "ops", "plan", "kernels"},
     "item": {"arguments", "computing", "ops", "plan"},
     "arguments": {"ops", "plan"},
     "computing": {"arguments", "optimize", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
@@ -62,6 +62,9 @@ ONLY_IN = {
     "tqdm": {"diagnostics/progress.py"},
     "vl_convert": {"diagnostics/picture.py"},
     "isal": {"io/codecs.py"},
+    "pandas": {"io/frames.py"},
+    "polars": {"io/frames.py"},
+    "pyarrow": {"io/arrow.py"},
     "multiprocessing": set(),
     "toolz": set(),
     "dask": set(),
@@ -69,7 +72,8 @@ ONLY_IN = {
 """Packages that have one place."""
 
 HEAVY = {"fsspec", "msgspec", "isal", "cloudpickle", "tqdm", "asyncio", "multiprocessing", "cytoolz", "toolz",
-         "orjson", "concurrent", "subprocess", "socket", "aiohttp", "s3fs"}  # fmt: skip
+         "orjson", "concurrent", "subprocess", "socket", "aiohttp", "s3fs",
+         "numpy", "pandas", "pyarrow", "polars"}  # fmt: skip
 """What `import bagkit` leaves to those who need it."""
 
 NO_NAMES = {"utils", "util", "base", "core", "common", "helpers", "misc", "manager", "managers", "handler"}

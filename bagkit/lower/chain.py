@@ -284,8 +284,10 @@ class Chain:
             self._fail(error, run)
 
     def _batches(self, run: Run) -> Iterator[list[Any]]:
+        one_by_one = isinstance(self.step.op, PerPartition) and self.step.op.stands_for_many
+        ahead, size = (1, 1) if one_by_one else (GUARD_BATCH, RESULT_BATCH)
         try:
-            yield from batched(run.records(self.step, GUARD_BATCH), RESULT_BATCH)
+            yield from batched(run.records(self.step, ahead), size)
         except USER_ERRORS as error:
             self._fail(error, run)
 

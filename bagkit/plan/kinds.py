@@ -122,6 +122,8 @@ class PerPartition(Op):
     """What becomes of records that fail before this op, if it is the op's to say: raise, skip, collect."""
     resumes: bool = True
     """Whether its iterator goes on with the next record after an exception."""
+    stands_for_many: bool = False
+    """Whether each of its records is made of so many that they leave a task one at a time."""
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]

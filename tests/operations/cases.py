@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import operator
 import statistics
 from collections import Counter
@@ -338,4 +339,14 @@ PAIRINGS = [
     Case("apply(itself)", "ints", lambda b: (lambda s: s.apply(add, s))(b.sum()), lambda xs: 2 * sum(xs)),
 ]  # fmt: skip
 
-CASES: list[Case] = [*ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS, *PAIRS]
+HANDING_OVER = [
+    Case("to_dataframe", "dicts", lambda b: b.to_dataframe().to_dict("records"), list),
+    Case("to_dataframe(columns)", "pairs", lambda b: b.to_dataframe(columns=["k", "v"]).to_dict("list"),
+         lambda xs: {"k": [k for k, _ in xs], "v": [v for _, v in xs]}),
+    Case("to_arrow", "dicts", lambda b: b.to_arrow().to_pylist(), list),
+    Case("to_arrow(json)", "equal", lambda b: b.to_arrow(["x"], on_conflict="json")["x"].to_pylist(),
+         lambda xs: list(map(json.dumps, xs))),
+    Case("to_polars", "dicts", lambda b: b.to_polars().to_dicts(), list),
+]  # fmt: skip
+
+CASES: list[Case] = [*HANDING_OVER, *ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS, *PAIRS]

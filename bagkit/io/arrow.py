@@ -1,0 +1,81 @@
+"""Columns as Arrow's: for pyarrow, polars and Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bagkit.errors import missing_extra
+from bagkit.io.columns import Packed, Table
+from bagkit.io.converted import Column
+from bagkit.kernels.column_types import ListOf, StructOf, Type
+
+
+def import_pyarrow(extra: str, purpose: str) -> Any:
+    """Return the module pyarrow; raises MissingExtraError where there is none."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise missing_extra("pyarrow", extra, purpose) from error
+    return pyarrow
+
+
+def arrow_type(pa: Any, kind: Type) -> Any:
+    """Return Arrow's type for a column's."""
+    if isinstance(kind, ListOf):
+        return pa.list_(arrow_type(pa, kind.item))
+    if isinstance(kind, StructOf):
+        return pa.struct([pa.field(name, arrow_type(pa, inner)) for name, inner in kind.fields])
+    return {
+        "null": pa.null(),
+        "bool": pa.bool_(),
+        "int": pa.int64(),
+        "int beyond 2**53": pa.int64(),
+        "float": pa.float64(),
+        "str": pa.string(),
+        "bytes": pa.binary(),
+        "datetime": pa.timestamp("us"),
+        "datetime with a time zone": pa.timestamp("us", tz="UTC"),
+        "date": pa.date32(),
+    }[kind]
+
+
+def arrow_schema(pa: Any, table: Table) -> Any:
+    """Return the schema of the table's columns."""
+    return pa.schema([pa.field(column.name, arrow_type(pa, column.type)) for column in table.columns])
+
+
+def record_batches(pa: Any, table: Table, schema: Any) -> Iterator[tuple[int, Any]]:
+    """Yield, once, the table's batches with the number of their partition."""
+    for number, rows, columns in table.batches():
+        arrays = [_array(pa, column, packed, rows) for column, packed in zip(table.columns, columns, strict=True)]
+        if not arrays:
+            # Rows without columns: Arrow counts them in an array only.
+            arrays = [pa.array([{}] * rows, pa.struct([]))]
+            yield number, pa.RecordBatch.from_struct_array(arrays[0])
+            continue
+        yield number, pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _array(pa: Any, column: Column, packed: Packed | list[Any], rows: int) -> Any:
+    if isinstance(packed, list):
+        return pa.array(packed, arrow_type(pa, column.type))
+    valid = None if packed.present is None else _bitmap(pa, packed.present, rows)
+    kind = arrow_type(pa, column.type)
+    if packed.kind == "str":
+        offsets, data = packed.values
+        return pa.Array.from_buffers(kind, rows, [valid, pa.py_buffer(offsets), pa.py_buffer(data)])
+    values = _bitmap(pa, packed.values, rows) if packed.kind == "bool" else pa.py_buffer(packed.values)
+    return pa.Array.from_buffers(kind, rows, [valid, values])
+
+
+def _bitmap(pa: Any, flags: bytes, rows: int) -> Any:
+    """Return one bit for each byte."""
+    ones = pa.Array.from_buffers(pa.uint8(), rows, [None, pa.py_buffer(flags)])
+    return ones.cast(pa.bool_()).buffers()[1]
+
+
+def arrow_table(pa: Any, table: Table) -> Any:
+    """Return the pyarrow.Table of the table."""
+    schema = arrow_schema(pa, table)
+    return pa.Table.from_batches([batch for _, batch in record_batches(pa, table, schema)], schema)

@@ -1,0 +1,103 @@
+"""What a column becomes: its type in the end, and how each value gets there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bagkit.errors import ColumnTypeError, one_line
+from bagkit.kernels.column_types import (
+    BOOL,
+    FLOAT,
+    INT,
+    TEXT,
+    WIDE,
+    Type,
+    Typing,
+    fits_one,
+    one_type,
+    unify,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its name, its type, and what is done to values that are not of it."""
+
+    operation: str
+    name: str
+    type: Type
+    policy: str = ""
+    """"string", "json" or "null" for a column whose values go together in no type; nothing for the others."""
+    typing: Typing = field(default_factory=Typing)
+
+    def convert(self, values: Iterable[Any]) -> list[Any]:
+        """Return the values as those of the column; raises ColumnTypeError for one that can't be that."""
+        match self.policy:
+            case "string":
+                return [None if value is None else as_text(value, nul=self.typing.nul) for value in values]
+            case "json":
+                return [None if value is None else self._as_json(value) for value in values]
+            case "null":
+                return list(map(self._or_none, values))
+        plain = _PLAIN.get(self.type)
+        if plain is None:
+            return list(values)
+        return [None if value is None else plain(value) for value in values]
+
+    def holds(self, kind: str) -> bool:
+        """Return whether packed values of this kind are values of the column as they are."""
+        if self.policy == "null" and self.type == TEXT:
+            return False  # some of them can be text that is not to be held
+        return self.policy in ("", "null") and kind == _PACKED_AS.get(self.type)
+
+    def _as_json(self, value: Any) -> str:
+        try:
+            return json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise ColumnTypeError(
+                f"{self.operation}: the field {self.name!r} can't be written as JSON: {error}; "
+                f"got {one_line(value, 60)}; hint: on_conflict='string' or 'null'"
+            ) from None
+
+    def _or_none(self, value: Any) -> Any:
+        if value is None or unify(self.type, self.typing.type_of(value)) != self.type:
+            return None
+        plain = _PLAIN.get(self.type)
+        return value if plain is None else plain(value)
+
+
+def as_text(value: Any, *, nul: bool = True) -> str:
+    """Return `str(value)` as text that UTF-8 can hold: lone surrogates, and NUL where there can be none, escaped.
+
+    >>> as_text(3), as_text(chr(0xD800))
+    ('3', '\\\\ud800')
+    """
+    text = str(value).encode("utf-8", "backslashreplace").decode()
+    return text if nul else text.replace("\0", "\\x00")
+
+
+_PLAIN: Final[dict[Type, Callable[[Any], Any]]] = {
+    BOOL: bool,
+    INT: int,
+    WIDE: int,
+    FLOAT: float,
+    TEXT: str.__str__,
+}
+"""What makes the plain value of one of a subclass, or of numpy's."""
+
+_PACKED_AS: Final[dict[Type, str]] = {BOOL: "bool", INT: "int", WIDE: "int", FLOAT: "float", TEXT: "str"}
+
+
+def final_columns(
+    operation: str, seen: Mapping[str, Sequence[Type]], policy: str, typing: Typing
+) -> tuple[Column, ...]:
+    """Return the columns for values of the types that were seen; those that go together in none follow the policy."""
+    columns = []
+    for name, kinds in seen.items():
+        fits = fits_one(kinds)
+        kind = one_type(kinds) if fits or policy == "null" else TEXT
+        columns.append(Column(operation, name, kind, "" if fits else policy, typing))
+    return tuple(columns)

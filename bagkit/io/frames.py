@@ -1,0 +1,112 @@
+"""Columns as data frames: of pandas, which needs no Arrow, and of polars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bagkit.errors import PlanError, missing_extra, one_line
+from bagkit.io.arrow import arrow_table, import_pyarrow
+from bagkit.io.columns import Packed, Table
+from bagkit.io.converted import Column
+
+
+def import_pandas() -> Any:
+    """Return the module pandas; raises MissingExtraError where there is none."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise missing_extra("pandas", "pandas", "for to_dataframe") from error
+    return pandas
+
+
+def import_polars() -> Any:
+    """Return the module polars; raises MissingExtraError where there is none."""
+    try:
+        import polars
+    except ImportError as error:
+        raise missing_extra("polars", "polars", "for to_polars") from error
+    return polars
+
+
+def polars_frame(table: Table) -> Any:
+    """Return the polars.DataFrame of the table."""
+    pa = import_pyarrow("polars", "for to_polars")
+    return import_polars().from_arrow(arrow_table(pa, table))
+
+
+def pandas_frame(table: Table) -> Any:
+    """Return the pandas.DataFrame of the table."""
+    pd = import_pandas()
+    parts: list[list[Packed | list[Any]]] = [[] for _ in table.columns]
+    for _, _, columns in table.batches():
+        for part, packed in zip(parts, columns, strict=True):
+            part.append(packed)
+    data = {}
+    for column, part in zip(table.columns, parts, strict=True):
+        data[column.name] = _series(pd, column, part)
+        part.clear()
+    return pd.DataFrame(data, index=pd.RangeIndex(table.rows), columns=[column.name for column in table.columns])
+
+
+def _series(pd: Any, column: Column, parts: list[Packed | list[Any]]) -> Any:
+    dtype = _NUMBERS.get(str(column.type))
+    packed = [part for part in parts if isinstance(part, Packed)]
+    if dtype is not None and len(packed) == len(parts):
+        return _numbers(pd, dtype, packed)
+    values: list[Any] = []
+    for part in parts:
+        values.extend(part.to_list() if isinstance(part, Packed) else part)
+    if dtype is not None:
+        missing = any(value is None for value in values)
+        return pd.Series(values, dtype=_NULLABLE.get(dtype, dtype) if missing else dtype)
+    if column.type in ("null", "bytes", "date", "list or dict"):
+        return pd.Series(values, dtype=object)
+    if column.type == "str":
+        # As pandas infers text: of pandas' own type since its version 3, objects before.
+        return pd.Series(values, dtype="str" if pd.__version__ >= "3" else object)
+    return pd.Series(pd.to_datetime(values, utc=column.type != "datetime"))
+
+
+_NUMBERS = {"int": "int64", "int beyond 2**53": "int64", "float": "float64", "bool": "bool"}
+_NULLABLE = {"int64": "Int64", "bool": "boolean"}
+"""Where values are missing; in a column of float64 they are NaN."""
+
+
+def _numbers(pd: Any, dtype: str, parts: list[Packed]) -> Any:
+    import numpy as np
+
+    arrays = [np.frombuffer(packed.values, dtype) for packed in parts]
+    values = np.concatenate(arrays) if arrays else np.empty(0, dtype)
+    if dtype == "float64" or all(packed.present is None for packed in parts):
+        return pd.Series(values)
+    missing = np.concatenate(
+        [
+            np.zeros(len(array), bool) if packed.present is None else ~np.frombuffer(packed.present, bool)
+            for packed, array in zip(parts, arrays, strict=True)
+        ]
+    )
+    kind = pd.arrays.IntegerArray if dtype == "int64" else pd.arrays.BooleanArray
+    return pd.Series(kind(values, missing))
+
+
+def meta_dtypes(meta: Any, columns: Any) -> dict[str, Any] | None:
+    """Return the dtypes of dask's `meta`: a frame, a dict, or pairs of name and dtype; None where there is none.
+
+    Raises PlanError for both `meta` and `columns`, and for a meta of another kind.
+    """
+    if meta is None:
+        return None
+    if columns is not None:
+        raise PlanError("to_dataframe: both meta and columns are given; expected one of them")
+    try:
+        dtypes = dict(meta.dtypes.items() if hasattr(meta, "dtypes") else meta)
+    except (TypeError, ValueError):
+        raise PlanError(
+            f"to_dataframe: meta is {one_line(meta)}; expected a frame, a dict, or pairs of name and dtype"
+        ) from None
+    return dtypes
+
+
+def with_dtypes(frame: Any, dtypes: dict[str, Any] | None) -> Any:
+    """Return the frame with its columns of these dtypes."""
+    return frame if dtypes is None else frame.astype(dtypes)

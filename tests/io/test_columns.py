@@ -1,0 +1,312 @@
+"""Records as typed columns: what type comes out, what policies make of mixed ones, where errors are said to be."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+from collections import OrderedDict
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bagkit as bk
+from bagkit.io.columns import as_row, columns_of, pack
+from bagkit.kernels.column_types import Typing, fits_one, unify
+
+SYNC = {"scheduler": "sync"}
+
+
+def arrow(records: list[Any], npartitions: int = 1, **arguments: Any) -> Any:
+    return bk.from_sequence(records, npartitions=npartitions).to_arrow(**arguments, **SYNC)
+
+
+def column(*values: Any, **arguments: Any) -> tuple[str, list[Any]]:
+    """Return the type and the values of one column, whatever the partitions."""
+    records = [{"x": value} for value in values]
+    tables = [arrow(records, npartitions=n, **arguments) for n in (1, len(records))]
+    assert tables[0].equals(tables[1])
+    return str(tables[0]["x"].type), tables[0]["x"].to_pylist()
+
+
+class Colour(enum.IntEnum):
+    RED = 1
+
+
+class Word(enum.StrEnum):
+    YES = "yes"
+
+
+UTC = dt.UTC
+TYPES: dict[str, tuple[list[Any], str]] = {
+    "ints": ([1, -(2**63), 2**63 - 1], "int64"),
+    "ints, some missing": ([None, 2**60, None], "int64"),
+    "ints and floats": ([1, 2.5, -(2**53)], "double"),
+    "floats and None": ([1.5, None], "double"),
+    "bools": ([True, False], "bool"),
+    "bools and None": ([None, True, False, None, True, False, True, True, False, True], "bool"),
+    "text": (["", "a\0b", "é", "😀", "a\nb"], "string"),
+    "text and None": (["a", None, "é"], "string"),
+    "bytes": ([b"", b"\xff\0", None], "binary"),
+    "nothing": ([None, None], "null"),
+    "datetimes": ([dt.datetime(2026, 1, 2, 3, 4, 5, 6), None], "timestamp[us]"),
+    "datetimes with zones": ([dt.datetime(2026, 1, 2, tzinfo=UTC), None], "timestamp[us, tz=UTC]"),
+    "dates": ([dt.date(2026, 1, 2), None], "date32[day]"),
+    "lists": ([[1, None], [], None, [2]], "list<item: int64>"),
+    "lists of ints and floats": ([[1.0], [2.5]], "list<item: double>"),
+    "lists of lists": ([[["a"]], [[]]], "list<item: list<item: string>>"),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_column_is_of_the_type_that_holds_all_its_values(name: str) -> None:
+    values, kind = TYPES[name]
+    assert column(*values) == (kind, values)
+
+
+def test_values_of_subclasses_and_of_numpy_are_plain_values() -> None:
+    assert column(Colour.RED, 2) == ("int64", [1, 2])
+    assert column(Word.YES, "no") == ("string", ["yes", "no"])
+    assert column(np.int64(3), 4, np.uint8(5)) == ("int64", [3, 4, 5])
+    assert column(np.bool_(True), False) == ("bool", [True, False])
+    assert column(np.float32(0.5), 1) == ("double", [0.5, 1.0])
+
+
+def test_dicts_are_structs_of_all_their_fields() -> None:
+    kind, values = column({"a": 1}, {"b": "x", "a": None}, None)
+    assert kind == "struct<a: int64, b: string>"
+    assert values == [{"a": 1, "b": None}, {"a": None, "b": "x"}, None]
+
+
+MIXED: dict[str, tuple[list[Any], str, str]] = {
+    "int and str": ([1, None, "x"], "int", "str"),
+    "bool and int": ([True, 1], "bool", "int"),
+    "float and a large int": ([0.5, 2**53 + 1], "float", "int beyond 2**53"),
+    "list and int": ([[1], 1], "list of int", "int"),
+    "a list of both": ([[], [1, "a"]], "list of null", "list of int or str"),
+    "dict and list": ([{"a": 1}, [1]], "dict of a: int", "list of int"),
+    "dicts of other fields": ([{"a": 1}, {"a": "b"}], "dict of a: int", "dict of a: str"),
+    "date and datetime": ([dt.date(2026, 1, 1), dt.datetime(2026, 1, 1)], "date", "datetime"),
+    "an int of 65 bits": ([1, 2**64], "int", "int beyond 64 bits"),
+    "a lone surrogate": (["a", "\ud800"], "str", "str with a lone surrogate"),
+    "a Decimal": ([1, Decimal(1)], "int", "decimal.Decimal"),
+    "a set": ([{"a"}], "", "set"),
+    "a dict without fields": ([None, {}], "", "dict without fields"),
+    "a dict with other keys": ([{1: 2}], "", "dict with the key 1"),
+    "a dict that has a set": ([{"a": {1}}], "", "dict whose 'a' is set"),
+}
+
+
+@pytest.mark.parametrize("npartitions", [1, 3])
+@pytest.mark.parametrize("name", MIXED)
+def test_by_default_other_types_are_an_error_with_the_place_of_the_record(name: str, npartitions: int) -> None:
+    values, before, kind = MIXED[name]
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        arrow([{"x": value} for value in values], npartitions)
+    was = f", and was {before} before" if before else ""
+    assert str(caught.value) == (
+        f"to_arrow: the field 'x' is {kind}{was}; expected values of one type in a column; "
+        "hint: on_conflict='string', 'json' or 'null'"
+    )
+    assert caught.value.__notes__[0] == "in to_arrow"
+    assert caught.value.__notes__[1].startswith("at from_sequence, record")
+    assert caught.value.__notes__[2] == f"record: { ({'x': values[-1]})!r}"
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+@pytest.mark.parametrize("optimize", [True, False])
+def test_the_error_names_file_and_line(tmp_path: Path, scheduler: str, optimize: bool) -> None:
+    (tmp_path / "a.json").write_text('{"n": 1}\n' * 10000)
+    (tmp_path / "b.json").write_text('{"n": 1}\n' * 6 + '{"n": "seven"}\n' + '{"n": 1}\n' * 10)
+    bag = bk.read_json(tmp_path / "*.json").filter(lambda record: True)
+    with pytest.raises(bk.ColumnTypeError, match="the field 'n' is str, and was int before") as caught:
+        bag.to_arrow(scheduler=scheduler, workers=2, optimize=optimize)
+    assert caught.value.__notes__[:3] == [
+        "in to_arrow", f"at {tmp_path}/b.json, line 7 (byte 54), partition 1", "record: '{\"n\": \"seven\"}'",
+    ]  # fmt: skip
+
+
+def test_policy_string() -> None:
+    values = [1, None, "x", 2.5, True, [1], b"b", Decimal("1.0"), "\ud800", 2**70]
+    expected = ["1", None, "x", "2.5", "True", "[1]", "b'b'", "1.0", "\\ud800", str(2**70)]
+    assert column(*values, on_conflict="string") == ("string", expected)
+
+
+def test_policy_json_gives_text_that_parses_to_the_values() -> None:
+    values = [1, None, "x", 2.5, True, [1, "a", None], {"a": {"b": []}}, {}, "\ud800", 2**70]
+    kind, texts = column(*values, on_conflict="json")
+    assert kind == "string"
+    assert [text and json.loads(text) for text in texts] == values
+    assert texts[2] == '"x"'
+
+
+def test_policy_json_of_what_is_no_json_is_an_error_with_its_place() -> None:
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        arrow([{"x": 1}, {"x": "a"}, {"x": {1}}], 3, on_conflict="json")
+    assert str(caught.value) == (
+        "to_arrow: the field 'x' can't be written as JSON: Object of type set is not JSON serializable; got {1}; "
+        "hint: on_conflict='string' or 'null'"
+    )
+    assert "at from_sequence, record 0, partition 2" in caught.value.__notes__
+
+
+def test_policy_null_keeps_the_first_type() -> None:
+    assert column(None, 1, "x", 2**60, 2.5, [1], on_conflict="null") == ("int64", [None, 1, None, 2**60, None, None])
+    assert column(1, 2.5, 2**60, on_conflict="null") == ("double", [1.0, 2.5, None])
+    assert column(2**70, "x", "\ud800", 1, on_conflict="null") == ("string", [None, "x", None, None])
+    assert column([1], ["a"], [1, "a"], on_conflict="null") == ("list<item: int64>", [[1], None, None])
+    assert column({1}, Decimal(1), on_conflict="null") == ("null", [None, None])
+
+
+def test_a_policy_leaves_columns_of_one_type_alone() -> None:
+    records = [{"a": 1, "b": 1}, {"a": None, "b": "x"}]
+    for policy in ("string", "json", "null"):
+        table = arrow(records, 2, on_conflict=policy)
+        assert table["a"].to_pylist() == [1, None]
+        assert str(table["a"].type) == "int64"
+
+
+def test_missing_fields_are_missing_values_and_columns_come_in_the_order_of_sight() -> None:
+    table = arrow([{"b": 1}, {"a": 2, "b": 3}, {}, {"c": 4}], 2)
+    assert table.to_pylist() == [
+        {"b": 1, "a": None, "c": None}, {"b": 3, "a": 2, "c": None},
+        {"b": None, "a": None, "c": None}, {"b": None, "a": None, "c": 4},
+    ]  # fmt: skip
+
+
+def test_columns_choose_fields_and_give_tuples_names() -> None:
+    assert arrow([{"a": 1, "b": 2}, {"b": 3}], columns=["b", "z"]).to_pylist() == [
+        {"b": 2, "z": None},
+        {"b": 3, "z": None},
+    ]
+    assert arrow([(1, "x"), [2, "y"]], columns=["n", "s"]).to_pylist() == [{"n": 1, "s": "x"}, {"n": 2, "s": "y"}]
+    assert arrow([1, None, 3], columns=iter(["n"])).to_pylist() == [{"n": 1}, {"n": None}, {"n": 3}]
+    assert arrow([(1,), {"n": 2}, 3], columns=["n"]).to_pylist() == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert arrow([], columns=["a"]).column_names == ["a"]
+
+
+def test_columns_are_all_that_is_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": 1, "b": 2}\n{"b": 3}\n')
+    from bagkit.io.columns import encoding
+    from bagkit.optimize import optimize
+    from bagkit.plan.explain import plan_text
+    from bagkit.plan.node import Plan
+
+    bag = bk.read_json(path)
+    (plan,) = optimize((Plan(encoding("to_arrow", ["a"], "error", Typing()), (bag.plan,)),))
+    assert "parse_json(fields: a)" in plan_text(plan)
+    assert bag.to_arrow(columns=["a"], **SYNC).to_pylist() == [{"a": 1}, {"a": None}]
+
+
+def test_other_mappings_are_records_too() -> None:
+    assert columns_of([OrderedDict(a=1), MappingProxyType({"b": 2})], None) == {"a": [1, None], "b": [None, 2]}
+    assert as_row(MappingProxyType({"b": 2}), ["a", "b"]) == {"a": None, "b": 2}
+
+
+NO_ROWS: dict[str, tuple[list[Any], list[str] | None, str]] = {
+    "a number": (
+        [{"a": 1}, 5], None,
+        "the record is 5 of type int; expected a dict; hint: columns=[...] gives the elements of tuples names"),
+    "a short tuple": ([(1, 2), (3,)], ["a", "b"], "the record has 1 elements; expected 2: a, b"),
+    "a key that is no text": ([{"a": 1}, {2: 3}], None, "the record has the key 2; expected str; hint: columns=[...]"),
+    "a number for two columns": ([(1, 2), 5], ["a", "b"],
+                                 "the record is 5 of type int; expected a dict, or a tuple of 2 elements"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", ["error", "null"])
+@pytest.mark.parametrize("npartitions", [1, 2])
+@pytest.mark.parametrize("name", NO_ROWS)
+def test_a_record_that_is_no_row_is_an_error_with_its_place(name: str, npartitions: int, policy: str) -> None:
+    records, columns, message = NO_ROWS[name]
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        arrow(records, npartitions, columns=columns, on_conflict=policy)
+    assert str(caught.value) == f"to_arrow: {message}"
+    assert caught.value.__notes__[-1] == f"record: {records[1]!r}"
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"on_conflict": "guess"}, "to_arrow: on_conflict is 'guess'; expected 'error', 'string', 'json' or 'null'"),
+    ({"columns": "abc"}, "to_arrow: columns is 'abc'; expected a list of names, each once"),
+    ({"columns": []}, "to_arrow: columns is []; expected a list of names, each once"),
+    ({"columns": ["a", "a"]}, "to_arrow: columns is ['a', 'a']; expected a list of names, each once"),
+    ({"columns": [1]}, "to_arrow: columns is [1]; expected a list of names, each once"),
+])  # fmt: skip
+def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(bk.PlanError) as caught:
+        arrow([{"a": 1}], **arguments)
+    assert str(caught.value) == message
+
+
+class Changing:
+    """A function that gives something else every time it is called."""
+
+    calls = 0
+
+    def __call__(self, record: Any) -> Any:
+        Changing.calls += 1
+        return {"x": "text" if Changing.calls == 2 else 1}
+
+
+def test_a_conflict_that_is_gone_when_looked_for_is_an_error_all_the_same() -> None:
+    Changing.calls = 0
+    with pytest.raises(bk.ColumnTypeError, match=r"field 'x' is int or str; .*\(in partition 0\)"):
+        bk.from_sequence(range(3), npartitions=1).map(Changing()).to_arrow(**SYNC)
+
+
+def test_on_error_is_for_functions_and_no_reason_to_leave_out_a_conflict() -> None:
+    bag = bk.from_sequence([{"x": "1"}, {"x": "a"}, {"x": "3"}, {"x": None}], npartitions=2)
+    numbers = bag.map(lambda record: {"x": int(record["x"])})
+    with pytest.warns(bk.SkippedRecordsWarning, match="2 records"):
+        table = numbers.to_arrow(on_error="skip", **SYNC)
+    assert table.to_pylist() == [{"x": 1}, {"x": 3}]
+    with pytest.raises(bk.ColumnTypeError):
+        bk.from_sequence([{"x": 1}, {"x": "a"}], npartitions=1).map(dict).to_arrow(on_error="skip", **SYNC)
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.integers(-3, 3), st.floats(allow_nan=False), st.text(max_size=4),
+    st.binary(max_size=3), st.lists(st.integers(0, 3) | st.text(max_size=1), max_size=2),
+    st.dictionaries(st.sampled_from("ab"), st.integers(0, 2), max_size=2),
+)  # fmt: skip
+
+
+@given(st.lists(VALUES, max_size=8))
+@settings(max_examples=150, deadline=None)
+def test_packed_values_are_given_back_exactly(values: list[Any]) -> None:
+    assert repr(pack(values).to_list()) == repr(values)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=6), st.integers(1, 3))
+@settings(max_examples=60, deadline=None)
+def test_what_comes_out_does_not_depend_on_partitions_and_is_what_went_in(values: list[Any], npartitions: int) -> None:
+    seen = Typing().types_of(values)
+    records = [{"x": value} for value in values]
+    if fits_one(seen):
+        assert arrow(records, npartitions).to_pylist() == [{"x": filled(value, values)} for value in values]
+    else:
+        with pytest.raises(bk.ColumnTypeError):
+            arrow(records, npartitions)
+    for policy in ("string", "null"):
+        assert arrow(records, npartitions, on_conflict=policy).equals(arrow(records, 1, on_conflict=policy))
+
+
+def filled(value: Any, values: list[Any]) -> Any:
+    """Return a dict with all the fields that any of `values` has."""
+    if not isinstance(value, dict):
+        return value
+    return {name: value.get(name) for other in values if isinstance(other, dict) for name in other}
+
+
+@given(st.lists(VALUES, min_size=2, max_size=2))
+@settings(max_examples=100, deadline=None)
+def test_types_go_together_whichever_comes_first(values: list[Any]) -> None:
+    one, other = map(Typing().type_of, values)
+    assert (unify(one, other) is None) == (unify(other, one) is None)
