@@ -106,8 +106,8 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
         start_ahead(options.scheduler, options.workers)
     from bagkit.diagnostics.observer import Observers, listeners
     from bagkit.lower.lower import lower
-    from bagkit.optimize import optimize
-    from bagkit.optimize.fuse import fuse
+    from bagkit.optimizer import optimize
+    from bagkit.optimizer.fuse import fuse
 
     plans = optimize(tuple(roots)) if options.optimize else fuse(tuple(roots))
     graph, keys = lower(plans, on_error=options.on_error)
@@ -153,7 +153,7 @@ def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
 
 def explain(root: Plan) -> None:
     """Print the plan as it was written, and as the optimiser runs it."""
-    from bagkit.optimize import optimize
+    from bagkit.optimizer import optimize
     from bagkit.plan.explain import plan_text
 
     print(f"as written:\n\n{plan_text(root)}\n\nas run:\n\n{plan_text(*optimize((root,)))}")
@@ -178,7 +178,7 @@ def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, for
     from bagkit.arguments import plans_in
     from bagkit.diagnostics.picture import Picture
     from bagkit.diagnostics.visualize import draw
-    from bagkit.optimize import optimize
+    from bagkit.optimizer import optimize
 
     roots = tuple(plans_in(objects))
     if not roots:

@@ -17,7 +17,7 @@ import pytest
 import bagkit as bk
 from bagkit import errors
 from bagkit.lower.graph import Graph, Task
-from bagkit.optimize import optimize
+from bagkit.optimizer import optimize
 
 ROOT = Path(bk.__file__).parent
 OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}

@@ -30,8 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "methods": {"item", "arguments", "computing", "io", "ops", "plan", "kernels"},
     "item": {"arguments", "computing", "ops", "plan"},
     "arguments": {"ops", "plan"},
-    "computing": {"arguments", "optimize", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
-    "optimize": {"ops", "plan"},
+    "computing": {"arguments", "optimizer", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
+    "optimizer": {"ops", "plan"},
     "lower": {"plan", "kernels"},
     "io": {"ops", "plan", "kernels"},
     "ops": {"plan", "kernels"},
@@ -265,7 +265,7 @@ USERS_OF_OPS = ["bag.py", "item.py", "create.py", *(f"methods/{path.name}" for p
 
 def test_every_op_can_be_had() -> None:
     # ParseJson is what a pass makes of a map, and Row what each reduction is a value of.
-    used = names_in(*USERS_OF_OPS, "optimize/recognise_json.py")
+    used = names_in(*USERS_OF_OPS, "optimizer/recognise_json.py")
     assert {op.__name__ for op in ops()} - used == {"Row"}
 
 

@@ -195,7 +195,7 @@ def test_columns_are_all_that_is_parsed(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"a": 1, "b": 2}\n{"b": 3}\n')
     from bagkit.io.columns import encoding
-    from bagkit.optimize import optimize
+    from bagkit.optimizer import optimize
     from bagkit.plan.explain import plan_text
     from bagkit.plan.node import Plan
 

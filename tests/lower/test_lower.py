@@ -13,7 +13,7 @@ from bagkit.kernels.report import Report
 from bagkit.lower import resize
 from bagkit.lower.graph import Batches, Graph, Task
 from bagkit.lower.lower import error_policies, lower
-from bagkit.optimize import optimize
+from bagkit.optimizer import optimize
 from bagkit.schedulers.state import RunState
 
 

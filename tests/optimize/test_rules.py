@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.optimize import PASSES, optimize
+from bagkit.optimizer import PASSES, optimize
 from bagkit.plan.explain import plan_text
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bagkit.errors import PlanError
-from bagkit.optimize.fuse import fuse
-from bagkit.optimize.prune import prune
-from bagkit.optimize.push_fields import push_fields
-from bagkit.optimize.recognise_json import recognise_json
-from bagkit.optimize.spread_concat import spread_concat
+from bagkit.optimizer.fuse import fuse
+from bagkit.optimizer.prune import prune
+from bagkit.optimizer.push_fields import push_fields
+from bagkit.optimizer.recognise_json import recognise_json
+from bagkit.optimizer.spread_concat import spread_concat
 from bagkit.plan.node import Plan
 
 Roots = tuple[Plan, ...]
