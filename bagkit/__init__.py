@@ -13,6 +13,7 @@ from bagkit.options import options
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
+    from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
     from bagkit.computing import Collected, visualize
     from bagkit.create import concat, from_sequence, range, read_json, read_text  # noqa: A004  (dask.bag's names)
     from bagkit.diagnostics.profile import Profile
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         TaskError,
         WorkerDiedError,
     )
+    from bagkit.io.partition_info import PartitionInfo
     from bagkit.item import Item
     from bagkit.lower.failures import Failure
 
@@ -55,6 +57,7 @@ __all__ = [
     "NoFilesError",
     "NotPicklableError",
     "OptionError",
+    "PartitionInfo",
     "PlanError",
     "Profile",
     "ShortTakeWarning",
@@ -65,11 +68,14 @@ __all__ = [
     "WorkerDiedError",
     "concat",
     "from_sequence",
+    "map",
+    "map_partitions",
     "options",
     "range",
     "read_json",
     "read_text",
     "visualize",
+    "zip",
 ]
 
 _HOMES = {
@@ -80,6 +86,8 @@ _HOMES = {
     "Profile": "bagkit.diagnostics.profile",
     "visualize": "bagkit.computing",
     **dict.fromkeys(("concat", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
+    **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
+    "PartitionInfo": "bagkit.io.partition_info",
 }
 """Where names are that are not in bagkit.errors."""
 

@@ -18,6 +18,7 @@ from bagkit.kernels.stream import Block, Place, Stream, batched
 from bagkit.lower.failures import Failure, add_place, failed_operation, user_code
 from bagkit.lower.graph import Batches
 from bagkit.plan.kinds import BlockParser, Call, Op, Pairing, PerPartition, Reduction, Source
+from bagkit.sentinels import EMPTY
 
 RESULT_BATCH = 2048
 """Records that leave a task together."""
@@ -338,6 +339,18 @@ class Split:
         edges = [len(records) * n // count for n in range(count + 1)]
         parts = tuple(Batches([records[a:b]]) for a, b in pairwise(edges))
         return parts if count > 1 else parts[0]
+
+
+@dataclass(frozen=True, eq=False)
+class WithLast:
+    """A Work: the records of `chain`, and apart from them the last one: if there is none, what was the last before."""
+
+    chain: Chain
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        batches = list(self.chain(part, inputs, report))
+        before = inputs[-1] if isinstance(self.chain.step.inputs[-1].op, Value) else EMPTY
+        return Batches(batches), batches[-1][-1] if batches else before
 
 
 def bare_step(step: Step) -> Step:

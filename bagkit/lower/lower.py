@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from bagkit.lower.chain import Chain, Combine, Finish, Gather, Split, Step, Value, bare_step
+from bagkit.lower.chain import Chain, Combine, Finish, Gather, Split, Step, Value, WithLast, bare_step
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import resize
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Call, Op, Pairing, PerPartition, Reduction, Regroup, Source
+from bagkit.plan.kinds import Call, Op, Pairing, PerPartition, Reduction, Regroup, Scan, Source
 from bagkit.plan.node import Plan, count_uses, walk
 
 
@@ -65,12 +65,15 @@ class Lowering:
             self._keys[plan] = self._make(pending, None, plan.op.gives_value)
         return self._keys[plan]
 
-    def _inputs(self, plan: Plan, inside: bool) -> list[Pending]:
-        """Return the partitions of an input: still pending where the plan says that they are one task with the op."""
+    def _inputs(self, plan: Plan, inside: bool, repeated: bool = False) -> list[Pending]:
+        """Return the partitions of an input: still pending where the plan says that they are one task with the op.
+
+        What is `repeated` is used more than once by the op itself.
+        """
         if isinstance(plan.op, Source) and plan.op.in_memory:
             return self._pending(plan, inside)  # there is nothing to read, so nothing to read twice
         together = inside or isinstance(plan.op, (ChainMark, Reduction, Regroup))
-        if self._uses[plan] > 1 or not together:
+        if repeated or self._uses[plan] > 1 or not together:
             return self._gathered(plan)
         return self._pending(plan, inside)
 
@@ -94,6 +97,8 @@ class Lowering:
             return [Pending(step, (pieces,)) for pieces in op.pieces()]
         if isinstance(op, PerPartition):
             return [self._then(plan, (child,)) for child in self._inputs(plan.inputs[0], inside)]
+        if isinstance(op, Scan):
+            return self._scanned(plan, inside)
         if isinstance(op, Pairing):
             return self._pending_pairing(op, plan, inside)
         if isinstance(op, Reduction):
@@ -102,7 +107,7 @@ class Lowering:
             return [self._then(plan, tuple(self._value(child) for child in plan.inputs))]
         assert isinstance(op, Regroup), op
         if op.picks is not None:
-            return [pending for child in plan.inputs for pending in self._inputs(child, inside)][op.picks]
+            return op.picked([one for child in plan.inputs for one in self._inputs(child, inside, op.repeats)])
         return self._repartitioned(self._inputs(plan.inputs[0], inside), plan)
 
     def _pending_pairing(self, op: Pairing, plan: Plan, inside: bool) -> list[Pending]:
@@ -156,6 +161,21 @@ class Lowering:
             self.tasks.append(replace(self._task(work, one, made), part=(*one.part, count)))
             keys.extend(made)
         return [Pending(step, (1,), (key,)) for key in keys]
+
+    def _scanned(self, plan: Plan, inside: bool) -> list[Pending]:
+        stage, gather = self._stage(plan.op.label), self._leaf(Gather(plan.op.label), plan)
+        works: dict[int, WithLast] = {}
+        scanned: list[Pending] = []
+        before: tuple[Pending, ...] = ()
+        for number, one in enumerate(self._inputs(plan.inputs[0], inside)):
+            pending = self._then(plan, (one, *before))
+            chain = self._work(pending.step, None, gives_value=False)
+            work = works.setdefault(id(chain), WithLast(chain))
+            records, last = (stage, number), (stage, number, "last")
+            self.tasks.append(self._task(work, pending, (records, last)))
+            scanned.append(Pending(gather, (1,), (records,)))
+            before = (Pending(self._leaf(Value(), self), (), (last,)),)
+        return scanned
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 

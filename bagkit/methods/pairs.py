@@ -22,6 +22,13 @@ class KeyValue(Making[T_co]):
 
     __slots__ = ()
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say why there is no `keys`: `dict(bag)` takes what has it for a mapping."""
+            hint = "; hint: bag.pluck(0) gives the keys, and dict(bag) makes a dict of pairs" if name == "keys" else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
     def key_by(self, key: Any) -> Bag[tuple[Any, T_co]]:
         """Return the bag of `(key, record)`; `key` is a function, a field's name, an index, or a list of those.
 
@@ -49,12 +56,8 @@ class KeyValue(Making[T_co]):
         """
         return self._then(SpreadValues(func))._then(Flatten())
 
-    def keys(self) -> Bag[Any]:
-        """Return the bag of the keys: the first element of each record."""
-        return self._then(Pluck(0))
-
     def values(self) -> Bag[Any]:
-        """Return the bag of the values: the second element of each record."""
+        """Return the bag of the values: the second element of each record. The keys are `pluck(0)`."""
         return self._then(Pluck(1))
 
     def count_by_key(self, split_every: int | bool | None = None) -> Bag[tuple[Any, int]]:
@@ -64,7 +67,7 @@ class KeyValue(Making[T_co]):
         >>> dict(bk.from_sequence([("a", 1), ("b", 1), ("a", 1)]).count_by_key().compute(scheduler="sync"))
         {'a': 2, 'b': 1}
         """
-        bag: Bag[tuple[Any, int]] = self.keys()._reduce(frequencies_row(split_every, False))
+        bag: Bag[tuple[Any, int]] = self._then(Pluck(0))._reduce(frequencies_row(split_every, False))
         return bag
 
     def lookup(self, key: Any) -> Item[list[Any]]:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from bagkit.arguments import plan_arguments, plan_of
+from bagkit.errors import PlanError
+from bagkit.io.partition_info import with_info
 from bagkit.methods.making import Making, T_co
+from bagkit.methods.partitions import PartitionsOf
+from bagkit.ops.elementwise import Pluck
 from bagkit.ops.pairs import Tap
+from bagkit.ops.regroup import Concat, Pick
+from bagkit.ops.sequences import (
+    Accumulate,
+    Batch,
+    Glom,
+    MapPartitionsWithInfo,
+    Peek,
+    Pipe,
+    Product,
+    Window,
+    WithIndex,
+    check_count,
+    edges_row,
+    starts_row,
+)
+from bagkit.plan.node import Plan
+from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
@@ -16,6 +38,53 @@ class Sequences(Making[T_co]):
     """Methods that see the records of a bag as a sequence, or its partitions one by one."""
 
     __slots__ = ()
+
+    # Several bags, and several of one ---------------------------------------------------------------------------------
+
+    def union(self, *others: Bag[Any]) -> Bag[Any]:
+        """Return the bag of the records of this bag and of `others`, in order, repetitions kept: `concat` as a method.
+
+        >>> import bagkit as bk
+        >>> bk.range(2, 1).union(bk.range(3, 1)).compute(scheduler="sync")
+        [0, 1, 0, 1, 2]
+        """
+        return self._bag(Plan(Concat(), (self.plan, *[_bag_plan("union", other) for other in others])))
+
+    def product(self, other: Bag[Any]) -> Bag[tuple[T_co, Any]]:
+        """Return the bag of each record with each of `other`, in as many partitions as there are pairs of partitions.
+
+        >>> import bagkit as bk
+        >>> bk.range(2, 1).product(bk.from_sequence("ab", npartitions=1)).compute(scheduler="sync")
+        [(0, 'a'), (0, 'b'), (1, 'a'), (1, 'b')]
+        """
+        right = _bag_plan("product", other)
+        mine, theirs = range(self.npartitions), range(right.npartitions)
+        left = Plan(Pick(tuple(n for n in mine for _ in theirs)), (self.plan,))
+        right = Plan(Pick(tuple(n for _ in mine for n in theirs)), (right,))
+        return self._bag(Plan(Product(), (left, right)))
+
+    def unzip(self, n: int) -> tuple[Bag[Any], ...]:
+        """Return `n` bags: of the first elements of all records, of the second ones, and so on.
+
+        >>> import bagkit as bk
+        >>> names, ages = bk.from_sequence([("Ada", 36), ("Bob", 41)]).unzip(2)
+        >>> ages.compute(scheduler="sync")
+        [36, 41]
+        """
+        check_count("unzip", "n", n)
+        return tuple(self._then(Pluck(number)) for number in range(n))
+
+    # Record by record -------------------------------------------------------------------------------------------------
+
+    def flat_map(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:
+        """Return the bag of the elements of what `func` returns for each record: `map(...)`, then `flatten()`.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence(["a b", "c"]).flat_map(str.split).compute(scheduler="sync")
+        ['a', 'b', 'c']
+        """
+        bag: Any = self
+        return bag.map(func, *args, **kwargs).flatten()  # type: ignore[no-any-return]
 
     def tap(self, func: Callable[[T_co], object]) -> Bag[T_co]:
         """Return this bag, which calls `func` with each record on its way: where the task runs, each time it runs.
@@ -27,3 +96,121 @@ class Sequences(Making[T_co]):
         ['1', '2']
         """
         return self._then(Tap(func))
+
+    def peek(self, n: int = 5) -> Bag[T_co]:
+        """Return this bag, which writes the first `n` records of each partition to standard error as they pass by.
+
+        >>> import bagkit as bk
+        >>> bk.range(4, npartitions=2).peek(1).sum().compute(scheduler="sync")
+        6
+        """
+        return self._with_info(Peek(n))
+
+    # Across partitions ------------------------------------------------------------------------------------------------
+
+    def accumulate(self, binop: Callable[[Any, T_co], Any], initial: Any = NOT_GIVEN) -> Bag[Any]:
+        """Return the bag of what `binop` makes of all records up to each, as itertools.accumulate does.
+
+        With `initial` that is the first record. A partition is done after those before it.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence([1, 2, 3, 4, 5], npartitions=2)
+        >>> b.accumulate(lambda total, x: total + x).compute(scheduler="sync")
+        [1, 3, 6, 10, 15]
+        >>> b.accumulate(lambda total, x: total + x, initial=-1).compute(scheduler="sync")
+        [-1, 0, 2, 5, 9, 14]
+        """
+        return self._then(Accumulate(binop, initial))
+
+    def zip_with_index(self) -> Bag[tuple[T_co, int]]:
+        """Return the bag of `(record, its number in the whole bag)`, counted from 0.
+
+        With several partitions, those are counted first; their records are kept meanwhile, not read twice.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence("abc", npartitions=2).zip_with_index().compute(scheduler="sync")
+        [('a', 0), ('b', 1), ('c', 2)]
+        """
+        starts = [] if self.npartitions == 1 else [Plan(starts_row(), (self.plan,))]
+        return self._with_info(WithIndex(), *starts)
+
+    def window(self, n: int, step: int = 1) -> Bag[tuple[T_co, ...]]:
+        """Return the bag of each `n` neighbours as a tuple, across partitions, the next window `step` records on.
+
+        What is left over at the end, fewer than `n` records, is in no window of its own.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).window(3).compute(scheduler="sync")
+        [(0, 1, 2), (1, 2, 3), (2, 3, 4)]
+        """
+        op = Window(n, step)
+        edges = [] if self.npartitions == 1 else [Plan(edges_row(n, step), (self.plan,))]
+        return self._with_info(op, *edges)
+
+    # Partitions -------------------------------------------------------------------------------------------------------
+
+    def batch(self, n: int) -> Bag[list[T_co]]:
+        """Return the bag of lists of `n` records of a partition; the last of each partition may be shorter.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=1).batch(2).compute(scheduler="sync")
+        [[0, 1], [2, 3], [4]]
+        """
+        return self._then(Batch(n))
+
+    def glom(self) -> Bag[list[T_co]]:
+        """Return the bag of one list for each partition.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).glom().compute(scheduler="sync")
+        [[0, 1], [2, 3, 4]]
+        """
+        return self._then(Glom())
+
+    @property
+    def partitions(self) -> PartitionsOf[T_co]:
+        """The partitions, to be picked by number: each pick is a bag.
+
+        >>> import bagkit as bk
+        >>> b = bk.range(6, npartitions=3)
+        >>> b.partitions[1].compute(scheduler="sync"), b.partitions[::2].compute(scheduler="sync")
+        ([2, 3], [0, 1, 4, 5])
+        """
+        return PartitionsOf(self)
+
+    def map_partitions_with_info(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:
+        """Return the bag of what `func(records, info, ...)` returns for each partition, as map_partitions does.
+
+        `info` has `index` (from 0), `npartitions`, and `paths`, the files that the partition is read from. Other
+        arguments can be items.
+
+        >>> import bagkit as bk
+        >>> b = bk.range(5, npartitions=2)
+        >>> b.map_partitions_with_info(lambda records, info: [(info.index, len(records))]).compute(scheduler="sync")
+        [(0, 2), (1, 3)]
+        """
+        plans, args, kwargs = plan_arguments("map_partitions_with_info", args, kwargs, bags=False)
+        return self._with_info(MapPartitionsWithInfo(func, args, kwargs), *plans.values)
+
+    def pipe(self, command: str | Sequence[str], check: bool = True) -> Bag[str]:
+        """Return the bag of the lines that a program writes, run once for each partition, given its records as lines.
+
+        `command` is for the shell, or a list of words. Records are text, each a line with or without its end; lines
+        come out with theirs, as UTF-8. With `check`, another exit status than 0 is a `subprocess.CalledProcessError`.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence(["b", "a"], npartitions=1).pipe("sort").compute(scheduler="sync")
+        ['a\\n', 'b\\n']
+        """
+        return self._then(Pipe(command if isinstance(command, str) else tuple(command), bool(check)))
+
+    def _with_info(self, op: Any, *values: Plan) -> Bag[Any]:
+        """Return the bag of a pairing of this bag's records with the PartitionInfo of each partition."""
+        return self._bag(Plan(op, (self.plan, with_info(self.plan), *values)))
+
+
+def _bag_plan(operation: str, bag: object) -> Plan:
+    plan = plan_of(bag)
+    if plan is None or plan.op.gives_value:
+        raise PlanError(f"{operation}: got {type(bag).__name__}; expected a bag")
+    return plan

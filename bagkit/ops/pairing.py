@@ -48,13 +48,7 @@ class Paired(Pairing):
         return (self.function,)
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
-        counts = inputs[: self.bags]
-        if len(set(counts)) > 1:
-            raise PlanError(
-                f"{self.name}: the bags have different numbers of partitions; got {', '.join(map(str, counts))}; "
-                "expected the same for all; hint: repartition(npartitions=...) one of them"
-            )
-        return counts[0]
+        return the_same_count(self.name, inputs[: self.bags])
 
     def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
         return self._method(records, values)
@@ -97,6 +91,16 @@ class Paired(Pairing):
         args = [lists[arg.number] if isinstance(arg, Slot) and arg.kind == "bag" else filled(arg, values)
                 for arg in self.args]  # fmt: skip
         return iter(partition_result(self.function, self.function(*args, **fixed, **moving)))
+
+
+def the_same_count(operation: str, counts: Sequence[int]) -> int:
+    """Return how many partitions each of several bags has; raises PlanError unless it is the same for all."""
+    if len(set(counts)) > 1:
+        raise PlanError(
+            f"{operation}: the bags have different numbers of partitions; got {', '.join(map(str, counts))}; "
+            "expected the same for all; hint: repartition(npartitions=...) one of them"
+        )
+    return counts[0]
 
 
 def filled(value: Any, values: Sequence[Any]) -> Any:

@@ -63,6 +63,21 @@ class Partitions(Regroup):
         return self.stop - self.start
 
 
+@dataclass(frozen=True)
+class Pick(Regroup):
+    """The partitions of a bag with the numbers given, in that order, each as often as it is given."""
+
+    picks: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        shown = ", ".join(map(str, self.picks[:6])) + (", ..." if len(self.picks) > 6 else "")
+        return f"partitions[[{shown}]]"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return len(self.picks)
+
+
 def shares(total: int, count: int) -> list[int]:
     """Return `count` numbers that add up to `total` and differ by one at the most, larger ones spread evenly.
 

@@ -5,6 +5,7 @@ Passes and lowering ask facts, never names: an op that is not listed anywhere st
     Source         reads partitions                          read_text, from_sequence
     PerPartition   records of a partition -> records         map, filter, pluck
     Pairing        partitions of several bags, side by side  map over two bags, or with an Item
+    Scan           a Pairing, one partition after the other  accumulate
     Reduction      all records -> one value or one partition  sum, frequencies, foldby
     Regroup        the same records in other partitions      concat, repartition
     Call           whole values -> a value                   Item.apply
@@ -13,10 +14,12 @@ Passes and lowering ask facts, never names: an op that is not listed anywhere st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block
+
+T = TypeVar("T")
 
 Fields = frozenset[str] | None
 """Which keys of a record are read; ALL where it can't be known, or is the whole record."""
@@ -162,6 +165,15 @@ class Pairing(Op):
         raise NotImplementedError
 
 
+class Scan(Pairing):
+    """A Pairing of one bag whose partitions are done one after the other, each with a value of those before it.
+
+    That is the last record which they gave, EMPTY if they gave none; the first partition has no value.
+    """
+
+    bags = 1
+
+
 class Reduction(Op):
     """Boils the records of a bag down: a state for each partition, states into one state, that into the result."""
 
@@ -193,9 +205,20 @@ class Reduction(Op):
 class Regroup(Op):
     """The same records in other partitions."""
 
-    picks: slice | None = None
+    picks: slice | tuple[int, ...] | None = None
     """Which partitions of its inputs, put one after the other, it is; None where it makes others of them."""
     can_raise = False
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it picks a partition more than once."""
+        return isinstance(self.picks, tuple) and len(set(self.picks)) < len(self.picks)
+
+    def picked(self, partitions: Sequence[T]) -> list[T]:
+        """Return those of `partitions`, of all its inputs, that it picks."""
+        if isinstance(self.picks, tuple):
+            return [partitions[number] for number in self.picks]
+        return list(partitions[self.picks])  # type: ignore[index]  # asked only where it picks
 
     def demand(self, wanted: Fields) -> Fields:
         return wanted

@@ -19,6 +19,7 @@ import bagkit as bk
 from tests.operations.case import RECORDS as RECORDS
 from tests.operations.case import Case
 from tests.operations.cases_of_pairs import PAIRS
+from tests.operations.cases_of_sequences import SEQUENCES
 
 
 def add(one: Any, other: Any) -> Any:
@@ -349,4 +350,4 @@ HANDING_OVER = [
     Case("to_polars", "dicts", lambda b: b.to_polars().to_dicts(), list),
 ]  # fmt: skip
 
-CASES: list[Case] = [*HANDING_OVER, *ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS, *PAIRS]
+CASES: list[Case] = [*HANDING_OVER, *ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS, *PAIRS, *SEQUENCES]

@@ -20,7 +20,7 @@ PAIRS = [
          lambda xs: [(k, n) for k, v in xs for n in range(v)], "pairs"),
     Case("flat_map_values of what can't be iterated", "pairs", lambda b: b.flat_map_values(abs),
          lambda xs: [(k, n) for k, v in xs for n in v]),
-    Case("keys", "pairs", lambda b: b.keys(), lambda xs: [k for k, _ in xs], "strings"),
+    Case("values then dict", "pairs", lambda b: dict(b), dict),
     Case("values", "pairs", lambda b: b.values(), lambda xs: [v for _, v in xs], "ints"),
     Case("count_by_key", "pairs", lambda b: b.count_by_key(), lambda xs: list(Counter(k for k, _ in xs).items()),
          "pairs"),
@@ -28,6 +28,4 @@ PAIRS = [
          lambda xs: list(Counter(k for k, _ in xs).items()), "pairs"),
     Case("lookup", "pairs", lambda b: b.lookup("a"), lambda xs: [v for k, v in xs if k == "a"]),
     Case("lookup of what is not there", "pairs", lambda b: b.lookup("?"), lambda xs: []),
-    Case("tap", "strings", lambda b: b.tap(len), lambda xs: xs, "strings"),
-    Case("tap(failing)", "ints", lambda b: b.tap(len), lambda xs: [len(x) for x in xs]),
 ]  # fmt: skip

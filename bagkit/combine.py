@@ -1,0 +1,67 @@
+"""Several bags side by side: the names of dask.bag that are also Python's own, apart from where those are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bagkit.arguments import plan_arguments
+from bagkit.bag import Bag
+from bagkit.errors import PlanError
+from bagkit.ops.pairing import Paired
+from bagkit.ops.sequences import Zip
+from bagkit.plan.node import Plan
+
+
+def zip(*bags: Bag[Any]) -> Bag[tuple[Any, ...]]:  # noqa: A001  (dask.bag's name)
+    """Return the bag of tuples of the records that stand at the same place in each of `bags`.
+
+    They have the same number of partitions, or it is a PlanError, and as many records in each, or computing it raises
+    ValueError. The same bag can be there twice.
+
+    >>> import bagkit as bk
+    >>> b = bk.range(3, npartitions=2)
+    >>> bk.zip(b, b.map(str)).compute(scheduler="sync")
+    [(0, '0'), (1, '1'), (2, '2')]
+    """
+    odd = [type(bag).__name__ for bag in bags if not isinstance(bag, Bag)]
+    if odd or not bags:
+        raise PlanError(f"zip: got {', '.join(odd) or 'nothing'}; expected one bag or more")
+    plan = Plan(Zip(len(bags)), tuple([bag.plan for bag in bags]))
+    _ = plan.npartitions  # bags that do not match are an error of this call
+    return Bag(plan)
+
+
+def map(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:  # noqa: A001  (dask.bag's name)
+    """Return the bag of what `func` returns for the records of all bags among the arguments, side by side.
+
+    Other arguments are the same for all records; items among them are computed first.
+
+    >>> import bagkit as bk
+    >>> b = bk.range(3, npartitions=2)
+    >>> bk.map(pow, 2, b).compute(scheduler="sync")
+    [1, 2, 4]
+    """
+    return _over_bags("map", func, args, kwargs)
+
+
+def map_partitions(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:
+    """Return the bag of what `func` returns for the partitions of all bags among the arguments, side by side.
+
+    Each partition is a list. What can be iterated gives its elements; text, a dict and a single value are one record.
+
+    >>> import bagkit as bk
+    >>> b = bk.range(5, npartitions=2)
+    >>> bk.map_partitions(lambda one, other: sum(one) * len(other), b, b).compute(scheduler="sync")
+    [2, 27]
+    """
+    return _over_bags("map_partitions", func, args, kwargs)
+
+
+def _over_bags(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bag[Any]:
+    plans, args, kwargs = plan_arguments(name, args, kwargs)
+    if not plans.bags:
+        raise PlanError(f"{name}: no argument is a bag; expected one or more; hint: from_sequence(...) makes one")
+    plan = Plan(Paired(name, func, len(plans.bags), args, kwargs), (*plans.bags, *plans.values))
+    _ = plan.npartitions  # bags that do not match are an error of this call
+    return Bag(plan)

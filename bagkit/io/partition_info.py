@@ -1,0 +1,66 @@
+"""What is known of the partitions of a bag before it is read, and as a bag of its own beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import Any
+
+from bagkit.io.memory import FromSequence
+from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source
+from bagkit.plan.node import Plan, walk
+
+Paths = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionInfo:
+    """Which partition of a bag it is."""
+
+    index: int
+    """Counted from 0."""
+    npartitions: int
+    paths: Paths = ()
+    """The files it is read from; none where records are in memory, or are those of the whole bag together."""
+
+
+def with_info(plan: Plan) -> Plan:
+    """Return the plan of a bag with as many partitions, each of one record: the PartitionInfo of that of `plan`."""
+    infos = partition_infos(plan)
+    return Plan(FromSequence("partitions", infos, (1,) * len(infos)))
+
+
+def partition_infos(plan: Plan) -> tuple[PartitionInfo, ...]:
+    """Return what is known of each partition of `plan`."""
+    known: dict[Plan, list[Paths]] = {}
+    for below in walk(plan):
+        known[below] = _paths(below, known)
+    return tuple(PartitionInfo(index, plan.npartitions, paths) for index, paths in enumerate(known[plan]))
+
+
+def _paths(plan: Plan, known: dict[Plan, list[Paths]]) -> list[Paths]:
+    op, inputs = plan.op, [known[below] for below in plan.inputs]
+    if isinstance(op, Source):
+        return [_unique(getattr(piece, "path", None) for piece in pieces) for pieces in op.pieces()]
+    if isinstance(op, PerPartition):
+        return inputs[0]
+    if isinstance(op, Pairing):
+        return [_unique(chain.from_iterable(row)) for row in zip(*inputs[: op.bags], strict=True)]
+    if isinstance(op, Regroup) and op.picks is not None:
+        return op.picked(list(chain.from_iterable(inputs)))
+    if isinstance(op, Regroup) and len(inputs) == 1:
+        return _resized(inputs[0], plan.npartitions)
+    return [()] * plan.npartitions
+
+
+def _resized(paths: list[Paths], count: int) -> list[Paths]:
+    """Return the paths after a repartition, which joins neighbours or splits each partition."""
+    if count > len(paths):
+        edges = [count * n // len(paths) for n in range(len(paths) + 1)]
+        return [part for part, (a, b) in zip(paths, pairwise(edges), strict=True) for _ in range(b - a)]
+    edges = [len(paths) * n // count for n in range(count + 1)]
+    return [_unique(chain.from_iterable(paths[a:b])) for a, b in pairwise(edges)]
+
+
+def _unique(paths: Any) -> Paths:
+    return tuple(dict.fromkeys(path for path in paths if path))

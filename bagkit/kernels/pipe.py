@@ -1,0 +1,113 @@
+"""Lines through another program: one process, both directions at once, bounded memory, no threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+BATCH: Final = 512
+"""Records pulled at a time."""
+
+CHUNK: Final = 1 << 16
+"""Bytes taken from the program at a time."""
+
+TAIL: Final = 2000
+"""Bytes of what the program wrote last to its standard error that an error shows."""
+
+
+def piped(command: str | Sequence[str], records: Iterator[str], check: bool) -> Iterator[str]:
+    """Yield the lines that `command` writes, given `records` as lines; a str is for the shell.
+
+    Raises TypeError for a record that is no text, and, if `check` is true, CalledProcessError with the end of its
+    standard error where the program ends with another status than 0.
+    """
+    import subprocess
+    import tempfile
+
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(
+            command, shell=isinstance(command, str), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
+        ) as process:
+            try:
+                yield from _lines(_exchange(process, _encoded(records)))
+            except BaseException:
+                process.kill()
+                raise
+        if check and process.returncode:
+            raise _failure(command, process.returncode, said)
+
+
+def _failure(command: Any, status: int, said: IO[bytes]) -> Exception:
+    import subprocess
+
+    said.seek(max(0, said.seek(0, os.SEEK_END) - TAIL))
+    text = said.read().decode(errors="replace").strip()
+    error = subprocess.CalledProcessError(status, command, None, text)
+    error.add_note(f"it wrote to standard error: {text or 'nothing'}; hint: check=False takes any status")
+    return error
+
+
+def _exchange(process: Popen[bytes], chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what the program writes; a chunk is pulled only when the program has taken the one before."""
+    import select
+
+    assert process.stdin is not None
+    assert process.stdout is not None
+    source, sink = process.stdout.fileno(), process.stdin.fileno()
+    os.set_blocking(sink, False)
+    poll = select.poll()  # not select(), which knows only small descriptors
+    poll.register(source, select.POLLIN)
+    poll.register(sink, select.POLLOUT)
+    waiting: memoryview | None = None
+    while True:
+        ready = [descriptor for descriptor, _ in poll.poll()]
+        if source in ready:
+            data = os.read(source, CHUNK)
+            if not data:
+                return
+            yield data
+        if sink in ready:
+            waiting = _written(sink, waiting or memoryview(next(chunks, b"")))
+            if waiting is None:
+                poll.unregister(sink)
+                process.stdin.close()
+
+
+def _written(sink: int, data: memoryview) -> memoryview | None:
+    """Write what fits of `data`; return the rest, None where there is nothing more to write, or no one reads."""
+    if not data:
+        return None
+    try:
+        return data[os.write(sink, data) :]
+    except BlockingIOError:
+        return data
+    except BrokenPipeError:  # it wants no more, as `head` does
+        return None
+
+
+def _encoded(records: Iterator[str]) -> Iterator[bytes]:
+    """Yield `records` as lines, many together."""
+    while batch := list(islice(records, BATCH)):
+        odd = next((record for record in batch if not isinstance(record, str)), None)
+        if odd is not None:
+            raise TypeError(f"pipe: a record is of type {type(odd).__name__}; expected text; hint: map(str) before it")
+        yield "".join([line if line.endswith("\n") else line + "\n" for line in batch]).encode()
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines of `chunks`, each with its line end; the last may have none."""
+    rest = b""
+    for chunk in chunks:
+        whole, end, after = chunk.rpartition(b"\n")
+        if not end:
+            rest += after
+            continue
+        yield from [line + "\n" for line in (rest + whole).decode().split("\n")]
+        rest = after
+    if rest:
+        yield rest.decode()

@@ -1,0 +1,299 @@
+"""Operations that see the records of a bag as a sequence, or its partitions one by one.
+
+Those that need to know which partition they are at are pairings with a bag of PartitionInfos.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import accumulate, chain, count, islice
+from typing import Any
+
+from bagkit.errors import PlanError, one_line
+from bagkit.kernels import fold, windows
+from bagkit.kernels.pipe import piped
+from bagkit.kernels.stream import batched
+from bagkit.ops.elementwise import partition_result
+from bagkit.ops.functions import check_callable, function_label
+from bagkit.ops.pairing import filled, the_same_count
+from bagkit.ops.reductions import Row
+from bagkit.plan.kinds import Pairing, PerPartition, Scan
+from bagkit.sentinels import EMPTY, NOT_GIVEN
+
+
+def check_count(operation: str, name: str, value: object, least: int = 1) -> None:
+    """Raise PlanError unless `value` is an int of `least` or more."""
+    if type(value) is not int or value < least:
+        raise PlanError(f"{operation}: {name} is {value!r}; expected an int of {least} or more")
+
+
+# Several bags -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Zip(Pairing):
+    """`zip(*bags)`: tuples of the records that stand at the same place in each bag."""
+
+    bags: int
+
+    @property
+    def label(self) -> str:
+        return "zip"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return the_same_count("zip", inputs)
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        return zip(*records, strict=True)
+
+
+@dataclass(frozen=True)
+class Product(Pairing):
+    """Each record of one partition with each of another."""
+
+    bags = 2
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "product"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        return windows.products(*records)
+
+
+# Across partitions ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Accumulate(Scan):
+    """`accumulate(binop, initial)`: what the function makes of all records up to each."""
+
+    binop: Callable[[Any, Any], Any]
+    initial: Any = NOT_GIVEN
+
+    def __post_init__(self) -> None:
+        check_callable("accumulate", self.binop)
+
+    @property
+    def label(self) -> str:
+        return f"accumulate({function_label(self.binop)})"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.binop,)
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        if not values and self.initial is not NOT_GIVEN:
+            return accumulate(records[0], self.binop, initial=fold.fresh(self.initial))
+        before = [value for value in values if value is not EMPTY]
+        return windows.accumulated(self.binop, records[0], *before)
+
+
+@dataclass(frozen=True)
+class WithIndex(Pairing):
+    """`zip_with_index()`: each record with its number in the whole bag; the value is where each partition begins."""
+
+    bags = 2
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "zip_with_index"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        (info,) = records[1]
+        return zip(records[0], count(values[0][info.index] if values else 0), strict=False)
+
+
+def starts_row() -> Row:
+    """Return the reduction to the numbers of the first record of each partition."""
+    return Row("count_partitions", _count_one, _joined, _starts, elementwise=False, fields=frozenset())
+
+
+def _count_one(records: Iterator[Any]) -> list[int]:
+    return [fold.count(records)]
+
+
+def _joined(states: list[list[Any]]) -> list[Any]:
+    return list(chain.from_iterable(states))
+
+
+def _starts(counts: list[int]) -> list[int]:
+    return list(accumulate(counts, initial=0))
+
+
+@dataclass(frozen=True)
+class Window(Pairing):
+    """`window(size, step)`: neighbours as tuples; the value is what follows each partition, and where it begins."""
+
+    size: int
+    step: int = 1
+
+    bags = 2
+    can_raise = False
+
+    def __post_init__(self) -> None:
+        check_count("window", "n", self.size)
+        check_count("window", "step", self.step)
+
+    @property
+    def label(self) -> str:
+        return f"window({self.size}{f', step={self.step}' if self.step > 1 else ''})"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        (info,) = records[1]
+        after, start = values[0][info.index] if values else ((), 0)
+        found = windows.sliding(self.size, chain(records[0], after))
+        return islice(found, -start % self.step, None, self.step) if self.step > 1 else found
+
+
+def edges_row(size: int, step: int) -> Row:
+    """Return the reduction to what windows need of other partitions: what follows each, and where it begins."""
+    return Row(
+        "partition_edges", partial(_edge, size - 1, step > 1), _joined, partial(_edges, size - 1), elementwise=False
+    )
+
+
+def _edge(size: int, counted: bool, records: Iterator[Any]) -> list[tuple[list[Any], int]]:
+    head = list(islice(records, size))
+    return [(head, len(head) + (fold.count(records) if counted else 0))]
+
+
+def _edges(size: int, edges: list[tuple[list[Any], int]]) -> list[tuple[list[Any], int]]:
+    following = windows.following(size, [head for head, _ in edges])
+    return list(zip(following, _starts([number for _, number in edges]), strict=False))
+
+
+# Within partitions ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Batch(PerPartition):
+    """`batch(size)`: lists of so many records of a partition, the last of each shorter."""
+
+    size: int
+
+    can_raise = False
+
+    def __post_init__(self) -> None:
+        check_count("batch", "n", self.size)
+
+    @property
+    def label(self) -> str:
+        return f"batch({self.size})"
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return batched(records, self.size)
+
+
+@dataclass(frozen=True)
+class Glom(PerPartition):
+    """`glom()`: one list of each partition."""
+
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "glom"
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return iter([list(records)])
+
+
+@dataclass(frozen=True)
+class MapPartitionsWithInfo(Pairing):
+    """`map_partitions_with_info(function)`: the function called with a partition's records and its PartitionInfo."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    bags = 2
+
+    def __post_init__(self) -> None:
+        check_callable("map_partitions_with_info", self.function)
+
+    @property
+    def label(self) -> str:
+        return f"map_partitions_with_info({function_label(self.function)})"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        (info,) = records[1]
+        args, kwargs = filled(self.args, values), filled(self.kwargs, values)
+        return iter(partition_result(self.function, self.function(list(records[0]), info, *args, **kwargs)))
+
+
+@dataclass(frozen=True)
+class Peek(Pairing):
+    """`peek(count)`: the records as they are, the first of each partition written to standard error."""
+
+    count: int
+
+    bags = 2
+    can_raise = False
+
+    def __post_init__(self) -> None:
+        check_count("peek", "n", self.count, 0)
+
+    @property
+    def label(self) -> str:
+        return f"peek({self.count})"
+
+    @property
+    def opaque(self) -> bool:
+        return True  # it runs the records' own repr
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        (info,) = records[1]
+        return chain(map(partial(_shown, info.index), islice(records[0], self.count)), records[0])
+
+
+def _shown(partition: int, record: Any) -> Any:
+    print(f"partition {partition}: {one_line(record)}", file=sys.stderr)
+    return record
+
+
+@dataclass(frozen=True)
+class Pipe(PerPartition):
+    """`pipe(command)`: the lines that another program makes of the lines of a partition."""
+
+    command: str | tuple[str, ...]
+    check: bool = True
+
+    opaque = True
+
+    def __post_init__(self) -> None:
+        words = (self.command,) if isinstance(self.command, str) else self.command
+        if not words or not all(isinstance(word, str) for word in words) or not words[0].strip():
+            raise PlanError(f"pipe: the command is {self.command!r}; expected a shell command, or a list of its words")
+
+    @property
+    def label(self) -> str:
+        return f"pipe({self.command if isinstance(self.command, str) else list(self.command)!r})"
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return piped(self.command, records, self.check)
