@@ -66,6 +66,7 @@ ONLY_IN = {
     "pandas": {"io/frames.py"},
     "polars": {"io/frames.py"},
     "pyarrow": {"io/arrow.py"},
+    "h5py": {"io/hdf5.py"},
     "multiprocessing": set(),
     "toolz": set(),
     "dask": set(),
@@ -74,7 +75,7 @@ ONLY_IN = {
 
 HEAVY = {"fsspec", "msgspec", "isal", "cloudpickle", "tqdm", "asyncio", "multiprocessing", "cytoolz", "toolz",
          "orjson", "concurrent", "subprocess", "socket", "aiohttp", "s3fs",
-         "numpy", "pandas", "pyarrow", "polars"}  # fmt: skip
+         "numpy", "pandas", "pyarrow", "polars", "h5py", "sqlite3"}  # fmt: skip
 """What `import bagkit` leaves to those who need it."""
 
 NO_NAMES = {"utils", "util", "base", "core", "common", "helpers", "misc", "manager", "managers", "handler"}

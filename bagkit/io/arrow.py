@@ -79,3 +79,10 @@ def arrow_table(pa: Any, table: Table) -> Any:
     """Return the pyarrow.Table of the table."""
     schema = arrow_schema(pa, table)
     return pa.Table.from_batches([batch for _, batch in record_batches(pa, table, schema)], schema)
+
+
+def import_parquet() -> Any:
+    """Return pyarrow's module of Parquet."""
+    import pyarrow.parquet
+
+    return pyarrow.parquet

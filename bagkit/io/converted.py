@@ -10,10 +10,13 @@ from typing import Any, Final
 from bagkit.errors import ColumnTypeError, one_line
 from bagkit.kernels.column_types import (
     BOOL,
+    DAY,
     FLOAT,
     INT,
     TEXT,
+    TIME,
     WIDE,
+    ZONED,
     Type,
     Typing,
     fits_one,
@@ -37,9 +40,9 @@ class Column:
         """Return the values as those of the column; raises ColumnTypeError for one that can't be that."""
         match self.policy:
             case "string":
-                return [None if value is None else as_text(value, nul=self.typing.nul) for value in values]
+                return [None if value is None else self._fitting(as_text(value, self.typing.nul)) for value in values]
             case "json":
-                return [None if value is None else self._as_json(value) for value in values]
+                return [None if value is None else self._fitting(self._as_json(value)) for value in values]
             case "null":
                 return list(map(self._or_none, values))
         plain = _PLAIN.get(self.type)
@@ -62,6 +65,14 @@ class Column:
                 f"got {one_line(value, 60)}; hint: on_conflict='string' or 'null'"
             ) from None
 
+    def _fitting(self, text: str) -> str:
+        if self.typing.width is not None and len(text.encode()) > self.typing.width:
+            raise ColumnTypeError(
+                f"{self.operation}: the field {self.name!r} has text of {len(text.encode())} bytes in UTF-8; expected "
+                f"{self.typing.width} at the most; got {one_line(text, 60)}"
+            )
+        return text
+
     def _or_none(self, value: Any) -> Any:
         if value is None or unify(self.type, self.typing.type_of(value)) != self.type:
             return None
@@ -69,7 +80,14 @@ class Column:
         return value if plain is None else plain(value)
 
 
-def as_text(value: Any, *, nul: bool = True) -> str:
+def dates_as_text(column: Column, values: list[Any]) -> list[Any]:
+    """Return dates and times in ISO 8601, for what has no type of its own for them; other values as they are."""
+    if column.type not in (TIME, ZONED, DAY):
+        return values
+    return [None if value is None else value.isoformat() for value in values]
+
+
+def as_text(value: Any, nul: bool = True) -> str:
     """Return `str(value)` as text that UTF-8 can hold: lone surrogates, and NUL where there can be none, escaped.
 
     >>> as_text(3), as_text(chr(0xD800))

@@ -53,6 +53,8 @@ class Typing:
     nested: Nested = "typed"
     nul: bool = True
     """Whether text may hold NUL."""
+    width: int | None = None
+    """How many bytes of UTF-8 text may have; None for any number."""
     in_order: bool = False
     """Whether it matters which of several types comes first, so that none may be taken together before its time."""
 
@@ -68,7 +70,7 @@ class Typing:
         if isinstance(value, float):
             return FLOAT
         if isinstance(value, str):
-            return LONE if not _encodes(value) else NUL if not self.nul and "\0" in value else TEXT
+            return self._text_type(value)
         if isinstance(value, datetime):
             return TIME if value.tzinfo is None else ZONED
         if isinstance(value, date):
@@ -78,6 +80,15 @@ class Typing:
         if kind.__module__ == "numpy" and getattr(value, "shape", None) == ():
             return self.type_of(value.item())
         return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+    def _text_type(self, text: str) -> str:
+        if not _encodes(text):
+            return LONE
+        if not self.nul and "\0" in text:
+            return NUL
+        return (
+            TEXT if self.width is None or len(text.encode()) <= self.width else f"str of more than {self.width} bytes"
+        )
 
     def _nested_type(self, value: Any) -> Type:
         if self.nested != "typed":
@@ -122,6 +133,8 @@ class Typing:
             return WIDE if low >= -(1 << 63) and high < 1 << 63 else None
         if kind is str:
             text = "".join(values)
+            if self.width is not None and max(map(len, values)) * (1 if text.isascii() else 4) > self.width:
+                return None
             return TEXT if (text.isascii() or _encodes(text)) and (self.nul or "\0" not in text) else None
         return NESTED if kind in (list, tuple, dict) and self.nested == "any" else None
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bagkit.computing import iterate
 from bagkit.errors import ColumnTypeError
 from bagkit.io.columns import EncodeColumns, FindMisfit, Gathered, Kept, Misfit, Policy, Spilled, Table, encoding
+from bagkit.io.whole_files import check_place, spill_beside, whole_files
 from bagkit.kernels.column_types import Typing
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.regroup import Partitions
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+
+    from bagkit.io.hdf5 import Strings
 
 
 T = TypeVar("T")
@@ -84,6 +88,99 @@ class HandingOver(Making[T_co]):
         encode = encoding("to_polars", columns, on_conflict, Typing())
         frame: pl.DataFrame = _hand_over(self.plan, encode, on_conflict, options, polars_frame)
         return frame
+
+    def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = None,
+                   on_conflict: Policy = "error", compression: str | None = "snappy",
+                   exist: Literal["error", "overwrite"] = "error", **options: Any) -> list[str]:  # fmt: skip
+        """Write a Parquet file with a row for each record, or one for each partition, and return the paths.
+
+        There is one for each partition where `path` has a `*` for the partition's number; all are of one schema. A file
+        appears under its name when all of them are whole. `exist` says whether those that are there may be replaced.
+        `columns`, `on_conflict` and `options` are those of to_dataframe. Raises ColumnTypeError, MissingExtraError, and
+        PlanError for a path that can't be written to.
+
+        >>> import bagkit as bk, tempfile
+        >>> path = tempfile.mkdtemp() + "/numbers.parquet"
+        >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_parquet(path, scheduler="sync") == [path]
+        True
+        """
+        from bagkit.io.arrow import import_pyarrow
+        from bagkit.io.parquet import check_compression, parquet_places, write_parquet
+
+        pyarrow = import_pyarrow("arrow", "for to_parquet")
+        check_compression(compression)
+        encode = encoding("to_parquet", columns, on_conflict, Typing())
+        places = parquet_places(check_place("to_parquet", path, exist), self.npartitions)
+        for place in places:
+            check_place("to_parquet", place, exist)
+
+        def write(table: Table) -> None:
+            with whole_files(places) as paths:
+                write_parquet(pyarrow, table, paths, compression)
+
+        with spill_beside(places[0]) as spill:
+            _hand_over(self.plan, encode, on_conflict, options, write, Spilled(spill))
+        return places
+
+    def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = None,
+                  on_conflict: Policy = "error", exist: Literal["error", "overwrite"] = "error",
+                  **options: Any) -> int:  # fmt: skip
+        """Write a table with a row for each record to an SQLite database, and return how many there are.
+
+        The table, and a database that was not there, appear in one transaction. Lists and dicts have no type of column,
+        so they follow `on_conflict`; dates are text in ISO 8601. `exist` says whether a table of this name may be
+        replaced. `columns`, `on_conflict` and `options` are those of to_dataframe. Raises ColumnTypeError, and
+        PlanError for a path or table that can't be written to.
+
+        >>> import bagkit as bk, tempfile
+        >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_sqlite(tempfile.mkdtemp() + "/a.db", "numbers", scheduler="sync")
+        2
+        """
+        from bagkit.io.sqlite import check_table, write_sqlite
+
+        place = check_place("to_sqlite", path, "overwrite")
+        name = check_table(place, table, exist)
+        encode = encoding("to_sqlite", columns, on_conflict, Typing(nested="none"))
+        with spill_beside(place) as spill:
+            return _hand_over(
+                self.plan, encode, on_conflict, options,
+                lambda rows: write_sqlite(rows, place, name, exist), Spilled(spill),
+            )  # fmt: skip
+
+    def to_hdf5(self, path: str | os.PathLike[str], group: str = "/", columns: Iterable[str] | None = None,
+                on_conflict: Policy = "error", strings: Strings = "variable", compression: str | None = None,
+                exist: Literal["error", "overwrite"] = "error", **options: Any) -> int:  # fmt: skip
+        """Write an HDF5 file with a dataset in `group` for each column, and return how many rows there are.
+
+        Text is of variable length, or, with a number as `strings`, of so many bytes of UTF-8: longer text follows
+        `on_conflict`, as do lists, dicts, and text with NUL. Dates are text in ISO 8601. Of values that are missing a
+        dataset named `<column>__missing` knows. The file appears under its name when it is whole. The other arguments
+        are those of to_parquet. Raises ColumnTypeError, MissingExtraError, and PlanError for a path that can't be
+        written to.
+
+        >>> import bagkit as bk, h5py, tempfile
+        >>> path = tempfile.mkdtemp() + "/numbers.h5"
+        >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_hdf5(path, scheduler="sync")
+        2
+        >>> with h5py.File(path) as file:
+        ...     file["n"][:].tolist()
+        [1, 2]
+        """
+        from bagkit.io.hdf5 import check_layout, import_h5py, write_hdf5
+
+        import_h5py()
+        place = check_place("to_hdf5", path, exist)
+        check_layout(group, strings, compression)
+        width = None if strings == "variable" else strings
+        encode = encoding("to_hdf5", columns, on_conflict, Typing(nested="none", nul=False, width=width))
+
+        def write(table: Table) -> int:
+            with whole_files([place]) as (path,):
+                write_hdf5(table, path, group, strings, compression)
+            return table.rows
+
+        with spill_beside(place) as spill:
+            return _hand_over(self.plan, encode, on_conflict, options, write, Spilled(spill))
 
 
 def _hand_over(

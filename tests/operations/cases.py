@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import operator
 import statistics
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import Any
 import bagkit as bk
 from tests.operations.case import RECORDS as RECORDS
 from tests.operations.case import Case
+from tests.operations.cases_of_handing_over import HANDING_OVER
 from tests.operations.cases_of_pairs import PAIRS
 from tests.operations.cases_of_sequences import SEQUENCES
 
@@ -338,16 +338,6 @@ PAIRINGS = [
     Case("apply(arguments)", "ints", lambda b: b.sum().apply(lambda s, n, k: (s, n, k), b.count(), k=[b.any()]),
          lambda xs: (sum(xs), len(xs), [any(xs)])),
     Case("apply(itself)", "ints", lambda b: (lambda s: s.apply(add, s))(b.sum()), lambda xs: 2 * sum(xs)),
-]  # fmt: skip
-
-HANDING_OVER = [
-    Case("to_dataframe", "dicts", lambda b: b.to_dataframe().to_dict("records"), list),
-    Case("to_dataframe(columns)", "pairs", lambda b: b.to_dataframe(columns=["k", "v"]).to_dict("list"),
-         lambda xs: {"k": [k for k, _ in xs], "v": [v for _, v in xs]}),
-    Case("to_arrow", "dicts", lambda b: b.to_arrow().to_pylist(), list),
-    Case("to_arrow(json)", "equal", lambda b: b.to_arrow(["x"], on_conflict="json")["x"].to_pylist(),
-         lambda xs: list(map(json.dumps, xs))),
-    Case("to_polars", "dicts", lambda b: b.to_polars().to_dicts(), list),
 ]  # fmt: skip
 
 CASES: list[Case] = [*HANDING_OVER, *ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS, *PAIRS, *SEQUENCES]

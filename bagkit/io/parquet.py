@@ -1,0 +1,53 @@
+"""Columns as Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from bagkit.errors import PlanError
+from bagkit.io.arrow import arrow_schema, import_parquet, record_batches
+from bagkit.io.columns import Table
+
+GROUP_ROWS: Final = 1 << 17
+GROUP_BYTES: Final = 1 << 26
+"""How many rows, or bytes in memory, make a row group: what is held while a file is written."""
+
+COMPRESSIONS: Final = ("snappy", "zstd", "gzip", "lz4", "brotli", None)
+
+
+def parquet_places(place: str, npartitions: int) -> list[str]:
+    """Return the path itself; or if its name has a `*`, one path for each partition, its number in place of that."""
+    if "*" not in place:
+        return [place]
+    head, _, name = place.rpartition("/")
+    if "*" in head or name.count("*") > 1:
+        raise PlanError(f"to_parquet: got {place!r}; expected one * at the most, in the file's name")
+    width = len(str(max(npartitions - 1, 0)))
+    return [f"{head}/{name.replace('*', str(number).zfill(width))}" for number in range(npartitions)]
+
+
+def check_compression(compression: Any) -> None:
+    """Raise PlanError unless Parquet files can be compressed so."""
+    if compression not in COMPRESSIONS:
+        names = ", ".join(map(repr, COMPRESSIONS))
+        raise PlanError(f"to_parquet: compression is {compression!r}; expected one of {names}")
+
+
+def write_parquet(pa: Any, table: Table, paths: Sequence[str], compression: str | None) -> None:
+    """Write the table to one file, or each partition to its own; all have the same schema."""
+    pq = import_parquet()
+    schema = arrow_schema(pa, table)
+    batches = record_batches(pa, table, schema)
+    batch = next(batches, None)
+    for number, path in enumerate(paths):
+        with pq.ParquetWriter(path, schema, compression=compression or "none") as writer:
+            group: list[Any] = []
+            while batch is not None and (len(paths) == 1 or batch[0] == number):
+                group.append(batch[1])
+                batch = next(batches, None)
+                if sum(one.num_rows for one in group) >= GROUP_ROWS or sum(one.nbytes for one in group) >= GROUP_BYTES:
+                    writer.write_table(pa.Table.from_batches(group, schema))
+                    group = []
+            if group:
+                writer.write_table(pa.Table.from_batches(group, schema))

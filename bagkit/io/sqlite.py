@@ -1,0 +1,95 @@
+"""Columns as a table of an SQLite database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any, Final
+
+from bagkit.errors import ColumnTypeError, PlanError, one_line
+from bagkit.io.columns import Packed, Table
+from bagkit.io.converted import Column, dates_as_text
+
+_TYPES: Final = {"bool": "BOOLEAN", "int": "INTEGER", "int beyond 2**53": "INTEGER", "float": "REAL", "bytes": "BLOB",
+                 "null": ""}  # fmt: skip
+
+
+def check_table(path: str, name: Any, exist: Any) -> str:
+    """Return the table's name; raises PlanError unless a table of this name can be made."""
+    if exist not in ("error", "overwrite"):
+        raise PlanError(f"to_sqlite: exist is {exist!r}; expected 'error' or 'overwrite'")
+    if not isinstance(name, str) or not name or "\0" in name or name.lower().startswith("sqlite_"):
+        raise PlanError(f"to_sqlite: table is {one_line(name)}; expected the name of a table")
+    if exist == "error" and os.path.exists(path):
+        with closing(sqlite3.connect(path)) as database:
+            _refuse_existing(database, name)
+    return name
+
+
+def _refuse_existing(database: sqlite3.Connection, name: str) -> None:
+    found = database.execute("SELECT name FROM sqlite_master WHERE lower(name) = lower(?)", (name,)).fetchone()
+    if found:
+        raise PlanError(
+            f"to_sqlite: the database has a {found[0]!r} already; hint: exist='overwrite' replaces the table"
+        )
+
+
+def write_sqlite(table: Table, path: str, name: str, exist: str) -> int:
+    """Write the table in one transaction, and return how many rows it has; a new file is there whole or not at all."""
+    _check_names(table.columns)
+    existed = os.path.exists(path)
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            _write(database, table, name, exist)
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+    except BaseException:
+        database.close()
+        if not existed and os.path.exists(path):
+            os.unlink(path)
+        raise
+    database.close()
+    return table.rows
+
+
+def _write(database: sqlite3.Connection, table: Table, name: str, exist: str) -> None:
+    if exist == "overwrite":
+        database.execute(f"DROP TABLE IF EXISTS {_quoted(name)}")
+    else:
+        _refuse_existing(database, name)
+    columns = ", ".join(f"{_quoted(column.name)} {_TYPES.get(str(column.type), 'TEXT')}" for column in table.columns)
+    database.execute(f"CREATE TABLE {_quoted(name)} ({columns})")
+    insert = f"INSERT INTO {_quoted(name)} VALUES ({', '.join('?' * len(table.columns))})"
+    for _, _, values in table.batches():
+        database.executemany(insert, _rows(table.columns, values))
+
+
+def _rows(columns: Sequence[Column], values: Sequence[Packed | list[Any]]) -> Iterator[tuple[Any, ...]]:
+    lists = [part.to_list() if isinstance(part, Packed) else part for part in values]
+    return zip(*[dates_as_text(column, part) for column, part in zip(columns, lists, strict=True)], strict=True)
+
+
+def _check_names(columns: Sequence[Column]) -> None:
+    if not columns:
+        raise ColumnTypeError("to_sqlite: the records have no fields, and a table needs one; hint: columns=[...]")
+    seen: dict[str, str] = {}
+    for column in columns:
+        other = seen.setdefault(column.name.lower(), column.name)
+        if other != column.name:
+            raise ColumnTypeError(
+                f"to_sqlite: the fields {other!r} and {column.name!r} would be one column of SQLite's, "
+                "which does not tell cases apart"
+            )
+        if "\0" in column.name or column.name.encode("utf-8", "replace").decode() != column.name:
+            raise ColumnTypeError(f"to_sqlite: the field {column.name!r} can't be the name of a column")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,360 @@
+"""to_parquet, to_sqlite, to_hdf5: what the libraries read back, and that a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sqlite3
+import stat
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import bagkit as bk
+
+SYNC = {"scheduler": "sync"}
+RECORDS: list[dict[str, Any]] = [
+    {"i": 1, "n": None, "f": 1.5, "b": True, "m": False, "s": "é", "raw": b"\xff\0", "day": dt.date(2026, 1, 2)},
+    {"i": 2**63 - 1, "n": 2**60 + 1, "f": None, "b": False, "m": None, "s": "😀\n", "raw": None, "day": None},
+    {"i": -(2**63), "n": 3, "f": 2, "b": True, "m": True, "s": None, "raw": b"", "day": dt.date(1, 1, 1)},
+]
+
+
+def bag(records: list[Any] = RECORDS, npartitions: int = 2) -> Any:
+    return bk.from_sequence(records, npartitions=npartitions)
+
+
+# Parquet ------------------------------------------------------------------------------------------------------------
+
+
+def test_parquet_gives_back_the_records(tmp_path: Path) -> None:
+    records = [{**record, "tags": [1, None], "place": {"x": 1.5, "names": ["a"]}} for record in RECORDS]
+    path = tmp_path / "a.parquet"
+    assert bag(records).to_parquet(path, **SYNC) == [str(path)]
+    assert pq.read_table(path).to_pylist() == [
+        {**record, "f": record["f"] and float(record["f"])} for record in records
+    ]
+    assert os.listdir(tmp_path) == ["a.parquet"]
+
+
+def test_parquet_of_each_partition_is_of_one_schema(tmp_path: Path) -> None:
+    found = bk.from_sequence([{"a": 1}, {"b": "x"}, {"a": 2.5}] * 4, npartitions=12).to_parquet(
+        tmp_path / "part-*.parquet", **SYNC
+    )
+    assert [os.path.basename(path) for path in found] == [f"part-{n:02}.parquet" for n in range(12)]
+    tables = [pq.read_table(path) for path in found]
+    assert {str(table.schema) for table in tables} == {"a: double\nb: string"}
+    assert tables[1].to_pylist() == [{"a": None, "b": "x"}]
+
+
+def test_parquet_of_empty_partitions(tmp_path: Path) -> None:
+    part = bag([1, 2, 3], 3).filter(lambda n: n == 2).map(lambda n: {"n": n})
+    paths = part.to_parquet(tmp_path / "*.parquet", **SYNC)
+    assert [pq.read_table(path).to_pylist() for path in paths] == [[], [{"n": 2}], []]
+    (path,) = bag([], 2).to_parquet(tmp_path / "none.parquet", **SYNC)
+    assert pq.read_table(path).num_rows == 0
+
+
+def test_parquet_is_written_in_row_groups_not_batch_by_batch(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    bk.range(150_000, 4).map(lambda n: (n,)).to_parquet(path, columns=["n"], compression="zstd", workers=2)
+    file = pq.ParquetFile(path)
+    assert file.metadata.num_row_groups == 2
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+    assert pq.read_table(path)["n"].to_pylist() == list(range(150_000))
+
+
+def test_parquet_policy(tmp_path: Path) -> None:
+    mixed = bag([{"x": 1}, {"x": "a"}, {"x": {}}], 3)
+    with pytest.raises(bk.ColumnTypeError, match="to_parquet: the field 'x' is str, and was int before"):
+        mixed.to_parquet(tmp_path / "a.parquet", **SYNC)
+    assert os.listdir(tmp_path) == []
+    mixed.to_parquet(tmp_path / "a.parquet", on_conflict="json", **SYNC)
+    assert pq.read_table(tmp_path / "a.parquet")["x"].to_pylist() == ["1", '"a"', "{}"]
+
+
+# SQLite -------------------------------------------------------------------------------------------------------------
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(query).fetchall()
+
+
+def test_sqlite_gives_back_the_records(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    assert bag([*RECORDS, {"s": "a\0b"}]).to_sqlite(path, 'my "table"', **SYNC) == 4
+    assert rows(path, 'SELECT * FROM "my ""table""" ORDER BY rowid') == [
+        (1, None, 1.5, 1, 0, "é", b"\xff\0", "2026-01-02"),
+        (2**63 - 1, 2**60 + 1, None, 0, None, "😀\n", None, None),
+        (-(2**63), 3, 2.0, 1, 1, None, b"", "0001-01-01"),
+        (None, None, None, None, None, "a\0b", None, None),
+    ]
+    assert [kind for _, _, kind, *_ in rows(path, "PRAGMA table_info('my \"table\"')")] == [
+        "INTEGER", "INTEGER", "REAL", "BOOLEAN", "BOOLEAN", "TEXT", "BLOB", "TEXT",
+    ]  # fmt: skip
+
+
+def test_sqlite_has_no_lists_so_they_follow_the_policy(tmp_path: Path) -> None:
+    nested = bag([{"x": [1, {"a": None}]}, {"x": None}, {"x": []}])
+    with pytest.raises(bk.ColumnTypeError, match="to_sqlite: the field 'x' is list; expected"):
+        nested.to_sqlite(tmp_path / "a.db", "t", **SYNC)
+    assert os.listdir(tmp_path) == []
+    nested.to_sqlite(tmp_path / "a.db", "t", on_conflict="json", **SYNC)
+    assert rows(tmp_path / "a.db", "SELECT x FROM t") == [('[1, {"a": null}]',), (None,), ("[]",)]
+    assert rows(tmp_path / "a.db", "SELECT json_extract(x, '$[0]') FROM t") == [(1,), (None,), (None,)]
+
+
+def test_sqlite_tables_beside_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    bag().to_sqlite(path, "one", columns=["i"], **SYNC)
+    bag().to_sqlite(path, "two", columns=["s"], **SYNC)
+    with pytest.raises(bk.PlanError) as caught:
+        bag().to_sqlite(path, "ONE", **SYNC)
+    assert str(caught.value) == (
+        "to_sqlite: the database has a 'one' already; hint: exist='overwrite' replaces the table"
+    )
+    with pytest.raises(ZeroDivisionError):
+        bag().map(lambda record: 1 / 0).to_sqlite(path, "one", exist="overwrite", **SYNC)
+    assert len(rows(path, "SELECT * FROM one")) == 3
+    assert bag([{"z": 1}]).to_sqlite(path, "one", exist="overwrite", **SYNC) == 1
+    assert rows(path, "SELECT * FROM one") == [(1,)]
+    assert len(rows(path, "SELECT * FROM two")) == 3
+
+
+def test_sqlite_a_failing_transaction_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    bag().to_sqlite(path, "t", columns=["i"], **SYNC)
+    before = path.read_bytes()
+    mixed = bag([{"x": 1}, {"x": "a"}, {"x": {1}}], 3)
+    for target, exist in ((path, "overwrite"), (tmp_path / "new.db", "error")):
+        with pytest.raises(bk.ColumnTypeError, match="can't be written as JSON"):
+            mixed.to_sqlite(target, "t", on_conflict="json", exist=exist, **SYNC)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.db"]
+
+
+def test_sqlite_of_nothing(tmp_path: Path) -> None:
+    assert bag([], 1).to_sqlite(tmp_path / "a.db", "t", columns=["a"], **SYNC) == 0
+    assert rows(tmp_path / "a.db", "SELECT * FROM t") == []
+
+
+@pytest.mark.parametrize(("records", "message"), [
+    ([], "to_sqlite: the records have no fields, and a table needs one; hint: columns=[...]"),
+    ([{"a": 1, "A": 2}],
+     "to_sqlite: the fields 'a' and 'A' would be one column of SQLite's, which does not tell cases apart"),
+    ([{"a\0": 1}], "to_sqlite: the field 'a\\x00' can't be the name of a column"),
+])  # fmt: skip
+def test_sqlite_columns_it_can_not_have(tmp_path: Path, records: list[Any], message: str) -> None:
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        bag(records, 1).to_sqlite(tmp_path / "a.db", "t", **SYNC)
+    assert str(caught.value) == message
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"table": ""}, "to_sqlite: table is ''; expected the name of a table"),
+    ({"table": "t", "exist": "append"}, "to_sqlite: exist is 'append'; expected 'error' or 'overwrite'"),
+])  # fmt: skip
+def test_sqlite_arguments(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(bk.PlanError) as caught:
+        bag().to_sqlite(tmp_path / "a.db", **arguments, **SYNC)
+    assert str(caught.value) == message
+
+
+# HDF5 ---------------------------------------------------------------------------------------------------------------
+
+
+def test_hdf5_gives_back_the_records(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    assert bag().to_hdf5(path, group="/logs/2026", **SYNC) == 3
+    with h5py.File(path) as file:
+        home = file["logs/2026"]
+        assert list(home.attrs["columns"]) == list(RECORDS[0])
+        assert home.attrs["rows"] == 3
+        assert home["i"][:].tolist() == [1, 2**63 - 1, -(2**63)]
+        assert home["n"][:].tolist() == [0, 2**60 + 1, 3]
+        assert home["n__missing"][:].tolist() == [True, False, False]
+        assert home["f"].dtype == "float64"
+        assert np.isnan(home["f"][1])
+        assert home["f__missing"][:].tolist() == [False, True, False]
+        assert home["b"][:].tolist() == [True, False, True]
+        assert home["m"][:].tolist() == [False, False, True]
+        assert home["s"].asstr()[:].tolist() == ["é", "😀\n", ""]
+        assert home["s__missing"][:].tolist() == [False, False, True]
+        assert [bytes(value) for value in home["raw"][:]] == [b"\xff\0", b"", b""]
+        assert home["day"].asstr()[:].tolist() == ["2026-01-02", "", "0001-01-01"]
+        assert "i__missing" not in home
+        assert home["i"].maxshape == (None,)
+
+
+@pytest.mark.parametrize("values", [[b"ab"], [b"ab", b"cd"], [b"", b""], [None], [b"a", b"bc", b""]])
+def test_hdf5_bytes_of_any_length(tmp_path: Path, values: list[Any]) -> None:
+    bag([{"x": value, "y": b"123"} for value in values], 1).to_hdf5(tmp_path / "a.h5", **SYNC)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert [bytes(array) for array in file["y"][:]] == [b"123"] * len(values)
+        if values != [None]:
+            assert [bytes(array) for array in file["x"][:]] == values
+
+
+def test_hdf5_of_many_batches_with_values_missing_late(tmp_path: Path) -> None:
+    made = bk.range(40_000, 3).map(lambda n: {"n": n, "m": None if n == 39_000 else n, "t": str(n)})
+    assert made.to_hdf5(tmp_path / "a.h5", compression="gzip", scheduler="processes", workers=2) == 40_000
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["n"][:].tolist() == list(range(40_000))
+        assert np.flatnonzero(file["m__missing"][:]).tolist() == [39_000]
+        assert file["t"].asstr()[39_999] == "39999"
+        assert file["n"].compression == "gzip"
+
+
+def test_hdf5_text_of_fixed_length(tmp_path: Path) -> None:
+    bag([{"s": "é"}, {"s": "abcd"}, {"s": None}]).to_hdf5(tmp_path / "a.h5", strings=4, **SYNC)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert h5py.check_string_dtype(file["s"].dtype).length == 4
+        assert file["s"].asstr()[:].tolist() == ["é", "abcd", ""]
+    long = bag([{"s": "ab"}, {"s": "ééé"}], 2)
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        long.to_hdf5(tmp_path / "b.h5", strings=4, **SYNC)
+    assert "the field 's' is str of more than 4 bytes, and was str before" in str(caught.value)
+    assert "at from_sequence, record 0, partition 1" in caught.value.__notes__
+    long.to_hdf5(tmp_path / "b.h5", strings=4, on_conflict="null", **SYNC)
+    with h5py.File(tmp_path / "b.h5") as file:
+        assert file["s__missing"][:].tolist() == [False, True]
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        long.to_hdf5(tmp_path / "c.h5", strings=4, on_conflict="string", **SYNC)
+    assert str(caught.value) == (
+        "to_hdf5: the field 's' has text of 6 bytes in UTF-8; expected 4 at the most; got 'ééé'"
+    )
+    assert sorted(os.listdir(tmp_path)) == ["a.h5", "b.h5"]
+
+
+def test_hdf5_has_no_nul_no_lists_no_large_ints_so_they_follow_the_policy(tmp_path: Path) -> None:
+    for number, value in enumerate(["a\0b", [1], {"a": 1}, 2**64]):
+        path = tmp_path / f"{number}.h5"
+        with pytest.raises(bk.ColumnTypeError, match="to_hdf5: the field 'x' is"):
+            bag([{"x": value}]).to_hdf5(path, **SYNC)
+        bag([{"x": value}]).to_hdf5(path, on_conflict="json", **SYNC)
+        with h5py.File(path) as file:
+            assert file["x"].asstr()[0] == json.dumps(value)
+    bag([{"x": "a\0b"}]).to_hdf5(tmp_path / "s.h5", on_conflict="string", **SYNC)
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file["x"].asstr()[0] == "a\\x00b"
+
+
+def test_hdf5_of_nothing(tmp_path: Path) -> None:
+    assert bag([]).to_hdf5(tmp_path / "a.h5", columns=["a"], **SYNC) == 0
+    assert bag([{"a": None}, {}], 2).to_hdf5(tmp_path / "b.h5", **SYNC) == 2
+    with h5py.File(tmp_path / "a.h5") as file, h5py.File(tmp_path / "b.h5") as other:
+        assert file["a"].shape == (0,)
+        assert other["a__missing"][:].tolist() == [True, True]
+
+
+@pytest.mark.parametrize(("records", "message"), [
+    ([{"a/b": 1}], "to_hdf5: the field 'a/b' can't be the name of a dataset"),
+    ([{"": 1}], "to_hdf5: the field '' can't be the name of a dataset"),
+    ([{"a": None, "a__missing": 1}],
+     "to_hdf5: the field 'a__missing' has the name of the dataset for what is missing of 'a'"),
+])  # fmt: skip
+def test_hdf5_columns_it_can_not_have(tmp_path: Path, records: list[Any], message: str) -> None:
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        bag(records, 1).to_hdf5(tmp_path / "a.h5", **SYNC)
+    assert str(caught.value) == message
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"group": "a/../b"}, "to_hdf5: group is 'a/../b'; expected a name such as '/' or '/logs/2026'"),
+    ({"strings": 0}, "to_hdf5: strings is 0; expected 'variable', or how many bytes of UTF-8 each may have"),
+    ({"compression": "zip"}, "to_hdf5: compression is 'zip'; expected 'gzip', 'lzf' or None"),
+])  # fmt: skip
+def test_hdf5_arguments(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(bk.PlanError) as caught:
+        bag().to_hdf5(tmp_path / "a.h5", **arguments, **SYNC)
+    assert str(caught.value) == message
+
+
+def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(bk.MissingExtraError, match=r"needed for to_hdf5; hint: pip install 'bagkit\[hdf5\]'"):
+        bag().to_hdf5(tmp_path / "a.h5", **SYNC)
+    with pytest.raises(bk.MissingExtraError, match=r"needed for to_parquet; hint: pip install 'bagkit\[arrow\]'"):
+        bag().to_parquet(tmp_path / "a.parquet", **SYNC)
+
+
+# Places -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_there_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_text("old")
+    with pytest.raises(bk.PlanError) as caught:
+        bag().to_parquet(path, **SYNC)
+    assert str(caught.value) == (
+        f"to_parquet: {path} exists; hint: exist='overwrite' replaces it when the new one is whole"
+    )
+    with pytest.raises(ZeroDivisionError):
+        bag().map(lambda record: 1 / 0).to_parquet(path, exist="overwrite", **SYNC)
+    assert path.read_text() == "old"
+    bag().to_parquet(path, exist="overwrite", **SYNC)
+    assert pq.read_table(path).num_rows == 3
+    assert os.listdir(tmp_path) == ["a.parquet"]
+
+
+def test_a_file_of_many_that_is_there_is_an_error_too(tmp_path: Path) -> None:
+    (tmp_path / "1.parquet").write_text("old")
+    with pytest.raises(bk.PlanError, match=r"1\.parquet exists"):
+        bag().to_parquet(tmp_path / "*.parquet", **SYNC)
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    for write in (
+        lambda: bag().to_parquet(tmp_path / "*.parquet", **SYNC),
+        lambda: bag().to_hdf5(tmp_path / "a", **SYNC),
+    ):
+        with pytest.raises(OSError, match="No space left"):
+            write()
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_have_the_permissions_of_new_files(tmp_path: Path) -> None:
+    bag().to_hdf5(tmp_path / "a.h5", **SYNC)
+    (tmp_path / "b").touch()
+    assert stat.S_IMODE((tmp_path / "a.h5").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
+
+
+@pytest.mark.parametrize(("path", "message"), [
+    (5, "to_parquet: path is 5; expected a path, as a str or os.PathLike"),
+    ("s3://bucket/a.parquet", "to_parquet: s3://bucket/a.parquet is a URL; expected a file of this machine"),
+    ("{}/", "to_parquet: {}/ is a directory; expected a file's name"),
+    ("{}", "to_parquet: {} is a directory; expected a file's name"),
+    ("{}/no/a.parquet", "to_parquet: there is no directory {}/no"),
+    ("{}/*-*.parquet", "to_parquet: got '{}/*-*.parquet'; expected one * at the most, in the file's name"),
+])  # fmt: skip
+def test_places_that_can_not_be_written_to(tmp_path: Path, path: Any, message: str) -> None:
+    place = path.format(tmp_path) if isinstance(path, str) else path
+    with pytest.raises(bk.PlanError) as caught:
+        bag().to_parquet(place, **SYNC)
+    assert str(caught.value) == message.format(tmp_path)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"compression": "rar"},
+     "to_parquet: compression is 'rar'; expected one of 'snappy', 'zstd', 'gzip', 'lz4', 'brotli', None"),
+    ({"exist": "resume"}, "to_parquet: exist is 'resume'; expected 'error' or 'overwrite'"),
+])  # fmt: skip
+def test_parquet_arguments(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(bk.PlanError) as caught:
+        bag().to_parquet(tmp_path / "a.parquet", **arguments, **SYNC)
+    assert str(caught.value) == message

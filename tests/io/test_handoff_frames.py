@@ -1,0 +1,132 @@
+"""to_dataframe and to_polars: what the libraries themselves read out of their frames."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import bagkit as bk
+
+SYNC = {"scheduler": "sync"}
+RECORDS: list[dict[str, Any]] = [
+    {"i": 1, "n": None, "f": 1.5, "b": True, "m": False, "s": "a\0b", "raw": b"\xff", "tags": [1, "x"]},
+    {"i": 2**63 - 1, "n": 2**60 + 1, "f": None, "b": False, "m": None, "s": "😀", "raw": None, "tags": {}},
+    {"i": -(2**63), "n": 3, "f": 2, "b": True, "m": True, "s": None, "raw": b"", "tags": None},
+]
+
+
+def frame(records: list[Any], npartitions: int = 2, **arguments: Any) -> pd.DataFrame:
+    return bk.from_sequence(records, npartitions=npartitions).to_dataframe(**arguments, **SYNC)
+
+
+def test_pandas_columns_are_exact_also_where_values_are_missing() -> None:
+    made = frame(RECORDS)
+    dtypes = {name: str(kind) for name, kind in made.dtypes.items()}
+    text = str(pd.Series(["a"]).dtype)
+    assert dtypes == {
+        "i": "int64", "n": "Int64", "f": "float64", "b": "bool", "m": "boolean", "s": text, "raw": "object",
+        "tags": "object",
+    }  # fmt: skip
+    assert made["i"].tolist() == [1, 2**63 - 1, -(2**63)]
+    assert made["n"].tolist() == [pd.NA, 2**60 + 1, 3]
+    assert made["f"].fillna(-1).tolist() == [1.5, -1.0, 2.0]
+    assert made["m"].tolist() == [False, pd.NA, True]
+    assert made["s"].tolist()[:2] == ["a\0b", "😀"]
+    assert pd.isna(made["s"][2])
+    assert made["raw"].tolist() == [b"\xff", None, b""]
+    assert made["tags"].tolist() == [[1, "x"], {}, None]
+    assert made.index.equals(pd.RangeIndex(3))
+
+
+def test_pandas_dates() -> None:
+    noon = dt.datetime(2026, 1, 2, 12, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+    made = frame([{"t": dt.datetime(2026, 1, 2), "z": noon, "d": dt.date(2026, 1, 2)}, {}])
+    assert made["t"][0] == pd.Timestamp(2026, 1, 2)
+    assert made["z"][0] == noon
+    assert made["d"][0] == dt.date(2026, 1, 2)
+    assert pd.isna(made["t"][1])
+    assert str(made["t"].dtype).startswith("datetime64[")
+    assert str(made["z"].dtype).endswith(", UTC]")
+
+
+def test_pandas_policies() -> None:
+    mixed = [{"x": 1}, {"x": None}, {"x": [1]}]
+    with pytest.raises(bk.ColumnTypeError, match="the field 'x' is list or dict, and was int before"):
+        frame(mixed)
+    assert frame(mixed, on_conflict="json")["x"].tolist()[::2] == ["1", "[1]"]
+    assert frame(mixed, on_conflict="null")["x"].tolist() == [1, pd.NA, pd.NA]
+
+
+def test_pandas_frames_of_nothing_and_of_empty_partitions() -> None:
+    assert frame([]).shape == (0, 0)
+    assert frame([], columns=["a", "b"]).columns.tolist() == ["a", "b"]
+    assert frame([{}, {}]).shape == (2, 0)
+    bag = bk.from_sequence(range(6), npartitions=3).filter(lambda n: n in (0, 5)).map(lambda n: {"n": n})
+    assert bag.to_dataframe(**SYNC)["n"].tolist() == [0, 5]
+
+
+def test_a_frame_has_an_order_of_columns_and_can_have_an_odd_name() -> None:
+    assert frame([{"b": 1}, {"a b": 2, "": 3}]).columns.tolist() == ["b", "a b", ""]
+
+
+@pytest.mark.parametrize("meta", [
+    {"b": "float32", "a": "int8"}, [("b", "float32"), ("a", "int8")],
+    pd.DataFrame({"b": np.empty(0, "float32"), "a": np.empty(0, "int8")}),
+])  # fmt: skip
+def test_meta_gives_columns_and_dtypes(meta: Any) -> None:
+    made = frame([{"a": 1, "b": 2, "c": 3}, {"b": 0.5, "a": 2}], meta=meta)
+    assert {name: str(kind) for name, kind in made.dtypes.items()} == {"b": "float32", "a": "int8"}
+    assert made["b"].tolist() == [2.0, 0.5]
+
+
+def test_messages() -> None:
+    with pytest.raises(bk.PlanError) as caught:
+        frame([{"a": 1}], meta={"a": int}, columns=["a"])
+    assert str(caught.value) == "to_dataframe: both meta and columns are given; expected one of them"
+    with pytest.raises(bk.PlanError) as caught:
+        frame([{"a": 1}], meta=5)
+    assert str(caught.value) == "to_dataframe: meta is 5; expected a frame, a dict, or pairs of name and dtype"
+
+
+@pytest.mark.parametrize(("method", "package", "extra"), [
+    ("to_dataframe", "pandas", "pandas"), ("to_arrow", "pyarrow", "arrow"), ("to_polars", "polars", "polars"),
+    ("to_polars", "pyarrow", "polars"),
+])  # fmt: skip
+def test_a_missing_package_names_its_extra(
+    method: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(bk.MissingExtraError) as caught:
+        getattr(bk.from_sequence([{"a": 1}]), method)(**SYNC)
+    assert str(caught.value) == (
+        f"the package {package!r} is not installed, and is needed for {method}; hint: pip install 'bagkit[{extra}]'"
+    )
+
+
+def test_optimize_graph_and_options_are_those_of_compute() -> None:
+    assert frame([{"a": 1}], optimize_graph=False)["a"].tolist() == [1]
+    with pytest.raises(bk.OptionError):
+        bk.from_sequence([{"a": 1}]).to_dataframe(schedular="sync")
+
+
+def test_polars_frames() -> None:
+    records = [{**record, "tags": [1], "d": {"x": None}} for record in RECORDS]
+    made = bk.from_sequence(records, npartitions=3).to_polars(**SYNC)
+    assert made.to_dicts() == [{**record, "f": record["f"] and float(record["f"])} for record in records]
+    assert made.schema["n"] == pl.Int64
+    assert made.schema["tags"] == pl.List(pl.Int64)
+    assert bk.from_sequence([]).to_polars(columns=["a"], **SYNC).shape == (0, 1)
+
+
+def test_workers_encode() -> None:
+    bag = bk.range(30_000, 4).map(lambda n: {"n": n, "text": f"é{n}", "half": n / 2 if n % 3 else None})
+    made = bag.to_dataframe(scheduler="processes", workers=2)
+    assert made["n"].tolist() == list(range(30_000))
+    assert made["text"][29_999] == "é29999"
+    assert made["half"].isna().sum() == 10_000

@@ -1,0 +1,38 @@
+"""Bags that are written to files of other libraries, and read back by those."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from typing import Any
+
+
+def parquet(bag: Any) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    with tempfile.TemporaryDirectory() as directory:
+        paths = bag.to_parquet(f"{directory}/part-*.parquet")
+        assert len(paths) == bag.npartitions
+        return [record for path in paths for record in pq.read_table(path).to_pylist()]
+
+
+def sqlite(bag: Any, columns: list[str]) -> list[tuple[Any, ...]]:
+    with tempfile.TemporaryDirectory() as directory:
+        count = bag.to_sqlite(f"{directory}/a.db", "records", columns=columns)
+        with closing(sqlite3.connect(f"{directory}/a.db")) as database:
+            rows = database.execute("SELECT * FROM records ORDER BY rowid").fetchall()
+    assert len(rows) == count
+    return rows
+
+
+def hdf5(bag: Any, columns: list[str]) -> list[tuple[Any, ...]]:
+    import h5py
+
+    with tempfile.TemporaryDirectory() as directory:
+        count = bag.to_hdf5(f"{directory}/a.h5", columns=columns)
+        with h5py.File(f"{directory}/a.h5") as file:
+            values = [file[name] for name in file.attrs["columns"]]
+            lists = [v.asstr()[:].tolist() if h5py.check_string_dtype(v.dtype) else v[:].tolist() for v in values]
+    assert {len(one) for one in lists} == {count}
+    return list(zip(*lists, strict=True))
