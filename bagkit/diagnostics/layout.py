@@ -12,9 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bagkit.errors import PlanError
+
 GAP = 18.0
 """Between neighbours in a layer."""
 LAYER_GAP = 34.0
+WIDE_GAP = 60.0
+"""At the most between layers, where edges go far to the side."""
+MOST_POINTS = 30_000
+"""Layers that edges pass, all together: more take long, and can't be made out."""
 ORDER_SWEEPS = 12
 PLACE_SWEEPS = 32
 STRAIGHT = 6.0
@@ -54,6 +60,12 @@ class Layers:
         self._ranks = ranks(len(sizes), edges)
         self._above: list[list[int]] = [[] for _ in sizes]
         self._below: list[list[int]] = [[] for _ in sizes]
+        passed = sum(self._ranks[target] - self._ranks[source] for source, target in edges)
+        if passed > MOST_POINTS:
+            raise PlanError(
+                f"visualize: too much for a picture; got edges that pass {passed:,} layers, expected {MOST_POINTS:,} "
+                "at the most; hint: draw a part, or give a filename that ends in .dot or .mermaid"
+            )
         self._paths = [self._path(source, target) for source, target in edges]
         self._layers = self._first_order()
         self._x = [0.0] * len(self._widths)
@@ -64,8 +76,8 @@ class Layers:
         self._place()
         heights = [max(self._heights[node] for node in layer) for layer in self._layers]
         tops = [0.0]
-        for height in heights:
-            tops.append(tops[-1] + height + LAYER_GAP)
+        for height, gap in zip(heights, self._gaps(), strict=True):
+            tops.append(tops[-1] + height + gap)
         left = min((self._x[n] - self._widths[n] / 2 for n in range(len(self._x))), default=0.0)
         right = max((self._x[n] + self._widths[n] / 2 for n in range(len(self._x))), default=0.0)
         centres = [(self._x[n] - left, tops[rank] + heights[rank] / 2) for n, rank in enumerate(self._ranks)]
@@ -82,7 +94,17 @@ class Layers:
                 route.append((centres[last][0], tops[self._ranks[last]]))
             route.append((centres[last][0], centres[last][1] - self._heights[last] / 2))
             routes.append(route)
-        return Layout(centres[: self._real], routes, right - left, max(tops[-1] - LAYER_GAP, 0.0))
+        return Layout(centres[: self._real], routes, right - left, tops[-1])
+
+    def _gaps(self) -> list[float]:
+        """Return the room below each layer: more where edges go far to the side, none below the last."""
+        gaps = []
+        for layer in self._layers[:-1]:
+            far = max(
+                (abs(self._x[node] - self._x[other]) for node in layer for other in self._below[node]), default=0.0
+            )
+            gaps.append(min(WIDE_GAP, LAYER_GAP + far / 16))
+        return [*gaps, 0.0][: len(self._layers)]
 
     def _path(self, source: int, target: int) -> list[int]:
         """Return the nodes that an edge passes, from `source` to `target`, making those between them."""

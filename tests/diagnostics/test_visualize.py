@@ -297,6 +297,15 @@ def test_too_much_for_a_picture(tmp_path: Path) -> None:
     assert (tmp_path / "picture.dot").read_text().count("label=") == MOST_NODES + 1
 
 
+def test_too_long_edges_for_a_picture() -> None:
+    # A chain whose first value goes to all: the edges alone would be a million points.
+    edges = [Edge(n, n + 1) for n in range(1499)] + [Edge(0, n) for n in range(2, 1500)]
+    drawing = Drawing([Node(("x",), "function", "#ffffff")] * 1500, edges, "TB")
+    message = r"visualize: too much for a picture; got edges that pass 1,125,748 layers, expected 30,000 at the most"
+    with pytest.raises(bk.PlanError, match=message):
+        _ = Picture(drawing).svg
+
+
 # Where things go ----------------------------------------------------------------------------------------------------
 
 
