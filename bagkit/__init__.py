@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ColumnTypeError,
         CorruptInputError,
         EmptyBagError,
+        GroupTooLargeError,
         InputChangedError,
         LazyError,
         MissingExtraError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         SourceError,
         StoppedEarlyError,
         TaskError,
+        UnstableKeyError,
         WorkerDiedError,
     )
     from bagkit.io.partition_info import PartitionInfo
@@ -50,6 +52,7 @@ __all__ = [
     "CorruptInputError",
     "EmptyBagError",
     "Failure",
+    "GroupTooLargeError",
     "InputChangedError",
     "Item",
     "LazyError",
@@ -65,6 +68,7 @@ __all__ = [
     "SourceError",
     "StoppedEarlyError",
     "TaskError",
+    "UnstableKeyError",
     "WorkerDiedError",
     "concat",
     "from_sequence",

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DEFAULT_MEMORY = 4 << 30
+"""Taken for what there is where the system does not say."""
+
 LIGHT_BYTES = 1 << 20
 """Of files; what one process reads and parses in about the time that two take to start."""
 
@@ -110,6 +113,7 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
     from bagkit.optimizer.fuse import fuse
 
     plans = optimize(tuple(roots)) if options.optimize else fuse(tuple(roots))
+    plans = _with_memory(plans, options)
     graph, keys = lower(plans, on_error=options.on_error)
     scheduler = get_scheduler(
         "sync" if in_process else options.scheduler,
@@ -125,6 +129,20 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
             yield (next(values) for _ in part)
         for _ in values:  # to its end, so that the run is seen to be over
             pass
+
+
+def _with_memory(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
+    """Return `plans` with exchanges that know how much a task may hold: a worker's share of the limit."""
+    from bagkit.lower.exchange import with_memory
+
+    def share() -> int:
+        from bagkit.schedulers.cpu_count import available_memory, cpu_count
+
+        limit = options.memory_limit or (available_memory() or DEFAULT_MEMORY) // 2
+        alone = options.scheduler in ("sync", "synchronous", "single-threaded")
+        return limit // (1 if alone else options.workers or cpu_count())
+
+    return with_memory(plans, share)
 
 
 def _is_light(roots: Sequence[Plan]) -> bool:

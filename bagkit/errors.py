@@ -12,7 +12,9 @@
     ├── ColumnTypeError (TypeError)       records that do not go together in typed columns
     ├── EmptyBagError (ValueError)        a result that an empty bag does not have
     ├── NotPicklableError (TypeError)     something can't be sent to, or back from, another process
+    ├── UnstableKeyError (TypeError)      a key of which no one can tell, in another process, what it is equal to
     └── TaskError (RuntimeError)          a task failed with something that can't reach the user as it is
+        ├── GroupTooLargeError (MemoryError)  the records of one key do not fit into memory
         ├── StoppedEarlyError             a function raised StopIteration, which would have ended the data silently
         └── WorkerDiedError               the process that ran a task ended, more than once
 
@@ -77,8 +79,16 @@ class NotPicklableError(BagkitError, TypeError):
     """A function or a value can't be sent to another process."""
 
 
+class UnstableKeyError(BagkitError, TypeError):
+    """A key of which no one can tell, in another process, what it is equal to."""
+
+
 class TaskError(BagkitError, RuntimeError):
     """A task failed with something that can't reach the user as it is, such as SystemExit."""
+
+
+class GroupTooLargeError(TaskError, MemoryError):
+    """The records of one key do not fit into the memory that a task may use."""
 
 
 class StoppedEarlyError(TaskError):

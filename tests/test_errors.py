@@ -16,7 +16,10 @@ import pytest
 
 import bagkit as bk
 from bagkit import errors
+from bagkit.kernels.group import KeyTooLarge
+from bagkit.kernels.spill import SpillError
 from bagkit.lower.graph import Graph, Task
+from bagkit.ops.grouping import kernel_errors
 from bagkit.optimizer import optimize
 
 ROOT = Path(bk.__file__).parent
@@ -57,6 +60,11 @@ def compute(made: Any) -> Any:
 
 
 def nothing(record: Any) -> None: ...
+
+
+class Itself:
+    def __repr__(self) -> str:
+        return "Itself"
 
 
 EMPTY = bk.from_sequence([], npartitions=2)
@@ -179,6 +187,23 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "pass": (
         lambda: optimize((bag().plan,), until="fold"), bk.PlanError,
         "optimize: no pass is called 'fold'; there are prune, spread_concat, recognise_json, push_fields, fuse"),
+    "npartitions of an exchange": (
+        lambda: bag().groupby(str, npartitions=0), bk.PlanError,
+        "groupby: npartitions is 0; expected an int of 1 or more"),
+    "cogroup with a list": (
+        lambda: bag().cogroup([1]), bk.PlanError, "cogroup: got a list; expected a bag; hint: from_sequence"),
+    "key of unknown equality": (
+        lambda: compute(bag().groupby(lambda x: Itself())), bk.UnstableKeyError,
+        "groupby: the key Itself can't be told from others in another process: tests.test_errors.Itself is compared by "
+        "identity; expected text, numbers, dates, enums, frozen dataclasses, or tuples of those; "
+        "hint: give a key function that returns one of them"),
+    "key of too many records": (
+        lambda: in_kernel(KeyTooLarge("a", 80 << 20, 16 << 20)), bk.GroupTooLargeError,
+        "groupby: the records of the key 'a' take about 80 MiB, and a task may hold 16 MiB; hint: foldby and "
+        "aggregate_by_key hold no groups; or give more memory_limit, or fewer workers"),
+    "full disk": (
+        lambda: in_kernel(SpillError("/tmp/x: can't be written: no space")), bk.TaskError,
+        "groupby: /tmp/x: can't be written: no space; hint: give another temporary_directory"),
     "missing extra": (
         lambda: raise_(errors.missing_extra("zstd", "zstd", "to read .zst files")), bk.MissingExtraError,
         "the package 'zstd' is not installed, and is needed to read .zst files; hint: pip install 'bagkit[zstd]'"),
@@ -187,6 +212,11 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 
 def raise_(error: Exception) -> None:
     raise error
+
+
+def in_kernel(error: Exception) -> None:
+    with kernel_errors("groupby"):
+        raise error
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -235,7 +265,7 @@ def test_errors_are_what_people_catch(name: str) -> None:
 @pytest.mark.parametrize(("kind", "parents"), [
     (bk.PlanError, ValueError), (bk.OptionError, TypeError), (bk.LazyError, TypeError), (bk.SourceError, OSError),
     (bk.MissingExtraError, ImportError), (bk.NoFilesError, FileNotFoundError), (bk.NoFilesError, bk.SourceError),
-    (bk.ColumnTypeError, TypeError),
+    (bk.ColumnTypeError, TypeError), (bk.UnstableKeyError, TypeError), (bk.GroupTooLargeError, MemoryError),
     (bk.CorruptInputError, bk.SourceError), (bk.InputChangedError, bk.SourceError), (bk.EmptyBagError, ValueError),
     (bk.NotPicklableError, TypeError), (bk.TaskError, RuntimeError), (bk.StoppedEarlyError, bk.TaskError),
     (bk.WorkerDiedError, bk.TaskError),

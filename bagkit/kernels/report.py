@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,10 @@ class Report:
     failures: list[Any] = field(default_factory=list)
     on_progress: Callable[[Report], None] | None = None
     """Called now and then while the task runs; it decides itself how often to tell others."""
+    directory: Callable[[], str] | None = None
+    """Gives the run's directory, where a task may leave files for others; None where tasks share no directory."""
+    dumps: Callable[[Any], bytes] = _pickle.dumps
+    """Pickles what is written to such a file."""
 
     def read(self, nbytes: int) -> None:
         """Count `nbytes` more bytes of input as done with."""

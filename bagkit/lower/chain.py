@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, pairwise
 from typing import Any, NoReturn
 
@@ -15,9 +16,10 @@ from bagkit.errors import StoppedEarlyError
 from bagkit.kernels.guard import GUARD_BATCH, End, Made, Mark, StoppedEarly, checked, guarded
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place, Stream, batched
+from bagkit.lower.exchange import Collecting, Splitting, blocks_of, exchanged_here
 from bagkit.lower.failures import Failure, add_place, failed_operation, user_code
 from bagkit.lower.graph import Batches
-from bagkit.plan.kinds import BlockParser, Call, Op, Pairing, PerPartition, Reduction, Source
+from bagkit.plan.kinds import BlockParser, Call, Exchange, Op, Pairing, PerPartition, Reduction, Source
 from bagkit.sentinels import EMPTY
 
 RESULT_BATCH = 2048
@@ -133,12 +135,19 @@ class Run:
             return self._stream(blocks)
         if isinstance(op, Gather):
             return self._stream(self._gathered(op, [next(self._inputs) for _ in range(next(self._parts))]))
+        if isinstance(op, (Collecting, Exchange)):
+            return self._stream(blocks_of(self._exchanged(op, step), partial(TaskOrigin, op.label)))
         if isinstance(op, (Reduction, Finish)):
             return self._stream([Block(list(self.value(step)), TaskOrigin(op.label, 0))])
         if isinstance(op, Pairing):
             return self._open_pairing(op, step)
         assert isinstance(op, PerPartition), op
         return self._open_per_partition(op, step)
+
+    def _exchanged(self, op: Collecting | Exchange, step: Step) -> Iterator[Sequence[Any]]:
+        if isinstance(op, Collecting):
+            return op.lists(next(self._parts), self._inputs, self._report)
+        return exchanged_here(op, self.records(step.inputs[0]), self._report)
 
     def _open_per_partition(self, op: PerPartition, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
         below = step.inputs[0]
@@ -205,15 +214,18 @@ class Run:
         assert isinstance(op, Call), op
         return op.call([self.value(child) for child in step.inputs])
 
-    def state(self, reduction: Reduction, step: Step) -> Any:
-        """Return the state of `reduction` over the records of `step`."""
-        return reduction.chunk(self.records(step, GUARD_BATCH))
+    def state(self, end: Reduction | Splitting, step: Step) -> Any:
+        """Return the state of `end` over the records of `step`."""
+        return self._chunk(end)(self.records(step, GUARD_BATCH))
 
-    def state_of_good_records(self, reduction: Reduction, step: Step, policy: str) -> Any:
-        """Return the state of `reduction` over those records of `step` that it does not fail on even alone."""
+    def _chunk(self, end: Reduction | Splitting) -> Callable[[Iterator[Any]], Any]:
+        return (end.within(self._report) if isinstance(end, Splitting) else end).chunk
+
+    def state_of_good_records(self, end: Reduction | Splitting, step: Step, policy: str) -> Any:
+        """Return the state of `end` over those records of `step` that it does not fail on even alone."""
         made = Made(self.records(step))
-        tried = map(Trial(reduction), made)
-        return reduction.chunk(guarded(tried, [made], self._on_failure(Step(reduction, (step,)), policy), batch=1))
+        tried = map(Trial(self._chunk(end)), made)
+        return self._chunk(end)(guarded(tried, [made], self._on_failure(Step(end, (step,)), policy), batch=1))
 
     # Failures -----------------------------------------------------------------------------------------------------
 
@@ -244,11 +256,11 @@ class Run:
 class Trial:
     """Lets a record through after the reduction took it alone without raising."""
 
-    def __init__(self, reduction: Reduction) -> None:
-        self._reduction = reduction
+    def __init__(self, chunk: Callable[[Iterator[Any]], Any]) -> None:
+        self._chunk = chunk
 
     def __call__(self, record: Any) -> Any:
-        self._reduction.chunk(iter((record,)))
+        self._chunk(iter((record,)))
         return record
 
 
@@ -268,7 +280,7 @@ class Chain:
     """A Work: runs `step` and gives its records, its value, or with `end` the state of that reduction."""
 
     step: Step
-    end: Reduction | None = None
+    end: Reduction | Splitting | None = None
     policy: str = "raise"
     """What becomes of records that `end` fails on."""
     gives_value: bool = False

@@ -12,10 +12,11 @@ from itertools import pairwise
 from typing import Any
 
 from bagkit.lower.chain import Chain, Combine, Finish, Gather, Split, Step, Value, WithLast, bare_step
+from bagkit.lower.exchange import Splitting, exchanged
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import resize
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Call, Op, Pairing, PerPartition, Reduction, Regroup, Scan, Source
+from bagkit.plan.kinds import Call, Exchange, Op, Pairing, PerPartition, Reduction, Regroup, Scan, Source
 from bagkit.plan.node import Plan, count_uses, walk
 
 
@@ -72,7 +73,7 @@ class Lowering:
         """
         if isinstance(plan.op, Source) and plan.op.in_memory:
             return self._pending(plan, inside)  # there is nothing to read, so nothing to read twice
-        together = inside or isinstance(plan.op, (ChainMark, Reduction, Regroup))
+        together = inside or isinstance(plan.op, (ChainMark, Exchange, Reduction, Regroup))
         if repeated or self._uses[plan] > 1 or not together:
             return self._gathered(plan)
         return self._pending(plan, inside)
@@ -105,6 +106,8 @@ class Lowering:
             return [self._pending_reduction(op, plan, inside)]
         if isinstance(op, Call):
             return [self._then(plan, tuple(self._value(child) for child in plan.inputs))]
+        if isinstance(op, Exchange):
+            return exchanged(self, plan)
         assert isinstance(op, Regroup), op
         if op.picks is not None:
             return op.picked([one for child in plan.inputs for one in self._inputs(child, inside, op.repeats)])
@@ -177,6 +180,34 @@ class Lowering:
             before = (Pending(self._leaf(Value(), self), (), (last,)),)
         return scanned
 
+    # What exchanges are made of -------------------------------------------------------------------------------------
+
+    def inputs(self, plan: Plan) -> list[Pending]:
+        """Return the partitions of what an exchange works on."""
+        return self._inputs(plan, inside=False)
+
+    def stage(self, label: str) -> str:
+        """Return a name for some tasks that no others have."""
+        return self._stage(label)
+
+    def policy(self, plan: Plan) -> str:
+        """Return what becomes of records that fail in `plan`."""
+        return self._policies[plan]
+
+    def here(self, plan: Plan, one: Pending) -> Pending:
+        """Return the exchange of a single partition into a single one."""
+        return self._then(plan, (one,))
+
+    def collected(self, op: Op, plan: Plan, counts: list[int], needs: tuple[Key, ...]) -> Pending:
+        """Return the partition that `op` makes of the values of `needs`."""
+        # A list of counts, because a tuple would be taken for pieces of a source.
+        return Pending(self._leaf(op, plan), (counts,), needs)
+
+    def split(self, one: Pending, end: Splitting, keys: tuple[Key, ...], policy: str) -> None:
+        """Add the task that splits the records of `one`."""
+        self._alive.append(end)
+        self.tasks.append(self._task(self._work(one.step, end, gives_value=False, policy=policy), one, keys))
+
     # Tasks ----------------------------------------------------------------------------------------------------------
 
     def _make(
@@ -240,7 +271,7 @@ class Lowering:
             self._alive.append(of)
         return self._steps[ids]
 
-    def _work(self, step: Step, end: Reduction | None, gives_value: bool, policy: str = "raise") -> Chain:
+    def _work(self, step: Step, end: Reduction | Splitting | None, gives_value: bool, policy: str = "raise") -> Chain:
         ids = (id(step), id(end))
         if ids not in self._works:
             self._works[ids] = Chain(bare_step(step), end, policy, gives_value)

@@ -7,6 +7,7 @@ Passes and lowering ask facts, never names: an op that is not listed anywhere st
     Pairing        partitions of several bags, side by side  map over two bags, or with an Item
     Scan           a Pairing, one partition after the other  accumulate
     Reduction      all records -> one value or one partition  sum, frequencies, foldby
+    Exchange       records of one key, or range, together    groupby, join, sort_by
     Regroup        the same records in other partitions      concat, repartition
     Call           whole values -> a value                   Item.apply
 """
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from bagkit.kernels.report import Report
+from bagkit.kernels.spill import Room
 from bagkit.kernels.stream import Block
 
 T = TypeVar("T")
@@ -199,6 +201,40 @@ class Reduction(Op):
 
     def finish(self, state: Any) -> Any:
         """Return the result: for a bag, an iterable of its records."""
+        raise NotImplementedError
+
+
+class Exchange(Op):
+    """Brings together what belongs together from all partitions of its inputs.
+
+    Each task of an input splits its records, each partition collects its own. With `samples` there is a first look at
+    all records: `prepare` gives them back as `split` takes them, with a sample, and `bounds` makes of all samples what
+    every `split` is told.
+    """
+
+    count: int | None
+    """How many partitions come out; None for as many as the first input has."""
+    memory: int | None
+    """How many bytes a task may hold; None for any number. Set by the run."""
+    samples: bool = False
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0] if self.count is None else self.count
+
+    def prepare(self, records: Iterator[Any], room: Room) -> tuple[Any, Any]:
+        """Return the records of one task in a form that waits for `split`, and a sample of them."""
+        raise NotImplementedError
+
+    def bounds(self, samples: Sequence[Any], count: int) -> Any:
+        """Return what tells `split` which of `count` partitions a record belongs to."""
+        raise NotImplementedError
+
+    def split(self, side: int, records: Any, count: int, room: Room, bounds: Any = None) -> list[Any]:
+        """Return what one task of the input number `side` has for each of `count` partitions."""
+        raise NotImplementedError
+
+    def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
+        """Yield lists of the records of one partition, of what `split` gave for it, by input and in order."""
         raise NotImplementedError
 
 

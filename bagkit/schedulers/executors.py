@@ -48,7 +48,10 @@ class ExecutorScheduler:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         submitter: Submitter
         submitter = InThreads(self.executor) if _shares_objects(self.executor) else AsBytes(self.executor)
-        yield from FuturesRun(graph, targets, observer, submitter, self.name, self.workers).values()
+        try:
+            yield from FuturesRun(graph, targets, observer, submitter, self.name, self.workers).values()
+        finally:
+            submitter.close()
 
 
 def _shares_objects(executor: Executor) -> bool:
@@ -92,6 +95,9 @@ class AsBytes:
     def read(self, value: Any) -> Any:
         """Return the value that `value` is the pickle of."""
         return load(value)
+
+    def close(self) -> None:
+        """Do nothing: all that tasks left is in memory, for nobody knows which directories they share."""
 
 
 def _pickled(value: Any, what: str, task: Task) -> bytes:

@@ -53,6 +53,9 @@ class Submitter(Protocol):
     def read(self, value: Any) -> Any:
         """Return for the caller what the pool gave as a value."""
 
+    def close(self) -> None:
+        """Remove what tasks left on disk; the run is over."""
+
 
 class FuturesRun:
     """One run; mutable, owned by the thread that iterates over it."""

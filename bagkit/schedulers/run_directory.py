@@ -14,6 +14,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 
 from bagkit.errors import TaskError
@@ -120,6 +121,32 @@ class RunDirectory:
             assert self._undertaker.stdin is not None
             self._undertaker.stdin.close()
             self._undertaker.returncode = 0  # not this process's child: nothing to wait for
+
+
+class LaterDirectory:
+    """The directory of a run in this process, made when a task first asks for it; any thread may ask."""
+
+    def __init__(self, parent: str | None) -> None:
+        self._parent = parent
+        self._lock = threading.Lock()
+        self._directory: RunDirectory | None = None
+        self._closed = False
+
+    def path(self) -> str:
+        """Return the path of the directory; raise TaskError after the end of the run."""
+        with self._lock:
+            if self._closed:
+                raise TaskError("the run is over, and so is its directory")
+            if self._directory is None:
+                self._directory = RunDirectory(self._parent)
+            return self._directory.path
+
+    def close(self) -> None:
+        """Remove the directory, if there is one."""
+        with self._lock:
+            self._closed = True
+            if self._directory is not None:
+                self._directory.remove()
 
 
 def _make_locked(parent: str) -> tuple[int, str]:

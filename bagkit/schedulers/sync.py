@@ -16,8 +16,9 @@ from bagkit.errors import StoppedEarlyError, TaskError, one_line
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Batches, Graph, Key, Task, Work
 from bagkit.schedulers.inside import running_task
+from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.state import RunState
-from bagkit.schedulers.transport import name_of
+from bagkit.schedulers.transport import dumps, name_of
 
 PROGRESS_SECONDS = 0.1
 """How often a task tells of its progress, at most."""
@@ -31,12 +32,14 @@ class SyncScheduler:
     def __init__(
         self, workers: int | None = None, *, temporary_directory: str | None = None, memory_limit: int | None = None
     ) -> None:
-        """Take what all schedulers with a name take; there is nothing here to set."""
+        """Take what all schedulers with a name take; the directory is for what exchanges do not hold in memory."""
+        self._temporary_directory = temporary_directory
 
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         state = RunState(graph, targets)
         values: dict[Key, Any] = {}
+        directory = LaterDirectory(self._temporary_directory)
         observer.emit(RunStarted(len(state.tasks), sum(task.weight for task in state.tasks), self.name, workers=1))
         ok = False
         try:
@@ -44,7 +47,7 @@ class SyncScheduler:
                 while not state.deliverable:
                     task = state.next_task(ahead=False)
                     assert task is not None, "a graph has no circles, so some task is ready"
-                    values.update(_run_task(task, [values[need] for need in task.needs], observer))
+                    values.update(_run_task(task, [values[need] for need in task.needs], observer, directory))
                     for key in state.finish(task):
                         del values[key]
                 key, last = state.deliver()
@@ -54,13 +57,14 @@ class SyncScheduler:
             ok = True  # the caller has enough
             raise
         finally:
+            directory.close()
             observer.emit(RunFinished(ok))
 
 
-def _run_task(task: Task, inputs: list[Any], observer: Observer) -> dict[Key, Any]:
+def _run_task(task: Task, inputs: list[Any], observer: Observer, directory: LaterDirectory) -> dict[Key, Any]:
     """Return the values of `task` by their keys, and tell `observer` of it."""
     key = task.keys[0]
-    report = Report(on_progress=progress_teller(key, observer.emit))
+    report = Report(on_progress=progress_teller(key, observer.emit), directory=directory.path, dumps=dumps)
     observer.emit(TaskStarted(key, task.label, worker=0))
     start = time.time()
     try:

@@ -22,8 +22,9 @@ from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, started
+from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.sync import call_work, describe, kept, progress_teller
-from bagkit.schedulers.transport import name_of
+from bagkit.schedulers.transport import dumps, name_of
 
 
 class ThreadScheduler:
@@ -35,14 +36,17 @@ class ThreadScheduler:
         self, workers: int | None = None, *, temporary_directory: str | None = None, memory_limit: int | None = None
     ) -> None:
         self.workers = workers or cpu_count()
+        self.temporary_directory = temporary_directory
 
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         pool = DaemonThreads(self.workers)
+        submitter = InThreads(pool, self.temporary_directory)
         try:
-            yield from FuturesRun(graph, targets, observer, InThreads(pool), self.name, self.workers).values()
+            yield from FuturesRun(graph, targets, observer, submitter, self.name, self.workers).values()
         finally:
             pool.shutdown(wait=False)
+            submitter.close()
 
 
 class InThreads:
@@ -51,8 +55,9 @@ class InThreads:
     The context variables of the caller are seen by the tasks, as they are when there are no threads.
     """
 
-    def __init__(self, pool: Executor) -> None:
+    def __init__(self, pool: Executor, temporary_directory: str | None = None) -> None:
         self._pool = pool
+        self._directory = LaterDirectory(temporary_directory)
         self._context = copy_context()
         self._workers: dict[int, int] = {}  # a small number for each thread
         self._numbers = count()
@@ -70,6 +75,10 @@ class InThreads:
         """Return `value`."""
         return value
 
+    def close(self) -> None:
+        """Remove what tasks left on disk."""
+        self._directory.close()
+
     def _in_context(self, context: Context, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Outcome:
         return context.run(self._call, task, inputs, tell)
 
@@ -78,7 +87,8 @@ class InThreads:
         if thread not in self._workers:
             self._workers[thread] = next(self._numbers)
         worker = self._workers[thread]
-        report = Report(on_progress=progress_teller(task.keys[0], tell))
+        on_progress = progress_teller(task.keys[0], tell)
+        report = Report(on_progress=on_progress, directory=self._directory.path, dumps=dumps)
         tell(started(task, worker))
         start = time.time()
         try:

@@ -124,6 +124,34 @@ def pickle_into(file: Restartable, value: Any) -> None:
     cloudpickle.Pickler(file, PROTOCOL).dump(value)
 
 
+def dumps(value: Any) -> bytes:
+    """Pickle a list of records that are to wait on disk; raise NotPicklableError for what can't be pickled."""
+    chunks = _Chunks()
+    try:
+        pickle_into(chunks, value)
+    except Exception as error:
+        from bagkit.errors import NotPicklableError
+        from bagkit.schedulers.culprits import find_culprit
+
+        raise NotPicklableError(
+            f"{find_culprit(value, 'the records', error)}, so it can't be brought to another partition"
+        ) from error
+    return b"".join(chunks.parts)
+
+
+class _Chunks:
+    """A pickle in memory; mutable, of one call."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def write(self, chunk: Any, /) -> None:
+        self.parts.append(chunk if type(chunk) is bytes else bytes(chunk))
+
+    def restart(self) -> None:
+        self.parts.clear()
+
+
 def pickle_for_worker(value: Any) -> bytes:
     """Pickle `value` in the parent, so that a process that does not know the user's `__main__` can read it."""
     try:

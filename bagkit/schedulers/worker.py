@@ -184,6 +184,7 @@ class Worker:
         start = time.time()
         number, work, attempt, keys, _, part, inputs = task
         report = _report(attempt, self._progress(number))
+        report.directory, report.dumps = self._ask_directory, transport.dumps
         value = self._work(work)(transport.loads(part), [load(stored) for stored in inputs], report)
         if os.getpid() != self._pid:
             os._exit(0)

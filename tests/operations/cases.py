@@ -18,6 +18,7 @@ import bagkit as bk
 from tests.operations.case import RECORDS as RECORDS
 from tests.operations.case import Case
 from tests.operations.cases_of_handing_over import HANDING_OVER
+from tests.operations.cases_of_grouping import GROUPING
 from tests.operations.cases_of_pairs import PAIRS
 from tests.operations.cases_of_sequences import SEQUENCES
 
@@ -341,3 +342,4 @@ PAIRINGS = [
 ]  # fmt: skip
 
 CASES: list[Case] = [*HANDING_OVER, *ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS, *PAIRS, *SEQUENCES]
+CASES += GROUPING

@@ -1,0 +1,207 @@
+"""A number for a key that is the same wherever it is made, and the same for equal keys.
+
+`hash()` would not do: that of a str depends on the process, that of None on the address of None, that of most objects
+on theirs. Here numbers that are equal have one digest whatever their type (1, 1.0, True, Decimal(1), Fraction(1)), a
+namedtuple has that of its tuple, an IntEnum that of its int; an Enum, a date, a frozen dataclass have their own.
+
+A key whose equality is not known raises Undigestible: it would be one group or two as chance has it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import pathlib
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+from uuid import UUID
+from zlib import crc32
+
+_MASK: Final = (1 << 64) - 1
+_GOLDEN: Final = 0x9E3779B97F4A7C15
+_DAY: Final = 86_400_000_000
+
+
+class Undigestible(TypeError):
+    """There is no digest that equal keys are known to share; the text says why."""
+
+    key: Any = None
+    """The key, where it is known."""
+
+
+def bucket_of(key: Any, count: int, salt: int = 0) -> int:
+    """Return which of `count` buckets a key belongs to; another `salt` spreads those of one bucket over others.
+
+    >>> bucket_of(1, 8) == bucket_of(1.0, 8) == bucket_of(True, 8)
+    True
+    """
+    # The last steps of splitmix64: each bit of the digest moves all bits of what is left.
+    mixed = ((digest(key) ^ (salt * 0xD1B54A32D192ED03)) * _GOLDEN) & _MASK
+    mixed = ((mixed ^ (mixed >> 29)) * 0xBF58476D1CE4E5B9) & _MASK
+    return (mixed >> 32) % count
+
+
+def digest(key: Any) -> int:
+    """Return the digest of `key`, an int of at most 64 bits.
+
+    Raises Undigestible for keys of types whose equality is not known, and TypeError for those that have no hash.
+    """
+    known = _DIGESTS.get(type(key))
+    return (known(key) if known is not None else _digest_other(key)) & _MASK
+
+
+def is_nan(key: Any) -> bool:
+    """Return whether `key` is a number that is not equal to itself."""
+    return isinstance(key, (float, Decimal)) and bool(key != key)
+
+
+def _number(key: Any) -> int:
+    # The hash of numbers is part of the language: the same for equal ones of all types, and in all processes.
+    return hash(key) if key == key else _not_a_number(key)
+
+
+def _not_a_number(key: Any) -> int:
+    if isinstance(key, complex):
+        raise Undigestible("a complex number that is not equal to itself")
+    return 0x7FF8
+
+
+def _text(key: str) -> int:
+    return crc32(key.encode("utf-8", "surrogatepass")) ^ 0x5354520000000000
+
+
+def _bytes(key: bytes) -> int:
+    return crc32(key) ^ 0x4259540000000000
+
+
+def _parts(tag: int, parts: Any) -> int:
+    total = tag
+    for part in parts:
+        if is_nan(part):
+            # (nan,) is equal to itself only while it holds the same object, which it does not in another process.
+            raise Undigestible("it holds a NaN, which is not equal to itself")
+        total = ((total ^ digest(part)) * _GOLDEN) & _MASK
+        total ^= total >> 31
+    return total
+
+
+def _tuple(key: tuple[Any, ...]) -> int:
+    return _parts(0x7475706C65 + len(key), key)
+
+
+def _frozenset(key: frozenset[Any]) -> int:
+    # A sum: the elements come in an order that differs between processes.
+    return sum(_parts(0x736574, (part,)) for part in key) + 0x667365 + len(key)
+
+
+def _range(key: range) -> int:
+    first = key[0] if key else None
+    return _parts(0x72616E6765, (len(key), first, key.step if len(key) > 1 else None))
+
+
+def _microseconds(span: timedelta) -> int:
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+
+
+def _time_of_day(key: time | datetime) -> int:
+    return ((key.hour * 60 + key.minute) * 60 + key.second) * 1_000_000 + key.microsecond
+
+
+def _date(key: date) -> int:
+    return _parts(0x64617465, (key.toordinal(),))
+
+
+def _datetime(key: datetime) -> int:
+    # As its own hash: `fold` does not count, and with a time zone it is the moment that does.
+    key = key.replace(fold=0)
+    moment = key.toordinal() * _DAY + _time_of_day(key)
+    offset = key.utcoffset()
+    return _parts(0x6474, (moment if offset is None else moment - _microseconds(offset), offset is None))
+
+
+def _time(key: time) -> int:
+    key = key.replace(fold=0)
+    offset = key.utcoffset()
+    moment = _time_of_day(key)
+    return _parts(0x74696D65, (moment if offset is None else moment - _microseconds(offset), offset is None))
+
+
+def _path(key: pathlib.PurePath) -> int:
+    windows = isinstance(key, pathlib.PureWindowsPath)
+    return _parts(0x70617468, (windows, str(key).lower() if windows else str(key)))
+
+
+def _named(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+_DIGESTS: Final[dict[type, Callable[[Any], int]]] = {
+    str: _text,
+    int: hash,
+    bool: hash,
+    float: _number,
+    complex: _number,
+    Decimal: _number,
+    Fraction: hash,
+    bytes: _bytes,
+    type(None): lambda key: 0x4E6F6E65,
+    type(...): lambda key: 0x2E2E2E,
+    tuple: _tuple,
+    frozenset: _frozenset,
+    range: _range,
+    date: _date,
+    datetime: _datetime,
+    time: _time,
+    timedelta: lambda key: _parts(0x7464, (_microseconds(key),)),
+    UUID: lambda key: _parts(0x75756964, (key.int,)),
+    type: lambda key: _parts(0x636C617373, (_named(key),)),
+}
+"""What is looked up by the exact type."""
+
+
+def _digest_other(key: Any) -> int:
+    """Return the digest of a key whose type is none of those above."""
+    kind: Any = type(key)
+    if kind.__module__.partition(".")[0] == "numpy":
+        return _numpy(key)
+    if isinstance(key, enum.Enum) and kind.__eq__ is object.__eq__:
+        if kind.__hash__ not in (enum.Enum.__hash__, enum.Flag.__hash__):
+            raise Undigestible(f"{_named(kind)} has a __hash__ of its own")
+        return _parts(0x656E756D, (_named(kind), key.value if isinstance(key, enum.Flag) else key.name))
+    if isinstance(key, pathlib.PurePath):
+        return _path(key)
+    if isinstance(key, type) and kind.__eq__ is type.__eq__:
+        return _DIGESTS[type](key)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(key, kind)
+    for parent in kind.__mro__[1:-1]:
+        if parent in _DIGESTS:
+            if kind.__eq__ is parent.__eq__ and kind.__hash__ is parent.__hash__:
+                return _DIGESTS[parent](key)
+            break
+    hash(key)  # a list is no key at all, which is another error
+    what = "is compared by identity" if kind.__eq__ is object.__eq__ else "has an __eq__ of its own"
+    raise Undigestible(f"{_named(kind)} {what}")
+
+
+def _dataclass(key: Any, kind: Any) -> int:
+    hash(key)  # one that can change is no key
+    for name in ("__eq__", "__hash__"):
+        code = getattr(getattr(kind, name), "__code__", None)
+        # What dataclasses make is compiled from text, not from a file.
+        if code is None or code.co_filename != "<string>":
+            raise Undigestible(f"{_named(kind)} has an {name} of its own, or is compared by identity")
+    fields = [field.name for field in dataclasses.fields(key) if field.compare and field.hash is not False]
+    return _parts(crc32(_named(kind).encode()), [getattr(key, name) for name in fields])
+
+
+def _numpy(key: Any) -> int:
+    """Return the digest of a numpy scalar that is equal to a plain value: that of the value."""
+    if getattr(getattr(key, "dtype", None), "kind", "") in tuple("biufcUS"):
+        plain = key.item()
+        if type(plain) is not type(key):
+            return digest(plain)
+    raise Undigestible(f"{_named(type(key))} has an __eq__ of its own")

@@ -1,0 +1,379 @@
+"""Bringing records of one key together, in two halves: each task splits its records, each partition collects its own.
+
+    split_by_key    records -> a Bucket for each partition, of entries (key, cell)
+    merge_by_key    the buckets of one partition, in the order of the input -> lists of (key, cell)
+
+A cell is a list: of all records of the key, of the first one, or of what they were folded to; a Gathering says which.
+Keys come in the order of first sight, also where they did not fit into memory: then they are split once more, and
+each group carries the number of its first entry, by which they are put in order again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from heapq import merge
+from itertools import count, islice, tee
+from operator import itemgetter
+from typing import Any
+
+from bagkit.kernels.digest import Undigestible, bucket_of, is_nan
+from bagkit.kernels.fold import fresh
+from bagkit.kernels.guard import StoppedEarly
+from bagkit.kernels.spill import Bucket, Frame, Meter, Room, SpillFile, read_frame, size_of
+
+Entry = tuple[Any, list[Any]]
+"""A key and its cell."""
+
+NOTHING = object()
+MANY = object()
+LIST = 512
+"""Groups handed on together."""
+FRAME_BYTES = 32 << 20
+"""Of records in one frame, at the most."""
+MOST_PARTS = 64
+DEEPEST = 8
+_KEY, _CELL = itemgetter(0), itemgetter(1)
+
+
+class KeyTooLarge(Exception):
+    """The records of one key do not fit into memory."""
+
+    def __init__(self, key: Any, nbytes: int, limit: int) -> None:
+        super().__init__(key, nbytes, limit)
+        self.key, self.nbytes, self.limit = key, nbytes, limit
+
+
+class Groups(dict[Any, list[Any]]):
+    """Cells by key, and the entries of each bucket in the order of first sight; a new key finds its bucket."""
+
+    __slots__ = ("_nan", "entries")
+
+    def __init__(self, buckets: int = 1) -> None:
+        super().__init__()
+        self.entries: list[list[Entry]] = [[] for _ in range(buckets)]
+        self._nan: list[Any] | None = None
+
+    def __missing__(self, key: Any) -> list[Any]:
+        cell: list[Any] = []
+        if is_nan(key):
+            # Never equal to a key that is there, so all of them are one: two copies of one NaN would be two groups.
+            if self._nan is not None:
+                return self._nan
+            self._nan = cell
+        else:
+            self[key] = cell
+        number = 0
+        if len(self.entries) > 1:
+            try:
+                number = bucket_of(key, len(self.entries))
+            except Undigestible as error:
+                error.key = key
+                raise
+        self.entries[number].append((key, cell))
+        return cell
+
+
+# What is kept of the records of a key ---------------------------------------------------------------------------------
+
+
+class Gather:
+    """All records of a key."""
+
+    shrinks = False
+
+    def feed(self, groups: Groups, keys: Iterator[Any], values: Iterator[Any]) -> None:
+        """Put each of `values` into the cell of its key: a loop in C."""
+        deque(map(list.append, map(groups.__getitem__, keys), values), maxlen=0)
+
+    def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
+        """Add the cell of another task to `cell`."""
+        cell.extend(other)
+
+
+@dataclass(frozen=True, slots=True)
+class GatherSides(Gather):
+    """All records of a key, in a list for each of several bags."""
+
+    sides: int
+
+    def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
+        if not cell:
+            cell.extend([] for _ in range(self.sides))
+        cell[side].extend(other)
+
+
+class First:
+    """The first record of a key."""
+
+    shrinks = True
+
+    def feed(self, groups: Groups, keys: Iterator[Any], values: Iterator[Any]) -> None:
+        for cell, value in zip(map(groups.__getitem__, keys), values, strict=False):
+            if not cell:
+                cell.append(value)
+
+    def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
+        if not cell:
+            cell.extend(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What the values of a key are folded to, by `binop`, from `zero` (in a tuple) if there is one."""
+
+    binop: Callable[[Any, Any], Any]
+    combine: Callable[[Any, Any], Any]
+    zero: tuple[Any, ...] = ()
+
+    shrinks = True
+
+    def feed(self, groups: Groups, keys: Iterator[Any], values: Iterator[Any]) -> None:
+        binop = self.binop
+        try:
+            for cell, value in zip(map(groups.__getitem__, keys), values, strict=False):
+                if cell:
+                    cell[0] = binop(cell[0], value)
+                elif self.zero:
+                    cell.append(binop(fresh(self.zero[0]), value))
+                else:
+                    cell.append(value)
+        except StopIteration:
+            raise StoppedEarly from None
+
+    def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
+        try:
+            if cell:
+                cell[0] = self.combine(cell[0], other[0])
+            else:
+                cell.extend(other)
+        except StopIteration:
+            raise StoppedEarly from None
+
+
+Gathering = Gather | First | Fold
+
+
+# Splitting ------------------------------------------------------------------------------------------------------------
+
+
+class Piles:
+    """What one task has for each bucket, part of it written; mutable, of that task."""
+
+    def __init__(self, buckets: int, room: Room) -> None:
+        self.buckets = [Bucket() for _ in range(buckets)]
+        self._room = room
+        self._file: SpillFile | None = None
+
+    def write(self, piles: Sequence[list[Any]], weigh: Callable[[Any], int], nbytes: int) -> None:
+        """Write `piles`, one a bucket, that take `nbytes` together; `weigh` gives the share of each entry."""
+        if self._file is None:
+            self._file = self._room.file()
+        weights = [sum(map(weigh, pile)) for pile in piles]
+        total = max(1, sum(weights))
+        for bucket, pile, weight in zip(self.buckets, piles, weights, strict=True):
+            size = nbytes * weight // total
+            portions = size // FRAME_BYTES + 1
+            step = -(-len(pile) // portions)
+            for start in range(0, len(pile), step or 1):
+                bucket.frames.append(self._file.write(pile[start : start + step], size // portions))
+
+    def finish(self, piles: Sequence[list[Any]], weigh: Callable[[Any], int], nbytes: int) -> list[Bucket]:
+        """Take the last of it, which stays unwritten if it is little; return the buckets."""
+        if self._room.rest is not None and nbytes > self._room.rest:
+            self.write(piles, weigh, nbytes)
+        else:
+            filled = max(1, sum(map(bool, piles)))
+            for bucket, pile in zip(self.buckets, piles, strict=True):
+                bucket.rest, bucket.rest_nbytes = pile, nbytes // filled if pile else 0
+        if self._file is not None:
+            self._file.close()
+        return self.buckets
+
+    def remove(self) -> None:
+        """Remove what was written."""
+        if self._file is not None:
+            self._file.remove()
+
+
+def _weight(entry: Entry) -> int:
+    return len(entry[1]) + 1
+
+
+def split_by_key(
+    records: Iterator[Any],
+    key: Callable[[Any], Any],
+    value: Callable[[Any], Any] | None,
+    gathering: Gathering,
+    buckets: int,
+    room: Room,
+) -> list[Bucket]:
+    """Return the entries of `records`, by the bucket of their keys.
+
+    Records are pulled one at a time, so if `key` raises, or a key has no digest, the last one pulled is at fault.
+    """
+    groups, meter, piles = Groups(buckets), Meter(room.heap), Piles(buckets, room)
+    while chunk := _feed(islice(records, meter.step), key, value, gathering, groups):
+        meter.add(chunk)
+        if not meter.full:
+            continue
+        if gathering.shrinks:
+            meter.nbytes = sum(map(size_of, groups.entries))
+            if 2 * meter.nbytes < (room.heap or 0):
+                continue
+        piles.write(groups.entries, _weight, meter.nbytes)
+        groups, meter.nbytes = Groups(buckets), 0
+    return piles.finish(groups.entries, _weight, meter.nbytes)
+
+
+def _feed(
+    records: Iterator[Any],
+    key: Callable[[Any], Any],
+    value: Callable[[Any], Any] | None,
+    gathering: Gathering,
+    groups: Groups,
+) -> list[Any]:
+    """Put `records` into `groups`; return them."""
+    for_keys, for_values, seen = tee(records, 3)
+    gathering.feed(groups, map(key, for_keys), for_values if value is None else map(value, for_values))
+    if next(for_values, NOTHING) is not NOTHING:
+        raise StoppedEarly  # the key function, at the record before
+    return list(seen)
+
+
+# Collecting -----------------------------------------------------------------------------------------------------------
+
+
+def merge_by_key(sides: Sequence[Sequence[Bucket]], gathering: Gathering, room: Room) -> Iterator[list[Entry]]:
+    """Yield the groups of one partition in lists: `sides` holds the buckets of each bag, in the order of its input.
+
+    Raises KeyTooLarge for a key whose records do not fit into memory.
+    """
+    nbytes = sum(bucket.nbytes for buckets in sides for bucket in buckets)
+    if room.heap is not None and nbytes > room.heap:
+        yield from _merge_in_parts(sides, gathering, room, nbytes)
+        return
+    groups = Groups()
+    for side, buckets in enumerate(sides):
+        for bucket in buckets:
+            for entries, _ in bucket.lists():
+                merge_entries(groups, gathering, side, entries)
+    (entries,) = groups.entries
+    for start in range(0, len(entries), LIST):
+        yield entries[start : start + LIST]
+
+
+def merge_entries(groups: Groups, gathering: Gathering, side: int, entries: list[Entry]) -> None:
+    """Add the cells of `entries` to those of `groups`."""
+    if type(gathering) is Gather:
+        cells = map(groups.__getitem__, map(_KEY, entries))
+        deque(map(list.extend, cells, map(_CELL, entries)), maxlen=0)
+        return
+    for key, cell in entries:
+        gathering.merge(groups[key], side, cell)
+
+
+Ranked = tuple[int, int, Any, list[Any]]
+"""The number of an entry, its side, its key, its cell."""
+
+
+def _merge_in_parts(
+    sides: Sequence[Sequence[Bucket]], gathering: Gathering, room: Room, nbytes: int
+) -> Iterator[list[Entry]]:
+    numbers = count()
+    stream = (
+        ([(next(numbers), side, key, cell) for key, cell in entries], size)
+        for side, buckets in enumerate(sides)
+        for bucket in buckets
+        for entries, size in bucket.lists()
+    )
+    with ExitStack() as stack:
+        ordered = _in_order(stream, gathering, room, nbytes, 1, stack)
+        while batch := [(key, cell) for _, key, cell in islice(ordered, LIST // 16)]:
+            yield batch
+
+
+def _in_order(
+    stream: Iterable[tuple[list[Ranked], int]],
+    gathering: Gathering,
+    room: Room,
+    nbytes: int,
+    salt: int,
+    stack: ExitStack,
+) -> Iterator[tuple[int, Any, list[Any]]]:
+    """Return (number of the first entry, key, cell) of each key, in the order of these numbers."""
+    assert room.heap is not None
+    parts = _split_again(stream, min(MOST_PARTS, 2 * nbytes // room.heap + 2), room, salt, stack)
+    sources: list[Iterator[tuple[int, Any, list[Any]]]] = []
+    for part in parts:
+        fits = part.nbytes <= room.heap or salt >= DEEPEST or (gathering.shrinks and part.key is not MANY)
+        if fits or part.key is not MANY:
+            if not fits and part.nbytes > 2 * room.heap:
+                raise KeyTooLarge(part.key, part.nbytes, 2 * room.heap)
+            sources.append(_grouped(part, gathering, room, stack))
+        else:
+            again = ((read_frame(frame), frame.nbytes) for frame in part.frames)
+            sources.append(_in_order(again, gathering, room, part.nbytes, salt + 1, stack))
+    return merge(*sources, key=itemgetter(0))
+
+
+@dataclass(slots=True)
+class Part:
+    """Some of the keys of a bucket; mutable while it is being written."""
+
+    frames: list[Frame]
+    key: Any = NOTHING
+    """The only key in it, or MANY."""
+
+    @property
+    def nbytes(self) -> int:
+        return sum(frame.nbytes for frame in self.frames)
+
+
+def _split_again(
+    stream: Iterable[tuple[list[Ranked], int]], number: int, room: Room, salt: int, stack: ExitStack
+) -> list[Part]:
+    """Return the entries of `stream` in `number` parts, all of them on disk."""
+    keys: list[Any] = [NOTHING] * number
+    file = Piles(number, room)
+    piles: list[list[Ranked]] = [[] for _ in range(number)]
+    held = 0
+    heap = (room.heap or 0) // 2
+    for entries, nbytes in stream:
+        for entry in entries:
+            key = entry[2]
+            part = bucket_of(key, number, salt)
+            piles[part].append(entry)
+            if keys[part] is not MANY and keys[part] != key:
+                keys[part] = key if keys[part] is NOTHING else MANY
+        held += nbytes
+        if held > heap:
+            file.write(piles, _ranked_weight, held)
+            piles, held = [[] for _ in range(number)], 0
+    file.write(piles, _ranked_weight, held)
+    stack.callback(file.remove)
+    return [Part(bucket.frames, key) for bucket, key in zip(file.buckets, keys, strict=True) if bucket.frames]
+
+
+def _ranked_weight(entry: Ranked) -> int:
+    return len(entry[3]) + 1
+
+
+def _grouped(part: Part, gathering: Gathering, room: Room, stack: ExitStack) -> Iterator[tuple[int, Any, list[Any]]]:
+    """Return the groups of `part`, which wait on disk until they are read."""
+    groups, first = Groups(), list[int]()
+    for frame in part.frames:
+        for number, side, key, cell in read_frame(frame):
+            known = len(groups.entries[0])
+            gathering.merge(groups[key], side, cell)
+            if len(groups.entries[0]) > known:
+                first.append(number)
+    rows = [(number, key, cell) for number, (key, cell) in zip(first, groups.entries[0], strict=True)]
+    file = room.file()
+    stack.callback(file.remove)
+    step = max(1, room.frame * len(rows) // max(1, part.nbytes))
+    frames = [file.write(rows[n : n + step], 0) for n in range(0, len(rows), step)]
+    file.close()
+    return (row for frame in frames for row in read_frame(frame))

@@ -1,0 +1,223 @@
+"""Records that wait on disk: how much memory a task may hold, and where it puts what is more.
+
+    Room     how many bytes a task may hold, and a directory for the rest
+    Bucket   what one task has for one partition of the next stage: frames on disk, then a list in memory
+    Frame    where one pickle is in a file: path, offset, length, checksum
+    Meter    how many bytes lists of records take, from a sample of them
+
+A task holds about a quarter of its memory at a time: the same again is in its pickle, and in what comes back of one.
+"""
+
+from __future__ import annotations
+
+import _pickle
+import gc
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from sys import getsizeof
+from typing import Any, NamedTuple
+from zlib import crc32
+
+_numbers = count()
+SAMPLE = 16
+"""Records of a list that are measured."""
+MOST_AT_ONCE = 4096
+LEAST_AT_ONCE = 16
+
+
+class SpillError(OSError):
+    """Records could not be written to disk, or are no longer there as they were written."""
+
+
+class Frame(NamedTuple):
+    """Where one pickle is."""
+
+    path: str
+    offset: int
+    length: int
+    checksum: int
+    nbytes: int
+    """What its records take in memory."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """What one task has for one partition of the next stage; what is on disk comes first."""
+
+    frames: list[Frame] = field(default_factory=list)
+    rest: list[Any] = field(default_factory=list)
+    rest_nbytes: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """What all of it takes in memory."""
+        return sum(frame.nbytes for frame in self.frames) + self.rest_nbytes
+
+    def lists(self) -> Iterator[tuple[list[Any], int]]:
+        """Yield what it holds, a list and its bytes at a time."""
+        for frame in self.frames:
+            yield read_frame(frame), frame.nbytes
+        if self.rest:
+            yield self.rest, self.rest_nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one task may use."""
+
+    memory: int | None = None
+    """Bytes; None for as much as it takes."""
+    directory: Callable[[], str] | None = None
+    """Gives the path where files may be made that other tasks can read; None where there is no such place."""
+    dumps: Callable[[Any], bytes] = _pickle.dumps
+    tasks: int = 1
+    """How many tasks hold at the same time what they did not write."""
+
+    @property
+    def heap(self) -> int | None:
+        """How many bytes of records to hold at a time; None for any number."""
+        return None if self.memory is None or self.directory is None else self.memory // 4
+
+    @property
+    def rest(self) -> int | None:
+        """How many bytes of records a task may leave unwritten when it ends."""
+        return None if self.heap is None else self.heap // self.tasks
+
+    @property
+    def frame(self) -> int:
+        """How many bytes of records go to one frame, where many frames are open together."""
+        return min(1 << 20, max(1 << 14, (self.memory or 1 << 30) // 16 // self.tasks))
+
+    def file(self) -> SpillFile:
+        """Return a new file in the directory, made when something is written."""
+        assert self.directory is not None
+        return SpillFile(self.directory, self.dumps)
+
+
+class SpillFile:
+    """A file of frames; mutable, owned by the one task that writes it."""
+
+    def __init__(self, directory: Callable[[], str], dumps: Callable[[Any], bytes]) -> None:
+        self._directory = directory
+        self._dumps = dumps
+        self._file: int | None = None
+        self._path = ""
+        self._end = 0
+
+    def write(self, records: Sequence[Any], nbytes: int) -> Frame:
+        """Write a list of records that take `nbytes` in memory; raise SpillError where the disk is full."""
+        data = self._dumps(records)
+        start = self._end
+        try:
+            file = self._open()
+            rest = memoryview(data)
+            while rest:
+                written = os.pwrite(file, rest, self._end)
+                self._end += written
+                rest = rest[written:]
+        except OSError as error:
+            self.close()
+            raise SpillError(
+                f"{self._path or 'the directory for spilled records'}: can't be written: {error}"
+            ) from error
+        return Frame(self._path, start, len(data), crc32(data), nbytes)
+
+    def _open(self) -> int:
+        while self._file is None:
+            self._path = os.path.join(self._directory(), f"spill-{os.getpid()}-{next(_numbers)}")
+            try:
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except FileExistsError:
+                continue  # of a process that had this one's number before
+        return self._file
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def remove(self) -> None:
+        """Close the file and remove it."""
+        self.close()
+        if self._path:
+            try:
+                os.unlink(self._path)
+            except OSError:
+                pass  # the directory went before
+
+
+def read_frame(frame: Frame) -> list[Any]:
+    """Return the records of `frame`; raise SpillError if the file is not as it was written."""
+    try:
+        file = os.open(frame.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = os.pread(file, frame.length, frame.offset)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise SpillError(f"{frame.path}: can't be read: {error}; was it removed?") from error
+    if len(data) != frame.length or crc32(data) != frame.checksum:
+        raise SpillError(f"{frame.path}: was changed: got {len(data)} bytes, expected {frame.length} as written")
+    enabled = gc.isenabled()
+    gc.disable()  # it would look at every new dict again and again
+    try:
+        records: list[Any] = _pickle.loads(data)
+    finally:
+        if enabled:
+            gc.enable()
+    return records
+
+
+class Meter:
+    """Adds up what lists of records take, and says how many to take next; mutable, of one task."""
+
+    def __init__(self, heap: int | None) -> None:
+        self._heap = heap
+        self.nbytes = 0
+        self.step = MOST_AT_ONCE if heap is None else 4 * LEAST_AT_ONCE
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to write."""
+        return self._heap is not None and self.nbytes >= self._heap
+
+    def add(self, records: Sequence[Any]) -> None:
+        """Count `records` in."""
+        if self._heap is None or not records:
+            return
+        size = size_of(records)
+        self.nbytes += size
+        wanted = self._heap // 16 * len(records) // max(size, 1)
+        self.step = min(MOST_AT_ONCE, max(LEAST_AT_ONCE, wanted))
+
+
+def size_of(records: Sequence[Any]) -> int:
+    """Return about how many bytes `records` take, from a sample that is the same each time."""
+    sample = records[:: max(1, len(records) // SAMPLE)]
+    return sum(map(deep_size, sample)) * len(records) // max(1, len(sample))
+
+
+def deep_size(value: Any, depth: int = 8) -> int:
+    """Return about how many bytes `value` takes with all that it holds; of large collections some are measured.
+
+    >>> deep_size(["a" * 1000] * 2) > 2000
+    True
+    """
+    size = getsizeof(value, 64) + 8
+    if depth:
+        if isinstance(value, dict):
+            inside: Any = list(value.values())  # the keys of records are shared
+        elif isinstance(value, (list, tuple)):
+            inside = value
+        elif isinstance(value, (set, frozenset)):
+            inside = list(value)
+        else:
+            inside = getattr(value, "__dict__", None)
+            inside = list(inside.values()) if type(inside) is dict else ()
+        if inside:
+            sample = inside if len(inside) <= 32 else inside[:: len(inside) // 32]
+            size += sum([deep_size(part, depth - 1) for part in sample]) * len(inside) // len(sample)
+    return size

@@ -1,0 +1,102 @@
+"""What operations that bring records of one key together mean, said twice: on a bag, and on plain lists.
+
+Which partition a key goes to is nobody's concern, so results are put in order before they are compared, unless there
+is only one partition: then keys come in the order of first sight.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import bagkit as bk
+from tests.operations.case import Case
+
+
+def in_order(bag: Any) -> Any:
+    """Return the item of the sorted list of all records."""
+    return bag.reduction(list, by_repr)
+
+
+def by_repr(parts: Iterator[list[Any]]) -> list[Any]:
+    return sorted(chain.from_iterable(parts), key=repr)
+
+
+def same(record: Any) -> Any:
+    return record
+
+
+def first(record: Any) -> Any:
+    return record[0]
+
+
+def groups(key: Callable[[Any], Any], records: Iterable[Any], value: Callable[[Any], Any] = same) -> list[Any]:
+    found: dict[Any, list[Any]] = {}
+    for record in records:
+        found.setdefault(key(record), []).append(value(record))
+    return list(found.items())
+
+
+def values(records: Iterable[Any]) -> list[Any]:
+    return groups(first, records, lambda record: record[1])
+
+
+def cogrouped(*lists: Iterable[Any]) -> list[Any]:
+    found = [dict(values(records)) for records in lists]
+    return [(key, tuple(one.get(key, []) for one in found)) for key in dict.fromkeys(chain(*found))]
+
+
+def sorted_groups(key: Callable[[Any], Any], records: Iterable[Any]) -> list[Any]:
+    return sorted(groups(key, records), key=repr)
+
+
+OTHERS = [("b", 7), ("z", 8), ("a", 9), ("b", 6)]
+
+GROUPING = [
+    Case("groupby", "ints", lambda b: in_order(b.groupby(lambda x: x % 3)),
+         lambda xs: sorted_groups(lambda x: x % 3, xs)),
+    Case("groupby(one partition)", "strings", lambda b: b.groupby(len, npartitions=1), lambda xs: groups(len, xs)),
+    Case("groupby(field)", "dicts", lambda b: b.groupby("name", npartitions=1),
+         lambda xs: groups(lambda r: r["name"], xs)),
+    Case("groupby(index)", "pairs", lambda b: in_order(b.groupby(0, npartitions=4)),
+         lambda xs: sorted_groups(first, xs)),
+    Case("groupby(fields)", "dicts", lambda b: in_order(b.groupby(["name", "n"], npartitions=3)),
+         lambda xs: sorted_groups(lambda r: (r["name"], r["n"]), xs)),
+    Case("groupby(equal keys)", "equal", lambda b: in_order(b.groupby(same, npartitions=5)),
+         lambda xs: sorted_groups(same, xs)),
+    Case("groupby(unhashable)", "lists", lambda b: b.groupby(same), lambda xs: groups(same, xs)),
+    Case("groupby(failing)", "ints", lambda b: b.groupby(lambda x: 1 / x), lambda xs: groups(lambda x: 1 / x, xs)),
+    Case("groupby then map", "pairs", lambda b: in_order(b.groupby(first).map(lambda g: (g[0], len(g[1])))),
+         lambda xs: sorted((k, len(v)) for k, v in groups(first, xs))),
+    Case("groupby twice", "ints",
+         lambda b: in_order(b.groupby(lambda x: x % 5, npartitions=3).groupby(lambda g: len(g[1]), npartitions=2)
+                            .map(lambda g: (g[0], sorted(g[1])))),
+         lambda xs: sorted(((n, sorted(g)) for n, g in groups(lambda g: len(g[1]), groups(lambda x: x % 5, xs))),
+                           key=repr)),
+    Case("group_by_key", "pairs", lambda b: b.group_by_key(npartitions=1), values),
+    Case("group_by_key(spread)", "pairs", lambda b: in_order(b.group_by_key(3)),
+         lambda xs: sorted(values(xs), key=repr)),
+    Case("reduce_by_key", "pairs", lambda b: b.reduce_by_key(operator.add, npartitions=1),
+         lambda xs: [(k, sum(v)) for k, v in values(xs)], "pairs"),
+    Case("reduce_by_key(spread)", "pairs", lambda b: in_order(b.reduce_by_key(max)),
+         lambda xs: sorted((k, max(v)) for k, v in values(xs))),
+    Case("reduce_by_key(of what is no pair)", "ints", lambda b: b.reduce_by_key(max), lambda xs: values(xs)),
+    Case("aggregate_by_key", "pairs", lambda b: in_order(b.aggregate_by_key([], lambda s, x: [*s, x], operator.add)),
+         lambda xs: sorted(values(xs), key=repr)),
+    Case("aggregate_by_key(one partition)", "pairs",
+         lambda b: b.aggregate_by_key(0, lambda n, x: n + 1, operator.add, npartitions=1),
+         lambda xs: [(k, len(v)) for k, v in values(xs)], "pairs"),
+    Case("cogroup", "pairs", lambda b: b.cogroup(bk.from_sequence(OTHERS, 3), npartitions=1),
+         lambda xs: cogrouped(xs, OTHERS)),
+    Case("cogroup(three)", "pairs", lambda b: in_order(b.cogroup(b, bk.from_sequence(OTHERS, 2))),
+         lambda xs: sorted(cogrouped(xs, xs, OTHERS), key=repr)),
+    Case("intersection", "ints", lambda b: in_order(b.intersection(bk.from_sequence([5, 3, 99, 5], 2))),
+         lambda xs: sorted({x for x in xs if x in (3, 5)}, key=repr), "ints"),
+    Case("intersection(equal)", "equal", lambda b: b.intersection(b.map(same), npartitions=1),
+         lambda xs: list(dict.fromkeys(xs))),
+    Case("subtract", "ints", lambda b: in_order(b.subtract(bk.range(5, 2))),
+         lambda xs: sorted((x for x in xs if x not in range(5)), key=repr), "ints"),
+    Case("union", "ints", lambda b: b.union(bk.range(3, 2), b), lambda xs: [*xs, 0, 1, 2, *xs], "ints"),
+]  # fmt: skip
