@@ -209,9 +209,11 @@ def _read_decoded(source: ReadText, piece: FilePiece, counter: Counter) -> Itera
 def _text(source: ReadText, piece: FilePiece, counter: Counter, failure: list[UnicodeDecodeError]) -> Iterator[str]:
     try:
         yield from lines.decode_text(counter.chunks(0), source.encoding, source.errors, source.linedelimiter is None)
-    except UnicodeDecodeError as error:
-        failure.append(error)
-    except UnicodeError as error:  # such as a missing BOM
+    except UnicodeError as error:
+        # A missing BOM is no matter of one line. Only since Python 3.13 is it a UnicodeDecodeError.
+        if isinstance(error, UnicodeDecodeError) and "BOM" not in error.reason:
+            failure.append(error)
+            return
         raise SourceError(f"{named(piece.path)}: does not decode as {source.encoding}: {error}") from error
 
 

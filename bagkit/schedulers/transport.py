@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     """The number of the task, its work, the attempt, how many values it gives, how many bytes of them may come back in
     the message (what is above goes to a file), the pickle of its part, and its inputs."""
 
-    DoneMessage = tuple[int, float, float, int, int, bytes | None, tuple[Stored, ...]]
+    DoneMessage = tuple[int, float, float, int, int, bytes | None, list[Any], tuple[Stored, ...]]
     """The number of the task, its start and stop, the bytes it read, the records it skipped, the pickle of the failures
-    it reports, and its values, one a key."""
+    it reports, what it has written, and its values, one a key."""
 
 
 def frame(kind: int, body: bytes = b"") -> bytes:
@@ -102,26 +102,42 @@ def pickle_into(file: Restartable, value: Any) -> None:
 
     The worker's `__main__` is not the user's, so pickle declines what is from there, as it should.
     """
-    file.restart()
-    try:
-        _pickle.Pickler(file, PROTOCOL).dump(value)
-        return
-    except RecursionError:
-        limit = sys.getrecursionlimit()
-        if limit < DEEP:
-            # json.loads makes values twice as deep as pickle follows, whose own C frames are small.
-            sys.setrecursionlimit(DEEP)
-            try:
-                pickle_into(file, value)
-                return
-            finally:
-                sys.setrecursionlimit(limit)
-    except Exception:
-        pass  # cloudpickle does more, and gives the better error
+    for dump in (_dump, _dump_deep):
+        file.restart()
+        try:
+            dump(file, value)
+            return
+        except RecursionError:
+            continue
+        except Exception:
+            break  # cloudpickle does more, and gives the better error
     import cloudpickle
 
     file.restart()
     cloudpickle.Pickler(file, PROTOCOL).dump(value)
+
+
+def _dump(file: Restartable, value: Any) -> None:
+    _pickle.Pickler(file, PROTOCOL).dump(value)
+
+
+def _dump_deep(file: Restartable, value: Any) -> None:
+    """Pickle what json.loads makes, which may be twice as deep as pickle follows.
+
+    Up to Python 3.11 it is the recursion limit that stops pickle, whose C frames are small. Since 3.12 it is a limit of
+    calls in C, which pickle in Python does not make.
+    """
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, DEEP))
+    try:
+        if sys.version_info < (3, 12):
+            _dump(file, value)
+        else:
+            import pickle
+
+            pickle._Pickler(file, PROTOCOL).dump(value)  # type: ignore[attr-defined]
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def dumps(value: Any) -> bytes:

@@ -328,7 +328,8 @@ class Script:
         self.output = directory / "output"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, str(directory / "script.py"), str(directory)],
+                # Since Python 3.12 a fork beside threads is a warning, which is not what is tested.
+                [sys.executable, "-W", "ignore::DeprecationWarning", str(directory / "script.py"), str(directory)],
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
