@@ -129,7 +129,15 @@ def test_pickles_by_reference_do_not_need_cloudpickle() -> None:
 # What can't cross
 
 
-connection = sqlite3.connect(":memory:")
+connections = [sqlite3.connect(":memory:")]
+(connection,) = connections
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed_connections() -> Iterator[None]:
+    yield
+    for each in connections:
+        each.close()
 
 
 class Holder:
@@ -146,6 +154,7 @@ def uses_global(record: Any) -> Any:
 
 def make_unpicklable(kind: str) -> Any:
     conn = sqlite3.connect(":memory:")
+    connections.append(conn)
     numbers = (number for number in range(3))
 
     def clean(record: Any) -> Any:
