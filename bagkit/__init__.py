@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from bagkit.bag import Bag
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
     from bagkit.computing import Collected, visualize
-    from bagkit.create import concat, from_sequence, range, read_json, read_text  # noqa: A004  (dask.bag's names)
+    from bagkit.create import (
+        concat,
+        from_sequence,
+        range,  # noqa: A004  (dask.bag's name)
+        read_json,
+        read_text,
+        to_textfiles,
+    )
     from bagkit.diagnostics.profile import Profile
     from bagkit.errors import (
         BagkitError,
@@ -29,7 +36,11 @@ if TYPE_CHECKING:
         NoFilesError,
         NotPicklableError,
         OptionError,
+        OutputBusyError,
+        OutputError,
+        OutputExistsError,
         PlanError,
+        ResumeMismatchError,
         ShortTakeWarning,
         SkippedRecordsWarning,
         SourceError,
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
         UnstableKeyError,
         WorkerDiedError,
     )
+    from bagkit.io.manifest import Manifest
     from bagkit.io.partition_info import PartitionInfo
     from bagkit.item import Item
     from bagkit.lower.failures import Failure
@@ -56,13 +68,18 @@ __all__ = [
     "InputChangedError",
     "Item",
     "LazyError",
+    "Manifest",
     "MissingExtraError",
     "NoFilesError",
     "NotPicklableError",
     "OptionError",
+    "OutputBusyError",
+    "OutputError",
+    "OutputExistsError",
     "PartitionInfo",
     "PlanError",
     "Profile",
+    "ResumeMismatchError",
     "ShortTakeWarning",
     "SkippedRecordsWarning",
     "SourceError",
@@ -78,6 +95,7 @@ __all__ = [
     "range",
     "read_json",
     "read_text",
+    "to_textfiles",
     "visualize",
     "zip",
 ]
@@ -87,6 +105,8 @@ _HOMES = {
     "Collected": "bagkit.computing",
     "Failure": "bagkit.lower.failures",
     "Item": "bagkit.item",
+    "Manifest": "bagkit.io.manifest",
+    "to_textfiles": "bagkit.create",
     "Profile": "bagkit.diagnostics.profile",
     "visualize": "bagkit.computing",
     **dict.fromkeys(("concat", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),

@@ -109,21 +109,24 @@ def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generat
         start_ahead(options.scheduler, options.workers)
     from bagkit.diagnostics.observer import Observers, listeners
     from bagkit.lower.lower import lower
+    from bagkit.lower.sinks import Writings
     from bagkit.optimizer import optimize
     from bagkit.optimizer.fuse import fuse
 
     plans = optimize(tuple(roots)) if options.optimize else fuse(tuple(roots))
     plans = _with_memory(plans, options)
-    graph, keys = lower(plans, on_error=options.on_error)
     scheduler = get_scheduler(
         "sync" if in_process else options.scheduler,
         workers=options.workers,
         temporary_directory=options.temporary_directory,
         memory_limit=options.memory_limit,
     )
-    targets = [key for part in keys for key in part]
     with ExitStack() as stack:
-        observer = Observers([log, *listeners(), *_watchers(options, stack)])
+        writings = stack.enter_context(closing(Writings()))
+        writings.begin(roots)
+        graph, keys = lower(plans, on_error=options.on_error, writings=writings)
+        targets = [key for part in keys for key in part]
+        observer = Observers([log, *listeners(), *_watchers(options, stack), writings])
         values = stack.enter_context(closing(scheduler.run(graph, targets, observer)))
         for part in keys:
             yield (next(values) for _ in part)

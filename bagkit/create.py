@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bagkit.arguments import plan_of
@@ -133,3 +133,20 @@ def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
         odd = [type(bag).__name__ for bag in bags if not isinstance(bag, Bag)]
         raise PlanError(f"concat: got {', '.join(odd) or 'nothing'}; expected one bag or more, in a list")
     return Bag(Plan(Concat(), tuple(plans)))
+
+
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = None,
+                 compression: str | None = "infer", encoding: str | None = "utf-8", compute: bool = True,
+                 storage_options: Mapping[str, Any] | None = None, last_endline: bool = False,
+                 **options: Any) -> Any:  # fmt: skip
+    """Write a file of lines for each partition of `b`: `b.to_textfiles(...)`, which says what the arguments mean.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> paths = bk.to_textfiles(bk.from_sequence(["a", "b"], npartitions=1), folder / "*.txt", scheduler="sync")
+    >>> pathlib.Path(paths[0]).read_text()
+    'a\\nb'
+    """
+    return b.to_textfiles(
+        path, name_function, compression, encoding, compute, storage_options, last_endline, **options
+    )

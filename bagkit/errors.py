@@ -2,6 +2,7 @@
 
     BagkitError
     ├── PlanError (ValueError)            a call that can't become a plan: wrong arguments, partitions that do not match
+    │   └── ResumeMismatchError           an output that is to be gone on with was made otherwise, or of other inputs
     ├── OptionError (TypeError)           an option that does not exist, or a value it can't take
     ├── LazyError (TypeError)             a lazy value used as if it were computed
     ├── MissingExtraError (ImportError)   an optional package is needed; the message names the extra
@@ -9,6 +10,9 @@
     │   ├── NoFilesError (FileNotFoundError)
     │   ├── CorruptInputError             a compressed file that is cut off or damaged
     │   └── InputChangedError             a file is not what it was when the plan was made
+    ├── OutputError (OSError)             an output can't be written
+    │   ├── OutputExistsError (FileExistsError)
+    │   └── OutputBusyError               another run writes to the same place
     ├── ColumnTypeError (TypeError)       records that do not go together in typed columns
     ├── EmptyBagError (ValueError)        a result that an empty bag does not have
     ├── NotPicklableError (TypeError)     something can't be sent to, or back from, another process
@@ -37,6 +41,10 @@ class BagkitError(Exception):
 
 class PlanError(BagkitError, ValueError):
     """A call that can't become a plan."""
+
+
+class ResumeMismatchError(PlanError):
+    """An output that is to be gone on with was made by another plan, or from other inputs."""
 
 
 class OptionError(BagkitError, TypeError):
@@ -69,6 +77,18 @@ class InputChangedError(SourceError):
 
 class ColumnTypeError(BagkitError, TypeError):
     """Records do not go together in typed columns."""
+
+
+class OutputError(BagkitError, OSError):
+    """An output can't be written."""
+
+
+class OutputExistsError(OutputError, FileExistsError):
+    """An output is there already, and may not be replaced."""
+
+
+class OutputBusyError(OutputError):
+    """Another run writes to the same place."""
 
 
 class EmptyBagError(BagkitError, ValueError):

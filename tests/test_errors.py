@@ -39,6 +39,11 @@ ELSEWHERE = (
     "io/codecs.py",
     "io/text.py",
     "io/text_blocks.py",
+    "io/output_names.py",
+    "io/commits.py",
+    "io/stores.py",
+    "io/sinks.py",
+    "ops/encoding.py",
     "schedulers/",
 )
 
@@ -269,6 +274,8 @@ def test_errors_are_what_people_catch(name: str) -> None:
     (bk.CorruptInputError, bk.SourceError), (bk.InputChangedError, bk.SourceError), (bk.EmptyBagError, ValueError),
     (bk.NotPicklableError, TypeError), (bk.TaskError, RuntimeError), (bk.StoppedEarlyError, bk.TaskError),
     (bk.WorkerDiedError, bk.TaskError),
+    (bk.OutputError, OSError), (bk.OutputExistsError, FileExistsError), (bk.OutputExistsError, bk.OutputError),
+    (bk.OutputBusyError, bk.OutputError), (bk.ResumeMismatchError, bk.PlanError),
 ])  # fmt: skip
 def test_the_tree_is_as_drawn(kind: type[Exception], parents: type[Exception]) -> None:
     assert issubclass(kind, parents)

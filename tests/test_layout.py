@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "computing": {"arguments", "optimizer", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
     "optimizer": {"ops", "plan"},
     "lower": {"plan", "kernels"},
-    "io": {"ops", "plan", "kernels"},
+    "io": {"ops", "plan", "kernels", "warn"},
     "ops": {"plan", "kernels"},
     "plan": {"kernels"},
     "kernels": set(),

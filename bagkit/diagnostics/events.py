@@ -43,6 +43,8 @@ class TaskFinished:
     bytes_out: int
     skipped: int
     failures: tuple[Any, ...]
+    outputs: tuple[Any, ...] = ()
+    """What the task has written, for the caller's side to make outputs of."""
 
 
 @dataclass(frozen=True, slots=True)

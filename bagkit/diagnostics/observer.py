@@ -1,4 +1,7 @@
-"""Observers: objects that are told what happens. A raising observer is reported once and dropped, never the run."""
+"""Observers: objects that are told what happens. A raising observer is reported once and dropped, never the run.
+
+But for those that say that they are `essential`: the outputs of a run are made by one.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,8 @@ class Observers:
             try:
                 observer.emit(event)
             except Exception as error:
+                if getattr(observer, "essential", False):
+                    raise
                 self._observers.remove(observer)
                 warnings.warn(
                     f"the observer {observer!r} raised {type(error).__name__}: {error}; it hears no more of this run",

@@ -90,11 +90,11 @@ _BY_SUFFIX: Final = {suffix: codec.name for codec in CODECS for suffix in codec.
 _UNREADABLE: Final = frozenset({".zip", ".lz4", ".snappy", ".br", ".7z", ".z"})
 
 
-def compression_of(name: str, compression: str | None) -> str | None:
+def compression_of(name: str, compression: str | None, done: str = "read") -> str | None:
     """Return the name of the compression of the file `name`; None for none.
 
     `compression` is what the user said: "infer" (by suffix), a name, or None. Raises PlanError for a name that does not
-    exist and for a suffix of a compression that is not read.
+    exist and for a suffix of a compression that is not `done`: read, or written.
     """
     if compression is None:
         return None
@@ -107,8 +107,8 @@ def compression_of(name: str, compression: str | None) -> str | None:
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
     if suffix in _UNREADABLE:
         raise PlanError(
-            f"{name}: files of type {suffix} are not read; expected one of {', '.join(_BY_SUFFIX)}, or plain text; "
-            "hint: compression=None reads the file as it is"
+            f"{name}: files of type {suffix} are not {done}; expected one of {', '.join(_BY_SUFFIX)}, or plain text; "
+            f"hint: compression=None {'reads' if done == 'read' else 'writes'} the file as it is"
         )
     return _BY_SUFFIX.get(suffix)
 
@@ -116,6 +116,35 @@ def compression_of(name: str, compression: str | None) -> str | None:
 def recognise(start: bytes) -> str | None:
     """Return the name of the compression that a file's first bytes are a sure sign of; None if they are of none."""
     return next((name for name, sign in _SURE_SIGNS if sign.match(start)), None)
+
+
+GZIP_LEVEL: Final = 2
+"""Of igzip's 0 to 3: about as small as zlib's level 3, and some ten times as fast as zlib's usual 6."""
+ZSTD_LEVEL: Final = 3
+
+
+def compressor(name: str) -> Any:
+    """Return an object with `compress(data)` and `flush()`; the same data give the same bytes."""
+    if name == "gzip":
+        from isal import isal_zlib
+
+        return isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, 31)
+    if name == "bz2":
+        import bz2
+
+        return bz2.BZ2Compressor()
+    if name == "xz":
+        import lzma
+
+        return lzma.LZMACompressor()
+    return zstd_module().ZstdCompressor(level=ZSTD_LEVEL)
+
+
+def crc32(data: bytes, value: int = 0) -> int:
+    """Return the CRC-32 of `data`, that of what was before being `value`."""
+    from isal import isal_zlib
+
+    return int(isal_zlib.crc32(data, value))
 
 
 def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[bytes]:

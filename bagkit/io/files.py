@@ -179,7 +179,7 @@ def _count(number: int, one: str, many: str) -> str:
 # -- remote ------------------------------------------------------------------------------------------------------------
 
 
-def _filesystem(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:
+def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:
     """Return the fsspec filesystem of `url`, and the path in it."""
     import fsspec.core
 
@@ -197,14 +197,16 @@ def _filesystem(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]
 
 
 def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
-    filesystem, path = _filesystem(url, storage_options)
+    filesystem, path = filesystem_of(url, storage_options)
     # In web addresses "?" begins the query.
     magic = re.search(r"[*?\[]", path.partition("?")[0] if _is_web(path) else path)
     filesystem.invalidate_cache()  # of listings that may be older than this call
     try:
         if magic is None:
             return [_remote_info(url, filesystem.info(path))]
-        matches = filesystem.glob(path, detail=True)
+        found = filesystem.glob(path, detail=True)
+        # As in local patterns, "*" is not for names that are hidden; what is ours beside an output is none of it.
+        matches = {name: info for name, info in found.items() if "/.bagkit-" not in name}
     except BagkitError:
         raise
     except Exception as error:
@@ -287,7 +289,7 @@ def base_name(path: str) -> str:
 
 def shown_path(path: str, storage_options: Mapping[str, Any] | None = None) -> str:
     """Return `path` as dask gives it with `include_path`: absolute, or for a URL the path in its filesystem."""
-    return str(_filesystem(path, storage_options or {})[1]) if is_url(path) else path
+    return str(filesystem_of(path, storage_options or {})[1]) if is_url(path) else path
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -425,7 +427,7 @@ def _open_local(info: FileInfo) -> InputFile:
 
 
 def _open_remote(info: FileInfo, storage_options: Mapping[str, Any]) -> InputFile:
-    filesystem, path = _filesystem(info.path, storage_options)
+    filesystem, path = filesystem_of(info.path, storage_options)
     file = filesystem.open(path, "rb", cache_type="none")
     if isinstance(file, io.BytesIO):
         # memory:// gives all its readers one file object, with one position.

@@ -16,6 +16,8 @@ class Report:
     bytes_read: int = 0
     skipped: int = 0
     failures: list[Any] = field(default_factory=list)
+    outputs: list[Any] = field(default_factory=list)
+    """What was written for the caller's side to make outputs of: plain values."""
     on_progress: Callable[[Report], None] | None = None
     """Called now and then while the task runs; it decides itself how often to tell others."""
     directory: Callable[[], str] | None = None

@@ -12,14 +12,14 @@ from functools import partial
 from itertools import chain, pairwise
 from typing import Any, NoReturn
 
-from bagkit.errors import StoppedEarlyError
+from bagkit.errors import OutputError, StoppedEarlyError
 from bagkit.kernels.guard import GUARD_BATCH, End, Made, Mark, StoppedEarly, checked, guarded
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place, Stream, batched
 from bagkit.lower.exchange import Collecting, Splitting, blocks_of, exchanged_here
 from bagkit.lower.failures import Failure, add_place, failed_operation, user_code
 from bagkit.lower.graph import Batches
-from bagkit.plan.kinds import BlockParser, Call, Exchange, Op, Pairing, PerPartition, Reduction, Source
+from bagkit.plan.kinds import BlockParser, Call, Exchange, Op, Pairing, PerPartition, Reduction, Sink, Source
 from bagkit.sentinels import EMPTY
 
 RESULT_BATCH = 2048
@@ -294,7 +294,7 @@ class Chain:
         except USER_ERRORS as error:
             if isinstance(error, Exception) and self.end is not None and self.policy != "raise":
                 return self._state_of_good_records(error, part, inputs, report)
-            self._fail(error, run)
+            self.fail(error, run)
 
     def _batches(self, run: Run) -> Iterator[list[Any]]:
         one_by_one = isinstance(self.step.op, PerPartition) and self.step.op.stands_for_many
@@ -302,7 +302,7 @@ class Chain:
         try:
             yield from batched(run.records(self.step, ahead), size)
         except USER_ERRORS as error:
-            self._fail(error, run)
+            self.fail(error, run)
 
     def _state_of_good_records(self, error: Exception, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         """Reduce again, leaving out the records that the reduction fails on even alone."""
@@ -313,9 +313,10 @@ class Chain:
         try:
             return again.state_of_good_records(self.end, self.step, self.policy)
         except Exception as second:
-            self._fail(second, again)
+            self.fail(second, again)
 
-    def _fail(self, error: BaseException, run: Run) -> NoReturn:
+    def fail(self, error: BaseException, run: Run) -> NoReturn:
+        """Raise `error` with notes on where in `run` it arose."""
         ops = (*self.step.ops(), *([self.end] if self.end is not None else ()))
         if isinstance(error, (StoppedEarly, StopIteration)):
             stopped = stopped_early(ops)
@@ -363,6 +364,49 @@ class WithLast:
         batches = list(self.chain(part, inputs, report))
         before = inputs[-1] if isinstance(self.chain.step.inputs[-1].op, Value) else EMPTY
         return Batches(batches), batches[-1][-1] if batches else before
+
+
+@dataclass(frozen=True, eq=False)
+class Write:
+    """A Work: writes the records of `chain` to where the last element of the task's part says, and says what it wrote.
+
+    The report carries it too, with the `number` of the sink: so the caller's side has it as soon as it is done.
+    """
+
+    chain: Chain
+    sink: Sink
+    number: int
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        *part, where = part
+        run = Run(part, inputs, report)
+        try:
+            written = self.sink.write(run.records(self.chain.step, GUARD_BATCH), where, report.attempt)
+        except OutputError:
+            raise  # which no record is to blame for
+        except USER_ERRORS as error:
+            self.chain.fail(error, run)
+        report.outputs.append((self.number, written))
+        return written
+
+
+@dataclass(frozen=True)
+class AllWritten(Call):
+    """The value of a sink: made of what was written now, and of the partitions that were there already."""
+
+    sink: Sink
+    known: tuple[tuple[bool, Any], ...]
+    """For each partition whether it was there, and what was written then."""
+
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return self.sink.label
+
+    def call(self, values: Sequence[Any]) -> Any:
+        new = iter(values)
+        return self.sink.result([written if known else next(new) for known, written in self.known])
 
 
 def bare_step(step: Step) -> Step:

@@ -11,12 +11,25 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from bagkit.lower.chain import Chain, Combine, Finish, Gather, Split, Step, Value, WithLast, bare_step
+from bagkit.lower.chain import (
+    AllWritten,
+    Chain,
+    Combine,
+    Finish,
+    Gather,
+    Split,
+    Step,
+    Value,
+    WithLast,
+    Write,
+    bare_step,
+)
 from bagkit.lower.exchange import Splitting, exchanged
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import resize
+from bagkit.lower.sinks import Writings
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Call, Exchange, Op, Pairing, PerPartition, Reduction, Regroup, Scan, Source
+from bagkit.plan.kinds import Call, Exchange, Op, Pairing, PerPartition, Reduction, Regroup, Scan, Sink, Source
 from bagkit.plan.node import Plan, count_uses, walk
 
 
@@ -30,12 +43,14 @@ class Pending:
     needs: tuple[Key, ...] = ()
 
 
-def lower(roots: Sequence[Plan], *, on_error: str = "raise") -> tuple[Graph, list[list[Key]]]:
+def lower(
+    roots: Sequence[Plan], *, on_error: str = "raise", writings: Writings | None = None
+) -> tuple[Graph, list[list[Key]]]:
     """Return the graph of `roots`, and for each root the keys of its partitions, or of its one value.
 
-    An op without a chain mark above it is a task of its own.
+    An op without a chain mark above it is a task of its own. `writings` has the sinks below.
     """
-    lowering = Lowering(roots, on_error)
+    lowering = Lowering(roots, on_error, writings)
     keys = [lowering.keys(root) for root in roots]
     return Graph(lowering.tasks), keys
 
@@ -43,10 +58,11 @@ def lower(roots: Sequence[Plan], *, on_error: str = "raise") -> tuple[Graph, lis
 class Lowering:
     """The tasks made so far; mutable, of the one call of `lower` that makes it."""
 
-    def __init__(self, roots: Sequence[Plan], on_error: str) -> None:
+    def __init__(self, roots: Sequence[Plan], on_error: str, writings: Writings | None = None) -> None:
         self.tasks: list[Task] = []
         self._uses = count_uses(*roots)
         self._policies = error_policies(roots, on_error)
+        self._writings = writings
         self._keys: dict[Plan, list[Key]] = {}
         self._steps: dict[tuple[int, ...], Step] = {}
         self._bare: dict[int, Step] = {}
@@ -104,6 +120,8 @@ class Lowering:
             return self._pending_pairing(op, plan, inside)
         if isinstance(op, Reduction):
             return [self._pending_reduction(op, plan, inside)]
+        if isinstance(op, Sink):
+            return [self._pending_sink(op, plan, inside)]
         if isinstance(op, Call):
             return [self._then(plan, tuple(self._value(child) for child in plan.inputs))]
         if isinstance(op, Exchange):
@@ -129,6 +147,23 @@ class Lowering:
         states = self._make(pending, op, gives_value=True, policy=policy)
         states = self._combined(op, states)
         return Pending(self._leaf(Finish(op), op), (len(states),), tuple(states))
+
+    def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:
+        assert self._writings is not None, "who has sinks lowered has begun them"
+        number, parts = self._writings.of(op)
+        stage, bare = self._stage(op.label), op.bare()
+        works: dict[int, Write] = {}
+        keys: list[Key] = []
+        for (written, where), one in zip(parts, self._inputs(plan.inputs[0], inside), strict=True):
+            if written:
+                continue
+            chain = self._work(one.step, None, gives_value=False)
+            work = works.setdefault(id(chain), Write(chain, bare, number))
+            keys.append((stage, len(keys)))
+            task = self._task(work, one, (keys[-1],))
+            self.tasks.append(replace(task, part=(*one.part, where), label=f"{task.label} → {op.label}"))
+        values = tuple(Step(Value()) for _ in keys)
+        return Pending(Step(AllWritten(op, tuple(parts)), values), (), tuple(keys))
 
     def _value(self, plan: Plan) -> Pending:
         (key,) = self._materialised(plan)

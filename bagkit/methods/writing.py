@@ -2,10 +2,99 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from bagkit.item import Item
 from bagkit.methods.making import Making, T_co
+from bagkit.ops.encoding import EncodeJson, EncodeText
+from bagkit.plan.node import Plan
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Exist = Literal["error", "overwrite", "resume"]
 
 
 class Writing(Making[T_co]):
     """Methods that write the records to files."""
 
     __slots__ = ()
+
+    def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = None,
+                     compression: str | None = "infer", encoding: str | None = "utf-8", compute: bool = True,
+                     storage_options: Mapping[str, Any] | None = None, last_endline: bool = False, *,
+                     exist: Exist = "overwrite", **options: Any) -> Any:  # fmt: skip
+        """Write a file of lines for each partition, and return the list of their paths.
+
+        `path` is a directory (files are `0.part`, `1.part`, ...), a pattern whose `*` becomes the partition's number or
+        what `name_function` gives for it, or a list of paths. Elements are str or bytes, without their newline, which
+        comes between them, and at a file's end with `last_endline`. With `encoding=None` bytes are written as they are.
+        `compression` is inferred from the suffix (gz, bz2, xz, zst), or named, or None. With `compute=False` the result
+        is an Item that writes when it is computed. `options` are those of `bagkit.options`.
+
+        A file is there as a whole or not at all, whatever breaks. `exist` says what happens to files that are there:
+        "overwrite" replaces them one by one, and removes those that an earlier, larger run left under its manifest;
+        "error" refuses; "resume" keeps those that an earlier run of the same plan over the same inputs completed.
+
+        Raises PlanError for paths that do not fit, ResumeMismatchError where plan or inputs are others than they were,
+        OutputExistsError, OutputBusyError while another run writes there, and OutputError for what can't be written.
+
+        >>> import bagkit as bk, pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> paths = bk.from_sequence(["a", "b", "c"], npartitions=2).to_textfiles(folder / "*.txt", scheduler="sync")
+        >>> [pathlib.Path(path).read_text() for path in paths]
+        ['a', 'b\\nc']
+        """
+        from bagkit.io.sinks import plan_lines
+
+        encode = EncodeText(encoding)
+        sink = plan_lines(
+            "to_textfiles",
+            path,
+            self.npartitions,
+            suffix=".part",
+            name_function=name_function,
+            compression=compression,
+            storage_options=storage_options,
+            exist=exist,
+            gives="paths",
+            mark=encode.mark,
+            separator=encode.newline,
+            last_separator=last_endline,
+        )
+        item: Item[Any] = Item(Plan(sink, (self._then(encode).plan,)))
+        return item.compute(**options) if compute else item
+
+    def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = None,
+                 compression: str | None = "infer", default: Callable[[Any], Any] | None = None,
+                 allow_nan: bool = False, exist: Exist = "error",
+                 storage_options: Mapping[str, Any] | None = None, compute: bool = True,
+                 **options: Any) -> Any:  # fmt: skip
+        """Write a file of JSON lines for each partition, and return a Manifest: `paths`, `records`, `nbytes`.
+
+        `path`, `name_function`, `compression`, `storage_options`, `compute`, `exist` and `options` are those of
+        to_textfiles; in a directory files are `0.jsonl`. What is written is what `json.dumps` means, without spaces, in
+        UTF-8: what it refuses goes through `default`, or raises TypeError. NaN and infinity raise ValueError unless
+        `allow_nan`. Raises what to_textfiles raises.
+
+        >>> import bagkit as bk, pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> manifest = bk.from_sequence([{"name": "Ada", "x": None}]).to_jsonl(folder / "*.jsonl", scheduler="sync")
+        >>> pathlib.Path(manifest.paths[0]).read_text(), manifest.records
+        ('{"name":"Ada","x":null}\\n', 1)
+        """
+        from bagkit.io.sinks import plan_lines
+
+        sink = plan_lines(
+            "to_jsonl",
+            path,
+            self.npartitions,
+            suffix=".jsonl",
+            name_function=name_function,
+            compression=compression,
+            storage_options=storage_options,
+            exist=exist,
+            gives="manifest",
+        )
+        item: Item[Any] = Item(Plan(sink, (self._then(EncodeJson(default, allow_nan)).plan,)))
+        return item.compute(**options) if compute else item

@@ -10,6 +10,7 @@ Passes and lowering ask facts, never names: an op that is not listed anywhere st
     Exchange       records of one key, or range, together    groupby, join, sort_by
     Regroup        the same records in other partitions      concat, repartition
     Call           whole values -> a value                   Item.apply
+    Sink           partitions -> files                       to_textfiles, to_jsonl
 """
 
 from __future__ import annotations
@@ -271,3 +272,46 @@ class Call(Op):
     def call(self, values: Sequence[Any]) -> Any:
         """Return the value made of `values`."""
         raise NotImplementedError
+
+
+class Sink(Op):
+    """Writes each partition to a place of its own, and gives a value that says what was written.
+
+    `begin` and all that its Writing does run in the caller's process, `write` in a worker: what `write` leaves is not
+    an output before the Writing has made it one.
+    """
+
+    gives_value = True
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return 1
+
+    def bare(self) -> Sink:
+        """Return the sink without what only the caller's process needs."""
+        raise NotImplementedError
+
+    def begin(self, made_of: Any) -> Writing:
+        """Return the run that writes the records of the plan `made_of`; raises where it must not be."""
+        raise NotImplementedError
+
+    def write(self, records: Iterator[Any], where: Any, attempt: int) -> Any:
+        """Write the records of one partition; return what was written, as a tuple of plain values."""
+        raise NotImplementedError
+
+    def result(self, written: Sequence[Any]) -> Any:
+        """Return the value, given what was written of each partition in order."""
+        raise NotImplementedError
+
+
+class Writing(Protocol):
+    """One run of a Sink; mutable, of the run that it belongs to."""
+
+    @property
+    def parts(self) -> Sequence[tuple[bool, Any]]:
+        """For each partition whether it is written already, and what was written, or where to."""
+
+    def commit(self, written: Any) -> None:
+        """Make an output of what a task has written; with the last one, of all of them."""
+
+    def end(self) -> None:
+        """Remove what became no output."""

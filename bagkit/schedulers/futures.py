@@ -182,4 +182,5 @@ def _finished(task: Task, outcome: Outcome) -> TaskFinished:
         bytes_out=outcome.bytes_out,
         skipped=outcome.report.skipped,
         failures=tuple(outcome.report.failures),
+        outputs=tuple(outcome.report.outputs),
     )

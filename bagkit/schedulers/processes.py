@@ -297,7 +297,7 @@ class Run:
             self._fail(task, worker, error)
 
     def _finish(self, worker: WorkerProcess, task: Task, done: transport.DoneMessage) -> None:
-        _, start, stop, bytes_read, skipped, failures, stored_values = done
+        _, start, stop, bytes_read, skipped, failures, outputs, stored_values = done
         self._idle(worker)
         released = self.state.finish(task)
         size = 0
@@ -306,8 +306,8 @@ class Run:
         for key in released:
             self._values.release(key)
         reported = () if failures is None else tuple(map(unpack_failure, transport.loads(failures)))
-        key, label = task.keys[0], task.label
-        self._emit(events.TaskFinished(key, label, worker.number, start, stop, bytes_read, size, skipped, reported))
+        numbers = (worker.number, start, stop, bytes_read, size, skipped)
+        self._emit(events.TaskFinished(task.keys[0], task.label, *numbers, reported, tuple(outputs)))
 
     def _idle(self, worker: WorkerProcess) -> None:
         worker.task = None

@@ -137,6 +137,7 @@ def finished(task: Task, worker: int, start: float, stop: float, report: Report)
         bytes_out=0,  # nothing left the process
         skipped=report.skipped,
         failures=tuple(report.failures),
+        outputs=tuple(report.outputs),
     )
 
 

@@ -194,7 +194,8 @@ class Worker:
         else:
             values = tuple([output.store(each) for each in self._several(value, keys)])
         failures = _pickle_failures(report.failures) if report.failures else None
-        return marshal.dumps((number, start, time.time(), report.bytes_read, report.skipped, failures, values))
+        said = (report.bytes_read, report.skipped, failures, report.outputs)
+        return marshal.dumps((number, start, time.time(), *said, values))
 
     @staticmethod
     def _several(value: Any, keys: int) -> Any:

@@ -17,10 +17,11 @@ from typing import Any
 import bagkit as bk
 from tests.operations.case import RECORDS as RECORDS
 from tests.operations.case import Case
-from tests.operations.cases_of_handing_over import HANDING_OVER
 from tests.operations.cases_of_grouping import GROUPING
+from tests.operations.cases_of_handing_over import HANDING_OVER
 from tests.operations.cases_of_pairs import PAIRS
 from tests.operations.cases_of_sequences import SEQUENCES
+from tests.operations.cases_of_writing import WRITING
 
 
 def add(one: Any, other: Any) -> Any:
@@ -342,4 +343,4 @@ PAIRINGS = [
 ]  # fmt: skip
 
 CASES: list[Case] = [*HANDING_OVER, *ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS, *PAIRS, *SEQUENCES]
-CASES += GROUPING
+CASES += GROUPING + WRITING

@@ -1,0 +1,192 @@
+"""What was written: for users as a Manifest, for the next run as a manifest file, and until that is there a journal.
+
+    .bagkit-<key>.journal        a line when the run begins, one for each file just before it gets its name
+    .bagkit-<key>.manifest.json  the same as one document, when all is written; then the journal goes
+
+Both are JSON, and everything in them carries a checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file that was written: `nbytes` and `checksum` (CRC-32) are those of the file, so of what is compressed."""
+
+    path: str
+    partition: int
+    records: int
+    nbytes: int
+    checksum: int
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What was written, a file for each partition in order."""
+
+    files: tuple[WrittenFile, ...]
+
+    @property
+    def paths(self) -> list[str]:
+        """The files' paths."""
+        return [file.path for file in self.files]
+
+    @property
+    def records(self) -> int:
+        """How many records there are in all files."""
+        return sum(file.records for file in self.files)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes all files have."""
+        return sum(file.nbytes for file in self.files)
+
+    def __repr__(self) -> str:
+        return f"Manifest({len(self.files)} files, {self.records:,} records, {self.nbytes:,} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What files were made of: they are the same again if this is."""
+
+    steps: tuple[tuple[str, str], ...]
+    """Labels and digests of the operations."""
+    inputs: Mapping[str, tuple[int | None, int | None]]
+    """Size and time of each file that is read."""
+    options: Mapping[str, Any]
+    paths: int
+    """How many files are written."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "steps": [list(step) for step in self.steps],
+            "inputs": {path: list(facts) for path, facts in self.inputs.items()},
+            "options": dict(self.options),
+            "paths": self.paths,
+            "versions": versions(),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that what is written may depend on."""
+    return {"bagkit": sys.modules["bagkit"].__version__, "python": ".".join(platform.python_version_tuple()[:2])}
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return in words how two recipes differ, the most telling first."""
+    words = []
+    for name in ("versions", "options"):
+        one, other = then[name], now[name]
+        for key in sorted({*one, *other}):
+            if one.get(key) != other.get(key):
+                words.append(f"{key} was {one.get(key)!r} and is {other.get(key)!r}")
+    if then["paths"] != now["paths"]:
+        words.append(f"there were {then['paths']} partitions and are {now['paths']}")
+    words += _input_differences(then["inputs"], now["inputs"])
+    labels = [[label for label, _ in recipe["steps"]] for recipe in (then, now)]
+    if labels[0] != labels[1]:
+        words.append(f"the operations were {' → '.join(labels[0])} and are {' → '.join(labels[1])}")
+    elif not words:
+        for one, other in zip(then["steps"], now["steps"], strict=True):
+            if one != other:
+                words.append(f"{one[0]} is another: its function, what that refers to, or its data has changed")
+                break
+    return words
+
+
+def _input_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    words = [f"{path} is no longer read" for path in then if path not in now]
+    words += [f"{path} is read now" for path in now if path not in then]
+    words += [f"{path} has changed" for path in then if path in now and then[path] != now[path]]
+    return [*words[:3], f"and {len(words) - 3} more files differ"] if len(words) > 4 else words
+
+
+class Damaged(Exception):
+    """A manifest or a journal is not as it was written."""
+
+
+# -- the journal -------------------------------------------------------------------------------------------------------
+
+
+def line_of(entry: Any) -> bytes:
+    """Return `entry` as a line of the journal."""
+    text = json.dumps(entry, separators=(",", ":"))
+    return f"{crc32(text.encode()):08x} {text}\n".encode()
+
+
+def read_journal(data: bytes) -> tuple[Any, list[Any]]:
+    """Return the first entry of a journal, and those that follow it and are whole.
+
+    Raises Damaged where the first one is not.
+    """
+    head, *rest = data.split(b"\n")
+    first = _entry(head)
+    if not isinstance(first, dict) or first.get("format") != FORMAT:
+        raise Damaged("its first line is not whole, or of another version")
+    return first, [entry for entry in map(_entry, rest) if isinstance(entry, list)]
+
+
+def _entry(line: bytes) -> Any:
+    try:
+        if f"{crc32(line[9:]):08x} ".encode() == line[:9]:
+            return json.loads(line[9:])
+    except ValueError:
+        pass
+    return None
+
+
+# -- the manifest file -------------------------------------------------------------------------------------------------
+
+
+def manifest_bytes(recipe: Mapping[str, Any], files: Iterable[WrittenFile], home: str) -> bytes:
+    """Return the manifest file of a run that is done."""
+    rows = [as_row(file, home) for file in files]
+    content = {"format": FORMAT, "recipe": recipe, "fields": ROW, "files": rows}
+    return json.dumps({"checksum": _checksum(content), **content}, indent=1).encode()
+
+
+def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
+    """Return the recipe and the rows of a manifest file; raises Damaged unless every byte of it is right."""
+    try:
+        content = json.loads(data)
+        checksum = content.pop("checksum")
+        if checksum != _checksum(content) or json.dumps({"checksum": checksum, **content}, indent=1).encode() != data:
+            raise Damaged("its checksum does not match")
+        if content["format"] != FORMAT:
+            raise Damaged(f"it is of the version {content['format']}")
+        return content["recipe"], content["files"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Damaged(f"it can't be read: {error}") from error
+
+
+def _checksum(content: Any) -> str:
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns"]
+
+
+def as_row(file: WrittenFile, home: str) -> list[Any]:
+    """Return a file as plain values, its path relative to `home` where it is below."""
+    path = file.path.removeprefix(home + "/")
+    return [path, file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns]
+
+
+def from_row(row: Sequence[Any], home: str) -> WrittenFile:
+    """Return the file that `as_row` gave."""
+    path = row[0] if os.path.isabs(row[0]) or "://" in row[0] else f"{home}/{row[0]}"
+    return WrittenFile(path, *row[1:])

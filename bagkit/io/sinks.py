@@ -1,0 +1,209 @@
+"""Writing lines to files: what to_textfiles and to_jsonl put on a plan.
+
+A record comes as the bytes of its line; what makes them is in ops/encoding.py.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, compress, count, islice, repeat
+from typing import Any, Literal
+
+from bagkit.errors import PlanError
+from bagkit.io.codecs import compression_of, compressor, crc32, zstd_module
+from bagkit.io.commits import FileWriting
+from bagkit.io.files import base_name
+from bagkit.io.manifest import Manifest, Recipe, WrittenFile
+from bagkit.io.output_names import Targets, plan_targets
+from bagkit.io.stores import LocalStore, RemoteStore, Store, failed
+from bagkit.plan.fingerprint import fingerprint
+from bagkit.plan.kinds import Sink, Source
+from bagkit.plan.node import Plan, walk
+
+Exist = Literal["error", "overwrite", "resume"]
+BLOCK = 1 << 18
+"""Bytes that are compressed and written at a time."""
+_MOST_LINES = 1 << 12
+
+
+@dataclass(frozen=True)
+class WriteLines(Sink):
+    """Lines to a file for each partition; made by `plan_lines`."""
+
+    operation: str
+    targets: Targets | None = field(repr=False)
+    compressions: tuple[str | None, ...]
+    exist: Exist
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    mark: bytes = b""
+    """What a file begins with, unless it is empty."""
+    separator: bytes = b""
+    """What stands between lines that do not bring their own end."""
+    last_separator: bool = False
+    """Whether it also stands after the last one, and for an empty partition by itself."""
+    gives: Literal["paths", "manifest"] = "manifest"
+
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return self.operation
+
+    @property
+    def store(self) -> Store:
+        """Where the files are."""
+        remote = self.targets is not None and self.targets.remote
+        return RemoteStore(self.storage_options) if remote else LocalStore()
+
+    def bare(self) -> WriteLines:
+        assert self.targets is not None
+        return replace(self, targets=replace(self.targets, paths=()), compressions=())
+
+    def begin(self, made_of: Plan) -> FileWriting:
+        assert self.targets is not None
+        options = {
+            "compression": sorted({str(name) for name in self.compressions}),
+            "mark": self.mark.hex(),
+            "separator": self.separator.hex(),
+            "last_separator": self.last_separator,
+        }
+        steps = tuple(fingerprint(made_of))
+        recipe = Recipe(steps, inputs_of(made_of), options, len(self.targets.paths))
+        return FileWriting(self.operation, self.targets, self.store, self.compressions, self.exist, recipe)
+
+    def write(self, records: Iterator[bytes], where: Any, attempt: int) -> Any:
+        number, directory, compression = where
+        file = OutputFile(self.store, f"{directory}/{number}.{attempt}.{secrets.token_hex(8)}", compression)
+        try:
+            counter = count(1)
+            lines = compress(records, counter)  # counts them: a number is drawn for each
+            file.write_lines(self._separated(lines) if self.separator else lines)
+            return (number, file.path, next(counter) - 1, *file.seal())
+        except BaseException:
+            file.abandon()
+            raise
+
+    def _separated(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Return `lines` with what stands before, between and after them."""
+        first = next(lines, None)
+        if first is None:
+            return iter((self.mark, self.separator) if self.last_separator else ())
+        last = (self.separator,) if self.last_separator else ()
+        return chain((self.mark, first), chain.from_iterable(zip(repeat(self.separator), lines)), last)
+
+    def result(self, written: Sequence[Any]) -> Any:
+        assert self.targets is not None
+        if self.gives == "paths":
+            return list(self.targets.paths)
+        return Manifest(
+            tuple(
+                WrittenFile(path, number, *facts)
+                for path, (number, _, *facts) in zip(self.targets.paths, written, strict=True)
+            )
+        )
+
+
+class OutputFile:
+    """A temporary file that is being written; mutable, of the one task that writes it."""
+
+    def __init__(self, store: Store, path: str, compression: str | None) -> None:
+        self.path = path
+        self._store = store
+        self._compressor = compressor(compression) if compression is not None else None
+        self._size = 0
+        self._checksum = 0
+        try:
+            self._file = store.create(path)
+        except OSError as error:
+            raise failed(path, error) from error
+
+    def write_lines(self, lines: Iterator[bytes]) -> None:
+        """Write all `lines`, some of them at a time: as many as make a block, by the size of those before."""
+        wanted = 64
+        while batch := list(islice(lines, wanted)):
+            block = b"".join(batch)
+            if len(block) * 2 < BLOCK:
+                wanted = min(wanted * 2, _MOST_LINES)
+            elif len(block) > BLOCK * 2:
+                wanted = max(wanted // 2, 1)
+            self._write(block if self._compressor is None else self._compressor.compress(block))
+
+    def _write(self, data: bytes) -> None:
+        if not data:
+            return
+        self._checksum = crc32(data, self._checksum)
+        self._size += len(data)
+        rest = memoryview(data)
+        try:
+            while rest:
+                # What is no raw file takes all, and some of those say nothing.
+                rest = rest[self._file.write(rest) or len(rest) :]
+        except Exception as error:
+            raise failed(self.path, error) from error
+
+    def seal(self) -> tuple[int, int, int | None]:
+        """Bring all to the disk; return the size, the checksum and the time of the file."""
+        if self._compressor is not None:
+            self._write(self._compressor.flush())
+        try:
+            return self._size, self._checksum, self._store.seal(self._file)
+        except Exception as error:
+            raise failed(self.path, error) from error
+
+    def abandon(self) -> None:
+        """Remove the file."""
+        try:
+            self._store.abandon(self._file, self.path)
+        except Exception:
+            pass  # the error that led here is the one to be told of; the caller's side removes the directory
+
+
+def inputs_of(plan: Plan) -> dict[str, tuple[int | None, int | None]]:
+    """Return the size and the time of each file that `plan` reads."""
+    found = {}
+    for each in walk(plan):
+        if isinstance(each.op, Source):
+            for piece in (piece for pieces in each.op.pieces() for piece in pieces):
+                info = getattr(piece, "info", None)
+                if info is not None:
+                    found[info.path] = (info.size, info.mtime_ns)
+    return found
+
+
+def plan_lines(
+    operation: str,
+    path: object,
+    npartitions: int,
+    *,
+    suffix: str,
+    name_function: Callable[[int], str] | None,
+    compression: str | None,
+    storage_options: Mapping[str, Any] | None,
+    exist: str,
+    gives: Literal["paths", "manifest"],
+    mark: bytes = b"",
+    separator: bytes = b"",
+    last_separator: bool = False,
+) -> WriteLines:
+    """Return the sink for lines that go to `path`; raises PlanError for what can't be written to."""
+    if exist not in ("error", "overwrite", "resume"):
+        raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite' or 'resume'")
+    targets = plan_targets(operation, path, npartitions, name_function, suffix)
+    if exist == "resume" and targets.remote:
+        raise PlanError(f"{operation}: exist='resume' is for local files; hint: exist='overwrite' writes all again")
+    names = [compression_of(base_name(each), compression, "written") for each in targets.paths]
+    if "zstd" in names:
+        zstd_module()  # now, rather than in a worker
+    return WriteLines(
+        operation,
+        targets,
+        tuple(names),
+        exist,  # type: ignore[arg-type]
+        dict(storage_options or {}),
+        mark,
+        separator,
+        last_separator,
+        gives,
+    )

@@ -1,0 +1,334 @@
+"""The places that outputs are in: a local file system, or what fsspec has behind a URL.
+
+Both can write a whole object so that it is there at once or not at all, move one, and tell what is there. Only the
+local one has locks and a journal, which a run that died is gone on with.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
+
+from bagkit.errors import BagkitError, OutputBusyError, OutputError
+from bagkit.io.files import filesystem_of, named
+from bagkit.io.output_names import directory_of
+
+
+class Store(Protocol):
+    """What writing needs of a place."""
+
+    journals: bool
+    """Whether a file can be added to, and locked."""
+
+    def create(self, path: str) -> BinaryIO:
+        """Open a new file for writing, in the worker."""
+
+    def seal(self, file: BinaryIO) -> int | None:
+        """Bring all to the disk and close; return when it was last changed, in nanoseconds."""
+
+    def abandon(self, file: BinaryIO, path: str) -> None:
+        """Close and remove a file that will not be sealed."""
+
+    def state(self, path: str) -> tuple[int, int | None] | None:
+        """Return the size and the time of a file, None if there is none."""
+
+    def existing(self, paths: Iterable[str]) -> list[str]:
+        """Return those of `paths` that exist."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return what is in a small file, None if there is none."""
+
+    def move(self, path: str, to: str) -> None:
+        """Give a file another name, in place of what has it."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file, if it is there."""
+
+    def make_directory(self, path: str, private: bool = False) -> None:
+        """Make a directory, and those above."""
+
+    def remove_directory(self, path: str) -> None:
+        """Remove a directory and all in it."""
+
+    def staging(self, directory: str, prefix: str) -> list[str]:
+        """Return the directories in `directory` whose names begin with `prefix`."""
+
+    def settle(self, directory: str) -> None:
+        """Bring the names in a directory to the disk."""
+
+
+def failed(path: str, error: Exception) -> OutputError:
+    """Return the error for a `path` that can't be written."""
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror[0].lower() + error.strerror[1:]
+    else:
+        reason = f"{type(error).__name__}: {error}"
+    hint = ""
+    try:
+        free = shutil.disk_usage(directory_of(path) or "/").free
+    except (OSError, ValueError):
+        pass
+    else:
+        hint = f"; {free / 1e6:,.0f} MB are free there"
+    result = OutputError(f"{named(path)}: can't be written: {reason}{hint}")
+    result.errno = getattr(error, "errno", None)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStore:
+    """Files of this machine."""
+
+    journals = True
+
+    def create(self, path: str) -> BinaryIO:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0)
+
+    def seal(self, file: BinaryIO) -> int | None:
+        os.fsync(file.fileno())
+        changed = os.fstat(file.fileno()).st_mtime_ns
+        file.close()
+        return changed
+
+    def abandon(self, file: BinaryIO, path: str) -> None:
+        file.close()
+        self.remove(path)
+
+    def state(self, path: str) -> tuple[int, int | None] | None:
+        try:
+            found = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size, found.st_mtime_ns
+
+    def existing(self, paths: Iterable[str]) -> list[str]:
+        return [path for path in paths if os.path.lexists(path)]
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def move(self, path: str, to: str) -> None:
+        os.replace(path, to)
+
+    def remove(self, path: str) -> None:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+
+    def make_directory(self, path: str, private: bool = False) -> None:
+        if private:
+            os.mkdir(path, 0o700)
+        else:
+            os.makedirs(path or "/", exist_ok=True)
+
+    def remove_directory(self, path: str) -> None:
+        for _ in range(3):  # a thread that does not know that it is over may still make a file
+            shutil.rmtree(path, ignore_errors=True)
+            if not os.path.lexists(path):
+                return
+
+    def staging(self, directory: str, prefix: str) -> list[str]:
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            return []
+        paths = [f"{directory}/{name}" for name in names if name.startswith(prefix)]
+        return [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
+
+    def settle(self, directory: str) -> None:
+        descriptor = os.open(directory or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStore:
+    """Objects behind URLs; a move is a copy, after which the object is there as a whole."""
+
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    journals = False
+
+    def create(self, path: str) -> BinaryIO:
+        filesystem, inner = filesystem_of(path, self.storage_options)
+        if "memory" in _protocols(filesystem):
+            _check_memory_is_shared(path)
+        file: BinaryIO = filesystem.open(inner, "wb")
+        return file
+
+    def seal(self, file: BinaryIO) -> int | None:
+        file.close()
+        return None
+
+    def abandon(self, file: BinaryIO, path: str) -> None:
+        try:
+            file.close()
+        finally:
+            self.remove(path)
+
+    def state(self, path: str) -> tuple[int, int | None] | None:
+        filesystem, inner = filesystem_of(path, self.storage_options)
+        try:
+            filesystem.invalidate_cache()
+            return int(filesystem.info(inner)["size"]), None
+        except FileNotFoundError:
+            return None
+
+    def existing(self, paths: Iterable[str]) -> list[str]:
+        found: dict[str, set[str]] = {}
+        result = []
+        for path in paths:
+            filesystem, inner = filesystem_of(path, self.storage_options)
+            directory = directory_of(path)
+            if directory not in found:
+                filesystem.invalidate_cache()
+                try:
+                    listed = filesystem.ls(directory_of(inner), detail=False)
+                except FileNotFoundError:
+                    listed = []
+                found[directory] = {name.rstrip("/").rpartition("/")[2] for name in listed}
+            if path.rpartition("/")[2] in found[directory]:
+                result.append(path)
+        return result
+
+    def read(self, path: str) -> bytes | None:
+        filesystem, inner = filesystem_of(path, self.storage_options)
+        try:
+            filesystem.invalidate_cache()
+            content: bytes = filesystem.cat_file(inner)
+        except FileNotFoundError:
+            return None
+        return content
+
+    def move(self, path: str, to: str) -> None:
+        filesystem, inner = filesystem_of(path, self.storage_options)
+        filesystem.mv(inner, filesystem_of(to, self.storage_options)[1])
+
+    def remove(self, path: str) -> None:
+        filesystem, inner = filesystem_of(path, self.storage_options)
+        try:
+            filesystem.rm_file(inner)
+        except FileNotFoundError:
+            pass
+
+    def make_directory(self, path: str, private: bool = False) -> None:
+        filesystem, inner = filesystem_of(path + "/", self.storage_options)
+        filesystem.makedirs(inner.rstrip("/"), exist_ok=True)
+
+    def remove_directory(self, path: str) -> None:
+        filesystem, inner = filesystem_of(path, self.storage_options)
+        try:
+            filesystem.invalidate_cache()
+            filesystem.rm(inner, recursive=True)
+        except FileNotFoundError:
+            pass
+
+    def staging(self, directory: str, prefix: str) -> list[str]:
+        return []  # without locks nobody knows the dead from the living
+
+    def settle(self, directory: str) -> None:
+        """Nothing to do."""
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    return (filesystem.protocol,) if isinstance(filesystem.protocol, str) else tuple(filesystem.protocol)
+
+
+def _check_memory_is_shared(path: str) -> None:
+    """Raise where a directory that the caller made in memory:// is not here: another process has another memory."""
+    store = RemoteStore()
+    filesystem, inner = filesystem_of(directory_of(path), store.storage_options)
+    if not filesystem.isdir(inner):
+        raise OutputError(f"{named(path)}: memory:// exists in one process only; hint: scheduler='threads' or 'sync'")
+
+
+class Lock:
+    """The right to write to one place; mutable, of the run that has it.
+
+    It is the kernel's, so it ends with its owner however that ends; the file says who the owner is.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._pid = os.getpid()
+        self._file: int | None = None
+        for _ in range(100):
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                text = os.pread(file, 4096, 0)
+                os.close(file)
+                raise _busy(path, text) from None
+            if _is_at(file, path):
+                break
+            os.close(file)  # its owner has removed it since
+        else:
+            raise OutputBusyError(f"{named(path)}: other runs take the lock again and again")
+        os.ftruncate(file, 0)
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
+        os.pwrite(file, json.dumps(owner).encode(), 0)
+        self._file = file
+        _held.add(self)
+
+    def release(self) -> None:
+        """Let others write."""
+        if self._file is None or os.getpid() != self._pid:
+            return
+        try:
+            os.unlink(self._path)
+        except OSError:
+            pass
+        self.forget()
+
+    def forget(self) -> None:
+        """Close the file, which a forked process holds too."""
+        _held.discard(self)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+_held: set[Lock] = set()
+
+
+def _forget_all() -> None:
+    for lock in tuple(_held):
+        lock.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+def _is_at(file: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _busy(path: str, text: bytes) -> BagkitError:
+    try:
+        owner = json.loads(text)
+        who = f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
+    except (ValueError, KeyError, TypeError):
+        who = "another process"
+    return OutputBusyError(
+        f"{named(directory_of(path))}: another run writes to these files: {who}; "
+        "hint: wait for its end, or write elsewhere"
+    )

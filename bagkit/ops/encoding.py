@@ -1,0 +1,128 @@
+"""Records to the bytes that stand for them in a file, one by one, so that a record that can't be written is known."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bagkit.errors import PlanError, one_line
+from bagkit.kernels.json_lines import careful_encoder, json_line_encoder
+from bagkit.ops.functions import check_callable, function_label
+from bagkit.plan.kinds import PerPartition
+
+_MARKED = {
+    "utf-8-sig": (codecs.BOM_UTF8, "utf-8"),
+    "utf-16": (codecs.BOM_UTF16, "utf-16-le" if codecs.BOM_UTF16 == codecs.BOM_UTF16_LE else "utf-16-be"),
+    "utf-32": (codecs.BOM_UTF32, "utf-32-le" if codecs.BOM_UTF32 == codecs.BOM_UTF32_LE else "utf-32-be"),
+}
+"""Encodings whose files begin with a mark: that, and the encoding of what follows."""
+
+
+@dataclass(frozen=True)
+class EncodeText(PerPartition):
+    """Text to bytes; bytes are taken for UTF-8, and with no `encoding` go as they are."""
+
+    encoding: str | None
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        if self.encoding is None:
+            return
+        try:
+            _ = codecs.lookup(self.encoding).name, "\n".encode(self.encoding)
+        except (LookupError, TypeError) as error:
+            raise PlanError(
+                f"to_textfiles: encoding is {self.encoding!r}; expected the name of a text encoding, such as 'utf-8', "
+                f"or None for bytes ({error})"
+            ) from error
+
+    @property
+    def label(self) -> str:
+        return f"encode({self.encoding!r})"
+
+    @property
+    def error_label(self) -> str:
+        return "to_textfiles"
+
+    @cached_property
+    def _marked(self) -> tuple[bytes, str]:
+        name = codecs.lookup(self.encoding or "utf-8").name
+        return _MARKED.get(name, (b"", name))
+
+    @property
+    def mark(self) -> bytes:
+        """What a file that is not empty begins with."""
+        return self._marked[0]
+
+    @property
+    def newline(self) -> bytes:
+        """The end of a line."""
+        return "\n".encode(self._marked[1])
+
+    @property
+    def opaque(self) -> bool:
+        return False
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (text_encoder("utf-8"),)  # through its code an error in encoding is known as this op's
+
+    def run(self, records: Iterator[Any]) -> Iterator[bytes]:
+        return map(binary_encoder() if self.encoding is None else text_encoder(self._marked[1]), records)
+
+
+def text_encoder(encoding: str) -> Callable[[Any], bytes]:
+    """Return the function that encodes one line."""
+
+    def encode_text(record: Any) -> bytes:
+        if isinstance(record, str):
+            return record.encode(encoding)
+        if isinstance(record, bytes):
+            return str(record, "utf-8").encode(encoding)
+        raise TypeError(f"a line is a str or bytes, got {type(record).__name__}: {one_line(record)}; hint: .map(str)")
+
+    return encode_text
+
+
+def binary_encoder() -> Callable[[Any], bytes]:
+    """Return the function that encodes one line where bytes go as they are."""
+    encode = text_encoder("utf-8")
+    return lambda record: record if isinstance(record, bytes) else encode(record)
+
+
+@dataclass(frozen=True)
+class EncodeJson(PerPartition):
+    """Records to lines of JSON."""
+
+    default: Callable[[Any], Any] | None = None
+    allow_nan: bool = False
+
+    elementwise = True
+    keeps_length = True
+
+    def __post_init__(self) -> None:
+        check_callable("to_jsonl", self.default, none_is="nothing else is written")
+
+    @property
+    def label(self) -> str:
+        said = [f"default={function_label(self.default)}"] if self.default is not None else []
+        said += ["allow_nan=True"] if self.allow_nan else []
+        return f"encode_json({', '.join(said)})" if said else "encode_json"
+
+    @property
+    def error_label(self) -> str:
+        return "to_jsonl"
+
+    @property
+    def opaque(self) -> bool:
+        return self.default is not None
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (careful_encoder(None, False), *([self.default] if self.default is not None else []))
+
+    def run(self, records: Iterator[Any]) -> Iterator[bytes]:
+        return map(json_line_encoder(self.default, self.allow_nan), records)
