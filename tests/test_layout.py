@@ -26,6 +26,7 @@ OPEN = {"errors", "options", "sentinels"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"bag", "combine", "computing", "create", "diagnostics.profile", "io", "item", "lower.failures"},
     "combine": {"bag", "arguments", "ops", "plan"},
+    "random": {"bag"},
     "create": {"bag", "arguments", "io", "ops", "plan"},
     "bag": {"methods", "item", "arguments", "computing", "sizes", "warn", "io", "ops", "plan"},
     "methods": {"item", "arguments", "computing", "io", "ops", "plan", "kernels"},

@@ -1,11 +1,98 @@
-"""Methods that take some of the records by chance."""
+"""Methods that take some of the records by chance.
+
+With a `seed` (an int) they take the same records each time: on every scheduler, with any number of workers, as long as
+the bag has the same partitions. Without one they draw a seed when they are called, so that what they return is the
+same however often it is computed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bagkit.io.partition_info import with_info
 from bagkit.methods.making import Making, T_co
+from bagkit.ops.sampling import (
+    ByChance,
+    candidates,
+    random_sample,
+    sample_by_key,
+    seed_number,
+    shares,
+    with_replacement_row,
+    without_replacement_row,
+)
+from bagkit.ops.sequences import check_count
+from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from bagkit.bag import Bag
 
 
 class Sampling(Making[T_co]):
     """Methods that take some of the records by chance."""
 
     __slots__ = ()
+
+    def random_sample(self, prob: float, random_state: Any = None) -> Bag[T_co]:
+        """Return the bag of the records of which each is taken with the probability `prob`.
+
+        `random_state` is the seed: an int, or a `random.Random` to draw it of. Raises PlanError unless 0 <= prob <= 1.
+
+        >>> import bagkit as bk
+        >>> bk.range(20, npartitions=2).random_sample(0.2, random_state=1).compute(scheduler="sync")
+        [5, 16]
+        """
+        return self._by_chance(random_sample(prob, seed_number("random_sample", random_state)))
+
+    def sample_by_key(self, fractions: Mapping[Any, float], seed: int | None = None) -> Bag[T_co]:
+        """Return the bag of the `(key, value)` records of which each is taken with the probability of its key.
+
+        Computing it raises KeyError for a key that is not in `fractions`.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence([("a", 1), ("b", 2), ("a", 3)])
+        >>> b.sample_by_key({"a": 1.0, "b": 0.0}).compute(scheduler="sync")
+        [('a', 1), ('a', 3)]
+        """
+        return self._by_chance(sample_by_key(fractions, seed_number("sample_by_key", seed)))
+
+    def random_split(self, weights: Sequence[float], seed: int | None = None) -> list[Bag[T_co]]:
+        """Return bags that share the records by chance, as large as `weights` say; each record is in one of them.
+
+        >>> import bagkit as bk
+        >>> train, test = bk.range(10, npartitions=2).random_split([0.8, 0.2], seed=3)
+        >>> train.compute(scheduler="sync"), test.compute(scheduler="sync")
+        ([0, 1, 3, 4, 5, 6, 7, 9], [2, 8])
+        """
+        return [self._by_chance(op) for op in shares(weights, seed_number("random_split", seed))]
+
+    def take_sample(self, n: int, replace: bool = False, seed: int | None = None) -> tuple[T_co, ...]:
+        """Return `n` records taken by chance, now, as a tuple in no order: all of them where there are fewer.
+
+        With `replace` a record can be taken again and again; then it raises EmptyBagError for an empty bag. What gives
+        a bag is `bagkit.random.sample` and `bagkit.random.choices`.
+
+        >>> import bagkit as bk
+        >>> with bk.options(scheduler="sync"):
+        ...     sorted(bk.range(1000, npartitions=4).take_sample(3, seed=1))
+        [355, 519, 656]
+        """
+        bag: Any = self._sampled("take_sample", n, seed, None, replace=replace, all_if_fewer=True)
+        return tuple(bag)
+
+    def _sampled(
+        self, operation: str, k: int, seed: Any, split_every: Any, *, replace: bool, all_if_fewer: bool = False
+    ) -> Bag[T_co]:
+        """Return the bag of `k` records taken by chance, in one partition."""
+        check_count(operation, "n" if operation == "take_sample" else "k", k, 0)
+        bag = self._by_chance(candidates(operation, k, seed_number(operation, seed), replace=replace))
+        if replace:
+            row = with_replacement_row(operation, k, split_every)
+        else:
+            row = without_replacement_row(operation, k, split_every, all_if_fewer=all_if_fewer)
+        sample: Bag[T_co] = bag._reduce(row)
+        return sample
+
+    def _by_chance(self, op: ByChance) -> Bag[Any]:
+        return self._bag(Plan(op, (self.plan, with_info(self.plan))))

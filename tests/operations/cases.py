@@ -20,8 +20,8 @@ from tests.operations.case import Case
 from tests.operations.cases_of_grouping import GROUPING
 from tests.operations.cases_of_handing_over import HANDING_OVER
 from tests.operations.cases_of_pairs import PAIRS
+from tests.operations.cases_of_samples import SAMPLES
 from tests.operations.cases_of_sequences import SEQUENCES
-from tests.operations.cases_of_writing import WRITING
 
 
 def add(one: Any, other: Any) -> Any:
@@ -342,5 +342,5 @@ PAIRINGS = [
     Case("apply(itself)", "ints", lambda b: (lambda s: s.apply(add, s))(b.sum()), lambda xs: 2 * sum(xs)),
 ]  # fmt: skip
 
-CASES: list[Case] = [*HANDING_OVER, *ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS, *PAIRS, *SEQUENCES]
-CASES += GROUPING + WRITING
+CASES: list[Case] = [*ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS]
+CASES += [*GROUPING, *HANDING_OVER, *PAIRS, *SAMPLES, *SEQUENCES]

@@ -1,0 +1,150 @@
+"""Operations that take some records by chance: the same ones for the same seed and the same partitions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import isfinite
+from operator import itemgetter
+from typing import Any
+
+from bagkit.errors import EmptyBagError, PlanError, one_line
+from bagkit.kernels import sample as kernel
+from bagkit.ops.reductions import Row, fan_in
+from bagkit.plan.kinds import ALL, Fields, Pairing
+from bagkit.sentinels import EMPTY
+
+
+@dataclass(frozen=True)
+class ByChance(Pairing):
+    """Some of a partition's records, or of these and their random numbers, as `choose` says."""
+
+    name: str
+    choose: Callable[[Iterator[Any], random.Random], Iterator[Any]]
+    seed: int
+    passes_on: bool = True
+    """Whether its records are those of its input."""
+    reads_records: bool = False
+
+    bags = 2
+
+    @property
+    def can_raise(self) -> bool:  # type: ignore[override]  # it depends on what is chosen by
+        return self.reads_records
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def demand(self, wanted: Fields) -> Fields:
+        return wanted if self.passes_on and not self.reads_records else ALL
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        (info,) = records[1]
+        return self.choose(records[0], kernel.partition_random(self.seed, info.index))
+
+
+def random_sample(probability: Any, seed: int) -> ByChance:
+    """Return the op that takes each record with the same probability."""
+    check_probability("random_sample", "prob", probability)
+    return ByChance(f"random_sample({probability!r})", partial(kernel.with_probability, probability), seed)
+
+
+def sample_by_key(fractions: Any, seed: int) -> ByChance:
+    """Return the op that takes each pair with the probability of its key."""
+    if not isinstance(fractions, Mapping):
+        raise PlanError(
+            f"sample_by_key: fractions is {one_line(fractions, 80)}; expected a dict of a probability for each key"
+        )
+    for key, probability in fractions.items():
+        check_probability("sample_by_key", f"the fraction of {key!r}", probability)
+    choose = partial(kernel.with_probability_by_key, dict(fractions))
+    return ByChance(f"sample_by_key({one_line(fractions, 60)})", choose, seed, reads_records=True)
+
+
+def shares(weights: Any, seed: int) -> list[ByChance]:
+    """Return the ops that take the shares of a bag, disjoint, and together all of it."""
+    weights = list(weights) if isinstance(weights, (list, tuple)) else [None]
+    if not weights or not all(_is_number(weight) and weight >= 0 for weight in weights) or not sum(weights):
+        raise PlanError(
+            f"random_split: weights is {one_line(weights, 80)}; expected a list of numbers of 0 or more, not all 0"
+        )
+    edges = kernel.share_edges(weights)
+    return [
+        ByChance(f"random_split({weights!r})[{number}]", partial(kernel.one_share, edges, number), seed)
+        for number in range(len(weights))
+    ]
+
+
+def candidates(operation: str, size: int, seed: int, *, replace: bool) -> ByChance:
+    """Return the op that takes of each partition what may be in a sample of `size` records of the bag."""
+    kind = kernel.smallest_in_slots if replace else kernel.smallest
+    return ByChance(f"{operation}({size}): candidates", partial(kind, size), seed, passes_on=False)
+
+
+def without_replacement_row(operation: str, size: int, split_every: Any, *, all_if_fewer: bool) -> Row:
+    """Return the reduction of candidates to a sample without replacement."""
+    merge = partial(kernel.merge_smallest, size)
+    return Row(
+        f"{operation}({size})",
+        list,
+        merge,
+        partial(_without_replacement, operation, 0 if all_if_fewer else size),
+        gives_bag=True,
+        split_every=fan_in(operation, split_every),
+    )
+
+
+def _without_replacement(operation: str, least: int, state: Any) -> list[Any]:
+    found = [] if state is EMPTY else sorted(state, key=itemgetter(0))
+    if len(found) < least:
+        raise ValueError(
+            f"{operation}: the bag has {len(found)} records, and the sample is larger than that population; "
+            f"expected {least} records or more"
+        )
+    return [record for _, record in found]
+
+
+def with_replacement_row(operation: str, size: int, split_every: Any) -> Row:
+    """Return the reduction of candidates to a sample with replacement."""
+    return Row(
+        f"{operation}({size})",
+        list,
+        kernel.merge_slots,
+        partial(_with_replacement, operation, size),
+        gives_bag=True,
+        split_every=fan_in(operation, split_every),
+    )
+
+
+def _with_replacement(operation: str, size: int, state: Any) -> list[Any]:
+    found = [] if state is EMPTY else state
+    if len(found) < size:
+        raise EmptyBagError(f"{operation} of an empty bag: there is no record to choose")
+    return [record for _, _, record in found]
+
+
+def check_probability(operation: str, name: str, value: object) -> None:
+    """Raise PlanError unless `value` is a number from 0 to 1."""
+    if not _is_number(value) or not 0 <= value <= 1:  # type: ignore[operator]
+        raise PlanError(f"{operation}: {name} is {one_line(value, 80)}; expected a number from 0 to 1")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+def seed_number(operation: str, seed: Any) -> int:
+    """Return the number that `seed` stands for: an int as it is, one drawn of a random.Random, or, for None, any."""
+    if seed is None:
+        return random.SystemRandom().getrandbits(64)
+    if isinstance(seed, random.Random):
+        return seed.getrandbits(64)
+    if type(seed) is not int:
+        raise PlanError(f"{operation}: the seed is {one_line(seed, 80)}; expected an int, a random.Random, or None")
+    return seed
