@@ -30,6 +30,7 @@ from bagkit.ops.elementwise import (
     Pluck,
     StarMap,
 )
+from bagkit.ops.grouping import distinct_by
 from bagkit.ops.regroup import Partitions, Repartition
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
@@ -222,8 +223,14 @@ class Bag(
         bag: Bag[T_co] = self._reduce(rows.topk_row(k, key, split_every))
         return bag
 
-    def distinct(self, key: Any = None) -> Bag[T_co]:
-        """Return the bag of the records without repetitions, the first of each kept; `key` says what is the same."""
+    def distinct(self, key: Any = None, npartitions: int | None = None) -> Bag[T_co]:
+        """Return the bag of the records without repetitions, the first of each kept; `key` says what is the same.
+
+        They come in one partition, in order. With `npartitions` there are so many, and no task ever holds all of them:
+        for more than fit into memory.
+        """
+        if npartitions is not None:
+            return self._then(distinct_by(key, npartitions))
         bag: Bag[T_co] = self._reduce(rows.distinct_row(key))
         return bag
 

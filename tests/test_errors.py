@@ -197,6 +197,15 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "groupby: npartitions is 0; expected an int of 1 or more"),
     "cogroup with a list": (
         lambda: bag().cogroup([1]), bk.PlanError, "cogroup: got a list; expected a bag; hint: from_sequence"),
+    "join with a number": (
+        lambda: bag().join(5, str), bk.PlanError,
+        "join: other is 5; expected a bag, an item of a list, or a list of records"),
+    "kind of join": (
+        lambda: bag().join([5], str, how="cross"), bk.PlanError,
+        "join: how is 'cross'; expected one of 'inner', 'left', 'right', 'outer'"),
+    "right join with an item": (
+        lambda: bag().join(item(), str, how="right"), bk.PlanError,
+        "join: other is an item, and how is 'right'; expected a bag; hint: how='inner' or 'left'"),
     "key of unknown equality": (
         lambda: compute(bag().groupby(lambda x: Itself())), bk.UnstableKeyError,
         "groupby: the key Itself can't be told from others in another process: tests.test_errors.Itself is compared by "

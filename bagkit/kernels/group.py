@@ -75,6 +75,11 @@ class Groups(dict[Any, list[Any]]):
         self.entries[number].append((key, cell))
         return cell
 
+    def find(self, key: Any) -> list[Any] | None:
+        """Return the cell of `key`, None if there is none; no cell is made."""
+        found = self.get(key)
+        return self._nan if found is None and is_nan(key) else found
+
 
 # What is kept of the records of a key ---------------------------------------------------------------------------------
 
@@ -241,6 +246,13 @@ def _feed(
     if next(for_values, NOTHING) is not NOTHING:
         raise StoppedEarly  # the key function, at the record before
     return list(seen)
+
+
+def table_of(key: Callable[[Any], Any], records: Iterable[Any]) -> Groups:
+    """Return `records` by their keys."""
+    groups = Groups()
+    _feed(iter(records), key, None, Gather(), groups)
+    return groups
 
 
 # Collecting -----------------------------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from bagkit.arguments import plan_of
 from bagkit.errors import PlanError
+from bagkit.io.memory import plan_sequence
 from bagkit.kernels.group import Fold, Gather, GatherSides
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.functions import check_callable, function_label, key_function
@@ -13,11 +15,19 @@ from bagkit.ops.grouping import (
     FIRST_FIELD,
     ByKey,
     Chosen,
+    How,
+    JoinedPairs,
+    Match,
+    SortBy,
+    all_records,
     as_they_are,
     by_pairs,
+    check_how,
     itself,
     keys_with_cells,
     keys_with_sides,
+    one_after_the_other,
+    shown_join,
     shown_key,
 )
 from bagkit.ops.regroup import Concat
@@ -56,6 +66,70 @@ class Grouping(Making[T_co]):
         return self._then(
             ByKey("groupby", shown_key(grouper), (key,), Gather(), as_they_are, npartitions, functions=functions)
         )
+
+    def partition_by(self, key: Any, npartitions: int | None = None) -> Bag[T_co]:
+        """Return the bag with all records of a key in the same partition, one after the other; for map_partitions.
+
+        >>> import bagkit as bk
+        >>> b = bk.range(6, npartitions=3).partition_by(lambda x: x % 2, npartitions=1)
+        >>> b.compute(scheduler="sync")
+        [0, 2, 4, 1, 3, 5]
+        """
+        function = key_function("partition_by", key)
+        functions = (key,) if callable(key) else ()
+        return self._then(
+            ByKey("partition_by", shown_key(key), (function,), Gather(), one_after_the_other, npartitions,
+                  functions=functions)
+        )  # fmt: skip
+
+    def sort_by(self, key: Any = None, reverse: bool = False, npartitions: int | None = None) -> Bag[T_co]:
+        """Return the bag with all records in order, over all partitions: those of the first come first.
+
+        `key` is a function, or a key of the records; without one records are compared themselves. Equal ones keep their
+        order, also with `reverse`, as in `sorted`. The key is taken more than once of each record.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence(["pear", "fig", "apple"], 2).sort_by(len).compute(scheduler="sync")
+        ['fig', 'pear', 'apple']
+        """
+        return self._then(SortBy(key, bool(reverse), npartitions))
+
+    def join(self, other: Any, on_self: Any, on_other: Any = None, how: How = "inner",
+             npartitions: int | None = None) -> Bag[tuple[Any, Any]]:  # fmt: skip
+        """Return the bag of `(record of other, record of this bag)` for all pairs whose keys are equal.
+
+        `other` is a bag, an item of a list, or anything that can be iterated over. `on_self` and `on_other` are
+        functions, or keys of records; one serves both if there is only one. With `how="left"` each record of this bag
+        is there, with `None` as its other if it has none; with `how="right"` each of the other; with "outer" both.
+
+        If `other` is a bag of several partitions, or how is "right" or "outer", records go to `npartitions` partitions
+        by their keys. Otherwise each task holds all of `other`, and the records of this bag keep their order.
+
+        >>> import bagkit as bk
+        >>> people = bk.from_sequence([("ada", 1), ("bob", 2), ("cy", 1)], 2)
+        >>> people.join([(1, "London"), (2, "Paris")], on_self=1, on_other=0).compute(scheduler="sync")
+        [((1, 'London'), ('ada', 1)), ((2, 'Paris'), ('bob', 2)), ((1, 'London'), ('cy', 1))]
+        """
+        on_other = on_self if on_other is None else on_other
+        keys = (key_function("join", on_self), key_function("join", on_other))
+        check_how(how)
+        plan = plan_of(other)
+        if plan is None and not isinstance(other, Iterable):
+            raise PlanError(f"join: other is {other!r}; expected a bag, an item of a list, or a list of records")
+        spread = how in ("right", "outer") or npartitions is not None
+        if plan is None and not spread:
+            return self._bag(Plan(Match(on_self, on_other, how, tuple(other)), (self.plan,))).flatten()
+        if plan is not None and not spread and (plan.op.gives_value or plan.npartitions == 1):
+            value = plan if plan.op.gives_value else Plan(all_records(), (plan,))
+            return self._bag(Plan(Match(on_self, on_other, how), (self.plan, value))).flatten()
+        if plan is None:
+            plan = Plan(plan_sequence(other, None, 1))
+        elif plan.op.gives_value:
+            raise PlanError(f"join: other is an item, and how is {how!r}; expected a bag; hint: how='inner' or 'left'")
+        functions = tuple(key for key in (on_self, on_other) if callable(key))
+        op = ByKey("join", shown_join(on_self, on_other, how), keys, GatherSides(2), JoinedPairs(how), npartitions,
+                   functions=functions)  # fmt: skip
+        return self._bag(Plan(op, (self.plan, plan)))
 
     def group_by_key(self, npartitions: int | None = None) -> Bag[tuple[Any, list[Any]]]:
         """Return the bag of `(key, list of its values)` of a bag of `(key, value)`.

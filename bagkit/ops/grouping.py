@@ -12,10 +12,12 @@ from typing import Any, Literal
 
 from bagkit.errors import GroupTooLargeError, PlanError, TaskError, UnstableKeyError, one_line
 from bagkit.kernels.digest import Undigestible
-from bagkit.kernels.group import Entry, Gathering, KeyTooLarge, merge_by_key, split_by_key
+from bagkit.kernels.group import Entry, First, Gathering, Groups, KeyTooLarge, merge_by_key, split_by_key, table_of
+from bagkit.kernels.merge import Order, cut_runs, merged, range_bounds, sorted_runs
 from bagkit.kernels.spill import Room, SpillError
-from bagkit.ops.functions import function_label
-from bagkit.plan.kinds import Exchange
+from bagkit.ops.functions import function_label, key_function
+from bagkit.ops.reductions import CustomReduction
+from bagkit.plan.kinds import Exchange, Pairing
 
 How = Literal["inner", "left", "right", "outer"]
 HOWS = ("inner", "left", "right", "outer")
@@ -142,6 +144,19 @@ class Chosen:
         return [record for _, (ours, others) in groups if not others for record in ours]
 
 
+def one_after_the_other(groups: list[Entry]) -> Sequence[Any]:
+    """Return the records of all groups."""
+    return list(chain.from_iterable(cell for _, cell in groups))
+
+
+def distinct_by(key: Any, count: int) -> ByKey:
+    """Return the exchange that gives the first record of each key."""
+    function = itself if key is None else key_function("distinct", key)
+    shown = ", ".join([*([] if key is None else [shown_key(key)]), f"npartitions={count}"])
+    functions = (key,) if callable(key) else ()
+    return ByKey("distinct", shown, (function,), First(), only_cells, count, functions=functions)
+
+
 def itself(record: Any) -> Any:
     """Return `record`: the key where records are their own."""
     return record
@@ -150,3 +165,118 @@ def itself(record: Any) -> Any:
 FIRST_FIELD, SECOND_FIELD = itemgetter(0), itemgetter(1)
 by_pairs = partial(ByKey, value=SECOND_FIELD)
 """An exchange of (key, value) pairs."""
+
+
+# Order ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SortBy(Exchange):
+    """`sort_by(key)`: all records in order, over all partitions."""
+
+    key: Any
+    reverse: bool = False
+    count: int | None = None
+    memory: int | None = None
+
+    samples = True
+
+    def __post_init__(self) -> None:
+        check_count("sort_by", self.count)
+        if self.key is not None:
+            key_function("sort_by", self.key)
+
+    @property
+    def label(self) -> str:
+        shown = [shown_key(self.key)] if self.key is not None else []
+        return f"sort_by({', '.join([*shown, *(['reverse=True'] if self.reverse else [])])})"
+
+    @property
+    def _order(self) -> Order:
+        return Order(None if self.key is None else key_function("sort_by", self.key), self.reverse)
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.key,) if callable(self.key) else ()
+
+    def prepare(self, records: Iterator[Any], room: Room) -> tuple[Any, Any]:
+        with kernel_errors("sort_by"):
+            return sorted_runs(records, self._order, room)
+
+    def bounds(self, samples: Sequence[Any], count: int) -> Any:
+        return range_bounds(samples, count, self._order) if count > 1 else []
+
+    def split(self, side: int, records: Any, count: int, room: Room, bounds: Any = None) -> list[Any]:
+        with kernel_errors("sort_by"):
+            return cut_runs(records, bounds, count, self._order)
+
+    def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
+        with kernel_errors("sort_by"):
+            yield from merged(list(chain.from_iterable(sides[0])), self._order, room)
+
+
+# Joining with what is small -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Match(Pairing):
+    """`join` with records that every task holds: for each record the list of its pairs `(other, record)`.
+
+    The others are the op's own, or a value beside the bag.
+    """
+
+    on_self: Any
+    on_other: Any
+    how: How
+    others: tuple[Any, ...] | None = None
+
+    bags = 1
+
+    @property
+    def label(self) -> str:
+        return f"join({shown_join(self.on_self, self.on_other, self.how)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return tuple(key for key in (self.on_self, self.on_other) if callable(key))
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        others = values[0] if self.others is None else self.others
+        table = table_of(key_function("join", self.on_other), others)
+        return map(Matches(key_function("join", self.on_self), table, self.how), records[0])
+
+
+class Matches:
+    """Gives for a record the list of its pairs; of one task."""
+
+    def __init__(self, key: Callable[[Any], Any], table: Groups, how: How) -> None:
+        self._key = key
+        self._table = table
+        self._nothing: tuple[Any, ...] = (None,) if how == "left" else ()
+
+    def __call__(self, record: Any) -> list[tuple[Any, Any]]:
+        others = self._table.find(self._key(record)) or self._nothing
+        return [(other, record) for other in others]
+
+
+def shown_join(on_self: Any, on_other: Any, how: How) -> str:
+    """Return the arguments of a join as the user wrote them."""
+    shown = [shown_key(on_self), *([] if on_other is on_self else [shown_key(on_other)])]
+    return ", ".join([*shown, *([] if how == "inner" else [f"how={how!r}"])])
+
+
+def check_how(how: object) -> None:
+    """Raise PlanError unless `how` is a kind of join."""
+    if how not in HOWS:
+        raise PlanError(f"join: how is {how!r}; expected one of {', '.join(map(repr, HOWS))}")
+
+
+def all_records() -> CustomReduction:
+    """Return the reduction of a bag to the list of its records."""
+    return CustomReduction(list, joined_lists)
+
+
+def joined_lists(lists: Iterator[list[Any]]) -> list[Any]:
+    """Return the elements of `lists` in one."""
+    return list(chain.from_iterable(lists))

@@ -100,3 +100,60 @@ GROUPING = [
          lambda xs: sorted((x for x in xs if x not in range(5)), key=repr), "ints"),
     Case("union", "ints", lambda b: b.union(bk.range(3, 2), b), lambda xs: [*xs, 0, 1, 2, *xs], "ints"),
 ]  # fmt: skip
+
+
+def joined(xs: list[Any], others: list[Any], on: Callable[[Any], Any] = first, how: str = "inner") -> list[Any]:
+    """Return the pairs as a loop over the records of the bag finds them; then the others that have none."""
+    pairs = []
+    for x in xs:
+        found: list[Any] = [(other, x) for other in others if on(other) == on(x)]
+        pairs += found or ([(None, x)] if how in ("left", "outer") else [])
+    if how in ("right", "outer"):
+        pairs += [(other, None) for other in others if all(on(other) != on(x) for x in xs)]
+    return pairs
+
+
+def ordered(records: Iterable[Any], **how: Any) -> list[Any]:
+    return sorted(records, **how)
+
+
+GROUPING += [
+    Case("join", "pairs", lambda b: b.join(OTHERS, 0), lambda xs: joined(xs, OTHERS)),
+    Case("join(left)", "pairs", lambda b: b.join(OTHERS, first, how="left"), lambda xs: joined(xs, OTHERS, how="left")),
+    Case("join(two keys)", "pairs", lambda b: b.join(["b", "a", "b"], first, same),
+         lambda xs: [(other, x) for x in xs for other in ["b", "a", "b"] if other == x[0]]),
+    Case("join(item)", "pairs", lambda b: b.join(b.take(2, compute=False).reduction(list, by_repr), 0),
+         lambda xs: joined(xs, sorted(xs[:2], key=repr))),
+    Case("join(bag of one partition)", "pairs", lambda b: b.join(bk.from_sequence(OTHERS, npartitions=1), 0),
+         lambda xs: joined(xs, OTHERS)),
+    Case("join(bag)", "pairs", lambda b: in_order(b.join(bk.from_sequence(OTHERS, npartitions=3), 0)),
+         lambda xs: sorted(joined(xs, OTHERS), key=repr)),
+    Case("join(itself)", "pairs", lambda b: in_order(b.join(b, 1, npartitions=3)),
+         lambda xs: sorted(joined(xs, xs, lambda x: x[1]), key=repr)),
+    Case("join(bag, left)", "pairs", lambda b: in_order(b.join(bk.from_sequence(OTHERS, npartitions=3), 0, how="left")),
+         lambda xs: sorted(joined(xs, OTHERS, how="left"), key=repr)),
+    Case("join(right)", "pairs", lambda b: in_order(b.join(OTHERS, 0, how="right")),
+         lambda xs: sorted(joined(xs, OTHERS, how="right"), key=repr)),
+    Case("join(bag, outer)", "pairs",
+         lambda b: in_order(b.join(bk.from_sequence(OTHERS, npartitions=2), 0, how="outer", npartitions=5)),
+         lambda xs: sorted(joined(xs, OTHERS, how="outer"), key=repr)),
+    Case("join(failing)", "ints", lambda b: b.join(OTHERS, 0), lambda xs: joined(xs, OTHERS)),
+    Case("sort_by", "ints", lambda b: b.sort_by(), ordered, "ints"),
+    Case("sort_by(key)", "pairs", lambda b: b.sort_by(1), lambda xs: ordered(xs, key=lambda x: x[1]), "pairs"),
+    Case("sort_by(function)", "strings", lambda b: b.sort_by(len), lambda xs: ordered(xs, key=len), "strings"),
+    Case("sort_by(reverse)", "pairs", lambda b: b.sort_by(0, reverse=True, npartitions=3),
+         lambda xs: ordered(xs, key=first, reverse=True), "pairs"),
+    Case("sort_by(one partition)", "floats", lambda b: b.sort_by(npartitions=1), ordered, "floats"),
+    Case("sort_by(many)", "dicts", lambda b: b.sort_by(["name", "n"], npartitions=9),
+         lambda xs: ordered(xs, key=lambda r: (r["name"], r["n"])), "dicts"),
+    Case("sort_by(what has no order)", "equal", lambda b: b.sort_by(), ordered),
+    Case("sort_by then take", "ints", lambda b: b.sort_by(reverse=True).take(3, compute=False),
+         lambda xs: ordered(xs, reverse=True)[:3], "ints"),
+    Case("partition_by", "pairs",
+         lambda b: in_order(b.partition_by(0).map_partitions(lambda part: groups(first, part))),
+         lambda xs: sorted_groups(first, xs)),
+    Case("distinct(npartitions)", "equal", lambda b: in_order(b.distinct(npartitions=4)),
+         lambda xs: sorted(dict.fromkeys(xs), key=repr)),
+    Case("distinct(key, npartitions)", "dicts", lambda b: b.distinct("name", npartitions=1),
+         lambda xs: [members[0] for _, members in groups(lambda r: r["name"], xs)]),
+]  # fmt: skip

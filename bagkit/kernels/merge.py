@@ -1,0 +1,217 @@
+"""Putting all records in order, more of them than fit into memory.
+
+    sorted_runs    the records of one task, sorted, as many at a time as fit; with a sample of their keys
+    range_bounds   from all samples, the keys between which the records of each partition lie
+    cut_runs       runs by the partitions that their records go to
+    merged         the runs of one partition, in the order of the input -> lists of records in order
+
+Equal keys keep the order of the input: sorting is stable, runs are merged in their order, and records that are equal
+to a bound all go to one side of it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, chain, islice, tee
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from bagkit.kernels.guard import StoppedEarly
+from bagkit.kernels.spill import Frame, Meter, Room, SpillFile, read_frame
+
+SAMPLE_KEYS = 256
+"""Of each run."""
+LIST = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What comes before what."""
+
+    key: Callable[[Any], Any] | None
+    reverse: bool
+
+    def before(self, one: Any, other: Any) -> bool:
+        """Return whether the key `one` comes before the key `other`."""
+        return bool(other < one) if self.reverse else bool(one < other)
+
+    def keys(self, records: Sequence[Any]) -> Sequence[Any]:
+        """Return the keys of `records`."""
+        return records if self.key is None else list(map(self.key, records))
+
+    def count_before(self, keys: Sequence[Any], bound: Any) -> int:
+        """Return how many of the ordered `keys` come before `bound`."""
+        low, high = 0, len(keys)
+        while low < high:
+            middle = (low + high) // 2
+            if self.before(keys[middle], bound):
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+class Slice(NamedTuple):
+    """Some records of a frame that holds `size` of them."""
+
+    frame: Frame
+    size: int
+    first: Any
+    """The key of the frame's first record."""
+    start: int
+    stop: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.frame.nbytes * (self.stop - self.start) // self.size
+
+
+@dataclass(slots=True)
+class SortedRun:
+    """Records in order: on disk, or as a list."""
+
+    slices: list[Slice] = field(default_factory=list)
+    records: list[Any] = field(default_factory=list)
+    list_nbytes: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """What they take in memory."""
+        return sum(part.nbytes for part in self.slices) + self.list_nbytes
+
+    def __iter__(self) -> Iterator[Any]:
+        for part in self.slices:
+            yield from read_frame(part.frame)[part.start : part.stop]
+        yield from self.records
+
+
+Sample = list[tuple[Any, int]]
+"""Keys, and how many records each stands for."""
+
+
+def sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list[SortedRun], Sample]:
+    """Return `records` in runs, and a sample of their keys; records are pulled one at a time."""
+    runs: list[SortedRun] = []
+    sample: Sample = []
+    meter = Meter(room.heap)
+    file = None if room.heap is None else room.file()
+    held: list[Any] = []
+    keys: list[Any] = []
+    while True:
+        for_keys, seen = tee(islice(records, meter.step))
+        if order.key is not None:
+            keys += map(order.key, for_keys)
+        chunk = list(seen)
+        held += chunk
+        if order.key is not None and len(keys) < len(held):
+            raise StoppedEarly  # the key function
+        meter.add(chunk)
+        if held and (not chunk or meter.full):
+            ordered, ordered_keys = _sorted(held, keys, order)
+            step = max(1, len(held) // SAMPLE_KEYS)
+            sample += [(key, step) for key in ordered_keys[::step]]
+            keep = not chunk and (room.rest is None or meter.nbytes <= room.rest)
+            runs.append(_run(ordered, ordered_keys, meter.nbytes, None if keep else file, room))
+            held, keys, meter.nbytes = [], [], 0
+        if not chunk:
+            break
+    if file is not None:
+        file.close()
+    return runs, sample
+
+
+def _sorted(records: list[Any], keys: list[Any], order: Order) -> tuple[list[Any], list[Any]]:
+    if order.key is None:
+        records = sorted(records, reverse=order.reverse)
+        return records, records
+    places = sorted(range(len(keys)), key=keys.__getitem__, reverse=order.reverse)
+    return [records[place] for place in places], [keys[place] for place in places]
+
+
+def _run(records: list[Any], keys: list[Any], nbytes: int, file: SpillFile | None, room: Room) -> SortedRun:
+    if file is None:
+        return SortedRun(records=records, list_nbytes=nbytes)
+    step = max(1, room.frame * len(records) // max(1, nbytes))
+    run = SortedRun()
+    for start in range(0, len(records), step):
+        part = records[start : start + step]
+        frame = file.write(part, nbytes * len(part) // len(records))
+        run.slices.append(Slice(frame, len(part), keys[start], 0, len(part)))
+    return run
+
+
+def range_bounds(samples: Sequence[Sample], count: int, order: Order) -> list[Any]:
+    """Return the `count - 1` keys where partitions begin, so that they are about equally large."""
+    keys = sorted(chain.from_iterable(samples), key=itemgetter(0), reverse=order.reverse)
+    sums = list(accumulate(weight for _, weight in keys))
+    if not keys:
+        return []
+    wanted = [sums[-1] * number / count for number in range(1, count)]
+    bounds, place = [], 0
+    for total in wanted:
+        while sums[place] < total:
+            place += 1
+        bounds.append(keys[place][0])
+    return bounds
+
+
+def cut_runs(runs: Sequence[SortedRun], bounds: Sequence[Any], count: int, order: Order) -> list[list[SortedRun]]:
+    """Return for each of `count` partitions the parts of `runs` that go to it."""
+    parts: list[list[SortedRun]] = [[] for _ in range(count)]
+    for run in runs:
+        if run.records:
+            _cut_list(run, bounds, parts, order)
+        else:
+            _cut_slices(run, bounds, parts, order)
+    return parts
+
+
+def _cut_list(run: SortedRun, bounds: Sequence[Any], parts: list[list[SortedRun]], order: Order) -> None:
+    keys = order.keys(run.records)
+    start = 0
+    for part, stop in zip(parts, [*(order.count_before(keys, bound) for bound in bounds), len(keys)], strict=False):
+        stop = max(start, stop)  # keys without an order (NaN) lose no record
+        if start < stop:
+            nbytes = run.list_nbytes * (stop - start) // len(keys)
+            part.append(SortedRun(records=run.records[start:stop], list_nbytes=nbytes))
+        start = stop
+
+
+def _cut_slices(run: SortedRun, bounds: Sequence[Any], parts: list[list[SortedRun]], order: Order) -> None:
+    """Cut between frames, and where a bound falls into a frame, within it: that one is read."""
+    firsts = [part.first for part in run.slices]
+    places = []
+    read: tuple[int, Sequence[Any]] = (-1, ())
+    for bound in bounds:
+        frame = max(0, order.count_before(firsts, bound) - 1)
+        if read[0] != frame:
+            read = (frame, order.keys(read_frame(run.slices[frame].frame)))
+        places.append((frame, order.count_before(read[1], bound)))
+    start = (0, 0)
+    for part, stop in zip(parts, [*places, (len(firsts), 0)], strict=False):
+        stop = max(start, stop)
+        slices = []
+        for number in range(start[0], min(stop[0] + 1, len(firsts))):
+            whole = run.slices[number]
+            low = start[1] if number == start[0] else 0
+            high = stop[1] if number == stop[0] else whole.size
+            if low < high:
+                slices.append(whole._replace(start=low, stop=high))
+        if slices:
+            part.append(SortedRun(slices))
+        start = stop
+
+
+def merged(runs: Sequence[SortedRun], order: Order, room: Room) -> Iterator[list[Any]]:
+    """Yield the records of `runs` in order, in lists: sorted at once where they fit, else merged off the disk."""
+    if room.heap is None or sum(run.nbytes for run in runs) <= room.heap:
+        records = list(chain.from_iterable(runs))
+        records.sort(key=order.key, reverse=order.reverse)  # of a few runs, so in linear time
+        for start in range(0, len(records), LIST):
+            yield records[start : start + LIST]
+        return
+    ordered = heapq.merge(*runs, key=order.key, reverse=order.reverse)
+    while batch := list(islice(ordered, LIST // 8)):
+        yield batch
