@@ -162,6 +162,8 @@ class _Chunks:
         self.parts: list[bytes] = []
 
     def write(self, chunk: Any, /) -> None:
+        if type(chunk) is _pickle.PickleBuffer:
+            chunk = chunk.raw()  # a large array, as it lies in memory: also where that is column by column
         self.parts.append(chunk if type(chunk) is bytes else bytes(chunk))
 
     def restart(self) -> None:

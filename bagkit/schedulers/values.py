@@ -10,6 +10,7 @@ came and never unpickles what only other tasks need.
 
 from __future__ import annotations
 
+import _pickle
 import gc
 import os
 import sys
@@ -113,10 +114,12 @@ class Output:
 
     def write(self, chunk: Any) -> None:
         """Take the next bytes of this piece."""
+        if type(chunk) is _pickle.PickleBuffer:
+            chunk = chunk.raw()  # a large array, as it lies in memory: also where that is column by column
         if self._spilled:
             return self._spill(chunk)
         self._chunks.append(chunk if type(chunk) is bytes else bytes(chunk))
-        self._chunk_bytes += len(chunk)
+        self._chunk_bytes += len(self._chunks[-1])
         if self._chunk_bytes > self._budget:
             self._spilled = True
             for each in self._chunks:

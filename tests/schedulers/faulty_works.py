@@ -123,6 +123,13 @@ class KillsWhenUnpickled:
             kill_self()
 
 
+def large_array(part: str, inputs: Inputs, report: Report) -> Any:
+    """Give an array of 2.4 MB that lies in memory row by row ("C") or column by column ("F")."""
+    import numpy
+
+    return numpy.arange(300_000).reshape(500, 600, order=part)
+
+
 def large(part: int, inputs: Inputs, report: Report) -> bytes:
     return bytes(part)
 

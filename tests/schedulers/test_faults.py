@@ -15,9 +15,11 @@ import pytest
 
 from bagkit.diagnostics import events
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
+from bagkit.kernels.report import Report
 from bagkit.lower.graph import Batches, Graph, Key, Task
 from bagkit.schedulers import pool, processes
 from bagkit.schedulers.processes import ProcessScheduler
+from bagkit.schedulers.transport import dumps, loads
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
 from tests.schedulers.contract import Recorder, one, values
@@ -432,6 +434,14 @@ def test_values_nested_too_deeply(scheduler: ProcessScheduler) -> None:
 def test_large_values_come_whole(scheduler: ProcessScheduler) -> None:
     graph = Graph([Task((n,), faulty.large, n) for n in (30_000_000, 1_048_000, 1_049_000)])
     assert [len(value) for value in scheduler.run(graph, [*graph.maker], Recorder())] == [*graph.maker]
+
+
+@pytest.mark.parametrize("order", "CF")
+def test_large_arrays_come_as_they_were(scheduler: ProcessScheduler, order: str) -> None:
+    (array,) = values(scheduler, one(faulty.large_array, order), ["only"])
+    expected = faulty.large_array(order, (), Report())
+    assert (array == expected).all()
+    assert (loads(dumps([expected]))[0] == expected).all()
 
 
 def test_large_values_for_other_tasks_stay_out_of_here(
