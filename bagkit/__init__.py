@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from bagkit.computing import Collected, visualize
     from bagkit.create import (
         concat,
+        from_delayed,
         from_sequence,
         range,  # noqa: A004  (dask.bag's name)
         read_json,
         read_text,
         to_textfiles,
     )
+    from bagkit.delayed_calls import Delayed, delayed
     from bagkit.diagnostics.profile import Profile
     from bagkit.errors import (
         BagkitError,
@@ -49,10 +51,12 @@ if TYPE_CHECKING:
         UnstableKeyError,
         WorkerDiedError,
     )
+    from bagkit.graphs import get
     from bagkit.io.manifest import Manifest
     from bagkit.io.partition_info import PartitionInfo
     from bagkit.item import Item
     from bagkit.lower.failures import Failure
+    from bagkit.together import compute, optimize, persist
 
 __version__ = "0.1.0"
 
@@ -62,6 +66,7 @@ __all__ = [
     "Collected",
     "ColumnTypeError",
     "CorruptInputError",
+    "Delayed",
     "EmptyBagError",
     "Failure",
     "GroupTooLargeError",
@@ -87,11 +92,17 @@ __all__ = [
     "TaskError",
     "UnstableKeyError",
     "WorkerDiedError",
+    "compute",
     "concat",
+    "delayed",
+    "from_delayed",
     "from_sequence",
+    "get",
     "map",
     "map_partitions",
+    "optimize",
     "options",
+    "persist",
     "range",
     "read_json",
     "read_text",
@@ -103,13 +114,17 @@ __all__ = [
 _HOMES = {
     "Bag": "bagkit.bag",
     "Collected": "bagkit.computing",
+    "Delayed": "bagkit.delayed_calls",
     "Failure": "bagkit.lower.failures",
     "Item": "bagkit.item",
     "Manifest": "bagkit.io.manifest",
     "to_textfiles": "bagkit.create",
     "Profile": "bagkit.diagnostics.profile",
+    "delayed": "bagkit.delayed_calls",
+    "get": "bagkit.graphs",
     "visualize": "bagkit.computing",
-    **dict.fromkeys(("concat", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
+    **dict.fromkeys(("compute", "optimize", "persist"), "bagkit.together"),
+    **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
     "PartitionInfo": "bagkit.io.partition_info",
 }

@@ -38,6 +38,7 @@ from bagkit.sentinels import NOT_GIVEN
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
+    from bagkit.delayed_calls import Delayed
     from bagkit.diagnostics.picture import Picture
 
 T = TypeVar("T")
@@ -310,6 +311,31 @@ class Bag(
         With `on_error="collect"` it is `Collected(result, failures)`.
         """
         return run((self.plan,), options)[0]
+
+    def persist(self, **options: Any) -> Bag[T_co]:
+        """Return the bag of the records, computed now and held in memory, in the same partitions.
+
+        >>> import bagkit as bk
+        >>> b = bk.range(4, npartitions=2).map(str).persist(scheduler="sync")
+        >>> b.npartitions, b.compute(scheduler="sync")
+        (2, ['0', '1', '2', '3'])
+        """
+        from bagkit.together import persist
+
+        bag: Bag[T_co] = persist(self, **options)[0]
+        return bag
+
+    def to_delayed(self, optimize_graph: bool = True) -> list[Delayed[list[T_co]]]:
+        """Return a delayed value for each partition: the list of its records.
+
+        >>> import bagkit as bk
+        >>> [part.compute(scheduler="sync") for part in bk.range(3, npartitions=2).to_delayed()]
+        [[0], [1, 2]]
+        """
+        from bagkit.delayed_calls import delayed
+
+        parts: Any = [delayed(part) for part in self.partitions_apart()]
+        return parts  # type: ignore[no-any-return]
 
     def take(self, k: int, npartitions: int = -1, compute: bool = True, warn: bool = True) -> Any:
         """Return the first `k` records as a tuple, reading no more than it takes, or with `compute=False` their bag.

@@ -9,13 +9,14 @@ import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import PlanError
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import Options, merged
-from bagkit.plan.kinds import Source
+from bagkit.plan.kinds import Source, TaskCall
 from bagkit.plan.node import Plan, walk
 from bagkit.tracebacks import shorten_traceback
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bagkit.diagnostics.observer import Observer
     from bagkit.diagnostics.picture import Picture
     from bagkit.diagnostics.profile import Profile
+    from bagkit.lower.graph import Graph, Key
 
 T = TypeVar("T")
 
@@ -63,6 +65,24 @@ def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(Collected(value, log.collected()) for value in result)
 
 
+def run_exactly(roots: Sequence[Plan], keywords: dict[str, Any]) -> list[list[list[Any]] | Any]:
+    """Return the value of each of `roots`: for a bag the lists of the records of its partitions, as users see them."""
+    from bagkit.diagnostics.failure_log import FailureLog
+
+    log = FailureLog()
+    result: list[Any] = []
+    try:
+        with closing(_stream(roots, merged(**keywords), log, exact=True)) as values:
+            for root, parts in zip(roots, values, strict=True):
+                found = list(parts)
+                result.append(found[0] if root.op.gives_value else [list(chain.from_iterable(part)) for part in found])
+    except BaseException as error:
+        shorten_traceback(error)
+        raise
+    log.warn(streamed=True)
+    return result
+
+
 def iterate(root: Plan, keywords: dict[str, Any]) -> Generator[Any, None, None]:
     """Yield the records of a bag in order, while workers go on with what comes next."""
     from bagkit.diagnostics.failure_log import FailureLog
@@ -100,38 +120,63 @@ def _collects(roots: Sequence[Plan], options: Options) -> bool:
     return "collect" in (options.on_error, *policies)
 
 
-def _stream(roots: Sequence[Plan], options: Options, log: FailureLog) -> Generator[Iterator[Any], None, None]:
+def _stream(
+    roots: Sequence[Plan], options: Options, log: FailureLog, exact: bool = False
+) -> Generator[Iterator[Any], None, None]:
     """Yield for each root an iterator over the values of its keys; use up each before the next."""
-    from bagkit.schedulers.registry import get_scheduler, start_ahead
+    from bagkit.schedulers.registry import start_ahead
 
-    in_process = options.scheduler is None and options.workers is None and _is_light(roots)
-    if not in_process:
-        start_ahead(options.scheduler, options.workers)
-    from bagkit.diagnostics.observer import Observers, listeners
+    spec = _scheduler(roots, options)
+    if spec != "sync":
+        start_ahead(spec, options.workers)
     from bagkit.lower.lower import lower
     from bagkit.lower.sinks import Writings
     from bagkit.optimizer import optimize
     from bagkit.optimizer.fuse import fuse
 
-    plans = optimize(tuple(roots)) if options.optimize else fuse(tuple(roots))
-    plans = _with_memory(plans, options)
+    plans = tuple(roots)
+    if not all(isinstance(plan.op, TaskCall) for plan in walk(*roots)):  # of calls alone nothing can be rewritten
+        plans = optimize(plans) if options.optimize else fuse(plans)
+    with ExitStack() as stack:
+        writings = stack.enter_context(closing(Writings()))
+        writings.begin(roots)
+        plans = _with_memory(plans, options)
+        graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings)
+        targets = [key for part in keys for key in part]
+        values = stack.enter_context(closing(run_graph(graph, targets, spec, options, log, writings)))
+        for part in keys:
+            yield (next(values) for _ in part)
+        for _ in values:  # to its end, so that the run is seen to be over
+            pass
+
+
+def run_graph(
+    graph: Graph, targets: Sequence[Key], spec: Any, options: Options, *observers: Observer
+) -> Generator[Any, None, None]:
+    """Yield the values of `targets`, run by the scheduler that `spec` stands for, with observers beside the usual."""
+    from bagkit.diagnostics.observer import Observers, listeners
+    from bagkit.schedulers.registry import get_scheduler
+
     scheduler = get_scheduler(
-        "sync" if in_process else options.scheduler,
+        spec,
         workers=options.workers,
         temporary_directory=options.temporary_directory,
         memory_limit=options.memory_limit,
     )
     with ExitStack() as stack:
-        writings = stack.enter_context(closing(Writings()))
-        writings.begin(roots)
-        graph, keys = lower(plans, on_error=options.on_error, writings=writings)
-        targets = [key for part in keys for key in part]
-        observer = Observers([log, *listeners(), *_watchers(options, stack), writings])
-        values = stack.enter_context(closing(scheduler.run(graph, targets, observer)))
-        for part in keys:
-            yield (next(values) for _ in part)
-        for _ in values:  # to its end, so that the run is seen to be over
-            pass
+        observer = Observers([*observers, *listeners(), *_watchers(options, stack)])
+        yield from stack.enter_context(closing(scheduler.run(graph, targets, observer)))
+
+
+def _scheduler(roots: Sequence[Plan], options: Options) -> Any:
+    """Return the scheduler to use: what the user said, or what suits most: see docs/decisions/where_it_runs.md."""
+    if options.scheduler is not None:
+        return options.scheduler
+    plans = tuple(walk(*roots))
+    calls = [plan for plan in plans if isinstance(plan.op, TaskCall)]
+    if calls and not any(plan.op.opaque for plan in plans if not isinstance(plan.op, TaskCall)):
+        return "threads"
+    return "sync" if options.workers is None and _is_light(roots) else None
 
 
 def _with_memory(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:

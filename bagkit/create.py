@@ -11,6 +11,7 @@ from bagkit.arguments import plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.io.memory import plan_range, plan_sequence
+from bagkit.ops.calls import PartitionOf
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 
@@ -116,6 +117,28 @@ def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that d
     [0, 1, 2, 3, 4]
     """
     return Bag(Plan(plan_range(n, npartitions)))
+
+
+def from_delayed(values: Any) -> Bag[Any]:
+    """Return the bag whose partitions are the iterables that `values` compute to: delayed values or items, or one.
+
+    Raises PlanError for anything else, and when the bag is computed for a value that is text, a dict or no iterable.
+
+    >>> import bagkit as bk
+    >>> numbers = bk.delayed(range)
+    >>> bk.from_delayed([numbers(2), numbers(3)]).map(str).compute(scheduler="sync")
+    ['0', '1', '0', '1', '2']
+    """
+    values = list(values) if isinstance(values, (list, tuple)) else [values]
+    plans = [plan for plan in map(plan_of, values) if plan is not None and plan.op.gives_value]
+    if not values or len(plans) < len(values):
+        odd = [type(value).__name__ for value in values if (plan := plan_of(value)) is None or not plan.op.gives_value]
+        raise PlanError(
+            f"from_delayed: got {', '.join(odd[:5]) or 'nothing'}; expected one delayed value or item, or a list of "
+            "them; hint: bagkit.delayed(function)(arguments) makes one"
+        )
+    parts = tuple([Plan(PartitionOf(), (plan,)) for plan in plans])
+    return Bag(parts[0] if len(parts) == 1 else Plan(Concat(), parts))
 
 
 def concat(bags: Iterable[Bag[T]]) -> Bag[T]:

@@ -15,6 +15,9 @@ from bagkit.plan.node import Plan
 if TYPE_CHECKING:
     from bagkit.diagnostics.picture import Picture
 
+if TYPE_CHECKING:
+    from bagkit.delayed_calls import Delayed
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
@@ -49,6 +52,34 @@ class Item(Generic[T_co]):
         """
         plans, args, kwargs = plan_arguments("apply", (self, *args), kwargs, bags=False)
         return Item(Plan(Apply(function, args, kwargs), tuple(plans.values)))
+
+    def persist(self, **options: Any) -> Item[T_co]:
+        """Return the item of the value, computed now and held in memory.
+
+        >>> import bagkit as bk
+        >>> total = bk.range(5, npartitions=2).sum().persist(scheduler="sync")
+        >>> int(total.apply(lambda x: x + 1))
+        11
+        """
+        from bagkit.together import persist
+
+        item: Item[T_co] = persist(self, **options)[0]
+        return item
+
+    def to_delayed(self, optimize_graph: bool = True) -> Delayed[T_co]:
+        """Return the delayed value that is the item's.
+
+        >>> import bagkit as bk
+        >>> (bk.range(5, npartitions=2).sum().to_delayed() + 1).compute(scheduler="sync")
+        11
+        """
+        from bagkit.delayed_calls import delayed
+
+        value: Any = delayed(self)
+        return value  # type: ignore[no-any-return]
+
+    def _with_plan(self, plan: Plan) -> Item[Any]:
+        return Item(plan)
 
     def explain(self) -> None:
         """Print the plan as it was written, and as the optimiser runs it."""

@@ -45,6 +45,11 @@ ELSEWHERE = (
     "io/sinks.py",
     "ops/encoding.py",
     "schedulers/",
+    "delayed_calls.py",
+    "graphs.py",
+    "nesting.py",
+    "lower/calls.py",
+    "ops/calls.py",
 )
 
 
@@ -147,6 +152,10 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bk.concat([bag(), [1]]), bk.PlanError, "concat: got list; expected one bag or more, in a list"),
     "concat of a bag": (
         lambda: bk.concat(bag()), bk.PlanError, "concat: got a Bag; expected one bag or more, in a list"),
+    "from_delayed of something else": (
+        lambda: bk.from_delayed([1]), bk.PlanError,
+        "from_delayed: got int; expected one delayed value or item, or a list of them; "
+        "hint: bagkit.delayed(function)(arguments) makes one"),
     "from_sequence": (
         lambda: bk.from_sequence([1], npartitions=0), bk.PlanError,
         "from_sequence: npartitions is 0; expected an int of 1 or more"),

@@ -174,6 +174,9 @@ class Run:
         return self._stream(map(parser.parse, blocks))
 
     def _open_pairing(self, op: Pairing, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
+        if not op.bags:
+            made = list(op.run((), [self.value(child) for child in step.inputs]))
+            return self._stream([Block(made, TaskOrigin(op.label, 0))])
         # Each bag is secured by itself: a record that fails in one must not put it out of step with the others.
         opened = [self._made(self.records(child), step) for child in step.inputs[: op.bags]]
         values = [self.value(child) for child in step.inputs[op.bags :]]

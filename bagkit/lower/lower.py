@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from bagkit.lower.calls import CallTasks
 from bagkit.lower.chain import (
     AllWritten,
     Chain,
@@ -29,7 +30,19 @@ from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import resize
 from bagkit.lower.sinks import Writings
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Call, Exchange, Op, Pairing, PerPartition, Reduction, Regroup, Scan, Sink, Source
+from bagkit.plan.kinds import (
+    Call,
+    Exchange,
+    Op,
+    Pairing,
+    PerPartition,
+    Reduction,
+    Regroup,
+    Scan,
+    Sink,
+    Source,
+    TaskCall,
+)
 from bagkit.plan.node import Plan, count_uses, walk
 
 
@@ -44,21 +57,29 @@ class Pending:
 
 
 def lower(
-    roots: Sequence[Plan], *, on_error: str = "raise", writings: Writings | None = None
+    roots: Sequence[Plan],
+    *,
+    on_error: str = "raise",
+    exact: bool = False,
+    joins: bool = True,
+    writings: Writings | None = None,
 ) -> tuple[Graph, list[list[Key]]]:
     """Return the graph of `roots`, and for each root the keys of its partitions, or of its one value.
 
-    An op without a chain mark above it is a task of its own. `writings` has the sinks below.
+    An op without a chain mark above it is a task of its own. With `exact` the partitions are those that users see,
+    neither cut nor joined; without `joins` each delayed call is a task of its own. `writings` has the sinks below.
     """
-    lowering = Lowering(roots, on_error, writings)
-    keys = [lowering.keys(root) for root in roots]
+    lowering = Lowering(roots, on_error, joins, writings)
+    keys = [lowering.keys(root, exact) for root in roots]
     return Graph(lowering.tasks), keys
 
 
 class Lowering:
     """The tasks made so far; mutable, of the one call of `lower` that makes it."""
 
-    def __init__(self, roots: Sequence[Plan], on_error: str, writings: Writings | None = None) -> None:
+    def __init__(
+        self, roots: Sequence[Plan], on_error: str, joins: bool = True, writings: Writings | None = None
+    ) -> None:
         self.tasks: list[Task] = []
         self._uses = count_uses(*roots)
         self._policies = error_policies(roots, on_error)
@@ -70,11 +91,19 @@ class Lowering:
         self._alive: list[object] = []
         """What ids stand for in the memos above; kept, so that none is given to something else."""
         self._stages = 0
+        self._calls = CallTasks(self._uses, self.tasks, self.keys, joins)
+        for plan in self._uses:  # what is below comes first
+            if isinstance(plan.op, TaskCall):
+                self._calls.add(plan)
 
     # What partitions are made of ------------------------------------------------------------------------------------
 
-    def keys(self, plan: Plan) -> list[Key]:
+    def keys(self, plan: Plan, exact: bool = False) -> list[Key]:
         """Return the keys of the partitions of `plan`, or of its value, making its tasks unless they are made."""
+        if isinstance(plan.op, TaskCall):
+            return [self._calls.key(plan)]
+        if exact:
+            return self._materialised(plan)
         if plan not in self._keys:
             pending = self._pending(plan, inside=False)
             if not plan.op.gives_value:
@@ -101,6 +130,8 @@ class Lowering:
 
     def _materialised(self, plan: Plan) -> list[Key]:
         """Return the keys of exactly the partitions that users see."""
+        if isinstance(plan.op, TaskCall):
+            return [self._calls.key(plan)]
         if plan not in self._keys:
             self._keys[plan] = self._make(self._pending(plan, inside=False), None, plan.op.gives_value)
         return self._keys[plan]
@@ -134,7 +165,8 @@ class Lowering:
     def _pending_pairing(self, op: Pairing, plan: Plan, inside: bool) -> list[Pending]:
         bags = [self._inputs(child, inside) for child in plan.inputs[: op.bags]]
         values = tuple(self._value(child) for child in plan.inputs[op.bags :])
-        return [self._then(plan, (*row, *values)) for row in zip(*bags, strict=True)]
+        rows = zip(*bags, strict=True) if bags else [()]
+        return [self._then(plan, (*row, *values)) for row in rows]
 
     def _pending_reduction(self, op: Reduction, plan: Plan, inside: bool) -> Pending:
         pending = self._inputs(plan.inputs[0], inside)

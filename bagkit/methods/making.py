@@ -34,6 +34,9 @@ class Making(Generic[T_co]):
         bag: Any = type(self)(plan)  # the class that all families are part of
         return bag  # type: ignore[no-any-return]
 
+    def _with_plan(self, plan: Plan) -> Bag[Any]:
+        return self._bag(plan)
+
     def _then(self, op: Op) -> Bag[Any]:
         return self._bag(Plan(op, (self.plan,)))
 

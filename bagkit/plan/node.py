@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 from bagkit.plan.kinds import Op
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Plan:
     """An op and the plans it works on; two plans are the same only if they are one object, so sharing is visible."""
 
     op: Op
     inputs: tuple[Plan, ...] = ()
+    _npartitions: int | None = field(default=None, init=False, repr=False)
 
-    @cached_property
+    @property
     def npartitions(self) -> int:
         """How many partitions the result has, as users see them; 1 for a single value."""
-        return self.op.npartitions(tuple(plan.npartitions for plan in self.inputs))
+        if self._npartitions is None:
+            # A value has one whatever is below it, which can be a hundred thousand calls deep.
+            below = () if self.op.gives_value else tuple(plan.npartitions for plan in self.inputs)
+            count = 1 if self.op.gives_value else self.op.npartitions(below)
+            object.__setattr__(self, "_npartitions", count)
+            return count
+        return self._npartitions
 
     def with_inputs(self, inputs: tuple[Plan, ...]) -> Plan:
         """Return this plan on other `inputs`: itself if they are the ones it has."""

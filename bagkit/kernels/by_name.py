@@ -1,0 +1,43 @@
+"""Functions by the names that their modules have for what a decorator made of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Decorated:
+    """Stands for the function below the decorator of `name` in `module`."""
+
+    module: str
+    name: str
+
+    def function(self) -> Any:
+        """Return the function, importing its module."""
+        from importlib import import_module
+
+        return attrgetter(self.name)(import_module(self.module)).__wrapped__
+
+
+def by_name(function: Callable[..., Any]) -> Any:
+    """Return `function`, or a Decorated if its name in its module means what a decorator made of it.
+
+    Such a function can't be pickled by its name; by its value it would bring all that it refers to.
+    """
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
+        return function
+    try:
+        found = attrgetter(name)(sys.modules[module])
+    except (AttributeError, KeyError):
+        return function
+    return Decorated(module, name) if getattr(found, "__wrapped__", None) is function else function
+
+
+def function_of(reference: Any) -> Any:
+    """Return the function that `by_name` gave `reference` for."""
+    return reference.function() if isinstance(reference, Decorated) else reference

@@ -1,0 +1,87 @@
+"""Containers with holes in them, which values that are computed later fill.
+
+What holds no hole is not a template: it is passed on as it is, the object itself, and nobody looks into it again.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+class Hole:
+    """The place of a value that is computed later: its number among those."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Hole, (self.number,)
+
+
+class Nest:
+    """A container to be made of `parts`, some of which are holes, or nests, by `make`."""
+
+    __slots__ = ("make", "parts")
+
+    def __init__(self, make: Callable[[list[Any]], Any], parts: Sequence[Any]) -> None:
+        self.make = make
+        self.parts = parts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Nest, (self.make, self.parts)
+
+
+def fill(template: Any, values: Sequence[Any]) -> Any:
+    """Return `template` with `values` in its holes; anything else as it is.
+
+    >>> fill(Nest(tuple, [Hole(1), "a", Nest(list, [Hole(0)])]), ["x", "y"])
+    ('y', 'a', ['x'])
+    """
+    kind = type(template)
+    if kind is Hole:
+        return values[template.number]
+    if kind is Nest:
+        return template.make([fill(part, values) for part in template.parts])
+    return template
+
+
+def as_dict(parts: list[Any]) -> dict[Any, Any]:
+    """Return the dict whose keys and values take turns in `parts`."""
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def as_ordered_dict(parts: list[Any]) -> OrderedDict[Any, Any]:
+    """Return the OrderedDict whose keys and values take turns in `parts`."""
+    return OrderedDict(as_dict(parts))
+
+
+def as_slice(parts: list[Any]) -> slice:
+    """Return the slice of a start, a stop and a step."""
+    return slice(*parts)
+
+
+class CopyWith:
+    """Makes copies of a dataclass instance in which the fields called `names` have other values.
+
+    A copy and not a new instance: `__init__` may take something else than the fields, and some fields are not its.
+    """
+
+    __slots__ = ("names", "original")
+
+    def __init__(self, original: Any, names: tuple[str, ...]) -> None:
+        self.original = original
+        self.names = names
+
+    def __call__(self, parts: list[Any]) -> Any:
+        made = copy.copy(self.original)
+        for name, value in zip(self.names, parts, strict=True):
+            object.__setattr__(made, name, value)  # frozen ones too
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CopyWith, (self.original, self.names)

@@ -1,0 +1,217 @@
+"""Calls of plain functions on whole values: what `delayed` makes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import operator
+import os
+import pickle
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from bagkit.errors import PlanError, one_line
+from bagkit.kernels.by_name import by_name, function_of
+from bagkit.kernels.template import fill
+from bagkit.plan.kinds import Call, Pairing, TaskCall
+
+_numbers = itertools.count()
+next_number = _numbers.__next__
+
+
+class _Process:
+    """What tells the keys of this process from those of others; mutable, because a fork makes another process."""
+
+    token = secrets.token_hex(4)
+
+    @classmethod
+    def renew(cls) -> None:
+        cls.token = secrets.token_hex(4)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Process.renew)
+
+
+@dataclass(frozen=True, slots=True)
+class DelayedCall(TaskCall):
+    """`delayed(function)(...)`."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] | None
+    title: str
+    number: int
+    """No other call of this process has it."""
+    name: Any = None
+    file: str = ""
+    line: int = 0
+
+    @property
+    def label(self) -> str:
+        return self.title
+
+    @property
+    def key(self) -> Any:
+        return f"{self.title}-{_Process.token}{self.number:x}" if self.name is None else self.name
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
+
+    def call(self, values: Sequence[Any]) -> Any:
+        named = {name: fill(value, values) for name, value in (self.kwargs or {}).items()}
+        return self.function(*[fill(arg, values) for arg in self.args], **named)
+
+    def digest(self, inputs: Sequence[Any]) -> str:
+        return digest(self.function, (self.args, self.kwargs, tuple(inputs)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The number means nothing elsewhere, so the call is known there by the key that it has here.
+        return _restored, (
+            by_name(self.function), self.args, self.kwargs, self.title, self.key, self.file, self.line,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Known(Call):
+    """A value that is there already: what `persist` leaves of an item."""
+
+    value: Any
+
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "value"
+
+    def call(self, values: Sequence[Any]) -> Any:
+        return self.value
+
+
+@dataclass(frozen=True)
+class PartitionOf(Pairing):
+    """`from_delayed(...)`: the elements of a value, as one partition."""
+
+    bags = 0
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "from_delayed"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return 1
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        (value,) = values
+        if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+            hint = "list(value.items())" if isinstance(value, Mapping) else "[value]"
+            raise PlanError(
+                f"from_delayed: a value computes to {one_line(value, 60)} of type {type(value).__name__}; expected an "
+                f"iterable of the records of one partition; hint: for a single record let its function return {hint}"
+            )
+        return iter(value)
+
+
+def digest(function: Any, arguments: Any) -> str:
+    """Return text that is the same, in this process, for the same function called with the same arguments.
+
+    Arguments are the same if they pickle to the same bytes; with one that can't be pickled, a call is like no other.
+    Functions and classes are the same if they are one object: a name can come to mean another function.
+    """
+    buffer = io.BytesIO()
+    pickler = _Pickler(buffer, protocol=5)
+    try:
+        pickler.dump((function, arguments))
+    except Exception:  # whatever a user's __reduce__ raises
+        return f"{_Process.token}{next_number():x}"
+    return hashlib.blake2b(buffer.getvalue(), digest_size=12, key=_Process.token.encode()).hexdigest()
+
+
+class _Pickler(pickle.Pickler):
+    """Writes a number for each function and class, not its name."""
+
+    def persistent_id(self, value: Any) -> int | None:
+        if isinstance(value, type) or (callable(value) and hasattr(value, "__code__")):
+            return number_of(value)
+        return None
+
+
+_known: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+
+
+def number_of(value: Any) -> int:
+    """Return a number that no other object of this process has, living or dead: for objects with weak references."""
+    try:
+        return _known[value]
+    except KeyError:
+        return _known.setdefault(value, next_number())
+
+
+def _restored(function: Any, args: Any, kwargs: Any, title: str, key: Any, file: str, line: int) -> DelayedCall:
+    return DelayedCall(function_of(function), args, kwargs, title, next_number(), key, file, line)
+
+
+def known_call(value: Any, op: TaskCall) -> DelayedCall:
+    """Return the call that gives `value`, which the call `op` gave, by the name of that."""
+    return DelayedCall(identity, (value,), None, op.title, next_number(), op.key, op.file, op.line)
+
+
+# Functions whose names say what they do to a delayed value ---------------------------------------------------------
+
+
+class Method:
+    """Calls the method `name` of its first argument."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, value: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return getattr(value, self.name)(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Method, (self.name,)
+
+
+def call_value(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call `function`, which is a computed value itself."""
+    return function(*args, **kwargs)
+
+
+def identity(value: Any, /) -> Any:
+    """Return `value`."""
+    return value
+
+
+class Swapped:
+    """Calls a function of two arguments with those the other way round."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, right: Any, left: Any, /) -> Any:
+        return self.function(left, right)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Swapped, (self.function,)
+
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    name: getattr(operator, f"__{name}__")
+    for name in ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift",
+                 "rshift", "eq", "ne", "lt", "le", "gt", "ge", "getitem", "abs", "neg", "pos", "invert")
+}  # fmt: skip
+OPERATORS["divmod"] = divmod
+"""The operators that a delayed value has, by their names without the underscores."""
+
+REFLECTED = ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift",
+             "rshift", "divmod")  # fmt: skip
+"""Those that also work with the delayed value on the right."""

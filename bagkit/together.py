@@ -1,0 +1,104 @@
+"""Several lazy values at once, also inside of containers: compute, persist, optimize."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bagkit.computing import run, run_exactly
+from bagkit.kernels.template import Hole, fill
+from bagkit.nesting import Lift
+from bagkit.options import merged
+from bagkit.plan.kinds import TaskCall
+from bagkit.plan.node import Plan
+
+
+class Owners(Lift):
+    """A Lift that remembers the lazy values themselves."""
+
+    __slots__ = ("owners",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.owners: list[Any] = []
+
+    def hole(self, plan: Plan, owner: Any) -> Hole:
+        """Return the hole for `owner`, whose plan is `plan`."""
+        self.owners.append(owner)
+        return super().hole(plan, owner)
+
+
+def compute(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...]:
+    """Return a tuple of what each argument computes to: bags to lists, items and delayed values to their values.
+
+    They are also found inside of lists, tuples, sets, dicts, dataclasses and the like, unless `traverse` is False;
+    other arguments are passed through. All are computed in one run, in which what they share is done once: a file
+    that two of them read is read once. `options` are those of `bagkit.options`. Without a scheduler among them
+    delayed values run in threads, unless there is also a bag with a function of yours, which runs in processes.
+
+    >>> import bagkit as bk
+    >>> b = bk.range(10, npartitions=2)
+    >>> bk.compute(b.min(), {"most": b.max()}, "as it is", scheduler="sync")
+    (0, {'most': 9}, 'as it is')
+    """
+    lift = Lift()
+    templates = [lift.argument(argument, traverse) for argument in args]
+    merged(**options)  # a wrong option is an error also where there is nothing to compute
+    values = run(lift.plans, options) if lift.plans else ()
+    return tuple([fill(template, values) for template in templates])
+
+
+def persist(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...]:
+    """Return a tuple of the arguments with their bags, items and delayed values computed, and held in memory.
+
+    They are bags, items and delayed values as before, with as many partitions, but what is computed with them from
+    now on starts from the results. All are computed in one run; `options` are those of `bagkit.options`.
+
+    >>> import bagkit as bk
+    >>> (squares,) = bk.persist(bk.range(4, npartitions=2).map(lambda x: x * x), scheduler="sync")
+    >>> squares.npartitions, squares.sum().compute(scheduler="sync")
+    (2, 14)
+    """
+    lift = Owners()
+    templates = [lift.argument(argument, traverse) for argument in args]
+    merged(**options)
+    values = run_exactly(lift.plans, options) if lift.plans else []
+    kept = [
+        owner._with_plan(known_plan(plan, value))
+        for owner, plan, value in zip(lift.owners, lift.plans, values, strict=True)
+    ]
+    return tuple([fill(template, kept) for template in templates])
+
+
+def known_plan(plan: Plan, value: Any) -> Plan:
+    """Return the plan of a `value` that `plan` was computed to: of a bag, the lists of its partitions."""
+    from bagkit.io.memory import FromSequence
+    from bagkit.ops.calls import Known, known_call
+
+    if isinstance(plan.op, TaskCall):
+        return Plan(known_call(value, plan.op))
+    if plan.op.gives_value:
+        return Plan(Known(value))
+    records = [record for part in value for record in part]
+    return Plan(FromSequence("persist", records, tuple(map(len, value))))
+
+
+def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
+    """Return a tuple of the arguments with their bags, items and delayed values rewritten to do less work.
+
+    `compute` does so anyway: this shows what it makes of them. What several of them share stays shared.
+
+    >>> import bagkit as bk, json
+    >>> (names,) = bk.optimize(bk.from_sequence(['{"name": "Ada"}']).map(json.loads).pluck("name"))
+    >>> names
+    Bag of 1 partition:
+    pluck('name')
+      parse_json(fields: name)
+        from_sequence
+    """
+    from bagkit.optimizer import optimize as optimized
+
+    lift = Owners()
+    templates = [lift.argument(argument, traverse) for argument in args]
+    plans = optimized(tuple(lift.plans), until="push_fields") if lift.plans else ()
+    made = [owner._with_plan(plan) for owner, plan in zip(lift.owners, plans, strict=True)]
+    return tuple([fill(template, made) for template in templates])
