@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         from_delayed,
         from_sequence,
         range,  # noqa: A004  (dask.bag's name)
+        read_avro,
+        read_csv,
         read_json,
         read_text,
         to_textfiles,
@@ -104,6 +106,8 @@ __all__ = [
     "options",
     "persist",
     "range",
+    "read_avro",
+    "read_csv",
     "read_json",
     "read_text",
     "to_textfiles",
@@ -127,6 +131,7 @@ _HOMES = {
     **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
     "PartitionInfo": "bagkit.io.partition_info",
+    **dict.fromkeys(("read_avro", "read_csv"), "bagkit.create"),
 }
 """Where names are that are not in bagkit.errors."""
 

@@ -14,6 +14,7 @@ from bagkit.io.memory import plan_range, plan_sequence
 from bagkit.ops.calls import PartitionOf
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
+from bagkit.sentinels import NOT_GIVEN
 
 T = TypeVar("T")
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -95,6 +96,81 @@ def read_json(
         files_per_partition=files_per_partition,
     )
     return lines.map(json.loads)
+
+
+def read_csv(
+    urlpath: Paths,
+    dialect: Any = "excel",
+    *,
+    header: bool | Sequence[str] = True,
+    as_tuples: bool = False,
+    restkey: Any = NOT_GIVEN,
+    restval: Any = NOT_GIVEN,
+    compression: str | None = "infer",
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    storage_options: Mapping[str, Any] | None = None,
+    files_per_partition: int | None = None,
+    include_path: bool = False,
+    **csv_options: Any,
+) -> Bag[Any]:
+    """Return the bag of the rows of CSV files as the csv module reads them: dicts of text, or with `as_tuples` tuples.
+
+    `dialect` and further arguments (`delimiter`, `quotechar`, `quoting`, ...) are the csv module's. `header` says that
+    each file's first row has the names, or gives them where there is no such row. Blank lines are no rows. A row of
+    more or fewer fields than names raises SourceError when the bag is computed, and `on_error="skip"` leaves it out;
+    `restkey` and `restval` are what DictReader makes of it. The other arguments are those of read_text. There is one
+    partition for each file, or for `files_per_partition`: where a row begins only the file's beginning tells.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.csv")
+    >>> _ = path.write_text("name;n\\nAda;1\\n")
+    >>> bk.read_csv(path, delimiter=";").compute(scheduler="sync")
+    [{'name': 'Ada', 'n': '1'}]
+    """
+    from bagkit.io.csv import plan_csv
+
+    source = plan_csv(
+        urlpath,
+        dialect,
+        csv_options,
+        header=header,
+        as_tuples=as_tuples,
+        restkey=restkey,
+        restval=restval,
+        compression=compression,
+        encoding=encoding,
+        errors=errors,
+        storage_options=storage_options,
+        files_per_partition=files_per_partition,
+        include_path=include_path,
+    )
+    return Bag(Plan(source))
+
+
+def read_avro(
+    urlpath: Paths,
+    blocksize: int | str | None = NOT_GIVEN,  # type: ignore[assignment]
+    storage_options: Mapping[str, Any] | None = None,
+    compression: str | None = None,
+) -> Bag[Any]:
+    """Return the bag of the records of Avro files.
+
+    There is one partition for about `blocksize` bytes of a file, for each file with None; 100 MB unless it is given,
+    for files that can be cut. `compression` is of the file as a whole: "gzip", "infer", ... The other arguments are
+    those of read_text. Needs the extra `avro`. Raises CorruptInputError for what is no whole Avro file.
+
+    >>> import bagkit as bk, fastavro, tempfile
+    >>> schema = {"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     fastavro.writer(file, schema, [{"n": 1}, {"n": 2}])
+    ...     _ = file.flush()
+    ...     bk.read_avro(file.name).compute(scheduler="sync")
+    [{'n': 1}, {'n': 2}]
+    """
+    from bagkit.io.avro import plan_avro
+
+    return Bag(Plan(plan_avro(urlpath, blocksize, storage_options, compression)))
 
 
 def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitions: int | None = None) -> Bag[T]:

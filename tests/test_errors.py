@@ -26,7 +26,9 @@ ROOT = Path(bk.__file__).parent
 OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}
 ELSEWHERE = (
     "options.py",
+    "io/avro.py",
     "io/columns.py",
+    "io/csv.py",
     "io/converted.py",
     "io/frames.py",
     "io/hdf5.py",

@@ -96,6 +96,7 @@ ONLY_IN = {
     "polars": {"io/frames.py"},
     "pyarrow": {"io/arrow.py"},
     "h5py": {"io/hdf5.py"},
+    "fastavro": {"io/avro.py"},
     "multiprocessing": set(),
     "toolz": set(),
     "dask": set(),
@@ -104,7 +105,7 @@ ONLY_IN = {
 
 HEAVY = {"fsspec", "msgspec", "isal", "cloudpickle", "tqdm", "asyncio", "multiprocessing", "cytoolz", "toolz",
          "orjson", "concurrent", "subprocess", "socket", "aiohttp", "s3fs",
-         "numpy", "pandas", "pyarrow", "polars", "h5py", "sqlite3"}  # fmt: skip
+         "numpy", "pandas", "pyarrow", "polars", "h5py", "sqlite3", "fastavro", "csv"}  # fmt: skip
 """What `import bagkit` leaves to those who need it."""
 
 NO_NAMES = {"utils", "util", "base", "core", "common", "helpers", "misc", "manager", "managers", "handler"}

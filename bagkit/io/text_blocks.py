@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -23,22 +24,28 @@ _TAIL: Final = 1 << 16
 
 
 def read_blocks(source: ReadText, piece: FilePiece, counter: Counter, raw: bool) -> Iterator[Block]:
-    """Yield the lines of one piece.
-
-    Raises CorruptInputError where a compressed file can't be inflated to its end, InputChangedError if the file was
-    changed meanwhile.
-    """
+    """Yield the lines of one piece; raises what `intact` does."""
     ends = lines.byte_ends(source.encoding, source.errors, source.linedelimiter)
-    try:
+    with intact(counter):
         if ends is None:
             yield from _read_decoded(source, piece, counter)
         else:
             yield from _read_cut(source, piece, ends, counter, raw)
+
+
+@contextmanager
+def intact(counter: Counter, records: str = "lines") -> Iterator[None]:
+    """Raise CorruptInputError where a compressed file can't be inflated to its end while it is read in this block.
+
+    Raises InputChangedError if the file was changed meanwhile. `records` is what the counter counts.
+    """
+    try:
+        yield
     except DamagedError as error:
         counter.file.check()
+        amount = f" ({counter.nbytes} bytes, uncompressed)" if records == "lines" else ""
         raise CorruptInputError(
-            f"{named(piece.path)}: {error}; before that, {counter.lines} lines were good "
-            f"({counter.nbytes} bytes, uncompressed)"
+            f"{named(counter.piece.path)}: {error}; before that, {counter.lines} {records} were good{amount}"
         ) from (error.__cause__ or error)
     counter.file.check()
 

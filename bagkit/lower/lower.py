@@ -141,7 +141,8 @@ class Lowering:
         if isinstance(op, ChainMark):
             return self._pending(plan.inputs[0], inside=True)
         if isinstance(op, Source):
-            step = self._leaf(op, plan)
+            # A source can have records that fail too: bytes that do not decode, rows of the wrong length.
+            step = self._shared((id(plan), id(type(op))), Step(op, (), self._policies[plan]), plan)
             return [Pending(step, (pieces,)) for pieces in op.pieces()]
         if isinstance(op, PerPartition):
             return [self._then(plan, (child,)) for child in self._inputs(plan.inputs[0], inside)]

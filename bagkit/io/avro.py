@@ -1,0 +1,220 @@
+"""`read_avro`: the records of Avro files, which can be read from any of their blocks on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, Final
+
+from bagkit.errors import CorruptInputError, missing_extra
+from bagkit.io.codecs import DamagedError
+from bagkit.io.files import named, opened
+from bagkit.io.text import FilePiece, ReadText, plan_text
+from bagkit.io.text_blocks import Counter, intact
+from bagkit.kernels.report import Report
+from bagkit.kernels.stream import Block, Place
+from bagkit.plan.kinds import Source
+from bagkit.sentinels import NOT_GIVEN
+
+DEFAULT_BLOCKSIZE: Final = 100_000_000
+"""Bytes of a file in a partition, as dask has it."""
+
+RECORDS: Final = 1024
+_SYNC: Final = 16
+"""Bytes of the marker that stands before and behind each block of a file."""
+
+
+def import_fastavro() -> Any:
+    """Return the module fastavro; raises MissingExtraError where there is none."""
+    try:
+        import fastavro
+    except ImportError as error:
+        raise missing_extra("fastavro", "avro", "to read and write Avro files") from error
+    return fastavro
+
+
+@dataclass(frozen=True)
+class ReadAvro(Source):
+    """The records of Avro files; made by `plan_avro`."""
+
+    text: ReadText
+    """How the files are opened."""
+    partitions: tuple[tuple[FilePiece, ...], ...] = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        return f"read_avro({self.text.name})"
+
+    def pieces(self) -> Sequence[tuple[FilePiece, ...]]:
+        return self.partitions
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return len(self.partitions)
+
+    def bare(self) -> ReadAvro:
+        return replace(self, partitions=())
+
+    def read(self, pieces: Sequence[FilePiece], report: Report, raw: bool = False) -> Iterator[Block]:
+        for piece in pieces:
+            with opened(piece.info, self.text.storage_options) as file:
+                counter = Counter(self.text, piece, file)
+                with intact(counter, "records"):
+                    yield from _read(piece, counter)
+                report.read(max(0, piece.weight - counter.told))
+
+
+class _Bytes:
+    """Chunks as a file that can be read; remembers where it is."""
+
+    def __init__(self, chunks: Iterator[bytes], data: bytes = b"") -> None:
+        self._chunks = chunks
+        self._data = data
+        self._at = 0
+        self.position = 0
+
+    def read(self, size: int) -> bytes:
+        """Return `size` bytes, fewer only at the end."""
+        while len(self._data) - self._at < size:
+            more = next(self._chunks, b"")
+            if not more:
+                break
+            self._data = self._data[self._at :] + more
+            self._at = 0
+        data = self._data[self._at : self._at + size]
+        self._at += len(data)
+        self.position += len(data)
+        return data
+
+    def tell(self) -> int:
+        """Return how many bytes were read."""
+        return self.position
+
+    def skip_behind(self, marker: bytes) -> bool:
+        """Go on behind the next `marker`; return whether there is one."""
+        while (found := self._data.find(marker, self._at)) < 0:
+            more = next(self._chunks, b"")
+            if not more:
+                return False
+            keep = max(self._at, len(self._data) - len(marker) + 1)
+            self.position += keep - self._at
+            self._data, self._at = self._data[keep:] + more, 0
+        self.position += found + len(marker) - self._at
+        self._at = found + len(marker)
+        return True
+
+
+class _Joined:
+    """The header of a file, then its blocks from one of them on."""
+
+    def __init__(self, header: bytes, blocks: _Bytes) -> None:
+        self._header = header
+        self._blocks = blocks
+
+    def read(self, size: int) -> bytes:
+        """Return `size` bytes, fewer only at the end."""
+        part, self._header = self._header[:size], self._header[size:]
+        return part + self._blocks.read(size - len(part)) if len(part) < size else part
+
+    def tell(self) -> int:
+        """Return where the next block begins in the file, as far as the header is read."""
+        return self._blocks.position
+
+
+def _read(piece: FilePiece, counter: Counter) -> Iterator[Block]:
+    count = 0
+    try:
+        for block, begin in _blocks(piece, counter):
+            rest = iter(block)
+            while records := list(islice(rest, RECORDS)):
+                origin = AvroOrigin(piece, count if piece.start == 0 else None, begin)
+                yield counter.block(origin, records, None)
+                count += len(records)
+    except (DamagedError, CorruptInputError, OSError):
+        raise
+    except Exception as error:
+        raise CorruptInputError(
+            f"{named(piece.path)}: can't be read as Avro after {count} records: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _blocks(piece: FilePiece, counter: Counter) -> Iterator[tuple[Any, int]]:
+    """Yield the blocks of a piece, each with the byte where it begins.
+
+    A block belongs to the piece in which the marker before it begins; that of the first block ends the header.
+    """
+    fastavro = import_fastavro()
+    if piece.start:
+        with opened(piece.info, counter.source.storage_options) as file:
+            whole = Counter(counter.source, replace(piece, start=0, stop=None), file)
+            header, marker = _header(fastavro, _Bytes(whole.chunks(0)))
+    begins_in_header = not piece.start or piece.start <= len(header) - _SYNC
+    blocks = _Bytes(counter.chunks(0 if begins_in_header else piece.start))
+    if not piece.start:
+        header, marker = _header(fastavro, blocks)
+    elif begins_in_header:
+        blocks.read(len(header))
+    else:
+        blocks.position = piece.start
+        if not blocks.skip_behind(marker):
+            return
+    begin = blocks.position
+    if piece.stop is not None and begin - _SYNC >= piece.stop:
+        return
+    for block in fastavro.block_reader(_Joined(header, blocks)):
+        yield block, begin
+        begin = blocks.position
+        if piece.stop is not None and begin - _SYNC >= piece.stop:
+            return
+
+
+def _header(fastavro: Any, file: _Bytes) -> tuple[bytes, bytes]:
+    """Return the header of a file, which is read, and the marker that it ends with."""
+    recorded = _Recorded(file)
+    fastavro.reader(recorded)
+    header = b"".join(recorded.seen)
+    return header, header[-_SYNC:]
+
+
+class _Recorded:
+    """A file that remembers what was read of it."""
+
+    def __init__(self, file: _Bytes) -> None:
+        self.file = file
+        self.seen: list[bytes] = []
+
+    def read(self, size: int) -> bytes:
+        """Return `size` bytes, fewer only at the end."""
+        data = self.file.read(size)
+        self.seen.append(data)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class AvroOrigin:
+    """Where some records of a block of an Avro file are from."""
+
+    piece: FilePiece
+    before: int | None
+    """How many records of the file there were before; None where its beginning was not read."""
+    offset: int
+    """Of the block's first byte."""
+
+    def place(self, index: int, record: Any) -> Place:
+        number = None if self.before is None else self.before + index
+        offset = self.offset if number is None and self.piece.compression is None else None
+        return Place(self.piece.path, self.piece.partition, offset=offset, index=number, record=record)
+
+
+def plan_avro(
+    urlpath: Any, blocksize: Any, storage_options: Mapping[str, Any] | None, compression: str | None
+) -> ReadAvro:
+    """Return the source of `read_avro`; raises what `plan_text` raises."""
+    import_fastavro()
+    text = plan_text(urlpath, compression=compression, storage_options=storage_options,
+                     blocksize=None if blocksize is NOT_GIVEN else blocksize)  # fmt: skip
+    partitions = text.partitions
+    if blocksize is NOT_GIVEN:
+        parts = [part for (piece,) in partitions for part in piece.cut(DEFAULT_BLOCKSIZE)]
+        partitions = tuple((replace(part, partition=number),) for number, part in enumerate(parts))
+    return ReadAvro(text.bare(), partitions)
