@@ -1,0 +1,374 @@
+"""exist="resume": what is kept, what is written again, and when it is refused."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+from bagkit.io import manifest as manifests
+from bagkit.plan.fingerprint import digest
+
+
+@pytest.fixture(autouse=True)
+def _sync() -> Iterator[None]:
+    with bk.options(scheduler="sync"):
+        yield
+
+
+def visible(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def hidden(folder: Path) -> list[str]:
+    return sorted(re.sub("-[0-9a-f]+", "", path.name) for path in folder.iterdir() if path.name.startswith("."))
+
+
+class Job:
+    """Six partitions, each of which leaves a mark when it is made; one of them fails while the file `fail` is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.out, self.marks, self.fail = folder / "out", folder / "marks", folder / "fail"
+        self.marks.mkdir()
+
+    def bag(self) -> Any:
+        marks, fail = str(self.marks), str(self.fail)
+
+        def record(n: int) -> dict[str, int]:
+            import os
+
+            open(f"{marks}/{n}-{len(os.listdir(marks))}", "x").close()
+            if n == 3 and os.path.exists(fail):
+                raise KeyError("in the middle")
+            return {"n": n, "square": n * n}
+
+        return bk.from_sequence(range(6), npartitions=6).map(record)
+
+    def run(self, **options: Any) -> Any:
+        return self.bag().to_jsonl(self.out, **{"exist": "resume", **options})
+
+    def break_off(self) -> None:
+        self.fail.touch()
+        with pytest.raises(KeyError):
+            self.run()
+        self.fail.unlink()
+
+    def made(self) -> list[int]:
+        """Return which records were made since this was asked the last time."""
+        found = sorted(int(path.name.partition("-")[0]) for path in self.marks.iterdir())
+        for path in self.marks.iterdir():
+            path.unlink()
+        return found
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(tmp_path)
+
+
+EXPECTED = {f"{n}.jsonl": b'{"n":%d,"square":%d}\n' % (n, n * n) for n in range(6)}
+
+
+class TestGoingOn:
+    def test_what_is_written_is_not_written_again(self, job: Job) -> None:
+        job.break_off()
+        assert job.made() == [0, 1, 2, 3]
+        assert sorted(visible(job.out)) == ["0.jsonl", "1.jsonl", "2.jsonl"]
+        assert hidden(job.out) == [".bagkit.journal"]
+        manifest = job.run()
+        assert job.made() == [3, 4, 5]
+        assert visible(job.out) == EXPECTED
+        assert hidden(job.out) == [".bagkit.manifest.json"]
+        assert manifest.paths == [str(job.out / name) for name in EXPECTED]
+        assert manifest.records == 6
+        again = job.run()
+        assert job.made() == []
+        assert again == manifest
+
+    def test_a_first_run_can_resume(self, job: Job) -> None:
+        job.run()
+        assert visible(job.out) == EXPECTED
+
+    def test_a_file_that_is_gone_or_changed_is_written_again(self, job: Job) -> None:
+        job.run()
+        job.made()
+        (job.out / "1.jsonl").unlink()
+        (job.out / "4.jsonl").write_bytes(b'{"n":4,"square":17}\n')
+        (job.out / "5.jsonl").write_bytes(b"")
+        os.utime(job.out / "2.jsonl")  # a copy has another time and the same content
+        job.run()
+        assert job.made() == [1, 4, 5]
+        assert visible(job.out) == EXPECTED
+
+    def test_all_files_are_there_and_the_manifest_is_not(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+        from bagkit.io.commits import FileWriting
+
+        def interrupt(self: FileWriting) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(FileWriting, "_complete", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                job.run()
+        job.made()
+        assert hidden(job.out) == [".bagkit.journal"]
+        job.run()
+        assert job.made() == []
+        assert hidden(job.out) == [".bagkit.manifest.json"]
+
+    def test_nothing_is_left_of_a_run_that_wrote_nothing(self, job: Job) -> None:
+        with pytest.raises(ZeroDivisionError):
+            job.bag().map(lambda r: 1 / 0).to_jsonl(job.out)
+        assert os.listdir(job.out) == []
+        job.run(exist="error")
+        assert visible(job.out) == EXPECTED
+
+    def test_a_failed_overwrite_leaves_whole_files_old_or_new(self, job: Job) -> None:
+        old = bk.from_sequence(range(8), npartitions=8)
+        old.to_jsonl(job.out)
+        job.fail.touch()
+        with pytest.raises(KeyError):
+            job.run(exist="overwrite")
+        job.fail.unlink()
+        now = visible(job.out)
+        assert len(now) == 8
+        assert {name: now[name] for name in ("0.jsonl", "1.jsonl", "2.jsonl")}.items() <= EXPECTED.items()
+        assert now["3.jsonl"] == b"3\n"
+        # Gone on with, it also removes what the larger run before the failed one left.
+        job.run()
+        assert visible(job.out) == EXPECTED
+
+    def test_an_overwrite_that_fails_at_once_changes_nothing(self, job: Job) -> None:
+        job.run()
+        before = visible(job.out), hidden(job.out)
+        with pytest.raises(ZeroDivisionError):
+            job.bag().map(lambda r: 1 / 0).to_jsonl(job.out, exist="overwrite")
+        assert (visible(job.out), hidden(job.out)) == before
+        job.made()
+        job.run()
+        assert job.made() == []
+
+    def test_text_files_resume_too(self, tmp_path: Path) -> None:
+        bag = bk.from_sequence(["a", "b", "c"], npartitions=3)
+        first = bag.to_textfiles(tmp_path / "*.gz", exist="resume")
+        inodes = [os.stat(path).st_ino for path in first]
+        assert bag.to_textfiles(tmp_path / "*.gz", exist="resume") == first
+        assert [os.stat(path).st_ino for path in first] == inodes
+
+    def test_after_a_reduction(self, tmp_path: Path) -> None:
+        bag = bk.from_sequence("abcab", npartitions=2).frequencies()
+        for _ in range(2):
+            assert bag.to_jsonl(tmp_path / "*.jsonl", exist="resume").records == 3
+
+
+class TestRefused:
+    def test_files_that_nothing_tells_of(self, tmp_path: Path) -> None:
+        (tmp_path / "0.jsonl").write_text("mine")
+        with pytest.raises(bk.OutputExistsError, match=r"to_jsonl: .*0\.jsonl exists, and nothing tells what it was"):
+            bk.range(1, 1).to_jsonl(tmp_path, exist="resume")
+
+    def test_an_unfinished_run_is_said_to_be_one(self, job: Job) -> None:
+        job.break_off()
+        with pytest.raises(
+            bk.OutputExistsError, match=r"3 of 6 files exist already.*a run that did not end; hint: .*resume"
+        ):
+            job.run(exist="error")
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (
+                lambda b: b.map(str),
+                "the operations were range → map(lambda) → encode_json and are range → map(lambda) → map(str) → ",
+            ),
+            (lambda b: b.filter(None), "the operations were"),
+            (lambda b: b.repartition(2), "there were 3 partitions and are 2"),
+        ],
+    )
+    def test_another_plan(self, tmp_path: Path, change: Callable[[Any], Any], words: str) -> None:
+        bag = bk.range(9, 3).map(lambda n: n + 1)
+        bag.to_jsonl(tmp_path / "*.jsonl", name_function=str)
+        before = visible(tmp_path)
+        with pytest.raises(bk.ResumeMismatchError) as caught:
+            change(bag).to_jsonl(tmp_path / "*.jsonl", name_function=str, exist="resume")
+        assert str(caught.value).startswith(f"to_jsonl: what is in {tmp_path} can't be gone on with: ")
+        assert words in str(caught.value)
+        assert str(caught.value).endswith("; hint: exist='overwrite' begins anew")
+        assert visible(tmp_path) == before
+
+    def test_another_function(self, tmp_path: Path) -> None:
+        def write(function: Callable[[int], int]) -> Any:
+            return bk.range(4, 2).map(function).to_jsonl(tmp_path / "*.jsonl", exist="resume")
+
+        write(lambda n: n + 1)
+        write(lambda n: n + 1)
+        with pytest.raises(
+            bk.ResumeMismatchError, match=r"map\(lambda\) is another: its function, what that refers to, or"
+        ):
+            write(lambda n: n + 2)
+
+    def test_other_inputs(self, tmp_path: Path) -> None:
+        for name in "ab":
+            (tmp_path / f"{name}.txt").write_text(f"{name}\n")
+
+        def write() -> Any:
+            return bk.read_text(tmp_path / "*.txt").to_jsonl([tmp_path / "out" / n for n in "xy"], exist="resume")
+
+        write()
+        (tmp_path / "b.txt").write_text("c\n")
+        os.utime(tmp_path / "b.txt", ns=(1, 1))
+        with pytest.raises(bk.ResumeMismatchError, match=r"b\.txt has changed; hint"):
+            write()
+        (tmp_path / "b.txt").rename(tmp_path / "c.txt")
+        with pytest.raises(bk.ResumeMismatchError, match=r"b\.txt is no longer read; .*c\.txt is read now; hint"):
+            write()
+
+    def test_other_options_and_versions(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        bag = bk.from_sequence(["a"], npartitions=1)
+        bag.to_textfiles(tmp_path / "*")
+        for options, words in (
+            ({"compression": "gzip"}, r"compression was \['None'\] and is \['gzip'\]"),
+            ({"last_endline": True}, "last_separator was False and is True"),
+            ({"encoding": "utf-16"}, "mark was"),
+            ({"encoding": "latin-1"}, "the operations were"),
+        ):
+            with pytest.raises(bk.ResumeMismatchError, match=words):
+                bag.to_textfiles(tmp_path / "*", exist="resume", **options)
+        monkeypatch.setattr(bk, "__version__", "0.0.1")
+        with pytest.raises(bk.ResumeMismatchError, match=r"bagkit was '.*' and is '0\.0\.1'"):
+            bag.to_textfiles(tmp_path / "*", exist="resume")
+
+    def test_what_can_not_be_compared_is_never_the_same(self, tmp_path: Path) -> None:
+        import threading
+
+        lock = threading.Lock()
+        bag = bk.range(2, 1).map(lambda n: (n, lock.locked()))
+        bag.to_jsonl(tmp_path / "*", exist="resume")
+        with pytest.raises(bk.ResumeMismatchError):
+            bag.to_jsonl(tmp_path / "*", exist="resume")
+
+
+def flipped(data: bytes, step: int) -> Iterator[bytes]:
+    for at in range(0, len(data), step):
+        yield data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    yield data[: len(data) // 2]
+    yield b""
+
+
+@pytest.mark.parametrize("kind", ["journal", "manifest"])
+def test_a_damaged_account_is_never_believed(job: Job, kind: str) -> None:
+    """Each byte changed, or the end cut off: the exact result, or an error that says so."""
+    job.break_off() if kind == "journal" else job.run()
+    (account,) = job.out.glob(".bagkit-*")
+    good, files = account.read_bytes(), visible(job.out)
+    refused = 0
+    for bad in flipped(good, 9):
+        for path in job.out.iterdir():
+            path.unlink()
+        for name, content in files.items():
+            (job.out / name).write_bytes(content)
+        (job.out / "0.jsonl").write_bytes(b"x" * len(files["0.jsonl"]))
+        account.write_bytes(bad)
+        try:
+            job.run()
+        except bk.ResumeMismatchError as error:
+            refused += "the account of what was written is damaged" in str(error)
+        else:
+            assert visible(job.out) == EXPECTED
+    assert refused > 10
+
+
+def test_an_account_of_another_version_is_not_read(job: Job) -> None:
+    job.run()
+    (account,) = job.out.glob(".bagkit-*")
+    content = json.loads(account.read_bytes())
+    del content["checksum"]
+    content["format"] = 99
+    account.write_bytes(json.dumps({"checksum": manifests._checksum(content), **content}, indent=1).encode())
+    with pytest.raises(bk.ResumeMismatchError, match="is damaged: it is of the version 99"):
+        job.run()
+
+
+# What a function is known by ------------------------------------------------------------------------------------------
+
+FACTOR = 2
+
+
+def helper(x: int) -> int:
+    return x * FACTOR
+
+
+def uses_helper(x: int) -> int:
+    return helper(x)
+
+
+class TestDigest:
+    def test_same(self) -> None:
+        def make(k: Any) -> Any:
+            return lambda x, y=1: (x, y, k)
+
+        for one, other in (
+            (make([1, {"a": 2}]), make([1, {"a": 2}])),
+            (functools.partial(helper, x=1), functools.partial(helper, x=1)),
+            ({"b", "a", "c"}, {"c", "b", "a"}),
+            (re.compile("a+"), re.compile("a+")),
+            ([{"n": n, "s": str(n)} for n in range(2000)], [{"n": n, "s": str(n)} for n in range(2000)]),
+            ([{str(n), "x"} for n in range(600)], [{"x", str(n)} for n in range(600)]),
+        ):
+            assert digest(one) == digest(other)
+
+    def test_different(self) -> None:
+        def make(k: Any) -> Any:
+            return lambda x, y=1: (x, y, k)
+
+        def with_default(y: Any) -> Any:
+            return lambda x, y=y: (x, y)
+
+        large = [{"n": n} for n in range(2000)]
+        for one, other in (
+            (make([1, {"a": 2}]), make([1, {"a": 3}])),
+            (with_default(1), with_default(1.0)),
+            (1, True), ("a", b"a"), ([1], (1,)), (["a", "b"], ["ab"]), ({"a": 1}, {"a": 2}), (float("nan"), None),
+            (functools.partial(helper, x=1), functools.partial(helper, x=2)),
+            (large, [*large[:-1], {"n": float(1999)}]),
+            (large, large[:-1]),
+            (str.upper, str.lower),
+        ):  # fmt: skip
+            assert digest(one) != digest(other), (one, other)
+
+    def test_functions_and_values_of_the_same_module_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = digest(uses_helper)
+        monkeypatch.setitem(globals(), "FACTOR", 3)
+        assert digest(uses_helper) != before
+
+    def test_recursive_functions_end(self) -> None:
+        def count(n: int) -> int:
+            return count(n - 1) if n else 0
+
+        assert digest(count) == digest(count)
+
+    def test_is_the_same_in_another_process(self) -> None:
+        import subprocess
+        import sys
+
+        code = (
+            "from bagkit.plan.fingerprint import digest; import json;"
+            "print(digest([{'a', 'b', 'c'}, lambda x: x in {'p', 'q', 'r'}, json.loads, {'k': (1, None)}]))"
+        )
+        found = {
+            subprocess.run(
+                [sys.executable, "-c", code],
+                env={**os.environ, "PYTHONHASHSEED": seed},
+                capture_output=True,
+                check=True,
+            ).stdout
+            for seed in "123"
+        }
+        assert len(found) == 1

@@ -1,0 +1,296 @@
+"""Rows O2 to O7 of what can go wrong with an output: under its final name there is always a whole file."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+from bagkit.io.stores import LocalStore
+from tests.io import writing_job
+
+ROOT = Path(bk.__file__).parent.parent
+JOB = Path(writing_job.__file__)
+DEADLINE = 60
+NAMES = [f"{n:02}.jsonl.gz" for n in range(writing_job.PARTITIONS)]
+
+
+class Place:
+    """Where a job writes, and what troubles it; its programs run in sessions of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.out, self.troubles, self.errors = folder / "out", folder / "troubles", folder / "stderr"
+        self.troubles.mkdir()
+
+    def start(self, limit: int = 0) -> subprocess.Popen[bytes]:
+        command = [sys.executable, str(JOB), str(self.out), str(self.troubles), ".gz", str(limit)]
+        with self.errors.open("wb") as errors:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+
+    def run(self, *troubles: str, limit: int = 0) -> int:
+        for trouble in troubles:
+            (self.troubles / trouble).touch()
+        status = self.start(limit).wait(DEADLINE)
+        for trouble in self.troubles.iterdir():
+            trouble.unlink()
+        return status
+
+    def said(self) -> str:
+        return self.errors.read_text()
+
+    def files(self) -> dict[str, bytes]:
+        found = self.out.iterdir() if self.out.exists() else ()
+        return {path.name: path.read_bytes() for path in found if not path.name.startswith(".")}
+
+    def hidden(self) -> list[str]:
+        """Return the kinds of what is ours beside the output: manifest, journal, lock, or temporary directories."""
+        names = [path.name for path in self.out.iterdir() if path.name.startswith(".")]
+        return sorted(name.split(".", 2)[2].replace(".json", "") for name in names)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a run without troubles writes."""
+    place = Place(tmp_path_factory.mktemp("clean"))
+    assert place.run() == 0, place.said()
+    assert place.hidden() == ["manifest"]
+    files = place.files()
+    assert sorted(files) == NAMES
+    for number, name in enumerate(NAMES):
+        lines = gzip.decompress(files[name]).splitlines()
+        first = number * writing_job.EACH
+        assert [json.loads(line) for line in lines] == list(
+            map(writing_job.record, range(first, first + writing_job.EACH))
+        )
+    return files
+
+
+def check_whole(place: Place, clean: dict[str, bytes]) -> None:
+    """Whatever happened: what has a final name is what a run without troubles has under it."""
+    found = place.files()
+    assert found.items() <= clean.items()
+
+
+class TestKilled:
+    def test_parent_killed_at_random_moments_and_gone_on_with(self, place: Place, clean: dict[str, bytes]) -> None:
+        moments = random.Random(11)
+        kept: list[int] = []
+        for _ in range(10):
+            (place.troubles / "slow").touch()
+            process = place.start()
+            time.sleep(moments.uniform(0.15, 0.45))
+            os.kill(process.pid, signal.SIGKILL)
+            assert process.wait(DEADLINE) in (0, -signal.SIGKILL), place.said()
+            check_whole(place, clean)
+            kept.append(len(place.files()))
+        assert kept == sorted(kept)  # what is done stays done
+        assert len(set(kept)) > 2, "no kill came while files were written"
+        assert place.run() == 0, place.said()
+        assert place.files() == clean
+        assert place.hidden() == ["manifest"]  # what the dead have left is gone too
+
+    def test_worker_killed_once(self, place: Place, clean: dict[str, bytes]) -> None:
+        assert place.run("worker-once") == 0, place.said()
+        assert place.files() == clean
+        assert place.hidden() == ["manifest"]
+
+    def test_worker_killed_always(self, place: Place, clean: dict[str, bytes]) -> None:
+        assert place.run("worker-always") == 1
+        assert "WorkerDiedError" in place.said()
+        check_whole(place, clean)
+        assert "05.jsonl.gz" not in place.files()
+        assert set(place.hidden()) <= {"journal"}
+        assert place.run() == 0, place.said()
+        assert place.files() == clean
+
+    def test_interrupted(self, place: Place, clean: dict[str, bytes]) -> None:
+        (place.troubles / "slow").touch()
+        process = place.start()
+        while len(place.files()) < 2:
+            assert process.poll() is None, place.said()
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(5) != 0
+        assert "KeyboardInterrupt" in place.said()
+        check_whole(place, clean)
+        assert place.hidden() == ["journal"]
+        assert place.run() == 0, place.said()
+        assert place.files() == clean
+
+
+class TestErrors:
+    def test_user_error_in_the_middle(self, place: Place, clean: dict[str, bytes]) -> None:
+        assert place.run("error") == 1
+        assert "KeyError: 'in the middle'" in place.said()
+        assert "at range, record 1500, partition 5" in place.said()
+        check_whole(place, clean)
+        assert "05.jsonl.gz" not in place.files()
+        assert len(place.files()) >= 4  # those that were done stay
+        assert place.run() == 0, place.said()
+        assert place.files() == clean
+
+    def test_no_room_for_a_file(self, place: Place, clean: dict[str, bytes]) -> None:
+        assert place.run(limit=10_000) == 1
+        assert "OutputError: " in place.said()
+        assert "can't be written: file too large; " in place.said()
+        assert place.files() == {}
+        assert place.hidden() == []
+        assert place.run() == 0, place.said()
+        assert place.files() == clean
+
+
+@pytest.fixture
+def bag() -> Iterator[Any]:
+    with bk.options(scheduler="sync"):
+        yield bk.range(9, npartitions=3)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+class TestOneStepFails:
+    """Each call to the operating system that a disk can refuse: a typed error, and nothing half done."""
+
+    @pytest.mark.parametrize("step", ["create", "seal", "move", "settle", "remove"])
+    @pytest.mark.parametrize("kind", [errno.ENOSPC, errno.EIO, errno.EACCES])
+    def test_then_it_is_gone_on_with(
+        self, bag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, kind: int
+    ) -> None:
+        real, calls = getattr(LocalStore, step), 0
+
+        def failing(self: LocalStore, *args: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 3 or (calls == 1 and step in ("settle", "remove")):
+                if step == "seal":
+                    args[0].close()
+                raise OSError(kind, os.strerror(kind), args[0] if isinstance(args[0], str) else None)
+            return real(self, *args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalStore, step, failing)
+            with pytest.raises(bk.OutputError, match=r"can't be written: .*; .* MB are free there") as caught:
+                bag.to_jsonl(tmp_path / "out")
+        assert caught.value.errno == kind
+        assert isinstance(caught.value, OSError)
+        for path in (tmp_path / "out").glob("*.jsonl"):
+            assert [json.loads(line) for line in path.read_bytes().splitlines()] == [
+                int(path.stem) * 3 + n for n in range(3)
+            ]
+        assert [name for name in leftovers(tmp_path / "out") if name.startswith(".")] in (
+            [], [name for name in leftovers(tmp_path / "out") if name.endswith(".journal")]
+        )  # fmt: skip
+        manifest = bag.to_jsonl(tmp_path / "out", exist="resume")
+        assert bk.read_json(manifest.paths).compute() == list(range(9))
+        assert len(leftovers(tmp_path / "out")) == 4
+
+    def test_a_write_that_takes_less_is_gone_on_with(
+        self, bag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = LocalStore.create
+
+        class Slow:
+            def __init__(self, file: Any) -> None:
+                self._file = file
+
+            def write(self, data: Any) -> int:
+                return int(self._file.write(data[:1]))
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._file, name)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalStore, "create", lambda self, path: Slow(real(self, path)))
+            manifest = bag.to_jsonl(tmp_path / "out")
+        assert bk.read_json(manifest.paths).compute() == list(range(9))
+        assert manifest.nbytes == sum(os.path.getsize(path) for path in manifest.paths)
+
+
+class TestWhereItMayNotWrite:
+    def test_a_directory_stands_there(self, bag: Any, tmp_path: Path) -> None:
+        (tmp_path / "1.part").mkdir()
+        with pytest.raises(bk.OutputError, match=r"1\.part: is a directory; expected a file, or nothing"):
+            bag.map(str).to_textfiles(tmp_path)
+        assert leftovers(tmp_path) == ["1.part"]
+
+    def test_a_file_stands_where_the_directory_should_be(self, bag: Any, tmp_path: Path) -> None:
+        (tmp_path / "out").write_text("a file")
+        with pytest.raises(bk.OutputError, match=r"out: can't be written: (file exists|not a directory)"):
+            bag.to_jsonl(tmp_path / "out")
+
+    def test_no_permission(self, bag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+        with pytest.raises(bk.OutputError, match="no permission to write in it"):
+            bag.to_jsonl(tmp_path / "out")
+        assert leftovers(tmp_path / "out") == []
+
+
+class TestTwoAtOnce:
+    def test_the_second_is_refused(self, place: Place, clean: dict[str, bytes]) -> None:
+        (place.troubles / "slow").touch()
+        first = place.start()
+        while not place.files():
+            assert first.poll() is None, place.said()
+            time.sleep(0.01)
+        second = Place.start(place)
+        assert second.wait(DEADLINE) == 1
+        assert (
+            f"OutputBusyError: {place.out}: another run writes to these files: process {first.pid} on " in place.said()
+        )
+        assert "hint: wait for its end, or write elsewhere" in place.said()
+        assert first.wait(DEADLINE) == 0
+        assert place.files() == clean
+        assert place.hidden() == ["manifest"]
+
+    def test_in_one_compute(self, bag: Any, tmp_path: Path) -> None:
+        one, two = (bag.to_jsonl(tmp_path / "*.jsonl", compute=False) for _ in range(2))
+        with pytest.raises(bk.OutputBusyError, match=f"process {os.getpid()} on "):
+            one.apply(lambda a, b: None, two).compute()
+        assert leftovers(tmp_path) == []
+
+    def test_two_patterns_in_one_directory_are_two_outputs(self, bag: Any, tmp_path: Path) -> None:
+        one, two = (bag.to_jsonl(tmp_path / f"{name}-*", compute=False) for name in "ab")
+        assert one.apply(lambda a, b: a.records + b.records, two).compute() == 18
+
+    def test_a_lock_that_says_nothing_is_respected(self, bag: Any, tmp_path: Path) -> None:
+        bag.to_jsonl(tmp_path)
+        (manifest,) = tmp_path.glob(".bagkit-*")
+        lock = Path(str(manifest).replace("manifest.json", "lock"))
+        with lock.open("wb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with pytest.raises(bk.OutputBusyError, match="another run writes to these files: another process"):
+                bag.to_jsonl(tmp_path, exist="overwrite")
+
+    def test_the_lock_and_the_files_of_the_dead_are_taken_over(self, bag: Any, tmp_path: Path) -> None:
+        bag.to_jsonl(tmp_path)
+        (manifest,) = tmp_path.glob(".bagkit-*")
+        key = manifest.name.split(".")[1]
+        (tmp_path / f".{key}.lock").write_text('{"pid": 1, "host": "gone", "since": "long ago"}')
+        (tmp_path / f".{key}.0123456789abcdef").mkdir()
+        (tmp_path / f".{key}.0123456789abcdef" / "0.1.x").write_text("half")
+        (tmp_path / ".bagkit-ffffffffffff.0123456789abcdef").mkdir()  # of another output: its owner may be alive
+        bag.to_jsonl(tmp_path, exist="overwrite")
+        expected = [manifest.name, ".bagkit-ffffffffffff.0123456789abcdef", "0.jsonl", "1.jsonl", "2.jsonl"]
+        assert leftovers(tmp_path) == sorted(expected)
