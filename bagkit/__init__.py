@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from bagkit.io.partition_info import PartitionInfo
     from bagkit.item import Item
     from bagkit.lower.failures import Failure
+    from bagkit.ops.summaries import Stats
     from bagkit.together import compute, optimize, persist
 
 __version__ = "0.1.0"
@@ -90,6 +91,7 @@ __all__ = [
     "ShortTakeWarning",
     "SkippedRecordsWarning",
     "SourceError",
+    "Stats",
     "StoppedEarlyError",
     "TaskError",
     "UnstableKeyError",
@@ -131,6 +133,7 @@ _HOMES = {
     **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
     "PartitionInfo": "bagkit.io.partition_info",
+    "Stats": "bagkit.ops.summaries",
     **dict.fromkeys(("read_avro", "read_csv"), "bagkit.create"),
 }
 """Where names are that are not in bagkit.errors."""

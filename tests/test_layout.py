@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "io",
         "item",
         "lower.failures",
+        "ops",
         "together",
     },
     "combine": {"bag", "arguments", "ops", "plan"},

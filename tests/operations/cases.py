@@ -22,6 +22,7 @@ from tests.operations.cases_of_handing_over import HANDING_OVER
 from tests.operations.cases_of_pairs import PAIRS
 from tests.operations.cases_of_samples import SAMPLES
 from tests.operations.cases_of_sequences import SEQUENCES
+from tests.operations.cases_of_summaries import SUMMARIES
 from tests.operations.cases_of_writing import WRITING
 
 
@@ -344,4 +345,4 @@ PAIRINGS = [
 ]  # fmt: skip
 
 CASES: list[Case] = [*ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS]
-CASES += [*GROUPING, *HANDING_OVER, *PAIRS, *SAMPLES, *SEQUENCES, *WRITING]
+CASES += [*GROUPING, *HANDING_OVER, *PAIRS, *SAMPLES, *SEQUENCES, *SUMMARIES, *WRITING]

@@ -1,0 +1,56 @@
+"""Plain functions that count records between edges."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from bagkit.kernels.fold import BATCH
+
+
+class JustAbove:
+    """Is more than a value and all that does not exceed it: the end of a bucket that its last edge belongs to."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(other <= self._value)
+
+
+def bucket_counts(edges: Sequence[Any], records: Iterable[Any]) -> list[int]:
+    """Return how many records are in each bucket: from an edge to before the next, the last edge included.
+
+    >>> bucket_counts([0, 5, 10], [0, 4, 5, 10, 11])
+    [2, 2]
+    """
+    ends = [*edges[:-1], JustAbove(edges[-1])]
+    counts = Counter(map(partial(bisect_right, ends), records))
+    return [counts[number] for number in range(1, len(edges))]
+
+
+def equal_edges(lowest: Any, highest: Any, count: int) -> list[Any]:
+    """Return the edges of `count` buckets of the same width; of one bucket if all values are the same.
+
+    >>> equal_edges(0, 10, 4)
+    [0, 2.5, 5.0, 7.5, 10]
+    """
+    if lowest == highest:
+        return [lowest, highest]
+    inner = [lowest + (highest - lowest) * number / count for number in range(1, count)]
+    return [lowest, *inner, highest]
+
+
+def extremes(records: Iterator[Any]) -> tuple[Any, Any] | None:
+    """Return the smallest and the largest record, leaving out what is not equal to itself; None if there is none."""
+    found: tuple[Any, Any] | None = None
+    while batch := list(islice(records, BATCH)):
+        values = [value for value in batch if value == value]
+        if values:
+            both = (min(values), max(values))
+            found = both if found is None else (min(found[0], both[0]), max(found[1], both[1]))
+    return found

@@ -1,0 +1,205 @@
+"""Reductions that say in a few numbers what the records are like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, pairwise
+from math import isfinite
+from typing import Any, NamedTuple
+
+from bagkit.errors import EmptyBagError, PlanError, one_line
+from bagkit.kernels import buckets as bucket_kernel
+from bagkit.kernels import fold as kernel
+from bagkit.kernels import sketch
+from bagkit.ops.reductions import Row, not_empty, or_else
+from bagkit.plan.kinds import Pairing
+from bagkit.sentinels import EMPTY
+
+# All in one pass ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What `stats` says of numbers; `var` and `std` are of all of them, not of a sample (ddof=0)."""
+
+    count: int
+    mean: Any
+    var: Any
+    std: Any
+    min: Any
+    max: Any
+    sum: Any
+
+
+class _Seen(NamedTuple):
+    moments: kernel.Moments
+    lowest: Any
+    highest: Any
+    total: Any
+
+
+def stats_row() -> Row:
+    """Return the reduction to Stats."""
+    return Row("stats", _stats_of, _merge_stats, not_empty("stats", _stats))
+
+
+def _stats_of(records: Iterator[Any]) -> Any:
+    states: list[_Seen] = []
+    while batch := list(islice(records, kernel.BATCH)):
+        total = sum(batch)
+        mean = total / len(batch)
+        moments = kernel.Moments(len(batch), mean, sum([(x - mean) * (x - mean) for x in batch]))
+        states = [_merge_stats([*states, _Seen(moments, min(batch), max(batch), total)])]
+    return states[0] if states else EMPTY
+
+
+def _merge_stats(states: Sequence[_Seen]) -> _Seen:
+    moments = kernel.NO_MOMENTS
+    for state in states:
+        moments = kernel.merge_moments(moments, state.moments)
+    return _Seen(
+        moments,
+        min([state.lowest for state in states]),
+        max([state.highest for state in states]),
+        sum([state.total for state in states]),
+    )
+
+
+def _stats(state: _Seen) -> Stats:
+    number = state.moments.number
+    variance = kernel.variance(state.moments, 0)
+    root = kernel.square_root(variance)
+    return Stats(number, state.total / number, variance, root, state.lowest, state.highest, state.total)
+
+
+# Histograms -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CountBuckets(Pairing):
+    """One record of each partition: the edges, and how many of its records are in each bucket between them."""
+
+    buckets: int | tuple[Any, ...]
+    """The edges; or how many buckets, and the value is their edges."""
+
+    bags = 1
+
+    @property
+    def label(self) -> str:
+        return f"histogram({self.buckets if isinstance(self.buckets, int) else list(self.buckets)!r}): counts"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        edges = values[0] if values else list(self.buckets)  # type: ignore[arg-type]  # an int has its edges as value
+        yield edges, bucket_kernel.bucket_counts(edges, records[0])
+
+
+def check_buckets(buckets: Any) -> int | tuple[Any, ...]:
+    """Return the number of buckets, or their edges; raises PlanError for what is neither."""
+    if type(buckets) is int and buckets >= 1:
+        return buckets
+    if isinstance(buckets, (list, tuple)) and len(buckets) > 1:
+        try:
+            if all(one < other for one, other in pairwise(buckets)):
+                return tuple(buckets)
+        except TypeError:
+            pass
+    raise PlanError(
+        f"histogram: buckets is {one_line(buckets, 80)}; expected an int of 1 or more, "
+        "or two edges or more that increase"
+    )
+
+
+def edges_row(count: int) -> Row:
+    """Return the reduction to the edges of `count` buckets between the smallest and the largest record."""
+    return Row(f"histogram({count}): edges", _extremes, _merge_extremes, partial(_edges, count))
+
+
+def _extremes(records: Iterator[Any]) -> Any:
+    found = bucket_kernel.extremes(records)
+    return EMPTY if found is None else found
+
+
+def _merge_extremes(states: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    return min([lowest for lowest, _ in states]), max([highest for _, highest in states])
+
+
+def _edges(count: int, state: Any) -> list[Any]:
+    if state is EMPTY:
+        raise EmptyBagError("histogram of an empty bag: there is no record to put edges around; hint: give the edges")
+    if not all(map(isfinite, state)):
+        raise ValueError(
+            f"histogram: records go from {state[0]!r} to {state[1]!r}, which can't be divided; hint: give the edges"
+        )
+    return bucket_kernel.equal_edges(state[0], state[1], count)
+
+
+def histogram_row(buckets: int | tuple[Any, ...]) -> Row:
+    """Return the reduction of the partitions' counts to `(edges, counts)`."""
+    shown = buckets if isinstance(buckets, int) else list(buckets)
+    return Row(f"histogram({shown!r})", _counts_of_all, _counts_of_all)
+
+
+def _counts_of_all(states: Any) -> Any:
+    parts = list(states)
+    if not parts:
+        return EMPTY
+    return parts[0][0], [sum(counts) for counts in zip(*[counts for _, counts in parts], strict=True)]
+
+
+# Sketches -------------------------------------------------------------------------------------------------------------
+
+
+def quantiles_row(qs: Any, error: Any) -> Row:
+    """Return the reduction to one quantile, or to the list of several."""
+    fractions = list(qs) if isinstance(qs, (list, tuple)) else [qs]
+    if not all(_between(fraction, 0, 1) for fraction in fractions):
+        raise PlanError(f"quantiles: qs is {one_line(qs, 80)}; expected a number from 0 to 1, or a list of them")
+    if not (_between(error, 1e-6, 0.5) or _between(error, 0, 0)):
+        raise PlanError(f"quantiles: error is {one_line(error, 80)}; expected a number from 0.000001 to 0.5, or 0")
+    one = not isinstance(qs, (list, tuple))
+    return Row(
+        f"quantiles({qs!r}, error={error!r})",
+        partial(_ranks, sketch.ranks_size(error)),
+        sketch.merge_ranks,
+        not_empty("quantiles", partial(_quantiles, fractions, one)),
+    )
+
+
+def _ranks(size: int | None, records: Iterator[Any]) -> Any:
+    found = sketch.ranks(size, records)
+    return found if found.number else EMPTY
+
+
+def _quantiles(fractions: list[float], one: bool, state: sketch.Ranks) -> Any:
+    values = state.at(fractions)
+    return values[0] if one else values
+
+
+def approx_distinct_row(error: Any) -> Row:
+    """Return the reduction to about how many different records there are."""
+    if not _between(error, 0.002, 0.25):
+        raise PlanError(
+            f"approx_distinct: error is {one_line(error, 80)}; expected a number from 0.002 to 0.25; "
+            "hint: distinct().count() is exact"
+        )
+    bits = sketch.register_bits(error)
+    return Row(
+        f"approx_distinct(error={error!r})",
+        partial(sketch.seen, bits),
+        partial(sketch.merge_seen, bits),
+        _estimate,
+    )
+
+
+def _estimate(state: Any) -> int:
+    found: set[int] = set()
+    return sketch.estimate(or_else(found, state))
+
+
+def _between(value: object, least: float, most: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
