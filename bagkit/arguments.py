@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from bagkit.errors import PlanError
@@ -23,16 +22,6 @@ def holds_plan(argument: Any) -> bool:
     if type(argument) in (list, tuple):
         return any(map(holds_plan, argument))
     return type(argument) is dict and any(map(holds_plan, argument.values()))
-
-
-def plans_in(arguments: Any) -> Iterator[Plan]:
-    """Yield the plans of `arguments`, and of what is in lists, tuples, sets and dicts among them."""
-    plan = plan_of(arguments)
-    if plan is not None:
-        yield plan
-    elif isinstance(arguments, (list, tuple, set, frozenset, dict)):
-        for part in arguments.values() if isinstance(arguments, dict) else arguments:
-            yield from plans_in(part)
 
 
 class ArgumentPlans:

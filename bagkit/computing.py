@@ -228,7 +228,7 @@ def explain(root: Plan) -> None:
 def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, format: str | None = None,  # noqa: A002
               optimize_graph: bool | None = None, rankdir: str = "BT", color: str | None = None,
               profile: Profile | None = None) -> Picture:  # fmt: skip
-    """Return a picture of what `objects` are made of: bags, items and the like, also in lists, tuples, sets and dicts.
+    """Return a picture of what bags, items and delayed values are made of, also of those in lists, dicts and the like.
 
     A notebook shows it; with `filename` it is written to a file too, as svg, png, pdf, dot or mermaid by its suffix or
     by `format`. What several of them share is drawn once. `rankdir` is BT, TB, LR or RL: from bottom to top, and so
@@ -241,14 +241,18 @@ def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, for
     >>> print(bk.visualize(b.sum(), b.max()).mermaid.splitlines()[1])
       n0["range"]
     """
-    from bagkit.arguments import plans_in
     from bagkit.diagnostics.picture import Picture
     from bagkit.diagnostics.visualize import draw
+    from bagkit.nesting import Lift
     from bagkit.optimizer import optimize
 
-    roots = tuple(plans_in(objects))
+    lift = Lift()
+    lift.template(objects)
+    roots = tuple(lift.plans)
     if not roots:
-        raise PlanError("visualize: there is nothing to draw; expected a bag, an item, or a container with one in it")
+        raise PlanError(
+            "visualize: there is nothing to draw; expected bags, items or delayed values, also in containers"
+        )
     if filename is None and format is not None:
         raise PlanError(
             f"visualize: format is {format!r}, and there is no filename; "

@@ -13,7 +13,7 @@ from types import FrameType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from bagkit.arguments import plan_of
-from bagkit.computing import run
+from bagkit.computing import run, visualize
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.kernels.template import Hole
 from bagkit.nesting import ATOMS, Lift
@@ -33,6 +33,9 @@ from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 
+if TYPE_CHECKING:
+    from bagkit.diagnostics.picture import Picture
+
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -46,7 +49,7 @@ class Delayed(Generic[T_co]):
 
     Attributes, methods, operators, indexing and calls give further delayed values. It can be an argument of further
     delayed calls, also inside of lists, tuples, sets, dicts, slices, dataclasses and namedtuples. The names `plan`,
-    `key`, `compute` and `persist` are its own.
+    `key`, `compute`, `persist` and `visualize` are its own.
 
     >>> import bagkit as bk
     >>> words = bk.delayed(str.split)("b a c")
@@ -98,6 +101,15 @@ class Delayed(Generic[T_co]):
 
         value: Delayed[T_co] = persist(self, **options)[0]
         return value
+
+    def visualize(self, filename: str | None = None, **looks: Any) -> Picture:
+        """Return a picture of the calls, written to `filename` too if there is one, as `bagkit.visualize` does.
+
+        >>> import bagkit as bk
+        >>> (bk.delayed(len)("ab") + bk.delayed(3)).visualize()
+        <Picture of 4 nodes; .save('picture.svg') writes it to a file>
+        """
+        return visualize(self, filename=filename, **looks)
 
     def _with_plan(self, plan: Plan) -> Delayed[Any]:
         return Delayed(plan, self._length)

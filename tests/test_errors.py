@@ -83,7 +83,7 @@ EMPTY = bk.from_sequence([], npartitions=2)
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "visualize of nothing": (
         lambda: bk.visualize([1]), bk.PlanError,
-        "visualize: there is nothing to draw; expected a bag, an item, or a container with one in it"),
+        "visualize: there is nothing to draw; expected bags, items or delayed values, also in containers"),
     "visualize with a format only": (
         lambda: bag().visualize(format="png"), bk.PlanError,
         "visualize: format is 'png', and there is no filename; "

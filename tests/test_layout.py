@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graphs": {"computing", "lower", "kernels", "tracebacks"},
     "nesting": {"arguments", "plan", "kernels"},
     "arguments": {"ops", "plan"},
-    "computing": {"arguments", "optimizer", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
+    "computing": {"nesting", "optimizer", "lower", "schedulers", "diagnostics", "ops", "plan", "tracebacks"},
     "optimizer": {"ops", "plan"},
     "lower": {"plan", "kernels"},
     "io": {"ops", "plan", "kernels", "warn"},
@@ -69,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": {"kernels"},
     "kernels": set(),
     "schedulers": {"lower.graph", "kernels.report", "diagnostics.events", "diagnostics.observer"},
-    "diagnostics": {"plan", "warn"},
+    "diagnostics": {"ops", "plan", "warn"},
     "options": set(),
     "errors": set(),
     "sentinels": set(),
@@ -83,7 +83,8 @@ CLOSED = {"kernels", "errors", "sentinels"}
 """Rooms that know nothing of bagkit but themselves."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag"),
-                  ("bag", "diagnostics.picture"), ("item", "diagnostics.picture")}  # fmt: skip
+                  ("bag", "diagnostics.picture"), ("item", "diagnostics.picture"),
+                  ("delayed_calls", "diagnostics.picture")}  # fmt: skip
 """Further edges of imports that only type checkers see."""
 
 ONLY_IN = {

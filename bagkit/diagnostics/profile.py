@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from bagkit.diagnostics.events import Event, TaskFinished
 from bagkit.diagnostics.observer import listen, stop_listening
@@ -16,6 +15,9 @@ class Spent:
 
     tasks: int = 0
     seconds: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.tasks + other.tasks, self.seconds + other.seconds)
 
 
 class Profile:
@@ -49,19 +51,18 @@ class Profile:
 
     def spent(self) -> dict[tuple[str, ...], Spent]:
         """Return what the tasks of each stage took, by the labels of the operations that they ran, first to last."""
-        result: dict[tuple[str, ...], Spent] = {}
-        for task in self.tasks:
-            labels = tuple(task.label.removeprefix("combine ").split(" → "))
-            result[labels] = _more(result.get(labels, Spent()), [task])
-        return result
-
-    def spent_on(self, keys: Iterable[Any]) -> Spent:
-        """Return what the tasks with those keys took."""
-        wanted = set(keys)
-        return _more(Spent(), [task for task in self.tasks if task.key in wanted])
+        return spent_by_labels(self.tasks)
 
 
-def _more(spent: Spent, tasks: Iterable[TaskFinished]) -> Spent:
+def spent_by_labels(tasks: Iterable[TaskFinished]) -> dict[tuple[str, ...], Spent]:
+    """Return what `tasks` took, by the labels of the operations that each ran, first to last."""
+    result: dict[tuple[str, ...], Spent] = {}
     for task in tasks:
-        spent = Spent(spent.tasks + 1, spent.seconds + task.stop - task.start)
-    return spent
+        labels = tuple(task.label.removeprefix("combine ").split(" → "))
+        result[labels] = result.get(labels, Spent()) + spent_on(task)
+    return result
+
+
+def spent_on(task: TaskFinished) -> Spent:
+    """Return what one task took."""
+    return Spent(1, task.stop - task.start)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from reprlib import repr as short_repr
+from typing import Any
 
 from bagkit.diagnostics.drawing import Drawing, Edge, Node, Shape, clean
-from bagkit.diagnostics.profile import Profile, Spent
+from bagkit.diagnostics.profile import Profile, Spent, spent_by_labels, spent_on
 from bagkit.errors import PlanError
+from bagkit.ops.calls import Known, identity
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import PerPartition, Source
+from bagkit.plan.kinds import PerPartition, Source, TaskCall
 from bagkit.plan.node import Plan, count_uses, walk
 
 RANKDIRS = ("TB", "BT", "LR", "RL")
@@ -53,12 +56,16 @@ class Drawn:
         self._edges: dict[Edge, None] = {}
         """As a set that keeps its order: an argument that is used twice is one edge."""
         self._numbers: dict[Plan, int] = {}
+        self._calls: dict[Any, int] = {}
+        """The nodes of delayed calls, by the keys of their tasks."""
         self._merged: set[Plan] = set()
         """Plans that are a line of a chain."""
         chains = {plan: self._members(plan) for plan in self._uses if isinstance(plan.op, ChainMark)}
         self._merged.update(member for members in chains.values() for member in members)
         for plan in walk(*roots):
-            if plan not in self._merged:
+            if isinstance(plan.op, TaskCall):
+                self._add_call(plan, plan.op)
+            elif plan not in self._merged:
                 self._add(plan, chains.get(plan, [plan]))
         for n, root in enumerate(roots, start=1):
             text = "result" if len(roots) == 1 else f"result {n}"
@@ -74,7 +81,7 @@ class Drawn:
         if color == "function":
             nodes = _by_function(nodes)
         elif profile is not None:
-            nodes = _by_time(nodes, self._labels, profile)
+            nodes = _by_time(nodes, self._labels, self._calls, profile)
         return Drawing(nodes, list(self._edges), rankdir)
 
     def _members(self, chain: Plan) -> list[Plan]:
@@ -91,16 +98,39 @@ class Drawn:
         """Add the node of `plan`, which shows `members`, last first."""
         inside = isinstance(plan.op, ChainMark)
         labels = tuple(member.op.label for member in reversed(members))
-        lines = tuple(map(clean, labels))
+        lines = labels
         shape: Shape = "chain" if inside and len(members) > 1 else "function"
         if isinstance(members[0].op, Source):
             shape = "data"
-            lines += tuple(filter(None, [clean(members[0].op.size_text())]))
-        number = self._numbers[plan] = len(self._nodes)
-        self._nodes.append(Node(lines, shape, FILLS[shape]))
+            lines += tuple(filter(None, [members[0].op.size_text()]))
+        elif isinstance(members[0].op, Known):
+            shape, lines = "data", (_value_text(members[0].op.value, "value"),)
+        self._node(plan, members[-1], lines, shape)
         self._labels.append(labels)
-        for below in members[-1].inputs:
-            self._edges[Edge(self._numbers[below], number, _counts(below, members[-1]))] = None
+
+    def _add_call(self, plan: Plan, op: TaskCall) -> None:
+        """Add the node of a delayed call; that of a value, `delayed(5)`, is data."""
+        if op.key in self._calls:  # calls of one name are one call
+            self._numbers[plan] = self._calls[op.key]
+            return
+        self._calls[op.key] = len(self._nodes)
+        if op.function is identity and not plan.inputs:
+            self._node(plan, plan, (_value_text(op.args[0], op.title),), "data")
+        else:
+            self._node(plan, plan, (op.title,), "function")
+        self._labels.append(())
+
+    def _node(self, plan: Plan, lowest: Plan, lines: tuple[str, ...], shape: Shape) -> None:
+        """Add the node of `plan`, which works on the inputs of `lowest`."""
+        number = self._numbers[plan] = len(self._nodes)
+        self._nodes.append(Node(tuple(map(clean, lines)), shape, FILLS[shape]))
+        for below in lowest.inputs:
+            self._edges[Edge(self._numbers[below], number, _counts(below, lowest))] = None
+
+
+def _value_text(value: Any, otherwise: str) -> str:
+    """Return `value` as text if it is small enough to be told, else `otherwise`."""
+    return short_repr(value) if isinstance(value, (bool, int, float, str, bytes, type(None))) else otherwise
 
 
 def _partitions(plan: Plan) -> str:
@@ -125,18 +155,24 @@ def _by_function(nodes: Sequence[Node]) -> list[Node]:
     return [node if node.shape == "data" else replace(node, fill=fills[node.lines]) for node in nodes]
 
 
-def _by_time(nodes: Sequence[Node], labels: Sequence[tuple[str, ...]], profile: Profile) -> list[Node]:
+def _by_time(
+    nodes: Sequence[Node], labels: Sequence[tuple[str, ...]], calls: dict[Any, int], profile: Profile
+) -> list[Node]:
     """Return the nodes with a line that says what their tasks took, the hotter the longer.
 
-    A task that ran the operations of several nodes counts for the one that has most of them, or the first of those.
+    A task that ran the operations of several nodes counts for the one that has most of them, or the first of those;
+    one that ran several delayed calls, whose key is that of the last, counts for the last.
     """
     spent: dict[int, Spent] = {}
-    for ran, one in profile.spent().items():
+    for task in profile.tasks:
+        if task.key in calls:
+            n = calls[task.key]
+            spent[n] = spent.get(n, Spent()) + spent_on(task)
+    for ran, one in spent_by_labels(task for task in profile.tasks if task.key not in calls).items():
         found = {n: place for n, shown in enumerate(labels) if shown and (place := _where(shown, ran)) >= 0}
         if found:
             n = max(found, key=lambda n: (len(labels[n]), -found[n]))
-            before = spent.get(n, Spent())
-            spent[n] = Spent(before.tasks + one.tasks, before.seconds + one.seconds)
+            spent[n] = spent.get(n, Spent()) + one
     most = max((one.seconds for one in spent.values()), default=0.0)
     return [_timed(node, spent[n], most) if n in spent else node for n, node in enumerate(nodes)]
 

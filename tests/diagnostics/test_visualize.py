@@ -285,7 +285,10 @@ def test_wrong_arguments(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_nothing_to_draw() -> None:
-    with pytest.raises(bk.PlanError, match="visualize: there is nothing to draw; expected a bag, an item, or a"):
+    with pytest.raises(
+        bk.PlanError,
+        match="visualize: there is nothing to draw; expected bags, items or delayed values, also in containers",
+    ):
         bk.visualize([1, {"a": 2}])
 
 
@@ -369,3 +372,70 @@ def test_the_four_directions() -> None:
     assert ay == by
     assert ax < bx
     assert [x for x, _ in places["RL"]] == [bx, ax]
+
+
+# Delayed calls ------------------------------------------------------------------------------------------------------
+
+
+@bk.delayed
+def inc(x: int) -> int:
+    return x + 1
+
+
+@bk.delayed
+def add(x: int, y: int) -> int:
+    return x + y
+
+
+def test_delayed_calls_are_ellipses_and_delayed_values_boxes() -> None:
+    start = inc(bk.delayed(5))
+    picture = add(start, start).visualize()
+    assert nodes(picture) == [
+        ("data", ("5",)), ("function", ("inc",)), ("function", ("add",)), ("data", ("result",)),
+    ]  # fmt: skip
+    assert edges(picture) == [("5", "inc", ""), ("inc", "add", ""), ("add", "result", "")]
+
+
+def test_a_value_that_is_long_to_tell_is_named() -> None:
+    picture = bk.visualize(bk.delayed([1, 2]), bk.delayed("x" * 1000), {"c": bk.delayed(len)})
+    first, second, third = (lines for shape, lines in nodes(picture)[:3] if shape == "data")
+    assert first == ("list",)
+    assert len(second[0]) < 40
+    assert third == ("len",)
+
+
+def test_bags_items_and_delayed_calls_in_one_picture() -> None:
+    b = bag()
+    total = b.sum()
+    picture = bk.visualize([inc(total)], b.max())
+    assert [lines[0] for _, lines in nodes(picture)] == ["range", "sum", "inc", "max", "result 1", "result 2"]
+    assert edges(picture)[:2] == [("range", "sum", "8 partitions → 1"), ("sum", "inc", "")]
+
+
+def test_calls_of_one_name_are_one_node() -> None:
+    picture = add(inc(1, pure=True), inc(1, pure=True)).visualize()
+    assert [lines[0] for _, lines in nodes(picture)] == ["inc", "add", "result"]
+
+
+def test_what_persist_keeps_is_data() -> None:
+    value, total = bk.persist(inc(1), bag().sum(), scheduler="sync")
+    picture = bk.visualize(add(value, total))
+    assert nodes(picture)[:2] == [("data", ("2",)), ("data", ("4950",))]
+
+
+def test_color_by_time_of_delayed_calls_tells_them_apart() -> None:
+    first, second = inc(1), inc(2)
+    last = add(inc(first), add(second, second))
+    with bk.Profile() as profile:
+        last.compute(scheduler="sync")
+    picture = last.visualize(color="time", profile=profile)
+    timed = [(lines[0], len(lines) == 2 and lines[1].startswith("1 task, ")) for _, lines in nodes(picture)]
+    # Calls that only wait for one another are one task, which counts for the last of them.
+    assert timed == [("inc", False), ("inc", True), ("inc", True), ("add", True), ("add", True), ("result", False)]
+
+
+def test_a_long_run_of_calls_is_drawn() -> None:
+    value = bk.delayed(0)
+    for _ in range(2000):
+        value = inc(value)
+    assert value.visualize().svg.count("<ellipse") == 2000
