@@ -17,6 +17,7 @@ from bagkit.methods.pairs import KeyValue
 from bagkit.methods.sampling import Sampling
 from bagkit.methods.sequences import Sequences
 from bagkit.methods.summaries import Summaries
+from bagkit.methods.text import Text
 from bagkit.methods.writing import Writing
 from bagkit.ops import reductions as rows
 from bagkit.ops.elementwise import (
@@ -52,6 +53,7 @@ class Bag(
     Sampling[T_co],
     Summaries[T_co],
     Sequences[T_co],
+    Text[T_co],
     Writing[T_co],
     HandingOver[T_co],
     Making[T_co],

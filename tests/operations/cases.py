@@ -23,6 +23,7 @@ from tests.operations.cases_of_pairs import PAIRS
 from tests.operations.cases_of_samples import SAMPLES
 from tests.operations.cases_of_sequences import SEQUENCES
 from tests.operations.cases_of_summaries import SUMMARIES
+from tests.operations.cases_of_text import TEXTS
 from tests.operations.cases_of_writing import WRITING
 
 
@@ -345,4 +346,4 @@ PAIRINGS = [
 ]  # fmt: skip
 
 CASES: list[Case] = [*ELEMENTWISE, *PARTITIONS, *REDUCTIONS, *FOLDS, *PAIRINGS]
-CASES += [*GROUPING, *HANDING_OVER, *PAIRS, *SAMPLES, *SEQUENCES, *SUMMARIES, *WRITING]
+CASES += [*GROUPING, *HANDING_OVER, *PAIRS, *SAMPLES, *SEQUENCES, *SUMMARIES, *TEXTS, *WRITING]
