@@ -27,6 +27,7 @@ OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) an
 ELSEWHERE = (
     "options.py",
     "io/avro.py",
+    "io/avro_writing.py",
     "io/columns.py",
     "io/csv.py",
     "io/converted.py",

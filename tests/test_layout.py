@@ -98,7 +98,7 @@ ONLY_IN = {
     "polars": {"io/frames.py"},
     "pyarrow": {"io/arrow.py"},
     "h5py": {"io/hdf5.py"},
-    "fastavro": {"io/avro.py"},
+    "fastavro": {"io/avro.py", "io/avro_writing.py"},
     "multiprocessing": set(),
     "toolz": set(),
     "dask": set(),

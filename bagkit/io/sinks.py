@@ -63,15 +63,19 @@ class WriteLines(Sink):
 
     def begin(self, made_of: Plan) -> FileWriting:
         assert self.targets is not None
-        options = {
+        steps = tuple(fingerprint(made_of))
+        recipe = Recipe(steps, inputs_of(made_of), self.made_with, len(self.targets.paths))
+        return FileWriting(self.operation, self.targets, self.store, self.compressions, self.exist, recipe)
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """What the files depend on beside the plan and its inputs."""
+        return {
             "compression": sorted({str(name) for name in self.compressions}),
             "mark": self.mark.hex(),
             "separator": self.separator.hex(),
             "last_separator": self.last_separator,
         }
-        steps = tuple(fingerprint(made_of))
-        recipe = Recipe(steps, inputs_of(made_of), options, len(self.targets.paths))
-        return FileWriting(self.operation, self.targets, self.store, self.compressions, self.exist, recipe)
 
     def write(self, records: Iterator[bytes], where: Any, attempt: int) -> Any:
         number, directory, compression = where

@@ -117,6 +117,88 @@ def test_what_is_no_whole_avro_file_is_an_error_that_names_it(tmp_path: Path, da
         read(path)
 
 
+# Writing ------------------------------------------------------------------------------------------------------------
+
+
+def write(tmp_path: Path, records: list[Any] = RECORDS, npartitions: int = 4, **arguments: Any) -> list[str]:
+    arguments = {"schema": SCHEMA, **SYNC, **arguments}
+    paths: list[str] = bk.from_sequence(records, npartitions=npartitions).to_avro(tmp_path / "out", **arguments)
+    return paths
+
+
+def header(path: str) -> Any:
+    with open(path, "rb") as file:
+        return fastavro.reader(file).metadata
+
+
+@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz"])
+def test_a_round_trip(tmp_path: Path, codec: str) -> None:
+    paths = write(tmp_path, codec=codec, metadata={"made by": "é"}, scheduler="processes", workers=2)
+    assert [Path(path).name for path in paths] == ["0.avro", "1.avro", "2.avro", "3.avro"]
+    assert [record for path in paths for record in fastavro_records(Path(path))] == RECORDS
+    assert read(paths) == RECORDS
+    assert header(paths[0])["avro.codec"] == codec
+    assert header(paths[3])["made by"] == "é"
+    assert bk.read_avro(paths, blocksize=1000).compute(**SYNC) == RECORDS
+
+
+def test_blocks_are_of_about_the_interval(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, npartitions=1, sync_interval=500)
+    with open(path, "rb") as file:
+        blocks = [block.num_records for block in fastavro.block_reader(file)]
+    assert sum(blocks) == 2000
+    assert 20 < len(blocks) < 100
+
+
+def test_empty_partitions_are_whole_files_too(tmp_path: Path) -> None:
+    paths = write(tmp_path, [], 2)
+    assert [fastavro_records(Path(path)) for path in paths] == [[], []]
+
+
+def test_writing_when_it_is_computed(tmp_path: Path) -> None:
+    item = bk.from_sequence(RECORDS, npartitions=2).to_avro(tmp_path / "*.avro", SCHEMA, compute=False)
+    assert list(tmp_path.iterdir()) == []
+    assert read(item.compute(**SYNC)) == RECORDS
+
+
+def test_a_record_that_does_not_fit_the_schema_has_its_place_and_can_be_skipped(tmp_path: Path) -> None:
+    records = [*RECORDS[:3], {"n": "text", "name": None, "tags": []}, *RECORDS[3:5]]
+    with pytest.raises(TypeError) as caught:
+        write(tmp_path, records, 2)
+    assert caught.value.__notes__[:2] == ["in to_avro", "at from_sequence, record 0, partition 1"]
+    assert [path.name for path in (tmp_path / "out").glob("*.avro")] in (["0.avro"], [])
+    with pytest.warns(bk.SkippedRecordsWarning, match="1 record "):
+        paths = write(tmp_path, records, 2, on_error="skip", exist="overwrite")
+    assert read(paths) == RECORDS[:5]
+
+
+def test_files_that_are_there(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(bk.OutputExistsError):
+        write(tmp_path)
+    assert read(write(tmp_path, RECORDS[:8], exist="overwrite")) == RECORDS[:8]
+    assert read(write(tmp_path, RECORDS[:8], exist="resume")) == RECORDS[:8]
+    with pytest.raises(bk.ResumeMismatchError):
+        write(tmp_path, RECORDS[:8], exist="resume", codec="deflate")
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"schema": 5}, "to_avro: schema is 5; expected a dict with name, type='record' and fields"),
+    ({"schema": {"type": "record", "name": "a"}},
+     "to_avro: schema is {'type': 'record', 'name': 'a'}; expected a dict with name, type='record' and fields"),
+    ({"schema": {"type": "record", "name": "a", "fields": [{"name": "n", "type": "?"}]}},
+     "to_avro: schema is {'type': 'record', 'name': 'a', 'fields': [{'name': 'n', 'type': '?'}]}; UnknownType: ?"),
+    ({"codec": "rar"},
+     "to_avro: codec is 'rar'; expected one of 'null', 'deflate', 'snappy', 'bzip2', 'xz', 'zstandard', 'lz4'"),
+    ({"sync_interval": 0}, "to_avro: sync_interval is 0; expected how many bytes make a block, 1 or more"),
+    ({"metadata": {"a": 1}}, "to_avro: metadata is {'a': 1}; expected a dict of str to str"),
+])  # fmt: skip
+def test_arguments_are_checked(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(bk.PlanError) as caught:
+        write(tmp_path, **arguments)
+    assert str(caught.value) == message
+
+
 def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fastavro", None)
     with pytest.raises(bk.MissingExtraError) as caught:

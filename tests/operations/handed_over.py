@@ -36,3 +36,17 @@ def hdf5(bag: Any, columns: list[str]) -> list[tuple[Any, ...]]:
             lists = [v.asstr()[:].tolist() if h5py.check_string_dtype(v.dtype) else v[:].tolist() for v in values]
     assert {len(one) for one in lists} == {count}
     return list(zip(*lists, strict=True))
+
+
+def avro(bag: Any) -> list[list[dict[str, Any]]]:
+    import fastavro
+
+    fields = [{"name": "k", "type": "string"}, {"name": "v", "type": "long"}]
+    with tempfile.TemporaryDirectory() as directory:
+        made = bag.map(lambda pair: {"k": pair[0], "v": pair[1]})
+        paths = made.to_avro(directory, {"name": "pair", "type": "record", "fields": fields}, sync_interval=20)
+        parts = []
+        for path in paths:
+            with open(path, "rb") as file:
+                parts.append(list(fastavro.reader(file)))
+    return parts

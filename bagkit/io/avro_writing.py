@@ -1,0 +1,176 @@
+"""`to_avro`: workers encode records one by one, and write them in blocks to a file for each partition."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from bagkit.errors import PlanError, one_line
+from bagkit.io.avro import import_fastavro
+from bagkit.io.sinks import OutputFile, WriteLines, plan_lines
+from bagkit.plan.kinds import PerPartition
+
+CODECS: Final = ("null", "deflate", "snappy", "bzip2", "xz", "zstandard", "lz4")
+
+
+class _Encoder:
+    """Called with a record: its bytes."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._write = import_fastavro().schemaless_writer
+        self._schema = schema
+
+    def __call__(self, record: Any) -> bytes:
+        target = io.BytesIO()
+        self._write(target, self._schema, record)
+        return target.getvalue()
+
+
+@dataclass(frozen=True)
+class EncodeAvro(PerPartition):
+    """Each record as Avro's bytes."""
+
+    schema: Mapping[str, Any]
+
+    elementwise = True
+    keeps_length = True
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return "to_avro"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (_Encoder.__call__,)  # through its code an error is known as this op's
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return map(_Encoder(self.schema), records)
+
+
+@dataclass(frozen=True)
+class WriteAvro(WriteLines):
+    """Encoded records to a file for each partition."""
+
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    codec: str = "null"
+    sync_interval: int = 16000
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        avro = {"codec": self.codec, "sync_interval": self.sync_interval, "metadata": dict(self.metadata)}
+        return super().made_with | avro
+
+    def write(self, records: Iterator[bytes], where: Any, attempt: int) -> Any:
+        number, directory, compression = where
+        file = OutputFile(self.store, f"{directory}/{number}.{attempt}.{secrets.token_hex(8)}", compression)
+        try:
+            count = self._write_blocks(records, file)
+            return (number, file.path, count, *file.seal())
+        except BaseException:
+            file.abandon()
+            raise
+
+    def _write_blocks(self, records: Iterator[bytes], file: OutputFile) -> int:
+        from fastavro.write import Writer
+
+        target: Any = _Target(file)  # all of a file that it needs
+        writer = Writer(target, dict(self.schema), self.codec, metadata=dict(self.metadata))
+        total = 0
+        for block in _blocks(records, self.sync_interval):
+            writer.write_block(block)
+            total += block.num_records
+        writer.flush()
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """As many records as make a block, as fastavro has them."""
+
+    num_records: int
+    bytes_: io.BytesIO
+
+
+def _blocks(records: Iterator[bytes], size: int) -> Iterator[_Block]:
+    held: list[bytes] = []
+    room = size
+    for record in records:
+        held.append(record)
+        room -= len(record)
+        if room <= 0:
+            yield _Block(len(held), io.BytesIO(b"".join(held)))
+            held, room = [], size
+    if held:
+        yield _Block(len(held), io.BytesIO(b"".join(held)))
+
+
+class _Target:
+    """What fastavro takes for a file."""
+
+    def __init__(self, file: OutputFile) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        """Write all of `data`."""
+        self._file.write_lines(iter((bytes(data),)))
+        return len(data)
+
+    def seekable(self) -> bool:
+        """Return that it can't be sought in, so nothing is appended to what is there."""
+        return False
+
+    def flush(self) -> None:
+        """Do nothing: sealing the file does it."""
+
+
+def plan_avro_files(
+    path: Any,
+    npartitions: int,
+    schema: Any,
+    *,
+    name_function: Callable[[int], str] | None,
+    storage_options: Mapping[str, Any] | None,
+    codec: Any,
+    sync_interval: Any,
+    metadata: Any,
+    exist: str,
+) -> tuple[EncodeAvro, WriteAvro]:
+    """Return what encodes records and what writes them; raises PlanError for arguments that make no sense."""
+    parsed = _parsed(schema)
+    if codec not in CODECS:
+        raise PlanError(f"to_avro: codec is {codec!r}; expected one of {', '.join(map(repr, CODECS))}")
+    if type(sync_interval) is not int or sync_interval < 1:
+        raise PlanError(f"to_avro: sync_interval is {sync_interval!r}; expected how many bytes make a block, 1 or more")
+    texts = isinstance(metadata, Mapping) and all(type(text) is str for pair in metadata.items() for text in pair)
+    if metadata is not None and not texts:
+        raise PlanError(f"to_avro: metadata is {one_line(metadata)}; expected a dict of str to str")
+    sink = plan_lines(
+        "to_avro",
+        path,
+        npartitions,
+        suffix=".avro",
+        name_function=name_function,
+        compression=None,
+        storage_options=storage_options,
+        exist=exist,
+        gives="paths",
+    )
+    given = {each.name: getattr(sink, each.name) for each in fields(sink)}
+    return EncodeAvro(parsed), WriteAvro(
+        **given, schema=parsed, codec=codec, sync_interval=sync_interval, metadata=metadata or {}
+    )
+
+
+def _parsed(schema: Any) -> dict[str, Any]:
+    fastavro = import_fastavro()
+    if not isinstance(schema, Mapping) or schema.get("type") != "record" or not {"name", "fields"} <= schema.keys():
+        raise PlanError(f"to_avro: schema is {one_line(schema)}; expected a dict with name, type='record' and fields")
+    try:
+        parsed: dict[str, Any] = fastavro.parse_schema(dict(schema))
+    except Exception as error:  # of many types
+        raise PlanError(f"to_avro: schema is {one_line(schema)}; {type(error).__name__}: {error}") from error
+    return parsed
