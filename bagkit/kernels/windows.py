@@ -35,7 +35,9 @@ def accumulated(binop: Callable[[Any, Any], Any], records: Iterator[Any], *befor
     """Return what `binop` makes of all records up to each; `before` is what it made of those of earlier partitions."""
     if not before:
         return accumulate(records, binop)
-    return islice(accumulate(records, binop, initial=before[0]), 1, None)
+    totals = accumulate(records, binop, initial=before[0])
+    next(totals)  # not islice, which lets go of its source when that raises
+    return totals
 
 
 def products(left: Iterable[Any], right: Iterable[Any]) -> Iterator[tuple[Any, Any]]:

@@ -12,7 +12,7 @@ from bagkit.methods.making import Making, T_co
 from bagkit.methods.partitions import PartitionsOf
 from bagkit.ops.elementwise import Pluck
 from bagkit.ops.pairs import Tap
-from bagkit.ops.regroup import Concat, Pick
+from bagkit.ops.regroup import Pick
 from bagkit.ops.sequences import (
     Accumulate,
     Batch,
@@ -40,15 +40,6 @@ class Sequences(Making[T_co]):
     __slots__ = ()
 
     # Several bags, and several of one ---------------------------------------------------------------------------------
-
-    def union(self, *others: Bag[Any]) -> Bag[Any]:
-        """Return the bag of the records of this bag and of `others`, in order, repetitions kept: `concat` as a method.
-
-        >>> import bagkit as bk
-        >>> bk.range(2, 1).union(bk.range(3, 1)).compute(scheduler="sync")
-        [0, 1, 0, 1, 2]
-        """
-        return self._bag(Plan(Concat(), (self.plan, *[_bag_plan("union", other) for other in others])))
 
     def product(self, other: Bag[Any]) -> Bag[tuple[T_co, Any]]:
         """Return the bag of each record with each of `other`, in as many partitions as there are pairs of partitions.

@@ -54,8 +54,6 @@ SEQUENCES = [
     Case("map of bags", "ints", lambda b: bk.map(operator.add, b, b), lambda xs: [x + x for x in xs], "ints"),
     Case("map_partitions of bags", "ints", lambda b: bk.map_partitions(lambda p, q: [len(p), len(q)], b, b),
          lambda parts: [len(p) for p in parts for _ in range(2)], "ints", sees_partitions=True),
-    Case("union", "ints", lambda b: b.union(b, doubled(b)), lambda xs: [*xs, *xs, *[2 * x for x in xs]], "ints"),
-    Case("union of nothing", "ints", lambda b: b.union(), lambda xs: xs, "ints"),
     Case("product", "ints", lambda b: b.product(bk.from_sequence("abc", npartitions=2)),
          lambda parts: product(parts, [["a"], ["b", "c"]]), sees_partitions=True),
     Case("product with itself", "ints", lambda b: b.product(b), lambda parts: product(parts, parts),
