@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import main_job, tiny_partitions, whole_records
+from benchmarks import main_job, tiny_partitions, whole_records, writing
 from benchmarks.contenders import Contender
 from benchmarks.generate import LARGE, MANY, SMALL, DataSet
 
@@ -53,5 +53,7 @@ WARM = {
     "records-back": Benchmark(
         "480,000 parsed records come back", whole_records.RECORDS, size_and_ages, MANY, once=frozenset({"dask"})
     ),
+    "write-text": Benchmark("lines filtered, to gz files", writing.TEXT, writing.contents_digest, SMALL),
+    "write-json": Benchmark("records filtered, to JSON lines in gz", writing.JSON, writing.contents_digest, SMALL),
     "tiny": Benchmark("10,000 partitions of one element", tiny_partitions.CONTENDERS, int, tasks=10_000),
 }

@@ -17,6 +17,8 @@ RATIOS: dict[str, dict[str, float]] = {
     "whole-count": {"dask": 3.0},
     "whole-reduce": {"dask": 3.0},
     "records-back": {"dask": 10.0},
+    "write-text": {"dask": 3.0},
+    "write-json": {"dask": 3.0},
 }
 
 # What bagkit's own figure is at the most, in the unit of the figure.
