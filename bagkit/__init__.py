@@ -19,9 +19,11 @@ if TYPE_CHECKING:
         concat,
         from_delayed,
         from_sequence,
+        from_url,
         range,  # noqa: A004  (dask.bag's name)
         read_avro,
         read_csv,
+        read_files,
         read_json,
         read_text,
         to_textfiles,
@@ -101,6 +103,7 @@ __all__ = [
     "delayed",
     "from_delayed",
     "from_sequence",
+    "from_url",
     "get",
     "map",
     "map_partitions",
@@ -110,6 +113,7 @@ __all__ = [
     "range",
     "read_avro",
     "read_csv",
+    "read_files",
     "read_json",
     "read_text",
     "to_textfiles",
@@ -134,7 +138,7 @@ _HOMES = {
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
     "PartitionInfo": "bagkit.io.partition_info",
     "Stats": "bagkit.ops.summaries",
-    **dict.fromkeys(("read_avro", "read_csv"), "bagkit.create"),
+    **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files"), "bagkit.create"),
 }
 """Where names are that are not in bagkit.errors."""
 

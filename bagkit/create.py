@@ -173,6 +173,58 @@ def read_avro(
     return Bag(Plan(plan_avro(urlpath, blocksize, storage_options, compression)))
 
 
+def read_files(
+    urlpath: Paths,
+    *,
+    binary: bool = False,
+    include_path: bool = True,
+    compression: str | None = "infer",
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    storage_options: Mapping[str, Any] | None = None,
+    files_per_partition: int | None = None,
+) -> Bag[Any]:
+    """Return the bag of `(path, content)` of files, each one record; without `include_path` of the contents alone.
+
+    The content is text, as Python's text mode gives it, or with `binary` bytes. The other arguments are those of
+    read_text, `compression` too: None gives what is in the file as it is. Text that does not decode raises
+    UnicodeDecodeError when the bag is computed, and `on_error="skip"` leaves it out.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt")
+    >>> _ = path.write_text("one\\ntwo\\n")
+    >>> bk.read_files(path, include_path=False).compute(scheduler="sync")
+    ['one\\ntwo\\n']
+    """
+    from bagkit.io.contents import plan_files
+
+    source = plan_files(
+        urlpath,
+        binary=binary,
+        include_path=include_path,
+        compression=compression,
+        encoding=encoding,
+        errors=errors,
+        storage_options=storage_options,
+        files_per_partition=files_per_partition,
+    )
+    return Bag(Plan(source))
+
+
+def from_url(urls: str | Sequence[str]) -> Bag[bytes]:
+    """Return the bag of the lines of what URLs give, as bytes with their line ends, in one partition for each URL.
+
+    Computing it raises SourceError for what can't be read to its end. `read_text` takes URLs too, and gives text.
+
+    >>> import bagkit as bk
+    >>> bk.from_url("data:text/plain,one%0Atwo").compute(scheduler="sync")
+    [b'one\\n', b'two']
+    """
+    from bagkit.io.web import plan_urls
+
+    return Bag(Plan(plan_urls(urls)))
+
+
 def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitions: int | None = None) -> Bag[T]:
     """Return the bag of the elements of `seq`, in exactly `npartitions`, or in partitions of `partition_size` elements.
 
