@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Sort and count the letters of text files.")
     parser.add_argument("--folder", type=Path, default=Path("data/texts"), help="where the files are, or will be")
     parser.add_argument("--files", type=int, default=100, help="how many files (default: 100)")
-    parser.add_argument("--characters", type=int, default=200_000, help="in each file (default: 200,000)")
+    parser.add_argument("--characters", type=int, default=400_000, help="in each file (default: 400,000)")
     parser.add_argument("--workers", type=int, help="how many processes (default: one for each processor)")
     arguments = parser.parse_args()
     paths = make_texts(arguments.folder, arguments.files, arguments.characters)
