@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from bagkit.arguments import holds_plan
 from bagkit.computing import explain, iterate, run, visualize
+from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning
 from bagkit.item import Item
 from bagkit.methods.grouping import Grouping
@@ -57,6 +58,7 @@ class Bag(
     Writing[T_co],
     HandingOver[T_co],
     Making[T_co],
+    DaskCollection,
 ):
     """Records in partitions, not read yet: each method gives a new bag or an Item; `compute` does the work.
 

@@ -126,7 +126,8 @@ def _stream(
     """Yield for each root an iterator over the values of its keys; use up each before the next."""
     from bagkit.schedulers.registry import start_ahead
 
-    spec = _scheduler(roots, options)
+    below = tuple(walk(*roots))
+    spec = _scheduler(below, options)
     if spec != "sync":
         start_ahead(spec, options.workers)
     from bagkit.lower.lower import lower
@@ -135,7 +136,7 @@ def _stream(
     from bagkit.optimizer.fuse import fuse
 
     plans = tuple(roots)
-    if not all(isinstance(plan.op, TaskCall) for plan in walk(*roots)):  # of calls alone nothing can be rewritten
+    if not all(isinstance(plan.op, TaskCall) for plan in below):  # of calls alone nothing can be rewritten
         plans = optimize(plans) if options.optimize else fuse(plans)
     with ExitStack() as stack:
         writings = stack.enter_context(closing(Writings()))
@@ -168,15 +169,14 @@ def run_graph(
         yield from stack.enter_context(closing(scheduler.run(graph, targets, observer)))
 
 
-def _scheduler(roots: Sequence[Plan], options: Options) -> Any:
-    """Return the scheduler to use: what the user said, or what suits most: see docs/decisions/where_it_runs.md."""
+def _scheduler(plans: Sequence[Plan], options: Options) -> Any:
+    """Return the scheduler for `plans`: what the user said, or what suits most (docs/decisions/delayed.md)."""
     if options.scheduler is not None:
         return options.scheduler
-    plans = tuple(walk(*roots))
     calls = [plan for plan in plans if isinstance(plan.op, TaskCall)]
     if calls and not any(plan.op.opaque for plan in plans if not isinstance(plan.op, TaskCall)):
         return "threads"
-    return "sync" if options.workers is None and _is_light(roots) else None
+    return "sync" if options.workers is None and _is_light(plans) else None
 
 
 def _with_memory(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
@@ -193,13 +193,13 @@ def _with_memory(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
     return with_memory(plans, share)
 
 
-def _is_light(roots: Sequence[Plan]) -> bool:
+def _is_light(plans: Sequence[Plan]) -> bool:
     """Return whether processes would cost more than they save, and no one can tell that there are none.
 
     That is so of little data, and of data that would have to be sent to them, where no function of the user's runs.
     """
     weight = 0
-    for plan in walk(*roots):
+    for plan in plans:
         if plan.op.opaque:
             return False
         if isinstance(plan.op, Source) and not plan.op.in_memory:

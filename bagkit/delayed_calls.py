@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, ov
 
 from bagkit.arguments import plan_of
 from bagkit.computing import run, visualize
+from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.kernels.template import Hole
 from bagkit.nesting import ATOMS, Lift
@@ -44,12 +45,12 @@ R = TypeVar("R")
 _FIRST = (Hole(0),)
 
 
-class Delayed(Generic[T_co]):
+class Delayed(DaskCollection, Generic[T_co]):
     """A value that is not computed yet: what a function will return, or what is done to such a value.
 
     Attributes, methods, operators, indexing and calls give further delayed values. It can be an argument of further
     delayed calls, also inside of lists, tuples, sets, dicts, slices, dataclasses and namedtuples. The names `plan`,
-    `key`, `compute`, `persist` and `visualize` are its own.
+    `key`, `compute`, `persist`, `visualize` and `dask` are its own.
 
     >>> import bagkit as bk
     >>> words = bk.delayed(str.split)("b a c")

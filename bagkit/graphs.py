@@ -72,7 +72,7 @@ class Tasks:
 
     def __init__(self, graph: Mapping[Any, Any]) -> None:
         self.made: list[Task] = []
-        self._graph = graph
+        self.graph = graph
         self._kinds = frozenset(map(type, graph))  # only what is of the type of a name is looked up
         self._done: set[Any] = set()
         self._works: dict[int, Calls] = {}
@@ -84,11 +84,12 @@ class Tasks:
             name = waiting.pop()
             if name not in self._done:
                 self._done.add(name)
-                waiting.extend(self._add(name))
+                waiting.extend(self.add_one(name))
 
-    def _add(self, name: Any) -> tuple[Any, ...]:
+    def add_one(self, name: Any) -> tuple[Any, ...]:
+        """Make the task of `name`; return what it needs."""
         needs: dict[Any, int] = {}
-        value = self._graph[name]
+        value = self.graph[name]
         if _is_task(value):
             function, *parts = value
             args = tuple([self._template(part, needs) for part in parts])
@@ -115,7 +116,7 @@ class Tasks:
         if type(value) not in self._kinds:
             return False
         try:
-            return value in self._graph
+            return value in self.graph
         except TypeError:  # a tuple with something in it that is not hashable
             return False
 

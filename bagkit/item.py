@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from bagkit.arguments import plan_arguments
 from bagkit.computing import explain, run, visualize
+from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text
@@ -23,7 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
-class Item(Generic[T_co]):
+class Item(DaskCollection, Generic[T_co]):
     """One value that is not computed yet: what `sum`, `count`, `fold` and the like give.
 
     It can be an argument of further operations, and of `int`, `float` and `complex`, which compute it.

@@ -50,6 +50,7 @@ ELSEWHERE = (
     "schedulers/",
     "delayed_calls.py",
     "graphs.py",
+    "dask_protocol.py",
     "nesting.py",
     "lower/calls.py",
     "ops/calls.py",

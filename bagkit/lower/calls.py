@@ -141,13 +141,16 @@ class CallTasks:
         return self._lists[plan]
 
     def _make(self, calls: list[TaskCall], needs: tuple[Key, ...]) -> Key:
-        ids = tuple([id(op.function) for op in calls])
+        ids = (id(calls[0].function),) if len(calls) == 1 else tuple([id(op.function) for op in calls])
         work = self._works.get(ids)
         if work is None:
             # The work holds on to the functions, so that their ids stay theirs.
             work = self._works[ids] = Calls(tuple([op.function for op in calls]))
-        key: Key = calls[-1].key
-        part = tuple([(op.args, op.kwargs, op.key, op.file, op.line) for op in calls])
+        last = calls[-1]
+        key: Key = last.key
+        part: tuple[Entry, ...] = ((last.args, last.kwargs, key, last.file, last.line),)
+        if len(calls) > 1:
+            part = (*[(op.args, op.kwargs, op.key, op.file, op.line) for op in calls[:-1]], *part)
         self._tasks.append(Task((key,), work, part, needs, _label(calls)))
         return key
 
@@ -157,6 +160,8 @@ def _keys(plan: Plan) -> list[Any]:
 
 
 def _label(calls: Sequence[TaskCall]) -> str:
+    if len(calls) == 1:
+        return calls[0].title
     titles = [op.title for op in calls]
     if len(titles) > LABELS_SHOWN:
         titles = [*titles[: LABELS_SHOWN - 2], f"… {len(titles) - LABELS_SHOWN + 1} more …", titles[-1]]

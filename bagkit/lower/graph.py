@@ -69,18 +69,25 @@ class Graph:
         self.tasks = tuple(tasks)
         self.maker: dict[Key, Task] = {}
         """The task that makes each key."""
+        maker = self.maker
+        in_order = True
         for task in self.tasks:
+            in_order = in_order and all(map(maker.__contains__, task.needs))
             for key in task.keys:
-                if key in self.maker:
-                    raise PlanError(f"graph: two tasks make the key {key!r}: {self.maker[key].label} and {task.label}")
-                self.maker[key] = task
+                if key in maker:
+                    raise PlanError(f"graph: two tasks make the key {key!r}: {maker[key].label} and {task.label}")
+                maker[key] = task
+        if not in_order:  # with each task after those that it needs there is no circle
+            self._check_needs()
+            self._check_cycles()
+
+    def _check_needs(self) -> None:
         for task in self.tasks:
             for need in task.needs:
                 if need not in self.maker:
                     raise PlanError(
                         f"graph: the task {task.label or task.keys[0]!r} needs {need!r}, which no task makes"
                     )
-        self._check_cycles()
 
     def _check_cycles(self) -> None:
         order: graphlib.TopologicalSorter[Key] = graphlib.TopologicalSorter()

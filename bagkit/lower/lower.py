@@ -352,7 +352,8 @@ def error_policies(roots: Sequence[Plan], default: str) -> dict[Plan, str]:
     Where its users differ, to raise goes before to collect, and that before to skip.
     """
     policies = dict.fromkeys(roots, default)
-    for plan in reversed(tuple(walk(*roots))):
+    plans = tuple(walk(*roots))
+    for plan in () if all(isinstance(plan.op, TaskCall) for plan in plans) else reversed(plans):
         said = plan.op.policy if isinstance(plan.op, PerPartition) else ""
         for below in plan.inputs:
             policies[below] = min(policies.get(below, "skip"), said or policies[plan], key=_STRICTEST_FIRST.index)

@@ -41,17 +41,18 @@ def _is_same(one: object, other: object) -> bool:
 def walk(*roots: Plan) -> Iterator[Plan]:
     """Yield each plan below `roots` once, its inputs before it."""
     seen: set[Plan] = set()
-    stack: list[tuple[Plan, bool]] = [(root, False) for root in reversed(roots)]
+    stack = list(reversed(roots))
     while stack:
-        plan, inputs_done = stack.pop()
-        if plan in seen:
+        plan = stack[-1]
+        # A plan comes up a second time when all its inputs are done.
+        below = [part for part in plan.inputs if part not in seen] if plan.inputs and plan not in seen else ()
+        if below:
+            stack.extend(reversed(below))
             continue
-        if inputs_done:
+        stack.pop()
+        if plan not in seen:
             seen.add(plan)
             yield plan
-        else:
-            stack.append((plan, True))
-            stack.extend((part, False) for part in reversed(plan.inputs))
 
 
 def rewrite(roots: tuple[Plan, ...], rule: Callable[[Plan], Plan]) -> tuple[Plan, ...]:
