@@ -25,8 +25,8 @@ from bagkit.kernels.stream import Block, Place
 from bagkit.plan.kinds import Source
 from bagkit.sentinels import NOT_GIVEN
 
-ROWS: Final = 2048
-"""Rows in a block."""
+ROWS: Final = 256
+"""Rows in a block: measured the fastest, for the garbage collector looks at more where more are held."""
 
 _DIALECT: Final = ("delimiter", "quotechar", "doublequote", "escapechar", "skipinitialspace", "quoting", "strict")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain, repeat
 from typing import Any, Final, Literal
 
 NULL, BOOL, INT, WIDE, FLOAT, TEXT, BYTES = "null", "bool", "int", "int beyond 2**53", "float", "str", "bytes"
@@ -124,7 +125,7 @@ class Typing:
                 add_type(seen, each)
         return seen
 
-    def _quick(self, kind: type, values: Sequence[Any]) -> str | None:
+    def _quick(self, kind: type, values: Sequence[Any]) -> Type | None:
         """Return the one type of all `values`, which are of one kind; None where that needs a closer look."""
         if kind is int:
             low, high = min(values), max(values)
@@ -136,7 +137,24 @@ class Typing:
             if self.width is not None and max(map(len, values)) * (1 if text.isascii() else 4) > self.width:
                 return None
             return TEXT if (text.isascii() or _encodes(text)) and (self.nul or "\0" not in text) else None
-        return NESTED if kind in (list, tuple, dict) and self.nested == "any" else None
+        if kind in (list, tuple, dict):
+            return NESTED if self.nested == "any" else self._quick_nested(kind, values)
+        return None
+
+    def _quick_nested(self, kind: type, values: Sequence[Any]) -> Type | None:
+        """Return the type of lists, or of dicts, whose elements are taken together; None if they are of several."""
+        if self.nested != "typed":
+            return "dict" if kind is dict else "list"
+        if kind is not dict:
+            seen = self.types_of(list(chain.from_iterable(values)))
+            return ListOf(one_type(seen)) if fits_one(seen) else None
+        names = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, values))))
+        if not all(values) or not all(type(name) is str and _encodes(name) for name in names):
+            return None
+        fields = {name: self.types_of(list(map(dict.get, values, repeat(name)))) for name in names}
+        if not all(map(fits_one, fields.values())):
+            return None
+        return StructOf(tuple((name, one_type(seen)) for name, seen in fields.items()))
 
 
 NESTED: Final = "list or dict"
