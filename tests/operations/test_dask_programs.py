@@ -1,0 +1,157 @@
+"""Programs as the documentation of dask.bag has them, with one import changed."""
+
+from __future__ import annotations
+
+import json
+import operator
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as db
+from bagkit import random
+
+
+@pytest.fixture(autouse=True)
+def sync() -> Iterator[None]:
+    with db.options(scheduler="sync"):
+        yield
+
+
+def add(x: Any, y: Any) -> Any:
+    return x + y
+
+
+def inc(x: int) -> int:
+    return x + 1
+
+
+def iseven(x: int) -> bool:
+    return x % 2 == 0
+
+
+def test_sequences() -> None:
+    assert list(db.from_sequence([1, 2, 3, 4, 5, 6], npartitions=2)) == [1, 2, 3, 4, 5, 6]
+    assert list(db.range(5, npartitions=2).map(inc)) == [1, 2, 3, 4, 5]
+    assert list(db.concat([db.from_sequence([1, 2, 3]), db.from_sequence([4, 5, 6])])) == [1, 2, 3, 4, 5, 6]
+    assert db.from_sequence(["Alice", "Bob", "Chuck"], npartitions=2).count().compute() == 3
+    assert list(db.from_sequence([[1], [2, 3]]).flatten()) == [1, 2, 3]
+    assert db.from_sequence([0, 1, None, 2]).filter(None).compute() == [1, 2]
+
+
+def test_map() -> None:
+    b, b2 = db.from_sequence(range(5), npartitions=2), db.from_sequence(range(5, 10), npartitions=2)
+    assert b.map(operator.add, b2).compute() == [5, 7, 9, 11, 13]
+    assert b.map(operator.add, 1).compute() == [1, 2, 3, 4, 5]
+    assert b.map(lambda x, y=0: x + y, y=b.max()).compute() == [4, 5, 6, 7, 8]
+    assert db.map(lambda x, y=0: x + y, b, y=b2).compute() == [5, 7, 9, 11, 13]
+    assert db.map(lambda x, y=0: x + y, b, y=1).compute() == [1, 2, 3, 4, 5]
+
+
+def test_starmap() -> None:
+    b = db.from_sequence([(1, 2), (3, 4), (5, 6), (7, 8), (9, 10)], npartitions=2)
+    assert b.starmap(operator.add).compute() == [3, 7, 11, 15, 19]
+    most = b.starmap(operator.add).max()
+    assert b.starmap(lambda x, y, z: x + y + z, z=most).compute() == [22, 26, 30, 34, 38]
+
+
+def test_map_partitions() -> None:
+    b, b2 = db.from_sequence(range(1, 101), npartitions=10), db.from_sequence(range(101, 201), npartitions=10)
+    halves = b.map_partitions(lambda nums, den=1: [n / den for n in nums], den=b.max())
+    assert halves.compute()[-1] == 1.0
+
+    def ratios(nums: Any, dens: Any) -> Any:
+        return (n / d for n, d in zip(nums, dens, strict=True))
+
+    assert b.map_partitions(ratios, b2).compute() == db.map_partitions(ratios, b, b2).compute()
+
+
+def test_filter_remove_pluck_unzip() -> None:
+    b = db.from_sequence(range(5))
+    assert (list(b.filter(iseven)), list(b.remove(iseven))) == ([0, 2, 4], [1, 3])
+    people = db.from_sequence([{"name": "Alice", "credits": [1, 2, 3]}, {"name": "Bob", "credits": [10, 20]}])
+    assert list(people.pluck("name")) == ["Alice", "Bob"]
+    assert list(people.pluck("credits").pluck(0)) == [1, 10]
+    one, other = db.from_sequence([(i, i + 1) for i in range(4)], npartitions=2).unzip(2)
+    assert (list(one), list(other)) == ([0, 1, 2, 3], [1, 2, 3, 4])
+
+
+def test_reductions() -> None:
+    b = db.from_sequence(range(5), npartitions=2)
+    assert (int(b.sum()), float(b.max()), b.mean().compute(), b.var(ddof=1).compute()) == (10, 4.0, 2, 2.5)
+    assert b.reduction(sum, sum).compute() == 10
+    assert b.fold(add).compute() == 10
+    assert b.fold(lambda acc, x: acc | {x}, set.union, initial=set()).compute() == set(range(5))
+    assert b.sum().apply(inc).compute() == 11
+    assert db.compute(b.sum(), b.max()) == (10, 4)
+    names = db.from_sequence(["Alice", "Bob", "Alice"])
+    assert dict(names.frequencies()) == {"Alice": 2, "Bob": 1}
+    assert sorted(names.distinct()) == ["Alice", "Bob"]
+    assert db.from_sequence([{"a": 1}, {"a": 2}, {"a": 1}]).distinct(key="a").compute() == [{"a": 1}, {"a": 2}]
+    numbers = db.from_sequence([10, 3, 5, 7, 11, 4])
+    assert (list(numbers.topk(2)), list(numbers.topk(2, lambda x: -x))) == ([11, 10], [3, 4])
+
+
+def test_folds_by_key_groups_and_joins() -> None:
+    b = db.from_sequence(range(10))
+    assert dict(b.foldby(iseven, add)) == {True: 20, False: 25}
+    assert dict(b.foldby(iseven, lambda acc, x: acc + 1, 0, add, 0)) == {True: 5, False: 5}
+    assert dict(b.groupby(iseven)) == {True: [0, 2, 4, 6, 8], False: [1, 3, 5, 7, 9]}
+    people, fruit = db.from_sequence(["Alice", "Bob", "Charlie"]), ["Apple", "Apricot", "Banana"]
+    assert sorted(people.join(fruit, lambda x: x[0])) == [("Apple", "Alice"), ("Apricot", "Alice"), ("Banana", "Bob")]
+
+
+def test_accumulate_zip_product() -> None:
+    b = db.from_sequence([1, 2, 3, 4, 5], npartitions=2)
+    assert list(b.accumulate(add)) == [1, 3, 6, 10, 15]
+    assert list(b.accumulate(add, initial=-1)) == [-1, 0, 2, 5, 9, 14]
+    evens, odds = (db.from_sequence(range(start, 100, 2), npartitions=5) for start in (0, 1))
+    pairs = db.zip(evens, odds)
+    assert (pairs.npartitions, list(pairs.take(3))) == (5, [(0, 1), (2, 3), (4, 5)])
+    assert sorted(b.product(b)) == [(x, y) for x in range(1, 6) for y in range(1, 6)]
+
+
+def test_samples() -> None:
+    b = db.from_sequence(range(100), npartitions=4)
+    assert list(b.random_sample(0.5, 42)) == list(b.random_sample(0.5, 42))
+    assert len(set(random.sample(b, 3).compute())) == 3
+    assert len(random.choices(b, 3).compute()) == 3
+    with pytest.raises(ValueError, match="larger than that population"):
+        random.sample(b, 101).compute()
+
+
+def test_text() -> None:
+    b = db.from_sequence(["Alice Smith", "Bob Jones", "Charlie Smith"])
+    assert list(b.str.lower()) == ["alice smith", "bob jones", "charlie smith"]
+    assert list(b.str.match("*Smith")) == ["Alice Smith", "Charlie Smith"]
+    assert list(b.str.split(" ")) == [["Alice", "Smith"], ["Bob", "Jones"], ["Charlie", "Smith"]]
+    with pytest.raises(AttributeError):
+        _ = b.str.sfohsofhf
+
+
+def test_files(tmp_path: Path) -> None:
+    b = db.from_sequence([{"name": "Alice", "n": n} for n in range(5)], npartitions=2)
+    b.map(json.dumps).to_textfiles(str(tmp_path / "out" / "*.json.gz"))
+    back = db.read_text(str(tmp_path / "out" / "*.json.gz"))
+    assert back.npartitions == 2
+    assert back.map(json.loads).pluck("n").sum().compute() == 10
+    (tmp_path / "words.txt").write_text("a b a\nb a\n")
+    words = db.read_text(str(tmp_path / "words.txt"))
+    assert words.str.split().flatten().frequencies().topk(1, lambda pair: pair[1]).compute() == [("a", 3)]
+    paths = db.read_text(tmp_path / "words.txt", include_path=True).pluck(1)
+    assert paths.distinct().compute() == [str(tmp_path / "words.txt")]
+    assert list(db.from_url((tmp_path / "words.txt").as_uri())) == [b"a b a\n", b"b a\n"]
+
+
+def test_delayed_persist_pickle() -> None:
+    x, y, z = (db.delayed(pow)(2, i) for i in range(3))
+    lists: list[Any] = [db.delayed(lambda one: [one])(one) for one in (x, y, z)]
+    assert list(db.from_delayed(lists)) == [1, 2, 4]
+    b = db.from_sequence(range(5), npartitions=2)
+    assert len(b.to_delayed()) == 2
+    assert list(b.map(inc).persist()) == [1, 2, 3, 4, 5]
+    assert list(pickle.loads(pickle.dumps(b))) == [0, 1, 2, 3, 4]
+    assert b.compute(num_workers=2, optimize_graph=False) == [0, 1, 2, 3, 4]
