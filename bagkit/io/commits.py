@@ -10,6 +10,7 @@ only one that writes there, so all other temporary directories of that key are o
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -222,8 +223,10 @@ class FileWriting:
         if self._journal is None:
             self._open_journal()
         assert self._journal is not None
-        self._journal.write(line_of(as_row(file, self._targets.home)))
-        os.fsync(self._journal.fileno())
+        # Not brought to the disk: it outlives this process, and what a lost line tells of is only written again.
+        line = line_of(as_row(file, self._targets.home))
+        if self._journal.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._targets.own("journal"))
 
     def _open_journal(self) -> None:
         """Begin the journal, with what was there already; only then is the manifest of before no longer true."""

@@ -72,7 +72,7 @@ def plan_targets(
             "reading them by a pattern changes the order of the records",
             UserWarning,
         )
-    identity = template or "\n".join(paths)
+    identity = "\n".join(map(_true_path, [template] if template else paths))
     key = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
     return Targets(tuple(paths), key, is_url(paths[0]))
 
@@ -88,6 +88,14 @@ def _absolute(operation: str, path: object) -> str:
     text = os.path.expanduser(re.sub("^(file|local)://", "", text))
     # A ".." after a link is not where its name says: only the operating system knows.
     return os.path.join(os.getcwd(), text) if ".." in text.split("/") else os.path.abspath(text)
+
+
+def _true_path(path: str) -> str:
+    """Return a local path with its directory's own name, whatever links lead there."""
+    if is_url(path):
+        return path
+    directory, _, name = path.rpartition("/")
+    return os.path.realpath(directory) + "/" + name
 
 
 def _listed(operation: str, path: object, npartitions: int) -> list[str]:

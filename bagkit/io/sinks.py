@@ -14,7 +14,7 @@ from typing import Any, Literal
 from bagkit.errors import PlanError
 from bagkit.io.codecs import compression_of, compressor, crc32, zstd_module
 from bagkit.io.commits import FileWriting
-from bagkit.io.files import base_name
+from bagkit.io.files import base_name, named
 from bagkit.io.manifest import Manifest, Recipe, WrittenFile
 from bagkit.io.output_names import Targets, plan_targets
 from bagkit.io.stores import LocalStore, RemoteStore, Store, failed
@@ -63,8 +63,15 @@ class WriteLines(Sink):
 
     def begin(self, made_of: Plan) -> FileWriting:
         assert self.targets is not None
+        inputs = inputs_of(made_of)
+        own = next((path for path in self.targets.paths if path in inputs), None)
+        if own is not None:
+            raise PlanError(
+                f"{self.operation}: {named(own)} is written to, and it is also read from; "
+                "hint: write to another directory"
+            )
         steps = tuple(fingerprint(made_of))
-        recipe = Recipe(steps, inputs_of(made_of), self.made_with, len(self.targets.paths))
+        recipe = Recipe(steps, inputs, self.made_with, len(self.targets.paths))
         return FileWriting(self.operation, self.targets, self.store, self.compressions, self.exist, recipe)
 
     @property

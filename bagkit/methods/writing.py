@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from bagkit.errors import PlanError
 from bagkit.item import Item
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.encoding import EncodeJson, EncodeText
@@ -63,7 +64,7 @@ class Writing(Making[T_co]):
             last_separator=last_endline,
         )
         item: Item[Any] = Item(Plan(sink, (self._then(encode).plan,)))
-        return item.compute(**options) if compute else item
+        return computed(item, compute, options)
 
     def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = None,
                  compression: str | None = "infer", default: Callable[[Any], Any] | None = None,
@@ -97,4 +98,14 @@ class Writing(Making[T_co]):
             gives="manifest",
         )
         item: Item[Any] = Item(Plan(sink, (self._then(EncodeJson(default, allow_nan)).plan,)))
-        return item.compute(**options) if compute else item
+        return computed(item, compute, options)
+
+
+def computed(item: Item[Any], compute: bool, options: dict[str, Any]) -> Any:
+    """Return the value of `item`, or itself unless it is to be computed: then there is no use for `options`."""
+    if not compute and options:
+        raise PlanError(
+            f"{item.plan.op.label}: {next(iter(options))!r} is an option of compute, and compute=False; "
+            "hint: give it to item.compute(...)"
+        )
+    return item.compute(**options) if compute else item

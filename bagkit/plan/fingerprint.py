@@ -41,8 +41,11 @@ def digest(value: Any) -> str:
     False
     """
     result = hashlib.blake2b(digest_size=16)
-    for part in _parts(value, set()):
-        result.update(part)
+    try:
+        for part in _parts(value, set()):
+            result.update(part)
+    except Exception:  # too deep, in itself, or an object that raises when it is looked at
+        return secrets.token_hex(16)
     return result.hexdigest()
 
 

@@ -326,6 +326,23 @@ class TestRefusedWhilePlanning:
             records().to_jsonl(tmp_path, default=5)
         assert os.listdir(tmp_path) == []
 
+    def test_options_of_compute_without_compute(self, tmp_path: Path) -> None:
+        message = refused(tmp_path / "*", workers=2)
+        assert message == (
+            "to_textfiles: 'workers' is an option of compute, and compute=False; hint: give it to item.compute(...)"
+        )
+        with pytest.raises(bk.OptionError, match="no option is called 'compresion'"):
+            words().to_textfiles(tmp_path / "*", compresion="gz")
+
+    def test_what_is_read_is_not_written_over(self, tmp_path: Path) -> None:
+        paths = words().to_textfiles(tmp_path / "*.txt")
+        before = contents(tmp_path)
+        with pytest.raises(
+            bk.PlanError, match=r"0\.txt is written to, and it is also read from; hint: write to another"
+        ):
+            bk.read_text(paths).to_textfiles(tmp_path / "*.txt")
+        assert contents(tmp_path) == before
+
     def test_names_out_of_order_are_warned_of(self, tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="do not sort in the order of the partitions"):
             words(2).to_textfiles(tmp_path / "*", name_function=lambda n: "ba"[n])

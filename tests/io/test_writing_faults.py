@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from bagkit.io import manifest
 from bagkit.io.stores import LocalStore
 from tests.io import writing_job
 
@@ -50,6 +51,24 @@ class Place:
         for trouble in self.troubles.iterdir():
             trouble.unlink()
         return status
+
+    def kill_at(self, moment: float, after: int) -> bool:
+        """Run slowly, and kill `moment` seconds after there are `after` files; return whether it was still running."""
+        (self.troubles / "slow").touch()
+        process = self.start()
+        while not (len(self.files()) >= after and self.has_begun()) and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(moment)
+        process.kill()
+        status = process.wait(DEADLINE)
+        assert status in (0, -signal.SIGKILL), self.said()
+        return status != 0
+
+    def has_begun(self) -> bool:
+        """Whether a run is writing to temporary files, or one was killed while it did."""
+        return self.out.exists() and any(
+            "." not in kind for kind in self.hidden() if kind not in ("journal", "manifest")
+        )
 
     def said(self) -> str:
         return self.errors.read_text()
@@ -95,17 +114,16 @@ def check_whole(place: Place, clean: dict[str, bytes]) -> None:
 class TestKilled:
     def test_parent_killed_at_random_moments_and_gone_on_with(self, place: Place, clean: dict[str, bytes]) -> None:
         moments = random.Random(11)
-        kept: list[int] = []
-        for _ in range(10):
-            (place.troubles / "slow").touch()
-            process = place.start()
-            time.sleep(moments.uniform(0.15, 0.45))
-            os.kill(process.pid, signal.SIGKILL)
-            assert process.wait(DEADLINE) in (0, -signal.SIGKILL), place.said()
+        kept = [0]
+        for number in range(10):
+            killed = place.kill_at(moments.uniform(0, 0.3), after=kept[-1] + number % 2)
             check_whole(place, clean)
             kept.append(len(place.files()))
+            if not killed:
+                break
         assert kept == sorted(kept)  # what is done stays done
-        assert len(set(kept)) > 2, "no kill came while files were written"
+        assert len(set(kept)) > 2  # and some kills came between two files
+        (place.troubles / "slow").unlink()
         assert place.run() == 0, place.said()
         assert place.files() == clean
         assert place.hidden() == ["manifest"]  # what the dead have left is gone too
@@ -202,8 +220,8 @@ class TestOneStepFails:
         assert [name for name in leftovers(tmp_path / "out") if name.startswith(".")] in (
             [], [name for name in leftovers(tmp_path / "out") if name.endswith(".journal")]
         )  # fmt: skip
-        manifest = bag.to_jsonl(tmp_path / "out", exist="resume")
-        assert bk.read_json(manifest.paths).compute() == list(range(9))
+        written = bag.to_jsonl(tmp_path / "out", exist="resume")
+        assert bk.read_json(written.paths).compute() == list(range(9))
         assert len(leftovers(tmp_path / "out")) == 4
 
     def test_a_write_that_takes_less_is_gone_on_with(
@@ -223,9 +241,27 @@ class TestOneStepFails:
 
         with monkeypatch.context() as patch:
             patch.setattr(LocalStore, "create", lambda self, path: Slow(real(self, path)))
-            manifest = bag.to_jsonl(tmp_path / "out")
-        assert bk.read_json(manifest.paths).compute() == list(range(9))
-        assert manifest.nbytes == sum(os.path.getsize(path) for path in manifest.paths)
+            written = bag.to_jsonl(tmp_path / "out")
+        assert bk.read_json(written.paths).compute() == list(range(9))
+        assert written.nbytes == sum(os.path.getsize(path) for path in written.paths)
+
+    def test_a_journal_that_takes_less_is_an_error(
+        self, bag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from bagkit.io import commits
+
+        with monkeypatch.context() as patch:
+            patch.setattr(commits, "line_of", lambda entry: Short(manifest.line_of(entry)))
+            with pytest.raises(bk.OutputError, match=r"journal: can't be written: no space left on device"):
+                bag.to_jsonl(tmp_path / "out")
+        assert bag.to_jsonl(tmp_path / "out", exist="resume").records == 9
+
+
+class Short(bytes):
+    """Bytes that seem to be more than can be written."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 1
 
 
 class TestWhereItMayNotWrite:
@@ -264,6 +300,16 @@ class TestTwoAtOnce:
         assert place.files() == clean
         assert place.hidden() == ["manifest"]
 
+    def test_one_directory_by_two_names(self, bag: Any, tmp_path: Path) -> None:
+        (tmp_path / "true").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "true")
+        one, two = (bag.to_jsonl(tmp_path / name, compute=False) for name in ("true", "link"))
+        with pytest.raises(bk.OutputBusyError):
+            one.apply(lambda a, b: None, two).compute()
+        one.compute()
+        with pytest.raises(bk.OutputExistsError, match="3 of 3"):
+            two.compute()
+
     def test_in_one_compute(self, bag: Any, tmp_path: Path) -> None:
         one, two = (bag.to_jsonl(tmp_path / "*.jsonl", compute=False) for _ in range(2))
         with pytest.raises(bk.OutputBusyError, match=f"process {os.getpid()} on "):
@@ -276,8 +322,8 @@ class TestTwoAtOnce:
 
     def test_a_lock_that_says_nothing_is_respected(self, bag: Any, tmp_path: Path) -> None:
         bag.to_jsonl(tmp_path)
-        (manifest,) = tmp_path.glob(".bagkit-*")
-        lock = Path(str(manifest).replace("manifest.json", "lock"))
+        (account,) = tmp_path.glob(".bagkit-*")
+        lock = Path(str(account).replace("manifest.json", "lock"))
         with lock.open("wb") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             with pytest.raises(bk.OutputBusyError, match="another run writes to these files: another process"):
@@ -285,12 +331,12 @@ class TestTwoAtOnce:
 
     def test_the_lock_and_the_files_of_the_dead_are_taken_over(self, bag: Any, tmp_path: Path) -> None:
         bag.to_jsonl(tmp_path)
-        (manifest,) = tmp_path.glob(".bagkit-*")
-        key = manifest.name.split(".")[1]
+        (account,) = tmp_path.glob(".bagkit-*")
+        key = account.name.split(".")[1]
         (tmp_path / f".{key}.lock").write_text('{"pid": 1, "host": "gone", "since": "long ago"}')
         (tmp_path / f".{key}.0123456789abcdef").mkdir()
         (tmp_path / f".{key}.0123456789abcdef" / "0.1.x").write_text("half")
         (tmp_path / ".bagkit-ffffffffffff.0123456789abcdef").mkdir()  # of another output: its owner may be alive
         bag.to_jsonl(tmp_path, exist="overwrite")
-        expected = [manifest.name, ".bagkit-ffffffffffff.0123456789abcdef", "0.jsonl", "1.jsonl", "2.jsonl"]
+        expected = [account.name, ".bagkit-ffffffffffff.0123456789abcdef", "0.jsonl", "1.jsonl", "2.jsonl"]
         assert leftovers(tmp_path) == sorted(expected)
