@@ -170,6 +170,8 @@ def _by_time(
             spent[n] = spent.get(n, Spent()) + spent_on(task)
     for ran, one in spent_by_labels(task for task in profile.tasks if task.key not in calls).items():
         found = {n: place for n, shown in enumerate(labels) if shown and (place := _where(shown, ran)) >= 0}
+        if not found:
+            found = dict.fromkeys((n for n, shown in enumerate(labels) if _is_named(shown, ran)), 0)
         if found:
             n = max(found, key=lambda n: (len(labels[n]), -found[n]))
             spent[n] = spent.get(n, Spent()) + one
@@ -181,6 +183,11 @@ def _where(shown: tuple[str, ...], ran: tuple[str, ...]) -> int:
     """Return where in `ran` all of `shown` stand, one after the other; -1 if they do not."""
     places = range(len(ran) - len(shown) + 1)
     return next((n for n in places if ran[n : n + len(shown)] == shown), -1)
+
+
+def _is_named(shown: tuple[str, ...], ran: tuple[str, ...]) -> bool:
+    """Return whether what ran is part of what is shown: `cut for sort_by(len)` of `sort_by(len)`."""
+    return any(label == mine or label.endswith(" " + mine) for label in ran for mine in shown)
 
 
 def _timed(node: Node, spent: Spent, most: float) -> Node:

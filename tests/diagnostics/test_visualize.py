@@ -18,6 +18,8 @@ import bagkit as bk
 from bagkit.diagnostics.drawing import Drawing, Edge, Node, clean
 from bagkit.diagnostics.layout import GAP, lay_out, ranks
 from bagkit.diagnostics.picture import MOST_NODES, Picture
+from tests.operations.cases import CASES, RECORDS, Case
+from tests.operations.compare import outcome
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -149,6 +151,26 @@ def test_a_profile_hears_of_every_run_inside_its_block_and_of_nothing_else() -> 
     assert {labels[-1] for labels in outer.spent()} == {"sum", "max"}
     assert len(inner.tasks) == 9
     assert all(task.stop >= task.start for task in outer.tasks)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name}-{case.takes}")
+@pytest.mark.filterwarnings("ignore::bagkit.ShortTakeWarning")
+def test_every_operation_is_drawn_and_each_task_is_counted_once(case: Case) -> None:
+    result = case.on_bag(bk.from_sequence(RECORDS[case.takes], npartitions=3))
+    if not isinstance(result, (bk.Bag, bk.Item)):
+        assert not hasattr(result, "visualize")  # a value, or several bags
+        return
+    for optimize_graph in (False, True):
+        picture = result.visualize(optimize_graph=optimize_graph)
+        assert len(texts(picture)) >= len(picture.drawing.nodes) >= 2
+    with bk.Profile() as profile:
+        outcome(lambda: result.compute(scheduler="sync"))
+    counted = [
+        int(found[1].replace(",", ""))
+        for node in result.visualize(color="time", profile=profile).drawing.nodes
+        if (found := re.match(r"([\d,]+) tasks?, ", node.lines[-1]))
+    ]
+    assert sum(counted) == len(profile.tasks)
 
 
 # Text stays text ----------------------------------------------------------------------------------------------------
