@@ -253,9 +253,9 @@ def from_delayed(values: Any) -> Bag[Any]:
     Raises PlanError for anything else, and when the bag is computed for a value that is text, a dict or no iterable.
 
     >>> import bagkit as bk
-    >>> numbers = bk.delayed(range)
-    >>> bk.from_delayed([numbers(2), numbers(3)]).map(str).compute(scheduler="sync")
-    ['0', '1', '0', '1', '2']
+    >>> letters = bk.delayed(list)
+    >>> bk.from_delayed([letters("ab"), letters("c")]).map(str.upper).compute(scheduler="sync")
+    ['A', 'B', 'C']
     """
     values = list(values) if isinstance(values, (list, tuple)) else [values]
     plans = [plan for plan in map(plan_of, values) if plan is not None and plan.op.gives_value]
@@ -298,6 +298,4 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
     >>> pathlib.Path(paths[0]).read_text()
     'a\\nb'
     """
-    return b.to_textfiles(
-        path, name_function, compression, encoding, compute, storage_options, last_endline, **options
-    )
+    return b.to_textfiles(path, name_function, compression, encoding, compute, storage_options, last_endline, **options)
