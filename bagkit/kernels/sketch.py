@@ -223,6 +223,8 @@ def fingerprints(values: set[Any]) -> Sequence[int]:
         return _unpacked(b"".join([blake2b(text, digest_size=8, person=b"str").digest() for text in texts]))
     if kinds == {int}:
         return _unpacked(b"".join([_digest(b"int", b"%d" % number) for number in values]))
+    if kinds == {float}:
+        return _unpacked(b"".join([_digest(b"int", _float(number)) for number in values]))
     return _unpacked(b"".join(map(_fingerprint, values)))
 
 
@@ -237,19 +239,27 @@ def _digest(kind: bytes, data: bytes) -> bytes:
 def _fingerprint(value: Any) -> bytes:
     if isinstance(value, str):
         return _digest(b"str", value.encode("utf-8", "surrogatepass"))
-    if isinstance(value, Number):
-        return _digest(b"int", _number(value))
     if isinstance(value, bytes):
         return _digest(b"bytes", value)
     if isinstance(value, tuple):
         return _digest(b"tuple", b"".join(map(_fingerprint, value)))
+    if type(value) is float:
+        return _digest(b"int", _float(value))
+    if isinstance(value, Number):
+        return _digest(b"int", _number(value))
     if isinstance(value, frozenset):
         return _digest(b"set", b"".join(sorted(map(_fingerprint, value))))
     return _digest(b"other", digest(value).to_bytes(8, "little"))
 
 
+def _float(value: float) -> bytes:
+    if value.is_integer():
+        return b"%d" % int(value)
+    return b"#%d" % (hash(value) if value == value else 0)
+
+
 def _number(value: Any) -> bytes:
-    """Return text that equal numbers of all types share."""
+    """Return text that equal numbers of all types share: a hash of numbers is one too, but for -1 and -2."""
     if isinstance(value, complex) and not value.imag:
         value = value.real
     try:
