@@ -62,6 +62,7 @@ class FileWriting:
         self._stale: set[str] = set()
         """What an earlier run has written, by its own account."""
         self._journal: BinaryIO | None = None
+        self._noted = False
         self._lock: Lock | None = None
         self._staging: dict[str, str] = {}
         with self._failing_as(targets.home):
@@ -129,7 +130,7 @@ class FileWriting:
 
     def _earlier(self) -> tuple[Any, list[Any], list[str]] | None:
         """Return the recipe of the run that was here before, the rows of its files, and what it has yet to remove."""
-        journal = self._store.read(self._targets.own("journal")) if self._store.journals else None
+        journal = self._store.read(self._targets.own("journal"))
         if journal is not None:
             head, rows = read_journal(journal)
             return head["recipe"], rows, head["stale"]
@@ -216,13 +217,11 @@ class FileWriting:
                 self._complete()
 
     def _note(self, file: WrittenFile) -> None:
-        if not self._store.journals:
-            if not self._files:
-                self._store.remove(self._targets.own("manifest.json"))
-            return
-        if self._journal is None:
+        if not self._noted:
             self._open_journal()
-        assert self._journal is not None
+            self._noted = True
+        if self._journal is None:
+            return
         # Not brought to the disk: it outlives this process, and what a lost line tells of is only written again.
         line = line_of(as_row(file, self._targets.home))
         if self._journal.write(line) != len(line):
@@ -230,13 +229,15 @@ class FileWriting:
 
     def _open_journal(self) -> None:
         """Begin the journal, with what was there already; only then is the manifest of before no longer true."""
-        home = self._targets.home
-        head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(self._stale)}
+        home, path = self._targets.home, self._targets.own("journal")
+        # Where nothing can be added to it, it says from the beginning what may be there in the end.
+        stale = self._stale if self._store.journals else self._stale.union(self._targets.paths)
+        head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(stale)}
         rows = [line_of(as_row(file, home)) for file in self._files.values()]
-        self._put(self._targets.own("journal"), b"".join([line_of(head), *rows]))
+        self._put(path, b"".join([line_of(head), *rows]))
         self._store.remove(self._targets.own("manifest.json"))
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-        self._journal = os.fdopen(os.open(self._targets.own("journal"), flags), "wb", buffering=0)
+        if self._store.journals:
+            self._journal = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), "wb", buffering=0)
 
     def _put(self, path: str, data: bytes) -> None:
         """Write a small file that is there as a whole or not at all."""
@@ -260,8 +261,7 @@ class FileWriting:
         files = [self._files[number] for number in range(len(self._targets.paths))]
         self._put(self._targets.own("manifest.json"), manifest_bytes(self._recipe, files, self._targets.home))
         self._store.settle(self._targets.home)
-        if self._store.journals:
-            self._store.remove(self._targets.own("journal"))
+        self._store.remove(self._targets.own("journal"))
 
     def end(self) -> None:
         """Remove what became no output, and let others write here."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +82,7 @@ class Recipe:
 
 def versions() -> dict[str, str]:
     """Return the versions that what is written may depend on."""
-    return {"bagkit": sys.modules["bagkit"].__version__, "python": ".".join(platform.python_version_tuple()[:2])}
+    return {"bagkit": sys.modules["bagkit"].__version__, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -281,7 +280,7 @@ class Lock:
         else:
             raise OutputBusyError(f"{named(path)}: other runs take the lock again and again")
         os.ftruncate(file, 0)
-        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
+        owner = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
         os.pwrite(file, json.dumps(owner).encode(), 0)
         self._file = file
         _held.add(self)

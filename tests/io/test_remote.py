@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import fsspec
 import pytest
 
+import bagkit as bk
 from bagkit.errors import CorruptInputError, InputChangedError, NoFilesError, PlanError, SourceError
 from bagkit.io import files, text, text_blocks
 from bagkit.io.text import plan_text
@@ -292,3 +293,33 @@ def test_s3_sees_an_object_of_the_same_size_that_is_another(s3):
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(InputChangedError, match=r"s3://bucket/logs/new: changed.* ETag"):
         read_partitions(source)
+
+
+def test_writing_to_s3(s3):
+    import s3fs
+
+    url, options = s3[0].replace("logs", "out"), s3[1]
+    bag = bk.range(9, npartitions=3)
+    manifest = bag.to_jsonl(f"{url}/*.jsonl.gz", storage_options=options, scheduler="processes", workers=2)
+    assert manifest.paths == [f"{url}/{n}.jsonl.gz" for n in range(3)]
+    read_back = bk.read_json(f"{url}/*", storage_options=options)
+    assert read_back.npartitions == 3  # the manifest is beside them
+    assert read_back.compute(scheduler="sync") == list(range(9))
+    with pytest.raises(bk.OutputExistsError, match="3 of 3 files exist already"):
+        bag.to_jsonl(f"{url}/*.jsonl.gz", storage_options=options)
+    with pytest.raises(ZeroDivisionError):
+        bag.map(lambda n: 1 // (n - 8)).to_jsonl(
+            f"{url}/*.jsonl.gz", storage_options=options, exist="overwrite", scheduler="threads", workers=1
+        )
+    bk.range(2, npartitions=1).map(str).to_textfiles(
+        f"{url}/*.jsonl.gz", storage_options=options, scheduler="processes", workers=1
+    )
+    names = [name.rpartition("/")[2] for name in s3fs.S3FileSystem(**options).find("bucket/out", refresh=True)]
+    assert [name for name in names if not name.endswith(".manifest.json")] == ["0.jsonl.gz"]
+    assert len(names) == 2
+    assert bk.read_text(f"{url}/*", storage_options=options).compute(scheduler="sync") == ["0\n", "1"]
+
+
+def test_a_store_that_can_not_be_written_to():
+    with pytest.raises(bk.OutputError, match=r"https://127.0.0.1:9/out: can't be written: "):
+        bk.range(2, npartitions=1).to_jsonl("https://127.0.0.1:9/out/*")
