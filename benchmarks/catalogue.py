@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import main_job, tiny_partitions, whole_records, writing
+from benchmarks import grouping, main_job, tiny_partitions, whole_records, writing
 from benchmarks.contenders import Contender
-from benchmarks.generate import LARGE, MANY, SMALL, DataSet
+from benchmarks.generate import GROUPS, LARGE, MANY, SMALL, DataSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +55,9 @@ WARM = {
     ),
     "write-text": Benchmark("lines filtered, to gz files", writing.TEXT, writing.contents_digest, SMALL),
     "write-json": Benchmark("records filtered, to JSON lines in gz", writing.JSON, writing.contents_digest, SMALL),
+    "groupby": Benchmark("960,000 records grouped by name", grouping.GROUPBY, sorted_pairs, GROUPS),
+    "foldby": Benchmark("ages summed by name", grouping.FOLDBY, sorted_pairs, SMALL),
+    "distinct": Benchmark("a million distinct keys of two million", grouping.DISTINCT, int, tasks=1_000_000),
+    "mean": Benchmark("mean of a field", grouping.MEAN, lambda mean: round(mean, 9), SMALL),
     "tiny": Benchmark("10,000 partitions of one element", tiny_partitions.CONTENDERS, int, tasks=10_000),
 }

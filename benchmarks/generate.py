@@ -96,6 +96,7 @@ SMALL = DataSet("small", 1_600_000, 8, small_record)
 LARGE = DataSet("large", 75_000, 8, large_record)
 FEW = DataSet("few", 8_000, 8, small_record)
 MANY = DataSet("many", 480_000, 8, small_record)
+GROUPS = DataSet("groups", 960_000, 8, small_record)
 
 
 def files_of(data: DataSet, folder: Path) -> list[str]:

@@ -17,6 +17,10 @@ RATIOS: dict[str, dict[str, float]] = {
     "whole-count": {"dask": 3.0},
     "whole-reduce": {"dask": 3.0},
     "records-back": {"dask": 10.0},
+    "groupby": {"dask": 6.0},
+    "foldby": {"dask": 8.0},
+    "distinct": {"dask": 8.0},
+    "mean": {"dask": 8.0},
     "write-text": {"dask": 3.0},
     "write-json": {"dask": 3.0},
 }

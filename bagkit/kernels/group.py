@@ -22,7 +22,7 @@ from typing import Any
 from bagkit.kernels.digest import Undigestible, bucket_of, is_nan
 from bagkit.kernels.fold import fresh
 from bagkit.kernels.guard import StoppedEarly
-from bagkit.kernels.spill import Bucket, Frame, Meter, Room, SpillFile, read_frame, size_of
+from bagkit.kernels.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame, size_of
 
 Entry = tuple[Any, list[Any]]
 """A key and its cell."""
@@ -220,16 +220,18 @@ def split_by_key(
     Records are pulled one at a time, so if `key` raises, or a key has no digest, the last one pulled is at fault.
     """
     groups, meter, piles = Groups(buckets), Meter(room.heap), Piles(buckets, room)
-    while chunk := _feed(islice(records, meter.step), key, value, gathering, groups):
-        meter.add(chunk)
-        if not meter.full:
-            continue
-        if gathering.shrinks:
-            meter.nbytes = sum(map(size_of, groups.entries))
-            if 2 * meter.nbytes < (room.heap or 0):
+    with Held() as held:
+        while chunk := _feed(islice(records, meter.step), key, value, gathering, groups):
+            held.add()
+            meter.add(chunk)
+            if not meter.full:
                 continue
-        piles.write(groups.entries, _weight, meter.nbytes)
-        groups, meter.nbytes = Groups(buckets), 0
+            if gathering.shrinks:
+                meter.nbytes = sum(map(size_of, groups.entries))
+                if 2 * meter.nbytes < (room.heap or 0):
+                    continue
+            piles.write(groups.entries, _weight, meter.nbytes)
+            groups, meter.nbytes = Groups(buckets), 0
     return piles.finish(groups.entries, _weight, meter.nbytes)
 
 
@@ -268,10 +270,12 @@ def merge_by_key(sides: Sequence[Sequence[Bucket]], gathering: Gathering, room: 
         yield from _merge_in_parts(sides, gathering, room, nbytes)
         return
     groups = Groups()
-    for side, buckets in enumerate(sides):
-        for bucket in buckets:
-            for entries, _ in bucket.lists():
-                merge_entries(groups, gathering, side, entries)
+    with Held() as held:
+        for side, buckets in enumerate(sides):
+            for bucket in buckets:
+                for entries, _ in bucket.lists():
+                    merge_entries(groups, gathering, side, entries)
+                    held.add()
     (entries,) = groups.entries
     for start in range(0, len(entries), LIST):
         yield entries[start : start + LIST]

@@ -19,7 +19,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bagkit.kernels.guard import StoppedEarly
-from bagkit.kernels.spill import Frame, Meter, Room, SpillFile, read_frame
+from bagkit.kernels.spill import Frame, Held, Meter, Room, SpillFile, read_frame
 
 SAMPLE_KEYS = 256
 """Of each run."""
@@ -93,6 +93,11 @@ Sample = list[tuple[Any, int]]
 
 def sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list[SortedRun], Sample]:
     """Return `records` in runs, and a sample of their keys; records are pulled one at a time."""
+    with Held() as holding:
+        return _sorted_runs(records, order, room, holding)
+
+
+def _sorted_runs(records: Iterator[Any], order: Order, room: Room, holding: Held) -> tuple[list[SortedRun], Sample]:
     runs: list[SortedRun] = []
     sample: Sample = []
     meter = Meter(room.heap)
@@ -108,6 +113,7 @@ def sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list[
         if order.key is not None and len(keys) < len(held):
             raise StoppedEarly  # the key function
         meter.add(chunk)
+        holding.add()
         if held and (not chunk or meter.full):
             ordered, ordered_keys = _sorted(held, keys, order)
             step = max(1, len(held) // SAMPLE_KEYS)

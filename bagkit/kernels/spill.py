@@ -171,6 +171,26 @@ def read_frame(frame: Frame) -> list[Any]:
     return records
 
 
+class Held:
+    """Keeps the garbage collector off the records that a task holds, which it would look at again and again.
+
+    With a million of them that takes longer than all the rest. What is frozen is freed as ever when it is let go of.
+    Use it in a `with`; where something was frozen before (as in workers), what is frozen now stays so too.
+    """
+
+    def __enter__(self) -> Held:
+        self._unfreeze = not gc.get_freeze_count()
+        return self
+
+    def add(self) -> None:
+        """Count all that there is now as held."""
+        gc.freeze()
+
+    def __exit__(self, *exc: object) -> None:
+        if self._unfreeze:
+            gc.unfreeze()
+
+
 class Meter:
     """Adds up what lists of records take, and says how many to take next; mutable, of one task."""
 

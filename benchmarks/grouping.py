@@ -1,0 +1,126 @@
+"""Records brought together by a key, and reductions whose states are large."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
+from multiprocessing.pool import Pool
+from operator import add
+from typing import Any
+
+from benchmarks.contenders import Contender, Job, Setting, dask_bag, process_pool
+
+Program = Callable[[Any, Setting], Any]
+
+
+def group(library: Any, setting: Setting) -> Any:
+    """Group all records by name; return how many there are of each."""
+    records = library.read_text(setting.paths).map(json.loads)
+    return records.groupby("name").map(lambda group: (group[0], len(group[1])))
+
+
+def fold(library: Any, setting: Setting) -> Any:
+    """Sum the ages for each name, without groups."""
+    records = library.read_text(setting.paths).map(json.loads)
+    return records.foldby("name", lambda total, record: total + record["age"], 0, add, 0)
+
+
+def distinct(library: Any, setting: Setting) -> Any:
+    """Find a million distinct keys among two million."""
+    numbers = library.range(2 * setting.tasks, npartitions=16)
+    return numbers.map(lambda n: f"key {n * 7919 % setting.tasks}").distinct().count()
+
+
+def mean(library: Any, setting: Setting) -> Any:
+    """Take the mean of a field."""
+    return library.read_text(setting.paths).map(json.loads).pluck("age").mean()
+
+
+def parsed(path: str) -> list[Any]:
+    """Parse one file with the standard library."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return list(map(json.loads, lines))
+
+
+def summed(path: str) -> Counter[str]:
+    """Sum the ages of one file by name."""
+    total: Counter[str] = Counter()
+    for record in parsed(path):
+        total[record["name"]] += record["age"]
+    return total
+
+
+def keys(numbers: range, count: int) -> set[str]:
+    """Return the distinct keys of some numbers."""
+    return {f"key {n * 7919 % count}" for n in numbers}
+
+
+def count_and_sum(path: str) -> tuple[int, int]:
+    """Count the records of one file, and sum their ages."""
+    ages = [record["age"] for record in parsed(path)]
+    return len(ages), sum(ages)
+
+
+def group_pool(pool: Pool, setting: Setting) -> Any:
+    """Parse in a pool, group in the parent."""
+    groups: dict[str, list[Any]] = {}
+    for records in pool.imap(parsed, setting.paths):
+        for record in records:
+            groups.setdefault(record["name"], []).append(record)
+    return [(name, len(members)) for name, members in groups.items()]
+
+
+def fold_pool(pool: Pool, setting: Setting) -> Any:
+    """Sum each file in a pool, add up in the parent."""
+    return list(sum_counters(pool.imap_unordered(summed, setting.paths)).items())
+
+
+def sum_counters(counters: Iterable[Counter[str]]) -> Counter[str]:
+    """Return the sums of all counters."""
+    total: Counter[str] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total
+
+
+def distinct_pool(pool: Pool, setting: Setting) -> Any:
+    """Make sets in a pool, their union in the parent."""
+    step = max(1, 2 * setting.tasks // 16)
+    parts = [range(2 * setting.tasks)[start : start + step] for start in range(0, 2 * setting.tasks, step)]
+    return len(set().union(*pool.imap(partial(keys, count=setting.tasks), parts)))
+
+
+def mean_pool(pool: Pool, setting: Setting) -> Any:
+    """Sum each file in a pool, divide in the parent."""
+    counts = list(pool.imap(count_and_sum, setting.paths))
+    return sum(ages for _, ages in counts) / sum(number for number, _ in counts)
+
+
+def contenders(program: Program, by_hand: Callable[[Pool, Setting], Any]) -> dict[str, Contender]:
+    """Return the contenders: bagkit and dask.bag, which run the same `program`, and a pool that is used `by_hand`."""
+
+    def bagkit(setting: Setting, keep: ExitStack) -> Job:
+        import bagkit as bk
+
+        return lambda: program(bk, setting).compute(workers=setting.workers)
+
+    def dask(setting: Setting, keep: ExitStack, *, best: bool = False) -> Job:
+        library = dask_bag(setting, keep, best=best)
+        return lambda: program(library, setting).compute()
+
+    def dask_best(setting: Setting, keep: ExitStack) -> Job:
+        return dask(setting, keep, best=True)
+
+    def pool(setting: Setting, keep: ExitStack) -> Job:
+        workers = process_pool(setting, keep)
+        return lambda: by_hand(workers, setting)
+
+    return {"bagkit": bagkit, "dask": dask, "dask-best": dask_best, "pool": pool}
+
+
+GROUPBY = contenders(group, group_pool)
+FOLDBY = contenders(fold, fold_pool)
+DISTINCT = contenders(distinct, distinct_pool)
+MEAN = contenders(mean, mean_pool)

@@ -1,0 +1,291 @@
+"""Exchanges: answers do not depend on memory, workers, hash seeds or schedulers, and faults leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bagkit as bk
+from bagkit.schedulers import pool, processes
+from tests.operations.cases_of_grouping import groups, joined, same
+from tests.operations.compare import outcome
+from tests.operations.functions import BadRecord, Fails, stops
+
+KEYS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from(
+        [0.0, -0.0, 1.0, 0.5, Decimal(1), Decimal("0.5"), Fraction(1, 2), (1, "a"), (1.0, "a"), "a", b"a", ""]
+    ),
+    st.text(max_size=2),
+    st.frozensets(st.integers(0, 2)),
+)
+RECORDS = st.lists(st.tuples(KEYS, st.integers(0, 99)), max_size=60)
+LIMITS = st.sampled_from([None, 20_000, 200_000])
+"""Bytes; the least of them makes every task write, and split again what it collects."""
+
+
+def parts_of(bag: Any, **options: Any) -> list[list[Any]]:
+    parts: list[list[Any]] = bag.map_partitions(lambda part: [part]).compute(scheduler="sync", **options)
+    return parts
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """Everything goes to a directory of its own, where nothing is left."""
+    with bk.options(temporary_directory=tmp_path):
+        yield tmp_path
+    assert os.listdir(tmp_path) == []
+
+
+def first(record: Any) -> Any:
+    return record[0]
+
+
+@given(RECORDS, st.integers(1, 16), st.integers(1, 16), LIMITS)
+def test_groups_are_those_of_a_dict(records: list[Any], before: int, after: int, limit: int | None) -> None:
+    parts = parts_of(bk.from_sequence(records, npartitions=before).groupby(0, npartitions=after), memory_limit=limit)
+    assert len(parts) == after
+    expected = groups(first, records)
+    place = {key: number for number, (key, _) in enumerate(expected)}
+    for part in parts:
+        assert [place[key] for key, _ in part] == sorted(place[key] for key, _ in part)
+    assert sorted(chain(*parts), key=lambda group: place[group[0]]) == expected
+    assert repr(sorted(chain(*parts), key=lambda group: place[group[0]])) == repr(expected)
+
+
+@given(RECORDS, RECORDS, st.integers(1, 5), st.sampled_from(["inner", "left", "right", "outer"]), LIMITS)
+def test_joins_are_those_of_a_loop(one: list[Any], other: list[Any], count: int, how: Any, limit: int | None) -> None:
+    bag = bk.from_sequence(one, npartitions=3).join(bk.from_sequence(other, npartitions=2), 0, 0, how, count)
+    got = bag.compute(scheduler="sync", memory_limit=limit)
+    assert sorted(map(repr, got)) == sorted(map(repr, joined(one, other, how=how)))
+
+
+@given(
+    st.lists(st.tuples(st.integers(-5, 5) | st.floats(-2, 2), st.integers())),
+    st.integers(1, 9), st.integers(1, 9), st.booleans(), LIMITS,
+)  # fmt: skip
+def test_sorting_is_sorted(records: list[Any], before: int, after: int, reverse: bool, limit: int | None) -> None:
+    bag = bk.from_sequence(records, npartitions=before).sort_by(0, reverse, after)
+    parts = parts_of(bag, memory_limit=limit)
+    assert len(parts) == after
+    assert repr(list(chain(*parts))) == repr(sorted(records, key=first, reverse=reverse))
+    assert repr(parts) == repr(parts_of(bag))
+
+
+def long_record(number: int) -> tuple[str, int, str]:
+    return str(number * 7919 % 2003), number, "x" * 50
+
+
+def spread() -> dict[str, Any]:
+    bag = bk.range(8_000, npartitions=7).map(long_record)
+    return {
+        "groupby": bag.groupby(0, npartitions=3),
+        "sort_by": bag.sort_by(0, npartitions=3),
+        "distinct": bag.distinct(lambda record: record[0][:3], npartitions=3),
+        "join": bag.join(bag.filter(lambda record: record[1] % 4 == 0), 0, npartitions=3),
+        "reduce_by_key": bag.pluck([0, 1]).reduce_by_key(max, npartitions=3),
+    }
+
+
+@pytest.mark.parametrize("operation", spread())
+def test_results_depend_on_no_limit_and_no_scheduler(operation: str) -> None:
+    bag = spread()[operation]
+    expected = bag.compute(scheduler="sync")
+    for scheduler, workers, limit in [("sync", 1, 300_000), ("sync", 1, 3_000_000), ("threads", 3, 2_000_000),
+                                      ("processes", 1, 2_000_000), ("processes", 3, 8_000_000)]:  # fmt: skip
+        assert bag.compute(scheduler=scheduler, workers=workers, memory_limit=limit) == expected, (scheduler, limit)
+
+
+def test_results_depend_on_no_hash_seed() -> None:
+    code = (
+        "import bagkit as bk\n"
+        "bag = bk.range(500, npartitions=5).map(lambda n: (str(n % 60), None if n % 3 else n % 7, n))\n"
+        "made = [bag.groupby([0, 1]), bag.distinct(1, npartitions=4), bag.join(bag, 0, npartitions=2).sort_by(repr),\n"
+        "        bag.partition_by(0), bag.pluck([0, 2]).reduce_by_key(max)]\n"
+        "print([each.compute(scheduler='processes', workers=2, memory_limit=limit) for each in made\n"
+        "       for limit in (None, 100_000)])"
+    )
+    said = set()
+    for seed in ("0", "1", "12345"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        said.add(run.stdout)
+    assert len(said) == 1
+
+
+# Keys and functions that fail ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_all_nan_are_one_key(count: int) -> None:
+    records = [float("nan"), 1, float("nan"), Decimal("nan"), 1.0]
+    got = bk.from_sequence(records, npartitions=5).groupby(same, npartitions=count).compute(scheduler="processes")
+    assert sorted(len(members) for _, members in got) == [2, 3]
+
+
+def test_keys_that_cannot_be_told_apart_fail_at_their_record() -> None:
+    bag = bk.from_sequence([1, 2, object, 4], npartitions=2).map(lambda x: x() if x is object else x)
+    with pytest.raises(bk.UnstableKeyError, match="compared by identity") as caught:
+        bag.groupby(same).compute(scheduler="sync")
+    assert any("record 0, partition 1" in note for note in caught.value.__notes__)
+    assert len(bag.repartition(1).groupby(same).compute(scheduler="sync")) == 4, "one partition needs no digest"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("make", [
+    lambda bag, key, count: bag.groupby(key, npartitions=count),
+    lambda bag, key, count: bag.sort_by(key, npartitions=count),
+    lambda bag, key, count: bag.distinct(key, npartitions=count),
+    lambda bag, key, count: bag.join(bk.range(5, 2), key, same, npartitions=count),
+    lambda bag, key, count: bag.join([1, 2], key, same),
+], ids=["groupby", "sort_by", "distinct", "join", "join with a list"])  # fmt: skip
+def test_keys_that_raise(make: Any, count: int) -> None:
+    bag = bk.from_sequence([3, 1, 2, 4], npartitions=count)
+    with pytest.raises(BadRecord) as caught:
+        make(bag, Fails(2), count).compute(scheduler="sync")
+    assert "record: 2" in caught.value.__notes__
+    with pytest.raises(bk.StoppedEarlyError):
+        make(bag, stops(2), count).compute(scheduler="sync")
+    kept = make(bag.filter(lambda x: x != 2), same, count).compute(scheduler="sync")
+    skipping = make(bag, Fails(2), count)
+    with pytest.warns(bk.SkippedRecordsWarning):
+        assert sorted(skipping.compute(scheduler="sync", on_error="skip")) == sorted(kept)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_functions_that_stop(count: int) -> None:
+    bag = bk.from_sequence([("a", 1), ("a", 2), ("a", 3)], npartitions=count)
+    with pytest.raises(bk.StoppedEarlyError):
+        bag.reduce_by_key(lambda one, other: next(iter(()))).compute(scheduler="sync")
+    with pytest.raises(ZeroDivisionError) as caught:
+        bag.aggregate_by_key(0, lambda n, x: n + x, lambda n, m: n / 0, 1).reduce_by_key(max).repartition(1).map(
+            lambda pair: pair[1] / 0
+        ).compute(scheduler="sync")
+    assert caught.value.__notes__
+
+
+def test_a_key_of_too_many_records_is_named() -> None:
+    bag = bk.range(20_000, npartitions=4).map(lambda n: ("rare" if n % 100 == 0 else "often", str(n)))
+    with pytest.raises(bk.GroupTooLargeError, match="the records of the key 'often' take about") as caught:
+        bag.groupby(0, npartitions=2).compute(scheduler="sync", memory_limit=1_000_000)
+    assert isinstance(caught.value, MemoryError)
+    counted = bag.aggregate_by_key(0, lambda n, x: n + 1, lambda n, m: n + m, 2)
+    assert sorted(counted.compute(scheduler="sync", memory_limit=1_000_000)) == [("often", 19_800), ("rare", 200)]
+
+
+def test_what_cannot_be_pickled_is_named() -> None:
+    bag = bk.range(3_000, npartitions=2).map(lambda n: (n, threading.Lock()))
+    with pytest.raises(bk.NotPicklableError, match="lock"):
+        bag.groupby(0).compute(scheduler="sync", memory_limit=100_000)
+
+
+# Faults -------------------------------------------------------------------------------------------------------------
+
+
+def fill_the_disk(nbytes: int) -> Any:
+    """Return a function that lets its process write no file of more than `nbytes`, and gives records."""
+
+    def records(part: list[int]) -> list[tuple[str, int, str]]:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, resource.RLIM_INFINITY))
+        return [long_record(number) for number in part]
+
+    return records
+
+
+@pytest.mark.parametrize("room", random.Random(3).sample(range(1_000, 1_200_000), 4))
+def test_a_full_disk_is_an_error_and_leaves_nothing(room: int) -> None:
+    pool.end_workers()
+    bag = bk.range(20_000, npartitions=4).map_partitions(fill_the_disk(room)).groupby(0, npartitions=3)
+    counted = bag.map(lambda group: len(group[1])).sum()
+    kind, got = outcome(lambda: counted.compute(scheduler="processes", workers=2, memory_limit="2 MB"))
+    pool.end_workers()  # these can write no more
+    if kind == "value":
+        assert got == 20_000
+    else:
+        assert isinstance(got, bk.TaskError), got
+        assert re.search(r"File too large.*hint: give another temporary_directory", str(got))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_workers_killed_at_random_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "ATTEMPTS", 1000)
+    bag = spread()["groupby"]
+    expected = bag.compute(scheduler="sync")
+    done = threading.Event()
+    killing = random.Random(seed)
+    killed: list[int] = []
+
+    def kill() -> None:
+        while len(killed) < 3 and not done.wait(killing.uniform(0.02, 0.15)):
+            for worker in killing.sample(list(pool._workers), min(1, len(pool._workers))):
+                worker.process.send_signal(signal.SIGKILL)
+                killed.append(worker.number)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        while not killed:
+            assert bag.compute(scheduler="processes", workers=2, memory_limit="4 MB") == expected
+    finally:
+        done.set()
+        killer.join()
+
+
+def test_a_spilled_file_that_was_changed_is_an_error(directory: Path) -> None:
+    def damage(record: Any) -> Any:
+        for path in directory.glob("bagkit-*/spill-*"):
+            path.write_bytes(b"\0" * path.stat().st_size)
+        return record
+
+    bag = bk.range(20_000, npartitions=4).map(long_record)
+    with pytest.raises(bk.TaskError, match=r"spill-.*: was changed"):
+        bag.groupby(0, npartitions=2).map(damage).compute(scheduler="sync", memory_limit=2_000_000)
+
+
+PEAK = """
+import sys, bagkit as bk
+operation, limit = sys.argv[1], int(sys.argv[2])
+COUNT = 110_000
+def record(n):
+    return {"key": n * 7919 % 20011, "name": "%016d" % (n * 104729 % 1000003) + "x" * 200, "n": n}
+def peak(part):
+    return [int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmHWM:")]
+bag = bk.range(COUNT, npartitions=8).map(record)
+made = {
+    "groupby": lambda: bag.groupby("key").map(lambda group: len(group[1])).sum(),
+    "sort_by": lambda: bag.sort_by("name").count(),
+    "distinct": lambda: bag.distinct("name", npartitions=8).count(),
+}[operation]()
+with bk.options(scheduler="processes", workers=1):
+    before = max(bk.range(1, 1).map_partitions(peak).compute())
+    assert made.compute(memory_limit=limit) == COUNT
+    print(max(bk.range(1, 1).map_partitions(peak).compute()) - before)
+"""
+
+
+@pytest.mark.parametrize("operation", ["groupby", "sort_by", "distinct"])
+def test_four_times_the_limit_stays_within_it(operation: str, tmp_path: Path) -> None:
+    limit = 16 << 20  # and the records take 64 MiB
+    run = subprocess.run([sys.executable, "-c", PEAK, operation, str(limit)], capture_output=True, text=True,
+                         check=False)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) <= 1.3 * limit
