@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -22,15 +21,15 @@ class JustAbove:
         return bool(other <= self._value)
 
 
-def bucket_counts(edges: Sequence[Any], records: Iterable[Any]) -> list[int]:
-    """Return how many records are in each bucket: from an edge to before the next, the last edge included.
+def bucket_numbers(edges: Sequence[Any], records: Iterable[Any]) -> Iterator[int]:
+    """Return for each record which bucket it is in, counted from 1: from an edge to before the next, or to the last.
 
-    >>> bucket_counts([0, 5, 10], [0, 4, 5, 10, 11])
-    [2, 2]
+    What is before the first edge is in bucket 0, what is after the last in as many as there are edges.
+
+    >>> list(bucket_numbers([0, 5, 10], [-1, 0, 4, 5, 10, 11]))
+    [0, 1, 1, 2, 2, 3]
     """
-    ends = [*edges[:-1], JustAbove(edges[-1])]
-    counts = Counter(map(partial(bisect_right, ends), records))
-    return [counts[number] for number in range(1, len(edges))]
+    return map(partial(bisect_right, [*edges[:-1], JustAbove(edges[-1])]), records)
 
 
 def equal_edges(lowest: Any, highest: Any, count: int) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.summaries import (
-    CountBuckets,
+    BucketOf,
     Stats,
     approx_distinct_row,
     check_buckets,
@@ -15,6 +15,7 @@ from bagkit.ops.summaries import (
     histogram_row,
     quantiles_row,
     stats_row,
+    with_counts,
 )
 from bagkit.plan.node import Plan
 
@@ -54,10 +55,12 @@ class Summaries(Making[T_co]):
         ([0, 5, 10], [5, 6])
         """
         checked = check_buckets(buckets)
-        edges = [Plan(edges_row(checked), (self.plan,))] if isinstance(checked, int) else []
-        counts = self._bag(Plan(CountBuckets(checked), (self.plan, *edges)))
-        item: Item[tuple[list[Any], list[int]]] = counts._reduce(histogram_row(checked))
-        return item
+        if not isinstance(checked, int):
+            item: Item[tuple[list[Any], list[int]]] = self._then(BucketOf(checked))._reduce(histogram_row(checked))
+            return item
+        edges: Item[list[Any]] = self._reduce(edges_row(checked))
+        numbers = self._bag(Plan(BucketOf(checked), (self.plan, edges.plan)))
+        return edges.apply(with_counts, numbers._reduce(histogram_row(checked)))
 
     def quantiles(self, qs: float | Sequence[float], error: float = 0.01) -> Item[Any]:
         """Return the item of the record below which a share of `qs` of them lies, or of a list of such for several.

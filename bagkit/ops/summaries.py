@@ -78,8 +78,8 @@ def _stats(state: _Seen) -> Stats:
 
 
 @dataclass(frozen=True)
-class CountBuckets(Pairing):
-    """One record of each partition: the edges, and how many of its records are in each bucket between them."""
+class BucketOf(Pairing):
+    """The number of the bucket that each record is in."""
 
     buckets: int | tuple[Any, ...]
     """The edges; or how many buckets, and the value is their edges."""
@@ -88,14 +88,18 @@ class CountBuckets(Pairing):
 
     @property
     def label(self) -> str:
-        return f"histogram({self.buckets if isinstance(self.buckets, int) else list(self.buckets)!r}): counts"
+        return f"{_name(self.buckets)}: buckets"
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
     def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        edges = values[0] if values else list(self.buckets)  # type: ignore[arg-type]  # an int has its edges as value
-        yield edges, bucket_kernel.bucket_counts(edges, records[0])
+        edges = values[0] if isinstance(self.buckets, int) else self.buckets
+        return bucket_kernel.bucket_numbers(edges, records[0])
+
+
+def _name(buckets: int | tuple[Any, ...]) -> str:
+    return f"histogram({buckets if isinstance(buckets, int) else list(buckets)!r})"
 
 
 def check_buckets(buckets: Any) -> int | tuple[Any, ...]:
@@ -116,7 +120,7 @@ def check_buckets(buckets: Any) -> int | tuple[Any, ...]:
 
 def edges_row(count: int) -> Row:
     """Return the reduction to the edges of `count` buckets between the smallest and the largest record."""
-    return Row(f"histogram({count}): edges", _extremes, _merge_extremes, partial(_edges, count))
+    return Row(f"{_name(count)}: edges", _extremes, _merge_extremes, partial(_edges, count))
 
 
 def _extremes(records: Iterator[Any]) -> Any:
@@ -139,16 +143,24 @@ def _edges(count: int, state: Any) -> list[Any]:
 
 
 def histogram_row(buckets: int | tuple[Any, ...]) -> Row:
-    """Return the reduction of the partitions' counts to `(edges, counts)`."""
-    shown = buckets if isinstance(buckets, int) else list(buckets)
-    return Row(f"histogram({shown!r})", _counts_of_all, _counts_of_all)
+    """Return the reduction of numbers of buckets to how many records each has, with the edges if they are given."""
+    number = buckets if isinstance(buckets, int) else len(buckets) - 1
+    finish = partial(_counts, number) if isinstance(buckets, int) else partial(_edges_and_counts, buckets)
+    return Row(_name(buckets), kernel.frequencies, kernel.add_counts, finish)
 
 
-def _counts_of_all(states: Any) -> Any:
-    parts = list(states)
-    if not parts:
-        return EMPTY
-    return parts[0][0], [sum(counts) for counts in zip(*[counts for _, counts in parts], strict=True)]
+def _counts(number: int, state: Any) -> list[int]:
+    found = {} if state is EMPTY else state
+    return [found.get(bucket, 0) for bucket in range(1, number + 1)]
+
+
+def _edges_and_counts(edges: tuple[Any, ...], state: Any) -> tuple[list[Any], list[int]]:
+    return list(edges), _counts(len(edges) - 1, state)
+
+
+def with_counts(edges: list[Any], counts: list[int]) -> tuple[list[Any], list[int]]:
+    """Return both; there is one bucket, whatever was asked for, where all records are the same."""
+    return edges, counts[: len(edges) - 1]
 
 
 # Sketches -------------------------------------------------------------------------------------------------------------

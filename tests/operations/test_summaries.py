@@ -193,6 +193,34 @@ def test_histograms_leave_out_nan_and_what_is_outside() -> None:
 
 
 @pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda b: b.histogram([0, 2, 9]), ([0, 2, 9], [1, 2])),
+        (lambda b: b.histogram(2), ([1, 3.0, 5], [2, 1])),
+        (lambda b: b.stats().apply(lambda s: (s.count, s.sum)), (3, 8)),
+        (lambda b: b.quantiles([0.5, 1]), [2, 5]),
+        (lambda b: b.map(lambda x: [x] if x == "x" else x).approx_distinct(), 3),
+    ],
+)
+def test_records_that_a_summary_fails_on_are_left_out_if_asked(call: Any, expected: Any) -> None:
+    bag = bk.from_sequence([1, "x", 5, 2], npartitions=2)
+    found = call(bag.filter(lambda x: x != "x")).compute(scheduler="sync")
+    assert found == expected
+    collected = call(bag.map(lambda x: x / 1 and x)).compute(scheduler="sync", on_error="collect")
+    assert collected.result == expected
+
+
+def test_records_that_have_no_bucket_are_left_out_if_asked() -> None:
+    collected = (
+        bk.from_sequence([1, "x", 5, 2], npartitions=2)
+        .histogram([0, 2, 9])
+        .compute(scheduler="sync", on_error="collect")
+    )
+    assert collected.result == ([0, 2, 9], [1, 2])
+    assert [failure.place.record for failure in collected.failures] == ["x"]
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda b: b.histogram(0), "histogram: buckets is 0; expected an int of 1 or more, or two edges"),
