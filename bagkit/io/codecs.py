@@ -119,7 +119,7 @@ def recognise(start: bytes) -> str | None:
 
 
 GZIP_LEVEL: Final = 2
-"""Of igzip's 0 to 3: about as small as zlib's level 3, and some ten times as fast as zlib's usual 6."""
+"""Of igzip's 0 to 3: files about as large as those of zlib's level 1, in a tenth of the time of its usual 6."""
 ZSTD_LEVEL: Final = 3
 
 
