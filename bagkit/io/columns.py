@@ -20,7 +20,7 @@ from typing import IO, Any, Final, Literal
 
 from bagkit.errors import ColumnTypeError, PlanError, one_line
 from bagkit.io.converted import Column, final_columns
-from bagkit.kernels.column_types import Seen, Type, Typing, add_seen, either
+from bagkit.kernels.column_types import Seen, Type, Typing, add_seen, either, encodes
 from bagkit.plan.kinds import ALL, Fields, PerPartition
 
 Policy = Literal["error", "string", "json", "null"]
@@ -125,8 +125,11 @@ def as_row(record: Any, columns: Sequence[str] | None) -> dict[str, Any]:
         if columns is not None:
             return {name: record.get(name) for name in columns}
         for name in record:
-            if type(name) is not str:
-                raise NoRowError(f"the record has the key {one_line(name, 40)}; expected str; hint: columns=[...]")
+            if type(name) is not str or not encodes(name):
+                raise NoRowError(
+                    f"the record has the key {one_line(name, 40)}; expected text that UTF-8 can hold; "
+                    "hint: columns=[...]"
+                )
         return dict(record)
     if columns is None:
         raise NoRowError(
@@ -150,7 +153,7 @@ def columns_of(records: Sequence[Any], columns: Sequence[str] | None) -> dict[st
     kinds = set(map(type, records))
     if kinds == {dict} and columns is None:
         names = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, records))))
-        if all(type(name) is str for name in names):
+        if all(type(name) is str for name in names) and encodes("".join(names)):
             return {name: list(map(dict.get, records, repeat(name))) for name in names}
     elif kinds == {dict} and columns is not None:
         return {name: list(map(dict.get, records, repeat(name))) for name in columns}
@@ -287,13 +290,20 @@ class Kept:
 class Spilled:
     """Payloads kept in a file without a name until all types are known."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], place: str) -> None:
         self._file = file
+        self._place = place
+        """What is written in the end: for errors."""
         self._sizes: list[int] = []
 
     def put(self, payload: bytes) -> None:
-        """Keep one more."""
-        self._file.write(payload)
+        """Keep one more; raises OutputError where the disk has no room for it."""
+        try:
+            self._file.write(payload)
+        except OSError as error:
+            from bagkit.io.stores import failed
+
+            raise failed(self._place, error) from error
         self._sizes.append(len(payload))
 
     def drain(self) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, Final
 
-from bagkit.errors import ColumnTypeError, PlanError, one_line
+from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError, one_line
 from bagkit.io.columns import Packed, Table
 from bagkit.io.converted import Column, dates_as_text
 
@@ -31,7 +31,7 @@ def check_table(path: str, name: Any, exist: Any) -> str:
 def _refuse_existing(database: sqlite3.Connection, name: str) -> None:
     found = database.execute("SELECT name FROM sqlite_master WHERE lower(name) = lower(?)", (name,)).fetchone()
     if found:
-        raise PlanError(
+        raise OutputExistsError(
             f"to_sqlite: the database has a {found[0]!r} already; hint: exist='overwrite' replaces the table"
         )
 

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.files import is_url, named
 
 
 def check_place(operation: str, path: Any, exist: Any) -> str:
-    """Return the absolute path of a file to be written; raises PlanError where that can't be.
+    """Return the absolute path of a file to be written.
 
-    It can't be for a URL, for a directory, in a directory that is not there, and, unless `exist` is "overwrite", for a
-    file that exists.
+    Raises PlanError for a URL, for a directory, and in a directory that is not there; OutputExistsError for a file that
+    is there, unless `exist` is "overwrite".
     """
     if exist not in ("error", "overwrite"):
         raise PlanError(f"{operation}: exist is {exist!r}; expected 'error' or 'overwrite'")
@@ -31,16 +31,24 @@ def check_place(operation: str, path: Any, exist: Any) -> str:
         raise PlanError(f"{operation}: {named(text)} is a directory; expected a file's name")
     if not os.path.isdir(os.path.dirname(place)):
         raise PlanError(f"{operation}: there is no directory {named(os.path.dirname(place))}")
-    if exist == "error" and os.path.lexists(place):
-        raise PlanError(
-            f"{operation}: {named(text)} exists; hint: exist='overwrite' replaces it when the new one is whole"
-        )
+    if exist == "error":
+        _refuse_existing(operation, place)
     return place
 
 
+def _refuse_existing(operation: str, place: str) -> None:
+    if os.path.lexists(place):
+        raise OutputExistsError(
+            f"{operation}: {named(place)} exists; hint: exist='overwrite' replaces it when the new one is whole"
+        )
+
+
 @contextmanager
-def whole_files(places: Sequence[str]) -> Iterator[list[str]]:
-    """Give temporary paths, one for each of `places`, that become those when the block ends without an exception."""
+def whole_files(operation: str, places: Sequence[str], exist: str) -> Iterator[list[str]]:
+    """Give temporary paths, one for each of `places`, that become those when the block ends without an exception.
+
+    Raises OutputExistsError where another process made one of them meanwhile, OutputError for what can't be written.
+    """
     made: list[str] = []
     try:
         for place in places:
@@ -50,11 +58,19 @@ def whole_files(places: Sequence[str]) -> Iterator[list[str]]:
         yield list(made)
         for name in made:
             _settle(name)
+        for place in places if exist == "error" else ():
+            _refuse_existing(operation, place)
         for place in places:
             os.replace(made[0], place)
             del made[0]
         for directory in dict.fromkeys(map(os.path.dirname, places)):
             _sync(directory, os.O_RDONLY)
+    except BagkitError:
+        raise
+    except OSError as error:
+        from bagkit.io.stores import failed
+
+        raise failed(places[0], error) from error
     finally:
         for name in made:
             Path(name).unlink(missing_ok=True)

@@ -83,7 +83,7 @@ class Typing:
         return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
     def _text_type(self, text: str) -> str:
-        if not _encodes(text):
+        if not encodes(text):
             return LONE
         if not self.nul and "\0" in text:
             return NUL
@@ -101,7 +101,7 @@ class Typing:
             return ListOf(one_type(seen)) if fits_one(seen) else f"list of {either(seen)}"
         fields = []
         for name, inner in value.items():
-            if not isinstance(name, str) or not _encodes(name):
+            if not isinstance(name, str) or not encodes(name):
                 return f"dict with the key {name!r}"
             fields.append((name, self.type_of(inner)))
         wrong = [(name, kind) for name, kind in fields if not is_column_type(kind)]
@@ -136,7 +136,7 @@ class Typing:
             text = "".join(values)
             if self.width is not None and max(map(len, values)) * (1 if text.isascii() else 4) > self.width:
                 return None
-            return TEXT if (text.isascii() or _encodes(text)) and (self.nul or "\0" not in text) else None
+            return TEXT if (text.isascii() or encodes(text)) and (self.nul or "\0" not in text) else None
         if kind in (list, tuple, dict):
             return NESTED if self.nested == "any" else self._quick_nested(kind, values)
         return None
@@ -149,7 +149,7 @@ class Typing:
             seen = self.types_of(list(chain.from_iterable(values)))
             return ListOf(one_type(seen)) if fits_one(seen) else None
         names = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, values))))
-        if not all(values) or not all(type(name) is str and _encodes(name) for name in names):
+        if not all(values) or not all(type(name) is str and encodes(name) for name in names):
             return None
         fields = {name: self.types_of(list(map(dict.get, values, repeat(name)))) for name in names}
         if not all(map(fits_one, fields.values())):
@@ -161,7 +161,8 @@ NESTED: Final = "list or dict"
 _WORDS: Final = {type(None): NULL, bool: BOOL, float: FLOAT, bytes: BYTES}
 
 
-def _encodes(text: str) -> bool:
+def encodes(text: str) -> bool:
+    """Return whether UTF-8 can hold the text: it has no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

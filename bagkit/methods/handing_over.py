@@ -99,7 +99,7 @@ class HandingOver(Making[T_co]):
         There is one for each partition where `path` has a `*` for the partition's number; all are of one schema. A file
         appears under its name when all of them are whole. `exist` says whether those that are there may be replaced.
         `columns`, `on_conflict` and `options` are those of to_dataframe. Raises ColumnTypeError, MissingExtraError, and
-        PlanError for a path that can't be written to.
+        PlanError for a path that can't be written to, OutputExistsError, OutputError.
 
         >>> import bagkit as bk, tempfile
         >>> path = tempfile.mkdtemp() + "/numbers.parquet"
@@ -117,11 +117,11 @@ class HandingOver(Making[T_co]):
             check_place("to_parquet", place, exist)
 
         def write(table: Table) -> None:
-            with whole_files(places) as paths:
+            with whole_files("to_parquet", places, exist) as paths:
                 write_parquet(pyarrow, table, paths, compression)
 
         with spill_beside(places[0]) as spill:
-            _hand_over(self.plan, encode, on_conflict, options, write, Spilled(spill))
+            _hand_over(self.plan, encode, on_conflict, options, write, Spilled(spill, places[0]))
         return places
 
     def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = None,
@@ -132,7 +132,7 @@ class HandingOver(Making[T_co]):
         The table, and a database that was not there, appear in one transaction. Lists and dicts have no type of column,
         so they follow `on_conflict`; dates are text in ISO 8601. `exist` says whether a table of this name may be
         replaced. `columns`, `on_conflict` and `options` are those of to_dataframe. Raises ColumnTypeError, and
-        PlanError for a path or table that can't be written to.
+        PlanError for a path or table that can't be written to, OutputExistsError, OutputError.
 
         >>> import bagkit as bk, tempfile
         >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_sqlite(tempfile.mkdtemp() + "/a.db", "numbers", scheduler="sync")
@@ -146,7 +146,7 @@ class HandingOver(Making[T_co]):
         with spill_beside(place) as spill:
             return _hand_over(
                 self.plan, encode, on_conflict, options,
-                lambda rows: write_sqlite(rows, place, name, exist), Spilled(spill),
+                lambda rows: write_sqlite(rows, place, name, exist), Spilled(spill, place),
             )  # fmt: skip
 
     def to_hdf5(self, path: str | os.PathLike[str], group: str = "/", columns: Iterable[str] | None = None,
@@ -158,7 +158,7 @@ class HandingOver(Making[T_co]):
         `on_conflict`, as do lists, dicts, and text with NUL. Dates are text in ISO 8601. Of values that are missing a
         dataset named `<column>__missing` knows. The file appears under its name when it is whole. The other arguments
         are those of to_parquet. Raises ColumnTypeError, MissingExtraError, and PlanError for a path that can't be
-        written to.
+        written to, OutputExistsError, OutputError.
 
         >>> import bagkit as bk, h5py, tempfile
         >>> path = tempfile.mkdtemp() + "/numbers.h5"
@@ -177,12 +177,12 @@ class HandingOver(Making[T_co]):
         encode = encoding("to_hdf5", columns, on_conflict, Typing(nested="none", nul=False, width=width))
 
         def write(table: Table) -> int:
-            with whole_files([place]) as (path,):
-                write_hdf5(table, path, group, strings, compression)
+            with whole_files("to_hdf5", [place], exist) as (temporary,):
+                write_hdf5(table, temporary, group, strings, compression)
             return table.rows
 
         with spill_beside(place) as spill:
-            return _hand_over(self.plan, encode, on_conflict, options, write, Spilled(spill))
+            return _hand_over(self.plan, encode, on_conflict, options, write, Spilled(spill, place))
 
     def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = None,
                 storage_options: Mapping[str, Any] | None = None, codec: str = "null", sync_interval: int = 16000,

@@ -205,6 +205,14 @@ def test_columns_are_all_that_is_parsed(tmp_path: Path) -> None:
     assert bag.to_arrow(columns=["a"], **SYNC).to_pylist() == [{"a": 1}, {"a": None}]
 
 
+def test_results_of_reductions_are_handed_over_too() -> None:
+    counts = bk.from_sequence(["a", "b", "a"], npartitions=3).frequencies()
+    assert counts.to_arrow(columns=["word", "n"], **SYNC).to_pylist() == [{"word": "a", "n": 2}, {"word": "b", "n": 1}]
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        bk.from_sequence(["a", 1], npartitions=2).frequencies().to_arrow(columns=["word", "n"], **SYNC)
+    assert "at the result of frequencies, record 1" in caught.value.__notes__
+
+
 def test_other_mappings_are_records_too() -> None:
     assert columns_of([OrderedDict(a=1), MappingProxyType({"b": 2})], None) == {"a": [1, None], "b": [None, 2]}
     assert as_row(MappingProxyType({"b": 2}), ["a", "b"]) == {"a": None, "b": 2}
@@ -215,7 +223,12 @@ NO_ROWS: dict[str, tuple[list[Any], list[str] | None, str]] = {
         [{"a": 1}, 5], None,
         "the record is 5 of type int; expected a dict; hint: columns=[...] gives the elements of tuples names"),
     "a short tuple": ([(1, 2), (3,)], ["a", "b"], "the record has 1 elements; expected 2: a, b"),
-    "a key that is no text": ([{"a": 1}, {2: 3}], None, "the record has the key 2; expected str; hint: columns=[...]"),
+    "a key that is no text": (
+        [{"a": 1}, {2: 3}], None,
+        "the record has the key 2; expected text that UTF-8 can hold; hint: columns=[...]"),
+    "a key with a lone surrogate": (
+        [{"a": 1}, {"\udcff": 3}], None,
+        "the record has the key '\\udcff'; expected text that UTF-8 can hold; hint: columns=[...]"),
     "a number for two columns": ([(1, 2), 5], ["a", "b"],
                                  "the record is 5 of type int; expected a dict, or a tuple of 2 elements"),
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import signal
 import sqlite3
 import stat
 import sys
@@ -116,7 +117,7 @@ def test_sqlite_tables_beside_others(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     bag().to_sqlite(path, "one", columns=["i"], **SYNC)
     bag().to_sqlite(path, "two", columns=["s"], **SYNC)
-    with pytest.raises(bk.PlanError) as caught:
+    with pytest.raises(bk.OutputExistsError) as caught:
         bag().to_sqlite(path, "ONE", **SYNC)
     assert str(caught.value) == (
         "to_sqlite: the database has a 'one' already; hint: exist='overwrite' replaces the table"
@@ -295,7 +296,7 @@ def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.M
 def test_a_file_that_is_there_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     path.write_text("old")
-    with pytest.raises(bk.PlanError) as caught:
+    with pytest.raises(bk.OutputExistsError) as caught:
         bag().to_parquet(path, **SYNC)
     assert str(caught.value) == (
         f"to_parquet: {path} exists; hint: exist='overwrite' replaces it when the new one is whole"
@@ -310,8 +311,16 @@ def test_a_file_that_is_there_stays_until_the_new_one_is_whole(tmp_path: Path) -
 
 def test_a_file_of_many_that_is_there_is_an_error_too(tmp_path: Path) -> None:
     (tmp_path / "1.parquet").write_text("old")
-    with pytest.raises(bk.PlanError, match=r"1\.parquet exists"):
+    with pytest.raises(bk.OutputExistsError, match=r"1\.parquet exists"):
         bag().to_parquet(tmp_path / "*.parquet", **SYNC)
+
+
+def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with pytest.raises(bk.OutputExistsError):
+        bag([1]).map(lambda n: path.write_text("theirs") and {"n": n}).to_hdf5(path, **SYNC)
+    assert path.read_text() == "theirs"
+    assert os.listdir(tmp_path) == ["a.h5"]
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,11 +330,50 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "fsync", fail)
     for write in (
         lambda: bag().to_parquet(tmp_path / "*.parquet", **SYNC),
-        lambda: bag().to_hdf5(tmp_path / "a", **SYNC),
+        lambda: bag().to_hdf5(tmp_path / "a.h5", **SYNC),
     ):
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(bk.OutputError, match="can't be written: no space left on device"):
             write()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_while_columns_wait_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(dir: str) -> Any:  # noqa: A002
+        return open("/dev/full", "wb", buffering=0)
+
+    monkeypatch.setattr("bagkit.io.whole_files.tempfile.TemporaryFile", full_disk)
+    with pytest.raises(bk.OutputError, match=r"a\.h5: can't be written: no space left on device"):
+        bag().to_hdf5(tmp_path / "a.h5", **SYNC)
+    with pytest.raises(bk.OutputError, match=r"a\.db: can't be written: no space left on device"):
+        bag().to_sqlite(tmp_path / "a.db", "t", **SYNC)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_worker_that_is_killed_changes_nothing(tmp_path: Path) -> None:
+    out, flag = tmp_path / "out", tmp_path / "killed"
+    out.mkdir()
+
+    def kill_once(n: int) -> dict[str, int]:
+        if n == 15_000 and not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"n": n}
+
+    made = bk.range(20_000, 2).map(kill_once)
+    assert made.to_hdf5(out / "a.h5", scheduler="processes", workers=2) == 20_000
+    assert flag.exists()
+    with h5py.File(out / "a.h5") as file:
+        assert file["n"][:].tolist() == list(range(20_000))
+    assert os.listdir(out) == ["a.h5"]
+
+
+def test_errors_of_users_that_look_like_ours_stay_theirs(tmp_path: Path) -> None:
+    def missing(record: Any) -> Any:
+        raise FileNotFoundError(2, "No such file", "theirs")
+
+    for write in ("to_parquet", "to_hdf5"):
+        with pytest.raises(FileNotFoundError, match="theirs"):
+            getattr(bag().map(missing), write)(tmp_path / "a", **SYNC)
 
 
 def test_files_have_the_permissions_of_new_files(tmp_path: Path) -> None:
