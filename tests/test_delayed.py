@@ -6,6 +6,9 @@ import operator
 import pickle
 import subprocess
 import sys
+import threading
+import time
+import tracemalloc
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -418,6 +421,40 @@ class TestFailures:
         with pytest.raises(ZeroDivisionError):
             bk.compute(bk.delayed(seen.append)(failing), scheduler="sync")
         assert seen == []
+
+
+class TestMemory:
+    def test_values_are_held_no_longer_than_needed(self) -> None:
+        lock = threading.Lock()
+        live: list[int] = [0, 0]
+
+        class Chunk:
+            def __init__(self) -> None:
+                with lock:
+                    live[0] += 1
+                    live[1] = max(live)
+                time.sleep(0.001)  # what it takes to read one
+
+            def __del__(self) -> None:
+                with lock:
+                    live[0] -= 1
+
+        chunks = [bk.delayed(Chunk)() for _ in range(100)]
+        low = bk.delayed(len)([bk.delayed(id)(chunk) for chunk in chunks])
+        high = bk.delayed(len)([bk.delayed(hash)(chunk) for chunk in chunks])
+        assert bk.compute(low, high, scheduler="threads", workers=2) == (100, 100)
+        assert live[1] <= 2 + 2
+
+    def test_a_waiting_task_takes_little(self) -> None:
+        count = 5000
+        bk.delayed(sum)([bk.delayed(inc)(1)]).compute()
+        held = bk.delayed(lambda values: tracemalloc.get_traced_memory()[1])
+        tracemalloc.start()
+        try:
+            peak = held([bk.delayed(inc)(n) for n in range(count)]).compute(scheduler="sync")
+        finally:
+            tracemalloc.stop()
+        assert peak / count < 1500
 
 
 @pytest.mark.parametrize("first", ["bagkit.delayed_calls", "bagkit.computing", "bagkit.together", "bagkit.graphs",

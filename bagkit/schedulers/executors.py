@@ -64,6 +64,8 @@ def _shares_objects(executor: Executor) -> bool:
 class AsBytes:
     """Submits tasks to an executor that runs them who knows where; mutable, owned by one run."""
 
+    near = False
+
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._run = uuid.uuid4().hex

@@ -4,8 +4,10 @@ The loop lives in the caller's thread. It submits what RunState says is ready, a
 which the threads of the pool put their events and their finished futures; so observers are told in the caller's
 thread, Ctrl-C comes through at once, and the first error is raised while other tasks still run.
 
-How far it runs ahead: three tasks a worker may be running or waiting for a worker, and of those that the next target
-does not need, only as many are started as leave no more than that number undone or not handed out.
+How far it runs ahead: three tasks a worker may be running or waiting for a worker (on threads one more than there are
+workers, unless tasks are quick: what waits there was chosen before the newest values were made, which would be used up
+first), and of those that the next target does not need, only as many are started as leave no more than that number
+undone or not handed out.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ from bagkit.schedulers.transport import name_of
 
 TASKS_PER_WORKER = 3
 
+QUICK_SECONDS = 0.0005
+"""Tasks that all take less wait in numbers, because to choose them one by one takes as long as they do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -43,6 +48,9 @@ class Outcome:
 
 class Submitter(Protocol):
     """What a kind of pool does for one run."""
+
+    near: bool
+    """Whether its workers take a task at once, without anything being sent."""
 
     def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Any]:
         """Start `task` when there is room; `tell` may be called from any thread."""
@@ -69,6 +77,7 @@ class FuturesRun:
         self._submitter = submitter
         self._name = name
         self._workers = workers
+        self._seconds = 2 * QUICK_SECONDS  # that the slower ones of the last tasks took
         self._values: dict[Key, Any] = {}
         self._waiting: set[Key] = set()  # made, wanted by the caller, and not handed out yet
         self._running: dict[Future[Any], Task] = {}
@@ -96,7 +105,8 @@ class FuturesRun:
             self._observer.emit(RunFinished(ok))
 
     def _submit(self) -> None:
-        window = TASKS_PER_WORKER * self._workers
+        slow = self._submitter.near and self._seconds > QUICK_SECONDS
+        window = self._workers + 1 if slow else TASKS_PER_WORKER * self._workers
         while len(self._running) < window:
             ahead = len(self._running) + len(self._waiting) < window
             task = self._state.next_task(ahead=ahead)
@@ -148,6 +158,7 @@ class FuturesRun:
         if outcome.error is not None:
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
+        self._seconds = max(outcome.stop - outcome.start, self._seconds * 0.9)
         self._observer.emit(_finished(task, outcome))
         self._values.update(zip(task.keys, outcome.values, strict=True))
         self._waiting.update(self._targets.intersection(task.keys))

@@ -5,9 +5,11 @@
     [waiting] ─needs made─▶ [ready] ─next_task─▶ [running] ─finish─▶ [finished] ─deliver─▶ given to the caller
 
 Every task has a rank, its number in a depth-first walk from the targets in their order, needs before the tasks that
-need them. Of the ready tasks the one of lowest rank is next. So work for the first target comes before work for the
-second; a task that uses up values comes as soon as they are there, before others make more of them; and all that the
-next target needs has at most the rank of the task that makes it, which tells the tasks that run ahead of the caller.
+need them; but where a few tasks use a value, and nothing else keeps them, they follow it at once: also those that only
+a later target needs, so that the value is not kept until then. Of the ready tasks the one of lowest rank is next. So
+work for the first target comes before work for the second; a task that uses up values comes as soon as they are there,
+before others make more of them; and all that the next target needs has at most the rank of the task that makes it,
+which tells the tasks that run ahead of the caller.
 
 A value is used by every task that needs it, and once for each time that it is a target. `finish` and `deliver` say
 which values nobody will use any more. Every step costs the same however many tasks there are, but for the heap.
@@ -44,7 +46,7 @@ class RunState:
 
     def __init__(self, graph: Graph, targets: Sequence[Key]) -> None:
         self.targets = tuple(targets)
-        self.tasks = tuple(_post_order(graph, self.targets))
+        self.tasks = _users_close_by(tuple(_post_order(graph, self.targets)))
         """The tasks that the targets need, in the order of their ranks."""
         self.running = 0
         self.finished = 0
@@ -135,6 +137,39 @@ class RunState:
             return False
         del self._uses[key]
         return True
+
+
+FEW_USERS = 8
+"""Users of a value that may follow it at once. More of them are likely to make larger things of a small one."""
+
+
+def _users_close_by(tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+    """Return `tasks`, each after those that it needs, with the users of a value soon after it."""
+    rank = {key: number for number, task in enumerate(tasks) for key in task.keys}
+    users: list[list[int]] = [[] for _ in tasks]
+    missing = [0] * len(tasks)
+    for number, task in enumerate(tasks):
+        makers = {rank[need] for need in task.needs}
+        missing[number] = len(makers)
+        for maker in makers:
+            users[maker].append(number)
+    if all(len(each) < 2 for each in users):
+        return tasks  # a tree: the walk is the best order
+    order: list[Task] = []
+    placed = bytearray(len(tasks))
+    for start in range(len(tasks)):
+        stack = [start]
+        while stack:
+            number = stack.pop()
+            if placed[number]:
+                continue
+            placed[number] = True
+            order.append(tasks[number])
+            for user in users[number]:
+                missing[user] -= 1
+            if 1 < len(users[number]) <= FEW_USERS and not any(missing[user] for user in users[number]):
+                stack.extend(reversed(users[number]))
+    return tuple(order)
 
 
 def _post_order(graph: Graph, targets: Sequence[Key]) -> Iterator[Task]:

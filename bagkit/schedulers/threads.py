@@ -55,6 +55,8 @@ class InThreads:
     The context variables of the caller are seen by the tasks, as they are when there are no threads.
     """
 
+    near = True
+
     def __init__(self, pool: Executor, temporary_directory: str | None = None) -> None:
         self._pool = pool
         self._directory = LaterDirectory(temporary_directory)

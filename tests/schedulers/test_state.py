@@ -174,3 +174,28 @@ def test_any_graph_runs_and_releases_every_value_once(seed: int) -> None:
     assert not values
     assert state.exhausted
     assert state.running == 0
+
+
+def test_users_of_a_value_follow_it_also_those_of_later_targets() -> None:
+    # Two results over the same parts: no part waits for the second result.
+    tasks = [Task((f"part {n}",), work, None, ()) for n in range(50)]
+    for name in ("min", "max"):
+        tasks += [Task((f"{name} {n}",), work, None, (f"part {n}",)) for n in range(50)]
+        tasks.append(Task((name,), work, None, tuple(f"{name} {n}" for n in range(50))))
+    state = RunState(Graph(tasks), ["min", "max"])
+    held: set[object] = set()
+    most = 0
+    while (made := state.next_task()) is not None:
+        held.update(key for key in made.keys if str(key).startswith("part"))
+        most = max(most, len(held))
+        held.difference_update(state.finish(made))
+    assert state.exhausted
+    assert (most, held) == (1, set())
+
+
+def test_many_users_of_a_value_do_not_all_come_at_once() -> None:
+    tasks = [Task(("small",), work, None, ())]
+    tasks += [Task((f"large {n}",), work, None, ("small",)) for n in range(50)]
+    tasks += [Task((f"size {n}",), work, None, (f"large {n}",)) for n in range(50)]
+    state = RunState(Graph(tasks), [f"size {n}" for n in range(50)])
+    assert [state.tasks[n].keys[0] for n in range(5)] == ["small", "large 0", "size 0", "large 1", "size 1"]
