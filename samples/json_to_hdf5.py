@@ -16,23 +16,25 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
 from make_stocks import make_stocks
 from timing import timed
 
 import bagkit as bk
 
+Columns = dict[str, np.ndarray[Any, Any]]
 
-def read_stock(path: Path) -> pd.DataFrame:
+
+def read_stock(path: Path) -> Columns:
     """Return the prices of one stock as columns, a row for each day."""
     with path.open() as lines:
-        return pd.DataFrame([json.loads(line) for line in lines])
+        days = [json.loads(line) for line in lines]
+    return {name: np.array([day[name] for day in days]) for name in days[0]}
 
 
-def write_stock(group: Any, prices: pd.DataFrame) -> None:
+def write_stock(group: Any, prices: Columns) -> None:
     """Write columns as datasets of a file, or of a group in a file."""
     for name, column in prices.items():
-        values = column.to_numpy("S10") if name == "date" else column.to_numpy()
+        values = column.astype("S") if column.dtype.kind == "U" else column  # HDF5 has text as bytes
         group.create_dataset(name, data=values, compression="lzf")
 
 
@@ -56,7 +58,7 @@ def each_in_parallel(paths: Sequence[Path], folder: Path, workers: int | None = 
     return list(converted)
 
 
-def write_all(paths: Sequence[Path], stocks: Iterable[pd.DataFrame], target: Path) -> None:
+def write_all(paths: Sequence[Path], stocks: Iterable[Columns], target: Path) -> None:
     """Write all stocks to one file, a group for each, as they come."""
     with h5py.File(target, "w") as file:
         for path, prices in zip(paths, stocks, strict=True):
@@ -74,7 +76,7 @@ def all_in_parallel(paths: Sequence[Path], target: Path, workers: int | None = N
         write_all(paths, bk.from_sequence(paths, npartitions=len(paths)).map(read_stock), target)
 
 
-def contents(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def contents(path: Path) -> Columns:
     """Return all datasets of an HDF5 file, by their names."""
     found = {}
 

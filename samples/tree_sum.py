@@ -74,7 +74,7 @@ def refine(integrate: Callable[[int], float], tolerance: float) -> tuple[float, 
 def main() -> None:
     """Integrate twice, and compare."""
     parser = argparse.ArgumentParser(description="Integrate a function with a tree of sums.")
-    parser.add_argument("--tolerance", type=float, default=1e-11, help="when to stop (default: 1e-11)")
+    parser.add_argument("--tolerance", type=float, default=1e-12, help="when to stop (default: 1e-12)")
     parser.add_argument("--workers", type=int, help="how many processes (default: one for each processor)")
     parser.add_argument("--picture", type=Path, help="where to draw the tree: name.svg, .dot or .mermaid")
     arguments = parser.parse_args()
