@@ -35,6 +35,8 @@ from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from bagkit.diagnostics.picture import Picture
 
 P = ParamSpec("P")
@@ -103,7 +105,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         value: Delayed[T_co] = persist(self, **options)[0]
         return value
 
-    def visualize(self, filename: str | None = None, **looks: Any) -> Picture:
+    def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
         """Return a picture of the calls, written to `filename` too if there is one, as `bagkit.visualize` does.
 
         >>> import bagkit as bk

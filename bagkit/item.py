@@ -14,6 +14,8 @@ from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from bagkit.diagnostics.picture import Picture
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Item(DaskCollection, Generic[T_co]):
         """Print the plan as it was written, and as the optimiser runs it."""
         explain(self.plan)
 
-    def visualize(self, filename: str | None = None, **looks: Any) -> Picture:
+    def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
         """Return a picture of the plan, written to `filename` too if there is one, as `bagkit.visualize` does.
 
         >>> import bagkit as bk
