@@ -40,6 +40,8 @@ from bagkit.sentinels import NOT_GIVEN
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from bagkit.delayed_calls import Delayed
     from bagkit.diagnostics.picture import Picture
 
@@ -75,7 +77,7 @@ class Bag(
         """Print the plan as it was written, and as the optimiser runs it."""
         explain(self.plan)
 
-    def visualize(self, filename: str | None = None, **looks: Any) -> Picture:
+    def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
         """Return a picture of the plan, written to `filename` too if there is one, as `bagkit.visualize` does.
 
         >>> import bagkit as bk
