@@ -156,8 +156,10 @@ def run_graph(
 ) -> Generator[Any, None, None]:
     """Yield the values of `targets`, run by the scheduler that `spec` stands for, with observers beside the usual."""
     from bagkit.diagnostics.observer import Observers, listeners
+    from bagkit.lower.retries import with_retries
     from bagkit.schedulers.registry import get_scheduler
 
+    graph = with_retries(graph, options.retries)
     scheduler = get_scheduler(
         spec,
         workers=options.workers,

@@ -70,6 +70,8 @@ class Options:
     """What becomes of a record for which a function raises: the run ends, it is left out, or it is collected."""
     optimize: bool = True
     """Whether the plan is rewritten to do less work; the values are the same either way."""
+    retries: int = 0
+    """How often a task is run again, from its beginning, after a function of yours raised in it."""
 
 
 _stack: ContextVar[tuple[Options, ...]] = ContextVar("bagkit options", default=(Options(),))
@@ -246,6 +248,13 @@ def _check_workers(value: Any) -> int:
     return workers
 
 
+def _check_retries(value: Any) -> int:
+    retries = _index(value)
+    if retries < 0 or (not retries and (isinstance(value, bool) or value != 0)):
+        raise _wrong("retries", value, "a whole number from 0 up")
+    return retries
+
+
 def _check_directory(value: Any) -> str:
     try:
         path = os.fspath(value)
@@ -284,5 +293,6 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "temporary_directory": _check_directory,
     "on_error": _check_on_error,
     "optimize": _bool_check("optimize"),
+    "retries": _check_retries,
 }
 _DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}
