@@ -180,7 +180,10 @@ class Run:
         # Each bag is secured by itself: a record that fails in one must not put it out of step with the others.
         opened = [self._made(self.records(child), step) for child in step.inputs[: op.bags]]
         values = [self.value(child) for child in step.inputs[op.bags :]]
-        return op.run([records for records, _ in opened], values), [end for _, ends in opened for end in ends]
+        records = op.run([records for records, _ in opened], values)
+        # That a bag which is read first has no more says nothing of a record that fails later.
+        going = opened[: op.bags - op.read_first]
+        return (records, [end for _, ends in going for end in ends]) if going else self._made(records, step)
 
     def _made(self, records: Iterator[Any], step: Step) -> tuple[Iterator[Any], Sequence[End]]:
         """Return `records`, whose own errors and end are not those of a record, with an End of theirs."""

@@ -41,6 +41,10 @@ class Paired(Pairing):
             )
 
     @property
+    def read_first(self) -> int:  # type: ignore[override]  # it depends on the operation
+        return self.bags if self.name == "map_partitions" else 0
+
+    @property
     def label(self) -> str:
         return f"{self.name}({function_label(self.function)})"
 

@@ -29,6 +29,7 @@ class ByChance(Pairing):
     reads_records: bool = False
 
     bags = 2
+    read_first = 1
 
     @property
     def can_raise(self) -> bool:  # type: ignore[override]  # it depends on what is chosen by

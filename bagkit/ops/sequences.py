@@ -55,6 +55,7 @@ class Product(Pairing):
     """Each record of one partition with each of another."""
 
     bags = 2
+    read_first = 1
     can_raise = False
 
     @property
@@ -103,6 +104,7 @@ class WithIndex(Pairing):
     """`zip_with_index()`: each record with its number in the whole bag; the value is where each partition begins."""
 
     bags = 2
+    read_first = 1
     can_raise = False
 
     @property
@@ -142,6 +144,7 @@ class Window(Pairing):
     step: int = 1
 
     bags = 2
+    read_first = 1
     can_raise = False
 
     def __post_init__(self) -> None:
@@ -224,6 +227,7 @@ class MapPartitionsWithInfo(Pairing):
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     bags = 2
+    read_first = 2
 
     def __post_init__(self) -> None:
         check_callable("map_partitions_with_info", self.function)
@@ -251,6 +255,7 @@ class Peek(Pairing):
     count: int
 
     bags = 2
+    read_first = 1
     can_raise = False
 
     def __post_init__(self) -> None:

@@ -163,6 +163,8 @@ class Pairing(Op):
     """
 
     bags: int
+    read_first: int = 0
+    """How many of the bags, the last ones, it has read to their end before it gives a record."""
 
     def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
         """Return the new records, pulling one record of each bag at a time."""

@@ -318,3 +318,50 @@ def test_zip_of_unequal_partitions_is_an_error_wherever_they_differ() -> None:
     for bags in ((longer, shorter), (shorter, longer)):
         with pytest.raises(ValueError, match="zip"):
             bk.zip(*bags).compute(scheduler="sync")
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (lambda b, f: b.random_sample(1).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.random_split([1])[0].map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.zip_with_index().pluck(0).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.window(1).map(max).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.peek(0).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.map_partitions_with_info(lambda records, info: records).map(f), [0, 1, 3, 4]),
+        (lambda b, f: bk.map_partitions(lambda one, other: one, b, b).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.map_partitions(lambda one, total: one, b.sum()).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.product(bk.range(2, 1)).map(sum).map(f), [0, 1, 1, 3, 3, 4, 4, 5]),
+        (lambda b, f: bk.zip(b, b).map(max).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.accumulate(max).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.batch(1).map(max).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.map(str).pipe("cat").map(int).map(f), [0, 1, 3, 4]),
+        (lambda b, f: b.map(f).partitions[:].key_by(abs).pluck(0), [0, 1, 3, 4]),
+        (lambda b, f: b.key_by(lambda x: "a").map_values(f).sample_by_key({"a": 1}).pluck(1), [0, 1, 3, 4]),
+    ],
+)
+@pytest.mark.parametrize("npartitions", [1, 2, 5])
+def test_records_that_fail_later_on_can_be_skipped(made: Any, expected: list[int], npartitions: int) -> None:
+    bag = made(bk.range(5, npartitions=npartitions), Fails(2))
+    with pytest.warns(SkippedRecordsWarning):
+        assert bag.compute(scheduler="sync", on_error="skip") == expected
+
+
+def test_pairs_of_a_key_without_a_fraction_can_be_skipped() -> None:
+    bag = bk.from_sequence([("a", 1), 3, ("c", 2), ("a", 4)], npartitions=2).sample_by_key({"a": 1})
+    collected = bag.compute(scheduler="sync", on_error="collect")
+    assert collected.result == [("a", 1), ("a", 4)]
+    assert [failure.place.record for failure in collected.failures] == [3, ("c", 2)]
+
+
+@pytest.mark.parametrize("policy", ["raise", "skip"])
+def test_a_function_that_stops_early_after_whole_partitions_is_an_error(policy: str) -> None:
+    for made in (bk.range(6, 2).map_partitions_with_info(lambda records, info: records),
+                 bk.map_partitions(lambda one, other: one, bk.range(6, 2), bk.range(6, 2))):  # fmt: skip
+        bag = made.map(stops(1))
+        if policy == "raise":
+            with pytest.raises(StoppedEarlyError):
+                bag.compute(scheduler="sync")
+        else:
+            with pytest.warns(SkippedRecordsWarning):
+                assert bag.compute(scheduler="sync", on_error="skip") == [0, 2, 3, 4, 5]
