@@ -32,7 +32,7 @@ from bagkit.ops.elementwise import (
     Pluck,
     StarMap,
 )
-from bagkit.ops.grouping import distinct_by
+from bagkit.ops.grouping import distinct_by, frequencies_by
 from bagkit.ops.regroup import Partitions, Repartition
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
@@ -210,13 +210,20 @@ class Bag(
         item: Item[bool] = self._reduce(rows.all_row(split_every))
         return item
 
-    def frequencies(self, split_every: int | bool | None = None, sort: bool = False) -> Bag[tuple[T_co, int]]:
+    def frequencies(self, split_every: int | bool | None = None, sort: bool = False,
+                    npartitions: int | None = None) -> Bag[tuple[T_co, int]]:  # fmt: skip
         """Return the bag of `(record, how often)`, in the order of first sight, or with `sort` the most frequent first.
+
+        They come in one partition. With `npartitions` there are so many, each in that order, and no task ever holds all
+        of them: for more different records than fit into memory.
 
         >>> import bagkit as bk
         >>> bk.from_sequence("abca").frequencies().compute(scheduler="sync")
         [('a', 2), ('b', 1), ('c', 1)]
         """
+        if npartitions is not None:
+            counted = self._then(frequencies_by(npartitions))
+            return counted.sort_by(1, reverse=True) if sort else counted
         bag: Bag[tuple[T_co, int]] = self._reduce(rows.frequencies_row(split_every, sort))
         return bag
 

@@ -125,6 +125,25 @@ class First:
             cell.extend(other)
 
 
+class Count:
+    """How many records a key has."""
+
+    shrinks = True
+
+    def feed(self, groups: Groups, keys: Iterator[Any], values: Iterator[Any]) -> None:
+        for cell, _ in zip(map(groups.__getitem__, keys), values, strict=False):
+            if cell:
+                cell[0] += 1
+            else:
+                cell.append(1)
+
+    def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
+        if cell:
+            cell[0] += other[0]
+        else:
+            cell.extend(other)
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
     """What the values of a key are folded to, by `binop`, from `zero` (in a tuple) if there is one."""
@@ -158,7 +177,7 @@ class Fold:
             raise StoppedEarly from None
 
 
-Gathering = Gather | First | Fold
+Gathering = Gather | First | Count | Fold
 
 
 # Splitting ------------------------------------------------------------------------------------------------------------

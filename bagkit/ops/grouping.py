@@ -12,7 +12,17 @@ from typing import Any, Literal
 
 from bagkit.errors import GroupTooLargeError, PlanError, TaskError, UnstableKeyError, one_line
 from bagkit.kernels.digest import Undigestible
-from bagkit.kernels.group import Entry, First, Gathering, Groups, KeyTooLarge, merge_by_key, split_by_key, table_of
+from bagkit.kernels.group import (
+    Count,
+    Entry,
+    First,
+    Gathering,
+    Groups,
+    KeyTooLarge,
+    merge_by_key,
+    split_by_key,
+    table_of,
+)
 from bagkit.kernels.merge import Order, cut_runs, merged, range_bounds, sorted_runs
 from bagkit.kernels.spill import Room, SpillError
 from bagkit.ops.functions import function_label, key_function
@@ -155,6 +165,11 @@ def distinct_by(key: Any, count: int) -> ByKey:
     shown = ", ".join([*([] if key is None else [shown_key(key)]), f"npartitions={count}"])
     functions = (key,) if callable(key) else ()
     return ByKey("distinct", shown, (function,), First(), only_cells, count, functions=functions)
+
+
+def frequencies_by(count: int) -> ByKey:
+    """Return the exchange that counts equal records."""
+    return ByKey("frequencies", f"npartitions={count}", (itself,), Count(), keys_with_cells, count)
 
 
 def itself(record: Any) -> Any:

@@ -7,6 +7,7 @@ is only one partition: then keys come in the order of first sight.
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -152,6 +153,10 @@ GROUPING += [
     Case("partition_by", "pairs",
          lambda b: in_order(b.partition_by(0).map_partitions(lambda part: groups(first, part))),
          lambda xs: sorted_groups(first, xs)),
+    Case("frequencies(npartitions)", "equal", lambda b: in_order(b.frequencies(npartitions=3)),
+         lambda xs: sorted(Counter(xs).items(), key=repr)),
+    Case("frequencies(npartitions, sort)", "strings", lambda b: b.frequencies(sort=True, npartitions=1),
+         lambda xs: Counter(xs).most_common(), "pairs"),
     Case("distinct(npartitions)", "equal", lambda b: in_order(b.distinct(npartitions=4)),
          lambda xs: sorted(dict.fromkeys(xs), key=repr)),
     Case("distinct(key, npartitions)", "dicts", lambda b: b.distinct("name", npartitions=1),

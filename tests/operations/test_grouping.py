@@ -99,6 +99,7 @@ def spread() -> dict[str, Any]:
     return {
         "groupby": bag.groupby(0, npartitions=3),
         "sort_by": bag.sort_by(0, npartitions=3),
+        "frequencies": bag.map(first).frequencies(npartitions=3),
         "distinct": bag.distinct(lambda record: record[0][:3], npartitions=3),
         "join": bag.join(bag.filter(lambda record: record[1] % 4 == 0), 0, npartitions=3),
         "reduce_by_key": bag.pluck([0, 1]).reduce_by_key(max, npartitions=3),
