@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Protocol
 
 from bagkit.errors import BagkitError, OutputBusyError, OutputError
 from bagkit.io.files import filesystem_of, named
-from bagkit.io.output_names import directory_of
+from bagkit.io.output_names import RESERVED, directory_of
 
 
 class Store(Protocol):
@@ -76,9 +76,18 @@ def failed(path: str, error: Exception) -> OutputError:
         pass
     else:
         hint = f"; {free / 1e6:,.0f} MB are free there"
-    result = OutputError(f"{named(path)}: can't be written: {reason}{hint}")
+    result = OutputError(f"{_shown(path)} can't be written: {reason}{hint}")
     result.errno = getattr(error, "errno", None)
     return result
+
+
+def _shown(path: str) -> str:
+    """Return `path` for a message; a temporary file is shown as the partition that it is for."""
+    directory, _, name = path.rpartition("/")
+    if not directory.rpartition("/")[2].startswith(RESERVED):
+        return f"{named(path)}:"
+    number, dot, _ = name.partition(".")
+    return named(directory_of(directory)) + (f": partition {number}" if dot else ": the manifest")
 
 
 @dataclass(frozen=True, slots=True)
