@@ -64,7 +64,19 @@ def _series(pd: Any, column: Column, parts: list[Packed | list[Any]]) -> Any:
     if column.type == "str":
         # As pandas infers text: of pandas' own type since its version 3, objects before.
         return pd.Series(values, dtype="str" if pd.__version__ >= "3" else object)
-    return pd.Series(pd.to_datetime(values, utc=column.type != "datetime"))
+    return _times(pd, values, zoned=column.type != "datetime")
+
+
+def _times(pd: Any, values: list[Any], zoned: bool) -> Any:
+    """Return the times in microseconds, as Python has them: nanoseconds end in the year 2262."""
+    import datetime
+
+    import numpy as np
+
+    if not zoned:
+        return pd.Series(np.array(values, "datetime64[us]"))
+    in_utc = [None if value is None else value.astimezone(datetime.UTC).replace(tzinfo=None) for value in values]
+    return pd.Series(np.array(in_utc, "datetime64[us]")).dt.tz_localize("UTC")
 
 
 _NUMBERS = {"int": "int64", "int beyond 2**53": "int64", "float": "float64", "bool": "bool"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from bagkit.errors import PlanError
+from bagkit.errors import ColumnTypeError, PlanError
 from bagkit.io.arrow import arrow_schema, import_parquet, record_batches
 from bagkit.io.columns import Table
 
@@ -37,6 +37,8 @@ def check_compression(compression: Any) -> None:
 def write_parquet(pa: Any, table: Table, paths: Sequence[str], compression: str | None) -> None:
     """Write the table to one file, or each partition to its own; all have the same schema."""
     pq = import_parquet()
+    if table.rows and not table.columns:
+        raise ColumnTypeError("to_parquet: the records have no fields, and rows without columns can't be written")
     schema = arrow_schema(pa, table)
     batches = record_batches(pa, table, schema)
     batch = next(batches, None)

@@ -63,6 +63,13 @@ def test_parquet_of_empty_partitions(tmp_path: Path) -> None:
     assert pq.read_table(path).num_rows == 0
 
 
+def test_parquet_has_no_rows_without_columns(tmp_path: Path) -> None:
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        bag([{}, {}]).to_parquet(tmp_path / "a.parquet", **SYNC)
+    assert str(caught.value) == "to_parquet: the records have no fields, and rows without columns can't be written"
+    assert os.listdir(tmp_path) == []
+
+
 def test_parquet_is_written_in_row_groups_not_batch_by_batch(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     bk.range(150_000, 4).map(lambda n: (n,)).to_parquet(path, columns=["n"], compression="zstd", workers=2)
