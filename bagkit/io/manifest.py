@@ -54,7 +54,11 @@ class Manifest:
         return sum(file.nbytes for file in self.files)
 
     def __repr__(self) -> str:
-        return f"Manifest({len(self.files)} files, {self.records:,} records, {self.nbytes:,} bytes)"
+        files, records = len(self.files), self.records
+        return (
+            f"Manifest({files:,} file{'s' if files != 1 else ''}, {records:,} record{'s' if records != 1 else ''}, "
+            f"{self.nbytes:,} bytes)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
