@@ -11,9 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
+from bagkit.lower.lower import lower
+from bagkit.optimizer import optimize
 from bagkit.schedulers import pool, processes
 from tests.operations.cases_of_grouping import groups, joined, same
 from tests.operations.compare import outcome
@@ -290,3 +294,25 @@ def test_four_times_the_limit_stays_within_it(operation: str, tmp_path: Path) ->
                          check=False)  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) <= 1.3 * limit
+
+
+def tasks_of(bag: Any) -> int:
+    return len(lower(optimize((bag.plan,)))[0].tasks)
+
+
+def test_one_partition_into_one_is_no_exchange() -> None:
+    one, three = bk.range(9, 1).map(str), bk.range(9, 3).map(str)
+    for make in (lambda bag, n: bag.groupby(len, npartitions=n), lambda bag, n: bag.distinct(npartitions=n)):
+        assert tasks_of(make(one, 1).map(repr)) == 1
+        assert tasks_of(make(three, 2).map(repr)) == 3 + 2
+    assert tasks_of(one.sort_by(len)) == 1
+    assert tasks_of(three.sort_by(len, npartitions=2)) == 3 + 1 + 3 + 2, "sorting, bounds, cutting, merging"
+
+
+@pytest.mark.parametrize("executor", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_executors_of_the_users_run_exchanges(executor: Any) -> None:
+    bag = spread()["groupby"]
+    context = {"mp_context": get_context("forkserver")} if executor is ProcessPoolExecutor else {}
+    with executor(2, **context) as pool_of_two:
+        got = bag.compute(scheduler=pool_of_two, memory_limit=2_000_000)
+    assert got == bag.compute(scheduler="sync")
