@@ -250,7 +250,7 @@ class FileWriting:
         except BaseException:
             self._store.abandon(file, temporary)
             raise
-        self._store.seal(file)
+        self._store.seal(file, temporary)
         self._store.move(temporary, path)
 
     def _complete(self) -> None:

@@ -159,7 +159,7 @@ class OutputFile:
         if self._compressor is not None:
             self._write(self._compressor.flush())
         try:
-            return self._size, self._checksum, self._store.seal(self._file)
+            return self._size, self._checksum, self._store.seal(self._file, self.path)
         except Exception as error:
             raise failed(self.path, error) from error
 

@@ -29,7 +29,7 @@ class Store(Protocol):
     def create(self, path: str) -> BinaryIO:
         """Open a new file for writing, in the worker."""
 
-    def seal(self, file: BinaryIO) -> int | None:
+    def seal(self, file: BinaryIO, path: str) -> int | None:
         """Bring all to the disk and close; return when it was last changed, in nanoseconds."""
 
     def abandon(self, file: BinaryIO, path: str) -> None:
@@ -100,7 +100,7 @@ class LocalStore:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0)
 
-    def seal(self, file: BinaryIO) -> int | None:
+    def seal(self, file: BinaryIO, path: str) -> int | None:
         os.fsync(file.fileno())
         changed = os.fstat(file.fileno()).st_mtime_ns
         file.close()
@@ -177,11 +177,19 @@ class RemoteStore:
         if "memory" in _protocols(filesystem):
             _check_memory_is_shared(path)
         file: BinaryIO = filesystem.open(inner, "wb")
+        self._refuse_the_late(path)
         return file
 
-    def seal(self, file: BinaryIO) -> int | None:
+    def seal(self, file: BinaryIO, path: str) -> int | None:
         file.close()
+        self._refuse_the_late(path)
         return None
+
+    def _refuse_the_late(self, path: str) -> None:
+        """Remove what a thread has written that did not notice that its run was over, and end it."""
+        if directory_of(path) in _over:
+            self.remove(path)
+            raise OutputError(f"{named(directory_of(directory_of(path)))}: the run is over; nothing more is written")
 
     def abandon(self, file: BinaryIO, path: str) -> None:
         try:
@@ -239,6 +247,7 @@ class RemoteStore:
         filesystem.makedirs(inner.rstrip("/"), exist_ok=True)
 
     def remove_directory(self, path: str) -> None:
+        _over.add(path)  # first: what is made from now on is removed by who makes it
         filesystem, inner = filesystem_of(path, self.storage_options)
         try:
             filesystem.invalidate_cache()
@@ -251,6 +260,10 @@ class RemoteStore:
 
     def settle(self, directory: str) -> None:
         """Nothing to do."""
+
+
+_over: set[str] = set()
+"""Temporary directories that were removed. An object store would make them again for whoever writes to them."""
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

@@ -386,3 +386,20 @@ def test_memory_is_not_there_in_other_processes() -> None:
     bag = bk.from_sequence(RECORDS, npartitions=3).map(dict)
     with pytest.raises(bk.OutputError, match="memory:// exists in one process only; hint: scheduler='threads'"):
         bag.to_jsonl("memory://writing-elsewhere/*", scheduler="processes", workers=1)
+
+
+@pytest.mark.parametrize("step", ["create", "seal"])
+def test_a_thread_that_is_late_leaves_nothing_in_a_store(step: str) -> None:
+    import fsspec
+
+    from bagkit.io.stores import RemoteStore
+
+    store, directory = RemoteStore(), f"memory://writing-late-{step}/.bagkit-x.y"
+    store.make_directory(directory)
+    file = store.create(f"{directory}/0")
+    store.remove_directory(directory)
+    if step == "create":
+        store.make_directory(directory)  # as good as there, for a store that has no directories
+    with pytest.raises(bk.OutputError, match=f"memory://writing-late-{step}: the run is over; nothing more is written"):
+        store.seal(file, f"{directory}/0") if step == "seal" else store.create(f"{directory}/0")
+    assert fsspec.filesystem("memory").find(f"/writing-late-{step}") == []
