@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import grouping, main_job, tiny_partitions, whole_records, writing
+from benchmarks import delayed_tasks, grouping, main_job, tiny_partitions, whole_records, writing
 from benchmarks.contenders import Contender
 from benchmarks.generate import GROUPS, LARGE, MANY, SMALL, DataSet
 
@@ -59,5 +59,9 @@ WARM = {
     "foldby": Benchmark("ages summed by name", grouping.FOLDBY, sorted_pairs, SMALL),
     "distinct": Benchmark("a million distinct keys of two million", grouping.DISTINCT, int, tasks=1_000_000),
     "mean": Benchmark("mean of a field", grouping.MEAN, lambda mean: round(mean, 9), SMALL),
+    "delayed-build": Benchmark("10,000 delayed tasks built", delayed_tasks.BUILD, int, tasks=10_000),
+    "delayed-run": Benchmark("10,000 delayed tasks run on threads", delayed_tasks.THREADS, int, tasks=10_000),
+    "delayed-many": Benchmark("100,000 delayed tasks run on threads", delayed_tasks.MANY, int, tasks=100_000),
+    "delayed-processes": Benchmark("2,000 delayed tasks on processes", delayed_tasks.PROCESSES, int, tasks=2_000),
     "tiny": Benchmark("10,000 partitions of one element", tiny_partitions.CONTENDERS, int, tasks=10_000),
 }

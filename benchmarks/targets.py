@@ -23,6 +23,9 @@ RATIOS: dict[str, dict[str, float]] = {
     "mean": {"dask": 8.0},
     "write-text": {"dask": 3.0},
     "write-json": {"dask": 3.0},
+    "delayed-build": {"dask": 10.0},
+    "delayed-run": {"dask": 10.0},
+    "delayed-processes": {"dask": 2.0},
 }
 
 # What bagkit's own figure is at the most, in the unit of the figure.

@@ -1,0 +1,63 @@
+"""What a delayed task costs: so many calls of a cheap function and the sum of what they return."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from benchmarks.contenders import Contender, Job, Setting
+
+
+def increment(number: int) -> int:
+    """Do next to nothing, so that only what is around it costs time."""
+    return number + 1
+
+
+def bagkit_total(tasks: int) -> Any:
+    """The sum by bagkit, not computed yet."""
+    import bagkit as bk
+
+    call = bk.delayed(increment)
+    return bk.delayed(sum)([call(number) for number in range(tasks)])
+
+
+def dask_total(tasks: int) -> Any:
+    """The sum by dask, not computed yet."""
+    from dask.delayed import delayed
+
+    call = delayed(increment)
+    return delayed(sum)([call(number) for number in range(tasks)])
+
+
+def building(total: Callable[[int], Any]) -> Contender:
+    """Return the contender that builds the sum; the answer is how many tasks there are."""
+
+    def contender(setting: Setting, keep: ExitStack) -> Job:
+        def job() -> object:
+            total(setting.tasks)
+            return setting.tasks
+
+        return job
+
+    return contender
+
+
+def running(total: Callable[[int], Any], scheduler: str) -> Contender:
+    """Return the contender that computes the sum, which is built before the clock starts."""
+
+    def contender(setting: Setting, keep: ExitStack) -> Job:
+        built = total(setting.tasks)
+        return lambda: built.compute(scheduler=scheduler, num_workers=setting.workers)
+
+    return contender
+
+
+BUILD: dict[str, Contender] = {"bagkit": building(bagkit_total), "dask": building(dask_total)}
+THREADS: dict[str, Contender] = {
+    "bagkit": running(bagkit_total, "threads"),
+    "dask": running(dask_total, "threads"),
+}
+MANY: dict[str, Contender] = {"bagkit": running(bagkit_total, "threads")}
+PROCESSES: dict[str, Contender] = {
+    "bagkit": running(bagkit_total, "processes"),
+    "dask": running(dask_total, "processes"),
+}
