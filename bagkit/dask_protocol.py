@@ -7,7 +7,7 @@ dask's; what dask hands back to be run (`__dask_scheduler__`) runs on our schedu
 from __future__ import annotations
 
 import operator
-import secrets
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ from weakref import WeakKeyDictionary
 from bagkit.computing import run_graph
 from bagkit.errors import PlanError
 from bagkit.kernels.report import Report
-from bagkit.lower.calls import Calls
 from bagkit.lower.graph import Batches, Graph, Key, Task
 from bagkit.options import merged
 from bagkit.plan.kinds import Sink, TaskCall
@@ -97,7 +96,7 @@ def _made(plan: Plan) -> DaskGraph:
         raise PlanError(f"{sink.op.label}: dask can't run what writes files; hint: its own compute() does")
     (root,) = (plan,) if all(isinstance(each.op, TaskCall) for each in below) else optimize((plan,))
     graph, (keys,) = lower((root,), exact=True, joins=False)
-    token = secrets.token_hex(8)
+    token = os.urandom(8).hex()
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}
     for task in graph.tasks:
@@ -112,6 +111,8 @@ def _made(plan: Plan) -> DaskGraph:
 
 
 def _name(key: Key, task: Task, token: str) -> Any:
+    from bagkit.lower.calls import Calls
+
     if isinstance(task.work, Calls):
         return key  # delayed values have names of their own, by which dask knows those that several share
     return (f"bagkit-{token}", *_flat(key))
@@ -133,6 +134,8 @@ class RunTask:
     @property
     def is_call(self) -> bool:
         """Whether it is of a delayed call."""
+        from bagkit.lower.calls import Calls
+
         return isinstance(self._work, Calls)
 
     def __call__(self, *inputs: Any) -> Any:

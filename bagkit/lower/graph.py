@@ -11,7 +11,6 @@ A Graph is checked once, when it is made. Schedulers know this file and nothing 
 
 from __future__ import annotations
 
-import graphlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +89,8 @@ class Graph:
                     )
 
     def _check_cycles(self) -> None:
+        import graphlib
+
         order: graphlib.TopologicalSorter[Key] = graphlib.TopologicalSorter()
         for task in self.tasks:
             if task.needs:
