@@ -135,7 +135,7 @@ def _merge_extremes(states: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
 def _edges(count: int, state: Any) -> list[Any]:
     if state is EMPTY:
         raise EmptyBagError("histogram of an empty bag: there is no record to put edges around; hint: give the edges")
-    if not all(map(isfinite, state)):
+    if not isfinite(state[1] - state[0]):
         raise ValueError(
             f"histogram: records go from {state[0]!r} to {state[1]!r}, which can't be divided; hint: give the edges"
         )

@@ -32,13 +32,15 @@ def counts(records: list[Any], edges: list[Any]) -> list[int]:
 
 def histogram(records: list[Any], count: int) -> tuple[list[Any], list[int]]:
     low, high = min(records), max(records)
+    if low == high:
+        return [low, high], [len(records)]
     edges = [low, *[low + (high - low) * n / count for n in range(1, count)], high]
     return edges, counts(records, edges)
 
 
 SUMMARIES = [
     Case("stats(count and sum)", "ints", lambda b: b.stats().apply(lambda s: (s.count, s.sum, s.min, s.max, s.mean)),
-         lambda xs: (len(xs), sum(xs), min(xs), max(xs), statistics.fmean(xs)) if xs else not_none(xs)),
+         lambda xs: (len(xs), sum(xs), min(xs), max(xs), sum(xs) / len(xs)) if xs else not_none(xs)),
     Case("stats(var)", "ints", lambda b: b.stats().apply(lambda s: s.var),
          lambda xs: float(statistics.pvariance(not_none(xs))), approximate=True),
     Case("stats(std)", "floats", lambda b: b.stats().apply(lambda s: s.std),
