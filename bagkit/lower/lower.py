@@ -196,7 +196,8 @@ class Lowering:
             task = self._task(work, one, (keys[-1],))
             self.tasks.append(replace(task, part=(*one.part, where), label=f"{task.label} → {op.label}"))
         values = tuple(Step(Value()) for _ in keys)
-        return Pending(Step(AllWritten(op, tuple(parts)), values), (), tuple(keys))
+        step = self._shared((id(plan),), Step(AllWritten(op, tuple(parts)), values), plan)
+        return Pending(step, (), tuple(keys))
 
     def _value(self, plan: Plan) -> Pending:
         (key,) = self._materialised(plan)

@@ -161,6 +161,11 @@ class TestTextFiles:
         assert len(visible(tmp_path)) == 3
         assert "to_textfiles" in repr(item)
 
+    def test_its_value_is_that_of_its_own_steps(self, tmp_path: Path) -> None:
+        # Lowering knows steps by their ids: those of a sink have to outlive it.
+        item = words().to_textfiles(tmp_path / "*.txt", compute=False).apply(len)
+        assert [item.compute() for _ in range(100)] == [3] * 100
+
     def test_the_mode_is_that_of_the_umask(self, tmp_path: Path) -> None:
         before = os.umask(0o027)
         try:
