@@ -325,6 +325,7 @@ def _merge_in_parts(
         for entries, size in bucket.lists()
     )
     with ExitStack() as stack:
+        stack.enter_context(Held())
         ordered = _in_order(stream, gathering, room, nbytes, 1, stack)
         while batch := [(key, cell) for _, key, cell in islice(ordered, LIST // 16)]:
             yield batch
@@ -383,6 +384,7 @@ def _split_again(
             piles[part].append(entry)
             if keys[part] is not MANY and keys[part] != key:
                 keys[part] = key if keys[part] is NOTHING else MANY
+        Held.add()
         held += nbytes
         if held > heap:
             file.write(piles, _ranked_weight, held)
@@ -405,6 +407,7 @@ def _grouped(part: Part, gathering: Gathering, room: Room, stack: ExitStack) -> 
             gathering.merge(groups[key], side, cell)
             if len(groups.entries[0]) > known:
                 first.append(number)
+        Held.add()
     rows = [(number, key, cell) for number, (key, cell) in zip(first, groups.entries[0], strict=True)]
     file = room.file()
     stack.callback(file.remove)

@@ -182,7 +182,8 @@ class Held:
         self._unfreeze = not gc.get_freeze_count()
         return self
 
-    def add(self) -> None:
+    @staticmethod
+    def add() -> None:
         """Count all that there is now as held."""
         gc.freeze()
 
