@@ -108,6 +108,12 @@ class Pages(BaseHTTPRequestHandler):
         if self.path == "/missing":
             self.send_error(404)
             return
+        if self.path == "/chunked":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"6\r\nwhole\n\r\nff\r\nno more")
+            return
         body = b"".join(b"%s %d\n" % (self.path.encode(), n) for n in range(3000))
         self.send_response(200)
         self.send_header("Content-Length", str(len(body) + 10 * (self.path == "/short")))
@@ -145,8 +151,10 @@ def test_errors_in_lines_of_urls_say_where(site: str) -> None:
 def test_urls_that_can_not_be_read_are_errors(site: str) -> None:
     with pytest.raises(SourceError, match=r"missing.*: can't be opened: HTTP Error 404"):
         bk.from_url(f"{site}/missing").compute(**SYNC)
-    with pytest.raises(SourceError, match=r"short.*: reading it broke off"):
+    with pytest.raises(SourceError, match=r"short.*: reading it broke off: 10 bytes are missing"):
         bk.from_url(f"{site}/short").count().compute(**SYNC)
+    with pytest.raises(SourceError, match=r"chunked.*: reading it broke off: IncompleteRead"):
+        bk.from_url(f"{site}/chunked").count().compute(**SYNC)
     with pytest.raises(SourceError, match=r"can't be opened: .*unknown url type"):
         bk.from_url("gopher://example.org").compute(**SYNC)
 
