@@ -11,6 +11,7 @@ from bagkit.computing import explain, iterate, run, visualize
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning
 from bagkit.item import Item
+from bagkit.lazily import Lazily
 from bagkit.methods.grouping import Grouping
 from bagkit.methods.handing_over import HandingOver
 from bagkit.methods.making import Making, T_co
@@ -32,12 +33,17 @@ from bagkit.ops.elementwise import (
     Pluck,
     StarMap,
 )
-from bagkit.ops.grouping import distinct_by, frequencies_by
 from bagkit.ops.regroup import Partitions, Repartition
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.warn import warn_at_caller
+
+if TYPE_CHECKING:
+    from bagkit.ops import grouping
+else:
+    grouping = Lazily("bagkit.ops.grouping")
+
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -222,7 +228,7 @@ class Bag(
         [('a', 2), ('b', 1), ('c', 1)]
         """
         if npartitions is not None:
-            counted = self._then(frequencies_by(npartitions))
+            counted = self._then(grouping.frequencies_by(npartitions))
             return counted.sort_by(1, reverse=True) if sort else counted
         bag: Bag[tuple[T_co, int]] = self._reduce(rows.frequencies_row(split_every, sort))
         return bag
@@ -244,7 +250,7 @@ class Bag(
         for more than fit into memory.
         """
         if npartitions is not None:
-            return self._then(distinct_by(key, npartitions))
+            return self._then(grouping.distinct_by(key, npartitions))
         bag: Bag[T_co] = self._reduce(rows.distinct_row(key))
         return bag
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bagkit.arguments import plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
-from bagkit.io.memory import plan_range, plan_sequence
-from bagkit.ops.calls import PartitionOf
+from bagkit.lazily import Lazily
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
+
+if TYPE_CHECKING:
+    from bagkit.io import memory
+    from bagkit.ops import calls
+else:
+    memory = Lazily("bagkit.io.memory")
+    calls = Lazily("bagkit.ops.calls")
+
 
 T = TypeVar("T")
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -234,7 +241,7 @@ def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitio
     >>> bk.from_sequence("abcdefg", npartitions=3).map_partitions("".join).compute(scheduler="sync")
     ['ab', 'cd', 'efg']
     """
-    return Bag(Plan(plan_sequence(seq, partition_size, npartitions)))
+    return Bag(Plan(memory.plan_sequence(seq, partition_size, npartitions)))
 
 
 def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that dask.bag's users know)
@@ -244,7 +251,7 @@ def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that d
     >>> bk.range(5, npartitions=2).compute(scheduler="sync")
     [0, 1, 2, 3, 4]
     """
-    return Bag(Plan(plan_range(n, npartitions)))
+    return Bag(Plan(memory.plan_range(n, npartitions)))
 
 
 def from_delayed(values: Any) -> Bag[Any]:
@@ -265,7 +272,7 @@ def from_delayed(values: Any) -> Bag[Any]:
             f"from_delayed: got {', '.join(odd[:5]) or 'nothing'}; expected one delayed value or item, or a list of "
             "them; hint: bagkit.delayed(function)(arguments) makes one"
         )
-    parts = tuple([Plan(PartitionOf(), (plan,)) for plan in plans])
+    parts = tuple([Plan(calls.PartitionOf(), (plan,)) for plan in plans])
     return Bag(parts[0] if len(parts) == 1 else Plan(Concat(), parts))
 
 

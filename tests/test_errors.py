@@ -241,6 +241,9 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "full disk": (
         lambda: in_kernel(SpillError("/tmp/x: can't be written: no space")), bk.TaskError,
         "groupby: /tmp/x: can't be written: no space; hint: give another temporary_directory"),
+    "options without compute": (
+        lambda: bag().to_textfiles("out", compute=False, scheduler="sync"), bk.PlanError,
+        "to_textfiles: 'scheduler' is an option of compute, and compute=False; hint: give it to item.compute(...)"),
     "missing extra": (
         lambda: raise_(errors.missing_extra("zstd", "zstd", "to read .zst files")), bk.MissingExtraError,
         "the package 'zstd' is not installed, and is needed to read .zst files; hint: pip install 'bagkit[zstd]'"),

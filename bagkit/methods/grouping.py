@@ -7,31 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.arguments import plan_of
 from bagkit.errors import PlanError
-from bagkit.io.memory import plan_sequence
-from bagkit.kernels.group import Fold, Gather, GatherSides
+from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.functions import check_callable, function_label, key_function
-from bagkit.ops.grouping import (
-    FIRST_FIELD,
-    ByKey,
-    Chosen,
-    How,
-    JoinedPairs,
-    Match,
-    SortBy,
-    all_records,
-    as_they_are,
-    by_pairs,
-    check_how,
-    itself,
-    keys_with_cells,
-    keys_with_sides,
-    one_after_the_other,
-    shown_join,
-    shown_key,
-)
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from bagkit.io import memory
+    from bagkit.kernels import group
+    from bagkit.ops import grouping as ops
+else:
+    ops = Lazily("bagkit.ops.grouping")
+    group = Lazily("bagkit.kernels.group")
+    memory = Lazily("bagkit.io.memory")
+
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
@@ -46,8 +36,15 @@ class Grouping(Making[T_co]):
 
     __slots__ = ()
 
-    def groupby(self, grouper: Any, method: Any = None, npartitions: int | None = None, blocksize: Any = None,
-                max_branch: Any = None, shuffle: Any = None) -> Bag[tuple[Any, list[T_co]]]:  # fmt: skip
+    def groupby(
+        self,
+        grouper: Any,
+        method: Any = None,
+        npartitions: int | None = None,
+        blocksize: Any = None,
+        max_branch: Any = None,
+        shuffle: Any = None,
+    ) -> Bag[tuple[Any, list[T_co]]]:
         """Return the bag of `(key, list of the records of that key)`, in `npartitions`, or in as many as there are.
 
         `grouper` is a function, or a key of the records. The records of a group are in the order of the bag. `foldby`
@@ -64,7 +61,15 @@ class Grouping(Making[T_co]):
         key = key_function("groupby", grouper)
         functions = (grouper,) if callable(grouper) else ()
         return self._then(
-            ByKey("groupby", shown_key(grouper), (key,), Gather(), as_they_are, npartitions, functions=functions)
+            ops.ByKey(
+                "groupby",
+                ops.shown_key(grouper),
+                (key,),
+                group.Gather(),
+                ops.as_they_are,
+                npartitions,
+                functions=functions,
+            )
         )
 
     def partition_by(self, key: Any, npartitions: int | None = None) -> Bag[T_co]:
@@ -78,9 +83,16 @@ class Grouping(Making[T_co]):
         function = key_function("partition_by", key)
         functions = (key,) if callable(key) else ()
         return self._then(
-            ByKey("partition_by", shown_key(key), (function,), Gather(), one_after_the_other, npartitions,
-                  functions=functions)
-        )  # fmt: skip
+            ops.ByKey(
+                "partition_by",
+                ops.shown_key(key),
+                (function,),
+                group.Gather(),
+                ops.one_after_the_other,
+                npartitions,
+                functions=functions,
+            )
+        )
 
     def sort_by(self, key: Any = None, reverse: bool = False, npartitions: int | None = None) -> Bag[T_co]:
         """Return the bag with all records in order, over all partitions: those of the first come first.
@@ -92,10 +104,11 @@ class Grouping(Making[T_co]):
         >>> bk.from_sequence(["pear", "fig", "apple"], 2).sort_by(len).compute(scheduler="sync")
         ['fig', 'pear', 'apple']
         """
-        return self._then(SortBy(key, bool(reverse), npartitions))
+        return self._then(ops.SortBy(key, bool(reverse), npartitions))
 
-    def join(self, other: Any, on_self: Any, on_other: Any = None, how: How = "inner",
-             npartitions: int | None = None) -> Bag[tuple[Any, Any]]:  # fmt: skip
+    def join(
+        self, other: Any, on_self: Any, on_other: Any = None, how: ops.How = "inner", npartitions: int | None = None
+    ) -> Bag[tuple[Any, Any]]:
         """Return the bag of `(record of other, record of this bag)` for all pairs whose keys are equal.
 
         `other` is a bag, an item of a list, or anything that can be iterated over. `on_self` and `on_other` are
@@ -112,23 +125,30 @@ class Grouping(Making[T_co]):
         """
         on_other = on_self if on_other is None else on_other
         keys = (key_function("join", on_self), key_function("join", on_other))
-        check_how(how)
+        ops.check_how(how)
         plan = plan_of(other)
         if plan is None and not isinstance(other, Iterable):
             raise PlanError(f"join: other is {other!r}; expected a bag, an item of a list, or a list of records")
         spread = how in ("right", "outer") or npartitions is not None
         if plan is None and not spread:
-            return self._bag(Plan(Match(on_self, on_other, how, tuple(other)), (self.plan,))).flatten()
+            return self._bag(Plan(ops.Match(on_self, on_other, how, tuple(other)), (self.plan,))).flatten()
         if plan is not None and not spread and (plan.op.gives_value or plan.npartitions == 1):
-            value = plan if plan.op.gives_value else Plan(all_records(), (plan,))
-            return self._bag(Plan(Match(on_self, on_other, how), (self.plan, value))).flatten()
+            value = plan if plan.op.gives_value else Plan(ops.all_records(), (plan,))
+            return self._bag(Plan(ops.Match(on_self, on_other, how), (self.plan, value))).flatten()
         if plan is None:
-            plan = Plan(plan_sequence(other, None, 1))
+            plan = Plan(memory.plan_sequence(other, None, 1))
         elif plan.op.gives_value:
             raise PlanError(f"join: other is an item, and how is {how!r}; expected a bag; hint: how='inner' or 'left'")
         functions = tuple(key for key in (on_self, on_other) if callable(key))
-        op = ByKey("join", shown_join(on_self, on_other, how), keys, GatherSides(2), JoinedPairs(how), npartitions,
-                   functions=functions)  # fmt: skip
+        op = ops.ByKey(
+            "join",
+            ops.shown_join(on_self, on_other, how),
+            keys,
+            group.GatherSides(2),
+            ops.JoinedPairs(how),
+            npartitions,
+            functions=functions,
+        )
         return self._bag(Plan(op, (self.plan, plan)))
 
     def group_by_key(self, npartitions: int | None = None) -> Bag[tuple[Any, list[Any]]]:
@@ -138,7 +158,9 @@ class Grouping(Making[T_co]):
         >>> bk.from_sequence([("a", 1), ("b", 2), ("a", 3)], npartitions=1).group_by_key().compute(scheduler="sync")
         [('a', [1, 3]), ('b', [2])]
         """
-        return self._then(by_pairs("group_by_key", "", (FIRST_FIELD,), Gather(), as_they_are, npartitions))
+        return self._then(
+            ops.by_pairs("group_by_key", "", (ops.FIRST_FIELD,), group.Gather(), ops.as_they_are, npartitions)
+        )
 
     def reduce_by_key(self, binop: Callable[[Any, Any], Any], npartitions: int | None = None) -> Bag[tuple[Any, Any]]:
         """Return the bag of `(key, its values reduced by binop)` of a bag of `(key, value)`.
@@ -151,12 +173,22 @@ class Grouping(Making[T_co]):
         [('a', 4), ('b', 2)]
         """
         check_callable("reduce_by_key", binop)
-        gathering = Fold(binop, binop)
-        return self._then(by_pairs("reduce_by_key", function_label(binop), (FIRST_FIELD,), gathering, keys_with_cells,
-                                   npartitions, functions=(binop,)))  # fmt: skip
+        gathering = group.Fold(binop, binop)
+        return self._then(
+            ops.by_pairs(
+                "reduce_by_key",
+                function_label(binop),
+                (ops.FIRST_FIELD,),
+                gathering,
+                ops.keys_with_cells,
+                npartitions,
+                functions=(binop,),
+            )
+        )
 
-    def aggregate_by_key(self, zero: Any, seq: Callable[[Any, Any], Any], comb: Callable[[Any, Any], Any],
-                         npartitions: int | None = None) -> Bag[tuple[Any, Any]]:  # fmt: skip
+    def aggregate_by_key(
+        self, zero: Any, seq: Callable[[Any, Any], Any], comb: Callable[[Any, Any], Any], npartitions: int | None = None
+    ) -> Bag[tuple[Any, Any]]:
         """Return the bag of `(key, its values folded by seq from zero, those results merged by comb)`.
 
         `zero` starts each key in each task, and is copied; it must change nothing that it is merged with.
@@ -168,9 +200,18 @@ class Grouping(Making[T_co]):
         """
         check_callable("aggregate_by_key", seq)
         check_callable("aggregate_by_key", comb)
-        gathering = Fold(seq, comb, (zero,))
-        return self._then(by_pairs("aggregate_by_key", function_label(seq), (FIRST_FIELD,), gathering, keys_with_cells,
-                                   npartitions, functions=(seq, comb)))  # fmt: skip
+        gathering = group.Fold(seq, comb, (zero,))
+        return self._then(
+            ops.by_pairs(
+                "aggregate_by_key",
+                function_label(seq),
+                (ops.FIRST_FIELD,),
+                gathering,
+                ops.keys_with_cells,
+                npartitions,
+                functions=(seq, comb),
+            )
+        )
 
     def cogroup(self, *others: Bag[Any], npartitions: int | None = None) -> Bag[tuple[Any, tuple[list[Any], ...]]]:
         """Return the bag of `(key, (values here, values in the next bag, ...))` of bags of `(key, value)`.
@@ -182,8 +223,14 @@ class Grouping(Making[T_co]):
         >>> ages.cogroup(towns).compute(scheduler="sync")
         [('ada', ([36], ['London'])), ('bob', ([5], []))]
         """
-        op = by_pairs("cogroup", "", (FIRST_FIELD,) * (len(others) + 1), GatherSides(len(others) + 1), keys_with_sides,
-                      npartitions)  # fmt: skip
+        op = ops.by_pairs(
+            "cogroup",
+            "",
+            (ops.FIRST_FIELD,) * (len(others) + 1),
+            group.GatherSides(len(others) + 1),
+            ops.keys_with_sides,
+            npartitions,
+        )
         return self._with_others(op, others)
 
     def intersection(self, other: Bag[Any], npartitions: int | None = None) -> Bag[T_co]:
@@ -200,8 +247,8 @@ class Grouping(Making[T_co]):
         return self._with_others(self._chosen("subtract", False, npartitions), (other,))
 
     @staticmethod
-    def _chosen(name: str, in_both: bool, npartitions: int | None) -> ByKey:
-        return ByKey(name, "", (itself, itself), GatherSides(2), Chosen(in_both), npartitions)
+    def _chosen(name: str, in_both: bool, npartitions: int | None) -> ops.ByKey:
+        return ops.ByKey(name, "", (ops.itself, ops.itself), group.GatherSides(2), ops.Chosen(in_both), npartitions)
 
     def union(self, *others: Bag[Any]) -> Bag[Any]:
         """Return the bag of the records of all the bags, repetitions kept: `concat` as a method.

@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bagkit.computing import iterate
 from bagkit.errors import ColumnTypeError
-from bagkit.io.columns import EncodeColumns, FindMisfit, Gathered, Kept, Misfit, Policy, Spilled, Table, encoding
-from bagkit.io.whole_files import check_place, spill_beside, whole_files
 from bagkit.item import Item
-from bagkit.kernels.column_types import Typing
+from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.regroup import Partitions
 from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from bagkit.io import columns as columnar
+    from bagkit.io import whole_files
+    from bagkit.kernels import column_types
+else:
+    columnar = Lazily("bagkit.io.columns")
+    whole_files = Lazily("bagkit.io.whole_files")
+    column_types = Lazily("bagkit.kernels.column_types")
+
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +42,14 @@ class HandingOver(Making[T_co]):
 
     __slots__ = ()
 
-    def to_dataframe(self, meta: Any = None, columns: Iterable[str] | None = None, optimize_graph: bool = True,
-                     on_conflict: Policy = "error", **options: Any) -> pd.DataFrame:  # fmt: skip
+    def to_dataframe(
+        self,
+        meta: Any = None,
+        columns: Iterable[str] | None = None,
+        optimize_graph: bool = True,
+        on_conflict: columnar.Policy = "error",
+        **options: Any,
+    ) -> pd.DataFrame:
         """Return a pandas.DataFrame with a row for each record, which is computed at once.
 
         Records are dicts, whose missing fields are missing values; or tuples, with `columns` for names. For dicts
@@ -52,12 +66,16 @@ class HandingOver(Making[T_co]):
 
         import_pandas()
         dtypes = meta_dtypes(meta, columns)
-        encode = encoding("to_dataframe", columns if dtypes is None else dtypes, on_conflict, Typing(nested="any"))
+        encode = columnar.encoding(
+            "to_dataframe", columns if dtypes is None else dtypes, on_conflict, column_types.Typing(nested="any")
+        )
         options = {"optimize": optimize_graph, **options} if not optimize_graph else options
         frame: pd.DataFrame = with_dtypes(_hand_over(self.plan, encode, on_conflict, options, pandas_frame), dtypes)
         return frame
 
-    def to_arrow(self, columns: Iterable[str] | None = None, on_conflict: Policy = "error", **options: Any) -> pa.Table:
+    def to_arrow(
+        self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
+    ) -> pa.Table:
         """Return a pyarrow.Table with a row for each record, which is computed at once.
 
         Lists and dicts become lists and structs. The arguments are those of to_dataframe.
@@ -69,12 +87,12 @@ class HandingOver(Making[T_co]):
         from bagkit.io.arrow import arrow_table, import_pyarrow
 
         pyarrow = import_pyarrow("arrow", "for to_arrow")
-        encode = encoding("to_arrow", columns, on_conflict, Typing())
+        encode = columnar.encoding("to_arrow", columns, on_conflict, column_types.Typing())
         table: pa.Table = _hand_over(self.plan, encode, on_conflict, options, partial(arrow_table, pyarrow))
         return table
 
     def to_polars(
-        self, columns: Iterable[str] | None = None, on_conflict: Policy = "error", **options: Any
+        self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
     ) -> pl.DataFrame:
         """Return a polars.DataFrame with a row for each record, which is computed at once.
 
@@ -87,13 +105,19 @@ class HandingOver(Making[T_co]):
         from bagkit.io.frames import import_polars, polars_frame
 
         import_polars()
-        encode = encoding("to_polars", columns, on_conflict, Typing())
+        encode = columnar.encoding("to_polars", columns, on_conflict, column_types.Typing())
         frame: pl.DataFrame = _hand_over(self.plan, encode, on_conflict, options, polars_frame)
         return frame
 
-    def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = None,
-                   on_conflict: Policy = "error", compression: str | None = "snappy",
-                   exist: Literal["error", "overwrite"] = "error", **options: Any) -> list[str]:  # fmt: skip
+    def to_parquet(
+        self,
+        path: str | os.PathLike[str],
+        columns: Iterable[str] | None = None,
+        on_conflict: columnar.Policy = "error",
+        compression: str | None = "snappy",
+        exist: Literal["error", "overwrite"] = "error",
+        **options: Any,
+    ) -> list[str]:
         """Write a Parquet file with a row for each record, or one for each partition, and return the paths.
 
         There is one for each partition where `path` has a `*` for the partition's number; all are of one schema. A file
@@ -111,22 +135,28 @@ class HandingOver(Making[T_co]):
 
         pyarrow = import_pyarrow("arrow", "for to_parquet")
         check_compression(compression)
-        encode = encoding("to_parquet", columns, on_conflict, Typing())
-        places = parquet_places(check_place("to_parquet", path, exist), self.npartitions)
+        encode = columnar.encoding("to_parquet", columns, on_conflict, column_types.Typing())
+        places = parquet_places(whole_files.check_place("to_parquet", path, exist), self.npartitions)
         for place in places:
-            check_place("to_parquet", place, exist)
+            whole_files.check_place("to_parquet", place, exist)
 
-        def write(table: Table) -> None:
-            with whole_files("to_parquet", places, exist) as paths:
+        def write(table: columnar.Table) -> None:
+            with whole_files.whole_files("to_parquet", places, exist) as paths:
                 write_parquet(pyarrow, table, paths, compression)
 
-        with spill_beside(places[0]) as spill:
-            _hand_over(self.plan, encode, on_conflict, options, write, Spilled(spill, places[0]))
+        with whole_files.spill_beside(places[0]) as spill:
+            _hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, places[0]))
         return places
 
-    def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = None,
-                  on_conflict: Policy = "error", exist: Literal["error", "overwrite"] = "error",
-                  **options: Any) -> int:  # fmt: skip
+    def to_sqlite(
+        self,
+        path: str | os.PathLike[str],
+        table: str,
+        columns: Iterable[str] | None = None,
+        on_conflict: columnar.Policy = "error",
+        exist: Literal["error", "overwrite"] = "error",
+        **options: Any,
+    ) -> int:
         """Write a table with a row for each record to an SQLite database, and return how many there are.
 
         The table, and a database that was not there, appear in one transaction. Lists and dicts have no type of column,
@@ -140,18 +170,30 @@ class HandingOver(Making[T_co]):
         """
         from bagkit.io.sqlite import check_table, write_sqlite
 
-        place = check_place("to_sqlite", path, "overwrite")
+        place = whole_files.check_place("to_sqlite", path, "overwrite")
         name = check_table(place, table, exist)
-        encode = encoding("to_sqlite", columns, on_conflict, Typing(nested="none"))
-        with spill_beside(place) as spill:
+        encode = columnar.encoding("to_sqlite", columns, on_conflict, column_types.Typing(nested="none"))
+        with whole_files.spill_beside(place) as spill:
             return _hand_over(
-                self.plan, encode, on_conflict, options,
-                lambda rows: write_sqlite(rows, place, name, exist), Spilled(spill, place),
-            )  # fmt: skip
+                self.plan,
+                encode,
+                on_conflict,
+                options,
+                lambda rows: write_sqlite(rows, place, name, exist),
+                columnar.Spilled(spill, place),
+            )
 
-    def to_hdf5(self, path: str | os.PathLike[str], group: str = "/", columns: Iterable[str] | None = None,
-                on_conflict: Policy = "error", strings: Strings = "variable", compression: str | None = None,
-                exist: Literal["error", "overwrite"] = "error", **options: Any) -> int:  # fmt: skip
+    def to_hdf5(
+        self,
+        path: str | os.PathLike[str],
+        group: str = "/",
+        columns: Iterable[str] | None = None,
+        on_conflict: columnar.Policy = "error",
+        strings: Strings = "variable",
+        compression: str | None = None,
+        exist: Literal["error", "overwrite"] = "error",
+        **options: Any,
+    ) -> int:
         """Write an HDF5 file with a dataset in `group` for each column, and return how many rows there are.
 
         Text is of variable length, or, with a number as `strings`, of so many bytes of UTF-8: longer text follows
@@ -171,23 +213,35 @@ class HandingOver(Making[T_co]):
         from bagkit.io.hdf5 import check_layout, import_h5py, write_hdf5
 
         import_h5py()
-        place = check_place("to_hdf5", path, exist)
+        place = whole_files.check_place("to_hdf5", path, exist)
         check_layout(group, strings, compression)
         width = None if strings == "variable" else strings
-        encode = encoding("to_hdf5", columns, on_conflict, Typing(nested="none", nul=False, width=width))
+        encode = columnar.encoding(
+            "to_hdf5", columns, on_conflict, column_types.Typing(nested="none", nul=False, width=width)
+        )
 
-        def write(table: Table) -> int:
-            with whole_files("to_hdf5", [place], exist) as (temporary,):
+        def write(table: columnar.Table) -> int:
+            with whole_files.whole_files("to_hdf5", [place], exist) as (temporary,):
                 write_hdf5(table, temporary, group, strings, compression)
             return table.rows
 
-        with spill_beside(place) as spill:
-            return _hand_over(self.plan, encode, on_conflict, options, write, Spilled(spill, place))
+        with whole_files.spill_beside(place) as spill:
+            return _hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, place))
 
-    def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = None,
-                storage_options: Mapping[str, Any] | None = None, codec: str = "null", sync_interval: int = 16000,
-                metadata: Mapping[str, str] | None = None, compute: bool = True, *,
-                exist: Literal["error", "overwrite", "resume"] = "error", **options: Any) -> Any:  # fmt: skip
+    def to_avro(
+        self,
+        filename: Paths,
+        schema: Mapping[str, Any],
+        name_function: Callable[[int], str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        codec: str = "null",
+        sync_interval: int = 16000,
+        metadata: Mapping[str, str] | None = None,
+        compute: bool = True,
+        *,
+        exist: Literal["error", "overwrite", "resume"] = "error",
+        **options: Any,
+    ) -> Any:
         """Write an Avro file for each partition, and return the list of their paths.
 
         `filename`, `name_function`, `storage_options`, `compute`, `exist` and `options` are those of to_textfiles; in a
@@ -220,24 +274,26 @@ class HandingOver(Making[T_co]):
 
 def _hand_over(
     plan: Plan,
-    encode: EncodeColumns,
-    policy: Policy,
+    encode: columnar.EncodeColumns,
+    policy: columnar.Policy,
     options: dict[str, Any],
-    build: Callable[[Table], T],
-    store: Kept | Spilled | None = None,
+    build: Callable[[columnar.Table], T],
+    store: columnar.Kept | columnar.Spilled | None = None,
 ) -> T:
     """Return what `build` makes of the records of `plan` as a table."""
-    gathered = Gathered(encode, policy, Kept() if store is None else store)
+    gathered = columnar.Gathered(encode, policy, columnar.Kept() if store is None else store)
     try:
         for item in iterate(Plan(encode, (plan,)), options):
             gathered.add(item)
         return build(gathered.table())
-    except Misfit as misfit:
+    except columnar.Misfit as misfit:
         found = misfit
-    raise _in_place(plan, FindMisfit(encode, gathered.before, found.final), found, options)
+    raise _in_place(plan, columnar.FindMisfit(encode, gathered.before, found.final), found, options)
 
 
-def _in_place(plan: Plan, find: FindMisfit, misfit: Misfit, options: dict[str, Any]) -> ColumnTypeError:
+def _in_place(
+    plan: Plan, find: columnar.FindMisfit, misfit: columnar.Misfit, options: dict[str, Any]
+) -> ColumnTypeError:
     """Read one partition again, record by record, to raise the error where it is; else return one without a place."""
     number = misfit.partition
     part = Plan(Partitions(number, number + 1), (plan,))

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import Flatten, Pluck
-from bagkit.ops.pairs import KeyBy, MapValues, SpreadValues, lookup_row
 from bagkit.ops.reductions import frequencies_row
+
+if TYPE_CHECKING:
+    from bagkit.ops import pairs as ops
+else:
+    ops = Lazily("bagkit.ops.pairs")
+
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
@@ -36,7 +42,7 @@ class KeyValue(Making[T_co]):
         >>> bk.from_sequence(["pear", "fig"]).key_by(len).compute(scheduler="sync")
         [(4, 'pear'), (3, 'fig')]
         """
-        return self._then(KeyBy(key))
+        return self._then(ops.KeyBy(key))
 
     def map_values(self, func: Callable[[Any], U]) -> Bag[tuple[Any, U]]:
         """Return the bag of `(key, func(value))`.
@@ -45,7 +51,7 @@ class KeyValue(Making[T_co]):
         >>> bk.from_sequence([("a", 1), ("b", 2)]).map_values(lambda x: x * 10).compute(scheduler="sync")
         [('a', 10), ('b', 20)]
         """
-        return self._then(MapValues(func))
+        return self._then(ops.MapValues(func))
 
     def flat_map_values(self, func: Callable[[Any], Iterable[U]]) -> Bag[tuple[Any, U]]:
         """Return the bag of `(key, element)` for each element of `func(value)`.
@@ -54,7 +60,7 @@ class KeyValue(Making[T_co]):
         >>> bk.from_sequence([("a", "xy"), ("b", "")]).flat_map_values(list).compute(scheduler="sync")
         [('a', 'x'), ('a', 'y')]
         """
-        return self._then(SpreadValues(func))._then(Flatten())
+        return self._then(ops.SpreadValues(func))._then(Flatten())
 
     def values(self) -> Bag[Any]:
         """Return the bag of the values: the second element of each record. The keys are `pluck(0)`."""
@@ -77,5 +83,5 @@ class KeyValue(Making[T_co]):
         >>> bk.from_sequence([("a", 1), ("b", 2), ("a", 3)]).lookup("a").compute(scheduler="sync")
         [1, 3]
         """
-        item: Item[list[Any]] = self._reduce(lookup_row(key))
+        item: Item[list[Any]] = self._reduce(ops.lookup_row(key))
         return item

@@ -10,20 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bagkit.io.partition_info import with_info
+from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
-from bagkit.ops.sampling import (
-    ByChance,
-    candidates,
-    random_sample,
-    sample_by_key,
-    seed_number,
-    shares,
-    with_replacement_row,
-    without_replacement_row,
-)
-from bagkit.ops.sequences import check_count
 from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from bagkit.io import partition_info
+    from bagkit.ops import sampling as ops
+    from bagkit.ops import sequences
+else:
+    ops = Lazily("bagkit.ops.sampling")
+    partition_info = Lazily("bagkit.io.partition_info")
+    sequences = Lazily("bagkit.ops.sequences")
+
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
@@ -43,7 +42,7 @@ class Sampling(Making[T_co]):
         >>> bk.range(20, npartitions=2).random_sample(0.2, random_state=1).compute(scheduler="sync")
         [5, 16]
         """
-        return self._by_chance(random_sample(prob, seed_number("random_sample", random_state)))
+        return self._by_chance(ops.random_sample(prob, ops.seed_number("random_sample", random_state)))
 
     def sample_by_key(self, fractions: Mapping[Any, float], seed: int | None = None) -> Bag[T_co]:
         """Return the bag of the `(key, value)` records of which each is taken with the probability of its key.
@@ -55,7 +54,7 @@ class Sampling(Making[T_co]):
         >>> b.sample_by_key({"a": 1.0, "b": 0.0}).compute(scheduler="sync")
         [('a', 1), ('a', 3)]
         """
-        return self._by_chance(sample_by_key(fractions, seed_number("sample_by_key", seed)))
+        return self._by_chance(ops.sample_by_key(fractions, ops.seed_number("sample_by_key", seed)))
 
     def random_split(self, weights: Sequence[float], seed: int | None = None) -> list[Bag[T_co]]:
         """Return bags that share the records by chance, as large as `weights` say; each record is in one of them.
@@ -65,7 +64,7 @@ class Sampling(Making[T_co]):
         >>> train.compute(scheduler="sync"), test.compute(scheduler="sync")
         ([0, 1, 3, 4, 5, 6, 7, 9], [2, 8])
         """
-        return [self._by_chance(op) for op in shares(weights, seed_number("random_split", seed))]
+        return [self._by_chance(op) for op in ops.shares(weights, ops.seed_number("random_split", seed))]
 
     def take_sample(self, n: int, replace: bool = False, seed: int | None = None) -> tuple[T_co, ...]:
         """Return `n` records taken by chance, now, as a tuple in no order: all of them where there are fewer.
@@ -85,14 +84,14 @@ class Sampling(Making[T_co]):
         self, operation: str, k: int, seed: Any, split_every: Any, *, replace: bool, all_if_fewer: bool = False
     ) -> Bag[T_co]:
         """Return the bag of `k` records taken by chance, in one partition."""
-        check_count(operation, "n" if operation == "take_sample" else "k", k, 0)
-        bag = self._by_chance(candidates(operation, k, seed_number(operation, seed), replace=replace))
+        sequences.check_count(operation, "n" if operation == "take_sample" else "k", k, 0)
+        bag = self._by_chance(ops.candidates(operation, k, ops.seed_number(operation, seed), replace=replace))
         if replace:
-            row = with_replacement_row(operation, k, split_every)
+            row = ops.with_replacement_row(operation, k, split_every)
         else:
-            row = without_replacement_row(operation, k, split_every, all_if_fewer=all_if_fewer)
+            row = ops.without_replacement_row(operation, k, split_every, all_if_fewer=all_if_fewer)
         sample: Bag[T_co] = bag._reduce(row)
         return sample
 
-    def _by_chance(self, op: ByChance) -> Bag[Any]:
-        return self._bag(Plan(op, (self.plan, with_info(self.plan))))
+    def _by_chance(self, op: ops.ByChance) -> Bag[Any]:
+        return self._bag(Plan(op, (self.plan, partition_info.with_info(self.plan))))

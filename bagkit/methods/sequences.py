@@ -7,28 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.arguments import plan_arguments, plan_of
 from bagkit.errors import PlanError
-from bagkit.io.partition_info import with_info
+from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.methods.partitions import PartitionsOf
 from bagkit.ops.elementwise import Pluck
-from bagkit.ops.pairs import Tap
 from bagkit.ops.regroup import Pick
-from bagkit.ops.sequences import (
-    Accumulate,
-    Batch,
-    Glom,
-    MapPartitionsWithInfo,
-    Peek,
-    Pipe,
-    Product,
-    Window,
-    WithIndex,
-    check_count,
-    edges_row,
-    starts_row,
-)
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
+
+if TYPE_CHECKING:
+    from bagkit.io import partition_info
+    from bagkit.ops import pairs
+    from bagkit.ops import sequences as ops
+else:
+    ops = Lazily("bagkit.ops.sequences")
+    partition_info = Lazily("bagkit.io.partition_info")
+    pairs = Lazily("bagkit.ops.pairs")
+
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
@@ -52,7 +47,7 @@ class Sequences(Making[T_co]):
         mine, theirs = range(self.npartitions), range(right.npartitions)
         left = Plan(Pick(tuple(n for n in mine for _ in theirs)), (self.plan,))
         right = Plan(Pick(tuple(n for _ in mine for n in theirs)), (right,))
-        return self._bag(Plan(Product(), (left, right)))
+        return self._bag(Plan(ops.Product(), (left, right)))
 
     def unzip(self, n: int) -> tuple[Bag[Any], ...]:
         """Return `n` bags: of the first elements of all records, of the second ones, and so on.
@@ -62,7 +57,7 @@ class Sequences(Making[T_co]):
         >>> ages.compute(scheduler="sync")
         [36, 41]
         """
-        check_count("unzip", "n", n)
+        ops.check_count("unzip", "n", n)
         return tuple(self._then(Pluck(number)) for number in range(n))
 
     # Record by record -------------------------------------------------------------------------------------------------
@@ -86,7 +81,7 @@ class Sequences(Making[T_co]):
         2
         ['1', '2']
         """
-        return self._then(Tap(func))
+        return self._then(pairs.Tap(func))
 
     def peek(self, n: int = 5) -> Bag[T_co]:
         """Return this bag, which writes the first `n` records of each partition to standard error as they pass by.
@@ -95,7 +90,7 @@ class Sequences(Making[T_co]):
         >>> bk.range(4, npartitions=2).peek(1).sum().compute(scheduler="sync")
         6
         """
-        return self._with_info(Peek(n))
+        return self._with_info(ops.Peek(n))
 
     # Across partitions ------------------------------------------------------------------------------------------------
 
@@ -111,7 +106,7 @@ class Sequences(Making[T_co]):
         >>> b.accumulate(lambda total, x: total + x, initial=-1).compute(scheduler="sync")
         [-1, 0, 2, 5, 9, 14]
         """
-        return self._then(Accumulate(binop, initial))
+        return self._then(ops.Accumulate(binop, initial))
 
     def zip_with_index(self) -> Bag[tuple[T_co, int]]:
         """Return the bag of `(record, its number in the whole bag)`, counted from 0.
@@ -122,8 +117,8 @@ class Sequences(Making[T_co]):
         >>> bk.from_sequence("abc", npartitions=2).zip_with_index().compute(scheduler="sync")
         [('a', 0), ('b', 1), ('c', 2)]
         """
-        starts = [] if self.npartitions == 1 else [Plan(starts_row(), (self.plan,))]
-        return self._with_info(WithIndex(), *starts)
+        starts = [] if self.npartitions == 1 else [Plan(ops.starts_row(), (self.plan,))]
+        return self._with_info(ops.WithIndex(), *starts)
 
     def window(self, n: int, step: int = 1) -> Bag[tuple[T_co, ...]]:
         """Return the bag of each `n` neighbours as a tuple, across partitions, the next window `step` records on.
@@ -134,8 +129,8 @@ class Sequences(Making[T_co]):
         >>> bk.range(5, npartitions=2).window(3).compute(scheduler="sync")
         [(0, 1, 2), (1, 2, 3), (2, 3, 4)]
         """
-        op = Window(n, step)
-        edges = [] if self.npartitions == 1 else [Plan(edges_row(n, step), (self.plan,))]
+        op = ops.Window(n, step)
+        edges = [] if self.npartitions == 1 else [Plan(ops.edges_row(n, step), (self.plan,))]
         return self._with_info(op, *edges)
 
     # Partitions -------------------------------------------------------------------------------------------------------
@@ -147,7 +142,7 @@ class Sequences(Making[T_co]):
         >>> bk.range(5, npartitions=1).batch(2).compute(scheduler="sync")
         [[0, 1], [2, 3], [4]]
         """
-        return self._then(Batch(n))
+        return self._then(ops.Batch(n))
 
     def glom(self) -> Bag[list[T_co]]:
         """Return the bag of one list for each partition.
@@ -156,7 +151,7 @@ class Sequences(Making[T_co]):
         >>> bk.range(5, npartitions=2).glom().compute(scheduler="sync")
         [[0, 1], [2, 3, 4]]
         """
-        return self._then(Glom())
+        return self._then(ops.Glom())
 
     @property
     def partitions(self) -> PartitionsOf[T_co]:
@@ -181,7 +176,7 @@ class Sequences(Making[T_co]):
         [(0, 2), (1, 3)]
         """
         plans, args, kwargs = plan_arguments("map_partitions_with_info", args, kwargs, bags=False)
-        return self._with_info(MapPartitionsWithInfo(func, args, kwargs), *plans.values)
+        return self._with_info(ops.MapPartitionsWithInfo(func, args, kwargs), *plans.values)
 
     def pipe(self, command: str | Sequence[str], check: bool = True) -> Bag[str]:
         """Return the bag of the lines that a program writes, run once for each partition, given its records as lines.
@@ -193,11 +188,11 @@ class Sequences(Making[T_co]):
         >>> bk.from_sequence(["b", "a"], npartitions=1).pipe("sort").compute(scheduler="sync")
         ['a\\n', 'b\\n']
         """
-        return self._then(Pipe(command if isinstance(command, str) else tuple(command), bool(check)))
+        return self._then(ops.Pipe(command if isinstance(command, str) else tuple(command), bool(check)))
 
     def _with_info(self, op: Any, *values: Plan) -> Bag[Any]:
         """Return the bag of a pairing of this bag's records with the PartitionInfo of each partition."""
-        return self._bag(Plan(op, (self.plan, with_info(self.plan), *values)))
+        return self._bag(Plan(op, (self.plan, partition_info.with_info(self.plan), *values)))
 
 
 def _bag_plan(operation: str, bag: object) -> Plan:

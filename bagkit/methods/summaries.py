@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
-from bagkit.ops.summaries import (
-    BucketOf,
-    Stats,
-    approx_distinct_row,
-    check_buckets,
-    edges_row,
-    histogram_row,
-    quantiles_row,
-    stats_row,
-    with_counts,
-)
 from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from bagkit.ops import summaries as ops
+else:
+    ops = Lazily("bagkit.ops.summaries")
+
 
 if TYPE_CHECKING:
     from bagkit.item import Item
@@ -28,7 +24,7 @@ class Summaries(Making[T_co]):
 
     __slots__ = ()
 
-    def stats(self) -> Item[Stats]:
+    def stats(self) -> Item[ops.Stats]:
         """Return the item of count, mean, var, std, min, max and sum of numbers, in one pass.
 
         `var` and `std` are those of all records (ddof=0). Computing it raises EmptyBagError for an empty bag.
@@ -37,7 +33,7 @@ class Summaries(Making[T_co]):
         >>> bk.from_sequence([1, 2, 3, 6], npartitions=2).stats().compute(scheduler="sync")
         Stats(count=4, mean=3.0, var=3.5, std=1.8708286933869707, min=1, max=6, sum=12)
         """
-        item: Item[Stats] = self._reduce(stats_row())
+        item: Item[ops.Stats] = self._reduce(ops.stats_row())
         return item
 
     def histogram(self, buckets: int | Sequence[Any]) -> Item[tuple[list[Any], list[int]]]:
@@ -54,13 +50,15 @@ class Summaries(Making[T_co]):
         >>> bk.range(12, npartitions=2).histogram([0, 5, 10]).compute(scheduler="sync")
         ([0, 5, 10], [5, 6])
         """
-        checked = check_buckets(buckets)
+        checked = ops.check_buckets(buckets)
         if not isinstance(checked, int):
-            item: Item[tuple[list[Any], list[int]]] = self._then(BucketOf(checked))._reduce(histogram_row(checked))
+            item: Item[tuple[list[Any], list[int]]] = self._then(ops.BucketOf(checked))._reduce(
+                ops.histogram_row(checked)
+            )
             return item
-        edges: Item[list[Any]] = self._reduce(edges_row(checked))
-        numbers = self._bag(Plan(BucketOf(checked), (self.plan, edges.plan)))
-        return edges.apply(with_counts, numbers._reduce(histogram_row(checked)))
+        edges: Item[list[Any]] = self._reduce(ops.edges_row(checked))
+        numbers = self._bag(Plan(ops.BucketOf(checked), (self.plan, edges.plan)))
+        return edges.apply(ops.with_counts, numbers._reduce(ops.histogram_row(checked)))
 
     def quantiles(self, qs: float | Sequence[float], error: float = 0.01) -> Item[Any]:
         """Return the item of the record below which a share of `qs` of them lies, or of a list of such for several.
@@ -75,7 +73,7 @@ class Summaries(Making[T_co]):
         >>> bk.range(1001, npartitions=4).quantiles([0, 0.5, 0.99]).compute(scheduler="sync")
         [0, 500, 990]
         """
-        item: Item[Any] = self._reduce(quantiles_row(qs, error))
+        item: Item[Any] = self._reduce(ops.quantiles_row(qs, error))
         return item
 
     def approx_distinct(self, error: float = 0.01) -> Item[int]:
@@ -90,5 +88,5 @@ class Summaries(Making[T_co]):
         >>> bk.from_sequence("abracadabra", npartitions=3).approx_distinct().compute(scheduler="sync")
         5
         """
-        item: Item[int] = self._reduce(approx_distinct_row(error))
+        item: Item[int] = self._reduce(ops.approx_distinct_row(error))
         return item

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
-from bagkit.ops.text import CallMethod, MatchGlob
+
+if TYPE_CHECKING:
+    from bagkit.ops import text as ops
+else:
+    ops = Lazily("bagkit.ops.text")
+
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
@@ -30,14 +36,14 @@ class Strings:
         >>> bk.from_sequence(["Ada L.", "Bob M.", "Al M."]).str.match("A* M.").compute(scheduler="sync")
         ['Al M.']
         """
-        return self._bag._then(MatchGlob(pattern))
+        return self._bag._then(ops.MatchGlob(pattern))
 
     def __getattr__(self, name: str) -> Callable[..., Bag[Any]]:
         if name not in NAMES:
             raise AttributeError(f"text has no method {name!r}; hint: bag.map(function) takes any function")
 
         def method(*args: Any, **kwargs: Any) -> Bag[Any]:
-            return self._bag._then(CallMethod(name, args, kwargs))
+            return self._bag._then(ops.CallMethod(name, args, kwargs))
 
         method.__name__, method.__doc__ = name, getattr(str, name).__doc__
         return method

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bagkit.errors import PlanError
 from bagkit.item import Item
+from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
-from bagkit.ops.encoding import EncodeJson, EncodeText
 from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from bagkit.ops import encoding as ops
+else:
+    ops = Lazily("bagkit.ops.encoding")
+
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Exist = Literal["error", "overwrite", "resume"]
@@ -21,10 +27,19 @@ class Writing(Making[T_co]):
 
     __slots__ = ()
 
-    def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = None,
-                     compression: str | None = "infer", encoding: str | None = "utf-8", compute: bool = True,
-                     storage_options: Mapping[str, Any] | None = None, last_endline: bool = False, *,
-                     exist: Exist = "overwrite", **options: Any) -> Any:  # fmt: skip
+    def to_textfiles(
+        self,
+        path: Paths,
+        name_function: Callable[[int], str] | None = None,
+        compression: str | None = "infer",
+        encoding: str | None = "utf-8",
+        compute: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
+        last_endline: bool = False,
+        *,
+        exist: Exist = "overwrite",
+        **options: Any,
+    ) -> Any:
         """Write a file of lines for each partition, and return the list of their paths.
 
         `path` is a directory (files are `0.part`, `1.part`, ...), a pattern whose `*` becomes the partition's number or
@@ -48,7 +63,7 @@ class Writing(Making[T_co]):
         """
         from bagkit.io.sinks import plan_lines
 
-        encode = EncodeText(encoding)
+        encode = ops.EncodeText(encoding)
         sink = plan_lines(
             "to_textfiles",
             path,
@@ -66,11 +81,19 @@ class Writing(Making[T_co]):
         item: Item[Any] = Item(Plan(sink, (self._then(encode).plan,)))
         return computed(item, compute, options)
 
-    def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = None,
-                 compression: str | None = "infer", default: Callable[[Any], Any] | None = None,
-                 allow_nan: bool = False, exist: Exist = "error",
-                 storage_options: Mapping[str, Any] | None = None, compute: bool = True,
-                 **options: Any) -> Any:  # fmt: skip
+    def to_jsonl(
+        self,
+        path: Paths,
+        *,
+        name_function: Callable[[int], str] | None = None,
+        compression: str | None = "infer",
+        default: Callable[[Any], Any] | None = None,
+        allow_nan: bool = False,
+        exist: Exist = "error",
+        storage_options: Mapping[str, Any] | None = None,
+        compute: bool = True,
+        **options: Any,
+    ) -> Any:
         """Write a file of JSON lines for each partition, and return a Manifest: `paths`, `records`, `nbytes`.
 
         `path`, `name_function`, `compression`, `storage_options`, `compute`, `exist` and `options` are those of
@@ -97,7 +120,7 @@ class Writing(Making[T_co]):
             exist=exist,
             gives="manifest",
         )
-        item: Item[Any] = Item(Plan(sink, (self._then(EncodeJson(default, allow_nan)).plan,)))
+        item: Item[Any] = Item(Plan(sink, (self._then(ops.EncodeJson(default, allow_nan)).plan,)))
         return computed(item, compute, options)
 
 

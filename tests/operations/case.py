@@ -35,6 +35,8 @@ class Case:
     gives: str = ""
     sees_partitions: bool = False
     approximate: bool = False
+    of_all: bool = False
+    """Whether what it says holds for all its records together, and not for any some of them."""
 
     @property
     def operation(self) -> str:

@@ -13,7 +13,7 @@ HANDING_OVER = [
          lambda xs: {"k": [k for k, _ in xs], "v": [v for _, v in xs]}),
     Case("to_arrow", "dicts", lambda b: b.to_arrow().to_pylist(), list),
     Case("to_arrow(json)", "equal", lambda b: b.to_arrow(["x"], on_conflict="json")["x"].to_pylist(),
-         lambda xs: list(map(json.dumps, xs))),
+         lambda xs: list(map(json.dumps, xs)), of_all=True),
     Case("to_polars", "dicts", lambda b: b.to_polars().to_dicts(), list),
     Case("to_parquet", "dicts", handed_over.parquet, list),
     Case("to_sqlite", "pairs", lambda b: handed_over.sqlite(b, ["k", "v"]), list),

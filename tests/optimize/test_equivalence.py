@@ -24,7 +24,7 @@ from tests.operations.partitionings import PARTITIONINGS
 BY_KIND: dict[str, list[Case]] = {}
 for _case in CASES:
     # Chains go on over all records, however they are spread; what sees partitions has no such meaning.
-    if not _case.sees_partitions and "numbers" not in _case.name:
+    if not _case.sees_partitions and not _case.of_all and "numbers" not in _case.name:
         BY_KIND.setdefault(_case.takes, []).append(_case)
 
 SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
@@ -98,7 +98,9 @@ def test_what_is_shared_is_seen_whole_by_all(
     kind, steps = chain
     others = [data.draw(st.sampled_from(BY_KIND[kind]))]
     records = RECORDS[kind]
-    expected = outcome(lambda: on_list(records, steps) + on_list(records, others))
+    each = [outcome(lambda made=made: on_list(records, made)) for made in (steps, others)]
+    failed = [one for one in each if one[0] == "error"]
+    expected = failed or [("value", [record for one in each for record in one[1]])]
     for optimize in (True, False):
         with bk.options(scheduler="sync", optimize=optimize):
             shared = bk.from_sequence(records, npartitions=npartitions).map(lambda x: x)
@@ -107,7 +109,10 @@ def test_what_is_shared_is_seen_whole_by_all(
             except Exception:
                 continue  # a take, which computes
             if all(isinstance(each, bk.Bag) for each in made):
-                assert_same(outcome(lambda made=made: bk.concat(made).compute()), expected)
+                got = outcome(lambda made=made: bk.concat(made).compute())
+                # Of two bags that fail, either may be the first: tasks of both take turns.
+                same = [one for one in expected if type(one[1]) is type(got[1])]
+                assert_same(got, (same or expected)[0])
 
 
 # JSON lines, where the passes do most ---------------------------------------------------------------------------
