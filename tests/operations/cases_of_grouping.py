@@ -99,7 +99,7 @@ GROUPING = [
     Case("intersection(equal)", "equal", lambda b: b.intersection(b.map(same), npartitions=1),
          lambda xs: list(dict.fromkeys(xs))),
     Case("subtract", "ints", lambda b: in_order(b.subtract(bk.range(5, 2))),
-         lambda xs: sorted((x for x in xs if x not in range(5)), key=repr), "ints"),
+         lambda xs: sorted((x for x in xs if x not in range(5)), key=repr)),
     Case("union", "ints", lambda b: b.union(bk.range(3, 2), b), lambda xs: [*xs, 0, 1, 2, *xs], "ints"),
 ]  # fmt: skip
 
