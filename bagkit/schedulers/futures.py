@@ -27,6 +27,8 @@ from bagkit.schedulers.state import RunState
 from bagkit.schedulers.sync import describe
 from bagkit.schedulers.transport import name_of
 
+NOTICE_SECONDS = 0.25
+"""The longest wait: a Ctrl-C that reached another thread of the process is noticed only when the caller's runs again."""
 TASKS_PER_WORKER = 3
 
 QUICK_SECONDS = 0.0005
@@ -132,7 +134,7 @@ class FuturesRun:
     def _listen(self, wait: bool) -> None:
         """Take in all messages there are; wait for one first if asked to."""
         try:
-            message = self._messages.get(block=wait)
+            message = self._messages.get(block=wait, timeout=NOTICE_SECONDS if wait else None)
             while True:
                 if isinstance(message, Future):
                     self._take(message)

@@ -45,6 +45,8 @@ from bagkit.schedulers.state import RunState
 from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import ValueStore
 
+NOTICE_SECONDS = 0.25
+"""The longest wait: a Ctrl-C that reached another thread of the process is noticed only when the caller's runs again."""
 ATTEMPTS = 3
 INLINE_BYTES = 1 << 20
 """Values of a task up to this come in its message."""
@@ -147,7 +149,7 @@ class Run:
             while not self.state.deliverable and self._error is None:
                 self._dispatch()
                 if self._error is None:
-                    self._step(None)
+                    self._step(NOTICE_SECONDS)
             if self._error is not None:
                 raise self._error
             key, last = self.state.deliver()
@@ -234,7 +236,7 @@ class Run:
             try:
                 while self._away and self._error is None and not self.state.exhausted:
                     self._dispatch()
-                    self._step(None)
+                    self._step(NOTICE_SECONDS)
             except BaseException as error:
                 self._error = error
             finally:
