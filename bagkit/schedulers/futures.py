@@ -28,7 +28,7 @@ from bagkit.schedulers.sync import describe
 from bagkit.schedulers.transport import name_of
 
 NOTICE_SECONDS = 0.25
-"""The longest wait: a Ctrl-C that reached another thread of the process is noticed only when the caller's runs again."""
+"""The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""
 TASKS_PER_WORKER = 3
 
 QUICK_SECONDS = 0.0005

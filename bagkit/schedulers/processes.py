@@ -46,7 +46,7 @@ from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import ValueStore
 
 NOTICE_SECONDS = 0.25
-"""The longest wait: a Ctrl-C that reached another thread of the process is noticed only when the caller's runs again."""
+"""The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""
 ATTEMPTS = 3
 INLINE_BYTES = 1 << 20
 """Values of a task up to this come in its message."""
@@ -236,7 +236,7 @@ class Run:
             try:
                 while self._away and self._error is None and not self.state.exhausted:
                     self._dispatch()
-                    self._step(NOTICE_SECONDS)
+                    self._step(None)
             except BaseException as error:
                 self._error = error
             finally:

@@ -34,6 +34,7 @@ def processes() -> Iterator[Executor]:
 
 class TestOnProcesses(ConcurrentContract):
     in_process = False
+    in_flight = 6
 
     @pytest.fixture
     def scheduler(self, processes: Executor) -> Scheduler:
