@@ -45,7 +45,7 @@ def read_text(
     or for `files_per_partition` of them, or for about `blocksize` bytes ("10 MB") of a file that is not compressed.
     `compression` is inferred from the suffix (gz, bz2, xz, zst), or named, or None. With `linedelimiter` lines end
     there and nowhere else. With `include_path` records are `(line, path)`. With `collection=False` the result is a list
-    of one-partition bags. `storage_options` go to fsspec.
+    of delayed values, each the list of a partition's lines. `storage_options` go to fsspec.
 
     Raises NoFilesError where nothing matches, SourceError for what can't be read, PlanError for options that do not go
     together.
@@ -70,7 +70,7 @@ def read_text(
         include_path=include_path,
     )
     bag: Bag[Any] = Bag(Plan(source))
-    return bag if collection else bag.partitions_apart()
+    return bag if collection else bag.to_delayed()
 
 
 def read_json(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -241,3 +242,11 @@ class TestMapPartitions:
         assert bag.map_partitions(emptied).compute() == bag.map_partitions(emptied).compute() == [1, 0, 3, 2]
         shared = bag.map(abs)
         assert bk.concat([shared.map_partitions(emptied), shared]).compute() == [1, 0, 3, 2, 0, 1, 2, 3]
+
+
+def test_text_without_a_collection_is_delayed_values(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(f"{name}1\n{name}2\n")
+    parts = bk.read_text(tmp_path / "*.txt", collection=False)
+    assert [type(part) for part in parts] == [bk.Delayed, bk.Delayed]
+    assert [part.compute() for part in parts] == [["a1\n", "a2\n"], ["b1\n", "b2\n"]]
