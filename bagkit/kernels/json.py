@@ -212,7 +212,7 @@ def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
         if len(line) <= _SHORT and _can_decode((line,), line if raw else None, ways.skips):
             return ways.decode(line)
     except Exception:
-        pass
+        pass  # json.loads may take it, or says it better
     if raw:
         line = line.decode().replace("\r\n", "\n").replace("\r", "\n")
     return ways.loads(line)

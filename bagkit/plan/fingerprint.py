@@ -117,7 +117,7 @@ def _object_parts(value: Any, seen: set[int]) -> Iterator[bytes]:
         try:
             yield pickle.dumps(value, protocol=4)
         except Exception:
-            yield secrets.token_bytes(16)
+            yield secrets.token_bytes(16)  # what can't be described is like nothing else: a resume declines
 
 
 def _function_parts(function: types.FunctionType, seen: set[int]) -> Iterator[bytes]:
