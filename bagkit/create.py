@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from bagkit.arguments import plan_of
 from bagkit.bag import Bag
@@ -27,6 +27,16 @@ T = TypeVar("T")
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
+@overload
+def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
+              errors: str = ..., linedelimiter: str | None = ..., collection: Literal[True] = ...,
+              storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
+              include_path: Literal[False] = ...) -> Bag[str]: ...  # fmt: skip
+@overload
+def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
+              errors: str = ..., linedelimiter: str | None = ..., collection: bool = ...,
+              storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
+              include_path: bool = ...) -> Any: ...  # fmt: skip
 def read_text(
     urlpath: Paths,
     blocksize: int | str | None = None,

@@ -46,6 +46,12 @@ R = TypeVar("R")
 
 _FIRST = (Hole(0),)
 
+if TYPE_CHECKING:
+    Plain = int | float | complex | str | bytes | None
+
+    class WrongArguments:
+        """What a call gives type checkers if its arguments are plain values that the function does not take."""
+
 
 class Delayed(DaskCollection, Generic[T_co]):
     """A value that is not computed yet: what a function will return, or what is done to such a value.
@@ -83,14 +89,15 @@ class Delayed(DaskCollection, Generic[T_co]):
         assert isinstance(op, TaskCall)
         return op.key
 
-    def compute(self, **options: Any) -> Any:
+    def compute(self, **options: Any) -> T_co:
         """Return the value; `options` are those of `bagkit.options`. It runs in threads unless they say otherwise.
 
         >>> import bagkit as bk
         >>> bk.delayed(max)([3, bk.delayed(abs)(-5)]).compute(scheduler="sync")
         5
         """
-        return run((self.plan,), options)[0]
+        value: T_co = run((self.plan,), options)[0]
+        return value
 
     def persist(self, **options: Any) -> Delayed[T_co]:
         """Return the delayed value with what it computes to, computed now and held in memory.
@@ -289,6 +296,7 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
     """A function whose calls are delayed: what `delayed(function)` gives."""
 
     __wrapped__: Callable[P, R]
+    __name__: str
 
     def __init__(self, function: Callable[P, R], name: Any, pure: bool, nout: int | None, frame: FrameType) -> None:
         _set_plan(self, None)
@@ -319,9 +327,15 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
 
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Delayed[R]: ...
+    @overload  # a name for the task, or that it is pure, which no parameter of the function says
+    def __call__(self, *args: Any, dask_key_name: Any, **kwargs: Any) -> Delayed[R]: ...
     @overload
+    def __call__(self, *args: Any, pure: bool, **kwargs: Any) -> Delayed[R]: ...
+    @overload  # plain values only, of which it is known that they do not fit
+    def __call__(self, *args: Plain, **kwargs: Plain) -> WrongArguments: ...
+    @overload  # something that is computed first, or may have something like that in it
     def __call__(self, *args: Any, **kwargs: Any) -> Delayed[R]: ...
-    def __call__(self, *args: Any, **kwargs: Any) -> Delayed[Any]:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         mine = self.__dict__
         name, pure = None, mine["_pure"]
         if kwargs:
@@ -331,6 +345,10 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
             self.__wrapped__, args, kwargs, mine["_title"], sys._getframe(1), name, pure, mine["_nout"]
         )  # fmt: skip
 
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> DelayedFunction[P, R]: ...
+    @overload
+    def __get__(self, instance: object, owner: Any = None) -> Callable[..., Delayed[R]]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
@@ -370,6 +388,10 @@ def _checked_name(name: Any) -> Any:
 def delayed(  # type: ignore[overload-overlap]  # a Delayed can be called too
     obj: Delayed[T], name: Any = ..., pure: bool | None = ..., nout: int | None = ..., traverse: bool = ...
 ) -> Delayed[T]: ...
+@overload
+def delayed(  # of a class no parameters: what its constructors take says more than one type
+    obj: type[T], name: Any = ..., pure: bool | None = ..., nout: int | None = ..., traverse: bool = ...
+) -> DelayedFunction[..., T]: ...
 @overload
 def delayed(
     obj: Callable[P, R], name: Any = ..., pure: bool | None = ..., nout: int | None = ..., traverse: bool = ...
