@@ -20,6 +20,7 @@ from bagkit.methods.sampling import Sampling
 from bagkit.methods.sequences import Sequences
 from bagkit.methods.summaries import Summaries
 from bagkit.methods.text import Text
+from bagkit.methods.walks import KeysWalk, value_of
 from bagkit.methods.writing import Writing
 from bagkit.ops import reductions as rows
 from bagkit.ops.elementwise import (
@@ -387,14 +388,38 @@ class Bag(
     def __len__(self) -> NoReturn:
         raise LazyError("a bag has no length: it is not read yet; hint: bag.count().compute()")
 
-    def __getitem__(self, index: object) -> NoReturn:
-        raise LazyError(f"a bag can't be indexed, got [{index!r}]; hint: bag.take(5) gives the first five records")
+    def keys(self) -> Bag[Any]:
+        """Return the bag of the keys: the first element of each record. `dict(bag)` makes a dict of the pairs.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence([("a", 1), ("b", 2)])
+        >>> with bk.options(scheduler="sync"):
+        ...     b.keys().map(str.upper).compute(), dict(b)
+        (['A', 'B'], {'a': 1, 'b': 2})
+        """
+        return Keys(Plan(Pluck(0), (self.plan,)))
+
+    def __getitem__(self, key: object) -> Any:
+        """Return the value of a key that `dict(bag)` has just been given; raise LazyError for anything else."""
+        return value_of(self.plan, key)
 
     def __contains__(self, value: object) -> NoReturn:
         raise LazyError("a bag is not read yet; hint: bag.filter(lambda record: record == value).any().compute()")
 
     def __add__(self, other: object) -> NoReturn:
         raise LazyError("bags are not added; hint: bagkit.concat([one, other])")
+
+
+class Keys(Bag[T_co]):
+    """The keys of a bag of pairs: like any other bag, but a walk over them knows the values too, for `dict(bag)`."""
+
+    __slots__ = ()
+
+    def _bag(self, plan: Plan) -> Bag[Any]:
+        return Bag(plan)
+
+    def __iter__(self) -> Iterator[T_co]:
+        return KeysWalk(self.plan.inputs[0])
 
 
 def gives_bag(out_type: object) -> bool:

@@ -187,7 +187,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: len(bag()), bk.LazyError, "a bag has no length: it is not read yet; hint: bag.count().compute()"),
     "index of a bag": (
         lambda: bag()[3], bk.LazyError,
-        "a bag can't be indexed, got [3]; hint: bag.take(5) gives the first five records"),
+        "a bag can't be indexed, got [3]; hint: bag.take(5) gives the first five records, bag.pluck(3) that field of "
+        "each, bag.lookup(3) the values of that key"),
     "in a bag": (
         lambda: 3 in bag(), bk.LazyError,
         "a bag is not read yet; hint: bag.filter(lambda record: record == value).any().compute()"),

@@ -28,13 +28,6 @@ class KeyValue(Making[T_co]):
 
     __slots__ = ()
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Say why there is no `keys`: `dict(bag)` takes what has it for a mapping."""
-            hint = "; hint: bag.pluck(0) gives the keys, and dict(bag) makes a dict of pairs" if name == "keys" else ""
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
-
     def key_by(self, key: Any) -> Bag[tuple[Any, T_co]]:
         """Return the bag of `(key, record)`; `key` is a function, a field's name, an index, or a list of those.
 
@@ -63,7 +56,7 @@ class KeyValue(Making[T_co]):
         return self._then(ops.SpreadValues(func))._then(Flatten())
 
     def values(self) -> Bag[Any]:
-        """Return the bag of the values: the second element of each record. The keys are `pluck(0)`."""
+        """Return the bag of the values: the second element of each record."""
         return self._then(Pluck(1))
 
     def count_by_key(self, split_every: int | bool | None = None) -> Bag[tuple[Any, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from bagkit.kernels import pairs as kernel
@@ -39,6 +40,21 @@ class KeyBy(PerPartition):
 
     def run(self, records: Iterator[Any]) -> Iterator[Any]:
         return kernel.keyed(self._function, records)
+
+
+@dataclass(frozen=True)
+class WithKeys(PerPartition):
+    """The pairs as they are: a record without a first element fails here, as it does in `keys()`."""
+
+    elementwise = True
+    keeps_length = True
+
+    @property
+    def label(self) -> str:
+        return "keys"
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return kernel.tapped(itemgetter(0), records)
 
 
 @dataclass(frozen=True)

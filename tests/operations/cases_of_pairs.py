@@ -20,6 +20,8 @@ PAIRS = [
          lambda xs: [(k, n) for k, v in xs for n in range(v % 4)], "pairs"),
     Case("flat_map_values of what can't be iterated", "pairs", lambda b: b.flat_map_values(abs),
          lambda xs: [(k, n) for k, v in xs for n in v]),
+    Case("keys", "pairs", lambda b: b.keys(), lambda xs: [k for k, _ in xs]),
+    Case("keys then dict", "pairs", lambda b: dict(b.map_values(str)), lambda xs: {k: str(v) for k, v in xs}),
     Case("values then dict", "pairs", lambda b: dict(b), dict),
     Case("values", "pairs", lambda b: b.values(), lambda xs: [v for _, v in xs], "ints"),
     Case("count_by_key", "pairs", lambda b: b.count_by_key(), lambda xs: list(Counter(k for k, _ in xs).items()),

@@ -133,16 +133,6 @@ def test_records_that_are_no_pairs_are_skipped_alone() -> None:
     assert found == [("a", -1), ("b", -2), ("c", -3)]
 
 
-def test_a_bag_has_no_keys_so_that_it_can_be_made_a_dict() -> None:
-    bag: Any = bk.from_sequence([("a", 1), ("b", 2)])
-    with bk.options(scheduler="sync"):
-        assert dict(bag) == {"a": 1, "b": 2}
-    with pytest.raises(AttributeError, match=r"no attribute 'keys'; hint: bag.pluck\(0\) gives the keys"):
-        bag.keys()
-    with pytest.raises(AttributeError, match=r"'Bag' object has no attribute 'kyes'$"):
-        bag.kyes()
-
-
 # Partitions -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,74 @@
+"""Walks over the keys of a bag of pairs, and the values that go with them: what makes `dict(bag)` one computation.
+
+`dict` takes whatever has `keys` for a mapping: it makes a list of an iterator over the keys, and then asks for the
+value of each. Others, such as OrderedDict, ask for the value of a key before they go on to the next. So the pairs are
+computed instead of the keys, and the value of a key is given to the thread that was given the key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Any
+from weakref import ref
+
+from bagkit.computing import iterate
+from bagkit.errors import LazyError, one_line
+from bagkit.kernels.pairs import tapped
+from bagkit.ops.pairs import WithKeys
+from bagkit.plan.node import Plan
+
+_KEY = itemgetter(0)
+
+
+class _Last(threading.local):
+    """What the last walk of this thread is over, and its pairs whose keys were handed out and values were not."""
+
+    walk: tuple[Callable[[], Plan | None], deque[Any]] = (lambda: None, deque())
+
+
+_last = _Last()
+
+
+class KeysWalk(Iterator[Any]):
+    """Gives the keys of the pairs of a plan; of one thread."""
+
+    def __init__(self, pairs: Plan) -> None:
+        self._over = ref(pairs)
+        self._pairs: Iterator[Any] = iterate(Plan(WithKeys(), (pairs,)), {})
+        self._remember(deque(maxlen=1))
+
+    def _remember(self, given: deque[Any]) -> None:
+        self._keys: Iterator[Any] = map(_KEY, tapped(given.append, self._pairs))
+        self._walk = self._over, given
+
+    def __length_hint__(self) -> int:
+        """Take note that someone makes a list of this very iterator, as dict does and a loop does not."""
+        self._remember(deque())
+        self._keys = tapped(hash, self._keys)  # what can't be a key of a dict is an error before all are remembered
+        return 0
+
+    def __next__(self) -> Any:
+        _last.walk = self._walk
+        try:
+            return next(self._keys)
+        except TypeError:
+            self._walk[1].clear()
+            raise
+
+
+def value_of(pairs: Plan, key: object) -> Any:
+    """Return the value that goes with `key`, which a walk over `pairs` has handed out; raise LazyError for others."""
+    over, given = _last.walk
+    if over() is pairs and given:
+        own, value = given[0]
+        if own is key or own == key:
+            del given[0]
+            return value
+    shown = one_line(key, 80)
+    raise LazyError(
+        f"a bag can't be indexed, got [{shown}]; hint: bag.take(5) gives the first five records, "
+        f"bag.pluck({shown}) that field of each, bag.lookup({shown}) the values of that key"
+    )
