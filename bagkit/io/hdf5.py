@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from bagkit.errors import ColumnTypeError, PlanError, missing_extra, one_line
@@ -42,7 +44,7 @@ def write_hdf5(table: Table, path: str, group: str, strings: Strings, compressio
     """Write the table: a dataset for each column, appended batch by batch."""
     h5py = import_h5py()
     _check_names(table.columns)
-    with h5py.File(path, "w") as file:
+    with _disk(path) as disk, h5py.File(disk, "w") as file:
         home = file.require_group(group)
         home.attrs["rows"] = table.rows
         home.attrs.create("columns", [column.name for column in table.columns], dtype=h5py.string_dtype())
@@ -53,6 +55,48 @@ def write_hdf5(table: Table, path: str, group: str, strings: Strings, compressio
             for column, values in zip(table.columns, columns, strict=True):
                 _append(home, column, values, start, start + rows)
             start += rows
+            disk.check()
+
+
+class _Disk(io.FileIO):
+    """A file whose disk seems to have room for all that HDF5 writes; the first error there was is raised in the end.
+
+    Where the disk is full while HDF5 closes its datasets, it can end the whole process (seen with HDF5 2.0).
+    """
+
+    failure: OSError | None = None
+
+    def check(self) -> None:
+        """Raise the first error there was."""
+        if self.failure is not None:
+            raise self.failure
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and self.failure is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.failure = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+        return size or 0
+
+
+@contextmanager
+def _disk(path: str) -> Iterator[_Disk]:
+    """Give the file at `path`; raises the first error of its disk, also where HDF5 makes another of that."""
+    with _Disk(path, "w+") as disk:
+        try:
+            yield disk
+        finally:
+            disk.check()
 
 
 def _create(home: Any, name: str, rows: int, dtype: Any, compression: str | None) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Final
 
-from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError, one_line
+from bagkit.errors import ColumnTypeError, OutputBusyError, OutputExistsError, PlanError, one_line
 from bagkit.io.columns import Packed, Table
 from bagkit.io.converted import Column, dates_as_text
+from bagkit.io.files import named
+from bagkit.io.stores import failed
 
 _TYPES: Final = {"bool": "BOOLEAN", "int": "INTEGER", "int beyond 2**53": "INTEGER", "float": "REAL", "bytes": "BLOB",
                  "null": ""}  # fmt: skip
@@ -23,9 +26,22 @@ def check_table(path: str, name: Any, exist: Any) -> str:
     if not isinstance(name, str) or not name or "\0" in name or name.lower().startswith("sqlite_"):
         raise PlanError(f"to_sqlite: table is {one_line(name)}; expected the name of a table")
     if exist == "error" and os.path.exists(path):
-        with closing(sqlite3.connect(path)) as database:
+        with _failing_as(path), closing(sqlite3.connect(path)) as database:
             _refuse_existing(database, name)
     return name
+
+
+@contextmanager
+def _failing_as(path: str) -> Iterator[None]:
+    """Raise OutputError for what SQLite raises in this block."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise OutputBusyError(
+                f"{named(path)}: another connection writes to this database; hint: wait for its end"
+            ) from error
+        raise failed(path, error) from error
 
 
 def _refuse_existing(database: sqlite3.Connection, name: str) -> None:
@@ -40,22 +56,15 @@ def write_sqlite(table: Table, path: str, name: str, exist: str) -> int:
     """Write the table in one transaction, and return how many rows it has; a new file is there whole or not at all."""
     _check_names(table.columns)
     existed = os.path.exists(path)
-    database = sqlite3.connect(path, isolation_level=None)
     try:
-        database.execute("BEGIN IMMEDIATE")
-        try:
+        with _failing_as(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
             _write(database, table, name, exist)
-            database.execute("COMMIT")
-        except BaseException:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
+            database.execute("COMMIT")  # without it, closing rolls back
     except BaseException:
-        database.close()
-        if not existed and os.path.exists(path):
-            os.unlink(path)
+        for left in () if existed else (path, path + "-journal"):
+            Path(left).unlink(missing_ok=True)
         raise
-    database.close()
     return table.rows
 
 

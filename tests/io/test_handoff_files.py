@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import resource
 import signal
 import sqlite3
 import stat
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +357,43 @@ def test_a_full_disk_while_columns_wait_leaves_nothing(tmp_path: Path, monkeypat
     with pytest.raises(bk.OutputError, match=r"a\.db: can't be written: no space left on device"):
         bag().to_sqlite(tmp_path / "a.db", "t", **SYNC)
     assert os.listdir(tmp_path) == []
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_no_room_for_what_the_libraries_write_is_an_error_of_ours(tmp_path: Path) -> None:
+    """Columns take less room while they wait. HDF5 left alone with a full disk ends the process."""
+    flags = bk.range(20_000, 2).map(lambda n: {"b": n % 3 == 0, "s": "a"})
+    for write in (
+        lambda: flags.to_hdf5(tmp_path / "a.h5", strings=100, **SYNC),
+        lambda: flags.to_hdf5(tmp_path / "a.h5", columns=["s"], **SYNC),
+        lambda: flags.to_sqlite(tmp_path / "a.db", "t", **SYNC),
+    ):
+        with files_up_to(160_000), pytest.raises(bk.OutputError, match=r"a\.(h5|db): can't be written: .* are free"):
+            write()
+        assert os.listdir(tmp_path) == []
+
+
+def test_sqlite_what_is_no_database_and_one_that_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.db").write_text("no database, not at all" * 50)
+    with pytest.raises(bk.OutputError, match=r"a\.db: can't be written: DatabaseError: file is not a database"):
+        bag().to_sqlite(tmp_path / "a.db", "t", columns=["i"], **SYNC)
+    path = tmp_path / "b.db"
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE t (a)")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(bk.OutputBusyError) as caught:
+            bag().to_sqlite(path, "new", columns=["i"], **SYNC)
+    assert str(caught.value) == (f"{path}: another connection writes to this database; hint: wait for its end")
 
 
 def test_a_worker_that_is_killed_changes_nothing(tmp_path: Path) -> None:
