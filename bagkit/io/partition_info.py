@@ -44,7 +44,7 @@ def _paths(plan: Plan, known: dict[Plan, list[Paths]]) -> list[Paths]:
         return [_unique(getattr(piece, "path", None) for piece in pieces) for pieces in op.pieces()]
     if isinstance(op, PerPartition):
         return inputs[0]
-    if isinstance(op, Pairing):
+    if isinstance(op, Pairing) and op.bags:
         return [_unique(chain.from_iterable(row)) for row in zip(*inputs[: op.bags], strict=True)]
     if isinstance(op, Regroup) and op.picks is not None:
         return op.picked(list(chain.from_iterable(inputs)))

@@ -1,8 +1,10 @@
-"""Random chains of operations give what plain lists give, with the passes and without, errors included."""
+"""What fails fails alike with the passes and without; and JSON lines, where the passes do most, give what lists give.
+
+Random programs of all operations are in tests/operations/test_random_programs.py.
+"""
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import os
@@ -12,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
+from tests.examples import examples
 from tests.operations.cases import CASES, RECORDS, Case
 from tests.operations.compare import assert_same, outcome
 from tests.operations.functions import Fails
@@ -27,7 +30,7 @@ for _case in CASES:
     if not _case.sees_partitions and not _case.of_all and "numbers" not in _case.name:
         BY_KIND.setdefault(_case.takes, []).append(_case)
 
-SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
+SETTINGS = examples(150)
 
 
 @st.composite
@@ -57,18 +60,6 @@ def on_list(records: Any, steps: list[Case]) -> Any:
 
 @SETTINGS
 @given(chains(), st.sampled_from(sorted(PARTITIONINGS)), st.data())
-def test_chains_of_all_operations(chain: tuple[str, list[Case]], partitioning: str, data: st.DataObject) -> None:
-    kind, steps = chain
-    records = data.draw(st.lists(st.sampled_from(RECORDS[kind]), max_size=12))
-    expected = outcome(lambda: on_list(records, steps))
-    for optimize in (True, False):
-        with bk.options(scheduler="sync", optimize=optimize):
-            got = outcome(lambda: on_bag(PARTITIONINGS[partitioning](records), steps))
-        assert_same(got, expected, approximate=steps[-1].approximate)
-
-
-@SETTINGS
-@given(chains(), st.sampled_from(sorted(PARTITIONINGS)), st.data())
 def test_chains_in_which_a_function_fails(
     chain: tuple[str, list[Case]], partitioning: str, data: st.DataObject
 ) -> None:
@@ -88,31 +79,6 @@ def test_chains_in_which_a_function_fails(
         with bk.options(scheduler="sync", optimize=optimize):
             got = outcome(lambda: on_bag(PARTITIONINGS[partitioning](records), steps))
         assert_same(got, expected, approximate=steps[-1].approximate)
-
-
-@SETTINGS
-@given(chains(), st.data(), st.integers(1, 6))
-def test_what_is_shared_is_seen_whole_by_all(
-    chain: tuple[str, list[Case]], data: st.DataObject, npartitions: int
-) -> None:
-    kind, steps = chain
-    others = [data.draw(st.sampled_from(BY_KIND[kind]))]
-    records = RECORDS[kind]
-    each = [outcome(lambda made=made: on_list(records, made)) for made in (steps, others)]
-    failed = [one for one in each if one[0] == "error"]
-    for optimize in (True, False):
-        with bk.options(scheduler="sync", optimize=optimize):
-            shared = bk.from_sequence(records, npartitions=npartitions).map(lambda x: x)
-            try:
-                made = [functools.reduce(lambda bag, case: case.on_bag(bag), each, shared) for each in (steps, others)]
-            except Exception:
-                continue  # a take, which computes
-            if all(isinstance(one, bk.Bag) for one in made):
-                expected = failed or [("value", [record for one in each for record in one[1]])]
-                got = outcome(lambda made=made: bk.concat(made).compute())
-                # Of two bags that fail, either may be the first: tasks of both take turns.
-                same = [one for one in expected if type(one[1]) is type(got[1])]
-                assert_same(got, (same or expected)[0])
 
 
 # JSON lines, where the passes do most ---------------------------------------------------------------------------
