@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice
 from typing import Any, Final
 
-from bagkit.errors import CorruptInputError, missing_extra
+from bagkit.errors import BagkitError, CorruptInputError, missing_extra
 from bagkit.io.codecs import DamagedError
 from bagkit.io.files import named, opened
 from bagkit.io.text import FilePiece, ReadText, plan_text
@@ -19,6 +21,9 @@ from bagkit.sentinels import NOT_GIVEN
 
 DEFAULT_BLOCKSIZE: Final = 100_000_000
 """Bytes of a file in a partition, as dask has it."""
+
+CODECS: Final = ("null", "deflate", "snappy", "bzip2", "xz", "zstandard", "lz4")
+"""How the blocks of a file can be compressed."""
 
 RECORDS: Final = 1024
 _SYNC: Final = 16
@@ -32,6 +37,17 @@ def import_fastavro() -> Any:
     except ImportError as error:
         raise missing_extra("fastavro", "avro", "to read and write Avro files") from error
     return fastavro
+
+
+@cache
+def check_codec(codec: str) -> None:
+    """Raise MissingExtraError where fastavro knows this codec, and lacks the package that has it."""
+    fastavro = import_fastavro()
+    empty = {"type": "record", "name": "empty", "fields": []}
+    try:
+        fastavro.writer(io.BytesIO(), empty, [{}], codec=codec)
+    except ValueError as error:
+        raise missing_extra(f"fastavro[{codec}]", "avro-codecs", f"for Avro's codec {codec!r}") from error
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,7 @@ def _read(piece: FilePiece, counter: Counter) -> Iterator[Block]:
                 origin = AvroOrigin(piece, count if piece.start == 0 else None, begin)
                 yield counter.block(origin, records, None)
                 count += len(records)
-    except (DamagedError, CorruptInputError, OSError):
+    except (DamagedError, BagkitError, OSError):
         raise
     except Exception as error:
         raise CorruptInputError(
@@ -171,7 +187,9 @@ def _blocks(piece: FilePiece, counter: Counter) -> Iterator[tuple[Any, int]]:
 def _header(fastavro: Any, file: _Bytes) -> tuple[bytes, bytes]:
     """Return the header of a file, which is read, and the marker that it ends with."""
     recorded = _Recorded(file)
-    fastavro.reader(recorded)
+    codec = fastavro.reader(recorded).metadata.get("avro.codec", "null")
+    if codec in CODECS:
+        check_codec(codec)
     header = b"".join(recorded.seen)
     return header, header[-_SYNC:]
 

@@ -6,14 +6,12 @@ import io
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any
 
 from bagkit.errors import PlanError, one_line
-from bagkit.io.avro import import_fastavro
+from bagkit.io.avro import CODECS, check_codec, import_fastavro
 from bagkit.io.sinks import OutputFile, WriteLines, plan_lines
 from bagkit.plan.kinds import PerPartition
-
-CODECS: Final = ("null", "deflate", "snappy", "bzip2", "xz", "zstandard", "lz4")
 
 
 class _Encoder:
@@ -143,6 +141,7 @@ def plan_avro_files(
     parsed = _parsed(schema)
     if codec not in CODECS:
         raise PlanError(f"to_avro: codec is {codec!r}; expected one of {', '.join(map(repr, CODECS))}")
+    check_codec(codec)
     if type(sync_interval) is not int or sync_interval < 1:
         raise PlanError(f"to_avro: sync_interval is {sync_interval!r}; expected how many bytes make a block, 1 or more")
     texts = isinstance(metadata, Mapping) and all(type(text) is str for pair in metadata.items() for text in pair)

@@ -37,7 +37,7 @@ def json_line_encoder(default: Callable[[Any], Any] | None = None, allow_nan: bo
             line = dumps(record, None, as_is)
             if loads(line) == (list(record) if type(record) is tuple else record):
                 return line
-        except (TypeError, ValueError, RecursionError):
+        except Exception:  # also what the == of an enum raises when it gets text
             pass
         return careful(record)
 

@@ -12,6 +12,7 @@ import fastavro
 import pytest
 
 import bagkit as bk
+from bagkit.io.avro import check_codec
 
 SYNC = {"scheduler": "sync"}
 SCHEMA: dict[str, Any] = {
@@ -131,15 +132,39 @@ def header(path: str) -> Any:
         return fastavro.reader(file).metadata
 
 
-@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz"])
+@pytest.mark.parametrize("codec", ["null", "deflate", "snappy", "bzip2", "xz", "zstandard", "lz4"])
 def test_a_round_trip(tmp_path: Path, codec: str) -> None:
-    paths = write(tmp_path, codec=codec, metadata={"made by": "é"}, scheduler="processes", workers=2)
+    paths = write(tmp_path, codec=codec, metadata={"made by": "é"})
     assert [Path(path).name for path in paths] == ["0.avro", "1.avro", "2.avro", "3.avro"]
     assert [record for path in paths for record in fastavro_records(Path(path))] == RECORDS
     assert read(paths) == RECORDS
     assert header(paths[0])["avro.codec"] == codec
     assert header(paths[3])["made by"] == "é"
     assert bk.read_avro(paths, blocksize=1000).compute(**SYNC) == RECORDS
+
+
+def test_workers_write_what_this_process_would(tmp_path: Path) -> None:
+    paths = write(tmp_path, codec="deflate", scheduler="processes", workers=2)
+    assert [record for path in paths for record in fastavro_records(Path(path))] == RECORDS
+
+
+def test_a_codec_whose_package_is_missing_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path, *_) = write(tmp_path, codec="lz4")
+
+    def missing(*arguments: Any) -> None:
+        raise ValueError("lz4 codec is supported but you need to install one of the following libraries: lz4")
+
+    check_codec.cache_clear()
+    monkeypatch.setitem(fastavro._write.BLOCK_WRITERS, "lz4", missing)
+    message = (
+        "the package 'fastavro[lz4]' is not installed, and is needed for Avro's codec 'lz4'; "
+        "hint: pip install 'bagkit[avro-codecs]'"
+    )
+    for use in (lambda: write(tmp_path / "more", codec="lz4"), lambda: read(path), lambda: read(path, blocksize=2000)):
+        with pytest.raises(bk.MissingExtraError) as caught:
+            use()
+        assert str(caught.value) == message
+    assert not (tmp_path / "more").exists()
 
 
 def test_blocks_are_of_about_the_interval(tmp_path: Path) -> None:

@@ -52,6 +52,15 @@ class Word(enum.StrEnum):
     YES = "yes"
 
 
+class Strict(enum.StrEnum):
+    RED = "red"
+
+    def __eq__(self, other: Any) -> bool:
+        return bool(self.value == other.value)
+
+    __hash__ = str.__hash__
+
+
 class Text(str):
     __slots__ = ()
 
@@ -67,11 +76,12 @@ class Point:
 
 Pair = collections.namedtuple("Pair", "a b")
 ODD: list[Any] = [
-    uuid.UUID(int=5), Colour.RED, Level.LOW, Word.YES, Text("null"), Record(a=1), Point(1), Pair(1, "b"), {1, 2},
-    b"x", bytearray(b"x"), 1j, decimal.Decimal("1.5"), datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1), object,
-    range(3), float("nan"), float("inf"), -0.0, 1e16, 5e-324, 2**64, -(2**63) - 1, 2**63, "null", "\ud800", None,
-    "\u2028\x7f\x00", {"null": "null"}, {None: None}, {1: 1, "1": 2}, {(1, 2): 3}, {Level.LOW: 1}, {Text("a"): 1},
-    collections.OrderedDict(a=1), collections.Counter("ab"), [Text("a"), None], (), ((1, (2,)),), [[[]]],
+    uuid.UUID(int=5), Colour.RED, Level.LOW, Word.YES, Strict.RED, Text("null"), Record(a=1), Point(1), Pair(1, "b"),
+    {1, 2}, b"x", bytearray(b"x"), 1j, decimal.Decimal("1.5"), datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1),
+    object, range(3), float("nan"), float("inf"), -0.0, 1e16, 5e-324, 2**64, -(2**63) - 1, 2**63, "null", "\ud800",
+    None, "\u2028\x7f\x00", {"null": "null"}, {None: None}, {1: 1, "1": 2}, {(1, 2): 3}, {Level.LOW: 1},
+    {Text("a"): 1}, collections.OrderedDict(a=1), collections.Counter("ab"), [Text("a"), None], (),
+    ((1, (2,)),), [[[]]],
 ]  # fmt: skip
 
 
