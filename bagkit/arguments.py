@@ -17,11 +17,16 @@ def plan_of(argument: Any) -> Plan | None:
 
 def holds_plan(argument: Any) -> bool:
     """Return whether `argument` is a bag or an item, or a list, tuple or dict with one in it."""
-    if plan_of(argument) is not None:
-        return True
-    if type(argument) in (list, tuple):
-        return any(map(holds_plan, argument))
-    return type(argument) is dict and any(map(holds_plan, argument.values()))
+    waiting, seen = [argument], set[int]()
+    while waiting:
+        value = waiting.pop()
+        if type(value) not in (list, tuple, dict):
+            if plan_of(value) is not None:
+                return True
+        elif id(value) not in seen:  # one that contains itself is plain data too
+            seen.add(id(value))
+            waiting.extend(value.values() if type(value) is dict else value)
+    return False
 
 
 class ArgumentPlans:
@@ -59,9 +64,15 @@ def plan_arguments(
 ) -> tuple[ArgumentPlans, tuple[Any, ...], dict[str, Any]]:
     """Return the plans among the arguments, and the arguments with Slots in their place.
 
-    Raises PlanError for a bag inside a list, tuple or dict, or where there can be none.
+    Raises PlanError for a bag inside a list, tuple or dict, or where there can be none, and for what contains itself.
     """
     plans = ArgumentPlans(operation, bags)
-    slotted = tuple(plans.slot(argument) for argument in args)
-    named = {name: plans.slot(argument) for name, argument in kwargs.items()}
+    try:
+        slotted = tuple(plans.slot(argument) for argument in args)
+        named = {name: plans.slot(argument) for name, argument in kwargs.items()}
+    except RecursionError:
+        raise PlanError(
+            f"{operation}: an argument is nested too deeply, or contains itself; "
+            "hint: functools.partial(function, ...) hands it on without a look inside"
+        ) from None
     return plans, slotted, named

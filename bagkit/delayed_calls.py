@@ -217,9 +217,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from bagkit.plan.flat import flat  # a chain of calls can be longer than pickle goes down
-
-        return _unpickled, (flat(self.plan), self._length)
+        return Delayed, (self.plan, self._length)
 
     def __dir__(self) -> list[str]:
         return [name for name in object.__dir__(self) if not name.startswith("_") or name.startswith("__")]
@@ -227,12 +225,6 @@ class Delayed(DaskCollection, Generic[T_co]):
 
 _set_plan = Delayed.__dict__["_plan"].__set__
 _set_length = Delayed.__dict__["_length"].__set__
-
-
-def _unpickled(nodes: Any, length: int | None) -> Delayed[Any]:
-    from bagkit.plan.flat import unflat
-
-    return Delayed(unflat(nodes), length)
 
 
 def delayed_call(
@@ -274,10 +266,15 @@ class DelayedAttribute(Delayed[Any]):
     @property
     def plan(self) -> Plan:
         """What is to be done."""
-        if self._plan is None:
-            args = (*_FIRST, self._name)
-            op = DelayedCall(getattr, args, None, self._name, next_number(), None, *self._frame)
-            _set_plan(self, Plan(op, (self._of.plan,)))
+        attributes: list[DelayedAttribute] = []
+        of: Delayed[Any] = self
+        while isinstance(of, DelayedAttribute) and of._plan is None:  # of one another, made by a loop
+            attributes.append(of)
+            of = of._of
+        for each in reversed(attributes):
+            args = (*_FIRST, each._name)
+            op = DelayedCall(getattr, args, None, each._name, next_number(), None, *each._frame)
+            _set_plan(each, Plan(op, (each._of.plan,)))
         return self._plan
 
     def __call__(self, *args: Any, **kwargs: Any) -> Delayed[Any]:

@@ -84,7 +84,13 @@ class Tasks:
             name = waiting.pop()
             if name not in self._done:
                 self._done.add(name)
-                waiting.extend(self.add_one(name))
+                try:
+                    waiting.extend(self.add_one(name))
+                except RecursionError:
+                    raise PlanError(
+                        f"get: what {one_line(name, 60)} stands for is nested too deeply, or contains itself; "
+                        "hint: give the tasks inside of it names of their own"
+                    ) from None
 
     def add_one(self, name: Any) -> tuple[Any, ...]:
         """Make the task of `name`; return what it needs."""

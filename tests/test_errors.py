@@ -92,6 +92,8 @@ class Itself:
 
 
 EMPTY = bk.from_sequence([], npartitions=2)
+LOOP: list[Any] = []
+LOOP.append(LOOP)
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "visualize of nothing": (
         lambda: bk.visualize([1]), bk.PlanError,
@@ -100,6 +102,10 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bag().visualize(format="png"), bk.PlanError,
         "visualize: format is 'png', and there is no filename; "
         "hint: filename='picture.png', or leave both out for a picture that a notebook shows"),
+    "map with an argument that contains itself": (
+        lambda: bag().map(max, LOOP), bk.PlanError,
+        "map: an argument is nested too deeply, or contains itself; "
+        "hint: functools.partial(function, ...) hands it on without a look inside"),
     "map of no function": (
         lambda: bag().map("upper"), bk.PlanError,
         "map: the function can't be called; got 'upper' of type str; "

@@ -88,6 +88,13 @@ class TestErrors:
             bk.get(graph, "a")
         assert all(repr(name) in str(caught.value) for name in graph)
 
+    def test_tasks_that_are_nested_too_deeply(self) -> None:
+        value: Any = 1
+        for _ in range(2000):
+            value = (inc, value)
+        with pytest.raises(PlanError, match=r"get: what 'a' stands for is nested too deeply, .*; hint: give the tasks"):
+            bk.get({"a": value}, "a")
+
     def test_no_graph(self) -> None:
         with pytest.raises(PlanError, match="get: the graph is a list; expected a dict of names to values and tasks"):
             bk.get([("a", 1)], "a")

@@ -45,6 +45,10 @@ from bagkit.plan.kinds import (
 )
 from bagkit.plan.node import Plan, count_uses, walk
 
+DEEPEST = 64
+"""Ops on top of each other that one task has. What makes tasks goes down by recursion, and so does Python's own code
+for iterators of iterators, which nothing stops from overflowing the stack of the process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -92,9 +96,19 @@ class Lowering:
         """What ids stand for in the memos above; kept, so that none is given to something else."""
         self._stages = 0
         self._calls = CallTasks(self._uses, self.tasks, self.keys, joins)
+        self._cut: set[Plan] = set()
+        """Plans that are tasks because there is so much below them."""
+        depths: dict[Plan, int] = {}
         for plan in self._uses:  # what is below comes first
             if isinstance(plan.op, TaskCall):
                 self._calls.add(plan)
+                depths[plan] = 0
+                continue
+            depths[plan] = 1 + max([depths[below] for below in plan.inputs], default=0)
+            if depths[plan] > DEEPEST:
+                self._materialised(plan, inside=True)
+                self._cut.add(plan)
+                depths[plan] = 0
 
     # What partitions are made of ------------------------------------------------------------------------------------
 
@@ -119,7 +133,7 @@ class Lowering:
         if isinstance(plan.op, Source) and plan.op.in_memory:
             return self._pending(plan, inside)  # there is nothing to read, so nothing to read twice
         together = inside or isinstance(plan.op, (ChainMark, Exchange, Reduction, Regroup))
-        if repeated or self._uses[plan] > 1 or not together:
+        if repeated or self._uses[plan] > 1 or not together or plan in self._cut:
             return self._gathered(plan)
         return self._pending(plan, inside)
 
@@ -128,18 +142,18 @@ class Lowering:
         step = self._leaf(Gather(named.op.label), plan)
         return [Pending(step, (1,), (key,)) for key in self._materialised(plan)]
 
-    def _materialised(self, plan: Plan) -> list[Key]:
-        """Return the keys of exactly the partitions that users see."""
+    def _materialised(self, plan: Plan, inside: bool = False) -> list[Key]:
+        """Return the keys of exactly the partitions that users see, of a plan that may be `inside` of a chain."""
         if isinstance(plan.op, TaskCall):
             return [self._calls.key(plan)]
         if plan not in self._keys:
-            self._keys[plan] = self._make(self._pending(plan, inside=False), None, plan.op.gives_value)
+            self._keys[plan] = self._make(self._pending(plan, inside), None, plan.op.gives_value)
         return self._keys[plan]
 
     def _pending(self, plan: Plan, inside: bool) -> list[Pending]:
         op = plan.op
         if isinstance(op, ChainMark):
-            return self._pending(plan.inputs[0], inside=True)
+            return self._inputs(plan.inputs[0], inside=True)
         if isinstance(op, Source):
             # A source can have records that fail too: bytes that do not decode, rows of the wrong length.
             step = self._shared((id(plan), id(type(op))), Step(op, (), self._policies[plan]), plan)
@@ -177,8 +191,10 @@ class Lowering:
         policy = self._policies[plan]
         if len(pending) == 1 and policy == "raise":
             return self._then(plan, (pending[0],))
-        states = self._make(pending, op, gives_value=True, policy=policy)
-        states = self._combined(op, states)
+        shared = op.sharing(min(len(pending), op.split_every or len(pending)))
+        self._alive.append(shared)
+        states = self._make(pending, shared, gives_value=True, policy=policy)
+        states = self._combined(shared, states)
         return Pending(self._leaf(Finish(op), op), (len(states),), tuple(states))
 
     def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:

@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.node import Plan, count_uses
 
+SHOWN_FIRST, SHOWN_LAST = 60, 20
+"""Lines that are shown of a plan that has more: a loop can make ten thousand."""
+
+Line = tuple[int, str]
+"""How far it is indented, and what it says."""
+
 
 def plan_text(*roots: Plan) -> str:
     """Return the text of `roots`; a plan used more than once is written out once and named after."""
+    lines = list(_lines(roots))
+    left_out = len(lines) - SHOWN_FIRST - SHOWN_LAST
+    if left_out > 1:
+        first, last = lines[:SHOWN_FIRST], lines[-SHOWN_LAST:]
+        between = (first[-1][0], f"… {left_out:,} more …")
+        back = max(0, min(depth for depth, _ in last) - between[0])
+        lines = [*first, between, *((depth - back, text) for depth, text in last)]
+    return "\n".join("  " * depth + text for depth, text in lines)
+
+
+def _lines(roots: Sequence[Plan]) -> Iterator[Line]:
     uses = count_uses(*roots)
     names: dict[Plan, str] = {}
-    lines: list[str] = []
-    for root in roots:
-        lines.extend(_lines(root, 0, uses, names))
-    return "\n".join(lines)
-
-
-def _lines(
-    plan: Plan, depth: int, uses: dict[Plan, int], names: dict[Plan, str], chained: bool = False
-) -> Iterator[str]:
-    text = "  " * depth + _label(plan)
-    if plan in names:
-        yield f"{text} [as {names[plan]} above]"
-        return
-    if uses[plan] > 1:
-        names[plan] = f"#{len(names) + 1}"
-        text += f" [{names[plan]}]"
-    yield text
-    inside = isinstance(plan.op, ChainMark) or chained
-    for below in plan.inputs:
-        straight = inside and len(plan.inputs) == 1 and not isinstance(below.op, ChainMark)
-        flat = straight and not isinstance(plan.op, ChainMark)
-        yield from _lines(below, depth if flat else depth + 1, uses, names, chained=straight)
+    waiting = [(root, 0, False) for root in reversed(roots)]
+    while waiting:  # and no recursion, for plans can be deep
+        plan, depth, chained = waiting.pop()
+        text = _label(plan)
+        if plan in names:
+            yield depth, f"{text} [as {names[plan]} above]"
+            continue
+        if uses[plan] > 1:
+            names[plan] = f"#{len(names) + 1}"
+            text += f" [{names[plan]}]"
+        yield depth, text
+        mark = isinstance(plan.op, ChainMark)
+        for below in reversed(plan.inputs):
+            straight = (mark or chained) and len(plan.inputs) == 1 and not isinstance(below.op, ChainMark)
+            waiting.append((below, depth if straight and not mark else depth + 1, straight))
 
 
 def _label(plan: Plan) -> str:

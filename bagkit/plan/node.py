@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from bagkit.plan.kinds import Op
 
@@ -19,13 +20,25 @@ class Plan:
     @property
     def npartitions(self) -> int:
         """How many partitions the result has, as users see them; 1 for a single value."""
-        if self._npartitions is None:
-            # A value has one whatever is below it, which can be a hundred thousand calls deep.
-            below = () if self.op.gives_value else tuple(plan.npartitions for plan in self.inputs)
-            count = 1 if self.op.gives_value else self.op.npartitions(below)
-            object.__setattr__(self, "_npartitions", count)
-            return count
+        stack = [self] if self._npartitions is None else []
+        while stack:  # and no recursion, for plans can be deep
+            plan = stack[-1]
+            # A value has one whatever is below it.
+            below = () if plan.op.gives_value else plan.inputs
+            unknown = [part for part in below if part._npartitions is None]
+            if unknown:
+                stack.extend(unknown)
+                continue
+            stack.pop()
+            count = 1 if plan.op.gives_value else plan.op.npartitions(tuple([part._npartitions or 0 for part in below]))
+            object.__setattr__(plan, "_npartitions", count)
+        assert self._npartitions is not None
         return self._npartitions
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from bagkit.plan.flat import flat, unflat  # plans can be deeper than pickle goes down
+
+        return unflat, (flat(self),)
 
     def with_inputs(self, inputs: tuple[Plan, ...]) -> Plan:
         """Return this plan on other `inputs`: itself if they are the ones it has."""
