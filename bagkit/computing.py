@@ -60,7 +60,7 @@ def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
         shorten_traceback(error)
         raise
     log.warn()
-    if not _collects(roots, options):
+    if not collects(roots, options):
         return tuple(result)
     return tuple(Collected(value, log.collected()) for value in result)
 
@@ -83,8 +83,11 @@ def run_exactly(roots: Sequence[Plan], keywords: dict[str, Any]) -> list[list[li
     return result
 
 
-def iterate(root: Plan, keywords: dict[str, Any]) -> Generator[Any, None, None]:
-    """Yield the records of a bag in order, while workers go on with what comes next."""
+def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | None = None) -> Generator[Any, None, None]:
+    """Yield the records of a bag in order, while workers go on with what comes next.
+
+    In the end `collected` gets the failures that were asked for; without it they count as skipped.
+    """
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
@@ -101,7 +104,9 @@ def iterate(root: Plan, keywords: dict[str, Any]) -> Generator[Any, None, None]:
     except BaseException as error:
         shorten_traceback(error)
         raise
-    log.warn(streamed=True)
+    log.warn(streamed=collected is None)
+    if collected is not None:
+        collected.extend(log.collected())
 
 
 def _gathered(root: Plan, parts: Iterable[Any]) -> Any:
@@ -115,7 +120,8 @@ def _gathered(root: Plan, parts: Iterable[Any]) -> Any:
     return records
 
 
-def _collects(roots: Sequence[Plan], options: Options) -> bool:
+def collects(roots: Sequence[Plan], options: Options) -> bool:
+    """Return whether records that fail are to come back, in the options or in a plan."""
     policies = [plan.op.policy for plan in walk(*roots) if isinstance(plan.op, OnErrorFor)]
     return "collect" in (options.on_error, *policies)
 

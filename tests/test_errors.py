@@ -26,6 +26,7 @@ ROOT = Path(bk.__file__).parent
 OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}
 ELSEWHERE = (
     "options.py",
+    "io/arrow.py",
     "io/avro.py",
     "io/avro_writing.py",
     "io/columns.py",

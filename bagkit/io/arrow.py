@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bagkit.errors import missing_extra
+from bagkit.errors import ColumnTypeError, missing_extra
 from bagkit.io.columns import Packed, Table
 from bagkit.io.converted import Column
 from bagkit.kernels.column_types import ListOf, StructOf, Type
@@ -59,7 +59,12 @@ def record_batches(pa: Any, table: Table, schema: Any) -> Iterator[tuple[int, An
 
 def _array(pa: Any, column: Column, packed: Packed | list[Any], rows: int) -> Any:
     if isinstance(packed, list):
-        return pa.array(packed, arrow_type(pa, column.type))
+        try:
+            return pa.array(packed, arrow_type(pa, column.type))
+        except (TypeError, pa.ArrowException) as error:  # such as numpy's dates inside of lists
+            raise ColumnTypeError(
+                f"{column.operation}: the field {column.name!r} can't be {column.type} of Arrow's: {error}"
+            ) from error
     valid = None if packed.present is None else _bitmap(pa, packed.present, rows)
     kind = arrow_type(pa, column.type)
     if packed.kind == "str":

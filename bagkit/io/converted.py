@@ -10,9 +10,11 @@ from typing import Any, Final
 from bagkit.errors import ColumnTypeError, one_line
 from bagkit.kernels.column_types import (
     BOOL,
+    BYTES,
     DAY,
     FLOAT,
     INT,
+    NULL,
     TEXT,
     TIME,
     WIDE,
@@ -97,12 +99,20 @@ def as_text(value: Any, nul: bool = True) -> str:
     return text if nul else text.replace("\0", "\\x00")
 
 
+def _python_time(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
 _PLAIN: Final[dict[Type, Callable[[Any], Any]]] = {
+    NULL: lambda value: None,  # numpy's NaT
     BOOL: bool,
     INT: int,
     WIDE: int,
     FLOAT: float,
     TEXT: str.__str__,
+    BYTES: bytes,
+    TIME: _python_time,
+    DAY: _python_time,
 }
 """What makes the plain value of one of a subclass, or of numpy's."""
 

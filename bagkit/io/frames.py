@@ -69,14 +69,14 @@ def _series(pd: Any, column: Column, parts: list[Packed | list[Any]]) -> Any:
 
 def _times(pd: Any, values: list[Any], zoned: bool) -> Any:
     """Return the times in microseconds, as Python has them: nanoseconds end in the year 2262."""
-    import datetime
-
     import numpy as np
 
     if not zoned:
         return pd.Series(np.array(values, "datetime64[us]"))
-    in_utc = [None if value is None else value.astimezone(datetime.UTC).replace(tzinfo=None) for value in values]
-    return pd.Series(np.array(in_utc, "datetime64[us]")).dt.tz_localize("UTC")
+    # Not by astimezone: in UTC some are of the year 10000, which Python does not have.
+    times = [None if value is None else value.replace(tzinfo=None) for value in values]
+    offsets = [None if value is None else value.utcoffset() for value in values]
+    return pd.Series(np.array(times, "datetime64[us]") - np.array(offsets, "timedelta64[us]")).dt.tz_localize("UTC")
 
 
 _NUMBERS = {"int": "int64", "int beyond 2**53": "int64", "float": "float64", "bool": "bool"}
@@ -112,7 +112,7 @@ def meta_dtypes(meta: Any, columns: Any) -> dict[str, Any] | None:
         raise PlanError("to_dataframe: both meta and columns are given; expected one of them")
     try:
         dtypes = dict(meta.dtypes.items() if hasattr(meta, "dtypes") else meta)
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):  # a Series has one dtype
         raise PlanError(
             f"to_dataframe: meta is {one_line(meta)}; expected a frame, a dict, or pairs of name and dtype"
         ) from None

@@ -73,13 +73,16 @@ class Typing:
         if isinstance(value, str):
             return self._text_type(value)
         if isinstance(value, datetime):
-            return TIME if value.tzinfo is None else ZONED
+            return _time_type(value)
         if isinstance(value, date):
             return DAY
         if isinstance(value, (list, tuple, dict)):
             return self._nested_type(value)
         if kind.__module__ == "numpy" and getattr(value, "shape", None) == ():
-            return self.type_of(value.item())
+            plain = value.item()
+            # Of times it is a number where Python's are too coarse, and long doubles have no other form.
+            if not isinstance(plain, int if value.dtype.kind in "mM" else kind):
+                return self.type_of(plain)
         return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
     def _text_type(self, text: str) -> str:
@@ -155,6 +158,15 @@ class Typing:
         if not all(map(fits_one, fields.values())):
             return None
         return StructOf(tuple((name, one_type(seen)) for name, seen in fields.items()))
+
+
+def _time_type(value: datetime) -> str:
+    if type(value) is not datetime:
+        if value != value:
+            return "NaT"
+        if getattr(value, "nanosecond", 0):
+            return "datetime with nanoseconds"
+    return TIME if value.tzinfo is None else ZONED
 
 
 NESTED: Final = "list or dict"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from bagkit.computing import iterate
+from bagkit.computing import Collected, collects, iterate
 from bagkit.errors import ColumnTypeError
 from bagkit.item import Item
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.regroup import Partitions
+from bagkit.options import merged
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from bagkit.io.hdf5 import Strings
 
 
-T = TypeVar("T")
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -56,7 +56,8 @@ class HandingOver(Making[T_co]):
         `columns` says which fields. `meta`, in its place, is a frame, a dict or pairs of names and dtypes, which the
         columns get. `on_conflict` is for columns whose values are of no one type: "error", or all of them as text
         ("string") or JSON ("json"), or those missing that are not of the first type ("null"). `options` are those of
-        `bagkit.options`. Raises ColumnTypeError, MissingExtraError.
+        `bagkit.options`; with `on_error="collect"` the result is `Collected(frame, failures)`. Raises ColumnTypeError,
+        MissingExtraError.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": "x"}]).to_dataframe(scheduler="sync")["a"].tolist()
@@ -70,7 +71,9 @@ class HandingOver(Making[T_co]):
             "to_dataframe", columns if dtypes is None else dtypes, on_conflict, column_types.Typing(nested="any")
         )
         options = {"optimize": optimize_graph, **options} if not optimize_graph else options
-        frame: pd.DataFrame = with_dtypes(_hand_over(self.plan, encode, on_conflict, options, pandas_frame), dtypes)
+        frame: pd.DataFrame = _hand_over(
+            self.plan, encode, on_conflict, options, lambda table: with_dtypes(pandas_frame(table), dtypes)
+        )
         return frame
 
     def to_arrow(
@@ -140,13 +143,16 @@ class HandingOver(Making[T_co]):
         for place in places:
             whole_files.check_place("to_parquet", place, exist)
 
-        def write(table: columnar.Table) -> None:
+        def write(table: columnar.Table) -> list[str]:
             with whole_files.whole_files("to_parquet", places, exist) as paths:
                 write_parquet(pyarrow, table, paths, compression)
+            return places
 
         with whole_files.spill_beside(places[0]) as spill:
-            _hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, places[0]))
-        return places
+            paths: list[str] = _hand_over(
+                self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, places[0])
+            )
+        return paths
 
     def to_sqlite(
         self,
@@ -174,14 +180,15 @@ class HandingOver(Making[T_co]):
         name = check_table(place, table, exist)
         encode = columnar.encoding("to_sqlite", columns, on_conflict, column_types.Typing(nested="none"))
         with whole_files.spill_beside(place) as spill:
-            return _hand_over(
+            rows: int = _hand_over(
                 self.plan,
                 encode,
                 on_conflict,
                 options,
-                lambda rows: write_sqlite(rows, place, name, exist),
+                lambda found: write_sqlite(found, place, name, exist),
                 columnar.Spilled(spill, place),
             )
+        return rows
 
     def to_hdf5(
         self,
@@ -226,7 +233,8 @@ class HandingOver(Making[T_co]):
             return table.rows
 
         with whole_files.spill_beside(place) as spill:
-            return _hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, place))
+            rows: int = _hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, place))
+        return rows
 
     def to_avro(
         self,
@@ -278,15 +286,17 @@ def _hand_over(
     encode: columnar.EncodeColumns,
     policy: columnar.Policy,
     options: dict[str, Any],
-    build: Callable[[columnar.Table], T],
+    build: Callable[[columnar.Table], Any],
     store: columnar.Kept | columnar.Spilled | None = None,
-) -> T:
-    """Return what `build` makes of the records of `plan` as a table."""
+) -> Any:
+    """Return what `build` makes of the records of `plan` as a table; with `on_error="collect"` a Collected of it."""
+    failures: list[Any] = []
     gathered = columnar.Gathered(encode, policy, columnar.Kept() if store is None else store)
     try:
-        for item in iterate(Plan(encode, (plan,)), options):
+        for item in iterate(Plan(encode, (plan,)), options, failures):
             gathered.add(item)
-        return build(gathered.table())
+        result = build(gathered.table())
+        return Collected(result, failures) if collects((plan,), merged(**options)) else result
     except columnar.Misfit as misfit:
         found = misfit
     raise _in_place(plan, columnar.FindMisfit(encode, gathered.before, found.final), found, options)

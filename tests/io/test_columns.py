@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,26 @@ def test_values_of_subclasses_and_of_numpy_are_plain_values() -> None:
     assert column(np.int64(3), 4, np.uint8(5)) == ("int64", [3, 4, 5])
     assert column(np.bool_(True), False) == ("bool", [True, False])
     assert column(np.float32(0.5), 1) == ("double", [0.5, 1.0])
+    assert column(np.bytes_(b"a"), b"") == ("binary", [b"a", b""])
+    assert column(np.datetime64("2026-01-02"), np.datetime64("NaT")) == ("date32[day]", [dt.date(2026, 1, 2), None])
+    assert column(np.datetime64("2026-01-02T03:04")) == ("timestamp[us]", [dt.datetime(2026, 1, 2, 3, 4)])
+    assert column(np.datetime64("NaT")) == ("null", [None])
+    assert column(pd.Timestamp("2026-01-02")) == ("timestamp[us]", [dt.datetime(2026, 1, 2)])
+
+
+def test_times_that_a_column_would_cut_short_are_of_no_type() -> None:
+    for value, kind in (
+        (pd.Timestamp(1), "datetime with nanoseconds"),
+        (np.datetime64(1, "ns"), "numpy.datetime64"),
+        (np.timedelta64(1, "ns"), "numpy.timedelta64"),
+        (np.longdouble(1), "numpy.longdouble"),
+        (pd.NaT, "NaT"),
+    ):
+        with pytest.raises(bk.ColumnTypeError, match=f"to_arrow: the field 'x' is {kind}; expected values of one type"):
+            arrow([{"x": value}])
+    assert column(dt.datetime(2026, 1, 2), pd.NaT, on_conflict="null")[1] == [dt.datetime(2026, 1, 2), None]
+    with pytest.raises(bk.ColumnTypeError, match="to_arrow: the field 'x' can't be list of date of Arrow's: "):
+        arrow([{"x": [np.datetime64("2026-01-02")]}])
 
 
 def test_dicts_are_structs_of_all_their_fields() -> None:
@@ -282,6 +303,25 @@ def test_on_error_is_for_functions_and_no_reason_to_leave_out_a_conflict() -> No
     assert table.to_pylist() == [{"x": 1}, {"x": 3}]
     with pytest.raises(bk.ColumnTypeError):
         bk.from_sequence([{"x": 1}, {"x": "a"}], npartitions=1).map(dict).to_arrow(on_error="skip", **SYNC)
+
+
+@pytest.mark.parametrize("how", ["call", "plan"])
+def test_on_error_collect_gives_the_failures_beside_what_was_handed_over(tmp_path: Path, how: str) -> None:
+    made = bk.range(4, 2).map(lambda n: {"x": 6 // (n - 1)})
+    options: Any = {"on_error": "collect", **SYNC} if how == "call" else SYNC
+    bag = made if how == "call" else made.on_error("collect")
+    found = [
+        bag.to_dataframe(**options),
+        bag.to_arrow(**options),
+        bag.to_polars(**options),
+        bag.to_parquet(tmp_path / "a.parquet", **options),
+        bag.to_sqlite(tmp_path / "a.db", "t", **options),
+        bag.to_hdf5(tmp_path / "a.h5", **options),
+    ]
+    assert [[failure.place.record for failure in one.failures] for one in found] == [[1]] * 6
+    assert found[0].result["x"].tolist() == found[1].result["x"].to_pylist() == found[2].result["x"].to_list()
+    assert found[2].result["x"].to_list() == [-6, 6, 3]
+    assert [one.result for one in found[3:]] == [[str(tmp_path / "a.parquet")], 3, 3]
 
 
 VALUES = st.one_of(

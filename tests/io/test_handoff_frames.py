@@ -53,6 +53,8 @@ def test_pandas_dates() -> None:
     assert pd.isna(made["t"][1])
     assert str(made["t"].dtype) == "datetime64[us]"
     assert str(made["z"].dtype) == "datetime64[us, UTC]"
+    late = frame([{"z": dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-1)))}, {}])["z"]
+    assert (late - noon)[0] // pd.Timedelta(days=365) == 7979  # years; in UTC it is of the year 10000
 
 
 def test_pandas_policies() -> None:
@@ -92,6 +94,8 @@ def test_messages() -> None:
     with pytest.raises(bk.PlanError) as caught:
         frame([{"a": 1}], meta=5)
     assert str(caught.value) == "to_dataframe: meta is 5; expected a frame, a dict, or pairs of name and dtype"
+    with pytest.raises(bk.PlanError, match=r"to_dataframe: meta is .*; expected a frame, a dict, or pairs of name and"):
+        frame([{"a": 1}], meta=pd.Series([1]))
 
 
 @pytest.mark.parametrize(("method", "package", "extra"), [
