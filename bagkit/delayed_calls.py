@@ -117,7 +117,7 @@ class Delayed(DaskCollection, Generic[T_co]):
 
         >>> import bagkit as bk
         >>> (bk.delayed(len)("ab") + bk.delayed(3)).visualize()
-        <Picture of 4 nodes; .save('picture.svg') writes it to a file>
+        <Picture of 5 nodes; .save('picture.svg') writes it to a file>
         """
         return visualize(self, filename=filename, **looks)
 

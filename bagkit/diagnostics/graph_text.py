@@ -47,9 +47,8 @@ def mermaid_text(drawing: Drawing) -> str:
 
 
 def _mermaid_lines(texts: Sequence[str]) -> str:
-    return "<br/>".join(
-        "".join(one if one.isalnum() or one in _PLAIN else f"#{ord(one)};" for one in text) for text in texts
-    )
+    lines = ["".join(one if one.isalnum() or one in _PLAIN else f"#{ord(one)};" for one in text) for text in texts]
+    return "<br/>".join(lines) or " "
 
 
 _PLAIN = " .,:=+()'/…→"

@@ -16,7 +16,7 @@ FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
 SUFFIXES = {"gv": "dot", "mmd": "mermaid"}
 """Other suffixes that files of these formats have."""
 
-MOST_NODES = 3000
+MOST_NODES = 6000
 """That are laid out: more take long, and can't be made out."""
 
 PNG_SCALE = 2.0

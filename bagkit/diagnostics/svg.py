@@ -14,6 +14,7 @@ FONT_SIZE = 13.0
 LABEL_SIZE = 11.0
 LINE = 1.35
 """From one line of a text to the next, in parts of the font's size."""
+EMPTY_BOX = (28.0, 22.0)
 MARGIN = 12.0
 ARROW = 7.0
 CIRCLE = 44.0
@@ -69,6 +70,8 @@ class Turned:
 
 def _size(node: Node) -> Point:
     lines = node.shown
+    if not any(lines):
+        return EMPTY_BOX
     width = max(map(text_width, lines), default=0.0) * FONT_SIZE
     height = len(lines) * FONT_SIZE * LINE
     if node.shape == "function":
@@ -97,7 +100,7 @@ def _node(node: Node, centre: Point, size: Point) -> Iterator[str]:
         )
     else:
         yield _rectangle(centre, size, f'rx="9" {look}' if node.shape == "chain" else look)
-    lines = node.shown
+    lines = node.shown if any(node.lines) else ()
     for n, line in enumerate(lines):
         yield _line(line, (centre[0], centre[1] + (n - (len(lines) - 1) / 2) * FONT_SIZE * LINE), FONT_SIZE, "#000000")
     yield "</g>"

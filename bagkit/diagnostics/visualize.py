@@ -1,7 +1,8 @@
 """Plans as drawings: a node for each operation, whatever its partitions, and the counts of those on the edges.
 
-Functions are ellipses and data are boxes, as people know them from dask's pictures; a chain, which is one task on each
-partition, is a rounded box with a line for each of its operations.
+Functions are ellipses and data are boxes, as people know them from dask's pictures: also what a function gives, where
+that is a single value. The partitions of bags are the edges. A chain, which is one task on each partition, is a rounded
+box with a line for each of its operations.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ RANKDIRS = ("TB", "BT", "LR", "RL")
 COLORS = ("function", "time")
 FILLS: dict[Shape, str] = {"function": "#dbe9f6", "data": "#eeeeee", "chain": "#e4f2dd"}
 PALETTE = ("#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#dbdb8d", "#9edae5", "#fdd0a2")
+LINES_FIRST, LINES_LAST = 14, 5
+"""Of a chain that has more: a loop can make hundreds."""
 COLD, HOT = (0xFF, 0xF9, 0xD9), (0xF0, 0x6A, 0x4A)
 """The colours of no time and of the most time."""
 
@@ -56,8 +59,11 @@ class Drawn:
         self._edges: dict[Edge, None] = {}
         """As a set that keeps its order: an argument that is used twice is one edge."""
         self._numbers: dict[Plan, int] = {}
+        """The nodes from which edges go to those that work on what a plan gives."""
         self._calls: dict[Any, int] = {}
         """The nodes of delayed calls, by the keys of their tasks."""
+        self._values: dict[Any, int] = {}
+        """Those of what the calls give."""
         self._merged: set[Plan] = set()
         """Plans that are a line of a chain."""
         chains = {plan: self._members(plan) for plan in self._uses if isinstance(plan.op, ChainMark)}
@@ -68,10 +74,7 @@ class Drawn:
             elif plan not in self._merged:
                 self._add(plan, chains.get(plan, [plan]))
         for n, root in enumerate(roots, start=1):
-            text = "result" if len(roots) == 1 else f"result {n}"
-            self._edges[Edge(self._numbers[root], len(self._nodes), _partitions(root))] = None
-            self._nodes.append(Node((text,), "data", FILLS["data"]))
-            self._labels.append(())
+            self._add_result(root, "result" if len(roots) == 1 else f"result {n}")
 
     def drawing(self, rankdir: str, color: str | None, profile: Profile | None) -> Drawing:
         """Return all that was made, in colour."""
@@ -99,33 +102,62 @@ class Drawn:
         inside = isinstance(plan.op, ChainMark)
         labels = tuple(member.op.label for member in reversed(members))
         lines = labels
+        if len(lines) > LINES_FIRST + LINES_LAST + 1:
+            left_out = len(lines) - LINES_FIRST - LINES_LAST
+            lines = (*lines[:LINES_FIRST], f"… {left_out:,} more …", *lines[-LINES_LAST:])
         shape: Shape = "chain" if inside and len(members) > 1 else "function"
         if isinstance(members[0].op, Source):
             shape = "data"
             lines += tuple(filter(None, [members[0].op.size_text()]))
         elif isinstance(members[0].op, Known):
             shape, lines = "data", (_value_text(members[0].op.value, "value"),)
-        self._node(plan, members[-1], lines, shape)
-        self._labels.append(labels)
+        self._function(plan, members[-1], lines, shape, labels)
+        if plan.op.gives_value and shape != "data":
+            self._numbers[plan] = self._value(self._numbers[plan])
 
     def _add_call(self, plan: Plan, op: TaskCall) -> None:
-        """Add the node of a delayed call; that of a value, `delayed(5)`, is data."""
-        if op.key in self._calls:  # calls of one name are one call
-            self._numbers[plan] = self._calls[op.key]
+        """Add the node of a delayed call and that of its value; `delayed(5)` is a value alone."""
+        key = op.key
+        if key in self._calls:  # calls of one name are one call
+            self._numbers[plan] = self._values[key]
             return
-        self._calls[op.key] = len(self._nodes)
+        self._calls[key] = len(self._nodes)
         if op.function is identity and not plan.inputs:
-            self._node(plan, plan, (_value_text(op.args[0], op.title),), "data")
+            self._function(plan, plan, (_value_text(op.args[0], op.title),), "data")
         else:
-            self._node(plan, plan, (op.title,), "function")
-        self._labels.append(())
+            self._function(plan, plan, (op.title,), "function")
+            named = op.name is not None and not str(op.name).startswith(f"{op.title}-")
+            self._numbers[plan] = self._value(self._numbers[plan], str(op.name) if named else "")
+        self._values[key] = self._numbers[plan]
 
-    def _node(self, plan: Plan, lowest: Plan, lines: tuple[str, ...], shape: Shape) -> None:
+    def _add_result(self, root: Plan, text: str) -> None:
+        """Say of the value of `root` that it is a result, or add a box that says so of its partitions."""
+        number = self._numbers[root]
+        if root.op.gives_value:
+            node = self._nodes[number]
+            if node.lines == ("",) or text != "result":
+                self._nodes[number] = replace(node, lines=(*filter(None, node.lines), text))
+            return
+        self._edges[Edge(number, self._node((text,), "data"), _partitions(root))] = None
+
+    def _function(
+        self, plan: Plan, lowest: Plan, lines: tuple[str, ...], shape: Shape, labels: tuple[str, ...] = ()
+    ) -> None:
         """Add the node of `plan`, which works on the inputs of `lowest`."""
-        number = self._numbers[plan] = len(self._nodes)
-        self._nodes.append(Node(tuple(map(clean, lines)), shape, FILLS[shape]))
+        number = self._numbers[plan] = self._node(lines, shape, labels)
         for below in lowest.inputs:
             self._edges[Edge(self._numbers[below], number, _counts(below, lowest))] = None
+
+    def _value(self, function: int, text: str = "") -> int:
+        """Add the box of what the node number `function` gives; return its number."""
+        number = self._node((text,), "data")
+        self._edges[Edge(function, number)] = None
+        return number
+
+    def _node(self, lines: tuple[str, ...], shape: Shape, labels: tuple[str, ...] = ()) -> int:
+        self._nodes.append(Node(tuple(map(clean, lines)), shape, FILLS[shape]))
+        self._labels.append(labels)
+        return len(self._nodes) - 1
 
 
 def _value_text(value: Any, otherwise: str) -> str:
