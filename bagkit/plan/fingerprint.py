@@ -1,24 +1,32 @@
 """What a plan is known by from one run of a program to the next: digests of its ops, their functions, their inputs.
 
 Of a function written in Python it is the bytecode, the constants, the names, the defaults, what it has closed over, and
-the same of the functions of its own module that it names. Not seen are: functions that it reaches in other modules, in
-attributes or through names made while running, the methods of classes, the data of a file or a service that it reads
-by itself. Of data it is the value. What can't be pickled has no digest that would last, so it is never the same.
+what it names: the same of the functions and classes of the user's own modules, the values of all else. Of a class it is
+that of its methods. Of data it is the value. Code of the standard library and of installed packages is known by its
+name. Not seen are: what a function reaches through names made while running, and the data of a file or a service that
+it reads by itself. What can't be pickled has no digest that would last, so it is never the same; where code only names
+it, it is known by its class.
 """
 
 from __future__ import annotations
 
+import dis
 import hashlib
+import io
 import marshal
 import pickle
 import secrets
+import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from functools import partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from bagkit.plan.node import Plan, walk
+
+Seen = dict[int, tuple[int, Any]]
+"""The functions and classes that were described already, by their ids, with a number; kept, so that ids stay theirs."""
 
 
 def fingerprint(plan: Plan) -> list[tuple[str, str]]:
@@ -40,16 +48,20 @@ def digest(value: Any) -> str:
     >>> digest(lambda x: x + 1) == digest(lambda x: x + 2)
     False
     """
-    result = hashlib.blake2b(digest_size=16)
     try:
-        for part in _parts(value, set()):
-            result.update(part)
+        return _digest(value, {})
     except Exception:  # too deep, in itself, or an object that raises when it is looked at
         return secrets.token_hex(16)
+
+
+def _digest(value: Any, seen: Seen) -> str:
+    result = hashlib.blake2b(digest_size=16)
+    for part in _parts(value, seen):
+        result.update(part)
     return result.hexdigest()
 
 
-def _parts(value: Any, seen: set[int]) -> Iterator[bytes]:
+def _parts(value: Any, seen: Seen) -> Iterator[bytes]:
     """Yield bytes that are the same for the same value, each kind of value told from the others."""
     kind = type(value)
     yield f"<{kind.__qualname__}".encode("utf-8", "surrogatepass")
@@ -69,6 +81,8 @@ def _parts(value: Any, seen: set[int]) -> Iterator[bytes]:
             yield from _parts(part, seen)
     elif kind in (set, frozenset):
         yield from (part.encode() for part in sorted(map(digest, value)))
+    elif id(value) in seen:
+        yield b"number %d" % seen[id(value)][0]
     else:
         yield from _object_parts(value, seen)
     yield b">"
@@ -77,7 +91,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[bytes]:
 _AT_ONCE = 512
 
 
-def _element_parts(values: Any, seen: set[int]) -> Iterator[bytes]:
+def _element_parts(values: Any, seen: Seen) -> Iterator[bytes]:
     """Yield the parts of some elements: in one go where they are plain data, of which there can be much."""
     if len(values) == _AT_ONCE:
         import orjson
@@ -93,34 +107,42 @@ def _element_parts(values: Any, seen: set[int]) -> Iterator[bytes]:
         yield from _parts(value, seen)
 
 
-def _object_parts(value: Any, seen: set[int]) -> Iterator[bytes]:
-    if id(value) in seen:
-        yield b"again"
-        return
-    if isinstance(value, types.FunctionType):
-        yield from _function_parts(value, seen | {id(value)})
-    elif isinstance(value, types.MethodType):
-        yield from _parts((value.__func__, value.__self__), seen)
-    elif isinstance(value, partial):
-        yield from _parts((value.func, value.args, value.keywords), seen)
-    elif isinstance(value, types.CodeType):
-        yield from _code_parts(value, seen)
-    elif isinstance(value, (type, types.BuiltinFunctionType, types.ModuleType)):
-        yield f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value.__name__)}".encode()
-    elif isinstance(value, Plan):
-        yield from (part for step in fingerprint(value) for part in _parts(step, seen))
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield field.name.encode()
-            yield from _parts(getattr(value, field.name), seen | {id(value)})
-    else:
-        try:
-            yield pickle.dumps(value, protocol=4)
-        except Exception:
-            yield secrets.token_bytes(16)  # what can't be described is like nothing else: a resume declines
+def _object_parts(value: Any, seen: Seen) -> Iterator[bytes]:
+    match value:
+        case types.FunctionType() | type():
+            seen[id(value)] = len(seen), value
+            yield from (
+                _function_parts(value, seen) if isinstance(value, types.FunctionType) else _class_parts(value, seen)
+            )
+        case types.MethodType():
+            yield from _parts((value.__func__, value.__self__), seen)
+        case partial():
+            yield from _parts((value.func, value.args, value.keywords), seen)
+        case types.CodeType():
+            yield from _code_parts(value, seen)
+        case types.BuiltinFunctionType() | types.ModuleType():
+            yield _name_of(value)
+        case Plan():
+            yield from (part for step in fingerprint(value) for part in _parts(step, seen))
+        case _ if hasattr(value, "__wrapped__"):  # functools.cache
+            yield from _parts(value.__wrapped__, seen)
+        case _ if is_dataclass(value):
+            yield from _parts(type(value), seen)
+            for field in fields(value):
+                yield field.name.encode()
+                yield from _parts(getattr(value, field.name), seen)
+        case _:
+            yield _pickled(value, seen)
 
 
-def _function_parts(function: types.FunctionType, seen: set[int]) -> Iterator[bytes]:
+def _name_of(value: Any) -> bytes:
+    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value.__name__)}".encode()
+
+
+# -- code --------------------------------------------------------------------------------------------------------------
+
+
+def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]:
     yield from _code_parts(function.__code__, seen)
     yield from _parts((function.__defaults__, function.__kwdefaults__), seen)
     for cell in function.__closure__ or ():
@@ -128,19 +150,102 @@ def _function_parts(function: types.FunctionType, seen: set[int]) -> Iterator[by
             yield from _parts(cell.cell_contents, seen)
         except ValueError:
             yield b"empty"
-    for name in _names(function.__code__):
-        value = function.__globals__.get(name)
-        own = isinstance(value, types.FunctionType) and value.__module__ == function.__module__
-        if own or isinstance(value, (bool, int, float, str, bytes, tuple, frozenset)):
-            yield from _parts(value, seen)
+    for value in _named(function):
+        yield from _named_parts(value, seen)
 
 
-def _names(code: types.CodeType) -> list[str]:
-    inner = [name for part in code.co_consts if isinstance(part, types.CodeType) for name in _names(part)]
-    return sorted({*code.co_names, *inner})
+def _named(function: types.FunctionType) -> Iterator[Any]:
+    """Yield what a function finds in its module, and in those modules of the user's that it finds there."""
+    names, attributes = _names(function.__code__)
+    spaces: list[Mapping[str, Any]] = [{name: function.__globals__.get(name) for name in names}]
+    known: set[str] = set()
+    for space in spaces:
+        for value in map(space.__getitem__, sorted(space.keys() & {*names, *attributes})):
+            yield value
+            if isinstance(value, types.ModuleType) and _is_users(value.__name__) and value.__name__ not in known:
+                known.add(value.__name__)
+                spaces.append(vars(value))
 
 
-def _code_parts(code: types.CodeType, seen: set[int]) -> Iterator[bytes]:
+def _names(code: types.CodeType) -> tuple[set[str], set[str]]:
+    """Return the names that code looks up in its module, and all names that it has."""
+    names = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    attributes = set(code.co_names)
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            more = _names(part)
+            names, attributes = names | more[0], attributes | more[1]
+    return names, attributes
+
+
+def _named_parts(value: Any, seen: Seen) -> Iterator[bytes]:
+    if isinstance(value, types.FunctionType) and not _is_users(value.__module__):
+        yield _name_of(value)
+    elif isinstance(value, (type, types.FunctionType)):
+        yield from _parts(value, seen)
+    else:
+        try:
+            found = list(_parts(value, seen))
+        except Exception:  # a lock, a connection
+            found = list(_parts(type(value), seen))
+        yield from found
+
+
+def _code_parts(code: types.CodeType, seen: Seen) -> Iterator[bytes]:
     yield code.co_code
+    yield code.co_exceptiontable
     yield from _parts((code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars, code.co_flags), seen)
     yield from _parts(code.co_consts, seen)
+
+
+def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
+    """Yield the name of a class, and where it is the user's its bases, its methods and the values in it."""
+    yield _name_of(cls)
+    if not _is_users(cls.__module__):
+        return
+    yield from _parts(cls.__bases__, seen)
+    for name, member in sorted(vars(cls).items()):
+        match member:
+            case staticmethod() | classmethod():
+                found: Any = member.__func__
+            case property():
+                found = (member.fget, member.fset, member.fdel)
+            case cached_property():
+                found = member.func
+            case _:
+                found = member
+        if isinstance(found, types.FunctionType) or not name.startswith("__"):
+            yield name.encode()
+            yield from _named_parts(found, seen)
+
+
+@cache
+def _is_users(module: str | None) -> bool:
+    """Return whether a module is the user's own: not of the standard library, not installed, not of bagkit."""
+    if module == "__main__":
+        return True
+    if module is None or module.partition(".")[0] in ("bagkit", *sys.stdlib_module_names):
+        return False
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return "site-packages" not in file and "dist-packages" not in file
+
+
+# -- other objects -----------------------------------------------------------------------------------------------------
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles an object, but code by what it does, and sets in an order that lasts."""
+
+    def __init__(self, file: io.BytesIO, seen: Seen) -> None:
+        super().__init__(file, protocol=4)
+        self._seen = seen
+
+    def persistent_id(self, value: Any) -> str | None:
+        code = isinstance(value, (types.FunctionType, type))
+        return _digest(value, self._seen) if code or type(value) in (set, frozenset) else None
+
+
+def _pickled(value: Any, seen: Seen) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, seen).dump(value)
+    return file.getvalue()

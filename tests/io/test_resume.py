@@ -6,6 +6,8 @@ import functools
 import json
 import os
 import re
+import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -348,6 +350,51 @@ class TestDigest:
         monkeypatch.setitem(globals(), "FACTOR", 3)
         assert digest(uses_helper) != before
 
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("V = [1]", "V = [2]"), ("V = {1: 2}", "V = {1: 3}"), ("V = {'a'}", "V = {'b'}"), ("V = None", "V = 0"),
+            ("import re; V = re.compile('a')", "import re; V = re.compile('b')"),
+            ("def V(n): return n + 1", "def V(n): return n + 2"),
+            ("V = lambda n, d={}: n", "V = lambda n, d=[]: n"),
+            ("class V:\n def f(self): return 1", "class V:\n def f(self): return 2"),
+            ("class V:\n k = [1]", "class V:\n k = [2]"),
+            ("class V:\n f = property(lambda s: 1)", "class V:\n f = property(lambda s: 2)"),
+            ("class A:\n def f(s): return 1\nclass V(A): 0", "class A:\n def f(s): return 2\nclass V(A): 0"),
+            ("class A:\n def f(s): return 1\nV = A()", "class A:\n def f(s): return 2\nV = A()"),
+            ("class A: 0\nV = A(); V.k = {'a', 'b'}", "class A: 0\nV = A(); V.k = {'a', 'c'}"),
+            ("class A: 0\nV = A(); V.k = [lambda: 1]", "class A: 0\nV = A(); V.k = [lambda: 2]"),
+            ("import functools as f; V = f.cache(lambda: 1)", "import functools as f; V = f.cache(lambda: 2)"),
+            ("import json; V = json.loads", "import json; V = json.dumps"),
+        ],
+    )  # fmt: skip
+    def test_what_is_named_counts_wherever_it_is(self, one: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Named by a function in its own module, and in another one of the user's, through the module too."""
+
+        def digests(source: str) -> list[str]:
+            users = types.ModuleType("users_own")
+            exec(source, users.__dict__)
+            monkeypatch.setitem(sys.modules, "users_own", users)
+            exec("def uses(): return V", users.__dict__)
+            found = [users.uses, eval("lambda: V", {"V": users.V}), eval("lambda: m.V", {"m": users})]
+            return [digest(function) for function in (*found, eval("lambda: uses()", {"uses": users.uses}))]
+
+        assert digests(one) == digests(one)
+        assert not set(digests(one)) & set(digests(other))
+
+    def test_what_is_named_and_can_not_be_compared_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import threading
+
+        before = digest(uses_helper)
+        monkeypatch.setitem(globals(), "FACTOR", threading.Lock())
+        assert digest(uses_helper) == digest(uses_helper) != before
+
+    def test_attributes_are_no_names_of_the_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        function = eval("lambda r: r.result", namespace := {})
+        before = digest(function)
+        namespace["result"] = 5
+        assert digest(function) == before
+
     def test_recursive_functions_end(self) -> None:
         def count(n: int) -> int:
             return count(n - 1) if n else 0
@@ -356,11 +403,11 @@ class TestDigest:
 
     def test_is_the_same_in_another_process(self) -> None:
         import subprocess
-        import sys
 
         code = (
             "from bagkit.plan.fingerprint import digest; import json;"
-            "print(digest([{'a', 'b', 'c'}, lambda x: x in {'p', 'q', 'r'}, json.loads, {'k': (1, None)}]))"
+            "\nclass Words:\n  def __init__(self): self.stop = {'a', 'b', 'c', 'd'}\n"
+            "print(digest([{'a', 'b', 'c'}, lambda x: x in {'p', 'q', 'r'}, json.loads, {'k': (1, None)}, Words()]))"
         )
         found = {
             subprocess.run(
