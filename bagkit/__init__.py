@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bagkit.options import options
 
 if TYPE_CHECKING:
+    from bagkit import random  # noqa: F401  (not in __all__: `import *` would hide Python's own)
     from bagkit.bag import Bag
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
     from bagkit.computing import Collected, visualize
@@ -144,14 +145,16 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "random":  # a module for users, not a name of one
+        return import_module("bagkit.random")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES.get(name, "bagkit.errors")), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "random"})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from bagkit.arguments import plan_arguments
+from bagkit.arguments import plan_arguments, plan_of
 from bagkit.computing import explain, run, visualize
 from bagkit.dask_protocol import DaskCollection
-from bagkit.errors import LazyError
+from bagkit.errors import LazyError, PlanError
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
@@ -46,15 +46,15 @@ class Item(DaskCollection, Generic[T_co]):
         """
         return run((self.plan,), options)[0]
 
-    def apply(self, function: Callable[..., U], *args: Any, **kwargs: Any) -> Item[U]:
-        """Return the item of what `function` returns for the value; other items among the arguments are computed first.
+    def apply(self, func: Callable[..., U], *args: Any, **kwargs: Any) -> Item[U]:
+        """Return the item of what `func` returns for the value; other items among the arguments are computed first.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).sum().apply(str).compute(scheduler="sync")
         '10'
         """
         plans, args, kwargs = plan_arguments("apply", (self, *args), kwargs, bags=False)
-        return Item(Plan(Apply(function, args, kwargs), tuple(plans.values)))
+        return Item(Plan(Apply(func, args, kwargs), tuple(plans.values)))
 
     def persist(self, **options: Any) -> Item[T_co]:
         """Return the item of the value, computed now and held in memory.
@@ -80,6 +80,20 @@ class Item(DaskCollection, Generic[T_co]):
 
         value: Any = delayed(self)
         return value  # type: ignore[no-any-return]
+
+    @staticmethod
+    def from_delayed(value: Any) -> Item[Any]:
+        """Return the item of what a delayed value computes to; raise PlanError for anything else.
+
+        >>> import bagkit as bk
+        >>> total = bk.Item.from_delayed(bk.delayed(sum)([1, 2]))
+        >>> bk.from_sequence([1, 2]).map(lambda x, total: x / total, total).sum().compute(scheduler="sync")
+        1.0
+        """
+        plan = plan_of(value)
+        if plan is None or not plan.op.gives_value:
+            raise PlanError(f"from_delayed: got {type(value).__name__}; expected a delayed value or an item")
+        return Item(plan)
 
     def _with_plan(self, plan: Plan) -> Item[Any]:
         return Item(plan)

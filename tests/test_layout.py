@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "item",
         "lower.failures",
         "ops",
+        "random",
         "together",
     },
     "combine": {"bag", "arguments", "ops", "plan"},

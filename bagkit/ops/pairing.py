@@ -8,6 +8,7 @@ from itertools import repeat, starmap
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
+from bagkit.kernels.windows import side_by_side
 from bagkit.ops.elementwise import bind, partition_result
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import Pairing
@@ -65,26 +66,20 @@ class Paired(Pairing):
         """Return the keyword arguments that are the same for all records, and those that come from bags."""
         fixed, moving = {}, {}
         for name, value in self.kwargs.items():
-            if isinstance(value, Slot) and value.kind == "bag":
+            if _is_bag(value):
                 moving[name] = records[value.number]
             else:
                 fixed[name] = filled(value, values)
         return fixed, moving
 
     def _map(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+        records = side_by_side(self.name, records)
         fixed, moving = self._keywords(records, values)
         function = bind(self.function, fixed)
-        if self.bags == 1 and not moving:
-            return map(function, *[_column(arg, records, values) for arg in self.args])
-        names = tuple(moving)
-        columns = [records[arg.number] for arg in self.args if isinstance(arg, Slot) and arg.kind == "bag"]
-        positions = [n for n, arg in enumerate(self.args) if isinstance(arg, Slot) and arg.kind == "bag"]
-        call = function
-        if names or len(positions) < len(self.args):
-            args = [None if n in positions else filled(arg, values) for n, arg in enumerate(self.args)]
-            call = _Arranged(function, positions, args, names)
-        # A bag that appears twice is one column twice: each has its own iterator of it.
-        return starmap(call, zip(*columns, *moving.values(), strict=True))
+        if moving:
+            function = _Named(function, tuple(moving))
+        columns = [records[arg.number] if _is_bag(arg) else repeat(filled(arg, values)) for arg in self.args]
+        return map(function, *columns, *moving.values())  # the first bag first: that is where all must end
 
     def _starmap(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
         return starmap(bind(self.function, self._keywords(records, values)[0]), records[0])
@@ -92,8 +87,7 @@ class Paired(Pairing):
     def _map_partitions(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
         lists = [list(column) for column in records]
         fixed, moving = self._keywords(lists, values)
-        args = [lists[arg.number] if isinstance(arg, Slot) and arg.kind == "bag" else filled(arg, values)
-                for arg in self.args]  # fmt: skip
+        args = [lists[arg.number] if _is_bag(arg) else filled(arg, values) for arg in self.args]
         return iter(partition_result(self.function, self.function(*args, **fixed, **moving)))
 
 
@@ -118,25 +112,17 @@ def filled(value: Any, values: Sequence[Any]) -> Any:
     return value
 
 
-def _column(arg: Any, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-    if isinstance(arg, Slot) and arg.kind == "bag":
-        return records[arg.number]
-    return repeat(filled(arg, values))
+def _is_bag(arg: Any) -> bool:
+    return isinstance(arg, Slot) and arg.kind == "bag"
 
 
-class _Arranged:
-    """Calls a function with a row of records put where they belong among its other arguments."""
+class _Named:
+    """Calls a function with the last of its arguments under names."""
 
-    def __init__(
-        self, function: Callable[..., Any], positions: Sequence[int], args: Sequence[Any], names: Sequence[str]
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], names: tuple[str, ...]) -> None:
         self._function = function
-        self._positions = positions
-        self._args = args
         self._names = names
 
     def __call__(self, *row: Any) -> Any:
-        args = list(self._args)
-        for position, value in zip(self._positions, row, strict=False):
-            args[position] = value
-        return self._function(*args, **dict(zip(self._names, row[len(self._positions) :], strict=True)))
+        first = len(row) - len(self._names)
+        return self._function(*row[:first], **dict(zip(self._names, row[first:], strict=True)))

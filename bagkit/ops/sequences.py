@@ -47,7 +47,7 @@ class Zip(Pairing):
         return the_same_count("zip", inputs)
 
     def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        return zip(*records, strict=True)
+        return zip(*windows.side_by_side("zip", records), strict=False)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Accumulate(Scan):
 
     def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
         if not values and self.initial is not NOT_GIVEN:
-            return accumulate(records[0], self.binop, initial=fold.fresh(self.initial))
+            return windows.accumulated(self.binop, chain((fold.fresh(self.initial),), records[0]))
         before = [value for value in values if value is not EMPTY]
         return windows.accumulated(self.binop, records[0], *before)
 

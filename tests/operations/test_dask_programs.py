@@ -117,7 +117,7 @@ def test_accumulate_zip_product() -> None:
 def test_samples() -> None:
     b = db.from_sequence(range(100), npartitions=4)
     assert list(b.random_sample(0.5, 42)) == list(b.random_sample(0.5, 42))
-    assert len(set(random.sample(b, 3).compute())) == 3
+    assert len(set(random.sample(b, 3).compute())) == len(set(db.random.sample(b, 3).compute())) == 3
     assert len(random.choices(b, 3).compute()) == 3
     with pytest.raises(ValueError, match="larger than that population"):
         random.sample(b, 101).compute()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from tests.operations.cases import add
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,12 @@ def test_apply() -> None:
     assert total.apply(pow, 2).compute() == 100
     assert total.apply(lambda a, b, c: (a, b, c), bag.count(), c=[total]).compute() == (10, 5, [10])
     assert total.apply(max, total, 11).compute() == 11
+    assert total.apply(func=str).compute() == "10"
+
+
+def test_of_delayed_values() -> None:
+    three = bk.Item.from_delayed(bk.delayed(add)(1, 2))
+    assert (three.compute(), bk.range(2, 2).map(add, three).compute(), int(three)) == (3, [3, 4], 3)
 
 
 def test_values_are_worked_out_once() -> None:
