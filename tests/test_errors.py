@@ -187,7 +187,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bk.from_sequence(5), bk.PlanError,
         "from_sequence: got int, which can't be iterated; expected a sequence"),
     "item of something else": (
-        lambda: bk.Item.from_delayed(bag()), bk.PlanError, "from_delayed: got Bag; expected a delayed value or an item"),
+        lambda: bk.Item.from_delayed(bag()), bk.PlanError,
+        "from_delayed: got Bag; expected a delayed value or an item"),
     "range": (lambda: bk.range(-1, 1), bk.PlanError, "range: n is -1; expected an int of 0 or more"),
     "bool of a bag": (
         lambda: bool(bag()), bk.LazyError,
