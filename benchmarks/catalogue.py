@@ -1,12 +1,22 @@
-"""The warm benchmarks, by name: what runs on which data, and how answers are compared."""
+"""The benchmarks that compare contenders, by name: what runs on which data, and how answers are compared."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from benchmarks import delayed_tasks, grouping, main_job, tiny_partitions, whole_records, writing
-from benchmarks.contenders import Contender
-from benchmarks.generate import GROUPS, LARGE, MANY, SMALL, DataSet
+from benchmarks import (
+    beyond_memory,
+    delayed_tasks,
+    grouping,
+    main_job,
+    sample_programs,
+    tiny_partitions,
+    whole_records,
+    writing,
+)
+from benchmarks.contenders import Contender, Setting
+from benchmarks.generate import GROUPS, IDS, LARGE, MANY, SMALL, TIMES, Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +24,29 @@ class Benchmark:
     """Contenders that do the same work.
 
     `digest` makes of an answer what can be compared and printed as JSON. The contenders in `once` are so slow that they
-    run a single time.
+    run a single time. A benchmark that is `cold` times the first run of each process. Where there are `tasks`, what is
+    of interest is what one costs, and `each` is what one of them is called.
     """
 
     title: str
     contenders: Mapping[str, Contender]
     digest: Callable[[Any], Any]
-    data: DataSet | None = None
+    data: Input | None = None
     tasks: int = 0
+    each: str = "task"
+    memory_limit: int = 0
     once: frozenset[str] = frozenset()
+    cold: bool = False
+
+    def setting(self, scale: float, folder: Path, workers: int) -> Setting:
+        """Return what the contenders work on, its files made now if they are not in `folder` yet."""
+        paths = self.data.scaled(scale).files_in(folder) if self.data else []
+        limit = max(SMALLEST_LIMIT, int(self.memory_limit * scale)) if self.memory_limit else 0
+        return Setting(paths, workers, max(1, int(self.tasks * scale)), limit)
+
+
+SMALLEST_LIMIT = 1_000_000
+SLOW = frozenset({"dask", "dask-best"})
 
 
 def counts_above_last(pairs: Any) -> Any:
@@ -43,6 +67,11 @@ def size_and_ages(records: Any) -> Any:
     return [len(ages), sum(ages), sum(place * age for place, age in enumerate(ages))]
 
 
+def counted_letters(counts: Any) -> Any:
+    """Return the counts of letters, in the order of the alphabet."""
+    return sorted_pairs(counts.items())
+
+
 WARM = {
     "main-small": Benchmark(
         "ten most frequent names, records of 100 bytes", main_job.CONTENDERS, counts_above_last, SMALL
@@ -55,13 +84,60 @@ WARM = {
     ),
     "write-text": Benchmark("lines filtered, to gz files", writing.TEXT, writing.contents_digest, SMALL),
     "write-json": Benchmark("records filtered, to JSON lines in gz", writing.JSON, writing.contents_digest, SMALL),
-    "groupby": Benchmark("960,000 records grouped by name", grouping.GROUPBY, sorted_pairs, GROUPS),
+    "groupby": Benchmark("960,000 records grouped by name", grouping.GROUPBY, sorted_pairs, GROUPS, once=SLOW),
+    "groupby-disk": Benchmark(
+        "960,000 records grouped by name, of which bagkit may hold 256 MB",
+        grouping.GROUPBY_THROUGH_THE_DISK,
+        sorted_pairs,
+        GROUPS,
+        memory_limit=256_000_000,
+        once=SLOW,
+    ),
     "foldby": Benchmark("ages summed by name", grouping.FOLDBY, sorted_pairs, SMALL),
-    "distinct": Benchmark("a million distinct keys of two million", grouping.DISTINCT, int, tasks=1_000_000),
+    "distinct": Benchmark("a million distinct ids of two million records", grouping.DISTINCT, int, IDS),
+    "distinct-range": Benchmark(
+        "a million distinct keys made of two million numbers",
+        grouping.DISTINCT_OF_RANGE,
+        int,
+        tasks=1_000_000,
+        each="key",
+    ),
     "mean": Benchmark("mean of a field", grouping.MEAN, lambda mean: round(mean, 9), SMALL),
     "delayed-build": Benchmark("10,000 delayed tasks built", delayed_tasks.BUILD, int, tasks=10_000),
     "delayed-run": Benchmark("10,000 delayed tasks run on threads", delayed_tasks.THREADS, int, tasks=10_000),
-    "delayed-many": Benchmark("100,000 delayed tasks run on threads", delayed_tasks.MANY, int, tasks=100_000),
+    "delayed-many": Benchmark("100,000 delayed tasks built and run", delayed_tasks.MANY, int, tasks=100_000),
     "delayed-processes": Benchmark("2,000 delayed tasks on processes", delayed_tasks.PROCESSES, int, tasks=2_000),
+    "sample-letters": Benchmark(
+        "samples/count_letters.py", sample_programs.LETTERS, counted_letters, sample_programs.TEXTS, cold=True
+    ),
+    "sample-tree": Benchmark(
+        "samples/tree_sum.py", sample_programs.TREE, list, tasks=sample_programs.POINTS, each="point", cold=True
+    ),
+    "sample-stocks": Benchmark(
+        "samples/json_to_hdf5.py",
+        sample_programs.STOCKS_TO_HDF5,
+        sample_programs.columns_digest,
+        sample_programs.STOCKS,
+        cold=True,
+    ),
     "tiny": Benchmark("10,000 partitions of one element", tiny_partitions.CONTENDERS, int, tasks=10_000),
 }
+
+KEYS, LIMIT = beyond_memory.KEYS, beyond_memory.LIMIT
+BEYOND = {
+    "memory-groupby": Benchmark("records grouped by time", beyond_memory.GROUPBY, int, TIMES, memory_limit=LIMIT),
+    "memory-sort": Benchmark("records sorted by time", beyond_memory.SORT, list, TIMES, memory_limit=LIMIT),
+    "memory-distinct": Benchmark("records of distinct times", beyond_memory.DISTINCT, list, TIMES, memory_limit=LIMIT),
+    "memory-distinct-keys": Benchmark(
+        "distinct keys", beyond_memory.DISTINCT_KEYS, int, tasks=KEYS, memory_limit=LIMIT
+    ),
+    "memory-frequencies": Benchmark(
+        "frequencies of keys", beyond_memory.FREQUENCIES, int, tasks=KEYS, memory_limit=LIMIT
+    ),
+    "memory-foldby": Benchmark("keys folded", beyond_memory.FOLDBY, int, tasks=KEYS, memory_limit=LIMIT),
+}
+"""Benchmarks whose peaks in memory are of interest: four times as many bytes as may be held."""
+
+WAITING = Benchmark("memory of a waiting delayed task", delayed_tasks.WAITING, int, tasks=100_000)
+MEASURED = {**WARM, **BEYOND, "memory-delayed": WAITING}
+"""All benchmarks whose contenders run in processes that `measure` starts."""

@@ -5,6 +5,7 @@ arguments that is timed. What it opens it registers with `keep`, which closes it
 """
 
 import importlib.util
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -16,11 +17,15 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a job works on: the input files, the number of workers, and the number of tasks where there are no files."""
+    """What a job works on: the input files, the number of workers, and the number of tasks where there are no files.
+
+    `memory_limit` is how many bytes bagkit may hold; 0 leaves that to bagkit.
+    """
 
     paths: list[str]
     workers: int
     tasks: int = 0
+    memory_limit: int = 0
 
 
 Job: TypeAlias = Callable[[], Any]
@@ -31,13 +36,19 @@ PACKAGES = {
     "dask-best": "dask",
     "polars": "polars",
     "polars-name": "polars",
+    "pyspark": "pyspark",
 }
+PROGRAMS = {"pyspark": "java"}
 
 
-def is_installed(contender: str) -> bool:
-    """Whether the package a contender needs is there; bagkit and the hand-written ones are always."""
-    package = PACKAGES.get(contender)
-    return package is None or importlib.util.find_spec(package) is not None
+def what_is_missing(contender: str) -> str:
+    """Return which package or program a contender needs that is not there, or nothing."""
+    package, program = PACKAGES.get(contender), PROGRAMS.get(contender)
+    if package is not None and importlib.util.find_spec(package) is None:
+        return f"the package {package}"
+    if program is not None and shutil.which(program) is None:
+        return f"the program {program}"
+    return ""
 
 
 def process_pool(setting: Setting, keep: ExitStack) -> Pool:

@@ -12,12 +12,12 @@ def increment(number: int) -> int:
     return number + 1
 
 
-def bagkit_total(tasks: int) -> Any:
+def bagkit_total(tasks: int, first: int = 0) -> Any:
     """The sum by bagkit, not computed yet."""
     import bagkit as bk
 
     call = bk.delayed(increment)
-    return bk.delayed(sum)([call(number) for number in range(tasks)])
+    return bk.delayed(sum)([call(number) for number in range(first, tasks)])
 
 
 def dask_total(tasks: int) -> Any:
@@ -51,12 +51,35 @@ def running(total: Callable[[int], Any], scheduler: str) -> Contender:
     return contender
 
 
+def at_once(total: Callable[[int], Any]) -> Contender:
+    """Return the contender that builds and computes all tasks at once."""
+
+    def contender(setting: Setting, keep: ExitStack) -> Job:
+        return lambda: total(setting.tasks).compute(scheduler="threads", num_workers=setting.workers)
+
+    return contender
+
+
+def in_tenths(setting: Setting, keep: ExitStack) -> Job:
+    """bagkit with as many tasks, of which each run has a tenth: what a task costs must not grow with their number."""
+
+    def job() -> object:
+        start, total = 0, 0
+        for stop in [setting.tasks * tenth // 10 for tenth in range(1, 11)]:
+            total += bagkit_total(stop, start).compute(scheduler="threads", num_workers=setting.workers)
+            start = stop
+        return total
+
+    return job
+
+
 BUILD: dict[str, Contender] = {"bagkit": building(bagkit_total), "dask": building(dask_total)}
 THREADS: dict[str, Contender] = {
     "bagkit": running(bagkit_total, "threads"),
     "dask": running(dask_total, "threads"),
 }
-MANY: dict[str, Contender] = {"bagkit": running(bagkit_total, "threads")}
+MANY: dict[str, Contender] = {"bagkit": at_once(bagkit_total), "in-tenths": in_tenths}
+WAITING: dict[str, Contender] = {"bagkit": at_once(bagkit_total), "dask": at_once(dask_total)}
 PROCESSES: dict[str, Contender] = {
     "bagkit": running(bagkit_total, "processes"),
     "dask": running(dask_total, "processes"),

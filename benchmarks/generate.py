@@ -6,9 +6,9 @@ import multiprocessing
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 FIRST = [
     *("Ada", "Alan", "Amara", "Barbara", "Chen", "Chloë", "Claude", "Dana", "Donald", "Edsger", "Emeka", "Frances"),
@@ -80,16 +80,40 @@ def large_record(name: str, rng: random.Random) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """What to generate: `records` records in all, spread over `files` gzip files."""
+    """What to generate: `records` records in all, spread over `files` gzip files.
+
+    With `ids` each record has an id before all else, one of so many.
+    """
 
     name: str
     records: int
     files: int
     make_record: Callable[[str, random.Random], dict[str, Any]]
+    ids: int = 0
 
     def scaled(self, scale: float) -> "DataSet":
-        """Return the same data set with `scale` times as many records."""
-        return DataSet(self.name, max(self.files, int(self.records * scale)), self.files, self.make_record)
+        """Return the same data set with `scale` times as many records, and as many ids for each record."""
+        records = max(self.files, int(self.records * scale))
+        return replace(self, records=records, ids=self.ids * records // self.records)
+
+    def record(self, name: str, rng: random.Random) -> dict[str, Any]:
+        """Return a record, with its id."""
+        made = self.make_record(name, rng)
+        return {"id": f"C-{rng.randrange(self.ids):08}", **made} if self.ids else made
+
+    def files_in(self, folder: Path) -> list[str]:
+        """Return the paths of the files, made now if they are not in `folder` yet."""
+        return files_of(self, folder)
+
+
+class Input(Protocol):
+    """Files that a benchmark reads."""
+
+    def scaled(self, scale: float) -> "Input":
+        """Return the same with `scale` times as much in it."""
+
+    def files_in(self, folder: Path) -> list[str]:
+        """Return the paths of the files, made now if they are not in `folder` yet."""
 
 
 SMALL = DataSet("small", 1_600_000, 8, small_record)
@@ -97,6 +121,8 @@ LARGE = DataSet("large", 75_000, 8, large_record)
 FEW = DataSet("few", 8_000, 8, small_record)
 MANY = DataSet("many", 480_000, 8, small_record)
 GROUPS = DataSet("groups", 960_000, 8, small_record)
+TIMES = DataSet("times", 1_100_000, 8, small_record)
+IDS = DataSet("ids", 2_000_000, 8, small_record, ids=1_255_000)  # of which the records have a million
 
 
 def files_of(data: DataSet, folder: Path) -> list[str]:
@@ -118,15 +144,15 @@ def write_file(data: DataSet, path: Path, number: int) -> None:
     unfinished = path.with_name(path.name + ".part")
     with gzip.open(unfinished, "wt", encoding="utf-8", compresslevel=6) as lines:
         for name in rng.choices(NAMES, NAME_WEIGHTS, k=records):
-            lines.write(json.dumps(data.make_record(name, rng), ensure_ascii=False) + "\n")
+            lines.write(json.dumps(data.record(name, rng), ensure_ascii=False) + "\n")
     unfinished.replace(path)
 
 
 def uncompressed_bytes(paths: list[str]) -> int:
-    """Return how many bytes the files hold once they are inflated."""
+    """Return how many bytes the files hold once those of them that are gzip files are inflated."""
     total = 0
     for path in paths:
-        with gzip.open(path, "rb") as file:
+        with gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb") as file:
             while block := file.read(1 << 20):
                 total += len(block)
     return total

@@ -10,6 +10,7 @@ from multiprocessing.pool import Pool
 from operator import add
 from typing import Any
 
+from benchmarks import spark
 from benchmarks.contenders import Contender, Job, Setting, dask_bag, process_pool
 
 Program = Callable[[Any, Setting], Any]
@@ -28,7 +29,12 @@ def fold(library: Any, setting: Setting) -> Any:
 
 
 def distinct(library: Any, setting: Setting) -> Any:
-    """Find a million distinct keys among two million."""
+    """Count the distinct ids of all records."""
+    return library.read_text(setting.paths).map(json.loads).pluck("id").distinct().count()
+
+
+def distinct_of_range(library: Any, setting: Setting) -> Any:
+    """Find a million distinct keys among two million that a function makes of numbers."""
     numbers = library.range(2 * setting.tasks, npartitions=16)
     return numbers.map(lambda n: f"key {n * 7919 % setting.tasks}").distinct().count()
 
@@ -50,6 +56,11 @@ def summed(path: str) -> Counter[str]:
     for record in parsed(path):
         total[record["name"]] += record["age"]
     return total
+
+
+def ids(path: str) -> set[str]:
+    """Return the distinct ids of one file."""
+    return {record["id"] for record in parsed(path)}
 
 
 def keys(numbers: range, count: int) -> set[str]:
@@ -87,6 +98,11 @@ def sum_counters(counters: Iterable[Counter[str]]) -> Counter[str]:
 
 def distinct_pool(pool: Pool, setting: Setting) -> Any:
     """Make sets in a pool, their union in the parent."""
+    return len(set().union(*pool.imap(ids, setting.paths)))
+
+
+def distinct_of_range_pool(pool: Pool, setting: Setting) -> Any:
+    """Make sets in a pool, their union in the parent."""
     step = max(1, 2 * setting.tasks // 16)
     parts = [range(2 * setting.tasks)[start : start + step] for start in range(0, 2 * setting.tasks, step)]
     return len(set().union(*pool.imap(partial(keys, count=setting.tasks), parts)))
@@ -104,6 +120,7 @@ def contenders(program: Program, by_hand: Callable[[Pool, Setting], Any]) -> dic
     def bagkit(setting: Setting, keep: ExitStack) -> Job:
         import bagkit as bk
 
+        keep.enter_context(bk.options(memory_limit=setting.memory_limit or None))
         return lambda: program(bk, setting).compute(workers=setting.workers)
 
     def dask(setting: Setting, keep: ExitStack, *, best: bool = False) -> Job:
@@ -120,7 +137,9 @@ def contenders(program: Program, by_hand: Callable[[Pool, Setting], Any]) -> dic
     return {"bagkit": bagkit, "dask": dask, "dask-best": dask_best, "pool": pool}
 
 
-GROUPBY = contenders(group, group_pool)
-FOLDBY = contenders(fold, fold_pool)
-DISTINCT = contenders(distinct, distinct_pool)
-MEAN = contenders(mean, mean_pool)
+GROUPBY = {**contenders(group, group_pool), "pyspark": spark.contender(spark.group)}
+GROUPBY_THROUGH_THE_DISK = {name: GROUPBY[name] for name in ("bagkit", "dask", "pyspark")}
+FOLDBY = {**contenders(fold, fold_pool), "pyspark": spark.contender(spark.fold)}
+DISTINCT = {**contenders(distinct, distinct_pool), "pyspark": spark.contender(spark.distinct)}
+DISTINCT_OF_RANGE = contenders(distinct_of_range, distinct_of_range_pool)
+MEAN = {**contenders(mean, mean_pool), "pyspark": spark.contender(spark.mean)}

@@ -53,7 +53,8 @@ def environment(workers: int) -> dict[str, str]:
 def child_command(benchmark: str, contender: str, setting: Setting, repeat: int) -> list[str]:
     """Return the command that measures one contender in a process of its own; `repeat` 0 is a single cold run."""
     numbers = [f"--repeat={repeat}", f"--workers={setting.workers}", f"--tasks={setting.tasks}"]
-    return [sys.executable, "-m", "benchmarks.measure", *numbers, benchmark, contender, *setting.paths]
+    limit = f"--memory-limit={setting.memory_limit}"
+    return [sys.executable, "-m", "benchmarks.measure", *numbers, limit, benchmark, contender, *setting.paths]
 
 
 def run_child(benchmark: str, contender: str, setting: Setting, repeat: int) -> Figure:
@@ -116,18 +117,19 @@ def time_job(job: Job, repeat: int) -> tuple[list[float], Any]:
 
 def main() -> None:
     """Measure what the command line names, and print the seconds and the answer as JSON."""
-    from benchmarks.catalogue import WARM
+    from benchmarks.catalogue import MEASURED
 
     parser = argparse.ArgumentParser(description="Measure one contender of one benchmark in this process.")
-    parser.add_argument("benchmark", choices=WARM)
+    parser.add_argument("benchmark", choices=MEASURED)
     parser.add_argument("contender")
     parser.add_argument("--repeat", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--tasks", type=int, default=0)
+    parser.add_argument("--memory-limit", type=int, default=0)
     parser.add_argument("paths", nargs="*")
     arguments = parser.parse_args()
-    benchmark = WARM[arguments.benchmark]
-    setting = Setting(arguments.paths, arguments.workers, arguments.tasks)
+    benchmark = MEASURED[arguments.benchmark]
+    setting = Setting(arguments.paths, arguments.workers, arguments.tasks, arguments.memory_limit)
     with ExitStack() as keep:
         job = benchmark.contenders[arguments.contender](setting, keep)
         seconds, answer = time_job(job, arguments.repeat)

@@ -1,4 +1,4 @@
-"""How much memory the parent and its largest worker need for one large file."""
+"""How much memory the parent and its largest worker need: for one large file, within a limit, for a waiting task."""
 
 import subprocess
 import tempfile
@@ -9,11 +9,13 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
 
-from benchmarks.catalogue import WARM
+from benchmarks.catalogue import BEYOND, MEASURED, WARM
 from benchmarks.contenders import Setting
 from benchmarks.generate import write_repeated
 from benchmarks.measure import Figure, child_command, environment, read_child
 
+FILES, DELAYED = "memory-files", "memory-delayed"
+NAMES = (FILES, *BEYOND, DELAYED)
 CONTENDERS = ("bagkit", "dask", "polars")  # the hand-written ones read gzip files only
 JOBS = ("main-small", "whole-count")
 PAUSE = 0.02
@@ -67,7 +69,33 @@ def measure_one(name: str, job: str, contender: str, setting: Setting) -> list[F
     return found
 
 
-def measure(contenders: Sequence[str], source: str, size: int, workers: int) -> list[Figure]:
+def measure_within_limit(name: str, contenders: Sequence[str], setting: Setting) -> list[Figure]:
+    """Return the peaks of contenders of one of BEYOND, in multiples of the limit that bagkit is given."""
+    peaks = [
+        peak
+        for contender in BEYOND[name].contenders
+        if contender in contenders
+        for peak in measure_one(name, name, contender, setting)
+    ]
+    limit = setting.memory_limit / 1e6
+    return [replace(peak, unit="x limit", values=tuple(value / limit for value in peak.values)) for peak in peaks]
+
+
+def measure_waiting(contenders: Sequence[str], setting: Setting) -> list[Figure]:
+    """Return by how many bytes a run of many delayed tasks has a higher peak than a run of one, for each task."""
+    found = []
+    for contender in MEASURED[DELAYED].contenders:
+        if contender in contenders:
+            one, *_ = measure_one(DELAYED, DELAYED, contender, replace(setting, tasks=1))
+            many, *_ = measure_one(DELAYED, DELAYED, contender, setting)
+            if one.values and many.values:
+                grown = (many.values[0] - one.values[0]) * 1e6 / setting.tasks
+                many = replace(many, contender=contender, unit="bytes", values=(grown,))
+            found.append(many)
+    return found
+
+
+def measure_files(contenders: Sequence[str], source: str, size: int, workers: int) -> list[Figure]:
     """Make one plain and one gzip file of `size` bytes of JSON, measure on both, and remove them."""
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="bagkit-benchmarks-") as folder:

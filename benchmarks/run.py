@@ -2,19 +2,28 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import cold_start, import_time, memory
-from benchmarks.catalogue import WARM
-from benchmarks.contenders import Setting, is_installed
+from benchmarks.catalogue import BEYOND, MEASURED, WARM
+from benchmarks.contenders import what_is_missing
 from benchmarks.generate import SMALL, DataSet, files_of, uncompressed_bytes
 from benchmarks.measure import Effort, Figure, run_rounds
 from benchmarks.report import answers_agree, table, write_json
 
-CONTENDERS = ("bagkit", "bagkit-processes", "dask", "dask-best", "pool", "polars", "polars-name", "fastest")
-NAMES = (*WARM, import_time.NAME, *cold_start.DATA)
+CONTENDERS = tuple(dict.fromkeys(name for benchmark in MEASURED.values() for name in benchmark.contenders))
+NAMES = (*WARM, import_time.NAME, *cold_start.DATA, *memory.NAMES)
+FAMILIES: Mapping[str, Sequence[str]] = {
+    "main": ("main-small", "main-large"),
+    "grouping": ("groupby", "groupby-disk", "foldby", "distinct", "distinct-range", "mean"),
+    "writing": ("write-text", "write-json"),
+    "delayed": ("delayed-build", "delayed-run", "delayed-many", "delayed-processes"),
+    "samples": ("sample-letters", "sample-tree", "sample-stocks"),
+    "memory": memory.NAMES,
+}
+"""What a command line can ask for in one word."""
 GIGABYTE = 10**9
 
 
@@ -32,21 +41,21 @@ class Session:
         return files_of(data.scaled(self.scale), self.folder)
 
     def warm(self, name: str) -> tuple[str, list[Figure]]:
-        """Run one of the warm benchmarks; of many tiny tasks the cost of one is of interest."""
+        """Run one of the warm benchmarks; of many tasks the cost of one is of interest."""
         benchmark = WARM[name]
-        paths = self.paths(benchmark.data) if benchmark.data else []
-        tasks = max(1, int(benchmark.tasks * self.scale))
+        setting = benchmark.setting(self.scale, self.folder, self.effort.workers)
         chosen = [contender for contender in benchmark.contenders if contender in self.contenders]
-        figures = run_rounds(name, chosen, Setting(paths, self.effort.workers, tasks), self.effort, benchmark.once)
+        effort = replace(self.effort, repeat=0) if benchmark.cold else self.effort
+        figures = run_rounds(name, chosen, setting, effort, benchmark.once)
         if benchmark.tasks:
+            unit, tasks = f"µs/{benchmark.each}", setting.tasks
             figures = [
-                replace(figure, unit="µs/task", values=tuple(seconds * 1e6 / tasks for seconds in figure.values))
+                replace(figure, unit=unit, values=tuple(seconds * 1e6 / tasks for seconds in figure.values))
                 for figure in figures
             ]
-        size = (
-            f"{uncompressed_bytes(paths) / 1e6:.0f} MB of JSON in {len(paths)} gz files" if paths else f"{tasks} tasks"
-        )
-        return f"{name}: {benchmark.title} ({size})", figures
+            return f"{name}: {benchmark.title} ({tasks:,} {benchmark.each}s)", figures
+        size = uncompressed_bytes(setting.paths) / 1e6
+        return f"{name}: {benchmark.title} ({size:,.1f} MB in {len(setting.paths)} files)", figures
 
     def import_time(self) -> tuple[str, list[Figure]]:
         """Measure what importing costs."""
@@ -60,14 +69,27 @@ class Session:
         figures = cold_start.measure(name, self.contenders, paths, self.effort.rounds, self.effort.workers)
         return f"{name}: a whole program, {uncompressed_bytes(paths) / 1e6:.1f} MB in {len(paths)} gz files", figures
 
-    def memory(self) -> Iterator[tuple[str, list[Figure]]]:
+    def memory_of_files(self) -> Iterator[tuple[str, list[Figure]]]:
         """Measure the peaks of parent and workers on one large file, plain and gzip."""
         source = self.paths(SMALL)[0]
-        figures = memory.measure(self.contenders, source, int(GIGABYTE * self.scale), self.effort.workers)
+        figures = memory.measure_files(self.contenders, source, int(GIGABYTE * self.scale), self.effort.workers)
         for name in dict.fromkeys(figure.benchmark for figure in figures):
             yield f"{name}: peak memory on one large file", [figure for figure in figures if figure.benchmark == name]
 
-    def run(self, names: Sequence[str], with_memory: bool) -> Iterator[tuple[str, list[Figure]]]:
+    def memory(self, name: str) -> Iterator[tuple[str, list[Figure]]]:
+        """Measure what one of the memory benchmarks is about."""
+        if name == memory.FILES:
+            yield from self.memory_of_files()
+            return
+        setting = MEASURED[name].setting(self.scale, self.folder, self.effort.workers)
+        if name in BEYOND:
+            title = f"{name}: {BEYOND[name].title}, peak memory where {setting.memory_limit / 1e6:.0f} MB are the limit"
+            yield title, memory.measure_within_limit(name, self.contenders, setting)
+        else:
+            title = f"{name}: {MEASURED[name].title} ({setting.tasks:,} tasks)"
+            yield title, memory.measure_waiting(self.contenders, setting)
+
+    def run(self, names: Sequence[str]) -> Iterator[tuple[str, list[Figure]]]:
         """Run the named benchmarks, one after the other, and yield a title and figures for each."""
         for name in names:
             print(f"running {name} ...", file=sys.stderr, flush=True)
@@ -75,28 +97,37 @@ class Session:
                 yield self.import_time()
             elif name in cold_start.DATA:
                 yield self.cold(name)
+            elif name in memory.NAMES:
+                yield from self.memory(name)
             else:
                 yield self.warm(name)
-        if with_memory:
-            yield from self.memory()
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="BENCHMARK", help=f"what to run (default: all): {', '.join(NAMES)}")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="BENCHMARK",
+        help=f"what to run (default: all but memory): {', '.join(NAMES)}; or several: {', '.join(FAMILIES)}",
+    )
     parser.add_argument("--contenders", help=f"comma separated (default: all installed): {','.join(CONTENDERS)}")
     parser.add_argument("--rounds", type=int, default=3, help="fresh processes for each contender (default: 3)")
     parser.add_argument("--repeat", type=int, default=3, help="timed warm runs in each process (default: 3)")
     parser.add_argument("--workers", type=int, default=2, help="workers or threads of each contender (default: 2)")
     parser.add_argument("--scale", type=float, default=1.0, help="how much data, 1 being 150 MB (default: 1)")
     parser.add_argument("--data", type=Path, default=Path("data/benchmarks"), help="where the input files are kept")
-    parser.add_argument("--memory", action="store_true", help="also measure peak memory on files of 1 GB")
+    parser.add_argument("--memory", action="store_true", help="the same as the name memory")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
     arguments = parser.parse_args(argv)
-    unknown = [name for name in arguments.names if name not in NAMES]
+    asked = [*arguments.names, *(["memory"] if arguments.memory else [])]
+    unknown = [name for name in asked if name not in NAMES and name not in FAMILIES]
     if unknown:
-        parser.error(f"no benchmark is called {unknown[0]!r}; there are {', '.join(NAMES)}")
+        parser.error(f"no benchmark is called {unknown[0]!r}; there are {', '.join([*NAMES, *FAMILIES])}")
+    everything = [name for name in NAMES if name not in memory.NAMES]
+    found = [name for one in asked for name in FAMILIES.get(one, [one])]
+    arguments.names = list(dict.fromkeys(found)) or everything
     if arguments.contenders is not None:
         unknown = [name for name in arguments.contenders.split(",") if name not in CONTENDERS]
         if unknown:
@@ -108,12 +139,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; the status is 1 if a contender failed or answers differ."""
     arguments = parse_arguments(argv)
     asked = arguments.contenders.split(",") if arguments.contenders else CONTENDERS
-    contenders = [name for name in asked if is_installed(name)]
-    if len(contenders) < len(asked):
-        print(f"not installed, left out: {', '.join(name for name in asked if name not in contenders)}")
-    names = arguments.names or ([] if arguments.memory else NAMES)
+    missing = {name: lack for name in asked if (lack := what_is_missing(name))}
+    for name, lack in missing.items():
+        print(f"left out: {name}, because {lack} is not there")
+    contenders = [name for name in asked if name not in missing]
     groups: list[list[Figure]] = []
-    for title, figures in Session(arguments, contenders).run(names, arguments.memory):
+    for title, figures in Session(arguments, contenders).run(arguments.names):
         print(table(title, figures), flush=True)
         groups.append(figures)
     if arguments.json:

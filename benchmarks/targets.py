@@ -17,19 +17,28 @@ RATIOS: dict[str, dict[str, float]] = {
     "whole-count": {"dask": 3.0},
     "whole-reduce": {"dask": 3.0},
     "records-back": {"dask": 10.0},
-    "groupby": {"dask": 6.0},
+    "groupby": {"dask": 6.0, "pyspark": 1.0},
+    "groupby-disk": {"dask": 6.0, "pyspark": 1.0},
     "foldby": {"dask": 8.0},
     "distinct": {"dask": 8.0},
+    "distinct-range": {"dask": 8.0},
     "mean": {"dask": 8.0},
     "write-text": {"dask": 3.0},
     "write-json": {"dask": 3.0},
     "delayed-build": {"dask": 10.0},
     "delayed-run": {"dask": 10.0},
+    "delayed-many": {"in-tenths": 1 / 1.5},
     "delayed-processes": {"dask": 2.0},
+    "sample-letters": {"in-sequence": 1.8},
+    "sample-tree": {"in-sequence": 1.8},
+    "sample-stocks": {"in-sequence": 1.8},
 }
 
 # What bagkit's own figure is at the most, in the unit of the figure.
+WITHIN = ("groupby", "sort", "distinct", "distinct-keys", "frequencies", "foldby")
 LIMITS: dict[tuple[str, str], float] = {
+    **{(f"memory-{name}", f"bagkit {process}"): 1.3 for name in WITHIN for process in ("parent", "worker")},
+    ("memory-delayed", "bagkit"): 1500.0,
     ("import", "bagkit"): 60.0,
     ("memory-plain-main-small", "bagkit worker"): 150.0,
     ("memory-plain-whole-count", "bagkit worker"): 150.0,

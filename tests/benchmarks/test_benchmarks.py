@@ -16,11 +16,30 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import report, targets  # noqa: E402
-from benchmarks.catalogue import WARM, counts_above_last  # noqa: E402
-from benchmarks.generate import FEW, LARGE, SMALL, files_of, write_repeated  # noqa: E402
+from benchmarks import contenders, memory, report, targets  # noqa: E402
+from benchmarks.beyond_memory import joined_digest, ordered_digest  # noqa: E402
+from benchmarks.catalogue import BEYOND, MEASURED, WARM, counts_above_last  # noqa: E402
+from benchmarks.generate import FEW, IDS, LARGE, SMALL, files_of, write_repeated  # noqa: E402
 from benchmarks.measure import Figure, merge  # noqa: E402
-from benchmarks.run import NAMES, main, parse_arguments  # noqa: E402
+from benchmarks.run import FAMILIES, NAMES, main, parse_arguments  # noqa: E402
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that finds this checkout."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The answers of all contenders that need no other package, to all benchmarks."""
+    folder = tmp_path_factory.mktemp("answers")
+    command = [sys.executable, str(ROOT / "tests" / "benchmarks" / "all_answers.py"), str(folder)]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    return found
 
 
 def run_benchmarks(folder: Path, *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
@@ -28,22 +47,27 @@ def run_benchmarks(folder: Path, *arguments: str) -> tuple[int, list[dict[str, A
     kept = folder / "figures.json"
     tiny = ["--rounds=1", "--repeat=1", "--scale=0.0005", f"--data={folder}", f"--json={kept}"]
     command = [sys.executable, "-m", "benchmarks", *tiny, *arguments]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=100
+        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=100
     )
     assert kept.exists(), done.stderr
     return done.returncode, json.loads(kept.read_text(encoding="utf-8"))["figures"], done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", WARM)
-def test_the_contenders_of_a_warm_benchmark_agree(name: str, tmp_path: Path) -> None:
-    status, figures, printed = run_benchmarks(tmp_path, name, "--contenders", "bagkit,bagkit-processes,pool,fastest")
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_contenders_of_a_benchmark_agree(name: str, answers: dict[str, dict[str, Any]]) -> None:
+    assert set(answers[name]) == set(MEASURED[name].contenders) - set(contenders.PACKAGES)
+    assert all(answer == answers[name]["bagkit"] for answer in answers[name].values())
+
+
+@pytest.mark.parametrize("name", ["main-small", "delayed-many", "sample-letters"])
+def test_contenders_are_timed(name: str, tmp_path: Path) -> None:
+    status, figures, printed = run_benchmarks(tmp_path, name, "--contenders", "bagkit,fastest,in-tenths,in-sequence")
     assert status == 0, printed
-    assert {"bagkit", "pool"} & set(WARM[name].contenders) <= {figure["contender"] for figure in figures}
-    assert all(figure["answer"] == figures[0]["answer"] for figure in figures)
-    assert all(len(figure["values"]) == 1 for figure in figures)
+    assert len(figures) == 2
+    assert figures[0]["answer"] == figures[1]["answer"]
+    assert all(len(figure["values"]) == 1 and figure["values"][0] > 0 for figure in figures)
+    assert {figure["unit"] for figure in figures} == {"µs/task" if name == "delayed-many" else "s"}
 
 
 @pytest.mark.parametrize("name", ["cold-few", "cold-small"])
@@ -62,11 +86,30 @@ def test_import_time(tmp_path: Path) -> None:
 
 
 def test_memory(tmp_path: Path) -> None:
-    status, figures, printed = run_benchmarks(tmp_path, "--memory", "--contenders", "bagkit")
+    names = [memory.FILES, "memory-distinct-keys", memory.DELAYED]
+    status, figures, printed = run_benchmarks(tmp_path, *names, "--contenders", "bagkit,plain")
     assert status == 0, printed
-    parents = [figure for figure in figures if figure["contender"] == "bagkit parent"]
+    parents = [figure for figure in figures if figure["contender"] == "bagkit parent" and figure["unit"] == "MB"]
     assert len(parents) == 4
     assert all(figure["values"][0] > 5 for figure in parents)
+    multiples = {figure["contender"]: figure["values"][0] for figure in figures if figure["unit"] == "x limit"}
+    assert set(multiples) == {"bagkit parent", "bagkit worker", "plain parent"}
+    assert all(multiple > 5 for multiple in multiples.values())  # of the limit of 1 MB
+    assert figures[-1]["target"] == "<= 1500 bytes"
+
+
+def test_what_is_missing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(contenders.PACKAGES, "dask", "no_such_package")
+    monkeypatch.setitem(contenders.PACKAGES, "pyspark", "json")
+    monkeypatch.setitem(contenders.PROGRAMS, "pyspark", "no-such-program")
+    assert contenders.what_is_missing("bagkit") == ""
+    assert main(["delayed-build", "--contenders=dask,pyspark", f"--data={tmp_path}"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "left out: dask, because the package no_such_package is not there",
+        "left out: pyspark, because the program no-such-program is not there",
+    ]
 
 
 def test_a_failing_contender_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,6 +145,21 @@ def test_every_target_belongs_to_a_benchmark() -> None:
     assert set(targets.RATIOS) <= set(NAMES)
     for name, wanted in targets.RATIOS.items():
         assert name not in WARM or set(wanted) <= set(WARM[name].contenders)
+    assert {name for name, contender in targets.LIMITS if contender == "bagkit worker"} >= set(BEYOND)
+
+
+def test_one_word_asks_for_several_benchmarks() -> None:
+    assert all(set(names) <= set(NAMES) for names in FAMILIES.values())
+    assert parse_arguments(["samples", "delayed-run", "sample-tree"]).names == [*FAMILIES["samples"], "delayed-run"]
+    assert parse_arguments(["--memory"]).names == list(memory.NAMES)
+    assert set(parse_arguments([]).names) == set(NAMES) - set(memory.NAMES)
+
+
+def test_digests_of_parts_make_that_of_the_whole() -> None:
+    records = [{"ts": number * 7 % 10, "age": number} for number in range(10)]
+    whole = ordered_digest(records)
+    assert joined_digest([ordered_digest(records[:3]), ordered_digest([]), ordered_digest(records[3:])]) == whole
+    assert ordered_digest(records[::-1]) != whole
 
 
 def test_ties_for_the_last_place_do_not_matter() -> None:
@@ -109,7 +167,7 @@ def test_ties_for_the_last_place_do_not_matter() -> None:
     assert counts_above_last([("a", 3), ("b", 1)]) != counts_above_last([("b", 3), ("a", 1)])
 
 
-@pytest.mark.parametrize(("data", "low", "high"), [(SMALL, 80, 120), (LARGE, 1700, 2200)])
+@pytest.mark.parametrize(("data", "low", "high"), [(SMALL, 80, 120), (IDS, 95, 140), (LARGE, 1700, 2200)])
 def test_generated_files_are_as_said(data: Any, low: int, high: int, tmp_path: Path) -> None:
     data = data.scaled(0.001)
     paths = files_of(data, tmp_path)
