@@ -146,12 +146,7 @@ class FileWriting:
             return set()
         _, rows, stale = earlier
         paths = {*stale, *(from_row(row, self._targets.home).path for row in rows)}
-        return {path for path in paths if self._may_remove(path)}
-
-    def _may_remove(self, path: str) -> bool:
-        """Whether a path that a manifest names is a file of these directories: it may have been tampered with."""
-        directory, _, name = path.rpartition("/")
-        return directory in self._targets.directories and name not in ("", ".", "..") and not name.startswith(RESERVED)
+        return set(filter(self._targets.could_be, paths))  # they may have been tampered with
 
     def _take_up(self) -> None:
         """Find the files that an earlier run of the same plan has written, and that are whole."""
@@ -166,10 +161,13 @@ class FileWriting:
         recipe, rows, stale = earlier
         if recipe != self._recipe:
             raise self._mismatch(differences(recipe, self._recipe))
-        self._stale = {path for path in stale if self._may_remove(path)}
+        self._stale = set(filter(self._targets.could_be, stale))
         for row in rows:
             file = from_row(row, self._targets.home)
-            if file.path == self._targets.paths[file.partition] and self._is_whole(file):
+            path = self._targets.paths[file.partition]
+            if file.path != path:
+                raise self._mismatch([f"partition {file.partition} was {named(file.path)} and is {named(path)}"])
+            if self._is_whole(file):
                 self._files[file.partition] = file
 
     def _refuse_unknown(self) -> None:

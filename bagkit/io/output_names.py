@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bagkit.errors import PlanError, one_line
@@ -26,16 +27,25 @@ class Targets:
     paths: tuple[str, ...]
     key: str
     remote: bool
-
-    @property
-    def home(self) -> str:
-        """The directory that the manifest is in."""
-        return directory_of(self.paths[0])
+    home: str
+    """The directory that the manifest is in."""
+    template: str = ""
+    """What the paths were made of, with a `*` for the name of the partition; nothing for a list of paths."""
 
     @property
     def directories(self) -> tuple[str, ...]:
         """The directories that are written to."""
-        return tuple(dict.fromkeys(map(directory_of, self.paths)))
+        return tuple(dict.fromkeys((self.home, *map(directory_of, self.paths))))
+
+    def could_be(self, path: str) -> bool:
+        """Return whether a file at `path` could have been written here, by a run of other partitions."""
+        if not self.template:
+            return path in self.paths
+        before, _, after = self.template.partition("*")
+        name = path[len(before) : len(path) - len(after)]
+        file = path.rpartition("/")[2]
+        fits = path == before + name + after and "/" not in name and name not in (".", "..")
+        return fits and file != "" and not file.startswith(RESERVED)
 
     def own(self, what: str) -> str:
         """Return the path of a file of ours: the manifest, the journal, the lock."""
@@ -72,9 +82,10 @@ def plan_targets(
             "reading them by a pattern changes the order of the records",
             UserWarning,
         )
-    identity = "\n".join(map(_true_path, [template] if template else paths))
+    identity = "\n".join(_true_paths([template] if template else paths))
     key = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
-    return Targets(tuple(paths), key, is_url(paths[0]))
+    home = directory_of(template.partition("*")[0] or paths[0])
+    return Targets(tuple(paths), key, is_url(paths[0]), home, template)
 
 
 def _absolute(operation: str, path: object) -> str:
@@ -90,12 +101,12 @@ def _absolute(operation: str, path: object) -> str:
     return os.path.join(os.getcwd(), text) if ".." in text.split("/") else os.path.abspath(text)
 
 
-def _true_path(path: str) -> str:
-    """Return a local path with its directory's own name, whatever links lead there."""
-    if is_url(path):
-        return path
-    directory, _, name = path.rpartition("/")
-    return os.path.realpath(directory) + "/" + name
+def _true_paths(paths: Sequence[str]) -> list[str]:
+    """Return local paths with their directories' own names, whatever links lead there."""
+    directories = {directory: directory for directory in map(directory_of, paths)}
+    if not is_url(paths[0]):
+        directories = {directory: os.path.realpath(directory) for directory in directories}
+    return [f"{directories[directory_of(path)]}/{path.rpartition('/')[2]}" for path in paths]
 
 
 def _listed(operation: str, path: object, npartitions: int) -> list[str]:
@@ -135,6 +146,7 @@ def _names(operation: str, npartitions: int, name_function: Callable[[int], str]
 
 def _check(operation: str, paths: list[str]) -> None:
     seen: dict[str, int] = {}
+    true = _true_paths(paths)
     for number, path in enumerate(paths):
         name = path.rpartition("/")[2]
         if name in ("", ".", "..") or name.startswith(RESERVED):
@@ -146,10 +158,10 @@ def _check(operation: str, paths: list[str]) -> None:
                 f"{operation}: partition {number} would have a name of {len(name)} characters, {one_line(name, 40)}; "
                 f"expected up to {_LONGEST_NAME} bytes"
             )
-        # Where case does not count, two such names are one file.
-        other = seen.setdefault(path.casefold(), number)
+        # Where case, or how an accent is written, does not count, two such names are one file.
+        other = seen.setdefault(unicodedata.normalize("NFC", true[number]).casefold(), number)
         if other != number:
-            same = "the same path" if paths[other] == path else "paths that differ in case only"
+            same = "the same path" if true[other] == true[number] else "paths that some disks do not tell apart"
             raise PlanError(
                 f"{operation}: partitions {other} and {number} would be written to {same}, {named(path)}; "
                 "expected another for each"

@@ -64,7 +64,7 @@ class WriteLines(Sink):
     def begin(self, made_of: Plan) -> FileWriting:
         assert self.targets is not None
         inputs = inputs_of(made_of)
-        own = next((path for path in self.targets.paths if path in inputs), None)
+        own = self.store.among(self.targets.paths, inputs)
         if own is not None:
             raise PlanError(
                 f"{self.operation}: {named(own)} is written to, and it is also read from; "

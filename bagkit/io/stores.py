@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from bagkit.errors import BagkitError, OutputBusyError, OutputError
-from bagkit.io.files import filesystem_of, named
+from bagkit.io.files import filesystem_of, is_url, named
 from bagkit.io.output_names import RESERVED, directory_of
 
 
@@ -40,6 +40,9 @@ class Store(Protocol):
 
     def existing(self, paths: Iterable[str]) -> list[str]:
         """Return those of `paths` that exist."""
+
+    def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
+        """Return the first of `paths` that is one of the files `others`, if there is one."""
 
     def read(self, path: str) -> bytes | None:
         """Return what is in a small file, None if there is none."""
@@ -119,6 +122,11 @@ class LocalStore:
 
     def existing(self, paths: Iterable[str]) -> list[str]:
         return [path for path in paths if os.path.lexists(path)]
+
+    def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
+        there = {identity: path for path in paths if (identity := _identity(path))}
+        same = (there.get(_identity(other) or (0, 0)) for other in others if there and not is_url(other))
+        return next(filter(None, same), None)
 
     def read(self, path: str) -> bytes | None:
         try:
@@ -222,6 +230,9 @@ class RemoteStore:
                 result.append(path)
         return result
 
+    def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
+        return next(iter(set(paths).intersection(others)), None)
+
     def read(self, path: str) -> bytes | None:
         filesystem, inner = filesystem_of(path, self.storage_options)
         try:
@@ -260,6 +271,15 @@ class RemoteStore:
 
     def settle(self, directory: str) -> None:
         """Nothing to do."""
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what a file is known by, whatever names it has; None if it is gone."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _over: set[str] = set()

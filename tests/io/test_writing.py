@@ -281,6 +281,26 @@ class TestExisting:
         assert (tmp_path / "precious").read_text() == "keep"
 
 
+class TestAStarInTheDirectory:
+    def test_has_one_manifest_above(self, tmp_path: Path) -> None:
+        for count in (12, 2):
+            paths = words(count).to_textfiles(tmp_path / "*/x.txt")
+            assert sorted(map(str, tmp_path.glob("*/x.txt"))) == paths
+            assert len(paths) == count
+        assert [path.name.split(".")[-2] for path in tmp_path.rglob(".*")] == ["manifest"]
+        inodes = [os.stat(path).st_ino for path in paths]
+        words(2).to_textfiles(tmp_path / "*/x.txt", exist="resume")
+        assert [os.stat(path).st_ino for path in paths] == inodes
+
+    def test_removes_nothing_that_it_could_not_have_written(self, tmp_path: Path) -> None:
+        from bagkit.io.output_names import plan_targets
+
+        targets = plan_targets("to_textfiles", tmp_path / "*/x.txt", 2, None, "")
+        for path, could in {"3/x.txt": True, "x.txt": False, "3/y.txt": False, "3/4/x.txt": False, "../x.txt": False,
+                            "./x.txt": False}.items():  # fmt: skip
+            assert targets.could_be(f"{tmp_path}/{path}") is could
+
+
 def refused(path: Any, npartitions: int = 2, **options: Any) -> str:
     with pytest.raises(bk.PlanError) as caught:
         words(npartitions).to_textfiles(path, compute=False, **options)
@@ -304,9 +324,13 @@ class TestRefusedWhilePlanning:
     def test_names_that_collide(self, tmp_path: Path) -> None:
         message = refused(tmp_path / "*", name_function=lambda n: "same")
         assert message.startswith("to_textfiles: partitions 0 and 1 would be written to the same path, ")
-        message = refused(tmp_path / "*", name_function=lambda n: "aA"[n])
-        assert "paths that differ in case only" in message
+        for names in ("aA", ["\xe9", "e\u0301"]):
+            message = refused(tmp_path / "*", name_function=lambda n, names=names: names[n])
+            assert "paths that some disks do not tell apart" in message
         assert "the same path" in refused([tmp_path / "a", tmp_path / "a"])
+        (tmp_path / "true").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "true")
+        assert "the same path" in refused([tmp_path / "true/a", tmp_path / "link/a"])
 
     def test_lists_that_do_not_match(self, tmp_path: Path) -> None:
         assert "got 1 paths for 2 partitions; expected one for each; hint: a pattern" in refused([tmp_path / "a"])
@@ -346,6 +370,10 @@ class TestRefusedWhilePlanning:
             bk.PlanError, match=r"0\.txt is written to, and it is also read from; hint: write to another"
         ):
             bk.read_text(paths).to_textfiles(tmp_path / "*.txt")
+        (tmp_path / "link").symlink_to(tmp_path)
+        with pytest.raises(bk.PlanError, match="it is also read from"):
+            bk.read_text(paths).to_textfiles(tmp_path / "link/*.txt")
+        (tmp_path / "link").unlink()
         assert contents(tmp_path) == before
 
     def test_names_out_of_order_are_warned_of(self, tmp_path: Path) -> None:
