@@ -20,6 +20,7 @@ from typing import IO, Any, Final, Literal
 
 from bagkit.errors import ColumnTypeError, PlanError, one_line
 from bagkit.io.converted import Column, final_columns
+from bagkit.io.stores import failed
 from bagkit.kernels.column_types import Seen, Type, Typing, add_seen, either, encodes
 from bagkit.plan.kinds import ALL, Fields, PerPartition
 
@@ -301,8 +302,6 @@ class Spilled:
         try:
             self._file.write(payload)
         except OSError as error:
-            from bagkit.io.stores import failed
-
             raise failed(self._place, error) from error
         self._sizes.append(len(payload))
 

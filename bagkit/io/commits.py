@@ -101,6 +101,8 @@ class FileWriting:
     # What is there --------------------------------------------------------------------------------------------------
 
     def _remove_dead(self) -> None:
+        if self._lock is None or not self._lock.excludes:
+            return
         for directory in self._targets.directories:
             for path in self._store.staging(directory, f"{RESERVED}{self._targets.key}."):
                 self._store.remove_directory(path)

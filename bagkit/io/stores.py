@@ -304,6 +304,9 @@ class Lock:
     It is the kernel's, so it ends with its owner however that ends; the file says who the owner is.
     """
 
+    excludes = True
+    """Whether no one else can have it: not so on network disks that know no locks."""
+
     def __init__(self, path: str) -> None:
         self._path = path
         self._pid = os.getpid()
@@ -312,10 +315,12 @@ class Lock:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except (BlockingIOError, PermissionError):
                 text = os.pread(file, 4096, 0)
                 os.close(file)
                 raise _busy(path, text) from None
+            except OSError:
+                self.excludes = False
             if _is_at(file, path):
                 break
             os.close(file)  # its owner has removed it since

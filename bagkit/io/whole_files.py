@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +14,8 @@ from typing import Any
 
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.files import is_url, named
+from bagkit.io.output_names import RESERVED
+from bagkit.io.stores import Lock, failed
 
 
 def check_place(operation: str, path: Any, exist: Any) -> str:
@@ -44,44 +49,43 @@ def _refuse_existing(operation: str, place: str) -> None:
 
 
 @contextmanager
-def whole_files(operation: str, places: Sequence[str], exist: str) -> Iterator[list[str]]:
-    """Give temporary paths, one for each of `places`, that become those when the block ends without an exception.
+def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = ()) -> Iterator[list[str]]:
+    """Give the temporary path of a file that becomes `place` when the block ends without an exception.
 
-    Raises OutputExistsError where another process made one of them meanwhile, OutputError for what can't be written.
+    With `places`, in one directory, there are as many, and `place` is what those were made of. Raises OutputBusyError
+    while another process is doing so, OutputExistsError where one has done it meanwhile, OutputError for what can't be
+    written. What a process that was killed has left of the same place is removed.
     """
+    places = places or [place]
+    directory = os.path.dirname(place)
+    own = (
+        f"{directory}/{RESERVED}{hashlib.blake2b(place.encode('utf-8', 'surrogateescape'), digest_size=6).hexdigest()}"
+    )
     made: list[str] = []
+    lock = None
     try:
-        for place in places:
-            handle, name = tempfile.mkstemp(prefix=".bagkit-", suffix=".part", dir=os.path.dirname(place))
-            os.close(handle)
-            made.append(name)
+        lock = Lock(f"{own}.lock")
+        for left in glob.glob(f"{glob.escape(own)}.*.part") if lock.excludes else ():
+            os.unlink(left)
+        made += [f"{own}.{secrets.token_hex(8)}.part" for _ in places]
         yield list(made)
         for name in made:
-            _settle(name)
-        for place in places if exist == "error" else ():
-            _refuse_existing(operation, place)
-        for place in places:
-            os.replace(made[0], place)
+            _sync(name, os.O_RDWR)
+        for each in places if exist == "error" else ():
+            _refuse_existing(operation, each)
+        for each in places:
+            os.replace(made[0], each)
             del made[0]
-        for directory in dict.fromkeys(map(os.path.dirname, places)):
-            _sync(directory, os.O_RDONLY)
+        _sync(directory, os.O_RDONLY)
     except BagkitError:
         raise
     except OSError as error:
-        from bagkit.io.stores import failed
-
-        raise failed(places[0], error) from error
+        raise failed(place, error) from error
     finally:
         for name in made:
             Path(name).unlink(missing_ok=True)
-
-
-def _settle(name: str) -> None:
-    """Give the file the permissions of any new file, and make sure that it is on the disk."""
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(name, 0o666 & ~mask)
-    _sync(name, os.O_RDWR)
+        if lock is not None:
+            lock.release()
 
 
 def _sync(path: str, flags: int) -> None:

@@ -139,12 +139,13 @@ class HandingOver(Making[T_co]):
         pyarrow = import_pyarrow("arrow", "for to_parquet")
         check_compression(compression)
         encode = columnar.encoding("to_parquet", columns, on_conflict, column_types.Typing())
-        places = parquet_places(whole_files.check_place("to_parquet", path, exist), self.npartitions)
-        for place in places:
-            whole_files.check_place("to_parquet", place, exist)
+        place = whole_files.check_place("to_parquet", path, exist)
+        places = parquet_places(place, self.npartitions)
+        for each in places:
+            whole_files.check_place("to_parquet", each, exist)
 
         def write(table: columnar.Table) -> list[str]:
-            with whole_files.whole_files("to_parquet", places, exist) as paths:
+            with whole_files.whole_files("to_parquet", place, exist, places) as paths:
                 write_parquet(pyarrow, table, paths, compression)
             return places
 
@@ -228,7 +229,7 @@ class HandingOver(Making[T_co]):
         )
 
         def write(table: columnar.Table) -> int:
-            with whole_files.whole_files("to_hdf5", [place], exist) as (temporary,):
+            with whole_files.whole_files("to_hdf5", place, exist) as (temporary,):
                 write_hdf5(table, temporary, group, strings, compression)
             return table.rows
 

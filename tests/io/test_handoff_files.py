@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import stat
@@ -22,6 +25,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import bagkit as bk
+from bagkit.io import whole_files
 
 SYNC = {"scheduler": "sync"}
 RECORDS: list[dict[str, Any]] = [
@@ -331,6 +335,53 @@ def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Pa
         bag([1]).map(lambda n: path.write_text("theirs") and {"n": n}).to_hdf5(path, **SYNC)
     assert path.read_text() == "theirs"
     assert os.listdir(tmp_path) == ["a.h5"]
+
+
+def test_two_at_once_and_what_the_dead_have_left(tmp_path: Path) -> None:
+    """Whoever has the lock is the only one that writes there; the next one removes what a dead owner has left."""
+    for write, name in ((pq_write, "*.parquet"), (h5_write, "a.h5")):
+        place = str(tmp_path / name)
+        with whole_files.whole_files("test", place, "error") as (temporary,):
+            Path(temporary).touch()
+            with pytest.raises(bk.OutputBusyError, match=f"process {os.getpid()} on "):
+                write(place)
+            Path(temporary).unlink()
+            left, other = Path(temporary.replace(".part", "x.part")), tmp_path / ".bagkit-0123456789ab.0.part"
+            left.write_text("half")
+            other.write_text("of a file that may still be written")
+            shutil.copy(temporary_lock(temporary), tmp_path / "lock")
+            Path(temporary).touch()
+        Path(place).unlink()
+        (tmp_path / "lock").rename(temporary_lock(temporary))
+        write(place)
+        assert (left.exists(), other.exists()) == (False, True)
+        assert len(list(tmp_path.glob(".bagkit-*"))) == 1
+
+
+def pq_write(place: str) -> None:
+    bag().to_parquet(place, **SYNC)
+
+
+def h5_write(place: str) -> None:
+    bag().to_hdf5(place, **SYNC)
+
+
+def temporary_lock(temporary: str) -> Path:
+    return Path(temporary.rsplit(".", 2)[0] + ".lock")
+
+
+def test_a_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is locked there, and what may be another's is left alone."""
+
+    def no_locks(file: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with whole_files.whole_files("test", str(tmp_path / "a.h5"), "error") as (theirs,):
+        Path(theirs).write_text("theirs")
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+        h5_write(str(tmp_path / "a.h5"))
+        assert Path(theirs).read_text() == "theirs"
+        (tmp_path / "a.h5").unlink()
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

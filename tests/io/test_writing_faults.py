@@ -330,6 +330,18 @@ class TestTwoAtOnce:
             with pytest.raises(bk.OutputBusyError, match="another run writes to these files: another process"):
                 bag.to_jsonl(tmp_path, exist="overwrite")
 
+    def test_a_disk_without_locks_has_no_dead(self, bag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_locks(file: int, how: int) -> None:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        bag.to_jsonl(tmp_path)
+        (account,) = tmp_path.glob(".bagkit-*")
+        theirs = tmp_path / f"{account.name.removesuffix('.manifest.json')}.0123456789abcdef"
+        theirs.mkdir()
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+        assert bag.to_jsonl(tmp_path, exist="overwrite").records == 9
+        assert leftovers(tmp_path) == sorted([account.name, theirs.name, "0.jsonl", "1.jsonl", "2.jsonl"])
+
     def test_the_lock_and_the_files_of_the_dead_are_taken_over(self, bag: Any, tmp_path: Path) -> None:
         bag.to_jsonl(tmp_path)
         (account,) = tmp_path.glob(".bagkit-*")
