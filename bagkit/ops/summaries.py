@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, pairwise
@@ -13,6 +13,7 @@ from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.kernels import buckets as bucket_kernel
 from bagkit.kernels import fold as kernel
 from bagkit.kernels import sketch
+from bagkit.kernels.moments import Moments, merge_moments, moments_of, square_root, variance
 from bagkit.ops.reductions import Row, not_empty, or_else
 from bagkit.plan.kinds import Pairing
 from bagkit.sentinels import EMPTY
@@ -34,7 +35,7 @@ class Stats:
 
 
 class _Seen(NamedTuple):
-    moments: kernel.Moments
+    moments: Moments
     lowest: Any
     highest: Any
     total: Any
@@ -49,29 +50,33 @@ def _stats_of(records: Iterator[Any]) -> Any:
     states: list[_Seen] = []
     while batch := list(islice(records, kernel.BATCH)):
         total = sum(batch)
-        mean = total / len(batch)
-        moments = kernel.Moments(len(batch), mean, sum([(x - mean) * (x - mean) for x in batch]))
-        states = [_merge_stats([*states, _Seen(moments, min(batch), max(batch), total)])]
+        # The extremes are looked for among numbers; where NaN is one of them, and so the sum, they are NaN.
+        least, most = (min, max) if total == total else (partial(_extreme, min), partial(_extreme, max))
+        states = [_merge_stats([*states, _Seen(moments_of(batch), least(batch), most(batch), total)])]
     return states[0] if states else EMPTY
 
 
+def _extreme(choose: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Any:
+    odd = [value for value in values if value != value]
+    return odd[0] if odd else choose(values)
+
+
 def _merge_stats(states: Sequence[_Seen]) -> _Seen:
-    moments = kernel.NO_MOMENTS
-    for state in states:
-        moments = kernel.merge_moments(moments, state.moments)
     return _Seen(
-        moments,
-        min([state.lowest for state in states]),
-        max([state.highest for state in states]),
+        merge_moments([state.moments for state in states]),
+        _extreme(min, [state.lowest for state in states]),
+        _extreme(max, [state.highest for state in states]),
         sum([state.total for state in states]),
     )
 
 
 def _stats(state: _Seen) -> Stats:
     number = state.moments.number
-    variance = kernel.variance(state.moments, 0)
-    root = kernel.square_root(variance)
-    return Stats(number, state.total / number, variance, root, state.lowest, state.highest, state.total)
+    # The mean of the moments has more digits than a sum of floats, and none of infinite ones.
+    sums_to_float = isinstance(state.total, float) and isfinite(state.total)
+    mean = state.moments.mean if sums_to_float else state.total / number
+    spread = variance(state.moments, 0)
+    return Stats(number, mean, spread, square_root(spread), state.lowest, state.highest, state.total)
 
 
 # Histograms -----------------------------------------------------------------------------------------------------------
@@ -106,12 +111,12 @@ def check_buckets(buckets: Any) -> int | tuple[Any, ...]:
     """Return the number of buckets, or their edges; raises PlanError for what is neither."""
     if type(buckets) is int and buckets >= 1:
         return buckets
-    if isinstance(buckets, (list, tuple)) and len(buckets) > 1:
-        try:
-            if all(one < other for one, other in pairwise(buckets)):
-                return tuple(buckets)
-        except TypeError:
-            pass
+    edges = tuple(buckets) if isinstance(buckets, Iterable) and not isinstance(buckets, str) else ()
+    try:
+        if len(edges) > 1 and all(one < other for one, other in pairwise(edges)):
+            return edges
+    except TypeError:  # they can't be compared
+        pass
     raise PlanError(
         f"histogram: buckets is {one_line(buckets, 80)}; expected an int of 1 or more, "
         "or two edges or more that increase"
@@ -135,7 +140,8 @@ def _merge_extremes(states: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
 def _edges(count: int, state: Any) -> list[Any]:
     if state is EMPTY:
         raise EmptyBagError("histogram of an empty bag: there is no record to put edges around; hint: give the edges")
-    if not isfinite(state[1] - state[0]):
+    span = state[1] - state[0]
+    if span - span != span - span:  # of infinite numbers that is NaN; of times it is a time, which isfinite refuses
         raise ValueError(
             f"histogram: records go from {state[0]!r} to {state[1]!r}, which can't be divided; hint: give the edges"
         )
@@ -168,14 +174,14 @@ def with_counts(edges: list[Any], counts: list[int]) -> tuple[list[Any], list[in
 
 def quantiles_row(qs: Any, error: Any) -> Row:
     """Return the reduction to one quantile, or to the list of several."""
-    fractions = list(qs) if isinstance(qs, (list, tuple)) else [qs]
+    one = not isinstance(qs, Iterable)
+    fractions = [qs] if one else list(qs)
     if not all(_between(fraction, 0, 1) for fraction in fractions):
         raise PlanError(f"quantiles: qs is {one_line(qs, 80)}; expected a number from 0 to 1, or a list of them")
     if not (_between(error, 1e-6, 0.5) or _between(error, 0, 0)):
         raise PlanError(f"quantiles: error is {one_line(error, 80)}; expected a number from 0.000001 to 0.5, or 0")
-    one = not isinstance(qs, (list, tuple))
     return Row(
-        f"quantiles({qs!r}, error={error!r})",
+        f"quantiles({qs if one else fractions!r}, error={error!r})",
         partial(_ranks, sketch.ranks_size(error)),
         sketch.merge_ranks,
         not_empty("quantiles", partial(_quantiles, fractions, one)),

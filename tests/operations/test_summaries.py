@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import statistics
 import subprocess
 import sys
 from bisect import bisect_left, bisect_right
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,10 +166,41 @@ def test_what_has_no_known_equality_is_an_error() -> None:
 
 
 def test_stats_lose_no_digits() -> None:
-    numbers = [1e9, 1e9 + 1, 1e9 + 2] * 10
-    found = bk.from_sequence(numbers, npartitions=7).stats().compute(scheduler="sync")
-    assert found.var == pytest.approx(2 / 3, rel=1e-6)
-    assert found == bk.Stats(30, found.mean, found.var, found.std, 1e9, 1e9 + 2, sum(numbers))
+    for offset in (1e9, 1e15, -1e15, 10**20):
+        numbers = [offset + n % 3 for n in range(9999)]
+        found = bk.from_sequence(numbers, npartitions=7).stats().compute(scheduler="sync")
+        assert (found.var, found.mean) == (pytest.approx(2 / 3, rel=1e-12), float(offset + 1))
+        assert (found.count, found.min, found.max, found.std) == (9999, offset, offset + 2, math.sqrt(found.var))
+
+
+def test_stats_of_what_is_no_number_or_infinite_do_not_depend_on_partitions() -> None:
+    for numbers, expected in (
+        ([1.0, math.nan, 3.0, 2.0], [math.nan] * 3),
+        ([2.0, math.inf, 1.0], [math.inf, 1.0, math.inf]),
+        ([math.inf, 2.0, -math.inf], [math.nan, -math.inf, math.inf]),
+    ):
+        for npartitions in (1, 2, 3):
+            found = bk.from_sequence(numbers, npartitions=npartitions).stats().compute(scheduler="sync")
+            assert repr([found.mean, found.min, found.max]) == repr(expected)
+            assert math.isnan(found.var)
+
+
+def test_numpy_numbers_do_not_wrap_around() -> None:
+    found = bk.from_sequence(numpy.array([200, 3, 1], dtype="u1"), npartitions=2).stats()
+    assert found.compute(scheduler="sync").var == pytest.approx(statistics.pvariance([200, 3, 1]))
+
+
+def test_lists_of_edges_and_quantiles_may_be_arrays_and_ranges() -> None:
+    bag = bk.from_sequence([0, 1, 1, 3], npartitions=2)
+    with bk.options(scheduler="sync"):
+        assert [bag.histogram(edges).compute()[1] for edges in (range(4), numpy.arange(4))] == [[1, 2, 1]] * 2
+        assert bag.quantiles(numpy.array([0, 0.5])).compute() == [0, 1]
+
+
+def test_times_have_histograms() -> None:
+    days = [datetime(2026, 1, day) for day in (1, 2, 5)]
+    edges, counts = bk.from_sequence(days, npartitions=2).histogram(2).compute(scheduler="sync")
+    assert (edges, counts) == ([days[0], datetime(2026, 1, 3), days[2]], [2, 1])
 
 
 def test_stats_of_decimals_are_decimals() -> None:
