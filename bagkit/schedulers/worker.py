@@ -69,8 +69,8 @@ def _leave_report(diary: int) -> None:
 
     try:
         os.write(diary, traceback.format_exc().encode())
-    except OSError:
-        pass  # the user's function has closed it
+    except (OSError, MemoryError):
+        pass  # the user's function has closed it, or has taken all memory
 
 
 def _watch_parent(life: int) -> None:

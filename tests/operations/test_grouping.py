@@ -1,12 +1,8 @@
-"""Exchanges: answers do not depend on memory, workers, hash seeds or schedulers, and faults leave nothing behind."""
+"""Exchanges: answers depend on no memory, workers, hash seeds or schedulers; faults are in test_exchange_faults.py."""
 
 from __future__ import annotations
 
 import os
-import random
-import re
-import resource
-import signal
 import subprocess
 import sys
 import threading
@@ -26,9 +22,7 @@ from hypothesis import strategies as st
 import bagkit as bk
 from bagkit.lower.lower import lower
 from bagkit.optimizer import optimize
-from bagkit.schedulers import pool, processes
 from tests.operations.cases_of_grouping import groups, joined, same
-from tests.operations.compare import outcome
 from tests.operations.functions import BadRecord, Fails, stops
 
 KEYS = st.one_of(
@@ -202,68 +196,7 @@ def test_what_cannot_be_pickled_is_named() -> None:
         bag.groupby(0).compute(scheduler="sync", memory_limit=100_000)
 
 
-# Faults -------------------------------------------------------------------------------------------------------------
-
-
-def fill_the_disk(nbytes: int) -> Any:
-    """Return a function that lets its process write no file of more than `nbytes`, and gives records."""
-
-    def records(part: list[int]) -> list[tuple[str, int, str]]:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, resource.RLIM_INFINITY))
-        return [long_record(number) for number in part]
-
-    return records
-
-
-@pytest.mark.parametrize("room", random.Random(3).sample(range(1_000, 1_200_000), 4))
-def test_a_full_disk_is_an_error_and_leaves_nothing(room: int) -> None:
-    pool.end_workers()
-    bag = bk.range(20_000, npartitions=4).map_partitions(fill_the_disk(room)).groupby(0, npartitions=3)
-    counted = bag.map(lambda group: len(group[1])).sum()
-    kind, got = outcome(lambda: counted.compute(scheduler="processes", workers=2, memory_limit="2 MB"))
-    pool.end_workers()  # these can write no more
-    if kind == "value":
-        assert got == 20_000
-    else:
-        assert isinstance(got, bk.TaskError), got
-        assert re.search(r"File too large.*hint: give another temporary_directory", str(got))
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_workers_killed_at_random_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "ATTEMPTS", 1000)
-    bag = spread()["groupby"]
-    expected = bag.compute(scheduler="sync")
-    done = threading.Event()
-    killing = random.Random(seed)
-    killed: list[int] = []
-
-    def kill() -> None:
-        while len(killed) < 3 and not done.wait(killing.uniform(0.02, 0.15)):
-            for worker in killing.sample(list(pool._workers), min(1, len(pool._workers))):
-                worker.process.send_signal(signal.SIGKILL)
-                killed.append(worker.number)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        while not killed:
-            assert bag.compute(scheduler="processes", workers=2, memory_limit="4 MB") == expected
-    finally:
-        done.set()
-        killer.join()
-
-
-def test_a_spilled_file_that_was_changed_is_an_error(directory: Path) -> None:
-    def damage(record: Any) -> Any:
-        for path in directory.glob("bagkit-*/spill-*"):
-            path.write_bytes(b"\0" * path.stat().st_size)
-        return record
-
-    bag = bk.range(20_000, npartitions=4).map(long_record)
-    with pytest.raises(bk.TaskError, match=r"spill-.*: was changed"):
-        bag.groupby(0, npartitions=2).map(damage).compute(scheduler="sync", memory_limit=2_000_000)
+# Memory -------------------------------------------------------------------------------------------------------------
 
 
 PEAK = """
