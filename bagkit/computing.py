@@ -147,7 +147,7 @@ def _stream(
     with ExitStack() as stack:
         writings = stack.enter_context(closing(Writings()))
         writings.begin(roots)
-        plans = _with_memory(plans, options)
+        plans = with_room(plans, options)
         graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings)
         targets = [key for part in keys for key in part]
         values = stack.enter_context(closing(run_graph(graph, targets, spec, options, log, writings)))
@@ -187,7 +187,7 @@ def _scheduler(plans: Sequence[Plan], options: Options) -> Any:
     return "sync" if options.workers is None and _is_light(plans) else None
 
 
-def _with_memory(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
+def with_room(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
     """Return `plans` with exchanges that know how much a task may hold: a worker's share of the limit."""
     from bagkit.lower.exchange import with_memory
 

@@ -1,7 +1,8 @@
 """Dask's collection protocol: bags, items and delayed values as dask, and a distributed Client, know collections.
 
 Dask is not imported. A graph that dask asks for is the one that bagkit would run itself, a task of ours a task of
-dask's; what dask hands back to be run (`__dask_scheduler__`) runs on our schedulers.
+dask's; what dask hands back to be run (`__dask_scheduler__`) runs on our schedulers. There exchanges keep to the memory
+limit; elsewhere they hold what they exchange in memory, for dask has no place for files that goes with the run.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from bagkit.computing import run_graph
+from bagkit.computing import run_graph, with_room
 from bagkit.errors import PlanError
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Batches, Graph, Key, Task
@@ -95,7 +97,7 @@ def _made(plan: Plan) -> DaskGraph:
     if sink is not None:
         raise PlanError(f"{sink.op.label}: dask can't run what writes files; hint: its own compute() does")
     (root,) = (plan,) if all(isinstance(each.op, TaskCall) for each in below) else optimize((plan,))
-    graph, (keys,) = lower((root,), exact=True, joins=False)
+    graph, (keys,) = lower(with_room((root,), merged()), exact=True, joins=False)
     token = os.urandom(8).hex()
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}
@@ -122,6 +124,10 @@ def _flat(key: Any) -> list[str | int]:
     return [part for each in key for part in _flat(each)] if isinstance(key, tuple) else [key]
 
 
+_report: ContextVar[Report | None] = ContextVar("the report of the task that runs", default=None)
+"""That of our scheduler; None where another one calls."""
+
+
 class RunTask:
     """A task of ours as a function of what it needs."""
 
@@ -139,9 +145,22 @@ class RunTask:
         return isinstance(self._work, Calls)
 
     def __call__(self, *inputs: Any) -> Any:
+        report = _report.get()
+        if report is not None:
+            return self.run(inputs, report)
+        from bagkit.diagnostics.failure_log import FailureLog
+
+        report, log = Report(), FailureLog()
+        value = self.run(inputs, report)
+        log.take(report.skipped, report.failures)
+        log.warn(streamed=True)  # in the worker: nobody collects what tasks say beside their values
+        return value
+
+    def run(self, inputs: Sequence[Any], report: Report) -> Any:
+        """Return the value, or the tuple of the values of several keys."""
         from bagkit.schedulers.sync import call_work, kept
 
-        values = call_work(self._work, self._part, inputs, Report(), self._width, self._name, kept)
+        values = call_work(self._work, self._part, inputs, report, self._width, self._name, kept)
         return values[0] if self._width == 1 else values
 
     def __repr__(self) -> str:
@@ -181,6 +200,7 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
 
     Tasks of bags run in processes, all others in threads, unless `bagkit.options` say otherwise.
     """
+    from bagkit.diagnostics.failure_log import FailureLog
     from bagkit.graphs import Tasks
 
     class DaskTasks(Tasks):
@@ -189,6 +209,9 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
         def add_one(self, name: Any) -> tuple[Any, ...]:
             """Make the task of `name`; return what it needs."""
             node = self.graph[name]
+            if type(node) is tuple and node and isinstance(node[0], RunTask):
+                self.made.append(Task((name,), run_ours, node[0], node[1:], repr(node[0])))
+                return node[1:]
             if not hasattr(node, "dependencies"):
                 return super().add_one(name)
             needs = tuple(node.dependencies)
@@ -203,15 +226,26 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
     heads = [node[0] if type(node) is tuple and node else getattr(node, "func", None) for node in tasks.graph.values()]
     in_threads = all(head.is_call for head in heads if isinstance(head, RunTask))
     spec = options.scheduler or ("threads" if in_threads else "processes")
-    with closing(run_graph(Graph(tasks.made), targets, spec, options)) as values:
+    log = FailureLog()
+    with closing(run_graph(Graph(tasks.made), targets, spec, options, log)) as values:
         found = dict(zip(targets, values, strict=True))
+    log.warn(streamed=True)
     return _shaped(keys, found)
 
 
 def run_node(part: tuple[Any, tuple[Key, ...]], inputs: Sequence[Any], report: Report) -> Any:
     """A Work: one task of dask's."""
     node, needs = part
-    return node(dict(zip(needs, inputs, strict=True)))
+    before = _report.set(report)
+    try:
+        return node(dict(zip(needs, inputs, strict=True)))
+    finally:
+        _report.reset(before)
+
+
+def run_ours(part: RunTask, inputs: Sequence[Any], report: Report) -> Any:
+    """A Work: a task of ours that stands in a graph of dask's as the tuple it was made."""
+    return part.run(inputs, report)
 
 
 def _leaves(keys: Any) -> list[Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -90,6 +91,39 @@ class TestCompute:
         item = bk.from_sequence(["a"]).to_textfiles(tmp_path / "*.txt", compute=False)
         with pytest.raises(PlanError, match=r"to_textfiles.*: dask can't run what writes files; hint: its own compute"):
             dask.compute(item, scheduler="sync")
+
+
+class TestOurScheduler:
+    """What `dask.compute` of our collections alone runs on."""
+
+    def spilled(self, tmp_path: Path, run: Callable[[Any], Any]) -> set[bool]:
+        """Return whether `run` of a groupby saw files of records that wait on disk."""
+        grouped = bk.range(20_000, npartitions=4).map(lambda n: (n % 500, "x" * 40)).groupby(0, npartitions=3)
+        seen = grouped.map(lambda pair: (len(pair[1]), any(tmp_path.glob("bagkit-*/spill-*"))))
+        with bk.options(scheduler="sync", memory_limit=200_000, temporary_directory=str(tmp_path)):
+            counts = run(seen)
+        assert [count for count, _ in counts] == [40] * 500
+        assert list(tmp_path.iterdir()) == []
+        return {there for _, there in counts}
+
+    def test_exchanges_keep_to_the_memory_limit(self, tmp_path: Path) -> None:
+        assert self.spilled(tmp_path, lambda bag: dask.compute(bag)[0]) == {True}
+
+    def test_also_those_in_graphs_of_tuples(self, tmp_path: Path) -> None:
+        def run(bag: Any) -> Any:
+            function, extra = bag.__dask_postcompute__()
+            return function(bag.__dask_scheduler__(bag.dask, bag.__dask_keys__()), *extra)
+
+        assert self.spilled(tmp_path, run) == {True}
+
+    def test_those_on_schedulers_of_dask_stay_in_memory(self, tmp_path: Path) -> None:
+        assert self.spilled(tmp_path, lambda bag: dask.compute(bag, scheduler="threads")[0]) == {False}
+
+    @pytest.mark.parametrize("scheduler", ["threads", None])
+    def test_skipped_records_are_told(self, scheduler: str | None) -> None:
+        bag = bk.from_sequence(["1", "two", "3"], npartitions=1).map(int).on_error("skip")
+        with bk.options(scheduler="sync"), pytest.warns(bk.SkippedRecordsWarning, match="1 record skipped(.|\n)*'two'"):
+            assert dask.compute(bag, scheduler=scheduler) == ([1, 3],)
 
 
 class TestPersist:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bagkit.diagnostics.events import Event, TaskFinished
@@ -24,9 +25,13 @@ class FailureLog:
     def emit(self, event: Event) -> None:
         """Take the failures of a task that is done."""
         if isinstance(event, TaskFinished):
-            self.skipped += event.skipped
-            if event.failures:
-                self._failures.append(event.failures)
+            self.take(event.skipped, event.failures)
+
+    def take(self, skipped: int, failures: Sequence[Failure]) -> None:
+        """Take what one task says of its failures."""
+        self.skipped += skipped
+        if failures:
+            self._failures.append(tuple(failures))
 
     @property
     def failures(self) -> list[Failure]:
