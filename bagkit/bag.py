@@ -41,9 +41,10 @@ from bagkit.sentinels import NOT_GIVEN
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
-    from bagkit.ops import grouping
+    from bagkit.ops import grouping, tables
 else:
     grouping = Lazily("bagkit.ops.grouping")
+    tables = Lazily("bagkit.ops.tables")
 
 
 if TYPE_CHECKING:
@@ -221,8 +222,8 @@ class Bag(
                     npartitions: int | None = None) -> Bag[tuple[T_co, int]]:  # fmt: skip
         """Return the bag of `(record, how often)`, in the order of first sight, or with `sort` the most frequent first.
 
-        They come in one partition. With `npartitions` there are so many, each in that order, and no task ever holds all
-        of them: for more different records than fit into memory.
+        They come in one partition; more of them than fit into memory wait on disk. With `npartitions` there are so
+        many, each in that order, and the work of tens of millions is spread over the workers.
 
         >>> import bagkit as bk
         >>> bk.from_sequence("abca").frequencies().compute(scheduler="sync")
@@ -231,7 +232,7 @@ class Bag(
         if npartitions is not None:
             counted = self._then(grouping.frequencies_by(npartitions))
             return counted.sort_by(1, reverse=True) if sort else counted
-        bag: Bag[tuple[T_co, int]] = self._reduce(rows.frequencies_row(split_every, sort))
+        bag: Bag[tuple[T_co, int]] = self._reduce(tables.frequencies_table(split_every, sort))
         return bag
 
     def topk(self, k: int, key: Any = None, split_every: int | bool | None = None) -> Bag[T_co]:
@@ -247,12 +248,12 @@ class Bag(
     def distinct(self, key: Any = None, npartitions: int | None = None) -> Bag[T_co]:
         """Return the bag of the records without repetitions, the first of each kept; `key` says what is the same.
 
-        They come in one partition, in order. With `npartitions` there are so many, and no task ever holds all of them:
-        for more than fit into memory.
+        They come in one partition, in order; more of them than fit into memory wait on disk. With `npartitions` there
+        are so many, and the work of tens of millions is spread over the workers.
         """
         if npartitions is not None:
             return self._then(grouping.distinct_by(key, npartitions))
-        bag: Bag[T_co] = self._reduce(rows.distinct_row(key))
+        bag: Bag[T_co] = self._reduce(tables.distinct_table(key))
         return bag
 
     @overload
@@ -281,7 +282,8 @@ class Bag(
                split_every: int | bool | None = None) -> Bag[tuple[Any, Any]]:  # fmt: skip
         """Return the bag of `(key, records of that key folded)`: a grouping that never holds a group.
 
-        `initial` starts each key in each partition; one that can be called makes it. `combine` merges partitions.
+        `initial` starts each key in each partition; one that can be called makes it. `combine` merges partitions. More
+        keys than fit into memory wait on disk; a partition with so many is folded in several parts.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([{"n": "a", "x": 1}, {"n": "b", "x": 2}, {"n": "a", "x": 3}])
@@ -289,7 +291,7 @@ class Bag(
         [('a', 4), ('b', 2)]
         """
         bag: Bag[tuple[Any, Any]] = self._reduce(
-            rows.fold_by_row(key, binop, initial, combine, combine_initial, split_every)
+            tables.fold_by_table(key, binop, initial, combine, combine_initial, split_every)
         )
         return bag
 

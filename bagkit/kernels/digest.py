@@ -38,8 +38,13 @@ def bucket_of(key: Any, count: int, salt: int = 0) -> int:
     >>> bucket_of(1, 8) == bucket_of(1.0, 8) == bucket_of(True, 8)
     True
     """
+    try:
+        found = digest(key)
+    except Undigestible as error:
+        error.key = key
+        raise
     # The last steps of splitmix64: each bit of the digest moves all bits of what is left.
-    mixed = ((digest(key) ^ (salt * 0xD1B54A32D192ED03)) * _GOLDEN) & _MASK
+    mixed = ((found ^ (salt * 0xD1B54A32D192ED03)) * _GOLDEN) & _MASK
     mixed = ((mixed ^ (mixed >> 29)) * 0xBF58476D1CE4E5B9) & _MASK
     return (mixed >> 32) % count
 

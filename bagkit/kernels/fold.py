@@ -1,7 +1,4 @@
-"""Plain functions that boil an iterator down: they know no bag, and each runs its loop in C where there is one.
-
-cytoolz takes as long to import as the rest of bagkit, so it is imported where records are about to be read.
-"""
+"""Plain functions that boil an iterator down: they know no bag, and each runs its loop in C where there is one."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import reduce
 from heapq import nlargest
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 BATCH = 4096
@@ -47,21 +44,6 @@ def add_counts(states: Iterable[dict[Any, int]]) -> dict[Any, int]:
 def largest(k: int, records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any]:
     """Return the `k` largest records, largest first; of equal ones those that come first."""
     return nlargest(k, records, key=key)
-
-
-def unique(records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any]:
-    """Return the records without repetitions, the first of each kept, in order."""
-    if key is None:
-        return list(dict.fromkeys(records))
-    # Not cytoolz.unique: there a StopIteration of the key would be the end of the records, and the others lost.
-    kept = []
-    seen: set[Any] = set()
-    for record in records:
-        value = key(record)
-        if value not in seen:
-            seen.add(value)
-            kept.append(record)
-    return kept
 
 
 class Moments(NamedTuple):
@@ -118,45 +100,11 @@ def fresh(initial: Any) -> Any:
 _IMMUTABLE = frozenset({int, float, complex, bool, str, bytes})
 
 
+def started(initial: Any) -> Any:
+    """Return an initial value that no one else holds: what `initial` makes if it can be called, else a copy of it."""
+    return initial() if callable(initial) else fresh(initial)
+
+
 def fold(binop: Callable[[Any, Any], Any], records: Iterable[Any], initial: Any) -> Any:
     """Return `functools.reduce(binop, records, initial)`, on a fresh initial."""
     return reduce(binop, records, fresh(initial))
-
-
-def fold_by(
-    key: Callable[[Any], Any], binop: Callable[[Any, Any], Any], records: Iterable[Any], *initial: Any
-) -> dict[Any, Any]:
-    """Return for each key the records of that key folded; an `initial` that can be called makes one for each key."""
-    import cytoolz
-
-    if not initial:
-        return cytoolz.reduceby(key, binop, records)  # type: ignore[no-any-return]
-    start = initial[0]
-    if not callable(start) and type(start) not in _IMMUTABLE and start is not None:
-        return cytoolz.reduceby(key, binop, records, _Copies(start))  # type: ignore[no-any-return]
-    return cytoolz.reduceby(key, binop, records, start)  # type: ignore[no-any-return]
-
-
-class _Copies:
-    """Makes a copy at each call: an initial value for each key."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def __call__(self) -> Any:
-        return copy.deepcopy(self._value)
-
-
-def merge_by(combine: Callable[[Any, Any], Any], states: Iterable[dict[Any, Any]], *initial: Any) -> dict[Any, Any]:
-    """Return for each key what `combine` makes of its values in all `states`, keys in the order of first sight."""
-    states = list(states)
-    total: dict[Any, Any] = {}
-    if initial:
-        start = initial[0]
-        for key in chain.from_iterable(states):
-            if key not in total:
-                total[key] = start() if callable(start) else fresh(start)
-    for state in states:
-        for key, value in state.items():
-            total[key] = combine(total[key], value) if key in total else value
-    return total

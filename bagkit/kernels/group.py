@@ -19,8 +19,8 @@ from itertools import count, islice, tee
 from operator import itemgetter
 from typing import Any
 
-from bagkit.kernels.digest import Undigestible, bucket_of, is_nan
-from bagkit.kernels.fold import fresh
+from bagkit.kernels.digest import bucket_of, is_nan
+from bagkit.kernels.fold import fresh, started
 from bagkit.kernels.guard import StoppedEarly
 from bagkit.kernels.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame, size_of
 
@@ -65,13 +65,7 @@ class Groups(dict[Any, list[Any]]):
             self._nan = cell
         else:
             self[key] = cell
-        number = 0
-        if len(self.entries) > 1:
-            try:
-                number = bucket_of(key, len(self.entries))
-            except Undigestible as error:
-                error.key = key
-                raise
+        number = bucket_of(key, len(self.entries)) if len(self.entries) > 1 else 0
         self.entries[number].append((key, cell))
         return cell
 
@@ -146,11 +140,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """What the values of a key are folded to, by `binop`, from `zero` (in a tuple) if there is one."""
+    """What the values of a key are folded to, by `binop`, from `zero` (in a tuple) if there is one.
+
+    What several tasks made of them is combined, from `merge_zero` if there is one; a zero that can be called makes it.
+    """
 
     binop: Callable[[Any, Any], Any]
     combine: Callable[[Any, Any], Any]
     zero: tuple[Any, ...] = ()
+    merge_zero: tuple[Any, ...] = ()
 
     shrinks = True
 
@@ -169,6 +167,8 @@ class Fold:
 
     def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
         try:
+            if not cell and self.merge_zero:
+                cell.append(started(self.merge_zero[0]))
             if cell:
                 cell[0] = self.combine(cell[0], other[0])
             else:
@@ -239,9 +239,9 @@ def split_by_key(
     Records are pulled one at a time, so if `key` raises, or a key has no digest, the last one pulled is at fault.
     """
     groups, meter, piles = Groups(buckets), Meter(room.heap), Piles(buckets, room)
-    with Held() as held:
+    with Held():
         while chunk := _feed(islice(records, meter.step), key, value, gathering, groups):
-            held.add()
+            Held.add()
             meter.add(chunk)
             if not meter.full:
                 continue
@@ -289,12 +289,12 @@ def merge_by_key(sides: Sequence[Sequence[Bucket]], gathering: Gathering, room: 
         yield from _merge_in_parts(sides, gathering, room, nbytes)
         return
     groups = Groups()
-    with Held() as held:
+    with Held():
         for side, buckets in enumerate(sides):
             for bucket in buckets:
                 for entries, _ in bucket.lists():
                     merge_entries(groups, gathering, side, entries)
-                    held.add()
+                    Held.add()
     (entries,) = groups.entries
     for start in range(0, len(entries), LIST):
         yield entries[start : start + LIST]

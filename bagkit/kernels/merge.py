@@ -93,11 +93,11 @@ Sample = list[tuple[Any, int]]
 
 def sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list[SortedRun], Sample]:
     """Return `records` in runs, and a sample of their keys; records are pulled one at a time."""
-    with Held() as holding:
-        return _sorted_runs(records, order, room, holding)
+    with Held():
+        return _sorted_runs(records, order, room)
 
 
-def _sorted_runs(records: Iterator[Any], order: Order, room: Room, holding: Held) -> tuple[list[SortedRun], Sample]:
+def _sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list[SortedRun], Sample]:
     runs: list[SortedRun] = []
     sample: Sample = []
     meter = Meter(room.heap)
@@ -113,7 +113,7 @@ def _sorted_runs(records: Iterator[Any], order: Order, room: Room, holding: Held
         if order.key is not None and len(keys) < len(held):
             raise StoppedEarly  # the key function
         meter.add(chunk)
-        holding.add()
+        Held.add()
         if held and (not chunk or meter.full):
             ordered, ordered_keys = _sorted(held, keys, order)
             step = max(1, len(held) // SAMPLE_KEYS)

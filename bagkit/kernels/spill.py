@@ -13,6 +13,7 @@ from __future__ import annotations
 import _pickle
 import gc
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -78,7 +79,7 @@ class Room:
     @property
     def heap(self) -> int | None:
         """How many bytes of records to hold at a time; None for any number."""
-        return None if self.memory is None or self.directory is None else self.memory // 4
+        return None if self.memory is None or self.directory is None else max(1, self.memory // 4)
 
     @property
     def rest(self) -> int | None:
@@ -172,24 +173,37 @@ def read_frame(frame: Frame) -> list[Any]:
 
 
 class Held:
-    """Keeps the garbage collector off the records that a task holds, which it would look at again and again.
+    """Keeps the garbage collector off the records that tasks hold, which it would look at again and again.
 
     With a million of them that takes longer than all the rest. What is frozen is freed as ever when it is let go of.
     Use it in a `with`; where something was frozen before (as in workers), what is frozen now stays so too.
     """
 
-    def __enter__(self) -> Held:
-        self._unfreeze = not gc.get_freeze_count()
-        return self
+    _lock = threading.Lock()
+    _tasks = 0
+    """Of this process, which may run several in threads: what one froze is not for another to unfreeze."""
+    _unfreeze: bool | None = None
+    """Whether to unfreeze when the last of them ends; None while nothing was frozen."""
+
+    def __enter__(self) -> None:
+        with Held._lock:
+            Held._tasks += 1
 
     @staticmethod
     def add() -> None:
         """Count all that there is now as held."""
-        gc.freeze()
+        with Held._lock:
+            if Held._unfreeze is None:
+                Held._unfreeze = not gc.get_freeze_count()  # which goes through all that is frozen
+            gc.freeze()
 
     def __exit__(self, *exc: object) -> None:
-        if self._unfreeze:
-            gc.unfreeze()
+        with Held._lock:
+            Held._tasks -= 1
+            if not Held._tasks:
+                if Held._unfreeze:
+                    gc.unfreeze()
+                Held._unfreeze = None
 
 
 class Meter:

@@ -138,7 +138,8 @@ class Run:
         if isinstance(op, (Collecting, Exchange)):
             return self._stream(blocks_of(self._exchanged(op, step), partial(TaskOrigin, op.label)))
         if isinstance(op, (Reduction, Finish)):
-            return self._stream([Block(list(self.value(step)), TaskOrigin(op.label, 0))])
+            made = batched(iter(self.value(step)), RESULT_BATCH)
+            return self._stream(blocks_of(made, partial(TaskOrigin, op.label)))
         if isinstance(op, Pairing):
             return self._open_pairing(op, step)
         assert isinstance(op, PerPartition), op
@@ -214,9 +215,11 @@ class Run:
             return next(self._inputs)
         if isinstance(op, Finish):
             states = [next(self._inputs) for _ in range(next(self._parts))]
-            return op.reduction.finish(op.reduction.combine(states))
+            reduction = op.reduction.within(self._report)
+            return reduction.finish(reduction.combine(states))
         if isinstance(op, Reduction):
-            return op.finish(op.combine([self.state(op, step.inputs[0])]))
+            reduction = op.within(self._report)
+            return reduction.finish(reduction.combine([self.state(op, step.inputs[0])]))
         assert isinstance(op, Call), op
         return op.call([self.value(child) for child in step.inputs])
 
@@ -225,7 +228,7 @@ class Run:
         return self._chunk(end)(self.records(step, GUARD_BATCH))
 
     def _chunk(self, end: Reduction | Splitting) -> Callable[[Iterator[Any]], Any]:
-        return (end.within(self._report) if isinstance(end, Splitting) else end).chunk
+        return end.within(self._report).chunk
 
     def state_of_good_records(self, end: Reduction | Splitting, step: Step, policy: str) -> Any:
         """Return the state of `end` over those records of `step` that it does not fail on even alone."""
@@ -340,7 +343,7 @@ class Combine:
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         try:
-            return self.reduction.combine(inputs)
+            return self.reduction.within(report).combine(inputs)
         except Exception as error:
             add_place(error, None, failed_operation(error, [self.reduction]))
             raise

@@ -186,15 +186,15 @@ def _split(
 
 
 def with_memory(roots: tuple[Plan, ...], memory: Callable[[], int]) -> tuple[Plan, ...]:
-    """Return `roots` with exchanges that hold at most `memory()` bytes in each task."""
-    if not any(isinstance(plan.op, Exchange) for plan in walk(*roots)):
+    """Return `roots` with ops that hold at most `memory()` bytes in each task."""
+    if not any(plan.op.limited for plan in walk(*roots)):
         return roots
     limit = memory()
     return rewrite(roots, lambda plan: _limited(plan, limit))
 
 
 def _limited(plan: Plan, limit: int) -> Plan:
-    if not isinstance(plan.op, Exchange):
+    if not plan.op.limited:
         return plan
     op: Any = plan.op
     return Plan(replace(op, memory=limit), plan.inputs)

@@ -191,8 +191,10 @@ class Lowering:
         policy = self._policies[plan]
         if len(pending) == 1 and policy == "raise":
             return self._then(plan, (pending[0],))
-        states = self._make(pending, op, gives_value=True, policy=policy)
-        states = self._combined(op, states)
+        shared = op.sharing(min(len(pending), op.split_every or len(pending)))
+        self._alive.append(shared)
+        states = self._make(pending, shared, gives_value=True, policy=policy)
+        states = self._combined(shared, states)
         return Pending(self._leaf(Finish(op), op), (len(states),), tuple(states))
 
     def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:

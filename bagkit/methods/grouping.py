@@ -9,7 +9,7 @@ from bagkit.arguments import plan_of
 from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
-from bagkit.ops.functions import check_callable, function_label, key_function
+from bagkit.ops.functions import check_callable, function_label, key_function, shown_key
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 
@@ -63,7 +63,7 @@ class Grouping(Making[T_co]):
         return self._then(
             ops.ByKey(
                 "groupby",
-                ops.shown_key(grouper),
+                shown_key(grouper),
                 (key,),
                 group.Gather(),
                 ops.as_they_are,
@@ -85,7 +85,7 @@ class Grouping(Making[T_co]):
         return self._then(
             ops.ByKey(
                 "partition_by",
-                ops.shown_key(key),
+                shown_key(key),
                 (function,),
                 group.Gather(),
                 ops.one_after_the_other,

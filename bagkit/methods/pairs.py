@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import Flatten, Pluck
-from bagkit.ops.reductions import frequencies_row
 
 if TYPE_CHECKING:
     from bagkit.ops import pairs as ops
+    from bagkit.ops import tables
 else:
     ops = Lazily("bagkit.ops.pairs")
+    tables = Lazily("bagkit.ops.tables")
 
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class KeyValue(Making[T_co]):
         >>> dict(bk.from_sequence([("a", 1), ("b", 1), ("a", 1)]).count_by_key().compute(scheduler="sync"))
         {'a': 2, 'b': 1}
         """
-        bag: Bag[tuple[Any, int]] = self._then(Pluck(0))._reduce(frequencies_row(split_every, False))
+        bag: Bag[tuple[Any, int]] = self._then(Pluck(0))._reduce(tables.frequencies_table(split_every, False))
         return bag
 
     def lookup(self, key: Any) -> Item[list[Any]]:

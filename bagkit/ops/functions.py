@@ -112,3 +112,8 @@ def one_argument(function: Callable[..., Any]) -> Callable[[Any], Any]:
     3
     """
     return function if takes_one_argument(function) else Spread(function)
+
+
+def shown_key(key: Any) -> str:
+    """Return a key as the user wrote it, for labels."""
+    return function_label(key) if callable(key) else repr(key)

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal
 
-from bagkit.errors import GroupTooLargeError, PlanError, TaskError, UnstableKeyError, one_line
-from bagkit.kernels.digest import Undigestible
+from bagkit.errors import PlanError
 from bagkit.kernels.group import (
     Count,
     Entry,
     First,
     Gathering,
     Groups,
-    KeyTooLarge,
     merge_by_key,
     split_by_key,
     table_of,
 )
 from bagkit.kernels.merge import Order, cut_runs, merged, range_bounds, sorted_runs
-from bagkit.kernels.spill import Room, SpillError
-from bagkit.ops.functions import function_label, key_function
+from bagkit.kernels.spill import Room
+from bagkit.kernels.tables import keys_with_cells as keys_with_cells
+from bagkit.kernels.tables import only_cells
+from bagkit.ops.functions import key_function, shown_key
+from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.kinds import Exchange, Pairing
 
@@ -75,48 +75,12 @@ def check_count(operation: str, count: object) -> None:
         raise PlanError(f"{operation}: npartitions is {count!r}; expected an int of 1 or more")
 
 
-@contextmanager
-def kernel_errors(operation: str) -> Iterator[None]:
-    """Raise what kernels raise of their own as errors for the user."""
-    try:
-        yield
-    except Undigestible as error:
-        raise UnstableKeyError(
-            f"{operation}: the key {one_line(error.key)} can't be told from others in another process: {error}; "
-            "expected text, numbers, dates, enums, frozen dataclasses, or tuples of those; "
-            "hint: give a key function that returns one of them"
-        ) from error
-    except KeyTooLarge as error:
-        raise GroupTooLargeError(
-            f"{operation}: the records of the key {one_line(error.key)} take about {error.nbytes >> 20} MiB, and a "
-            f"task may hold {error.limit >> 20} MiB; hint: foldby and aggregate_by_key hold no groups; or give more "
-            "memory_limit, or fewer workers"
-        ) from error
-    except SpillError as error:
-        raise TaskError(f"{operation}: {error}; hint: give another temporary_directory") from error
-
-
-def shown_key(key: Any) -> str:
-    """Return a key as the user wrote it, for labels."""
-    return function_label(key) if callable(key) else repr(key)
-
-
 # What becomes of groups: each is called with a list of (key, cell) ---------------------------------------------------
 
 
 def as_they_are(groups: list[Entry]) -> Sequence[Any]:
     """Return `(key, list of records)`."""
     return groups
-
-
-def only_cells(groups: list[Entry]) -> Sequence[Any]:
-    """Return what cells of one element hold."""
-    return [cell[0] for _, cell in groups]
-
-
-def keys_with_cells(groups: list[Entry]) -> Sequence[Any]:
-    """Return `(key, what its cell of one element holds)`."""
-    return [(key, cell[0]) for key, cell in groups]
 
 
 def keys_with_sides(groups: list[Entry]) -> Sequence[Any]:

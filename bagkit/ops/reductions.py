@@ -16,7 +16,7 @@ from bagkit.errors import EmptyBagError, PlanError
 from bagkit.kernels import fold as kernel
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
-from bagkit.plan.kinds import ALL, Fields, Reduction, union
+from bagkit.plan.kinds import ALL, Fields, Reduction
 from bagkit.sentinels import EMPTY, NOT_GIVEN
 
 FAN_IN = 8
@@ -161,22 +161,6 @@ def var_row(ddof: int, *, root: bool) -> Row:
 # Values ------------------------------------------------------------------------------------------------------------
 
 
-def _pairs(sort: bool, state: Any) -> list[tuple[Any, int]]:
-    pairs = [] if state is EMPTY else list(state.items())
-    return sorted(pairs, key=itemgetter(1), reverse=True) if sort else pairs
-
-
-def frequencies_row(split_every: Any, sort: bool) -> Row:
-    return Row(
-        "frequencies(sort=True)" if sort else "frequencies",
-        kernel.frequencies,
-        kernel.add_counts,
-        partial(_pairs, bool(sort)),
-        gives_bag=True,
-        split_every=fan_in("frequencies", split_every),
-    )
-
-
 def topk_row(k: int, key: Any, split_every: Any) -> Row:
     if type(k) is not int or k < 0:
         raise PlanError(f"topk: k is {k!r}; expected an int of 0 or more")
@@ -196,16 +180,6 @@ def topk_row(k: int, key: Any, split_every: Any) -> Row:
 
 def _over_all(chunk: Callable[[Any], Any], states: list[Any]) -> Any:
     return chunk(chain.from_iterable(states))
-
-
-def distinct_row(key: Any) -> Row:
-    function = None if key is None else key_function("distinct", key)
-    shown = "" if key is None else f"({function_label(key) if callable(key) else repr(key)})"
-    chunk = partial(kernel.unique, key=function)
-    return Row(
-        f"distinct{shown}", chunk, partial(_over_all, chunk), partial(or_else, []), gives_bag=True,
-        functions=(key,) if callable(key) else (),
-    )  # fmt: skip
 
 
 def head_row(k: int) -> Row:
@@ -254,37 +228,6 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
         fields=ALL if initial is NOT_GIVEN else fields_read(binop, 2),
         functions=(binop, combine),
     )
-
-
-def fold_by_row(key: Any, binop: Any, initial: Any, combine: Any, combine_initial: Any, split_every: Any) -> Row:
-    check_callable("foldby", binop)
-    function = key_function("foldby", key)
-    combine = binop if combine is None else combine
-    check_callable("foldby", combine)
-    start = () if initial is NOT_GIVEN else (initial,)
-    merge_start = () if combine_initial is NOT_GIVEN else (combine_initial,)
-    shown = function_label(key) if callable(key) else repr(key)
-    return Row(
-        f"foldby({shown}, {function_label(binop)})",
-        partial(_fold_by_chunk, function, binop, start),
-        partial(_merge_by, combine, merge_start),
-        partial(_pairs, False),
-        gives_bag=True,
-        # An initial value of the merge counts once, so it is one merge.
-        split_every=None if merge_start else fan_in("foldby", split_every),
-        elementwise=not start and not merge_start,
-        # Without an initial value the first record of a key is its first total, so it is needed whole.
-        fields=union(fields_read(function), fields_read(binop, 2)) if start else ALL,
-        functions=(*([key] if callable(key) else []), binop, combine),
-    )
-
-
-def _fold_by_chunk(key: Any, binop: Any, start: tuple[Any, ...], records: Iterator[Any]) -> Any:
-    return kernel.fold_by(key, binop, records, *start)
-
-
-def _merge_by(combine: Any, start: tuple[Any, ...], states: list[Any]) -> Any:
-    return kernel.merge_by(combine, states, *start)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ class Op:
     """Whether the result is a single value rather than partitions of records."""
     can_raise: bool = True
     """Whether it can fail on a record of its own, without a user's function."""
+    limited: bool = False
+    """Whether it may have to hold more than fits into memory, so that it has a field `memory` for the run to set."""
 
     @property
     def error_label(self) -> str:
@@ -195,6 +197,14 @@ class Reduction(Op):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
 
+    def sharing(self, states: int) -> Reduction:
+        """Return it for tasks whose states come together, so many at a time."""
+        return self
+
+    def within(self, report: Report) -> ReductionWithin:
+        """Return it as the task of `report` does it."""
+        return self
+
     def chunk(self, records: Iterator[Any]) -> Any:
         """Return the state of one partition; EMPTY where it has no record and that matters."""
         raise NotImplementedError
@@ -206,6 +216,16 @@ class Reduction(Op):
     def finish(self, state: Any) -> Any:
         """Return the result: for a bag, an iterable of its records."""
         raise NotImplementedError
+
+
+class ReductionWithin(Protocol):
+    """What a task does of a Reduction: see there."""
+
+    def chunk(self, records: Iterator[Any]) -> Any: ...
+
+    def combine(self, states: Iterable[Any]) -> Any: ...
+
+    def finish(self, state: Any) -> Any: ...
 
 
 class Exchange(Op):
@@ -221,6 +241,7 @@ class Exchange(Op):
     memory: int | None
     """How many bytes a task may hold; None for any number. Set by the run."""
     samples: bool = False
+    limited = True
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0] if self.count is None else self.count

@@ -285,5 +285,6 @@ class TestBatches:
         path.write_text("line\n" * 10 + "\n")
         first, _ = tasks_of(bk.read_text(str(path)).distinct(lambda line: 1 / (len(line) - 1)), on_error="skip")
         report = Report()
-        assert first.work(first.part, (), report) == ["line\n"]
+        (table,) = first.work(first.part, (), report)
+        assert table == {0.25: "line\n"}
         assert (report.bytes_read, report.skipped) == (51, 1)

@@ -1,0 +1,317 @@
+"""Tables by key: the states of frequencies, distinct and foldby, which need not fit into memory.
+
+    fill     records -> a state: one table, or what was written each time that there was no room for more
+    join     several states -> one: tables become one table where that fits, else all is kept as it is
+    entries  a state -> lists of (key, cell), keys in the order of first sight
+
+A state is the list of its pieces in the order of the input; a piece is a table in memory (a dict) or a Bucket on disk.
+What was written is merged where it is read, as that of an exchange is, so no process holds more than it may. What
+does that is imported by those who need it: few tables are so large.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from sys import getsizeof
+from typing import TYPE_CHECKING, Any
+
+from bagkit.kernels.fold import started
+from bagkit.kernels.guard import StoppedEarly
+from bagkit.kernels.spill import MOST_AT_ONCE, SAMPLE, Bucket, Held, Room, deep_size
+
+if TYPE_CHECKING:
+    from bagkit.kernels.group import Gathering
+
+Table = dict[Any, Any]
+Entry = tuple[Any, list[Any]]
+"""A key and its cell."""
+State = list[Table | Bucket]
+
+_NOTHING: Any = object()
+_AT_FIRST = 256
+"""Records put into a table before its first weighing."""
+_LIST = 2048
+"""Entries handed on together."""
+_OFTEN = 64
+"""Batches between two weighings of a table that gets no longer: its values may."""
+_MAY_BE_NAN = ("float", "Decimal")
+
+
+class Counting:
+    """How often each record occurs."""
+
+    in_one_go = False
+    """Whether tables must not be merged before all are there."""
+
+    @property
+    def gathering(self) -> Gathering:
+        """How what was written is merged."""
+        from bagkit.kernels.group import Count
+
+        return Count()
+
+    def put(self, table: Table, records: Iterable[Any]) -> None:
+        """Count `records` into `table`."""
+        # The loop of Counter, which wants one: in C, of a dict as of any mapping.
+        Counter.update(table, records)  # type: ignore[call-overload]
+
+    def merge(self, tables: Sequence[Table]) -> Table:
+        """Return the counts of all `tables` together."""
+        total = dict(tables[0])
+        seen = total.get
+        for table in islice(tables, 1, None):
+            for value, number in table.items():
+                total[value] = seen(value, 0) + number
+        return total
+
+    def meet(self, one: Any, other: Any) -> Any:
+        """Return the value of two keys that are one."""
+        return one + other
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing:
+    """The first record of each key; without a key the records are the keys, and nothing is kept beside them."""
+
+    key: Callable[[Any], Any] | None = None
+
+    in_one_go = False
+
+    @property
+    def gathering(self) -> Gathering:
+        """How what was written is merged."""
+        from bagkit.kernels.group import First
+
+        return First()
+
+    def put(self, table: Table, records: Iterable[Any]) -> None:
+        """Put those of `records` into `table` whose keys are not there."""
+        if self.key is None:
+            deque(map(table.setdefault, records), maxlen=0)
+            return
+        key = self.key
+        for record in records:
+            value = key(record)
+            if value not in table:
+                table[value] = record
+
+    def merge(self, tables: Sequence[Table]) -> Table:
+        """Return what is first in all `tables`."""
+        if self.key is None:
+            return dict.fromkeys(chain.from_iterable(tables))
+        total = dict(tables[0])
+        for table in islice(tables, 1, None):
+            for value, record in table.items():
+                total.setdefault(value, record)
+        return total
+
+    def meet(self, one: Any, other: Any) -> Any:
+        """Return the value of two keys that are one."""
+        return one
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What the records of a key are folded to.
+
+    `initial` (in a tuple, if there is one) starts each key of a table, `merge_initial` each key of the merged tables;
+    one that can be called makes it.
+    """
+
+    key: Callable[[Any], Any]
+    binop: Callable[[Any, Any], Any]
+    combine: Callable[[Any, Any], Any]
+    initial: tuple[Any, ...] = ()
+    merge_initial: tuple[Any, ...] = ()
+
+    @property
+    def gathering(self) -> Gathering:
+        """How what was written is merged."""
+        from bagkit.kernels.group import Fold
+
+        return Fold(self.binop, self.combine, merge_zero=self.merge_initial)
+
+    @property
+    def in_one_go(self) -> bool:
+        """Whether tables must not be merged before all are there: a value that starts the merging counts once."""
+        return bool(self.merge_initial)
+
+    def put(self, table: Table, records: Iterable[Any]) -> None:
+        """Fold `records` into `table`."""
+        key, binop = self.key, self.binop
+        for record in records:
+            value = key(record)
+            try:
+                total = table[value]
+            except KeyError:
+                table[value] = binop(started(self.initial[0]), record) if self.initial else record
+            else:
+                table[value] = binop(total, record)
+
+    def merge(self, tables: Sequence[Table]) -> Table:
+        """Return what `combine` makes of the values of each key in all `tables`."""
+        total: Table = {}
+        if self.merge_initial:
+            for key in chain.from_iterable(tables):
+                if key not in total:
+                    total[key] = started(self.merge_initial[0])
+        for table in tables:
+            for key, value in table.items():
+                total[key] = self.meet(total[key], value) if key in total else value
+        return total
+
+    def meet(self, one: Any, other: Any) -> Any:
+        """Return the value of two keys that are one."""
+        try:
+            return self.combine(one, other)
+        except StopIteration:
+            raise StoppedEarly from None
+
+
+Tabling = Counting | Seeing | Folding
+
+
+# In memory, or on disk ------------------------------------------------------------------------------------------------
+
+
+def fill(records: Iterator[Any], tabling: Tabling, room: Room) -> State:
+    """Return the state of `records`, which are pulled one at a time."""
+    state: State = []
+    table: Table = {}
+    scale = Scale(room.heap)
+    with Held():
+        while (first := next(records, _NOTHING)) is not _NOTHING:
+            tabling.put(table, (first,))
+            tabling.put(table, islice(records, scale.step - 1))
+            if scale.is_full(table):
+                state.append(_written(one_nan(table, tabling), room))
+                table = {}
+    return _kept(state, one_nan(table, tabling), room)
+
+
+def join(states: Iterable[State], tabling: Tabling, room: Room) -> State:
+    """Return the state of several that come one after the other."""
+    pieces = list(chain.from_iterable(states))
+    if tabling.in_one_go or len(pieces) < 2:
+        return pieces
+    tables = [piece for piece in pieces if isinstance(piece, dict)]
+    if len(tables) < len(pieces):
+        return [_written(piece, room) if isinstance(piece, dict) else piece for piece in pieces]
+    return _kept([], one_nan(tabling.merge(tables), tabling), room)
+
+
+def entries(state: State, tabling: Tabling, room: Room) -> Iterator[list[Entry]]:
+    """Yield lists of (key, cell), keys in the order of first sight; the value of a key is alone in its cell."""
+    tables = [piece for piece in state if isinstance(piece, dict)]
+    nbytes = [weight(table) if room.heap is not None else 0 for table in tables]
+    if len(tables) == len(state) and sum(nbytes) <= (room.heap or 0):
+        merged = tables[0] if len(tables) == 1 and not tabling.in_one_go else tabling.merge(tables) if tables else {}
+        pairs = iter(one_nan(merged, tabling).items())
+        while some := [(key, [value]) for key, value in islice(pairs, _LIST)]:
+            yield some
+        return
+    sizes = iter(nbytes)
+    buckets = [
+        Bucket(rest=_entries_of(piece), rest_nbytes=next(sizes)) if isinstance(piece, dict) else piece
+        for piece in state
+    ]
+    from bagkit.kernels.group import merge_by_key
+
+    yield from merge_by_key([buckets], tabling.gathering, room)
+
+
+def _kept(state: State, table: Table, room: Room) -> State:
+    """Return `state` with `table` as its last piece: in memory if it is little, or on disk, where the others are."""
+    if not table:
+        return state
+    written = room.rest is not None and (bool(state) or weight(table) > room.rest)
+    return [*state, _written(table, room) if written else table]
+
+
+def _written(table: Table, room: Room) -> Bucket:
+    from bagkit.kernels.group import Piles
+
+    piles = Piles(1, room)
+    piles.write([_entries_of(table)], lambda entry: 1, weight(table))
+    (bucket,) = piles.finish([[]], lambda entry: 1, 0)
+    return bucket
+
+
+def _entries_of(table: Table) -> list[Entry]:
+    return [(key, [value]) for key, value in table.items()]
+
+
+def one_nan(table: Table, tabling: Tabling) -> Table:
+    """Return `table` with one key for all NaN, which are told apart by where they are in this process's memory."""
+    if not any(kind.__name__ in _MAY_BE_NAN or issubclass(kind, float) for kind in set(map(type, table))):
+        return table
+    from bagkit.kernels.digest import is_nan
+
+    nans = [key for key in table if is_nan(key)]
+    if len(nans) < 2:
+        return table
+    value = table[nans[0]]
+    for key in nans[1:]:
+        value = tabling.meet(value, table.pop(key))
+    table[nans[0]] = value
+    return table
+
+
+# What becomes of entries ----------------------------------------------------------------------------------------------
+
+
+def only_keys(entries: list[Entry]) -> Sequence[Any]:
+    """Return the keys."""
+    return [key for key, _ in entries]
+
+
+def only_cells(entries: list[Entry]) -> Sequence[Any]:
+    """Return what cells of one element hold."""
+    return [cell[0] for _, cell in entries]
+
+
+def keys_with_cells(entries: list[Entry]) -> Sequence[Any]:
+    """Return `(key, what its cell of one element holds)`."""
+    return [(key, cell[0]) for key, cell in entries]
+
+
+# How much a table takes -----------------------------------------------------------------------------------------------
+
+
+def weight(table: Table) -> int:
+    """Return about how many bytes `table` takes, from a sample of its entries."""
+    step = max(1, len(table) // SAMPLE)
+    sample = list(islice(table.items(), 0, None, step))
+    size = sum([deep_size(key) + deep_size(value) for key, value in sample])
+    return getsizeof(table) + size * len(table) // max(1, len(sample))
+
+
+class Scale:
+    """Weighs the table of a task now and then, and says how many records to put into it next; mutable."""
+
+    def __init__(self, heap: int | None) -> None:
+        self._heap = heap
+        self._length = 0
+        self._bytes = 0.0
+        """Of an entry, when the table was weighed last."""
+        self._batches = 0
+        self.step = MOST_AT_ONCE if heap is None else _AT_FIRST
+
+    def is_full(self, table: Table) -> bool:
+        """Return whether `table` must be written before more is put into it."""
+        if self._heap is None:
+            return False
+        self._batches += 1
+        length = len(table)
+        grown = length > 2 * self._length or length < self._length
+        if not grown and self._batches < _OFTEN and length * self._bytes < self._heap:
+            return False
+        nbytes = weight(table)
+        self._length, self._bytes, self._batches = length, nbytes / length, 0
+        self.step = int(min(MOST_AT_ONCE, max(1, self._heap / 8 // self._bytes)))
+        if length > MOST_AT_ONCE:
+            Held.add()
+        return nbytes >= self._heap

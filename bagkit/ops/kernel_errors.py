@@ -1,0 +1,43 @@
+"""What kernels raise of their own, as errors for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bagkit.errors import GroupTooLargeError, TaskError, UnstableKeyError, one_line
+from bagkit.kernels.spill import SpillError
+
+
+@contextmanager
+def kernel_errors(operation: str) -> Iterator[None]:
+    """Raise what kernels raise of their own as errors for the user."""
+    try:
+        yield
+    except Exception as error:
+        for_user = _for_user(operation, error)
+        if for_user is None:
+            raise
+        raise for_user from error
+
+
+def _for_user(operation: str, error: Exception) -> Exception | None:
+    if isinstance(error, SpillError):
+        return TaskError(f"{operation}: {error}; hint: give another temporary_directory")
+    # Not at the top: who counts names needs no digests, and their module is among the slow ones.
+    from bagkit.kernels.digest import Undigestible
+    from bagkit.kernels.group import KeyTooLarge
+
+    if isinstance(error, Undigestible):
+        return UnstableKeyError(
+            f"{operation}: the key {one_line(error.key)} can't be told from others in another process: {error}; "
+            "expected text, numbers, dates, enums, frozen dataclasses, or tuples of those; "
+            "hint: give a key function that returns one of them"
+        )
+    if isinstance(error, KeyTooLarge):
+        return GroupTooLargeError(
+            f"{operation}: the records of the key {one_line(error.key)} take about {error.nbytes >> 20} MiB, and a "
+            f"task may hold {error.limit >> 20} MiB; hint: foldby and aggregate_by_key hold no groups; or give more "
+            "memory_limit, or fewer workers"
+        )
+    return None

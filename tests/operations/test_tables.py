@@ -1,0 +1,175 @@
+"""Frequencies, distinct and foldby of more keys than fit into memory: the answers of plain lists, in their order."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bagkit as bk
+from bagkit.kernels.spill import Bucket, Room
+from bagkit.kernels.tables import Counting, Folding, Scale, Seeing, entries, fill, join, weight
+
+SMALL = 60_000
+"""Bytes, of which a task holds a quarter: some hundred keys."""
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path) -> Iterator[None]:
+    """What is written goes to a directory of its own, where nothing is left."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    with bk.options(temporary_directory=runs):
+        yield
+    assert os.listdir(runs) == []
+
+
+def word(number: int) -> str:
+    return f"word {number * 7919 % 1501}"
+
+
+NUMBERS = [n * n % 2003 for n in range(6_000)]
+WORDS = list(map(word, NUMBERS))
+
+
+def words(npartitions: int = 6) -> Any:
+    return bk.from_sequence(NUMBERS, npartitions=npartitions).map(word)
+
+
+def longest(total: str, record: str) -> str:
+    return max(total, record, key=len)
+
+
+def add_length(total: int, record: str) -> int:
+    return total + len(record)
+
+
+def add(one: int, other: int) -> int:
+    return one + other
+
+
+def lengths(start: int = 0) -> dict[str, int]:
+    return {each: start + len(each) * number for each, number in Counter(WORDS).items()}
+
+
+PROGRAMS: dict[str, tuple[Any, list[Any]]] = {
+    "frequencies": (words().frequencies(), list(Counter(WORDS).items())),
+    "frequencies, all at once": (words().frequencies(split_every=False), list(Counter(WORDS).items())),
+    "frequencies, two at a time": (words().frequencies(split_every=2), list(Counter(WORDS).items())),
+    "frequencies, sorted": (
+        words().frequencies(sort=True),
+        sorted(Counter(WORDS).items(), key=lambda pair: pair[1], reverse=True),
+    ),
+    "frequencies of one partition": (words(1).frequencies(), list(Counter(WORDS).items())),
+    "distinct": (words().distinct(), list(dict.fromkeys(WORDS))),
+    "distinct by key": (words().distinct(len), list({len(each): each for each in reversed(WORDS)}.values())[::-1]),
+    "foldby": (words().foldby(str, add_length, 0, add), list(lengths().items())),
+    "foldby without initial": (words().foldby(len, longest), None),
+    "foldby from what is called": (words().foldby(str, add_length, int, add), list(lengths().items())),
+    "foldby, merged from 100": (words().foldby(str, add_length, 0, add, 100), list(lengths(100).items())),
+    "count_by_key": (words().map(lambda each: (each, 1)).count_by_key(), list(Counter(WORDS).items())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_answers_do_not_depend_on_memory(name: str) -> None:
+    bag, expected = PROGRAMS[name]
+    roomy = bag.compute(scheduler="sync", workers=1)
+    assert bag.compute(scheduler="sync", memory_limit=SMALL) == roomy
+    assert sorted(roomy) == sorted(expected or roomy)
+    if name != "distinct by key":
+        assert roomy == (expected or roomy)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_on_schedulers(scheduler: str) -> None:
+    made = [PROGRAMS[name] for name in ("frequencies", "distinct", "foldby", "frequencies, sorted")]
+    got = bk.compute(*(bag for bag, _ in made), scheduler=scheduler, workers=2, memory_limit=4 * SMALL)
+    assert list(got) == [expected for _, expected in made]
+
+
+def test_nan_is_one_key_wherever_it_is_counted() -> None:
+    bag = bk.from_sequence(["nan", "1", "nan", "nan", "1"], npartitions=2).map(float)
+    for limit in (None, 4_000):
+        pairs = bag.frequencies().compute(scheduler="sync", memory_limit=limit)
+        assert [(repr(value), number) for value, number in pairs] == [("nan", 3), ("1.0", 2)]
+        assert list(map(repr, bag.distinct().compute(scheduler="sync", memory_limit=limit))) == ["nan", "1.0"]
+        folded = bag.foldby(abs, lambda n, _: n + 1, 0, add).compute(scheduler="sync", memory_limit=limit)
+        assert [(repr(value), number) for value, number in folded] == [("nan", 3), ("1.0", 2)]
+
+
+def test_a_key_that_can_not_be_split_by_says_so() -> None:
+    class Odd(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            return str.__eq__(self, other)
+
+    odd = words(2).map(Odd).frequencies()
+    assert len(odd.compute(scheduler="sync")) == len(set(WORDS))
+    with pytest.raises(bk.errors.UnstableKeyError, match=r"^frequencies: the key 'word "):
+        odd.compute(scheduler="sync", memory_limit=SMALL)
+
+
+def stop(one: int, other: int) -> int:
+    raise StopIteration
+
+
+def test_a_combine_that_stops_is_no_end() -> None:
+    bag = words(2).foldby(str, add_length, 0, stop)
+    for limit in (None, SMALL):
+        with pytest.raises(bk.errors.StoppedEarlyError, match="foldby"):
+            bag.compute(scheduler="sync", memory_limit=limit)
+
+
+# The kernel -----------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 40), max_size=30), max_size=5),
+    st.sampled_from([0, 600, 4000, 1 << 30]),
+    st.sampled_from([1, 3]),
+)
+def test_states_in_any_order_of_joining(parts: list[list[int]], memory: int, width: int) -> None:
+    flat = [number for part in parts for number in part]
+    folding = Folding(lambda n: n % 7, add, add, (0,))
+    expected = {
+        Counting(): Counter(flat),
+        Seeing(): dict.fromkeys(flat),
+        folding: {key: sum(n for n in flat if n % 7 == key) for key in dict.fromkeys(n % 7 for n in flat)},
+    }
+    with tempfile.TemporaryDirectory() as directory:
+        room = Room(memory, lambda: directory, tasks=width)
+        for tabling, wanted in expected.items():
+            states = [fill(iter(part), tabling, room) for part in parts]
+            while len(states) > width > 1:
+                states = [join(states[:width], tabling, room), *states[width:]]
+            state = list(chain.from_iterable(states))
+            found = [(key, cell[0]) for some in entries(state, tabling, room) for key, cell in some]
+            assert found == list(wanted.items())
+
+
+def test_what_is_large_is_on_disk(tmp_path: Path) -> None:
+    room = Room(200_000, lambda: str(tmp_path))
+    state = fill(map(word, range(3000)), Counting(), room)
+    assert len(state) > 3
+    assert all(isinstance(piece, Bucket) and not piece.rest for piece in state)
+    small = fill(map(word, range(30)), Counting(), room)
+    assert [type(piece) for piece in small] == [dict]
+    assert all(isinstance(piece, Bucket) for piece in join([state, small], Counting(), room))
+
+
+def test_a_table_is_weighed_with_its_values() -> None:
+    assert weight({}) < 200
+    assert weight(dict.fromkeys(range(100), "x" * 1000)) > 100_000
+    scale = Scale(100_000)
+    assert not scale.is_full({1: "x"})
+    assert scale.is_full(dict.fromkeys(range(20), "x" * 10_000))
