@@ -326,11 +326,15 @@ class Lock:
             os.close(file)  # its owner has removed it since
         else:
             raise OutputBusyError(f"{named(path)}: other runs take the lock again and again")
-        os.ftruncate(file, 0)
-        owner = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
-        os.pwrite(file, json.dumps(owner).encode(), 0)
         self._file = file
         _held.add(self)
+        owner = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
+        try:
+            os.ftruncate(file, 0)
+            os.pwrite(file, json.dumps(owner).encode(), 0)
+        except OSError:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let others write."""

@@ -257,6 +257,21 @@ class TestOneStepFails:
                 bag.to_jsonl(tmp_path / "out")
         assert bag.to_jsonl(tmp_path / "out", exist="resume").records == 9
 
+    def test_a_lock_that_can_not_say_whose_it_is_is_let_go_of(
+        self, bag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*args: Any) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        before = os.listdir("/proc/self/fd")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwrite", full)
+            with pytest.raises(bk.OutputError, match="no space left on device"):
+                bag.to_jsonl(tmp_path / "out")
+        assert leftovers(tmp_path / "out") == []
+        assert len(os.listdir("/proc/self/fd")) == len(before)
+        assert bag.to_jsonl(tmp_path / "out").records == 9
+
 
 class Short(bytes):
     """Bytes that seem to be more than can be written."""
