@@ -6,6 +6,9 @@
 
 So under its final name there is always a whole file: the old one or the new one. Whoever holds the lock of a key is the
 only one that writes there, so all other temporary directories of that key are of runs that are dead, and are removed.
+
+In an object store there are no locks and the journal can't be added to: it is written whole now and then, and what it
+names as temporary is removed.
 """
 
 from __future__ import annotations
@@ -13,9 +16,11 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from bagkit.errors import BagkitError, OutputError, OutputExistsError, PlanError, ResumeMismatchError
 from bagkit.io.codecs import crc32
@@ -39,7 +44,20 @@ from bagkit.io.stores import Lock, Store, failed
 if TYPE_CHECKING:
     from bagkit.io.output_names import Targets
 
-_READ = 1 << 20
+_EVERY = 5.0
+"""Seconds between two accounts of what was written, where nothing can be added to the first."""
+
+
+class _Account(NamedTuple):
+    """What a run has said of itself."""
+
+    recipe: Any
+    rows: list[Any]
+    """Of its files."""
+    stale: Sequence[str] = ()
+    """What it has yet to remove."""
+    staging: Sequence[str] = ()
+    """The directories of its temporary files."""
 
 
 class FileWriting:
@@ -62,7 +80,9 @@ class FileWriting:
         self._stale: set[str] = set()
         """What an earlier run has written, by its own account."""
         self._journal: BinaryIO | None = None
-        self._noted = False
+        self._noted_at = 0.0
+        """When the journal was written, by the monotonic clock; 0 before it was."""
+        self._completed = False
         self._lock: Lock | None = None
         self._staging: dict[str, str] = {}
         with self._failing_as(targets.home):
@@ -89,7 +109,7 @@ class FileWriting:
             if exist == "error":
                 self._refuse_existing()
             elif exist == "overwrite":
-                self._stale = self._earlier_paths()
+                self._replace()
             else:
                 self._take_up()
             if len(self._files) < len(self._targets.paths):
@@ -130,25 +150,35 @@ class FileWriting:
             "exist='resume' writes those that are missing"
         )
 
-    def _earlier(self) -> tuple[Any, list[Any], list[str]] | None:
-        """Return the recipe of the run that was here before, the rows of its files, and what it has yet to remove."""
+    def _earlier(self) -> _Account | None:
+        """Return what the run that was here before has said of itself, None if there was none."""
         journal = self._store.read(self._targets.own("journal"))
         if journal is not None:
             head, rows = read_journal(journal)
-            return head["recipe"], rows, head["stale"]
+            return _Account(head["recipe"], rows, head["stale"], head["staging"])
         manifest = self._store.read(self._targets.own("manifest.json"))
-        return None if manifest is None else (*read_manifest(manifest), [])
+        return None if manifest is None else _Account(*read_manifest(manifest))
 
-    def _earlier_paths(self) -> set[str]:
+    def _replace(self) -> None:
+        """Find what an earlier run has left, of which nothing is kept."""
         try:
             earlier = self._earlier()
         except Damaged:
-            return set()
-        if earlier is None:
-            return set()
-        _, rows, stale = earlier
-        paths = {*stale, *(from_row(row, self._targets.home).path for row in rows)}
-        return set(filter(self._targets.could_be, paths))  # they may have been tampered with
+            return
+        if earlier is not None:
+            paths = (from_row(row, self._targets.home).path for row in earlier.rows)
+            self._take_over(earlier, paths)
+
+    def _take_over(self, earlier: _Account, paths: Iterable[str] = ()) -> None:
+        """Note what is to be removed in the end, and remove what the other run was writing to.
+
+        That is over, or ends now: where there are no locks no one can tell. Its account may have been tampered with.
+        """
+        self._stale = set(filter(self._targets.could_be, (*earlier.stale, *paths)))
+        for path in earlier.staging if not self._store.journals else ():
+            directory, _, name = path.rpartition("/")
+            if directory in self._targets.directories and name.startswith(f"{RESERVED}{self._targets.key}."):
+                self._store.remove_directory(path)
 
     def _take_up(self) -> None:
         """Find the files that an earlier run of the same plan has written, and that are whole."""
@@ -160,17 +190,16 @@ class FileWriting:
             if self._store.existing(self._targets.paths):
                 self._refuse_unknown()
             return
-        recipe, rows, stale = earlier
-        if recipe != self._recipe:
-            raise self._mismatch(differences(recipe, self._recipe))
-        self._stale = set(filter(self._targets.could_be, stale))
-        for row in rows:
+        if earlier.recipe != self._recipe:
+            raise self._mismatch(differences(earlier.recipe, self._recipe))
+        for row in earlier.rows:
             file = from_row(row, self._targets.home)
             path = self._targets.paths[file.partition]
             if file.path != path:
                 raise self._mismatch([f"partition {file.partition} was {named(file.path)} and is {named(path)}"])
             if self._is_whole(file):
                 self._files[file.partition] = file
+        self._take_over(earlier)
 
     def _refuse_unknown(self) -> None:
         (path, *_) = self._store.existing(self._targets.paths)
@@ -187,14 +216,13 @@ class FileWriting:
 
     def _is_whole(self, file: WrittenFile) -> bool:
         state = self._store.state(file.path)
-        if state is None or state[0] != file.nbytes:
+        if state is None or state.nbytes != file.nbytes:
             return False
-        if state[1] == file.mtime_ns:
+        if state == (file.nbytes, file.mtime_ns, file.etag) and state != (file.nbytes, None, None):
             return True
         checksum = 0  # it was copied, or touched, or changed
-        with open(file.path, "rb") as data:
-            while block := data.read(_READ):
-                checksum = crc32(block, checksum)
+        for block in self._store.blocks(file.path):
+            checksum = crc32(block, checksum)
         return checksum == file.checksum
 
     def _make_staging(self) -> None:
@@ -210,34 +238,41 @@ class FileWriting:
         number, temporary, *facts = written
         file = WrittenFile(self._targets.paths[number], number, *facts)
         with self._failing_as(file.path):
-            self._note(file)
+            if not self._noted_at:
+                self._write_journal()
+            if self._journal is not None:
+                self._add_to_journal(file)
             self._store.move(temporary, file.path)
-            self._files[number] = file
+            self._files[number] = file if self._store.journals else self._with_etag(file)
             if len(self._files) == len(self._targets.paths):
                 self._complete()
+            elif self._journal is None and time.monotonic() > self._noted_at + _EVERY:
+                self._write_journal()
 
-    def _note(self, file: WrittenFile) -> None:
-        if not self._noted:
-            self._open_journal()
-            self._noted = True
-        if self._journal is None:
-            return
+    def _with_etag(self, file: WrittenFile) -> WrittenFile:
+        state = self._store.state(file.path)
+        return replace(file, etag=state.etag if state is not None and state.nbytes == file.nbytes else None)
+
+    def _write_journal(self) -> None:
+        """Write the journal, with what is there already; only then is the manifest of before no longer true."""
+        home, path = self._targets.home, self._targets.own("journal")
+        # Where nothing can be added to it, it says from the beginning what may be there in the end.
+        stale = self._stale if self._store.journals else self._stale.union(self._targets.paths)
+        head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(stale), "staging": [*self._staging.values()]}
+        rows = [line_of(as_row(file, home)) for file in self._files.values()]
+        self._put(path, b"".join([line_of(head), *rows]))
+        if not self._noted_at:
+            self._store.remove(self._targets.own("manifest.json"))
+        self._noted_at = time.monotonic()
+        if self._store.journals:
+            self._journal = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), "wb", buffering=0)
+
+    def _add_to_journal(self, file: WrittenFile) -> None:
+        assert self._journal is not None
         # Not brought to the disk: it outlives this process, and what a lost line tells of is only written again.
         line = line_of(as_row(file, self._targets.home))
         if self._journal.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._targets.own("journal"))
-
-    def _open_journal(self) -> None:
-        """Begin the journal, with what was there already; only then is the manifest of before no longer true."""
-        home, path = self._targets.home, self._targets.own("journal")
-        # Where nothing can be added to it, it says from the beginning what may be there in the end.
-        stale = self._stale if self._store.journals else self._stale.union(self._targets.paths)
-        head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(stale)}
-        rows = [line_of(as_row(file, home)) for file in self._files.values()]
-        self._put(path, b"".join([line_of(head), *rows]))
-        self._store.remove(self._targets.own("manifest.json"))
-        if self._store.journals:
-            self._journal = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), "wb", buffering=0)
 
     def _put(self, path: str, data: bytes) -> None:
         """Write a small file that is there as a whole or not at all."""
@@ -262,12 +297,18 @@ class FileWriting:
         self._put(self._targets.own("manifest.json"), manifest_bytes(self._recipe, files, self._targets.home))
         self._store.settle(self._targets.home)
         self._store.remove(self._targets.own("journal"))
+        self._completed = True
 
     def end(self) -> None:
         """Remove what became no output, and let others write here."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+        elif self._noted_at and not self._completed and not self._store.journals:
+            try:
+                self._write_journal()
+            except Exception:
+                pass  # as below; at worst more is written again
         for path in self._staging.values():
             try:
                 self._store.remove_directory(path)
@@ -279,7 +320,7 @@ class FileWriting:
 
     @staticmethod
     def _as_written(file: WrittenFile) -> tuple[Any, ...]:
-        return (file.partition, "", file.records, file.nbytes, file.checksum, file.mtime_ns)
+        return (file.partition, "", file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag)
 
     @contextmanager
     def _failing_as(self, path: str) -> Iterator[None]:

@@ -233,7 +233,7 @@ def _remote_info(url: str, info: Mapping[str, Any]) -> FileInfo:
         path=url,
         size=None if size is None else int(size),
         # The web's ETags are no sure sign, mirrors have their own; and few of its servers say that they have ranges.
-        etag=None if web else _etag(info),
+        etag=None if web else etag_of(info),
         ranges=False if no_ranges else None if web else True,
     )
 
@@ -256,7 +256,8 @@ def _reason(error: Exception) -> str:
     return f"{type(cause).__name__}: {cause}"
 
 
-def _etag(info: Mapping[str, Any]) -> str | None:
+def etag_of(info: Mapping[str, Any]) -> str | None:
+    """Return what a store says that the content of a file is known by, if it does."""
     etag = info.get("ETag") or info.get("etag")
     return etag if isinstance(etag, str) else None
 
@@ -379,7 +380,7 @@ class InputFile:
         return (
             size if isinstance(size, int) else None,
             None,
-            _etag(details) if isinstance(details, Mapping) else None,
+            etag_of(details) if isinstance(details, Mapping) else None,
         )
 
 

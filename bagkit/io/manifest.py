@@ -1,6 +1,6 @@
 """What was written: for users as a Manifest, for the next run as a manifest file, and until that is there a journal.
 
-    .bagkit-<key>.journal        a line when the run begins, one for each file just before it gets its name
+    .bagkit-<key>.journal        a line when the run begins, one for each file when it gets its name
     .bagkit-<key>.manifest.json  the same as one document, when all is written; then the journal goes
 
 Both are JSON, and everything in them carries a checksum.
@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
@@ -30,6 +30,8 @@ class WrittenFile:
     nbytes: int
     checksum: int
     mtime_ns: int | None = None
+    etag: str | None = field(default=None, compare=False, repr=False)
+    """What an object store knows its content by, as far as that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class Recipe:
 
     steps: tuple[tuple[str, str], ...]
     """Labels and digests of the operations."""
-    inputs: Mapping[str, tuple[int | None, int | None]]
-    """Size and time of each file that is read."""
+    inputs: Mapping[str, tuple[int | str | None, ...]]
+    """Size, time and ETag of each file that is read."""
     options: Mapping[str, Any]
     paths: int
     """How many files are written."""
@@ -180,13 +182,13 @@ def _checksum(content: Any) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns"]
+ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag"]
 
 
 def as_row(file: WrittenFile, home: str) -> list[Any]:
     """Return a file as plain values, its path relative to `home` where it is below."""
     path = file.path.removeprefix(home + "/")
-    return [path, file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns]
+    return [path, file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag]
 
 
 def from_row(row: Sequence[Any], home: str) -> WrittenFile:

@@ -171,15 +171,15 @@ class OutputFile:
             pass  # the error that led here is the one to be told of; the caller's side removes the directory
 
 
-def inputs_of(plan: Plan) -> dict[str, tuple[int | None, int | None]]:
-    """Return the size and the time of each file that `plan` reads."""
-    found = {}
+def inputs_of(plan: Plan) -> dict[str, tuple[int | str | None, ...]]:
+    """Return the size, the time and the ETag of each file that `plan` reads."""
+    found: dict[str, tuple[int | str | None, ...]] = {}
     for each in walk(plan):
         if isinstance(each.op, Source):
             for piece in (piece for pieces in each.op.pieces() for piece in pieces):
                 info = getattr(piece, "info", None)
                 if info is not None:
-                    found[info.path] = (info.size, info.mtime_ns)
+                    found[info.path] = (info.size, info.mtime_ns, info.etag)
     return found
 
 
@@ -202,8 +202,6 @@ def plan_lines(
     if exist not in ("error", "overwrite", "resume"):
         raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite' or 'resume'")
     targets = plan_targets(operation, path, npartitions, name_function, suffix)
-    if exist == "resume" and targets.remote:
-        raise PlanError(f"{operation}: exist='resume' is for local files; hint: exist='overwrite' writes all again")
     names = [compression_of(base_name(each), compression, "written") for each in targets.paths]
     if "zstd" in names:
         zstd_module()  # now, rather than in a worker

@@ -1,7 +1,7 @@
 """The places that outputs are in: a local file system, or what fsspec has behind a URL.
 
 Both can write a whole object so that it is there at once or not at all, move one, and tell what is there. Only the
-local one has locks and a journal, which a run that died is gone on with.
+local one has locks, and files that can be added to.
 """
 
 from __future__ import annotations
@@ -11,13 +11,22 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from bagkit.errors import BagkitError, OutputBusyError, OutputError
-from bagkit.io.files import filesystem_of, is_url, named
+from bagkit.io.files import etag_of, filesystem_of, is_url, named
 from bagkit.io.output_names import RESERVED, directory_of
+
+
+class State(NamedTuple):
+    """What is known of a file without reading it: its size, and when it was changed or what its content is known by."""
+
+    nbytes: int
+    mtime_ns: int | None = None
+    etag: str | None = None
 
 
 class Store(Protocol):
@@ -35,8 +44,11 @@ class Store(Protocol):
     def abandon(self, file: BinaryIO, path: str) -> None:
         """Close and remove a file that will not be sealed."""
 
-    def state(self, path: str) -> tuple[int, int | None] | None:
-        """Return the size and the time of a file, None if there is none."""
+    def state(self, path: str) -> State | None:
+        """Return what is known of a file without reading it, None if there is none."""
+
+    def blocks(self, path: str) -> Iterator[bytes]:
+        """Yield what is in a file."""
 
     def existing(self, paths: Iterable[str]) -> list[str]:
         """Return those of `paths` that exist."""
@@ -93,6 +105,9 @@ def _shown(path: str) -> str:
     return named(directory_of(directory)) + (f": partition {number}" if dot else ": the manifest")
 
 
+_READ = 1 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class LocalStore:
     """Files of this machine."""
@@ -113,12 +128,16 @@ class LocalStore:
         file.close()
         self.remove(path)
 
-    def state(self, path: str) -> tuple[int, int | None] | None:
+    def state(self, path: str) -> State | None:
         try:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return found.st_size, found.st_mtime_ns
+        return State(found.st_size, found.st_mtime_ns)
+
+    def blocks(self, path: str) -> Iterator[bytes]:
+        with open(path, "rb") as file:
+            yield from iter(partial(file.read, _READ), b"")
 
     def existing(self, paths: Iterable[str]) -> list[str]:
         return [path for path in paths if os.path.lexists(path)]
@@ -205,13 +224,19 @@ class RemoteStore:
         finally:
             self.remove(path)
 
-    def state(self, path: str) -> tuple[int, int | None] | None:
+    def state(self, path: str) -> State | None:
         filesystem, inner = filesystem_of(path, self.storage_options)
         try:
             filesystem.invalidate_cache()
-            return int(filesystem.info(inner)["size"]), None
+            info = filesystem.info(inner)
         except FileNotFoundError:
             return None
+        return State(int(info["size"]), etag=etag_of(info))
+
+    def blocks(self, path: str) -> Iterator[bytes]:
+        filesystem, inner = filesystem_of(path, self.storage_options)
+        with filesystem.open(inner, "rb") as file:
+            yield from iter(partial(file.read, _READ), b"")
 
     def existing(self, paths: Iterable[str]) -> list[str]:
         found: dict[str, set[str]] = {}

@@ -320,6 +320,32 @@ def test_writing_to_s3(s3):
     assert bk.read_text(f"{url}/*", storage_options=options).compute(scheduler="sync") == ["0\n", "1"]
 
 
+def test_going_on_in_s3(s3):
+    import s3fs
+
+    url, options = s3[0].replace("logs", "resume"), s3[1]
+    filesystem = s3fs.S3FileSystem(**options, skip_instance_cache=True)
+
+    def write(bad: int, **more: object) -> bk.Item:
+        bag = bk.read_text(f"{url}-in/*", storage_options=options).map(lambda line: 6 // (int(line) - bad))
+        return bag.to_jsonl(f"{url}/*", storage_options=options, exist="resume", scheduler="sync", **more)
+
+    for n in range(4):
+        filesystem.pipe(f"bucket/resume-in/{n}", b"%d" % n)
+    with pytest.raises(ZeroDivisionError):
+        write(2)
+    with pytest.raises(bk.ResumeMismatchError, match="its function, what that refers to, or its data has changed"):
+        write(5)
+    before = [filesystem.info(f"bucket/resume/{n}")["LastModified"] for n in (0, 1)]
+    with pytest.warns(bk.SkippedRecordsWarning):
+        manifest = write(2, on_error="skip")
+    assert [filesystem.info(f"bucket/resume/{n}", refresh=True)["LastModified"] for n in (0, 1)] == before
+    assert bk.read_json(manifest.paths, storage_options=options).compute(scheduler="sync") == [-3, -6, 6]
+    filesystem.pipe("bucket/resume-in/3", b"7")  # as large as before
+    with pytest.raises(bk.ResumeMismatchError, match="s3://bucket/resume-in/3 has changed"):
+        write(2, on_error="skip")
+
+
 def test_a_store_that_can_not_be_written_to():
     with pytest.raises(bk.OutputError, match=r"https://127.0.0.1:9/out: can't be written: "):
         bk.range(2, npartitions=1).to_jsonl("https://127.0.0.1:9/out/*")

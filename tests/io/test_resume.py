@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 import bagkit as bk
@@ -261,6 +262,62 @@ class TestRefused:
         bag.to_jsonl(tmp_path / "*", exist="resume")
         with pytest.raises(bk.ResumeMismatchError):
             bag.to_jsonl(tmp_path / "*", exist="resume")
+
+
+class TestBehindAUrl:
+    """No locks there, and no adding to files: the account is written whole, now and then and in the end."""
+
+    @pytest.fixture
+    def job(self, tmp_path: Path) -> Iterator[Job]:
+        job = Job(tmp_path)
+        job.out = "memory://resume/out"  # type: ignore[assignment]
+        yield job
+        fsspec.filesystem("memory").rm("/resume", recursive=True)
+
+    def names(self) -> list[str]:
+        found = (name.rpartition("/")[2] for name in fsspec.filesystem("memory").find("/resume"))
+        return sorted(re.sub("-[0-9a-f]+", "", name) for name in found)
+
+    def contents(self) -> dict[str, bytes]:
+        memory = fsspec.filesystem("memory")
+        return {path.rpartition("/")[2]: memory.cat(path) for path in memory.glob("/resume/out/[!.]*")}
+
+    def test_what_is_written_is_not_written_again(self, job: Job) -> None:
+        job.break_off()
+        assert job.made() == [0, 1, 2, 3]
+        assert self.names() == [".bagkit.journal", "0.jsonl", "1.jsonl", "2.jsonl"]
+        fsspec.filesystem("memory").pipe("/resume/out/1.jsonl", b"x" * len(EXPECTED["1.jsonl"]))
+        assert job.run().records == 6
+        assert job.made() == [1, 3, 4, 5]
+        assert self.contents().items() >= EXPECTED.items()
+        assert self.names() == [".bagkit.manifest.json", *EXPECTED]
+        assert job.run().records == 6
+        assert job.made() == []
+
+    @pytest.mark.parametrize(("every", "again"), [(-1.0, [3, 4, 5]), (60.0, [0, 1, 2, 3, 4, 5])])
+    def test_killed(self, job: Job, monkeypatch: pytest.MonkeyPatch, every: float, again: list[int]) -> None:
+        """What it has not yet said of itself is written again, and its temporary directory goes."""
+        from bagkit.io.commits import FileWriting
+
+        with monkeypatch.context() as patch:
+            patch.setattr("bagkit.io.commits._EVERY", every)
+            patch.setattr(FileWriting, "end", lambda self: None)
+            job.break_off()
+        (left,) = fsspec.filesystem("memory").glob("/resume/out/.bagkit-*/")
+        assert job.made() == [0, 1, 2, 3]
+        job.run()
+        assert job.made() == again
+        assert self.names() == [".bagkit.manifest.json", *EXPECTED]
+        assert not fsspec.filesystem("memory").exists(left)
+
+    def test_another_plan_touches_nothing(self, job: Job) -> None:
+        job.break_off()
+        before = self.contents()
+        with pytest.raises(
+            bk.ResumeMismatchError, match="memory://resume/out can't be gone on with: the operations were"
+        ):
+            job.bag().map(dict).to_jsonl(job.out, exist="resume")
+        assert self.contents() == before
 
 
 def flipped(data: bytes, step: int) -> Iterator[bytes]:

@@ -164,7 +164,7 @@ class TestTextFiles:
     def test_its_value_is_that_of_its_own_steps(self, tmp_path: Path) -> None:
         # Lowering knows steps by their ids: those of a sink have to outlive it.
         item = words().to_textfiles(tmp_path / "*.txt", compute=False).apply(len)
-        assert [item.compute() for _ in range(100)] == [3] * 100
+        assert [item.compute() for _ in range(40)] == [3] * 40
 
     def test_the_mode_is_that_of_the_umask(self, tmp_path: Path) -> None:
         before = os.umask(0o027)
@@ -350,7 +350,6 @@ class TestRefusedWhilePlanning:
         assert "encoding is 'hex'" in refused(tmp_path, encoding="hex")
         assert "files of type .zip are not written" in refused(tmp_path / "*.zip")
         assert "expected 'infer', None, or one of" in refused(tmp_path / "*", compression="zip")
-        assert "exist='resume' is for local files" in refused("memory://x/*", exist="resume")
         with pytest.raises(bk.PlanError, match="to_jsonl: the function can't be called; got 5"):
             records().to_jsonl(tmp_path, default=5)
         assert os.listdir(tmp_path) == []
