@@ -69,6 +69,8 @@ class Delayed(DaskCollection, Generic[T_co]):
     __slots__ = ("__weakref__", "_length", "_plan")
     __array_ufunc__ = None
     """numpy leaves operators with a delayed value to it, instead of going through the elements of the array."""
+    __pandas_priority__ = 5000
+    """And so does pandas; DataFrame has 4000."""
 
     _plan: Plan
     _length: int | None
@@ -176,7 +178,24 @@ class Delayed(DaskCollection, Generic[T_co]):
                 "a delayed value can't be iterated over: it is not computed yet; hint: `for x in value.compute():`, "
                 "or `a, b = ...` of a function that is delayed with nout=2"
             )
-        return iter([self[index] for index in range(self._length)])
+        frame = sys._getframe(1)  # of whoever unpacks it
+        items = [delayed_call(OPERATORS["getitem"], (self, n), {}, "getitem", frame) for n in range(self._length)]
+        return iter(items)
+
+    def __int__(self) -> NoReturn:
+        raise LazyError(
+            "a delayed value is no number: it is not computed yet; hint: value.compute(), or bagkit.delayed(int)(value)"
+        )
+
+    __index__ = __float__ = __complex__ = __int__
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            raise LazyError(
+                f"a delayed value can't be formatted as {spec!r}: it is not computed yet; hint: value.compute(), "
+                f"or bagkit.delayed(format)(value, {spec!r})"
+            )
+        return repr(self)
 
     def __contains__(self, value: object) -> NoReturn:
         raise LazyError(

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import numpy as np
+import pandas as pd
 import pytest
 
 import bagkit as bk
@@ -229,8 +231,9 @@ class TestUnpacking:
 
     def test_a_wrong_nout_fails_when_it_is_computed(self) -> None:
         *_, third = bk.delayed(divmod, nout=3)(7, 2)
-        with pytest.raises(IndexError, match="tuple index out of range"):
+        with pytest.raises(IndexError, match="tuple index out of range") as caught:
             third.compute()
+        assert "test_delayed.py" in caught.value.__notes__[1]
 
     @pytest.mark.parametrize("nout", [-1, True, 1.0, "2"])
     def test_what_nout_can_not_be(self, nout: Any) -> None:
@@ -246,6 +249,8 @@ class TestLaziness:
             r"no length.*bagkit.delayed\(len\)\(value\)": lambda: len(x),
             r"can't be iterated over.*for x in value.compute\(\):.*nout=2": lambda: list(x),
             r"not computed yet; hint: bagkit.delayed\(operator.contains\)": lambda: 1 in x,
+            r"no number: .*value.compute\(\), or bagkit.delayed\(int\)\(value\)": lambda: range(x),
+            r"can't be formatted as '.2f': .*; hint: value.compute\(\)": lambda: f"{x:.2f}",
             r"can't be changed, got .y = 3; hint": lambda: setattr(x, "y", 3),
             r"can't be changed, got \['y'\] = 3; hint": lambda: operator.setitem(x, "y", 3),
             r"can't be changed, got del .y": lambda: delattr(x, "y"),
@@ -262,10 +267,10 @@ class TestLaziness:
         assert not hasattr(bk.delayed(inc), "_repr_html_")
 
     def test_it_is_no_array(self) -> None:
-        np = pytest.importorskip("numpy")
         x = bk.delayed(inc)(1)
         assert (np.arange(3) + x).compute().tolist() == [2, 3, 4]
         assert (np.float64(2) * x).compute() == 4.0
+        assert (pd.Series([1, 2]) + x).compute().tolist() == [3, 4]
         with pytest.raises(LazyError, match=r"no array.*numpy.asarray\(value.compute\(\)\)"):
             np.asarray(x)
 
