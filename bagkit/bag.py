@@ -296,17 +296,19 @@ class Bag(
         return bag
 
     def reduction(self, perpartition: Callable[[Iterator[T_co]], U], aggregate: Callable[[Iterator[U]], Any],
-                  split_every: int | bool | None = None, out_type: type[Any] = Item) -> Any:  # fmt: skip
+                  split_every: int | bool | None = None, out_type: type[Any] = Item,
+                  name: str | None = None) -> Any:  # fmt: skip
         """Return the item of what `aggregate` makes of what `perpartition` makes of each partition that has records.
 
         With `split_every` results are aggregated so many at a time, so `aggregate` must take its own results too.
+        `name` is what plans and errors call it.
 
         >>> import bagkit as bk
         >>> bk.range(10, npartitions=3).reduction(max, max).compute(scheduler="sync")
         9
         """
         width = None if split_every is None else rows.fan_in("reduction", split_every)
-        return self._reduce(rows.CustomReduction(perpartition, aggregate, gives_bag(out_type), width))
+        return self._reduce(rows.CustomReduction(perpartition, aggregate, gives_bag(out_type), width, name))
 
     # Partitions -----------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from functools import reduce
 from heapq import nlargest
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 BATCH = 4096
 """Records looked at together where a loop over lists beats one over an iterator."""
@@ -44,52 +42,6 @@ def add_counts(states: Iterable[dict[Any, int]]) -> dict[Any, int]:
 def largest(k: int, records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any]:
     """Return the `k` largest records, largest first; of equal ones those that come first."""
     return nlargest(k, records, key=key)
-
-
-class Moments(NamedTuple):
-    """How many numbers, their mean, and the sum of their squared distances from it."""
-
-    number: int
-    mean: Any
-    squares: Any
-
-
-NO_MOMENTS = Moments(0, 0.0, 0.0)
-
-
-def moments(records: Iterator[Any]) -> Moments:
-    """Return the moments of `records`: each batch in two passes, batches merged, so no digits cancel out."""
-    total = NO_MOMENTS
-    while batch := list(islice(records, BATCH)):
-        mean = sum(batch) / len(batch)
-        total = merge_moments(total, Moments(len(batch), mean, sum([(x - mean) * (x - mean) for x in batch])))
-    return total
-
-
-def merge_moments(one: Moments, other: Moments) -> Moments:
-    """Return the moments of two sets of numbers together.
-
-    The formula is that of Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
-    Variances" (1979).
-    """
-    if not one.number:
-        return other
-    if not other.number:
-        return one
-    total = one.number + other.number
-    apart = other.mean - one.mean
-    mean = one.mean + apart * other.number / total
-    return Moments(total, mean, one.squares + other.squares + apart * apart * one.number * other.number / total)
-
-
-def variance(state: Moments, ddof: int) -> Any:
-    """Return the variance; `ddof` is what is taken off the count (1 for a sample)."""
-    return state.squares / (state.number - ddof)
-
-
-def square_root(value: Any) -> Any:
-    """Return the square root, in the value's own arithmetic where it has one."""
-    return value.sqrt() if hasattr(value, "sqrt") else math.sqrt(value)
 
 
 def fresh(initial: Any) -> Any:

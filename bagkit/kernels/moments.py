@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
+
+from bagkit.kernels.fold import BATCH
 
 
 class Moments(NamedTuple):
@@ -26,6 +29,14 @@ class Moments(NamedTuple):
 
 
 NO_MOMENTS = Moments(0, 0, 0.0, 0.0)
+
+
+def moments(records: Iterator[Any]) -> Moments:
+    """Return the moments of `records`."""
+    merged = NO_MOMENTS
+    while batch := list(islice(records, BATCH)):
+        merged = merge_moments((merged, moments_of(batch)))
+    return merged
 
 
 def moments_of(numbers: Sequence[Any]) -> Moments:
@@ -50,8 +61,8 @@ def merge_moments(states: Iterable[Moments]) -> Moments:
     """
     merged = NO_MOMENTS
     for state in states:
-        if not merged.number:
-            merged = state
+        if not merged.number or not state.number:
+            merged = merged if merged.number else state
             continue
         number = merged.number + state.number
         apart = state.pivot - merged.pivot + (state.shift - merged.shift)

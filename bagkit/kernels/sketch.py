@@ -16,7 +16,7 @@ from numbers import Number
 from operator import itemgetter, methodcaller, ne
 from typing import Any, Final
 
-from bagkit.kernels.digest import digest
+from bagkit.kernels.digest import Undigestible, digest
 
 BATCH: Final = 4096
 """Records looked at together."""
@@ -249,7 +249,11 @@ def _fingerprint(value: Any) -> bytes:
         return _digest(b"int", _number(value))
     if isinstance(value, frozenset):
         return _digest(b"set", b"".join(sorted(map(_fingerprint, value))))
-    return _digest(b"other", digest(value).to_bytes(8, "little"))
+    try:
+        return _digest(b"other", digest(value).to_bytes(8, "little"))
+    except Undigestible as error:
+        error.key = value
+        raise
 
 
 def _float(value: float) -> bytes:

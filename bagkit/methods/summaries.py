@@ -81,8 +81,8 @@ class Summaries(Making[T_co]):
 
         `error` is the standard error, from 0.002 to 0.25: two of three results are off by less than that share, and
         nineteen of twenty by less than twice that. A few (an eighth of (1.04 / error)²) are counted exactly. What is
-        equal is one, as 1 and 1.0 are. Computing it raises TypeError for records without a hash, such as lists, and for
-        those of a type whose equality is not known.
+        equal is one, as 1 and 1.0 are. Computing it raises TypeError for records without a hash, such as lists, and
+        UnstableKeyError for those of a type whose equality is not known.
 
         >>> import bagkit as bk
         >>> bk.from_sequence("abracadabra", npartitions=3).approx_distinct().compute(scheduler="sync")

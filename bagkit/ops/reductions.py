@@ -14,6 +14,7 @@ from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError
 from bagkit.kernels import fold as kernel
+from bagkit.kernels.moments import Moments, merge_moments, moments, square_root, variance
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
 from bagkit.plan.kinds import ALL, Fields, Reduction
@@ -136,25 +137,18 @@ def mean_row() -> Row:
     return Row("mean", _sum_and_count, _add_pairs, _mean)
 
 
-def _merge_all_moments(states: list[kernel.Moments]) -> kernel.Moments:
-    total = kernel.NO_MOMENTS
-    for state in states:
-        total = kernel.merge_moments(total, state)
-    return total
-
-
-def _variance(name: str, ddof: int, root: bool, state: kernel.Moments) -> Any:
+def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
     if state.number <= ddof:
         raise EmptyBagError(f"{name} of {state.number} records: it needs more than ddof={ddof} of them")
-    value = kernel.variance(state, ddof)
-    return kernel.square_root(value) if root else value
+    value = variance(state, ddof)
+    return square_root(value) if root else value
 
 
 def var_row(ddof: int, *, root: bool) -> Row:
     name = "std" if root else "var"
     if type(ddof) is not int or ddof < 0:
         raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more")
-    return Row(f"{name}(ddof={ddof})" if ddof else name, kernel.moments, _merge_all_moments,
+    return Row(f"{name}(ddof={ddof})" if ddof else name, moments, merge_moments,
                partial(_variance, name, ddof, root))  # fmt: skip
 
 
@@ -239,6 +233,7 @@ class CustomReduction(Reduction):
     gives_bag: bool = False
     split_every: int | None = None
     """None unless the user asks for a tree: an aggregate need not take its own results."""
+    name: str | None = None
 
     def __post_init__(self) -> None:
         check_callable("reduction", self.perpartition)
@@ -246,7 +241,7 @@ class CustomReduction(Reduction):
 
     @property
     def label(self) -> str:
-        return f"reduction({function_label(self.perpartition)}, {function_label(self.aggregate)})"
+        return self.name or f"reduction({function_label(self.perpartition)}, {function_label(self.aggregate)})"
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.perpartition, self.aggregate)

@@ -14,6 +14,7 @@ from bagkit.kernels import buckets as bucket_kernel
 from bagkit.kernels import fold as kernel
 from bagkit.kernels import sketch
 from bagkit.kernels.moments import Moments, merge_moments, moments_of, square_root, variance
+from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import Row, not_empty, or_else
 from bagkit.plan.kinds import Pairing
 from bagkit.sentinels import EMPTY
@@ -208,10 +209,15 @@ def approx_distinct_row(error: Any) -> Row:
     bits = sketch.register_bits(error)
     return Row(
         f"approx_distinct(error={error!r})",
-        partial(sketch.seen, bits),
+        partial(_seen, bits),
         partial(sketch.merge_seen, bits),
         _estimate,
     )
+
+
+def _seen(bits: int, records: Iterator[Any]) -> sketch.Seen:
+    with kernel_errors("approx_distinct"):
+        return sketch.seen(bits, records)
 
 
 def _estimate(state: Any) -> int:
