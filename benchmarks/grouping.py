@@ -142,4 +142,4 @@ GROUPBY_THROUGH_THE_DISK = {name: GROUPBY[name] for name in ("bagkit", "dask", "
 FOLDBY = {**contenders(fold, fold_pool), "pyspark": spark.contender(spark.fold)}
 DISTINCT = {**contenders(distinct, distinct_pool), "pyspark": spark.contender(spark.distinct)}
 DISTINCT_OF_RANGE = contenders(distinct_of_range, distinct_of_range_pool)
-MEAN = {**contenders(mean, mean_pool), "pyspark": spark.contender(spark.mean)}
+MEAN = contenders(mean, mean_pool)

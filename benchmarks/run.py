@@ -19,8 +19,9 @@ FAMILIES: Mapping[str, Sequence[str]] = {
     "main": ("main-small", "main-large"),
     "grouping": ("groupby", "groupby-disk", "foldby", "distinct", "distinct-range", "mean"),
     "writing": ("write-text", "write-json"),
-    "delayed": ("delayed-build", "delayed-run", "delayed-many", "delayed-processes"),
+    "delayed": ("delayed-build", "delayed-run", "delayed-many", "delayed-processes", memory.DELAYED),
     "samples": ("sample-letters", "sample-tree", "sample-stocks"),
+    "limits": tuple(BEYOND),
     "memory": memory.NAMES,
 }
 """What a command line can ask for in one word."""
@@ -45,7 +46,9 @@ class Session:
         benchmark = WARM[name]
         setting = benchmark.setting(self.scale, self.folder, self.effort.workers)
         chosen = [contender for contender in benchmark.contenders if contender in self.contenders]
-        effort = replace(self.effort, repeat=0) if benchmark.cold else self.effort
+        effort = self.effort
+        if benchmark.cold:
+            effort = replace(effort, rounds=effort.rounds * effort.repeat, repeat=0)
         figures = run_rounds(name, chosen, setting, effort, benchmark.once)
         if benchmark.tasks:
             unit, tasks = f"µs/{benchmark.each}", setting.tasks

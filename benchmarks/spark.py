@@ -60,8 +60,3 @@ def fold(records: Any) -> Any:
 def distinct(records: Any) -> Any:
     """Count the distinct ids."""
     return records.map(lambda record: record["id"]).distinct().count()
-
-
-def mean(records: Any) -> Any:
-    """Take the mean of a field."""
-    return records.map(lambda record: record["age"]).mean()

@@ -31,7 +31,6 @@ RATIOS: dict[str, dict[str, float]] = {
     "delayed-processes": {"dask": 2.0},
     "sample-letters": {"in-sequence": 1.8},
     "sample-tree": {"in-sequence": 1.8},
-    "sample-stocks": {"in-sequence": 1.8},
 }
 
 # What bagkit's own figure is at the most, in the unit of the figure.

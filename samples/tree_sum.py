@@ -20,7 +20,7 @@ import bagkit as bk
 
 START, STOP = 0.0, 10.0
 PIECES = 16
-FIRST_POINTS = 8_000
+FIRST_POINTS = 64_000
 
 
 def height(x: float) -> float:
@@ -74,7 +74,7 @@ def refine(integrate: Callable[[int], float], tolerance: float) -> tuple[float, 
 def main() -> None:
     """Integrate twice, and compare."""
     parser = argparse.ArgumentParser(description="Integrate a function with a tree of sums.")
-    parser.add_argument("--tolerance", type=float, default=1e-12, help="when to stop (default: 1e-12)")
+    parser.add_argument("--tolerance", type=float, default=2e-13, help="when to stop (default: 2e-13)")
     parser.add_argument("--workers", type=int, help="how many processes (default: one for each processor)")
     parser.add_argument("--picture", type=Path, help="where to draw the tree: name.svg, .dot or .mermaid")
     arguments = parser.parse_args()
