@@ -191,6 +191,8 @@ def _header(fastavro: Any, file: _Bytes) -> tuple[bytes, bytes]:
     if codec in CODECS:
         check_codec(codec)
     header = b"".join(recorded.seen)
+    if not header.startswith(b"Obj\x01"):
+        raise ValueError(f"it begins with {header[:4]!r}; expected b'Obj\\x01'")
     return header, header[-_SYNC:]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
@@ -19,11 +19,15 @@ class _Encoder:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._write = import_fastavro().schemaless_writer
+        self._validate = import_fastavro().validate
         self._schema = schema
 
     def __call__(self, record: Any) -> bytes:
         target = io.BytesIO()
         self._write(target, self._schema, record)
+        # For 1.5 or 2**40 as an int it writes something, and other readers something else or nothing.
+        if not self._validate(record, self._schema, raise_errors=False):
+            self._validate(record, self._schema)
         return target.getvalue()
 
 
@@ -62,17 +66,7 @@ class WriteAvro(WriteLines):
         avro = {"codec": self.codec, "sync_interval": self.sync_interval, "metadata": dict(self.metadata)}
         return super().made_with | avro
 
-    def write(self, records: Iterator[bytes], where: Any, attempt: int) -> Any:
-        number, directory, compression = where
-        file = OutputFile(self.store, f"{directory}/{number}.{attempt}.{secrets.token_hex(8)}", compression)
-        try:
-            count = self._write_blocks(records, file)
-            return (number, file.path, count, *file.seal())
-        except BaseException:
-            file.abandon()
-            raise
-
-    def _write_blocks(self, records: Iterator[bytes], file: OutputFile) -> int:
+    def fill(self, file: OutputFile, records: Iterator[bytes]) -> int:
         from fastavro.write import Writer
 
         target: Any = _Target(file)  # all of a file that it needs
@@ -136,7 +130,7 @@ def plan_avro_files(
     sync_interval: Any,
     metadata: Any,
     exist: str,
-) -> tuple[EncodeAvro, WriteAvro]:
+) -> tuple[EncodeAvro, WriteLines]:
     """Return what encodes records and what writes them; raises PlanError for arguments that make no sense."""
     parsed = _parsed(schema)
     if codec not in CODECS:
@@ -157,11 +151,9 @@ def plan_avro_files(
         storage_options=storage_options,
         exist=exist,
         gives="paths",
+        make=partial(WriteAvro, schema=parsed, codec=codec, sync_interval=sync_interval, metadata=metadata or {}),
     )
-    given = {each.name: getattr(sink, each.name) for each in fields(sink)}
-    return EncodeAvro(parsed), WriteAvro(
-        **given, schema=parsed, codec=codec, sync_interval=sync_interval, metadata=metadata or {}
-    )
+    return EncodeAvro(parsed), sink
 
 
 def _parsed(schema: Any) -> dict[str, Any]:

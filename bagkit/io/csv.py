@@ -65,6 +65,8 @@ class ReadCsv(Source):
     as_tuples: bool
     restkey: Any
     restval: Any
+    field_limit: int
+    """The csv module's limit for the characters of a field, as the caller has it."""
 
     @property
     def label(self) -> str:
@@ -128,6 +130,7 @@ class _Feed:
 
 def _read(source: ReadCsv, piece: FilePiece, counter: Counter) -> Iterator[Block]:
     feed = _Feed(source, counter)
+    csv.field_size_limit(max(csv.field_size_limit(), source.field_limit))
     reader = csv.reader(chain.from_iterable(feed), **source.dialect)
     names = source.header if isinstance(source.header, tuple) else ()
     last: list[str] = []
@@ -198,7 +201,8 @@ def _named_failure(failure: Exception, source: ReadCsv, piece: FilePiece, line: 
             f"{where} or one soon after it does not decode as {source.text.encoding}: {failure}; hint: errors='replace'"
         )
     if isinstance(failure, (csv.Error, ValueError)):
-        return SourceError(f"{where} can't be read as CSV: {failure}")
+        hint = "; hint: csv.field_size_limit(...) before read_csv" if "field limit" in str(failure) else ""
+        return SourceError(f"{where} can't be read as CSV: {failure}{hint}")
     return failure
 
 
@@ -247,7 +251,8 @@ def plan_csv(
     params = _plain_dialect(dialect, options)
     text = plan_text(urlpath, **text_options)
     partitions = tuple(tuple(replace(piece, divisible=False) for piece in group) for group in text.partitions)
-    return ReadCsv(text.bare(), partitions, params, names, bool(as_tuples), restkey, restval)
+    limit = csv.field_size_limit()
+    return ReadCsv(text.bare(), partitions, params, names, bool(as_tuples), restkey, restval, limit)
 
 
 def _plain_dialect(dialect: Any, options: Mapping[str, Any]) -> dict[str, Any]:

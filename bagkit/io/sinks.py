@@ -88,13 +88,17 @@ class WriteLines(Sink):
         number, directory, compression = where
         file = OutputFile(self.store, f"{directory}/{number}.{attempt}.{secrets.token_hex(8)}", compression)
         try:
-            counter = count(1)
-            lines = compress(records, counter)  # counts them: a number is drawn for each
-            file.write_lines(self._separated(lines) if self.separator else lines)
-            return (number, file.path, next(counter) - 1, *file.seal())
+            return (number, file.path, self.fill(file, records), *file.seal())
         except BaseException:
             file.abandon()
             raise
+
+    def fill(self, file: OutputFile, records: Iterator[bytes]) -> int:
+        """Write all `records` to `file`, and return how many there are."""
+        counter = count(1)
+        lines = compress(records, counter)  # counts them: a number is drawn for each
+        file.write_lines(self._separated(lines) if self.separator else lines)
+        return next(counter) - 1
 
     def _separated(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         """Return `lines` with what stands before, between and after them."""
@@ -197,19 +201,20 @@ def plan_lines(
     mark: bytes = b"",
     separator: bytes = b"",
     last_separator: bool = False,
+    make: Callable[..., WriteLines] = WriteLines,
 ) -> WriteLines:
-    """Return the sink for lines that go to `path`; raises PlanError for what can't be written to."""
+    """Return the sink for lines that go to `path`, made by `make`; raises PlanError for what can't be written to."""
     if exist not in ("error", "overwrite", "resume"):
         raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite' or 'resume'")
     targets = plan_targets(operation, path, npartitions, name_function, suffix)
     names = [compression_of(base_name(each), compression, "written") for each in targets.paths]
     if "zstd" in names:
         zstd_module()  # now, rather than in a worker
-    return WriteLines(
+    return make(
         operation,
         targets,
         tuple(names),
-        exist,  # type: ignore[arg-type]
+        exist,
         dict(storage_options or {}),
         mark,
         separator,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bagkit.computing import Collected, collects, iterate
 from bagkit.errors import ColumnTypeError
-from bagkit.item import Item
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
+from bagkit.methods.writing import written
 from bagkit.ops.regroup import Partitions
 from bagkit.options import merged
 from bagkit.plan.node import Plan
@@ -255,9 +255,9 @@ class HandingOver(Making[T_co]):
 
         `filename`, `name_function`, `storage_options`, `compute`, `exist` and `options` are those of to_textfiles; in a
         directory files are `0.avro`. `schema` is a record's, as a dict; a record that does not fit it raises what
-        fastavro raises. `codec` compresses the blocks inside, of about `sync_interval` bytes: "null", "deflate",
-        "bzip2", "xz", or with the extra `avro-codecs` "snappy", "zstandard", "lz4". `metadata` goes into the header.
-        Needs the extra `avro`. Raises what to_textfiles raises.
+        fastavro raises, and fields that it does not name are left out. `codec` compresses the blocks inside, of about
+        `sync_interval` bytes: "null", "deflate", "bzip2", "xz", or with the extra `avro-codecs` "snappy", "zstandard",
+        "lz4". `metadata` goes into the header. Needs the extra `avro`. Raises what to_textfiles raises.
 
         >>> import bagkit as bk, tempfile
         >>> schema = {"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}
@@ -278,8 +278,7 @@ class HandingOver(Making[T_co]):
             metadata=metadata,
             exist=exist,
         )
-        item: Item[Any] = Item(Plan(sink, (self._then(encode).plan,)))
-        return item.compute(**options) if compute else item
+        return written(self._then(encode).plan, sink, compute, options)
 
 
 def _hand_over(

@@ -14,6 +14,7 @@ from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.ops import encoding as ops
+    from bagkit.plan.kinds import Sink
 else:
     ops = Lazily("bagkit.ops.encoding")
 
@@ -78,8 +79,7 @@ class Writing(Making[T_co]):
             separator=encode.newline,
             last_separator=last_endline,
         )
-        item: Item[Any] = Item(Plan(sink, (self._then(encode).plan,)))
-        return computed(item, compute, options)
+        return written(self._then(encode).plan, sink, compute, options)
 
     def to_jsonl(
         self,
@@ -120,15 +120,15 @@ class Writing(Making[T_co]):
             exist=exist,
             gives="manifest",
         )
-        item: Item[Any] = Item(Plan(sink, (self._then(ops.EncodeJson(default, allow_nan)).plan,)))
-        return computed(item, compute, options)
+        return written(self._then(ops.EncodeJson(default, allow_nan)).plan, sink, compute, options)
 
 
-def computed(item: Item[Any], compute: bool, options: dict[str, Any]) -> Any:
-    """Return the value of `item`, or itself unless it is to be computed: then there is no use for `options`."""
+def written(lines: Plan, sink: Sink, compute: bool, options: dict[str, Any]) -> Any:
+    """Write the lines now and return what the sink gives, or an item that does; for that there are no `options`."""
+    item: Item[Any] = Item(Plan(sink, (lines,)))
     if not compute and options:
         raise PlanError(
-            f"{item.plan.op.label}: {next(iter(options))!r} is an option of compute, and compute=False; "
+            f"{sink.label}: {next(iter(options))!r} is an option of compute, and compute=False; "
             "hint: give it to item.compute(...)"
         )
     return item.compute(**options) if compute else item

@@ -110,7 +110,10 @@ def test_places(tmp_path: Path) -> None:
     assert path.read_bytes()[offset - 16 : offset] == path.read_bytes()[-16:]
 
 
-@pytest.mark.parametrize("data", [b"", b"no avro", avro(RECORDS)[:-500], avro(RECORDS)[:30], avro(RECORDS) + b"\5"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no avro", b"Obj\2" + avro(RECORDS)[4:], avro(RECORDS)[:-500], avro(RECORDS)[:30], avro(RECORDS) + b"\5"],
+)
 def test_what_is_no_whole_avro_file_is_an_error_that_names_it(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.avro"
     path.write_bytes(data)
@@ -184,6 +187,8 @@ def test_writing_when_it_is_computed(tmp_path: Path) -> None:
     item = bk.from_sequence(RECORDS, npartitions=2).to_avro(tmp_path / "*.avro", SCHEMA, compute=False)
     assert list(tmp_path.iterdir()) == []
     assert read(item.compute(**SYNC)) == RECORDS
+    with pytest.raises(bk.PlanError, match="to_avro: 'workers' is an option of compute, and compute=False"):
+        bk.from_sequence(RECORDS).to_avro(tmp_path / "*.avro", SCHEMA, compute=False, workers=2)
 
 
 def test_a_record_that_does_not_fit_the_schema_has_its_place_and_can_be_skipped(tmp_path: Path) -> None:
@@ -195,6 +200,15 @@ def test_a_record_that_does_not_fit_the_schema_has_its_place_and_can_be_skipped(
     with pytest.warns(bk.SkippedRecordsWarning, match="1 record "):
         paths = write(tmp_path, records, 2, on_error="skip", exist="overwrite")
     assert read(paths) == RECORDS[:5]
+
+
+@pytest.mark.parametrize(("kind", "value"), [("int", 1.5), ("int", 2**40), ("int", True), ("float", "1")])
+def test_a_value_that_another_type_would_be_made_of_is_an_error(tmp_path: Path, kind: str, value: Any) -> None:
+    schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": kind}]}
+    with pytest.raises((fastavro.validation.ValidationError, TypeError)) as caught:
+        write(tmp_path, [{"x": value}], 1, schema=schema)
+    assert caught.value.__notes__[0] == "in to_avro"
+    assert list((tmp_path / "out").glob("*.avro")) == []
 
 
 def test_files_that_are_there(tmp_path: Path) -> None:

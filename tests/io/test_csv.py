@@ -261,6 +261,21 @@ def test_a_dialect_of_the_users_own_crosses_to_workers(tmp_path: Path) -> None:
     assert bag.compute(scheduler="processes", workers=1) == ["2"]
 
 
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_the_csv_modules_limit_of_a_field_is_the_callers(tmp_path: Path, scheduler: str) -> None:
+    path = write(tmp_path / "a.csv", "a,b\n1," + "x" * 200_000 + "\n")
+    bag = bk.read_csv(path).map(lambda record: len(record["b"]))
+    message = r"a\.csv: line 2 can't be read as CSV: field larger than .*; hint: csv\.field_size_limit\(\.\.\.\) before"
+    with pytest.raises(bk.SourceError, match=message):
+        bag.compute(scheduler=scheduler, workers=1)
+    before = csv.field_size_limit(1_000_000)
+    try:
+        bag = bk.read_csv(path).map(lambda record: len(record["b"]))
+        assert bag.compute(scheduler=scheduler, workers=1) == [200_000]
+    finally:
+        csv.field_size_limit(before)
+
+
 def test_the_plan_shows_it(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "a\n")
     assert f"read_csv({str(path)!r})" in repr(bk.read_csv(str(path)))
