@@ -15,6 +15,16 @@ def plan_of(argument: Any) -> Plan | None:
     return plan if isinstance(plan, Plan) else None
 
 
+def bag_plan(operation: str, argument: Any) -> Plan:
+    """Return the plan of a bag; raise PlanError for anything else."""
+    plan = plan_of(argument)
+    if plan is None or plan.op.gives_value:
+        raise PlanError(
+            f"{operation}: got {type(argument).__name__}; expected a bag; hint: from_sequence(...) makes one of a list"
+        )
+    return plan
+
+
 def holds_plan(argument: Any) -> bool:
     """Return whether `argument` is a bag or an item, or a list, tuple or dict with one in it."""
     waiting, seen = [argument], set[int]()

@@ -230,7 +230,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bag().groupby(str, npartitions=0), bk.PlanError,
         "groupby: npartitions is 0; expected an int of 1 or more"),
     "cogroup with a list": (
-        lambda: bag().cogroup([1]), bk.PlanError, "cogroup: got a list; expected a bag; hint: from_sequence"),
+        lambda: bag().cogroup([1]), bk.PlanError,
+        "cogroup: got list; expected a bag; hint: from_sequence(...) makes one of a list"),
     "join with a number": (
         lambda: bag().join(5, str), bk.PlanError,
         "join: other is 5; expected a bag, an item of a list, or a list of records"),
@@ -238,8 +239,9 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bag().join([5], str, how="cross"), bk.PlanError,
         "join: how is 'cross'; expected one of 'inner', 'left', 'right', 'outer'"),
     "right join with an item": (
-        lambda: bag().join(item(), str, how="right"), bk.PlanError,
-        "join: other is an item, and how is 'right'; expected a bag; hint: how='inner' or 'left'"),
+        lambda: compute(bag().join(item(), str, how="right")), bk.PlanError,
+        "join: a value computes to 6 of type int; expected an iterable of the records of one partition; "
+        "hint: for a single record let its function return [value]"),
     "key of unknown equality": (
         lambda: compute(bag().groupby(lambda x: Itself())), bk.UnstableKeyError,
         "groupby: the key Itself can't be told from others in another process: tests.test_errors.Itself is compared by "

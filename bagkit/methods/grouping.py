@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from bagkit.arguments import plan_of
+from bagkit.arguments import bag_plan, plan_of
 from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
-from bagkit.ops.functions import check_callable, function_label, key_function, shown_key
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.io import memory
     from bagkit.kernels import group
+    from bagkit.ops import calls
     from bagkit.ops import grouping as ops
 else:
     ops = Lazily("bagkit.ops.grouping")
     group = Lazily("bagkit.kernels.group")
+    calls = Lazily("bagkit.ops.calls")
     memory = Lazily("bagkit.io.memory")
 
 
@@ -58,19 +59,7 @@ class Grouping(Making[T_co]):
         >>> bk.range(5, npartitions=2).groupby(lambda x: x % 2, npartitions=1).compute(scheduler="sync")
         [(0, [0, 2, 4]), (1, [1, 3])]
         """
-        key = key_function("groupby", grouper)
-        functions = (grouper,) if callable(grouper) else ()
-        return self._then(
-            ops.ByKey(
-                "groupby",
-                shown_key(grouper),
-                (key,),
-                group.Gather(),
-                ops.as_they_are,
-                npartitions,
-                functions=functions,
-            )
-        )
+        return self._then(ops.by_key("groupby", grouper, group.Gather(), ops.as_they_are, npartitions))
 
     def partition_by(self, key: Any, npartitions: int | None = None) -> Bag[T_co]:
         """Return the bag with all records of a key in the same partition, one after the other; for map_partitions.
@@ -80,19 +69,7 @@ class Grouping(Making[T_co]):
         >>> b.compute(scheduler="sync")
         [0, 2, 4, 1, 3, 5]
         """
-        function = key_function("partition_by", key)
-        functions = (key,) if callable(key) else ()
-        return self._then(
-            ops.ByKey(
-                "partition_by",
-                shown_key(key),
-                (function,),
-                group.Gather(),
-                ops.one_after_the_other,
-                npartitions,
-                functions=functions,
-            )
-        )
+        return self._then(ops.by_key("partition_by", key, group.Gather(), ops.one_after_the_other, npartitions))
 
     def sort_by(self, key: Any = None, reverse: bool = False, npartitions: int | None = None) -> Bag[T_co]:
         """Return the bag with all records in order, over all partitions: those of the first come first.
@@ -124,8 +101,8 @@ class Grouping(Making[T_co]):
         [((1, 'London'), ('ada', 1)), ((2, 'Paris'), ('bob', 2)), ((1, 'London'), ('cy', 1))]
         """
         on_other = on_self if on_other is None else on_other
-        keys = (key_function("join", on_self), key_function("join", on_other))
         ops.check_how(how)
+        op = ops.join_by(on_self, on_other, how, npartitions)
         plan = plan_of(other)
         if plan is None and not isinstance(other, Iterable):
             raise PlanError(f"join: other is {other!r}; expected a bag, an item of a list, or a list of records")
@@ -138,17 +115,7 @@ class Grouping(Making[T_co]):
         if plan is None:
             plan = Plan(memory.plan_sequence(other, None, 1))
         elif plan.op.gives_value:
-            raise PlanError(f"join: other is an item, and how is {how!r}; expected a bag; hint: how='inner' or 'left'")
-        functions = tuple(key for key in (on_self, on_other) if callable(key))
-        op = ops.ByKey(
-            "join",
-            ops.shown_join(on_self, on_other, how),
-            keys,
-            group.GatherSides(2),
-            ops.JoinedPairs(how),
-            npartitions,
-            functions=functions,
-        )
+            plan = Plan(calls.PartitionOf("join"), (plan,))
         return self._bag(Plan(op, (self.plan, plan)))
 
     def group_by_key(self, npartitions: int | None = None) -> Bag[tuple[Any, list[Any]]]:
@@ -158,9 +125,7 @@ class Grouping(Making[T_co]):
         >>> bk.from_sequence([("a", 1), ("b", 2), ("a", 3)], npartitions=1).group_by_key().compute(scheduler="sync")
         [('a', [1, 3]), ('b', [2])]
         """
-        return self._then(
-            ops.by_pairs("group_by_key", "", (ops.FIRST_FIELD,), group.Gather(), ops.as_they_are, npartitions)
-        )
+        return self._then(ops.by_first_field("group_by_key", group.Gather(), ops.as_they_are, npartitions))
 
     def reduce_by_key(self, binop: Callable[[Any, Any], Any], npartitions: int | None = None) -> Bag[tuple[Any, Any]]:
         """Return the bag of `(key, its values reduced by binop)` of a bag of `(key, value)`.
@@ -172,19 +137,8 @@ class Grouping(Making[T_co]):
         >>> b.reduce_by_key(lambda x, y: x + y).compute(scheduler="sync")
         [('a', 4), ('b', 2)]
         """
-        check_callable("reduce_by_key", binop)
-        gathering = group.Fold(binop, binop)
-        return self._then(
-            ops.by_pairs(
-                "reduce_by_key",
-                function_label(binop),
-                (ops.FIRST_FIELD,),
-                gathering,
-                ops.keys_with_cells,
-                npartitions,
-                functions=(binop,),
-            )
-        )
+        folded = group.Fold(binop, binop)
+        return self._then(ops.by_first_field("reduce_by_key", folded, ops.keys_with_cells, npartitions, binop))
 
     def aggregate_by_key(
         self, zero: Any, seq: Callable[[Any, Any], Any], comb: Callable[[Any, Any], Any], npartitions: int | None = None
@@ -198,20 +152,8 @@ class Grouping(Making[T_co]):
         >>> b.aggregate_by_key(0, lambda n, text: n + len(text), lambda n, m: n + m).compute(scheduler="sync")
         [('a', 4), ('b', 2)]
         """
-        check_callable("aggregate_by_key", seq)
-        check_callable("aggregate_by_key", comb)
-        gathering = group.Fold(seq, comb, (zero,))
-        return self._then(
-            ops.by_pairs(
-                "aggregate_by_key",
-                function_label(seq),
-                (ops.FIRST_FIELD,),
-                gathering,
-                ops.keys_with_cells,
-                npartitions,
-                functions=(seq, comb),
-            )
-        )
+        folded = group.Fold(seq, comb, (zero,))
+        return self._then(ops.by_first_field("aggregate_by_key", folded, ops.keys_with_cells, npartitions, seq, comb))
 
     def cogroup(self, *others: Bag[Any], npartitions: int | None = None) -> Bag[tuple[Any, tuple[list[Any], ...]]]:
         """Return the bag of `(key, (values here, values in the next bag, ...))` of bags of `(key, value)`.
@@ -223,14 +165,9 @@ class Grouping(Making[T_co]):
         >>> ages.cogroup(towns).compute(scheduler="sync")
         [('ada', ([36], ['London'])), ('bob', ([5], []))]
         """
-        op = ops.by_pairs(
-            "cogroup",
-            "",
-            (ops.FIRST_FIELD,) * (len(others) + 1),
-            group.GatherSides(len(others) + 1),
-            ops.keys_with_sides,
-            npartitions,
-        )
+        inputs = len(others) + 1
+        sides = group.GatherSides(inputs)
+        op = ops.by_first_field("cogroup", sides, ops.keys_with_sides, npartitions, inputs=inputs)
         return self._with_others(op, others)
 
     def intersection(self, other: Bag[Any], npartitions: int | None = None) -> Bag[T_co]:
@@ -248,7 +185,7 @@ class Grouping(Making[T_co]):
 
     @staticmethod
     def _chosen(name: str, in_both: bool, npartitions: int | None) -> ops.ByKey:
-        return ops.ByKey(name, "", (ops.itself, ops.itself), group.GatherSides(2), ops.Chosen(in_both), npartitions)
+        return ops.by_itself(name, group.GatherSides(2), ops.Chosen(in_both), npartitions, inputs=2)
 
     def union(self, *others: Bag[Any]) -> Bag[Any]:
         """Return the bag of the records of all the bags, repetitions kept: `concat` as a method.
@@ -260,10 +197,5 @@ class Grouping(Making[T_co]):
         return self._with_others(Concat(), others, name="union")
 
     def _with_others(self, op: Any, others: tuple[Any, ...], name: str = "") -> Bag[Any]:
-        plans = []
-        for other in others:
-            plan = getattr(other, "plan", None)
-            if not isinstance(plan, Plan) or plan.op.gives_value:
-                raise PlanError(f"{name or op.name}: got a {type(other).__name__}; expected a bag; hint: from_sequence")
-            plans.append(plan)
+        plans = [bag_plan(name or op.name, other) for other in others]
         return self._bag(Plan(op, (self.plan, *plans)))

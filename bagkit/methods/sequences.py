@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bagkit.arguments import plan_arguments, plan_of
-from bagkit.errors import PlanError
+from bagkit.arguments import bag_plan, plan_arguments
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.methods.partitions import PartitionsOf
@@ -43,7 +42,7 @@ class Sequences(Making[T_co]):
         >>> bk.range(2, 1).product(bk.from_sequence("ab", npartitions=1)).compute(scheduler="sync")
         [(0, 'a'), (0, 'b'), (1, 'a'), (1, 'b')]
         """
-        right = _bag_plan("product", other)
+        right = bag_plan("product", other)
         mine, theirs = range(self.npartitions), range(right.npartitions)
         left = Plan(Pick(tuple(n for n in mine for _ in theirs)), (self.plan,))
         right = Plan(Pick(tuple(n for _ in mine for n in theirs)), (right,))
@@ -193,10 +192,3 @@ class Sequences(Making[T_co]):
     def _with_info(self, op: Any, *values: Plan) -> Bag[Any]:
         """Return the bag of a pairing of this bag's records with the PartitionInfo of each partition."""
         return self._bag(Plan(op, (self.plan, partition_info.with_info(self.plan), *values)))
-
-
-def _bag_plan(operation: str, bag: object) -> Plan:
-    plan = plan_of(bag)
-    if plan is None or plan.op.gives_value:
-        raise PlanError(f"{operation}: got {type(bag).__name__}; expected a bag")
-    return plan

@@ -96,12 +96,14 @@ class Known(Call):
 class PartitionOf(Pairing):
     """`from_delayed(...)`: the elements of a value, as one partition."""
 
+    name: str = "from_delayed"
+
     bags = 0
     can_raise = False
 
     @property
     def label(self) -> str:
-        return "from_delayed"
+        return self.name
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
@@ -111,7 +113,7 @@ class PartitionOf(Pairing):
         if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
             hint = "list(value.items())" if isinstance(value, Mapping) else "[value]"
             raise PlanError(
-                f"from_delayed: a value computes to {one_line(value, 60)} of type {type(value).__name__}; expected an "
+                f"{self.name}: a value computes to {one_line(value, 60)} of type {type(value).__name__}; expected an "
                 f"iterable of the records of one partition; hint: for a single record let its function return {hint}"
             )
         return iter(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from bagkit.kernels.group import (
     Entry,
     First,
     Gathering,
+    GatherSides,
     Groups,
     merge_by_key,
     split_by_key,
@@ -24,12 +24,15 @@ from bagkit.kernels.merge import Order, cut_runs, merged, range_bounds, sorted_r
 from bagkit.kernels.spill import Room
 from bagkit.kernels.tables import keys_with_cells as keys_with_cells
 from bagkit.kernels.tables import only_cells
-from bagkit.ops.functions import key_function, shown_key
+from bagkit.ops.functions import check_callable, function_label, key_function, shown_key
 from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.kinds import Exchange, Pairing
 
 How = Literal["inner", "left", "right", "outer"]
+Emit = Callable[[list[Entry]], Sequence[Any]]
+"""Makes records of some groups."""
+
 HOWS = ("inner", "left", "right", "outer")
 
 
@@ -43,7 +46,7 @@ class ByKey(Exchange):
     keys: tuple[Callable[[Any], Any], ...]
     """The key function of each input."""
     gathering: Gathering
-    emit: Callable[[list[Entry]], Sequence[Any]]
+    emit: Emit
     count: int | None = None
     value: Callable[[Any], Any] | None = None
     """What is kept of a record; None for all of it."""
@@ -123,17 +126,30 @@ def one_after_the_other(groups: list[Entry]) -> Sequence[Any]:
     return list(chain.from_iterable(cell for _, cell in groups))
 
 
-def distinct_by(key: Any, count: int) -> ByKey:
-    """Return the exchange that gives the first record of each key."""
-    function = itself if key is None else key_function("distinct", key)
-    shown = ", ".join([*([] if key is None else [shown_key(key)]), f"npartitions={count}"])
+# Exchanges by what is their key --------------------------------------------------------------------------------------
+
+
+def by_key(name: str, key: Any, gathering: Gathering, emit: Emit, count: int | None, *, shown: str = "") -> ByKey:
+    """Return the exchange of records by a key as users give it: a function, or a key of the records."""
     functions = (key,) if callable(key) else ()
-    return ByKey("distinct", shown, (function,), First(), only_cells, count, functions=functions)
+    return ByKey(name, shown or shown_key(key), (key_function(name, key),), gathering, emit, count, functions=functions)
 
 
-def frequencies_by(count: int) -> ByKey:
-    """Return the exchange that counts equal records."""
-    return ByKey("frequencies", f"npartitions={count}", (itself,), Count(), keys_with_cells, count)
+def by_first_field(
+    name: str, gathering: Gathering, emit: Emit, count: int | None, *functions: Any, inputs: int = 1
+) -> ByKey:
+    """Return the exchange of `(key, value)` pairs, of one bag or of several; `functions` are the user's."""
+    for function in functions:
+        check_callable(name, function)
+    shown = function_label(functions[0]) if functions else ""
+    return ByKey(name, shown, (itemgetter(0),) * inputs, gathering, emit, count, itemgetter(1), functions)
+
+
+def by_itself(
+    name: str, gathering: Gathering, emit: Emit, count: int | None, *, shown: str = "", inputs: int = 1
+) -> ByKey:
+    """Return the exchange of records that are their own keys, of one bag or of several."""
+    return ByKey(name, shown, (itself,) * inputs, gathering, emit, count)
 
 
 def itself(record: Any) -> Any:
@@ -141,9 +157,31 @@ def itself(record: Any) -> Any:
     return record
 
 
-FIRST_FIELD, SECOND_FIELD = itemgetter(0), itemgetter(1)
-by_pairs = partial(ByKey, value=SECOND_FIELD)
-"""An exchange of (key, value) pairs."""
+def distinct_by(key: Any, count: int) -> ByKey:
+    """Return the exchange that gives the first record of each key."""
+    shown = f"npartitions={count}"
+    if key is None:
+        return by_itself("distinct", First(), only_cells, count, shown=shown)
+    return by_key("distinct", key, First(), only_cells, count, shown=f"{shown_key(key)}, {shown}")
+
+
+def frequencies_by(count: int) -> ByKey:
+    """Return the exchange that counts equal records."""
+    return by_itself("frequencies", Count(), keys_with_cells, count, shown=f"npartitions={count}")
+
+
+def join_by(on_self: Any, on_other: Any, how: How, count: int | None) -> ByKey:
+    """Return the exchange of two bags that gives the pairs of their records."""
+    keys = on_self, on_other
+    return ByKey(
+        "join",
+        shown_join(on_self, on_other, how),
+        tuple([key_function("join", key) for key in keys]),
+        GatherSides(2),
+        JoinedPairs(how),
+        count,
+        functions=tuple(filter(callable, keys)),
+    )
 
 
 # Order ----------------------------------------------------------------------------------------------------------------
