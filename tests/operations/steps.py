@@ -104,10 +104,12 @@ STEPS = [
     Step("sort_by", ("ints",), lambda b, n: b.sort_by(npartitions=n), of_records(sorted), "ints"),
     Step("sort_by(reverse)", ("pairs",), lambda b, n: b.sort_by(1, reverse=True, npartitions=n),
          of_records(lambda xs: sorted(xs, key=lambda x: x[1], reverse=True)), "pairs"),
+    Step("sort_by(floats)", ("floats",), lambda b, n: b.sort_by(npartitions=n), of_records(sorted), "floats"),
     Step("sort_by(length)", ("strings",), lambda b, n: b.sort_by(len, npartitions=n),
          of_records(lambda xs: sorted(xs, key=len)), "strings"),
     *(Step(f"repartition({kind})", (kind,), lambda b, n: b.repartition(n), flat, kind)
-      for kind in ("ints", "strings", "pairs", "dicts", "equal", "truths")),
+      for kind in ("ints", "floats", "strings", "pairs", "lists", "dicts", "equal", "truths", "groups",
+                   "groups of equal ones", "cogroups", "joined")),
     *(Step(f"concat({kind})", (kind, kind), lambda b, c, n: bk.concat([b, c]), lambda one, other: flat(one + other),
            kind) for kind in ("ints", "strings", "pairs", "lists", "equal")),
     *(Step(f"persist({kind})", (kind,), lambda b, n: b.persist(), flat, kind) for kind in ("ints", "pairs")),
