@@ -362,9 +362,10 @@ class Bag(
         return parts  # type: ignore[no-any-return]
 
     def take(self, k: int, npartitions: int = -1, compute: bool = True, warn: bool = True) -> Any:
-        """Return the first `k` records as a tuple, reading no more than it takes, or with `compute=False` their bag.
+        """Return the first `k` records as a tuple, or with `compute=False` the bag of them.
 
-        Looks at the first `npartitions` partitions only; -1 is all. Warns if there are fewer than `k` records.
+        It looks at the first `npartitions` partitions only, -1 is all; no further than it takes, and works out no more
+        than `k` records of each. Warns if there are fewer than `k` records.
         """
         if type(k) is not int or k < 0:
             raise PlanError(f"take: k is {k!r}; expected an int of 0 or more")

@@ -60,6 +60,7 @@ ELSEWHERE = (
     "io/web.py",
     "methods/partitions.py",
     "methods/sequences.py",
+    "methods/text.py",
     "ops/sampling.py",
     "ops/sequences.py",
     "ops/summaries.py",

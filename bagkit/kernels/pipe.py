@@ -101,13 +101,12 @@ def _encoded(records: Iterator[str]) -> Iterator[bytes]:
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """Yield the lines of `chunks`, each with its line end; the last may have none."""
-    rest = b""
+    rest: list[bytes] = []
     for chunk in chunks:
         whole, end, after = chunk.rpartition(b"\n")
-        if not end:
-            rest += after
-            continue
-        yield from [line + "\n" for line in (rest + whole).decode().split("\n")]
-        rest = after
-    if rest:
-        yield rest.decode()
+        if end:
+            yield from [line + "\n" for line in b"".join([*rest, whole]).decode().split("\n")]
+            rest = []
+        rest.append(after)
+    if any(rest):
+        yield b"".join(rest).decode()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from bagkit.arguments import holds_plan
+from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 
@@ -43,6 +45,11 @@ class Strings:
             raise AttributeError(f"text has no method {name!r}; hint: bag.map(function) takes any function")
 
         def method(*args: Any, **kwargs: Any) -> Bag[Any]:
+            if any(map(holds_plan, (*args, *kwargs.values()))):
+                raise PlanError(
+                    f"str.{name}: an argument is not computed yet; expected plain values; "
+                    f"hint: bag.map(str.{name}, argument) takes bags, items and delayed values"
+                )
             return self._bag._then(ops.CallMethod(name, args, kwargs))
 
         method.__name__, method.__doc__ = name, getattr(str, name).__doc__

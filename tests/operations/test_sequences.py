@@ -227,6 +227,7 @@ def test_a_pipe_gives_lines_as_they_are() -> None:
         assert bag.pipe("printf '\\r\\n\\n\\f\\n'").compute() == ["\r\n", "\n", "\f\n"]
         assert bag.pipe(["wc", "-l"]).map(int).compute() == [2]
         assert bag.filter(len).partitions[0].pipe("true").compute() == []
+        assert bag.pipe("head -c 300000 /dev/zero").map(len).compute() == [300_000]
 
 
 @pytest.mark.parametrize("scheduler", ["sync", "processes"])

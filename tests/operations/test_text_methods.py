@@ -32,6 +32,15 @@ def test_match_wants_text() -> None:
         BAG.str.match(pattern)
 
 
+def test_arguments_are_plain_values() -> None:
+    for lazy in (BAG, BAG.count(), [BAG.count()], bk.delayed(len)("ab")):
+        with pytest.raises(
+            PlanError, match=r"^str.zfill: an argument is not computed .* hint: bag.map\(str.zfill, arg"
+        ):
+            BAG.str.zfill(lazy)
+    assert BAG.map(str.ljust, BAG.count(), "-").compute(scheduler="sync") == BAG.str.ljust(2, "-").compute()
+
+
 def test_the_plan_and_errors_name_the_method() -> None:
     assert "str.split(' ', maxsplit=1)" in repr(BAG.str.split(" ", maxsplit=1))
     assert "str.match('A*')" in repr(BAG.str.match("A*"))
