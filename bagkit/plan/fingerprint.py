@@ -143,14 +143,16 @@ def _name_of(value: Any) -> bytes:
 
 
 def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]:
-    yield from _code_parts(function.__code__, seen)
+    """Yield the parts of a function: of one that is not the user's the name, and what the user may have put in."""
+    users = function.__module__ in (None, "builtins") or _is_users(function.__module__)  # made by exec, or the user's
+    yield from _code_parts(function.__code__, seen) if users else (_name_of(function),)
     yield from _parts((function.__defaults__, function.__kwdefaults__), seen)
     for cell in function.__closure__ or ():
         try:
             yield from _parts(cell.cell_contents, seen)
         except ValueError:
             yield b"empty"
-    for value in _named(function):
+    for value in _named(function) if users else ():
         yield from _named_parts(value, seen)
 
 
@@ -179,9 +181,7 @@ def _names(code: types.CodeType) -> tuple[set[str], set[str]]:
 
 
 def _named_parts(value: Any, seen: Seen) -> Iterator[bytes]:
-    if isinstance(value, types.FunctionType) and not _is_users(value.__module__):
-        yield _name_of(value)
-    elif isinstance(value, (type, types.FunctionType)):
+    if isinstance(value, (type, types.FunctionType)):
         yield from _parts(value, seen)
     else:
         try:

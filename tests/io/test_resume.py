@@ -476,8 +476,8 @@ class TestDigest:
         import subprocess
 
         code = (
-            "from bagkit.plan.fingerprint import digest; import json;"
-            "\nclass Words:\n  def __init__(self): self.stop = {'a', 'b', 'c', 'd'}\n"
+            "from bagkit.plan.fingerprint import digest; import json, re;"
+            "\nclass Words:\n  def __init__(self): self.stop = {'a', 'b', 'c', 'd'}; self.regex = re.compile('a')\n"
             "print(digest([{'a', 'b', 'c'}, lambda x: x in {'p', 'q', 'r'}, json.loads, {'k': (1, None)}, Words()]))"
         )
         found = {
