@@ -78,9 +78,10 @@ def test_values_of_subclasses_and_of_numpy_are_plain_values() -> None:
     assert column(np.bool_(True), False) == ("bool", [True, False])
     assert column(np.float32(0.5), 1) == ("double", [0.5, 1.0])
     assert column(np.bytes_(b"a"), b"") == ("binary", [b"a", b""])
-    assert column(np.datetime64("2026-01-02"), np.datetime64("NaT", "D")) == ("date32[day]", [dt.date(2026, 1, 2), None])
+    day, none = np.datetime64("2026-01-02"), np.datetime64("NaT", "D")
+    assert column(day, none) == ("date32[day]", [dt.date(2026, 1, 2), None])
     assert column(np.datetime64("2026-01-02T03:04")) == ("timestamp[us]", [dt.datetime(2026, 1, 2, 3, 4)])
-    assert column(np.datetime64("NaT", "D")) == ("null", [None])
+    assert column(none) == ("null", [None])
     assert column(pd.Timestamp("2026-01-02")) == ("timestamp[us]", [dt.datetime(2026, 1, 2)])
 
 
