@@ -41,17 +41,14 @@ from bagkit.sentinels import NOT_GIVEN
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
-    from bagkit.ops import grouping, tables
-else:
-    grouping = Lazily("bagkit.ops.grouping")
-    tables = Lazily("bagkit.ops.tables")
-
-
-if TYPE_CHECKING:
     from os import PathLike
 
     from bagkit.delayed_calls import Delayed
     from bagkit.diagnostics.picture import Picture
+    from bagkit.ops import grouping, tables
+else:
+    grouping = Lazily("bagkit.ops.grouping")
+    tables = Lazily("bagkit.ops.tables")
 
 T = TypeVar("T")
 U = TypeVar("U")

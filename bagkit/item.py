@@ -16,10 +16,8 @@ from bagkit.plan.node import Plan
 if TYPE_CHECKING:
     from os import PathLike
 
-    from bagkit.diagnostics.picture import Picture
-
-if TYPE_CHECKING:
     from bagkit.delayed_calls import Delayed
+    from bagkit.diagnostics.picture import Picture
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

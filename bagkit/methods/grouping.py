@@ -13,6 +13,7 @@ from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
+    from bagkit.bag import Bag
     from bagkit.io import memory
     from bagkit.kernels import group
     from bagkit.ops import calls
@@ -22,10 +23,6 @@ else:
     group = Lazily("bagkit.kernels.group")
     calls = Lazily("bagkit.ops.calls")
     memory = Lazily("bagkit.io.memory")
-
-
-if TYPE_CHECKING:
-    from bagkit.bag import Bag
 
 
 class Grouping(Making[T_co]):

@@ -10,16 +10,13 @@ from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import Flatten, Pluck
 
 if TYPE_CHECKING:
+    from bagkit.bag import Bag
+    from bagkit.item import Item
     from bagkit.ops import pairs as ops
     from bagkit.ops import tables
 else:
     ops = Lazily("bagkit.ops.pairs")
     tables = Lazily("bagkit.ops.tables")
-
-
-if TYPE_CHECKING:
-    from bagkit.bag import Bag
-    from bagkit.item import Item
 
 U = TypeVar("U")
 

@@ -15,6 +15,7 @@ from bagkit.methods.making import Making, T_co
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
+    from bagkit.bag import Bag
     from bagkit.io import partition_info
     from bagkit.ops import sampling as ops
     from bagkit.ops import sequences
@@ -22,10 +23,6 @@ else:
     ops = Lazily("bagkit.ops.sampling")
     partition_info = Lazily("bagkit.io.partition_info")
     sequences = Lazily("bagkit.ops.sequences")
-
-
-if TYPE_CHECKING:
-    from bagkit.bag import Bag
 
 
 class Sampling(Making[T_co]):

@@ -15,6 +15,7 @@ from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
+    from bagkit.bag import Bag
     from bagkit.io import partition_info
     from bagkit.ops import pairs
     from bagkit.ops import sequences as ops
@@ -22,10 +23,6 @@ else:
     ops = Lazily("bagkit.ops.sequences")
     partition_info = Lazily("bagkit.io.partition_info")
     pairs = Lazily("bagkit.ops.pairs")
-
-
-if TYPE_CHECKING:
-    from bagkit.bag import Bag
 
 
 class Sequences(Making[T_co]):

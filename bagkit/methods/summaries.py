@@ -10,13 +10,10 @@ from bagkit.methods.making import Making, T_co
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
+    from bagkit.item import Item
     from bagkit.ops import summaries as ops
 else:
     ops = Lazily("bagkit.ops.summaries")
-
-
-if TYPE_CHECKING:
-    from bagkit.item import Item
 
 
 class Summaries(Making[T_co]):

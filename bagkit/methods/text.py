@@ -11,13 +11,10 @@ from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 
 if TYPE_CHECKING:
+    from bagkit.bag import Bag
     from bagkit.ops import text as ops
 else:
     ops = Lazily("bagkit.ops.text")
-
-
-if TYPE_CHECKING:
-    from bagkit.bag import Bag
 
 NAMES = frozenset(name for name in dir(str) if not name.startswith("_"))
 """The methods that text has."""
