@@ -22,7 +22,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from bagkit.errors import BagkitError, OutputError, OutputExistsError, PlanError, ResumeMismatchError
+from bagkit.errors import (
+    BagkitError,
+    OutputError,
+    OutputExistsError,
+    PlanError,
+    ResumeMismatchError,
+    SkippedRecordsWarning,
+)
 from bagkit.io.codecs import crc32
 from bagkit.io.files import named
 from bagkit.io.manifest import (
@@ -40,6 +47,7 @@ from bagkit.io.manifest import (
 )
 from bagkit.io.output_names import RESERVED, directory_of
 from bagkit.io.stores import Lock, Store, failed
+from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
     from bagkit.io.output_names import Targets
@@ -200,6 +208,12 @@ class FileWriting:
             if self._is_whole(file):
                 self._files[file.partition] = file
         self._take_over(earlier)
+        lost = sum(file.lost for file in self._files.values())
+        if lost:  # the run that did may not have come to say so
+            count = f"{lost:,} record{'s were' if lost != 1 else ' was'} left out of the files that are kept"
+            warn_at_caller(
+                f"{self._operation}: {count}, as on_error asked when they were written", SkippedRecordsWarning
+            )
 
     def _refuse_unknown(self) -> None:
         (path, *_) = self._store.existing(self._targets.paths)
@@ -233,10 +247,10 @@ class FileWriting:
 
     # What becomes of it ---------------------------------------------------------------------------------------------
 
-    def commit(self, written: Any) -> None:
+    def commit(self, written: Any, lost: int) -> None:
         """Give the file that a task has written its name; with the last one, write the manifest."""
-        number, temporary, *facts = written
-        file = WrittenFile(self._targets.paths[number], number, *facts)
+        number, temporary, records, nbytes, checksum, mtime_ns = written
+        file = WrittenFile(self._targets.paths[number], number, records, nbytes, checksum, mtime_ns, lost=lost)
         with self._failing_as(file.path):
             if not self._noted_at:
                 self._write_journal()
@@ -320,7 +334,7 @@ class FileWriting:
 
     @staticmethod
     def _as_written(file: WrittenFile) -> tuple[Any, ...]:
-        return (file.partition, "", file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag)
+        return (file.partition, "", file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag, file.lost)
 
     @contextmanager
     def _failing_as(self, path: str) -> Iterator[None]:

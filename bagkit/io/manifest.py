@@ -32,6 +32,8 @@ class WrittenFile:
     mtime_ns: int | None = None
     etag: str | None = field(default=None, compare=False, repr=False)
     """What an object store knows its content by, as far as that was asked."""
+    lost: int = field(default=0, compare=False, repr=False)
+    """How many records were left out of it, as `on_error` asked, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +184,13 @@ def _checksum(content: Any) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag"]
+ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost"]
 
 
 def as_row(file: WrittenFile, home: str) -> list[Any]:
     """Return a file as plain values, its path relative to `home` where it is below."""
     path = file.path.removeprefix(home + "/")
-    return [path, file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag]
+    return [path, file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag, file.lost]
 
 
 def from_row(row: Sequence[Any], home: str) -> WrittenFile:

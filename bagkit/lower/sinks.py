@@ -35,8 +35,11 @@ class Writings:
 
     def emit(self, event: Any) -> None:
         """Commit what a task has written that is done."""
+        told: set[int] = set()
         for number, written in getattr(event, "outputs", ()):
-            self._writings[number].commit(written)
+            lost = event.skipped + sum(failure.collected for failure in event.failures) if number not in told else 0
+            self._writings[number].commit(written, lost)
+            told.add(number)
 
     def close(self) -> None:
         """End all writing: what was not committed is removed."""

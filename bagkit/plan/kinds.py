@@ -362,8 +362,11 @@ class Writing(Protocol):
     def parts(self) -> Sequence[tuple[bool, Any]]:
         """For each partition whether it is written already, and what was written, or where to."""
 
-    def commit(self, written: Any) -> None:
-        """Make an output of what a task has written; with the last one, of all of them."""
+    def commit(self, written: Any, lost: int) -> None:
+        """Make an output of what a task has written; with the last one, of all of them.
+
+        `lost` is how many records the task left out, as `on_error` asked.
+        """
 
     def end(self) -> None:
         """Remove what became no output."""

@@ -158,6 +158,25 @@ class TestGoingOn:
         job.run()
         assert job.made() == []
 
+    @pytest.mark.parametrize("policy", ["skip", "collect"])
+    def test_records_that_were_left_out_of_what_is_kept_are_told_of(self, tmp_path: Path, policy: str) -> None:
+        """The run that left them out may have been killed before it could say so."""
+
+        def inverse(n: int) -> float:
+            if n == 5 and not done.exists():
+                raise KeyboardInterrupt
+            return 1 / (n - 1)
+
+        done = tmp_path / "done"
+        bag = bk.range(6, 3).map(inverse)
+        with pytest.raises(KeyboardInterrupt):
+            bag.to_jsonl(tmp_path / "out", on_error=policy)
+        done.touch()
+        message = "to_jsonl: 1 record was left out of the files that are kept, as on_error asked when they"
+        for _ in range(2):
+            with pytest.warns(bk.SkippedRecordsWarning, match=message):
+                assert bag.to_jsonl(tmp_path / "out", exist="resume").records == 5
+
     def test_text_files_resume_too(self, tmp_path: Path) -> None:
         bag = bk.from_sequence(["a", "b", "c"], npartitions=3)
         first = bag.to_textfiles(tmp_path / "*.gz", exist="resume")
