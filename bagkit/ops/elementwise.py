@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from inspect import isgeneratorfunction
 from itertools import chain, filterfalse, islice, starmap
 from operator import itemgetter
 from typing import Any, Literal
@@ -43,6 +44,10 @@ class Map(PerPartition):
         check_callable("map", self.function)
 
     @property
+    def gives_generators(self) -> bool:  # type: ignore[override]  # it depends on the function
+        return isgeneratorfunction(self.function)
+
+    @property
     def label(self) -> str:
         return f"map({function_label(self.function)})"
 
@@ -72,6 +77,10 @@ class StarMap(PerPartition):
 
     def __post_init__(self) -> None:
         check_callable("starmap", self.function)
+
+    @property
+    def gives_generators(self) -> bool:  # type: ignore[override]  # it depends on the function
+        return isgeneratorfunction(self.function)
 
     @property
     def label(self) -> str:

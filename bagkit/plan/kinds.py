@@ -47,6 +47,8 @@ class Op:
     """Whether the result is a single value rather than partitions of records."""
     can_raise: bool = True
     """Whether it can fail on a record of its own, without a user's function."""
+    gives_generators: bool = False
+    """Whether its records are generators: of one process, and to be read once."""
     limited: bool = False
     """Whether it may have to hold more than fits into memory, so that it has a field `memory` for the run to set."""
 

@@ -49,6 +49,10 @@ def lazily(db: Any) -> Any:
     return bk.delayed if db is bk else dask_delayed
 
 
+def numbers_below(n: int) -> Iterator[int]:
+    yield from range(n)
+
+
 def sampling(db: Any) -> Any:
     return random if db is bk else dask.bag.random
 
@@ -88,6 +92,8 @@ SAME: dict[str, Program] = {
         lambda x, y: (x, y), y=[nine(db).sum(), {"k": nine(db).max()}]),
     "map of the module": lambda db: db.map(lambda x, y=0: (x, y), nine(db).sum(), y=nine(db)),
     "starmap": lambda db: of(db, [(1, 2), (3, 4)], 2).starmap(lambda x, y, z=0: x + y + z, z=nine(db).sum()),
+    "map to generators": lambda db: nine(db).map(numbers_below),
+    "flatten generators": lambda db: nine(db).map(numbers_below).flatten(),
     "filter by truth": lambda db: of(db, [0, 1, None, "", "a"], 2).filter(None),
     "pluck": lambda db: of(db, [(1, 2), (3,)], 2).pluck(1, -1),
     "pluck several": lambda db: of(db, [{"a": 1}, {"b": 2}], 2).pluck(["a", "b"], None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import functools
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -168,3 +169,19 @@ class TestFlatten:
 def test_on_error_checks_its_policy(policy: Any) -> None:
     with pytest.raises(bk.PlanError, match=r"^on_error: the policy is .*; expected 'raise', 'skip' or 'collect'$"):
         bk.range(1, 1).on_error(policy)
+
+
+def up_to(n: int, *more: int) -> Iterator[int]:
+    yield from range(n)
+    yield from more
+
+
+def test_what_generator_functions_give_leaves_tasks_as_lists() -> None:
+    made = bk.range(3, npartitions=2).map(up_to)
+    expected: list[Any] = [[], [0], [0, 1]]
+    for bag in (made, made.repartition(1), bk.range(3, 2).map(functools.partial(up_to))):
+        assert bag.compute() == list(bag) == bag.persist().compute() == expected
+    assert [part.compute() for part in made.to_delayed()] == [expected[:1], expected[1:]]
+    assert (made.take(2), made.flatten().take(2), made.map(next, None).compute()) == (([], [0]), (0, 0), [None, 0, 0])
+    assert bk.range(3, npartitions=2).map(up_to, bk.range(3, npartitions=2)).compute() == [[0], [0, 1], [0, 1, 2]]
+    assert bk.from_sequence([(2, 7)]).starmap(up_to).compute() == [[0, 1, 7]]
