@@ -71,6 +71,16 @@ SAME: dict[str, Program] = {
     "frequencies as a dict": lambda db: dict(people(db).pluck("name").frequencies()),
     "ages by city": lambda db: people(db).foldby("city", lambda total, r: total + r["age"], 0, operator.add),
     "groups": lambda db: sorted((city, len(group)) for city, group in people(db).groupby("city")),
+    "the largest of each group": lambda db: sorted(nine(db).groupby(lambda x: x % 2).starmap(lambda k, v: (k, max(v)))),
+    "the largest without groups": lambda db: nine(db).foldby(lambda x: x % 2, binop=max, combine=max),
+    "how many of each name": lambda db: people(db).foldby(
+        key="name", binop=lambda n, r: n + 1, initial=0, combine=operator.add, combine_initial=0),
+    "nested lists": lambda db: of(db, [{"t": [{"n": 1}, {"n": 2}]}, {"t": [{"n": 9}]}], 2)
+        .pluck("t").flatten().pluck("n").mean(),
+    "cleaned words": lambda db: of(db, [" A b\n", "a\n"], 2)
+        .str.lower().str.rstrip().str.lstrip().str.split().flatten().frequencies(sort=True),
+    "what lies in a partition": lambda db: of(db, range(10), 2).filter(lambda x: x > 6).map_partitions(
+        lambda p: [sum(1 for _ in p)]),
     "the oldest of each city": lambda db: people(db).foldby("city", lambda a, b: max(a, b, key=lambda r: r["age"])),
     "several results": lambda db: db.compute(nine(db).sum(), nine(db).max(), nine(db).count()),
     "parts as delayed values": lambda db: [lazily(db)(sum)(part) for part in nine(db).to_delayed()],
