@@ -1,10 +1,11 @@
 """Tables by key: the states of frequencies, distinct and foldby, which need not fit into memory.
 
-    fill     records -> a state: one table, or what was written each time that there was no room for more
-    join     several states -> one: tables become one table where that fits, else all is kept as it is
-    entries  a state -> lists of (key, cell), keys in the order of first sight
+    fill   records -> a state: one table, or what was written each time that there was no room for more
+    join   several states -> one: tables become one table where that fits, else all is kept as it is
+    lists  a state -> lists of records of the result, keys in the order of first sight
 
-A state is the list of its pieces in the order of the input; a piece is a table in memory (a dict) or a Bucket on disk.
+A state is the list of its pieces in the order of the input; a piece is a table in memory or a Bucket on disk. A table
+is a dict, or once it is full, and of keys alone, a list of them, which takes less room and less time to send.
 What was written is merged where it is read, as that of an exchange is, so no process holds more than it may. What
 does that is imported by those who need it: few tables are so large.
 """
@@ -26,15 +27,12 @@ if TYPE_CHECKING:
     from bagkit.kernels.group import Gathering
 
 Table = dict[Any, Any]
-Entry = tuple[Any, list[Any]]
-"""A key and its cell."""
-State = list[Table | Bucket]
+Packed = Table | list[Any]
+State = list[Packed | Bucket]
 
 _NOTHING: Any = object()
 _AT_FIRST = 256
 """Records put into a table before its first weighing."""
-_LIST = 2048
-"""Entries handed on together."""
 _OFTEN = 64
 """Batches between two weighings of a table that gets no longer: its values may."""
 _MAY_BE_NAN = ("float", "Decimal")
@@ -58,7 +56,7 @@ class Counting:
         # The loop of Counter, which wants one: in C, of a dict as of any mapping.
         Counter.update(table, records)  # type: ignore[call-overload]
 
-    def merge(self, tables: Sequence[Table]) -> Table:
+    def merge(self, tables: Sequence[Any]) -> Table:
         """Return the counts of all `tables` together."""
         total = dict(tables[0])
         seen = total.get
@@ -70,6 +68,15 @@ class Counting:
     def meet(self, one: Any, other: Any) -> Any:
         """Return the value of two keys that are one."""
         return one + other
+
+    def packed(self, table: Table) -> Packed:
+        """Return `table` as it is kept and sent."""
+        return table
+
+    def result(self, table: Any) -> Iterable[Any]:
+        """Return the records that a table stands for."""
+        pairs: Iterable[Any] = table.items()
+        return pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ class Seeing:
             if value not in table:
                 table[value] = record
 
-    def merge(self, tables: Sequence[Table]) -> Table:
+    def merge(self, tables: Sequence[Any]) -> Table:
         """Return what is first in all `tables`."""
         if self.key is None:
             return dict.fromkeys(chain.from_iterable(tables))
@@ -111,6 +118,14 @@ class Seeing:
     def meet(self, one: Any, other: Any) -> Any:
         """Return the value of two keys that are one."""
         return one
+
+    def packed(self, table: Table) -> Packed:
+        """Return `table` as it is kept and sent."""
+        return list(table) if self.key is None else table
+
+    def result(self, table: Any) -> Iterable[Any]:
+        """Return the records that a table stands for."""
+        return table if self.key is None else table.values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +166,7 @@ class Folding:
             else:
                 table[value] = binop(total, record)
 
-    def merge(self, tables: Sequence[Table]) -> Table:
+    def merge(self, tables: Sequence[Any]) -> Table:
         """Return what `combine` makes of the values of each key in all `tables`."""
         total: Table = {}
         if self.merge_initial:
@@ -169,6 +184,15 @@ class Folding:
             return self.combine(one, other)
         except StopIteration:
             raise StoppedEarly from None
+
+    def packed(self, table: Table) -> Packed:
+        """Return `table` as it is kept and sent."""
+        return table
+
+    def result(self, table: Any) -> Iterable[Any]:
+        """Return the records that a table stands for."""
+        pairs: Iterable[Any] = table.items()
+        return pairs
 
 
 Tabling = Counting | Seeing | Folding
@@ -189,7 +213,7 @@ def fill(records: Iterator[Any], tabling: Tabling, room: Room) -> State:
             if scale.is_full(table):
                 state.append(_written(one_nan(table, tabling), room))
                 table = {}
-    return _kept(state, one_nan(table, tabling), room)
+    return _kept(state, tabling.packed(one_nan(table, tabling)), room)
 
 
 def join(states: Iterable[State], tabling: Tabling, room: Room) -> State:
@@ -197,33 +221,31 @@ def join(states: Iterable[State], tabling: Tabling, room: Room) -> State:
     pieces = list(chain.from_iterable(states))
     if tabling.in_one_go or len(pieces) < 2:
         return pieces
-    tables = [piece for piece in pieces if isinstance(piece, dict)]
-    if len(tables) < len(pieces):
-        return [_written(piece, room) if isinstance(piece, dict) else piece for piece in pieces]
-    return _kept([], one_nan(tabling.merge(tables), tabling), room)
+    if any(isinstance(piece, Bucket) for piece in pieces):
+        return [piece if isinstance(piece, Bucket) else _written(piece, room) for piece in pieces]
+    return _kept([], tabling.packed(one_nan(tabling.merge(pieces), tabling)), room)
 
 
-def entries(state: State, tabling: Tabling, room: Room) -> Iterator[list[Entry]]:
-    """Yield lists of (key, cell), keys in the order of first sight; the value of a key is alone in its cell."""
-    tables = [piece for piece in state if isinstance(piece, dict)]
-    nbytes = [weight(table) if room.heap is not None else 0 for table in tables]
-    if len(tables) == len(state) and sum(nbytes) <= (room.heap or 0):
-        merged = tables[0] if len(tables) == 1 and not tabling.in_one_go else tabling.merge(tables) if tables else {}
-        pairs = iter(one_nan(merged, tabling).items())
-        while some := [(key, [value]) for key, value in islice(pairs, _LIST)]:
-            yield some
+def lists(state: State, tabling: Tabling, room: Room) -> Iterator[list[Any]]:
+    """Yield the records that `state` stands for."""
+    if not state:
         return
-    sizes = iter(nbytes)
-    buckets = [
-        Bucket(rest=_entries_of(piece), rest_nbytes=next(sizes)) if isinstance(piece, dict) else piece
-        for piece in state
-    ]
+    nbytes = [piece.nbytes if isinstance(piece, Bucket) else weight(piece) for piece in state]
+    if not any(isinstance(piece, Bucket) for piece in state) and (room.heap is None or sum(nbytes) <= room.heap):
+        one = len(state) == 1 and not tabling.in_one_go
+        yield list(tabling.result(state[0] if one else one_nan(tabling.merge(state), tabling)))
+        return
     from bagkit.kernels.group import merge_by_key
 
-    yield from merge_by_key([buckets], tabling.gathering, room)
+    buckets = [
+        piece if isinstance(piece, Bucket) else Bucket(rest=_entries_of(piece), rest_nbytes=size)
+        for piece, size in zip(state, nbytes, strict=True)
+    ]
+    for entries in merge_by_key([buckets], tabling.gathering, room):
+        yield list(tabling.result({key: cell[0] for key, cell in entries}))
 
 
-def _kept(state: State, table: Table, room: Room) -> State:
+def _kept(state: State, table: Packed, room: Room) -> State:
     """Return `state` with `table` as its last piece: in memory if it is little, or on disk, where the others are."""
     if not table:
         return state
@@ -231,7 +253,7 @@ def _kept(state: State, table: Table, room: Room) -> State:
     return [*state, _written(table, room) if written else table]
 
 
-def _written(table: Table, room: Room) -> Bucket:
+def _written(table: Packed, room: Room) -> Bucket:
     from bagkit.kernels.group import Piles
 
     piles = Piles(1, room)
@@ -240,7 +262,9 @@ def _written(table: Table, room: Room) -> Bucket:
     return bucket
 
 
-def _entries_of(table: Table) -> list[Entry]:
+def _entries_of(table: Packed) -> list[tuple[Any, list[Any]]]:
+    if isinstance(table, list):
+        return [(key, [None]) for key in table]
     return [(key, [value]) for key, value in table.items()]
 
 
@@ -260,33 +284,14 @@ def one_nan(table: Table, tabling: Tabling) -> Table:
     return table
 
 
-# What becomes of entries ----------------------------------------------------------------------------------------------
-
-
-def only_keys(entries: list[Entry]) -> Sequence[Any]:
-    """Return the keys."""
-    return [key for key, _ in entries]
-
-
-def only_cells(entries: list[Entry]) -> Sequence[Any]:
-    """Return what cells of one element hold."""
-    return [cell[0] for _, cell in entries]
-
-
-def keys_with_cells(entries: list[Entry]) -> Sequence[Any]:
-    """Return `(key, what its cell of one element holds)`."""
-    return [(key, cell[0]) for key, cell in entries]
-
-
 # How much a table takes -----------------------------------------------------------------------------------------------
 
 
-def weight(table: Table) -> int:
-    """Return about how many bytes `table` takes, from a sample of its entries."""
-    step = max(1, len(table) // SAMPLE)
-    sample = list(islice(table.items(), 0, None, step))
-    size = sum([deep_size(key) + deep_size(value) for key, value in sample])
-    return getsizeof(table) + size * len(table) // max(1, len(sample))
+def weight(table: Packed) -> int:
+    """Return about how many bytes `table` takes, from its first entries and its last: to go through it takes long."""
+    entries: Any = table if isinstance(table, list) else table.items()
+    sample = [*islice(entries, SAMPLE // 2), *islice(reversed(entries), SAMPLE // 2)]
+    return getsizeof(table) + sum(map(deep_size, sample)) * len(table) // max(1, len(sample))
 
 
 class Scale:

@@ -22,8 +22,6 @@ from bagkit.kernels.group import (
 )
 from bagkit.kernels.merge import Order, cut_runs, merged, range_bounds, sorted_runs
 from bagkit.kernels.spill import Room
-from bagkit.kernels.tables import keys_with_cells as keys_with_cells
-from bagkit.kernels.tables import only_cells
 from bagkit.ops.functions import check_callable, function_label, key_function, shown_key
 from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import CustomReduction
@@ -84,6 +82,16 @@ def check_count(operation: str, count: object) -> None:
 def as_they_are(groups: list[Entry]) -> Sequence[Any]:
     """Return `(key, list of records)`."""
     return groups
+
+
+def only_cells(groups: list[Entry]) -> Sequence[Any]:
+    """Return what cells of one element hold."""
+    return [cell[0] for _, cell in groups]
+
+
+def keys_with_cells(groups: list[Entry]) -> Sequence[Any]:
+    """Return `(key, what its cell of one element holds)`."""
+    return [(key, cell[0]) for key, cell in groups]
 
 
 def keys_with_sides(groups: list[Entry]) -> Sequence[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import itemgetter
@@ -21,13 +21,12 @@ from bagkit.sentinels import NOT_GIVEN
 
 @dataclass(frozen=True)
 class ToTable(Reduction):
-    """A table by key, and what `emit` makes of lists of its entries: `frequencies`, `distinct(key)`."""
+    """What a table by key stands for: `frequencies`, `distinct(key)`."""
 
     name: str
     shown: str
     """What stands in the brackets after the name."""
     tabling: kernel.Tabling
-    emit: Callable[[list[kernel.Entry]], Sequence[Any]]
     most_frequent_first: bool = False
     """Whether the result is sorted by its values, largest first; else it has the order of first sight."""
     split_every: int | None = FAN_IN
@@ -76,18 +75,21 @@ class ToTableWithin:
             return kernel.join(states, self.op.tabling, self.room)
 
     def finish(self, state: kernel.State) -> Iterator[Any]:
-        """Yield the records of the result."""
+        """Return the records of the result."""
+        return chain.from_iterable(self._lists(state))
+
+    def _lists(self, state: kernel.State) -> Iterator[list[Any]]:
         op = self.op
         with kernel_errors(op.name):
-            records = chain.from_iterable(map(op.emit, kernel.entries(state, op.tabling, self.room)))
+            made = kernel.lists(state, op.tabling, self.room)
             if not op.most_frequent_first:
-                yield from records
+                yield from made
                 return
             from bagkit.kernels.merge import Order, merged, sorted_runs
 
             order = Order(itemgetter(1), reverse=True)
-            runs, _ = sorted_runs(records, order, self.room)
-            yield from chain.from_iterable(merged(runs, order, self.room))
+            runs, _ = sorted_runs(chain.from_iterable(made), order, self.room)
+            yield from merged(runs, order, self.room)
 
 
 def frequencies_table(split_every: Any, sort: bool) -> ToTable:
@@ -96,7 +98,6 @@ def frequencies_table(split_every: Any, sort: bool) -> ToTable:
         "frequencies",
         "sort=True" if sort else "",
         kernel.Counting(),
-        kernel.keys_with_cells,
         bool(sort),
         fan_in("frequencies", split_every),
     )
@@ -105,12 +106,11 @@ def frequencies_table(split_every: Any, sort: bool) -> ToTable:
 def distinct_table(key: Any) -> ToTable:
     """Return the reduction to the first record of each key."""
     if key is None:
-        return ToTable("distinct", "", kernel.Seeing(), kernel.only_keys)
+        return ToTable("distinct", "", kernel.Seeing())
     return ToTable(
         "distinct",
         shown_key(key),
         kernel.Seeing(key_function("distinct", key)),
-        kernel.only_cells,
         functions=(key,) if callable(key) else (),
     )
 
@@ -127,7 +127,6 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
         "foldby",
         f"{shown_key(key)}, {function_label(binop)}",
         kernel.Folding(function, binop, combine, start, merge_start),
-        kernel.keys_with_cells,
         # An initial value of the merge counts once, so it is one merge.
         split_every=None if merge_start else fan_in("foldby", split_every),
         elementwise=not start and not merge_start,
