@@ -44,7 +44,7 @@ def write_hdf5(table: Table, path: str, group: str, strings: Strings, compressio
     """Write the table: a dataset for each column, appended batch by batch."""
     h5py = import_h5py()
     _check_names(table.columns)
-    with _disk(path) as disk, h5py.File(disk, "w") as file:
+    with _disk(path) as disk, h5py.File(disk, "w", libver=("v108", "latest")) as file:  # for attributes of any size
         home = file.require_group(group)
         home.attrs["rows"] = table.rows
         home.attrs.create("columns", [column.name for column in table.columns], dtype=h5py.string_dtype())

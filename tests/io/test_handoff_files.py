@@ -263,6 +263,15 @@ def test_hdf5_has_no_nul_no_lists_no_large_ints_so_they_follow_the_policy(tmp_pa
         assert file["x"].asstr()[0] == "a\\x00b"
 
 
+def test_hdf5_names_of_more_columns_than_old_attributes_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bagkit.io.hdf5._create", lambda *arguments: None)  # each takes a millisecond or two
+    monkeypatch.setattr("bagkit.io.hdf5._append", lambda *arguments: None)
+    names = [f"field {n}" for n in range(5000)]
+    bag([dict.fromkeys(names, 1)], 1).to_hdf5(tmp_path / "a.h5", **SYNC)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file.attrs["columns"].tolist() == names
+
+
 def test_hdf5_of_nothing(tmp_path: Path) -> None:
     assert bag([]).to_hdf5(tmp_path / "a.h5", columns=["a"], **SYNC) == 0
     assert bag([{"a": None}, {}], 2).to_hdf5(tmp_path / "b.h5", **SYNC) == 2
