@@ -35,7 +35,7 @@ FRAME_BYTES = 32 << 20
 """Of records in one frame, at the most."""
 MOST_PARTS = 64
 DEEPEST = 8
-_KEY, _CELL = itemgetter(0), itemgetter(1)
+_KEY, _CELL, _RANKED_CELL = itemgetter(0), itemgetter(1), itemgetter(3)
 
 
 class KeyTooLarge(Exception):
@@ -191,11 +191,11 @@ class Piles:
         self._room = room
         self._file: SpillFile | None = None
 
-    def write(self, piles: Sequence[list[Any]], weigh: Callable[[Any], int], nbytes: int) -> None:
-        """Write `piles`, one a bucket, that take `nbytes` together; `weigh` gives the share of each entry."""
+    def write(self, piles: Sequence[list[Any]], weigh: Callable[[list[Any]], int], nbytes: int) -> None:
+        """Write `piles`, one a bucket, that take `nbytes` together; `weigh` gives the share of each."""
         if self._file is None:
             self._file = self._room.file()
-        weights = [sum(map(weigh, pile)) for pile in piles]
+        weights = list(map(weigh, piles))
         total = max(1, sum(weights))
         for bucket, pile, weight in zip(self.buckets, piles, weights, strict=True):
             size = nbytes * weight // total
@@ -204,7 +204,7 @@ class Piles:
             for start in range(0, len(pile), step or 1):
                 bucket.frames.append(self._file.write(pile[start : start + step], size // portions))
 
-    def finish(self, piles: Sequence[list[Any]], weigh: Callable[[Any], int], nbytes: int) -> list[Bucket]:
+    def finish(self, piles: Sequence[list[Any]], weigh: Callable[[list[Any]], int], nbytes: int) -> list[Bucket]:
         """Take the last of it, which stays unwritten if it is little; return the buckets."""
         if self._room.rest is not None and nbytes > self._room.rest:
             self.write(piles, weigh, nbytes)
@@ -222,8 +222,8 @@ class Piles:
             self._file.remove()
 
 
-def _weight(entry: Entry) -> int:
-    return len(entry[1]) + 1
+def _weight(entries: list[Entry]) -> int:
+    return len(entries) + sum(map(len, map(_CELL, entries)))
 
 
 def split_by_key(
@@ -394,8 +394,8 @@ def _split_again(
     return [Part(bucket.frames, key) for bucket, key in zip(file.buckets, keys, strict=True) if bucket.frames]
 
 
-def _ranked_weight(entry: Ranked) -> int:
-    return len(entry[3]) + 1
+def _ranked_weight(entries: list[Ranked]) -> int:
+    return len(entries) + sum(map(len, map(_RANKED_CELL, entries)))
 
 
 def _grouped(part: Part, gathering: Gathering, room: Room, stack: ExitStack) -> Iterator[tuple[int, Any, list[Any]]]:

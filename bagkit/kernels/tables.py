@@ -125,7 +125,8 @@ class Seeing:
 
     def result(self, table: Any) -> Iterable[Any]:
         """Return the records that a table stands for."""
-        return table if self.key is None else table.values()
+        records: Iterable[Any] = table if self.key is None else table.values()
+        return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +258,8 @@ def _written(table: Packed, room: Room) -> Bucket:
     from bagkit.kernels.group import Piles
 
     piles = Piles(1, room)
-    piles.write([_entries_of(table)], lambda entry: 1, weight(table))
-    (bucket,) = piles.finish([[]], lambda entry: 1, 0)
+    piles.write([_entries_of(table)], len, weight(table))
+    (bucket,) = piles.finish([[]], len, 0)
     return bucket
 
 
