@@ -89,8 +89,7 @@ class FileWriting:
         """What an earlier run has written, by its own account."""
         self._journal: BinaryIO | None = None
         self._noted_at = 0.0
-        """When the journal was written, by the monotonic clock; 0 before it was."""
-        self._completed = False
+        """When the journal was written, by the monotonic clock; 0 where there is none of this run."""
         self._lock: Lock | None = None
         self._staging: dict[str, str] = {}
         with self._failing_as(targets.home):
@@ -100,6 +99,7 @@ class FileWriting:
                 self._lock = Lock(targets.own("lock"))
         try:
             self._begin(exist)
+            self._tell_of_lost()
         except BaseException:
             self.end()
             raise
@@ -208,8 +208,11 @@ class FileWriting:
             if self._is_whole(file):
                 self._files[file.partition] = file
         self._take_over(earlier)
+
+    def _tell_of_lost(self) -> None:
+        """Warn of records that were left out of files that are kept: the run that did may not have come to say so."""
         lost = sum(file.lost for file in self._files.values())
-        if lost:  # the run that did may not have come to say so
+        if lost:
             count = f"{lost:,} record{'s were' if lost != 1 else ' was'} left out of the files that are kept"
             warn_at_caller(
                 f"{self._operation}: {count}, as on_error asked when they were written", SkippedRecordsWarning
@@ -311,14 +314,14 @@ class FileWriting:
         self._put(self._targets.own("manifest.json"), manifest_bytes(self._recipe, files, self._targets.home))
         self._store.settle(self._targets.home)
         self._store.remove(self._targets.own("journal"))
-        self._completed = True
+        self._noted_at = 0.0
 
     def end(self) -> None:
         """Remove what became no output, and let others write here."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-        elif self._noted_at and not self._completed and not self._store.journals:
+        elif self._noted_at and not self._store.journals:
             try:
                 self._write_journal()
             except Exception:
