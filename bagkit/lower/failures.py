@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from bagkit.errors import add_notes, one_line
@@ -59,7 +60,8 @@ def failed_operation(error: BaseException, ops: Iterable[Op]) -> str:
     """Return the label of the op that raised `error`.
 
     Its traceback runs through the op's function if that is written in Python. If none of the functions shows up, it
-    was one of the ops that have no such function: all that come into question are named.
+    was one of the ops that have no such function, or the op whose own code the traceback ends in: all that come into
+    question are named.
     """
     ops = [op for op in ops if op.label]
     codes: dict[Any, str] = {}
@@ -70,17 +72,32 @@ def failed_operation(error: BaseException, ops: Iterable[Op]) -> str:
             if code is not None:
                 codes.setdefault(code, op.error_label)
         if None in found or (not found and op.can_raise):
-            silent.append(op.error_label)
-    for code in _codes_of(error):
-        if code in codes:
-            return codes[code]
-    return " or ".join(dict.fromkeys(silent))
+            silent.append(op)
+    frames = list(_frames_of(error))
+    for frame in frames:
+        if frame.f_code in codes:
+            return codes[frame.f_code]
+    own = _at_work(ops, frames)
+    if own is not None:  # what comes after it has not begun
+        silent = [op for number, op in enumerate(ops) if number == own or (number < own and op in silent)]
+    return " or ".join(dict.fromkeys(op.error_label for op in silent))
 
 
-def _codes_of(error: BaseException) -> Iterator[Any]:
+def _at_work(ops: Sequence[Op], frames: Sequence[FrameType]) -> int | None:
+    """Return which of `ops` has a method among `frames`, the innermost of such; None if none has."""
+    labels = [op.label for op in ops]
+    for frame in reversed(frames):
+        owner = frame.f_locals.get("self")
+        op = getattr(owner, "op", owner)
+        if isinstance(op, Op) and op.label in labels:
+            return labels.index(op.label)
+    return None
+
+
+def _frames_of(error: BaseException) -> Iterator[FrameType]:
     trace = error.__traceback__
     while trace is not None:
-        yield trace.tb_frame.f_code
+        yield trace.tb_frame
         trace = trace.tb_next
 
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
@@ -249,3 +249,19 @@ def test_executors_of_the_users_run_exchanges(executor: Any) -> None:
     with executor(2, **context) as pool_of_two:
         got = bag.compute(scheduler=pool_of_two, memory_limit=2_000_000)
     assert got == bag.compute(scheduler="sync")
+
+
+@pytest.mark.parametrize(
+    ("made", "note"),
+    [
+        (lambda b: b.map(same).sort_by(same), "in sort_by(cases_of_grouping.same)"),
+        (lambda b: b.topk(2, same), "in topk(2, key=cases_of_grouping.same)"),
+        (lambda b: b.map(lambda x: [x]).filter(None).groupby(same), "in filter(None) or groupby(cases_of_grouping.same)"),
+        (lambda b: b.map(lambda x: [x]).distinct(same).flatten(), "in distinct(cases_of_grouping.same)"),
+        (lambda b: b.map(same).join([[1]], same), "in join(cases_of_grouping.same)"),
+    ],
+)
+def test_errors_of_an_operation_itself_name_it(made: Callable[[Any], Any], note: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        made(bk.from_sequence([1, "a"], npartitions=1)).compute(scheduler="sync")
+    assert caught.value.__notes__[0] == note
