@@ -107,7 +107,7 @@ ONLY_IN = {
     "msgspec": {"kernels/json.py"},
     "tqdm": {"diagnostics/progress.py"},
     "vl_convert": {"diagnostics/picture.py"},
-    "isal": {"io/codecs.py"},
+    "isal": {"io/codecs.py", "kernels/spill.py"},
     "pandas": {"io/frames.py"},
     "polars": {"io/frames.py"},
     "pyarrow": {"io/arrow.py"},

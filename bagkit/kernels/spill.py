@@ -2,7 +2,7 @@
 
     Room     how many bytes a task may hold, and a directory for the rest
     Bucket   what one task has for one partition of the next stage: frames on disk, then a list in memory
-    Frame    where one pickle is in a file: path, offset, length, checksum
+    Frame    where one pickle is in a file, compressed: path, offset, length, checksum
     Meter    how many bytes lists of records take, from a sample of them
 
 A task holds about a quarter of its memory at a time: the same again is in its pickle, and in what comes back of one.
@@ -24,6 +24,8 @@ from zlib import crc32
 _numbers = count()
 SAMPLE = 16
 """Records of a list that are measured."""
+_LEAST_PACKED = 4096
+"""Bytes; of less there is little to save."""
 MOST_AT_ONCE = 4096
 LEAST_AT_ONCE = 16
 
@@ -41,6 +43,8 @@ class Frame(NamedTuple):
     checksum: int
     nbytes: int
     """What its records take in memory."""
+    packed: bool = False
+    """Whether it is compressed."""
 
 
 @dataclass(slots=True)
@@ -109,7 +113,7 @@ class SpillFile:
 
     def write(self, records: Sequence[Any], nbytes: int) -> Frame:
         """Write a list of records that take `nbytes` in memory; raise SpillError where the disk is full."""
-        data = self._dumps(records)
+        data, packed = _packed(self._dumps(records))
         start = self._end
         try:
             file = self._open()
@@ -123,7 +127,7 @@ class SpillFile:
             raise SpillError(
                 f"{self._path or 'the directory for spilled records'}: can't be written: {error}"
             ) from error
-        return Frame(self._path, start, len(data), crc32(data), nbytes)
+        return Frame(self._path, start, len(data), crc32(data), nbytes, packed)
 
     def _open(self) -> int:
         while self._file is None:
@@ -150,6 +154,23 @@ class SpillFile:
                 pass  # the directory went before
 
 
+def _packed(data: bytes) -> tuple[bytes, bool]:
+    """Return `data` compressed, and True; or as it is, where that is not much longer."""
+    if len(data) < _LEAST_PACKED:
+        return data, False
+    from isal import isal_zlib
+
+    packed: bytes = isal_zlib.compress(data, 1)
+    return (packed, True) if len(packed) < len(data) * 3 // 4 else (data, False)
+
+
+def _unpacked(data: bytes) -> bytes:
+    from isal import isal_zlib
+
+    unpacked: bytes = isal_zlib.decompress(data)
+    return unpacked
+
+
 def read_frame(frame: Frame) -> list[Any]:
     """Return the records of `frame`; raise SpillError if the file is not as it was written."""
     try:
@@ -165,7 +186,7 @@ def read_frame(frame: Frame) -> list[Any]:
     enabled = gc.isenabled()
     gc.disable()  # it would look at every new dict again and again
     try:
-        records: list[Any] = _pickle.loads(data)
+        records: list[Any] = _pickle.loads(_unpacked(data) if frame.packed else data)
     finally:
         if enabled:
             gc.enable()

@@ -1,0 +1,54 @@
+"""Frames on disk."""
+
+import gc
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from bagkit.kernels.spill import Held, Room, SpillError, read_frame
+
+
+def test_frames_are_compressed_where_that_saves_something(tmp_path: Path) -> None:
+    records = [{"name": f"name {n % 50}", "value": n} for n in range(2000)]
+    noise = [random.Random(1).randbytes(20_000)]
+    file = Room(directory=lambda: str(tmp_path)).file()
+    frames = [file.write(each, 7) for each in (records, noise, [1, 2])]
+    file.close()
+    assert [frame.packed for frame in frames] == [True, False, False]
+    assert frames[0].length < 2000 * 15
+    assert [read_frame(frame) for frame in frames] == [records, noise, [1, 2]]
+    assert os.listdir(tmp_path) == [os.path.basename(frames[0].path)]
+
+
+@pytest.mark.parametrize("at", [0, 100, -1])
+def test_damage_is_seen(tmp_path: Path, at: int) -> None:
+    file = Room(directory=lambda: str(tmp_path)).file()
+    frame = file.write(["x" * 100] * 1000, 7)
+    data = bytearray(Path(frame.path).read_bytes())
+    data[at] ^= 1
+    Path(frame.path).write_bytes(data)
+    with pytest.raises(SpillError, match="was changed: got"):
+        read_frame(frame)
+    Path(frame.path).write_bytes(data[:-1])
+    with pytest.raises(SpillError, match="was changed: got"):
+        read_frame(frame)
+    file.remove()
+    with pytest.raises(SpillError, match="can't be read: .*; was it removed"):
+        read_frame(frame)
+
+
+def test_what_was_frozen_is_unfrozen_by_the_last() -> None:
+    gc.unfreeze()
+    with Held():
+        with Held():
+            Held.add()
+            assert gc.get_freeze_count()
+        assert gc.get_freeze_count()
+    assert not gc.get_freeze_count()
+    gc.freeze()
+    with Held():
+        Held.add()
+    assert gc.get_freeze_count()
+    gc.unfreeze()
