@@ -35,7 +35,7 @@ def test_damage_is_seen(tmp_path: Path, at: int) -> None:
     with pytest.raises(SpillError, match="was changed: got"):
         read_frame(frame)
     file.remove()
-    with pytest.raises(SpillError, match="can't be read: .*; was it removed"):
+    with pytest.raises(SpillError, match=r"can't be read: .*; was it removed"):
         read_frame(frame)
 
 
