@@ -1,16 +1,17 @@
-"""What happens during a run, as frozen values; times are seconds of `time.time()`, taken where the work was done."""
+"""What happens during a run, as named tuples, which are quick to make: there are two for each task.
+
+Times are seconds of `time.time()`, taken where the work was done.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Key = Hashable
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     tasks: int
     weight: int
     """Bytes of input of all tasks together; 0 where unknown."""
@@ -18,22 +19,19 @@ class RunStarted:
     workers: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStarted:
+class TaskStarted(NamedTuple):
     key: Key
     label: str
     worker: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskProgressed:
+class TaskProgressed(NamedTuple):
     key: Key
     bytes_read: int
     """Bytes of input that this attempt of the task has done so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFinished:
+class TaskFinished(NamedTuple):
     key: Key
     label: str
     worker: int
@@ -47,16 +45,14 @@ class TaskFinished:
     """What the task has written, for the caller's side to make outputs of."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFailed:
+class TaskFailed(NamedTuple):
     key: Key
     label: str
     worker: int
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerLost:
+class WorkerLost(NamedTuple):
     worker: int
     key: Key | None
     """The task it ran, None if it was idle."""
@@ -64,8 +60,7 @@ class WorkerLost:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(NamedTuple):
     ok: bool
 
 

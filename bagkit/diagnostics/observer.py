@@ -24,17 +24,17 @@ class Observers:
     """Several observers as one."""
 
     def __init__(self, observers: Iterable[Observer] = ()) -> None:
-        self._observers = list(observers)
+        self._observers = tuple(observers)
 
     def emit(self, event: Event) -> None:
         """Pass `event` to each observer that has not failed so far."""
-        for observer in tuple(self._observers):
+        for observer in self._observers:
             try:
                 observer.emit(event)
             except Exception as error:
                 if getattr(observer, "essential", False):
                     raise
-                self._observers.remove(observer)
+                self._observers = tuple(each for each in self._observers if each is not observer)
                 warnings.warn(
                     f"the observer {observer!r} raised {type(error).__name__}: {error}; it hears no more of this run",
                     stacklevel=2,

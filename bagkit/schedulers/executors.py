@@ -24,10 +24,10 @@ from bagkit.errors import NotPicklableError
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.cpu_count import cpu_count
-from bagkit.schedulers.futures import FuturesRun, Outcome, Submitter, started
+from bagkit.schedulers.futures import FuturesRun, Outcome, Submitter, Ticket, started
 from bagkit.schedulers.remote_errors import pack_error, pack_failure, unpack_error, unpack_failure
 from bagkit.schedulers.sync import call_work
-from bagkit.schedulers.threads import InThreads
+from bagkit.schedulers.threads import InThreads, start_on
 from bagkit.schedulers.transport import loads, name_of, pickle_for_worker, task_name
 from bagkit.schedulers.values import Output, Stored, load
 
@@ -47,7 +47,8 @@ class ExecutorScheduler:
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         submitter: Submitter
-        submitter = InThreads(self.executor) if _shares_objects(self.executor) else AsBytes(self.executor)
+        near = _shares_objects(self.executor)
+        submitter = InThreads(start_on(self.executor)) if near else AsBytes(self.executor)
         try:
             yield from FuturesRun(graph, targets, observer, submitter, self.name, self.workers).values()
         finally:
@@ -72,7 +73,7 @@ class AsBytes:
         self._works: dict[int, tuple[int, bytes, Work]] = {}  # the work is held on to, so its id stays its own
         self._workers: dict[int, int] = {}  # a small number for each process
 
-    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Any]:
+    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Future[Any]:
         """Send `task` to the executor; it counts as started from then on, by a worker that is not known (-1)."""
         if id(task.work) not in self._works:
             data = _pickled(task.work, "the function", task)
@@ -80,9 +81,11 @@ class AsBytes:
         number, work, _ = self._works[id(task.work)]
         part = _pickled(task.part, "the part", task)
         tell(started(task, worker=-1))
-        return self._executor.submit(
+        future = self._executor.submit(
             run_pickled, (self._run, number), work, part, inputs, len(task.keys), task.label, task.place
         )
+        future.add_done_callback(tell)
+        return future
 
     def outcome(self, task: Task, result: Any) -> Outcome:
         """Return how `task` ended, from what `run_pickled` gave."""

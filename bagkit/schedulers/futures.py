@@ -4,27 +4,27 @@ The loop lives in the caller's thread. It submits what RunState says is ready, a
 which the threads of the pool put their events and their finished futures; so observers are told in the caller's
 thread, Ctrl-C comes through at once, and the first error is raised while other tasks still run.
 
-How far it runs ahead: three tasks a worker may be running or waiting for a worker (on threads one more than there are
-workers, unless tasks are quick: what waits there was chosen before the newest values were made, which would be used up
-first), and of those that the next target does not need, only as many are started as leave no more than that number
-undone or not handed out.
+How far it runs ahead: three tasks a worker may be running or waiting for a worker. On threads it is one more than there
+are workers, for what waits there was chosen before the newest values were made, which would be used up first; but the
+quicker the tasks, the more of them. Of those that the next target does not need, only as many are started as leave no
+more than that number, and three a worker, undone or not handed out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Future
+from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskFinished, TaskStarted
+from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError, WorkerDiedError, add_notes
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
-from bagkit.schedulers.sync import describe
+from bagkit.schedulers.sync import describe, finished
 from bagkit.schedulers.transport import name_of
 
 NOTICE_SECONDS = 0.25
@@ -33,9 +33,22 @@ TASKS_PER_WORKER = 3
 
 QUICK_SECONDS = 0.0005
 """Tasks that all take less wait in numbers, because to choose them one by one takes as long as they do."""
+QUEUED_SECONDS, MOST_PER_WORKER = 0.0015, 32
+"""So much work waits for a thread then, and so many tasks at the most: going from one thread to another takes longer
+than a tiny task does. What tasks make in so short a time is not large."""
 
 
-@dataclass(frozen=True, slots=True)
+class Ticket(Protocol):
+    """What stands for a task that a pool has: a Future, or as much of one as is asked for here."""
+
+    def result(self) -> Any:
+        """Return what the call returned, or raise what it raised."""
+
+    def cancel(self) -> Any:
+        """See to it that the task does not begin, unless it has."""
+
+
+@dataclass(slots=True)
 class Outcome:
     """How a task ended; an error is a value here, so that it is not taken for one of the executor's."""
 
@@ -54,11 +67,11 @@ class Submitter(Protocol):
     near: bool
     """Whether its workers take a task at once, without anything being sent."""
 
-    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Any]:
-        """Start `task` when there is room; `tell` may be called from any thread."""
+    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Ticket:
+        """Start `task` when there is room, and `tell` its ticket when it is over; from any thread."""
 
     def outcome(self, task: Task, result: Any) -> Outcome:
-        """Return how `task` ended, from the result of its future."""
+        """Return how `task` ended, from the result of its ticket."""
 
     def read(self, value: Any) -> Any:
         """Return for the caller what the pool gave as a value."""
@@ -82,8 +95,8 @@ class FuturesRun:
         self._seconds = 2 * QUICK_SECONDS  # that the slower ones of the last tasks took
         self._values: dict[Key, Any] = {}
         self._waiting: set[Key] = set()  # made, wanted by the caller, and not handed out yet
-        self._running: dict[Future[Any], Task] = {}
-        self._messages: SimpleQueue[Event | Future[Any]] = SimpleQueue()
+        self._running: dict[Ticket, Task] = {}
+        self._messages: SimpleQueue[Event | Ticket] = SimpleQueue()
 
     def values(self) -> Generator[Any, None, None]:
         """Yield the values of the targets, as the Scheduler protocol says."""
@@ -102,28 +115,35 @@ class FuturesRun:
             ok = True  # the caller has enough
             raise
         finally:
-            for future in tuple(self._running):
-                future.cancel()
+            for ticket in tuple(self._running):
+                ticket.cancel()
             self._observer.emit(RunFinished(ok))
 
     def _submit(self) -> None:
-        slow = self._submitter.near and self._seconds > QUICK_SECONDS
-        window = self._workers + 1 if slow else TASKS_PER_WORKER * self._workers
+        window = self._window()
         while len(self._running) < window:
-            ahead = len(self._running) + len(self._waiting) < window
+            ahead = len(self._running) + len(self._waiting) < min(window, TASKS_PER_WORKER * self._workers)
             task = self._state.next_task(ahead=ahead)
             if task is None:
                 return
             inputs = [self._values[need] for need in task.needs]
             try:
-                future = self._submitter.submit(task, inputs, self._messages.put)
+                ticket = self._submitter.submit(task, inputs, self._messages.put)
             except BrokenExecutor as error:
                 raise self._died(task, error) from error
             except Exception as error:
                 self._failed(task, error)
                 raise
-            self._running[future] = task
-            future.add_done_callback(self._messages.put)
+            self._running[ticket] = task
+
+    def _window(self) -> int:
+        """Return how many tasks may be running or waiting for a worker."""
+        if not self._submitter.near:
+            return TASKS_PER_WORKER * self._workers
+        if self._seconds > QUICK_SECONDS:
+            return self._workers + 1
+        most = int(QUEUED_SECONDS / max(self._seconds, QUEUED_SECONDS / MOST_PER_WORKER))
+        return self._workers * max(TASKS_PER_WORKER, most)
 
     def _next_value(self) -> Any:
         key, last = self._state.deliver()
@@ -136,18 +156,18 @@ class FuturesRun:
         try:
             message = self._messages.get(block=wait, timeout=NOTICE_SECONDS if wait else None)
             while True:
-                if isinstance(message, Future):
-                    self._take(message)
-                else:
+                if isinstance(message, tuple):
                     self._observer.emit(message)
+                else:
+                    self._take(message)
                 message = self._messages.get_nowait()
         except Empty:
             pass
 
-    def _take(self, future: Future[Any]) -> None:
-        task = self._running.pop(future)
+    def _take(self, ticket: Ticket) -> None:
+        task = self._running.pop(ticket)
         try:
-            outcome = self._submitter.outcome(task, future.result())
+            outcome = self._submitter.outcome(task, ticket.result())
         except BrokenExecutor as error:
             raise self._died(task, error) from error
         except CancelledError as error:
@@ -161,7 +181,9 @@ class FuturesRun:
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
         self._seconds = max(outcome.stop - outcome.start, self._seconds * 0.9)
-        self._observer.emit(_finished(task, outcome))
+        self._observer.emit(
+            finished(task, outcome.worker, outcome.start, outcome.stop, outcome.report, outcome.bytes_out)
+        )
         self._values.update(zip(task.keys, outcome.values, strict=True))
         self._waiting.update(self._targets.intersection(task.keys))
         for key in self._state.finish(task):
@@ -182,18 +204,3 @@ class FuturesRun:
 def started(task: Task, worker: int) -> TaskStarted:
     """Return the event of a task that begins."""
     return TaskStarted(task.keys[0], task.label, worker)
-
-
-def _finished(task: Task, outcome: Outcome) -> TaskFinished:
-    return TaskFinished(
-        key=task.keys[0],
-        label=task.label,
-        worker=outcome.worker,
-        start=outcome.start,
-        stop=outcome.stop,
-        bytes_read=outcome.report.bytes_read,
-        bytes_out=outcome.bytes_out,
-        skipped=outcome.report.skipped,
-        failures=tuple(outcome.report.failures),
-        outputs=tuple(outcome.report.outputs),
-    )

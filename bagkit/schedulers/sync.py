@@ -125,20 +125,10 @@ def describe(error: BaseException) -> str:
     return one_line(error)
 
 
-def finished(task: Task, worker: int, start: float, stop: float, report: Report) -> TaskFinished:
-    """Return the event of a task that ended well."""
-    return TaskFinished(
-        key=task.keys[0],
-        label=task.label,
-        worker=worker,
-        start=start,
-        stop=stop,
-        bytes_read=report.bytes_read,
-        bytes_out=0,  # nothing left the process
-        skipped=report.skipped,
-        failures=tuple(report.failures),
-        outputs=tuple(report.outputs),
-    )
+def finished(task: Task, worker: int, start: float, stop: float, report: Report, bytes_out: int = 0) -> TaskFinished:
+    """Return the event of a task that ended well; `bytes_out` is what left its process."""
+    said = (report.bytes_read, bytes_out, report.skipped, tuple(report.failures), tuple(report.outputs))
+    return TaskFinished(task.keys[0], task.label, worker, start, stop, *said)
 
 
 def progress_teller(key: Key, tell: Callable[[TaskProgressed], object]) -> Callable[[Report], None]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor, Future
-from contextvars import Context, copy_context
+from concurrent.futures import Executor
+from contextvars import copy_context
+from functools import partial
 from itertools import count
 from queue import SimpleQueue
 from typing import Any
@@ -21,7 +22,7 @@ from bagkit.errors import TaskError
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
-from bagkit.schedulers.futures import FuturesRun, Outcome, started
+from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, started
 from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.sync import call_work, describe, kept, progress_teller
 from bagkit.schedulers.transport import dumps, name_of
@@ -40,33 +41,48 @@ class ThreadScheduler:
 
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
-        pool = DaemonThreads(self.workers)
-        submitter = InThreads(pool, self.temporary_directory)
+        threads = DaemonThreads(self.workers)
+        submitter = InThreads(threads.start, self.temporary_directory)
         try:
             yield from FuturesRun(graph, targets, observer, submitter, self.name, self.workers).values()
         finally:
-            pool.shutdown(wait=False)
+            threads.end()
             submitter.close()
 
 
+Start = Callable[[Callable[[], Any], Callable[[Ticket], None]], Ticket]
+"""Has a function called in some thread, and a second one told the ticket when that is over."""
+
+
+def start_on(executor: Executor) -> Start:
+    """Return what starts calls on `executor`."""
+
+    def start(function: Callable[[], Any], tell: Callable[[Ticket], None]) -> Ticket:
+        future = executor.submit(function)
+        future.add_done_callback(tell)
+        return future
+
+    return start
+
+
 class InThreads:
-    """Submits tasks to a pool of threads of this process; values are plain objects.
+    """Has tasks run in threads of this process; values are plain objects.
 
     The context variables of the caller are seen by the tasks, as they are when there are no threads.
     """
 
     near = True
 
-    def __init__(self, pool: Executor, temporary_directory: str | None = None) -> None:
-        self._pool = pool
+    def __init__(self, start: Start, temporary_directory: str | None = None) -> None:
+        self._start = start
         self._directory = LaterDirectory(temporary_directory)
         self._context = copy_context()
         self._workers: dict[int, int] = {}  # a small number for each thread
         self._numbers = count()
 
-    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Future[Any]:
+    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Ticket:
         """Start `task` when there is a free thread."""
-        return self._pool.submit(self._in_context, self._context.copy(), task, inputs, tell)
+        return self._start(partial(self._context.copy().run, self._call, task, inputs, tell), tell)
 
     def outcome(self, task: Task, result: Any) -> Outcome:
         """Return `result`, which is one."""
@@ -81,10 +97,7 @@ class InThreads:
         """Remove what tasks left on disk."""
         self._directory.close()
 
-    def _in_context(self, context: Context, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Outcome:
-        return context.run(self._call, task, inputs, tell)
-
-    def _call(self, task: Task, inputs: list[Any], tell: Callable[[Event], None]) -> Outcome:
+    def _call(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Outcome:
         thread = threading.get_ident()
         if thread not in self._workers:
             self._workers[thread] = next(self._numbers)
@@ -110,39 +123,65 @@ def _own(error: BaseException, task: Task) -> BaseException:
     return caused
 
 
-class DaemonThreads(Executor):
+class Call:
+    """A call on its way through the threads: a Future without the locks with which others wait for one."""
+
+    __slots__ = ("_error", "_function", "_tell", "_value")
+
+    def __init__(self, function: Callable[[], Any], tell: Callable[[Ticket], None]) -> None:
+        self._function: Callable[[], Any] | None = function
+        self._tell = tell
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Make the call, unless it was cancelled, and tell of its end."""
+        function, self._function = self._function, None  # nothing holds on to its arguments when it is over
+        if function is None:
+            return
+        try:
+            self._value = function()
+        except BaseException as error:
+            self._error = error
+        del function
+        self._tell(self)
+
+    def result(self) -> Any:
+        """Return what the call returned, or raise what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def cancel(self) -> None:
+        """See to it that the call is not made, unless it has begun."""
+        self._function = None
+
+
+class DaemonThreads:
     """A pool of threads that the interpreter does not wait for; they start when there is work for them."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the future of `function(*args, **kwargs)`."""
-        future: Future[Any] = Future()
-        self._calls.put((future, lambda: function(*args, **kwargs)))
+    def start(self, function: Callable[[], Any], tell: Callable[[Ticket], None]) -> Call:
+        """Have `function` called as soon as a thread is free, and `tell` called with the result's ticket then."""
+        call = Call(function, tell)
+        self._calls.put(call)
         if len(self._threads) < self._workers:
             thread = threading.Thread(target=_work, args=(self._calls,), name="bagkit", daemon=True)
             self._threads.append(thread)
             thread.start()
-        return future
+        return call
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the threads after the calls that were submitted."""
+    def end(self) -> None:
+        """End the threads after the calls that were started; return at once."""
         for _ in self._threads:
             self._calls.put(None)
-        if wait:
-            for thread in self._threads:
-                thread.join()
 
 
-def _work(calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]) -> None:
-    while (item := calls.get()) is not None:
-        future, call = item
-        if future.set_running_or_notify_cancel():
-            try:
-                future.set_result(call())
-            except BaseException as error:
-                future.set_exception(error)
-        del item, future, call  # a waiting thread holds on to nothing
+def _work(calls: SimpleQueue[Call | None]) -> None:
+    while (call := calls.get()) is not None:
+        call.run()
+        del call  # a waiting thread holds on to nothing

@@ -193,7 +193,8 @@ def _by_value_modules() -> bool:
 
 def task_name(label: str, place: str) -> str:
     """Return the words for a task that start a message."""
-    return ", ".join(word for word in (label or "task", place) if word)
+    label = label or "task"
+    return f"{label}, {place}" if place else label
 
 
 def name_of(task: Task) -> str:

@@ -250,7 +250,9 @@ def test_workers_killed_at_random_change_nothing(
 
     def kill() -> None:
         killing = random.Random(seed)
-        while not done.wait(killing.expovariate(20)):
+        for _ in range(40):  # and then no more, for where workers start slowly no task would ever end
+            if done.wait(killing.expovariate(20)):
+                return
             for worker in killing.sample(list(pool._workers), min(1, len(pool._workers))):
                 worker.process.send_signal(killing.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM]))
 

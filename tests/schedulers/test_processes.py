@@ -361,7 +361,7 @@ def test_a_killed_parent_takes_its_workers_along(tmp_path: Path, stage: str, sto
     script.wait_ready()
     descendants = script.descendants()
     if stage in ("writing", "consuming"):
-        assert script.left()
+        assert works.wait_for(script.left, seconds=2)
     script.process.send_signal(stop)
     assert script.process.wait(2) == -stop
     start = time.monotonic()

@@ -7,13 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from bagkit.errors import TaskError
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.cpu_count import cpu_count
+from bagkit.schedulers.futures import Ticket
 from bagkit.schedulers.protocol import Scheduler
 from bagkit.schedulers.threads import DaemonThreads, ThreadScheduler
 from tests.schedulers import works
@@ -88,9 +91,23 @@ list(ThreadScheduler(2).run(graph, [0, 1], Observers()))
     assert done.returncode == 1
 
 
-def test_daemon_threads_can_be_waited_for() -> None:
-    with DaemonThreads(2) as pool:
-        futures = [pool.submit(divmod, n, 3) for n in range(5)]
-        broken = pool.submit(divmod, 1, 0)
-    assert [future.result(timeout=0) for future in futures] == [divmod(n, 3) for n in range(5)]
-    assert isinstance(broken.exception(timeout=0), ZeroDivisionError)
+def test_calls_of_daemon_threads_give_what_a_function_returns_or_raises() -> None:
+    threads, ended = DaemonThreads(2), SimpleQueue[Ticket]()
+    calls = [threads.start(partial(divmod, n, 2), ended.put) for n in range(5)]
+    broken = threads.start(partial(divmod, 1, 0), ended.put)
+    threads.end()
+    assert {ended.get(timeout=5) for _ in range(6)} == {*calls, broken}
+    assert [call.result() for call in calls] == [divmod(n, 2) for n in range(5)]
+    with pytest.raises(ZeroDivisionError):
+        broken.result()
+
+
+def test_a_cancelled_call_is_not_made() -> None:
+    threads, ended, held = DaemonThreads(1), SimpleQueue[Ticket](), threading.Event()
+    first = threads.start(lambda: held.wait(5), ended.put)
+    threads.start(lambda: ended.put(first), ended.put).cancel()
+    held.set()
+    threads.end()
+    assert ended.get(timeout=5) is first
+    assert works.wait_for(lambda: not any(thread.is_alive() for thread in threads._threads))
+    assert ended.empty()
