@@ -259,12 +259,16 @@ def delayed_call(
             kwargs = {key: lift.template(value) for key, value in kwargs.items()}
         inputs = tuple(lift.plans)
     if pure and name is None:
-        keys = tuple(plan.op.key if isinstance(plan.op, TaskCall) else digest(identity, plan) for plan in inputs)
-        name = f"{title}-{digest(function, (args, kwargs or None, keys))}"
+        name = _pure_name(title, function, (args, kwargs or None), inputs)
     op = DelayedCall(
         function, args, kwargs or None, title, next_number(), name, frame.f_code.co_filename, frame.f_lineno
     )
     return Delayed(Plan(op, inputs), nout)
+
+
+def _pure_name(title: str, function: Any, arguments: Any, inputs: tuple[Plan, ...]) -> str:
+    keys = tuple(plan.op.key if isinstance(plan.op, TaskCall) else digest(identity, plan) for plan in inputs)
+    return f"{title}-{digest(function, (arguments, keys))}"
 
 
 class DelayedAttribute(Delayed[Any]):
@@ -455,8 +459,8 @@ def delayed(
     template = lift.template(obj) if traverse else obj
     if callable(obj) and not lift.plans:
         return DelayedFunction(obj, name, bool(pure), nout, frame)
-    if pure and name is None and not lift.plans:
-        name = f"{type(obj).__name__}-{digest(identity, obj)}"
+    if pure and name is None:
+        name = _pure_name(type(obj).__name__, identity, template, tuple(lift.plans))
     op = DelayedCall(
         identity, (template,), None, type(obj).__name__, next_number(), name, frame.f_code.co_filename, frame.f_lineno
     )

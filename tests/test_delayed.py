@@ -307,6 +307,9 @@ class TestNames:
 
         pure = bk.delayed(note, pure=True)
         assert pure(1, [2]).key == pure(1, [2]).key
+        parts = [pure(1), 2]
+        assert bk.delayed(parts, pure=True).key == bk.delayed(parts, pure=True).key
+        assert bk.delayed(parts, pure=True).key != bk.delayed([pure(2), 2], pure=True).key
         assert bk.compute(pure(1), pure(1), pure(1.0), pure(True), scheduler="sync") in {(1, 1, 2, 3), (2, 2, 1, 3)} | {
             (n, n, a, b) for n, a, b in ((1, 3, 2), (2, 3, 1), (3, 1, 2), (3, 2, 1))
         }

@@ -98,4 +98,6 @@ class Picture:
         return self.svg
 
     def __repr__(self) -> str:
-        return f"<Picture of {len(self.drawing.nodes)} nodes; .save('picture.svg') writes it to a file>"
+        count = len(self.drawing.nodes)
+        kind = "svg" if count <= MOST_NODES else "dot"
+        return f"<Picture of {count:,} nodes; .save('picture.{kind}') writes it to a file>"

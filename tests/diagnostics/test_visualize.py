@@ -319,6 +319,7 @@ def test_too_much_for_a_picture(tmp_path: Path) -> None:
     drawing = Drawing([Node(("x",), "function", "#ffffff")] * (MOST_NODES + 1), [], "TB")
     with pytest.raises(bk.PlanError, match=r"visualize: too much for a picture; got 6,001 nodes, expected 6,000 at"):
         Picture(drawing).save(tmp_path / "picture.svg")
+    assert repr(Picture(drawing)) == "<Picture of 6,001 nodes; .save('picture.dot') writes it to a file>"
     Picture(drawing).save(tmp_path / "picture.dot")
     assert (tmp_path / "picture.dot").read_text().count("label=") == MOST_NODES + 1
 
