@@ -280,7 +280,7 @@ class Bag(
         """Return the bag of `(key, records of that key folded)`: a grouping that never holds a group.
 
         `initial` starts each key in each partition; one that can be called makes it. `combine` merges partitions. More
-        keys than fit into memory wait on disk; a partition with so many is folded in several parts.
+        keys than fit into memory wait on disk.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([{"n": "a", "x": 1}, {"n": "b", "x": 2}, {"n": "a", "x": 3}])

@@ -212,9 +212,19 @@ class Piles:
             filled = max(1, sum(map(bool, piles)))
             for bucket, pile in zip(self.buckets, piles, strict=True):
                 bucket.rest, bucket.rest_nbytes = pile, nbytes // filled if pile else 0
+        self.close()
+        return self.buckets
+
+    def __enter__(self) -> Piles:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, if there is one; what is in it stays."""
         if self._file is not None:
             self._file.close()
-        return self.buckets
 
     def remove(self) -> None:
         """Remove what was written."""
@@ -238,8 +248,8 @@ def split_by_key(
 
     Records are pulled one at a time, so if `key` raises, or a key has no digest, the last one pulled is at fault.
     """
-    groups, meter, piles = Groups(buckets), Meter(room.heap), Piles(buckets, room)
-    with Held():
+    groups, meter = Groups(buckets), Meter(room.heap)
+    with Held(), Piles(buckets, room) as piles:
         while chunk := _feed(islice(records, meter.step), key, value, gathering, groups):
             Held.add()
             meter.add(chunk)
@@ -251,7 +261,7 @@ def split_by_key(
                     continue
             piles.write(groups.entries, _weight, meter.nbytes)
             groups, meter.nbytes = Groups(buckets), 0
-    return piles.finish(groups.entries, _weight, meter.nbytes)
+        return piles.finish(groups.entries, _weight, meter.nbytes)
 
 
 def _feed(
@@ -374,6 +384,7 @@ def _split_again(
     """Return the entries of `stream` in `number` parts, all of them on disk."""
     keys: list[Any] = [NOTHING] * number
     file = Piles(number, room)
+    stack.callback(file.remove)
     piles: list[list[Ranked]] = [[] for _ in range(number)]
     held = 0
     heap = (room.heap or 0) // 2
@@ -390,7 +401,7 @@ def _split_again(
             file.write(piles, _ranked_weight, held)
             piles, held = [[] for _ in range(number)], 0
     file.write(piles, _ranked_weight, held)
-    stack.callback(file.remove)
+    file.close()
     return [Part(bucket.frames, key) for bucket, key in zip(file.buckets, keys, strict=True) if bucket.frames]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, islice, tee
 from operator import itemgetter
@@ -93,15 +94,16 @@ Sample = list[tuple[Any, int]]
 
 def sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list[SortedRun], Sample]:
     """Return `records` in runs, and a sample of their keys; records are pulled one at a time."""
-    with Held():
-        return _sorted_runs(records, order, room)
+    with Held(), nullcontext() if room.heap is None else room.file() as file:
+        return _sorted_runs(records, order, room, file)
 
 
-def _sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list[SortedRun], Sample]:
+def _sorted_runs(
+    records: Iterator[Any], order: Order, room: Room, file: SpillFile | None
+) -> tuple[list[SortedRun], Sample]:
     runs: list[SortedRun] = []
     sample: Sample = []
     meter = Meter(room.heap)
-    file = None if room.heap is None else room.file()
     held: list[Any] = []
     keys: list[Any] = []
     while True:
@@ -123,8 +125,6 @@ def _sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list
             held, keys, meter.nbytes = [], [], 0
         if not chunk:
             break
-    if file is not None:
-        file.close()
     return runs, sample
 
 

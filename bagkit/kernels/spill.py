@@ -138,6 +138,12 @@ class SpillFile:
                 continue  # of a process that had this one's number before
         return self._file
 
+    def __enter__(self) -> SpillFile:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close the file; what is in it stays."""
         if self._file is not None:

@@ -21,7 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.kernels.fold import started
 from bagkit.kernels.guard import StoppedEarly
-from bagkit.kernels.spill import MOST_AT_ONCE, SAMPLE, Bucket, Held, Room, deep_size
+from bagkit.kernels.spill import (
+    MOST_AT_ONCE,
+    SAMPLE,
+    Bucket,
+    Frame,
+    Held,
+    Meter,
+    Room,
+    SpillFile,
+    deep_size,
+    read_frame,
+)
 
 if TYPE_CHECKING:
     from bagkit.kernels.group import Gathering
@@ -211,10 +222,44 @@ def fill(records: Iterator[Any], tabling: Tabling, room: Room) -> State:
         while (first := next(records, _NOTHING)) is not _NOTHING:
             tabling.put(table, (first,))
             tabling.put(table, islice(records, scale.step - 1))
-            if scale.is_full(table):
-                state.append(_written(one_nan(table, tabling), room))
-                table = {}
+            if not scale.is_full(table):
+                continue
+            others: Iterator[Any] = iter(())
+            if isinstance(tabling, Folding) and tabling.initial:
+                others = _put_known(table, records, tabling, room)
+            state.append(_written(one_nan(table, tabling), room))
+            table, records = {}, chain(others, records)
     return _kept(state, tabling.packed(one_nan(table, tabling)), room)
+
+
+def _put_known(table: Table, records: Iterator[Any], folding: Folding, room: Room) -> Iterator[Any]:
+    """Fold those of `records` into `table` whose keys are there; return the others, which wait on disk.
+
+    So each key is folded in one go, from one initial value, however little memory there is. Only where values grow
+    until the table takes twice its room does it stop before the end, with the rest of the records behind the others.
+    """
+    key, binop, most = folding.key, folding.binop, 2 * (room.heap or 0)
+    meter, frames, others = Meter(room.heap), list[Frame](), list[Any]()
+    with room.file() as file:
+        for number, record in enumerate(records, 1):
+            value = key(record)
+            if value in table:
+                table[value] = binop(table[value], record)
+            else:
+                others.append(record)
+            if len(others) >= meter.step:
+                meter.add(others)
+                frames.append(file.write(others, meter.nbytes))
+                others, meter.nbytes = [], 0
+            if number % MOST_AT_ONCE == 0 and weight(table) > most:
+                break
+    return chain(_read_back(frames, file), others)
+
+
+def _read_back(frames: Sequence[Frame], file: SpillFile) -> Iterator[Any]:
+    for frame in frames:
+        yield from read_frame(frame)
+    file.remove()
 
 
 def join(states: Iterable[State], tabling: Tabling, room: Room) -> State:

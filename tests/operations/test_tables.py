@@ -52,7 +52,12 @@ def add_length(total: int, record: str) -> int:
     return total + len(record)
 
 
-def add(one: int, other: int) -> int:
+def put(words: list[str], word: str) -> list[str]:
+    words.append(word)
+    return words
+
+
+def add(one: Any, other: Any) -> Any:
     return one + other
 
 
@@ -75,6 +80,8 @@ PROGRAMS: dict[str, tuple[Any, list[Any]]] = {
     "foldby without initial": (words().foldby(len, longest), None),
     "foldby from what is called": (words().foldby(str, add_length, int, add), list(lengths().items())),
     "foldby, merged from 100": (words().foldby(str, add_length, 0, add, 100), list(lengths(100).items())),
+    "foldby from what can be seen": (words().foldby(str, add_length, 7, add), None),
+    "foldby to what grows": (words().foldby(len, put, list, add), None),
     "count_by_key": (words().map(lambda each: (each, 1)).count_by_key(), list(Counter(WORDS).items())),
 }  # fmt: skip
 
@@ -128,6 +135,21 @@ def test_a_combine_that_stops_is_no_end() -> None:
     for limit in (None, SMALL):
         with pytest.raises(bk.errors.StoppedEarlyError, match="foldby"):
             bag.compute(scheduler="sync", memory_limit=limit)
+
+
+@pytest.mark.parametrize("operation", ["groupby", "sort_by", "foldby"])
+def test_a_failure_leaves_no_file_open(operation: str) -> None:
+    bag = words(1).map(lambda each: each if each != WORDS[-1] else None)
+    made = {
+        "groupby": lambda: bag.groupby(len, npartitions=3),
+        "sort_by": lambda: bag.sort_by(len, npartitions=3),
+        "foldby": lambda: bag.foldby(str.upper, add_length, 0, add),
+    }[operation]()
+    for scheduler in ("sync", "threads"):
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(TypeError):
+            made.compute(scheduler=scheduler, memory_limit=SMALL)
+        assert len(os.listdir("/proc/self/fd")) == before
 
 
 # The kernel -----------------------------------------------------------------------------------------------------------
