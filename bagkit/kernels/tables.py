@@ -33,6 +33,7 @@ from bagkit.kernels.spill import (
     deep_size,
     read_frame,
 )
+from bagkit.kernels.stream import batched
 
 if TYPE_CHECKING:
     from bagkit.kernels.group import Gathering
@@ -44,6 +45,8 @@ State = list[Packed | Bucket]
 _NOTHING: Any = object()
 _AT_FIRST = 256
 """Records put into a table before its first weighing."""
+_LIST = 2048
+"""Records handed on together."""
 _OFTEN = 64
 """Batches between two weighings of a table that gets no longer: its values may."""
 _MAY_BE_NAN = ("float", "Decimal")
@@ -279,7 +282,7 @@ def lists(state: State, tabling: Tabling, room: Room) -> Iterator[list[Any]]:
     nbytes = [piece.nbytes if isinstance(piece, Bucket) else weight(piece) for piece in state]
     if not any(isinstance(piece, Bucket) for piece in state) and (room.heap is None or sum(nbytes) <= room.heap):
         one = len(state) == 1 and not tabling.in_one_go
-        yield list(tabling.result(state[0] if one else one_nan(tabling.merge(state), tabling)))
+        yield from batched(iter(tabling.result(state[0] if one else one_nan(tabling.merge(state), tabling))), _LIST)
         return
     from bagkit.kernels.group import merge_by_key
 
