@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dis
 import hashlib
-import io
 import marshal
 import pickle
 import secrets
@@ -236,8 +235,8 @@ def _is_users(module: str | None) -> bool:
 class _Pickler(pickle.Pickler):
     """Pickles an object, but code by what it does, and sets in an order that lasts."""
 
-    def __init__(self, file: io.BytesIO, seen: Seen) -> None:
-        super().__init__(file, protocol=4)
+    def __init__(self, file: _Hashed, seen: Seen) -> None:
+        super().__init__(file, protocol=5)
         self._seen = seen
 
     def persistent_id(self, value: Any) -> str | None:
@@ -245,7 +244,18 @@ class _Pickler(pickle.Pickler):
         return _digest(value, self._seen) if code or type(value) in (set, frozenset) else None
 
 
+class _Hashed:
+    """A file that keeps of what is written its digest only: there can be much in an object."""
+
+    def __init__(self) -> None:
+        self.content = hashlib.blake2b(digest_size=16)
+
+    def write(self, data: Any) -> None:
+        """Take some more."""
+        self.content.update(data)
+
+
 def _pickled(value: Any, seen: Seen) -> bytes:
-    file = io.BytesIO()
+    file = _Hashed()
     _Pickler(file, seen).dump(value)
-    return file.getvalue()
+    return file.content.digest()
