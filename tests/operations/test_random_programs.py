@@ -124,7 +124,7 @@ class Programs(RuleBasedStateMachine):
 
     @rule(target=bags, of=bags, data=st.data())
     def go_on(self, of: Made, data: st.DataObject) -> Any:
-        case = data.draw(st.sampled_from(BY_KIND[of.kind]).map(Named)).row
+        case = data.draw(st.sampled_from(BY_KIND[of.kind]))
         return self.checked(
             lambda: case.on_bag(of.bag), case.gives, lambda: case.expected(of.parts), approximate=case.approximate
         )
@@ -198,16 +198,6 @@ class Programs(RuleBasedStateMachine):
             self.patch.undo()
             self.options.__exit__(None, None, None)
             self.folder.cleanup()
-
-
-@dataclass(frozen=True)
-class Named:
-    """A row that is shown by its name."""
-
-    row: Case
-
-    def __repr__(self) -> str:
-        return self.row.name
 
 
 def test_random_programs() -> None:
