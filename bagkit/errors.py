@@ -29,10 +29,12 @@ notes instead.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+E = TypeVar("E", bound=BaseException)
 
 
 class BagkitError(Exception):
@@ -141,6 +143,13 @@ def add_notes(error: BaseException, notes: Sequence[str]) -> None:
     for note in notes:
         if note not in present:
             error.add_note(note)
+
+
+def in_place_of(cause: BaseException, error: E) -> E:
+    """Return `error`, which is raised in place of `cause`, with the notes of that."""
+    error.__cause__ = cause
+    add_notes(error, getattr(cause, "__notes__", []))
+    return error
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

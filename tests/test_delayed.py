@@ -416,6 +416,17 @@ class TestFailures:
         )
         assert second == f'called in "{__file__}", line {line}'
 
+    @pytest.mark.parametrize("scheduler", [*SCHEDULERS, "processes"])
+    @pytest.mark.parametrize("kind", [StopIteration, SystemExit])
+    def test_also_where_it_is_raised_as_another_error(self, scheduler: str, kind: Any) -> None:
+        def fail() -> None:
+            raise kind(3)
+
+        with pytest.raises(bk.TaskError) as caught:
+            bk.delayed(fail)(dask_key_name="failing").compute(scheduler=scheduler)
+        assert caught.value.__notes__[0].startswith("in the task 'failing': ")
+        assert isinstance(caught.value.__cause__, kind)
+
     @pytest.mark.parametrize("build", [lambda x: x.nothing, lambda x: x.nothing(1), lambda x: x[0], lambda x: x + "a"])
     def test_what_is_missing_is_found_out_when_it_is_computed(self, build: Any) -> None:
         value = build(bk.delayed(inc)(1))

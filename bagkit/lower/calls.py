@@ -45,7 +45,7 @@ class Calls:
                 else:
                     named = {name: fill(given, values) for name, given in kwargs.items()}
                     value = function(*[fill(arg, values) for arg in args], **named)
-            except Exception as error:
+            except BaseException as error:  # whatever of those becomes an error of the task
                 add_notes(error, failure_notes(function, key, file, line))
                 raise
             values = (value,)

@@ -170,6 +170,7 @@ def unpack_error(data: bytes, task: str) -> BaseException:
     else:
         named = TaskError(f"{task}: the task raised {type(first).__name__}({_arguments(first)})")
     named.__cause__ = first
+    add_notes(named, nodes[0][3])  # without that of where it was in the worker
     return named
 
 

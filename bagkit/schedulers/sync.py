@@ -12,7 +12,7 @@ from typing import Any
 
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import StoppedEarlyError, TaskError, one_line
+from bagkit.errors import StoppedEarlyError, TaskError, in_place_of, one_line
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Batches, Graph, Key, Task, Work
 from bagkit.schedulers.inside import running_task
@@ -96,16 +96,18 @@ def call_work(
             value = work(part, inputs, report)
             values = tuple(map(store, (value,) if width == 1 else value))
     except StopIteration as error:
-        raise StoppedEarlyError(
+        stopped = StoppedEarlyError(
             f"{name}: a function raised {describe(error)}, which would have ended the data as if there were no more; "
             f"expected it to return, or to raise another exception"
-        ) from error
+        )
+        raise in_place_of(error, stopped)  # noqa: B904  (it has its cause)
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise TaskError(
+        ended = TaskError(
             f"{name}: a function raised {describe(error)}; expected it to return, or to raise a subclass of Exception"
-        ) from error
+        )
+        raise in_place_of(error, ended)  # noqa: B904
     if len(values) != width:
         raise TaskError(f"{name}: the work gave {len(values)} values, expected {width}, one for each key")
     return values

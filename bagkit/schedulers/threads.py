@@ -18,7 +18,7 @@ from typing import Any
 
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import TaskError
+from bagkit.errors import TaskError, in_place_of
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
@@ -118,9 +118,7 @@ def _own(error: BaseException, task: Task) -> BaseException:
     if isinstance(error, Exception):
         return error
     message = f"{name_of(task)}: a function raised {describe(error)} in a thread"
-    caused = TaskError(message)
-    caused.__cause__ = error
-    return caused
+    return in_place_of(error, TaskError(message))
 
 
 class Call:
