@@ -12,7 +12,7 @@ from tests.operations.compare import assert_same, outcome
 from tests.operations.partitionings import PARTITIONINGS, partitions_of
 
 IDS = [f"{case.name}-{case.takes}" for case in CASES]
-LAZY = {"compute", "dask", "explain", "npartitions", "persist", "to_delayed", "visualize"}
+LAZY = {"compute", "dask", "explain", "from_delayed", "npartitions", "persist", "to_delayed", "visualize"}
 """Names of Bag and Item that are no operation."""
 
 
