@@ -144,7 +144,8 @@ def _name_of(value: Any) -> bytes:
 def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]:
     """Yield the parts of a function: of one that is not the user's the name, and what the user may have put in."""
     users = function.__module__ in (None, "builtins") or _is_users(function.__module__)  # made by exec, or the user's
-    yield from _code_parts(function.__code__, seen) if users else (_name_of(function),)
+    nameless = "<" in function.__qualname__  # a lambda, or made inside of a function: others have the same name
+    yield from _code_parts(function.__code__, seen) if users or nameless else (_name_of(function),)
     yield from _parts((function.__defaults__, function.__kwdefaults__), seen)
     for cell in function.__closure__ or ():
         try:
