@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from typing import Any, Final
 
-from bagkit.errors import ColumnTypeError, PlanError
+from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
 from bagkit.io.arrow import arrow_schema, import_parquet, record_batches
 from bagkit.io.columns import Table
+from bagkit.io.files import named
 
 GROUP_ROWS: Final = 1 << 17
 GROUP_BYTES: Final = 1 << 26
@@ -25,6 +27,20 @@ def parquet_places(place: str, npartitions: int) -> list[str]:
         raise PlanError(f"to_parquet: got {place!r}; expected one * at the most, in the file's name")
     width = len(str(max(npartitions - 1, 0)))
     return [f"{head}/{name.replace('*', str(number).zfill(width))}" for number in range(npartitions)]
+
+
+def refuse_others(place: str, places: Sequence[str]) -> None:
+    """Raise OutputExistsError for files of another number of partitions, which would be read with those in `places`."""
+    before, star, after = place.partition("*")
+    found = glob.glob(f"{glob.escape(before)}*{glob.escape(after)}") if star else []
+    others = (
+        path for path in sorted(found) if path not in places and path[len(before) : -len(after) or None].isdigit()
+    )
+    for path in others:
+        raise OutputExistsError(
+            f"to_parquet: {named(path)} exists, and would be read together with the {len(places)} files that are "
+            "written; hint: remove it, or write to another directory"
+        )
 
 
 def check_compression(compression: Any) -> None:

@@ -124,9 +124,10 @@ class HandingOver(Making[T_co]):
         """Write a Parquet file with a row for each record, or one for each partition, and return the paths.
 
         There is one for each partition where `path` has a `*` for the partition's number; all are of one schema. A file
-        appears under its name when all of them are whole. `exist` says whether those that are there may be replaced.
-        `columns`, `on_conflict` and `options` are those of to_dataframe. Raises ColumnTypeError, MissingExtraError, and
-        PlanError for a path that can't be written to, OutputExistsError, OutputError.
+        appears under its name when all of them are whole. `exist` says whether those that are there may be replaced;
+        those of other numbers, which would be read with the new ones, are an error. `columns`, `on_conflict` and
+        `options` are those of to_dataframe. Raises ColumnTypeError, MissingExtraError, and PlanError for a path that can't
+        be written to, OutputExistsError, OutputError.
 
         >>> import bagkit as bk, tempfile
         >>> path = tempfile.mkdtemp() + "/numbers.parquet"
@@ -134,7 +135,7 @@ class HandingOver(Making[T_co]):
         True
         """
         from bagkit.io.arrow import import_pyarrow
-        from bagkit.io.parquet import check_compression, parquet_places, write_parquet
+        from bagkit.io.parquet import check_compression, parquet_places, refuse_others, write_parquet
 
         pyarrow = import_pyarrow("arrow", "for to_parquet")
         check_compression(compression)
@@ -143,6 +144,7 @@ class HandingOver(Making[T_co]):
         places = parquet_places(place, self.npartitions)
         for each in places:
             whole_files.check_place("to_parquet", each, exist)
+        refuse_others(place, places)
 
         def write(table: columnar.Table) -> list[str]:
             with whole_files.whole_files("to_parquet", place, exist, places) as paths:

@@ -338,6 +338,20 @@ def test_a_file_of_many_that_is_there_is_an_error_too(tmp_path: Path) -> None:
         bag().to_parquet(tmp_path / "*.parquet", **SYNC)
 
 
+@pytest.mark.parametrize(("then", "now"), [(3, 2), (11, 2)])
+def test_files_of_more_partitions_are_an_error(tmp_path: Path, then: int, now: int) -> None:
+    (tmp_path / "part-all.parquet").touch()  # no number
+    made = bk.range(11, then).map(lambda n: {"n": n})
+    paths = made.to_parquet(tmp_path / "part-*.parquet", **SYNC)
+    with pytest.raises(bk.OutputExistsError) as caught:
+        made.repartition(now).to_parquet(tmp_path / "part-*.parquet", exist="overwrite", **SYNC)
+    assert str(caught.value) == (
+        f"to_parquet: {paths[2 if then == 3 else 0]} exists, and would be read together with the 2 files that are "
+        "written; hint: remove it, or write to another directory"
+    )
+    assert sorted(map(str, tmp_path.glob("part-[0-9]*"))) == paths
+
+
 def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with pytest.raises(bk.OutputExistsError):
