@@ -126,7 +126,7 @@ class HandingOver(Making[T_co]):
         There is one for each partition where `path` has a `*` for the partition's number; all are of one schema. A file
         appears under its name when all of them are whole. `exist` says whether those that are there may be replaced;
         those of other numbers, which would be read with the new ones, are an error. `columns`, `on_conflict` and
-        `options` are those of to_dataframe. Raises ColumnTypeError, MissingExtraError, and PlanError for a path that can't
+        `options` are those of to_dataframe. Raises ColumnTypeError, MissingExtraError, PlanError for a path that can't
         be written to, OutputExistsError, OutputError.
 
         >>> import bagkit as bk, tempfile
