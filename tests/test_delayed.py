@@ -443,7 +443,8 @@ class TestFailures:
 
 
 class TestMemory:
-    def test_values_are_held_no_longer_than_needed(self) -> None:
+    @pytest.mark.parametrize("seconds", [0, 0.001])
+    def test_values_are_held_no_longer_than_needed(self, seconds: float) -> None:
         lock = threading.Lock()
         live: list[int] = [0, 0]
 
@@ -452,7 +453,7 @@ class TestMemory:
                 with lock:
                     live[0] += 1
                     live[1] = max(live)
-                time.sleep(0.001)  # what it takes to read one
+                time.sleep(seconds)  # what it takes to read one
 
             def __del__(self) -> None:
                 with lock:

@@ -5,9 +5,10 @@ which the threads of the pool put their events and their finished futures; so ob
 thread, Ctrl-C comes through at once, and the first error is raised while other tasks still run.
 
 How far it runs ahead: three tasks a worker may be running or waiting for a worker. On threads it is one more than there
-are workers, for what waits there was chosen before the newest values were made, which would be used up first; but the
-quicker the tasks, the more of them. Of those that the next target does not need, only as many are started as leave no
-more than that number, and three a worker, undone or not handed out.
+are workers, for what waits there was chosen before the newest values were made, which would be used up first; but of
+functions that are quick and have made nothing large, the quicker they are, the more tasks. Of those that the next
+target does not need, only as many are started as leave no more than that number, and three a worker, undone or not
+handed out.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ QUICK_SECONDS = 0.0005
 """Tasks that all take less wait in numbers, because to choose them one by one takes as long as they do."""
 QUEUED_SECONDS, MOST_PER_WORKER = 0.0015, 32
 """So much work waits for a thread then, and so many tasks at the most: going from one thread to another takes longer
-than a tiny task does. What tasks make in so short a time is not large."""
+than a tiny task does."""
+NUMBERS = frozenset({int, float, complex, bool, type(None)})
+SHORT = 1000
+"""Characters, or bytes, of what is small too."""
 
 
 class Ticket(Protocol):
@@ -93,6 +97,7 @@ class FuturesRun:
         self._name = name
         self._workers = workers
         self._seconds = 2 * QUICK_SECONDS  # that the slower ones of the last tasks took
+        self._small: dict[int, bool] = {}  # by the ids of works: whether nothing that it made is large
         self._values: dict[Key, Any] = {}
         self._waiting: set[Key] = set()  # made, wanted by the caller, and not handed out yet
         self._running: dict[Ticket, Task] = {}
@@ -120,11 +125,14 @@ class FuturesRun:
             self._observer.emit(RunFinished(ok))
 
     def _submit(self) -> None:
-        window = self._window()
+        window, near = self._window(), self._submitter.near
         while len(self._running) < window:
             ahead = len(self._running) + len(self._waiting) < min(window, TASKS_PER_WORKER * self._workers)
             task = self._state.next_task(ahead=ahead)
             if task is None:
+                return
+            if near and len(self._running) > self._workers and not self._small.get(id(task.work)):
+                self._state.put_back(task)
                 return
             inputs = [self._values[need] for need in task.needs]
             try:
@@ -181,6 +189,8 @@ class FuturesRun:
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
         self._seconds = max(outcome.stop - outcome.start, self._seconds * 0.9)
+        work = id(task.work)
+        self._small[work] = self._small.get(work, True) and all(map(_is_small, outcome.values))
         self._observer.emit(
             finished(task, outcome.worker, outcome.start, outcome.stop, outcome.report, outcome.bytes_out)
         )
@@ -199,6 +209,11 @@ class FuturesRun:
             f"killed, for want of memory or by a crash of compiled code",
             attempts=1,
         )
+
+
+def _is_small(value: Any) -> bool:
+    kind = type(value)
+    return kind in NUMBERS or (kind in (str, bytes) and len(value) <= SHORT)
 
 
 def started(task: Task, worker: int) -> TaskStarted:
