@@ -287,7 +287,7 @@ def lists(state: State, tabling: Tabling, room: Room) -> Iterator[list[Any]]:
     from bagkit.kernels.group import merge_by_key
 
     buckets = [
-        piece if isinstance(piece, Bucket) else Bucket(rest=_entries_of(piece), rest_nbytes=size)
+        piece if isinstance(piece, Bucket) else Bucket(rest=list(_entries_of(piece)), rest_nbytes=size)
         for piece, size in zip(state, nbytes, strict=True)
     ]
     for entries in merge_by_key([buckets], tabling.gathering, room):
@@ -305,16 +305,20 @@ def _kept(state: State, table: Packed, room: Room) -> State:
 def _written(table: Packed, room: Room) -> Bucket:
     from bagkit.kernels.group import Piles
 
-    piles = Piles(1, room)
-    piles.write([_entries_of(table)], len, weight(table))
-    (bucket,) = piles.finish([[]], len, 0)
+    nbytes = weight(table)
+    # Some at a time: entries, and what pickling remembers of them, take more than the table itself.
+    step = max(1, len(table) * room.frame // nbytes)
+    with Piles(1, room) as piles:
+        for some in batched(_entries_of(table), step):
+            piles.write([some], len, nbytes * len(some) // len(table))
+    (bucket,) = piles.buckets
     return bucket
 
 
-def _entries_of(table: Packed) -> list[tuple[Any, list[Any]]]:
+def _entries_of(table: Packed) -> Iterator[tuple[Any, list[Any]]]:
     if isinstance(table, list):
-        return [(key, [None]) for key in table]
-    return [(key, [value]) for key, value in table.items()]
+        return ((key, [None]) for key in table)
+    return ((key, [value]) for key, value in table.items())
 
 
 def one_nan(table: Table, tabling: Tabling) -> Table:
