@@ -30,8 +30,7 @@ from tests.operations.steps import GOING_ON, STEPS, Step
 
 BY_KIND: dict[str, list[Case]] = {}
 for _case in [*CASES, *GOING_ON]:
-    # An initial value that is counted once more for each part of a partition tells how many parts there were.
-    if not _case.of_all and "numbers" not in _case.name and "per partition" not in _case.name:
+    if not _case.of_all and "numbers" not in _case.name:
         BY_KIND.setdefault(_case.takes, []).append(_case)
 
 STEPS_BY_KIND: dict[str, list[Step]] = {}
