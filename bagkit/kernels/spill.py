@@ -124,9 +124,8 @@ class SpillFile:
                 rest = rest[written:]
         except OSError as error:
             self.close()
-            raise SpillError(
-                f"{self._path or 'the directory for spilled records'}: can't be written: {error}"
-            ) from error
+            where = self._path or "the directory for spilled records"
+            raise SpillError(f"{where}: can't be written: {error}{_free_at(self._path)}") from error
         return Frame(self._path, start, len(data), crc32(data), nbytes, packed)
 
     def _open(self) -> int:
@@ -158,6 +157,15 @@ class SpillFile:
                 os.unlink(self._path)
             except OSError:
                 pass  # the directory went before
+
+
+def _free_at(path: str) -> str:
+    """Return how much room there is, for an error; nothing where that can't be told."""
+    try:
+        disk = os.statvfs(os.path.dirname(path) or ".")
+    except OSError:
+        return ""
+    return f"; {disk.f_bavail * disk.f_frsize / 1e6:,.0f} MB are free there"
 
 
 def _packed(data: bytes) -> tuple[bytes, bool]:
