@@ -181,7 +181,6 @@ DECIDED: dict[str, tuple[Program, Any]] = {
     "bags of other partitions": (
         lambda db: nine(db).map(operator.add, of(db, range(9), 2)), "PlanError: map: the bags"),
     "items in positional containers": (lambda db: of(db, [1], 1).map(lambda x, y: y, [nine(db).sum()]), [[36]]),
-    "remove by truth": (lambda db: of(db, [0, 1], 1).remove(None), [0]),
     "a dict is one record": (lambda db: nine(db).map_partitions(lambda p: {"k": 1}), [{"k": 1}] * 3),
     "groups keep their order": (lambda db: nine(db).groupby(lambda x: None), [(None, list(range(9)))]),
     "groups keep their records": (lambda db: of(db, [(1, 2)], 1).groupby(0), [(1, [(1, 2)])]),
