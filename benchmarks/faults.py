@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil  # type: ignore[import-untyped, unused-ignore]
+import psutil
 
 from benchmarks.fault_jobs import JOBS, PARTITIONS, describe, record
 from benchmarks.measure import ROOT

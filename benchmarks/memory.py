@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped, unused-ignore]
+import psutil
 
 from benchmarks.catalogue import BEYOND, MEASURED, WARM
 from benchmarks.contenders import Setting

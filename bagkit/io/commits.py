@@ -324,8 +324,8 @@ class FileWriting:
         elif self._noted_at and not self._store.journals:
             try:
                 self._write_journal()
-            except Exception:
-                pass  # as below; at worst more is written again
+            except Exception:  # the error that ended the run is told; at worst more is written again
+                pass
         for path in self._staging.values():
             try:
                 self._store.remove_directory(path)

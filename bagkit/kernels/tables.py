@@ -19,7 +19,7 @@ from itertools import chain, islice
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 
-from bagkit.kernels.fold import started
+from bagkit.kernels.fold import add_counts, started
 from bagkit.kernels.guard import StoppedEarly
 from bagkit.kernels.spill import (
     MOST_AT_ONCE,
@@ -42,6 +42,8 @@ Table = dict[Any, Any]
 Packed = Table | list[Any]
 State = list[Packed | Bucket]
 
+_count_into: Callable[[Any, Iterable[Any]], None] = Counter.update
+"""The loop of Counter, in C; it works on a dict too."""
 _NOTHING: Any = object()
 _AT_FIRST = 256
 """Records put into a table before its first weighing."""
@@ -67,17 +69,11 @@ class Counting:
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
         """Count `records` into `table`."""
-        # The loop of Counter, which wants one: in C, of a dict as of any mapping.
-        Counter.update(table, records)  # type: ignore[call-overload]
+        _count_into(table, records)
 
     def merge(self, tables: Sequence[Any]) -> Table:
         """Return the counts of all `tables` together."""
-        total = dict(tables[0])
-        seen = total.get
-        for table in islice(tables, 1, None):
-            for value, number in table.items():
-                total[value] = seen(value, 0) + number
-        return total
+        return add_counts(tables)
 
     def meet(self, one: Any, other: Any) -> Any:
         """Return the value of two keys that are one."""

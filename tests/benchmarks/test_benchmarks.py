@@ -13,15 +13,14 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from benchmarks import contenders, memory, report, targets
+from benchmarks.beyond_memory import joined_digest, ordered_digest
+from benchmarks.catalogue import BEYOND, MEASURED, WARM, counts_above_last
+from benchmarks.generate import FEW, IDS, LARGE, SMALL, files_of, write_repeated
+from benchmarks.measure import Figure, merge
+from benchmarks.run import FAMILIES, NAMES, main, parse_arguments
 
-from benchmarks import contenders, memory, report, targets  # noqa: E402
-from benchmarks.beyond_memory import joined_digest, ordered_digest  # noqa: E402
-from benchmarks.catalogue import BEYOND, MEASURED, WARM, counts_above_last  # noqa: E402
-from benchmarks.generate import FEW, IDS, LARGE, SMALL, files_of, write_repeated  # noqa: E402
-from benchmarks.measure import Figure, merge  # noqa: E402
-from benchmarks.run import FAMILIES, NAMES, main, parse_arguments  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment() -> dict[str, str]:

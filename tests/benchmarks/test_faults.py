@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from benchmarks import faults
+from benchmarks.faults import LimitedFiles, Run, Series
 
-from benchmarks import faults  # noqa: E402
-from benchmarks.faults import LimitedFiles, Run, Series  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_workers_killed_and_disks_filled_at_random_moments() -> None:

@@ -422,7 +422,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_full_disk_while_columns_wait_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full_disk(dir: str) -> Any:  # noqa: A002
+    def full_disk(**where: Any) -> Any:
         return open("/dev/full", "wb", buffering=0)
 
     monkeypatch.setattr("bagkit.io.whole_files.tempfile.TemporaryFile", full_disk)

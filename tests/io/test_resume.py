@@ -38,7 +38,8 @@ class Job:
     """Six partitions, each of which leaves a mark when it is made; one of them fails while the file `fail` is there."""
 
     def __init__(self, folder: Path) -> None:
-        self.out, self.marks, self.fail = folder / "out", folder / "marks", folder / "fail"
+        self.out: Any = folder / "out"  # or text that is a URL
+        self.marks, self.fail = folder / "marks", folder / "fail"
         self.marks.mkdir()
 
     def bag(self) -> Any:
@@ -289,7 +290,7 @@ class TestBehindAUrl:
     @pytest.fixture
     def job(self, tmp_path: Path) -> Iterator[Job]:
         job = Job(tmp_path)
-        job.out = "memory://resume/out"  # type: ignore[assignment]
+        job.out = "memory://resume/out"
         yield job
         fsspec.filesystem("memory").rm("/resume", recursive=True)
 

@@ -99,7 +99,8 @@ def test_walks_inside_of_walks() -> None:
     inner = bk.from_sequence([(1, "x"), (2, "y")], npartitions=2)
     outer = bk.from_sequence(["a", "b", "c"], npartitions=2).map(lambda key: (key, dict(inner)))
     assert dict(outer) == {key: {1: "x", 2: "y"} for key in "abc"}
-    assert {key: dict(inner) for key in inner.keys()} == {key: {1: "x", 2: "y"} for key in (1, 2)}  # noqa: SIM118
+    keys = inner.keys()
+    assert {key: dict(inner) for key in keys} == {key: {1: "x", 2: "y"} for key in (1, 2)}
 
 
 def test_threads_walk_over_the_same_bag() -> None:
