@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import PlanError
 from bagkit.lower.failures import Failure
-from bagkit.ops.elementwise import Map, OnErrorFor
+from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import Options, merged
 from bagkit.plan.kinds import Source, TaskCall
-from bagkit.plan.node import Plan, rewrite, walk
+from bagkit.plan.node import Plan, walk
 from bagkit.tracebacks import shorten_traceback
 
 if TYPE_CHECKING:
@@ -140,10 +140,11 @@ def _stream(
     from bagkit.lower.sinks import Writings
     from bagkit.optimizer import optimize
     from bagkit.optimizer.fuse import fuse
+    from bagkit.optimizer.list_generators import list_generators
 
     plans = tuple(roots)
     if not all(isinstance(plan.op, TaskCall) for plan in below):  # of calls alone nothing can be rewritten
-        plans = with_lists(plans, below)
+        plans = list_generators(plans)
         plans = optimize(plans) if options.optimize else fuse(plans)
     with ExitStack() as stack:
         writings = stack.enter_context(closing(Writings()))
@@ -156,26 +157,6 @@ def _stream(
             yield (next(values) for _ in part)
         for _ in values:  # to its end, so that the run is seen to be over
             pass
-
-
-def with_lists(roots: tuple[Plan, ...], below: Iterable[Plan]) -> tuple[Plan, ...]:
-    """Return `roots`, which stand on the plans `below`, with lists for the generators that would leave a task."""
-    waiting = [*roots, *[part for plan in below if isinstance(plan.op, TaskCall) for part in plan.inputs]]
-    seen = set(waiting)
-    generators = set()
-    while waiting:
-        plan = waiting.pop()
-        if plan.op.gives_generators:
-            generators.add(plan)
-        elif not plan.op.gives_value and plan.op.demand(_ONE_FIELD) == _ONE_FIELD:  # it hands on what it is given
-            waiting += [part for part in plan.inputs if part not in seen]
-            seen.update(plan.inputs)
-    if not generators:
-        return roots
-    return rewrite(roots, lambda plan: Plan(Map(list), (plan,)) if plan in generators else plan)
-
-
-_ONE_FIELD = frozenset({"?"})
 
 
 def run_graph(

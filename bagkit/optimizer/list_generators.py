@@ -1,0 +1,29 @@
+"""Makes lists of what generator functions give, where it has to be sent or is read more than once."""
+
+from __future__ import annotations
+
+from bagkit.ops.elementwise import Map
+from bagkit.plan.kinds import TaskCall
+from bagkit.plan.node import Plan, rewrite, walk
+
+_ONE_FIELD = frozenset({"?"})
+
+
+def list_generators(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Return `roots` with lists for the generators that would leave a task.
+
+    No pass among the others, for it does not leave the result as it was: it is done with the optimiser off too.
+    """
+    waiting = [*roots, *[part for plan in walk(*roots) if isinstance(plan.op, TaskCall) for part in plan.inputs]]
+    seen = set(waiting)
+    generators = set()
+    while waiting:
+        plan = waiting.pop()
+        if plan.op.gives_generators:
+            generators.add(plan)
+        elif not plan.op.gives_value and plan.op.demand(_ONE_FIELD) == _ONE_FIELD:  # it hands on what it is given
+            waiting += [part for part in plan.inputs if part not in seen]
+            seen.update(plan.inputs)
+    if not generators:
+        return roots
+    return rewrite(roots, lambda plan: Plan(Map(list), (plan,)) if plan in generators else plan)
