@@ -45,9 +45,8 @@ if TYPE_CHECKING:
 
     from bagkit.delayed_calls import Delayed
     from bagkit.diagnostics.picture import Picture
-    from bagkit.ops import grouping, tables
+    from bagkit.ops import tables
 else:
-    grouping = Lazily("bagkit.ops.grouping")
     tables = Lazily("bagkit.ops.tables")
 
 T = TypeVar("T")
@@ -227,7 +226,7 @@ class Bag(
         [('a', 2), ('b', 1), ('c', 1)]
         """
         if npartitions is not None:
-            counted = self._then(grouping.frequencies_by(npartitions))
+            counted = self._then(tables.frequencies_table(None, False).exchange(npartitions))
             return counted.sort_by(1, reverse=True) if sort else counted
         bag: Bag[tuple[T_co, int]] = self._reduce(tables.frequencies_table(split_every, sort))
         return bag
@@ -249,7 +248,7 @@ class Bag(
         are so many, and the work of tens of millions is spread over the workers.
         """
         if npartitions is not None:
-            return self._then(grouping.distinct_by(key, npartitions))
+            return self._then(tables.distinct_table(key).exchange(npartitions))
         bag: Bag[T_co] = self._reduce(tables.distinct_table(key))
         return bag
 

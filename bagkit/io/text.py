@@ -73,6 +73,8 @@ class ReadText(Source):
     def label(self) -> str:
         return f"read_text({self.name})"
 
+    gives_plain = True
+
     @property
     def gives_raw_lines(self) -> bool:  # type: ignore[override]
         plain = self.linedelimiter is None and not self.include_path

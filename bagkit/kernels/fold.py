@@ -30,13 +30,18 @@ def add_counts(states: Iterable[dict[Any, int]]) -> dict[Any, int]:
     """Return the counts of all `states` together, in the order of first sight."""
     total: dict[Any, int] = {}
     for state in states:
-        if not total:
-            total = dict(state)
-            continue
-        seen = total.get
-        for value, number in state.items():
-            total[value] = seen(value, 0) + number
+        add_count(total, state)
     return total
+
+
+def add_count(total: dict[Any, int], state: dict[Any, int]) -> None:
+    """Add the counts of `state` to those of `total`."""
+    if not total:
+        total.update(state)
+        return
+    seen = total.get
+    for value, number in state.items():
+        total[value] = seen(value, 0) + number
 
 
 def largest(k: int, records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any]:

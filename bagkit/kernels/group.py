@@ -3,7 +3,7 @@
     split_by_key    records -> a Bucket for each partition, of entries (key, cell)
     merge_by_key    the buckets of one partition, in the order of the input -> lists of (key, cell)
 
-A cell is a list: of all records of the key, of the first one, or of what they were folded to; a Gathering says which.
+A cell is a list: of all records of the key, or of what was made of them; a Gathering says which.
 Keys come in the order of first sight, also where they did not fit into memory: then they are split once more, and
 each group carries the number of its first entry, by which they are put in order again.
 """
@@ -20,9 +20,9 @@ from operator import itemgetter
 from typing import Any
 
 from bagkit.kernels.digest import bucket_of, is_nan
-from bagkit.kernels.fold import fresh, started
+from bagkit.kernels.fold import started
 from bagkit.kernels.guard import StoppedEarly
-from bagkit.kernels.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame, size_of
+from bagkit.kernels.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
 
 Entry = tuple[Any, list[Any]]
 """A key and its cell."""
@@ -82,6 +82,7 @@ class Gather:
     """All records of a key."""
 
     shrinks = False
+    """Whether it makes less of many records."""
 
     def feed(self, groups: Groups, keys: Iterator[Any], values: Iterator[Any]) -> None:
         """Put each of `values` into the cell of its key: a loop in C."""
@@ -104,80 +105,29 @@ class GatherSides(Gather):
         cell[side].extend(other)
 
 
-class First:
-    """The first record of a key."""
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """One value for a key: what `meet` makes of two, beginning from `start` (in a tuple) if there is one.
+
+    A start that can be called makes it.
+    """
+
+    meet: Callable[[Any, Any], Any]
+    start: tuple[Any, ...] = ()
 
     shrinks = True
 
-    def feed(self, groups: Groups, keys: Iterator[Any], values: Iterator[Any]) -> None:
-        for cell, value in zip(map(groups.__getitem__, keys), values, strict=False):
-            if not cell:
-                cell.append(value)
-
     def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
-        if not cell:
-            cell.extend(other)
-
-
-class Count:
-    """How many records a key has."""
-
-    shrinks = True
-
-    def feed(self, groups: Groups, keys: Iterator[Any], values: Iterator[Any]) -> None:
-        for cell, _ in zip(map(groups.__getitem__, keys), values, strict=False):
-            if cell:
-                cell[0] += 1
-            else:
-                cell.append(1)
-
-    def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
+        """Let the value in the cell of another task meet that in `cell`."""
+        if not cell and self.start:
+            cell.append(started(self.start[0]))
         if cell:
-            cell[0] += other[0]
+            cell[0] = self.meet(cell[0], other[0])
         else:
             cell.extend(other)
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """What the values of a key are folded to, by `binop`, from `zero` (in a tuple) if there is one.
-
-    What several tasks made of them is combined, from `merge_zero` if there is one; a zero that can be called makes it.
-    """
-
-    binop: Callable[[Any, Any], Any]
-    combine: Callable[[Any, Any], Any]
-    zero: tuple[Any, ...] = ()
-    merge_zero: tuple[Any, ...] = ()
-
-    shrinks = True
-
-    def feed(self, groups: Groups, keys: Iterator[Any], values: Iterator[Any]) -> None:
-        binop = self.binop
-        try:
-            for cell, value in zip(map(groups.__getitem__, keys), values, strict=False):
-                if cell:
-                    cell[0] = binop(cell[0], value)
-                elif self.zero:
-                    cell.append(binop(fresh(self.zero[0]), value))
-                else:
-                    cell.append(value)
-        except StopIteration:
-            raise StoppedEarly from None
-
-    def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
-        try:
-            if not cell and self.merge_zero:
-                cell.append(started(self.merge_zero[0]))
-            if cell:
-                cell[0] = self.combine(cell[0], other[0])
-            else:
-                cell.extend(other)
-        except StopIteration:
-            raise StoppedEarly from None
-
-
-Gathering = Gather | First | Count | Fold
+Gathering = Gather | Meeting
 
 
 # Splitting ------------------------------------------------------------------------------------------------------------
@@ -240,7 +190,7 @@ def split_by_key(
     records: Iterator[Any],
     key: Callable[[Any], Any],
     value: Callable[[Any], Any] | None,
-    gathering: Gathering,
+    gathering: Gather,
     buckets: int,
     room: Room,
 ) -> list[Bucket]:
@@ -253,14 +203,9 @@ def split_by_key(
         while chunk := _feed(islice(records, meter.step), key, value, gathering, groups):
             Held.add()
             meter.add(chunk)
-            if not meter.full:
-                continue
-            if gathering.shrinks:
-                meter.nbytes = sum(map(size_of, groups.entries))
-                if 2 * meter.nbytes < (room.heap or 0):
-                    continue
-            piles.write(groups.entries, _weight, meter.nbytes)
-            groups, meter.nbytes = Groups(buckets), 0
+            if meter.full:
+                piles.write(groups.entries, _weight, meter.nbytes)
+                groups, meter.nbytes = Groups(buckets), 0
         return piles.finish(groups.entries, _weight, meter.nbytes)
 
 
@@ -268,7 +213,7 @@ def _feed(
     records: Iterator[Any],
     key: Callable[[Any], Any],
     value: Callable[[Any], Any] | None,
-    gathering: Gathering,
+    gathering: Gather,
     groups: Groups,
 ) -> list[Any]:
     """Put `records` into `groups`; return them."""

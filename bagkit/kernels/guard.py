@@ -31,6 +31,14 @@ class StoppedEarly(Exception):
     """A user's function raised StopIteration; the records after it would have been lost."""
 
 
+class Late(Exception):
+    """An error about one of many records, found when more had been pulled: which one it is must be looked for."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class Mark:
     """An iterator without elements that remembers that it was reached: put it after what may rightly stop early."""
 

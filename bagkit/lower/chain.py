@@ -6,6 +6,7 @@ tree take in order, first leaf first.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,7 @@ from itertools import chain, pairwise
 from typing import Any, NoReturn
 
 from bagkit.errors import OutputError, StoppedEarlyError
-from bagkit.kernels.guard import GUARD_BATCH, End, Made, Mark, StoppedEarly, checked, guarded
+from bagkit.kernels.guard import GUARD_BATCH, End, Late, Made, Mark, StoppedEarly, checked, guarded
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place, Stream, batched
 from bagkit.lower.exchange import Collecting, Splitting, blocks_of, exchanged_here
@@ -230,6 +231,10 @@ class Run:
     def _chunk(self, end: Reduction | Splitting) -> Callable[[Iterator[Any]], Any]:
         return end.within(self._report).chunk
 
+    def try_each(self, end: Reduction | Splitting, step: Step) -> None:
+        """Give `end` each record of `step` alone, so that it raises at the one which is at fault."""
+        deque(map(Trial(self._chunk(end)), self.records(step)), maxlen=0)
+
     def state_of_good_records(self, end: Reduction | Splitting, step: Step, policy: str) -> Any:
         """Return the state of `end` over those records of `step` that it does not fail on even alone."""
         made = Made(self.records(step))
@@ -269,7 +274,10 @@ class Trial:
         self._chunk = chunk
 
     def __call__(self, record: Any) -> Any:
-        self._chunk(iter((record,)))
+        try:
+            self._chunk(iter((record,)))
+        except Late as late:
+            raise late.error from None
         return record
 
 
@@ -303,6 +311,8 @@ class Chain:
         except USER_ERRORS as error:
             if isinstance(error, Exception) and self.end is not None and self.policy != "raise":
                 return self._state_of_good_records(error, part, inputs, report)
+            if isinstance(error, Late) and self.end is not None:
+                self._look_for(error, self.end, part, inputs)
             self.fail(error, run)
 
     def _batches(self, run: Run) -> Iterator[list[Any]]:
@@ -323,6 +333,15 @@ class Chain:
             return again.state_of_good_records(self.end, self.step, self.policy)
         except Exception as second:
             self.fail(second, again)
+
+    def _look_for(self, late: Late, end: Reduction | Splitting, part: Any, inputs: Sequence[Any]) -> NoReturn:
+        """Raise the error of the record that made it, found by going through them once more."""
+        again = Run(part, inputs, Report())
+        try:
+            again.try_each(end, self.step)
+        except USER_ERRORS as error:
+            self.fail(error, again)
+        self.fail(late.error, again)  # another time there was none
 
     def fail(self, error: BaseException, run: Run) -> NoReturn:
         """Raise `error` with notes on where in `run` it arose."""

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from bagkit.bag import Bag
     from bagkit.io import memory
     from bagkit.kernels import group
-    from bagkit.ops import calls
+    from bagkit.ops import calls, tables
     from bagkit.ops import grouping as ops
 else:
     ops = Lazily("bagkit.ops.grouping")
     group = Lazily("bagkit.kernels.group")
     calls = Lazily("bagkit.ops.calls")
+    tables = Lazily("bagkit.ops.tables")
     memory = Lazily("bagkit.io.memory")
 
 
@@ -134,8 +135,7 @@ class Grouping(Making[T_co]):
         >>> b.reduce_by_key(lambda x, y: x + y).compute(scheduler="sync")
         [('a', 4), ('b', 2)]
         """
-        folded = group.Fold(binop, binop)
-        return self._then(ops.by_first_field("reduce_by_key", folded, ops.keys_with_cells, npartitions, binop))
+        return self._then(tables.reduce_by_key(binop, npartitions))
 
     def aggregate_by_key(
         self, zero: Any, seq: Callable[[Any, Any], Any], comb: Callable[[Any, Any], Any], npartitions: int | None = None
@@ -149,8 +149,7 @@ class Grouping(Making[T_co]):
         >>> b.aggregate_by_key(0, lambda n, text: n + len(text), lambda n, m: n + m).compute(scheduler="sync")
         [('a', 4), ('b', 2)]
         """
-        folded = group.Fold(seq, comb, (zero,))
-        return self._then(ops.by_first_field("aggregate_by_key", folded, ops.keys_with_cells, npartitions, seq, comb))
+        return self._then(tables.aggregate_by_key(zero, seq, comb, npartitions))
 
     def cogroup(self, *others: Bag[Any], npartitions: int | None = None) -> Bag[tuple[Any, tuple[list[Any], ...]]]:
         """Return the bag of `(key, (values here, values in the next bag, ...))` of bags of `(key, value)`.

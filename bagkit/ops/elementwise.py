@@ -101,6 +101,7 @@ class Filter(PerPartition):
     keep: bool = True
 
     elementwise = True
+    keeps_plain = True
 
     def __post_init__(self) -> None:
         check_callable(self._name, self.predicate, none_is="the record's own truth")
@@ -139,6 +140,10 @@ class Pluck(PerPartition):
                 f"pluck: the key is a function; got {function_label(self.key)}; "
                 "expected a field's name, an index, or a list of those; hint: map takes functions"
             )
+
+    @property
+    def keeps_plain(self) -> bool:  # type: ignore[override]  # the default is the user's
+        return self.default is NOT_GIVEN
 
     @property
     def label(self) -> str:
@@ -185,6 +190,7 @@ class Flatten(PerPartition):
     """`flatten()`: the elements of each record, one level."""
 
     elementwise = True
+    keeps_plain = True
     # chain.from_iterable lets go of its source when that raises.
     resumes = False
 
@@ -277,6 +283,7 @@ class ParseJson(BlockParser):
     """The pluck that follows, when both are done in one go."""
 
     elementwise = True
+    gives_plain = True
     keeps_length = True
     opaque = False
 

@@ -117,3 +117,9 @@ def one_argument(function: Callable[..., Any]) -> Callable[[Any], Any]:
 def shown_key(key: Any) -> str:
     """Return a key as the user wrote it, for labels."""
     return function_label(key) if callable(key) else repr(key)
+
+
+def check_count(operation: str, count: object) -> None:
+    """Raise PlanError unless `count` is a number of partitions, or None."""
+    if count is not None and (type(count) is not int or count < 1):
+        raise PlanError(f"{operation}: npartitions is {count!r}; expected an int of 1 or more")

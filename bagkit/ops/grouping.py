@@ -10,10 +10,8 @@ from typing import Any, Literal
 
 from bagkit.errors import PlanError
 from bagkit.kernels.group import (
-    Count,
     Entry,
-    First,
-    Gathering,
+    Gather,
     GatherSides,
     Groups,
     merge_by_key,
@@ -22,7 +20,7 @@ from bagkit.kernels.group import (
 )
 from bagkit.kernels.merge import Order, cut_runs, merged, range_bounds, sorted_runs
 from bagkit.kernels.spill import Room
-from bagkit.ops.functions import check_callable, function_label, key_function, shown_key
+from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
 from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.kinds import Exchange, Pairing
@@ -43,7 +41,7 @@ class ByKey(Exchange):
     """What stands in the brackets after the name."""
     keys: tuple[Callable[[Any], Any], ...]
     """The key function of each input."""
-    gathering: Gathering
+    gathering: Gather
     emit: Emit
     count: int | None = None
     value: Callable[[Any], Any] | None = None
@@ -70,28 +68,12 @@ class ByKey(Exchange):
             yield from map(self.emit, merge_by_key(sides, self.gathering, room))
 
 
-def check_count(operation: str, count: object) -> None:
-    """Raise PlanError unless `count` is a number of partitions, or None."""
-    if count is not None and (type(count) is not int or count < 1):
-        raise PlanError(f"{operation}: npartitions is {count!r}; expected an int of 1 or more")
-
-
 # What becomes of groups: each is called with a list of (key, cell) ---------------------------------------------------
 
 
 def as_they_are(groups: list[Entry]) -> Sequence[Any]:
     """Return `(key, list of records)`."""
     return groups
-
-
-def only_cells(groups: list[Entry]) -> Sequence[Any]:
-    """Return what cells of one element hold."""
-    return [cell[0] for _, cell in groups]
-
-
-def keys_with_cells(groups: list[Entry]) -> Sequence[Any]:
-    """Return `(key, what its cell of one element holds)`."""
-    return [(key, cell[0]) for key, cell in groups]
 
 
 def keys_with_sides(groups: list[Entry]) -> Sequence[Any]:
@@ -137,14 +119,14 @@ def one_after_the_other(groups: list[Entry]) -> Sequence[Any]:
 # Exchanges by what is their key --------------------------------------------------------------------------------------
 
 
-def by_key(name: str, key: Any, gathering: Gathering, emit: Emit, count: int | None, *, shown: str = "") -> ByKey:
+def by_key(name: str, key: Any, gathering: Gather, emit: Emit, count: int | None, *, shown: str = "") -> ByKey:
     """Return the exchange of records by a key as users give it: a function, or a key of the records."""
     functions = (key,) if callable(key) else ()
     return ByKey(name, shown or shown_key(key), (key_function(name, key),), gathering, emit, count, functions=functions)
 
 
 def by_first_field(
-    name: str, gathering: Gathering, emit: Emit, count: int | None, *functions: Any, inputs: int = 1
+    name: str, gathering: Gather, emit: Emit, count: int | None, *functions: Any, inputs: int = 1
 ) -> ByKey:
     """Return the exchange of `(key, value)` pairs, of one bag or of several; `functions` are the user's."""
     for function in functions:
@@ -154,7 +136,7 @@ def by_first_field(
 
 
 def by_itself(
-    name: str, gathering: Gathering, emit: Emit, count: int | None, *, shown: str = "", inputs: int = 1
+    name: str, gathering: Gather, emit: Emit, count: int | None, *, shown: str = "", inputs: int = 1
 ) -> ByKey:
     """Return the exchange of records that are their own keys, of one bag or of several."""
     return ByKey(name, shown, (itself,) * inputs, gathering, emit, count)
@@ -163,19 +145,6 @@ def by_itself(
 def itself(record: Any) -> Any:
     """Return `record`: the key where records are their own."""
     return record
-
-
-def distinct_by(key: Any, count: int) -> ByKey:
-    """Return the exchange that gives the first record of each key."""
-    shown = f"npartitions={count}"
-    if key is None:
-        return by_itself("distinct", First(), only_cells, count, shown=shown)
-    return by_key("distinct", key, First(), only_cells, count, shown=f"{shown_key(key)}, {shown}")
-
-
-def frequencies_by(count: int) -> ByKey:
-    """Return the exchange that counts equal records."""
-    return by_itself("frequencies", Count(), keys_with_cells, count, shown=f"npartitions={count}")
 
 
 def join_by(on_self: Any, on_other: Any, how: How, count: int | None) -> ByKey:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bagkit.errors import GroupTooLargeError, TaskError, UnstableKeyError, one_line
+from bagkit.kernels.guard import Late
 from bagkit.kernels.spill import SpillError
 
 
@@ -14,6 +15,12 @@ def kernel_errors(operation: str) -> Iterator[None]:
     """Raise what kernels raise of their own as errors for the user."""
     try:
         yield
+    except Late as late:
+        for_user = _for_user(operation, late.error)
+        if for_user is not None:
+            for_user.__cause__ = late.error
+            late.error = for_user
+        raise
     except Exception as error:
         for_user = _for_user(operation, error)
         if for_user is None:

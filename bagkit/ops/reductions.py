@@ -37,6 +37,7 @@ class Row(Reduction):
     elementwise: bool = True
     fields: Fields = ALL
     functions: tuple[Any, ...] = field(default=())
+    any_order: bool = False
 
     @property
     def label(self) -> str:
@@ -90,9 +91,9 @@ def or_else(default: Any, state: Any) -> Any:
 
 
 def count_row(split_every: Any = None) -> Row:
-    return Row(
-        "count", kernel.count, sum, partial(or_else, 0), fields=frozenset(), split_every=fan_in("count", split_every)
-    )
+    finish = partial(or_else, 0)
+    every = fan_in("count", split_every)
+    return Row("count", kernel.count, sum, finish, fields=frozenset(), split_every=every, any_order=True)
 
 
 def sum_row(split_every: Any = None) -> Row:

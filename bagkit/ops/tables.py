@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from bagkit.kernels import tables as kernel
+from bagkit.kernels.fold import fresh
 from bagkit.kernels.report import Report
 from bagkit.kernels.spill import Room
 from bagkit.ops.fields_read import fields_read
-from bagkit.ops.functions import check_callable, function_label, key_function, shown_key
+from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
 from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import FAN_IN, fan_in
-from bagkit.plan.kinds import ALL, Fields, Reduction, union
+from bagkit.plan.kinds import ALL, Exchange, Fields, Reduction, union
 from bagkit.sentinels import NOT_GIVEN
 
 
@@ -33,6 +35,8 @@ class ToTable(Reduction):
     elementwise: bool = True
     fields: Fields = ALL
     functions: tuple[Any, ...] = ()
+    plain_keys: bool = True
+    """Whether keys are as plain as records are: not if a function of the user's makes them."""
     memory: int | None = None
     states: int = 1
     """How many states come together in one task."""
@@ -49,6 +53,14 @@ class ToTable(Reduction):
 
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
+
+    def spread(self, count: int) -> ByTable | None:
+        return replace(self.exchange(count), written=self.label) if self.plain_keys else None
+
+    def exchange(self, count: int) -> ByTable:
+        """Return the exchange that gives the same records in `count` partitions."""
+        shown = ", ".join(filter(None, [self.shown, f"npartitions={count}"]))
+        return ByTable(self.name, shown, self.tabling, count, self.fields, self.functions)
 
     def sharing(self, states: int) -> ToTable:
         return replace(self, states=states)
@@ -67,7 +79,8 @@ class ToTableWithin:
     def chunk(self, records: Iterator[Any]) -> kernel.State:
         """Return the state of one partition."""
         with kernel_errors(self.op.name):
-            return kernel.fill(records, self.op.tabling, self.room)
+            (state,) = kernel.fill(records, self.op.tabling, self.room)
+            return state
 
     def combine(self, states: Iterable[kernel.State]) -> kernel.State:
         """Return the state of several partitions."""
@@ -92,6 +105,46 @@ class ToTableWithin:
             yield from merged(runs, order, self.room)
 
 
+@dataclass(frozen=True)
+class ByTable(Exchange):
+    """An exchange of tables by key: what a ToTable gives, in several partitions, each in the order of first sight."""
+
+    name: str
+    shown: str
+    tabling: kernel.Tabling
+    count: int | None = None
+    fields: Fields = ALL
+    functions: tuple[Any, ...] = ()
+    memory: int | None = None
+    written: str = ""
+    """The label of what the user wrote, where that is something else."""
+
+    def __post_init__(self) -> None:
+        check_count(self.name, self.count)
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}({self.shown})"
+
+    @property
+    def error_label(self) -> str:
+        return self.written or self.label
+
+    def demand(self, wanted: Fields) -> Fields:
+        return self.fields
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return self.functions
+
+    def split(self, side: int, records: Iterator[Any], count: int, room: Room, bounds: Any = None) -> list[Any]:
+        with kernel_errors(self.name):
+            return kernel.fill(records, self.tabling, room, count)
+
+    def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
+        with kernel_errors(self.name):
+            yield from kernel.lists(list(chain.from_iterable(sides[0])), self.tabling, room)
+
+
 def frequencies_table(split_every: Any, sort: bool) -> ToTable:
     """Return the reduction to how often each record occurs."""
     return ToTable(
@@ -112,6 +165,7 @@ def distinct_table(key: Any) -> ToTable:
         shown_key(key),
         kernel.Seeing(key_function("distinct", key)),
         functions=(key,) if callable(key) else (),
+        plain_keys=not callable(key),
     )
 
 
@@ -133,4 +187,24 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
         # Without an initial value the first record of a key is its first total, so it is needed whole.
         fields=union(fields_read(function), fields_read(binop, 2)) if start else ALL,
         functions=(*([key] if callable(key) else []), binop, combine),
+        plain_keys=not callable(key),
     )
+
+
+def reduce_by_key(binop: Any, count: int | None) -> ByTable:
+    """Return the exchange that reduces the values of each key."""
+    check_callable("reduce_by_key", binop)
+    return _pairs("reduce_by_key", binop, binop, (), count)
+
+
+def aggregate_by_key(zero: Any, binop: Any, combine: Any, count: int | None) -> ByTable:
+    """Return the exchange that folds the values of each key from a copy of `zero`."""
+    check_callable("aggregate_by_key", binop)
+    check_callable("aggregate_by_key", combine)
+    return _pairs("aggregate_by_key", binop, combine, (partial(fresh, zero),), count)
+
+
+def _pairs(name: str, binop: Any, combine: Any, initial: tuple[Any, ...], count: int | None) -> ByTable:
+    folding = kernel.Folding(itemgetter(0), binop, combine, initial, value=itemgetter(1))
+    functions = tuple(dict.fromkeys([binop, combine]))
+    return ByTable(name, function_label(binop), folding, count, functions=functions)

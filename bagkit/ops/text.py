@@ -22,6 +22,7 @@ class CallMethod(PerPartition):
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     elementwise = True
+    keeps_plain = True
     keeps_length = True
 
     @property
@@ -40,6 +41,7 @@ class MatchGlob(PerPartition):
     pattern: str
 
     elementwise = True
+    keeps_plain = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.pattern, str):

@@ -10,6 +10,7 @@ from bagkit.optimizer.prune import prune
 from bagkit.optimizer.push_fields import push_fields
 from bagkit.optimizer.recognise_json import recognise_json
 from bagkit.optimizer.spread_concat import spread_concat
+from bagkit.optimizer.spread_tables import spread_tables
 from bagkit.plan.node import Plan
 
 Roots = tuple[Plan, ...]
@@ -19,6 +20,7 @@ PASSES: tuple[Pass, ...] = (
     prune,  # first, so that nothing stands between what the others look for
     spread_concat,  # before fuse: brings what follows a concat to each of its bags
     recognise_json,  # before push_fields, which tells the parsers what is read
+    spread_tables,  # after recognise_json: of what it parses the types are known
     push_fields,
     fuse,  # last: it marks what becomes one task, which no other rule looks into
 )

@@ -47,6 +47,10 @@ class Op:
     """Whether the result is a single value rather than partitions of records."""
     can_raise: bool = True
     """Whether it can fail on a record of its own, without a user's function."""
+    gives_plain: bool = False
+    """Whether its records are text, numbers, None, or lists, tuples and dicts of those, whose equality all know."""
+    keeps_plain: bool = False
+    """Whether they are if those of its input are."""
     gives_generators: bool = False
     """Whether its records are generators: of one process, and to be read once."""
     limited: bool = False
@@ -191,6 +195,8 @@ class Reduction(Op):
     """Whether the result is a bag of one partition rather than a single value."""
     split_every: int | None
     """How many states are combined at a time; None for all at once."""
+    any_order: bool = False
+    """Whether the result is the same in whatever order the records come."""
 
     @property
     def gives_value(self) -> bool:  # type: ignore[override]  # it depends on the reduction
@@ -198,6 +204,10 @@ class Reduction(Op):
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
+
+    def spread(self, count: int) -> Exchange | None:
+        """Return what gives the same records in `count` partitions, in another order; None where that can't be had."""
+        return None
 
     def sharing(self, states: int) -> Reduction:
         """Return it for tasks whose states come together, so many at a time."""

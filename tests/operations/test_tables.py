@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
+from bagkit.kernels import tables as kernel
 from bagkit.kernels.spill import Bucket, Room
-from bagkit.kernels.tables import Counting, Folding, Scale, Seeing, fill, join, lists, weight
+from bagkit.kernels.tables import Counting, Folding, Scale, Seeing, Tabling, fill, join, lists, weight
+from bagkit.kernels.texts import Texts
 
 SMALL = 60_000
 """Bytes, of which a task holds a quarter: some hundred keys."""
@@ -171,19 +174,119 @@ def test_states_in_any_order_of_joining(parts: list[list[int]], memory: int, wid
     with tempfile.TemporaryDirectory() as directory:
         room = Room(memory, lambda: directory, tasks=width)
         for tabling, wanted in expected.items():
-            states = [fill(iter(part), tabling, room) for part in parts]
+            states = [state for part in parts for state in fill(iter(part), tabling, room)]
             while len(states) > width > 1:
                 states = [join(states[:width], tabling, room), *states[width:]]
             state = list(chain.from_iterable(states))
             assert list(chain.from_iterable(lists(state, tabling, room))) == wanted
 
 
+SIMPLE = st.one_of(st.text(max_size=3), st.text("ab\ud800", max_size=2), st.integers(-9, 9), st.none(), st.booleans(),
+                   st.binary(max_size=1), st.sampled_from([0.5, float("nan"), (1, "a"), ("a",)]))  # fmt: skip
+"""Records, few of which are there twice, or many."""
+
+
+@given(
+    st.lists(
+        st.one_of(st.lists(st.text(max_size=3), max_size=60), st.lists(SIMPLE, max_size=60)), min_size=1, max_size=4
+    ),
+    st.sampled_from([None, 600, 4_000, 40_000]),
+    st.sampled_from([1, 2, 5]),
+    st.integers(1, 40),
+)
+def test_records_that_wait_for_a_table_are_those_of_a_table(
+    parts: list[list[Any]], memory: int | None, count: int, tried: int
+) -> None:
+    """Tasks that find few records twice leave them to others: with `tried`, after so many."""
+    tables: tuple[Tabling, ...] = (Counting(), Seeing())
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "_TRIED", tried)
+        patch.setattr(kernel, "_AT_FIRST", tried)
+        patch.setattr(kernel, "MOST_AT_ONCE", tried)
+        room = Room(memory, lambda: directory, tasks=3)
+        for tabling in tables:
+            states = [fill(iter(part), tabling, room, count) for part in parts]
+            sent = pickle.loads(pickle.dumps(states))
+            got = [list(chain(*lists(list(chain(*each)), tabling, room))) for each in zip(*sent, strict=True)]
+            # One table gives each key and its place; NaN is one key.
+            whole = {repr(key) if key != key else key: None for part in parts for key in part}
+            place = {key: number for number, key in enumerate(whole)}
+            keys = [record if isinstance(tabling, Seeing) else record[0] for record in chain(*got)]
+            found = [repr(key) if key != key else key for key in keys]
+            assert sorted(found, key=place.__getitem__) == list(whole)
+            for each in got:
+                names = [record if isinstance(tabling, Seeing) else record[0] for record in each]
+                places = [place[repr(key) if key != key else key] for key in names]
+                assert places == sorted(places)
+            if isinstance(tabling, Counting):
+                assert sum(number for _, number in chain(*got)) == sum(map(len, parts))
+
+
+def test_few_records_twice_are_packed_not_counted() -> None:
+    new = [f"key {number}" for number in range(60_000)]
+    (state,) = fill(iter(new), Counting(), Room(tasks=8))
+    assert [type(piece) for piece in state] == [dict, Texts]
+    assert len(state[1]) > 40_000  # type: ignore[arg-type]  # it is no Bucket
+    assert list(chain(*lists(state, Counting(), Room()))) == [(key, 1) for key in new]
+    (alone,) = fill(iter(new), Counting(), Room())
+    assert [type(piece) for piece in alone] == [dict]
+    (again,) = fill(chain(new, new, new), Counting(), Room(tasks=8))
+    assert [type(piece) for piece in again] == [dict, Texts, dict], "it saw that they are there again"
+    assert len(again[1]) < 80_000  # type: ignore[arg-type]  # it is no Bucket
+    assert list(chain(*lists(again, Counting(), Room()))) == [(key, 3) for key in new]
+
+
+def test_a_state_of_texts_is_small_where_it_is_sent() -> None:
+    texts = Texts([f"key {number}" for number in range(60_000)])
+    data = pickle.dumps(texts)
+    assert len(data) < 800_000
+    assert list(pickle.loads(data)) == list(texts)
+    assert 4_000_000 < texts.nbytes < 8_000_000
+    with pytest.raises(UnicodeEncodeError):
+        Texts(["\ud800"])
+
+
+def unhashable(number: int) -> Any:
+    return [number] if number == 30_001 else f"key {number}"
+
+
+class Alone:
+    """Equal only to itself."""
+
+
+def alone(number: int) -> Any:
+    return (number, Alone()) if number == 7_001 else (number, None)
+
+
+@pytest.mark.parametrize("npartitions", [None, 3])
+def test_the_record_that_can_be_in_no_table_is_found(npartitions: int | None) -> None:
+    """Also where it was pulled with others, which needed no look."""
+    bag = bk.range(80_000, npartitions=2).map(unhashable)
+    for counted in (bag.distinct(npartitions=npartitions), bag.frequencies(npartitions=npartitions)):
+        with pytest.raises(TypeError, match="unhashable type: 'list'") as caught:
+            counted.compute(scheduler="sync")
+        assert any("record 30001, partition 0" in note for note in caught.value.__notes__), caught.value.__notes__
+        with pytest.warns(bk.errors.SkippedRecordsWarning, match="1 record skipped"):
+            lenient = counted.compute(scheduler="sync", on_error="skip")
+        assert len(lenient) == 79_999
+
+
+def test_the_record_whose_key_has_no_digest_is_found() -> None:
+    bag = bk.range(20_000, npartitions=2).map(alone)
+    for made in (bag.distinct(npartitions=2), bag.reduce_by_key(add, npartitions=2), bag.frequencies(npartitions=2)):
+        if made.plan.op.name == "reduce_by_key":
+            made = bk.range(20_000, npartitions=2).map(alone).map(lambda key: (key, 1)).reduce_by_key(add)
+        with pytest.raises(bk.errors.UnstableKeyError, match="is compared by identity") as caught:
+            made.compute(scheduler="sync")
+        assert any("record 7001, partition 0" in note for note in caught.value.__notes__), caught.value.__notes__
+
+
 def test_what_is_large_is_on_disk(tmp_path: Path) -> None:
     room = Room(200_000, lambda: str(tmp_path))
-    state = fill(map(word, range(3000)), Counting(), room)
+    (state,) = fill(map(word, range(3000)), Counting(), room)
     assert len(state) > 3
     assert all(isinstance(piece, Bucket) and not piece.rest for piece in state)
-    small = fill(map(word, range(30)), Counting(), room)
+    (small,) = fill(map(word, range(30)), Counting(), room)
     assert [type(piece) for piece in small] == [dict]
     assert all(isinstance(piece, Bucket) for piece in join([state, small], Counting(), room))
 

@@ -1,0 +1,68 @@
+"""Lists of texts that are packed as long as nobody reads them, on their way from one process to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from msgspec.msgpack import decode, encode
+
+BATCH = 4096
+"""Texts packed together: few enough to be in a processor's cache until they are in the table that they are for."""
+_OVERHEAD = 80
+"""Bytes that a text takes in memory beside its letters, with its place in a list."""
+
+
+class Texts:
+    """A list of texts, as msgpack writes them.
+
+    That takes an eighth of the time that pickle takes, which remembers each text in case it comes again, and a quarter
+    of the memory that the texts take. Mutable: it grows.
+    """
+
+    __slots__ = ("_batches", "_length", "nbytes")
+
+    def __init__(self, texts: list[str] | None = None) -> None:
+        """Pack `texts`; raises UnicodeEncodeError if one of them has a lone surrogate, which is in no UTF-8."""
+        self._batches: list[bytes] = []
+        self._length = 0
+        self.nbytes = 0
+        """About how many bytes they take in memory when they are read."""
+        for start in range(0, len(texts or ()), BATCH):
+            self._append(texts[start : start + BATCH])  # type: ignore[index]  # it is not empty
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(map(decode, self._batches))
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._batches, self._length, self.nbytes
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._batches, self._length, self.nbytes = state
+
+    def extend(self, other: Texts) -> None:
+        """Add the texts of `other`."""
+        self._batches += other._batches
+        self._length += other._length
+        self.nbytes += other.nbytes
+
+    def _append(self, batch: list[str]) -> None:
+        data = encode(batch)
+        self._batches.append(data)
+        self._length += len(batch)
+        self.nbytes += len(data) + len(batch) * _OVERHEAD
+
+
+def packed(values: Iterable[Any]) -> list[Any] | Texts:
+    """Return the list of `values`, packed if they are texts."""
+    whole = list(values)
+    if set(map(type, whole)) == {str}:
+        try:
+            return Texts(whole)
+        except UnicodeEncodeError:
+            pass
+    return whole

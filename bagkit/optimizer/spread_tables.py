@@ -1,0 +1,58 @@
+"""Where only the number of keys is asked for, and not their order, they are counted in several partitions."""
+
+from __future__ import annotations
+
+from bagkit.plan.kinds import PerPartition, Reduction
+from bagkit.plan.node import Plan, count_uses, rewrite
+
+PARTITIONS = 16
+"""Enough for many workers; and tables of a sixteenth of the keys stay in a processor's cache for longer."""
+MOST_BUCKETS = 16_000
+"""Values that tasks leave for these partitions; of more of them the administration takes longer than the work."""
+
+
+def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Make a table by key in several partitions instead of one, if what follows does not ask for its order.
+
+        count                      count
+          distinct            =>     distinct(npartitions=16)
+            read_text('*.txt')         read_text('*.txt')
+
+    Declines for keys of unknown types, which may be equal only in the process that made them; for a bag of one
+    partition; and where others use the table too, which would be made twice.
+    """
+    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+
+    def spread(plan: Plan) -> Plan:
+        if not (isinstance(plan.op, Reduction) and plan.op.any_order):
+            return plan
+        between: list[PerPartition] = []
+        below = plan.inputs[0]
+        while isinstance(below.op, PerPartition) and below.op.elementwise and not below.op.policy:
+            if id(below.op) in shared:
+                return plan
+            between.append(below.op)
+            below = below.inputs[0]
+        if id(below.op) in shared or not isinstance(below.op, Reduction):
+            return plan
+        found = _spread(below.op, below.inputs[0])
+        if found is None:
+            return plan
+        for op in reversed(between):
+            found = Plan(op, (found,))
+        return plan.with_inputs((found,))
+
+    return rewrite(roots, spread)
+
+
+def _spread(table: Reduction, bag: Plan) -> Plan | None:
+    count = min(PARTITIONS, MOST_BUCKETS // bag.npartitions)
+    exchange = table.spread(count) if bag.npartitions > 1 and count > 1 and _is_plain(bag) else None
+    return None if exchange is None else Plan(exchange, (bag,))
+
+
+def _is_plain(bag: Plan) -> bool:
+    """Say whether all records of `bag` are plain."""
+    while bag.op.keeps_plain:
+        (bag,) = bag.inputs
+    return bag.op.gives_plain
