@@ -20,6 +20,8 @@ from typing import Any, Final
 from uuid import UUID
 from zlib import crc32
 
+from bagkit.kernels.guard import at_once
+
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _TEXT: Final = 0x5354520000000000
@@ -73,6 +75,18 @@ def _number_of(key: Any, salt: int = 0) -> int:
         return found & 0xFFFFFFFF
     number = found - (found >> 63 << 64)  # signed, as hash() is
     return hash((number, salt) if salt else (number,))  # the hash of a tuple mixes all bits
+
+
+def parts_of(keys: Collection[Any], count: int) -> list[list[Any]]:
+    """Return `keys` in lists, for the partitions that they go to."""
+    if count == 1:
+        return [list(keys)]
+    parts: list[list[Any]] = [[] for _ in range(count)]
+    put = [part.append for part in parts]
+    with at_once():
+        for key, number in zip(keys, numbers_of(keys), strict=True):
+            put[number % count](key)
+    return parts
 
 
 def digest(key: Any) -> int:

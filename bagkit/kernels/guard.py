@@ -8,6 +8,7 @@ where an exception left it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -37,6 +38,15 @@ class Late(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Raise Late for an error about one of many records."""
+    try:
+        yield
+    except Exception as error:
+        raise Late(error) from error
 
 
 class Mark:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from msgspec.msgpack import decode, encode
-
 BATCH = 4096
 """Texts packed together: few enough to be in a processor's cache until they are in the table that they are for."""
 _OVERHEAD = 80
@@ -36,6 +34,8 @@ class Texts:
         return self._length
 
     def __iter__(self) -> Iterator[str]:
+        from msgspec.msgpack import decode
+
         return chain.from_iterable(map(decode, self._batches))
 
     def __getstate__(self) -> tuple[Any, ...]:
@@ -51,6 +51,8 @@ class Texts:
         self.nbytes += other.nbytes
 
     def _append(self, batch: list[str]) -> None:
+        from msgspec.msgpack import encode
+
         data = encode(batch)
         self._batches.append(data)
         self._length += len(batch)

@@ -13,6 +13,8 @@ from bagkit.kernels import tables as kernel
 from bagkit.kernels.fold import fresh
 from bagkit.kernels.report import Report
 from bagkit.kernels.spill import Room
+from bagkit.kernels.states import State
+from bagkit.kernels.tabling import Counting, Folding, Seeing, Tabling
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
 from bagkit.ops.kernel_errors import kernel_errors
@@ -28,7 +30,7 @@ class ToTable(Reduction):
     name: str
     shown: str
     """What stands in the brackets after the name."""
-    tabling: kernel.Tabling
+    tabling: Tabling
     most_frequent_first: bool = False
     """Whether the result is sorted by its values, largest first; else it has the order of first sight."""
     split_every: int | None = FAN_IN
@@ -76,22 +78,22 @@ class ToTableWithin:
     op: ToTable
     room: Room
 
-    def chunk(self, records: Iterator[Any]) -> kernel.State:
+    def chunk(self, records: Iterator[Any]) -> State:
         """Return the state of one partition."""
         with kernel_errors(self.op.name):
             (state,) = kernel.fill(records, self.op.tabling, self.room)
             return state
 
-    def combine(self, states: Iterable[kernel.State]) -> kernel.State:
+    def combine(self, states: Iterable[State]) -> State:
         """Return the state of several partitions."""
         with kernel_errors(self.op.name):
             return kernel.join(states, self.op.tabling, self.room)
 
-    def finish(self, state: kernel.State) -> Iterator[Any]:
+    def finish(self, state: State) -> Iterator[Any]:
         """Return the records of the result."""
         return chain.from_iterable(self._lists(state))
 
-    def _lists(self, state: kernel.State) -> Iterator[list[Any]]:
+    def _lists(self, state: State) -> Iterator[list[Any]]:
         op = self.op
         with kernel_errors(op.name):
             made = kernel.lists(state, op.tabling, self.room)
@@ -111,7 +113,7 @@ class ByTable(Exchange):
 
     name: str
     shown: str
-    tabling: kernel.Tabling
+    tabling: Tabling
     count: int | None = None
     fields: Fields = ALL
     functions: tuple[Any, ...] = ()
@@ -150,7 +152,7 @@ def frequencies_table(split_every: Any, sort: bool) -> ToTable:
     return ToTable(
         "frequencies",
         "sort=True" if sort else "",
-        kernel.Counting(),
+        Counting(),
         bool(sort),
         fan_in("frequencies", split_every),
     )
@@ -159,11 +161,11 @@ def frequencies_table(split_every: Any, sort: bool) -> ToTable:
 def distinct_table(key: Any) -> ToTable:
     """Return the reduction to the first record of each key."""
     if key is None:
-        return ToTable("distinct", "", kernel.Seeing())
+        return ToTable("distinct", "", Seeing())
     return ToTable(
         "distinct",
         shown_key(key),
-        kernel.Seeing(key_function("distinct", key)),
+        Seeing(key_function("distinct", key)),
         functions=(key,) if callable(key) else (),
         plain_keys=not callable(key),
     )
@@ -180,7 +182,7 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
     return ToTable(
         "foldby",
         f"{shown_key(key)}, {function_label(binop)}",
-        kernel.Folding(function, binop, combine, start, merge_start),
+        Folding(function, binop, combine, start, merge_start),
         # An initial value of the merge counts once, so it is one merge.
         split_every=None if merge_start else fan_in("foldby", split_every),
         elementwise=not start and not merge_start,
@@ -205,6 +207,6 @@ def aggregate_by_key(zero: Any, binop: Any, combine: Any, count: int | None) -> 
 
 
 def _pairs(name: str, binop: Any, combine: Any, initial: tuple[Any, ...], count: int | None) -> ByTable:
-    folding = kernel.Folding(itemgetter(0), binop, combine, initial, value=itemgetter(1))
+    folding = Folding(itemgetter(0), binop, combine, initial, value=itemgetter(1))
     functions = tuple(dict.fromkeys([binop, combine]))
     return ByTable(name, function_label(binop), folding, count, functions=functions)

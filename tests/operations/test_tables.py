@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.kernels import tables as kernel
+from bagkit.kernels import weight as weights
 from bagkit.kernels.spill import Bucket, Room
-from bagkit.kernels.tables import Counting, Folding, Scale, Seeing, Tabling, fill, join, lists, weight
+from bagkit.kernels.tables import fill, join, lists
+from bagkit.kernels.tabling import Counting, Folding, Seeing, Tabling
 from bagkit.kernels.texts import Texts
+from bagkit.kernels.weight import Scale, weight
 
 SMALL = 60_000
 """Bytes, of which a task holds a quarter: some hundred keys."""
@@ -201,8 +204,8 @@ def test_records_that_wait_for_a_table_are_those_of_a_table(
     tables: tuple[Tabling, ...] = (Counting(), Seeing())
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "_TRIED", tried)
-        patch.setattr(kernel, "_AT_FIRST", tried)
-        patch.setattr(kernel, "MOST_AT_ONCE", tried)
+        patch.setattr(weights, "_AT_FIRST", tried)
+        patch.setattr(weights, "MOST_AT_ONCE", tried)
         room = Room(memory, lambda: directory, tasks=3)
         for tabling in tables:
             states = [fill(iter(part), tabling, room, count) for part in parts]

@@ -1,0 +1,101 @@
+"""What a task leaves of the tables that it filled, for each partition that keys go to: in memory, or on disk.
+
+A State is the list of its pieces in the order of the input: Buckets on disk first, then tables, and lists of keys or of
+records that are in no table yet, texts packed. What was written is merged where it is read, as that of an exchange is,
+so no process holds more than it may. What does that is imported by those who need it: few tables are so large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from bagkit.kernels.spill import Bucket, Room
+from bagkit.kernels.tabling import Packed, Table, Tabling, one_nan
+from bagkit.kernels.weight import weight
+
+State = list[Packed | Bucket]
+
+
+class States:
+    """The states of one task for `count` partitions; mutable, of that task."""
+
+    def __init__(self, tabling: Tabling, room: Room, count: int) -> None:
+        self.each: list[State] = [[] for _ in range(count)]
+        self._tabling = tabling
+        self._room = room
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes those pieces take that are in memory."""
+        return sum(map(weight, chain.from_iterable(map(in_memory, self.each))))
+
+    def add(self, table: Table) -> None:
+        """Add the parts of `table`; raises Late for a key that has no digest, if there are several partitions."""
+        table = one_nan(table, self._tabling)
+        parts = [table]
+        if len(self.each) > 1:
+            from bagkit.kernels.digest import parts_of
+
+            parts = [{key: table[key] for key in keys} for keys in parts_of(table, len(self.each))]
+        for state, part in zip(self.each, parts, strict=True):
+            if part:
+                state.append(self._tabling.packed(part))
+
+    def extend(self, pieces: Iterable[Any]) -> None:
+        """Add `pieces`, lists of records or Texts, to the last ones."""
+        for state, piece in zip(self.each, pieces, strict=True):
+            last: Any = state[-1] if state else None
+            if type(last) is type(piece):
+                last.extend(piece)
+            elif piece:
+                state.append(piece)
+
+    def write_if_over(self, most: int | None) -> None:
+        """Write what is in memory if it takes more than `most` bytes."""
+        if most is not None and self.nbytes > most:
+            self.write()
+
+    def finish(self) -> list[State]:
+        """Return the states: what is in memory stays there if it is little, and nothing was written before."""
+        if any(isinstance(piece, Bucket) for piece in chain.from_iterable(self.each)):
+            self.write()
+        self.write_if_over(self._room.rest)
+        return self.each
+
+    def write(self) -> None:
+        """Write all pieces that are in memory."""
+        from bagkit.kernels.group import Piles
+
+        held = list(map(in_memory, self.each))
+        number = sum(map(len, chain.from_iterable(held)))
+        if not number:
+            return
+        nbytes = self.nbytes / number
+        # Some at a time: entries, and what pickling remembers of them, take more than the table itself.
+        step = max(1, int(self._room.frame // nbytes))
+        rests = [entries_of(pieces, self._tabling) for pieces in held]
+        with Piles(len(held), self._room) as piles:
+            while any(some := [list(islice(rest, step)) for rest in rests]):
+                piles.write(some, len, int(nbytes * sum(map(len, some))))
+        for state, pieces, bucket in zip(self.each, held, piles.buckets, strict=True):
+            del state[len(state) - len(pieces) :]
+            if bucket.frames:
+                state.append(bucket)
+
+
+def in_memory(state: Sequence[Packed | Bucket]) -> list[Packed]:
+    """Return those pieces of `state` that are in memory."""
+    return [piece for piece in state if not isinstance(piece, Bucket)]
+
+
+def entries_of(pieces: Iterable[Packed], tabling: Tabling) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield what `pieces` hold as `(key, cell)`, in which form an exchange writes and merges it."""
+    for piece in pieces:
+        if isinstance(piece, dict):
+            for key, value in piece.items():
+                yield key, [value]
+        else:
+            for key in piece:
+                yield key, [tabling.alone]

@@ -1,0 +1,200 @@
+"""What a table by key is made of, and how several become one: counts, first records, folded values.
+
+put      records -> into a table, pulled one at a time
+merge    tables, and lists of records that are in none yet -> one table, keys in the order of first sight
+result   a table -> the records that it stands for
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from bagkit.kernels.fold import add_count, started
+from bagkit.kernels.guard import StoppedEarly
+from bagkit.kernels.texts import Texts, packed
+
+Table = dict[Any, Any]
+Packed = Table | list[Any] | Texts
+"""A table as it is kept and sent; or keys, or records that are to be put into a table."""
+
+_count_into: Callable[[Any, Iterable[Any]], None] = Counter.update
+"""The loop of Counter, in C; it works on a dict too."""
+_MAY_BE_NAN = ("float", "Decimal")
+
+
+class Counting:
+    """How often each record occurs."""
+
+    alone: Any = 1
+    """The value of a record in a list."""
+    takes_lists = True
+    """Whether records can be in a list, to be put into a table later."""
+    in_one_go = False
+    """Whether tables must not be merged before all are there."""
+
+    def put(self, table: Table, records: Iterable[Any]) -> None:
+        """Count `records` into `table`."""
+        _count_into(table, records)
+
+    def merge(self, tables: Sequence[Any]) -> Table:
+        """Return the counts of all `tables` together."""
+        total: Table = {}
+        for table in tables:
+            if isinstance(table, dict):
+                add_count(total, table)
+            else:
+                _count_into(total, table)
+        return total
+
+    def meet(self, one: Any, other: Any) -> Any:
+        """Return the value of two keys that are one."""
+        return one + other
+
+    def packed(self, table: Table) -> Packed:
+        """Return `table` as it is kept and sent."""
+        return table
+
+    def result(self, table: Table) -> Iterable[Any]:
+        """Return the records that a table stands for."""
+        return table.items()
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing:
+    """The first record of each key; without a key the records are the keys, and nothing is kept beside them."""
+
+    key: Callable[[Any], Any] | None = None
+
+    alone = None
+    in_one_go = False
+
+    @property
+    def takes_lists(self) -> bool:
+        """Whether records can be in a list, to be put into a table later."""
+        return self.key is None
+
+    def put(self, table: Table, records: Iterable[Any]) -> None:
+        """Put those of `records` into `table` whose keys are not there."""
+        if self.key is None:
+            deque(map(table.setdefault, records), maxlen=0)
+            return
+        key = self.key
+        try:
+            for record in records:
+                value = key(record)
+                if value not in table:
+                    table[value] = record
+        except StopIteration:
+            raise StoppedEarly from None
+
+    def merge(self, tables: Sequence[Any]) -> Table:
+        """Return what is first in all `tables`."""
+        if self.key is None:
+            return dict.fromkeys(chain.from_iterable(tables))
+        total = dict(tables[0])
+        for table in islice(tables, 1, None):
+            for value, record in table.items():
+                total.setdefault(value, record)
+        return total
+
+    def meet(self, one: Any, other: Any) -> Any:
+        """Return the value of two keys that are one."""
+        return one
+
+    def packed(self, table: Table) -> Packed:
+        """Return `table` as it is kept and sent."""
+        return packed(table) if self.key is None else table
+
+    def result(self, table: Table) -> Iterable[Any]:
+        """Return the records that a table stands for."""
+        return table if self.key is None else table.values()
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What the records of a key, or their `value`s, are folded to.
+
+    `initial` (in a tuple, if there is one) starts each key of a table, `merge_initial` each key of the merged tables;
+    one that can be called makes it.
+    """
+
+    key: Callable[[Any], Any]
+    binop: Callable[[Any, Any], Any]
+    combine: Callable[[Any, Any], Any]
+    initial: tuple[Any, ...] = ()
+    merge_initial: tuple[Any, ...] = ()
+    value: Callable[[Any], Any] | None = None
+
+    alone = None
+    takes_lists = False
+
+    @property
+    def in_one_go(self) -> bool:
+        """Whether tables must not be merged before all are there: a value that starts the merging counts once."""
+        return bool(self.merge_initial)
+
+    def put(self, table: Table, records: Iterable[Any]) -> None:
+        """Fold `records` into `table`."""
+        key, binop, value = self.key, self.binop, self.value
+        try:
+            for record in records:
+                name = key(record)
+                one = record if value is None else value(record)
+                try:
+                    total = table[name]
+                except KeyError:
+                    table[name] = binop(started(self.initial[0]), one) if self.initial else one
+                else:
+                    table[name] = binop(total, one)
+        except StopIteration:
+            raise StoppedEarly from None
+
+    def merge(self, tables: Sequence[Any]) -> Table:
+        """Return what `combine` makes of the values of each key in all `tables`."""
+        total: Table = {}
+        if self.merge_initial:
+            for key in chain.from_iterable(tables):
+                if key not in total:
+                    total[key] = started(self.merge_initial[0])
+        for table in tables:
+            for key, value in table.items():
+                total[key] = self.meet(total[key], value) if key in total else value
+        return total
+
+    def meet(self, one: Any, other: Any) -> Any:
+        """Return the value of two keys that are one."""
+        try:
+            return self.combine(one, other)
+        except StopIteration:
+            raise StoppedEarly from None
+
+    def packed(self, table: Table) -> Packed:
+        """Return `table` as it is kept and sent."""
+        return table
+
+    def result(self, table: Table) -> Iterable[Any]:
+        """Return the records that a table stands for."""
+        return table.items()
+
+
+Tabling = Counting | Seeing | Folding
+
+
+def one_nan(table: Table, tabling: Tabling) -> Table:
+    """Return `table` with one key for all NaN, which are told apart by where they are in this process's memory."""
+    if not any(kind.__name__ in _MAY_BE_NAN or issubclass(kind, float) for kind in set(map(type, table))):
+        return table
+    from bagkit.kernels.digest import is_nan
+
+    nans = [key for key in table if is_nan(key)]
+    if len(nans) < 2:
+        return table
+    value = table[nans[0]]
+    for key in nans[1:]:
+        value = tabling.meet(value, table.pop(key))
+    table[nans[0]] = value
+    return table

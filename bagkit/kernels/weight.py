@@ -1,0 +1,53 @@
+"""How much memory a table takes, and when it is too much."""
+
+from __future__ import annotations
+
+from itertools import islice
+from sys import getsizeof
+from typing import Any
+
+from bagkit.kernels.spill import MOST_AT_ONCE, SAMPLE, Held, deep_size
+from bagkit.kernels.tabling import Packed, Table
+from bagkit.kernels.texts import Texts
+
+_AT_FIRST = 256
+"""Records put into a table before its first weighing."""
+_OFTEN = 64
+"""Batches between two weighings of a table that gets no longer: its values may."""
+
+
+def weight(table: Packed) -> int:
+    """Return about how many bytes `table` takes, from its first entries and its last: to go through it takes long."""
+    if isinstance(table, Texts):
+        return table.nbytes
+    entries: Any = table if isinstance(table, list) else table.items()
+    sample = [*islice(entries, SAMPLE // 2), *islice(reversed(entries), SAMPLE // 2)]
+    return getsizeof(table) + sum(map(deep_size, sample)) * len(table) // max(1, len(sample))
+
+
+class Scale:
+    """Weighs the table of a task now and then, and says how many records to put into it next; mutable."""
+
+    def __init__(self, heap: int | None) -> None:
+        self._heap = heap
+        self._length = 0
+        self._bytes = 0.0
+        """Of an entry, when the table was weighed last."""
+        self._batches = 0
+        self.step = MOST_AT_ONCE if heap is None else _AT_FIRST
+
+    def is_full(self, table: Table) -> bool:
+        """Return whether `table` must be written before more is put into it."""
+        if self._heap is None:
+            return False
+        self._batches += 1
+        length = len(table)
+        grown = length > 2 * self._length or length < self._length
+        if not grown and self._batches < _OFTEN and length * self._bytes < self._heap:
+            return False
+        nbytes = weight(table)
+        self._length, self._bytes, self._batches = length, nbytes / length, 0
+        self.step = int(min(MOST_AT_ONCE, max(1, self._heap / 8 // self._bytes)))
+        if length > MOST_AT_ONCE:
+            Held.add()
+        return nbytes >= self._heap
