@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule, run_state_machine_as_test
 
 import bagkit as bk
-from bagkit.kernels import spill, tables
+from bagkit.kernels import spill, tables, unseen, weight
 from tests.examples import examples
 from tests.operations.cases import CASES, RECORDS, Case
 from tests.operations.cases_of_sequences import flat
@@ -98,7 +98,11 @@ class Programs(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         # Look after a few records whether there is memory for more; else so short a bag is not looked at at all.
         self.patch.setattr(spill, "LEAST_AT_ONCE", 1)
-        self.patch.setattr(tables, "_AT_FIRST", 3)
+        self.patch.setattr(weight, "_AT_FIRST", 3)
+        self.patch.setattr(weight, "MOST_AT_ONCE", 3)
+        self.patch.setattr(tables, "_TRIED", 3)
+        self.patch.setattr(unseen, "_MANY", 3)
+        self.patch.setattr(unseen, "_CHECKED", 2)
 
     # Bags to begin with -----------------------------------------------------------------------------------------------
 
