@@ -20,7 +20,6 @@ from operator import itemgetter
 from typing import Any
 
 from bagkit.kernels.digest import bucket_of, is_nan
-from bagkit.kernels.fold import started
 from bagkit.kernels.guard import StoppedEarly
 from bagkit.kernels.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
 
@@ -107,20 +106,17 @@ class GatherSides(Gather):
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """One value for a key: what `meet` makes of two, beginning from `start` (in a tuple) if there is one.
-
-    A start that can be called makes it.
-    """
+    """One value for a key: what `meet` makes of two, beginning with what `begin` makes, if there is that."""
 
     meet: Callable[[Any, Any], Any]
-    start: tuple[Any, ...] = ()
+    begin: Callable[[], Any] | None = None
 
     shrinks = True
 
     def merge(self, cell: list[Any], side: int, other: list[Any]) -> None:
         """Let the value in the cell of another task meet that in `cell`."""
-        if not cell and self.start:
-            cell.append(started(self.start[0]))
+        if not cell and self.begin is not None:
+            cell.append(self.begin())
         if cell:
             cell[0] = self.meet(cell[0], other[0])
         else:

@@ -131,7 +131,8 @@ def lists(state: State, tabling: Tabling, room: Room) -> Iterator[list[Any]]:
         return
     from bagkit.kernels.group import Meeting, merge_by_key
 
-    meeting = Meeting(tabling.meet, tabling.merge_initial if isinstance(tabling, Folding) else ())
+    begin = tabling.begin if isinstance(tabling, Folding) and tabling.merge_initial else None
+    meeting = Meeting(tabling.meet, begin)
     for entries in merge_by_key([[_bucket(piece, tabling) for piece in state]], meeting, room):
         yield list(tabling.result({key: cell[0] for key, cell in entries}))
 

@@ -159,7 +159,7 @@ class Folding:
         if self.merge_initial:
             for key in chain.from_iterable(tables):
                 if key not in total:
-                    total[key] = started(self.merge_initial[0])
+                    total[key] = self.begin()
         for table in tables:
             for key, value in table.items():
                 total[key] = self.meet(total[key], value) if key in total else value
@@ -169,6 +169,13 @@ class Folding:
         """Return the value of two keys that are one."""
         try:
             return self.combine(one, other)
+        except StopIteration:
+            raise StoppedEarly from None
+
+    def begin(self) -> Any:
+        """Return what starts a key of the merged tables."""
+        try:
+            return started(self.merge_initial[0])
         except StopIteration:
             raise StoppedEarly from None
 

@@ -57,7 +57,7 @@ class Grouping(Making[T_co]):
         >>> bk.range(5, npartitions=2).groupby(lambda x: x % 2, npartitions=1).compute(scheduler="sync")
         [(0, [0, 2, 4]), (1, [1, 3])]
         """
-        return self._then(ops.by_key("groupby", grouper, group.Gather(), ops.as_they_are, npartitions))
+        return self._then(ops.by_key("groupby", grouper, ops.as_they_are, npartitions))
 
     def partition_by(self, key: Any, npartitions: int | None = None) -> Bag[T_co]:
         """Return the bag with all records of a key in the same partition, one after the other; for map_partitions.
@@ -67,7 +67,7 @@ class Grouping(Making[T_co]):
         >>> b.compute(scheduler="sync")
         [0, 2, 4, 1, 3, 5]
         """
-        return self._then(ops.by_key("partition_by", key, group.Gather(), ops.one_after_the_other, npartitions))
+        return self._then(ops.by_key("partition_by", key, ops.one_after_the_other, npartitions))
 
     def sort_by(self, key: Any = None, reverse: bool = False, npartitions: int | None = None) -> Bag[T_co]:
         """Return the bag with all records in order, over all partitions: those of the first come first.
@@ -163,7 +163,7 @@ class Grouping(Making[T_co]):
         """
         inputs = len(others) + 1
         sides = group.GatherSides(inputs)
-        op = ops.by_first_field("cogroup", sides, ops.keys_with_sides, npartitions, inputs=inputs)
+        op = ops.by_first_field("cogroup", sides, ops.keys_with_sides, npartitions, inputs)
         return self._with_others(op, others)
 
     def intersection(self, other: Bag[Any], npartitions: int | None = None) -> Bag[T_co]:
@@ -181,7 +181,7 @@ class Grouping(Making[T_co]):
 
     @staticmethod
     def _chosen(name: str, in_both: bool, npartitions: int | None) -> ops.ByKey:
-        return ops.by_itself(name, group.GatherSides(2), ops.Chosen(in_both), npartitions, inputs=2)
+        return ops.of_two(name, ops.Chosen(in_both), npartitions)
 
     def union(self, *others: Bag[Any]) -> Bag[Any]:
         """Return the bag of the records of all the bags, repetitions kept: `concat` as a method.

@@ -20,7 +20,7 @@ from bagkit.kernels.group import (
 )
 from bagkit.kernels.merge import Order, cut_runs, merged, range_bounds, sorted_runs
 from bagkit.kernels.spill import Room
-from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
+from bagkit.ops.functions import check_count, key_function, shown_key
 from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.kinds import Exchange, Pairing
@@ -119,27 +119,20 @@ def one_after_the_other(groups: list[Entry]) -> Sequence[Any]:
 # Exchanges by what is their key --------------------------------------------------------------------------------------
 
 
-def by_key(name: str, key: Any, gathering: Gather, emit: Emit, count: int | None, *, shown: str = "") -> ByKey:
+def by_key(name: str, key: Any, emit: Emit, count: int | None) -> ByKey:
     """Return the exchange of records by a key as users give it: a function, or a key of the records."""
     functions = (key,) if callable(key) else ()
-    return ByKey(name, shown or shown_key(key), (key_function(name, key),), gathering, emit, count, functions=functions)
+    return ByKey(name, shown_key(key), (key_function(name, key),), Gather(), emit, count, functions=functions)
 
 
-def by_first_field(
-    name: str, gathering: Gather, emit: Emit, count: int | None, *functions: Any, inputs: int = 1
-) -> ByKey:
-    """Return the exchange of `(key, value)` pairs, of one bag or of several; `functions` are the user's."""
-    for function in functions:
-        check_callable(name, function)
-    shown = function_label(functions[0]) if functions else ""
-    return ByKey(name, shown, (itemgetter(0),) * inputs, gathering, emit, count, itemgetter(1), functions)
+def by_first_field(name: str, gathering: Gather, emit: Emit, count: int | None, inputs: int = 1) -> ByKey:
+    """Return the exchange of `(key, value)` pairs, of one bag or of several."""
+    return ByKey(name, "", (itemgetter(0),) * inputs, gathering, emit, count, itemgetter(1))
 
 
-def by_itself(
-    name: str, gathering: Gather, emit: Emit, count: int | None, *, shown: str = "", inputs: int = 1
-) -> ByKey:
-    """Return the exchange of records that are their own keys, of one bag or of several."""
-    return ByKey(name, shown, (itself,) * inputs, gathering, emit, count)
+def of_two(name: str, emit: Emit, count: int | None) -> ByKey:
+    """Return the exchange of the records of two bags, which are their own keys."""
+    return ByKey(name, "", (itself, itself), GatherSides(2), emit, count)
 
 
 def itself(record: Any) -> Any:
