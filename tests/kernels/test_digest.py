@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bagkit.kernels.digest import Undigestible, bucket_of, digest
+from bagkit.kernels.digest import Undigestible, bucket_of, digest, numbers_of, parts_of
+from bagkit.kernels.guard import Late
 from tests.hash_seeds import outputs_by_hash_seed
 
 Point = namedtuple("Point", "x y")
@@ -216,3 +217,27 @@ def test_keys_spread_evenly_and_again_with_another_salt(keys: Any, count: int) -
     again = Counter(bucket_of(key, count, 1) for key in keys if bucket_of(key, count) == 0)
     assert len(again) == count
     assert max(again.values()) < 1.8 * sizes[0] / count
+
+
+@given(
+    st.one_of(
+        st.lists(st.text("ab\u00e9\ud800", max_size=4)),
+        st.lists(st.integers(-(2**70), 2**70) | st.sampled_from([0, -1, -2, 2**61 - 1, 2**61, -(2**63)])),
+        st.lists(st.one_of(st.text(max_size=2), st.integers(), st.floats(), st.none(), st.booleans())),
+    ),
+    st.integers(1, 40),
+)
+def test_numbers_of_many_keys_are_those_of_each(keys: list[Any], count: int) -> None:
+    assert [number % count for number in numbers_of(keys)] == [bucket_of(key, count) for key in keys]
+    parts = parts_of(keys, count)
+    assert len(parts) == count
+    for number, part in enumerate(parts):
+        assert list(map(repr, part)) == [repr(key) for key in keys if count == 1 or bucket_of(key, count) == number]
+
+
+def test_a_key_without_a_digest_is_found_late() -> None:
+    with pytest.raises(Late) as caught:
+        parts_of(["a", 1, len], 2)
+    assert isinstance(caught.value.error, Undigestible)
+    assert caught.value.error.key is len
+    assert parts_of([len], 1) == [[len]]
