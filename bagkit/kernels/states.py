@@ -61,7 +61,10 @@ class States:
         """Return the states: what is in memory stays there if it is little, and nothing was written before."""
         if any(isinstance(piece, Bucket) for piece in chain.from_iterable(self.each)):
             self.write()
-        self.write_if_over(self._room.rest)
+        room = self._room
+        if room.heap is not None and room.rest is not None:
+            # What tasks leave for one partition comes together, and a table has each key once, so parts are alike.
+            self.write_if_over(min(room.heap, room.rest * len(self.each)))
         return self.each
 
     def write(self) -> None:
