@@ -24,6 +24,7 @@ from bagkit.kernels.guard import at_once
 
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
+_SALT: Final = 0xD1B54A32D192ED03
 _TEXT: Final = 0x5354520000000000
 """The upper half of the digest of a text; the lower is a checksum, which spreads keys as it is."""
 _DAY: Final = 86_400_000_000
@@ -71,10 +72,14 @@ def _number_of(key: Any, salt: int = 0) -> int:
     except Undigestible as error:
         error.key = key
         raise
-    if not salt and found >> 32 == _TEXT >> 32:
+    if salt:
+        # The last steps of splitmix64: each bit of the digest, and of the salt, moves all bits of what is left.
+        mixed = ((found ^ (salt * _SALT)) * _GOLDEN) & _MASK
+        mixed = ((mixed ^ (mixed >> 29)) * 0xBF58476D1CE4E5B9) & _MASK
+        return mixed >> 32
+    if found >> 32 == _TEXT >> 32:
         return found & 0xFFFFFFFF
-    number = found - (found >> 63 << 64)  # signed, as hash() is
-    return hash((number, salt) if salt else (number,))  # the hash of a tuple mixes all bits
+    return hash((found - (found >> 63 << 64),))  # signed, as hash() is; the hash of a tuple mixes well enough
 
 
 def parts_of(keys: Collection[Any], count: int) -> list[list[Any]]:

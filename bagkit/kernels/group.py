@@ -33,6 +33,7 @@ LIST = 512
 FRAME_BYTES = 32 << 20
 """Of records in one frame, at the most."""
 MOST_PARTS = 64
+PARTS_AGAIN = 32
 DEEPEST = 8
 _KEY, _CELL, _RANKED_CELL = itemgetter(0), itemgetter(1), itemgetter(3)
 
@@ -292,7 +293,9 @@ def _in_order(
 ) -> Iterator[tuple[int, Any, list[Any]]]:
     """Return (number of the first entry, key, cell) of each key, in the order of these numbers."""
     assert room.heap is not None
-    parts = _split_again(stream, min(MOST_PARTS, 2 * nbytes // room.heap + 2), room, salt, stack)
+    # What was split before is large because of one key: many parts part the others from it in one go.
+    number = max(2 * nbytes // room.heap + 2, PARTS_AGAIN if salt > 1 else 0)
+    parts = _split_again(stream, min(MOST_PARTS, number), room, salt, stack)
     sources: list[Iterator[tuple[int, Any, list[Any]]]] = []
     for part in parts:
         fits = part.nbytes <= room.heap or salt >= DEEPEST or (gathering.shrinks and part.key is not MANY)
