@@ -99,7 +99,8 @@ def join(states: Iterable[State], tabling: Tabling, room: Room) -> State:
         return pieces
     joined = States(tabling, room, 1)
     if _are_in_memory(pieces):
-        if has_repetitions(pieces):
+        # How folded values are put together, their rounding too, must not hang on what a look at some keys says.
+        if not tabling.takes_lists or has_repetitions(pieces):
             joined.add(_merged(pieces, tabling))
         else:
             joined.each = [pieces]

@@ -239,6 +239,21 @@ def test_few_records_twice_are_packed_not_counted() -> None:
     assert list(chain(*lists(again, Counting(), Room()))) == [(key, 3) for key in new]
 
 
+def test_what_is_joined_is_joined_in_one_way() -> None:
+    """Floats that are added in another order are other floats; what has no values may be left as it is."""
+    new = [[f"key {number}" for number in range(start, start + 50_000)] for start in (0, 50_000)]
+
+    def joined(parts: list[list[str]], tabling: Tabling) -> Any:
+        room = Room(tasks=2)
+        return join([state for part in parts for state in fill(iter(part), tabling, room)], tabling, room)
+
+    assert list(map(type, joined(new, Folding(str, add_length, add, (0.1,))))) == [dict]
+    assert list(map(type, joined(new, Counting()))) == [dict, Texts, dict, Texts]
+    again = joined([new[0], new[0]], Counting())
+    assert list(map(type, again)) == [dict]
+    assert list(chain(*lists(again, Counting(), Room()))) == [(key, 2) for key in new[0]]
+
+
 def test_a_state_of_texts_is_small_where_it_is_sent() -> None:
     texts = Texts([f"key {number}" for number in range(60_000)])
     data = pickle.dumps(texts)
