@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -21,14 +21,14 @@ class Texts:
 
     __slots__ = ("_batches", "_length", "nbytes")
 
-    def __init__(self, texts: list[str] | None = None) -> None:
+    def __init__(self, texts: Sequence[str] = ()) -> None:
         """Pack `texts`; raises UnicodeEncodeError if one of them has a lone surrogate, which is in no UTF-8."""
         self._batches: list[bytes] = []
         self._length = 0
         self.nbytes = 0
         """About how many bytes they take in memory when they are read."""
-        for start in range(0, len(texts or ()), BATCH):
-            self._append(texts[start : start + BATCH])  # type: ignore[index]  # it is not empty
+        for start in range(0, len(texts), BATCH):
+            self._append(texts[start : start + BATCH])
 
     def __len__(self) -> int:
         return self._length
@@ -50,7 +50,7 @@ class Texts:
         self._length += other._length
         self.nbytes += other.nbytes
 
-    def _append(self, batch: list[str]) -> None:
+    def _append(self, batch: Sequence[str]) -> None:
         from msgspec.msgpack import encode
 
         data = encode(batch)

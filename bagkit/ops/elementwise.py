@@ -142,8 +142,8 @@ class Pluck(PerPartition):
             )
 
     @property
-    def keeps_plain(self) -> bool:  # type: ignore[override]  # the default is the user's
-        return self.default is NOT_GIVEN
+    def keeps_plain(self) -> bool:
+        return self.default is NOT_GIVEN  # what the user gives may be anything
 
     @property
     def label(self) -> str:

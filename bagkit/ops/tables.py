@@ -57,7 +57,7 @@ class ToTable(Reduction):
         return self.functions
 
     def spread(self, count: int) -> ByTable | None:
-        return replace(self.exchange(count), written=self.label) if self.plain_keys else None
+        return replace(self.exchange(count), as_written=self.label) if self.plain_keys else None
 
     def exchange(self, count: int) -> ByTable:
         """Return the exchange that gives the same records in `count` partitions."""
@@ -118,7 +118,7 @@ class ByTable(Exchange):
     fields: Fields = ALL
     functions: tuple[Any, ...] = ()
     memory: int | None = None
-    written: str = ""
+    as_written: str = ""
     """The label of what the user wrote, where that is something else."""
 
     def __post_init__(self) -> None:
@@ -130,7 +130,7 @@ class ByTable(Exchange):
 
     @property
     def error_label(self) -> str:
-        return self.written or self.label
+        return self.as_written or self.label
 
     def demand(self, wanted: Fields) -> Fields:
         return self.fields

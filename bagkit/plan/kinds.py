@@ -49,12 +49,15 @@ class Op:
     """Whether it can fail on a record of its own, without a user's function."""
     gives_plain: bool = False
     """Whether its records are text, numbers, None, or lists, tuples and dicts of those, whose equality all know."""
-    keeps_plain: bool = False
-    """Whether they are if those of its input are."""
     gives_generators: bool = False
     """Whether its records are generators: of one process, and to be read once."""
     limited: bool = False
     """Whether it may have to hold more than fits into memory, so that it has a field `memory` for the run to set."""
+
+    @property
+    def keeps_plain(self) -> bool:
+        """Whether its records are plain if those of its input are."""
+        return False
 
     @property
     def error_label(self) -> str:

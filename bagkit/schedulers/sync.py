@@ -100,14 +100,14 @@ def call_work(
             f"{name}: a function raised {describe(error)}, which would have ended the data as if there were no more; "
             f"expected it to return, or to raise another exception"
         )
-        raise in_place_of(error, stopped)  # noqa: B904  (in_place_of gives it its cause)
+        raise in_place_of(error, stopped) from error
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:
         ended = TaskError(
             f"{name}: a function raised {describe(error)}; expected it to return, or to raise a subclass of Exception"
         )
-        raise in_place_of(error, ended)  # noqa: B904  (in_place_of gives it its cause)
+        raise in_place_of(error, ended) from error
     if len(values) != width:
         raise TaskError(f"{name}: the work gave {len(values)} values, expected {width}, one for each key")
     return values
