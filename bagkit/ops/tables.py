@@ -208,5 +208,5 @@ def aggregate_by_key(zero: Any, binop: Any, combine: Any, count: int | None) -> 
 
 def _pairs(name: str, binop: Any, combine: Any, initial: tuple[Any, ...], count: int | None) -> ByTable:
     folding = Folding(itemgetter(0), binop, combine, initial, value=itemgetter(1))
-    functions = tuple(dict.fromkeys([binop, combine]))
+    functions = (binop,) if combine is binop else (binop, combine)
     return ByTable(name, function_label(binop), folding, count, functions=functions)

@@ -7,6 +7,7 @@ import pickle
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -290,6 +291,20 @@ def test_the_record_that_can_be_in_no_table_is_found(npartitions: int | None) ->
         with pytest.warns(bk.errors.SkippedRecordsWarning, match="1 record skipped"):
             lenient = counted.compute(scheduler="sync", on_error="skip")
         assert len(lenient) == 79_999
+
+
+@dataclass
+class Adding:
+    """A function that is an object, which has no hash."""
+
+    def __call__(self, one: int, other: int) -> int:
+        return one + other
+
+
+def test_functions_need_no_hash() -> None:
+    pairs = bk.from_sequence([("a", 1), ("b", 2), ("a", 3)], npartitions=2)
+    assert sorted(pairs.reduce_by_key(Adding()).compute(scheduler="sync")) == [("a", 4), ("b", 2)]
+    assert sorted(pairs.aggregate_by_key(0, Adding(), Adding()).compute(scheduler="sync")) == [("a", 4), ("b", 2)]
 
 
 def test_the_record_whose_key_has_no_digest_is_found() -> None:
