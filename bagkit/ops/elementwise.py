@@ -143,7 +143,8 @@ class Pluck(PerPartition):
 
     @property
     def keeps_plain(self) -> bool:
-        return self.default is NOT_GIVEN  # what the user gives may be anything
+        # What the user gives may be anything; and of tuples with a NaN in them it is not known which are equal.
+        return self.default is NOT_GIVEN and not isinstance(self.key, list)
 
     @property
     def label(self) -> str:

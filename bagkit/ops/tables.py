@@ -38,7 +38,7 @@ class ToTable(Reduction):
     fields: Fields = ALL
     functions: tuple[Any, ...] = ()
     plain_keys: bool = True
-    """Whether keys are as plain as records are: not if a function of the user's makes them."""
+    """Whether keys are as plain as records are: not if a function of the user's makes them, or if they are tuples."""
     memory: int | None = None
     states: int = 1
     """How many states come together in one task."""
@@ -167,7 +167,7 @@ def distinct_table(key: Any) -> ToTable:
         shown_key(key),
         Seeing(key_function("distinct", key)),
         functions=(key,) if callable(key) else (),
-        plain_keys=not callable(key),
+        plain_keys=not callable(key) and not isinstance(key, list),
     )
 
 
@@ -189,7 +189,7 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
         # Without an initial value the first record of a key is its first total, so it is needed whole.
         fields=union(fields_read(function), fields_read(binop, 2)) if start else ALL,
         functions=(*([key] if callable(key) else []), binop, combine),
-        plain_keys=not callable(key),
+        plain_keys=not callable(key) and not isinstance(key, list),
     )
 
 

@@ -48,7 +48,7 @@ class Op:
     can_raise: bool = True
     """Whether it can fail on a record of its own, without a user's function."""
     gives_plain: bool = False
-    """Whether its records are text, numbers, None, or lists, tuples and dicts of those, whose equality all know."""
+    """Whether its records are text, numbers, None, tuples of text, or what has no hash: all know which are equal."""
     gives_generators: bool = False
     """Whether its records are generators: of one process, and to be read once."""
     limited: bool = False
