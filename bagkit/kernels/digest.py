@@ -46,26 +46,6 @@ def bucket_of(key: Any, count: int, salt: int = 0) -> int:
     return _number_of(key, salt) % count
 
 
-def numbers_of(keys: Collection[Any]) -> Iterator[int]:
-    """Return for each of `keys` a number whose remainder by a count is `bucket_of(key, count)`.
-
-    Those of texts and of integers take a fifth of the time.
-
-    >>> [number % 8 for number in numbers_of(["a", "b"])] == [bucket_of("a", 8), bucket_of("b", 8)]
-    True
-    """
-    kinds = set(map(type, keys))
-    if kinds == {int}:
-        return map(hash, zip(keys, strict=False))
-    if kinds == {str}:
-        try:
-            "".join(keys).encode()
-            return map(crc32, map(str.encode, keys))
-        except UnicodeEncodeError:
-            pass  # lone surrogates, which have a number too
-    return map(_number_of, keys)
-
-
 def _number_of(key: Any, salt: int = 0) -> int:
     try:
         found = digest(key)
@@ -82,15 +62,33 @@ def _number_of(key: Any, salt: int = 0) -> int:
     return hash((found - (found >> 63 << 64),))  # signed, as hash() is; the hash of a tuple mixes well enough
 
 
-def parts_of(keys: Collection[Any], count: int) -> list[list[Any]]:
-    """Return `keys` in lists, for the partitions that they go to."""
+def parts_of(keys: Collection[Any], count: int, kinds: set[type] | None = None) -> list[list[Any]]:
+    """Return `keys` in lists, for the partitions that they go to: `bucket_of(key, count)` says to which.
+
+    Texts only, or integers only, take a fifth of the time. `kinds` are the types of the keys, where they are known.
+
+    >>> parts_of(["a", "b", "c"], 2)
+    [['c'], ['a', 'b']]
+    """
     if count == 1:
         return [list(keys)]
+    kinds = set(map(type, keys)) if kinds is None else kinds
+    with at_once():
+        if kinds == {int}:
+            return _divided(keys, map(hash, zip(keys, strict=False)), count)
+        if kinds == {str}:
+            try:
+                return _divided(keys, map(crc32, map(str.encode, keys)), count)
+            except UnicodeEncodeError:
+                pass  # lone surrogates, which have a number too
+        return _divided(keys, map(_number_of, keys), count)
+
+
+def _divided(keys: Collection[Any], numbers: Iterator[int], count: int) -> list[list[Any]]:
     parts: list[list[Any]] = [[] for _ in range(count)]
     put = [part.append for part in parts]
-    with at_once():
-        for key, number in zip(keys, numbers_of(keys), strict=True):
-            put[number % count](key)
+    for key, number in zip(keys, numbers, strict=True):
+        put[number % count](key)
     return parts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -10,6 +11,14 @@ BATCH = 4096
 """Texts packed together: few enough to be in a processor's cache until they are in the table that they are for."""
 _OVERHEAD = 80
 """Bytes that a text takes in memory beside its letters, with its place in a list."""
+
+
+@cache
+def _msgpack() -> Any:
+    """Return the module: imported late, since it takes a while, and looked up once, since each batch asks for it."""
+    from msgspec import msgpack
+
+    return msgpack
 
 
 class Texts:
@@ -34,9 +43,7 @@ class Texts:
         return self._length
 
     def __iter__(self) -> Iterator[str]:
-        from msgspec.msgpack import decode
-
-        return chain.from_iterable(map(decode, self._batches))
+        return chain.from_iterable(map(_msgpack().decode, self._batches))
 
     def __getstate__(self) -> tuple[Any, ...]:
         return self._batches, self._length, self.nbytes
@@ -51,9 +58,7 @@ class Texts:
         self.nbytes += other.nbytes
 
     def _append(self, batch: Sequence[str]) -> None:
-        from msgspec.msgpack import encode
-
-        data = encode(batch)
+        data = _msgpack().encode(batch)
         self._batches.append(data)
         self._length += len(batch)
         self.nbytes += len(data) + len(batch) * _OVERHEAD

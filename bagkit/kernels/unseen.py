@@ -45,7 +45,7 @@ def add_unseen(states: States, records: Iterator[Any], step: int, heap: int | No
         kinds = set(map(type, batch))
         if not batch or not kinds <= _PLAIN:
             return batch
-        parts = parts_of(batch, len(states.each))
+        parts = parts_of(batch, len(states.each), kinds)
         try:
             states.extend(list(map(Texts, parts)) if kinds == {str} else parts)
         except UnicodeEncodeError:
