@@ -71,7 +71,7 @@ def _put_known(table: Table, records: Iterator[Any], folding: Folding, room: Roo
     key, binop, value, most = folding.key, folding.binop, folding.value, 2 * (room.heap or 0)
     meter, frames, others = Meter(room.heap), list[Frame](), list[Any]()
     with room.file() as file:
-        for number, record in enumerate(records, 1):
+        for number, record in enumerate(folding.whole(records), 1):
             name = key(record)
             if name in table:
                 table[name] = binop(table[name], record if value is None else value(record))

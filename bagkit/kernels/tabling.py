@@ -8,13 +8,14 @@ result   a table -> the records that it stands for
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 from bagkit.kernels.fold import add_count, started
 from bagkit.kernels.guard import StoppedEarly
+from bagkit.kernels.json import ABSENT
 from bagkit.kernels.texts import Texts, packed
 
 Table = dict[Any, Any]
@@ -165,6 +166,10 @@ class Folding:
                 total[key] = self.meet(total[key], value) if key in total else value
         return total
 
+    def whole(self, records: Iterator[Any]) -> Iterator[Any]:
+        """Return `records` as what can wait on disk."""
+        return records
+
     def meet(self, one: Any, other: Any) -> Any:
         """Return the value of two keys that are one."""
         try:
@@ -186,6 +191,56 @@ class Folding:
     def result(self, table: Table) -> Iterable[Any]:
         """Return the records that a table stands for."""
         return table.items()
+
+
+@dataclass(frozen=True, slots=True)
+class FoldingField(Folding):
+    """A Folding with an initial value that reads nothing of a record but its key and one other field.
+
+    It takes objects with attributes for these two, as parsers give them, beside plain records. `binop` is called with
+    one dict, which holds the other field and is filled anew for each record: to make a dict takes as long as to fold
+    it. So `binop` must do nothing with it but look that field up.
+    """
+
+    names: tuple[str, str] = ("", "")
+    """Of the key and of the other field: what the attributes field_0 and field_1 are."""
+
+    def put(self, table: Table, records: Iterable[Any]) -> None:
+        """Fold `records` into `table`."""
+        binop, (_, field), (initial,) = self.binop, self.names, self.initial
+        only: dict[str, Any] = {}
+        try:
+            for record in records:
+                try:
+                    name, value = record.field_0, record.field_1
+                except AttributeError:
+                    Folding.put(self, table, (record,))
+                    continue
+                if name is ABSENT:
+                    name = self.key({})  # which raises
+                if value is ABSENT:
+                    only.clear()
+                else:
+                    only[field] = value
+                try:
+                    total = table[name]
+                except KeyError:
+                    table[name] = binop(started(initial), only)
+                else:
+                    table[name] = binop(total, only)
+        except StopIteration:
+            raise StoppedEarly from None
+
+    def whole(self, records: Iterator[Any]) -> Iterator[Any]:
+        """Return `records` as dicts, which can wait on disk."""
+        return map(self._whole, records)
+
+    def _whole(self, record: Any) -> Any:
+        try:
+            values = record.field_0, record.field_1
+        except AttributeError:
+            return record
+        return {name: value for name, value in zip(self.names, values, strict=True) if value is not ABSENT}
 
 
 Tabling = Counting | Seeing | Folding

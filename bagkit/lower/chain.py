@@ -226,6 +226,12 @@ class Run:
 
     def state(self, end: Reduction | Splitting, step: Step) -> Any:
         """Return the state of `end` over the records of `step`."""
+        parser = step.op
+        if isinstance(end, Reduction) and isinstance(parser, BlockParser) and isinstance(step.inputs[0].op, Source):
+            faster = end.over(parser)
+            if faster is not None:
+                parser, end = faster
+                step = replace(step, op=parser)
         return self._chunk(end)(self.records(step, GUARD_BATCH))
 
     def _chunk(self, end: Reduction | Splitting) -> Callable[[Iterator[Any]], Any]:

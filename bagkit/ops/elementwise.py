@@ -282,6 +282,8 @@ class ParseJson(BlockParser):
     fields: Fields = ALL
     plucked: Pluck | None = None
     """The pluck that follows, when both are done in one go."""
+    attributes: tuple[str, ...] = ()
+    """The fields that become attributes, for a reduction that takes them so."""
 
     elementwise = True
     gives_plain = True
@@ -307,11 +309,16 @@ class ParseJson(BlockParser):
             return None
         return replace(self, plucked=op)
 
+    def with_attributes(self, fields: tuple[str, ...]) -> ParseJson | None:
+        return None if self.fields is ALL else replace(self, attributes=fields)
+
     @cached_property
     def _parser(self) -> JsonParser:
         if self.plucked is not None:
             shape: Literal["value", "values"] = "values" if isinstance(self.plucked.key, list) else "value"
             return json_parser(self.plucked.keys, shape)
+        if self.attributes:
+            return json_parser(self.attributes, "attributes")
         return json_parser(None if self.fields is ALL else tuple(sorted(self.fields)))
 
     def parse(self, block: Block) -> Block:

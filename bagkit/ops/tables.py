@@ -14,12 +14,12 @@ from bagkit.kernels.fold import fresh
 from bagkit.kernels.report import Report
 from bagkit.kernels.spill import Room
 from bagkit.kernels.states import State
-from bagkit.kernels.tabling import Counting, Folding, Seeing, Tabling
+from bagkit.kernels.tabling import Counting, Folding, FoldingField, Seeing, Tabling
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
 from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import FAN_IN, fan_in
-from bagkit.plan.kinds import ALL, Exchange, Fields, Reduction, union
+from bagkit.plan.kinds import ALL, BlockParser, Exchange, Fields, Reduction, union
 from bagkit.sentinels import NOT_GIVEN
 
 
@@ -39,6 +39,8 @@ class ToTable(Reduction):
     functions: tuple[Any, ...] = ()
     plain_keys: bool = True
     """Whether keys are as plain as records are: not if a function of the user's makes them, or if they are tuples."""
+    of_attributes: FoldingField | None = None
+    """What does the same with objects that a parser makes faster than dicts."""
     memory: int | None = None
     states: int = 1
     """How many states come together in one task."""
@@ -58,6 +60,12 @@ class ToTable(Reduction):
 
     def spread(self, count: int) -> ByTable | None:
         return replace(self.exchange(count), as_written=self.label) if self.plain_keys else None
+
+    def over(self, parser: BlockParser) -> tuple[BlockParser, ToTable] | None:
+        if self.of_attributes is None:
+            return None
+        faster = parser.with_attributes(self.of_attributes.names)
+        return None if faster is None else (faster, replace(self, tabling=self.of_attributes))
 
     def exchange(self, count: int) -> ByTable:
         """Return the exchange that gives the same records in `count` partitions."""
@@ -179,17 +187,30 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
     check_callable("foldby", combine)
     start = () if initial is NOT_GIVEN else (initial,)
     merge_start = () if combine_initial is NOT_GIVEN else (combine_initial,)
+    read = fields_read(binop, 2) if start else ALL
+    folding = Folding(function, binop, combine, start, merge_start)
     return ToTable(
         "foldby",
         f"{shown_key(key)}, {function_label(binop)}",
-        Folding(function, binop, combine, start, merge_start),
+        folding,
         # An initial value of the merge counts once, so it is one merge.
         split_every=None if merge_start else fan_in("foldby", split_every),
         elementwise=not start and not merge_start,
         # Without an initial value the first record of a key is its first total, so it is needed whole.
-        fields=union(fields_read(function), fields_read(binop, 2)) if start else ALL,
+        fields=union(fields_read(function), read),
         functions=(*([key] if callable(key) else []), binop, combine),
         plain_keys=not callable(key) and not isinstance(key, list),
+        of_attributes=_folding_field(folding, key, read),
+    )
+
+
+def _folding_field(folding: Folding, key: Any, read: Fields) -> FoldingField | None:
+    """Return what does as `folding` where its binop reads only one field, and that is not the key."""
+    if type(key) is not str or read is ALL or len(read) != 1 or key in read:
+        return None
+    (field,) = read
+    return FoldingField(
+        folding.key, folding.binop, folding.combine, folding.initial, folding.merge_initial, names=(key, field)
     )
 
 

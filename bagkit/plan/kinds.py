@@ -166,6 +166,10 @@ class BlockParser(PerPartition):
         """Return a parser that does what the `op` after it does too; None where that can't be had."""
         return None
 
+    def with_attributes(self, fields: tuple[str, ...]) -> BlockParser | None:
+        """Return a parser that gives `fields` as attributes, as `json_parser` may; None where that can't be had."""
+        return None
+
 
 class Pairing(Op):
     """Works on one partition of several bags at a time, with single values beside them.
@@ -215,6 +219,10 @@ class Reduction(Op):
     def sharing(self, states: int) -> Reduction:
         """Return it for tasks whose states come together, so many at a time."""
         return self
+
+    def over(self, parser: BlockParser) -> tuple[BlockParser, Reduction] | None:
+        """Return what is faster than `parser` followed by this, a parser and a reduction; None where nothing is."""
+        return None
 
     def within(self, report: Report) -> ReductionWithin:
         """Return it as the task of `report` does it."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bagkit.kernels.json import JsonParser, json_parser
+from bagkit.kernels.json import ABSENT, JsonParser, json_parser
 from tests.kernels.json_cases import VALUES, documents
 
 WANTED: list[tuple[tuple[str, ...] | None, Any]] = [
@@ -25,6 +25,8 @@ WANTED: list[tuple[tuple[str, ...] | None, Any]] = [
     (("b", "a"), "values"),
     (("a", "a"), "values"),
     ((), "values"),
+    (("b", "a"), "attributes"),
+    (("a", "a"), "attributes"),
 ]
 ODD_NAMES = ["", " ", "a b", 'a"b', "a\\b", "é", "😀", "\ud800", "\x00", "\n", "class", "__class__", "__dict__", "self"]
 ODD_NAMES += ["field_0", "record", "None", "1", "__slots__", "_", "a.b", "'", "__init__", "total", "x" * 300]
@@ -56,7 +58,7 @@ def plain(fields: tuple[str, ...] | None, shape: str, raw: bool, line: Any) -> A
     record = json.loads(line.decode().replace("\r\n", "\n").replace("\r", "\n") if raw else line)
     if fields is None:
         return record
-    if shape == "record":
+    if shape in ("record", "attributes"):
         return {name: record[name] for name in fields if name in record} if isinstance(record, dict) else record
     return record[fields[0]] if shape == "value" else tuple(record[name] for name in fields)
 
@@ -66,9 +68,18 @@ def outcomes(parser: JsonParser, lines: list[Any], data: bytes | None) -> list[A
     records, careful = parser.parse(lines, data)
     if careful is None:
         assert len(records) == len(lines)
-        return [exact(record) for record in records]
+        return [exact(as_dict(parser, record)) for record in records]
     assert records is lines
-    return [outcome(careful, line) for line in lines]
+    return [outcome(lambda line: as_dict(parser, careful(line)), line) for line in lines]
+
+
+def as_dict(parser: JsonParser, record: Any) -> Any:
+    """Return `record`, made a dict if it has the fields as attributes."""
+    if parser.shape != "attributes" or not hasattr(record, "field_0"):
+        return record
+    names = list(dict.fromkeys(parser.fields or ()))
+    values = {name: getattr(record, f"field_{index}") for index, name in enumerate(names)}
+    return {name: value for name, value in values.items() if value is not ABSENT}
 
 
 def check(lines: list[bytes], fields: tuple[str, ...] | None, shape: Any) -> None:
@@ -97,13 +108,14 @@ def test_corpus_in_one_block(fields: tuple[str, ...] | None, shape: str) -> None
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-@pytest.mark.parametrize("shape", ["record", "value", "values"])
+@pytest.mark.parametrize("shape", ["record", "value", "values", "attributes"])
 def test_any_name(name: str, shape: Any) -> None:
     records: list[Any] = [{name: 1, "other": 2}, {"other": [1], name: {"x": "é"}}, {name: "é"}]
     lines = [json.dumps(record, ensure_ascii=True).encode() + b"\n" for record in records]
     check(lines, (name,), shape)
     check([*lines, b'{"other": 1}\n', b"[]\n"], (name,), shape)
     check(lines, (name, "other"), "values")
+    check(lines, ("other", name), "attributes")
     if name.isprintable() and '"' not in name and "\\" not in name:
         assert json_parser((name,), shape).parse(lines, b"".join(lines))[1] is None
 
@@ -114,6 +126,13 @@ def test_fast_where_nothing_is_odd() -> None:
         assert json_parser(fields, shape).parse(lines, b"".join(lines))[1] is None
         assert json_parser(fields, shape).parse(lines, None)[1] is None
         assert json_parser(fields, shape).parse([line.decode() for line in lines], None)[1] is None
+
+
+def test_attributes_are_given_where_nothing_is_odd() -> None:
+    (both, one), careful = json_parser(("b", "a"), "attributes").parse(['{"a": 1, "b": 2}', '{"a": [1], "c": 3}'], None)
+    assert careful is None
+    assert (both.field_0, both.field_1) == (2, 1)
+    assert (one.field_0, one.field_1) == (ABSENT, [1])
 
 
 def test_nothing() -> None:
@@ -252,4 +271,5 @@ def test_any_fields_of_any_record(record: dict[str, Any], data: st.DataObject) -
     line = json.dumps(record).encode() + b"\n"
     check([line], names, "values")
     check([line], names, "record")
+    check([line], names, "attributes")
     check([line], names[:1], "value")

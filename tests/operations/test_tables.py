@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import tempfile
@@ -108,6 +109,56 @@ def test_on_schedulers(scheduler: str) -> None:
     made = [PROGRAMS[name] for name in ("frequencies", "distinct", "foldby", "frequencies, sorted")]
     got = bk.compute(*(bag for bag, _ in made), scheduler=scheduler, workers=2, memory_limit=4 * SMALL)
     assert list(got) == [expected for _, expected in made]
+
+
+def collect_length(lengths: list[int], record: Any) -> list[int]:
+    return [*lengths, len(record.get("more", ""))]
+
+
+def one_more(total: int, record: Any) -> int:
+    return total + record["n"]
+
+
+@pytest.mark.parametrize("memory", [None, SMALL])
+@pytest.mark.parametrize("odd", ["", '{"word": "word 1", "n": NaN}', '{"word": "word 1", "n": 2, "n": 3}'])
+def test_fields_of_json_lines_are_folded(tmp_path: Path, memory: int | None, odd: str) -> None:
+    lines = [json.dumps({"word": word, "n": len(word), **({} if len(word) == 6 else {"more": word})}) for word in WORDS]
+    lines[3000:3000] = [odd] * bool(odd)
+    (tmp_path / "a.json").write_text("".join(f"{line}\n" for line in lines[:2000]))
+    (tmp_path / "b.json").write_text("".join(f"{line}\n" for line in lines[2000:]))
+    records = list(map(json.loads, lines))
+    bag = bk.read_text(tmp_path / "*.json").map(json.loads)
+    totals: dict[str, int] = {}
+    kept: dict[str, list[int]] = {}
+    for record in records:
+        totals[record["word"]] = one_more(totals.get(record["word"], 0), record)
+        kept[record["word"]] = collect_length(kept.get(record["word"], []), record)
+    expected = [list(totals.items()), list(kept.items()), [(key, total + 100) for key, total in totals.items()]]
+    folded = [bag.foldby("word", one_more, 0, add), bag.foldby("word", collect_length, [], add)]
+    folded.append(bag.foldby("word", one_more, 0, add, 100))
+    assert [repr(each.compute(scheduler="sync", memory_limit=memory)) for each in folded] == list(map(repr, expected))
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+def test_a_record_that_can_not_be_folded_is_named(tmp_path: Path, scheduler: Any) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        '{"word": "a", "n": 1}\n{"word": "b"}\n{"word": "a", "n": null}\n{"n": 1}\n[1]\n{"word": [], "n": 1}\n'
+    )
+    bag = bk.read_text(path).map(json.loads).foldby("word", one_more, 0, add)
+    with pytest.raises(KeyError, match="'n'") as caught:
+        bag.compute(scheduler=scheduler)
+    assert caught.value.__notes__[:3] == [
+        "in foldby('word', test_tables.one_more)",
+        f"at {path}, line 2 (byte 22), partition 0",
+        """record: '{"word": "b"}'""",
+    ]
+    collected = bag.compute(scheduler=scheduler, on_error="collect")
+    assert collected.result == [("a", 1)]
+    assert [(failure.place.line, failure.operation, type(failure.error)) for failure in collected.failures] == [
+        (line, "foldby('word', test_tables.one_more)", error)
+        for line, error in [(2, KeyError), (3, TypeError), (4, KeyError), (5, TypeError), (6, TypeError)]
+    ]
 
 
 def test_nan_is_one_key_wherever_it_is_counted() -> None:

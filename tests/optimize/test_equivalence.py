@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,10 @@ JSON_STEPS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], bool]] =
                            lambda xs: sum(n > 1 for n in Counter(r["n"] for r in xs).values()), False),
     "count groups": (lambda b: b.foldby("name", lambda n, r: n + 1, 0, lambda a, c: a + c).count(),
                      lambda xs: len({r["name"] for r in xs}), False),
+    "fold one field": (lambda b: b.foldby("name", lambda ns, r: [*ns, r["n"]], [], operator.add),
+                       lambda xs: list(groups((r["name"], r["n"]) for r in xs).items()), False),
+    "fold one field, if there": (lambda b: b.foldby("name", lambda ns, r: [*ns, r.get("n")], list, operator.add),
+                                 lambda xs: list(groups((r["name"], r.get("n")) for r in xs).items()), False),
     "whole": (lambda b: b, lambda xs: xs, False),
     "keys": (lambda b: b.map(list), lambda xs: map(list, xs), False),
     "foldby": (lambda b: b.foldby(lambda r: r["n"], lambda n, r: n + 1, 0, lambda a, c: a + c),
@@ -151,10 +156,14 @@ def pluck(record: Any, key: str, default: Any) -> Any:
 
 
 def grouped(values: Any) -> list[tuple[Any, list[Any]]]:
-    groups: dict[Any, list[Any]] = {}
-    for value in values:
-        groups.setdefault(value, []).append(value)
-    return list(groups.items())
+    return list(groups((value, value) for value in values).items())
+
+
+def groups(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
+    found: dict[Any, list[Any]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
 
 
 @st.composite
