@@ -33,17 +33,14 @@ _NESTING_IS_COUNTED: Final = sys.version_info < (3, 14)
 """Later Pythons measure the C stack, of which msgspec and json need different amounts for a level."""
 _DEEP: Final = 1000
 
-ABSENT: Final = object()
-"""The attribute of a field that a record does not have."""
-
 
 def json_parser(fields: tuple[str, ...] | None, shape: Shape = "record") -> JsonParser:
     """Return a parser of JSON lines: of whole records, or of only the top-level `fields`.
 
     `shape` says what the fields become: "record" is a dict of those that are present, "value" the value of the one
-    field, as `record[field]`, "values" the tuple of all of them, as `toolz.pluck([...])` gives. "attributes" is for who
-    takes something faster than such a dict beside it: an object whose attributes `field_0`, `field_1`, ... are the
-    values of the fields in their order, ABSENT where the record does not have one.
+    field, as `record[field]`, "values" the tuple of all of them, as `toolz.pluck([...])` gives. "attributes" is
+    for who takes something faster than "record" beside it: objects whose attributes `field_0`, `field_1`, ... are the
+    values of the fields in their order. A record that lacks one of them, or is not as easily parsed, is a dict.
 
     >>> json_parser(("a", "c")).parse(['{"a": 1, "b": 2}'], None)
     ([{'a': 1}], None)
@@ -156,10 +153,7 @@ def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> tuple[Callable[[An
                 steps = (*steps, _picker(fields, shape))
         else:
             attributes = {name: f"field_{index}" for index, name in enumerate(unique)}
-            default = ABSENT if shape == "attributes" else msgspec.NODEFAULT
-            members = [
-                (attribute, Any, msgspec.field(name=name, default=default)) for name, attribute in attributes.items()
-            ]
+            members = [(attribute, Any, msgspec.field(name=name)) for name, attribute in attributes.items()]
             decoder = msgspec.json.Decoder(msgspec.defstruct("record", members, gc=False))
             if shape == "attributes":
                 steps = (decoder.decode,)

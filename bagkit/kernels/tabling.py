@@ -15,7 +15,6 @@ from typing import Any
 
 from bagkit.kernels.fold import add_count, started
 from bagkit.kernels.guard import StoppedEarly
-from bagkit.kernels.json import ABSENT
 from bagkit.kernels.texts import Texts, packed
 
 Table = dict[Any, Any]
@@ -195,11 +194,11 @@ class Folding:
 
 @dataclass(frozen=True, slots=True)
 class FoldingField(Folding):
-    """A Folding with an initial value that reads nothing of a record but its key and one other field.
+    """A Folding with an initial value that looks up nothing in a record but its key and one other field.
 
-    It takes objects with attributes for these two, as parsers give them, beside plain records. `binop` is called with
-    one dict, which holds the other field and is filled anew for each record: to make a dict takes as long as to fold
-    it. So `binop` must do nothing with it but look that field up.
+    It takes objects with attributes for these two, as parsers give them, beside dicts. `binop` is called with one dict,
+    which holds the other field and is filled anew for each record: to make a dict takes as long as to fold it. So
+    `binop` must do nothing with it but look that field up.
     """
 
     names: tuple[str, str] = ("", "")
@@ -212,16 +211,10 @@ class FoldingField(Folding):
         try:
             for record in records:
                 try:
-                    name, value = record.field_0, record.field_1
+                    name = record.field_0
+                    only[field] = record.field_1
                 except AttributeError:
-                    Folding.put(self, table, (record,))
-                    continue
-                if name is ABSENT:
-                    name = self.key({})  # which raises
-                if value is ABSENT:
-                    only.clear()
-                else:
-                    only[field] = value
+                    name = self._look_up(record, only)
                 try:
                     total = table[name]
                 except KeyError:
@@ -231,16 +224,27 @@ class FoldingField(Folding):
         except StopIteration:
             raise StoppedEarly from None
 
+    def _look_up(self, record: Any, only: dict[str, Any]) -> Any:
+        """Return the key of a record without attributes, and leave in `only` what is to be there."""
+        try:
+            name = self.key(record)
+        except Exception as error:
+            raise error from None  # that there are no attributes is nobody's business
+        field = self.names[1]
+        only.clear()
+        if field in record:
+            only[field] = record[field]
+        return name
+
     def whole(self, records: Iterator[Any]) -> Iterator[Any]:
         """Return `records` as dicts, which can wait on disk."""
         return map(self._whole, records)
 
     def _whole(self, record: Any) -> Any:
         try:
-            values = record.field_0, record.field_1
+            return dict(zip(self.names, (record.field_0, record.field_1), strict=True))
         except AttributeError:
             return record
-        return {name: value for name, value in zip(self.names, values, strict=True) if value is not ABSENT}
 
 
 Tabling = Counting | Seeing | Folding

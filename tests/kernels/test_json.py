@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bagkit.kernels.json import ABSENT, JsonParser, json_parser
+from bagkit.kernels.json import JsonParser, json_parser
 from tests.kernels.json_cases import VALUES, documents
 
 WANTED: list[tuple[tuple[str, ...] | None, Any]] = [
@@ -77,9 +77,8 @@ def as_dict(parser: JsonParser, record: Any) -> Any:
     """Return `record`, made a dict if it has the fields as attributes."""
     if parser.shape != "attributes" or not hasattr(record, "field_0"):
         return record
-    names = list(dict.fromkeys(parser.fields or ()))
-    values = {name: getattr(record, f"field_{index}") for index, name in enumerate(names)}
-    return {name: value for name, value in values.items() if value is not ABSENT}
+    names = dict.fromkeys(parser.fields or ())
+    return {name: getattr(record, f"field_{index}") for index, name in enumerate(names)}
 
 
 def check(lines: list[bytes], fields: tuple[str, ...] | None, shape: Any) -> None:
@@ -128,11 +127,15 @@ def test_fast_where_nothing_is_odd() -> None:
         assert json_parser(fields, shape).parse([line.decode() for line in lines], None)[1] is None
 
 
-def test_attributes_are_given_where_nothing_is_odd() -> None:
-    (both, one), careful = json_parser(("b", "a"), "attributes").parse(['{"a": 1, "b": 2}', '{"a": [1], "c": 3}'], None)
+def test_attributes_are_given_where_all_are_there() -> None:
+    parser = json_parser(("b", "a"), "attributes")
+    (record,), careful = parser.parse(['{"a": [1], "b": 2, "c": 3}'], None)
     assert careful is None
-    assert (both.field_0, both.field_1) == (2, 1)
-    assert (one.field_0, one.field_1) == (ABSENT, [1])
+    assert (record.field_0, record.field_1) == (2, [1])
+    lines, careful = parser.parse(['{"a": 1, "b": 2}', '{"a": 1}'], None)
+    assert careful is not None
+    assert careful(lines[0]).field_0 == 2
+    assert careful(lines[1]) == {"a": 1}
 
 
 def test_nothing() -> None:
