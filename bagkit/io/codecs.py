@@ -140,13 +140,6 @@ def compressor(name: str) -> Any:
     return zstd_module().ZstdCompressor(level=ZSTD_LEVEL)
 
 
-def crc32(data: bytes, value: int = 0) -> int:
-    """Return the CRC-32 of `data`, that of what was before being `value`."""
-    from isal import isal_zlib
-
-    return int(isal_zlib.crc32(data, value))
-
-
 def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[bytes]:
     """Yield what the compressed data that `read` gives says, at most `size` bytes at a time.
 

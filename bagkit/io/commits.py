@@ -30,7 +30,6 @@ from bagkit.errors import (
     ResumeMismatchError,
     SkippedRecordsWarning,
 )
-from bagkit.io.codecs import crc32
 from bagkit.io.files import named
 from bagkit.io.manifest import (
     FORMAT,
@@ -47,6 +46,7 @@ from bagkit.io.manifest import (
 )
 from bagkit.io.output_names import RESERVED, directory_of
 from bagkit.io.stores import Lock, Store, failed
+from bagkit.kernels.checksum import crc32
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:

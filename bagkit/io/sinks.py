@@ -12,12 +12,13 @@ from itertools import chain, compress, count, islice, repeat
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
-from bagkit.io.codecs import compression_of, compressor, crc32, zstd_module
+from bagkit.io.codecs import compression_of, compressor, zstd_module
 from bagkit.io.commits import FileWriting
 from bagkit.io.files import base_name, named
 from bagkit.io.manifest import Manifest, Recipe, WrittenFile
 from bagkit.io.output_names import Targets, plan_targets
 from bagkit.io.stores import LocalStore, RemoteStore, Store, failed
+from bagkit.kernels.checksum import crc32
 from bagkit.plan.fingerprint import fingerprint
 from bagkit.plan.kinds import Sink, Source
 from bagkit.plan.node import Plan, walk

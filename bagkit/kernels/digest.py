@@ -18,7 +18,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
-from zlib import crc32
+
+from isal.isal_zlib import crc32
 
 from bagkit.kernels.guard import at_once
 

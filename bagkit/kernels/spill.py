@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from sys import getsizeof
 from typing import Any, NamedTuple
-from zlib import crc32
+
+from bagkit.kernels.checksum import crc32
 
 _numbers = count()
 SAMPLE = 16

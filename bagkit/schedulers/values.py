@@ -14,7 +14,6 @@ import _pickle
 import gc
 import os
 import sys
-from zlib import crc32
 
 from bagkit.schedulers.transport import loads, pickle_into
 
@@ -128,6 +127,8 @@ class Output:
         return None
 
     def _spill(self, chunk: Any) -> None:
+        from bagkit.kernels.checksum import crc32
+
         self._crc = crc32(chunk, self._crc)
         rest = memoryview(chunk).cast("B")
         try:
@@ -221,6 +222,8 @@ def _read_file(path: str, offset: int, length: int, crc: int) -> Any:
 
 
 def _verified(data: bytes | memoryview, path: str, length: int, crc: int) -> bytes | memoryview:
+    from bagkit.kernels.checksum import crc32
+
     if len(data) != length or crc32(data) != crc:
         raise _damaged(path, f"was changed: got {len(data)} bytes, expected {length} and another checksum")
     return data

@@ -1,0 +1,10 @@
+"""What tells whether bytes are those that were written."""
+
+from __future__ import annotations
+
+
+def crc32(data: bytes | memoryview, value: int = 0) -> int:
+    """Return the CRC-32 of `data`, that of what was before being `value`: zlib's number, in a tenth of its time."""
+    from isal import isal_zlib  # imported late, for most runs check nothing
+
+    return int(isal_zlib.crc32(data, value))
