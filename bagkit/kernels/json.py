@@ -21,8 +21,11 @@ from itertools import compress, filterfalse
 from operator import attrgetter, itemgetter
 from typing import Any, Final, Literal
 
+from bagkit.kernels.recurring import BlockDecoder, Recurring
+
 Shape = Literal["record", "value", "values", "attributes"]
 Careful = Callable[[Any], Any]
+Steps = tuple[Callable[[Any], Any], ...]
 
 _DIGITS: Final = frozenset("0123456789") | frozenset(b"0123456789")
 _MARGIN: Final = 6
@@ -118,32 +121,66 @@ def _make_ways(fields: tuple[str, ...] | None, shape: Shape) -> _Ways:
     def loads(line: Any) -> Any:
         return pick(json.loads(line))
 
-    steps: tuple[Callable[[Any], Any], ...] = ()
-    if fields is not None:
-        steps = _skipping_steps(fields, shape)
+    steps = () if fields is None else _skipping_steps(fields, shape)
     skips = bool(steps)
     if not skips:
         whole = msgspec.json.Decoder().decode
         steps = (whole,) if fields is None else (whole, pick)
-    if len(steps) == 1:
-        step = steps[0]
-        return _Ways(_deeper(lambda lines: list(map(step, lines))), _deeper(step), skips, loads)
-    first, second = steps
-    if skips and shape == "value":
-        # What `second` does, faster: the interpreter knows the places of attributes, which attrgetter looks up.
-        decode_all = _deeper(lambda lines: [record.field_0 for record in map(first, lines)])
-    else:
-        decode_all = _deeper(lambda lines: list(map(second, list(map(first, lines)))))  # faster than taking turns
-    return _Ways(decode_all, _deeper(lambda line: second(first(line))), skips, loads)
+    decode_all = _block_decoder(steps, shape if skips else "record")
+    if fields and skips and shape in ("value", "attributes"):
+        decode_all = Recurring(decode_all, _FIRST_FIELDS[shape], partial(_decoder_knowing, fields, shape))
+    return _Ways(decode_all, _deeper(partial(_in_steps, steps)), skips, loads)
 
 
-def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> tuple[Callable[[Any], Any], ...]:
+def _block_decoder(steps: Steps, shape: Shape) -> BlockDecoder:
+    """Return the function that makes records of many lines, as `steps` do of one."""
+    first, *more = steps
+    if shape == "value":
+        # What the second step does, faster: the interpreter remembers where attributes are, attrgetter looks them up.
+        return _deeper(lambda lines: [record.field_0 for record in map(first, lines)])
+    if not more:
+        return _deeper(lambda lines: list(map(first, lines)))
+    (second,) = more
+    return _deeper(lambda lines: list(map(second, list(map(first, lines)))))  # faster than taking turns
+
+
+def _in_steps(steps: Steps, line: Any) -> Any:
+    for step in steps:
+        line = step(line)
+    return line
+
+
+_FIRST_FIELDS: Final[dict[str, Callable[[list[Any]], list[Any]]]] = {
+    "value": lambda records: records,
+    "attributes": lambda records: [record.field_0 for record in records],
+}
+
+
+def _decoder_knowing(fields: tuple[str, ...], shape: Shape, texts: frozenset[Any]) -> BlockDecoder:
+    """Return a block decoder for records whose first field is one of `texts`: it gives these very objects."""
+    any_of: Any = Literal
+    return _block_decoder((_struct_decoder(fields, any_of[tuple(texts)]),), shape)
+
+
+def _struct_decoder(fields: tuple[str, ...], first: Any = Any) -> Callable[[Any], Any]:
+    """Return the function that makes an object of a line, whose attributes are the `fields`, each named once."""
+    import msgspec
+
+    members = [
+        (f"field_{index}", Any if index else first, msgspec.field(name=name))
+        for index, name in enumerate(dict.fromkeys(fields))
+    ]
+    decode: Callable[[Any], Any] = msgspec.json.Decoder(msgspec.defstruct("record", members, gc=False)).decode
+    return decode
+
+
+def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> Steps:
     """Return the functions that, one after the other, make a record of a line; none where msgspec can't."""
     import msgspec
 
     unique = list(dict.fromkeys(fields))
     try:
-        steps: tuple[Callable[[Any], Any], ...]
+        steps: Steps
         if shape == "record" or not fields:
             from typing import TypedDict
 
@@ -151,30 +188,24 @@ def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> tuple[Callable[[An
             steps = (msgspec.json.Decoder(record).decode,)
             if shape != "record":
                 steps = (*steps, _picker(fields, shape))
+        elif shape == "attributes":
+            steps = (_struct_decoder(fields),)
+        elif shape == "values" and len(fields) == 1:
+            steps = (_struct_decoder(fields), msgspec.structs.astuple)
         else:
-            attributes = {name: f"field_{index}" for index, name in enumerate(unique)}
-            members = [(attribute, Any, msgspec.field(name=name)) for name, attribute in attributes.items()]
-            decoder = msgspec.json.Decoder(msgspec.defstruct("record", members, gc=False))
-            if shape == "attributes":
-                steps = (decoder.decode,)
-            elif shape == "values" and len(fields) == 1:
-                steps = (decoder.decode, msgspec.structs.astuple)
-            else:
-                steps = (decoder.decode, attrgetter(*(attributes[name] for name in fields)))
+            steps = (_struct_decoder(fields), attrgetter(*(f"field_{unique.index(name)}" for name in fields)))
         return steps if _finds(steps, unique, fields, shape) else ()
     except Exception:
         return ()  # declines because a name is one that msgspec does not take: a quote, a lone surrogate
 
 
-def _finds(steps: tuple[Callable[[Any], Any], ...], unique: list[str], fields: tuple[str, ...], shape: Shape) -> bool:
+def _finds(steps: Steps, unique: list[str], fields: tuple[str, ...], shape: Shape) -> bool:
     """Say whether `steps` find the fields in a record that has them all, written in either way."""
     import json
 
     record = {name: index for index, name in enumerate(unique)}
     for ascii_only in (True, False):
-        found: Any = json.dumps(record, ensure_ascii=ascii_only)
-        for step in steps:
-            found = step(found)
+        found = _in_steps(steps, json.dumps(record, ensure_ascii=ascii_only))
         if shape == "attributes":
             found = {name: getattr(found, f"field_{index}") for index, name in enumerate(unique)}
         if found != _picker(fields, shape)(record):
