@@ -138,6 +138,24 @@ def test_attributes_are_given_where_all_are_there() -> None:
     assert careful(lines[1]) == {"a": 1}
 
 
+@pytest.mark.parametrize("long", [20, 3_000])
+@pytest.mark.parametrize("shift", range(5))
+def test_letters_of_several_bytes_are_checked_wherever_they_are(long: int, shift: int) -> None:
+    lines = [json.dumps({"x": "-" * shift}).encode() + b"\n"]
+    while sum(map(len, lines)) < 13_000:
+        lines.append(
+            json.dumps({"a": len(lines), "skipped": "é中😀" * (long // 9)}, ensure_ascii=False).encode() + b"\n"
+        )
+        lines.append(b'{"a": 1}\n')
+    data = b"".join(lines[1:])
+    parser = json_parser(("a",))
+    assert parser.parse(lines, b"".join(lines))[1] is None
+    for at in [*range(4_090, 4_100), *range(8_180, 8_200), len(data) - 5, len(data) - 4]:
+        broken = (data[:at] + b"\xff" + data[at + 1 :]).splitlines(keepends=True)
+        assert any(b"\xff" in line for line in broken)
+        check([lines[0], *broken], ("a",), "record")
+
+
 def test_nothing() -> None:
     assert json_parser(("a",)).parse([], None) == ([], None)
     assert json_parser(None).parse([], b"") == ([], None)
