@@ -279,7 +279,7 @@ def _merge_in_parts(
     )
     with ExitStack() as stack:
         stack.enter_context(Held())
-        ordered = _in_order(stream, gathering, room, nbytes, 1, stack)
+        ordered = _in_order(stream, gathering, room, nbytes, 1, stack, (room.heap or 0) // 2)
         while batch := [(key, cell) for _, key, cell in islice(ordered, LIST // 16)]:
             yield batch
 
@@ -291,22 +291,28 @@ def _in_order(
     nbytes: int,
     salt: int,
     stack: ExitStack,
+    open_bytes: int,
+    least: int = 0,
 ) -> Iterator[tuple[int, Any, list[Any]]]:
-    """Return (number of the first entry, key, cell) of each key, in the order of these numbers."""
+    """Return (number of the first entry, key, cell) of each key, in the order of these numbers.
+
+    It is split into `least` parts or more. Of all that is read while it is merged, `open_bytes` are in memory.
+    """
     assert room.heap is not None
-    # What was split before is large because of one key: many parts part the others from it in one go.
-    number = max(2 * nbytes // room.heap + 2, PARTS_AGAIN if salt > 1 else 0)
-    parts = _split_again(stream, min(MOST_PARTS, number), room, salt, stack)
+    parts = _split_again(stream, min(MOST_PARTS, max(2 * nbytes // room.heap + 2, least)), room, salt, stack)
+    open_bytes //= max(1, len(parts))
     sources: list[Iterator[tuple[int, Any, list[Any]]]] = []
     for part in parts:
         fits = part.nbytes <= room.heap or salt >= DEEPEST or (gathering.shrinks and part.key is not MANY)
         if fits or part.key is not MANY:
             if not fits and part.nbytes > 2 * room.heap:
                 raise KeyTooLarge(part.key, part.nbytes, 2 * room.heap)
-            sources.append(_grouped(part, gathering, room, stack))
+            sources.append(_grouped(part, gathering, room, stack, open_bytes))
         else:
             again = ((read_frame(frame), frame.nbytes) for frame in part.frames)
-            sources.append(_in_order(again, gathering, room, part.nbytes, salt + 1, stack))
+            # Much larger than the others by one key: many parts part the rest from that in one go.
+            least = PARTS_AGAIN if part.nbytes * len(parts) > 2 * nbytes else 0
+            sources.append(_in_order(again, gathering, room, part.nbytes, salt + 1, stack, open_bytes, least))
     return merge(*sources, key=itemgetter(0))
 
 
@@ -354,8 +360,10 @@ def _ranked_weight(entries: list[Ranked]) -> int:
     return len(entries) + sum(map(len, map(_RANKED_CELL, entries)))
 
 
-def _grouped(part: Part, gathering: Gathering, room: Room, stack: ExitStack) -> Iterator[tuple[int, Any, list[Any]]]:
-    """Return the groups of `part`, which wait on disk until they are read."""
+def _grouped(
+    part: Part, gathering: Gathering, room: Room, stack: ExitStack, open_bytes: int
+) -> Iterator[tuple[int, Any, list[Any]]]:
+    """Return the groups of `part`, which wait on disk until they are read, `open_bytes` at a time."""
     groups, first = Groups(), list[int]()
     for frame in part.frames:
         for number, side, key, cell in read_frame(frame):
@@ -367,7 +375,7 @@ def _grouped(part: Part, gathering: Gathering, room: Room, stack: ExitStack) -> 
     rows = [(number, key, cell) for number, (key, cell) in zip(first, groups.entries[0], strict=True)]
     file = room.file()
     stack.callback(file.remove)
-    step = max(1, room.frame * len(rows) // max(1, part.nbytes))
+    step = max(1, open_bytes * len(rows) // max(1, part.nbytes))
     frames = [file.write(rows[n : n + step], 0) for n in range(0, len(rows), step)]
     file.close()
     return (row for frame in frames for row in read_frame(frame))
