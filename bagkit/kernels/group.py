@@ -311,8 +311,8 @@ def _in_order(
         else:
             again = ((read_frame(frame), frame.nbytes) for frame in part.frames)
             # Much larger than the others by one key: many parts part the rest from that in one go.
-            least = PARTS_AGAIN if part.nbytes * len(parts) > 2 * nbytes else 0
-            sources.append(_in_order(again, gathering, room, part.nbytes, salt + 1, stack, open_bytes, least))
+            many = PARTS_AGAIN if part.nbytes * len(parts) > 2 * nbytes else 0
+            sources.append(_in_order(again, gathering, room, part.nbytes, salt + 1, stack, open_bytes, many))
     return merge(*sources, key=itemgetter(0))
 
 
