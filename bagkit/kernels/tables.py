@@ -92,13 +92,15 @@ def _read_back(frames: Sequence[Frame], file: SpillFile) -> Iterator[Any]:
     file.remove()
 
 
-def join(states: Iterable[State], tabling: Tabling, room: Room) -> State:
-    """Return the state of several that come one after the other."""
+def join(states: Iterable[State], tabling: Tabling, room: Room, last: bool = False) -> State:
+    """Return the state of several that come one after the other; of the `last`, which `lists` merges at once."""
     pieces = list(chain.from_iterable(states))
     if tabling.in_one_go or len(pieces) < 2:
         return pieces
     joined = States(tabling, room, 1)
     if _are_in_memory(pieces):
+        if last:
+            return pieces
         # How folded values are put together, their rounding too, must not hang on what a look at some keys says.
         if not tabling.takes_lists or has_repetitions(pieces):
             joined.add(_merged(pieces, tabling))

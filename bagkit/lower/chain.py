@@ -216,11 +216,9 @@ class Run:
             return next(self._inputs)
         if isinstance(op, Finish):
             states = [next(self._inputs) for _ in range(next(self._parts))]
-            reduction = op.reduction.within(self._report)
-            return reduction.finish(reduction.combine(states))
+            return op.reduction.within(self._report).finish_all(states)
         if isinstance(op, Reduction):
-            reduction = op.within(self._report)
-            return reduction.finish(reduction.combine([self.state(op, step.inputs[0])]))
+            return op.within(self._report).finish_all([self.state(op, step.inputs[0])])
         assert isinstance(op, Call), op
         return op.call([self.value(child) for child in step.inputs])
 

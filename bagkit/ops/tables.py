@@ -97,8 +97,10 @@ class ToTableWithin:
         with kernel_errors(self.op.name):
             return kernel.join(states, self.op.tabling, self.room)
 
-    def finish(self, state: State) -> Iterator[Any]:
+    def finish_all(self, states: Sequence[State]) -> Iterator[Any]:
         """Return the records of the result."""
+        with kernel_errors(self.op.name):
+            state = kernel.join(states, self.op.tabling, self.room, last=True)
         return chain.from_iterable(self._lists(state))
 
     def _lists(self, state: State) -> Iterator[list[Any]]:

@@ -240,6 +240,10 @@ class Reduction(Op):
         """Return the result: for a bag, an iterable of its records."""
         raise NotImplementedError
 
+    def finish_all(self, states: Sequence[Any]) -> Any:
+        """Return the result of the last states, which need not become one first."""
+        return self.finish(self.combine(states))
+
 
 class ReductionWithin(Protocol):
     """What a task does of a Reduction: see there."""
@@ -248,7 +252,7 @@ class ReductionWithin(Protocol):
 
     def combine(self, states: Iterable[Any]) -> Any: ...
 
-    def finish(self, state: Any) -> Any: ...
+    def finish_all(self, states: Sequence[Any]) -> Any: ...
 
 
 class Exchange(Op):
