@@ -34,7 +34,7 @@ FRAME_BYTES = 32 << 20
 """Of records in one frame, at the most."""
 MOST_PARTS = 64
 PARTS_AGAIN = 32
-"""Parts of what was split before and is still too large."""
+"""Parts of a part that one key makes much larger than the others."""
 DEEPEST = 8
 _KEY, _CELL, _RANKED_CELL = itemgetter(0), itemgetter(1), itemgetter(3)
 

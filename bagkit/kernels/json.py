@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from codecs import utf_8_decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import compress, filterfalse
@@ -46,8 +46,8 @@ def json_parser(fields: tuple[str, ...] | None, shape: Shape = "record") -> Json
 
     `shape` says what the fields become: "record" is a dict of those that are present, "value" the value of the one
     field, as `record[field]`, "values" the tuple of all of them, as `toolz.pluck([...])` gives. "attributes" is
-    for who takes something faster than "record" beside it: objects whose attributes `field_0`, `field_1`, ... are the
-    values of the fields in their order. A record that lacks one of them, or is not as easily parsed, is a dict.
+    faster than "record": an object whose attributes `field_0`, `field_1`, ... are the values of the fields in their
+    order, but the dict of "record" where one of them is missing, or the line was not parsed as easily.
 
     >>> json_parser(("a", "c")).parse(['{"a": 1, "b": 2}'], None)
     ([{'a': 1}], None)
@@ -287,7 +287,8 @@ def _check_utf8(data: bytes) -> None:
 
 def _without_ascii(lines: Sequence[bytes]) -> bytes:
     """Return the `lines` that are not ASCII; line ends keep what is broken in one from being mended by the next."""
-    return b"\n".join(filterfalse(bytes.isascii, lines))  # type: ignore[arg-type]  # they are bytes
+    others: Iterator[bytes] = filterfalse(bytes.isascii, lines)
+    return b"\n".join(others)
 
 
 def _have_long_number(lines: Sequence[str]) -> bool:

@@ -93,7 +93,10 @@ def _read_back(frames: Sequence[Frame], file: SpillFile) -> Iterator[Any]:
 
 
 def join(states: Iterable[State], tabling: Tabling, room: Room, last: bool = False) -> State:
-    """Return the state of several that come one after the other; of the `last`, which `lists` merges at once."""
+    """Return the state of several that come one after the other.
+
+    Where they are the `last`, what is in memory is left to `lists`, which merges it anyhow.
+    """
     pieces = list(chain.from_iterable(states))
     if tabling.in_one_go or len(pieces) < 2:
         return pieces

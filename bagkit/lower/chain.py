@@ -49,6 +49,13 @@ class Step:
         yield self.op
 
     @property
+    def parser(self) -> BlockParser | None:
+        """The op, if it parses blocks straight off a source."""
+        if isinstance(self.op, BlockParser) and isinstance(self.inputs[0].op, Source):
+            return self.op
+        return None
+
+    @property
     def elementwise(self) -> bool:
         """Whether it is one source with only elementwise ops on it."""
         if isinstance(self.op, Source):
@@ -153,12 +160,10 @@ class Run:
 
     def _open_per_partition(self, op: PerPartition, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
         below = step.inputs[0]
-        if isinstance(op, BlockParser) and isinstance(below.op, Source):
-            return self._parsed(op, below.op)
-        if isinstance(below.op, BlockParser) and isinstance(below.inputs[0].op, Source):
-            merged = below.op.merged(op)
-            if merged is not None:
-                return self._parsed(merged, below.inputs[0].op)
+        if step.parser is not None:
+            return self._parsed(step.parser, below.op)
+        if below.parser is not None and (merged := below.parser.merged(op)) is not None:
+            return self._parsed(merged, below.inputs[0].op)
         if not op.elementwise:
             # It may pull ahead, or stop early: what comes before is secured now, and what comes after begins anew.
             return self._made(op.run(self.records(below)), step)
@@ -171,7 +176,8 @@ class Run:
             records = guarded(op.opened(records), ends, self._on_failure(step, step.policy), batch=1)
         return op.run(records), ends
 
-    def _parsed(self, parser: BlockParser, source: Source) -> tuple[Iterator[Any], Sequence[End]]:
+    def _parsed(self, parser: BlockParser, source: Op) -> tuple[Iterator[Any], Sequence[End]]:
+        assert isinstance(source, Source), source
         blocks = source.read(next(self._parts), self._report, raw=source.gives_raw_lines)
         return self._stream(map(parser.parse, blocks))
 
@@ -224,12 +230,9 @@ class Run:
 
     def state(self, end: Reduction | Splitting, step: Step) -> Any:
         """Return the state of `end` over the records of `step`."""
-        parser = step.op
-        if isinstance(end, Reduction) and isinstance(parser, BlockParser) and isinstance(step.inputs[0].op, Source):
-            faster = end.over(parser)
-            if faster is not None:
-                parser, end = faster
-                step = replace(step, op=parser)
+        if isinstance(end, Reduction) and step.parser is not None and (faster := end.over(step.parser)) is not None:
+            parser, end = faster
+            step = replace(step, op=parser)
         return self._chunk(end)(self.records(step, GUARD_BATCH))
 
     def _chunk(self, end: Reduction | Splitting) -> Callable[[Iterator[Any]], Any]:

@@ -51,21 +51,16 @@ def fields_read(function: Any, arguments: int = 1) -> frozenset[str] | None:
     return _fields_of(function.__code__, arguments) if _takes(function, arguments) else None
 
 
-def looks_up(function: Any, arguments: int) -> frozenset[str] | None:
-    """Return the names of the fields of its record that `function` indexes; None where that is not all it does with it.
+def needs_all(function: Any) -> bool:
+    """Say whether a record that lacks a field which `function` reads is an error: no default, and nothing is caught.
 
-    A record that lacks one of them is an error then: not if there is a default, or if the function catches errors.
-
-    >>> looks_up(lambda total, r: total + r["n"], 2)
-    frozenset({'n'})
-    >>> looks_up(lambda total, r: total + r.get("n", 0), 2) is None
+    >>> needs_all(lambda total, r: total + r["n"])
     True
+    >>> needs_all(lambda total, r: total + r.get("n", 0))
+    False
     """
-    fields = fields_read(function, arguments)
-    if fields is None or not hasattr(function, "__code__"):
-        return None
     code = function.__code__
-    return None if "get" in code.co_names or code.co_exceptiontable else fields
+    return "get" not in code.co_names and not code.co_exceptiontable
 
 
 def _takes(function: FunctionType, arguments: int) -> bool:

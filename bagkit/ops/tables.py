@@ -15,7 +15,7 @@ from bagkit.kernels.report import Report
 from bagkit.kernels.spill import Room
 from bagkit.kernels.states import State
 from bagkit.kernels.tabling import Counting, Folding, FoldingField, Seeing, Tabling
-from bagkit.ops.fields_read import fields_read, looks_up
+from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
 from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import FAN_IN, fan_in
@@ -190,6 +190,8 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
     start = () if initial is NOT_GIVEN else (initial,)
     merge_start = () if combine_initial is NOT_GIVEN else (combine_initial,)
     folding = Folding(function, binop, combine, start, merge_start)
+    # Without an initial value the first record of a key is its first total, so it is needed whole.
+    read = fields_read(binop, 2) if start else ALL
     return ToTable(
         "foldby",
         f"{shown_key(key)}, {function_label(binop)}",
@@ -197,18 +199,16 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
         # An initial value of the merge counts once, so it is one merge.
         split_every=None if merge_start else fan_in("foldby", split_every),
         elementwise=not start and not merge_start,
-        # Without an initial value the first record of a key is its first total, so it is needed whole.
-        fields=union(fields_read(function), fields_read(binop, 2)) if start else ALL,
+        fields=union(fields_read(function), read),
         functions=(*([key] if callable(key) else []), binop, combine),
         plain_keys=not callable(key) and not isinstance(key, list),
-        of_attributes=_folding_field(folding, key),
+        of_attributes=_folding_field(folding, key, read),
     )
 
 
-def _folding_field(folding: Folding, key: Any) -> FoldingField | None:
+def _folding_field(folding: Folding, key: Any, read: Fields) -> FoldingField | None:
     """Return what does as `folding` if that looks up nothing in a record but the key and one other field."""
-    read = looks_up(folding.binop, 2) if folding.initial else ALL
-    if type(key) is not str or read is ALL or len(read) != 1 or key in read:
+    if type(key) is not str or read is ALL or len(read) != 1 or key in read or not needs_all(folding.binop):
         return None
     (field,) = read
     return FoldingField(
