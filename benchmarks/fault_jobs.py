@@ -42,7 +42,18 @@ def to_jsonl(folder: str, records: int) -> Any:
     return [os.path.basename(path) for path in bag.to_jsonl(f"{folder}/output/*.jsonl.gz", exist="resume").paths]
 
 
-JOBS = {"groupby": groupby, "to_jsonl": to_jsonl}
+def groups_to_jsonl(folder: str, records: int) -> Any:
+    """Group all records through the disk, and write what describes the groups; return the names of the files."""
+    bag = bk.range(records, npartitions=PARTITIONS).map(record).groupby("key", npartitions=PARTITIONS // 2)
+    output = bag.map(describe).to_jsonl(
+        f"{folder}/output/*.jsonl.gz", exist="resume", memory_limit=records * BYTES_A_RECORD
+    )
+    return [os.path.basename(path) for path in output.paths]
+
+
+JOBS = {"groupby": groupby, "to_jsonl": to_jsonl, "groups_to_jsonl": groups_to_jsonl}
+WRITING = frozenset({"to_jsonl", "groups_to_jsonl"})
+"""Jobs that write files, and go on where they ended when they are run again."""
 
 
 def open_files() -> int:

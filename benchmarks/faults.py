@@ -1,8 +1,9 @@
-"""Kills a worker, or fills the disk, at a random moment of a groupby and of a to_jsonl: `python -m benchmarks.faults`.
+"""Kills workers, or fills the disk, at random moments of a groupby and of a to_jsonl: `python -m benchmarks.faults`.
 
 Whatever happens, a run must come to the right result or to an error that says what happened, and leave nothing behind:
-no file under a final name that is not whole, no temporary file, no process, no open file. After to_jsonl the same
-program is run once more, with `exist="resume"` as before, and must finish with the exact result.
+no file under a final name that is not whole, no temporary file, no process, no open file. A job that writes is run once
+more, with `exist="resume"` as before, and must finish with the exact result: every file with the bytes of a run without
+faults. Where bytes differ it is told whether the lines do.
 
 The disk is a small tmpfs in a mount namespace of its own, which is filled to the last byte from outside. Where none can
 be mounted, the processes of the job are told, from outside too, that their files may not grow (RLIMIT_FSIZE).
@@ -30,7 +31,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from benchmarks.fault_jobs import JOBS, PARTITIONS, describe, record
+from benchmarks.fault_jobs import JOBS, PARTITIONS, WRITING, describe, record
 from benchmarks.measure import ROOT
 
 DEADLINE = 60
@@ -39,8 +40,11 @@ GRACE = 3
 MARK = "BAGKIT_FAULT_RUN"
 """Is in the environment of all processes of a run, by which those are found that outlive it."""
 INSIDE = "BAGKIT_FAULTS_INSIDE"
+PAUSE = 0.5
+"""Seconds between two kills, on average, where workers are killed again and again."""
 CLEAR = {
     "worker killed": r"the worker process that ran it was killed by SIGKILL",
+    "workers killed": r"the worker process that ran it was killed by SIGKILL",
     "disk full": r"(?i)no space left on device|file too large",
 }
 """What an error must say to be a clear one."""
@@ -163,6 +167,14 @@ def kill_worker(job: psutil.Process, disk: Disk, chance: random.Random, ended: t
     return bool(workers)
 
 
+def kill_workers(job: psutil.Process, disk: Disk, chance: random.Random, ended: threading.Event) -> bool:
+    """Kill one worker after the other to the end of the run; return whether there was one."""
+    struck = kill_worker(job, disk, chance, ended)
+    while not ended.wait(chance.expovariate(1 / PAUSE)):
+        struck = kill_worker(job, disk, chance, ended) or struck
+    return struck
+
+
 def fill_disk(job: psutil.Process, disk: Disk, chance: random.Random, ended: threading.Event) -> bool:
     """Fill the disk, and keep it full to the end of the run."""
     while not ended.is_set():
@@ -173,6 +185,7 @@ def fill_disk(job: psutil.Process, disk: Disk, chance: random.Random, ended: thr
 
 FAULTS: dict[str, Callable[[psutil.Process, Disk, random.Random, threading.Event], bool]] = {
     "worker killed": kill_worker,
+    "workers killed": kill_workers,
     "disk full": fill_disk,
 }
 
@@ -220,7 +233,7 @@ class Series:
             self.look_at(run, fault)
             if not run.struck and not run.wrong and not run.left:
                 continue  # it was over before
-            if self.job == "to_jsonl" and not run.wrong:
+            if self.job in WRITING and not run.wrong:
                 self._look_at_resumed(run)
             struck += 1
             yield run
@@ -237,7 +250,7 @@ class Series:
         self.files = self._visible()
         self.look_at(run)
         written = [json.loads(line) for data in self.files.values() for line in gzip.decompress(data).splitlines()]
-        if self.job == "to_jsonl" and written != list(map(record, range(self.records))):
+        if self.job in WRITING and written != expected_records(self.job, self.records, written):
             run.wrong.append("other records are written")
         if run.wrong or run.left or run.result["error"]:
             raise RuntimeError(f"{self.job} fails without faults: {run}")
@@ -304,7 +317,9 @@ class Series:
         waited_for(lambda: not os.listdir(temporary))
         run.left += [f"a temporary: {name}" for name in os.listdir(temporary)]
         files = self._visible()
-        run.wrong += [f"not whole: {name}" for name, data in files.items() if data != self.files.get(name)]
+        for name, data in files.items():
+            if data != self.files.get(name):
+                run.wrong.append(f"not whole: {name}: {difference(data, self.files.get(name, b''))}")
         run.left += [f"a temporary: {name}" for name in self._hidden() if not name.endswith(self._kept(result))]
         if result and not result["error"] and self.files != files:
             run.wrong.append("files are missing")
@@ -333,10 +348,41 @@ def expected_answer(job: str, records: int) -> Any:
     """Return what a job gives, as plain Python does it."""
     if job == "to_jsonl":
         return [f"{number:02}.jsonl.gz" for number in range(PARTITIONS)]
+    if job == "groups_to_jsonl":
+        return [f"{number}.jsonl.gz" for number in range(PARTITIONS // 2)]
+    return expected_groups(records)
+
+
+def expected_records(job: str, records: int, written: list[Any]) -> list[Any]:
+    """Return what stands in the files of a job; groups in the order in which they were `written`."""
+    if job == "to_jsonl":
+        return list(map(record, range(records)))
+    groups = {group[0]: group for group in expected_groups(records)}
+    return [groups.pop(key, None) for key, *_ in written] + list(groups.values())
+
+
+def expected_groups(records: int) -> list[Any]:
+    """Return what describes the groups, as plain Python makes them."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for one in map(record, range(records)):
         groups.setdefault(one["key"], []).append(one)
     return sorted(map(list, map(describe, groups.items())))
+
+
+def difference(data: bytes, expected: bytes) -> str:
+    """Return in words how a file that was written differs from the one expected."""
+    pairs = zip(data, expected, strict=False)
+    at = next((number for number, (one, other) in enumerate(pairs) if one != other), min(len(data), len(expected)))
+    bytes_differ = f"{len(data)} bytes, expected {len(expected)}; byte {at} is the first that differs"
+    try:
+        found, wanted = (gzip.decompress(each).splitlines() for each in (data, expected))
+    except (OSError, EOFError, ValueError) as error:
+        return f"{bytes_differ}; it can't be read: {error}"
+    if found == wanted:
+        return f"{bytes_differ}; all lines are the same"
+    lines = zip(found, wanted, strict=False)
+    line = next((number for number, (one, other) in enumerate(lines) if one != other), min(len(found), len(wanted)))
+    return f"{bytes_differ}; {len(found)} lines, expected {len(wanted)}; line {line + 1} is the first that differs"
 
 
 def processes_of(token: str) -> list[str]:
@@ -377,6 +423,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=20, help="of each series (default: 20)")
     parser.add_argument("--seed", default=str(random.randrange(10**6)), help="decides the moments (default: by chance)")
     parser.add_argument("--records", type=int, default=60_000, help="of each job (default: 60000)")
+    parser.add_argument("--job", action="append", choices=JOBS, help="only this one, or these (default: all)")
+    parser.add_argument("--fault", action="append", choices=FAULTS, help="only this one, or these (default: all)")
     parser.add_argument("--limit-only", action="store_true", help="mount nothing; limit the size of files instead")
     arguments = parser.parse_args(argv)
     if not arguments.limit_only:
@@ -384,15 +432,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     problems: list[str] = []
     with disk_of(megabytes=64) as disk:
         print(f"seed {arguments.seed}, {arguments.records} records, the disk is {disk.name}", flush=True)
-        print(f"{'':26}" + "".join(f"{heading:>14}" for heading in HEADINGS))
-        for job in JOBS:
+        print(f"{'':32}" + "".join(f"{heading:>14}" for heading in HEADINGS))
+        for job in arguments.job or JOBS:
             series = Series(job, disk, arguments.records, arguments.seed)
-            for fault in FAULTS:
+            for fault in arguments.fault or FAULTS:
                 counts: Counter[str] = Counter()
                 for run in series.runs(fault, arguments.runs):
                     counts[run.outcome] += 1
                     problems += [f"{job}, {fault}: {problem}" for problem in (*run.wrong, *run.left)]
-                print(f"{job + ', ' + fault:26}" + "".join(f"{counts[heading]:14}" for heading in HEADINGS), flush=True)
+                print(f"{job + ', ' + fault:32}" + "".join(f"{counts[heading]:14}" for heading in HEADINGS), flush=True)
     for problem in problems:
         print(problem)
     return 1 if problems else 0

@@ -45,7 +45,7 @@ from bagkit.io.manifest import (
     read_manifest,
 )
 from bagkit.io.output_names import RESERVED, directory_of
-from bagkit.io.stores import Lock, Store, failed
+from bagkit.io.stores import Lock, Store, failed, open_own
 from bagkit.kernels.checksum import crc32
 from bagkit.warn import warn_at_caller
 
@@ -282,7 +282,7 @@ class FileWriting:
             self._store.remove(self._targets.own("manifest.json"))
         self._noted_at = time.monotonic()
         if self._store.journals:
-            self._journal = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), "wb", buffering=0)
+            self._journal = os.fdopen(open_own(path, os.O_WRONLY | os.O_APPEND), "wb", buffering=0)
 
     def _add_to_journal(self, file: WrittenFile) -> None:
         assert self._journal is not None

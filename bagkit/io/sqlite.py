@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bagkit.errors import ColumnTypeError, OutputBusyError, OutputExistsError, PlanError, one_line
+from bagkit.errors import ColumnTypeError, OutputBusyError, OutputError, OutputExistsError, PlanError, one_line
 from bagkit.io.columns import Packed, Table
 from bagkit.io.converted import Column, dates_as_text
 from bagkit.io.files import named
@@ -25,10 +25,18 @@ def check_table(path: str, name: Any, exist: Any) -> str:
         raise PlanError(f"to_sqlite: exist is {exist!r}; expected 'error' or 'overwrite'")
     if not isinstance(name, str) or not name or "\0" in name or name.lower().startswith("sqlite_"):
         raise PlanError(f"to_sqlite: table is {one_line(name)}; expected the name of a table")
+    _refuse_no_file(path)
     if exist == "error" and os.path.exists(path):
         with _failing_as(path), closing(sqlite3.connect(path)) as database:
             _refuse_existing(database, name)
     return name
+
+
+def _refuse_no_file(path: str) -> None:
+    """Raise OutputError where SQLite would make a file somewhere else, or wait for one that never answers."""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        what = "a link to a file that does not exist" if os.path.islink(path) else "no regular file"
+        raise OutputError(f"to_sqlite: {named(path)} is {what}; expected a database, or nothing; hint: remove it")
 
 
 @contextmanager
@@ -55,6 +63,7 @@ def _refuse_existing(database: sqlite3.Connection, name: str) -> None:
 def write_sqlite(table: Table, path: str, name: str, exist: str) -> int:
     """Write the table in one transaction, and return how many rows it has; a new file is there whole or not at all."""
     _check_names(table.columns)
+    _refuse_no_file(path)
     existed = os.path.exists(path)
     try:
         with _failing_as(path), closing(sqlite3.connect(path, isolation_level=None)) as database:

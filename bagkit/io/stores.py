@@ -6,10 +6,12 @@ local one has locks, and files that can be added to.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -108,6 +110,36 @@ def _shown(path: str) -> str:
 _READ = 1 << 20
 
 
+def open_own(path: str, flags: int) -> int:
+    """Return a descriptor of a file of ours at a path that others can guess; made if `flags` say so.
+
+    Whoever may write in the directory may have put something else there: a symbolic link would have us write to a file
+    that is elsewhere, a FIFO would never answer. Raises OutputError for those.
+    """
+    try:
+        return _open_regular(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise _not_own(path, "a symbolic link") from error
+
+
+def _not_own(path: str, what: str) -> OutputError:
+    return OutputError(
+        f"{named(path)}: is {what}; expected nothing there, or a file of bagkit's; "
+        "hint: see who can write in this directory, and remove it"
+    )
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Return a descriptor of a regular file; raises OutputError for anything else, and waits for none."""
+    file = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise _not_own(path, "no regular file")
+
+
 @dataclass(frozen=True, slots=True)
 class LocalStore:
     """Files of this machine."""
@@ -133,10 +165,10 @@ class LocalStore:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return State(found.st_size, found.st_mtime_ns)
+        return State(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
     def blocks(self, path: str) -> Iterator[bytes]:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open_regular) as file:
             yield from iter(partial(file.read, _READ), b"")
 
     def existing(self, paths: Iterable[str]) -> list[str]:
@@ -149,7 +181,7 @@ class LocalStore:
 
     def read(self, path: str) -> bytes | None:
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=_open_regular) as file:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -337,7 +369,7 @@ class Lock:
         self._pid = os.getpid()
         self._file: int | None = None
         for _ in range(100):
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            file = open_own(path, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError):
@@ -347,7 +379,9 @@ class Lock:
             except OSError:
                 self.excludes = False
             if _is_at(file, path):
-                break
+                if os.fstat(file).st_nlink < 2:
+                    break
+                os.unlink(path)  # it has another name elsewhere: nothing may be written into it
             os.close(file)  # its owner has removed it since
         else:
             raise OutputBusyError(f"{named(path)}: other runs take the lock again and again")
@@ -392,7 +426,7 @@ os.register_at_fork(after_in_child=_forget_all)
 
 def _is_at(file: int, path: str) -> bool:
     try:
-        return os.path.samestat(os.fstat(file), os.stat(path))
+        return os.path.samestat(os.fstat(file), os.lstat(path))
     except FileNotFoundError:
         return False
 

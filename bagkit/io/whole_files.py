@@ -89,7 +89,7 @@ def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = 
 
 
 def _sync(path: str, flags: int) -> None:
-    handle = os.open(path, flags)
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.io import manifest
+from bagkit.io import manifest, whole_files
 from bagkit.io.stores import LocalStore
 from tests.io import writing_job
 
@@ -368,3 +368,127 @@ class TestTwoAtOnce:
         bag.to_jsonl(tmp_path, exist="overwrite")
         expected = [account.name, ".bagkit-ffffffffffff.0123456789abcdef", "0.jsonl", "1.jsonl", "2.jsonl"]
         assert leftovers(tmp_path) == sorted(expected)
+
+
+def put(kind: str, path: Path, elsewhere: Path) -> None:
+    """Have something at `path` that whoever may write in its directory could have put there."""
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "hard link":
+        os.link(elsewhere, path)
+    else:
+        path.symlink_to(elsewhere if kind == "link" else elsewhere.with_name("nothing"))
+
+
+class TestWhatOthersPutThere:
+    """In a directory that others may write in: nothing outside of it is touched, and nothing is waited for."""
+
+    @pytest.fixture
+    def elsewhere(self, tmp_path: Path) -> Path:
+        path = tmp_path / "elsewhere" / "precious"
+        path.parent.mkdir()
+        path.write_text("precious")
+        return path
+
+    @pytest.fixture
+    def out(self, tmp_path: Path) -> Path:
+        path = tmp_path / "out"
+        path.mkdir()
+        return path
+
+    def own(self, bag: Any, out: Path, what: str) -> Path:
+        """Return where a file of ours is that goes with the output."""
+        bag.to_jsonl(out)
+        (manifest_file,) = out.glob(".bagkit-*.manifest.json")
+        for path in out.iterdir():
+            path.unlink()
+        return out / manifest_file.name.replace("manifest.json", what)
+
+    def check_untouched(self, elsewhere: Path) -> None:
+        assert elsewhere.read_text() == "precious"
+        assert os.listdir(elsewhere.parent) == ["precious"]
+
+    @pytest.mark.parametrize(
+        ("kind", "what"),
+        [("link", "a symbolic link"), ("dangling link", "a symbolic link"), ("fifo", "no regular file")],
+    )
+    def test_as_the_lock(self, bag: Any, out: Path, elsewhere: Path, kind: str, what: str) -> None:
+        lock = self.own(bag, out, "lock")
+        put(kind, lock, elsewhere)
+        with pytest.raises(bk.OutputError, match=rf"{re.escape(lock.name)}: is {what}; expected nothing there, or"):
+            bag.to_jsonl(out)
+        assert leftovers(out) == [lock.name]
+        self.check_untouched(elsewhere)
+        lock.unlink()
+        assert bag.to_jsonl(out).records == 9
+
+    def test_a_hard_link_as_the_lock_only_loses_that_name(self, bag: Any, out: Path, elsewhere: Path) -> None:
+        put("hard link", self.own(bag, out, "lock"), elsewhere)
+        assert bag.to_jsonl(out).records == 9
+        self.check_untouched(elsewhere)
+        assert elsewhere.stat().st_nlink == 1
+
+    @pytest.mark.parametrize("what", ["journal", "manifest.json"])
+    @pytest.mark.parametrize(
+        ("kind", "refused"),
+        [
+            ("link", {"error": bk.OutputExistsError, "resume": bk.ResumeMismatchError}),
+            ("hard link", {"error": bk.OutputExistsError, "resume": bk.ResumeMismatchError}),
+            ("dangling link", {"error": bk.OutputExistsError}),
+            ("fifo", {"error": bk.OutputExistsError, "overwrite": bk.OutputError, "resume": bk.OutputError}),
+        ],
+    )
+    @pytest.mark.parametrize("exist", ["error", "overwrite", "resume"])
+    def test_as_an_account(
+        self, bag: Any, out: Path, elsewhere: Path, kind: str, what: str, exist: Any, refused: dict[str, Any]
+    ) -> None:
+        put(kind, self.own(bag, out, what), elsewhere)
+        if exist in refused:
+            with pytest.raises(refused[exist]):
+                bag.to_jsonl(out, exist=exist)
+            assert not list(out.glob("*.jsonl"))
+        else:
+            assert bag.to_jsonl(out, exist=exist).records == 9
+        self.check_untouched(elsewhere)
+
+    @pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "hard link"])
+    @pytest.mark.parametrize("exist", ["overwrite", "resume"])
+    def test_as_an_output(self, bag: Any, out: Path, elsewhere: Path, kind: str, exist: Any) -> None:
+        bag.to_jsonl(out)
+        (out / "1.jsonl").unlink()
+        put(kind, out / "1.jsonl", elsewhere)
+        assert bag.to_jsonl(out, exist=exist).records == 9
+        assert bk.read_json(f"{out}/*.jsonl").compute() == list(range(9))
+        assert not any(path.is_symlink() for path in out.iterdir())
+        self.check_untouched(elsewhere)
+
+    def test_a_fifo_as_an_output_of_no_bytes(self, out: Path) -> None:
+        nothing = bk.from_sequence([1], npartitions=1).filter(lambda n: n > 1).map(str)
+        nothing.to_textfiles(out, scheduler="sync")
+        (out / "0.part").unlink()
+        os.mkfifo(out / "0.part")
+        nothing.to_textfiles(out, exist="resume", scheduler="sync")
+        assert (out / "0.part").is_file()
+
+    @pytest.mark.parametrize("kind", ["link", "dangling link", "fifo"])
+    def test_as_the_lock_of_a_single_file(self, out: Path, elsewhere: Path, kind: str) -> None:
+        records = bk.from_sequence([{"n": 1}], npartitions=1)
+        with bk.options(scheduler="sync"):
+            with whole_files.whole_files("to_parquet", str(out / "a.parquet"), "error") as (temporary,):
+                lock = Path(temporary.rsplit(".", 2)[0] + ".lock")
+                Path(temporary).touch()
+            (out / "a.parquet").unlink()
+            put(kind, lock, elsewhere)
+            with pytest.raises(bk.OutputError, match=rf"{re.escape(lock.name)}: is (a symbolic link|no regular file);"):
+                records.to_parquet(out / "a.parquet")
+        assert leftovers(out) == [lock.name]
+        self.check_untouched(elsewhere)
+
+    @pytest.mark.parametrize(
+        ("kind", "what"), [("dangling link", "a link to a file that does not exist"), ("fifo", "no regular file")]
+    )
+    def test_as_a_database(self, out: Path, elsewhere: Path, kind: str, what: str) -> None:
+        put(kind, out / "a.db", elsewhere)
+        with pytest.raises(bk.OutputError, match=rf"a\.db is {what}; expected a database, or nothing"):
+            bk.from_sequence([{"n": 1}], npartitions=1).to_sqlite(out / "a.db", "numbers", scheduler="sync")
+        self.check_untouched(elsewhere)
