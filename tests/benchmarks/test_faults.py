@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -17,14 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_workers_killed_and_disks_filled_at_random_moments() -> None:
-    command = [sys.executable, "-m", "benchmarks.faults", "--runs=1", "--records=4000", "--seed=suite"]
+    series = ["--runs=1", "--records=4000", "--seed=suite", "--job=groups_to_jsonl"]
+    command = [sys.executable, "-m", "benchmarks.faults", *series]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [
         line.rpartition("killed" if "killed" in line else "full")[2].split() for line in done.stdout.splitlines()[2:]
     ]
-    assert len(rows) == len(faults.JOBS) * len(faults.FAULTS)
+    assert len(rows) == len(faults.FAULTS)
     for right, clear, wrong, left in rows:
         assert (int(right) + int(clear), wrong, left) == (1, "0", "0")
 
@@ -69,6 +71,17 @@ def test_what_is_wrong_is_seen(series: Series, result: dict[str, Any]) -> None:
 
 def test_errors_without_faults_are_wrong(series: Series) -> None:
     assert seen(series, fault="", error="OutputError", message="no space left on device").outcome == "WRONG"
+
+
+def test_how_bytes_differ_is_told() -> None:
+    lines = [b"1\n2\n3\n", b"1\n2\n4\n"]
+    one, other = (gzip.compress(each, 1, mtime=0) for each in lines)
+    assert faults.difference(gzip.compress(lines[0], 9, mtime=0), one).endswith("; all lines are the same")
+    assert faults.difference(other, one).endswith("; 3 lines, expected 3; line 3 is the first that differs")
+    assert faults.difference(one[:-9], one).startswith(
+        f"{len(one) - 9} bytes, expected {len(one)}; byte {len(one) - 9}"
+    )
+    assert "it can't be read: " in faults.difference(one[:-9], one)
 
 
 @pytest.mark.parametrize("data", [b"half", None])
