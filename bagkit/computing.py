@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.errors import PlanError
+from bagkit.errors import PlanError, one_line
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import Options, merged
@@ -42,6 +42,22 @@ class Collected(Generic[T]):
 
     result: T
     failures: list[Failure]
+
+    def __repr__(self) -> str:
+        count = len(self.failures)
+        failures = f"{count:,} failure{'s' if count != 1 else ''}" if count else "no failure"
+        first = f"{', first' if count > 1 else ':'}\n  {self.failures[0]}" if count else ""
+        return f"Collected({_size_of(self.result)}; {failures}{first})"
+
+
+def _size_of(result: object) -> str:
+    """Return what a result is and how large, in a few words; a small one that holds no others as it is."""
+    kind, shape = type(result).__name__, getattr(result, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{kind} of {' × '.join([f'{size:,}' if isinstance(size, int) else str(size) for size in shape])}"
+    if isinstance(result, (list, tuple, dict, set, frozenset)):
+        return f"{kind} of {len(result):,}"
+    return one_line(result, 80)
 
 
 def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:

@@ -173,6 +173,15 @@ def one_line(value: object, width: int = 160) -> str:
         text = repr(value[: width * 4] if isinstance(value, (str, bytes)) and len(value) > width * 4 else value)
     except Exception as error:
         text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    return printable(text, width)
+
+
+def printable(text: str, width: int = 160) -> str:
+    """Return `text` for a message: without line ends and control characters, cut to `width` characters.
+
+    >>> printable("one\\ntwo"), printable("a" * 200, width=4)
+    ('one\\\\ntwo', 'aaa…')
+    """
     text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: width + 1])
     return text if len(text) <= width else text[: width - 1] + "…"
 

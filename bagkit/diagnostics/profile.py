@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bagkit.diagnostics.events import Event, TaskFinished
 from bagkit.diagnostics.observer import listen, stop_listening
+from bagkit.errors import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,17 @@ class Profile:
     def __init__(self) -> None:
         self.tasks: list[TaskFinished] = []
         """The events of finished tasks, in the order in which they came."""
+
+    def __repr__(self) -> str:
+        count = len(self.tasks)
+        text = f"{count:,} task{'s' if count != 1 else ''}"
+        if not count:
+            return f"Profile({text})"
+        spent = self.spent()
+        seconds = sum([stage.seconds for stage in spent.values()])
+        labels, most = max(spent.items(), key=lambda stage: stage[1].seconds)
+        name = printable(" → ".join(labels), 100)
+        return f"Profile({text}, {seconds:.3g} s; the most of them, {most.seconds:.3g} s, in {name})"
 
     def emit(self, event: Event) -> None:
         """Take note of `event`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,7 @@ DEFAULT_PARTITIONS = 100
 class SequencePiece:
     """A slice of the sequence, in one partition."""
 
-    records: Sequence[Any]
+    records: Sequence[Any] = field(repr=False)
     partition: int
     start: int
     """Where in the partition the slice begins."""
@@ -54,7 +54,7 @@ class FromSequence(Source):
     """The elements of a sequence, in slices of the `sizes` given."""
 
     name: str
-    sequence: Sequence[Any]
+    sequence: Sequence[Any] = field(repr=False)
     sizes: tuple[int, ...]
 
     in_memory = True

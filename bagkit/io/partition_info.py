@@ -11,6 +11,7 @@ from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source
 from bagkit.plan.node import Plan, walk
 
 Paths = tuple[str, ...]
+_PATHS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class PartitionInfo:
     npartitions: int
     paths: Paths = ()
     """The files it is read from; none where records are in memory, or are those of the whole bag together."""
+
+    def __repr__(self) -> str:
+        more = len(self.paths) - _PATHS_SHOWN
+        paths = repr(self.paths) if more <= 0 else f"({str(list(self.paths[:_PATHS_SHOWN]))[1:-1]}, … {more:,} more)"
+        return f"PartitionInfo(index={self.index}, npartitions={self.npartitions}, paths={paths})"
 
 
 def with_info(plan: Plan) -> Plan:

@@ -34,6 +34,23 @@ class Place:
     """The record as it was read: the raw line, or the element."""
     worker: str | None = None
 
+    def __repr__(self) -> str:
+        known = [(name, getattr(self, name)) for name in self.__slots__]
+        return f"Place({', '.join([f'{name}={_short_repr(value)}' for name, value in known if value is not None])})"
+
+
+def _short_repr(value: Any) -> str:
+    """Return the repr of a value, on one line of at most some 160 characters: a record can be of any size."""
+    try:
+        text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
+    except Exception as error:
+        return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    text = "".join([char if char.isprintable() else ascii(char)[1:-1] for char in text[:_SHOWN]])
+    return text if len(text) < _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+_SHOWN = 160
+
 
 class Origin(Protocol):
     """Where the records of a block are from; asked only when something went wrong, so it may take its time."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from bagkit.errors import add_notes, one_line
+from bagkit.errors import add_notes, one_line, printable
 from bagkit.kernels.stream import Place
 from bagkit.plan.kinds import Op
 
@@ -27,11 +27,20 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" at {place_text(self.place)}" if self.place is not None else ""
-        try:
-            text = str(self.error)
-        except Exception as broken:  # the user's own method, and no reason to lose the result
-            text = f"<its str() raises {type(broken).__name__}>"
-        return f"{type(self.error).__name__}: {text} in {self.operation}{where}"
+        return f"{error_text(self.error)} in {self.operation}{where}"
+
+    def __repr__(self) -> str:
+        record = f", record: {one_line(self.place.record)}" if self.place is not None else ""
+        return f"Failure({self}{record})"
+
+
+def error_text(error: BaseException) -> str:
+    """Return the type and the text of `error` on one line: `ValueError: no number`."""
+    try:
+        text = str(error)
+    except Exception as broken:  # the user's own method, and no reason to lose the result
+        text = f"<its str() raises {type(broken).__name__}>"
+    return f"{type(error).__name__}: {printable(text)}" if text else type(error).__name__
 
 
 def place_text(place: Place) -> str:

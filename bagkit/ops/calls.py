@@ -10,7 +10,7 @@ import os
 import pickle
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -80,7 +80,7 @@ class DelayedCall(TaskCall):
 class Known(Call):
     """A value that is there already: what `persist` leaves of an item."""
 
-    value: Any
+    value: Any = field(repr=False)
 
     can_raise = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal
@@ -214,7 +214,7 @@ class Match(Pairing):
     on_self: Any
     on_other: Any
     how: How
-    others: tuple[Any, ...] | None = None
+    others: tuple[Any, ...] | None = field(default=None, repr=False)
 
     bags = 1
 

@@ -34,6 +34,9 @@ class Stats:
     max: Any
     sum: Any
 
+    def __repr__(self) -> str:
+        return f"Stats({', '.join([f'{name}={one_line(getattr(self, name), 60)}' for name in self.__slots__])})"
+
 
 class _Seen(NamedTuple):
     moments: Moments
