@@ -9,7 +9,7 @@ Names are imported when they are first used: a worker process needs none of them
 
 from typing import TYPE_CHECKING, Any
 
-from bagkit.options import options
+from bagkit.options import Options, get_options, options, set_options
 
 if TYPE_CHECKING:
     from bagkit import random  # noqa: F401  (not in __all__: `import *` would hide Python's own)
@@ -84,6 +84,7 @@ __all__ = [
     "NoFilesError",
     "NotPicklableError",
     "OptionError",
+    "Options",
     "OutputBusyError",
     "OutputError",
     "OutputExistsError",
@@ -106,6 +107,7 @@ __all__ = [
     "from_sequence",
     "from_url",
     "get",
+    "get_options",
     "map",
     "map_partitions",
     "optimize",
@@ -117,6 +119,7 @@ __all__ = [
     "read_files",
     "read_json",
     "read_text",
+    "set_options",
     "to_textfiles",
     "visualize",
     "zip",
@@ -157,4 +160,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "random"})
+    shown = {"__doc__", "__file__", "__name__", "__path__", "__version__", "random"}
+    return sorted({*shown, *__all__})  # and none of the modules that happen to be imported

@@ -1,34 +1,42 @@
 """Options: how a run is done; never what it gives.
 
     Options            the values, frozen
+    set_options(...)   sets some of them for the session: for all threads, from now on
     options(...)       `with bagkit.options(workers=4):` sets some of them for a block of code
-    current_options()  those in force here
+    get_options()      those in force here
     merged(...)        those in force here, with the keywords of one call on top
+    OptionKeywords     the keywords of all of these, for type checkers
 
-They are held in a context variable, so threads and asyncio tasks do not disturb each other. A task of asyncio starts
-with the options of whoever made it; a thread starts with the defaults, also when it is started inside of a `with`.
+What holds for the session is one value of the process. What holds for a block of code is held in a context variable, so
+threads and asyncio tasks do not disturb each other. A task of asyncio starts with the options of whoever made it; a
+thread starts with those of the session, also when it is started inside of a `with`.
 """
 
 from __future__ import annotations
 
 import operator
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from bagkit.errors import OptionError, one_line
 from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from bagkit.schedulers.protocol import Scheduler
 
 OnError = Literal["raise", "skip", "collect"]
+SchedulerName = Literal[
+    "sync", "threads", "processes", "synchronous", "single-threaded", "threading", "multiprocessing"
+]
 F = TypeVar("F", bound=Callable[..., Any])
 
 SCHEDULERS: Mapping[str, str] = {
@@ -54,50 +62,142 @@ ALIASES: Mapping[str, str] = {"num_workers": "workers", "optimize_graph": "optim
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is done; made and checked by `options` and `merged`."""
+    """How a run is done: the values of all options, as `get_options` gives them. `set_options` says more of each.
 
-    scheduler: str | Executor | Scheduler | None = None
-    """A name of SCHEDULERS, any executor of concurrent.futures, or an object with `run`; None: the best there is."""
+    Attributes:
+        scheduler: What runs the tasks: "sync", "threads", "processes", an executor, an object with `run`. None, the
+            default: what suits the plan.
+        workers: How many processes or threads. None, the default: as many as there are CPUs for this process.
+        memory_limit: How many bytes a run may hold. None, the default: half of what the machine has to give.
+        progress: Whether to draw a progress bar. None, the default: in a terminal and in a notebook.
+        temporary_directory: Where large intermediate values go. None, the default: where `tempfile` puts its files.
+        on_error: What is done with a record for which a function raises: "raise" (the default), "skip", "collect".
+        optimize: Whether the plan is rewritten to do less work. True is the default.
+        retries: How often a task is run again after a function raised in it. 0 is the default.
+
+    >>> Options(workers=4)
+    Options(scheduler=None, workers=4, memory_limit=None, progress=None, temporary_directory=None, on_error='raise', \
+optimize=True, retries=0)
+    """
+
+    scheduler: SchedulerName | Executor | Scheduler | None = None
     workers: int | None = None
-    """How many processes or threads; None: as many as there are CPUs for this process."""
     memory_limit: int | None = None
-    """Bytes that a run may hold, given as a number or as text like "2 GB"; None: what the machine has to give."""
     progress: bool | None = None
-    """Whether to draw a progress bar; None: in a terminal and in a notebook."""
     temporary_directory: str | None = None
-    """Where large intermediate values go; None: where `tempfile` puts its files."""
     on_error: OnError = "raise"
-    """What becomes of a record for which a function raises: the run ends, it is left out, or it is collected."""
     optimize: bool = True
-    """Whether the plan is rewritten to do less work; the values are the same either way."""
     retries: int = 0
-    """How often a task is run again, from its beginning, after a function of yours raised in it."""
 
 
-_stack: ContextVar[tuple[Options, ...]] = ContextVar("bagkit options", default=(Options(),))
-"""Innermost last. A stack and no tokens, so one `options(...)` object can be entered twice, and by two threads."""
+class KeywordsButOnError(TypedDict, total=False):
+    """The options as keywords, but for the one on which it depends what a run returns."""
+
+    scheduler: SchedulerName | Executor | Scheduler | None
+    workers: int | None
+    memory_limit: int | float | str | None
+    progress: bool | None
+    temporary_directory: str | os.PathLike[str] | None
+    optimize: bool | None
+    retries: int | None
+    num_workers: int | None
+    optimize_graph: bool | None
+
+
+class OptionKeywords(KeywordsButOnError, total=False):
+    """The options as keywords; also by the names in ALIASES. None stands for the default."""
+
+    on_error: OnError | None
+
+
+_session = Options()
+"""Those of the session; replaced as a whole."""
+_session_lock = Lock()
+_stack: ContextVar[tuple[tuple[dict[str, Any], Options, Options], ...]] = ContextVar("bagkit options", default=())
+"""Blocks of code, innermost last: what they change, for which session, and what that gives.
+
+A stack and no tokens, so one `options(...)` object can be entered twice, and by two threads."""
+
+
+def set_options(**changes: Unpack[OptionKeywords]) -> None:
+    """Set options for the session: for all that is computed from now on, in all threads.
+
+    What a call says, as in `bag.compute(workers=2)`, goes before it, and what `with bagkit.options(...):` says for a
+    block of code too. None for an option stands for its default.
+
+    Args:
+        scheduler: What runs the tasks. "processes": worker processes that stay warm between runs. "threads": threads
+            of this process. "sync": one after the other, in this thread, for the debugger. Or an executor of
+            concurrent.futures, or an object with a method `run`. Default: what suits the plan. That is processes;
+            threads for delayed calls; sync for a little data and no function of yours. "synchronous" and
+            "single-threaded", "threading", "multiprocessing" are dask's words for the same.
+        workers: How many processes or threads there are, a number from 1 up; also as `num_workers`. Default: as many as
+            there are CPUs for this process.
+        memory_limit: How much a run may hold before what it holds waits on disk: a number of bytes, or text like
+            "2 GB" or "512 MiB". Default: half of the memory that the machine, or the container, has to give.
+        progress: Whether to draw a progress bar. Default: in a terminal and in a notebook, for runs that take a while.
+        temporary_directory: Where large intermediate values go: the path of a directory that exists. Default: where
+            the module `tempfile` puts its files.
+        on_error: What is done with a record for which a function raises. "raise": the run ends with the error. "skip":
+            the record is left out, and a warning says how many were. "collect": it is left out, and what is computed is
+            `Collected(result, failures)`. Default: "raise".
+        optimize: Whether the plan is rewritten to do less work; the values are the same either way. Also as
+            `optimize_graph`. Default: True.
+        retries: How often a task is run again, from its beginning, after a function of yours raised in it: a number
+            from 0 up. Default: 0.
+
+    Raises:
+        OptionError: For a name that is no option, and for a value that it can't take.
+
+    >>> import bagkit as bk
+    >>> bk.set_options(workers=2, on_error="skip")
+    >>> bk.get_options().workers
+    2
+    >>> bk.set_options(workers=None, on_error=None)
+    """
+    global _session
+    checked = _checked(changes)
+    with _session_lock:
+        _session = replace(_session, **checked)
 
 
 class options(ContextDecorator):
-    """Set options for a block of code, or for the calls of a function.
+    """Set options for a block of code, or for the calls of a function; in a line of its own, for the session.
 
-    Takes the fields of `Options`, and dask's `num_workers` and `optimize_graph`. Raises OptionError, at once, for a
-    name that is no option and for a value that it can't take.
+    `with bagkit.options(...):` holds for the block, in this thread; `@bagkit.options(...)` for the calls of a function.
+    A call that is a statement by itself does what `set_options` does: there is no block that it could be for.
 
-    >>> with options(scheduler="sync", memory_limit="64 MiB") as now:
+    Args:
+        changes: The fields of `Options`, and dask's `num_workers` and `optimize_graph`; `help(bagkit.set_options)` says
+            what each means.
+
+    Raises:
+        OptionError: At once, for a name that is no option and for a value that it can't take.
+
+    >>> import bagkit as bk
+    >>> with bk.options(scheduler="sync", memory_limit="64 MiB") as now:
     ...     now.memory_limit
     67108864
-    >>> current_options().memory_limit is None
+    >>> bk.get_options().memory_limit is None
     True
     """
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, **changes: Unpack[OptionKeywords]) -> None:
+        global _session
         self._changes = _checked(changes)
+        self._for_session: tuple[Options, Options] | None = None
+        if _stands_alone(sys._getframe(1)):
+            with _session_lock:
+                before, _session = _session, replace(_session, **self._changes)
+                self._for_session = before, _session
 
     def __enter__(self) -> Options:
-        stack = _stack.get()
-        _stack.set((*stack, replace(stack[-1], **self._changes)))
-        return _stack.get()[-1]
+        self._leave_session()
+        session = _session
+        changes = {**_stack.get()[-1][0], **self._changes} if _stack.get() else self._changes
+        now = replace(session, **changes)
+        _stack.set((*_stack.get(), (changes, session, now)))
+        return now
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -107,6 +207,7 @@ class options(ContextDecorator):
     def __call__(self, function: F) -> F:
         import inspect
 
+        self._leave_session()
         if (
             inspect.iscoroutinefunction(function)
             or inspect.isgeneratorfunction(function)
@@ -119,10 +220,56 @@ class options(ContextDecorator):
             )
         return super().__call__(function)
 
+    def _leave_session(self) -> None:
+        """Take back what was set for the session: it was no line of its own, as where compiled code calls."""
+        global _session
+        if self._for_session is not None:
+            before, after = self._for_session
+            with _session_lock:
+                if _session is after:
+                    _session = before
+            self._for_session = None
 
-def current_options() -> Options:
-    """Return the options in force here."""
-    return _stack.get()[-1]
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={one_line(value, 60)}" for name, value in self._changes.items())
+        if self._for_session is not None:
+            return f"<bagkit.options({given}): set for the session>"
+        return f"<bagkit.options({given}): for a `with` block; bagkit.set_options({given}) sets them for the session>"
+
+
+def _stands_alone(frame: FrameType) -> bool:
+    """Return whether the call that `frame` is in is a statement: its value is dropped, or shown by a prompt.
+
+    Setting at once and putting back at the end of a `with` would need no look at the caller. But other threads would
+    see in between what is meant for a block of this one, and so would all code between `skip = options(...)` and
+    `with skip:`. Records would be skipped where nobody asked for it.
+    """
+    from opcode import opmap
+
+    code = frame.f_code.co_code
+    after = frame.f_lasti + 2
+    while after < len(code) and code[after] == opmap["CACHE"]:
+        after += 2
+    following = tuple(code[after : after + 2])
+    return following[:1] in ((opmap["POP_TOP"],), (opmap.get("PRINT_EXPR"),)) or following == (
+        opmap.get("CALL_INTRINSIC_1"),
+        1,  # print: what a prompt does with the value of a statement, from Python 3.12 on
+    )
+
+
+def get_options() -> Options:
+    """Return the options in force here: those of the innermost `with bagkit.options(...):`, on top of the session's.
+
+    >>> import bagkit as bk
+    >>> with bk.options(workers=4):
+    ...     bk.get_options().workers
+    4
+    """
+    stack = _stack.get()
+    if not stack:
+        return _session
+    changes, session, now = stack[-1]
+    return now if session is _session else replace(_session, **changes)
 
 
 def merged(**keywords: Any) -> Options:
@@ -135,7 +282,7 @@ def merged(**keywords: Any) -> Options:
     4
     """
     given = {name: value for name, value in keywords.items() if value is not NOT_GIVEN and value is not None}
-    return replace(current_options(), **_checked(given))
+    return replace(get_options(), **_checked(given))
 
 
 def parse_bytes(size: float | str, name: str = "size") -> int:

@@ -9,6 +9,8 @@ from bagkit.errors import PlanError
 
 T = TypeVar("T")
 
+__all__ = ["choices", "sample"]
+
 
 def sample(population: Bag[T], k: int, split_every: int | bool | None = None, seed: int | None = None) -> Bag[T]:
     """Return the bag of `k` different records of `population`, each set of them as likely as any, in no order.
@@ -40,3 +42,7 @@ def _bag(operation: str, population: Any) -> Bag[Any]:
     if not isinstance(population, Bag):
         raise PlanError(f"{operation}: the population is of type {type(population).__name__}; expected a bag")
     return population
+
+
+def __dir__() -> list[str]:
+    return ["__doc__", "__name__", *__all__]

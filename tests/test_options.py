@@ -1,26 +1,49 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import os
 import re
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError, fields
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import FrozenInstanceError, asdict, fields
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bagkit as bk
 from bagkit.errors import BagkitError, OptionError
-from bagkit.options import ALIASES, Options, current_options, did_you_mean, merged, options, parse_bytes
+from bagkit.options import (
+    ALIASES,
+    OptionKeywords,
+    Options,
+    did_you_mean,
+    get_options,
+    merged,
+    options,
+    parse_bytes,
+    set_options,
+)
+from bagkit.schedulers.protocol import Scheduler
 from bagkit.sentinels import NOT_GIVEN
 
 
+@pytest.fixture(autouse=True)
+def _the_session_as_it_was() -> Iterator[None]:
+    before = get_options()
+    yield
+    set_options(**asdict(before))
+
+
 def test_the_defaults() -> None:
-    assert current_options() == merged() == Options()
+    assert get_options() == merged() == Options()
     assert (Options().on_error, Options().optimize, Options().scheduler) == ("raise", True, None)
 
 
@@ -31,42 +54,42 @@ def test_options_are_frozen() -> None:
 
 def test_with_sets_them_and_puts_them_back() -> None:
     with options(workers=3, scheduler="sync") as outer:
-        assert current_options() is outer
+        assert get_options() is outer
         with options(workers=5, on_error="skip"):
-            now = current_options()
+            now = get_options()
             assert (now.workers, now.scheduler, now.on_error) == (5, "sync", "skip")
-        assert current_options() is outer
-    assert current_options() == Options()
+        assert get_options() is outer
+    assert get_options() == Options()
 
 
 def test_an_error_in_the_block_puts_them_back() -> None:
     with pytest.raises(KeyError), options(workers=3):
         raise KeyError
-    assert current_options() == Options()
+    assert get_options() == Options()
 
 
 def test_none_is_the_default_again() -> None:
     with options(workers=3, scheduler="sync", optimize=False), options(workers=None, optimize=None):
-        assert (current_options().workers, current_options().scheduler) == (None, "sync")
-        assert current_options().optimize is True
+        assert (get_options().workers, get_options().scheduler) == (None, "sync")
+        assert get_options().optimize is True
 
 
 def test_one_object_can_be_entered_again_and_inside_of_itself() -> None:
     four = options(workers=4)
     for _ in range(2):
         with four, options(workers=1), four:
-            assert current_options().workers == 4
-        assert current_options().workers is None
+            assert get_options().workers == 4
+        assert get_options().workers is None
 
 
 def test_as_a_decorator() -> None:
     @options(workers=6)
     def workers(depth: int = 2) -> list[int | None]:
-        return [current_options().workers, *(workers(depth - 1) if depth else [])]
+        return [get_options().workers, *(workers(depth - 1) if depth else [])]
 
     assert workers() == [6, 6, 6]
     assert workers.__name__ == "workers"
-    assert current_options().workers is None
+    assert get_options().workers is None
 
 
 def test_as_a_decorator_of_a_function_that_runs_later() -> None:
@@ -89,7 +112,7 @@ def test_merged_puts_keywords_on_top() -> None:
     with options(workers=3, scheduler="sync"):
         now = merged(workers=8, num_workers=NOT_GIVEN, scheduler=None, optimize=False)
         assert (now.workers, now.scheduler, now.optimize) == (8, "sync", False)
-        assert current_options().workers == 3
+        assert get_options().workers == 3
 
 
 def test_the_words_of_dask() -> None:
@@ -106,26 +129,176 @@ def test_threads_do_not_disturb_each_other() -> None:
     def work(number: int) -> int | None:
         with options(workers=number):
             barrier.wait(timeout=10)
-            return current_options().workers
+            return get_options().workers
 
     with options(workers=99), ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(1, 9))) == list(range(1, 9))
-        assert list(pool.map(lambda _: current_options().workers, range(8))) == [None] * 8
-        assert current_options().workers == 99
+        assert list(pool.map(lambda _: get_options().workers, range(8))) == [None] * 8
+        assert get_options().workers == 99
 
 
 def test_asyncio_tasks_do_not_disturb_each_other() -> None:
     async def work(number: int) -> tuple[int | None, int | None]:
-        before = current_options().workers
+        before = get_options().workers
         with options(workers=number):
             await asyncio.sleep(0)
-            return before, current_options().workers
+            return before, get_options().workers
 
     async def main() -> list[tuple[int | None, int | None]]:
         with options(workers=99):
             return await asyncio.gather(*map(work, range(1, 6)))
 
     assert asyncio.run(main()) == [(99, number) for number in range(1, 6)]
+
+
+def test_what_is_set_for_the_session_is_so_in_all_threads() -> None:
+    assert set_options(num_workers=3, memory_limit="1 kB") is None  # type: ignore[func-returns-value]
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(get_options).result() == get_options() == Options(workers=3, memory_limit=1000)
+        set_options(scheduler="threads")
+        assert pool.submit(merged, workers=5).result() == Options(workers=5, memory_limit=1000, scheduler="threads")
+    set_options(workers=None)
+    assert (get_options().workers, get_options().memory_limit) == (None, 1000)
+
+
+def test_a_block_of_code_goes_before_the_session() -> None:
+    set_options(workers=2, on_error="skip")
+    with options(workers=4) as outer:
+        assert (outer.workers, outer.on_error) == (4, "skip")
+        set_options(workers=9, on_error="collect")
+        assert (get_options().workers, get_options().on_error) == (4, "collect")
+        with options(on_error="raise", workers=None):
+            assert get_options() == Options()
+        assert merged(workers=1).on_error == "collect"
+    assert get_options().workers == 9
+
+
+def test_what_is_wrong_leaves_the_session_as_it_was() -> None:
+    set_options(workers=2)
+    with pytest.raises(OptionError, match="option 'retries'"):
+        set_options(workers=3, retries=-1)
+    with pytest.raises(OptionError, match="did you mean 'workers'"):
+        set_options(worker=3)  # type: ignore[call-arg]
+    assert get_options() == Options(workers=2)
+
+
+STATEMENTS = [
+    ("options(workers=5)", "exec"),
+    ("options(workers=5)", "single"),  # what a prompt and the last line of a notebook's cell are
+    ("options(**{'workers': 5})", "exec"),
+    ("options(num_workers=5); options()", "exec"),
+    ("for _ in range(3000): options(workers=5)", "exec"),  # a loop that the interpreter makes instructions for
+    ("def f():\n    options(workers=5)\nf()", "exec"),
+    ("def f():\n    if True:\n        options(workers=5)\n    return 1\nf()", "exec"),
+    ("async def f():\n    options(workers=5)\nimport asyncio; asyncio.run(f())", "exec"),
+    ("import functools; functools.partial(options, workers=5)()", "exec"),
+    ("import bagkit; bagkit.options(workers=5)", "exec"),
+]
+
+
+@pytest.mark.parametrize(("program", "mode"), STATEMENTS)
+def test_a_line_of_its_own_is_for_the_session(program: str, mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(program, "<test>", mode), {"options": options})
+    assert get_options().workers == 5
+    assert ("set for the session" in capsys.readouterr().out) == (mode == "single")
+
+
+OTHERS = [
+    "four = options(workers=4)",
+    "four = None or options(workers=4)",
+    "with options(workers=4): pass",
+    "with options(workers=4) as now, options(workers=5): assert now.workers == 4",
+    "for _ in range(3000):\n    with options(workers=4): pass",
+    "for four in [options(workers=4)]:\n    with four, four: pass",
+    "from contextlib import ExitStack\nwith ExitStack() as stack: stack.enter_context(options(workers=4))",
+    "@options(workers=4)\ndef f(): pass\nf()",
+    "f = lambda: options(workers=4)\nwith f(): pass",
+    "def f(): return options(workers=4)\nwith f(): pass",
+    "def f():\n    with options(workers=4): yield\nnext(f())",
+    "import functools\nwith functools.partial(options, workers=4)(): pass",
+    "[options(workers=4) for _ in range(3)]",
+    "async def f():\n    with options(workers=4): pass\nimport asyncio; asyncio.run(f())",
+    "eval('options(workers=4)')",
+]
+
+
+@pytest.mark.parametrize("program", OTHERS)
+def test_all_else_leaves_the_session_alone(program: str) -> None:
+    exec(compile(program, "<test>", "exec"), {"options": options})
+    assert get_options() == Options()
+
+
+def test_threads_see_nothing_of_the_blocks_of_others() -> None:
+    """Not even for a moment: records would be skipped where nobody asked for it."""
+    done = threading.Event()
+    seen: set[Options] = set()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.add(get_options())
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        for number in range(1, 2000):
+            with options(workers=number):
+                pass
+        done.set()
+        looking.result()
+    assert seen == {Options()}
+
+
+def test_what_is_entered_was_no_line_of_its_own() -> None:
+    """Compiled code has no frame, so it may look as if a line of Python had made it."""
+    four = options.__new__(options)
+    four.__init__(workers=4)  # type: ignore[misc]
+    assert get_options().workers == 4
+    with four:
+        assert get_options().workers == 4
+    assert get_options() == Options()
+
+
+def test_they_say_what_they_are_for() -> None:
+    four = options(workers=4)
+    assert repr(four) == (
+        "<bagkit.options(workers=4): for a `with` block; bagkit.set_options(workers=4) sets them for the session>"
+    )
+
+
+def test_runs_go_by_what_is_set_for_the_session() -> None:
+    bag = bk.from_sequence(["1", "x"], npartitions=2).map(int)
+    set_options(scheduler="sync", on_error="collect")
+    got = bag.compute()
+    assert (got.result, [failure.place.record for failure in got.failures]) == ([1], ["x"])
+    assert set(bag.map(lambda _: os.getpid()).compute(on_error="collect").result) == {os.getpid()}
+
+
+def test_the_keywords_that_type_checkers_know_are_the_options() -> None:
+    """With the same types, and with what stands for them in a call: text for bytes, paths, None for the default."""
+    names = {"Executor": Executor, "Scheduler": Scheduler}
+    keywords, kept = get_type_hints(OptionKeywords, None, names), get_type_hints(Options, None, names)
+    assert set(keywords) == {*kept, *ALIASES}
+    for alias, name in ALIASES.items():
+        assert keywords[alias] == keywords[name]
+    for name, kind in kept.items():
+        members = set(get_args(kind)) if get_origin(kind) in (Union, UnionType) else {kind}
+        wider = set(get_args(keywords[name])) - members
+        assert members | wider == set(get_args(keywords[name])), name
+        assert wider <= {type(None), str, float, os.PathLike[str]}, name
+
+
+@pytest.mark.parametrize("field", fields(Options), ids=lambda field: field.name)
+def test_each_option_is_documented(field: Any) -> None:
+    """In `help(set_options)`, which is enough, and in `help(Options)`, with their defaults."""
+    for documented in (set_options, Options):
+        entries = re.findall(r"^    (\w+): (.*\n(?: {8}.*\n)*)", f"{inspect.getdoc(documented)}\n", re.MULTILINE)
+        entries = [entry for entry in entries if entry[0] != "OptionError"]
+        assert [name for name, _ in entries] == [each.name for each in fields(Options)]
+        entry = " ".join(dict(entries)[field.name].split())
+        assert "efault" in entry
+        if field.default is not None:
+            assert str(field.default) in entry
+        for alias in (alias for alias, name in ALIASES.items() if name == field.name and documented is set_options):
+            assert f"`{alias}`" in entry
 
 
 class Runs:
