@@ -79,9 +79,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lower": {"plan", "kernels"},
     "io": {"ops", "plan", "kernels", "warn"},
     "ops": {"plan", "kernels"},
-    "plan": {"kernels"},
+    "plan": {"kernels", "user_modules"},
     "kernels": set(),
-    "schedulers": {"lower.graph", "kernels.checksum", "kernels.report", "diagnostics.events", "diagnostics.observer"},
+    "schedulers": {
+        "lower.graph",
+        "kernels.checksum",
+        "kernels.report",
+        "diagnostics.events",
+        "diagnostics.observer",
+        "user_modules",
+    },
     "diagnostics": {"ops", "plan", "warn"},
     "options": set(),
     "errors": set(),
@@ -89,6 +96,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sentinels": set(),
     "sizes": set(),
     "tracebacks": set(),
+    "user_modules": set(),
     "warn": set(),
 }
 """For each room (a package, or a module beside the packages) the others that it may import, now or later."""
@@ -103,7 +111,7 @@ FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.fai
 
 ONLY_IN = {
     "fsspec": {"io/files.py"},
-    "cloudpickle": {"schedulers/transport.py", "schedulers/remote_errors.py"},
+    "cloudpickle": {"schedulers/by_value.py"},
     "msgspec": {"kernels/json.py", "kernels/texts.py"},
     "tqdm": {"diagnostics/progress.py"},
     "vl_convert": {"diagnostics/picture.py"},

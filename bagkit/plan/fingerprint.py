@@ -15,14 +15,14 @@ import hashlib
 import marshal
 import pickle
 import secrets
-import sys
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import Any
 
 from bagkit.plan.node import Plan, walk
+from bagkit.user_modules import is_users
 
 Seen = dict[int, tuple[int, Any]]
 """The functions and classes that were described already, by their ids, with a number; kept, so that ids stay theirs."""
@@ -143,7 +143,7 @@ def _name_of(value: Any) -> bytes:
 
 def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]:
     """Yield the parts of a function: of one that is not the user's the name, and what the user may have put in."""
-    users = function.__module__ in (None, "builtins") or _is_users(function.__module__)  # made by exec, or the user's
+    users = function.__module__ in (None, "builtins") or is_users(function.__module__)  # made by exec, or the user's
     nameless = "<" in function.__qualname__  # a lambda, or made inside of a function: others have the same name
     yield from _code_parts(function.__code__, seen) if users or nameless else (_name_of(function),)
     yield from _parts((function.__defaults__, function.__kwdefaults__), seen)
@@ -164,7 +164,7 @@ def _named(function: types.FunctionType) -> Iterator[Any]:
     for space in spaces:
         for value in map(space.__getitem__, sorted(space.keys() & {*names, *attributes})):
             yield value
-            if isinstance(value, types.ModuleType) and _is_users(value.__name__) and value.__name__ not in known:
+            if isinstance(value, types.ModuleType) and is_users(value.__name__) and value.__name__ not in known:
                 known.add(value.__name__)
                 spaces.append(vars(value))
 
@@ -201,7 +201,7 @@ def _code_parts(code: types.CodeType, seen: Seen) -> Iterator[bytes]:
 def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
     """Yield the name of a class, and where it is the user's its bases, its methods and the values in it."""
     yield _name_of(cls)
-    if not _is_users(cls.__module__):
+    if not is_users(cls.__module__):
         return
     yield from _parts(cls.__bases__, seen)
     for name, member in sorted(vars(cls).items()):
@@ -217,17 +217,6 @@ def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
         if isinstance(found, types.FunctionType) or not name.startswith("__"):
             yield name.encode()
             yield from _named_parts(found, seen)
-
-
-@cache
-def _is_users(module: str | None) -> bool:
-    """Return whether a module is the user's own: not of the standard library, not installed, not of bagkit."""
-    if module == "__main__":
-        return True
-    if module is None or module.partition(".")[0] in ("bagkit", *sys.stdlib_module_names):
-        return False
-    file = getattr(sys.modules.get(module), "__file__", None) or ""
-    return "site-packages" not in file and "dist-packages" not in file
 
 
 # -- other objects -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bagkit.schedulers.transport import pickle_for_worker
+from bagkit.schedulers.outgoing import Outgoing
 
 DEPTH = 30
 Where = tuple[str, str]
@@ -59,7 +59,7 @@ def _pickles(value: Any) -> bool:
     if type(value) in (int, float, str, bytes, bool, type(None)):
         return True
     try:
-        pickle_for_worker(value)
+        Outgoing().work(value)
     except Exception:
         return False
     return True

@@ -23,12 +23,14 @@ from bagkit.diagnostics.observer import Observer
 from bagkit.errors import NotPicklableError
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
+from bagkit.schedulers.by_value import seed_generators
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, Submitter, Ticket, started
+from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.remote_errors import pack_error, pack_failure, unpack_error, unpack_failure
 from bagkit.schedulers.sync import call_work
 from bagkit.schedulers.threads import InThreads, start_on
-from bagkit.schedulers.transport import loads, name_of, pickle_for_worker, task_name
+from bagkit.schedulers.transport import loads, name_of, task_name
 from bagkit.schedulers.values import Output, Stored, load
 
 
@@ -70,16 +72,17 @@ class AsBytes:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._run = uuid.uuid4().hex
+        self._outgoing = Outgoing()
         self._works: dict[int, tuple[int, bytes, Work]] = {}  # the work is held on to, so its id stays its own
         self._workers: dict[int, int] = {}  # a small number for each process
 
     def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Future[Any]:
         """Send `task` to the executor; it counts as started from then on, by a worker that is not known (-1)."""
         if id(task.work) not in self._works:
-            data = _pickled(task.work, "the function", task)
+            data = _pickled(self._outgoing.work, task.work, "the function", task)
             self._works[id(task.work)] = (len(self._works), data, task.work)
         number, work, _ = self._works[id(task.work)]
-        part = _pickled(task.part, "the part", task)
+        part = _pickled(self._outgoing.part, task.part, "the part", task)
         tell(started(task, worker=-1))
         future = self._executor.submit(
             run_pickled, (self._run, number), work, part, inputs, len(task.keys), task.label, task.place
@@ -106,9 +109,9 @@ class AsBytes:
         """Do nothing: all that tasks left is in memory, for nobody knows which directories they share."""
 
 
-def _pickled(value: Any, what: str, task: Task) -> bytes:
+def _pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) -> bytes:
     try:
-        return pickle_for_worker(value)
+        return pickle(value)
     except Exception as error:
         from bagkit.schedulers.culprits import find_culprit
 
@@ -144,8 +147,10 @@ def run_pickled(
     values: tuple[Stored, ...] = ()
     packed: bytes | None = None
     try:
+        function = _unpickled(key, work)
+        seed_generators(f"{label} {place}")
         values = call_work(
-            _unpickled(key, work),
+            function,
             loads(part),
             list(map(load, inputs)),
             report,

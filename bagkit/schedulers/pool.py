@@ -14,11 +14,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from bagkit.errors import TaskError
 from bagkit.schedulers import transport
 from bagkit.schedulers.worker import IDLE_SECONDS
+from bagkit.user_modules import Version
 
 READ_BYTES = 1 << 16
 STALE_SECONDS = IDLE_SECONDS - 10
@@ -50,6 +52,8 @@ class WorkerProcess:
         """What the run that has checked it out makes it do; None while it is idle."""
         self.works: set[int] = set()
         """The works of this run that it has."""
+        self.modules: dict[str, Version] = {}
+        """The versions of the user's modules that its works have named so far."""
         self.knows_directory = False
         self.surroundings: bytes | None = None
         self.idle_since = time.monotonic()
@@ -122,6 +126,10 @@ class WorkerProcess:
         """Whether it has been idle for so long that it is about to leave."""
         return time.monotonic() - self.idle_since > STALE_SECONDS
 
+    def has_other(self, modules: Mapping[str, Version]) -> bool:
+        """Whether it was sent to another version of one of `modules` before."""
+        return any(self.modules.get(name, wanted) != wanted for name, wanted in modules.items())
+
     def kill(self) -> None:
         """End the worker and all that it started, now."""
         if self.process.returncode is None:
@@ -192,10 +200,17 @@ _idle: list[WorkerProcess] = []
 _lock = threading.RLock()  # taken again by a run that the garbage collector closes meanwhile
 
 
-def take_workers(count: int) -> list[WorkerProcess]:
-    """Check out up to `count` warm workers; they are the caller's until given back."""
+def take_workers(count: int, modules: Mapping[str, Version] | None = None) -> list[WorkerProcess]:
+    """Check out up to `count` warm workers; they are the caller's until given back.
+
+    A worker that has imported another version of one of `modules` is ended: it would run old code.
+    """
     with _lock:
         _bury()
+        for worker in [each for each in _idle if each.has_other(modules or {})]:
+            _idle.remove(worker)
+            worker.kill()
+            worker.close()
         return [_idle.pop() for _ in range(min(count, len(_idle)))]
 
 

@@ -39,6 +39,7 @@ from bagkit.diagnostics.observer import Observer
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
+from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.pool import WorkerGone, WorkerProcess
 from bagkit.schedulers.remote_errors import describe_exit, unpack_error, unpack_failure
 from bagkit.schedulers.state import RunState
@@ -101,6 +102,7 @@ class Run:
         self._numbers = {task.keys[0]: number for number, task in enumerate(state.tasks)}
         self._works: dict[int, int] = {}
         self._work_messages: list[bytes] = []
+        self._outgoing = Outgoing()
         self._surroundings = b""
         self._selector = selectors.DefaultSelector()
         self._workers: set[WorkerProcess] = set()
@@ -131,7 +133,7 @@ class Run:
                 self._works[id(task.work)] = len(self._work_messages)
                 self._work_messages.append(self._work_message(len(self._work_messages), task))
         self._surroundings = take_surroundings()
-        for worker in pool.take_workers(min(count, len(self.state.tasks))):
+        for worker in pool.take_workers(min(count, len(self.state.tasks)), self._outgoing.versions):
             self._employ(worker)
 
     def next_value(self) -> Any:
@@ -367,13 +369,14 @@ class Run:
         work = self._works[id(task.work)]
         budget = INLINE_BYTES if self._values.inline_bytes < self._limit else INLINE_BYTES_LATER
         inputs = tuple([self._values[need] for need in task.needs])
-        number, part = self._numbers[key], _pickle_part(task)
+        number, part = self._numbers[key], self._pickled_part(task)
         if worker.surroundings != self._surroundings:
             worker.send(transport.SURROUNDINGS, self._surroundings)
             worker.surroundings = self._surroundings
         if work not in worker.works:
             worker.send(transport.WORK, self._work_messages[work])
             worker.works.add(work)
+            worker.modules.update(self._outgoing.versions)
         if self._values.has_directory and not worker.knows_directory:
             self._tell_directory(worker)
         worker.send(transport.TASK, marshal.dumps((number, work, attempt, len(task.keys), budget, part, inputs)))
@@ -390,7 +393,7 @@ class Run:
 
     def _work_message(self, number: int, task: Task) -> bytes:
         try:
-            data = transport.pickle_for_worker(task.work)
+            data = self._outgoing.work(task.work)
         except Exception as error:
             raise _not_picklable(task.work, "the work", error, task.label) from error
         if len(data) > WARN_BYTES:
@@ -402,6 +405,12 @@ class Run:
         if len(data) <= INLINE_BYTES:
             return marshal.dumps((number, data))
         return marshal.dumps((number, self._values.write_file(f"work-{number}", data)))
+
+    def _pickled_part(self, task: Task) -> bytes:
+        try:
+            return self._outgoing.part(task.part)
+        except Exception as error:
+            raise _not_picklable(task.part, "the part", error, transport.name_of(task)) from error
 
     def _tell_directory(self, worker: WorkerProcess) -> None:
         worker.send(transport.DIRECTORY, os.fsencode(self._values.directory()))
@@ -461,13 +470,6 @@ def _died(task: Task, attempts: int, code: int | None, report: str) -> WorkerDie
     if report:
         error.add_note(f"What the worker left:\n{report}")
     return error
-
-
-def _pickle_part(task: Task) -> bytes:
-    try:
-        return transport.pickle_for_worker(task.part)
-    except Exception as error:
-        raise _not_picklable(task.part, "the part", error, transport.name_of(task)) from error
 
 
 def _not_picklable(value: Any, root: str, error: Exception, name: str) -> NotPicklableError:

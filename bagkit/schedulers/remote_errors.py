@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from bagkit.errors import NotPicklableError, StoppedEarlyError, TaskError, add_notes, one_line
-from bagkit.schedulers.transport import PROTOCOL, loads
+from bagkit.schedulers.transport import loads, to_bytes
 
 CHAIN = 20
 TEXT = 10_000
@@ -68,7 +68,7 @@ def _pickle_error(error: BaseException) -> bytes | None:
     """Pickle `error`, if the pickle gives the same again."""
     for form in (error, _Rebuilt(error)):
         try:
-            data = _dumps(form)
+            data = to_bytes(form)
             if len(data) <= PICKLE_BYTES and _same(loads(data), error):
                 return data
         except BaseException:
@@ -97,22 +97,10 @@ def unpack_failure(packed: tuple[Any, bytes | None]) -> Any:
 
 def _comes_back(value: Any) -> bool:
     try:
-        loads(_dumps(value))
+        loads(to_bytes(value))
     except Exception:
         return False
     return True
-
-
-def _dumps(value: Any) -> bytes:
-    import _pickle
-
-    try:
-        return _pickle.dumps(value, PROTOCOL)
-    except Exception:
-        import cloudpickle
-
-        data: bytes = cloudpickle.dumps(value, PROTOCOL)
-        return data
 
 
 def _same(copy: Any, error: BaseException) -> bool:

@@ -111,10 +111,10 @@ def pickle_into(file: Restartable, value: Any) -> None:
             continue
         except Exception:
             break  # cloudpickle does more, and gives the better error
-    import cloudpickle
+    from bagkit.schedulers.by_value import Pickler
 
     file.restart()
-    cloudpickle.Pickler(file, PROTOCOL).dump(value)
+    Pickler(file).dump(value)
 
 
 def _dump(file: Restartable, value: Any) -> None:
@@ -142,9 +142,8 @@ def _dump_deep(file: Restartable, value: Any) -> None:
 
 def dumps(value: Any) -> bytes:
     """Pickle a list of records that are to wait on disk; raise NotPicklableError for what can't be pickled."""
-    chunks = _Chunks()
     try:
-        pickle_into(chunks, value)
+        return to_bytes(value)
     except Exception as error:
         from bagkit.errors import NotPicklableError
         from bagkit.schedulers.culprits import find_culprit
@@ -152,6 +151,12 @@ def dumps(value: Any) -> bytes:
         raise NotPicklableError(
             f"{find_culprit(value, 'the records', error)}, so it can't be brought to another partition"
         ) from error
+
+
+def to_bytes(value: Any) -> bytes:
+    """Pickle `value` in a worker; raise what pickling raises."""
+    chunks = _Chunks()
+    pickle_into(chunks, value)
     return b"".join(chunks.parts)
 
 
@@ -168,27 +173,6 @@ class _Chunks:
 
     def restart(self) -> None:
         self.parts.clear()
-
-
-def pickle_for_worker(value: Any) -> bytes:
-    """Pickle `value` in the parent, so that a process that does not know the user's `__main__` can read it."""
-    try:
-        data = _pickle.dumps(value, PROTOCOL)
-    except Exception:
-        pass  # cloudpickle does more, and gives the better error
-    else:
-        if b"__main__" not in data and not _by_value_modules():
-            return data
-    import cloudpickle
-
-    result: bytes = cloudpickle.dumps(value, PROTOCOL)
-    return result
-
-
-def _by_value_modules() -> bool:
-    """Whether the user asked cloudpickle to send some modules by value."""
-    cloudpickle = sys.modules.get("cloudpickle")
-    return cloudpickle is not None and bool(cloudpickle.list_registry_pickle_by_value())
 
 
 def task_name(label: str, place: str) -> str:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 60
 PROGRESS_SECONDS = 0.1
 READ_BYTES = 1 << 16
+_BY_VALUE = "bagkit.schedulers.by_value"
+"""Imported only where something came by value."""
 
 
 def main(connection: int, life: int, diary: int) -> NoReturn:
@@ -127,6 +129,8 @@ class Worker:
         elif kind == transport.FORGET:
             self._works.clear()
             self._directory = None
+            if _BY_VALUE in sys.modules:
+                sys.modules[_BY_VALUE].forget_generators()
         elif kind == transport.PRELOAD:
             self._preload(body.decode().split())
 
@@ -185,7 +189,10 @@ class Worker:
         number, work, attempt, keys, _, part, inputs = task
         report = _report(attempt, self._progress(number))
         report.directory, report.dumps = self._ask_directory, transport.dumps
-        value = self._work(work)(transport.loads(part), [load(stored) for stored in inputs], report)
+        function = self._work(work)
+        if _BY_VALUE in sys.modules:
+            sys.modules[_BY_VALUE].seed_generators(str(number))
+        value = function(transport.loads(part), [load(stored) for stored in inputs], report)
         if os.getpid() != self._pid:
             os._exit(0)
         values: tuple[Stored, ...]
@@ -273,4 +280,4 @@ def _report(attempt: int, on_progress: Callable[[Report], None]) -> Report:
 def _pickle_failures(failures: list[Any]) -> bytes:
     from bagkit.schedulers.remote_errors import pack_failure
 
-    return transport.pickle_for_worker([pack_failure(failure) for failure in failures])
+    return transport.to_bytes([pack_failure(failure) for failure in failures])

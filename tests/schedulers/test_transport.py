@@ -16,8 +16,9 @@ import pytest
 
 from bagkit.errors import NotPicklableError
 from bagkit.lower.graph import Graph, Task
-from bagkit.schedulers import pool, transport
+from bagkit.schedulers import pool
 from bagkit.schedulers.culprits import find_culprit
+from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.processes import ProcessScheduler
 from bagkit.schedulers.transport import Frames, frame
 from tests.schedulers.contract import Recorder
@@ -122,8 +123,8 @@ def test_all_kinds_of_functions_cross(name: str) -> None:
 
 
 def test_pickles_by_reference_do_not_need_cloudpickle() -> None:
-    assert b"cloudpickle" not in transport.pickle_for_worker(Applied(json.loads))
-    assert b"cloudpickle" in transport.pickle_for_worker(Applied(lambda text: text))
+    assert b"cloudpickle" not in Outgoing().work(Applied(json.loads))
+    assert b"cloudpickle" in Outgoing().work(Applied(lambda text: text))
 
 
 # What can't cross

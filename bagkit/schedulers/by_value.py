@@ -1,0 +1,326 @@
+"""Functions and classes that travel by value: what cloudpickle does, with what it leaves out.
+
+- Code keeps its file name, so that tracebacks show the user's file and line. cloudpickle 3.1.3 replaces it.
+- A class that a process knows is not made again, nor changed: it comes back by reference. A class has one number in a
+  run, and a process remembers the classes by number for as long as they are used.
+- Classes keep their slots and their qualified names. Cached functions, weak dictionaries and the generators of random
+  numbers cross as well.
+- A generator that the user has seeded is not copied, since all tasks would draw the same numbers. A task gets one of
+  its own, whose seed is drawn from the user's and mixed with the name of the task.
+
+Imported when something has to travel by value, in the process that sends and in the one that receives.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import random
+import sys
+import types
+import uuid
+import weakref
+from collections import ChainMap, deque
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+from cloudpickle.cloudpickle import _dynamic_class_reduce, _module_reduce
+
+from bagkit.user_modules import CACHED, MAIN
+
+PROTOCOL = 5
+
+_numbers: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
+"""The number of each class that was sent or received."""
+_classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
+_unfinished: set[str] = set()
+"""The numbers of classes that were made, and wait for what is in them."""
+_generators: deque[tuple[Any, str]] = deque(maxlen=1000)
+"""The generators that this process was sent last, each with its seed."""
+
+
+def _never(module: str) -> bool:
+    return False
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles one value; `by_value` says of which modules the functions and classes travel by value.
+
+    `run` tells classes of this run from those that a process has kept from an earlier one. With `spawns` generators of
+    random numbers are not copied.
+    """
+
+    def __init__(
+        self, file: Any, by_value: Callable[[str], bool] = _never, run: str = "", *, spawns: bool = False
+    ) -> None:
+        super().__init__(file, PROTOCOL)
+        self._by_value = by_value
+        self._run = run
+        self._spawns = spawns
+
+    def reducer_override(self, value: Any) -> Any:
+        """Return how `value` is made again, or NotImplemented for what needs no such care."""
+        if isinstance(value, types.FunctionType):
+            if self._is_by_value(value):
+                return self._function(value)
+        elif isinstance(value, type):
+            if self._is_by_value(value):
+                return self._class(_dynamic_class_reduce(value), value)
+        elif isinstance(value, types.ModuleType):
+            return self._module(value)
+        elif type(value) is CACHED:
+            return self._cached(value)
+        else:
+            found = generator_reduce(value, self._spawns)
+            if found is not None:
+                return found
+        reduced = super().reducer_override(value)
+        if isinstance(value, type) and isinstance(reduced, tuple) and len(reduced) == 6:
+            return self._class(reduced, value)
+        return reduced
+
+    def _is_by_value(self, value: Any) -> bool:
+        module = value.__module__
+        return isinstance(module, str) and (module in MAIN or self._by_value(module))
+
+    def _function(self, function: types.FunctionType) -> Any:
+        try:
+            return self._dynamic_function_reduce(function)
+        except NameError:  # an annotation of something that only type checkers see (Python 3.14)
+            copy = types.FunctionType(
+                function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+            )
+            copy.__kwdefaults__, copy.__qualname__ = function.__kwdefaults__, function.__qualname__
+            copy.__dict__.update(vars(function))
+            copy.__annotations__ = {}
+            return self._dynamic_function_reduce(copy)
+
+    def _cached(self, function: Any) -> Any:
+        """Reduce what functools.cache and lru_cache make: by its name where that leads to it, else by what it wraps."""
+        found: Any = None if self._is_by_value(function) else sys.modules.get(function.__module__)
+        for name in function.__qualname__.split("."):
+            found = getattr(found, name, None)
+        if found is function:
+            return function.__qualname__
+        settings = function.cache_parameters()
+        return _make_cached, (function.__wrapped__, settings["maxsize"], settings["typed"])
+
+    def _class(self, reduced: tuple[Any, ...], cls: type) -> Any:
+        """Return the parts of a class that cloudpickle found, made ours."""
+        make, arguments, (members, slot_state), _, _, fill = reduced
+        number = _number_of(cls, self._run)
+        *arguments, _, extra = arguments  # without cloudpickle's number, by which it would find, and change, a class
+        members = {name: each for name, each in members.items() if not _is_descriptor_of(each, cls)}
+        if len(arguments) == 4 and isinstance(arguments[3], dict):  # not of an Enum
+            arguments[3] = {**arguments[3], "__qualname__": cls.__qualname__}
+            if "__slots__" in vars(cls) and not hasattr(cls, "_fields"):  # of a NamedTuple, which makes its own
+                arguments[3]["__slots__"] = members.pop("__slots__")
+        return (
+            _make_class,
+            (number, make, (*arguments, None, extra)),
+            (number, fill, members, slot_state),
+            None,
+            None,
+            _fill,
+        )
+
+    def _module(self, module: types.ModuleType) -> Any:
+        if module.__name__ not in MAIN and not self._by_value(module.__name__):
+            return _module_reduce(module)
+        content = {
+            name: value for name, value in vars(module).items() if not name.startswith("__") and self._crosses(value)
+        }
+        return _make_module, (module.__name__,), content, None, None, _fill_module
+
+    def _crosses(self, value: Any) -> bool:
+        if isinstance(value, (types.FunctionType, types.ModuleType, type)):
+            return True
+        try:
+            Pickler(io.BytesIO(), self._by_value, self._run).dump(value)
+        except Exception:
+            return False
+        return True
+
+
+def dumps(value: Any, by_value: Callable[[str], bool] = _never, run: str = "", *, spawns: bool = False) -> bytes:
+    """Return the pickle of `value`."""
+    with io.BytesIO() as file:
+        Pickler(file, by_value, run, spawns=spawns).dump(value)
+        return file.getvalue()
+
+
+# -- classes -----------------------------------------------------------------------------------------------------------
+
+
+def _number_of(cls: type, run: str) -> str:
+    """Return the number of a class: one that came from another process keeps it, also on its way back."""
+    number = _numbers.get(cls)
+    if number is None:
+        number = _numbers[cls] = uuid.uuid4().hex
+    if run:
+        number = f"{number.partition('/')[0]}/{run}"
+    _classes.setdefault(number, cls)
+    return number
+
+
+def _make_class(number: str, make: Callable[..., type], arguments: tuple[Any, ...]) -> type:
+    known = _classes.get(number)
+    if known is not None:
+        return known
+    cls = make(*arguments)
+    _numbers[cls] = number
+    _classes[number] = cls
+    _unfinished.add(number)
+    return cls
+
+
+def _fill(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], Any]) -> None:
+    number, fill, members, slot_state = state
+    if number in _unfinished:
+        _unfinished.discard(number)
+        fill(cls, (members, slot_state))
+
+
+def _is_descriptor_of(member: Any, cls: type) -> bool:
+    """Whether the class makes `member` again from its slots."""
+    kinds = (types.MemberDescriptorType, types.GetSetDescriptorType)
+    return isinstance(member, kinds) and member.__objclass__ is cls
+
+
+# -- code, functions, modules ------------------------------------------------------------------------------------------
+
+
+def _reduce_code(code: types.CodeType) -> Any:
+    return types.CodeType, (
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_nlocals,
+        code.co_stacksize,
+        code.co_flags,
+        code.co_code,
+        code.co_consts,
+        code.co_names,
+        code.co_varnames,
+        code.co_filename,
+        code.co_name,
+        code.co_qualname,
+        code.co_firstlineno,
+        code.co_linetable,
+        code.co_exceptiontable,
+        code.co_freevars,
+        code.co_cellvars,
+    )
+
+
+def _make_cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+def _make_module(name: str) -> types.ModuleType:
+    return types.ModuleType(name)
+
+
+def _fill_module(module: types.ModuleType, content: dict[str, Any]) -> None:
+    vars(module).update(content)
+
+
+def _reduce_weak_dictionary(value: Any) -> Any:
+    return type(value), (dict(value),)
+
+
+def _reduce_cached_property(value: functools.cached_property[Any]) -> Any:
+    return _make_cached_property, (value.func, value.attrname)
+
+
+def _make_cached_property(function: Callable[[Any], Any], name: str | None) -> functools.cached_property[Any]:
+    made = functools.cached_property(function)
+    if name is not None:
+        made.__set_name__(object, name)
+    return made
+
+
+Pickler.dispatch_table = ChainMap(
+    {
+        types.CodeType: _reduce_code,
+        functools.cached_property: _reduce_cached_property,  # which has a lock up to Python 3.11
+        weakref.WeakKeyDictionary: _reduce_weak_dictionary,
+        weakref.WeakValueDictionary: _reduce_weak_dictionary,
+    },
+    cloudpickle.Pickler.dispatch_table,
+)
+
+
+# -- random numbers ----------------------------------------------------------------------------------------------------
+
+
+def generator_reduce(value: Any, spawns: bool) -> Any:
+    """Return how a generator of random numbers is made again; None for other values.
+
+    The ones behind the functions of `random` and `numpy.random` are those of the process that receives them.
+    """
+    if type(value) is random.Random:
+        if value is random._inst:
+            return _attribute, ("random", "_inst")
+        return (_spawn, (_spawn_python, str(value.getrandbits(128)))) if spawns else None
+    if type(value) is random.SystemRandom:
+        return random.SystemRandom, ()
+    return _numpy_reduce(value, spawns) if type(value).__module__.startswith("numpy.random") else None
+
+
+def _numpy_reduce(value: Any, spawns: bool) -> Any:
+    from numpy.random import Generator, RandomState, mtrand
+
+    if value is mtrand._rand:
+        return _attribute, ("numpy.random.mtrand", "_rand")
+    if not spawns:
+        return None
+    if type(value) is Generator:
+        return _spawn, (_spawn_numpy, str(value.integers(1 << 62)), type(value.bit_generator))
+    if type(value) is RandomState:
+        return _spawn, (_spawn_numpy_state, str(value.randint(1 << 31)))
+    return None
+
+
+def _attribute(module: str, name: str) -> Any:
+    return getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
+
+
+def _spawn(make: Callable[..., Any], seed: str, *arguments: Any) -> Any:
+    made = make(*arguments)
+    _generators.append((made, seed))
+    return made
+
+
+def _spawn_python() -> random.Random:
+    return random.Random()
+
+
+def _spawn_numpy(kind: Any) -> Any:
+    from numpy.random import Generator
+
+    return Generator(kind())
+
+
+def _spawn_numpy_state() -> Any:
+    from numpy.random import RandomState
+
+    return RandomState()
+
+
+def seed_generators(task: str) -> None:
+    """Give the generators of this process the seeds that belong to `task`, which is about to run."""
+    for generator, seed in _generators:
+        mixed = random.Random(f"{seed}/{task}").getrandbits(128)  # of a text, so that neighbours are not alike
+        if isinstance(generator, random.Random):
+            generator.seed(mixed)
+        elif hasattr(generator, "bit_generator"):
+            generator.bit_generator.state = type(generator.bit_generator)(mixed).state
+        else:
+            generator.seed(mixed & 0xFFFFFFFF)
+
+
+def forget_generators() -> None:
+    """Let go of the generators, whose run is over."""
+    _generators.clear()

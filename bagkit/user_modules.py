@@ -1,0 +1,177 @@
+"""The modules that are the user's own, and whether what they hold now is still what their files make.
+
+Functions of such a module travel to a worker by reference: the worker imports the module. That gives the caller's
+functions only while the module in memory is the one in the file. It is not after an edit that was not reloaded, after a
+function was patched, or where no file made it. `is_changed` finds that out by the code: what the file compiles to
+against what the module's functions and methods have.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.machinery
+import os
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+MAIN = frozenset(("__main__", "__mp_main__"))
+"""The program's own module. multiprocessing gives it the second name where it starts the program again."""
+
+CACHED: Any = type(functools.cache(abs))
+"""What functools.cache and lru_cache make."""
+
+Version = tuple[str, int, int]
+"""The file of a module, when it was changed last, and its size."""
+
+DEPTH = 4
+"""How many decorators on top of each other are looked through."""
+
+
+@functools.cache
+def is_users(module: str | None) -> bool:
+    """Return whether a module is the user's own: not of the standard library, not installed, not of bagkit."""
+    if module in MAIN:
+        return True
+    if module is None or module.partition(".")[0] in ("bagkit", *sys.stdlib_module_names):
+        return False
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return "site-packages" not in file and "dist-packages" not in file
+
+
+def modules_below(name: str) -> list[types.ModuleType]:
+    """Return the user's module `name` and those of the user's that it uses, directly or not; not `__main__`."""
+    found: dict[str, types.ModuleType] = {}
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        module = sys.modules.get(each)
+        if each in found or each in MAIN or module is None or not is_users(each):
+            continue
+        found[each] = module
+        waiting += _uses(module)
+    return list(found.values())
+
+
+def _uses(module: types.ModuleType) -> Iterator[str]:
+    for value in tuple(vars(module).values()):
+        name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+        if isinstance(name, str) and name != module.__name__:
+            yield name
+
+
+def version(module: types.ModuleType) -> Version | None:
+    """Return the version of the file that makes `module`; None where there is none."""
+    file = getattr(module, "__file__", None)
+    try:
+        status = os.stat(file or "")
+    except (OSError, ValueError):
+        return None
+    return file or "", status.st_mtime_ns, status.st_size
+
+
+def is_changed(module: types.ModuleType) -> bool:
+    """Return whether a process that imports `module` by its name would get other functions than this one has."""
+    spec = getattr(module, "__spec__", None)
+    if spec is None:
+        return True  # made by hand
+    if not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+        return False  # a namespace, an extension, a zip file, tests that pytest has rewritten: no one can tell
+    made_of = version(module)
+    if made_of is None or not _is_found(module.__name__, made_of[0]):
+        return True
+    codes, defined = _codes(module.__name__, made_of, spec.loader)
+    if not codes:
+        return True
+    content = tuple(vars(module).items())
+    return any(_differs(value, name in defined, module, codes) for name, value in content)
+
+
+def _is_found(name: str, file: str) -> bool:
+    """Return whether the finders lead from `name` to `file`."""
+    parent, _, _ = name.rpartition(".")
+    path = getattr(sys.modules.get(parent), "__path__", None) if parent else None
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        try:
+            spec = find(name, path) if find is not None else None
+        except Exception:
+            continue
+        if spec is not None:
+            return spec.origin is None or os.path.realpath(spec.origin) == os.path.realpath(file)
+    return False
+
+
+Codes = frozenset[types.CodeType]
+_known_codes: dict[str, tuple[Version, Codes, frozenset[str]]] = {}
+
+
+def _codes(name: str, made_of: Version, loader: importlib.machinery.SourceFileLoader) -> tuple[Codes, frozenset[str]]:
+    """Return all code of a module's file (none where it can't be compiled) and the names of what it defines."""
+    known = _known_codes.get(name)
+    if known is None or known[0] != made_of:
+        try:
+            whole = loader.get_code(name)
+        except Exception:  # it is being written
+            whole = None
+        codes = frozenset(() if whole is None else _all_codes(whole))
+        top = [each.co_name for each in (whole.co_consts if whole else ()) if isinstance(each, types.CodeType)]
+        known = _known_codes[name] = made_of, codes, frozenset(top)
+    return known[1:]
+
+
+def _all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, types.CodeType):
+            yield from _all_codes(each)
+
+
+def _differs(value: Any, is_defined: bool, module: types.ModuleType, codes: Codes) -> bool:
+    """Return whether `value`, which stands in `module`, is not what its file makes.
+
+    `is_defined` says whether the file has a function or a class of that name.
+    """
+    if isinstance(value, type):
+        return value.__module__ == module.__name__ and any(
+            _differs(each, False, module, codes) for each in tuple(vars(value).values())
+        )
+    if isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    if isinstance(value, property):
+        return any(_differs(each, False, module, codes) for each in (value.fget, value.fset, value.fdel))
+    if type(value).__module__ == "unittest.mock":
+        return True
+    if type(value) is CACHED:
+        value = value.__wrapped__
+    if not isinstance(value, types.FunctionType) or value.__code__ in codes:
+        return False
+    if value.__module__ in MAIN:
+        return True  # it was put there: a module can't import it
+    if value.__module__ == module.__name__ and value.__code__.co_filename == module.__file__:
+        return True  # of another version of the file
+    replaces = is_defined or "<locals>" in value.__code__.co_qualname
+    return replaces and _is_written(value) and not _wraps(value, codes, DEPTH)
+
+
+def _is_written(function: types.FunctionType) -> bool:
+    """Return whether a function stands in a file of the user's, which what dataclasses make does not."""
+    return is_users(function.__globals__.get("__name__")) and os.path.exists(function.__code__.co_filename)
+
+
+def _wraps(value: Any, codes: Codes, depth: int) -> bool:
+    """Return whether a function was made around one of `codes`, as decorators do."""
+    if not depth:
+        return False
+    if getattr(value, "__code__", None) in codes:
+        return True
+    inner = [*map(_content, getattr(value, "__closure__", None) or ()), getattr(value, "__wrapped__", None)]
+    return any(_wraps(each, codes, depth - 1) for each in inner if callable(each))
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None  # not filled yet

@@ -1,0 +1,412 @@
+"""What crosses to workers by value and by reference, and means the same there and back."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+import types
+import unittest.mock
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+from bagkit.schedulers import pool
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_workers() -> Iterator[None]:
+    yield
+    pool.end_workers()
+
+
+def main_program(text: str, name: str = "__main__") -> dict[str, Any]:
+    """Run a text as a program's own module; return what is in it."""
+    content: dict[str, Any] = {"__name__": name}
+    exec(compile(textwrap.dedent(text), f"<{name}>", "exec"), content)
+    return content
+
+
+def through(function: Callable[..., Any], *records: Any, npartitions: int = 2) -> list[Any]:
+    """Map in worker processes."""
+    bag = bk.from_sequence(list(records), npartitions=npartitions).map(function)
+    return bag.compute(scheduler="processes", workers=2)
+
+
+# Classes of the program's own module
+
+CLASSES = """
+    import abc, collections, dataclasses, enum, functools, typing, weakref
+
+    @dataclasses.dataclass(frozen=True)
+    class Frozen:
+        a: int
+
+    @dataclasses.dataclass(slots=True)
+    class Slotted:
+        a: int
+        b: str = "x"
+
+    class Private:
+        __slots__ = ("__hidden", "__weakref__")
+        def __init__(self, value): self.__hidden = value
+        def __eq__(self, other): return self.__hidden == other.__hidden
+        def get(self): return self.__hidden
+
+    class Below(Private):
+        __slots__ = ("more",)
+        def get(self): return super().get() + 1
+
+    class Color(enum.Enum):
+        RED = 1
+        BLUE = 2
+
+    class Named(typing.NamedTuple):
+        a: int
+        b: int = 3
+
+    Point = collections.namedtuple("Point", "x y")
+
+    class Outer:
+        class Inner: pass
+
+    class Lazily:
+        def __init__(self, value): self.value = value
+        @functools.cached_property
+        def twice(self): return self.value * 2
+
+    class Shape(abc.ABC):
+        @abc.abstractmethod
+        def area(self): ...
+
+    class Square(Shape):
+        def area(self): return 4
+
+    @functools.singledispatch
+    def kind(value): return "other"
+    @kind.register
+    def _(value: int): return "int"
+
+    @functools.cache
+    def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+    registry = weakref.WeakValueDictionary()
+    registry["frozen"] = Frozen
+
+    def typo(value):
+        made = Private(value)
+        made.mistyped = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def program() -> types.SimpleNamespace:
+    return types.SimpleNamespace(**main_program(CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("frozen", lambda p: lambda x: p.Frozen(x)),
+        ("slots", lambda p: p.Slotted),
+        ("private slots", lambda p: p.Private),
+        ("private slots, read", lambda p: lambda x: p.Private(x).get()),
+        ("slots of a subclass", lambda p: lambda x: p.Below(x).get()),
+        ("enum", lambda p: p.Color),
+        ("named tuple", lambda p: p.Named),
+        ("collections' named tuple", lambda p: lambda x: p.Point(x, 1)),
+        ("nested", lambda p: lambda x: p.Outer.Inner.__qualname__),
+        ("cached property", lambda p: lambda x: p.Lazily(x).twice),
+        ("abstract", lambda p: lambda x: p.Square().area()),
+        ("single dispatch", lambda p: p.kind),
+        ("cache, recursive", lambda p: p.fib),
+        ("weak dictionary", lambda p: lambda x: p.registry["frozen"](x)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_program_defines_crosses(program: types.SimpleNamespace, name: str, function: Any) -> None:
+    p = types.SimpleNamespace(**vars(program))
+    assert through(function(p), 1, 2) == list(map(function(p), [1, 2]))
+
+
+def test_members_of_an_enum_come_back_as_the_callers(program: types.SimpleNamespace) -> None:
+    (red,) = through(program.Color, 1)
+    assert red is program.Color.RED
+
+
+def test_slots_refuse_other_attributes_in_workers_too(program: types.SimpleNamespace) -> None:
+    with pytest.raises(AttributeError, match="mistyped"):
+        through(program.typo, 1)
+
+
+@pytest.mark.parametrize("kind", ["Frozen", "Named", "Point"])
+def test_classes_of_the_program_are_keys(program: types.SimpleNamespace, kind: str) -> None:
+    make = getattr(program, kind)
+    more = () if kind == "Frozen" else (3,)
+    groups = bk.from_sequence([1, 2, 1], npartitions=2).groupby(lambda n: make(n, *more)).compute(scheduler="processes")
+    assert groups == [(make(1, *more), [1, 1]), (make(2, *more), [2])]
+
+
+def test_a_class_that_comes_back_is_the_callers_and_is_left_alone() -> None:
+    p = main_program(
+        """
+        K = 1
+        class C:
+            n = 0
+            def __init__(self, value): self.value = value
+            def k(self): return K
+        """
+    )
+    for record in bk.from_sequence(range(6), npartitions=3).map(p["C"]):
+        assert type(record) is p["C"]
+        p["C"].n += 1
+    p["K"] = 2
+    assert p["C"].n == 6
+    assert p["C"](0).k() == 2
+
+
+def test_a_warm_worker_has_the_class_as_it_is_now() -> None:
+    p = main_program("class C:\n    n = 0\ndef read(x): return C.n, hasattr(C, 'old')")
+    p["C"].old = True
+    assert through(p["read"], 1, 2) == [(0, True)] * 2
+    p["C"].n = 5
+    del p["C"].old
+    assert through(p["read"], 1, 2) == [(5, False)] * 2
+
+
+def test_instances_are_of_one_class_wherever_they_come_from() -> None:
+    p = main_program("class C:\n    pass\ndef check(x): return isinstance(x, C)\ndef make(x): return C()")
+    bag = bk.from_sequence([p["C"](), p["C"]()], npartitions=2)
+    assert bag.map(p["check"]).compute(scheduler="processes") == [True, True]
+    made = bk.from_sequence([1, 2, 3, 4], npartitions=4).map(p["make"])
+    again = made.repartition(npartitions=2).map(p["check"]).compute(scheduler="processes")
+    assert again == [True] * 4
+
+
+def test_an_exception_class_of_the_program_is_caught_as_such() -> None:
+    p = main_program(
+        """
+        class Coded(Exception):
+            def __init__(self, value, *, code):
+                super().__init__(value)
+                self.code = code
+        def fail(x): raise Coded(x, code=7)
+        """
+    )
+    with pytest.raises(p["Coded"]) as caught:
+        through(p["fail"], 1)
+    assert caught.value.code == 7
+
+
+def test_a_child_of_multiprocessing_computes() -> None:
+    p = main_program("class C:\n    pass\ndef inc(x): return x + 1\ndef make(x): return C()", "__mp_main__")
+    module = types.ModuleType("__mp_main__")
+    vars(module).update(p)
+    with unittest.mock.patch.dict(sys.modules, {"__mp_main__": module}):
+        assert through(p["inc"], 1, 2) == [2, 3]
+        assert [type(each) for each in through(p["make"], 1)] == [p["C"]]
+
+
+def test_code_keeps_its_file_name() -> None:
+    p = main_program("def where(x):\n    import sys\n    return sys._getframe().f_code.co_filename")
+    assert through(p["where"], 1) == ["<__main__>"]
+
+
+# The user's modules
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Any]]:
+    """Write a module of the user's and import it; a module that is there already is reloaded."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    names: list[str] = []
+
+    def make(name: str, text: str) -> Any:
+        names.append(name)
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+        importlib.invalidate_caches()
+        return importlib.reload(sys.modules[name]) if name in sys.modules else importlib.import_module(name)
+
+    yield make
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def test_a_reloaded_module_is_new_in_warm_workers(write: Any) -> None:
+    module = write("crossing_reloaded", "def f(x): return 'old'")
+    assert through(module.f, 1, 2) == ["old", "old"]
+    write("crossing_reloaded", "def f(x): return 'brand new'")
+    assert through(module.f, 1, 2) == ["brand new", "brand new"]
+    del sys.modules["crossing_reloaded"]
+    module = write("crossing_reloaded", "def f(x): return 'imported again'")
+    assert through(module.f, 1, 2) == ["imported again"] * 2
+
+
+def test_a_module_that_was_edited_and_not_reloaded_is_what_the_caller_has(write: Any, tmp_path: Path) -> None:
+    module = write("crossing_edited", "def f(x): return 'as imported'")
+    (tmp_path / "crossing_edited.py").write_text("def f(x): return 'edited since'")
+    assert through(module.f, 1, 2) == [module.f(1)] * 2
+
+
+def test_a_module_that_is_being_edited(write: Any, tmp_path: Path) -> None:
+    module = write("crossing_broken", "def f(x): return 'as imported'")
+    (tmp_path / "crossing_broken.py").write_text("def f(x): return")
+    (tmp_path / "crossing_broken.py").write_text("def f(x) return")
+    assert through(module.f, 1, 2) == [module.f(1)] * 2
+
+
+def test_a_patched_function_is_patched_in_workers_also_for_modules_that_use_it(write: Any) -> None:
+    module = write("crossing_patched", "def f(x): return x\ndef g(x): return f(x)")
+    other = write("crossing_user", "import crossing_patched\ndef h(x): return crossing_patched.g(x)")
+
+    def patched(x: Any) -> str:
+        return "patched"
+
+    with unittest.mock.patch.object(module, "f", patched):
+        assert through(module.g, 1) == ["patched"]
+        assert through(other.h, 1) == ["patched"]
+        assert through(lambda x: other.h(x), 1) == ["patched"]
+    assert through(other.h, 1) == [1]
+
+
+def test_a_patched_method(write: Any) -> None:
+    module = write("crossing_method", "class C:\n    def m(self): return 'm'\ndef f(x): return C().m()")
+    assert through(module.f, 1) == ["m"]
+    module.C.m = lambda self: "patched"
+    assert through(module.f, 1) == ["patched"]
+    assert [type(each) for each in through(lambda x: module.C(), 1)] == [module.C]
+
+
+def test_changed_values_of_a_module_count_in_workers(write: Any) -> None:
+    module = write(
+        "crossing_values",
+        """
+        LIMIT = 1
+        TABLE = {"a": 1}
+        class Config:
+            depth = 1
+        settings = Config()
+        def f(x): return LIMIT, TABLE["a"], Config.depth, getattr(settings, "more", 0)
+        def set_limit(value):
+            global LIMIT
+            LIMIT = value
+        """,
+    )
+    assert through(module.f, 0) == [(1, 1, 1, 0)]
+    module.set_limit(2)
+    module.TABLE["a"] = 3
+    module.Config.depth = 4
+    module.settings.more = 5
+    assert through(module.f, 0) == [module.f(0)] == [(2, 3, 4, 5)]
+    module.LIMIT = 1
+    module.TABLE["a"] = 1
+    assert through(module.f, 0) == [module.f(0)] == [(1, 1, 4, 5)]
+
+
+def test_a_flag_does_not_cross_without_what_it_stands_for(write: Any) -> None:
+    module = write(
+        "crossing_flag",
+        """
+        loaded, model = False, None
+        def load():
+            global loaded, model
+            if not loaded:
+                loaded, model = True, (lambda x: x * 10)
+            return model
+        def f(x): return load()(x)
+        """,
+    )
+    assert module.f(1) == 10  # now the flag is set here
+    assert through(module.f, 1, 2) == [10, 20]
+
+
+def test_a_module_that_was_made_by_hand() -> None:
+    module = types.ModuleType("crossing_by_hand")
+    exec("A = 3\ndef f(x): return x * A", vars(module))
+    with unittest.mock.patch.dict(sys.modules, {"crossing_by_hand": module}):
+        assert through(module.f, 1, 2) == [3, 6]
+        assert through(lambda x: module.f(x) + module.A, 1, 2) == [6, 9]
+
+
+def test_a_module_as_its_file_makes_it_travels_by_reference(write: Any) -> None:
+    module = write(
+        "crossing_whole",
+        """
+        import dataclasses, functools, threading
+        lock = threading.Lock()  # which can't be pickled
+        def plus_one(f):
+            return lambda x: f(x) + 1
+        @plus_one
+        def decorated(x):
+            with lock:
+                return x
+        @functools.cache
+        def cached(x): return x * 3
+        @dataclasses.dataclass(frozen=True, order=True)
+        class Record:
+            x: int
+            def twice(self):
+                with lock:
+                    return self.x * 2
+        """,
+    )
+    assert through(lambda x: module.decorated(x), 1, 2) == [2, 3]
+    assert through(module.cached, 1, 2) == [3, 6]
+    assert through(module.Record, 1, 2) == [module.Record(1), module.Record(2)]
+    assert through(module.Record.twice, module.Record(1), module.Record(2)) == [2, 4]
+
+
+def test_resume_after_a_reload_does_not_keep_the_output_of_old_code(write: Any, tmp_path: Path) -> None:
+    module = write("crossing_resumed", "def f(x): return 'old'")
+    bag = bk.from_sequence([1, 2], npartitions=2)
+    bag.map(module.f).compute(scheduler="processes")
+    write("crossing_resumed", "def f(x): return 'brand new'")
+    with bk.options(scheduler="processes"):
+        bag.map(module.f).to_textfiles(tmp_path / "o-*.txt")
+        bag.map(module.f).to_textfiles(tmp_path / "o-*.txt", exist="resume")
+    assert bk.read_text(str(tmp_path / "o-*.txt")).compute() == ["brand new", "brand new"]
+
+
+# Random numbers
+
+
+def generators() -> dict[str, Callable[[], Any]]:
+    import random
+
+    import numpy as np
+
+    python, numbers, old = random.Random(5), np.random.default_rng(5), np.random.RandomState(5)
+    uniform, choice, rand = python.uniform, random.choice, np.random.rand
+    return {
+        "the function of random": random.random,
+        "another function of random": lambda: choice(range(1 << 60)),
+        "numpy's function": lambda: float(rand()),
+        "a seeded generator": lambda: python.random(),
+        "its bound method": lambda: uniform(0, 1),
+        "numpy's generator": lambda: float(numbers.random()),
+        "numpy's old generator": lambda: float(old.rand()),
+    }
+
+
+@pytest.mark.parametrize("name", generators())
+def test_random_numbers_differ_between_partitions_and_computes(name: str) -> None:
+    draw = generators()[name]
+    bag = bk.from_sequence(range(400), npartitions=8).map(lambda _: draw())
+    one, two = (bag.compute(scheduler="processes", workers=2) for _ in "ab")
+    assert len({*one, *two}) == 800
+
+
+@pytest.mark.parametrize("name", ["a seeded generator", "numpy's generator", "numpy's old generator"])
+def test_a_seeded_generator_gives_the_same_on_any_number_of_workers(name: str) -> None:
+    def numbers(workers: int) -> list[float]:
+        draw = generators()[name]
+        bag = bk.from_sequence(range(40), npartitions=8).map(lambda _: draw())
+        return bag.compute(scheduler="processes", workers=workers)
+
+    assert numbers(1) == numbers(2)
