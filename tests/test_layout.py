@@ -105,6 +105,7 @@ CLOSED = {"kernels", "errors", "sentinels"}
 """Rooms that know nothing of bagkit but themselves."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag"),
+                  ("methods", "lower.failures"),
                   ("bag", "diagnostics.picture"), ("item", "diagnostics.picture"),
                   ("delayed_calls", "diagnostics.picture")}  # fmt: skip
 """Further edges of imports that only type checkers see."""

@@ -21,7 +21,7 @@ from typing import IO, Any, Final, Literal
 from bagkit.errors import ColumnTypeError, PlanError, one_line
 from bagkit.io.converted import Column, final_columns
 from bagkit.io.stores import failed
-from bagkit.kernels.column_types import Seen, Type, Typing, add_seen, either, encodes
+from bagkit.kernels.column_types import Seen, Type, Typing, add_seen, either, encodes, has_fields
 from bagkit.plan.kinds import ALL, Fields, PerPartition
 
 Policy = Literal["error", "string", "json", "null"]
@@ -103,6 +103,8 @@ class ColumnBatch:
     rows: int
     types: dict[str, list[Type]]
     payload: bytes
+    problem: str = ""
+    """Why there is no payload where values can't be pickled."""
 
     def columns(self) -> dict[str, Packed]:
         """Return the columns by name."""
@@ -193,82 +195,71 @@ class EncodeColumns(PerPartition):
                 return
             types = {name: self.typing.types_of(values) for name, values in columns.items()}
             packed = {name: pack(values) for name, values in columns.items()}
-            yield ColumnBatch(len(batch), types, pickle.dumps(packed, 5))
+            yield ColumnBatch(len(batch), types, *_pickled(packed))
         yield PartitionEnd()
 
 
-@dataclass(frozen=True)
-class FindMisfit(PerPartition):
-    """Looks at a partition record by record, and raises at the first that does not fit; gives nothing."""
+def _pickled(columns: dict[str, Packed]) -> tuple[bytes, str]:
+    """Return the columns as bytes; or none, and the column that can't be pickled and why."""
+    try:
+        return pickle.dumps(columns, 5), ""
+    except Exception as error:  # of many types, and of users' __reduce__
+        for name, packed in columns.items():
+            try:
+                pickle.dumps(packed, 5)
+            except Exception as own:
+                return b"", f"the field {name!r} has values that can't be pickled: {type(own).__name__}: {own}"
+        return b"", f"the records can't be pickled: {type(error).__name__}: {error}"
 
-    encode: EncodeColumns
-    before: Seen
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A column whose values go together in no type."""
+
+    name: str
+    text: str
+    """What is wrong with it: `the field 'x' is str, and was int before`."""
+    partition: int
+    """Where it was first seen."""
+    before: Seen = field(repr=False)
     """The types that were seen in the partitions before."""
-    final: tuple[Column, ...] | None = None
-    """What values are converted to, where it is converting them that fails."""
-
-    opaque = False
-
-    @property
-    def label(self) -> str:
-        return self.encode.name
-
-    def demand(self, wanted: Fields) -> Fields:
-        return self.encode.demand(wanted)
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (_Fitting.__call__,)  # through its code the error is known as this op's
-
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return filter(_Fitting(self), records)
-
-
-class _Fitting:
-    """Called with each record of a partition; False, or an error."""
-
-    def __init__(self, op: FindMisfit) -> None:
-        self._op = op
-        self._seen: Seen = {name: list(kinds) for name, kinds in op.before.items()}
-
-    def __call__(self, record: Any) -> bool:
-        encode = self._op.encode
-        try:
-            row = as_row(record, encode.columns)
-        except NoRowError as error:
-            raise ColumnTypeError(f"{encode.name}: {error}") from None
-        if self._op.final is not None:
-            for column in self._op.final:
-                column.convert([row.get(column.name)])
-            return False
-        for name, value in row.items():
-            kinds = encode.typing.types_of([value])
-            known = list(self._seen.get(name, ()))
-            if add_seen(self._seen, {name: kinds}) is not None:
-                raise ColumnTypeError(misfit_message(encode.name, name, known, kinds))
-        return False
-
-
-def misfit_message(operation: str, name: str, known: Sequence[Type], kinds: Sequence[Type]) -> str:
-    """Return the message for a column that can't be of one type."""
-    before = f", and was {either(known)} before" if known else ""
-    return (
-        f"{operation}: the field {name!r} is {either(kinds)}{before}; expected values of one type in a column; "
-        "hint: on_conflict='string', 'json' or 'null'"
-    )
+    bare: bool = False
+    """Whether it is that dicts have no fields in any record."""
 
 
 class Misfit(Exception):
-    """Something in the partition number `partition` can't be handed over.
+    """Something can't be handed over.
 
-    `message` says what, for where reading the partition again does not find it; with `final` it was converting values
-    to those columns that failed.
+    `message` says what, for where reading `partition` again does not find it; with `final` it was converting values
+    to those columns that failed, with `conflicts` it is these.
     """
 
-    def __init__(self, partition: int, message: str, final: tuple[Column, ...] | None = None) -> None:
+    def __init__(
+        self,
+        partition: int,
+        message: str,
+        final: tuple[Column, ...] | None = None,
+        conflicts: Sequence[Conflict] = (),
+    ) -> None:
         super().__init__(message)
         self.partition = partition
         self.message = message
         self.final = final
+        self.conflicts = tuple(conflicts)
+
+
+def misfit_text(name: str, known: Sequence[Type] = (), kinds: Sequence[Type] = ()) -> str:
+    """Return what is wrong with a column that can't be of one type."""
+    before = f", and was {either(known)} before" if known else ""
+    return f"the field {name!r} is {either(kinds)}{before}"
+
+
+def misfit_message(operation: str, text: str) -> str:
+    """Return the message for one column that can't be of one type."""
+    return f"{operation}: {text}; expected values of one type in a column; {CONFLICT_HINT}"
+
+
+CONFLICT_HINT: Final = "hint: on_conflict='string', 'json' or 'null'"
 
 
 class Kept:
@@ -324,25 +315,53 @@ class Gathered:
     """The types before the partition that is being gathered."""
     partitions: list[list[int]] = field(default_factory=lambda: [[]])
     """The rows of each batch of each partition; the last is not complete."""
+    conflicts: dict[str, Conflict] = field(default_factory=dict)
+    """Columns that are an error; what comes after the first of them is looked at, and not kept."""
+    bare: dict[str, Conflict] = field(default_factory=dict)
+    """Columns with dicts that had no fields so far."""
 
     def add(self, item: ColumnBatch | PartitionEnd) -> None:
         """Take what comes next; raises Misfit for what can't be handed over."""
         number = len(self.partitions) - 1
         if isinstance(item, PartitionEnd):
             if item.problem:
+                self._raise_conflicts()
                 raise Misfit(number, f"{self.encode.name}: {item.problem}")
             self.partitions.append([])
             self.before = {name: list(kinds) for name, kinds in self.seen.items()}
             return
-        known = {name: list(kinds) for name, kinds in self.seen.items()}
-        wrong = add_seen(self.seen, item.types)
-        if wrong is not None and self.policy == "error":
-            raise Misfit(number, misfit_message(self.encode.name, wrong, known.get(wrong, []), item.types[wrong]))
-        self.store.put(item.payload)
+        self._look_at(item.types, number)
+        if item.problem:
+            self._raise_conflicts()
+            raise Misfit(number, f"{self.encode.name}: {item.problem}")
+        if not self.conflicts:
+            self.store.put(item.payload)
         self.partitions[-1].append(item.rows)
 
+    def _look_at(self, types: Mapping[str, Sequence[Type]], number: int) -> None:
+        known = {name: list(kinds) for name, kinds in self.seen.items()}
+        wrong = add_seen(self.seen, types)
+        if self.policy != "error":
+            return
+        for name in wrong:
+            text = misfit_text(name, known.get(name, []), types[name])
+            self.conflicts[name] = Conflict(name, text, number, self.before)
+        for name, kinds in types.items():
+            if name not in self.bare and not all(map(has_fields, kinds)):
+                self.bare[name] = Conflict(name, misfit_text(name, (), kinds), number, self.before, bare=True)
+
+    def _raise_conflicts(self) -> None:
+        if self.conflicts:
+            found = list(self.conflicts.values())
+            message = misfit_message(self.encode.name, found[0].text)
+            raise Misfit(found[0].partition, message, conflicts=found)
+
     def table(self) -> Table:
-        """Return the table of all that was gathered."""
+        """Return the table of all that was gathered; raises Misfit for columns that are an error."""
+        for name, conflict in self.bare.items():
+            if not all(map(has_fields, self.seen[name])):
+                self.conflicts.setdefault(name, conflict)
+        self._raise_conflicts()
         seen = self.seen if self.encode.columns is None else {
             name: self.seen.get(name, []) for name in self.encode.columns
         }  # fmt: skip

@@ -22,6 +22,7 @@ from bagkit.kernels.column_types import (
     Type,
     Typing,
     fits_one,
+    has_fields,
     one_type,
     unify,
 )
@@ -60,7 +61,7 @@ class Column:
 
     def _as_json(self, value: Any) -> str:
         try:
-            return json.dumps(value)
+            return json.dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ColumnTypeError(
                 f"{self.operation}: the field {self.name!r} can't be written as JSON: {error}; "
@@ -125,7 +126,8 @@ def final_columns(
     """Return the columns for values of the types that were seen; those that go together in none follow the policy."""
     columns = []
     for name, kinds in seen.items():
-        fits = fits_one(kinds)
-        kind = one_type(kinds) if fits or policy == "null" else TEXT
+        whole = [kind for kind in kinds if has_fields(kind)]
+        fits = fits_one(kinds) and len(whole) == len(kinds)
+        kind = one_type(whole) if fits or policy == "null" else TEXT
         columns.append(Column(operation, name, kind, "" if fits else policy, typing))
     return tuple(columns)

@@ -31,7 +31,11 @@ def import_polars() -> Any:
 def polars_frame(table: Table) -> Any:
     """Return the polars.DataFrame of the table."""
     pa = import_pyarrow("polars", "for to_polars")
-    return import_polars().from_arrow(arrow_table(pa, table))
+    found = arrow_table(pa, table)
+    # Of an empty name polars makes "column_0", so it gets to see other names first.
+    frame = import_polars().from_arrow(found.rename_columns(list(map(str, range(found.num_columns)))))
+    frame.columns = found.column_names
+    return frame
 
 
 def pandas_frame(table: Table) -> Any:

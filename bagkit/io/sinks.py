@@ -43,7 +43,7 @@ class WriteLines(Sink):
     separator: bytes = b""
     """What stands between lines that do not bring their own end."""
     last_separator: bool = False
-    """Whether it also stands after the last one, and for an empty partition by itself."""
+    """Whether it also stands after the last one."""
     gives: Literal["paths", "manifest"] = "manifest"
 
     opaque = False
@@ -105,7 +105,7 @@ class WriteLines(Sink):
         """Return `lines` with what stands before, between and after them."""
         first = next(lines, None)
         if first is None:
-            return iter((self.mark, self.separator) if self.last_separator else ())
+            return iter(())  # not a line's end, which would be read as a line that is empty
         last = (self.separator,) if self.last_separator else ()
         return chain((self.mark, first), chain.from_iterable(zip(repeat(self.separator), lines)), last)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import string
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from bagkit.io.columns import Packed, Table
 from bagkit.io.converted import Column, dates_as_text
 from bagkit.io.files import named
 from bagkit.io.stores import failed
+from bagkit.kernels.column_types import encodes
 
 _TYPES: Final = {"bool": "BOOLEAN", "int": "INTEGER", "int beyond 2**53": "INTEGER", "float": "REAL", "bytes": "BLOB",
                  "null": ""}  # fmt: skip
@@ -23,7 +25,7 @@ def check_table(path: str, name: Any, exist: Any) -> str:
     """Return the table's name; raises PlanError unless a table of this name can be made."""
     if exist not in ("error", "overwrite"):
         raise PlanError(f"to_sqlite: exist is {exist!r}; expected 'error' or 'overwrite'")
-    if not isinstance(name, str) or not name or "\0" in name or name.lower().startswith("sqlite_"):
+    if not isinstance(name, str) or not name or not _can_be_a_name(name) or _folded(name).startswith("sqlite_"):
         raise PlanError(f"to_sqlite: table is {one_line(name)}; expected the name of a table")
     _refuse_no_file(path)
     if exist == "error" and os.path.exists(path):
@@ -62,11 +64,11 @@ def _refuse_existing(database: sqlite3.Connection, name: str) -> None:
 
 def write_sqlite(table: Table, path: str, name: str, exist: str) -> int:
     """Write the table in one transaction, and return how many rows it has; a new file is there whole or not at all."""
-    _check_names(table.columns)
     _refuse_no_file(path)
     existed = os.path.exists(path)
     try:
         with _failing_as(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
+            _check_names(table.columns, database.getlimit(sqlite3.SQLITE_LIMIT_COLUMN))
             database.execute("BEGIN IMMEDIATE")
             _write(database, table, name, exist)
             database.execute("COMMIT")  # without it, closing rolls back
@@ -94,19 +96,36 @@ def _rows(columns: Sequence[Column], values: Sequence[Packed | list[Any]]) -> It
     return zip(*[dates_as_text(column, part) for column, part in zip(columns, lists, strict=True)], strict=True)
 
 
-def _check_names(columns: Sequence[Column]) -> None:
+def _check_names(columns: Sequence[Column], most: int) -> None:
     if not columns:
         raise ColumnTypeError("to_sqlite: the records have no fields, and a table needs one; hint: columns=[...]")
+    if len(columns) > most:
+        raise ColumnTypeError(
+            f"to_sqlite: the records have {len(columns)} fields; expected {most} at the most, as SQLite has columns; "
+            "hint: columns=[...]"
+        )
     seen: dict[str, str] = {}
     for column in columns:
-        other = seen.setdefault(column.name.lower(), column.name)
+        other = seen.setdefault(_folded(column.name), column.name)
         if other != column.name:
             raise ColumnTypeError(
                 f"to_sqlite: the fields {other!r} and {column.name!r} would be one column of SQLite's, "
                 "which does not tell cases apart"
             )
-        if "\0" in column.name or column.name.encode("utf-8", "replace").decode() != column.name:
+        if not _can_be_a_name(column.name):
             raise ColumnTypeError(f"to_sqlite: the field {column.name!r} can't be the name of a column")
+
+
+def _folded(name: str) -> str:
+    """Return the name as SQLite compares names: it takes a and A for one, but no other letters, such as é and É."""
+    return name.translate(_LOWER)
+
+
+_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def _can_be_a_name(name: str) -> bool:
+    return "\0" not in name and encodes(name)
 
 
 def _quoted(name: str) -> str:

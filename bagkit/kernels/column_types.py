@@ -41,6 +41,8 @@ class StructOf:
     fields: tuple[tuple[str, Type], ...]
 
     def __str__(self) -> str:
+        if not self.fields:
+            return "dict without fields"
         return "dict of " + ", ".join(f"{name}: {kind}" for name, kind in self.fields)
 
 
@@ -108,9 +110,7 @@ class Typing:
                 return f"dict with the key {name!r}"
             fields.append((name, self.type_of(inner)))
         wrong = [(name, kind) for name, kind in fields if not is_column_type(kind)]
-        if wrong or not fields:
-            return f"dict whose {wrong[0][0]!r} is {wrong[0][1]}" if wrong else "dict without fields"
-        return StructOf(tuple(fields))
+        return f"dict whose {wrong[0][0]!r} is {wrong[0][1]}" if wrong else StructOf(tuple(fields))
 
     def types_of(self, values: Sequence[Any]) -> list[Type]:
         """Return the types among `values`, in the order of sight, as far as one column can't hold them; no NULL."""
@@ -152,7 +152,7 @@ class Typing:
             seen = self.types_of(list(chain.from_iterable(values)))
             return ListOf(one_type(seen)) if fits_one(seen) else None
         names = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, values))))
-        if not all(values) or not all(type(name) is str and encodes(name) for name in names):
+        if not all(type(name) is str and encodes(name) for name in names):
             return None
         fields = {name: self.types_of(list(map(dict.get, values, repeat(name)))) for name in names}
         if not all(map(fits_one, fields.values())):
@@ -185,6 +185,15 @@ def encodes(text: str) -> bool:
 def is_column_type(kind: Type) -> bool:
     """Return whether a column can be of this type."""
     return not isinstance(kind, str) or kind in COLUMN_WORDS or kind == NESTED
+
+
+def has_fields(kind: Type) -> bool:
+    """Return whether each dict in values of this type has a field in one of them; there is no column for others."""
+    if isinstance(kind, ListOf):
+        return has_fields(kind.item)
+    if isinstance(kind, StructOf):
+        return bool(kind.fields) and all(has_fields(inner) for _, inner in kind.fields)
+    return True
 
 
 def unify(one: Type, other: Type) -> Type | None:
@@ -234,12 +243,12 @@ def add_type(seen: list[Type], kind: Type) -> None:
 
 
 def fits_one(seen: Sequence[Type]) -> bool:
-    """Return whether one column can hold values of all these types."""
+    """Return whether one column can hold values of all these types, if further records bring dicts their fields."""
     return not seen or (len(seen) == 1 and is_column_type(seen[0]))
 
 
 def one_type(seen: Sequence[Type]) -> Type:
-    """Return the first of the types that a column can be of; NULL for none."""
+    """Return the first of the types that a column can be of, or can come to be of; NULL for none."""
     return next(filter(is_column_type, seen), NULL)
 
 
@@ -256,14 +265,14 @@ Seen = dict[str, list[Type]]
 """The types of each column so far; columns in the order of sight."""
 
 
-def add_seen(seen: Seen, more: Mapping[str, Sequence[Type]]) -> str | None:
-    """Add the types of further records; return the first column that no longer fits one type and did before."""
-    wrong = None
+def add_seen(seen: Seen, more: Mapping[str, Sequence[Type]]) -> list[str]:
+    """Add the types of further records; return the columns that no longer fit one type and did before."""
+    wrong = []
     for name, kinds in more.items():
         known = seen.setdefault(name, [])
         fitted = fits_one(known)
         for kind in kinds:
             add_type(known, kind)
-        if wrong is None and fitted and not fits_one(known):
-            wrong = name
+        if fitted and not fits_one(known):
+            wrong.append(name)
     return wrong

@@ -25,6 +25,15 @@ class Failure:
     collected: bool = True
     """Whether it was asked for, or is an example of those skipped."""
 
+    @property
+    def where(self) -> str:
+        """The place in words."""
+        return place_text(self.place) if self.place is not None else "an unknown place"
+
+    def note_on(self, error: BaseException) -> None:
+        """Note on `error` where this one was."""
+        add_place(error, self.place, self.operation)
+
     def __str__(self) -> str:
         where = f" at {place_text(self.place)}" if self.place is not None else ""
         return f"{error_text(self.error)} in {self.operation}{where}"

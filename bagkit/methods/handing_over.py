@@ -18,10 +18,12 @@ from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.io import columns as columnar
-    from bagkit.io import whole_files
+    from bagkit.io import misfits, whole_files
     from bagkit.kernels import column_types
+    from bagkit.lower.failures import Failure
 else:
     columnar = Lazily("bagkit.io.columns")
+    misfits = Lazily("bagkit.io.misfits")
     whole_files = Lazily("bagkit.io.whole_files")
     column_types = Lazily("bagkit.kernels.column_types")
 
@@ -301,15 +303,41 @@ def _hand_over(
         return Collected(result, failures) if collects((plan,), merged(**options)) else result
     except columnar.Misfit as misfit:
         found = misfit
-    raise _in_place(plan, columnar.FindMisfit(encode, gathered.before, found.final), found, options)
+    raise _in_place(plan, encode, found, options)
 
 
 def _in_place(
-    plan: Plan, find: columnar.FindMisfit, misfit: columnar.Misfit, options: dict[str, Any]
+    plan: Plan, encode: columnar.EncodeColumns, misfit: columnar.Misfit, options: dict[str, Any]
 ) -> ColumnTypeError:
     """Read one partition again, record by record, to raise the error where it is; else return one without a place."""
+    if len(misfit.conflicts) > 1:
+        return _several(plan, encode, misfit.conflicts, options)
+    if misfit.conflicts:
+        find = misfits.finding(misfit.conflicts[0], misfit.conflicts, encode, misfits.FindMisfit)
+    else:
+        find = misfits.FindMisfit(encode, final=misfit.final)
     number = misfit.partition
-    part = Plan(Partitions(number, number + 1), (plan,))
-    for _ in iterate(Plan(find, (part,)), options):
+    for _ in iterate(Plan(find, (_part(plan, number),)), options):
         pass
     return ColumnTypeError(f"{misfit.message} (in partition {number})")
+
+
+def _several(
+    plan: Plan, encode: columnar.EncodeColumns, conflicts: Sequence[columnar.Conflict], options: dict[str, Any]
+) -> ColumnTypeError:
+    """Return the error for conflicts in several columns, with the place of each: the partitions are read again."""
+    failures: list[Failure] = []
+    for conflict in {each.partition: each for each in conflicts[: misfits.LISTED]}.values():
+        find = misfits.finding(conflict, conflicts, encode, misfits.FindMisfits)
+        for _ in iterate(Plan(find, (_part(plan, conflict.partition),)), {**options, "on_error": "collect"}, failures):
+            pass
+    ours = [failure for failure in failures if isinstance(failure.error, ColumnTypeError)]
+    found = {text: failure.where for failure in ours for text in str(failure.error).split("\n")}
+    error = ColumnTypeError(misfits.several_message(encode.name, conflicts, found))
+    if ours:
+        ours[0].note_on(error)
+    return error
+
+
+def _part(plan: Plan, number: int) -> Plan:
+    return Plan(Partitions(number, number + 1), (plan,))

@@ -45,7 +45,7 @@ class Writing(Making[T_co]):
 
         `path` is a directory (files are `0.part`, `1.part`, ...), a pattern whose `*` becomes the partition's number or
         what `name_function` gives for it, or a list of paths. Elements are str or bytes, without their newline, which
-        comes between them, and at a file's end with `last_endline`. With `encoding=None` bytes are written as they are.
+        comes between them, and after the last with `last_endline`. With `encoding=None` bytes are written as they are.
         `compression` is inferred from the suffix (gz, bz2, xz, zst), or named, or None. With `compute=False` the result
         is an Item that writes when it is computed. `options` are those of `bagkit.options`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import math
 from collections import OrderedDict
 from decimal import Decimal
 from pathlib import Path
@@ -106,6 +107,20 @@ def test_dicts_are_structs_of_all_their_fields() -> None:
     assert values == [{"a": 1, "b": None}, {"a": None, "b": "x"}, None]
 
 
+def test_dicts_without_fields_get_those_of_others() -> None:
+    for values, expected in (
+        ([{"x": 1}, {}], [{"x": 1}, {"x": None}]),
+        ([{}, None, {"x": 1}], [{"x": None}, None, {"x": 1}]),
+        ([[{}], [], [{"x": 1}, {}]], [[{"x": None}], [], [{"x": 1}, {"x": None}]]),
+        ([{"p": {}}, {"p": {"q": [{}]}}, {"p": {"q": [{"r": 1}]}}],
+         [{"p": {"q": None}}, {"p": {"q": [{"r": None}]}}, {"p": {"q": [{"r": 1}]}}]),
+    ):  # fmt: skip
+        assert column(*values)[1] == expected
+        assert column(*values, on_conflict="null")[1] == expected
+    assert column({}, {"x": {}}, on_conflict="json") == ("string", ["{}", '{"x": {}}'])
+    assert column({}, 1, on_conflict="null") == ("int64", [None, 1])
+
+
 MIXED: dict[str, tuple[list[Any], str, str]] = {
     "int and str": ([1, None, "x"], "int", "str"),
     "bool and int": ([True, 1], "bool", "int"),
@@ -120,6 +135,14 @@ MIXED: dict[str, tuple[list[Any], str, str]] = {
     "a Decimal": ([1, Decimal(1)], "int", "decimal.Decimal"),
     "a set": ([{"a"}], "", "set"),
     "a dict without fields": ([None, {}], "", "dict without fields"),
+    "lists of dicts without fields": ([[], [{}]], "list of null", "list of dict without fields"),
+    "a dict that has a dict without fields": (
+        [{"p": None}, {"p": {}}],
+        "dict of p: null",
+        "dict of p: dict without fields",
+    ),
+    "a dict without fields and an int": ([{}, 1], "dict without fields", "int"),
+    "what can't be pickled": ([None, memoryview(b"")], "", "memoryview"),
     "a dict with other keys": ([{1: 2}], "", "dict with the key 1"),
     "a dict that has a set": ([{"a": {1}}], "", "dict whose 'a' is set"),
 }
@@ -154,6 +177,53 @@ def test_the_error_names_file_and_line(tmp_path: Path, scheduler: str, optimize:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("method", ["to_dataframe", "to_arrow", "to_polars", "to_parquet", "to_sqlite"])
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_all_fields_that_are_wrong_are_said_at_once_each_with_its_place(
+    tmp_path: Path, method: str, on_error: Any
+) -> None:
+    for number, changed in enumerate([{}, {"n": "seven", "t": 5}, {"m": True, "s": [1]}]):
+        lines = [json.dumps({"n": 1, "m": 2, "s": "a", "t": "b", "u": None})] * 6
+        lines[number * 2] = json.dumps(json.loads(lines[0]) | changed)
+        (tmp_path / f"{number}.json").write_text("\n".join(lines))
+    where = {"to_parquet": [tmp_path / "a.parquet"], "to_sqlite": [tmp_path / "a.db", "t"]}.get(method, [])
+    kind = {"to_sqlite": "list", "to_dataframe": "list or dict"}.get(method, "list of int")
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        getattr(bk.read_json(tmp_path / "*.json"), method)(*where, on_error=on_error, **SYNC)
+    at = f"at {tmp_path}/1.json, line 3 (byte 96), partition 1"
+    assert str(caught.value) == (
+        f"{method}: 4 fields can't be columns; expected values of one type in a column; "
+        "hint: on_conflict='string', 'json' or 'null'\n"
+        f"  the field 'n' is str, and was int before ({at})\n"
+        f"  the field 't' is int, and was str before ({at})\n"
+        f"  the field 'm' is bool, and was int before (at {tmp_path}/2.json, line 5 (byte 192), partition 2)\n"
+        f"  the field 's' is {kind}, and was str before (at {tmp_path}/2.json, line 5 (byte 192), partition 2)"
+    )
+    assert caught.value.__notes__[:2] == [f"in {method}", at]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.json", "1.json", "2.json"]
+
+
+def test_of_very_many_fields_that_are_wrong_some_are_listed() -> None:
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        arrow([dict.fromkeys(map(str, range(30)), 1), dict.fromkeys(map(str, range(30)), "a")], 2)
+    first, *listed, last = str(caught.value).split("\n")
+    assert first.startswith("to_arrow: 30 fields can't be columns; ")
+    assert listed == [
+        f"  the field '{n}' is str, and was int before (at from_sequence, record 0, partition 1)" for n in range(20)
+    ]
+    assert last == "  and 10 more"
+
+
+def test_values_that_no_policy_can_be_applied_to_are_an_error() -> None:
+    made = bk.range(2, 2).map(lambda n: {"a": 1, "x": memoryview(b"")})
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        made.to_arrow(on_conflict="string", **SYNC)
+    assert str(caught.value) == (
+        "to_arrow: the field 'x' has values that can't be pickled: TypeError: cannot pickle memoryview objects "
+        "(in partition 0)"
+    )
+
+
 def test_policy_string() -> None:
     values = [1, None, "x", 2.5, True, [1], b"b", Decimal("1.0"), "\ud800", 2**70]
     expected = ["1", None, "x", "2.5", "True", "[1]", "b'b'", "1.0", "\\ud800", str(2**70)]
@@ -176,6 +246,21 @@ def test_policy_json_of_what_is_no_json_is_an_error_with_its_place() -> None:
         "hint: on_conflict='string' or 'null'"
     )
     assert "at from_sequence, record 0, partition 2" in caught.value.__notes__
+
+
+@pytest.mark.parametrize("value", [math.nan, [1, -math.inf], {"a": math.nan}, dt.date(2021, 2, 2), b"a", Decimal(1)])
+def test_policy_json_gives_nothing_that_is_no_json(value: Any) -> None:
+    with pytest.raises(bk.ColumnTypeError, match=r"the field 'x' can't be written as JSON: .*; hint: on_conf"):
+        arrow([{"x": "02/02/2021"}, {"x": value}, {"x": [1]}], on_conflict="json")
+
+
+def test_texts_beside_dates() -> None:
+    """As "string" both are what they say; as "json" all texts are quoted, so that "1" and 1 stay two things."""
+    dates = ["02/02/2021", dt.date(2021, 2, 3), dt.datetime(2021, 2, 4, 5, 6), 20210205]
+    assert column(*dates, on_conflict="string")[1] == [
+        "02/02/2021", "2021-02-03", "2021-02-04 05:06:00", "20210205",
+    ]  # fmt: skip
+    assert column("02/02/2021", 20210205, on_conflict="json")[1] == ['"02/02/2021"', "20210205"]
 
 
 def test_policy_null_keeps_the_first_type() -> None:

@@ -52,6 +52,19 @@ def test_parquet_gives_back_the_records(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.parquet"]
 
 
+def test_parquet_has_columns_of_any_name(tmp_path: Path) -> None:
+    record = {name: {"": 1} for name in ("", "column_0", "a.b", "a", "A", "é", "É", " ")}
+    (path,) = bag([record]).to_parquet(tmp_path / "a.parquet", **SYNC)
+    assert pq.read_table(path).to_pylist() == [record]
+
+
+def test_parquet_of_dicts_without_fields(tmp_path: Path) -> None:
+    (path,) = bag([{"a": {}}, {"a": {"x": 1}}, {"a": None}]).to_parquet(tmp_path / "a.parquet", **SYNC)
+    assert pq.read_table(path)["a"].to_pylist() == [{"x": None}, {"x": 1}, None]
+    with pytest.raises(bk.ColumnTypeError, match="to_parquet: the field 'a' is dict without fields; expected"):
+        bag([{"a": {}}, {"a": {}}]).to_parquet(tmp_path / "b.parquet", **SYNC)
+
+
 def test_parquet_of_each_partition_is_of_one_schema(tmp_path: Path) -> None:
     found = bk.from_sequence([{"a": 1}, {"b": "x"}, {"a": 2.5}] * 4, npartitions=12).to_parquet(
         tmp_path / "part-*.parquet", **SYNC
@@ -161,7 +174,20 @@ def test_sqlite_of_nothing(tmp_path: Path) -> None:
     assert rows(tmp_path / "a.db", "SELECT * FROM t") == []
 
 
+def test_sqlite_tells_apart_what_sqlite_does(tmp_path: Path) -> None:
+    record = dict(
+        zip(["É", "é", "K", "\u212a", "i", "İ", "ı", "ß", "ss", "", "rowid", '"', "select"], range(13), strict=True)
+    )
+    assert bag([record]).to_sqlite(tmp_path / "a.db", "t", **SYNC) == 1
+    assert rows(tmp_path / "a.db", "SELECT * FROM t") == [tuple(range(13))]
+    for table in ("É", "é"):
+        bag([{"a": table}]).to_sqlite(tmp_path / "a.db", table, **SYNC)
+        assert rows(tmp_path / "a.db", f"SELECT a FROM {table}") == [(table,)]
+
+
 @pytest.mark.parametrize(("records", "message"), [
+    ([dict.fromkeys(map(str, range(2001)))],
+     "to_sqlite: the records have 2001 fields; expected 2000 at the most, as SQLite has columns; hint: columns=[...]"),
     ([], "to_sqlite: the records have no fields, and a table needs one; hint: columns=[...]"),
     ([{"a": 1, "A": 2}],
      "to_sqlite: the fields 'a' and 'A' would be one column of SQLite's, which does not tell cases apart"),
@@ -176,6 +202,8 @@ def test_sqlite_columns_it_can_not_have(tmp_path: Path, records: list[Any], mess
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"table": ""}, "to_sqlite: table is ''; expected the name of a table"),
+    ({"table": "SQLITE_a"}, "to_sqlite: table is 'SQLITE_a'; expected the name of a table"),
+    ({"table": "\ud800"}, "to_sqlite: table is '\\ud800'; expected the name of a table"),
     ({"table": "t", "exist": "append"}, "to_sqlite: exist is 'append'; expected 'error' or 'overwrite'"),
 ])  # fmt: skip
 def test_sqlite_arguments(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:

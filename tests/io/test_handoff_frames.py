@@ -128,6 +128,12 @@ def test_polars_frames() -> None:
     assert bk.from_sequence([]).to_polars(columns=["a"], **SYNC).shape == (0, 1)
 
 
+@pytest.mark.parametrize("names", [[""], ["", "column_0"], ["column_0", ""], ["a.b", "a", " ", '"', "A"]])
+def test_polars_has_the_names_of_the_fields(names: list[str]) -> None:
+    record = {name: {"": number} for number, name in enumerate(names)}
+    assert bk.from_sequence([record]).to_polars(**SYNC).to_dicts() == [record]
+
+
 def test_workers_encode() -> None:
     bag = bk.range(30_000, 4).map(lambda n: {"n": n, "text": f"é{n}", "half": n / 2 if n % 3 else None})
     made = bag.to_dataframe(scheduler="processes", workers=2)

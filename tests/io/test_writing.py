@@ -141,8 +141,18 @@ class TestTextFiles:
         assert [path.read_bytes() for path in sorted(tmp_path.glob("*.txt"))] == [b"", b"b", b""]
         assert [gzip.decompress(path.read_bytes()) for path in sorted(tmp_path.glob("*.gz"))] == [b"", b"b", b""]
         assert [path.read_bytes() for path in sorted(tmp_path.glob("*.jsonl"))] == [b"", b'"B"\n', b""]
-        (path,) = bk.from_sequence([], npartitions=1).to_textfiles(tmp_path / "*.one", last_endline=True)
-        assert Path(path).read_bytes() == b"\n"
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", None])
+    @pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz", ".zst"])
+    def test_a_last_endline_is_of_a_line_so_an_empty_partition_has_none(
+        self, tmp_path: Path, suffix: str, encoding: str | None
+    ) -> None:
+        lines = ["", "a", "b", ""]
+        part = bk.from_sequence([*lines, "left out", *lines], npartitions=9).filter(lambda word: word != "left out")
+        paths = part.to_textfiles(tmp_path / f"*{suffix}", last_endline=True, encoding=encoding, scheduler="sync")
+        read = bk.read_text(paths, encoding=encoding or "utf-8")
+        assert read.map(str.rstrip, "\n").compute(scheduler="sync") == lines * 2
+        assert read.map_partitions(len).compute(scheduler="sync") == [1, 1, 1, 1, 0, 1, 1, 1, 1]
 
     def test_large_and_many_lines(self, tmp_path: Path) -> None:
         lines = ["x" * 700_000, "y", "z" * 300_000] + [str(n) for n in range(30_000)]

@@ -1,0 +1,110 @@
+"""Finding the records that can't be handed over: partitions are read once more, record by record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bagkit.errors import ColumnTypeError
+from bagkit.io.columns import CONFLICT_HINT, Conflict, EncodeColumns, NoRowError, as_row, misfit_message, misfit_text
+from bagkit.io.converted import Column
+from bagkit.kernels.column_types import Seen, add_seen, has_fields
+from bagkit.plan.kinds import Fields, PerPartition
+
+LISTED: Final = 20
+"""How many fields one error lists, and so how many partitions are read again for it at the most."""
+
+
+@dataclass(frozen=True)
+class FindMisfit(PerPartition):
+    """Looks at a partition record by record, and raises at the first that does not fit; gives nothing."""
+
+    encode: EncodeColumns
+    before: Seen | None = None
+    """The types that were seen in the partitions before; None where it is not types that do not fit."""
+    final: tuple[Column, ...] | None = None
+    """What values are converted to, where it is converting them that fails."""
+    bare: frozenset[str] = frozenset()
+    """Columns with dicts that have no fields in any record."""
+
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return self.encode.name
+
+    def demand(self, wanted: Fields) -> Fields:
+        return self.encode.demand(wanted)
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (_Fitting.__call__,)  # through its code the error is known as this op's
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return filter(_Fitting(self), records)
+
+
+@dataclass(frozen=True)
+class FindMisfits(FindMisfit):
+    """Raises at the first record of each field that does not fit: to be run where records that fail are collected."""
+
+    elementwise = True
+
+
+class _Fitting:
+    """Called with each record of a partition; False, or an error."""
+
+    def __init__(self, op: FindMisfit) -> None:
+        self._op = op
+        self._seen: Seen = {name: list(kinds) for name, kinds in (op.before or {}).items()}
+        self._bare = set(op.bare)
+
+    def __call__(self, record: Any) -> bool:
+        encode = self._op.encode
+        try:
+            row = as_row(record, encode.columns)
+        except NoRowError as error:
+            raise ColumnTypeError(f"{encode.name}: {error}") from None
+        if self._op.final is not None:
+            for column in self._op.final:
+                column.convert([row.get(column.name)])
+        if self._op.before is None:
+            return False
+        found = [text for name, value in row.items() for text in self._misfit(name, value)]
+        if found and self._op.elementwise:
+            raise ColumnTypeError("\n".join(found))
+        if found:
+            raise ColumnTypeError(misfit_message(encode.name, found[0]))
+        return False
+
+    def _misfit(self, name: str, value: Any) -> Iterator[str]:
+        kinds = self._op.encode.typing.types_of([value])
+        known = list(self._seen.get(name, ()))
+        bare = name in self._bare and not all(map(has_fields, kinds))
+        if add_seen(self._seen, {name: kinds}) or bare:
+            self._bare.discard(name)
+            yield misfit_text(name, known, kinds)
+
+
+def finding(
+    conflict: Conflict, conflicts: Sequence[Conflict], encode: EncodeColumns, op: type[FindMisfit]
+) -> FindMisfit:
+    """Return the op that finds those of `conflicts` that are in the partition of one of them."""
+    here = [each for each in conflicts if each.partition == conflict.partition]
+    return op(encode, conflict.before, bare=frozenset(each.name for each in here if each.bare))
+
+
+def several_message(operation: str, conflicts: Sequence[Conflict], found: Mapping[str, str]) -> str:
+    """Return the message for several columns that can't be of one type.
+
+    `found` has what is wrong with a record and where that is; the other columns get the number of their partition.
+    """
+    lines = []
+    for each in conflicts[:LISTED]:
+        known = (f"{text} (at {place})" for text, place in found.items() if text.startswith(misfit_text(each.name)))
+        lines.append("\n  " + next(known, f"{each.text} (in partition {each.partition})"))
+    more = f"\n  and {len(conflicts) - LISTED} more" if len(conflicts) > LISTED else ""
+    return (
+        f"{operation}: {len(conflicts)} fields can't be columns; expected values of one type in a column; "
+        f"{CONFLICT_HINT}{''.join(lines)}{more}"
+    )
