@@ -68,7 +68,7 @@ def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
-    log = FailureLog()
+    log = FailureLog(roots)
     try:
         with closing(_stream(roots, options, log)) as values:
             result = [_gathered(root, parts) for root, parts in zip(roots, values, strict=True)]
@@ -85,7 +85,7 @@ def run_exactly(roots: Sequence[Plan], keywords: dict[str, Any]) -> list[list[li
     """Return the value of each of `roots`: for a bag the lists of the records of its partitions, as users see them."""
     from bagkit.diagnostics.failure_log import FailureLog
 
-    log = FailureLog()
+    log = FailureLog(roots)
     result: list[Any] = []
     try:
         with closing(_stream(roots, merged(**keywords), log, exact=True)) as values:
@@ -107,7 +107,7 @@ def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | Non
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
-    log = FailureLog()
+    log = FailureLog((root,))
     try:
         with closing(_stream((root,), options, log)) as values:
             for parts in values:
@@ -167,6 +167,7 @@ def _stream(
         writings.begin(roots)
         plans = with_room(plans, options)
         graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings)
+        writings.see(graph)
         targets = [key for part in keys for key in part]
         values = stack.enter_context(closing(run_graph(graph, targets, spec, options, log, writings)))
         for part in keys:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Hashable
+from types import FrameType
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
+
+
+_told: dict[Hashable, None] = {}
+"""What was warned of once; the oldest go when there are too many."""
+_MOST_TOLD = 4096
 
 
 def warn_at_caller(message: str, category: type[Warning]) -> None:
@@ -17,3 +24,44 @@ def warn_at_caller(message: str, category: type[Warning]) -> None:
         frame = frame.f_back
         level += 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
+    """Warn with that line once in a session of what is told `about`, whatever lines it comes from; each time for None.
+
+    So it is where Python's filters leave it to a default: "error", "always", "ignore" and "once" mean what they do.
+    """
+    frame = _caller()
+    module, line = frame.f_globals.get("__name__", "<string>"), frame.f_lineno
+    action = _action(message, category, module, line)
+    if about is not None and action != "ignore":
+        known = about in _told
+        _told[about] = None
+        while len(_told) > _MOST_TOLD:
+            del _told[next(iter(_told))]
+        if known and action in ("default", "module"):
+            return
+    # A registry of its own: Python's would take two warnings of one text and line for one, whatever they are about.
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, line, module, {}, frame.f_globals)
+
+
+def _caller() -> FrameType:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def _action(text: str, category: type[Warning], module: str, line: int) -> str:
+    """Return what Python's filters say of a warning."""
+    for action, message, kind, name, number in warnings.filters:
+        if _matches(message, text) and issubclass(category, kind) and _matches(name, module) and number in (0, line):
+            return action
+    return getattr(warnings, "defaultaction", "default")
+
+
+def _matches(pattern: object, text: str) -> bool:
+    """Say whether the pattern of a filter matches: the filters that Python begins with have plain text."""
+    if isinstance(pattern, str):
+        return pattern == text
+    return pattern is None or pattern.match(text) is not None  # type: ignore[attr-defined]

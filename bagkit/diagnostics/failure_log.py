@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bagkit.diagnostics.events import Event, TaskFinished
 from bagkit.errors import SkippedRecordsWarning
-from bagkit.warn import warn_at_caller
+from bagkit.plan.fingerprint import identity
+from bagkit.plan.kinds import Sink
+from bagkit.plan.node import Plan, walk
+from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
     from bagkit.lower.failures import Failure
@@ -16,10 +19,11 @@ EXAMPLES = 3
 
 
 class FailureLog:
-    """An observer that keeps failures, those of earlier tasks first; mutable, of one run."""
+    """An observer that keeps failures, those of earlier tasks first; mutable, of one run of `roots`."""
 
-    def __init__(self) -> None:
+    def __init__(self, roots: Sequence[Plan] = ()) -> None:
         self.skipped = 0
+        self._roots = roots
         self._failures: list[tuple[Failure, ...]] = []
 
     def emit(self, event: Event) -> None:
@@ -44,9 +48,9 @@ class FailureLog:
         return [failure for failure in self.failures if failure.collected]
 
     def warn(self, *, streamed: bool = False) -> None:
-        """Say how many records were skipped, and give a few examples; `streamed` records come without those collected.
+        """Say how many records were skipped, and where the first are; `streamed` records come without those collected.
 
-        So that those are not lost silently they count as skipped.
+        So that those are not lost silently they count as skipped. It is said once for a plan and its counts.
         """
         lost = self.collected() if streamed else []
         number = self.skipped + len(lost)
@@ -55,9 +59,30 @@ class FailureLog:
         examples = [failure for failure in self.failures if streamed or not failure.collected][:EXAMPLES]
         count = f"{number:,} record{'s' if number != 1 else ''}"
         asked = "collect" if len(lost) == number else "skip"
-        hint = "; hint: compute() gives those collected" if lost else ""
-        text = "".join(f"\n  {example}" for example in examples)
-        warn_at_caller(f'{count} skipped, as on_error="{asked}" asked{hint}; for example:{text}', SkippedRecordsWarning)
+        hint = 'on_error="collect" gives each with its place' if not lost else "compute() gives those collected"
+        first = f"\n  first: {'; '.join(_in_short(examples))}" if examples else ""
+        each_time = not self._roots or any(map(_keeps_files, walk(*self._roots)))
+        about = None if each_time else (tuple(map(identity, self._roots)), number, len(lost))
+        message = f'{count} skipped, as on_error="{asked}" asked; hint: {hint}{first}'
+        warn_about(about, message, SkippedRecordsWarning)
+
+
+def _in_short(examples: Sequence[Failure]) -> Iterator[str]:
+    """Yield words on failures: on the first in full, on the others where they are."""
+    first = examples[0].place
+    yield str(examples[0])
+    for failure in examples[1:]:
+        place = failure.place
+        if place is None or (place.line is None and place.index is None):
+            yield str(failure)
+            continue
+        source = "" if first is not None and place.source == first.source else f"{place.source}, "
+        where = f"line {place.line}" if place.line is not None else f"record {place.index}"
+        yield source + where + ("" if place.partition is None else f", partition {place.partition}")
+
+
+def _keeps_files(plan: Plan) -> bool:
+    return isinstance(plan.op, Sink) and plan.op.goes_on
 
 
 def _order(failure: Failure) -> tuple[int, str, int, int]:

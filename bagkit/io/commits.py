@@ -17,7 +17,7 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -40,6 +40,7 @@ from bagkit.io.manifest import (
     differences,
     from_row,
     line_of,
+    lost_below,
     manifest_bytes,
     read_journal,
     read_manifest,
@@ -47,7 +48,7 @@ from bagkit.io.manifest import (
 from bagkit.io.output_names import RESERVED, directory_of
 from bagkit.io.stores import Lock, Store, failed, open_own
 from bagkit.kernels.checksum import crc32
-from bagkit.warn import warn_at_caller
+from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
     from bagkit.io.output_names import Targets
@@ -62,6 +63,8 @@ class _Account(NamedTuple):
     recipe: Any
     rows: list[Any]
     """Of its files."""
+    lost: Mapping[str, int]
+    """How many records tasks left out whose results are in several files, by the names of those tasks."""
     stale: Sequence[str] = ()
     """What it has yet to remove."""
     staging: Sequence[str] = ()
@@ -85,6 +88,9 @@ class FileWriting:
         self._store = store
         self._recipe = recipe.as_json()
         self._files: dict[int, WrittenFile] = {}
+        self._lost: dict[str, int] = {}
+        self._unsaid: dict[str, int] = {}
+        """What of it the journal does not say yet."""
         self._stale: set[str] = set()
         """What an earlier run has written, by its own account."""
         self._journal: BinaryIO | None = None
@@ -98,8 +104,7 @@ class FileWriting:
             if store.journals:
                 self._lock = Lock(targets.own("lock"))
         try:
-            self._begin(exist)
-            self._tell_of_lost()
+            self._prepare(exist)
         except BaseException:
             self.end()
             raise
@@ -110,7 +115,7 @@ class FileWriting:
             for number, path in enumerate(targets.paths)
         ]
 
-    def _begin(self, exist: str) -> None:
+    def _prepare(self, exist: str) -> None:
         with self._failing_as(self._targets.home):
             self._remove_dead()
             self._check_targets()
@@ -163,9 +168,9 @@ class FileWriting:
         journal = self._store.read(self._targets.own("journal"))
         if journal is not None:
             head, rows = read_journal(journal)
-            return _Account(head["recipe"], rows, head["stale"], head["staging"])
+            return _Account(head["recipe"], rows, head.get("lost", {}), head["stale"], head["staging"])
         manifest = self._store.read(self._targets.own("manifest.json"))
-        return None if manifest is None else _Account(*read_manifest(manifest))
+        return None if manifest is None else _Account(*read_manifest(manifest), lost_below(manifest))
 
     def _replace(self) -> None:
         """Find what an earlier run has left, of which nothing is kept."""
@@ -207,16 +212,20 @@ class FileWriting:
                 raise self._mismatch([f"partition {file.partition} was {named(file.path)} and is {named(path)}"])
             if self._is_whole(file):
                 self._files[file.partition] = file
+        self._lost = dict(earlier.lost) if self._files else {}
         self._take_over(earlier)
 
-    def _tell_of_lost(self) -> None:
-        """Warn of records that were left out of files that are kept: the run that did may not have come to say so."""
-        lost = sum(file.lost for file in self._files.values())
+    def tell_of_lost(self, again: Collection[str]) -> None:
+        """Warn of records that were left out of files that are kept: the run that did may not have come to say so.
+
+        Of the tasks that run `again` this run says itself what they leave out.
+        """
+        self._lost = {task: lost for task, lost in self._lost.items() if task not in again}
+        lost = sum(file.lost for file in self._files.values()) + sum(self._lost.values())
         if lost:
             count = f"{lost:,} record{'s were' if lost != 1 else ' was'} left out of the files that are kept"
-            warn_at_caller(
-                f"{self._operation}: {count}, as on_error asked when they were written", SkippedRecordsWarning
-            )
+            message = f"{self._operation}: {count}, as on_error asked when they were written"
+            warn_about(None, message, SkippedRecordsWarning)
 
     def _refuse_unknown(self) -> None:
         (path, *_) = self._store.existing(self._targets.paths)
@@ -250,6 +259,10 @@ class FileWriting:
 
     # What becomes of it ---------------------------------------------------------------------------------------------
 
+    def lose(self, task: str, lost: int) -> None:
+        """Take note that a task whose result goes into several files has left out so many records."""
+        self._lost[task] = self._unsaid[task] = lost
+
     def commit(self, written: Any, lost: int) -> None:
         """Give the file that a task has written its name; with the last one, write the manifest."""
         number, temporary, records, nbytes, checksum, mtime_ns = written
@@ -277,7 +290,9 @@ class FileWriting:
         stale = self._stale if self._store.journals else self._stale.union(self._targets.paths)
         head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(stale), "staging": [*self._staging.values()]}
         rows = [line_of(as_row(file, home)) for file in self._files.values()]
-        self._put(path, b"".join([line_of(head), *rows]))
+        lost = [line_of({"lost": self._lost})] if self._lost else []
+        self._put(path, b"".join([line_of(head), *lost, *rows]))
+        self._unsaid.clear()
         if not self._noted_at:
             self._store.remove(self._targets.own("manifest.json"))
         self._noted_at = time.monotonic()
@@ -288,6 +303,9 @@ class FileWriting:
         assert self._journal is not None
         # Not brought to the disk: it outlives this process, and what a lost line tells of is only written again.
         line = line_of(as_row(file, self._targets.home))
+        if self._unsaid:
+            line = line_of({"lost": self._unsaid}) + line
+            self._unsaid = {}
         if self._journal.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._targets.own("journal"))
 
@@ -311,7 +329,9 @@ class FileWriting:
         for path in self._stale.difference(self._targets.paths):
             self._store.remove(path)
         files = [self._files[number] for number in range(len(self._targets.paths))]
-        self._put(self._targets.own("manifest.json"), manifest_bytes(self._recipe, files, self._targets.home))
+        self._put(
+            self._targets.own("manifest.json"), manifest_bytes(self._recipe, files, self._targets.home, self._lost)
+        )
         self._store.settle(self._targets.home)
         self._store.remove(self._targets.own("journal"))
         self._noted_at = 0.0

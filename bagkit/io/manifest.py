@@ -1,6 +1,7 @@
 """What was written: for users as a Manifest, for the next run as a manifest file, and until that is there a journal.
 
-    .bagkit-<key>.journal        a line when the run begins, one for each file when it gets its name
+    .bagkit-<key>.journal        a line when the run begins, one for each file when it gets its name, and before it one
+                                 for records that were left out of no one file: what was made of the others is in many
     .bagkit-<key>.manifest.json  the same as one document, when all is written; then the journal goes
 
 Both are JSON, and everything in them carries a checksum.
@@ -136,15 +137,19 @@ def line_of(entry: Any) -> bytes:
 
 
 def read_journal(data: bytes) -> tuple[Any, list[Any]]:
-    """Return the first entry of a journal, and those that follow it and are whole.
+    """Return the first entry of a journal, and the rows that follow it and are whole.
 
-    Raises Damaged where the first one is not.
+    The entry's `lost` is what tasks below the files have left out. Raises Damaged where the first one is not.
     """
     head, *rest = data.split(b"\n")
     first = _entry(head)
     if not isinstance(first, dict) or first.get("format") != FORMAT:
         raise Damaged("its first line is not whole, or of another version")
-    return first, [entry for entry in map(_entry, rest) if isinstance(entry, list)]
+    entries = list(map(_entry, rest))
+    for entry in entries:
+        if isinstance(entry, dict):
+            first = {**first, "lost": {**first.get("lost", {}), **entry.get("lost", {})}}
+    return first, [entry for entry in entries if isinstance(entry, list)]
 
 
 def _entry(line: bytes) -> Any:
@@ -159,10 +164,12 @@ def _entry(line: bytes) -> Any:
 # -- the manifest file -------------------------------------------------------------------------------------------------
 
 
-def manifest_bytes(recipe: Mapping[str, Any], files: Iterable[WrittenFile], home: str) -> bytes:
-    """Return the manifest file of a run that is done."""
+def manifest_bytes(
+    recipe: Mapping[str, Any], files: Iterable[WrittenFile], home: str, lost: Mapping[str, int] | None = None
+) -> bytes:
+    """Return the manifest file of a run that is done; `lost` is what tasks below the files have left out."""
     rows = [as_row(file, home) for file in files]
-    content = {"format": FORMAT, "recipe": recipe, "fields": ROW, "files": rows}
+    content = {"format": FORMAT, "recipe": recipe, "lost": dict(lost or {}), "fields": ROW, "files": rows}
     return json.dumps({"checksum": _checksum(content), **content}, indent=1).encode()
 
 
@@ -178,6 +185,12 @@ def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
         return content["recipe"], content["files"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Damaged(f"it can't be read: {error}") from error
+
+
+def lost_below(manifest: bytes) -> dict[str, int]:
+    """Return what a manifest that is whole says that tasks below its files have left out."""
+    lost: dict[str, int] = json.loads(manifest).get("lost", {})
+    return lost
 
 
 def _checksum(content: Any) -> str:

@@ -49,6 +49,10 @@ class WriteLines(Sink):
     opaque = False
 
     @property
+    def goes_on(self) -> bool:  # type: ignore[override]  # as its user asked
+        return self.exist == "resume"
+
+    @property
     def label(self) -> str:
         return self.operation
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bagkit.lower.chain import Write
+from bagkit.lower.graph import Graph, Key
 from bagkit.plan.kinds import Sink, Writing
 from bagkit.plan.node import Plan, walk
 
@@ -19,6 +21,8 @@ class Writings:
         self._writings: list[Writing] = []
         self._numbers: dict[int, int] = {}
         self._sinks: list[Sink] = []
+        self._readers: dict[Key, list[int]] = {}
+        """The numbers of the sinks that write what is made of a task's values, by its first key."""
 
     def begin(self, roots: Sequence[Plan]) -> None:
         """Begin the writing of all sinks below `roots`; raises what forbids one of them."""
@@ -33,15 +37,42 @@ class Writings:
         number = self._numbers[id(sink)]
         return number, self._writings[number].parts
 
+    def see(self, graph: Graph) -> None:
+        """Find the tasks below those that write: the records that they leave out are in no file either."""
+        for number, writing in enumerate(self._writings):
+            ends = [task for task in graph.tasks if isinstance(task.work, Write) and task.work.number == number]
+            needs = [need for task in ends for need in task.needs]
+            below: set[Key] = set()
+            while needs:
+                task = graph.maker[needs.pop()]
+                if task.keys[0] not in below:
+                    below.add(task.keys[0])
+                    needs.extend(task.needs)
+            for key in below:
+                self._readers.setdefault(key, []).append(number)
+            writing.tell_of_lost(set(map(_name, below)))
+
     def emit(self, event: Any) -> None:
         """Commit what a task has written that is done."""
+        outputs = getattr(event, "outputs", None)
+        if outputs is None:  # it is no task's end
+            return
+        lost = event.skipped + sum(failure.collected for failure in event.failures)
         told: set[int] = set()
-        for number, written in getattr(event, "outputs", ()):
-            lost = event.skipped + sum(failure.collected for failure in event.failures) if number not in told else 0
-            self._writings[number].commit(written, lost)
+        for number, written in outputs:
+            self._writings[number].commit(written, lost if number not in told else 0)
             told.add(number)
+        for number in self._readers.get(event.key, ()) if lost and not told else ():
+            self._writings[number].lose(_name(event.key), lost)
 
     def close(self) -> None:
         """End all writing: what was not committed is removed."""
         for writing in self._writings:
             writing.end()
+
+
+def _name(key: Any) -> str:
+    """Return what a task is called in each run of a plan: its stage's number, and its own."""
+    if isinstance(key, tuple) and key and isinstance(key[0], str):
+        return "/".join([key[0].partition(":")[0], *map(str, key[1:])])
+    return str(key)

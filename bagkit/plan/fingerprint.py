@@ -20,7 +20,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from bagkit.plan.kinds import Source
 from bagkit.plan.node import Plan, walk
 from bagkit.user_modules import is_users
 
@@ -37,6 +39,30 @@ def fingerprint(plan: Plan) -> list[tuple[str, str]]:
         below = [numbers[part] for part in each.inputs]
         steps.append((each.op.label, digest((type(each.op).__qualname__, each.op, below, each.npartitions))))
     return steps
+
+
+_identities: WeakKeyDictionary[Plan, str] = WeakKeyDictionary()
+_RECORDS_SEEN = 8
+"""Of each partition in memory, where it is enough to know plans apart that are most likely others."""
+
+
+def identity(plan: Plan) -> str:
+    """Return what a plan is known by in this process: the same for one object, and for another that does the same.
+
+    Of what is in memory the first records count only, for there can be much of it.
+    """
+    if plan not in _identities:
+        numbers: dict[Plan, int] = {}
+        steps = []
+        for number, each in enumerate(walk(plan)):
+            numbers[each] = number
+            op: Any = each.op
+            if isinstance(op, Source) and op.in_memory:
+                records = [getattr(piece, "records", ()) for pieces in op.pieces() for piece in pieces]
+                op = [(len(part), list(part[:_RECORDS_SEEN])) for part in records]
+            steps.append(digest((each.op.label, op, [numbers[part] for part in each.inputs], each.npartitions)))
+        _identities[plan] = digest(steps)
+    return _identities[plan]
 
 
 def digest(value: Any) -> str:

@@ -16,7 +16,7 @@ Passes and lowering ask facts, never names: an op that is not listed anywhere st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from bagkit.kernels.report import Report
@@ -361,6 +361,8 @@ class Sink(Op):
     """
 
     gives_value = True
+    goes_on: bool = False
+    """Whether it keeps what an earlier run has written."""
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
@@ -394,6 +396,12 @@ class Writing(Protocol):
 
         `lost` is how many records the task left out, as `on_error` asked.
         """
+
+    def tell_of_lost(self, again: Collection[str]) -> None:
+        """Tell of records that were left out of what is kept, but for those that tasks leave out which run `again`."""
+
+    def lose(self, task: str, lost: int) -> None:
+        """Take note that a task whose result is written by others has left out so many records."""
 
     def end(self) -> None:
         """Remove what became no output."""

@@ -6,8 +6,10 @@ import functools
 import json
 import os
 import re
+import shutil
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -178,6 +180,72 @@ class TestGoingOn:
             with pytest.warns(bk.SkippedRecordsWarning, match=message):
                 assert bag.to_jsonl(tmp_path / "out", exist="resume").records == 5
 
+    @pytest.mark.parametrize("policy", ["skip", "collect"])
+    @pytest.mark.parametrize("below", ["groupby", "sort_by", "repartition", "reduction", "two levels"])
+    def test_and_of_those_that_were_left_out_below(self, tmp_path: Path, policy: str, below: str) -> None:
+        """Behind an exchange they are in no one file: all that is kept tells of them, or the next run."""
+        done, out = tmp_path / "done", tmp_path / "out"
+        bag = MADE_BELOW[below](bk.range(8, 4).map(lambda n: 1 // (n - 2) + n))
+
+        def stop(record: Any) -> Any:
+            if not done.exists():
+                done.touch()
+                raise KeyboardInterrupt
+            return record
+
+        def write(bag: Any) -> list[str]:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("default")
+                bag.to_jsonl(out, exist="resume", on_error=policy, scheduler="sync")
+            return [str(warning.message).partition(",")[0] for warning in caught]
+
+        kept = "to_jsonl: 1 record was left out of the files that are kept"
+        new = ["1 record skipped"] if policy == "skip" else []
+        assert write(bag) == new
+        assert [write(bag), write(bag)] == [[kept], [kept]]
+        (out / "0.jsonl").unlink()
+        again = write(bag)
+        assert again == (new if below != "repartition" else [kept])
+        assert write(bag) == [kept]
+        shutil.rmtree(out)
+        stopping = bag.map(stop)
+        with pytest.raises(KeyboardInterrupt):
+            write(stopping)
+        assert write(stopping) == new
+        assert write(stopping) == [kept]
+
+    def test_what_a_broken_run_left_out_below_is_in_its_journal(self, tmp_path: Path) -> None:
+        done, out = tmp_path / "done", tmp_path / "out"
+
+        def stop(record: Any) -> Any:
+            if not done.exists() and list(out.glob("*.jsonl")):
+                raise KeyboardInterrupt
+            return record
+
+        bag = bk.range(8, 2).map(lambda n: 1 // (n - 2) + n).groupby(lambda n: n, npartitions=4).map(stop)
+        with pytest.raises(KeyboardInterrupt):
+            bag.to_jsonl(tmp_path / "out", on_error="skip", scheduler="sync")
+        assert any(b'{"lost":{"' in path.read_bytes() for path in (tmp_path / "out").glob(".bagkit-*.journal"))
+        done.touch()
+        with pytest.warns(bk.SkippedRecordsWarning, match="^1 record skipped") as caught:
+            assert bag.to_jsonl(tmp_path / "out", exist="resume", on_error="skip", scheduler="sync").records == 6
+        assert len(caught) == 1
+        with pytest.warns(
+            bk.SkippedRecordsWarning, match="^to_jsonl: 1 record was left out of the files that are kept"
+        ):
+            bag.to_jsonl(tmp_path / "out", exist="resume", on_error="skip", scheduler="sync")
+
+    def test_two_outputs_of_one_run_tell_of_their_own(self, tmp_path: Path) -> None:
+        one = (
+            bk.range(4, 2).map(lambda n: 1 // n).groupby(str).to_jsonl(tmp_path / "one", compute=False, exist="resume")
+        )
+        two = bk.range(4, 2).groupby(str).to_jsonl(tmp_path / "two", compute=False, exist="resume")
+        with pytest.warns(bk.SkippedRecordsWarning):
+            bk.compute(one, two, on_error="skip", scheduler="sync")
+        two.compute(scheduler="sync")
+        with pytest.warns(bk.SkippedRecordsWarning, match="^to_jsonl: 1 record was left out"):
+            one.compute(scheduler="sync")
+
     def test_text_files_resume_too(self, tmp_path: Path) -> None:
         bag = bk.from_sequence(["a", "b", "c"], npartitions=3)
         first = bag.to_textfiles(tmp_path / "*.gz", exist="resume")
@@ -189,6 +257,15 @@ class TestGoingOn:
         bag = bk.from_sequence("abcab", npartitions=2).frequencies()
         for _ in range(2):
             assert bag.to_jsonl(tmp_path / "*.jsonl", exist="resume").records == 3
+
+
+MADE_BELOW: dict[str, Callable[[Any], Any]] = {
+    "groupby": lambda b: b.groupby(lambda n: n % 3),
+    "sort_by": lambda b: b.sort_by(reverse=True),
+    "repartition": lambda b: b.repartition(8),
+    "reduction": lambda b: b.frequencies(),
+    "two levels": lambda b: b.groupby(lambda n: n % 3).map(len).sort_by(),
+}
 
 
 class TestRefused:

@@ -7,6 +7,7 @@ import itertools
 import threading
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -318,10 +319,11 @@ class TestWarning:
         with pytest.warns(bk.SkippedRecordsWarning) as caught:
             bag.compute(scheduler="sync", on_error="skip")
         (warning,) = caught
-        lines = str(warning.message).splitlines()
-        assert lines[0] == '2,500 records skipped, as on_error="skip" asked; for example:'
-        assert lines[1] == "  BadRecord: 0 in map(Fails) at from_sequence, record 0, partition 0"
-        assert len(lines) == 4
+        assert str(warning.message).splitlines() == [
+            '2,500 records skipped, as on_error="skip" asked; hint: on_error="collect" gives each with its place',
+            "  first: BadRecord: 0 in map(Fails) at from_sequence, record 0, partition 0; "
+            "record 2, partition 0; record 4, partition 0",
+        ]
         assert warning.filename == __file__
 
     def test_one(self) -> None:
@@ -349,8 +351,99 @@ class TestWarning:
         with pytest.warns(bk.SkippedRecordsWarning, match=r"Mute: <its str\(\) raises ValueError> in map\(Fails\)"):
             assert bag.compute(scheduler="sync", on_error="skip") == [2]
 
+    def test_the_first_ones_of_files_are_told_by_their_lines(self, tmp_path: Path) -> None:
+        for name in "ab":
+            (tmp_path / name).write_text("1\ntwo\nthree\n")
+        with pytest.warns(bk.SkippedRecordsWarning) as caught:
+            bk.read_text(tmp_path / "*").map(int).compute(scheduler="sync", on_error="skip")
+        assert str(caught[0].message).splitlines()[1] == (
+            "  first: ValueError: invalid literal for int() with base 10: 'two\\n' in map(int) "
+            f"at {tmp_path / 'a'}, line 2 (byte 2), partition 0; line 3, partition 0; {tmp_path / 'b'}, line 2, "
+            "partition 1"
+        )
+
     def test_no_failure_no_warning(self) -> None:
         assert bk.from_sequence(RECORDS).map(Fails()).compute(scheduler="sync", on_error="skip") == RECORDS
+
+
+class TestOnce:
+    """A plan and its counts are told of once in a session, where Python's filters leave it to a default."""
+
+    @staticmethod
+    def told(*gets: Callable[[], Any], action: Any = "default") -> list[int]:
+        """Return how many warnings there are after each call."""
+        numbers = []
+        with warnings.catch_warnings(record=True) as caught, bk.options(scheduler="sync", on_error="skip"):
+            warnings.simplefilter(action)
+            for get in gets:
+                get()
+                numbers.append(len(caught))
+        assert {warning.filename for warning in caught} <= {__file__}
+        return numbers
+
+    def test_the_same_bag(self) -> None:
+        bag = bk.from_sequence(RECORDS, npartitions=2).map(Fails(1, 2))
+        gets = [lambda: bag.compute(), lambda: bag.compute(), lambda: list(bag), lambda: bag.persist()]
+        assert self.told(*gets) == [1, 1, 1, 1]
+        assert self.told(lambda: bag.take(8), lambda: bag.take(8), lambda: bag.take(9)) == [1, 1, 2]
+
+    def test_an_equal_plan(self) -> None:
+        def get(limit: int, data: list[int] = RECORDS) -> Callable[[], Any]:
+            return lambda: bk.from_sequence(data).map(lambda x: 1 // (x - limit)).compute()
+
+        assert self.told(get(90, [90]), get(90, [90]), get(91, [91]), get(91, [91, 92])) == [1, 1, 2, 3]
+
+    def test_other_counts(self, tmp_path: Path) -> None:
+        bad = tmp_path / "bad"
+
+        def fail(record: int) -> int:
+            return int(bad.read_text()) // record
+
+        bad.write_text("1")
+        bag = bk.from_sequence([0, 1, 2]).map(fail)
+        assert self.told(bag.compute, bag.compute, lambda: bad.write_text("x"), bag.compute) == [1, 1, 1, 2]
+
+    def test_a_bag_that_can_not_be_pickled(self) -> None:
+        lock = threading.Lock()
+        bag = bk.from_sequence(RECORDS).map(lambda x: 1 // x if lock else x)
+        assert self.told(bag.compute, bag.compute) == [1, 1]
+
+    def test_other_lines(self) -> None:
+        bag = bk.from_sequence(RECORDS, npartitions=3).map(Fails(3))
+
+        def elsewhere() -> None:
+            bag.compute()
+
+        assert self.told(bag.compute, elsewhere, lambda: list(bag)) == [1, 1, 1]
+
+    @pytest.mark.parametrize(
+        ("action", "numbers"), [("always", [1, 2, 3]), ("ignore", [0, 0, 0]), ("module", [1, 1, 1])]
+    )
+    def test_filters_have_the_word(self, action: str, numbers: list[int]) -> None:
+        bag = bk.from_sequence([*RECORDS, action]).map(Fails(1))
+        assert self.told(bag.compute, bag.compute, bag.compute, action=action) == numbers
+
+    def test_what_was_ignored_was_not_told(self) -> None:
+        bag = bk.from_sequence(RECORDS).map(Fails(11))
+        assert self.told(bag.compute, action="ignore") == [0]
+        assert self.told(bag.compute, bag.compute) == [1, 1]
+
+    def test_an_error_each_time(self) -> None:
+        bag = bk.from_sequence(RECORDS).map(Fails(10))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for _ in range(2):
+                with pytest.raises(bk.SkippedRecordsWarning, match="1 record skipped"):
+                    bag.compute(scheduler="sync", on_error="skip")
+
+    def test_filters_of_one_module(self) -> None:
+        bag = bk.from_sequence(RECORDS).map(Fails(9))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("always", message="1 record", module=__name__.replace(".", r"\."))
+            for _ in range(2):
+                bag.compute(scheduler="sync", on_error="skip")
+        assert len(caught) == 2
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
