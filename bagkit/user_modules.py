@@ -22,6 +22,9 @@ MAIN = frozenset(("__main__", "__mp_main__"))
 CACHED: Any = type(functools.cache(abs))
 """What functools.cache and lru_cache make."""
 
+OF_GENERATORS = frozenset(("random", "numpy.random", "numpy.random.mtrand", "numpy.random._generator"))
+"""The modules with the classes of generators of random numbers."""
+
 Version = tuple[str, int, int]
 """The file of a module, when it was changed last, and its size."""
 

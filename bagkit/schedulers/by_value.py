@@ -20,14 +20,14 @@ import sys
 import types
 import uuid
 import weakref
-from collections import ChainMap, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
 from cloudpickle.cloudpickle import _dynamic_class_reduce, _module_reduce
 
-from bagkit.user_modules import CACHED, MAIN
+from bagkit.user_modules import CACHED, MAIN, OF_GENERATORS
 
 PROTOCOL = 5
 
@@ -55,30 +55,30 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self, file: Any, by_value: Callable[[str], bool] = _never, run: str = "", *, spawns: bool = False
     ) -> None:
         super().__init__(file, PROTOCOL)
+        # A dict, for it is asked once an object: cloudpickle's ChainMap takes half of the time of small objects.
+        self.dispatch_table = {**cloudpickle.Pickler.dispatch_table, **_REDUCERS}
         self._by_value = by_value
         self._run = run
         self._spawns = spawns
+        self._ordinary: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:
         """Return how `value` is made again, or NotImplemented for what needs no such care."""
-        if isinstance(value, types.FunctionType):
-            if self._is_by_value(value):
-                return self._function(value)
-        elif isinstance(value, type):
-            if self._is_by_value(value):
-                return self._class(_dynamic_class_reduce(value), value)
-        elif isinstance(value, types.ModuleType):
+        kind = type(value)
+        if kind in self._ordinary:
+            return NotImplemented
+        if kind is types.FunctionType:
+            return self._function(value) if self._is_by_value(value) else super().reducer_override(value)
+        if isinstance(value, type):
+            return self._class(value)
+        if kind is types.ModuleType:
             return self._module(value)
-        elif type(value) is CACHED:
+        if kind is CACHED:
             return self._cached(value)
-        else:
-            found = generator_reduce(value, self._spawns)
-            if found is not None:
-                return found
-        reduced = super().reducer_override(value)
-        if isinstance(value, type) and isinstance(reduced, tuple) and len(reduced) == 6:
-            return self._class(reduced, value)
-        return reduced
+        if kind.__module__ in OF_GENERATORS:
+            return generator_reduce(value, self._spawns) or NotImplemented
+        self._ordinary.add(kind)
+        return NotImplemented
 
     def _is_by_value(self, value: Any) -> bool:
         module = value.__module__
@@ -106,24 +106,21 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         settings = function.cache_parameters()
         return _make_cached, (function.__wrapped__, settings["maxsize"], settings["typed"])
 
-    def _class(self, reduced: tuple[Any, ...], cls: type) -> Any:
-        """Return the parts of a class that cloudpickle found, made ours."""
-        make, arguments, (members, slot_state), _, _, fill = reduced
+    def _class(self, cls: type) -> Any:
+        """Return the parts of a class that cloudpickle finds, made ours; NotImplemented where a name will do."""
+        reduced = _dynamic_class_reduce(cls) if self._is_by_value(cls) else super().reducer_override(cls)
+        if reduced is NotImplemented or len(reduced) != 6:
+            return reduced
+        make, (*arguments, _, extra), (members, slot_state), _, _, fill = reduced
         number = _number_of(cls, self._run)
-        *arguments, _, extra = arguments  # without cloudpickle's number, by which it would find, and change, a class
         members = {name: each for name, each in members.items() if not _is_descriptor_of(each, cls)}
-        if len(arguments) == 4 and isinstance(arguments[3], dict):  # not of an Enum
+        if len(arguments) == 4:  # not of an Enum
             arguments[3] = {**arguments[3], "__qualname__": cls.__qualname__}
             if "__slots__" in vars(cls) and not hasattr(cls, "_fields"):  # of a NamedTuple, which makes its own
                 arguments[3]["__slots__"] = members.pop("__slots__")
-        return (
-            _make_class,
-            (number, make, (*arguments, None, extra)),
-            (number, fill, members, slot_state),
-            None,
-            None,
-            _fill,
-        )
+        state = (number, fill, members, slot_state)
+        # None stands for cloudpickle's own number, by which it would find, and change, a class.
+        return _make_class, (number, make, (*arguments, None, extra)), state, None, None, _fill
 
     def _module(self, module: types.ModuleType) -> Any:
         if module.__name__ not in MAIN and not self._by_value(module.__name__):
@@ -241,15 +238,12 @@ def _make_cached_property(function: Callable[[Any], Any], name: str | None) -> f
     return made
 
 
-Pickler.dispatch_table = ChainMap(
-    {
-        types.CodeType: _reduce_code,
-        functools.cached_property: _reduce_cached_property,  # which has a lock up to Python 3.11
-        weakref.WeakKeyDictionary: _reduce_weak_dictionary,
-        weakref.WeakValueDictionary: _reduce_weak_dictionary,
-    },
-    cloudpickle.Pickler.dispatch_table,
-)
+_REDUCERS: dict[type, Callable[[Any], Any]] = {
+    types.CodeType: _reduce_code,
+    functools.cached_property: _reduce_cached_property,  # which has a lock up to Python 3.11
+    weakref.WeakKeyDictionary: _reduce_weak_dictionary,
+    weakref.WeakValueDictionary: _reduce_weak_dictionary,
+}
 
 
 # -- random numbers ----------------------------------------------------------------------------------------------------

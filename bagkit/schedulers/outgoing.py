@@ -22,7 +22,7 @@ from typing import Any
 
 from bagkit.schedulers.received import open_work
 from bagkit.schedulers.transport import PROTOCOL
-from bagkit.user_modules import CACHED, MAIN, Version, is_changed, is_users, modules_below, version
+from bagkit.user_modules import CACHED, MAIN, OF_GENERATORS, Version, is_changed, is_users, modules_below, version
 
 PLAIN = frozenset(
     (type(None), bool, int, float, complex, str, bytes, datetime.date, datetime.datetime, datetime.time,
@@ -122,12 +122,11 @@ class _Referring(_pickle.Pickler):
         if isinstance(value, (types.FunctionType, type, CACHED)):
             if isinstance(value.__module__, str) and self._by_value(value.__module__):
                 raise _ByValue
-        elif type(value).__module__ in _OF_GENERATORS:
+        elif type(value).__module__ in OF_GENERATORS:
             raise _ByValue
         return NotImplemented
 
 
-_OF_GENERATORS = frozenset(("random", "numpy.random", "numpy.random.mtrand", "numpy.random._generator"))
 _END_OF_NAME = b"\x94\x93"
 """How pickle ends the name of something that it refers to."""
 
