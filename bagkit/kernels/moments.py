@@ -1,85 +1,159 @@
-"""How many numbers there are, their mean, and how far apart they are: in one pass, merged, without losing digits."""
+"""How many numbers there are, their mean, and how far apart they are: in one pass, and merged.
+
+Of ints and floats the sum and the sum of squares are known exactly, so no result depends on order or partitions.
+Others, as Decimal, are added up in their own arithmetic.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from operator import mul
 from typing import Any, NamedTuple
 
 from bagkit.kernels.fold import BATCH
+from bagkit.kernels.guard import Late
+from bagkit.kernels.sums import UNIT, Binades, Total, add, binades_of, exactly, in_units, merge_totals, ratio, split
+
+
+class Distances(NamedTuple):
+    """How many numbers, their mean, and the sum of their squared distances from it, in their own arithmetic."""
+
+    number: int = 0
+    mean: Any = 0
+    squares: Any = 0.0
 
 
 class Moments(NamedTuple):
-    """How many numbers, their mean, and the sum of their squared distances from it.
+    """The sum of some numbers, and what their variance is made of."""
 
-    The mean is `pivot + shift`, where the pivot is one of the numbers: of numbers that are large and close together
-    (a hundred times larger than their distances, or 10 ** 15 times) the distances keep all their digits.
-    """
-
-    number: int
-    pivot: Any
-    shift: Any
-    squares: Any
-
-    @property
-    def mean(self) -> Any:
-        """The mean."""
-        return self.pivot + self.shift
-
-
-NO_MOMENTS = Moments(0, 0, 0.0, 0.0)
+    total: Total = Total()
+    sum: int = 0
+    """The exact sum of the ints and finite floats, in units of 2 ** -1074."""
+    squares: int = 0
+    """The exact sum of their squares, in units of 2 ** -2148."""
+    others: Distances = Distances()
+    """Of batches with other numbers in them."""
 
 
 def moments(records: Iterator[Any]) -> Moments:
-    """Return the moments of `records`."""
-    merged = NO_MOMENTS
+    """Return the moments of `records`; raises Late for one that is no number."""
+    merged = Moments()
     while batch := list(islice(records, BATCH)):
-        merged = merge_moments((merged, moments_of(batch)))
+        try:
+            merged = merge_moments((merged, moments_of(batch)))
+        except Exception as error:
+            raise Late(error) from error
     return merged
 
 
-def moments_of(numbers: Sequence[Any]) -> Moments:
-    """Return the moments of some numbers, not none, in two passes."""
-    pivot = _pivot(numbers)
-    away = [x - pivot for x in numbers] if pivot else numbers
-    shift = sum(away) / len(numbers)
-    return Moments(len(numbers), pivot, shift, sum([(x - shift) * (x - shift) for x in away]))
+def moments_of(numbers: list[Any]) -> Moments:
+    """Return the moments of a batch of numbers, not none."""
+    if binades := binades_of(numbers):
+        return _of_floats(numbers, binades)
+    floats, others, kind = split(numbers)
+    if not set(map(type, others)) <= {int, bool}:
+        return Moments(add(Total(), numbers), others=_distances(numbers))
+    found = _of_ints(others)
+    if floats:
+        found = merge_moments((found, _of_floats(floats, binades_of(floats))))
+    return found._replace(total=found.total._replace(kind=kind))
 
 
-def _pivot(numbers: Sequence[Any]) -> Any:
-    """Return a number that may be taken off all others; 0 where that could be infinite, or overflow as numpy's do."""
-    first = numbers[0]
-    return first if set(map(type, numbers)) <= {int, float, bool} and first - first == 0 else 0
+def _of_ints(numbers: Sequence[int]) -> Moments:
+    total = sum(numbers)
+    return Moments(Total(len(numbers), total), total << UNIT, sum(map(mul, numbers, numbers)) << 2 * UNIT)
+
+
+def _of_floats(numbers: list[float], binades: Binades | None) -> Moments:
+    found = exactly(numbers, binades)
+    if found is not None:
+        ints, power = found
+    elif all(map(math.isfinite, numbers)):
+        ints, power = list(map(in_units, numbers)), UNIT
+    else:  # no variance then, so nothing else is looked at
+        return Moments(Total(len(numbers), odd=sum(x for x in numbers if not math.isfinite(x)), kind=float))
+    total = sum(ints) << UNIT - power
+    squares = sum(map(mul, ints, ints)) << 2 * (UNIT - power)
+    return Moments(Total(len(numbers), floats=total, kind=float), total, squares)
+
+
+def _distances(numbers: Sequence[Any]) -> Distances:
+    mean = sum(numbers) / len(numbers)
+    return Distances(len(numbers), mean, sum([(x - mean) * (x - mean) for x in numbers]))
 
 
 def merge_moments(states: Iterable[Moments]) -> Moments:
-    """Return the moments of several sets of numbers together.
+    """Return the moments of several sets of numbers together."""
+    states = list(states)
+    others = Distances()
+    for state in states:
+        others = _together(others, state.others)
+    return Moments(
+        merge_totals([state.total for state in states]),
+        sum([state.sum for state in states]),
+        sum([state.squares for state in states]),
+        others,
+    )
+
+
+def _together(one: Distances, other: Distances) -> Distances:
+    """Return the distances of two sets of numbers together.
 
     The formula is that of Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
     Variances" (1979).
     """
-    merged = NO_MOMENTS
-    for state in states:
-        if not merged.number or not state.number:
-            merged = merged if merged.number else state
-            continue
-        number = merged.number + state.number
-        apart = state.pivot - merged.pivot + (state.shift - merged.shift)
-        merged = Moments(
-            number,
-            merged.pivot,
-            merged.shift + apart * state.number / number,
-            merged.squares + state.squares + apart * apart * merged.number * state.number / number,
-        )
-    return merged
+    if not one.number or not other.number:
+        return one if one.number else other
+    number = one.number + other.number
+    apart = other.mean - one.mean
+    return Distances(
+        number,
+        one.mean + apart * other.number / number,
+        one.squares + other.squares + apart * apart * one.number * other.number / number,
+    )
 
 
 def variance(state: Moments, ddof: int) -> Any:
     """Return the variance; `ddof` is what is taken off the count (1 for a sample)."""
-    return state.squares / (state.number - ddof)
+    return _spread(state, ddof, root=False)
 
 
-def square_root(value: Any) -> Any:
+def deviation(state: Moments, ddof: int) -> Any:
+    """Return the standard deviation: the square root of the variance."""
+    return _spread(state, ddof, root=True)
+
+
+def _spread(state: Moments, ddof: int, root: bool) -> Any:
+    number = state.total.number - state.others.number
+    kind = state.total.kind or float
+    if state.total.odd:  # some are infinite, or no numbers
+        return kind(math.nan)
+    # By how much the squares exceed those that are the same number each time: exact, so nothing cancels out.
+    excess = number * state.squares - state.sum * state.sum
+    if state.others.number:
+        mean = ratio(state.sum, number << UNIT) if number else 0
+        exact = Distances(number, mean, ratio(excess, number << 2 * UNIT) if number else 0)
+        found = _together(exact, state.others).squares / (state.total.number - ddof)
+        return _square_root(found) if root else found
+    denominator = number * (number - ddof) << 2 * UNIT
+    return kind(_root_of_ratio(excess, denominator) if root else ratio(excess, denominator))
+
+
+def _square_root(value: Any) -> Any:
     """Return the square root, in the value's own arithmetic where it has one."""
     return value.sqrt() if hasattr(value, "sqrt") else math.sqrt(value)
+
+
+def _root_of_ratio(numerator: int, denominator: int) -> float:
+    """Return the float closest to the square root of a ratio, as the statistics module does it."""
+    power = (numerator.bit_length() - denominator.bit_length() - 109) // 2
+    if power >= 0:
+        return ratio(_root_to_odd(numerator, denominator << 2 * power) << power, 1)
+    return ratio(_root_to_odd(numerator << -2 * power, denominator), 1 << -power)
+
+
+def _root_to_odd(numerator: int, denominator: int) -> int:
+    root = math.isqrt(numerator // denominator)
+    return root | (root * root * denominator != numerator)

@@ -115,7 +115,11 @@ class TaskOrigin:
 class Run:
     """One run of a tree of steps; mutable, of the one task that makes it."""
 
-    def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report) -> None:
+    def __init__(
+        self, part: Sequence[Any], inputs: Sequence[Any], report: Report, suspect: tuple[Step, Late] | None = None
+    ) -> None:
+        self.suspect = suspect
+        """The step with a reduction that raised Late, and that. If it is given, the run only looks for the record."""
         self._parts = iter(part)
         self._inputs = iter(inputs)
         self._report = report
@@ -224,9 +228,19 @@ class Run:
             states = [next(self._inputs) for _ in range(next(self._parts))]
             return op.reduction.within(self._report).finish_all(states)
         if isinstance(op, Reduction):
-            return op.within(self._report).finish_all([self.state(op, step.inputs[0])])
+            return op.within(self._report).finish_all([self._inner_state(op, step)])
         assert isinstance(op, Call), op
         return op.call([self.value(child) for child in step.inputs])
+
+    def _inner_state(self, op: Reduction, step: Step) -> Any:
+        if self.suspect is not None and step is self.suspect[0]:
+            self.try_each(op, step.inputs[0])
+            raise self.suspect[1]  # none fails alone
+        try:
+            return self.state(op, step.inputs[0])
+        except Late as late:
+            self.suspect = step, late
+            raise
 
     def state(self, end: Reduction | Splitting, step: Step) -> Any:
         """Return the state of `end` over the records of `step`."""
@@ -312,21 +326,23 @@ class Chain:
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         run = Run(part, inputs, report)
         if self.end is None and not self.gives_value:
-            return Batches(self._batches(run))
+            return Batches(self._batches(run, part, inputs))
         try:
             return run.value(self.step) if self.end is None else run.state(self.end, self.step)
         except USER_ERRORS as error:
             if isinstance(error, Exception) and self.end is not None and self.policy != "raise":
                 return self._state_of_good_records(error, part, inputs, report)
-            if isinstance(error, Late) and self.end is not None:
-                self._look_for(error, self.end, part, inputs)
+            if isinstance(error, Late):
+                self._look_for(error, part, inputs, run.suspect)
             self.fail(error, run)
 
-    def _batches(self, run: Run) -> Iterator[list[Any]]:
+    def _batches(self, run: Run, part: Any, inputs: Sequence[Any]) -> Iterator[list[Any]]:
         one_by_one = isinstance(self.step.op, PerPartition) and self.step.op.stands_for_many
         ahead, size = (1, 1) if one_by_one else (GUARD_BATCH, RESULT_BATCH)
         try:
             yield from batched(run.records(self.step, ahead), size)
+        except Late as late:
+            self._look_for(late, part, inputs, run.suspect)
         except USER_ERRORS as error:
             self.fail(error, run)
 
@@ -341,11 +357,18 @@ class Chain:
         except Exception as second:
             self.fail(second, again)
 
-    def _look_for(self, late: Late, end: Reduction | Splitting, part: Any, inputs: Sequence[Any]) -> NoReturn:
+    def _look_for(self, late: Late, part: Any, inputs: Sequence[Any], suspect: tuple[Step, Late] | None) -> NoReturn:
         """Raise the error of the record that made it, found by going through them once more."""
-        again = Run(part, inputs, Report())
+        again = Run(part, inputs, Report(), suspect)
         try:
-            again.try_each(end, self.step)
+            if suspect is None and self.end is not None:
+                again.try_each(self.end, self.step)
+            elif self.gives_value:
+                again.value(self.step)
+            else:
+                deque(again.records(self.step), maxlen=0)
+        except Late:
+            pass
         except USER_ERRORS as error:
             self.fail(error, again)
         self.fail(late.error, again)  # another time there was none

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import chain, islice
-from operator import itemgetter
 from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError
 from bagkit.kernels import fold as kernel
-from bagkit.kernels.moments import Moments, merge_moments, moments, square_root, variance
+from bagkit.kernels.moments import Moments, deviation, merge_moments, moments, variance
+from bagkit.kernels.sums import Total, mean, merge_totals, total_of, value
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
 from bagkit.plan.kinds import ALL, Fields, Reduction
@@ -97,7 +97,11 @@ def count_row(split_every: Any = None) -> Row:
 
 
 def sum_row(split_every: Any = None) -> Row:
-    return Row("sum", sum, sum, partial(or_else, 0), split_every=fan_in("sum", split_every))
+    return Row("sum", total_of, merge_totals, _sum, split_every=fan_in("sum", split_every))
+
+
+def _sum(state: Any) -> Any:
+    return 0 if state is EMPTY else value(state)
 
 
 def min_row(split_every: Any = None) -> Row:
@@ -116,33 +120,20 @@ def all_row(split_every: Any = None) -> Row:
     return Row("all", all, all, partial(or_else, True), split_every=fan_in("all", split_every))
 
 
-def _sum_and_count(records: Iterator[Any]) -> tuple[Any, int]:
-    total, number = 0, 0
-    while batch := list(islice(records, kernel.BATCH)):
-        total += sum(batch)
-        number += len(batch)
-    return total, number
-
-
-def _add_pairs(states: list[tuple[Any, int]]) -> tuple[Any, int]:
-    return sum(map(itemgetter(0), states)), sum(map(itemgetter(1), states))
-
-
-def _mean(state: tuple[Any, int]) -> Any:
-    if not state[1]:
+def _mean(state: Total) -> Any:
+    if not state.number:
         raise EmptyBagError("mean of an empty bag: there is no record to take it of")
-    return state[0] / state[1]
+    return mean(state)
 
 
 def mean_row() -> Row:
-    return Row("mean", _sum_and_count, _add_pairs, _mean)
+    return Row("mean", total_of, merge_totals, _mean)
 
 
 def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
-    if state.number <= ddof:
-        raise EmptyBagError(f"{name} of {state.number} records: it needs more than ddof={ddof} of them")
-    value = variance(state, ddof)
-    return square_root(value) if root else value
+    if state.total.number <= ddof:
+        raise EmptyBagError(f"{name} of {state.total.number} records: it needs more than ddof={ddof} of them")
+    return deviation(state, ddof) if root else variance(state, ddof)
 
 
 def var_row(ddof: int, *, root: bool) -> Row:

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, pairwise
-from math import isfinite
 from typing import Any, NamedTuple
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.kernels import buckets as bucket_kernel
 from bagkit.kernels import fold as kernel
 from bagkit.kernels import sketch
-from bagkit.kernels.moments import Moments, merge_moments, moments_of, square_root, variance
+from bagkit.kernels.guard import Late
+from bagkit.kernels.moments import Moments, deviation, merge_moments, moments_of, variance
+from bagkit.kernels.sums import is_nan, mean, value
 from bagkit.ops.kernel_errors import kernel_errors
 from bagkit.ops.reductions import Row, not_empty, or_else
 from bagkit.plan.kinds import Pairing
@@ -42,7 +43,6 @@ class _Seen(NamedTuple):
     moments: Moments
     lowest: Any
     highest: Any
-    total: Any
 
 
 def stats_row() -> Row:
@@ -53,11 +53,18 @@ def stats_row() -> Row:
 def _stats_of(records: Iterator[Any]) -> Any:
     states: list[_Seen] = []
     while batch := list(islice(records, kernel.BATCH)):
-        total = sum(batch)
-        # The extremes are looked for among numbers; where NaN is one of them, and so the sum, they are NaN.
-        least, most = (min, max) if total == total else (partial(_extreme, min), partial(_extreme, max))
-        states = [_merge_stats([*states, _Seen(moments_of(batch), least(batch), most(batch), total)])]
+        try:
+            states = [_merge_stats([*states, _seen_in(batch)])]
+        except Exception as error:
+            raise Late(error) from error
     return states[0] if states else EMPTY
+
+
+def _seen_in(batch: list[Any]) -> _Seen:
+    moments = moments_of(batch)
+    # The extremes are looked for among numbers; where NaN is one of them, and so the sum, they are NaN.
+    least, most = (partial(_extreme, min), partial(_extreme, max)) if is_nan(moments.total) else (min, max)
+    return _Seen(moments, least(batch), most(batch))
 
 
 def _extreme(choose: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Any:
@@ -70,17 +77,14 @@ def _merge_stats(states: Sequence[_Seen]) -> _Seen:
         merge_moments([state.moments for state in states]),
         _extreme(min, [state.lowest for state in states]),
         _extreme(max, [state.highest for state in states]),
-        sum([state.total for state in states]),
     )
 
 
 def _stats(state: _Seen) -> Stats:
-    number = state.moments.number
-    # The mean of the moments has more digits than a sum of floats, and none of infinite ones.
-    sums_to_float = isinstance(state.total, float) and isfinite(state.total)
-    mean = state.moments.mean if sums_to_float else state.total / number
-    spread = variance(state.moments, 0)
-    return Stats(number, mean, spread, square_root(spread), state.lowest, state.highest, state.total)
+    moments, lowest, highest = state
+    total = moments.total
+    var, std = variance(moments, 0), deviation(moments, 0)
+    return Stats(total.number, mean(total), var, std, lowest, highest, value(total))
 
 
 # Histograms -----------------------------------------------------------------------------------------------------------

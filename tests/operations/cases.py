@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import operator
 import statistics
 from collections import Counter
@@ -201,7 +202,7 @@ PARTITIONS = [
 REDUCTIONS = [
     Case("count", "truths", lambda b: b.count(), len),
     Case("sum", "ints", lambda b: b.sum(), sum),
-    Case("sum(floats)", "floats", lambda b: b.sum(), sum),
+    Case("sum(floats)", "floats", lambda b: b.sum(), lambda xs: math.fsum(xs) if xs else 0),
     Case("sum(split_every)", "ints", lambda b: b.sum(split_every=2), sum),
     Case("sum(strings)", "strings", lambda b: b.sum(), sum),
     Case("min", "ints", lambda b: b.min(), min),

@@ -58,14 +58,6 @@ class TestNumbers:
         with pytest.raises(TypeError, match=r"unsupported operand"):
             bk.from_sequence([timedelta(1)]).sum().compute()
 
-    @pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
-    def test_float_sums_are_the_same_on_every_scheduler(self, scheduler: str) -> None:
-        numbers = [0.1 * n**3 for n in range(1000)]
-        bag = bk.from_sequence(numbers, npartitions=9)
-        sums = {repr(bag.sum().compute(scheduler=scheduler, workers=2, optimize=on)) for on in (True, False)}
-        parts = bag.map_partitions(lambda records: sum(records)).compute(scheduler="sync")
-        assert sums == {repr(sum([sum(parts[:8]), sum(parts[8:])]))}
-
     def test_bools(self) -> None:
         assert bk.from_sequence([True, True, False]).sum().compute() == 2
         assert bk.from_sequence([[], [0]]).any().compute() is True
