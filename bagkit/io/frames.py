@@ -6,6 +6,7 @@ from typing import Any
 
 from bagkit.errors import PlanError, missing_extra, one_line
 from bagkit.io.arrow import arrow_table, import_pyarrow
+from bagkit.io.casts import check_dtypes
 from bagkit.io.columns import Packed, Table
 from bagkit.io.converted import Column
 
@@ -120,9 +121,5 @@ def meta_dtypes(meta: Any, columns: Any) -> dict[str, Any] | None:
         raise PlanError(
             f"to_dataframe: meta is {one_line(meta)}; expected a frame, a dict, or pairs of name and dtype"
         ) from None
+    check_dtypes(import_pandas(), dtypes)
     return dtypes
-
-
-def with_dtypes(frame: Any, dtypes: dict[str, Any] | None) -> Any:
-    """Return the frame with its columns of these dtypes."""
-    return frame if dtypes is None else frame.astype(dtypes)

@@ -56,7 +56,7 @@ class HandingOver(Making[T_co]):
 
         Records are dicts, whose missing fields are missing values; or tuples, with `columns` for names. For dicts
         `columns` says which fields. `meta`, in its place, is a frame, a dict or pairs of names and dtypes, which the
-        columns get. `on_conflict` is for columns whose values are of no one type: "error", or all of them as text
+        columns get if no value becomes another by it. `on_conflict` is for columns whose values are of no one type: "error", or all of them as text
         ("string") or JSON ("json"), or those missing that are not of the first type ("null"). `options` are those of
         `bagkit.options`; with `on_error="collect"` the result is `Collected(frame, failures)`. Raises ColumnTypeError,
         MissingExtraError.
@@ -65,16 +65,17 @@ class HandingOver(Making[T_co]):
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": "x"}]).to_dataframe(scheduler="sync")["a"].tolist()
         [1, 2]
         """
-        from bagkit.io.frames import import_pandas, meta_dtypes, pandas_frame, with_dtypes
+        from bagkit.io.casts import with_dtypes
+        from bagkit.io.frames import import_pandas, meta_dtypes, pandas_frame
 
-        import_pandas()
+        pandas = import_pandas()
         dtypes = meta_dtypes(meta, columns)
         encode = columnar.encoding(
             "to_dataframe", columns if dtypes is None else dtypes, on_conflict, column_types.Typing(nested="any")
         )
         options = {"optimize": optimize_graph, **options} if not optimize_graph else options
         frame: pd.DataFrame = _hand_over(
-            self.plan, encode, on_conflict, options, lambda table: with_dtypes(pandas_frame(table), dtypes)
+            self.plan, encode, on_conflict, options, lambda table: with_dtypes(pandas, pandas_frame(table), dtypes)
         )
         return frame
 

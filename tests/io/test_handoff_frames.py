@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import sys
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_pandas_dates() -> None:
     assert str(made["t"].dtype) == "datetime64[us]"
     assert str(made["z"].dtype) == "datetime64[us, UTC]"
     late = frame([{"z": dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-1)))}, {}])["z"]
-    assert (late - noon)[0] // pd.Timedelta(days=365) == 7979  # years; in UTC it is of the year 10000
+    assert (late - noon)[0].days // 365 == 7979  # years; in UTC it is of the year 10000
 
 
 def test_pandas_policies() -> None:
@@ -87,7 +88,69 @@ def test_meta_gives_columns_and_dtypes(meta: Any) -> None:
     assert made["b"].tolist() == [2.0, 0.5]
 
 
+NOON = dt.datetime(2026, 1, 2, 12, 0, 0, 6)
+CHANGED: list[tuple[Any, str]] = [
+    (1.5, "int64"), (1e30, "int64"), (math.nan, "int64"), (math.inf, "Int64"), (300, "uint8"), (-1, "uint64"),
+    (2**40, "int32"), (300, "int8[pyarrow]"), (2**53 + 1, "float64"), (2**63 - 1, "float64"), (2**24 + 1, "float32"),
+    (1e300, "float32"), (1e-50, "float32"), (1e-40, "Float32"), (1e5, "float16"), (2, "bool"), (0.5, "bool"),
+    (math.nan, "bool"), (None, "bool"), (None, "int64"), ("False", "bool"), ("x", "bool"), ("", "bool"),
+    ("1.5", "int64"), ("300", "uint8"), ("9007199254740993", "float64"), ("1e400", "float64"), ("1e-400", "float64"),
+    ("a", "int64"), ("02/03/2021", "datetime64[us]"), ("2026-01-02T00:00:00.0001", "datetime64[s]"),
+    (NOON, "datetime64[s]"), (dt.datetime(1, 1, 1), "datetime64[ns]"), (NOON, "int64"), (NOON, "date32[pyarrow]"),
+    (NOON, "datetime64[us, UTC]"), (NOON.replace(tzinfo=dt.UTC), "datetime64[us]"), (1.5, "datetime64[s]"),
+    (b"a", "str"), ([1], "str"), ({"a": 1}, "str"), ("abc", "S1"), ("a", pd.CategoricalDtype(["b"])),
+]  # fmt: skip
+CAST: list[tuple[Any, str, Any]] = [
+    (1, "int8", 1), (2.0, "int64", 2), (2.0, "Int64", 2), (2**53, "float64", 2.0**53), (True, "int64", 1),
+    (1, "bool", True), (0.0, "bool", False), (0.1, "float32", np.float32(0.1)), (0.1, "float16", np.float16(0.1)),
+    (math.inf, "float32", math.inf), (1, "str", "1"), (1.5, "str", "1.5"), (True, "str", "True"), ("12", "int64", 12),
+    ("007", "int64", 7), ("0.1", "float64", 0.1), ("0.1", "float32", np.float32(0.1)), ("inf", "float64", math.inf),
+    ("True", "bool", True), ("a", "category", "a"), ("a", pd.CategoricalDtype(["a", "b"]), "a"), ([1], "object", [1]),
+    ("2026-01-02", "datetime64[ns]", dt.datetime(2026, 1, 2)), (NOON, "datetime64[ns]", NOON),
+    (NOON.replace(tzinfo=dt.UTC), "datetime64[us, Europe/Berlin]", NOON.replace(tzinfo=dt.UTC)),
+    (NOON, "str", str(NOON)), (dt.date(2026, 1, 2), "datetime64[s]", dt.datetime(2026, 1, 2)),
+    (60, "datetime64[s]", dt.datetime(1970, 1, 1, 0, 1)), (60, "timedelta64[s]", dt.timedelta(minutes=1)),
+    (b"a", "object", b"a"), (1, "complex128", 1 + 0j),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "dtype"), CHANGED, ids=str)
+def test_meta_that_would_change_a_value_is_an_error(value: Any, dtype: Any) -> None:
+    for records in ([{"a": value}], [{"a": None}, {"a": value}]):
+        with pytest.raises(
+            bk.ColumnTypeError, match=r"to_dataframe: the field 'a' (is .* in row \d, and would be|can't)"
+        ):
+            frame(records, 1, meta={"a": dtype})
+
+
+@pytest.mark.parametrize(("value", "dtype", "expected"), CAST, ids=str)
+def test_meta_gives_what_keeps_a_value(value: Any, dtype: Any, expected: Any) -> None:
+    made = frame([{"a": value}], meta={"a": dtype})["a"]
+    assert made[0] == expected
+    assert made.dtype == pd.Series([value]).astype(dtype).dtype
+
+
+def test_missing_values_stay_missing_whatever_meta_says() -> None:
+    records = [{"i": 1, "s": "a", "t": NOON, "n": None}, {}]
+    made = frame(records, meta={"i": "float32", "s": "category", "t": "str", "n": "Int64"})
+    assert made.isna().to_numpy().tolist() == [[False, False, False, True], [True] * 4]
+    assert frame([{"i": 1}, {}], meta={"i": "str"})["i"].isna().tolist() == [False, True]
+
+
+def test_all_fields_that_meta_would_change_are_said_at_once() -> None:
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        frame([{"a": 1, "b": 1, "c": 1}, {"a": 1.5, "b": 300, "c": 2}], meta={"a": "int64", "b": "int8", "c": "int8"})
+    assert str(caught.value) == (
+        "to_dataframe: 2 fields can't be cast; expected values that stay what they are as the dtypes of meta; "
+        "hint: another dtype, or map the values before\n"
+        "  the field 'a' is 1.5 in row 1, and would be 1 as int64\n"
+        "  the field 'b' is 300 in row 1, and would be 44 as int8"
+    )
+
+
 def test_messages() -> None:
+    with pytest.raises(bk.PlanError, match="to_dataframe: meta gives 'a' the dtype 'foo': "):
+        frame([{"a": 1}], meta={"a": "foo"})
     with pytest.raises(bk.PlanError) as caught:
         frame([{"a": 1}], meta={"a": int}, columns=["a"])
     assert str(caught.value) == "to_dataframe: both meta and columns are given; expected one of them"
