@@ -54,9 +54,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def __init__(
         self, file: Any, by_value: Callable[[str], bool] = _never, run: str = "", *, spawns: bool = False
     ) -> None:
-        super().__init__(file, PROTOCOL)
-        # A dict, for it is asked once an object: cloudpickle's ChainMap takes half of the time of small objects.
+        # A dict, for it is asked once an object: cloudpickle's ChainMap takes half of the time of small objects. It has
+        # to be there before pickle looks for it.
         self.dispatch_table = {**cloudpickle.Pickler.dispatch_table, **_REDUCERS}
+        super().__init__(file, PROTOCOL)
         self._by_value = by_value
         self._run = run
         self._spawns = spawns
