@@ -10,9 +10,15 @@ from bagkit.plan.node import Plan
 
 
 def plan_of(argument: Any) -> Plan | None:
-    """Return the plan of a bag or an item, None for anything else."""
+    """Return the plan of a bag, an item or a delayed value, also of dask's own, None for anything else."""
     plan = getattr(argument, "plan", None)
-    return plan if isinstance(plan, Plan) else None
+    if isinstance(plan, Plan):
+        return plan
+    if hasattr(type(argument), "__dask_graph__"):
+        from bagkit.dask_inputs import plan_of_dask
+
+        return plan_of_dask(argument)
+    return None
 
 
 def bag_plan(operation: str, argument: Any) -> Plan:

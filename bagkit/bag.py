@@ -309,7 +309,11 @@ class Bag(
     # Partitions -----------------------------------------------------------------------------------------------------
 
     def repartition(self, npartitions: int | None = None, partition_size: int | str | None = None) -> Bag[T_co]:
-        """Return the bag in so many partitions: neighbours joined, or each split evenly; order is kept."""
+        """Return the bag in so many partitions: neighbours joined, or each split evenly; order is kept.
+
+        With `partition_size` the bag is computed to see into how many partitions of about so many bytes of memory it
+        goes. A bag that has as many partitions as asked for is returned as it is.
+        """
         if (npartitions is None) == (partition_size is None):
             raise PlanError("repartition: expected either npartitions or partition_size, and not both")
         if partition_size is not None:
@@ -317,6 +321,8 @@ class Bag(
 
             npartitions = partitions_for(self, partition_size)
         assert npartitions is not None
+        if type(npartitions) is int and npartitions == self.npartitions:
+            return self
         return Bag(Plan(Repartition(npartitions), (self.plan,)))
 
     def partitions_apart(self) -> list[Bag[T_co]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
-from bagkit.arguments import plan_arguments
+from bagkit.arguments import plan_arguments, plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.ops.pairing import Paired
@@ -24,10 +25,11 @@ def zip(*bags: Bag[Any]) -> Bag[tuple[Any, ...]]:  # noqa: A001  (dask.bag's nam
     >>> bk.zip(b, b.map(str)).compute(scheduler="sync")
     [(0, '0'), (1, '1'), (2, '2')]
     """
-    odd = [type(bag).__name__ for bag in bags if not isinstance(bag, Bag)]
-    if odd or not bags:
+    plans = [plan for plan in builtins.map(plan_of, bags) if plan is not None and not plan.op.gives_value]
+    if not bags or len(plans) < len(bags):
+        odd = [type(bag).__name__ for bag in bags if not isinstance(bag, Bag)]
         raise PlanError(f"zip: got {', '.join(odd) or 'nothing'}; expected one bag or more")
-    plan = Plan(Zip(len(bags)), tuple([bag.plan for bag in bags]))
+    plan = Plan(Zip(len(bags)), tuple(plans))
     _ = plan.npartitions  # bags that do not match are an error of this call
     return Bag(plan)
 

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import PlanError, one_line
+from bagkit.kernels.replay import Replay, reading
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import Options, merged
@@ -91,7 +92,10 @@ def run_exactly(roots: Sequence[Plan], keywords: dict[str, Any]) -> list[list[li
         with closing(_stream(roots, merged(**keywords), log, exact=True)) as values:
             for root, parts in zip(roots, values, strict=True):
                 found = list(parts)
-                result.append(found[0] if root.op.gives_value else [list(chain.from_iterable(part)) for part in found])
+                if root.op.gives_value:
+                    result.append(_for_many(found[0]))
+                else:
+                    result.append([list(chain.from_iterable(part)) for part in found])
     except BaseException as error:
         shorten_traceback(error)
         raise
@@ -128,12 +132,16 @@ def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | Non
 def _gathered(root: Plan, parts: Iterable[Any]) -> Any:
     if root.op.gives_value:
         (value,) = parts
-        return value
+        return reading(value)
     records: list[Any] = []
     for batches in parts:
         for batch in batches:
             records.extend(batch)
     return records
+
+
+def _for_many(value: Any) -> Any:
+    return value.for_many() if type(value) is Replay else value
 
 
 def collects(roots: Sequence[Plan], options: Options) -> bool:

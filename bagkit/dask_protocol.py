@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from bagkit.computing import run_graph, with_room
+from bagkit.computing import run, run_graph, with_room
 from bagkit.errors import PlanError
+from bagkit.kernels.replay import reading
 from bagkit.kernels.report import Report
-from bagkit.lower.graph import Batches, Graph, Key, Task
+from bagkit.lower.graph import Graph, Key, Task
+from bagkit.ops.calls import identity
 from bagkit.options import merged
-from bagkit.plan.kinds import Sink, TaskCall
+from bagkit.plan.kinds import Sink, SinkPart, TaskCall
 from bagkit.plan.node import Plan, walk
 
 
@@ -46,6 +48,9 @@ class DaskCollection:
     __slots__ = ()
     plan: Any
 
+    def _with_plan(self, plan: Plan) -> Any:
+        raise NotImplementedError
+
     @property
     def dask(self) -> dict[Any, Any]:
         """The graph as dask has it."""
@@ -68,7 +73,7 @@ class DaskCollection:
 
     @staticmethod
     def __dask_optimize__(dsk: Any, keys: Any, **_: Any) -> Any:
-        return dsk  # the plan was optimised before it became a graph
+        return with_wanted(dsk)  # the plan was optimised before it became a graph
 
     @staticmethod
     def __dask_scheduler__(dsk: Any, keys: Any, **keywords: Any) -> Any:
@@ -81,7 +86,7 @@ _graphs: WeakKeyDictionary[Plan, DaskGraph] = WeakKeyDictionary()
 def dask_graph(plan: Plan) -> DaskGraph:
     """Return the graph of `plan`: the same one each time.
 
-    Raises PlanError for what writes files: its outputs are committed by our schedulers only.
+    Raises PlanError for what works on files that are to be written first.
     """
     if plan not in _graphs:
         _graphs[plan] = _made(plan)
@@ -95,14 +100,15 @@ def _made(plan: Plan) -> DaskGraph:
     below = tuple(walk(plan))
     sink = next((each for each in below if isinstance(each.op, Sink)), None)
     if sink is not None:
-        raise PlanError(f"{sink.op.label}: dask can't run what writes files; hint: its own compute() does")
+        return _made_of_sink(plan, sink)
     (root,) = (plan,) if all(isinstance(each.op, TaskCall) for each in below) else optimize((plan,))
     graph, (keys,) = lower(with_room((root,), merged()), exact=True, joins=False)
     token = os.urandom(8).hex()
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}
+    partitions = set() if plan.op.gives_value else set(keys)
     for task in graph.tasks:
-        call = (RunTask(task), *[names[need] for need in task.needs])
+        call = (RunTask(task, task.keys[0] in partitions), *[names[need] for need in task.needs])
         if len(task.keys) == 1:
             tasks[names[task.keys[0]]] = call
         else:
@@ -110,6 +116,71 @@ def _made(plan: Plan) -> DaskGraph:
             tasks[whole] = call
             tasks.update({names[key]: (operator.itemgetter(n), whole) for n, key in enumerate(task.keys)})
     return DaskGraph(tasks, [names[key] for key in keys], token)
+
+
+def _made_of_sink(plan: Plan, sink: Plan) -> DaskGraph:
+    """Return the graph in which one task writes all files that are asked for: they have one lock and one manifest."""
+    token = _sink_tokens.setdefault(sink, os.urandom(8).hex())
+    part = plan.inputs[0] if isinstance(plan.op, TaskCall) and plan.op.function is identity and plan.inputs else plan
+    op, key = part.op, plan.op.key if isinstance(plan.op, TaskCall) else (f"bagkit-{token}", 0)
+    number = op.number if isinstance(op, SinkPart) else None
+    if part is not sink and (number is None or part.inputs != (sink,)):
+        raise PlanError(
+            f"{sink.op.label}: dask can't run what works on files that are yet to be written; "
+            "hint: its own compute() does"
+        )
+    whole = (f"bagkit-{token}", "all")
+    return DaskGraph({whole: (WriteFiles(sink, None),), key: (TakeWritten(number), whole)}, [key], f"{token}-{number}")
+
+
+_sink_tokens: WeakKeyDictionary[Plan, str] = WeakKeyDictionary()
+
+
+class WriteFiles:
+    """Writes the `wanted` files of a sink, or all; gives what there is to say of each, and under None of all."""
+
+    def __init__(self, sink: Plan, wanted: frozenset[int] | None) -> None:
+        self.sink = sink
+        self.wanted = wanted
+
+    def __call__(self) -> dict[int | None, Any]:
+        numbers = range(self.sink.inputs[0].npartitions) if self.wanted is None else sorted(self.wanted)
+        sink: Any = self.sink.op
+        plans = [Plan(sink.part(number), (self.sink,)) for number in numbers]
+        values = run((*plans, self.sink) if self.wanted is None else plans, {})
+        return dict(zip((*numbers, None), values, strict=False))
+
+
+class TakeWritten:
+    """Takes what WriteFiles has to say of one file, or, without a `number`, of all."""
+
+    def __init__(self, number: int | None) -> None:
+        self.number = number
+
+    def __call__(self, written: dict[int | None, Any]) -> Any:
+        return written[self.number]
+
+
+def with_wanted(graph: Any) -> Any:
+    """Return a graph in which only the files are written that something takes."""
+    found = {key: _call(graph[key]) for key in graph}
+    writes = [key for key, (head, _) in found.items() if isinstance(head, WriteFiles)]
+    if not writes:
+        return graph
+    new = dict(graph)
+    for key in writes:
+        taken = {head.number for head, needs in found.values() if isinstance(head, TakeWritten) and key in needs}
+        if None not in taken:
+            wanted = frozenset(number for number in taken if number is not None)
+            new[key] = (WriteFiles(found[key][0].sink, wanted),)
+    return new
+
+
+def _call(node: Any) -> tuple[Any, Any]:
+    """Return the function of a task, which is a tuple or an object of dask's, and what it needs; None for others."""
+    if type(node) is tuple and node:
+        return node[0], node[1:]
+    return getattr(node, "func", None), getattr(node, "dependencies", ())
 
 
 def _name(key: Key, task: Task, token: str) -> Any:
@@ -131,8 +202,10 @@ _report: ContextVar[Report | None] = ContextVar("the report of the task that run
 class RunTask:
     """A task of ours as a function of what it needs."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, gives_partition: bool = False) -> None:
         self._work = task.work
+        self._gives_partition = gives_partition
+        """Whether its value is for dask, to which a partition is a list of records."""
         self._part = task.part
         self._width = len(task.keys)
         self._name = task.label or "task"
@@ -161,38 +234,60 @@ class RunTask:
         from bagkit.schedulers.sync import call_work, kept
 
         values = call_work(self._work, self._part, inputs, report, self._width, self._name, kept)
+        if self._gives_partition:
+            return [record for batch in values[0] for record in batch]
         return values[0] if self._width == 1 else values
 
     def __repr__(self) -> str:
         return self._name
 
 
-def all_records(parts: Sequence[Batches]) -> list[Any]:
+def all_records(parts: Sequence[list[Any]]) -> list[Any]:
     """Return the records of all partitions of a bag."""
-    return [record for part in parts for batch in part for record in batch]
+    return [record for part in parts for record in part]
 
 
 def only_value(parts: Sequence[Any]) -> Any:
     """Return the value of an item, or a delayed one."""
     (value,) = parts
-    return value
+    return reading(value)
 
 
 def rebuilt(
     values: Mapping[Any, Any], collection: Any, keys: Sequence[Any], rename: Mapping[str, str] | None = None
 ) -> Any:
-    """Return `collection` with what it was computed to, in this process; futures of a Client are waited for."""
+    """Return `collection` with what it was computed to, in this process; futures of a Client are waited for.
+
+    `dask.optimize` and what manipulates graphs call it with tasks in place of values.
+    """
     from bagkit.together import known_plan
 
-    found = []
-    for key in keys:
-        head = key[0] if isinstance(key, tuple) else key
-        new = (rename or {}).get(head, head)
-        value = values[(new, *key[1:]) if isinstance(key, tuple) else new]
-        found.append(value.result() if hasattr(value, "result") and hasattr(value, "key") else value)
+    named = [_renamed(key, rename or {}) for key in keys]
+    found = [values[key] for key in named]
+    ours = all(isinstance(_call(value)[0], (RunTask, TakeWritten)) for value in found)
+    if ours and not rename:
+        return collection
+    if ours or len(values) > len(keys) or not isinstance(values, dict) or hasattr(found[0], "dependencies"):
+        return _of_graph(values, named, collection)
+    found = [value.result() if hasattr(value, "result") and hasattr(value, "key") else value for value in found]
     if collection.plan.op.gives_value:
         return collection._with_plan(known_plan(collection.plan, found[0]))
-    return collection._with_plan(known_plan(collection.plan, [all_records([part]) for part in found]))
+    return collection._with_plan(known_plan(collection.plan, found))
+
+
+def _renamed(key: Any, rename: Mapping[str, str]) -> Any:
+    if isinstance(key, tuple):
+        return (rename.get(key[0], key[0]), *key[1:])
+    return rename.get(key, key)
+
+
+def _of_graph(graph: Any, keys: Sequence[Any], collection: Any) -> Any:
+    """Return `collection` made of the tasks of `keys` in a graph of dask's, which depend on other things too now."""
+    from bagkit.dask_inputs import bag_of, plans_of_graph
+
+    plans = plans_of_graph(graph, keys)
+    parts = [plans[key] for key in keys]
+    return collection._with_plan(parts[0] if collection.plan.op.gives_value else bag_of(parts))
 
 
 def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any) -> Any:

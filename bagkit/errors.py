@@ -1,13 +1,14 @@
 """Every error that bagkit raises of its own, and the notes it adds to those of its users.
 
     BagkitError
-    ├── PlanError (ValueError)            a call that can't become a plan: wrong arguments, partitions that do not match
-    │   └── ResumeMismatchError           an output that is to be gone on with was made otherwise, or of other inputs
-    ├── OptionError (TypeError)           an option that does not exist, or a value it can't take
+    ├── PlanError (ValueError, TypeError) a call that can't become a plan: wrong arguments, partitions that do not match
+    │   ├── ResumeMismatchError           an output that is to be gone on with was made otherwise, or of other inputs
+    │   └── MismatchError (AssertionError)  what must fit does not: bags to zip, a schema of Avro
+    ├── OptionError (TypeError, ValueError)           an option that does not exist, or a value it can't take
     ├── LazyError (TypeError)             a lazy value used as if it were computed
     ├── MissingExtraError (ImportError)   an optional package is needed; the message names the extra
     ├── SourceError (OSError)             an input can't be read
-    │   ├── NoFilesError (FileNotFoundError)
+    │   ├── NoFilesError (FileNotFoundError, ValueError)
     │   ├── CorruptInputError             a compressed file that is cut off or damaged
     │   └── InputChangedError             a file is not what it was when the plan was made
     ├── OutputError (OSError)             an output can't be written
@@ -21,6 +22,8 @@
         ├── GroupTooLargeError (MemoryError)  the records of one key do not fit into memory
         ├── StoppedEarlyError             a function raised StopIteration, which would have ended the data silently
         └── WorkerDiedError               the process that ran a task ended, more than once
+
+Where programs for dask.bag catch another type than the first one, the error is of that type too.
 
 Messages read: subject, what happened, got, expected, hint. An exception of a user's function keeps its type and gets
 notes instead.
@@ -41,7 +44,7 @@ class BagkitError(Exception):
     """The root: `except bagkit.BagkitError` catches all that bagkit raises of its own."""
 
 
-class PlanError(BagkitError, ValueError):
+class PlanError(BagkitError, ValueError, TypeError):
     """A call that can't become a plan."""
 
 
@@ -49,7 +52,11 @@ class ResumeMismatchError(PlanError):
     """An output that is to be gone on with was made by another plan, or from other inputs."""
 
 
-class OptionError(BagkitError, TypeError):
+class MismatchError(PlanError, AssertionError):
+    """What must fit does not: bags to zip have other numbers of partitions, a schema is none."""
+
+
+class OptionError(BagkitError, TypeError, ValueError):
     """An option that does not exist, or a value that it can't take."""
 
 
@@ -65,7 +72,7 @@ class SourceError(BagkitError, OSError):
     """An input can't be read."""
 
 
-class NoFilesError(SourceError, FileNotFoundError):
+class NoFilesError(SourceError, FileNotFoundError, ValueError):
     """A path or pattern names no file."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bagkit.computing import run_graph
 from bagkit.errors import PlanError, one_line
+from bagkit.kernels.replay import reading
 from bagkit.kernels.template import Hole, Nest, fill
 from bagkit.lower.calls import Calls
 from bagkit.lower.graph import Graph, Task
@@ -45,7 +46,7 @@ def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: A
     except BaseException as error:
         shorten_traceback(error)
         raise
-    return fill(template, [found[key] for key in wanted])
+    return fill(template, [reading(found[key]) for key in wanted])
 
 
 def _template_of_keys(graph: Mapping[Any, Any], keys: Any, wanted: list[Any]) -> Any:

@@ -30,7 +30,7 @@ class Item(DaskCollection, Generic[T_co]):
     It can be an argument of further operations, and of `int`, `float` and `complex`, which compute it.
     """
 
-    __slots__ = ("plan",)
+    # No __slots__, so that a list can be one too.
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

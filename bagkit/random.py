@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from bagkit.arguments import plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 
@@ -39,9 +40,10 @@ def choices(population: Bag[T], k: int = 1, split_every: int | bool | None = Non
 
 
 def _bag(operation: str, population: Any) -> Bag[Any]:
-    if not isinstance(population, Bag):
+    plan = plan_of(population)
+    if plan is None or plan.op.gives_value:
         raise PlanError(f"{operation}: the population is of type {type(population).__name__}; expected a bag")
-    return population
+    return population if isinstance(population, Bag) else Bag(plan)
 
 
 def __dir__() -> list[str]:

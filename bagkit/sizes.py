@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import pickle
+from math import ceil
 from typing import Any
 
+from bagkit.kernels.spill import deep_size
 from bagkit.options import parse_bytes
+
+_SLACK = 0.1
+"""Of a partition: what a bag may be larger than so many partitions, before there is one more."""
 
 
 def partitions_for(bag: Any, partition_size: int | str) -> int:
-    """Return into how many partitions of about `partition_size` bytes (pickled) the records of `bag` go; computes it.
+    """Return into how many partitions of about `partition_size` bytes of memory the records go; computes the bag.
 
     Raises OptionError for a size that is none.
     """
     limit = parse_bytes(partition_size, "repartition: partition_size")
-    sizes: list[int] = bag.map_partitions(pickled_size).compute()
-    return max(1, -(-sum(sizes) // limit))
+    sizes: list[int] = bag.map_partitions(size_in_memory).compute()
+    return max(1, ceil(sum(sizes) / limit - _SLACK))
 
 
-def pickled_size(records: list[Any]) -> int:
-    """Return how many bytes `records` take when pickled, a thousand at a time."""
-    return sum(len(pickle.dumps(records[n : n + 1000], 5)) for n in range(0, len(records), 1000))
+def size_in_memory(records: list[Any]) -> int:
+    """Return about how many bytes of memory `records` take."""
+    return sum(map(deep_size, records))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from bagkit.computing import run, run_exactly
@@ -63,7 +64,7 @@ def persist(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...
     merged(**options)
     values = run_exactly(lift.plans, options) if lift.plans else []
     kept = [
-        owner._with_plan(known_plan(plan, value))
+        with_plan(owner, known_plan(plan, value))
         for owner, plan, value in zip(lift.owners, lift.plans, values, strict=True)
     ]
     return tuple([fill(template, kept) for template in templates])
@@ -80,6 +81,14 @@ def known_plan(plan: Plan, value: Any) -> Plan:
         return Plan(Known(value))
     records = [record for part in value for record in part]
     return Plan(FromSequence("persist", records, tuple(map(len, value))))
+
+
+def with_plan(owner: Any, plan: Plan) -> Any:
+    """Return a lazy value like `owner` of another plan; one of ours in place of one of dask's."""
+    if hasattr(type(owner), "_with_plan"):
+        return owner._with_plan(plan)
+    ours = sys.modules["bagkit"]  # by what users call it: those rooms stand on this one
+    return ours.Delayed(plan) if plan.op.gives_value else ours.Bag(plan)
 
 
 def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
@@ -100,5 +109,5 @@ def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
     lift = Owners()
     templates = [lift.argument(argument, traverse) for argument in args]
     plans = optimized(tuple(lift.plans), until="push_fields") if lift.plans else ()
-    made = [owner._with_plan(plan) for owner, plan in zip(lift.owners, plans, strict=True)]
+    made = [with_plan(owner, plan) for owner, plan in zip(lift.owners, plans, strict=True)]
     return tuple([fill(template, made) for template in templates])

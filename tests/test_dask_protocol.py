@@ -87,10 +87,121 @@ class TestCompute:
             dask.compute(failing, scheduler="sync")
         assert any("in the task 'divmod-" in note for note in caught.value.__notes__)
 
-    def test_what_writes_files_is_not_run(self, tmp_path: Any) -> None:
-        item = bk.from_sequence(["a"]).to_textfiles(tmp_path / "*.txt", compute=False)
-        with pytest.raises(PlanError, match=r"to_textfiles.*: dask can't run what writes files; hint: its own compute"):
+    def test_what_works_on_files_to_be_written_is_not_run(self, tmp_path: Path) -> None:
+        item = bk.from_sequence(["a"]).to_textfiles(tmp_path / "*.txt", compute=False).apply(len)
+        with pytest.raises(PlanError, match=r"^to_textfiles: dask can't run what works on files that are yet to be wr"):
             dask.compute(item, scheduler="sync")
+
+    def test_partitions_are_lists_of_records(self) -> None:
+        b = bk.range(5, npartitions=2).map(double)
+        assert dask.get(b.dask, b.__dask_keys__()) == ([0, 2], [4, 6, 8])
+
+
+class TestWriting:
+    """What `compute=False` leaves for dask to do."""
+
+    def writes(self, folder: Path) -> Any:
+        return bk.from_sequence("abc", npartitions=3).to_textfiles(folder / "*.txt", compute=False)
+
+    @pytest.mark.parametrize("scheduler", SCHEDULERS)
+    def test_all_files_in_one_run(self, tmp_path: Path, scheduler: str | None) -> None:
+        paths = [str(tmp_path / f"{n}.txt") for n in range(3)]
+        assert dask.compute(*self.writes(tmp_path), scheduler=scheduler) == tuple(paths)
+        assert dask.compute(self.writes(tmp_path), scheduler=scheduler) == (paths,)
+        assert dask.compute(list(self.writes(tmp_path)), scheduler=scheduler) == (paths,)
+        assert dask.delayed(list)(list(self.writes(tmp_path))).compute(scheduler="sync") == paths
+        assert [Path(path).read_text() for path in paths] == ["a", "b", "c"]
+
+    @pytest.mark.parametrize("scheduler", SCHEDULERS)
+    def test_only_the_files_that_are_asked_for(self, tmp_path: Path, scheduler: str | None) -> None:
+        first, _, last = self.writes(tmp_path)
+        dask.compute({"a": first, "z": [last]}, scheduler=scheduler)
+        assert sorted(path.name for path in tmp_path.glob("*.txt")) == ["0.txt", "2.txt"]
+
+
+class TestOptimize:
+    @pytest.mark.parametrize("name", list(lazies()))
+    def test_each_kind(self, name: str) -> None:
+        lazy, expected = lazies()[name]
+        (made,) = dask.optimize(lazy)
+        assert type(made) is type(lazy)
+        assert expected is None or made.compute(scheduler="sync") == expected
+
+    def test_beside_those_of_dask(self) -> None:
+        b, theirs = bk.range(4, npartitions=2), dask.delayed(double)(4)
+        ours, other = dask.optimize(b.sum(), theirs)
+        assert (ours.compute(), other.compute(scheduler="sync")) == (6, 8)
+
+    def test_graphs_are_manipulated(self) -> None:
+        from dask.graph_manipulation import bind, checkpoint, clone, wait_on
+
+        seen: list[int] = []
+        b = bk.range(4, npartitions=2).map(lambda n: seen.append(n) or n)
+        assert checkpoint(b).compute(scheduler="sync") is None
+        assert (wait_on(b).compute(scheduler="sync"), clone(b).compute(scheduler="sync")) == ([0, 1, 2, 3],) * 2
+        seen.clear()
+        assert bind(b.sum(), dask.delayed(seen.append)(9)).compute(scheduler="sync") == 6
+        assert seen[0] == 9
+
+
+class TestInputs:
+    """Lazy values of dask's own where ours can stand."""
+
+    @pytest.fixture(params=["sync", "threads", "processes"], autouse=True)
+    def scheduler(self, request: Any) -> Iterator[None]:
+        with bk.options(scheduler=request.param):
+            yield
+
+    def test_from_delayed(self) -> None:
+        lists = [dask.delayed(list)(text) for text in ("ab", "c")]
+        assert bk.from_delayed(lists).compute() == ["a", "b", "c"]
+        assert bk.from_delayed(lists[0]).map(str.upper).compute() == ["A", "B"]
+        assert bk.Item.from_delayed(lists[1]).apply(len).compute() == 1
+
+    def test_arguments(self) -> None:
+        b, three = bk.range(3, npartitions=2), dask.delayed(double)(1.5)
+        total = their_bag([1, 2]).sum()
+        assert b.map(pow, total).compute() == [0, 1, 8]
+        assert b.map(lambda x, y: x + y["a"][0], y={"a": [three]}).compute() == [3, 4, 5]
+        assert b.map_partitions(lambda part, more: [sum(part) + more], three).compute() == [3, 6]
+        assert bk.delayed(divmod)(three, total).compute() == (1, 0)
+        assert bk.delayed(len)(their_bag("abc")).compute() == 3
+
+    def test_bags_beside_ours(self) -> None:
+        b, theirs = bk.range(4, npartitions=2), their_bag([3, 2, 1, 0])
+        assert bk.zip(b, theirs).compute() == [(0, 3), (1, 2), (2, 1), (3, 0)]
+        assert bk.map(max, theirs, b).compute() == b.map(max, theirs).compute() == [3, 2, 2, 3]
+        assert bk.concat([theirs, b]).compute() == [3, 2, 1, 0, 0, 1, 2, 3]
+        assert sorted(b.join(theirs, lambda n: n).compute()) == [(n, n) for n in range(4)]
+        assert sorted(bk.random.sample(theirs, 4).compute()) == [0, 1, 2, 3]
+
+    def test_compute_persist_optimize(self) -> None:
+        b, theirs, value = bk.range(2, 1), their_bag([5, 6]), dask.delayed(double)(2)
+        assert bk.compute(b, [theirs, value], theirs.max()) == ([0, 1], [[5, 6], 4], 6)
+        kept, four = bk.persist(theirs, value)
+        assert (kept.npartitions, kept.map(double).compute(), four.compute()) == (2, [10, 12], 4)
+        assert [made.compute() for made in bk.optimize(theirs, value)] == [[5, 6], 4]
+
+    def test_arrays(self) -> None:
+        import dask.array
+
+        ones = dask.array.ones(4, chunks=2)
+        assert bk.delayed(float)(ones.sum()).compute() == 4.0
+        assert bk.from_delayed(list(ones.to_delayed())).map(int).compute() == [1, 1, 1, 1]
+
+
+def test_a_task_of_theirs_runs_once_for_all() -> None:
+    seen: list[int] = []
+    shared = dask.delayed(lambda x: seen.append(x) or x)(1)
+    one, other = bk.delayed(double)(shared), bk.from_delayed([dask.delayed(lambda x: [x])(shared)])
+    assert bk.compute(one, other, shared, scheduler="threads") == (2, [1], 1)
+    assert seen == [1]
+
+
+def their_bag(records: Any) -> Any:
+    import dask.bag
+
+    return dask.bag.from_sequence(records, npartitions=2)
 
 
 class TestOurScheduler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import pickle
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 import tracemalloc
 from collections import OrderedDict, namedtuple
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -486,3 +488,58 @@ def test_functions_are_functions_whatever_is_imported_first(first: str) -> None:
         "print([name for name in names if isinstance(getattr(bk, name), types.ModuleType)])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def count_to(n: int) -> Iterator[int]:
+    yield from range(n)
+
+
+def fails_late() -> Iterator[int]:
+    yield 1
+    raise ZeroDivisionError("after one")
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+class TestIterators:
+    """What a function gives that can be read once: each user has it from its beginning."""
+
+    def test_as_partitions(self, scheduler: str) -> None:
+        with bk.options(scheduler=scheduler):
+            for function in (count_to, lambda n: map(abs, range(n)), lambda n: zip(range(n), strict=False)):
+                b = bk.from_delayed([bk.delayed(function)(3)])
+                expected = list(function(3))
+                assert b.compute() == b.compute() == b.map(lambda x: x).compute() == expected
+                assert bk.compute(b, b.count(), b.filter(None)) == (expected, 3, list(filter(None, expected)))
+
+    def test_of_several_users(self, scheduler: str) -> None:
+        numbers = bk.delayed(count_to)(4)
+        parts = [bk.delayed(function)(numbers) for function in (list, sum, next, next)]
+        with bk.options(scheduler=scheduler):
+            assert bk.compute(*parts) == ([0, 1, 2, 3], 6, 0, 0)
+            assert bk.delayed(lambda a, b: list(zip(a, b, strict=True)))(numbers, numbers).compute()[-1] == (3, 3)
+            (kept,) = bk.persist(numbers)
+            assert list(kept.compute()) == list(kept.compute()) == [0, 1, 2, 3]
+            assert list(numbers.compute()) == [0, 1, 2, 3]
+            assert bk.get({"n": (count_to, 3), "a": (sum, "n"), "b": (list, "n")}, ["a", "b"]) == (3, [0, 1, 2])
+
+    def test_of_items(self, scheduler: str) -> None:
+        item = bk.range(4, npartitions=2).sum().apply(count_to)
+        with bk.options(scheduler=scheduler):
+            assert bk.compute(item.apply(list), item.apply(sum)) == ([0, 1, 2, 3, 4, 5], 15)
+            assert bk.from_delayed([item]).map(str).compute() == ["0", "1", "2", "3", "4", "5"]
+
+    def test_that_fail(self, scheduler: str) -> None:
+        numbers = bk.delayed(fails_late)()
+        with bk.options(scheduler=scheduler):
+            for lazy in (bk.delayed(list)(numbers), bk.from_delayed([numbers]), bk.from_delayed([numbers]).map(str)):
+                with pytest.raises(ZeroDivisionError, match="after one"):
+                    lazy.compute()
+
+
+def test_iterators_without_an_end_are_read_as_far_as_needed() -> None:
+    def numbers() -> Iterator[int]:
+        yield from itertools.count()
+
+    first = bk.delayed(lambda values, n: list(itertools.islice(values, n)))
+    shared = bk.delayed(numbers)()
+    assert bk.compute(first(shared, 2), first(shared, 4), scheduler="threads") == ([0, 1], [0, 1, 2, 3])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.io.avro import CODECS, check_codec, import_fastavro
 from bagkit.io.sinks import OutputFile, WriteLines, plan_lines
 from bagkit.plan.kinds import PerPartition
@@ -159,9 +159,11 @@ def plan_avro_files(
 def _parsed(schema: Any) -> dict[str, Any]:
     fastavro = import_fastavro()
     if not isinstance(schema, Mapping) or schema.get("type") != "record" or not {"name", "fields"} <= schema.keys():
-        raise PlanError(f"to_avro: schema is {one_line(schema)}; expected a dict with name, type='record' and fields")
+        raise MismatchError(
+            f"to_avro: schema is {one_line(schema)}; expected a dict with name, type='record' and fields"
+        )
     try:
         parsed: dict[str, Any] = fastavro.parse_schema(dict(schema))
     except Exception as error:  # of many types
-        raise PlanError(f"to_avro: schema is {one_line(schema)}; {type(error).__name__}: {error}") from error
+        raise MismatchError(f"to_avro: schema is {one_line(schema)}; {type(error).__name__}: {error}") from error
     return parsed

@@ -82,11 +82,14 @@ class FileWriting:
         compressions: Sequence[str | None],
         exist: str,
         recipe: Recipe,
+        wanted: frozenset[int] | None = None,
     ) -> None:
         self._operation = operation
         self._targets = targets
         self._store = store
         self._recipe = recipe.as_json()
+        self._wanted = wanted
+        """The partitions that are written; None for all. The others are as earlier runs have left them."""
         self._files: dict[int, WrittenFile] = {}
         self._lost: dict[str, int] = {}
         self._unsaid: dict[str, int] = {}
@@ -108,12 +111,14 @@ class FileWriting:
         except BaseException:
             self.end()
             raise
-        self.parts = [
-            (True, self._as_written(self._files[number]))
-            if number in self._files
-            else (False, (number, self._staging[directory_of(path)], compressions[number]))
-            for number, path in enumerate(targets.paths)
-        ]
+        self.parts = [self._part(number, path, compressions[number]) for number, path in enumerate(targets.paths)]
+
+    def _part(self, number: int, path: str, compression: str | None) -> tuple[bool, Any] | None:
+        if number in self._files:
+            return True, self._as_written(self._files[number])
+        if self._wanted is not None and number not in self._wanted:
+            return None
+        return False, (number, self._staging[directory_of(path)], compression)
 
     def _prepare(self, exist: str) -> None:
         with self._failing_as(self._targets.home):
@@ -121,10 +126,12 @@ class FileWriting:
             self._check_targets()
             if exist == "error":
                 self._refuse_existing()
+            if exist == "resume":
+                self._take_up()
+            elif self._wanted is not None:
+                self._keep_others(self._wanted)
             elif exist == "overwrite":
                 self._replace()
-            else:
-                self._take_up()
             if len(self._files) < len(self._targets.paths):
                 self._make_staging()
             elif self._store.read(self._targets.own("manifest.json")) is None:
@@ -153,6 +160,8 @@ class FileWriting:
     def _refuse_existing(self) -> None:
         own = [self._targets.own("journal"), self._targets.own("manifest.json")]
         found = self._store.existing((*self._targets.paths, *own))
+        if self._wanted is not None and self._is_of_other_parts(found):
+            return
         if not found:
             return
         outputs = [path for path in found if path not in own]
@@ -162,6 +171,18 @@ class FileWriting:
             f"{named((outputs or found)[0])}{unfinished}; hint: exist='overwrite' replaces them, "
             "exist='resume' writes those that are missing"
         )
+
+    def _is_of_other_parts(self, found: Sequence[str]) -> bool:
+        """Return whether what is there is a journal of the same plan, and files of other partitions than are wanted."""
+        if self._targets.own("manifest.json") in found:
+            return False
+        if any(self._targets.paths[number] in found for number in self._wanted or ()):
+            return False
+        try:
+            earlier = self._earlier()
+        except Damaged:
+            return False
+        return earlier is not None and earlier.recipe == self._recipe
 
     def _earlier(self) -> _Account | None:
         """Return what the run that was here before has said of itself, None if there was none."""
@@ -181,6 +202,24 @@ class FileWriting:
         if earlier is not None:
             paths = (from_row(row, self._targets.home).path for row in earlier.rows)
             self._take_over(earlier, paths)
+
+    def _keep_others(self, wanted: frozenset[int]) -> None:
+        """Find the files beside the `wanted` ones that earlier runs of the same plan have written."""
+        try:
+            earlier = self._earlier()
+        except Damaged:
+            return
+        if earlier is None or earlier.recipe != self._recipe:
+            self._replace()
+            return
+        kept = [file for row in earlier.rows if (file := from_row(row, self._targets.home)).partition not in wanted]
+        self._files = {
+            file.partition: file
+            for file in kept
+            if file.path == self._targets.paths[file.partition] and self._is_whole(file)
+        }
+        self._lost = dict(earlier.lost) if self._files else {}
+        self._take_over(earlier)
 
     def _take_over(self, earlier: _Account, paths: Iterable[str] = ()) -> None:
         """Note what is to be removed in the end, and remove what the other run was writing to.
@@ -221,7 +260,9 @@ class FileWriting:
         Of the tasks that run `again` this run says itself what they leave out.
         """
         self._lost = {task: lost for task, lost in self._lost.items() if task not in again}
-        lost = sum(file.lost for file in self._files.values()) + sum(self._lost.values())
+        asked = self._files if self._wanted is None else self._files.keys() & self._wanted
+        lost = sum(self._files[number].lost for number in asked)
+        lost += sum(self._lost.values()) if self._wanted is None else 0
         if lost:
             count = f"{lost:,} record{'s were' if lost != 1 else ' was'} left out of the files that are kept"
             message = f"{self._operation}: {count}, as on_error asked when they were written"

@@ -20,7 +20,7 @@ from bagkit.io.output_names import Targets, plan_targets
 from bagkit.io.stores import LocalStore, RemoteStore, Store, failed
 from bagkit.kernels.checksum import crc32
 from bagkit.plan.fingerprint import fingerprint
-from bagkit.plan.kinds import Sink, Source
+from bagkit.plan.kinds import Sink, SinkPart, Source
 from bagkit.plan.node import Plan, walk
 
 Exist = Literal["error", "overwrite", "resume"]
@@ -66,7 +66,7 @@ class WriteLines(Sink):
         assert self.targets is not None
         return replace(self, targets=replace(self.targets, paths=()), compressions=())
 
-    def begin(self, made_of: Plan) -> FileWriting:
+    def begin(self, made_of: Plan, wanted: frozenset[int] | None = None) -> FileWriting:
         assert self.targets is not None
         inputs = inputs_of(made_of)
         own = self.store.among(self.targets.paths, inputs)
@@ -77,7 +77,7 @@ class WriteLines(Sink):
             )
         steps = tuple(fingerprint(made_of))
         recipe = Recipe(steps, inputs, self.made_with, len(self.targets.paths))
-        return FileWriting(self.operation, self.targets, self.store, self.compressions, self.exist, recipe)
+        return FileWriting(self.operation, self.targets, self.store, self.compressions, self.exist, recipe, wanted)
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -113,16 +113,38 @@ class WriteLines(Sink):
         last = (self.separator,) if self.last_separator else ()
         return chain((self.mark, first), chain.from_iterable(zip(repeat(self.separator), lines)), last)
 
+    def part(self, number: int) -> PartOfLines:
+        assert self.targets is not None
+        return PartOfLines(number, self.operation, self.targets.paths[number], self.gives)
+
     def result(self, written: Sequence[Any]) -> Any:
         assert self.targets is not None
         if self.gives == "paths":
             return list(self.targets.paths)
-        return Manifest(
-            tuple(
-                WrittenFile(path, number, *facts)
-                for path, (number, _, *facts) in zip(self.targets.paths, written, strict=True)
-            )
-        )
+        return Manifest(tuple(_file(path, *each) for path, each in zip(self.targets.paths, written, strict=True)))
+
+
+def _file(path: str, number: int, temporary: str, *facts: Any) -> WrittenFile:
+    return WrittenFile(path, number, *facts)
+
+
+@dataclass(frozen=True)
+class PartOfLines(SinkPart):
+    """One of the files that a WriteLines writes."""
+
+    number: int
+    operation: str
+    path: str
+    gives: Literal["paths", "manifest"]
+
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.operation}[{self.number}]"
+
+    def call(self, values: Sequence[Any]) -> Any:
+        return self.path if self.gives == "paths" else _file(self.path, *values[0])
 
 
 class OutputFile:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bagkit.errors import PlanError, add_notes
 from bagkit.kernels.by_name import by_name, function_of
+from bagkit.kernels.replay import ONE_SHOT, Replay, reading, replayed
 from bagkit.kernels.report import Report
 from bagkit.kernels.template import Nest, fill
 from bagkit.lower.graph import Key, Task
@@ -30,13 +31,15 @@ class Calls:
     Its part has an Entry for each.
     """
 
-    __slots__ = ("functions",)
+    __slots__ = ("functions", "shared")
 
-    def __init__(self, functions: tuple[Callable[..., Any], ...]) -> None:
+    def __init__(self, functions: tuple[Callable[..., Any], ...], shared: bool = True) -> None:
         self.functions = functions
+        self.shared = shared
+        """Whether there may be several users of the last value."""
 
     def __call__(self, part: Sequence[Entry], inputs: Sequence[Any], report: Report) -> Any:
-        values = inputs
+        values = [*map(reading, inputs)] if Replay in map(type, inputs) else inputs
         for function, (args, kwargs, key, file, line) in zip(self.functions, part, strict=True):
             try:
                 if kwargs is None:
@@ -49,10 +52,10 @@ class Calls:
                 add_notes(error, failure_notes(function, key, file, line))
                 raise
             values = (value,)
-        return value
+        return replayed(value, self.shared) if type(value) in ONE_SHOT else value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _calls, (tuple(map(by_name, self.functions)),)
+        return _calls, (tuple(map(by_name, self.functions)), self.shared)
 
 
 def failure_notes(function: Callable[..., Any], key: Key, file: str, line: int) -> list[str]:
@@ -61,8 +64,8 @@ def failure_notes(function: Callable[..., Any], key: Key, file: str, line: int) 
     return [f"in the task {key!r}: {name}", *([f'called in "{file}", line {line}'] if line else [])]
 
 
-def _calls(references: tuple[Any, ...]) -> Calls:
-    return Calls(tuple(map(function_of, references)))
+def _calls(references: tuple[Any, ...], shared: bool) -> Calls:
+    return Calls(tuple(map(function_of, references)), shared)
 
 
 def list_of_records(part: Any, inputs: Sequence[Any], report: Report) -> list[Any]:
@@ -110,7 +113,7 @@ class CallTasks:
         made = self._made.get(plan)
         if made is None:
             calls, needs = self._waiting.pop(plan)
-            made = self._made[plan] = self._make(calls, needs)
+            made = self._made[plan] = self._make(calls, needs, self._uses[plan] > 1 or not self._joins)
         return made
 
     def _is_known(self, plan: Plan, op: TaskCall) -> bool:
@@ -140,12 +143,12 @@ class CallTasks:
             self._lists[plan] = key
         return self._lists[plan]
 
-    def _make(self, calls: list[TaskCall], needs: tuple[Key, ...]) -> Key:
-        ids = (id(calls[0].function),) if len(calls) == 1 else tuple([id(op.function) for op in calls])
+    def _make(self, calls: list[TaskCall], needs: tuple[Key, ...], shared: bool) -> Key:
+        ids = (shared, id(calls[0].function)) if len(calls) == 1 else (shared, *[id(op.function) for op in calls])
         work = self._works.get(ids)
         if work is None:
             # The work holds on to the functions, so that their ids stay theirs.
-            work = self._works[ids] = Calls(tuple([op.function for op in calls]))
+            work = self._works[ids] = Calls(tuple([op.function for op in calls]), shared)
         last = calls[-1]
         key: Key = last.key
         part: tuple[Entry, ...] = ((last.args, last.kwargs, key, last.file, last.line),)

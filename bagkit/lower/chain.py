@@ -15,12 +15,13 @@ from typing import Any, NoReturn
 
 from bagkit.errors import OutputError, StoppedEarlyError
 from bagkit.kernels.guard import GUARD_BATCH, End, Late, Made, Mark, StoppedEarly, checked, guarded
+from bagkit.kernels.replay import reading, replayed
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place, Stream, batched
 from bagkit.lower.exchange import Collecting, Splitting, blocks_of, exchanged_here
 from bagkit.lower.failures import Failure, add_place, failed_operation, user_code
 from bagkit.lower.graph import Batches
-from bagkit.plan.kinds import BlockParser, Call, Exchange, Op, Pairing, PerPartition, Reduction, Sink, Source
+from bagkit.plan.kinds import BlockParser, Call, Exchange, Op, Pairing, PerPartition, Reduction, Sink, SinkPart, Source
 from bagkit.sentinels import EMPTY
 
 RESULT_BATCH = 2048
@@ -223,7 +224,7 @@ class Run:
         """Return the single value that `step` gives, or the iterable of a reduction that gives a bag."""
         op = step.op
         if isinstance(op, Value):
-            return next(self._inputs)
+            return reading(next(self._inputs))
         if isinstance(op, Finish):
             states = [next(self._inputs) for _ in range(next(self._parts))]
             return op.reduction.within(self._report).finish_all(states)
@@ -328,7 +329,7 @@ class Chain:
         if self.end is None and not self.gives_value:
             return Batches(self._batches(run, part, inputs))
         try:
-            return run.value(self.step) if self.end is None else run.state(self.end, self.step)
+            return replayed(run.value(self.step)) if self.end is None else run.state(self.end, self.step)
         except USER_ERRORS as error:
             if isinstance(error, Exception) and self.end is not None and self.policy != "raise":
                 return self._state_of_good_records(error, part, inputs, report)
@@ -465,6 +466,23 @@ class AllWritten(Call):
     def call(self, values: Sequence[Any]) -> Any:
         new = iter(values)
         return self.sink.result([written if known else next(new) for known, written in self.known])
+
+
+@dataclass(frozen=True)
+class OneWritten(Call):
+    """The value of one partition of a sink, which was there already."""
+
+    part: SinkPart
+    written: Any
+
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return self.part.label
+
+    def call(self, values: Sequence[Any]) -> Any:
+        return self.part.call((self.written,))
 
 
 def bare_step(step: Step) -> Step:

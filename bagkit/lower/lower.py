@@ -18,6 +18,7 @@ from bagkit.lower.chain import (
     Combine,
     Finish,
     Gather,
+    OneWritten,
     Split,
     Step,
     Value,
@@ -40,6 +41,7 @@ from bagkit.plan.kinds import (
     Regroup,
     Scan,
     Sink,
+    SinkPart,
     Source,
     TaskCall,
 )
@@ -95,6 +97,8 @@ class Lowering:
         self._alive: list[object] = []
         """What ids stand for in the memos above; kept, so that none is given to something else."""
         self._stages = 0
+        self._sunk: dict[Plan, dict[int, Key]] = {}
+        """For each sink the keys of what it writes now."""
         self._calls = CallTasks(self._uses, self.tasks, self.keys, joins)
         self._cut: set[Plan] = set()
         """Plans that are tasks because there is so much below them."""
@@ -102,6 +106,9 @@ class Lowering:
         for plan in self._uses:  # what is below comes first
             if isinstance(plan.op, TaskCall):
                 self._calls.add(plan)
+                depths[plan] = 0
+                continue
+            if isinstance(plan.op, Sink):  # what writes is a task anyway
                 depths[plan] = 0
                 continue
             depths[plan] = 1 + max([depths[below] for below in plan.inputs], default=0)
@@ -168,6 +175,8 @@ class Lowering:
             return [self._pending_reduction(op, plan, inside)]
         if isinstance(op, Sink):
             return [self._pending_sink(op, plan, inside)]
+        if isinstance(op, SinkPart):
+            return [self._pending_sink_part(op, plan.inputs[0], inside)]
         if isinstance(op, Call):
             return [self._then(plan, tuple(self._value(child) for child in plan.inputs))]
         if isinstance(op, Exchange):
@@ -198,22 +207,38 @@ class Lowering:
         return Pending(self._leaf(Finish(op), op), (len(states),), tuple(states))
 
     def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:
+        parts, keys = self._written(op, plan, inside)
+        values = tuple(Step(Value()) for _ in keys)
+        step = self._shared((id(plan),), Step(AllWritten(op, tuple(filter(None, parts))), values), plan)
+        return Pending(step, (), tuple(keys.values()))
+
+    def _pending_sink_part(self, op: SinkPart, sink: Plan, inside: bool) -> Pending:
+        assert isinstance(sink.op, Sink)
+        parts, keys = self._written(sink.op, sink, inside)
+        key, part = keys.get(op.number), parts[op.number]
+        if key is not None:
+            return Pending(self._shared((id(op),), Step(op, (Step(Value()),)), op), (), (key,))
+        assert part is not None, "what is asked for is wanted"
+        return Pending(self._shared((id(op),), Step(OneWritten(op, part[1])), op))
+
+    def _written(self, op: Sink, plan: Plan, inside: bool) -> tuple[Sequence[tuple[bool, Any] | None], dict[int, Key]]:
+        """Return what is known of the partitions of a sink, and the keys of those that are written now."""
         assert self._writings is not None, "who has sinks lowered has begun them"
         number, parts = self._writings.of(op)
+        if plan in self._sunk:
+            return parts, self._sunk[plan]
+        keys = self._sunk[plan] = {}
         stage, bare = self._stage(op.label), op.bare()
         works: dict[int, Write] = {}
-        keys: list[Key] = []
-        for (written, where), one in zip(parts, self._inputs(plan.inputs[0], inside), strict=True):
-            if written:
+        for n, (part, one) in enumerate(zip(parts, self._inputs(plan.inputs[0], inside), strict=True)):
+            if part is None or part[0]:
                 continue
             chain = self._work(one.step, None, gives_value=False)
             work = works.setdefault(id(chain), Write(chain, bare, number))
-            keys.append((stage, len(keys)))
-            task = self._task(work, one, (keys[-1],))
-            self.tasks.append(replace(task, part=(*one.part, where), label=f"{task.label} → {op.label}"))
-        values = tuple(Step(Value()) for _ in keys)
-        step = self._shared((id(plan),), Step(AllWritten(op, tuple(parts)), values), plan)
-        return Pending(step, (), tuple(keys))
+            keys[n] = (stage, len(keys))
+            task = self._task(work, one, (keys[n],))
+            self.tasks.append(replace(task, part=(*one.part, part[1]), label=f"{task.label} → {op.label}"))
+        return parts, keys
 
     def _value(self, plan: Plan) -> Pending:
         (key,) = self._materialised(plan)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bagkit.lower.chain import Write
 from bagkit.lower.graph import Graph, Key
-from bagkit.plan.kinds import Sink, Writing
+from bagkit.plan.kinds import Sink, SinkPart, Writing
 from bagkit.plan.node import Plan, walk
 
 
@@ -26,14 +26,15 @@ class Writings:
 
     def begin(self, roots: Sequence[Plan]) -> None:
         """Begin the writing of all sinks below `roots`; raises what forbids one of them."""
+        wanted = _wanted(roots)
         for plan in walk(*roots):
             if isinstance(plan.op, Sink) and id(plan.op) not in self._numbers:
-                self._writings.append(plan.op.begin(plan.inputs[0]))
+                self._writings.append(plan.op.begin(plan.inputs[0], wanted[id(plan.op)]))
                 self._numbers[id(plan.op)] = len(self._sinks)
                 self._sinks.append(plan.op)
 
-    def of(self, sink: Sink) -> tuple[int, Sequence[tuple[bool, Any]]]:
-        """Return the number of a sink, and for each partition whether it is written and where it goes."""
+    def of(self, sink: Sink) -> tuple[int, Sequence[tuple[bool, Any] | None]]:
+        """Return the number of a sink, and for each partition whether it is written and where it goes, or None."""
         number = self._numbers[id(sink)]
         return number, self._writings[number].parts
 
@@ -76,3 +77,15 @@ def _name(key: Any) -> str:
     if isinstance(key, tuple) and key and isinstance(key[0], str):
         return "/".join([key[0].partition(":")[0], *map(str, key[1:])])
     return str(key)
+
+
+def _wanted(roots: Sequence[Plan]) -> dict[int, frozenset[int] | None]:
+    """Return for each sink, by the id of its op, which partitions are asked of it; None where it is all of them."""
+    found: dict[int, frozenset[int] | None] = {id(root.op): None for root in roots}
+    for plan in walk(*roots):
+        for below in plan.inputs:
+            if isinstance(below.op, Sink):
+                before = found.get(id(below.op), frozenset())
+                one = frozenset({plan.op.number}) if isinstance(plan.op, SinkPart) else None
+                found[id(below.op)] = None if before is None or one is None else before | one
+    return found

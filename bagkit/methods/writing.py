@@ -10,6 +10,7 @@ from bagkit.errors import PlanError
 from bagkit.item import Item
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
+from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Writing(Making[T_co]):
         what `name_function` gives for it, or a list of paths. Elements are str or bytes, without their newline, which
         comes between them, and after the last with `last_endline`. With `encoding=None` bytes are written as they are.
         `compression` is inferred from the suffix (gz, bz2, xz, zst), or named, or None. With `compute=False` the result
-        is an Item that writes when it is computed. `options` are those of `bagkit.options`.
+        is a list of delayed values, each of which writes one file when it is computed. `options` are those of
+        `bagkit.options`.
 
         A file is there as a whole or not at all, whatever breaks. `exist` says what happens to files that are there:
         "overwrite" replaces them one by one, and removes those that an earlier, larger run left under its manifest;
@@ -123,12 +125,43 @@ class Writing(Making[T_co]):
         return written(self._then(ops.EncodeJson(default, allow_nan)).plan, sink, compute, options)
 
 
+class Writes(list[Any], Item[Any]):  # type: ignore[misc]  # an item refuses to be iterated over
+    """What is still to be written: a list with a delayed value for each file, and an item that writes them all.
+
+    A delayed value writes its file when it is computed, and is what there is to say of it: its path, or for to_jsonl
+    what the manifest has. `bk.compute(*writes)` writes all in one run, and so do `dask.compute(*writes)` and
+    `writes.compute()`, which gives what the writing method gives.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> writes = bk.from_sequence("ab", npartitions=2).to_textfiles(folder / "*.txt", compute=False)
+    >>> [pathlib.Path(path).name for path in bk.compute(*writes, scheduler="sync")]
+    ['0.txt', '1.txt']
+    """
+
+    def __init__(self, plan: Plan, count: int) -> None:
+        from bagkit.delayed_calls import delayed
+
+        sink: Any = plan.op
+        list.__init__(self, [delayed(Item(Plan(sink.part(number), (plan,)))) for number in range(count)])
+        Item.__init__(self, plan)
+
+    def __bool__(self) -> bool:  # type: ignore[override]
+        return len(self) > 0
+
+    def __repr__(self) -> str:
+        return f"Writes of {len(self)} file{'s' if len(self) != 1 else ''}:\n{plan_text(self.plan)}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Writes, (self.plan, len(self))
+
+
 def written(lines: Plan, sink: Sink, compute: bool, options: dict[str, Any]) -> Any:
-    """Write the lines now and return what the sink gives, or an item that does; for that there are no `options`."""
-    item: Item[Any] = Item(Plan(sink, (lines,)))
+    """Write the lines now and return what the sink gives, or what is to be written; for that there are no `options`."""
+    plan = Plan(sink, (lines,))
     if not compute and options:
         raise PlanError(
             f"{sink.label}: {next(iter(options))!r} is an option of compute, and compute=False; "
             "hint: give it to item.compute(...)"
         )
-    return item.compute(**options) if compute else item
+    return Item(plan).compute(**options) if compute else Writes(plan, lines.npartitions)

@@ -106,7 +106,7 @@ def _without_replacement(operation: str, least: int, state: Any) -> list[Any]:
     if len(found) < least:
         raise ValueError(
             f"{operation}: the bag has {len(found)} records, and the sample is larger than that population; "
-            f"expected {least} records or more"
+            f"expected {least} records or more (Sample larger than population)"
         )
     return [record for _, record in found]
 

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import accumulate, chain, count, islice
 from typing import Any
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.kernels import fold, windows
 from bagkit.kernels.pipe import piped
 from bagkit.kernels.stream import batched
@@ -44,7 +44,10 @@ class Zip(Pairing):
         return "zip"
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return the_same_count("zip", inputs)
+        try:
+            return the_same_count("zip", inputs)
+        except PlanError as error:
+            raise MismatchError(str(error)) from None
 
     def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
         return zip(*windows.side_by_side("zip", records), strict=False)

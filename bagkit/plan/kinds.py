@@ -11,6 +11,7 @@ Passes and lowering ask facts, never names: an op that is not listed anywhere st
     Regroup        the same records in other partitions      concat, repartition
     Call           whole values -> a value                   Item.apply
     Sink           partitions -> files                       to_textfiles, to_jsonl
+    SinkPart       one partition of a Sink                   to_textfiles(compute=False)
     TaskCall       a Call that is a task of its own          delayed
 """
 
@@ -371,8 +372,12 @@ class Sink(Op):
         """Return the sink without what only the caller's process needs."""
         raise NotImplementedError
 
-    def begin(self, made_of: Any) -> Writing:
-        """Return the run that writes the records of the plan `made_of`; raises where it must not be."""
+    def part(self, number: int) -> SinkPart:
+        """Return what writes one of its partitions alone."""
+        raise NotImplementedError
+
+    def begin(self, made_of: Any, wanted: frozenset[int] | None = None) -> Writing:
+        """Return the run that writes the plan `made_of`, or the `wanted` partitions; raises where it must not be."""
         raise NotImplementedError
 
     def write(self, records: Iterator[Any], where: Any, attempt: int) -> Any:
@@ -384,12 +389,21 @@ class Sink(Op):
         raise NotImplementedError
 
 
+class SinkPart(Call):
+    """Writes one partition of a Sink, which is its input: a sink that only parts are asked of writes only those.
+
+    It is called with what was written of the partition.
+    """
+
+    number: int
+
+
 class Writing(Protocol):
     """One run of a Sink; mutable, of the run that it belongs to."""
 
     @property
-    def parts(self) -> Sequence[tuple[bool, Any]]:
-        """For each partition whether it is written already, and what was written, or where to."""
+    def parts(self) -> Sequence[tuple[bool, Any] | None]:
+        """For each partition whether it is written already, and what was written, or where to; None: not wanted."""
 
     def commit(self, written: Any, lost: int) -> None:
         """Make an output of what a task has written; with the last one, of all of them.

@@ -15,6 +15,7 @@ import gc
 import os
 import sys
 
+from bagkit.kernels.replay import Replay
 from bagkit.schedulers.transport import loads, pickle_into
 
 TYPE_CHECKING = False  # importing it would import typing
@@ -78,6 +79,8 @@ class Output:
         if batched:
             pieces += (self._piece(batch, ("batch", number)) for number, batch in enumerate(value))
         else:
+            if type(value) is Replay:
+                value.drain()
             pieces.append(self._piece(value, None))
         in_file = any(isinstance(piece, tuple) for piece in pieces)
         return batched, self._path if in_file else None, tuple(pieces)

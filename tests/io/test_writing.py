@@ -9,6 +9,7 @@ import gzip
 import json
 import lzma
 import os
+import pickle
 import stat
 import uuid
 from pathlib import Path
@@ -170,6 +171,46 @@ class TestTextFiles:
         assert item.apply(len).compute() == 3
         assert len(visible(tmp_path)) == 3
         assert "to_textfiles" in repr(item)
+
+    @pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+    def test_each_file_by_itself(self, tmp_path: Path, scheduler: str) -> None:
+        files = words().to_textfiles(tmp_path / "*.txt", compute=False)
+        assert isinstance(files, list)
+        assert pickle.loads(pickle.dumps(files)).plan.npartitions == 1
+        paths = [str(tmp_path / f"{n}.txt") for n in range(3)]
+        with bk.options(scheduler=scheduler):
+            assert files[1].compute() == paths[1]
+            assert visible(tmp_path) == ["1.txt"]
+            assert bk.compute(files[2], {"a": files[0]}) == (paths[2], {"a": paths[0]})
+            assert visible(tmp_path) == ["0.txt", "1.txt", "2.txt"]
+            assert bk.compute(*files) == tuple(paths)
+            assert bk.compute(files) == (paths,)
+        assert bk.read_text(tmp_path / "*.txt").map(str.rstrip).compute() == words().compute()
+        assert not [name for name in hidden(tmp_path) if name.endswith(".journal")]
+
+    def test_files_one_by_one_are_one_output(self, tmp_path: Path) -> None:
+        files = records().to_jsonl(tmp_path / "*.jsonl", compute=False)
+        written = [each.compute() for each in files]
+        assert [each.path for each in written] == [str(tmp_path / f"{n}.jsonl") for n in range(len(files))]
+        kept = records().to_jsonl(tmp_path / "*.jsonl", exist="resume")
+        assert kept.files == tuple(written)
+        with pytest.raises(bk.OutputExistsError):
+            files[0].compute()
+
+    def test_one_file_does_not_touch_what_another_plan_wrote(self, tmp_path: Path) -> None:
+        records().to_jsonl(tmp_path / "*.jsonl", compute=False)[0].compute()
+        other = records().map(lambda record: [record]).to_jsonl(tmp_path / "*.jsonl", compute=False)
+        with pytest.raises(bk.OutputExistsError, match="they are of a run that did not end"):
+            other[1].compute()
+        assert visible(tmp_path) == ["0.jsonl"]
+
+    def test_a_file_that_fails_leaves_the_others(self, tmp_path: Path) -> None:
+        files = bk.from_sequence(["a", 1, "c"], npartitions=3).to_textfiles(tmp_path / "*.txt", compute=False)
+        files[0].compute()
+        with pytest.raises(TypeError, match="a line is a str or bytes, got int: 1"):
+            files[1].compute()
+        files[2].compute()
+        assert visible(tmp_path) == ["0.txt", "2.txt"]
 
     def test_its_value_is_that_of_its_own_steps(self, tmp_path: Path) -> None:
         # Lowering knows steps by their ids: those of a sink have to outlive it.

@@ -155,3 +155,57 @@ def test_delayed_persist_pickle() -> None:
     assert list(b.map(inc).persist()) == [1, 2, 3, 4, 5]
     assert list(pickle.loads(pickle.dumps(b))) == [0, 1, 2, 3, 4]
     assert b.compute(num_workers=2, optimize_graph=False) == [0, 1, 2, 3, 4]
+
+
+def test_errors_are_of_the_types_that_programs_catch(tmp_path: Path) -> None:
+    b = db.from_sequence(["abc", "123", "xyz"], npartitions=2)
+    for wrong in (lambda: b.to_textfiles(5), lambda: db.read_text(5), lambda: db.from_sequence(5)):  # type: ignore
+        with pytest.raises(TypeError):
+            wrong()
+    for missing in ("non-existent-*-path", str(tmp_path / "non-existent")):
+        for kind in (ValueError, OSError):
+            with pytest.raises(kind):
+                db.read_text(missing)
+    for schema in ([], {}, {"name": "test"}, {"name": "t", "type": "record", "fields": [{"name": "a"}]}):
+        with pytest.raises(AssertionError):
+            b.to_avro(str(tmp_path / "*.avro"), schema=schema)
+    with pytest.raises(AssertionError):
+        db.zip(b, db.range(3, npartitions=1))
+    with pytest.raises(ValueError, match="same"):
+        b.map(add, db.range(3, npartitions=1))
+    with pytest.raises(ValueError, match="Sample larger than population"):
+        random.sample(b, 4).compute()
+    with pytest.raises(ValueError, match="scheduler"):
+        b.compute(scheduler="no such")
+
+
+def test_repartition() -> None:
+    b = db.from_sequence(range(1, 100), npartitions=2)
+    assert b.repartition(2) is b
+    for count in (2, 5):
+        memory = sum(b.map_partitions(dask_size).compute())
+        parts = b.repartition(partition_size=memory // count)
+        assert parts.npartitions >= count
+        assert parts.compute() == b.compute()
+
+
+def dask_size(part: list[int]) -> int:
+    from dask.sizeof import sizeof
+
+    return int(sizeof(part))
+
+
+def test_writing_later(tmp_path: Path) -> None:
+    b = db.from_sequence(["abc", "123", "xyz"], npartitions=3)
+    for suffix in ("", ".gz", ".bz2"):
+        pattern = str(tmp_path / f"*.txt{suffix}")
+        writes = b.to_textfiles(pattern, compute=False)
+        assert not list(tmp_path.glob(f"*.txt{suffix}"))
+        db.compute(*writes)
+        assert sorted(db.read_text(pattern)) == ["123", "abc", "xyz"]
+    assert all(isinstance(each, db.Delayed) for each in writes)
+    schema = {"name": "Test", "type": "record", "fields": [{"name": "a", "type": "int"}]}
+    records = db.from_sequence([{"a": i} for i in range(5)], npartitions=2)
+    one, other = records.to_avro(str(tmp_path / "*.avro"), schema, compute=False)
+    assert (one.compute(), other.compute()) == (str(tmp_path / "0.avro"), str(tmp_path / "1.avro"))
+    assert db.read_avro(str(tmp_path / "*.avro")).compute() == records.compute()

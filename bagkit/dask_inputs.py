@@ -1,0 +1,135 @@
+"""Dask's own lazy values as plans: delayed values, items, bags, arrays and frames, wherever ours can stand.
+
+Dask is not imported, for who has such a value has imported it. A task of dask's becomes a call of its own, so it runs
+on our schedulers, beside others, and once for all that use it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from bagkit.kernels.template import Hole
+from bagkit.ops.calls import DelayedCall, PartitionOf, identity, next_number
+from bagkit.ops.regroup import Concat
+from bagkit.plan.node import Plan
+
+
+def plan_of_dask(value: Any) -> Plan | None:
+    """Return the plan of a lazy value of dask's: a bag for one of dask.bag, else one value; None for anything else."""
+    if isinstance(value, type) or not hasattr(type(value), "__dask_graph__"):
+        return None
+    graph = value.__dask_graph__()
+    if graph is None:
+        return None
+    keys = value.__dask_keys__()
+    plans = plans_of_graph(graph, _leaves(keys))
+    bags = sys.modules.get("dask.bag.core")
+    if bags is not None and isinstance(value, bags.Bag):
+        return bag_of([plans[key] for key in keys])
+    function, extra = value.__dask_postcompute__()
+    leaves = _leaves(keys)
+    if function.__module__ == "dask.delayed" and len(leaves) == 1:
+        return plans[leaves[0]]  # the value itself
+    shape = _numbered(keys, {key: n for n, key in enumerate(leaves)})
+    return _call(Finished(function, extra, shape), type(value).__name__.lower(), tuple(map(plans.__getitem__, leaves)))
+
+
+def bag_of(partitions: Sequence[Plan]) -> Plan:
+    """Return the plan of the bag whose partitions are what `partitions` compute to."""
+    parts = tuple([Plan(PartitionOf("dask.bag"), (plan,)) for plan in partitions])
+    return parts[0] if len(parts) == 1 else Plan(Concat(), parts)
+
+
+def plans_of_graph(graph: Any, keys: Iterable[Any]) -> dict[Any, Plan]:
+    """Return the plans of the tasks of `keys` in a graph of dask's; a task that is known has the plan that it had."""
+    given = nodes = dict(graph)
+    if not all(hasattr(node, "dependencies") for node in nodes.values()):
+        nodes = sys.modules["dask._task_spec"].convert_legacy_graph(nodes)
+    made: dict[Any, Plan] = {}
+    waiting = list(keys)  # a stack of our own: graphs can be deep
+    while waiting:
+        key = waiting[-1]
+        node = nodes[key]
+        unknown = [need for need in node.dependencies if need not in made] if key not in made else []
+        if unknown:
+            waiting.extend(unknown)
+            continue
+        waiting.pop()
+        if key not in made:
+            made[key] = _plan_of_node(key, node, given[key], made)
+    return {key: made[key] for key in keys}
+
+
+def _plan_of_node(key: Any, node: Any, given: Any, made: Mapping[Any, Plan]) -> Plan:
+    known = _plans.get((key, id(given)))
+    if known is None:
+        needs = tuple(node.dependencies)
+        if type(node).__name__ == "DataNode":
+            known = Plan(DelayedCall(identity, (_held(node.value),), None, _title(key), next_number()))
+        else:
+            known = _call(Node(node, needs), _title(key), tuple([made[need] for need in needs]))
+        _plans[key, id(given)], _givens[known] = known, given
+    return known
+
+
+_plans: WeakValueDictionary[tuple[Any, int], Plan] = WeakValueDictionary()
+_givens: WeakKeyDictionary[Plan, Any] = WeakKeyDictionary()
+"""What plans were made of: held as long as they are, so that its id means nothing else."""
+
+
+def _held(value: Any) -> Any:
+    """Return a value that a graph holds; of a Client's future the result, which is waited for."""
+    is_future = type(value).__module__.startswith("distributed") and hasattr(value, "result")
+    return value.result() if is_future else value
+
+
+def _call(function: Any, title: str, inputs: tuple[Plan, ...]) -> Plan:
+    args = tuple([Hole(n) for n in range(len(inputs))])
+    return Plan(DelayedCall(function, args, None, title, next_number()), inputs)
+
+
+def _title(key: Any) -> str:
+    head = str(key[0] if isinstance(key, tuple) and key else key)
+    return head.rpartition("-")[0] or head
+
+
+class Node:
+    """A task of dask's as a function of what it needs."""
+
+    def __init__(self, node: Any, needs: tuple[Any, ...]) -> None:
+        self.node = node
+        self.needs = needs
+        self.__name__ = str(getattr(getattr(node, "func", None), "__name__", "value"))
+
+    def __call__(self, *values: Any) -> Any:
+        return self.node(dict(zip(self.needs, values, strict=True)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Node, (self.node, self.needs)
+
+
+class Finished:
+    """What dask makes of the values of a collection's tasks, which are in lists as `shape` numbers them."""
+
+    def __init__(self, function: Any, extra: tuple[Any, ...], shape: Any) -> None:
+        self.function = function
+        self.extra = extra
+        self.shape = shape
+
+    def __call__(self, *values: Any) -> Any:
+        return self.function(_filled(self.shape, values), *self.extra)
+
+
+def _leaves(keys: Any) -> list[Any]:
+    return [leaf for key in keys for leaf in _leaves(key)] if isinstance(keys, list) else [keys]
+
+
+def _numbered(keys: Any, numbers: Mapping[Any, int]) -> Any:
+    return [_numbered(key, numbers) for key in keys] if isinstance(keys, list) else numbers[keys]
+
+
+def _filled(shape: Any, values: Sequence[Any]) -> Any:
+    return [_filled(part, values) for part in shape] if isinstance(shape, list) else values[shape]
