@@ -32,7 +32,11 @@ notes instead.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bagkit.visible import one_line as one_line
+from bagkit.visible import printable as printable
+from bagkit.visible import visible, visible_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +46,10 @@ E = TypeVar("E", bound=BaseException)
 
 class BagkitError(Exception):
     """The root: `except bagkit.BagkitError` catches all that bagkit raises of its own."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        """Make the error; file names, keys and texts of others in its message are made safe to show."""
+        super().__init__(*[visible_message(each) if isinstance(each, str) else each for each in args], **keywords)
 
 
 class PlanError(BagkitError, ValueError, TypeError):
@@ -144,18 +152,71 @@ class ShortTakeWarning(UserWarning):
     """`take` found fewer records than it was asked for."""
 
 
-def add_notes(error: BaseException, notes: Sequence[str]) -> None:
-    """Add each of `notes` that `error` does not carry yet."""
-    present = getattr(error, "__notes__", [])
+def add_notes(error: BaseException, notes: Sequence[str], *, lines: bool = False) -> None:
+    """Add each of `notes` that `error` does not carry yet, whatever its class thinks of that; with `lines` of several.
+
+    What takes no notes gets a cause that has them.
+    """
     for note in notes:
-        if note not in present:
-            error.add_note(note)
+        note = visible(note, lines=lines)
+        if note not in notes_of(error) and not any(way(error, note) for way in (_by_method, _by_attribute)):
+            _by_cause(error, note)
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """Return the notes of `error`; none if what is in their place is something else."""
+    try:
+        found = error.__notes__
+    except Exception:
+        return []
+    return [note for note in found if isinstance(note, str)] if isinstance(found, (list, tuple)) else []
+
+
+def _by_method(error: BaseException, note: str) -> bool:
+    if "__notes__" not in attribute(error, "__dict__") and hasattr(type(error), "__notes__"):
+        return False  # all exceptions of the class would get it
+    try:
+        error.add_note(note)
+    except Exception:  # its class is frozen, or has something else in the place of the notes
+        return False
+    return note in notes_of(error)
+
+
+def _by_attribute(error: BaseException, note: str) -> bool:
+    try:
+        kept = attribute(error, "__dict__").get("__notes__", notes_of(error))
+        before = kept if isinstance(kept, (list, tuple)) else [one_line(kept)]
+        put(error, "__notes__", (*before, note) if isinstance(before, tuple) and before else [*before, note])
+    except Exception:
+        return False
+    return note in notes_of(error)
+
+
+def _by_cause(error: BaseException, note: str) -> None:
+    end, seen = error, {id(error)}
+    while (cause := attribute(end, "__cause__")) is not None and id(cause) not in seen:
+        end = cause
+        seen.add(id(end))
+    if end is error or not isinstance(end, TaskError):
+        last, end = end, TaskError(f"what is known of the {type(error).__name__}, which takes no notes")
+        put(last, "__cause__", end)
+    end.add_note(note)
+
+
+def put(error: BaseException, name: str, value: object) -> None:
+    """Set an attribute that every exception has, past what the class of `error` does about attributes."""
+    BaseException.__setattr__(error, name, value)
+
+
+def attribute(error: BaseException, name: str) -> Any:
+    """Return an attribute that every exception has, past what the class of `error` does about attributes."""
+    return BaseException.__getattribute__(error, name)
 
 
 def in_place_of(cause: BaseException, error: E) -> E:
     """Return `error`, which is raised in place of `cause`, with the notes of that."""
     error.__cause__ = cause
-    add_notes(error, getattr(cause, "__notes__", []))
+    add_notes(error, notes_of(cause), lines=True)
     return error
 
 
@@ -170,27 +231,21 @@ def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
     )
 
 
-def one_line(value: object, width: int = 160) -> str:
-    """Return `value` for a message: its repr, without control characters, cut to `width` characters.
-
-    >>> one_line("a\\x1b]0;b" + "c" * 20, width=16)
-    "'a\\\\x1b]0;bccccc…"
-    """
+def text_of(error: BaseException) -> str:
+    """Return the text of `error`, or words for what its `__str__` raises."""
     try:
-        text = repr(value[: width * 4] if isinstance(value, (str, bytes)) and len(value) > width * 4 else value)
-    except Exception as error:
-        text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
-    return printable(text, width)
+        return str(error)
+    except Exception as broken:
+        return f"<its str() raises {type(broken).__name__}>"
 
 
-def printable(text: str, width: int = 160) -> str:
-    """Return `text` for a message: without line ends and control characters, cut to `width` characters.
-
-    >>> printable("one\\ntwo"), printable("a" * 200, width=4)
-    ('one\\\\ntwo', 'aaa…')
-    """
-    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: width + 1])
-    return text if len(text) <= width else text[: width - 1] + "…"
+def notes_on_text(error: BaseException) -> list[str]:
+    """Return a note on why `error` has no text that can be shown, if that is so."""
+    try:
+        str(error)
+    except Exception as broken:
+        return [f"its text can't be shown: its str() raises {type(broken).__name__}: {text_of(broken)}"]
+    return []
 
 
 def python_version() -> str:

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Hashable
 from types import FrameType
 
+from bagkit.visible import visible_message
+
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
@@ -23,7 +25,7 @@ def warn_at_caller(message: str, category: type[Warning]) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
         level += 1
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(visible_message(message), category, stacklevel=level)
 
 
 def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
@@ -31,6 +33,7 @@ def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
 
     So it is where Python's filters leave it to a default: "error", "always", "ignore" and "once" mean what they do.
     """
+    message = visible_message(message)
     frame = _caller()
     module, line = frame.f_globals.get("__name__", "<string>"), frame.f_lineno
     action = _action(message, category, module, line)

@@ -81,6 +81,20 @@ def stop(record: Any) -> Any:
     raise StopIteration
 
 
+class NoNotesError(Exception):
+    @property
+    def __notes__(self) -> int:
+        return 5
+
+
+def note_nothing() -> None:
+    error = NoNotesError()
+    errors.add_notes(error, ["a note"])
+    assert error.__cause__ is not None
+    assert error.__cause__.__notes__ == ["a note"]
+    raise error.__cause__
+
+
 def compute(made: Any) -> Any:
     return made.compute(scheduler="sync")
 
@@ -253,6 +267,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: in_kernel(KeyTooLarge("a", 80 << 20, 16 << 20)), bk.GroupTooLargeError,
         "groupby: the records of the key 'a' take about 80 MiB, and a task may hold 16 MiB; hint: foldby and "
         "aggregate_by_key hold no groups; or give more memory_limit, or fewer workers"),
+    "notes without a place": (
+        note_nothing, bk.TaskError, "what is known of the NoNotesError, which takes no notes"),
     "full disk": (
         lambda: in_kernel(SpillError("/tmp/x: can't be written: no space")), bk.TaskError,
         "groupby: /tmp/x: can't be written: no space; hint: give another temporary_directory"),

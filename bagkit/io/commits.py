@@ -18,7 +18,6 @@ import os
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -48,6 +47,7 @@ from bagkit.io.manifest import (
 from bagkit.io.output_names import RESERVED, directory_of
 from bagkit.io.stores import Lock, Store, failed, open_own
 from bagkit.kernels.checksum import crc32
+from bagkit.kernels.contexts import context
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
@@ -400,7 +400,7 @@ class FileWriting:
     def _as_written(file: WrittenFile) -> tuple[Any, ...]:
         return (file.partition, "", file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag, file.lost)
 
-    @contextmanager
+    @context
     def _failing_as(self, path: str) -> Iterator[None]:
         try:
             yield

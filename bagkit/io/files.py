@@ -12,7 +12,6 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -28,6 +27,7 @@ from bagkit.errors import (
     missing_extra,
     one_line,
 )
+from bagkit.kernels.contexts import context
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(://|::)")
 _EXTRAS: Final = {
@@ -397,7 +397,7 @@ def _time(mtime_ns: int | None) -> str:
     return str(datetime.datetime.fromtimestamp((mtime_ns or 0) / 1e9))
 
 
-@contextmanager
+@context
 def opened(info: FileInfo, storage_options: Mapping[str, Any] | None = None) -> Iterator[InputFile]:
     """Open a file for reading and close it in the end.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from bagkit.errors import ColumnTypeError, PlanError, missing_extra, one_line
 from bagkit.io.columns import BATCH, Packed, Table
 from bagkit.io.converted import Column, dates_as_text
+from bagkit.kernels.contexts import context
 
 Strings = Literal["variable"] | int
 
@@ -89,7 +89,7 @@ class _Disk(io.FileIO):
         return size or 0
 
 
-@contextmanager
+@context
 def _disk(path: str) -> Iterator[_Disk]:
     """Give the file at `path`; raises the first error of its disk, also where HDF5 makes another of that."""
     with _Disk(path, "w+") as disk:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import string
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from bagkit.io.converted import Column, dates_as_text
 from bagkit.io.files import named
 from bagkit.io.stores import failed
 from bagkit.kernels.column_types import encodes
+from bagkit.kernels.contexts import context
 
 _TYPES: Final = {"bool": "BOOLEAN", "int": "INTEGER", "int beyond 2**53": "INTEGER", "float": "REAL", "bytes": "BLOB",
                  "null": ""}  # fmt: skip
@@ -41,7 +42,7 @@ def _refuse_no_file(path: str) -> None:
         raise OutputError(f"to_sqlite: {named(path)} is {what}; expected a database, or nothing; hint: remove it")
 
 
-@contextmanager
+@context
 def _failing_as(path: str) -> Iterator[None]:
     """Raise OutputError for what SQLite raises in this block."""
     try:

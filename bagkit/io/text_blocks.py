@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -13,6 +12,7 @@ from bagkit.errors import CorruptInputError, SourceError
 from bagkit.io.codecs import DamagedError, inflate, recognise
 from bagkit.io.files import InputFile, named, opened, shown_path
 from bagkit.kernels import lines
+from bagkit.kernels.contexts import context
 from bagkit.kernels.lines import BLOCK, BOM, DelimiterEnds, Ends
 from bagkit.kernels.stream import Block, Place
 
@@ -33,7 +33,7 @@ def read_blocks(source: ReadText, piece: FilePiece, counter: Counter, raw: bool)
             yield from _read_cut(source, piece, ends, counter, raw)
 
 
-@contextmanager
+@context
 def intact(counter: Counter, records: str = "lines") -> Iterator[None]:
     """Raise CorruptInputError where a compressed file can't be inflated to its end while it is read in this block.
 

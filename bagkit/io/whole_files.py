@@ -8,7 +8,6 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.files import is_url, named
 from bagkit.io.output_names import RESERVED
 from bagkit.io.stores import Lock, failed
+from bagkit.kernels.contexts import context
 
 
 def check_place(operation: str, path: Any, exist: Any) -> str:
@@ -48,7 +48,7 @@ def _refuse_existing(operation: str, place: str) -> None:
         )
 
 
-@contextmanager
+@context
 def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = ()) -> Iterator[list[str]]:
     """Give the temporary path of a file that becomes `place` when the block ends without an exception.
 
@@ -96,7 +96,7 @@ def _sync(path: str, flags: int) -> None:
         os.close(handle)
 
 
-@contextmanager
+@context
 def spill_beside(place: str) -> Iterator[Any]:
     """Give a file without a name on the disk of `place`: it is gone when it is closed, and when its process ends."""
     with tempfile.TemporaryFile(dir=os.path.dirname(place)) as file:

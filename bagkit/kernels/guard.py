@@ -8,9 +8,10 @@ where an exception left it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Protocol
+
+from bagkit.kernels.contexts import context
 
 GUARD_BATCH = 1024
 """Records that a Guard pulls at a time."""
@@ -40,7 +41,7 @@ class Late(Exception):
         self.error = error
 
 
-@contextmanager
+@context
 def at_once() -> Iterator[None]:
     """Raise Late for an error about one of many records."""
     try:

@@ -16,6 +16,8 @@ from itertools import chain, islice
 from operator import length_hint
 from typing import Any, Protocol
 
+from bagkit.visible import one_line
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -36,20 +38,7 @@ class Place:
 
     def __repr__(self) -> str:
         known = [(name, getattr(self, name)) for name in self.__slots__]
-        return f"Place({', '.join([f'{name}={_short_repr(value)}' for name, value in known if value is not None])})"
-
-
-def _short_repr(value: Any) -> str:
-    """Return the repr of a value, on one line of at most some 160 characters: a record can be of any size."""
-    try:
-        text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
-    except Exception as error:
-        return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
-    text = "".join([char if char.isprintable() else ascii(char)[1:-1] for char in text[:_SHOWN]])
-    return text if len(text) < _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-_SHOWN = 160
+        return f"Place({', '.join([f'{name}={one_line(value)}' for name, value in known if value is not None])})"
 
 
 class Origin(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bagkit.errors import PlanError, add_notes
+from bagkit.errors import PlanError, add_notes, notes_on_text
 from bagkit.kernels.by_name import by_name, function_of
 from bagkit.kernels.replay import ONE_SHOT, Replay, reading, replayed
 from bagkit.kernels.report import Report
@@ -49,7 +49,7 @@ class Calls:
                     named = {name: fill(given, values) for name, given in kwargs.items()}
                     value = function(*[fill(arg, values) for arg in args], **named)
             except BaseException as error:  # whatever of those becomes an error of the task
-                add_notes(error, failure_notes(function, key, file, line))
+                add_notes(error, [*failure_notes(function, key, file, line), *notes_on_text(error)])
                 raise
             values = (value,)
         return replayed(value, self.shared) if type(value) in ONE_SHOT else value

@@ -27,7 +27,7 @@ from bagkit.sentinels import EMPTY
 RESULT_BATCH = 2048
 """Records that leave a task together."""
 
-USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt)
+USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup)
 """What gets a note of its place; not GeneratorExit, with which a reader says that it wants no more."""
 
 FAILURES_SHOWN = 3

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from bagkit.errors import add_notes, one_line, printable
+from bagkit.errors import add_notes, attribute, notes_on_text, one_line, printable, text_of
 from bagkit.kernels.stream import Place
 from bagkit.plan.kinds import Op
+from bagkit.visible import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" at {place_text(self.place)}" if self.place is not None else ""
-        return f"{error_text(self.error)} in {self.operation}{where}"
+        return f"{error_text(self.error)} in {visible(self.operation)}{where}"
 
     def __repr__(self) -> str:
         record = f", record: {one_line(self.place.record)}" if self.place is not None else ""
@@ -45,16 +46,13 @@ class Failure:
 
 def error_text(error: BaseException) -> str:
     """Return the type and the text of `error` on one line: `ValueError: no number`."""
-    try:
-        text = str(error)
-    except Exception as broken:  # the user's own method, and no reason to lose the result
-        text = f"<its str() raises {type(broken).__name__}>"
-    return f"{type(error).__name__}: {printable(text)}" if text else type(error).__name__
+    text, kind = text_of(error), visible(type(error).__name__)
+    return f"{kind}: {printable(text)}" if text else kind
 
 
 def place_text(place: Place) -> str:
     """Return the place in words: `logs/a.json.gz, line 12 (byte 3301), partition 0`."""
-    words = [place.source or "the data"]
+    words = [visible(place.source or "the data")]
     if place.line is not None:
         words.append(f"line {place.line}" + (f" (byte {place.offset})" if place.offset is not None else ""))
     elif place.offset is not None:
@@ -71,7 +69,7 @@ def add_place(error: BaseException, place: Place | None, operation: str) -> None
     notes = [f"in {operation}"] if operation else []
     if place is not None:
         notes += [f"at {place_text(place)}", f"record: {one_line(place.record)}"]
-    add_notes(error, notes)
+    add_notes(error, [*notes, *notes_on_text(error)])
 
 
 def failed_operation(error: BaseException, ops: Iterable[Op]) -> str:
@@ -113,7 +111,7 @@ def _at_work(ops: Sequence[Op], frames: Sequence[FrameType]) -> int | None:
 
 
 def _frames_of(error: BaseException) -> Iterator[FrameType]:
-    trace = error.__traceback__
+    trace = attribute(error, "__traceback__")
     while trace is not None:
         yield trace.tb_frame
         trace = trace.tb_next

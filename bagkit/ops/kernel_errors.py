@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from bagkit.errors import GroupTooLargeError, TaskError, UnstableKeyError, one_line
+from bagkit.kernels.contexts import context
 from bagkit.kernels.guard import Late
 from bagkit.kernels.spill import SpillError
 
 
-@contextmanager
+@context
 def kernel_errors(operation: str) -> Iterator[None]:
     """Raise what kernels raise of their own as errors for the user."""
     try:

@@ -36,7 +36,7 @@ from typing import Any
 
 from bagkit.diagnostics import events
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
+from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError, add_notes, text_of
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
 from bagkit.schedulers.outgoing import Outgoing
@@ -45,6 +45,7 @@ from bagkit.schedulers.remote_errors import describe_exit, unpack_error, unpack_
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import ValueStore
+from bagkit.visible import visible
 
 NOTICE_SECONDS = 0.25
 """The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""
@@ -322,7 +323,7 @@ class Run:
     def _fail(self, task: Task, worker: WorkerProcess, error: BaseException) -> None:
         if self._error is None:
             self._error = error
-            message = f"{type(error).__name__}: {error}"
+            message = f"{type(error).__name__}: {visible(text_of(error))}"
             self._emit(events.TaskFailed(task.keys[0], task.label, worker.number, message))
 
     # Handing out
@@ -468,7 +469,7 @@ def _died(task: Task, attempts: int, code: int | None, report: str) -> WorkerDie
         exit_code=code,
     )
     if report:
-        error.add_note(f"What the worker left:\n{report}")
+        add_notes(error, [f"What the worker left:\n{report}"], lines=True)
     return error
 
 

@@ -1,79 +1,87 @@
 """An exception's way from the worker to the caller: the same type with the same attributes, cause and notes if it can.
 
-`pack_error` tries, in the worker, whether each exception of the chain comes back from a pickle as it was, and says in
-words what does not. `unpack_error` puts the chain together again.
+`pack_error` makes nodes of all exceptions that hang together: causes, contexts, members of groups. Each is bytes that
+give the same again, tried in the worker; what does not come back is said in words. `unpack_error` puts them together.
 """
 
 from __future__ import annotations
 
 import marshal
 import os
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bagkit.errors import NotPicklableError, StoppedEarlyError, TaskError, add_notes, one_line
-from bagkit.schedulers.transport import loads, to_bytes
+from bagkit.errors import (
+    NotPicklableError,
+    StoppedEarlyError,
+    TaskError,
+    add_notes,
+    attribute,
+    notes_of,
+    one_line,
+    put,
+    text_of,
+)
+from bagkit.schedulers.error_forms import TEXT, GroupLater, came_back, pickled_error, type_name
+from bagkit.schedulers.transport import loads
+from bagkit.tracebacks import frames_of_worker
+from bagkit.visible import visible
 
 CHAIN = 20
-TEXT = 10_000
-"""Characters of an exception's message, where it has to be told in words."""
-PICKLE_BYTES = 8 << 20
+"""Causes of causes."""
+NODES = 200
+"""Exceptions that come along, members of groups too."""
 LINES = 22
 """Of the worker's traceback."""
 
+Node = tuple[bytes | None, str, str, list[str], list[str], str, int | None, int | None, bool, list[int] | None]
+"""An exception: its bytes, its type and text in words, its notes, notes on what its bytes lack, its traceback, the
+numbers of its cause and context, whether its context is hidden, the numbers of its members."""
+
+
+@dataclass(slots=True)
+class Packing:
+    """The exceptions that hang together, numbered; mutable, of one call."""
+
+    found: list[BaseException] = field(default_factory=list)
+    _numbers: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def number(self, error: BaseException | None, depth: int) -> int | None:
+        """Return the number of `error`, None where there is none or there are too many."""
+        if error is None:
+            return None
+        if id(error) not in self._numbers:
+            if len(self.found) == NODES or depth == CHAIN:
+                return None
+            self._numbers[id(error)] = len(self.found), depth
+            self.found.append(error)
+        return self._numbers[id(error)][0]
+
+    def node(self, error: BaseException) -> Node:
+        """Return what is sent of `error`, and number what hangs on it."""
+        _, depth = self._numbers[id(error)]
+        data, missing = pickled_error(error)
+        members = None
+        if isinstance(error, BaseExceptionGroup):
+            members = [number for each in error.exceptions if (number := self.number(each, depth)) is not None]
+            if len(members) < len(error.exceptions):
+                missing.append(f"left behind: {len(error.exceptions) - len(members)} more exceptions of the group")
+        hidden = attribute(error, "__suppress_context__")
+        cause = self.number(attribute(error, "__cause__"), depth + 1)
+        context = self.number(None if hidden else attribute(error, "__context__"), depth + 1)
+        text = text_of(error)
+        text = text if len(text) <= TEXT else text[: TEXT - 1] + "…"
+        notes = [note[:TEXT] for note in notes_of(error)]
+        said = type_name(type(error)), text, notes, missing, _traceback(error)
+        return data, *said, cause, context, hidden, members
+
 
 def pack_error(error: BaseException) -> bytes:
-    """Describe `error` and what caused it."""
-    chain: list[BaseException] = []
-    numbers: dict[int, int] = {}
-
-    def number_of(each: BaseException | None) -> int | None:
-        if each is None:
-            return None
-        if id(each) not in numbers:
-            if len(chain) == CHAIN:
-                return None
-            numbers[id(each)] = len(chain)
-            chain.append(each)
-        return numbers[id(each)]
-
-    number_of(error)
-    nodes = []
-    for each in chain:  # grows as causes are found
-        hidden = each.__suppress_context__
-        cause, context = number_of(each.__cause__), number_of(None if hidden else each.__context__)
-        nodes.append((*_pack_one(each), cause, context, hidden))
+    """Describe `error`, what caused it, and its members if it is a group."""
+    packing = Packing()
+    packing.number(error, 0)
+    nodes = [packing.node(each) for each in packing.found]  # which grow meanwhile
     return marshal.dumps((os.getpid(), nodes))
-
-
-def _pack_one(error: BaseException) -> tuple[bytes | None, str, str, list[str], str]:
-    try:
-        text = str(error)
-    except BaseException as broken:
-        text = f"<its str() raises {type(broken).__name__}>"
-    if len(text) > TEXT:
-        text = text[: TEXT - 1] + "…"
-    notes = [str(note)[:TEXT] for note in getattr(error, "__notes__", ())]
-    return _pickle_error(error), _type_name(error), text, notes, _traceback(error)
-
-
-def _type_name(error: BaseException) -> str:
-    kind = type(error)
-    return (
-        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
-    )
-
-
-def _pickle_error(error: BaseException) -> bytes | None:
-    """Pickle `error`, if the pickle gives the same again."""
-    for form in (error, _Rebuilt(error)):
-        try:
-            data = to_bytes(form)
-            if len(data) <= PICKLE_BYTES and _same(loads(data), error):
-                return data
-        except BaseException:
-            pass  # declines because of whatever its own methods raise; words will do
-    return None
 
 
 def pack_failure(failure: Any) -> tuple[Any, bytes | None]:
@@ -84,7 +92,7 @@ def pack_failure(failure: Any) -> tuple[Any, bytes | None]:
     if not hasattr(failure, "error"):
         return failure, None
     place = failure.place
-    if place is not None and not _comes_back(place.record):
+    if place is not None and not came_back(place.record):
         place = replace(place, record=one_line(place.record))
     return replace(failure, error=None, place=place), pack_error(failure.error)
 
@@ -95,46 +103,14 @@ def unpack_failure(packed: tuple[Any, bytes | None]) -> Any:
     return failure if error is None else replace(failure, error=unpack_error(error, ""))
 
 
-def _comes_back(value: Any) -> bool:
-    try:
-        loads(to_bytes(value))
-    except Exception:
-        return False
-    return True
-
-
-def _same(copy: Any, error: BaseException) -> bool:
-    return type(copy) is type(error) and str(copy) == str(error) and vars(copy).keys() == vars(error).keys()
-
-
-class _Rebuilt:
-    """Pickles an exception without its __init__, for those whose __init__ wants other arguments than it passed on."""
-
-    def __init__(self, error: BaseException) -> None:
-        self._error = error
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self._error), self._error.args, vars(self._error))
-
-
-def _rebuild(kind: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
-    error = kind.__new__(kind, *args)
-    error.args = args
-    vars(error).update(attributes)
-    return error
-
-
 def _traceback(error: BaseException) -> str:
-    """Format where `error` was raised: the user's frames, or the last ones where there are none of theirs."""
+    """Format where `error` was raised: the user's frames, or ours where it is about those."""
     if isinstance(error, NotPicklableError):
         return ""  # raised by bagkit of a value; the user's frames, if any, are with its cause
     import traceback
 
     try:
-        frames = traceback.extract_tb(error.__traceback__)
-        ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-        theirs = [frame for frame in frames if not frame.filename.startswith((ours, "<frozen"))]
-        lines = "".join(traceback.format_list(theirs or frames[-3:])).splitlines()
+        lines = "".join(traceback.format_list(traceback.extract_tb(frames_of_worker(error)))).splitlines()
     except Exception as broken:
         return f"  <can't be formatted: {type(broken).__name__}>"
     if len(lines) > LINES:
@@ -145,48 +121,65 @@ def _traceback(error: BaseException) -> str:
 def unpack_error(data: bytes, task: str) -> BaseException:
     """Return the error to raise for `task` (words for it): never one that would end the caller's program or loop."""
     pid, nodes = marshal.loads(data)
-    errors = [_unpack_one(task, pid, *node[:5], is_root=number == 0) for number, node in enumerate(nodes)]
-    for error, (*_, cause, context, hidden) in zip(errors, nodes, strict=True):
-        error.__cause__ = None if cause is None else errors[cause]
-        error.__context__ = None if context is None else errors[context]
-        error.__suppress_context__ = hidden
+    errors: dict[int, BaseException] = {}
+    for number in range(len(nodes)):
+        _unpack(number, nodes, errors, task)
+    for number, (*_, cause, context, hidden, _members) in enumerate(nodes):
+        put(errors[number], "__cause__", None if cause is None else errors[cause])
+        put(errors[number], "__context__", None if context is None else errors[context])
+        put(errors[number], "__suppress_context__", hidden)
+    for number, (*_, missing, traceback, _, _, _, _) in enumerate(nodes):
+        add_notes(errors[number], missing)
+        if traceback:
+            where = "In the worker" if number else f"In the worker process {pid}, {task} (most recent call last)"
+            add_notes(errors[number], [f"{where}:\n{traceback}"], lines=True)
     first = errors[0]
     if isinstance(first, StopIteration):
         named: TaskError = StoppedEarlyError(f"{task}: the task raised StopIteration({_arguments(first)})")
-    elif isinstance(first, Exception):
+    elif isinstance(first, (Exception, BaseExceptionGroup)):
         return first
     else:
         named = TaskError(f"{task}: the task raised {type(first).__name__}({_arguments(first)})")
     named.__cause__ = first
-    add_notes(named, nodes[0][3])  # without that of where it was in the worker
+    add_notes(named, nodes[0][3], lines=True)  # without that of where it was in the worker
     return named
 
 
 def _arguments(error: BaseException) -> str:
-    return ", ".join(repr(argument)[:200] for argument in error.args)
+    return ", ".join(one_line(argument, 200) for argument in error.args)
 
 
-def _unpack_one(
-    task: str, pid: int, data: bytes | None, kind: str, text: str, notes: list[str], traceback: str, *, is_root: bool
-) -> BaseException:
-    error: BaseException | None = None
-    if data is not None:
-        try:
-            error = loads(data)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
-            pass  # the class differs here from what it is in the worker
-    if not isinstance(error, BaseException):
-        start = f"{task}: " if is_root and task else ""
-        error = TaskError(f"{start}{kind}: {text}")
-        add_notes(error, notes)
-    elif is_root and isinstance(error, NotPicklableError) and not str(error).startswith(task):
+def _unpack(number: int, nodes: list[Node], errors: dict[int, BaseException], task: str) -> BaseException:
+    """Return the exception of a node, made when it is first asked for: members before their group."""
+    if number in errors:
+        return errors[number]
+    data, kind, text, notes, *_, numbers = nodes[number]
+    members = None if numbers is None else [_unpack(each, nodes, errors, task) for each in numbers]
+    error = _read(data, members)
+    start = f"{task}: " if number == 0 and task else ""
+    if error is None:  # its type is not known here
+        words = f"{start}{kind}: {visible(text)}"
+        error = BaseExceptionGroup(words, members) if members else TaskError(words)
+        add_notes(error, notes, lines=True)
+    elif start and isinstance(error, NotPicklableError) and not str(error).startswith(task):
         error = NotPicklableError(f"{task}: {error}")
-    if traceback:
-        heading = f"In the worker process {pid}, {task} (most recent call last):" if is_root else "In the worker:"
-        add_notes(error, [f"{heading}\n{traceback}"])
+    errors[number] = error
     return error
+
+
+def _read(data: bytes | None, members: list[BaseException] | None) -> BaseException | None:
+    """Return the exception that `data` is of; None if there is none, or its class differs here from the worker's."""
+    if data is None:
+        return None
+    try:
+        error = loads(data)
+        if isinstance(error, GroupLater):
+            error = error.of(members or [TaskError("exceptions of the group, which were left behind")])
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return None
+    return error if isinstance(error, BaseException) else None
 
 
 def describe_exit(code: int | None) -> str:

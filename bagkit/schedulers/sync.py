@@ -87,9 +87,9 @@ def call_work(
 ) -> tuple[Any, ...]:
     """Return the `width` values of one call of `work` in this thread, as `store` keeps them.
 
-    An exception is raised as it is, and so is KeyboardInterrupt. What would be taken for something else further up is
-    not: StopIteration (the end of the values) becomes StoppedEarlyError; SystemExit, GeneratorExit and the like become
-    TaskError. Each has the original as its cause. `name` is what messages call the task.
+    An exception or a group of them is raised as it is, and so is KeyboardInterrupt. What would be taken for something
+    else further up is not: StopIteration (the end of the values) becomes StoppedEarlyError; SystemExit, GeneratorExit
+    and the like become TaskError. Each has the original as its cause. `name` is what messages call the task.
     """
     try:
         with running_task():
@@ -101,7 +101,7 @@ def call_work(
             f"expected it to return, or to raise another exception"
         )
         raise in_place_of(error, stopped) from error
-    except (Exception, KeyboardInterrupt):
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup):
         raise
     except BaseException as error:
         ended = TaskError(

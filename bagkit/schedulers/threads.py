@@ -115,7 +115,7 @@ class InThreads:
 
 def _own(error: BaseException, task: Task) -> BaseException:
     """Return `error`, or a TaskError for a KeyboardInterrupt: nobody pressed Ctrl-C, the main thread hears that."""
-    if isinstance(error, Exception):
+    if isinstance(error, (Exception, BaseExceptionGroup)):
         return error
     message = f"{name_of(task)}: a function raised {describe(error)} in a thread"
     return in_place_of(error, TaskError(message))

@@ -358,8 +358,6 @@ def test_an_error_of_a_class_that_exists_in_the_worker_only(scheduler: ProcessSc
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("locked", "some work, partition 0: tests.schedulers.faulty_works.LockedError: holds a lock"),
-        ("str", "BrokenStrError: <its str() raises RuntimeError>"),
         ("rude", "some work, partition 0: the task raised RudeError('out')"),
         ("interrupt", "some work, partition 0: the task raised KeyboardInterrupt()"),
         ("exit", "some work, partition 0: the task raised SystemExit(3)"),
@@ -374,11 +372,25 @@ def test_errors_that_can_not_come_as_they_are(scheduler: ProcessScheduler, kind:
         assert type(caught.value.__cause__).__name__.lower().startswith(("rude", "keyboard", "system"))
 
 
-def test_an_endless_message_is_cut(scheduler: ProcessScheduler) -> None:
-    with pytest.raises(TaskError) as caught:
-        values(scheduler, one(faulty.raise_kind, "long"), ["only"])
-    assert str(caught.value).startswith("some work, partition 0: ValueError: xxx")
-    assert len(str(caught.value)) < 11_000
+@pytest.mark.parametrize(
+    ("kind", "expected", "note"),
+    [
+        ("locked", faulty.LockedError, "left behind in the worker: attribute `lock` (_thread.lock)"),
+        ("str", faulty.BrokenStrError, None),
+        ("long", ValueError, "left behind in the worker: 49,990,001 characters of argument 1"),
+    ],
+)
+def test_errors_keep_their_type_where_something_is_left_behind(
+    scheduler: ProcessScheduler, kind: str, expected: type[Exception], note: str | None
+) -> None:
+    with pytest.raises(expected) as caught:
+        values(scheduler, one(faulty.raise_kind, kind), ["only"])
+    assert type(caught.value) is expected
+    assert note is None or note in caught.value.__notes__
+    if kind == "locked":
+        assert caught.value.args == ("holds a lock",)
+    if kind == "long":
+        assert len(str(caught.value)) == 10_000
 
 
 def test_cause_notes_and_traceback_come_along(scheduler: ProcessScheduler) -> None:

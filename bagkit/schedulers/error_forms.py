@@ -1,0 +1,181 @@
+"""One exception as bytes, without what it is chained to: so that it comes back from them as it was, as far as it can.
+
+Three forms are tried, the first that gives the same again is it: its own pickle; its type, arguments and attributes,
+put together without its `__init__`, `__setattr__` and `__reduce__`; the same without what can't be pickled, which is
+named. A group is its type, message and attributes; its members have bytes of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bagkit.errors import attribute, one_line, put, text_of
+from bagkit.schedulers.transport import loads, to_bytes
+
+PICKLE_BYTES = 8 << 20
+TEXT = 10_000
+"""Characters of an exception's text, where it has to be cut."""
+
+
+def pickled_error(error: BaseException) -> tuple[bytes | None, list[str]]:
+    """Return the bytes of `error` (None if there is no way), and notes on what is missing in them."""
+    if not isinstance(error, BaseExceptionGroup):
+        try:
+            data = to_bytes(error)
+            if len(data) <= PICKLE_BYTES and _same(loads(data), error):
+                return data, []
+        except BaseException:
+            pass  # declines because of whatever its own methods raise
+    try:
+        return _by_parts(error)
+    except BaseException:
+        return None, []  # its type can't be pickled, or has a base of its own in C
+
+
+def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
+    native, args, state = native_type(error), attribute(error, "args"), {}
+    if isinstance(error, BaseExceptionGroup):
+        given: tuple[Any, ...] = (error.message,)
+        args = given  # the members have bytes of their own
+    else:
+        _, given, *more = native.__reduce__(error)  # type: ignore[str-unpack, assignment]
+        state = more[0] if more and isinstance(more[0], dict) else {}
+    attributes = {**state, **attributes_of(error)}
+    parts: list[Any] = [type(error), native, given, args, attributes]
+    missing: list[str] = []
+    try:
+        data = to_bytes(_Parts(parts))
+        fits = len(data) <= PICKLE_BYTES and _comes_back(data, error)
+    except BaseException:
+        fits = False
+    if not fits:
+        parts[2] = _texts_for("argument", given, missing)
+        parts[3] = parts[2] if given == args else _texts_for("argument", args, [])
+        kept = {name: value for name, value in attributes.items() if came_back(value)}
+        parts[4] = kept
+        missing += [f"attribute `{name}` ({kind_of(value)})" for name, value in attributes.items() if name not in kept]
+        data = to_bytes(_Parts(parts))
+    notes = [f"left behind in the worker: {', '.join(missing)}"] if missing else []
+    copy, text = loads(data), text_of(error)
+    if not isinstance(error, BaseExceptionGroup):
+        if type(copy) is not type(error):
+            return None, []
+        if text_of(copy) != text and len(text) <= TEXT:
+            notes.append(f"its text was: {text}")
+    return data, notes
+
+
+def _texts_for(what: str, values: Sequence[Any], missing: list[str]) -> tuple[Any, ...]:
+    """Return `values` with texts for those that do not come back."""
+    kept: list[Any] = []
+    for number, value in enumerate(values, 1):
+        if isinstance(value, str) and len(value) > TEXT:
+            kept.append(value[: TEXT - 1] + "…")
+            missing.append(f"{len(value) - TEXT + 1:,} characters of {what} {number}")
+        elif came_back(value):
+            kept.append(value)
+        else:
+            kept.append(one_line(value))
+            missing.append(f"{what} {number} ({kind_of(value)})")
+    return tuple(kept)
+
+
+def kind_of(value: Any) -> str:
+    """Return the name of the type of `value`, with its module."""
+    return type_name(type(value))
+
+
+def type_name(kind: type) -> str:
+    """Return the name of a type as Python's tracebacks have it."""
+    plain = kind.__module__ in ("builtins", "__main__")
+    return kind.__qualname__ if plain else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def native_type(error: BaseException) -> type[BaseException]:
+    """Return the type of `error`, or that of its bases which is Python's own."""
+    return next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
+
+
+def attributes_of(error: BaseException) -> dict[str, Any]:
+    """Return the attributes of `error`, those in slots too."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(error).__mro__):
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            member = f"_{kind.__name__.lstrip('_')}{name}" if name[:2] == "__" != name[-2:] else name
+            if member not in ("__dict__", "__weakref__"):
+                try:
+                    found[member] = BaseException.__getattribute__(error, member)
+                except AttributeError:
+                    pass  # it was not set
+    return {**found, **attribute(error, "__dict__")}
+
+
+def _comes_back(data: bytes, error: BaseException) -> bool:
+    copy = loads(data)
+    return isinstance(error, BaseExceptionGroup) or _same(copy, error)
+
+
+def _same(copy: Any, error: BaseException) -> bool:
+    if type(copy) is not type(error) or attributes_of(copy).keys() != attributes_of(error).keys():
+        return False
+    return text_of(copy) == text_of(error)
+
+
+class _Parts:
+    """Pickles as what puts an exception together."""
+
+    def __init__(self, parts: list[Any]) -> None:
+        self._parts = tuple(parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _, native, *_ = self._parts
+        return (_group_later if issubclass(native, BaseExceptionGroup) else _put_together), self._parts
+
+
+def _put_together(
+    kind: type[BaseException],
+    native: type[BaseException],
+    given: tuple[Any, ...],
+    args: tuple[Any, ...],
+    attributes: dict[str, Any],
+) -> BaseException:
+    error = native.__new__(kind, *given)
+    native.__init__(error, *given)
+    put(error, "args", args)
+    for name, value in attributes.items():
+        put(error, name, value)
+    return error
+
+
+class GroupLater:
+    """A group of exceptions that waits for its members."""
+
+    def __init__(self, kind: type[Any], message: str, attributes: dict[str, Any]) -> None:
+        self._kind = kind
+        self._message = message
+        self._attributes = attributes
+
+    def of(self, members: Sequence[BaseException]) -> BaseException:
+        """Return the group of `members`."""
+        error: BaseException = BaseExceptionGroup.__new__(self._kind, self._message, list(members))
+        put(error, "args", (self._message, list(members)))
+        for name, value in self._attributes.items():
+            put(error, name, value)
+        return error
+
+
+def _group_later(
+    kind: type[Any], native: Any, given: tuple[str], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> GroupLater:
+    return GroupLater(kind, given[0], attributes)
+
+
+def came_back(value: Any) -> bool:
+    """Return whether `value` can be read again from its pickle."""
+    try:
+        loads(to_bytes(value))
+    except BaseException:
+        return False
+    return True

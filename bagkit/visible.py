@@ -1,0 +1,112 @@
+"""Text of others made safe to show: in messages, notes, warnings, plans, pictures and reprs.
+
+File names, keys and the texts of exceptions come from anywhere. What bagkit writes has no character in it that moves a
+terminal's cursor, turns text around or begins a line of its own, and no password of a URL. A leaf that every worker
+imports: it knows nothing of bagkit, and takes `re` only where there is a URL.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # importing it would import typing
+if TYPE_CHECKING:
+    from re import Pattern
+
+HIDDEN = "***"
+SECRETS = (
+    r"[\w.\-]*(?:signature|token|secret|passw(?:or)?d|passphrase|credential|api[-_]?key|access[-_]?key|private[-_]?key)"
+    r"|sig|pwd|pass|auth|authorization|jwt|hdnea|hdnts"
+)
+"""Names in a URL's query whose values are hidden; also those of signed URLs of S3, Google, Azure and others."""
+
+_patterns: list[tuple[Pattern[str], str]] = []
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """Return `text` as it may be shown: escapes for what can't be seen or moves the cursor, and no passwords of URLs.
+
+    With `lines` its line breaks stay.
+
+    >>> print(visible("logs/a" + chr(27) + "[31m" + chr(0x202E) + ".json"), visible("ftp://me:secret@host/a"))
+    logs/a\\x1b[31m\\u202e.json ftp://me:***@host/a
+    """
+    text = without_secrets(text)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or (lines and char == "\n") else ascii(char)[1:-1] for char in text)
+
+
+def visible_message(text: str) -> str:
+    """Return a message as it may be shown: as `visible` gives it, with line breaks only before lines that are indented.
+
+    >>> visible_message("two:" + chr(10) + "  one" + chr(10) + "fake: line")
+    'two:\\n  one\\\\nfake: line'
+    """
+    if text.isprintable():
+        return without_secrets(text)
+    first, *rest = without_secrets(text).split("\n ")
+    return "\n ".join(map(visible, (first, *rest)))
+
+
+def printable(text: str, width: int = 160) -> str:
+    """Return `text` as `visible` gives it, cut to `width` characters.
+
+    >>> printable("one\\ntwo"), printable("a" * 200, width=4)
+    ('one\\\\ntwo', 'aaa…')
+    """
+    text = visible(text[: width * 4 + 4096])  # what is hidden may end behind what is shown
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def one_line(value: object, width: int = 160) -> str:
+    """Return `value` for a message: its repr, made safe to show, cut to `width` characters.
+
+    >>> one_line("a\\x1b]0;b" + "c" * 20, width=16)
+    "'a\\\\x1b]0;bccccc…"
+    """
+    try:
+        text = repr(value[: width * 4] if isinstance(value, (str, bytes)) and len(value) > width * 4 else value)
+    except Exception as error:
+        text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    return printable(text, width)
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` with `***` for passwords in URLs, and for the values of what commonly is a secret in their queries.
+
+    >>> without_secrets("http://me:secret@host/a?token=1f3a&page=2 and simplecache::s3://id:secret@bucket/b")
+    'http://me:***@host/a?token=***&page=2 and simplecache::s3://id:***@bucket/b'
+    """
+    if "://" not in text or ("@" not in text and "=" not in text):
+        return text
+    if not _patterns:
+        _patterns.extend(_made())
+    for pattern, instead in _patterns:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _made() -> list[tuple[Pattern[str], str]]:
+    """Return patterns and what is put in place of what they match. None of them takes more than a step back."""
+    from re import IGNORECASE
+    from re import compile as pattern
+
+    name = r"(://(?!\[)[^\s/?#@:'\"<>]{0,500})"
+    # A quotation mark may be part of a password, unless it looks as if it ended a text that the URL is in.
+    quote = r"['\"](?![,:\]})])"
+
+    def run(without: str) -> str:
+        plain = rf"[^\s@'\"{without}]{{0,500}}+"
+        return rf"{plain}(?:{quote}{plain}){{0,20}}+"
+
+    # A user without a password is a token to a web server. A password with a slash, "?" or "#" in it is none that
+    # anything could read; there, what is behind the colon is no port.
+    no_port = r"(?!\d*(?:[/?#\s'\",;)\]}]|$))"
+    # `key` may name anything; what is long and has no dot or slash in it is what Google's services take.
+    long_key = r"([?&;]key=)[\w\-]{20,}(?=[&#\s'\"]|$)"
+    return [
+        (pattern(rf"{name}:(?:{run('/?#')}@)+"), rf"\1:{HIDDEN}@"),
+        (pattern(rf"{name}:{no_port}{run('')}@"), rf"\1:{HIDDEN}@"),
+        (pattern(r"(https?://)[^\s/?#@:'\"<>]{1,2000}+@"), rf"\1{HIDDEN}@"),
+        (pattern(rf"([?&;#](?:{SECRETS})=)[^&;#\s'\"<>]+", IGNORECASE), rf"\1{HIDDEN}"),
+        (pattern(long_key, IGNORECASE), rf"\1{HIDDEN}"),
+    ]
