@@ -149,16 +149,18 @@ _HOMES = {
 """Where names are that are not in bagkit.errors."""
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # for type checkers a module with it has every name
 
-    if name == "random":  # a module for users, not a name of one
-        return import_module("bagkit.random")
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES.get(name, "bagkit.errors")), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name == "random":  # a module for users, not a name of one
+            return import_module("bagkit.random")
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOMES.get(name, "bagkit.errors")), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

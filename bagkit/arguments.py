@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never, Protocol, TypeVar
 
 from bagkit.errors import PlanError
 from bagkit.ops.pairing import Slot
 from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from datetime import date
+    from enum import Enum
+
+    Field = str | int | float | bytes | date | Enum | tuple[Any, ...] | list[Any]
+    """What stands for a function that takes it of a record: a name or an index, or a list of those."""
+
+    Empty = list[Never] | set[Never] | dict[Never, Never]
+    """An initial value such as `[]` or `set()`, of which type checkers do not know what it will hold."""
+
+    T_contra = TypeVar("T_contra", contravariant=True)
+    U_co = TypeVar("U_co", covariant=True)
+
+    class HasDefault(Protocol[T_contra, U_co]):
+        """A lambda such as `lambda record, n=n: ...`, which mypy takes for no `Callable[[T], U]`."""
+
+        def __call__(self, record: T_contra, default: Any = ..., /) -> U_co: ...
+
+    class OnlyAny:
+        """Of no value: a parameter of this type is one that type checkers know nothing of."""
+
+    class NeedsMoreArguments:
+        """What a call gives type checkers if a function is not given all of its arguments."""
 
 
 def plan_of(argument: Any) -> Plan | None:

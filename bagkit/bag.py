@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, TypeVar, overload
 
 from bagkit.arguments import holds_plan
-from bagkit.computing import explain, iterate, run, visualize
+from bagkit.computing import Collected, explain, iterate, run, visualize
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning
-from bagkit.item import Item
 from bagkit.lazily import Lazily
 from bagkit.methods.grouping import Grouping
 from bagkit.methods.handing_over import HandingOver
 from bagkit.methods.making import Making, T_co
 from bagkit.methods.pairs import KeyValue
+from bagkit.methods.reductions import Reductions
 from bagkit.methods.sampling import Sampling
 from bagkit.methods.sequences import Sequences
 from bagkit.methods.summaries import Summaries
@@ -42,21 +42,29 @@ from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import TypeGuard, Unpack
 
+    from typing_extensions import TypeIs
+
+    from bagkit.arguments import HasDefault, NeedsMoreArguments, OnlyAny
     from bagkit.delayed_calls import Delayed
     from bagkit.diagnostics.picture import Picture
     from bagkit.ops import tables
+    from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
 else:
     tables = Lazily("bagkit.ops.tables")
 
-T = TypeVar("T")
+A = TypeVar("A")
+K = TypeVar("K")
 U = TypeVar("U")
 V = TypeVar("V")
+P = ParamSpec("P")
 
 
 class Bag(
     Grouping[T_co],
     KeyValue[T_co],
+    Reductions[T_co],
     Sampling[T_co],
     Summaries[T_co],
     Sequences[T_co],
@@ -96,7 +104,25 @@ class Bag(
 
     # Record by record -----------------------------------------------------------------------------------------------
 
-    def map(self, func: Callable[..., U], *args: Any, **kwargs: Any) -> Bag[U]:
+    @overload
+    def map(self, func: Callable[[T_co], U]) -> Bag[U]: ...
+    @overload
+    def map(  # type: ignore[overload-overlap]
+        self, func: Callable[Concatenate[T_co, P], U], *args: P.args, **kwargs: P.kwargs
+    ) -> Bag[U]: ...
+    @overload
+    def map(self, func: Callable[[T_co, Any], object]) -> NeedsMoreArguments: ...
+    @overload  # with bags and items among the arguments; of lambdas mypy has to know how many they take
+    def map(self, func: HasDefault[T_co, U], *args: Any, **kwargs: Any) -> Bag[U]: ...
+    @overload
+    def map(self, func: Callable[[T_co, Any], U], *args: Any, **kwargs: Any) -> Bag[U]: ...
+    @overload
+    def map(self, func: Callable[[T_co, Any, Any], U], *args: Any, **kwargs: Any) -> Bag[U]: ...
+    @overload
+    def map(  # type: ignore[overload-cannot-match]
+        self, func: Callable[Concatenate[T_co, ...], U], *args: Any, **kwargs: Any
+    ) -> Bag[U]: ...
+    def map(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Return the bag of what `func` returns for each record, called with those of other bags and items beside it.
 
         >>> import bagkit as bk
@@ -119,15 +145,37 @@ class Bag(
             return self._then(StarMap(func, kwargs))
         return self._paired("starmap", func, (), kwargs)
 
-    def filter(self, predicate: Callable[[T_co], Any] | None) -> Bag[T_co]:
+    @overload
+    def filter(self: Bag[U | None], predicate: None) -> Bag[U]: ...
+    @overload
+    def filter(self, predicate: Callable[[T_co], TypeGuard[U]]) -> Bag[U]: ...
+    @overload
+    def filter(self, predicate: Callable[[T_co], TypeIs[U]]) -> Bag[U]: ...
+    @overload
+    def filter(self, predicate: Callable[[T_co], object]) -> Bag[T_co]: ...
+    def filter(self, predicate: Callable[[T_co], Any] | None) -> Any:
         """Return the bag of the records for which `predicate` is true; None asks for the records' own truth."""
         return self._then(Filter(predicate))
 
-    def remove(self, predicate: Callable[[T_co], Any] | None) -> Bag[T_co]:
+    def remove(self, predicate: Callable[[T_co], object] | None) -> Bag[T_co]:
         """Return the bag of the records for which `predicate` is false."""
         return self._then(Filter(predicate, keep=False))
 
-    def pluck(self, key: Any, default: Any = NOT_GIVEN) -> Bag[Any]:
+    @overload
+    def pluck(self: Bag[OnlyAny], key: Any, default: Any = ...) -> Bag[Any]: ...
+    @overload
+    def pluck(self: Bag[dict[K, V]], key: K) -> Bag[V]: ...
+    @overload
+    def pluck(self: Bag[dict[K, V]], key: K, default: U) -> Bag[V | U]: ...
+    @overload
+    def pluck(self: Bag[tuple[U, *tuple[Any, ...]]], key: Literal[0]) -> Bag[U]: ...
+    @overload
+    def pluck(self: Bag[tuple[Any, U, *tuple[Any, ...]]], key: Literal[1]) -> Bag[U]: ...
+    @overload
+    def pluck(self: Bag[list[U]], key: int) -> Bag[U]: ...
+    @overload
+    def pluck(self, key: Any, default: Any = ...) -> Bag[Any]: ...
+    def pluck(self, key: Any, default: Any = NOT_GIVEN) -> Any:
         """Return the bag of `record[key]`, or of tuples of several for a list of keys.
 
         >>> import bagkit as bk
@@ -137,11 +185,29 @@ class Bag(
         """
         return self._then(Pluck(key, default))
 
-    def flatten(self) -> Bag[Any]:
+    def flatten(self: Bag[Iterable[U]]) -> Bag[U]:
         """Return the bag of the elements of all records, one level deep."""
         return self._then(Flatten())
 
-    def map_partitions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:
+    @overload
+    def map_partitions(self, func: Callable[[list[T_co]], OnlyAny]) -> Bag[Any]: ...
+    @overload
+    def map_partitions(self, func: Callable[[list[T_co]], bytes]) -> Bag[bytes]: ...
+    @overload
+    def map_partitions(self, func: Callable[[list[T_co]], dict[K, V]]) -> Bag[dict[K, V]]: ...
+    @overload
+    def map_partitions(self, func: Callable[[list[T_co]], Iterable[U]]) -> Bag[U]: ...
+    @overload
+    def map_partitions(self, func: Callable[[list[T_co]], U]) -> Bag[U]: ...
+    @overload
+    def map_partitions(self, func: HasDefault[list[T_co], Any], *args: Any, **kwargs: Any) -> Bag[Any]: ...
+    @overload
+    def map_partitions(self, func: Callable[[list[T_co], Any], Any], *args: Any, **kwargs: Any) -> Bag[Any]: ...
+    @overload
+    def map_partitions(  # type: ignore[overload-cannot-match]
+        self, func: Callable[Concatenate[list[T_co], ...], Any], *args: Any, **kwargs: Any
+    ) -> Bag[Any]: ...
+    def map_partitions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Return the bag of what `func` returns for the list of each partition's records.
 
         What can be iterated gives its elements; text, a dict and a single value are one record.
@@ -154,7 +220,11 @@ class Bag(
             return self._then(MapPartitions(func, args, kwargs))
         return self._paired("map_partitions", func, args, kwargs)
 
-    def on_error(self, policy: OnError) -> Bag[T_co]:
+    @overload
+    def on_error(self, policy: Literal["raise", "skip"]) -> Bag[T_co]: ...
+    @overload  # from here on compute gives a Collected, of which the class Bag knows nothing
+    def on_error(self, policy: OnError) -> Any: ...
+    def on_error(self, policy: OnError) -> Any:
         """Return the bag where records that fail in the operations before this are raised, skipped or collected.
 
         >>> import bagkit as bk
@@ -166,145 +236,6 @@ class Bag(
         if policy not in ("raise", "skip", "collect"):
             raise PlanError(f"on_error: the policy is {policy!r}; expected 'raise', 'skip' or 'collect'")
         return self._then(OnErrorFor(policy))
-
-    # Reductions -----------------------------------------------------------------------------------------------------
-
-    def count(self, split_every: int | bool | None = None) -> Item[int]:
-        """Return the item of how many records there are."""
-        item: Item[int] = self._reduce(rows.count_row(split_every))
-        return item
-
-    def sum(self, split_every: int | bool | None = None) -> Item[Any]:
-        """Return the item of the sum; 0 for an empty bag."""
-        item: Item[Any] = self._reduce(rows.sum_row(split_every))
-        return item
-
-    def min(self, split_every: int | bool | None = None) -> Item[T_co]:
-        """Return the item of the smallest record; computing it raises EmptyBagError for an empty bag."""
-        item: Item[T_co] = self._reduce(rows.min_row(split_every))
-        return item
-
-    def max(self, split_every: int | bool | None = None) -> Item[T_co]:
-        """Return the item of the largest record; computing it raises EmptyBagError for an empty bag."""
-        item: Item[T_co] = self._reduce(rows.max_row(split_every))
-        return item
-
-    def mean(self) -> Item[Any]:
-        """Return the item of the mean; computing it raises EmptyBagError for an empty bag."""
-        item: Item[Any] = self._reduce(rows.mean_row())
-        return item
-
-    def var(self, ddof: int = 0) -> Item[Any]:
-        """Return the item of the variance; `ddof` is what is taken off the count, 1 for a sample."""
-        item: Item[Any] = self._reduce(rows.var_row(ddof, root=False))
-        return item
-
-    def std(self, ddof: int = 0) -> Item[Any]:
-        """Return the item of the standard deviation; `ddof` is what is taken off the count, 1 for a sample."""
-        item: Item[Any] = self._reduce(rows.var_row(ddof, root=True))
-        return item
-
-    def any(self, split_every: int | bool | None = None) -> Item[bool]:
-        """Return the item of whether any record is true."""
-        item: Item[bool] = self._reduce(rows.any_row(split_every))
-        return item
-
-    def all(self, split_every: int | bool | None = None) -> Item[bool]:
-        """Return the item of whether all records are true."""
-        item: Item[bool] = self._reduce(rows.all_row(split_every))
-        return item
-
-    def frequencies(self, split_every: int | bool | None = None, sort: bool = False,
-                    npartitions: int | None = None) -> Bag[tuple[T_co, int]]:  # fmt: skip
-        """Return the bag of `(record, how often)`, in the order of first sight, or with `sort` the most frequent first.
-
-        They come in one partition; more of them than fit into memory wait on disk. With `npartitions` there are so
-        many, each in that order, and the work of tens of millions is spread over the workers.
-
-        >>> import bagkit as bk
-        >>> bk.from_sequence("abca").frequencies().compute(scheduler="sync")
-        [('a', 2), ('b', 1), ('c', 1)]
-        """
-        if npartitions is not None:
-            counted = self._then(tables.frequencies_table(None, False).exchange(npartitions))
-            return counted.sort_by(1, reverse=True) if sort else counted
-        bag: Bag[tuple[T_co, int]] = self._reduce(tables.frequencies_table(split_every, sort))
-        return bag
-
-    def topk(self, k: int, key: Any = None, split_every: int | bool | None = None) -> Bag[T_co]:
-        """Return the bag of the `k` largest records, largest first; of equal ones those that come first.
-
-        >>> import bagkit as bk
-        >>> bk.from_sequence([("a", 3), ("b", 7), ("c", 5)]).topk(2, key=1).compute(scheduler="sync")
-        [('b', 7), ('c', 5)]
-        """
-        bag: Bag[T_co] = self._reduce(rows.topk_row(k, key, split_every))
-        return bag
-
-    def distinct(self, key: Any = None, npartitions: int | None = None) -> Bag[T_co]:
-        """Return the bag of the records without repetitions, the first of each kept; `key` says what is the same.
-
-        They come in one partition, in order; more of them than fit into memory wait on disk. With `npartitions` there
-        are so many, and the work of tens of millions is spread over the workers.
-        """
-        if npartitions is not None:
-            return self._then(tables.distinct_table(key).exchange(npartitions))
-        bag: Bag[T_co] = self._reduce(tables.distinct_table(key))
-        return bag
-
-    @overload
-    def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None, initial: Any = ...,
-             split_every: int | bool | None = None, out_type: type[Item[Any]] = Item) -> Item[Any]: ...  # fmt: skip
-    @overload
-    def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None, initial: Any = ...,
-             split_every: int | bool | None = None, *, out_type: type[Bag[Any]]) -> Bag[Any]: ...  # fmt: skip
-    def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None,
-             initial: Any = NOT_GIVEN, split_every: int | bool | None = None,
-             out_type: type[Any] = Item) -> Any:  # fmt: skip
-        """Return the item of the records folded by `binop` in each partition, those results folded by `combine`.
-
-        `initial` starts each partition that has records.
-
-        >>> import bagkit as bk
-        >>> bk.from_sequence(["ab", "c"]).fold(lambda n, word: n + len(word), lambda a, b: a + b, 0).compute(
-        ...     scheduler="sync"
-        ... )
-        3
-        """
-        return self._reduce(rows.fold_row(binop, combine, initial, split_every, gives_bag(out_type)))
-
-    def foldby(self, key: Any, binop: Callable[..., Any], initial: Any = NOT_GIVEN,
-               combine: Callable[[Any, Any], Any] | None = None, combine_initial: Any = NOT_GIVEN,
-               split_every: int | bool | None = None) -> Bag[tuple[Any, Any]]:  # fmt: skip
-        """Return the bag of `(key, records of that key folded)`: a grouping that never holds a group.
-
-        `initial` starts each key in each partition; one that can be called makes it. `combine` merges partitions. More
-        keys than fit into memory wait on disk.
-
-        >>> import bagkit as bk
-        >>> b = bk.from_sequence([{"n": "a", "x": 1}, {"n": "b", "x": 2}, {"n": "a", "x": 3}])
-        >>> b.foldby("n", lambda total, r: total + r["x"], 0, lambda a, b: a + b).compute(scheduler="sync")
-        [('a', 4), ('b', 2)]
-        """
-        bag: Bag[tuple[Any, Any]] = self._reduce(
-            tables.fold_by_table(key, binop, initial, combine, combine_initial, split_every)
-        )
-        return bag
-
-    def reduction(self, perpartition: Callable[[Iterator[T_co]], U], aggregate: Callable[[Iterator[U]], Any],
-                  split_every: int | bool | None = None, out_type: type[Any] = Item,
-                  name: str | None = None) -> Any:  # fmt: skip
-        """Return the item of what `aggregate` makes of what `perpartition` makes of each partition that has records.
-
-        With `split_every` results are aggregated so many at a time, so `aggregate` must take its own results too.
-        `name` is what plans and errors call it.
-
-        >>> import bagkit as bk
-        >>> bk.range(10, npartitions=3).reduction(max, max).compute(scheduler="sync")
-        9
-        """
-        width = None if split_every is None else rows.fan_in("reduction", split_every)
-        return self._reduce(rows.CustomReduction(perpartition, aggregate, gives_bag(out_type), width, name))
 
     # Partitions -----------------------------------------------------------------------------------------------------
 
@@ -331,6 +262,10 @@ class Bag(
 
     # Getting results ------------------------------------------------------------------------------------------------
 
+    @overload
+    def compute(self, **options: Unpack[PlainKeywords]) -> list[T_co]: ...
+    @overload
+    def compute(self, **options: Unpack[CollectKeywords]) -> Collected[list[T_co]]: ...
     def compute(self, **options: Any) -> Any:
         """Return the list of all records; `options` are those of `bagkit.options`.
 
@@ -338,7 +273,7 @@ class Bag(
         """
         return run((self.plan,), options)[0]
 
-    def persist(self, **options: Any) -> Bag[T_co]:
+    def persist(self, **options: Unpack[OptionKeywords]) -> Bag[T_co]:
         """Return the bag of the records, computed now and held in memory, in the same partitions.
 
         >>> import bagkit as bk
@@ -348,8 +283,7 @@ class Bag(
         """
         from bagkit.together import persist
 
-        bag: Bag[T_co] = persist(self, **options)[0]
-        return bag
+        return persist(self, **options)[0]
 
     def to_delayed(self, optimize_graph: bool = True) -> list[Delayed[list[T_co]]]:
         """Return a delayed value for each partition: the list of its records.
@@ -363,6 +297,13 @@ class Bag(
         parts: Any = [delayed(part) for part in self.partitions_apart()]
         return parts  # type: ignore[no-any-return]
 
+    @overload
+    def take(self, k: int, npartitions: int = ..., compute: Literal[True] = ..., warn: bool = ...
+             ) -> tuple[T_co, ...]: ...  # fmt: skip
+    @overload
+    def take(self, k: int, npartitions: int, compute: Literal[False], warn: bool = ...) -> Bag[T_co]: ...
+    @overload
+    def take(self, k: int, npartitions: int = ..., *, compute: Literal[False], warn: bool = ...) -> Bag[T_co]: ...
     def take(self, k: int, npartitions: int = -1, compute: bool = True, warn: bool = True) -> Any:
         """Return the first `k` records as a tuple, or with `compute=False` the bag of them.
 
@@ -427,10 +368,3 @@ class Keys(Bag[T_co]):
 
     def __iter__(self) -> Iterator[T_co]:
         return KeysWalk(self.plan.inputs[0])
-
-
-def gives_bag(out_type: object) -> bool:
-    """Return whether `out_type` is Bag; raise PlanError unless it is Bag or Item."""
-    if isinstance(out_type, type) and issubclass(out_type, (Bag, Item)):
-        return issubclass(out_type, Bag)
-    raise PlanError(f"out_type is {out_type!r}; expected bagkit.Bag or bagkit.Item")

@@ -36,8 +36,11 @@ from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import Unpack
 
+    from bagkit.computing import Collected
     from bagkit.diagnostics.picture import Picture
+    from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,17 +94,20 @@ class Delayed(DaskCollection, Generic[T_co]):
         assert isinstance(op, TaskCall)
         return op.key
 
-    def compute(self, **options: Any) -> T_co:
+    @overload
+    def compute(self, **options: Unpack[PlainKeywords]) -> T_co: ...
+    @overload
+    def compute(self, **options: Unpack[CollectKeywords]) -> Collected[T_co]: ...
+    def compute(self, **options: Any) -> Any:
         """Return the value; `options` are those of `bagkit.options`. It runs in threads unless they say otherwise.
 
         >>> import bagkit as bk
         >>> bk.delayed(max)([3, bk.delayed(abs)(-5)]).compute(scheduler="sync")
         5
         """
-        value: T_co = run((self.plan,), options)[0]
-        return value
+        return run((self.plan,), options)[0]
 
-    def persist(self, **options: Any) -> Delayed[T_co]:
+    def persist(self, **options: Unpack[OptionKeywords]) -> Delayed[T_co]:
         """Return the delayed value with what it computes to, computed now and held in memory.
 
         >>> import bagkit as bk
@@ -111,8 +117,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         """
         from bagkit.together import persist
 
-        value: Delayed[T_co] = persist(self, **options)[0]
-        return value
+        return persist(self, **options)[0]
 
     def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
         """Return a picture of the calls, written to `filename` too if there is one, as `bagkit.visualize` does.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from bagkit.arguments import plan_arguments, plan_of
-from bagkit.computing import explain, run, visualize
+from bagkit.computing import Collected, explain, run, visualize
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError
 from bagkit.ops.regroup import Apply
@@ -15,13 +15,16 @@ from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import Unpack
 
     from bagkit.delayed_calls import Delayed
     from bagkit.diagnostics.picture import Picture
+    from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
+P = ParamSpec("P")
 
 
 class Item(DaskCollection, Generic[T_co]):
@@ -35,6 +38,10 @@ class Item(DaskCollection, Generic[T_co]):
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
+    @overload
+    def compute(self, **options: Unpack[PlainKeywords]) -> T_co: ...
+    @overload
+    def compute(self, **options: Unpack[CollectKeywords]) -> Collected[T_co]: ...
     def compute(self, **options: Any) -> Any:
         """Return the value; `options` are those of `bagkit.options`.
 
@@ -44,7 +51,17 @@ class Item(DaskCollection, Generic[T_co]):
         """
         return run((self.plan,), options)[0]
 
-    def apply(self, func: Callable[..., U], *args: Any, **kwargs: Any) -> Item[U]:
+    @overload
+    def apply(self, func: Callable[[T_co], U]) -> Item[U]: ...
+    @overload
+    def apply(self, func: Callable[Concatenate[T_co, P], U], *args: P.args, **kwargs: P.kwargs) -> Item[U]: ...
+    @overload
+    def apply(self, func: Callable[[T_co, Any], U], *args: Any, **kwargs: Any) -> Item[U]: ...
+    @overload
+    def apply(  # type: ignore[overload-cannot-match]
+        self, func: Callable[Concatenate[T_co, ...], U], *args: Any, **kwargs: Any
+    ) -> Item[U]: ...
+    def apply(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Return the item of what `func` returns for the value; other items among the arguments are computed first.
 
         >>> import bagkit as bk
@@ -54,7 +71,7 @@ class Item(DaskCollection, Generic[T_co]):
         plans, args, kwargs = plan_arguments("apply", (self, *args), kwargs, bags=False)
         return Item(Plan(Apply(func, args, kwargs), tuple(plans.values)))
 
-    def persist(self, **options: Any) -> Item[T_co]:
+    def persist(self, **options: Unpack[OptionKeywords]) -> Item[T_co]:
         """Return the item of the value, computed now and held in memory.
 
         >>> import bagkit as bk
@@ -64,8 +81,7 @@ class Item(DaskCollection, Generic[T_co]):
         """
         from bagkit.together import persist
 
-        item: Item[T_co] = persist(self, **options)[0]
-        return item
+        return persist(self, **options)[0]
 
     def to_delayed(self, optimize_graph: bool = True) -> Delayed[T_co]:
         """Return the delayed value that is the item's.
@@ -110,13 +126,13 @@ class Item(DaskCollection, Generic[T_co]):
         return visualize(self, filename=filename, **looks)
 
     def __int__(self) -> int:
-        return int(self.compute())
+        return int(run((self.plan,), {})[0])
 
     def __float__(self) -> float:
-        return float(self.compute())
+        return float(run((self.plan,), {})[0])
 
     def __complex__(self) -> complex:
-        return complex(self.compute())
+        return complex(run((self.plan,), {})[0])
 
     def __bool__(self) -> NoReturn:
         raise LazyError(

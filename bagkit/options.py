@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from bagkit.schedulers.protocol import Scheduler
 
 OnError = Literal["raise", "skip", "collect"]
-SchedulerName = Literal[
-    "sync", "threads", "processes", "synchronous", "single-threaded", "threading", "multiprocessing"
-]
 F = TypeVar("F", bound=Callable[..., Any])
 
 SCHEDULERS: Mapping[str, str] = {
@@ -80,7 +77,7 @@ class Options:
 optimize=True, retries=0)
     """
 
-    scheduler: SchedulerName | Executor | Scheduler | None = None
+    scheduler: str | Executor | Scheduler | None = None
     workers: int | None = None
     memory_limit: int | None = None
     progress: bool | None = None
@@ -90,10 +87,10 @@ optimize=True, retries=0)
     retries: int = 0
 
 
-class KeywordsButOnError(TypedDict, total=False):
+class RunKeywords(TypedDict, total=False):
     """The options as keywords, but for the one on which it depends what a run returns."""
 
-    scheduler: SchedulerName | Executor | Scheduler | None
+    scheduler: str | Executor | Scheduler | None
     workers: int | None
     memory_limit: int | float | str | None
     progress: bool | None
@@ -104,10 +101,22 @@ class KeywordsButOnError(TypedDict, total=False):
     optimize_graph: bool | None
 
 
-class OptionKeywords(KeywordsButOnError, total=False):
+class OptionKeywords(RunKeywords, total=False):
     """The options as keywords; also by the names in ALIASES. None stands for the default."""
 
     on_error: OnError | None
+
+
+class PlainKeywords(RunKeywords, total=False):
+    """The options of a run that returns the result itself."""
+
+    on_error: Literal["raise", "skip"] | None
+
+
+class CollectKeywords(RunKeywords):
+    """The options of a run that returns a Collected."""
+
+    on_error: Literal["collect"]
 
 
 _session = Options()

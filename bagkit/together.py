@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from bagkit.computing import run, run_exactly
 from bagkit.kernels.template import Hole, fill
@@ -11,6 +11,30 @@ from bagkit.nesting import Lift
 from bagkit.options import merged
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bagkit.dask_protocol import DaskCollection
+    from bagkit.options import OptionKeywords, PlainKeywords
+
+A = TypeVar("A", bound="DaskCollection")
+B = TypeVar("B", bound="DaskCollection")
+C = TypeVar("C", bound="DaskCollection")
+R = TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T")
+U = TypeVar("U")
+V = TypeVar("V")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Lazy(Protocol[T_co]):
+    """What type checkers know of bags, items and delayed values: what they compute to."""
+
+    def compute(self, **options: Unpack[PlainKeywords]) -> T_co:
+        """Return the value."""
+        ...
 
 
 class Owners(Lift):
@@ -28,6 +52,22 @@ class Owners(Lift):
         return super().hole(plan, owner)
 
 
+@overload
+def compute(a: Lazy[R], /, *, traverse: bool = ..., **options: Unpack[PlainKeywords]) -> tuple[R]: ...
+@overload
+def compute(a: Lazy[R], b: Lazy[S], /, *, traverse: bool = ..., **options: Unpack[PlainKeywords]) -> tuple[R, S]: ...
+@overload
+def compute(
+    a: Lazy[R], b: Lazy[S], c: Lazy[T], /, *, traverse: bool = ..., **options: Unpack[PlainKeywords]
+) -> tuple[R, S, T]: ...
+@overload
+def compute(
+    a: Lazy[R], b: Lazy[S], c: Lazy[T], d: Lazy[U], /, *, traverse: bool = ..., **options: Unpack[PlainKeywords]
+) -> tuple[R, S, T, U]: ...
+@overload
+def compute(*args: Lazy[R], traverse: bool = ..., **options: Unpack[PlainKeywords]) -> tuple[R, ...]: ...
+@overload
+def compute(*args: Any, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[Any, ...]: ...
 def compute(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...]:
     """Return a tuple of what each argument computes to: bags to lists, items and delayed values to their values.
 
@@ -48,6 +88,16 @@ def compute(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...
     return tuple([fill(template, values) for template in templates])
 
 
+@overload
+def persist(a: A, /, *, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[A]: ...
+@overload
+def persist(a: A, b: B, /, *, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[A, B]: ...
+@overload
+def persist(a: A, b: B, c: C, /, *, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[A, B, C]: ...
+@overload
+def persist(*args: A, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[A, ...]: ...
+@overload
+def persist(*args: Any, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[Any, ...]: ...
 def persist(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...]:
     """Return a tuple of the arguments with their bags, items and delayed values computed, and held in memory.
 
@@ -91,6 +141,16 @@ def with_plan(owner: Any, plan: Plan) -> Any:
     return ours.Delayed(plan) if plan.op.gives_value else ours.Bag(plan)
 
 
+@overload
+def optimize(a: A, /, *, traverse: bool = ...) -> tuple[A]: ...
+@overload
+def optimize(a: A, b: B, /, *, traverse: bool = ...) -> tuple[A, B]: ...
+@overload
+def optimize(a: A, b: B, c: C, /, *, traverse: bool = ...) -> tuple[A, B, C]: ...
+@overload
+def optimize(*args: A, traverse: bool = ...) -> tuple[A, ...]: ...
+@overload
+def optimize(*args: Any, traverse: bool = ...) -> tuple[Any, ...]: ...
 def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
     """Return a tuple of the arguments with their bags, items and delayed values rewritten to do less work.
 

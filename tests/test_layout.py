@@ -121,6 +121,7 @@ CLOSED = {"kernels", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag"),
+                  ("together", "dask_protocol"),
                   ("methods", "lower.failures"),
                   ("bag", "diagnostics.picture"), ("item", "diagnostics.picture"),
                   ("delayed_calls", "diagnostics.picture")}  # fmt: skip
