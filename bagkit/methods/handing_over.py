@@ -56,10 +56,10 @@ class HandingOver(Making[T_co]):
 
         Records are dicts, whose missing fields are missing values; or tuples, with `columns` for names. For dicts
         `columns` says which fields. `meta`, in its place, is a frame, a dict or pairs of names and dtypes, which the
-        columns get if no value becomes another by it. `on_conflict` is for columns whose values are of no one type: "error", or all of them as text
-        ("string") or JSON ("json"), or those missing that are not of the first type ("null"). `options` are those of
-        `bagkit.options`; with `on_error="collect"` the result is `Collected(frame, failures)`. Raises ColumnTypeError,
-        MissingExtraError.
+        columns get if no value becomes another by it. `on_conflict` is for columns whose values are of no one type:
+        "error", or all of them as text ("string") or JSON ("json"), or those missing that are not of the first type
+        ("null"). `options` are those of `bagkit.options`; with `on_error="collect"` the result is
+        `Collected(frame, failures)`. Raises ColumnTypeError, MissingExtraError.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": "x"}]).to_dataframe(scheduler="sync")["a"].tolist()
