@@ -11,6 +11,7 @@ from bagkit.arguments import plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
+from bagkit.ops.elementwise import MapLines
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
@@ -95,7 +96,8 @@ def read_json(
     """Return the bag of the records of JSON lines files: `read_text(...).map(json.loads)`, and as strict.
 
     The arguments are those of read_text. A line that is no JSON, a blank one too, raises `json.JSONDecodeError` when
-    the bag is computed; `on_error="skip"` leaves it out.
+    the bag is computed, with the position in the line without its end; `on_error="skip"` leaves it out. Files that are
+    one document each, over several lines, are read by `read_files(..., include_path=False).map(json.loads)`.
 
     >>> import bagkit as bk, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "a.json")
@@ -112,7 +114,7 @@ def read_json(
         storage_options=storage_options,
         files_per_partition=files_per_partition,
     )
-    return lines.map(json.loads)
+    return lines._then(MapLines(json.loads))
 
 
 def read_csv(

@@ -60,10 +60,11 @@ class FailureLog:
         count = f"{number:,} record{'s' if number != 1 else ''}"
         asked = "collect" if len(lost) == number else "skip"
         hint = 'on_error="collect" gives each with its place' if not lost else "compute() gives those collected"
+        more = f"\n  {examples[0].hint}" if examples and examples[0].hint else ""
         first = f"\n  first: {'; '.join(_in_short(examples))}" if examples else ""
         each_time = not self._roots or any(map(_keeps_files, walk(*self._roots)))
         about = None if each_time else (tuple(map(identity, self._roots)), number, len(lost))
-        message = f'{count} skipped, as on_error="{asked}" asked; hint: {hint}{first}'
+        message = f'{count} skipped, as on_error="{asked}" asked; hint: {hint}{first}{more}'
         warn_about(about, message, SkippedRecordsWarning)
 
 

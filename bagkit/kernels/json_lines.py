@@ -44,6 +44,26 @@ def json_line_encoder(default: Callable[[Any], Any] | None = None, allow_nan: bo
     return encode_json
 
 
+_DEFAULTS = {
+    **dict.fromkeys(("set", "frozenset", "deque", "dict_keys", "dict_values", "range", "generator"), "list"),
+    **dict.fromkeys(("bytes", "bytearray"), "bytes.decode"),
+    **dict.fromkeys(("ndarray", "bool", "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"), ""),
+    **dict.fromkeys(("uint64", "float16", "float32", "Series"), ""),
+}
+"""What writes values of a type, by its name; with an empty text their own `tolist`, as numpy's have it."""
+
+
+def _hint(text: str) -> str | None:
+    """Return what to do about a value that `json.dumps` refuses, by what that says."""
+    kind = text.removeprefix("Object of type ").removesuffix(" is not JSON serializable")
+    if kind != text:
+        default = _DEFAULTS.get(kind, "str") or "lambda value: value.tolist()"
+        return f"default={default} writes {kind} as {'text' if default in ('str', 'bytes.decode') else 'JSON'}"
+    if text.startswith("keys must be"):
+        return "keys of dicts are text in JSON: map(...) can make them so before"
+    return None
+
+
 def careful_encoder(default: Callable[[Any], Any] | None, allow_nan: bool) -> Callable[[Any], bytes]:
     """Return the function that gives a record's line as the standard library writes it."""
     compact = (",", ":")
@@ -58,6 +78,10 @@ def careful_encoder(default: Callable[[Any], Any] | None, allow_nan: bool) -> Ca
         except ValueError as error:
             if not allow_nan and "Out of range float" in str(error):
                 error.add_note("hint: allow_nan=True writes NaN and Infinity, as Python's json does")
+            raise
+        except TypeError as error:
+            if default is None and (hint := _hint(str(error))) is not None:
+                error.add_note(f"hint: {hint}")
             raise
 
     return encode_json_carefully

@@ -11,6 +11,7 @@ from typing import Any
 
 from bagkit.errors import add_notes, attribute, notes_on_text, one_line, printable, text_of
 from bagkit.kernels.stream import Place
+from bagkit.lower.json_errors import json_column, json_hint
 from bagkit.plan.kinds import Op
 from bagkit.visible import visible
 
@@ -37,7 +38,14 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" at {place_text(self.place)}" if self.place is not None else ""
-        return f"{error_text(self.error)} in {visible(self.operation)}{where}"
+        column = json_column(self.error, self.place)
+        more = f" (column {column} of the line, its end)" if column is not None else ""
+        return f"{error_text(self.error)}{more} in {visible(self.operation)}{where}"
+
+    @property
+    def hint(self) -> str | None:
+        """What to do about it, as far as one line can tell."""
+        return json_hint(self.error, self.place)
 
     def __repr__(self) -> str:
         record = f", record: {one_line(self.place.record)}" if self.place is not None else ""
@@ -69,6 +77,9 @@ def add_place(error: BaseException, place: Place | None, operation: str) -> None
     notes = [f"in {operation}"] if operation else []
     if place is not None:
         notes += [f"at {place_text(place)}", f"record: {one_line(place.record)}"]
+        column, hint = json_column(error, place), json_hint(error, place)
+        notes += [f"in the line: column {column}, its end"] if column is not None else []
+        notes += [hint] if hint is not None else []
     add_notes(error, [*notes, *notes_on_text(error)])
 
 

@@ -66,6 +66,30 @@ class Map(PerPartition):
 
 
 @dataclass(frozen=True)
+class MapLines(Map):
+    """The `map(json.loads)` of read_json, whose errors speak of a line as its reader sees it: without its end."""
+
+    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+        return map(partial(load_line, self.function), records)
+
+
+def load_line(loads: Callable[[Any], Any], line: Any) -> Any:
+    """Return `loads(line)`; the position in an error is that in the line without its end.
+
+    >>> load_line(json.loads, '{"a": ' + chr(10))
+    Traceback (most recent call last):
+    json.decoder.JSONDecodeError: Expecting value: line 1 column 7 (char 6)
+    """
+    try:
+        return loads(line)
+    except json.JSONDecodeError as error:
+        doc = error.doc
+        if not doc.endswith("\n"):
+            raise
+    return json.loads(doc.removesuffix("\n"))  # raises: a line end says nothing in JSON
+
+
+@dataclass(frozen=True)
 class StarMap(PerPartition):
     """`starmap(function)`: the function called with the elements of each record."""
 
@@ -284,6 +308,8 @@ class ParseJson(BlockParser):
     """The pluck that follows, when both are done in one go."""
     attributes: tuple[str, ...] = ()
     """The fields that become attributes, for a reduction that takes them so."""
+    of_lines: bool = False
+    """Whether errors speak of lines without their ends, as MapLines does."""
 
     elementwise = True
     gives_plain = True
@@ -323,6 +349,8 @@ class ParseJson(BlockParser):
 
     def parse(self, block: Block) -> Block:
         records, careful = self._parser.parse(block.records, block.data)
+        if careful is not None and self.of_lines:
+            careful = partial(load_line, careful)
         return Block(records, block.origin, careful, block.nbytes)
 
     def run(self, records: Iterator[Any]) -> Iterator[Any]:

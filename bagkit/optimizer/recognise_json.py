@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bagkit.ops.elementwise import Map, ParseJson
+from bagkit.ops.elementwise import Map, MapLines, ParseJson
 from bagkit.plan.kinds import Source
 from bagkit.plan.node import Plan, rewrite
 
@@ -24,5 +24,5 @@ def recognise_json(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 def _recognise(plan: Plan) -> Plan:
     match plan:
         case Plan(Map(function, kwargs), (Plan(Source()),)) if function is json.loads and not kwargs:
-            return Plan(ParseJson(), plan.inputs)
+            return Plan(ParseJson(of_lines=isinstance(plan.op, MapLines)), plan.inputs)
     return plan

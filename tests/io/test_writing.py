@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import datetime
 import decimal
 import gzip
 import json
@@ -15,6 +16,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bagkit as bk
@@ -486,3 +488,39 @@ def test_a_thread_that_is_late_leaves_nothing_in_a_store(step: str) -> None:
     with pytest.raises(bk.OutputError, match=f"memory://writing-late-{step}: the run is over; nothing more is written"):
         store.seal(file, f"{directory}/0") if step == "seal" else store.create(f"{directory}/0")
     assert fsspec.filesystem("memory").find(f"/writing-late-{step}") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "options", "line"),
+    [
+        (datetime.date(2020, 1, 2), "default=str writes date as text", {"default": str}, '{"a":"2020-01-02"}'),
+        (decimal.Decimal("1.5"), "default=str writes Decimal as text", {"default": str}, '{"a":"1.5"}'),
+        ({1}, "default=list writes set as JSON", {"default": list}, '{"a":[1]}'),
+        (b"x", "default=bytes.decode writes bytes as text", {"default": bytes.decode}, '{"a":"x"}'),
+        (np.int64(3), "default=lambda value: value.tolist() writes int64 as JSON",
+         {"default": lambda value: value.tolist()}, '{"a":3}'),
+        (float("nan"), "allow_nan=True writes NaN and Infinity, as Python's json does", {"allow_nan": True},
+         '{"a":NaN}'),
+        ({(1, 2): 3}, "keys of dicts are text in JSON: map(...) can make them so before", None, ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_what_is_no_json_gets_a_hint(
+    tmp_path: Path, value: Any, hint: str, options: dict[str, Any] | None, line: str, scheduler: str
+) -> None:
+    bag = bk.from_sequence([{"a": value}])
+    with pytest.raises((TypeError, ValueError)) as caught:
+        bag.to_jsonl(tmp_path / "out", scheduler=scheduler)
+    assert f"hint: {hint}" in caught.value.__notes__
+    if options is not None:
+        (path,) = bag.to_jsonl(tmp_path / "out", scheduler=scheduler, **options).paths
+        assert Path(path).read_text() == line + "\n"
+
+
+def test_a_default_that_raises_has_no_hint(tmp_path: Path) -> None:
+    def default(value: Any) -> Any:
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+    with pytest.raises(TypeError) as caught:
+        bk.from_sequence([{1}]).to_jsonl(tmp_path / "out", default=default, scheduler="sync")
+    assert not any(note.startswith("hint: ") for note in caught.value.__notes__)

@@ -1,0 +1,65 @@
+"""What else can be said of a line that is no JSON: where in the line, as its reader sees it, and what to call."""
+
+from __future__ import annotations
+
+import re
+
+from bagkit.kernels.stream import Place
+
+_PART = re.compile(r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*|.*[{\[,]')
+"""A line of a JSON document that is written over several lines, as far as one line can tell."""
+
+
+def json_column(error: BaseException, place: Place | None) -> int | None:
+    """Return where in a line it is no JSON, where the error says that it is in the next one: its line end was parsed.
+
+    >>> import json
+    >>> try:
+    ...     json.loads('{"a": \\n')
+    ... except ValueError as error:
+    ...     json_column(error, Place("a.json", line=1, record='{"a": '))
+    7
+    """
+    line = _line_of(error, place)
+    at = getattr(error, "pos", 0)
+    return len(line) + 1 if line is not None and error.doc != line and at >= len(line) else None  # type: ignore[attr-defined]
+
+
+def json_hint(error: BaseException, place: Place | None) -> str | None:
+    """Return what to call for a file that is no JSON lines, if the line that failed tells; None for all else."""
+    if place is None or place.line is None or not isinstance(place.record, str):
+        return None
+    source = repr(place.source) if place.source and "@" not in place.source else "urlpath"
+    line = _line_of(error, place)
+    if line is None:
+        text = place.record.strip()
+        if isinstance(error, TypeError) and str(error).startswith("list ind") and text[:1] + text[-1:] == "[]":
+            return f"the line is a JSON array; hint: bk.read_json({source}).flatten() gives its elements"
+        return None
+    text = line.strip()
+    if not text:
+        return (
+            f"the line is blank; hint: bk.read_text({source}).filter(str.strip).map(json.loads) leaves such lines out"
+        )
+    if text.startswith("\ufeff"):
+        return f"the file begins with a mark; hint: bk.read_json({source}, encoding='utf-8-sig') takes it off"
+    if text.startswith("{'"):
+        return f"that is Python, not JSON; hint: bk.read_text({source}).map(ast.literal_eval) reads it"
+    if _PART.fullmatch(text) is None:
+        return None
+    if place.line == 1 and text.startswith("{") and text.endswith("},"):
+        strip = "lambda line: json.loads(line.rstrip(', \\n'))"
+        return f"a comma follows the record; hint: bk.read_text({source}).map({strip}) takes it off"
+    whole = f"bk.read_files({source}, include_path=False).map(json.loads)"
+    what = "the line looks like a part of a JSON document over several lines; hint: "
+    if place.line == 1:
+        return what + (f"{whole}.flatten() gives its elements" if text.startswith("[") else f"{whole} reads it")
+    return f"{what}{whole} reads it, and .flatten() after that gives the elements of an array"
+
+
+def _line_of(error: BaseException, place: Place | None) -> str | None:
+    """Return the line without its end that `error` says is no JSON; None for other errors, and other places."""
+    if type(error).__name__ != "JSONDecodeError" or place is None or not isinstance(place.record, str):
+        return None
+    doc = getattr(error, "doc", None)
+    return place.record if doc in (place.record, place.record + "\n") else None
