@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from bagkit.kernels.stream import Place
+from bagkit.visible import visible
 
 _PART = re.compile(r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*|.*[{\[,]')
 """A line of a JSON document that is written over several lines, as far as one line can tell."""
@@ -29,7 +30,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
     """Return what to call for a file that is no JSON lines, if the line that failed tells; None for all else."""
     if place is None or place.line is None or not isinstance(place.record, str):
         return None
-    source = repr(place.source) if place.source and "@" not in place.source else "urlpath"
+    source = repr(place.source) if place.source and visible(place.source) == place.source else "urlpath"
     line = _line_of(error, place)
     if line is None:
         text = place.record.strip()
