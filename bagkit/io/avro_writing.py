@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bagkit.errors import MismatchError, PlanError, one_line
+from bagkit.errors import ColumnTypeError, MismatchError, PlanError, one_line
 from bagkit.io.avro import CODECS, check_codec, import_fastavro
+from bagkit.io.avro_values import Reading
 from bagkit.io.sinks import OutputFile, WriteLines, plan_lines
 from bagkit.plan.kinds import PerPartition
 
@@ -19,8 +20,10 @@ class _Encoder:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._write = import_fastavro().schemaless_writer
+        self._read = import_fastavro().schemaless_reader
         self._validate = import_fastavro().validate
         self._schema = schema
+        self._reading = Reading(schema)
 
     def __call__(self, record: Any) -> bytes:
         target = io.BytesIO()
@@ -28,7 +31,18 @@ class _Encoder:
         # For 1.5 or 2**40 as an int it writes something, and other readers something else or nothing.
         if not self._validate(record, self._schema, raise_errors=False):
             self._validate(record, self._schema)
+        target.seek(0)
+        self._check(record, target)
         return target.getvalue()
+
+    def _check(self, record: Any, target: io.BytesIO) -> None:
+        """Raise ColumnTypeError where a value is read back as another."""
+        try:
+            read = self._read(target, self._schema, None)
+        except Exception as error:  # of many types
+            raise ColumnTypeError(f"to_avro: the record can't be read back: {type(error).__name__}: {error}") from error
+        if problem := self._reading.problem(record, read):
+            raise ColumnTypeError(f"to_avro: {problem}")
 
 
 @dataclass(frozen=True)

@@ -260,9 +260,10 @@ class HandingOver(Making[T_co]):
 
         `filename`, `name_function`, `storage_options`, `compute`, `exist` and `options` are those of to_textfiles; in a
         directory files are `0.avro`. `schema` is a record's, as a dict; a record that does not fit it raises what
-        fastavro raises, and fields that it does not name are left out. `codec` compresses the blocks inside, of about
-        `sync_interval` bytes: "null", "deflate", "bzip2", "xz", or with the extra `avro-codecs` "snappy", "zstandard",
-        "lz4". `metadata` goes into the header. Needs the extra `avro`. Raises what to_textfiles raises.
+        fastavro raises, a value that would be read back as another ColumnTypeError, and fields that it does not name
+        are left out. `codec` compresses the blocks inside, of about `sync_interval` bytes: "null", "deflate", "bzip2",
+        "xz", or with the extra `avro-codecs` "snappy", "zstandard", "lz4". `metadata` goes into the header. Needs the
+        extra `avro`. Raises what to_textfiles raises.
 
         >>> import bagkit as bk, tempfile
         >>> schema = {"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}

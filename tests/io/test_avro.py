@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import io
+import math
+import struct
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import fastavro
 import pytest
@@ -209,6 +215,105 @@ def test_a_value_that_another_type_would_be_made_of_is_an_error(tmp_path: Path, 
         write(tmp_path, [{"x": value}], 1, schema=schema)
     assert caught.value.__notes__[0] == "in to_avro"
     assert list((tmp_path / "out").glob("*.avro")) == []
+
+
+UTC = dt.UTC
+NOON = dt.datetime(2026, 1, 2, 12, 0, 0, 678901)
+
+
+def logical(kind: str, logically: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "logicalType": logically, **more}
+
+
+def of(kind: str, what: Any) -> dict[str, Any]:
+    return {"type": kind, {"array": "items", "map": "values"}[kind]: what}
+
+
+MILLIS, MICROS = logical("long", "timestamp-millis"), logical("long", "timestamp-micros")
+LOCAL, DAY = logical("long", "local-timestamp-micros"), logical("int", "date")
+MONEY = logical("bytes", "decimal", precision=6, scale=2)
+FIXED = logical("fixed", "decimal", precision=4, scale=2, name="m", size=2)
+PAIR = {"type": "record", "name": "p", "fields": [{"name": "a", "type": "float"}, {"name": "b", "type": ["null", "p"]}]}
+LOST: list[tuple[Any, Any]] = [
+    ("float", 1e300), ("float", -1e300), ("float", 1e-50), ("float", 1e-40), ("float", 2**24 + 1),
+    ("double", 2**53 + 1), ("double", Fraction(1, 3)), (["null", "float"], 1e300), (["null", "string", "float"], 1e300),
+    (["float", "long"], 2**24 + 1), (["double", "long"], 2**53 + 1), (of("array", "float"), [0.5, 1e300]),
+    (of("array", "double"), [1, 2**53 + 1]), (of("map", "float"), {"a": 1e-50}), (PAIR, {"a": 0.5, "b": {"a": 1e300}}),
+    (of("array", "int"), b"ab"), (MILLIS, NOON.replace(tzinfo=UTC)), (MICROS, NOON),
+    (MILLIS, NOON.replace(microsecond=0)), (LOCAL, NOON.replace(tzinfo=UTC)),
+    (logical("long", "local-timestamp-millis"), NOON), (DAY, NOON),
+    (logical("int", "time-millis"), NOON.time()), (logical("long", "time-micros"), dt.time(1, tzinfo=UTC)),
+    (["null", MILLIS], NOON.replace(tzinfo=UTC)), ([DAY, MICROS], NOON.replace(tzinfo=UTC)),
+    (of("array", MILLIS), [NOON.replace(tzinfo=UTC)]), (MONEY, Decimal("99999")), (MONEY, Decimal("1e10")),
+    (["null", MONEY], Decimal("123456")), (FIXED, Decimal("100")), (logical("string", "uuid"), "no UUID"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value"), LOST, ids=str)
+def test_a_value_that_would_be_read_back_as_another_is_an_error_with_its_place(
+    tmp_path: Path, kind: Any, value: Any
+) -> None:
+    schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": kind}]}
+    with pytest.raises(
+        (bk.ColumnTypeError, ValueError), match=r"the field 'x.*read back|can't be read back|not match"
+    ) as e:
+        write(tmp_path, [{"x": value}], 1, schema=schema)
+    assert e.value.__notes__[:2] == ["in to_avro", "at from_sequence, record 0, partition 0"]
+    assert list((tmp_path / "out").glob("*.avro")) == []
+
+
+KEPT: list[tuple[Any, Any, Any]] = [
+    ("float", 0.1, 0.10000000149011612), ("float", 1 / 3, struct.unpack("f", struct.pack("f", 1 / 3))[0]),
+    ("float", math.inf, math.inf), ("float", 2**24, 2.0**24), ("float", 0.0, 0.0), ("double", 5e-324, 5e-324),
+    ("double", 2**53, 2.0**53), (["null", "float"], 0.1, 0.10000000149011612), (["null", "float"], None, None),
+    (["float", "double"], 1e300, 1e300), (["int", "long"], 2**40, 2**40), (["int", "boolean"], True, True),
+    (["double", "long"], ("long", 2**53 + 1), 2**53 + 1), (of("array", "float"), [0.1, 1], [0.10000000149011612, 1]),
+    (of("map", "float"), {"a": 0.1}, {"a": 0.10000000149011612}), (of("array", "int"), (1, 2), [1, 2]),
+    (PAIR, {"a": 1.5, "b": {"a": 0.5, "b": None, "more": 1}}, {"a": 1.5, "b": {"a": 0.5, "b": None}}),
+    (PAIR, {"a": 1.5}, {"a": 1.5, "b": None}), ("bytes", bytearray(b"a"), b"a"), ("string", "a\0é", "a\0é"),
+    (MICROS, NOON.replace(tzinfo=UTC), NOON.replace(tzinfo=UTC)), (LOCAL, NOON, NOON),
+    (MICROS, NOON.replace(tzinfo=dt.timezone(dt.timedelta(hours=2))), NOON.replace(hour=10, tzinfo=UTC)),
+    (MILLIS, NOON.replace(microsecond=5000, tzinfo=UTC), NOON.replace(microsecond=5000, tzinfo=UTC)),
+    (MICROS, 1, dt.datetime(1970, 1, 1, 0, 0, 0, 1, UTC)), (DAY, NOON.date(), NOON.date()),
+    (DAY, 1, dt.date(1970, 1, 2)), (DAY, dt.datetime(2026, 1, 2), dt.date(2026, 1, 2)),
+    (DAY, "2026-01-02", dt.date(2026, 1, 2)),
+    (logical("long", "time-micros"), NOON.time(), NOON.time()), (MONEY, Decimal("1.1"), Decimal("1.10")),
+    (MONEY, Decimal("-9999.99"), Decimal("-9999.99")), (FIXED, Decimal("-1.10"), Decimal("-1.10")),
+    (["null", MONEY], Decimal(0), Decimal(0)), (MONEY, b"\1", Decimal("0.01")),
+    (logical("string", "uuid"), UUID(int=1), UUID(int=1)), (logical("string", "uuid"), str(UUID(int=1)), UUID(int=1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value", "expected"), KEPT, ids=str)
+def test_values_that_avro_can_hold(tmp_path: Path, kind: Any, value: Any, expected: Any) -> None:
+    schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": kind}]}
+    assert read(write(tmp_path, [{"x": value}], 1, schema=schema)) == [{"x": expected}]
+
+
+def test_nan_is_read_back(tmp_path: Path) -> None:
+    for kind in ("float", "double"):
+        schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": of("array", kind)}]}
+        ((one, other),) = (
+            record["x"] for record in read(write(tmp_path / kind, [{"x": [math.nan, 1]}], 1, schema=schema))
+        )
+        assert (math.isnan(one), other) == (True, 1)
+
+
+def test_the_message_names_the_value_and_a_type_that_holds_it(tmp_path: Path) -> None:
+    for kind, value, message in (
+        ("float", 1e300, "1e+300, and would be read back as inf; expected a value that float can hold; hint: the type "
+         "double"),
+        (logical("int", "time-millis"), dt.time(1, 2, 3, 4), "datetime.time(1, 2, 3, 4), and would be read back as "
+         "datetime.time(1, 2, 3); expected a value that time-millis int can hold; hint: the type long and logical type "
+         "time-micros"),
+        (MICROS, dt.datetime(2026, 1, 2), "datetime.datetime(2026, 1, 2, 0, 0), and would be read back as "
+         f"{bk.errors.one_line(dt.datetime(2026, 1, 2).astimezone(UTC), 60)}; expected a value that timestamp-micros "
+         "long can hold; hint: a time zone, or the logical type local-timestamp-micros"),
+    ):  # fmt: skip
+        schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": kind}]}
+        with pytest.raises(bk.ColumnTypeError) as caught:
+            write(tmp_path, [{"x": value}], 1, schema=schema)
+        assert str(caught.value) == f"to_avro: the field 'x' is {message}"
 
 
 def test_files_that_are_there(tmp_path: Path) -> None:
