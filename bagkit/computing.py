@@ -6,13 +6,14 @@ It imports them when it needs them: workers boot meanwhile, and a program that o
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import PlanError, TaskError, one_line
 from bagkit.kernels.replay import Replay, reading
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
@@ -66,6 +67,7 @@ def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
 
     With `on_error="collect"`, in `keywords`, in the options or in a plan, each is a Collected.
     """
+    _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
@@ -84,6 +86,7 @@ def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
 
 def run_exactly(roots: Sequence[Plan], keywords: dict[str, Any]) -> list[list[list[Any]] | Any]:
     """Return the value of each of `roots`: for a bag the lists of the records of its partitions, as users see them."""
+    _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
 
     log = FailureLog(roots)
@@ -108,6 +111,7 @@ def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | Non
 
     In the end `collected` gets the failures that were asked for; without it they count as skipped.
     """
+    _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
@@ -127,6 +131,12 @@ def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | Non
     log.warn(streamed=collected is None)
     if collected is not None:
         collected.extend(log.collected())
+
+
+def _refuse_at_the_end() -> None:
+    """Raise TaskError in a finaliser that runs as the last of a program: nothing can be imported or started then."""
+    if sys.is_finalizing():
+        raise TaskError("compute: the program is over and Python is being shut down; hint: compute before its end")
 
 
 def _gathered(root: Plan, parts: Iterable[Any]) -> Any:

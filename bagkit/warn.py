@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from types import FrameType
 
 from bagkit.visible import visible_message
@@ -25,7 +26,8 @@ def warn_at_caller(message: str, category: type[Warning]) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
         level += 1
-    warnings.warn(visible_message(message), category, stacklevel=level)
+    with _shown_where_it_can_be():
+        warnings.warn(visible_message(message), category, stacklevel=level)
 
 
 def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
@@ -45,7 +47,20 @@ def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
         if known and action in ("default", "module"):
             return
     # A registry of its own: Python's would take two warnings of one text and line for one, whatever they are about.
-    warnings.warn_explicit(message, category, frame.f_code.co_filename, line, module, {}, frame.f_globals)
+    with _shown_where_it_can_be():
+        warnings.warn_explicit(message, category, frame.f_code.co_filename, line, module, {}, frame.f_globals)
+
+
+@contextlib.contextmanager
+def _shown_where_it_can_be() -> Iterator[None]:
+    """Let a stderr that is closed, or no file at all, be no reason to fail."""
+    try:
+        yield
+    except Warning:
+        raise  # as a filter asks
+    except Exception:
+        if callable(getattr(sys.stderr, "write", None)) and not getattr(sys.stderr, "closed", False):
+            raise
 
 
 def _caller() -> FrameType:

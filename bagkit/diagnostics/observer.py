@@ -5,12 +5,12 @@ But for those that say that they are `essential`: the outputs of a run are made 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Protocol
 
 from bagkit.diagnostics.events import Event
+from bagkit.warn import warn_at_caller
 
 
 class Observer(Protocol):
@@ -35,10 +35,8 @@ class Observers:
                 if getattr(observer, "essential", False):
                     raise
                 self._observers = tuple(each for each in self._observers if each is not observer)
-                warnings.warn(
-                    f"the observer {observer!r} raised {type(error).__name__}: {error}; it hears no more of this run",
-                    stacklevel=2,
-                )
+                said = f"{type(error).__name__}: {error}"
+                warn_at_caller(f"the observer {observer!r} raised {said}; it hears no more of this run", UserWarning)
 
 
 _listeners: ContextVar[tuple[Observer, ...]] = ContextVar("bagkit observers", default=())

@@ -19,11 +19,14 @@ from bagkit.diagnostics.events import (
     TaskProgressed,
     WorkerLost,
 )
+from bagkit.diagnostics.terminal import add_drawing, can_write, end_line, is_terminal, line_is_open, remove_drawing
 
 DELAY = 0.5
 """Seconds before a bar appears, so that short runs draw nothing."""
 TERMINAL_INTERVAL = 0.1
 """Seconds between two drawings on a terminal."""
+SHOW_INTERVAL = 0.05
+"""The same where texts come in between: a flood of them does not draw the bar again after each."""
 FILE_INTERVAL = 10.0
 """The same where stderr is a file: each drawing stays in it."""
 
@@ -35,7 +38,7 @@ def wants_progress(option: bool | None) -> bool:
     """Return whether to draw: as told, and where nothing was told, in a notebook and if stderr is a terminal."""
     if option is not None:
         return option
-    return in_notebook() or _is_terminal(sys.stderr)
+    return in_notebook() or is_terminal(sys.stderr)
 
 
 def in_notebook() -> bool:
@@ -54,8 +57,11 @@ class ProgressBar:
         self._clock = clock
         self._started = clock()
         self._due = self._started + DELAY
-        self._interval = TERMINAL_INTERVAL if _is_terminal(self._file) or in_notebook() else FILE_INTERVAL
+        self._on_terminal = is_terminal(self._file)
+        self._interval = TERMINAL_INTERVAL if self._on_terminal or in_notebook() else FILE_INTERVAL
         self._bar: Any = None
+        self._drawn_at = 0.0
+        self._hidden = False
         self._weight = 0
         self._tasks = 0
         self._tasks_done = 0
@@ -83,12 +89,35 @@ class ProgressBar:
             case RunFinished():
                 self.close()
                 return
-        if self._clock() >= self._due:
+        if self._clock() >= self._due and (self._bar is not None or in_notebook() or can_write(self._file)):
             self._due = self._clock() + self._interval
             if self._bar is None:
                 self._bar = self._open()
-            self._update(self._bar)
-            self._bar.refresh()
+                add_drawing(self)
+            self._draw()
+
+    def _draw(self) -> None:
+        end_line(self._file)
+        self._update(self._bar)
+        self._bar.refresh()
+        self._drawn_at = self._clock()
+        self._hidden = False
+
+    def hide(self) -> None:
+        """Make its line free for a text; in a notebook the bar has a place of its own."""
+        if self._bar is None or self._hidden or in_notebook():
+            return
+        self._hidden = True
+        if self._on_terminal:
+            self._bar.clear()
+        else:
+            self._file.write("\n")
+
+    def show(self) -> None:
+        """Draw it below the text, on a terminal; in a file it is drawn when it is due."""
+        due = self._clock() >= self._drawn_at + SHOW_INTERVAL
+        if due and self._hidden and self._on_terminal and not line_is_open():
+            self._draw()
 
     def _update(self, bar: Any) -> None:
         bar.n = self._bytes_done + sum(self._bytes_running.values()) if self._weight else self._tasks_done
@@ -121,8 +150,10 @@ class ProgressBar:
         """Leave a line that says how far the run came, if a bar was drawn; the end of the run does this too."""
         if self._bar is None:
             return
+        remove_drawing(self)
         if self._tasks_done == self._tasks:
             self._bytes_done = max(self._bytes_done, self._weight)
+        end_line(self._file)
         self._update(self._bar)
         self._bar.close()  # draws it for the last time
         self._bar = None
@@ -148,10 +179,3 @@ def _has_widgets() -> bool:
     from importlib.util import find_spec
 
     return find_spec("ipywidgets") is not None
-
-
-def _is_terminal(file: TextIO | None) -> bool:
-    try:
-        return file is not None and file.isatty()
-    except ValueError:
-        return False  # it is closed

@@ -5,6 +5,7 @@ Those that need to know which partition they are at are pairings with a bag of P
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -281,7 +282,9 @@ class Peek(Pairing):
 
 
 def _shown(partition: int, record: Any) -> Any:
-    print(f"partition {partition}: {one_line(record)}", file=sys.stderr)
+    if sys.stderr is not None:  # print would take stdout for it
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # it is closed, or a file of somebody's own
+            print(f"partition {partition}: {one_line(record)}", file=sys.stderr)
     return record
 
 

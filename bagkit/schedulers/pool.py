@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
+import fcntl
 import os
 import select
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import TaskError
 from bagkit.schedulers import transport
+from bagkit.schedulers.hearing import hear
+from bagkit.schedulers.interpreter import start_interpreter
+from bagkit.schedulers.reaper import Reaper
 from bagkit.schedulers.worker import IDLE_SECONDS
-from bagkit.user_modules import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bagkit.user_modules import Version
 
 READ_BYTES = 1 << 16
 STALE_SECONDS = IDLE_SECONDS - 10
 """A worker that was idle for longer is not used again: it is about to leave."""
 
-_BOOT = (
-    "import sys; sys.path[:] = sys.argv[4].split('\\n');"
-    "from bagkit.schedulers.worker import main; main(*map(int, sys.argv[1:4]))"
-)
+END_SECONDS = 2.0
+"""What the idle workers have at the end of the program, for the exit handlers and files of the user's functions."""
 
 
 class WorkerGone(Exception):
@@ -56,6 +61,8 @@ class WorkerProcess:
         """The versions of the user's modules that its works have named so far."""
         self.knows_directory = False
         self.surroundings: bytes | None = None
+        self.has_run = False
+        """Whether it was given a task."""
         self.idle_since = time.monotonic()
         self.watched_for_writing = False
         """Whether the run that has it waits for its socket to take more."""
@@ -68,15 +75,19 @@ class WorkerProcess:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", IDLE_SECONDS, 0))
             life, self._life = os.pipe()
             self._diary: int | None = None
+            passed: list[int] = []
             try:
                 self._diary = _anonymous_file()
-                self.process = _spawn(theirs.fileno(), life, self._diary)
+                for descriptor in (theirs.fileno(), life, self._diary):
+                    passed.append(_above_standard(descriptor))
+                self.process = start_interpreter(*passed)
             except BaseException:
                 self.pidfd: int | None = None
                 self._let_go()
                 raise
             finally:
-                os.close(life)
+                for descriptor in (life, *passed):
+                    os.close(descriptor)
         self.pidfd = _open_pidfd(self.process.pid)
 
     @property
@@ -112,15 +123,17 @@ class WorkerProcess:
             raise WorkerGone
         return self._frames.feed(data)
 
-    def receive_rest(self) -> list[tuple[int, bytes]]:
-        """Return all messages that came before the worker's end."""
-        messages = []
+    def receive_all(self) -> tuple[list[tuple[int, bytes]], bool]:
+        """Return all messages that have come, and whether more can come."""
+        messages: list[tuple[int, bytes]] = []
         try:
             while data := self.socket.recv(READ_BYTES):
                 messages += self._frames.feed(data)
+        except BlockingIOError:
+            return messages, True
         except OSError:
             pass
-        return messages
+        return messages, False
 
     def stale(self) -> bool:
         """Whether it has been idle for so long that it is about to leave."""
@@ -129,6 +142,14 @@ class WorkerProcess:
     def has_other(self, modules: Mapping[str, Version]) -> bool:
         """Whether it was sent to another version of one of `modules` before."""
         return any(self.modules.get(name, wanted) != wanted for name, wanted in modules.items())
+
+    def dismiss(self) -> None:
+        """Have the idle worker end, as a program ends; one that has had nothing to do is killed."""
+        if self.has_run and not self.sending:
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+        else:
+            self.kill()
 
     def kill(self) -> None:
         """End the worker and all that it started, now."""
@@ -167,17 +188,9 @@ class WorkerProcess:
                 os.close(descriptor)
 
 
-def _spawn(connection: int, life: int, diary: int) -> subprocess.Popen[bytes]:
-    # -X dev, -W, -O and so on, found as multiprocessing finds them
-    flags: list[str] = getattr(subprocess, "_args_from_interpreter_flags", list)()
-    path = "\n".join(entry for entry in sys.path if isinstance(entry, str))
-    numbers = [str(each) for each in (connection, life, diary)]
-    return subprocess.Popen(
-        [sys.executable, *flags, "-P", "-c", _BOOT, *numbers, path],
-        stdin=subprocess.DEVNULL,
-        pass_fds=(connection, life, diary),
-        start_new_session=True,
-    )
+def _above_standard(descriptor: int) -> int:
+    """Return another descriptor of the same file that is none of those of stdin, stdout and stderr."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
 
 
 def _anonymous_file() -> int:
@@ -200,18 +213,49 @@ _idle: list[WorkerProcess] = []
 _lock = threading.RLock()  # taken again by a run that the garbage collector closes meanwhile
 
 
+def _ended(worker: WorkerProcess) -> None:
+    """Leave nothing of an idle worker that has ended."""
+    if worker in _idle:
+        _idle.remove(worker)
+    worker.kill()  # what it has started
+    worker.close()
+
+
+_reaper = Reaper(_lock, _ended)
+
+
 def take_workers(count: int, modules: Mapping[str, Version] | None = None) -> list[WorkerProcess]:
     """Check out up to `count` warm workers; they are the caller's until given back.
 
-    A worker that has imported another version of one of `modules` is ended: it would run old code.
+    A worker that has imported another version of one of `modules` is let go: it would run old code.
     """
+    taken: list[WorkerProcess] = []
+    told: list[tuple[bytes, int]] = []
     with _lock:
-        _bury()
-        for worker in [each for each in _idle if each.has_other(modules or {})]:
-            _idle.remove(worker)
-            worker.kill()
-            worker.close()
-        return [_idle.pop() for _ in range(min(count, len(_idle)))]
+        while _idle and len(taken) < count:
+            worker = _idle.pop()
+            if worker.has_other(modules or {}):
+                worker.dismiss()
+            elif _is_usable(worker, told):
+                _reaper.remove(worker)
+                taken.append(worker)
+    for body, number in told:
+        hear(body, number)
+    return taken
+
+
+def _is_usable(worker: WorkerProcess, told: list[tuple[bytes, int]]) -> bool:
+    """Return whether an idle worker is still there and will be; add to `told` what it has to say."""
+    if worker.stale():
+        worker.dismiss()
+        return False  # it goes in its own time, and the reaper waits for it
+    messages, open_ = worker.receive_all()
+    told.extend((body, worker.number) for kind, body in messages if kind == transport.TOLD)
+    if open_ and worker.process.poll() is None:
+        return True
+    _reaper.remove(worker)
+    _ended(worker)
+    return False
 
 
 def start_worker() -> WorkerProcess:
@@ -237,20 +281,25 @@ def give_back(worker: WorkerProcess) -> None:
         return
     with _lock:
         _idle.append(worker)
+        _reaper.add(worker)
 
 
 def start_workers(count: int) -> None:
     """Have `count` warm workers, or start them, so that they boot while a run is prepared. Never raises."""
+    told: list[tuple[bytes, int]] = []
     with _lock:
-        _bury()
+        _idle[:] = [worker for worker in tuple(_idle) if _is_usable(worker, told)]
         while len(_idle) < count:
             try:
                 worker = start_worker()
             except TaskError:
-                return  # the run that needs them says why
+                break  # the run that needs them says why
             worker.send(transport.PRELOAD, " ".join(_modules_to_preload()).encode())
             worker.flush()
             _idle.append(worker)
+            _reaper.add(worker)
+    for body, number in told:
+        hear(body, number)
 
 
 def _modules_to_preload() -> list[str]:
@@ -260,30 +309,45 @@ def _modules_to_preload() -> list[str]:
 
 
 def end_workers() -> None:
-    """End all workers of this process."""
+    """End all workers of this process: the idle ones as programs end, the others at once."""
+    _reaper.stop()
     with _lock:
         workers = tuple(_workers)
+        busy = _workers.difference(_idle, _reaper.watched)
         _idle.clear()
-    for worker in workers:
-        worker.kill()
-    for worker in workers:
-        worker.close()
-
-
-def _bury() -> None:
-    """Drop idle workers that have ended or soon will."""
-    for worker in tuple(_idle):
-        if worker.stale() or worker.process.poll() is not None or _readable(worker.socket):
-            _idle.remove(worker)
+        for worker in workers:
+            _reaper.remove(worker)
+    try:
+        for worker in workers:
+            if worker in busy:
+                worker.kill()
+            else:
+                worker.dismiss()
+        _hear_last_words(workers, time.monotonic() + END_SECONDS)
+    finally:
+        for worker in workers:
             worker.kill()
+        for worker in workers:
             worker.close()
 
 
-def _readable(connection: socket.socket) -> bool:
-    """Whether an idle worker has closed its socket, or says something that it should not."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(0))
+def _hear_last_words(workers: Iterable[WorkerProcess], deadline: float) -> None:
+    """Wait for the ends of `workers` until `deadline`, and say what they have to say."""
+    waiting = set(workers)
+    while waiting and (left := deadline - time.monotonic()) > 0:
+        poll = select.poll()
+        for worker in waiting:
+            poll.register(worker.socket if worker.pidfd is None else worker.pidfd, select.POLLIN)
+            poll.register(worker.socket, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll(left * 1000)}
+        for worker in tuple(waiting):
+            messages, open_ = worker.receive_all()
+            if not open_ or worker.pidfd in ready:
+                waiting.discard(worker)
+            for kind, body in messages:
+                if kind == transport.TOLD:
+                    with contextlib.suppress(Exception):
+                        hear(body, worker.number)
 
 
 def _cannot_start(error: OSError) -> TaskError:
@@ -306,13 +370,21 @@ def _cannot_start(error: OSError) -> TaskError:
 
 def _forget_all() -> None:
     """In a forked process: the workers are its parent's."""
-    global _lock
+    global _lock, _reaper
     _lock = threading.RLock()
+    _reaper.close()
+    _reaper = Reaper(_lock, _ended)
     for worker in tuple(_workers):
         worker.forget()
     _workers.clear()
     _idle.clear()
 
 
+def _watch_again() -> None:
+    """In the process that has forked; since Python 3.12 a thread would make it warn of the fork that is over."""
+    if sys.version_info < (3, 12):
+        _reaper.start()
+
+
 atexit.register(end_workers)
-os.register_at_fork(after_in_child=_forget_all)
+os.register_at_fork(before=lambda: _reaper.stop(), after_in_parent=_watch_again, after_in_child=_forget_all)

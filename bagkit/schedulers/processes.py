@@ -28,7 +28,6 @@ import os
 import selectors
 import threading
 import time
-import warnings
 import weakref
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -36,16 +35,19 @@ from typing import Any
 
 from bagkit.diagnostics import events
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError, add_notes, text_of
+from bagkit.diagnostics.terminal import show_drawings
+from bagkit.errors import NotPicklableError, TaskError, text_of
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
+from bagkit.schedulers.hearing import Hearing
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.pool import WorkerGone, WorkerProcess
-from bagkit.schedulers.remote_errors import describe_exit, unpack_error, unpack_failure
+from bagkit.schedulers.remote_errors import unpack_error, unpack_failure, worker_died
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import ValueStore
 from bagkit.visible import visible
+from bagkit.warn import warn_at_caller
 
 NOTICE_SECONDS = 0.25
 """The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""
@@ -83,6 +85,10 @@ class ProcessScheduler:
             run.ok = True
         except KeyboardInterrupt as error:
             raise error.with_traceback(None) from None  # where in here it struck is nobody's concern
+        except Exception:
+            if _ending and run.is_closed:
+                raise SystemExit from None  # ends a thread without a word: the program ends, and the workers have gone
+            raise
         finally:
             run.close()
 
@@ -97,8 +103,8 @@ class Run:
         self._graph = graph
         self._observer = observer
         self._pid = os.getpid()
-        self._thread = threading.get_ident()
         self._events: deque[events.Event] = deque()
+        self._hearing = Hearing()
         self._limit = scheduler.memory_limit // 4 if scheduler.memory_limit else UNDELIVERED_BYTES
         self._numbers = {task.keys[0]: number for number, task in enumerate(state.tasks)}
         self._works: dict[int, int] = {}
@@ -150,9 +156,12 @@ class Run:
             if self.state.deliverable:
                 self._step(0)
             while not self.state.deliverable and self._error is None:
+                if self._closed.is_set():
+                    raise TaskError("run: it was closed by another thread, or by the end of the program")
                 self._dispatch()
                 if self._error is None:
                     self._step(NOTICE_SECONDS)
+                show_drawings()
             if self._error is not None:
                 raise self._error
             key, last = self.state.deliver()
@@ -168,6 +177,11 @@ class Run:
             self._start_pump()
         self._away = True
         return value
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is over, also for a caller who has not asked for that."""
+        return self._closed.is_set()
 
     def close(self) -> None:
         """End the run: kill the busy workers, keep the idle ones warm, remove what was stored."""
@@ -185,6 +199,9 @@ class Run:
             self._selector.close()
             for worker in self._workers:
                 if worker in busy:
+                    for kind, body in worker.receive_all()[0]:
+                        if kind == transport.TOLD:
+                            self._hearing.take(body, worker.number)
                     worker.close()
                 else:
                     pool.give_back(worker)
@@ -200,18 +217,20 @@ class Run:
                 for descriptor in wake:
                     os.close(descriptor)
             self._error = None  # whose traceback holds this run
-            self._tell()
+            with contextlib.suppress(Exception):  # of what is said: the run is over
+                self._tell()
             self._emit(events.RunFinished(self.ok))
 
     def _emit(self, event: events.Event) -> None:
         """Tell the observer, whose `emit` is called in the caller's thread only."""
-        if threading.get_ident() == self._thread:
+        if threading.get_ident() == self._hearing.thread:
             self._observer.emit(event)
         else:
             self._events.append(event)
 
     def _tell(self) -> None:
-        self._thread = threading.get_ident()
+        self._hearing.thread = threading.get_ident()
+        self._hearing.say_all()
         while self._events:
             self._observer.emit(self._events.popleft())
 
@@ -237,7 +256,7 @@ class Run:
             if not self._away or not self._turn.acquire(blocking=False):
                 continue
             try:
-                while self._away and self._error is None and not self.state.exhausted:
+                while self._away and self._error is None and not self.state.exhausted and not self._hearing.is_full:
                     self._dispatch()
                     self._step(None)
             except BaseException as error:
@@ -282,6 +301,9 @@ class Run:
         return True
 
     def _take(self, worker: WorkerProcess, kind: int, body: bytes) -> None:
+        if kind == transport.TOLD:
+            self._hearing.take(body, worker.number)
+            return
         task: Task | None = worker.task
         if task is None:
             return  # a thread that a task left behind
@@ -382,6 +404,7 @@ class Run:
             self._tell_directory(worker)
         worker.send(transport.TASK, marshal.dumps((number, work, attempt, len(task.keys), budget, part, inputs)))
         worker.task = task
+        worker.has_run = True
         self._emit(events.TaskStarted(key, task.label, worker.number))
         self._flush(worker)
 
@@ -398,10 +421,10 @@ class Run:
         except Exception as error:
             raise _not_picklable(task.work, "the work", error, task.label) from error
         if len(data) > WARN_BYTES:
-            warnings.warn(
+            warn_at_caller(
                 f"{task.label}: the functions and what they refer to are {len(data) >> 20} MiB, "
                 "which are sent to every worker; hint: load large tables inside of the function",
-                stacklevel=4,
+                UserWarning,
             )
         if len(data) <= INLINE_BYTES:
             return marshal.dumps((number, data))
@@ -421,7 +444,7 @@ class Run:
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Take leave of a worker that has ended, and see to the task that it had."""
-        for kind, body in worker.receive_rest():
+        for kind, body in worker.receive_all()[0]:
             self._take(worker, kind, body)
         self._selector.unregister(worker.socket)
         if worker.pidfd is not None:
@@ -446,31 +469,22 @@ class Run:
         if attempt < ATTEMPTS:
             self._again.append(task)
         else:
-            self._fail(task, worker, _died(task, attempt, code, report))
+            self._fail(task, worker, worker_died(transport.name_of(task), attempt, code, report))
 
 
+_ending = False
 _open_runs: weakref.WeakSet[Run] = weakref.WeakSet()
 
 
 def _close_runs() -> None:
     """Close runs at exit whose caller keeps them, while their pumps can still let go of them."""
+    global _ending
+    _ending = True
     for run in tuple(_open_runs):
         run.close()
 
 
 atexit.register(_close_runs)
-
-
-def _died(task: Task, attempts: int, code: int | None, report: str) -> WorkerDiedError:
-    error = WorkerDiedError(
-        f"{transport.name_of(task)}: the worker process that ran it {describe_exit(code)}; "
-        f"it was tried {attempts} times, the last ones with no other task beside it",
-        attempts=attempts,
-        exit_code=code,
-    )
-    if report:
-        add_notes(error, [f"What the worker left:\n{report}"], lines=True)
-    return error
 
 
 def _not_picklable(value: Any, root: str, error: Exception, name: str) -> NotPicklableError:

@@ -15,6 +15,7 @@ from bagkit.errors import (
     NotPicklableError,
     StoppedEarlyError,
     TaskError,
+    WorkerDiedError,
     add_notes,
     attribute,
     notes_of,
@@ -200,3 +201,16 @@ def describe_exit(code: int | None) -> str:
         "SIGABRT": ": C code gave up",
     }
     return f"was killed by {name}{hints.get(name, '')}"
+
+
+def worker_died(task: str, attempts: int, code: int | None, report: str) -> WorkerDiedError:
+    """Return the error for a task (words for it) that no worker has survived; `report` is what the last one left."""
+    error = WorkerDiedError(
+        f"{task}: the worker process that ran it {describe_exit(code)}; "
+        f"it was tried {attempts} times, the last ones with no other task beside it",
+        attempts=attempts,
+        exit_code=code,
+    )
+    if report:
+        add_notes(error, [f"What the worker left:\n{report}"], lines=True)
+    return error

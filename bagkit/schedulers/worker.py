@@ -1,8 +1,8 @@
 """The process that runs tasks: a fresh interpreter that reads messages from one socket until it ends.
 
-It never imports the user's `__main__`. It ends when the socket does, when the life pipe does (whose other end only
-the parent holds, so that is how it learns of the parent's death), and after an idle minute. It ends by `os._exit`:
-threads that the user's functions left behind can't hold it up.
+It never imports the user's `__main__`. When the socket ends, and after an idle minute, it ends as programs do: what the
+user's functions registered with atexit runs, their files are flushed. When the life pipe ends, whose other end only the
+parent holds, the parent is dead, and the kernel kills it.
 
 Imported at every start, so it imports little; what one task in a hundred needs is imported by that task.
 """
@@ -19,26 +19,30 @@ import os
 import select
 import sys
 import time
+from collections import deque
 
-from bagkit.schedulers import inside, transport
+from bagkit.schedulers import debugging, inside, speech, transport
 from bagkit.schedulers.surroundings import apply_surroundings
 from bagkit.schedulers.values import Output, Stored, load
+from bagkit.schedulers.warning_filters import forget_shown
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any
 
     from bagkit.kernels.report import Report
 
 IDLE_SECONDS = 60
 PROGRESS_SECONDS = 0.1
 READ_BYTES = 1 << 16
+END_SECONDS = 10
+"""What ending gently may take: a handler that waits for something is not waited for any longer."""
 _BY_VALUE = "bagkit.schedulers.by_value"
 """Imported only where something came by value."""
 
 
-def main(connection: int, life: int, diary: int) -> NoReturn:
+def main(connection: int, life: int, diary: int) -> None:
     """Serve the parent at the other end of `connection`; a crash leaves its traceback in the file `diary`."""
 
     def let_go() -> None:
@@ -55,14 +59,29 @@ def main(connection: int, life: int, diary: int) -> NoReturn:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)  # most of what tasks make are records, which are in no cycles
     worker = Worker(connection)
+    speech.speak_through(worker.tell)
+    sys.breakpointhook = debugging.refuse_breakpoint
+    sys.stdin = debugging.NoInput()
     try:
         worker.serve()
     except (BrokenPipeError, ConnectionResetError):
-        pass  # the parent is gone
+        os._exit(0)  # the parent is gone
     except BaseException:
         _leave_report(diary)
         os._exit(1)
-    os._exit(0)
+    if not worker.has_run:
+        os._exit(0)
+    _end_gently()
+
+
+def _end_gently() -> None:
+    """Let the interpreter end as it does when a program is over, but for threads that functions have left behind."""
+    _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGALRM])
+    _signal.setitimer(_signal.ITIMER_REAL, END_SECONDS)
+    threading: Any = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown = lambda: None  # which waits for them
 
 
 def _leave_report(diary: int) -> None:
@@ -83,9 +102,10 @@ def _watch_parent(life: int) -> None:
         os.killpg(0, _signal.SIGKILL)
 
     if sys.platform == "linux":
-        # The kernel itself sends SIGIO, which ends a process: also one that is in C code and does not let go of the
-        # GIL. PR_SET_PDEATHSIG would not do: it ends the worker with the thread that started it.
+        # The kernel itself kills: also a process that is in C code and does not let go of the GIL, or that is stopped.
+        # PR_SET_PDEATHSIG would not do: it ends the worker with the thread that started it.
         fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(life, fcntl.F_SETSIG, _signal.SIGKILL)
         fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
     _thread.start_new_thread(watch, ())
 
@@ -97,12 +117,18 @@ class Worker:
         self._connection = connection
         self._pid = os.getpid()
         self._frames = transport.Frames()
-        self._writing = _thread.allocate_lock()
+        self._writing = _thread.RLock()
+        self._writer = 0
+        """The thread that is in the middle of a message."""
+        self._outgoing: deque[bytes] = deque()
         self._works: dict[int, Any] = {}
         self._directory: str | None = None
         self._cwd: str | None = None
+        self._surroundings = b""
         self._current = -1
         """The number of the last task."""
+        self.has_run = False
+        """Whether it has had code of the user's."""
 
     def serve(self) -> None:
         """Handle messages until the parent closes the connection, or nothing comes for a minute."""
@@ -123,22 +149,44 @@ class Worker:
             number, path_or_pickle = marshal.loads(body)
             self._works[number] = _Unread(path_or_pickle)
         elif kind == transport.SURROUNDINGS:
+            self._surroundings = body
             self._cwd = apply_surroundings(body)
         elif kind == transport.DIRECTORY:
             self._directory = body.decode("utf-8", "surrogateescape")
         elif kind == transport.FORGET:
-            self._works.clear()
-            self._directory = None
-            if _BY_VALUE in sys.modules:
-                sys.modules[_BY_VALUE].forget_generators()
+            self._forget()
         elif kind == transport.PRELOAD:
             self._preload(body.decode().split())
 
+    def _forget(self) -> None:
+        """Be as before the run that is over, whatever its functions have set."""
+        self._works.clear()
+        self._directory = None
+        if _BY_VALUE in sys.modules:
+            sys.modules[_BY_VALUE].forget_generators()
+        speech.speak_again()
+        forget_shown()
+        if self._surroundings:
+            apply_surroundings(self._surroundings)
+
+    def tell(self, body: bytes) -> None:
+        """Send what is to be said at the caller's."""
+        self._send(transport.TOLD, body)
+
     def _send(self, kind: int, body: bytes = b"") -> None:
-        rest = memoryview(transport.frame(kind, body))
+        """Send a message, after those of other threads; wait while the caller does not read."""
+        self._outgoing.append(transport.frame(kind, body))
+        if self._writer == _thread.get_ident():
+            return  # a finaliser that prints, in the middle of a message, which goes on with this one
         with self._writing:
-            while rest:
-                rest = rest[os.write(self._connection, rest) :]
+            while self._outgoing:
+                rest = memoryview(self._outgoing.popleft())
+                self._writer = _thread.get_ident()
+                try:
+                    while rest:
+                        rest = rest[os.write(self._connection, rest) :]
+                finally:
+                    self._writer = 0
 
     def _ask_directory(self) -> str:
         """Return the run's directory, which the parent makes when the first worker asks for it."""
@@ -171,6 +219,7 @@ class Worker:
         """Run `task` and send what came of it: values or an error."""
         number, _, attempt, _, budget, _, _ = task
         self._current = number
+        self.has_run = True
         output = Output(budget, self._ask_directory, f"{number}-{attempt}")
         try:
             reply = self._values(task, output)
@@ -178,7 +227,7 @@ class Worker:
         except BaseException as error:
             self._leave_fork()
             self._send(transport.FAILING)  # so that nothing more is started while the error is made ready
-            kind, reply = transport.FAILED, self._error(error)
+            kind, reply = transport.FAILED, self._error(debugging.explained(error))
         self._leave_fork()
         output.close()
         self._tidy()
@@ -215,7 +264,10 @@ class Worker:
     def _work(self, number: int) -> Callable[..., Any]:
         work = self._works[number]
         if type(work) is _Unread:
+            modules = len(sys.modules)
             work = self._works[number] = work.read()
+            if len(sys.modules) != modules:  # whose import may have set what the caller has set otherwise since
+                apply_surroundings(self._surroundings)
         result: Callable[..., Any] = work
         return result
 

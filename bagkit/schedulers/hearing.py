@@ -1,0 +1,94 @@
+"""What workers print, log and warn of, said in the caller's process: `speech` is the worker's side of it."""
+
+from __future__ import annotations
+
+import _pickle
+import marshal
+import sys
+import threading
+import warnings
+from collections import deque
+from typing import Any
+
+from bagkit.diagnostics.terminal import room_for_text, write_text
+
+TOLD, TOLD_BYTES = 1000, 4 << 20
+"""What workers may say while the caller is busy with a value: so many texts and records, of so many bytes in all."""
+
+
+class Hearing:
+    """Says what workers tell in the caller's thread; mutable, of one run."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        """The caller's."""
+        self._told: deque[tuple[bytes, int]] = deque()
+        self._bytes = 0
+
+    def take(self, body: bytes, worker: int) -> None:
+        """Say what `worker` tells: now, or when the caller is here."""
+        if threading.get_ident() == self.thread and not self._told:
+            hear(body, worker)
+        else:
+            self._told.append((body, worker))
+            self._bytes += len(body)
+
+    def say_all(self) -> None:
+        """Say what has come while the caller, in whose thread this is, was away."""
+        while self._told:
+            body, worker = self._told.popleft()
+            self._bytes -= len(body)
+            hear(body, worker)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether enough waits to be said, so that the workers are to wait too."""
+        return len(self._told) >= TOLD or self._bytes >= TOLD_BYTES
+
+
+def hear(body: bytes, worker: int) -> None:
+    """Say what `worker` told."""
+    what, data = marshal.loads(body)
+    with room_for_text():
+        if what == "record":
+            from bagkit.schedulers.log_records import handle_record
+
+            handle_record(data, worker)
+        elif what == "warning":
+            _warn(data)
+        else:
+            write_text(what, data)
+
+
+_shown: dict[Any, Any] = {}
+"""Which warnings were shown of modules that only workers have."""
+
+
+def _warn(data: bytes) -> None:
+    """Warn as the worker was about to, so that what is to be shown once is shown once for all workers."""
+    pickled, text, kinds, filename, lineno, module = marshal.loads(data)
+    message: Any = None
+    try:
+        message = None if pickled is None else _pickle.loads(pickled)
+    except Exception:
+        pass  # its class differs here
+    if not isinstance(message, Warning):
+        message = _category(kinds)(text)
+    namespace = vars(sys.modules[module]) if module in sys.modules else {}
+    registry = namespace.setdefault("__warningregistry__", {}) if namespace else _shown
+    warnings.warn_explicit(message, type(message), filename, lineno, module, registry)
+
+
+def _category(kinds: list[tuple[str, str]]) -> type[Warning]:
+    """Return the first of a warning's class and its bases that this process has, and that takes a text."""
+    for module, name in kinds:
+        found: Any = sys.modules.get(module)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if isinstance(found, type) and issubclass(found, Warning):
+            try:
+                found("")
+            except Exception:
+                continue
+            return found
+    return UserWarning
