@@ -32,7 +32,7 @@ def find_interpreter() -> str:
         return named
     if getattr(sys, "frozen", False):
         raise _no_interpreter(f"this program is frozen: {sys.executable!r} is the program, not a Python interpreter")
-    if sys.executable and (_is_named_python(sys.executable) or _was_started_as_python()):
+    if os.access(sys.executable or "", os.X_OK) and (_is_named_python(sys.executable) or _was_started_as_python()):
         return sys.executable
     for candidate in _candidates():
         if os.access(candidate, os.X_OK):

@@ -209,11 +209,12 @@ class Worker:
         poll.register(self._connection, select.POLLIN)
         for module in modules:
             if poll.poll(0):
-                return
+                break
             try:
                 __import__(module)
             except Exception:
                 pass  # a task that needs it will say so
+        gc.freeze()  # nothing of it ends before the process: neither tasks nor the end go through it
 
     def _run(self, task: transport.TaskMessage) -> None:
         """Run `task` and send what came of it: values or an error."""
