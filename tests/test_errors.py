@@ -275,6 +275,9 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "options without compute": (
         lambda: bag().to_textfiles("out", compute=False, scheduler="sync"), bk.PlanError,
         "to_textfiles: 'scheduler' is an option of compute, and compute=False; hint: give it to item.compute(...)"),
+    "after the end": (
+        lambda: at_the_end(bag().compute), bk.TaskError,
+        "compute: the program is over and Python is being shut down; hint: compute before its end"),
     "missing extra": (
         lambda: raise_(errors.missing_extra("zstd", "zstd", "to read .zst files")), bk.MissingExtraError,
         "the package 'zstd' is not installed, and is needed to read .zst files; hint: pip install 'bagkit[zstd]'"),
@@ -283,6 +286,12 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 
 def raise_(error: Exception) -> None:
     raise error
+
+
+def at_the_end(act: Callable[[], Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.is_finalizing", lambda: True)
+        act()
 
 
 def in_kernel(error: Exception) -> None:

@@ -84,5 +84,6 @@ class _Named(type):
     """A class that stands for those of its module and name; warnings asks only whether others are subclasses."""
 
     def __subclasscheck__(cls, other: type) -> bool:
-        name = (cls.__module__, cls.__qualname__)
-        return any((each.__module__, each.__qualname__) == name for each in other.__mro__)
+        # By the last part of the name: a class that was pickled by value does not say in what it was defined.
+        name = (cls.__module__, cls.__name__)
+        return any((each.__module__, each.__name__) == name for each in other.__mro__)

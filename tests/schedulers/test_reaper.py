@@ -1,0 +1,160 @@
+"""How workers end: gently when they are idle, with nothing left of them, and never without an end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import bagkit as bk
+from bagkit.schedulers import pool
+from tests.schedulers.works import wait_for
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def pids() -> set[int]:
+    bag = bk.from_sequence(range(2), npartitions=2)
+    return set(bag.map(lambda x: time.sleep(0.05) or os.getpid()).compute(scheduler="processes", workers=2))
+
+
+def run_program(program: str, *arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, **options)
+
+
+def test_nothing_is_left_of_idle_workers_that_have_ended() -> None:
+    pool.end_workers()
+    assert pool._reaper.watched == set()
+    before = len(os.listdir("/proc/self/fd"))
+    ended = pids()
+    for pid in ended:
+        os.kill(pid, signal.SIGTERM)
+    assert wait_for(lambda: not any(map(psutil.pid_exists, ended)))
+    assert wait_for(lambda: len(os.listdir("/proc/self/fd")) <= before)
+    assert not pool._workers
+
+
+def test_a_fork_is_one_of_a_process_without_threads() -> None:
+    first = pids()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        child = os.fork()
+        if child == 0:
+            os._exit(len(pool._workers))
+    assert os.waitpid(child, 0)[1] == 0
+    assert pids() & first, "the workers are still the parent's"
+
+
+ENDS = """
+import atexit, gzip, sys, tempfile, threading, time
+import bagkit as bk
+
+def leave(directory):
+    text = open(directory + "/text", "w")
+    text.write("not flushed")
+    packed = gzip.open(directory + "/packed.gz", "wb")
+    packed.write(b"not closed")
+    kept = [text, packed]
+    atexit.register(lambda: (kept, open(directory + "/handler", "w").write("ran")))
+    atexit.register(print, "last words")
+    threading.Thread(target=time.sleep, args=(600,)).start()
+
+bk.from_sequence([sys.argv[1]]).map(leave).compute(scheduler="processes", workers=1)
+"""
+
+
+def test_idle_workers_end_as_programs_do(tmp_path: Path) -> None:
+    start = time.monotonic()
+    ended = run_program(ENDS, tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "last words\n", "")
+    assert (tmp_path / "handler").read_text() == "ran"
+    assert (tmp_path / "text").read_text() == "not flushed"
+    assert bk.read_text(str(tmp_path / "packed.gz")).compute(scheduler="sync") == ["not closed"]
+    assert time.monotonic() - start < 30, "the thread is not waited for"
+
+
+def test_an_exit_handler_that_does_not_end(tmp_path: Path) -> None:
+    program = """
+    import atexit, os, time
+    import bagkit as bk
+    def leave(x):
+        atexit.register(time.sleep, 600)
+        return os.getpid()
+    print(*bk.from_sequence([1]).map(leave).compute(scheduler="processes", workers=1))
+    """
+    ended = run_program(program)
+    assert ended.returncode == 0, ended.stderr
+    assert not psutil.pid_exists(int(ended.stdout))
+
+
+def test_a_stopped_worker_ends_with_its_parent() -> None:
+    program = """
+    import os, signal
+    import bagkit as bk
+    bag = bk.from_sequence(range(2), npartitions=2)
+    print(*bag.map(lambda x: os.getpid()).compute(scheduler="processes", workers=2), flush=True)
+    bag.map(lambda x: os.kill(os.getpid(), signal.SIGSTOP)).compute(scheduler="processes", workers=2)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        workers = [psutil.Process(int(pid)) for pid in set(parent.stdout.readline().split())]
+        assert wait_for(lambda: any(worker.status() == psutil.STATUS_STOPPED for worker in workers))
+        parent.kill()
+        parent.wait()
+    gone = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    assert wait_for(lambda: not any(each.is_running() and each.status() not in gone for each in workers), seconds=2)
+
+
+@pytest.mark.parametrize("scheduler", ["processes", "threads", "sync"])
+def test_a_daemon_thread_at_the_end_of_the_program(scheduler: str) -> None:
+    program = """
+    import sys, threading, time
+    import bagkit as bk
+    begun = threading.Event()
+    bag = bk.from_sequence(range(400), npartitions=100).map(lambda x: time.sleep(0.02) or x)
+    def use(values):
+        for _ in values():
+            begun.set()
+    for values in (lambda: iter(bag), lambda: bag.compute(scheduler=sys.argv[1], workers=2)):
+        threading.Thread(target=use, args=(values,), daemon=True).start()
+    begun.wait()
+    """
+    ended = run_program(program, scheduler)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_finaliser_at_the_end_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(
+        "import bagkit as bk\n"
+        "class Late:\n"
+        "    def __init__(self): self.me, self.bag = self, bk.from_sequence([1]).map(str)\n"
+        "    def __del__(self): self.bag.compute()\n"
+        "late = Late()\n"
+    )
+    for program in ("import late", "from late import Late; a = Late(); a.bag.compute(scheduler='processes')"):
+        ended = run_program(program, cwd=tmp_path)
+        assert ended.returncode == 0
+        assert "TaskError: compute: the program is over and Python is being shut down; hint: " in ended.stderr
+        assert "ImportError" not in ended.stderr
+
+
+def test_standard_descriptors_that_are_closed(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; os.closerange(0, 3); import bagkit as bk\n"
+        "bag = bk.from_sequence([1, 2], npartitions=2).map(lambda x: print(x) or x)\n"
+        "open(sys.argv[1], 'w').write(str(bag.compute(scheduler='processes', workers=2)))\n"
+    )
+    ended = run_program(program, tmp_path / "result")
+    assert (tmp_path / "result").read_text() == "[1, 2]", ended.stderr
