@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -48,15 +48,67 @@ def is_terminal(file: Any) -> bool:
 
 
 def add_drawing(drawing: Drawing) -> None:
-    """Have `drawing` make room for others from now on."""
+    """Have `drawing` make room for others from now on: also for what this process writes to its terminal."""
     with _lock:
         _drawings.append(drawing)
+        if len(_drawings) == 1:
+            for name in ("stdout", "stderr"):
+                file = getattr(sys, name)
+                if is_terminal(file) and not isinstance(file, _Beside):
+                    setattr(sys, name, _Beside(file))
+                    _lead_handlers(file, getattr(sys, name))
 
 
 def remove_drawing(drawing: Drawing) -> None:
     """Undo `add_drawing`."""
     with _lock:
         _drawings.remove(drawing)
+        if not _drawings:
+            for name in ("stdout", "stderr"):
+                beside = getattr(sys, name)
+                if isinstance(beside, _Beside):
+                    setattr(sys, name, beside.file)
+                    _lead_handlers(beside, beside.file)
+
+
+def _lead_handlers(old: Any, new: Any) -> None:
+    """Have the log handlers that write to `old` write to `new`."""
+    logging: Any = sys.modules.get("logging")
+    if logging is None:
+        return
+    for reference in tuple(logging._handlerList):
+        handler = reference()
+        if isinstance(handler, logging.StreamHandler) and vars(handler).get("stream") is old:
+            handler.setStream(new)
+
+
+class _Beside:
+    """A terminal's stream, while something is drawn there; mutable, in the place of sys.stdout or sys.stderr."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def write(self, text: str) -> Any:
+        """Write `text` where nothing is drawn."""
+        with room_for_text():
+            _note_end(text)
+            size = self.file.write(text)
+            self.file.flush()
+        return size
+
+    def writelines(self, texts: Iterable[str]) -> None:
+        """Write all of `texts`."""
+        self.write("".join(texts))
+
+
+def _note_end(text: str | bytes) -> None:
+    """Remember whether `text` ends its line, as a drawing has to know."""
+    global _open_line
+    if _drawings and text:
+        _open_line = text[-1:] not in ("\n", b"\n")
 
 
 @contextmanager
@@ -88,6 +140,12 @@ def line_is_open() -> bool:
     return _open_line
 
 
+def line_has_ended() -> None:
+    """Take note that something else, a log handler for one, has written its lines."""
+    global _open_line
+    _open_line = False
+
+
 def end_line(file: Any) -> None:
     """End the line that a text has left open, on `file`."""
     global _open_line
@@ -101,12 +159,10 @@ def write_text(name: str, data: bytes) -> None:
 
     A pipe whose reader has gone raises, as it does for the program that writes to it.
     """
-    global _open_line
     file: Any = getattr(sys, name, None)
     if not can_write(file):
         return
-    if _drawings and data:
-        _open_line = not data.endswith(b"\n")
+    _note_end(data)
     try:
         file.write(data.decode("utf-8"))
     except UnicodeDecodeError:

@@ -10,10 +10,10 @@ import warnings
 from collections import deque
 from typing import Any
 
-from bagkit.diagnostics.terminal import room_for_text, write_text
+from bagkit.diagnostics.terminal import line_has_ended, room_for_text, write_text
 
 TOLD, TOLD_BYTES = 1000, 4 << 20
-"""What workers may say while the caller is busy with a value: so many texts and records, of so many bytes in all."""
+"""What workers may say while the caller is busy with a value: the texts and records, and their bytes in all."""
 
 
 class Hearing:
@@ -54,8 +54,10 @@ def hear(body: bytes, worker: int) -> None:
             from bagkit.schedulers.log_records import handle_record
 
             handle_record(data, worker)
+            line_has_ended()
         elif what == "warning":
             _warn(data)
+            line_has_ended()
         else:
             write_text(what, data)
 

@@ -36,13 +36,14 @@ from typing import Any
 from bagkit.diagnostics import events
 from bagkit.diagnostics.observer import Observer
 from bagkit.diagnostics.terminal import show_drawings
-from bagkit.errors import NotPicklableError, TaskError, text_of
+from bagkit.errors import TaskError, text_of
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
+from bagkit.schedulers.codec_names import encoding, with_error_handlers
 from bagkit.schedulers.hearing import Hearing
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.pool import WorkerGone, WorkerProcess
-from bagkit.schedulers.remote_errors import unpack_error, unpack_failure, worker_died
+from bagkit.schedulers.remote_errors import not_picklable, unpack_error, unpack_failure, worker_died
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import ValueStore
@@ -316,6 +317,9 @@ class Run:
         elif kind == transport.NEED_DIRECTORY:
             self._tell_directory(worker)
             self._flush(worker)
+        elif kind == transport.NEED_ENCODING:
+            worker.send(transport.ENCODING, body + b" " + encoding(body.decode(), self._outgoing.work))
+            self._flush(worker)
         elif kind == transport.FAILING:
             self._failing = worker
         elif kind == transport.FAILED:
@@ -417,9 +421,9 @@ class Run:
 
     def _work_message(self, number: int, task: Task) -> bytes:
         try:
-            data = self._outgoing.work(task.work)
+            data = with_error_handlers(self._outgoing.work(task.work), self._outgoing.work)
         except Exception as error:
-            raise _not_picklable(task.work, "the work", error, task.label) from error
+            raise not_picklable(task.work, "the work", error, task.label) from error
         if len(data) > WARN_BYTES:
             warn_at_caller(
                 f"{task.label}: the functions and what they refer to are {len(data) >> 20} MiB, "
@@ -434,7 +438,7 @@ class Run:
         try:
             return self._outgoing.part(task.part)
         except Exception as error:
-            raise _not_picklable(task.part, "the part", error, transport.name_of(task)) from error
+            raise not_picklable(task.part, "the part", error, transport.name_of(task)) from error
 
     def _tell_directory(self, worker: WorkerProcess) -> None:
         worker.send(transport.DIRECTORY, os.fsencode(self._values.directory()))
@@ -485,12 +489,3 @@ def _close_runs() -> None:
 
 
 atexit.register(_close_runs)
-
-
-def _not_picklable(value: Any, root: str, error: Exception, name: str) -> NotPicklableError:
-    from bagkit.schedulers.culprits import find_culprit
-
-    return NotPicklableError(
-        f"{name or 'task'}: {find_culprit(value, root, error)}, so it can't be sent to a worker process; "
-        "hint: make it inside of the function, or use scheduler='threads'"
-    )

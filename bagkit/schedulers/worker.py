@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # signal, without its enums
 import _thread
+import codecs
 import faulthandler
 import fcntl
 import gc
@@ -60,6 +61,7 @@ def main(connection: int, life: int, diary: int) -> None:
     gc.set_threshold(50_000, 20, 50)  # most of what tasks make are records, which are in no cycles
     worker = Worker(connection)
     speech.speak_through(worker.tell)
+    codecs.register(worker.find_encoding)
     sys.breakpointhook = debugging.refuse_breakpoint
     sys.stdin = debugging.NoInput()
     try:
@@ -125,6 +127,10 @@ class Worker:
         self._directory: str | None = None
         self._cwd: str | None = None
         self._surroundings = b""
+        self._thread = _thread.get_ident()
+        self._is_idle = True
+        self._encodings: dict[str, bytes] = {}
+        """Those that the caller was asked for in this run; nothing where it knows none either."""
         self._current = -1
         """The number of the last task."""
         self.has_run = False
@@ -155,6 +161,9 @@ class Worker:
             self._directory = body.decode("utf-8", "surrogateescape")
         elif kind == transport.FORGET:
             self._forget()
+        elif kind == transport.ENCODING:
+            name, _, data = body.partition(b" ")
+            self._encodings[name.decode()] = data
         elif kind == transport.PRELOAD:
             self._preload(body.decode().split())
 
@@ -162,6 +171,7 @@ class Worker:
         """Be as before the run that is over, whatever its functions have set."""
         self._works.clear()
         self._directory = None
+        self._encodings.clear()
         if _BY_VALUE in sys.modules:
             sys.modules[_BY_VALUE].forget_generators()
         speech.speak_again()
@@ -193,15 +203,33 @@ class Worker:
         if self._directory is None:
             self._send(transport.NEED_DIRECTORY)
             while self._directory is None:
-                try:
-                    data = os.read(self._connection, READ_BYTES)
-                except BlockingIOError:
-                    continue  # the caller is in a debugger, or stopped
-                if not data:
-                    os._exit(0)
-                for kind, body in self._frames.feed(data):
-                    self._handle(kind, body)
+                self._wait()
         return self._directory
+
+    def find_encoding(self, name: str) -> Any:
+        """Return what the caller has registered with `codecs` for an encoding that is not known here, or None."""
+        if os.getpid() != self._pid or _thread.get_ident() != self._thread or not self.has_run or self._is_idle:
+            return None
+        if name not in self._encodings:
+            self._send(transport.NEED_ENCODING, name.encode())
+            while name not in self._encodings:
+                self._wait()
+        if not self._encodings[name]:
+            return None
+        from bagkit.schedulers.codec_names import codec_of
+
+        return codec_of(self._encodings[name])
+
+    def _wait(self) -> None:
+        """Wait for the caller to answer, in the middle of a task."""
+        try:
+            data = os.read(self._connection, READ_BYTES)
+        except BlockingIOError:
+            return  # the caller is in a debugger, or stopped
+        if not data:
+            os._exit(0)
+        for kind, body in self._frames.feed(data):
+            self._handle(kind, body)
 
     def _preload(self, modules: list[str]) -> None:
         """Import what tasks will probably need, until something comes."""
@@ -220,7 +248,7 @@ class Worker:
         """Run `task` and send what came of it: values or an error."""
         number, _, attempt, _, budget, _, _ = task
         self._current = number
-        self.has_run = True
+        self.has_run, self._is_idle = True, False
         output = Output(budget, self._ask_directory, f"{number}-{attempt}")
         try:
             reply = self._values(task, output)
@@ -232,6 +260,7 @@ class Worker:
         self._leave_fork()
         output.close()
         self._tidy()
+        self._is_idle = True
         self._send(kind, reply)
 
     def _values(self, task: transport.TaskMessage, output: Output) -> bytes:
@@ -287,6 +316,8 @@ class Worker:
     def _error(self, error: BaseException) -> bytes:
         from bagkit.schedulers.remote_errors import pack_error
 
+        if isinstance(error, LookupError) and str(error).startswith("unknown error handler name"):
+            error.add_note("hint: codecs.register_error in a module that the function imports, or in the function")
         return pack_error(error)
 
     def _leave_fork(self) -> None:

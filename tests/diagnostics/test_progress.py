@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator
 
 import pytest
 
+import bagkit as bk
 from bagkit.diagnostics import progress
 from bagkit.diagnostics.events import (
     Event,
@@ -195,3 +198,78 @@ def test_in_a_notebook(monkeypatch: pytest.MonkeyPatch, shell: str | None, noteb
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     assert in_notebook() is notebook
     assert wants_progress(None) is notebook
+
+
+# Texts beside the bar
+
+
+def lines_on_screen(text: str) -> list[str]:
+    """Return the lines that a terminal shows after `text`."""
+    lines, column = [""], 0
+    for character in text:
+        if character == "\n":
+            lines.append("")
+            column = 0
+        elif character == "\r":
+            column = 0
+        else:
+            lines[-1] = lines[-1][:column].ljust(column) + character + lines[-1][column + 1 :]
+            column += 1
+    return [line.rstrip() for line in lines]
+
+
+def speak(x: int) -> int:
+    time.sleep(0.002)
+    print("printed", x)
+    print("to stderr", x, file=sys.stderr)
+    logging.getLogger("bagkit_test.progress").warning("logged %d", x)
+    return x
+
+
+@pytest.mark.parametrize("scheduler", ["processes", "threads", "sync"])
+def test_texts_of_functions_leave_the_bar_whole(monkeypatch: pytest.MonkeyPatch, scheduler: str) -> None:
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(progress, "TERMINAL_INTERVAL", 0.0)
+    monkeypatch.setattr(progress, "SHOW_INTERVAL", 0.0)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    handler, logger = logging.StreamHandler(), logging.getLogger("bagkit_test.progress")
+    logger.addHandler(handler)
+    logger.propagate = False
+    bag = bk.from_sequence(range(30), npartitions=15).map(speak)
+    try:
+        for x in bag.compute(scheduler=scheduler, workers=2, progress=True):
+            assert x >= 0
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+    assert sys.stdout is sys.stderr is terminal
+    lines = [line for line in lines_on_screen(terminal.getvalue()) if line]
+    texts = [f"{start} {x}" for x in range(30) for start in ("printed", "to stderr", "logged")]
+    assert sorted(line for line in lines if "task" not in line) == sorted(texts)
+    assert terminal.getvalue().count("15 tasks") > 15
+    assert lines[-1].startswith("100%")
+
+
+def test_a_line_that_is_not_ended_is_not_drawn_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(progress, "TERMINAL_INTERVAL", 0.0)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bag = bk.from_sequence(range(4), npartitions=4)
+    bag.map(lambda x: print("open", x, end="")).compute(scheduler="processes", workers=1, progress=True)
+    lines = [line for line in lines_on_screen(terminal.getvalue()) if line]
+    assert all(line.startswith("open") or "tasks" in line for line in lines), lines
+    assert "".join(line for line in lines if "tasks" not in line) == "open 0open 1open 2open 3"
+
+
+def test_texts_beside_a_bar_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", file)
+    bag = bk.from_sequence(range(4), npartitions=4).map(lambda x: print("said", x, file=sys.stderr))
+    bag.compute(scheduler="processes", workers=1, progress=True)
+    lines = file.getvalue().replace("\r", "\n").split("\n")
+    assert [line for line in lines if "said" in line] == [f"said {x}" for x in range(4)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import decimal
@@ -20,6 +21,7 @@ import numpy
 import pytest
 
 import bagkit as bk
+from bagkit.schedulers import pool
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -243,3 +245,58 @@ def test_settings_that_no_snapshot_can_hold_stop_no_run(monkeypatch: pytest.Monk
     monkeypatch.setattr(logging.getLogger("bagkit.test"), "level", Level(10))
     monkeypatch.setattr(warnings, "filters", [("ignore", None, object(), None, 0), *warnings.filters])
     assert in_worker(lambda: logging.getLogger("bagkit.test").level) == 10
+
+
+def stars(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "*" * (error.end - error.start), error.end
+
+
+def backwards(name: str) -> codecs.CodecInfo | None:
+    def encode(text: str, errors: str = "strict") -> tuple[bytes, int]:
+        return text[::-1].encode(), len(text)
+
+    def decode(data: bytes, errors: str = "strict") -> tuple[str, int]:
+        return bytes(data).decode()[::-1], len(data)
+
+    return codecs.CodecInfo(encode, decode, name=name) if name == "bagkit_backwards" else None
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_handlers_and_encodings_of_codecs(on_error: Any) -> None:
+    codecs.register_error("bagkit-stars", stars)
+    codecs.register(backwards)
+    named = "bagkit-stars"
+    bag = bk.from_sequence([b"a\xffb"], npartitions=1)
+    options: dict[str, Any] = {"scheduler": "processes", "workers": 1, "on_error": on_error}
+    try:
+        assert bag.map(lambda data: data.decode("ascii", "bagkit-stars")).compute(**options) == ["a*b"]
+        assert bag.map(lambda data: data.decode("ascii", named)).compute(**options) == ["a*b"]
+        assert bag.map(lambda data: b"abc".decode("bagkit_backwards")).compute(**options) == ["cba"]
+        assert bag.map(lambda data: "abc".encode("bagkit_backwards")).compute(**options) == [b"cba"]
+    finally:
+        codecs.unregister(backwards)
+
+
+def test_a_source_with_a_handler_of_the_caller_s(tmp_path: Path) -> None:
+    codecs.register_error("bagkit-stars", stars)
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9\n")
+    bag = bk.read_text(str(tmp_path / "a.txt"), encoding="ascii", errors="bagkit-stars")
+    assert bag.compute(scheduler="processes", workers=1) == ["caf*\n"]
+
+
+def test_names_that_codecs_do_not_know() -> None:
+    def look(x: int) -> list[str]:
+        found = []
+        for name in ("nope-1", "nope-1", "nope-2"):
+            with contextlib.suppress(LookupError):
+                found.append("a".encode(name))
+        return [str(each) for each in found]
+
+    assert bk.from_sequence([1]).map(look).compute(scheduler="processes", workers=1) == [[]]
+    codecs.register_error("bagkit-stars", stars)
+    bag = bk.from_sequence([b"\xff"]).map(lambda data: data.decode("ascii", "-".join(["bagkit", "stars"])))
+    pool.end_workers()
+    with pytest.raises(LookupError) as caught:
+        bag.compute(scheduler="processes", workers=1)
+    assert any(note.startswith("hint: codecs.register_error in a module") for note in caught.value.__notes__)

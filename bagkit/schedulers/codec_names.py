@@ -1,0 +1,78 @@
+"""Error handlers and encodings that the caller has registered with `codecs`, for workers that have not.
+
+Python has no list of either. An error handler is looked for by the texts that stand in a work: one that is a handler's
+name sends that along. An encoding is asked for when a worker meets a name that it does not know.
+"""
+
+from __future__ import annotations
+
+import _pickle
+import codecs
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_PYTHONS = {"strict", "ignore", "replace", "xmlcharrefreplace", "backslashreplace", "namereplace"}
+_PYTHONS |= {"surrogatepass", "surrogateescape"}
+_SCANNED = 1 << 20
+"""A work of more bytes is mostly data, and is not looked through."""
+_TEXT = b"\x8c"
+"""What a text of up to 255 bytes begins with in a pickle; its length follows."""
+
+
+def with_error_handlers(data: bytes, pickled: Callable[[Any], bytes]) -> bytes:
+    """Return the pickle of a work, with the error handlers whose names stand in it, if there are any."""
+    if len(data) > _SCANNED or not (b"code" in data or b"errors" in data or b"open" in data):
+        return data
+    found: dict[str, bytes] = {}
+    for text in set(_texts(data)) - _PYTHONS:
+        try:
+            found[text] = pickled(codecs.lookup_error(text))
+        except Exception:
+            pass  # the name of nothing, nearly always
+    return _pickle.dumps(_Opened(found, data), 5) if found else data
+
+
+def _texts(data: bytes) -> Iterator[str]:
+    at = data.find(_TEXT)
+    while at >= 0:
+        text = data[at + 2 : at + 2 + data[at + 1]] if at + 1 < len(data) else b""
+        if 0 < len(text) <= 64:
+            yield text.decode("utf-8", "ignore")
+        at = data.find(_TEXT, at + 1)
+
+
+class _Opened:
+    """Pickles to a call of `open_with`."""
+
+    def __init__(self, handlers: dict[str, bytes], data: bytes) -> None:
+        self._handlers = handlers
+        self._data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_with, (self._handlers, self._data)
+
+
+def open_with(handlers: dict[str, bytes], data: bytes) -> Any:
+    """Register `handlers` in this process, a worker, and return the work that `data` is the pickle of."""
+    for name, handler in handlers.items():
+        codecs.register_error(name, _pickle.loads(handler))
+    return _pickle.loads(data)
+
+
+_PARTS = ("encode", "decode", "streamreader", "streamwriter", "incrementalencoder", "incrementaldecoder", "name")
+
+
+def encoding(name: str, pickled: Callable[[Any], bytes]) -> bytes:
+    """Return the pickle of what the caller has registered for the encoding `name`; nothing if it has not."""
+    try:
+        info = codecs.lookup(name)
+        return pickled((*(getattr(info, part) for part in _PARTS), info._is_text_encoding))
+    except Exception:
+        return b""
+
+
+def codec_of(data: bytes) -> codecs.CodecInfo:
+    """Return the encoding that `data` is the pickle of."""
+    *parts, is_text = _pickle.loads(data)
+    values: dict[str, Any] = dict(zip(_PARTS, parts, strict=True))
+    return codecs.CodecInfo(**values, _is_text_encoding=is_text)
