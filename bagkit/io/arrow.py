@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bagkit.errors import ColumnTypeError, missing_extra
@@ -48,23 +48,55 @@ def arrow_schema(pa: Any, table: Table) -> Any:
 def record_batches(pa: Any, table: Table, schema: Any) -> Iterator[tuple[int, Any]]:
     """Yield, once, the table's batches with the number of their partition."""
     for number, rows, columns in table.batches():
-        arrays = [_array(pa, column, packed, rows) for column, packed in zip(table.columns, columns, strict=True)]
-        if not arrays:
+        if not columns:
             # Rows without columns: Arrow counts them in an array only.
-            arrays = [pa.array([{}] * rows, pa.struct([]))]
-            yield number, pa.RecordBatch.from_struct_array(arrays[0])
+            yield number, pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
             continue
-        yield number, pa.RecordBatch.from_arrays(arrays, schema=schema)
+        for batch in _within_capacity(pa, table.columns, columns, rows, schema):
+            yield number, batch
+
+
+def _within_capacity(
+    pa: Any, columns: Sequence[Column], values: Sequence[Packed | list[Any]], rows: int, schema: Any
+) -> Iterator[Any]:
+    """Yield the rows as one batch, or as several where an array would hold more than 2 GiB of text or bytes."""
+    try:
+        arrays = [_array(pa, column, packed, rows) for column, packed in zip(columns, values, strict=True)]
+    except _Full as full:
+        if rows == 1:
+            raise ColumnTypeError(
+                f"{full.column.operation}: the field {full.column.name!r} has a value of more than 2 GiB, which is "
+                "what Arrow takes at the most; hint: leave it out with columns=[...]"
+            ) from full.__cause__
+        half = rows // 2
+        lists = [packed.to_list() if isinstance(packed, Packed) else packed for packed in values]
+        yield from _within_capacity(pa, columns, [each[:half] for each in lists], half, schema)
+        yield from _within_capacity(pa, columns, [each[half:] for each in lists], rows - half, schema)
+        return
+    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+class _Full(Exception):
+    """The values of a column are more than an array can hold."""
+
+    def __init__(self, column: Column) -> None:
+        super().__init__(column.name)
+        self.column = column
 
 
 def _array(pa: Any, column: Column, packed: Packed | list[Any], rows: int) -> Any:
     if isinstance(packed, list):
         try:
-            return pa.array(packed, arrow_type(pa, column.type))
+            made = pa.array(packed, arrow_type(pa, column.type))
+        except pa.ArrowCapacityError as error:  # within lists and dicts
+            raise _Full(column) from error
         except (TypeError, pa.ArrowException) as error:  # such as numpy's dates inside of lists
             raise ColumnTypeError(
                 f"{column.operation}: the field {column.name!r} can't be {column.type} of Arrow's: {error}"
             ) from error
+        if isinstance(made, pa.ChunkedArray):
+            raise _Full(column)
+        return made
     valid = None if packed.present is None else _bitmap(pa, packed.present, rows)
     kind = arrow_type(pa, column.type)
     if packed.kind == "str":
