@@ -32,12 +32,12 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
               errors: str = ..., linedelimiter: str | None = ..., collection: Literal[True] = ...,
               storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
-              include_path: Literal[False] = ...) -> Bag[str]: ...  # fmt: skip
+              include_path: Literal[False] = ..., max_line: int | str | None = ...) -> Bag[str]: ...  # fmt: skip
 @overload
 def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
               errors: str = ..., linedelimiter: str | None = ..., collection: bool = ...,
               storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
-              include_path: bool = ...) -> Any: ...  # fmt: skip
+              include_path: bool = ..., max_line: int | str | None = ...) -> Any: ...  # fmt: skip
 def read_text(
     urlpath: Paths,
     blocksize: int | str | None = None,
@@ -49,6 +49,7 @@ def read_text(
     storage_options: Mapping[str, Any] | None = None,
     files_per_partition: int | None = None,
     include_path: bool = False,
+    max_line: int | str | None = None,
 ) -> Any:
     """Return the bag of the lines of text files, as Python's text mode gives them: each with its "\\n".
 
@@ -57,6 +58,11 @@ def read_text(
     `compression` is inferred from the suffix (gz, bz2, xz, zst), or named, or None. With `linedelimiter` lines end
     there and nowhere else. With `include_path` records are `(line, path)`. With `collection=False` the result is a list
     of delayed values, each the list of a partition's lines. `storage_options` go to fsspec.
+
+    A line takes once its length of memory, however long it is. With `max_line` a line of more bytes than that ("10 MB",
+    its end counted, uncompressed) raises LineTooLongError when the bag is computed, before it is read to its end;
+    `on_error="skip"` leaves it out. In an encoding whose line ends can't be found in bytes, such as UTF-16, characters
+    are counted.
 
     Raises NoFilesError where nothing matches, SourceError for what can't be read, PlanError for options that do not go
     together.
@@ -79,6 +85,7 @@ def read_text(
         storage_options=storage_options,
         files_per_partition=files_per_partition,
         include_path=include_path,
+        max_line=max_line,
     )
     bag: Bag[Any] = Bag(Plan(source))
     return bag if collection else bag.to_delayed()
@@ -92,6 +99,7 @@ def read_json(
     errors: str = "strict",
     storage_options: Mapping[str, Any] | None = None,
     files_per_partition: int | None = None,
+    max_line: int | str | None = None,
 ) -> Bag[Any]:
     """Return the bag of the records of JSON lines files: `read_text(...).map(json.loads)`, and as strict.
 
@@ -113,6 +121,7 @@ def read_json(
         errors=errors,
         storage_options=storage_options,
         files_per_partition=files_per_partition,
+        max_line=max_line,
     )
     return lines._then(MapLines(json.loads))
 

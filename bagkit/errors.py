@@ -10,6 +10,7 @@
     ├── SourceError (OSError)             an input can't be read
     │   ├── NoFilesError (FileNotFoundError, ValueError)
     │   ├── CorruptInputError             a compressed file that is cut off or damaged
+    │   ├── LineTooLongError (ValueError)  a line is longer than max_line allows
     │   └── InputChangedError             a file is not what it was when the plan was made
     ├── OutputError (OSError)             an output can't be written
     │   ├── OutputExistsError (FileExistsError)
@@ -86,6 +87,10 @@ class NoFilesError(SourceError, FileNotFoundError, ValueError):
 
 class CorruptInputError(SourceError):
     """A compressed file is cut off or damaged."""
+
+
+class LineTooLongError(SourceError, ValueError):
+    """A line is longer than `max_line` allows."""
 
 
 class InputChangedError(SourceError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -78,7 +79,10 @@ class ReadFiles(Source):
             with opened(piece.info, self.text.storage_options) as file:
                 counter = Counter(self.text, piece, file)
                 with intact(counter, "files"):
-                    data = b"".join(counter.chunks(0))
+                    content = io.BytesIO()  # grows in place: pieces that are joined are two copies
+                    content.writelines(counter.chunks(0))
+                    data = content.getvalue()
+                    content.close()
             yield counter.block(FileOrigin(piece), [data], None, parse=self._parse(piece))
             report.read(max(0, piece.weight - counter.told))
 

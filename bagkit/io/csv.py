@@ -109,7 +109,8 @@ class _Feed:
             if not self._begun:
                 block = block.removeprefix("\ufeff")
                 self._begun = True
-            found = io.StringIO(block, newline="").readlines()
+            long = len(block) > lines.LONG and "\r" not in block  # a StringIO takes four bytes a character
+            found = lines.split(block, DelimiterEnds("\n")) if long else io.StringIO(block, newline="").readlines()
             self._kept.append(found)
             yield found
         # One empty line more: it is a row of its own, unless the file ends inside of quotes.

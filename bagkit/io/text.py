@@ -11,7 +11,7 @@ from typing import Any
 from bagkit.errors import OptionError, PlanError, one_line
 from bagkit.io.codecs import compression_of, zstd_module
 from bagkit.io.files import FileInfo, base_name, find_files, named, opened
-from bagkit.io.text_blocks import Counter, read_blocks
+from bagkit.io.text_blocks import Counter, decode_line, given, read_blocks
 from bagkit.kernels import lines
 from bagkit.kernels.lines import Ends
 from bagkit.kernels.report import Report
@@ -68,6 +68,8 @@ class ReadText(Source):
     guess: bool = True
     """Whether the user left it to us what compression a file has."""
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    max_line: int | None = None
+    """How many bytes a line may have, with its end."""
 
     @property
     def label(self) -> str:
@@ -81,8 +83,8 @@ class ReadText(Source):
         return plain and self.encoding == "utf-8" and self.errors == "strict"
 
     def user_functions(self) -> tuple[Any, ...]:
-        # Through its code an error in decoding is known as this op's.
-        return (lines.decode_line,)
+        # Through their code an error in a line is known as this op's.
+        return (lines.decode_line, decode_line, given)
 
     def pieces(self) -> Sequence[tuple[FilePiece, ...]]:
         return self.partitions
@@ -112,13 +114,14 @@ def plan_text(
     storage_options: Mapping[str, Any] | None = None,
     files_per_partition: int | None = None,
     include_path: bool = False,
+    max_line: int | str | None = None,
 ) -> ReadText:
     """Return the source of `read_text`: finds the files and checks everything that can be checked without opening them.
 
     Raises PlanError for arguments that do not go together, NoFilesError where a path or pattern names no file, and
     SourceError for a file that can't be read.
     """
-    size = _check_blocksize(blocksize)
+    size, longest = _check_bytes(blocksize, "blocksize"), _check_bytes(max_line, "max_line")
     encoding, errors = _check_encoding(encoding, errors)
     if linedelimiter is not None and (not isinstance(linedelimiter, str) or not linedelimiter):
         raise PlanError(f"linedelimiter: got {one_line(linedelimiter)}; expected one character or more, or None")
@@ -147,6 +150,7 @@ def plan_text(
         include_path=bool(include_path),
         guess=compression == "infer",
         storage_options=dict(storage_options or {}),
+        max_line=longest,
     )
 
 
@@ -183,9 +187,9 @@ def _blocks(file: FilePiece, blocksize: int) -> Sequence[FilePiece]:
     return [replace(part, divisible=file.divisible) for part in replace(file, divisible=True).cut(blocksize)]
 
 
-def _check_blocksize(blocksize: Any) -> int | None:
+def _check_bytes(size: Any, name: str) -> int | None:
     try:
-        return None if blocksize is None else parse_bytes(blocksize, "blocksize")
+        return None if size is None else parse_bytes(size, name)
     except OptionError as error:
         raise PlanError(str(error)) from None
 

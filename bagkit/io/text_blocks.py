@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from bagkit.errors import CorruptInputError, SourceError
 from bagkit.io.codecs import DamagedError, inflate, recognise
 from bagkit.io.files import InputFile, named, opened, shown_path
+from bagkit.io.too_long import LineLimit, TooLong
 from bagkit.kernels import lines
 from bagkit.kernels.contexts import context
-from bagkit.kernels.lines import BLOCK, BOM, DelimiterEnds, Ends
+from bagkit.kernels.lines import BLOCK, BOM, DelimiterEnds, Ends, UniversalEnds
+from bagkit.kernels.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
 from bagkit.kernels.stream import Block, Place
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ class Counter:
         self.nbytes = 0
         """Of the uncompressed data that was handed out."""
         self.path = shown_path(piece.path, source.storage_options) if source.include_path else ""
+        self.limit = None if source.max_line is None else LineLimit(piece.path, source.max_line, source.encoding)
 
     def chunks(self, begin: int) -> Iterator[bytes]:
         """Yield the uncompressed data from `begin` on."""
@@ -109,15 +113,54 @@ def _refuse_compressed(piece: FilePiece, start: bytes) -> None:
 def _read_cut(source: ReadText, piece: FilePiece, ends: Ends[bytes], counter: Counter, raw: bool) -> Iterator[Block]:
     begin = lines.first_byte(ends, piece.start)
     compressed = piece.compression is not None
-    for offset, data in lines.lines_within(counter.chunks(begin), ends, begin, piece.start, piece.stop):
-        origin = LineOrigin(source, piece, ends, offset, counter.lines, data)
-        upto = None if compressed else offset + len(data)
-        counter.nbytes += len(data)
-        if raw:
-            yield counter.block(origin, ends.split(data), upto, data=data)
-            continue
-        records, parse = _decoded(source, ends, data, offset == 0, counter.path)
-        yield counter.block(origin, records, upto, parse=parse)
+    gather = partial(_gathering, source, ends, raw)
+    for offset, block in lines.lines_within(counter.chunks(begin), ends, begin, piece.start, piece.stop, gather):
+        size, content = (block.size, block.content) if isinstance(block, LongLine) else (len(block), block)
+        upto = None if compressed else offset + size
+        counter.nbytes += size
+        data = content if isinstance(content, bytes) else None
+        if isinstance(block, LongLine):
+            records, parse = _long_line(source, ends, block, offset, counter, raw)
+        elif counter.limit is not None and size > counter.limit.size:
+            records, parse = counter.limit.checked(ends.split(block), offset), _parsing(source, ends, counter.path)
+        elif raw:
+            records, parse = lines.split(block, ends), None
+        else:
+            records, parse = _decoded(source, ends, block, offset == 0, counter.path)
+        origin = LineOrigin(
+            source, piece, ends, offset, counter.lines, data if data is block or _hides_ends(ends) else None
+        )
+        yield counter.block(origin, records, upto, parse=parse, data=data if raw else None)
+
+
+def _gathering(source: ReadText, ends: Ends[bytes], raw: bool, offset: int) -> Gathering[bytes]:
+    """Return what gathers the long line that begins at `offset`."""
+    if raw or _hides_ends(ends):
+        return Gathering(io.BytesIO(), source.max_line)
+    translate = isinstance(ends, UniversalEnds)
+    return Gathering(DecodingBuffer(_encoding_at(source, offset), source.errors, translate), source.max_line)
+
+
+def _hides_ends(ends: Ends[bytes]) -> bool:
+    """Whether a line of bytes may become several of text."""
+    return isinstance(ends, UniversalEnds) and ends.ascii_only
+
+
+def _long_line(
+    source: ReadText, ends: Ends[bytes], line: LongLine, offset: int, counter: Counter, raw: bool
+) -> tuple[Sequence[Any], Any]:
+    """Return the record of a long line as a block's records, and what parses them."""
+    content = line.content
+    if isinstance(content, str):
+        return [(content, counter.path) if source.include_path else content], None
+    if content is None:
+        assert counter.limit is not None
+        return [counter.limit.too_long(line.head or "", offset)], _parsing(source, ends, counter.path)
+    if raw:
+        return [content], None
+    if _hides_ends(ends):
+        return _decoded(source, ends, content, offset == 0, counter.path)
+    return [content], _parsing(source, ends, counter.path)
 
 
 def _decoded(source: ReadText, ends: Ends[bytes], data: bytes, first: bool, path: str) -> tuple[Sequence[Any], Any]:
@@ -128,9 +171,21 @@ def _decoded(source: ReadText, ends: Ends[bytes], data: bytes, first: bool, path
     try:
         records = lines.decode_lines(data, ends, encoding, source.errors)
     except UnicodeDecodeError:
-        decode = partial(lines.decode_line, ends=ends, encoding=encoding, errors=source.errors)
-        return ends.split(data), (_with_path(decode, path) if source.include_path else decode)
+        return ends.split(data), _parsing(source, ends, path)
     return (list(zip(records, repeat(path))) if source.include_path else records), None
+
+
+def _parsing(source: ReadText, ends: Ends[bytes], path: str) -> Callable[[bytes | TooLong], Any]:
+    """Return the function that makes a record of a line, and raises what is wrong with it."""
+    decode = partial(decode_line, ends=ends, encoding=_encoding_at(source, 1), errors=source.errors)
+    return _with_path(decode, path) if source.include_path else decode
+
+
+def decode_line(line: bytes | TooLong, ends: Ends[bytes], encoding: str, errors: str) -> str:
+    """Return a line as text; raises what is wrong with it."""
+    if isinstance(line, TooLong):
+        raise line.error()
+    return lines.decode_line(line, ends, encoding, errors)
 
 
 def _encoding_at(source: ReadText, offset: int) -> str:
@@ -138,7 +193,7 @@ def _encoding_at(source: ReadText, offset: int) -> str:
 
 
 def _with_path(decode: Any, path: str) -> Any:
-    def with_path(line: bytes) -> tuple[str, str]:
+    def with_path(line: Any) -> tuple[str, str]:
         return decode(line), path
 
     return with_path
@@ -154,11 +209,16 @@ class LineOrigin:
     offset: int
     before: int
     """How many lines of the piece there were before."""
-    data: bytes
+    data: bytes | None
+    """None for a long line, which is the record."""
 
     def place(self, index: int, record: Any) -> Place:
+        if self.data is None:
+            return Place(
+                self.piece.path, self.piece.partition, self._line(index), self.offset, record=self._text(record)
+            )
         found = self.ends.split(self.data)
-        if not self._one_to_one(found):
+        if not self._one_to_one(found, self.data):
             return Place(self.piece.path, self.piece.partition, self._line(index))
         line = lines.strip_end(found[index], self.ends)
         offset = self.offset + sum(map(len, found[:index]))
@@ -168,21 +228,38 @@ class LineOrigin:
             text = line
         return Place(self.piece.path, self.piece.partition, self._line(index), offset, record=text)
 
-    def _one_to_one(self, found: list[bytes]) -> bool:
+    def _text(self, record: Any) -> str | bytes:
+        """Return a long line without its end, and without more copies than one."""
+        line = record[0] if isinstance(record, tuple) else record
+        encoding = _encoding_at(self.source, 1)
+        if isinstance(line, TooLong):
+            return line.head
+        if isinstance(line, str):
+            return line.removesuffix(
+                self.ends.delimiter.decode(encoding) if isinstance(self.ends, DelimiterEnds) else "\n"
+            )
+        tail = line[-len(self.ends.delimiter) :] if isinstance(self.ends, DelimiterEnds) else line[-2:]
+        size = len(line) - len(tail) + len(lines.strip_end(tail, self.ends))
+        try:
+            return str(memoryview(line)[:size], encoding, self.source.errors)
+        except UnicodeDecodeError:
+            return bytes(line[:size])
+
+    def _one_to_one(self, found: list[bytes], data: bytes) -> bool:
         """Whether the lines of the text are those of the bytes: not where bad bytes vanish between two line ends."""
         source = self.source
         if source.errors in ("strict", "surrogateescape", "surrogatepass"):
             return True
         encoding = _encoding_at(source, 1)
-        return len(found) == len(lines.decode_lines(self.data, self.ends, encoding, source.errors))
+        return len(found) == len(lines.decode_lines(data, self.ends, encoding, source.errors))
 
     def _line(self, index: int) -> int | None:
         if self.piece.start == 0:
             return self.before + index + 1
         try:
             with opened(self.piece.info, self.source.storage_options) as file:
-                whole = lines.lines_within(_chunks(file, None, 0, self.offset), self.ends, 0, 0, self.offset)
-                return sum(len(self.ends.split(block)) for _, block in whole) + index + 1
+                chunks = _chunks(file, None, 0, self.offset)
+                return lines.count_lines(chunks, self.ends, self.offset) + index + 1
         except SourceError:
             return None
 
@@ -196,14 +273,14 @@ def _read_decoded(source: ReadText, piece: FilePiece, counter: Counter) -> Itera
     failure: list[UnicodeDecodeError] = []
     text = _text(source, piece, counter, failure)
     bad = ""
-    for part in lines.whole_lines(text, ends):
-        records = ends.split(part)
-        if failure and not part.endswith(ends.delimiter):
-            bad = records.pop()
+    for part in lines.blocks_of_lines(text, ends, lambda: Gathering(TextBuffer(), source.max_line)):
+        records, parse = _of_text(part, ends, counter.limit)
+        if failure and records and isinstance(last := records[-1], str) and not last.endswith(ends.delimiter):
+            records, bad = records[:-1], last
         if records:
             origin = TextOrigin(piece, counter.lines, tuple(records), ends)
             rows: Sequence[Any] = list(zip(records, repeat(counter.path))) if source.include_path else records
-            yield counter.block(origin, rows, None)
+            yield counter.block(origin, rows, None, parse=parse)
     if failure:
         origin = TextOrigin(piece, counter.lines, (bad,), ends)
         yield counter.block(origin, [bad], None, parse=partial(_fail, failure[0]))
@@ -211,6 +288,26 @@ def _read_decoded(source: ReadText, piece: FilePiece, counter: Counter) -> Itera
             f"{named(piece.path)}: line {counter.lines} does not decode as {source.encoding}, and in this encoding "
             "the lines after it can't be found; hint: errors='replace'"
         ) from failure[0]
+
+
+def _of_text(part: str | LongLine, ends: DelimiterEnds[str], limit: LineLimit | None) -> tuple[Sequence[Any], Any]:
+    """Return the lines of a part, and the function that raises for those that are too long if there are any."""
+    if isinstance(part, LongLine):
+        if part.head is not None and limit is not None:
+            return [limit.too_long(part.head, None)], given
+        return [] if part.content is None else [part.content], None
+    found = lines.split(part, ends)
+    if limit is None or len(part) <= limit.size:
+        return found, None
+    return limit.checked(found), given
+
+
+def given(record: Any) -> Any:
+    """Return a record as it is; raises what is wrong with its line."""
+    line = record[0] if isinstance(record, tuple) else record
+    if isinstance(line, TooLong):
+        raise line.error()
+    return record
 
 
 def _text(source: ReadText, piece: FilePiece, counter: Counter, failure: list[UnicodeDecodeError]) -> Iterator[str]:
@@ -234,9 +331,10 @@ class TextOrigin:
 
     piece: FilePiece
     before: int
-    lines: tuple[str, ...]
+    lines: tuple[Any, ...]
     ends: DelimiterEnds[str]
 
     def place(self, index: int, record: Any) -> Place:
-        line = lines.strip_end(self.lines[index], self.ends) if index < len(self.lines) else None
+        line = self.lines[index] if index < len(self.lines) else None
+        line = line.head if isinstance(line, TooLong) else line and lines.strip_end(line, self.ends)
         return Place(self.piece.path, self.piece.partition, self.before + index + 1, record=line)

@@ -90,15 +90,22 @@ class JsonParser:
         Traceback (most recent call last):
         KeyError: 'name'
         """
-        ways = self._ways
-        if ways is None:
-            ways = self._ways = _make_ways(self.fields, self.shape)
+        ways = self._own_ways()
         try:
             if _can_decode(lines, data, ways.skips):
                 return ways.decode_all(lines), None
         except Exception:
             pass  # whatever it was: json.loads may take it, or says it better
         return lines, partial(_decode_carefully, ways, data is not None)
+
+    def after(self, make: Callable[[Any], Any]) -> Careful:
+        """Return the function that makes a line of an element with `make`, and a record of that."""
+        return partial(_make_and_decode, self._own_ways(), make)
+
+    def _own_ways(self) -> _Ways:
+        if self._ways is None:
+            self._ways = _make_ways(self.fields, self.shape)
+        return self._ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +264,10 @@ def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
     if raw:
         line = line.decode().replace("\r\n", "\n").replace("\r", "\n")
     return ways.loads(line)
+
+
+def _make_and_decode(ways: _Ways, make: Callable[[Any], Any], element: Any) -> Any:
+    return _decode_carefully(ways, False, make(element))
 
 
 def _can_decode(lines: Sequence[Any], data: bytes | None, skips: bool) -> bool:

@@ -13,16 +13,21 @@ from __future__ import annotations
 import codecs
 import importlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from encodings import normalize_encoding
 from functools import lru_cache
 from itertools import repeat
 from operator import add
-from typing import AnyStr, Final, Generic, Protocol
+from typing import Any, AnyStr, Final, Generic, Protocol
+
+from bagkit.kernels.long_lines import Gathering, LongLine, TextBuffer
 
 BLOCK: Final = 1 << 17
 """How many bytes are cut into lines at a time: measured the fastest of 64 KiB to 1 MiB."""
+
+LONG: Final = 1 << 20
+"""How long a line is before it is gathered piece by piece."""
 
 BOM: Final = codecs.BOM_UTF8
 
@@ -59,12 +64,11 @@ class UniversalEnds:
         return 1
 
     def last(self, data: bytes) -> int:
-        if end := data.rfind(b"\n") + 1:
-            return end
-        at = data.rfind(b"\r", 0, max(0, len(data) - 1))
+        end = data.rfind(b"\n") + 1
+        at = data.rfind(b"\r", end, max(0, len(data) - 1))
         while at >= 0 and not self._alone(data, at):
-            at = data.rfind(b"\r", 0, at)
-        return at + 1
+            at = data.rfind(b"\r", end, at)
+        return at + 1 if at >= 0 else end
 
     def first(self, data: bytes, at: int) -> int:
         newline = data.find(b"\n", max(0, at - 1))
@@ -143,49 +147,95 @@ def whole_lines(chunks: Iterable[AnyStr], ends: Ends[AnyStr]) -> Iterator[AnyStr
 
     Each byte is looked at a fixed number of times, however long a line is.
     """
+    text = isinstance(ends, DelimiterEnds) and isinstance(ends.delimiter, str)
+    buffer: Any = TextBuffer if text else io.BytesIO
+    for block in blocks_of_lines(chunks, ends, lambda: Gathering(buffer())):
+        yield block.content if isinstance(block, LongLine) else block  # type: ignore[misc]
+
+
+def blocks_of_lines(
+    chunks: Iterable[AnyStr], ends: Ends[AnyStr], gather: Callable[[], Gathering[AnyStr]]
+) -> Iterator[AnyStr | LongLine]:
+    """Yield what `whole_lines` does, but each line that is longer than LONG by itself, as `gather()` gathers it."""
     held: list[AnyStr] = []
+    long: Gathering[AnyStr] | None = None
     seam: AnyStr | None = None
     for chunk in chunks:
         probe = seam + chunk if seam else chunk
-        found = ends.last(probe)
-        if not found:
-            held.append(chunk)
+        end = ends.last(probe)
+        if not end:
             seam = ends.seam(probe)
+            if long is None:
+                held.append(chunk)
+                if len(held) * len(chunk) <= LONG or sum(map(len, held)) <= LONG:
+                    continue
+                long = gather()
+                yield from filter(None, map(long.add, held))
+                held = []
+            elif (refused := long.add(chunk)) is not None:
+                yield refused
             continue
-        end = found - (len(probe) - len(chunk))
-        held.append(chunk if end == len(chunk) else chunk[:end])
-        block = held[0] if len(held) == 1 else chunk[:0].join(held)
-        rest = chunk[end:]
-        held = [rest] if rest else []
+        end -= len(probe) - len(chunk)
+        if long is not None:
+            first = ends.first(probe, 1) - (len(probe) - len(chunk))
+            yield from filter(None, (long.add(chunk[:first]), long.end()))
+            long, chunk, end = None, chunk[first:], end - first
+        if held or end:
+            held.append(chunk if end == len(chunk) else chunk[:end])
+            block = held[0] if len(held) == 1 else chunk[:0].join(held)
+            yield block
+            del block
+        held = [rest] if (rest := chunk[end:]) else []
         seam = ends.seam(rest)
-        yield block
-        del block
-    if held:
+    if long is not None:
+        yield long.end()
+    elif held:
         block = held[0] if len(held) == 1 else held[0][:0].join(held)
         del held
         yield block
 
 
+def split(block: AnyStr, ends: Ends[AnyStr]) -> list[AnyStr]:
+    """Return the lines of `block`, each with its line end; of a single long one there is no copy."""
+    if len(block) > LONG and ends.first(block, 1) == len(block):
+        return [block]
+    return ends.split(block)
+
+
 def lines_within(
-    chunks: Iterable[bytes], ends: Ends[bytes], begin: int, start: int, stop: int | None
-) -> Iterator[tuple[int, bytes]]:
+    chunks: Iterable[bytes],
+    ends: Ends[bytes],
+    begin: int,
+    start: int,
+    stop: int | None,
+    gather: Callable[[int], Gathering[bytes]] = lambda offset: Gathering(io.BytesIO()),
+) -> Iterator[tuple[int, bytes | LongLine]]:
     """Yield the lines whose first byte is from `start` to before `stop`, in blocks with their offsets.
 
     `chunks` hold the file from `begin` on, which is `first_byte(ends, start)`, and go on after `stop` for as long as
-    they are asked.
+    they are asked. `gather` gives what gathers the long line that begins at an offset.
     """
     if stop is not None and stop <= start:
         return
     offset = begin
-    for block in whole_lines(chunks, ends):
-        low, high = 0, len(block)
-        if offset < start:
-            low = ends.first(block, start - offset)
-        if stop is not None and offset + high > stop:
-            high = ends.first(block, stop - offset)
-        if low < high:
-            yield offset + low, (block if high - low == len(block) else block[low:high])
-        offset += len(block)
+
+    def gather_here() -> Gathering[bytes]:
+        return gather(offset) if offset >= start else Gathering(None)  # a line that began before is not ours
+
+    for block in blocks_of_lines(chunks, ends, gather_here):
+        if isinstance(block, LongLine):
+            if offset >= start and (block.content is not None or block.head is not None):
+                yield offset, block
+            offset += block.size
+        else:
+            low, high = 0, len(block)
+            if offset < start:
+                low = ends.first(block, start - offset)
+            if stop is not None and offset + high > stop:
+                high = ends.first(block, stop - offset)
+            if low < high:
+                yield offset + low, (block if high - low == len(block) else block[low:high])
+            offset += len(block)
         if stop is not None and offset >= stop:
             return
 
@@ -195,9 +245,12 @@ def first_byte(ends: Ends[bytes], start: int) -> int:
     return 0 if ends.lead < 0 else max(0, start - ends.lead)
 
 
-def count_lines(chunks: Iterable[bytes], ends: Ends[bytes]) -> int:
-    """Return how many lines `chunks` hold."""
-    return sum(len(ends.split(block)) for block in whole_lines(chunks, ends))
+def count_lines(chunks: Iterable[bytes], ends: Ends[bytes], stop: int | None = None) -> int:
+    """Return how many lines of the file that `chunks` hold begin before `stop`."""
+    several = isinstance(ends, UniversalEnds) and ends.ascii_only  # what is one line here may be cut further
+    found = lines_within(chunks, ends, 0, 0, stop, lambda offset: Gathering(io.BytesIO(), None if several else 0))
+    blocks = (block.content if isinstance(block, LongLine) else block for _, block in found)
+    return sum(len(ends.split(block)) if isinstance(block, bytes) else 1 for block in blocks)
 
 
 def strip_end(line: AnyStr, ends: Ends[AnyStr]) -> AnyStr:

@@ -348,6 +348,8 @@ class ParseJson(BlockParser):
         return json_parser(None if self.fields is ALL else tuple(sorted(self.fields)))
 
     def parse(self, block: Block) -> Block:
+        if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one
+            return Block(block.records, block.origin, self._parser.after(block.parse), block.nbytes)
         records, careful = self._parser.parse(block.records, block.data)
         if careful is not None and self.of_lines:
             careful = partial(load_line, careful)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bagkit.io import text_blocks
 from bagkit.io.text import plan_text
+from bagkit.kernels import lines
 from bagkit.kernels.report import Report
 from bagkit.options import parse_bytes
 from tests.io.reading import python_lines, read, read_partitions, read_pieces, split_lines
@@ -49,6 +50,7 @@ def small_blocks(monkeypatch):
     """Blocks of a few bytes, so that small files have edges too."""
     monkeypatch.setattr(text_blocks, "BLOCK", 7)
     monkeypatch.setattr(text_blocks, "_TAIL", 3)
+    monkeypatch.setattr(lines, "LONG", 16)  # and some lines are so long that they are gathered
 
 
 def written(folder: Path, data: bytes, name: str = "a.txt") -> Path:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bagkit.kernels import lines
 from bagkit.kernels.lines import DelimiterEnds, UniversalEnds, byte_ends
+from bagkit.kernels.long_lines import LongLine
 
 CONTENT = st.lists(
     st.sampled_from([b"a", b"|", b"||", b"\n", b"\r", b"\r\n", b"\xc3\xa9", b"\xff", b"\xe2\x80\xa8", b"\x0b\x0c"]),
@@ -40,6 +41,16 @@ def naive_lines(data: bytes, ends: UniversalEnds | DelimiterEnds[bytes]) -> list
     return found
 
 
+@pytest.fixture(autouse=True, params=[1 << 20, 2, 12], ids=["short", "long", "both"])
+def long(request, monkeypatch):
+    """How long a line is before it is gathered piece by piece."""
+    monkeypatch.setattr(lines, "LONG", request.param)
+
+
+same_for_all = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+
+
+@same_for_all
 @given(CONTENT, ENDS, st.integers(1, 9))
 def test_chunks_of_any_size_give_the_same_lines(data, ends, size):
     blocks = list(lines.whole_lines(chunks_of(data, size), ends))
@@ -48,6 +59,7 @@ def test_chunks_of_any_size_give_the_same_lines(data, ends, size):
     assert lines.count_lines(chunks_of(data, size), ends) == len(naive_lines(data, ends))
 
 
+@same_for_all
 @given(CONTENT, ENDS, st.integers(1, 9), st.lists(st.integers(0, 60), max_size=4))
 def test_ranges_give_each_line_once_and_in_order(data, ends, size, cuts):
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
@@ -55,6 +67,7 @@ def test_ranges_give_each_line_once_and_in_order(data, ends, size, cuts):
     for start, stop in pairwise(edges):
         begin = lines.first_byte(ends, start)
         for offset, block in lines.lines_within(chunks_of(data, size, begin), ends, begin, start, stop):
+            block = block.content if isinstance(block, LongLine) else block
             assert data[offset : offset + len(block)] == block
             if ends != UniversalEnds(True):
                 assert start <= offset < stop
@@ -62,6 +75,7 @@ def test_ranges_give_each_line_once_and_in_order(data, ends, size, cuts):
     assert found == naive_lines(data, ends)
 
 
+@same_for_all
 @given(st.text(alphabet="ab|\n\r", max_size=30), st.sampled_from(["\n", "||", "|a|", "\r\n"]), st.integers(1, 9))
 def test_text_is_cut_as_bytes_are(text, delimiter, size):
     ends = DelimiterEnds(delimiter)
