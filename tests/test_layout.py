@@ -132,7 +132,7 @@ FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.fai
 ONLY_IN = {
     "fsspec": {"io/files.py"},
     "cloudpickle": {"schedulers/by_value.py"},
-    "msgspec": {"kernels/json.py", "kernels/texts.py"},
+    "msgspec": {"kernels/json.py", "kernels/texts.py", "schedulers/by_value.py"},
     "tqdm": {"diagnostics/progress.py"},
     "vl_convert": {"diagnostics/picture.py"},
     "isal": {"io/codecs.py", "kernels/checksum.py", "kernels/digest.py", "kernels/spill.py"},

@@ -112,6 +112,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         reduced = _dynamic_class_reduce(cls) if self._is_by_value(cls) else super().reducer_override(cls)
         if reduced is NotImplemented or len(reduced) != 6:
             return reduced
+        if type(cls).__module__ == "msgspec._core":
+            return _make_class, (_number_of(cls, self._run), _make_struct, _struct_parts(cls))
         make, (*arguments, _, extra), (members, slot_state), _, _, fill = reduced
         number = _number_of(cls, self._run)
         members = {name: each for name, each in members.items() if not _is_descriptor_of(each, cls)}
@@ -178,6 +180,40 @@ def _fill(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], Any])
     if number in _unfinished:
         _unfinished.discard(number)
         fill(cls, (members, slot_state))
+
+
+def _struct_parts(cls: Any) -> tuple[Any, ...]:
+    """Return what a msgspec.Struct is made of: its fields are in no attribute that could be set afterwards."""
+    import inspect
+
+    import msgspec
+
+    config = {name: getattr(cls.__struct_config__, name) for name in dir(cls.__struct_config__) if name[0] != "_"}
+    parameters = inspect.signature(cls).parameters
+    own = dict(cls.__annotations__)
+    config["kw_only"] = bool(own) and all(parameters[name].kind == inspect.Parameter.KEYWORD_ONLY for name in own)
+    fields = {}
+    for field in msgspec.structs.fields(cls):
+        if field.name in own:
+            given = {"default": field.default, "default_factory": field.default_factory}
+            given = {name: value for name, value in given.items() if value is not msgspec.NODEFAULT}
+            fields[field.name] = {**given, "name": field.encode_name}
+    kept = ("__module__", "__qualname__", "__doc__", "__post_init__")
+    members = {
+        name: value
+        for name, value in {**vars(cls), "__qualname__": cls.__qualname__}.items()
+        if name not in own and (name in kept or not name.startswith("__") or callable(value))
+    }
+    return cls.__name__, cls.__bases__, {**members, "__annotations__": own}, fields, config
+
+
+def _make_struct(
+    name: str, bases: tuple[type, ...], members: dict[str, Any], fields: dict[str, Any], config: dict[str, Any]
+) -> type:
+    import msgspec
+
+    made = {field: msgspec.field(**given) for field, given in fields.items()}
+    return types.new_class(name, bases, config, lambda namespace: namespace.update({**members, **made}))
 
 
 def _is_descriptor_of(member: Any, cls: type) -> bool:

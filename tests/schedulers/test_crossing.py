@@ -42,6 +42,16 @@ def through(function: Callable[..., Any], *records: Any, npartitions: int = 2) -
 
 CLASSES = """
     import abc, collections, dataclasses, enum, functools, typing, weakref
+    import msgspec
+
+    class Struct(msgspec.Struct, frozen=True, tag="s", rename="camel", omit_defaults=True):
+        first_name: int
+        tags: list[str] = msgspec.field(default_factory=list)
+        other: int = msgspec.field(name="OTHER", default=3)
+        def twice(self): return Struct(self.first_name * 2)
+
+    class Longer(Struct, kw_only=True):
+        more: str = "x"
 
     @dataclasses.dataclass(frozen=True)
     class Frozen:
@@ -117,6 +127,10 @@ def program() -> types.SimpleNamespace:
         ("private slots", lambda p: p.Private),
         ("private slots, read", lambda p: lambda x: p.Private(x).get()),
         ("slots of a subclass", lambda p: lambda x: p.Below(x).get()),
+        ("struct", lambda p: p.Struct),
+        ("struct, its method", lambda p: lambda x: p.Struct(x).twice()),
+        ("struct of a struct", lambda p: lambda x: p.Longer(x, more="y")),
+        ("struct, as JSON", lambda p: lambda x: p.msgspec.json.encode(p.Longer(x, more="y"))),
         ("enum", lambda p: p.Color),
         ("named tuple", lambda p: p.Named),
         ("collections' named tuple", lambda p: lambda x: p.Point(x, 1)),
