@@ -25,18 +25,16 @@ from bagkit.errors import (
 )
 from bagkit.schedulers.error_forms import TEXT, GroupLater, came_back, pickled_error, type_name
 from bagkit.schedulers.transport import loads
-from bagkit.tracebacks import frames_of_worker
+from bagkit.schedulers.worker_frames import Row, frames_text, pack_frames
 from bagkit.visible import visible
 
 CHAIN = 20
 """Causes of causes."""
 NODES = 200
 """Exceptions that come along, members of groups too."""
-LINES = 22
-"""Of the worker's traceback."""
 
-Node = tuple[bytes | None, str, str, list[str], list[str], str, int | None, int | None, bool, list[int] | None]
-"""An exception: its bytes, its type and text in words, its notes, notes on what its bytes lack, its traceback, the
+Node = tuple[bytes | None, str, str, list[str], list[str], list[Row], int | None, int | None, bool, list[int] | None]
+"""An exception: its bytes, its type and text in words, its notes, notes on what its bytes lack, its frames, the
 numbers of its cause and context, whether its context is hidden, the numbers of its members."""
 
 
@@ -73,7 +71,7 @@ class Packing:
         text = text_of(error)
         text = text if len(text) <= TEXT else text[: TEXT - 1] + "…"
         notes = [note[:TEXT] for note in notes_of(error)]
-        said = type_name(type(error)), text, notes, missing, _traceback(error)
+        said = type_name(type(error)), text, notes, missing, pack_frames(error)
         return data, *said, cause, context, hidden, members
 
 
@@ -104,21 +102,6 @@ def unpack_failure(packed: tuple[Any, bytes | None]) -> Any:
     return failure if error is None else replace(failure, error=unpack_error(error, ""))
 
 
-def _traceback(error: BaseException) -> str:
-    """Format where `error` was raised: the user's frames, or ours where it is about those."""
-    if isinstance(error, NotPicklableError):
-        return ""  # raised by bagkit of a value; the user's frames, if any, are with its cause
-    import traceback
-
-    try:
-        lines = "".join(traceback.format_list(traceback.extract_tb(frames_of_worker(error)))).splitlines()
-    except Exception as broken:
-        return f"  <can't be formatted: {type(broken).__name__}>"
-    if len(lines) > LINES:
-        lines = [*lines[: LINES // 2], f"  ... {len(lines) - LINES} lines ...", *lines[-(LINES // 2) :]]
-    return "\n".join(lines)
-
-
 def unpack_error(data: bytes, task: str) -> BaseException:
     """Return the error to raise for `task` (words for it): never one that would end the caller's program or loop."""
     pid, nodes = marshal.loads(data)
@@ -129,8 +112,9 @@ def unpack_error(data: bytes, task: str) -> BaseException:
         put(errors[number], "__cause__", None if cause is None else errors[cause])
         put(errors[number], "__context__", None if context is None else errors[context])
         put(errors[number], "__suppress_context__", hidden)
-    for number, (*_, missing, traceback, _, _, _, _) in enumerate(nodes):
+    for number, (*_, missing, frames, _, _, _, _) in enumerate(nodes):
         add_notes(errors[number], missing)
+        traceback = frames_text(frames)
         if traceback:
             where = "In the worker" if number else f"In the worker process {pid}, {task} (most recent call last)"
             add_notes(errors[number], [f"{where}:\n{traceback}"], lines=True)
