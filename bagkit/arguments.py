@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any, Never, Protocol, TypeVar
 from bagkit.errors import PlanError
 from bagkit.ops.pairing import Slot
 from bagkit.plan.node import Plan
+from bagkit.sentinels import NOT_GIVEN
+
+BY_NAME: Any = NOT_GIVEN
+"""The default of a function that is given by position, so that it may have a `func` of its own, or else by its name."""
 
 if TYPE_CHECKING:
     from datetime import date
@@ -43,6 +47,16 @@ def plan_of(argument: Any) -> Plan | None:
 
         return plan_of_dask(argument)
     return None
+
+
+def given_function(operation: str, func: Any, kwargs: dict[str, Any]) -> Any:
+    """Return `func`, or, where none is given by position, the one called `func`, which is taken out of `kwargs`.
+
+    So a function may have a parameter `func` of its own.
+    """
+    if func is NOT_GIVEN and "func" not in kwargs:
+        raise PlanError(f"{operation}: there is no function; expected {operation}(function, ...)")
+    return kwargs.pop("func") if func is NOT_GIVEN else func
 
 
 def bag_plan(operation: str, argument: Any) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, TypeVar, overload
 
-from bagkit.arguments import holds_plan
+from bagkit.arguments import BY_NAME, given_function, holds_plan
 from bagkit.computing import Collected, explain, iterate, run, visualize
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning
@@ -105,24 +105,26 @@ class Bag(
     # Record by record -----------------------------------------------------------------------------------------------
 
     @overload
-    def map(self, func: Callable[[T_co], U]) -> Bag[U]: ...
+    def map(self, func: Callable[[T_co], U], /) -> Bag[U]: ...
     @overload
     def map(  # type: ignore[overload-overlap]
-        self, func: Callable[Concatenate[T_co, P], U], *args: P.args, **kwargs: P.kwargs
+        self, func: Callable[Concatenate[T_co, P], U], /, *args: P.args, **kwargs: P.kwargs
     ) -> Bag[U]: ...
     @overload
-    def map(self, func: Callable[[T_co, Any], object]) -> NeedsMoreArguments: ...
+    def map(self, func: Callable[[T_co, Any], object], /) -> NeedsMoreArguments: ...
     @overload  # with bags and items among the arguments; of lambdas mypy has to know how many they take
-    def map(self, func: HasDefault[T_co, U], *args: Any, **kwargs: Any) -> Bag[U]: ...
+    def map(self, func: HasDefault[T_co, U], /, *args: Any, **kwargs: Any) -> Bag[U]: ...
     @overload
-    def map(self, func: Callable[[T_co, Any], U], *args: Any, **kwargs: Any) -> Bag[U]: ...
+    def map(self, func: Callable[[T_co, Any], U], /, *args: Any, **kwargs: Any) -> Bag[U]: ...
     @overload
-    def map(self, func: Callable[[T_co, Any, Any], U], *args: Any, **kwargs: Any) -> Bag[U]: ...
+    def map(self, func: Callable[[T_co, Any, Any], U], /, *args: Any, **kwargs: Any) -> Bag[U]: ...
     @overload
     def map(  # type: ignore[overload-cannot-match]
-        self, func: Callable[Concatenate[T_co, ...], U], *args: Any, **kwargs: Any
+        self, func: Callable[Concatenate[T_co, ...], U], /, *args: Any, **kwargs: Any
     ) -> Bag[U]: ...
-    def map(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    @overload
+    def map(self, *, func: Callable[..., U], **kwargs: Any) -> Bag[U]: ...
+    def map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:
         """Return the bag of what `func` returns for each record, called with those of other bags and items beside it.
 
         >>> import bagkit as bk
@@ -130,17 +132,19 @@ class Bag(
         >>> b.map(lambda x, total: x / total, b.sum()).compute(scheduler="sync")
         [0.16666666666666666, 0.3333333333333333, 0.5]
         """
+        func = given_function("map", func, kwargs)
         if not args and not any(map(holds_plan, kwargs.values())):
             return self._then(Map(func, kwargs))
         return self._paired("map", func, args, kwargs)
 
-    def starmap(self, func: Callable[..., U], **kwargs: Any) -> Bag[U]:
+    def starmap(self, func: Callable[..., U] = BY_NAME, /, **kwargs: Any) -> Bag[U]:
         """Return the bag of what `func` returns for the elements of each record.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([(1, 2), (3, 4)]).starmap(pow).compute(scheduler="sync")
         [1, 81]
         """
+        func = given_function("starmap", func, kwargs)
         if not any(map(holds_plan, kwargs.values())):
             return self._then(StarMap(func, kwargs))
         return self._paired("starmap", func, (), kwargs)
@@ -190,24 +194,26 @@ class Bag(
         return self._then(Flatten())
 
     @overload
-    def map_partitions(self, func: Callable[[list[T_co]], OnlyAny]) -> Bag[Any]: ...
+    def map_partitions(self, func: Callable[[list[T_co]], OnlyAny], /) -> Bag[Any]: ...
     @overload
-    def map_partitions(self, func: Callable[[list[T_co]], bytes]) -> Bag[bytes]: ...
+    def map_partitions(self, func: Callable[[list[T_co]], bytes], /) -> Bag[bytes]: ...
     @overload
-    def map_partitions(self, func: Callable[[list[T_co]], dict[K, V]]) -> Bag[dict[K, V]]: ...
+    def map_partitions(self, func: Callable[[list[T_co]], dict[K, V]], /) -> Bag[dict[K, V]]: ...
     @overload
-    def map_partitions(self, func: Callable[[list[T_co]], Iterable[U]]) -> Bag[U]: ...
+    def map_partitions(self, func: Callable[[list[T_co]], Iterable[U]], /) -> Bag[U]: ...
     @overload
-    def map_partitions(self, func: Callable[[list[T_co]], U]) -> Bag[U]: ...
+    def map_partitions(self, func: Callable[[list[T_co]], U], /) -> Bag[U]: ...
     @overload
-    def map_partitions(self, func: HasDefault[list[T_co], Any], *args: Any, **kwargs: Any) -> Bag[Any]: ...
+    def map_partitions(self, func: HasDefault[list[T_co], Any], /, *args: Any, **kwargs: Any) -> Bag[Any]: ...
     @overload
-    def map_partitions(self, func: Callable[[list[T_co], Any], Any], *args: Any, **kwargs: Any) -> Bag[Any]: ...
+    def map_partitions(self, func: Callable[[list[T_co], Any], Any], /, *args: Any, **kwargs: Any) -> Bag[Any]: ...
     @overload
     def map_partitions(  # type: ignore[overload-cannot-match]
-        self, func: Callable[Concatenate[list[T_co], ...], Any], *args: Any, **kwargs: Any
+        self, func: Callable[Concatenate[list[T_co], ...], Any], /, *args: Any, **kwargs: Any
     ) -> Bag[Any]: ...
-    def map_partitions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    @overload
+    def map_partitions(self, *, func: Callable[..., Any], **kwargs: Any) -> Bag[Any]: ...
+    def map_partitions(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:
         """Return the bag of what `func` returns for the list of each partition's records.
 
         What can be iterated gives its elements; text, a dict and a single value are one record.
@@ -216,6 +222,7 @@ class Bag(
         >>> bk.range(5, npartitions=2).map_partitions(sum).compute(scheduler="sync")
         [1, 9]
         """
+        func = given_function("map_partitions", func, kwargs)
         if not any(map(holds_plan, (*args, *kwargs.values()))):
             return self._then(MapPartitions(func, args, kwargs))
         return self._paired("map_partitions", func, args, kwargs)

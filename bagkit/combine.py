@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Callable
 from typing import Any
 
-from bagkit.arguments import plan_arguments, plan_of
+from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.ops.pairing import Paired
@@ -34,7 +34,7 @@ def zip(*bags: Bag[Any]) -> Bag[tuple[Any, ...]]:  # noqa: A001  (dask.bag's nam
     return Bag(plan)
 
 
-def map(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:  # noqa: A001  (dask.bag's name)
+def map(func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:  # noqa: A001  (dask.bag's name)
     """Return the bag of what `func` returns for the records of all bags among the arguments, side by side.
 
     Other arguments are the same for all records; items among them are computed first.
@@ -44,10 +44,10 @@ def map(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:  # noq
     >>> bk.map(pow, 2, b).compute(scheduler="sync")
     [1, 2, 4]
     """
-    return _over_bags("map", func, args, kwargs)
+    return _over_bags("map", given_function("map", func, kwargs), args, kwargs)
 
 
-def map_partitions(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:
+def map_partitions(func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
     """Return the bag of what `func` returns for the partitions of all bags among the arguments, side by side.
 
     Each partition is a list. What can be iterated gives its elements; text, a dict and a single value are one record.
@@ -57,7 +57,7 @@ def map_partitions(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[A
     >>> bk.map_partitions(lambda one, other: sum(one) * len(other), b, b).compute(scheduler="sync")
     [2, 27]
     """
-    return _over_bags("map_partitions", func, args, kwargs)
+    return _over_bags("map_partitions", given_function("map_partitions", func, kwargs), args, kwargs)
 
 
 def _over_bags(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bag[Any]:

@@ -141,7 +141,7 @@ class Delayed(DaskCollection, Generic[T_co]):
             )
         return DelayedAttribute(self, name, sys._getframe(1))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Delayed[Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Delayed[Any]:
         return delayed_call(call_value, (self, *args), kwargs, "call", sys._getframe(1))
 
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
@@ -305,7 +305,7 @@ class DelayedAttribute(Delayed[Any]):
             _set_plan(each, Plan(op, (each._of.plan,)))
         return self._plan
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Delayed[Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Delayed[Any]:
         name, pure = kwargs.pop("dask_key_name", None), kwargs.pop("pure", False)
         return delayed_call(
             Method(self._name), (self._of, *args), kwargs, self._name, sys._getframe(1), _checked_name(name), pure
@@ -351,16 +351,16 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
         return self._plan
 
     @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Delayed[R]: ...
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Delayed[R]: ...
     @overload  # a name for the task, or that it is pure, which no parameter of the function says
-    def __call__(self, *args: Any, dask_key_name: Any, **kwargs: Any) -> Delayed[R]: ...
+    def __call__(self, /, *args: Any, dask_key_name: Any, **kwargs: Any) -> Delayed[R]: ...
     @overload
-    def __call__(self, *args: Any, pure: bool, **kwargs: Any) -> Delayed[R]: ...
+    def __call__(self, /, *args: Any, pure: bool, **kwargs: Any) -> Delayed[R]: ...
     @overload  # plain values only, of which it is known that they do not fit
-    def __call__(self, *args: Plain, **kwargs: Plain) -> WrongArguments: ...
+    def __call__(self, /, *args: Plain, **kwargs: Plain) -> WrongArguments: ...
     @overload  # something that is computed first, or may have something like that in it
-    def __call__(self, *args: Any, **kwargs: Any) -> Delayed[R]: ...
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Delayed[R]: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         mine = self.__dict__
         name, pure = None, mine["_pure"]
         if kwargs:

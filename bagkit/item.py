@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
 
-from bagkit.arguments import plan_arguments, plan_of
+from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.computing import Collected, explain, run, visualize
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError
@@ -52,22 +52,25 @@ class Item(DaskCollection, Generic[T_co]):
         return run((self.plan,), options)[0]
 
     @overload
-    def apply(self, func: Callable[[T_co], U]) -> Item[U]: ...
+    def apply(self, func: Callable[[T_co], U], /) -> Item[U]: ...
     @overload
-    def apply(self, func: Callable[Concatenate[T_co, P], U], *args: P.args, **kwargs: P.kwargs) -> Item[U]: ...
+    def apply(self, func: Callable[Concatenate[T_co, P], U], /, *args: P.args, **kwargs: P.kwargs) -> Item[U]: ...
     @overload
-    def apply(self, func: Callable[[T_co, Any], U], *args: Any, **kwargs: Any) -> Item[U]: ...
+    def apply(self, func: Callable[[T_co, Any], U], /, *args: Any, **kwargs: Any) -> Item[U]: ...
     @overload
     def apply(  # type: ignore[overload-cannot-match]
-        self, func: Callable[Concatenate[T_co, ...], U], *args: Any, **kwargs: Any
+        self, func: Callable[Concatenate[T_co, ...], U], /, *args: Any, **kwargs: Any
     ) -> Item[U]: ...
-    def apply(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    @overload
+    def apply(self, *, func: Callable[..., U], **kwargs: Any) -> Item[U]: ...
+    def apply(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:
         """Return the item of what `func` returns for the value; other items among the arguments are computed first.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).sum().apply(str).compute(scheduler="sync")
         '10'
         """
+        func = given_function("apply", func, kwargs)
         plans, args, kwargs = plan_arguments("apply", (self, *args), kwargs, bags=False)
         return Item(Plan(Apply(func, args, kwargs), tuple(plans.values)))
 

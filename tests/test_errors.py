@@ -122,6 +122,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bag().map(max, LOOP), bk.PlanError,
         "map: an argument is nested too deeply, or contains itself; "
         "hint: functools.partial(function, ...) hands it on without a look inside"),
+    "map without a function": (lambda: bag().map(x=1), bk.PlanError,
+        "map: there is no function; expected map(function, ...)"),
     "map of no function": (
         lambda: bag().map("upper"), bk.PlanError,
         "map: the function can't be called; got 'upper' of type str; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bagkit.arguments import bag_plan, plan_arguments
+from bagkit.arguments import BY_NAME, bag_plan, given_function, plan_arguments
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.methods.partitions import PartitionsOf
@@ -58,7 +58,7 @@ class Sequences(Making[T_co]):
 
     # Record by record -------------------------------------------------------------------------------------------------
 
-    def flat_map(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:
+    def flat_map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
         """Return the bag of the elements of what `func` returns for each record: `map(...)`, then `flatten()`.
 
         >>> import bagkit as bk
@@ -160,7 +160,7 @@ class Sequences(Making[T_co]):
         """
         return PartitionsOf(self)
 
-    def map_partitions_with_info(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Bag[Any]:
+    def map_partitions_with_info(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
         """Return the bag of what `func(records, info, ...)` returns for each partition, as map_partitions does.
 
         `info` has `index` (from 0), `npartitions`, and `paths`, the files that the partition is read from. Other
@@ -171,6 +171,7 @@ class Sequences(Making[T_co]):
         >>> b.map_partitions_with_info(lambda records, info: [(info.index, len(records))]).compute(scheduler="sync")
         [(0, 2), (1, 3)]
         """
+        func = given_function("map_partitions_with_info", func, kwargs)
         plans, args, kwargs = plan_arguments("map_partitions_with_info", args, kwargs, bags=False)
         return self._with_info(ops.MapPartitionsWithInfo(func, args, kwargs), *plans.values)
 

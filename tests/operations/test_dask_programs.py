@@ -209,3 +209,44 @@ def test_writing_later(tmp_path: Path) -> None:
     one, other = records.to_avro(str(tmp_path / "*.avro"), schema, compute=False)
     assert (one.compute(), other.compute()) == (str(tmp_path / "0.avro"), str(tmp_path / "1.avro"))
     assert db.read_avro(str(tmp_path / "*.avro")).compute() == records.compute()
+
+
+def keywords(*args: Any, **kwargs: Any) -> str:
+    return f"{len(args)} {sorted(kwargs)}"
+
+
+NAMES = ["args", "default", "func", "function", "initial", "key", "kwargs", "name", "op", "operation", "options",
+         "partition", "part", "plan", "records", "self", "token", "value", "values", "cls", "binop", "seq"]  # fmt: skip
+
+
+@pytest.mark.parametrize("optimize", [True, False])
+def test_keywords_of_any_name_are_those_of_the_users_function(optimize: bool) -> None:
+    b, given = db.from_sequence([(1,), (2,)], npartitions=1), dict.fromkeys(NAMES, 1)
+    said = f"1 {sorted(NAMES)}"
+
+    def part(*args: Any, **kwargs: Any) -> list[str]:
+        return [keywords(*args[:1], **kwargs)]
+
+    counts, bags = dict.fromkeys(NAMES, b.count()), dict.fromkeys(NAMES, b)
+    template = db.from_sequence(["1 {self}{func}"]).str.format(self="", func="")
+    lazy: list[Any] = [
+        b.map(keywords, **given), b.map(keywords, **counts), b.map(keywords, **bags), b.starmap(keywords, **given),
+        b.map_partitions(part, **given), db.map(keywords, b, **given), db.map(keywords, b, **counts),
+        db.map_partitions(part, b, **given), b.map_partitions_with_info(part, **given), b.flat_map(part, **given),
+        template.map(lambda text: text + str(sorted(NAMES))),
+    ]  # fmt: skip
+    for each in lazy:
+        assert set(each.compute(optimize=optimize)) == {said}
+    assert b.count().apply(keywords, **given).compute() == said
+    assert db.delayed(keywords)(0, **given).compute() == said
+    assert db.delayed("{self}, {func}, {name}").format(self=4, func=5, name=6).compute() == "4, 5, 6"
+    assert db.delayed(db.delayed(keywords))(0, **given).compute() == said
+    assert (db.delayed({"f": keywords})["f"])(0, **given).compute() == said
+
+
+def test_the_function_can_be_given_by_its_name() -> None:
+    b = db.from_sequence([1, 2], npartitions=1)
+    assert b.map(func=inc).compute() == b.map_partitions(func=lambda part: [x + 1 for x in part]).compute() == [2, 3]
+    assert b.sum().apply(func=inc).compute() == 4
+    with pytest.raises(TypeError, match="there is no function"):
+        b.map()
