@@ -124,7 +124,7 @@ class Bag(
     ) -> Bag[U]: ...
     @overload
     def map(self, *, func: Callable[..., U], **kwargs: Any) -> Bag[U]: ...
-    def map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:
+    def map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
         """Return the bag of what `func` returns for each record, called with those of other bags and items beside it.
 
         >>> import bagkit as bk
@@ -213,7 +213,7 @@ class Bag(
     ) -> Bag[Any]: ...
     @overload
     def map_partitions(self, *, func: Callable[..., Any], **kwargs: Any) -> Bag[Any]: ...
-    def map_partitions(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:
+    def map_partitions(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
         """Return the bag of what `func` returns for the list of each partition's records.
 
         What can be iterated gives its elements; text, a dict and a single value are one record.
@@ -250,7 +250,7 @@ class Bag(
         """Return the bag in so many partitions: neighbours joined, or each split evenly; order is kept.
 
         With `partition_size` the bag is computed to see into how many partitions of about so many bytes of memory it
-        goes. A bag that has as many partitions as asked for is returned as it is.
+        goes.
         """
         if (npartitions is None) == (partition_size is None):
             raise PlanError("repartition: expected either npartitions or partition_size, and not both")
@@ -259,8 +259,6 @@ class Bag(
 
             npartitions = partitions_for(self, partition_size)
         assert npartitions is not None
-        if type(npartitions) is int and npartitions == self.npartitions:
-            return self
         return Bag(Plan(Repartition(npartitions), (self.plan,)))
 
     def partitions_apart(self) -> list[Bag[T_co]]:

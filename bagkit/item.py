@@ -63,7 +63,7 @@ class Item(DaskCollection, Generic[T_co]):
     ) -> Item[U]: ...
     @overload
     def apply(self, *, func: Callable[..., U], **kwargs: Any) -> Item[U]: ...
-    def apply(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:
+    def apply(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
         """Return the item of what `func` returns for the value; other items among the arguments are computed first.
 
         >>> import bagkit as bk

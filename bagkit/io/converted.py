@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,6 +25,7 @@ from bagkit.kernels.column_types import (
     one_type,
     unify,
 )
+from bagkit.kernels.standard_json import standard_dumps
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Column:
 
     def _as_json(self, value: Any) -> str:
         try:
-            return json.dumps(value, allow_nan=False)
+            return standard_dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ColumnTypeError(
                 f"{self.operation}: the field {self.name!r} can't be written as JSON: {error}; "

@@ -10,13 +10,14 @@ Both are JSON, and everything in them carries a checksum.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
+
+from bagkit.kernels.standard_json import standard_dumps, standard_loads
 
 FORMAT = 1
 
@@ -132,7 +133,7 @@ class Damaged(Exception):
 
 def line_of(entry: Any) -> bytes:
     """Return `entry` as a line of the journal."""
-    text = json.dumps(entry, separators=(",", ":"))
+    text = standard_dumps(entry, separators=(",", ":"))
     return f"{crc32(text.encode()):08x} {text}\n".encode()
 
 
@@ -155,7 +156,7 @@ def read_journal(data: bytes) -> tuple[Any, list[Any]]:
 def _entry(line: bytes) -> Any:
     try:
         if f"{crc32(line[9:]):08x} ".encode() == line[:9]:
-            return json.loads(line[9:])
+            return standard_loads(line[9:])
     except ValueError:
         pass
     return None
@@ -170,15 +171,18 @@ def manifest_bytes(
     """Return the manifest file of a run that is done; `lost` is what tasks below the files have left out."""
     rows = [as_row(file, home) for file in files]
     content = {"format": FORMAT, "recipe": recipe, "lost": dict(lost or {}), "fields": ROW, "files": rows}
-    return json.dumps({"checksum": _checksum(content), **content}, indent=1).encode()
+    return standard_dumps({"checksum": _checksum(content), **content}, indent=1).encode()
 
 
 def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
     """Return the recipe and the rows of a manifest file; raises Damaged unless every byte of it is right."""
     try:
-        content = json.loads(data)
+        content = standard_loads(data)
         checksum = content.pop("checksum")
-        if checksum != _checksum(content) or json.dumps({"checksum": checksum, **content}, indent=1).encode() != data:
+        if (
+            checksum != _checksum(content)
+            or standard_dumps({"checksum": checksum, **content}, indent=1).encode() != data
+        ):
             raise Damaged("its checksum does not match")
         if content["format"] != FORMAT:
             raise Damaged(f"it is of the version {content['format']}")
@@ -189,12 +193,12 @@ def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
 
 def lost_below(manifest: bytes) -> dict[str, int]:
     """Return what a manifest that is whole says that tasks below its files have left out."""
-    lost: dict[str, int] = json.loads(manifest).get("lost", {})
+    lost: dict[str, int] = standard_loads(manifest).get("lost", {})
     return lost
 
 
 def _checksum(content: Any) -> str:
-    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(standard_dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import shutil
 import stat
@@ -21,6 +20,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 from bagkit.errors import BagkitError, OutputBusyError, OutputError
 from bagkit.io.files import etag_of, filesystem_of, is_url, named
 from bagkit.io.output_names import RESERVED, directory_of
+from bagkit.kernels.standard_json import standard_dumps, standard_loads
 
 
 class State(NamedTuple):
@@ -390,7 +390,7 @@ class Lock:
         owner = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
         try:
             os.ftruncate(file, 0)
-            os.pwrite(file, json.dumps(owner).encode(), 0)
+            os.pwrite(file, standard_dumps(owner).encode(), 0)
         except OSError:
             self.release()
             raise
@@ -433,7 +433,7 @@ def _is_at(file: int, path: str) -> bool:
 
 def _busy(path: str, text: bytes) -> BagkitError:
     try:
-        owner = json.loads(text)
+        owner = standard_loads(text)
         who = f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
     except (ValueError, KeyError, TypeError):
         who = "another process"

@@ -123,14 +123,14 @@ class _Ways:
 @lru_cache(maxsize=64)
 def _make_ways(fields: tuple[str, ...] | None, shape: Shape) -> _Ways:
     """Return the ways for these fields, making msgspec's decoders for them."""
-    import json
-
     import msgspec
 
-    pick = _picker(fields, shape)
+    from bagkit.kernels.standard_json import loads_here
+
+    pick, parse = _picker(fields, shape), loads_here()
 
     def loads(line: Any) -> Any:
-        return pick(json.loads(line))
+        return pick(parse(line))
 
     steps = () if fields is None else _skipping_steps(fields, shape)
     skips = bool(steps)
@@ -212,11 +212,11 @@ def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> Steps:
 
 def _finds(steps: Steps, unique: list[str], fields: tuple[str, ...], shape: Shape) -> bool:
     """Say whether `steps` find the fields in a record that has them all, written in either way."""
-    import json
+    from bagkit.kernels.standard_json import standard_dumps
 
     record = {name: index for index, name in enumerate(unique)}
     for ascii_only in (True, False):
-        found = _in_steps(steps, json.dumps(record, ensure_ascii=ascii_only))
+        found = _in_steps(steps, standard_dumps(record, ensure_ascii=ascii_only))
         if shape == "attributes":
             found = {name: getattr(found, f"field_{index}") for index, name in enumerate(unique)}
         if found != _picker(fields, shape)(record):

@@ -9,8 +9,8 @@ no text), it is the standard library that decides. Of those two the faster way t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from json.encoder import JSONEncoder
 from typing import Any
 
 
@@ -67,8 +67,8 @@ def _hint(text: str) -> str | None:
 def careful_encoder(default: Callable[[Any], Any] | None, allow_nan: bool) -> Callable[[Any], bytes]:
     """Return the function that gives a record's line as the standard library writes it."""
     compact = (",", ":")
-    readable = json.JSONEncoder(ensure_ascii=False, allow_nan=allow_nan, separators=compact, default=default).encode
-    ascii_only = json.JSONEncoder(ensure_ascii=True, allow_nan=allow_nan, separators=compact, default=default).encode
+    readable = JSONEncoder(ensure_ascii=False, allow_nan=allow_nan, separators=compact, default=default).encode
+    ascii_only = JSONEncoder(ensure_ascii=True, allow_nan=allow_nan, separators=compact, default=default).encode
 
     def encode_json_carefully(record: Any) -> bytes:
         try:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from bagkit.errors import PlanError
 from bagkit.kernels.json import JsonParser, json_parser
+from bagkit.kernels.standard_json import is_standard_loads, loads_here, standard_loads
 from bagkit.kernels.stream import Block
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, tuple_getter
@@ -53,7 +54,7 @@ class Map(PerPartition):
 
     @property
     def opaque(self) -> bool:
-        return self.function is not json.loads or bool(self.kwargs)
+        return bool(self.kwargs) or not is_standard_loads(self.function)
 
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.kwargs else fields_read(self.function)
@@ -83,10 +84,11 @@ def load_line(loads: Callable[[Any], Any], line: Any) -> Any:
     try:
         return loads(line)
     except json.JSONDecodeError as error:
-        doc = error.doc
+        doc, refusal = error.doc, error
         if not doc.endswith("\n"):
             raise
-    return json.loads(doc.removesuffix("\n"))  # raises: a line end says nothing in JSON
+    loads_here()(doc.removesuffix("\n"))  # raises: a line end says nothing in JSON
+    raise refusal  # of a decoder of the user's, which asks for more
 
 
 @dataclass(frozen=True)
@@ -324,7 +326,7 @@ class ParseJson(BlockParser):
         return ALL
 
     def user_functions(self) -> tuple[Any, ...]:
-        return (json.loads,)
+        return (loads_here(), standard_loads)
 
     @property
     def error_label(self) -> str:
@@ -356,4 +358,4 @@ class ParseJson(BlockParser):
         return Block(records, block.origin, careful, block.nbytes)
 
     def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return map(json.loads, records)
+        return map(loads_here(), records)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import random
 import sys
 import types
@@ -27,6 +28,7 @@ from typing import Any
 import cloudpickle
 from cloudpickle.cloudpickle import _dynamic_class_reduce, _module_reduce
 
+from bagkit.kernels.standard_json import is_replaced
 from bagkit.user_modules import CACHED, MAIN, OF_GENERATORS
 
 PROTOCOL = 5
@@ -83,7 +85,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _is_by_value(self, value: Any) -> bool:
         module = value.__module__
-        return isinstance(module, str) and (module in MAIN or self._by_value(module))
+        return isinstance(module, str) and (module in MAIN or self._by_value(module) or is_replaced(value))
 
     def _function(self, function: types.FunctionType) -> Any:
         try:
@@ -260,6 +262,18 @@ def _fill_module(module: types.ModuleType, content: dict[str, Any]) -> None:
     vars(module).update(content)
 
 
+def _reduce_json_scanner(scanner: Any) -> Any:
+    return _make_json_scanner, ({name: getattr(scanner, name) for name in _SCANNER_SETTINGS},)
+
+
+def _make_json_scanner(settings: dict[str, Any]) -> Any:
+    return _SCANNER(types.SimpleNamespace(**settings))
+
+
+_SCANNER: Any = type(vars(json.JSONDecoder())["scan_once"])
+_SCANNER_SETTINGS = ("strict", "object_hook", "object_pairs_hook", "parse_float", "parse_int", "parse_constant")
+
+
 def _reduce_weak_dictionary(value: Any) -> Any:
     return type(value), (dict(value),)
 
@@ -278,6 +292,7 @@ def _make_cached_property(function: Callable[[Any], Any], name: str | None) -> f
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
     types.CodeType: _reduce_code,
     functools.cached_property: _reduce_cached_property,  # which has a lock up to Python 3.11
+    _SCANNER: _reduce_json_scanner,
     weakref.WeakKeyDictionary: _reduce_weak_dictionary,
     weakref.WeakValueDictionary: _reduce_weak_dictionary,
 }

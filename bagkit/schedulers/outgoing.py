@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bagkit.kernels.standard_json import is_replaced
 from bagkit.schedulers.received import open_work
 from bagkit.schedulers.transport import PROTOCOL
 from bagkit.user_modules import CACHED, MAIN, OF_GENERATORS, Version, is_changed, is_users, modules_below, version
@@ -120,7 +121,7 @@ class _Referring(_pickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         """Refuse what does not travel by reference."""
         if isinstance(value, (types.FunctionType, type, CACHED)):
-            if isinstance(value.__module__, str) and self._by_value(value.__module__):
+            if isinstance(value.__module__, str) and (self._by_value(value.__module__) or is_replaced(value)):
                 raise _ByValue
         elif type(value).__module__ in OF_GENERATORS:
             raise _ByValue
