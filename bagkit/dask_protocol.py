@@ -20,7 +20,7 @@ from bagkit.computing import run, run_graph, with_room
 from bagkit.errors import PlanError
 from bagkit.kernels.replay import reading
 from bagkit.kernels.report import Report
-from bagkit.lower.graph import Graph, Key, Task
+from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.ops.calls import identity
 from bagkit.options import merged
 from bagkit.plan.kinds import Sink, SinkPart, TaskCall
@@ -107,8 +107,9 @@ def _made(plan: Plan) -> DaskGraph:
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}
     partitions = set() if plan.op.gives_value else set(keys)
+    seal = Seal()
     for task in graph.tasks:
-        call = (RunTask(task, task.keys[0] in partitions), *[names[need] for need in task.needs])
+        call = (RunTask(task, seal, task.keys[0] in partitions), *[names[need] for need in task.needs])
         if len(task.keys) == 1:
             tasks[names[task.keys[0]]] = call
         else:
@@ -199,16 +200,50 @@ _report: ContextVar[Report | None] = ContextVar("the report of the task that run
 """That of our scheduler; None where another one calls."""
 
 
-class RunTask:
-    """A task of ours as a function of what it needs."""
+SealedWork = tuple[tuple[str, int], bytes]
 
-    def __init__(self, task: Task, gives_partition: bool = False) -> None:
+
+class Seal:
+    """Makes bytes of works and parts, a work once; mutable, of one graph.
+
+    Schedulers of distributed have a process of their own, which unpickles what tasks are and can't import the user's
+    modules. So what a task does stays bytes until it runs.
+    """
+
+    def __init__(self) -> None:
+        from bagkit.schedulers.outgoing import Outgoing
+
+        self._outgoing = Outgoing(tracked=True)
+        self._works: dict[int, tuple[SealedWork, Work]] = {}  # the work is held on to, so its id stays its own
+
+    def work(self, work: Work) -> SealedWork:
+        """Return `work` as a key, by which a process knows it, and bytes."""
+        if id(work) not in self._works:
+            key = (self._outgoing.run, len(self._works))
+            self._works[id(work)] = ((key, self._outgoing.work(work)), work)
+        return self._works[id(work)][0]
+
+    def part(self, part: Any) -> bytes:
+        """Return the part of a task as bytes."""
+        return self._outgoing.part(part)
+
+
+class RunTask:
+    """A task of ours as a function of what it needs. It travels as bytes, which it opens when it is called."""
+
+    def __init__(self, task: Task, seal: Seal, gives_partition: bool = False) -> None:
         self._work = task.work
         self._gives_partition = gives_partition
         """Whether its value is for dask, to which a partition is a list of records."""
         self._part = task.part
         self._width = len(task.keys)
         self._name = task.label or "task"
+        self._place = task.place
+        self._seal = seal
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        sealed = self._seal.work(self._work), self._seal.part(self._part)
+        return SentTask, (sealed, self._width, self._name, self._place, self._gives_partition)
 
     @property
     def is_call(self) -> bool:
@@ -240,6 +275,33 @@ class RunTask:
 
     def __repr__(self) -> str:
         return self._name
+
+
+class SentTask(RunTask):
+    """A RunTask in another process, where it may be sent on."""
+
+    def __init__(
+        self, sealed: tuple[SealedWork, bytes], width: int, name: str, place: str, gives_partition: bool
+    ) -> None:
+        self._sealed = sealed
+        self._width = width
+        self._name = name
+        self._place = place
+        self._gives_partition = gives_partition
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SentTask, (self._sealed, self._width, self._name, self._place, self._gives_partition)
+
+    def run(self, inputs: Sequence[Any], report: Report) -> Any:
+        """Open what it is to do, and do it."""
+        from bagkit.schedulers.by_value import seed_generators
+        from bagkit.schedulers.executors import unpickled
+        from bagkit.schedulers.transport import loads
+
+        (key, work), part = self._sealed
+        self._work, self._part = unpickled(key, work), loads(part)
+        seed_generators(f"{self._name} {self._place}")
+        return super().run(inputs, report)
 
 
 def all_records(parts: Sequence[list[Any]]) -> list[Any]:

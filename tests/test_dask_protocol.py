@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pickle
 import subprocess
 import sys
 import warnings
@@ -273,6 +275,24 @@ class TestClient:
         assert dask.compute(b, b.max()) == ([2 * n for n in range(10)], 18)
         kept = client.persist(b)
         assert (kept.npartitions, kept.compute(scheduler="sync")) == (3, [2 * n for n in range(10)])
+
+
+def test_tasks_are_bytes_to_a_scheduler_that_can_not_import_what_they_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_workers_know.py").write_text("def double(x): return 2 * x")
+    monkeypatch.syspath_prepend(tmp_path)
+    double = importlib.import_module("only_workers_know").double
+    bag = bk.from_sequence([1, 2, 3], npartitions=2).map(double)
+    graph, keys = bag.__dask_graph__(), bag.__dask_keys__()
+    sent = pickle.dumps([graph[key][0] for key in keys])
+    with monkeypatch.context() as scheduler:
+        scheduler.delitem(sys.modules, "only_workers_know")
+        scheduler.setattr(sys, "path", [entry for entry in sys.path if entry != str(tmp_path)])
+        sent_on = pickle.dumps(pickle.loads(sent))
+        with pytest.raises(ModuleNotFoundError, match="only_workers_know"):
+            pickle.loads(sent_on)[0]()
+    assert [list(task()) for task in pickle.loads(sent_on)] == [[2], [4, 6]]
 
 
 def test_dask_is_not_imported() -> None:

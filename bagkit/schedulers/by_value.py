@@ -50,11 +50,17 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles one value; `by_value` says of which modules the functions and classes travel by value.
 
     `run` tells classes of this run from those that a process has kept from an earlier one. With `spawns` generators of
-    random numbers are not copied.
+    random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours.
     """
 
     def __init__(
-        self, file: Any, by_value: Callable[[str], bool] = _never, run: str = "", *, spawns: bool = False
+        self,
+        file: Any,
+        by_value: Callable[[str], bool] = _never,
+        run: str = "",
+        *,
+        spawns: bool = False,
+        tracked: bool = False,
     ) -> None:
         # A dict, for it is asked once an object: cloudpickle's ChainMap takes half of the time of small objects. It has
         # to be there before pickle looks for it.
@@ -63,6 +69,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._by_value = by_value
         self._run = run
         self._spawns = spawns
+        self._tracked = tracked
         self._ordinary: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:
@@ -116,7 +123,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return reduced
         if type(cls).__module__ == "msgspec._core":
             return _make_class, (_number_of(cls, self._run), _make_struct, _struct_parts(cls))
-        make, (*arguments, _, extra), (members, slot_state), _, _, fill = reduced
+        make, (*arguments, tracker, extra), (members, slot_state), _, _, fill = reduced
         number = _number_of(cls, self._run)
         members = {name: each for name, each in members.items() if not _is_descriptor_of(each, cls)}
         if len(arguments) == 4:  # not of an Enum
@@ -124,8 +131,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             if "__slots__" in vars(cls) and not hasattr(cls, "_fields"):  # of a NamedTuple, which makes its own
                 arguments[3]["__slots__"] = members.pop("__slots__")
         state = (number, fill, members, slot_state)
-        # None stands for cloudpickle's own number, by which it would find, and change, a class.
-        return _make_class, (number, make, (*arguments, None, extra)), state, None, None, _fill
+        # By cloudpickle's own number a process would find, and change, the class of an earlier run.
+        tracker = tracker if self._tracked else None
+        return _make_class, (number, make, (*arguments, tracker, extra)), state, None, None, _fill
 
     def _module(self, module: types.ModuleType) -> Any:
         if module.__name__ not in MAIN and not self._by_value(module.__name__):
@@ -145,10 +153,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return True
 
 
-def dumps(value: Any, by_value: Callable[[str], bool] = _never, run: str = "", *, spawns: bool = False) -> bytes:
-    """Return the pickle of `value`."""
+def dumps(value: Any, by_value: Callable[[str], bool], run: str, *, spawns: bool = False, tracked: bool) -> bytes:
+    """Return the pickle of `value`, as a Pickler makes it."""
     with io.BytesIO() as file:
-        Pickler(file, by_value, run, spawns=spawns).dump(value)
+        Pickler(file, by_value, run, spawns=spawns, tracked=tracked).dump(value)
         return file.getvalue()
 
 

@@ -147,7 +147,7 @@ def run_pickled(
     values: tuple[Stored, ...] = ()
     packed: bytes | None = None
     try:
-        function = _unpickled(key, work)
+        function = unpickled(key, work)
         seed_generators(f"{label} {place}")
         values = call_work(
             function,
@@ -165,11 +165,11 @@ def run_pickled(
     return os.getpid(), start, time.time(), report.bytes_read, report.skipped, failures, outputs, values, packed
 
 
-def _unpickled(key: tuple[str, int], data: bytes) -> Work:
+def unpickled(key: tuple[str, int], data: bytes) -> Work:
+    """Return the work that `data` is the pickle of: of each run and number the same one, while it is used."""
     work = _works.get(key)
     if work is None:
-        unpickled: Work = loads(data)
-        work = _works.setdefault(key, unpickled)
+        work = _works.setdefault(key, loads(data))
         while len(_works) > WORKS_KEPT:
             _works.popitem(last=False)
     return work

@@ -40,12 +40,16 @@ class _ByValue(Exception):
 
 
 class Outgoing:
-    """Pickles what one run sends; mutable, owned by that run."""
+    """Pickles what one run sends; mutable, owned by that run.
 
-    def __init__(self) -> None:
+    With `tracked` classes have cloudpickle's numbers too, for values that others bring back with cloudpickle.
+    """
+
+    def __init__(self, *, tracked: bool = False) -> None:
         self.versions: dict[str, Version] = {}
         """The versions of the user's modules that travel by reference."""
-        self._run = uuid.uuid4().hex
+        self._tracked = tracked
+        self.run = uuid.uuid4().hex
         self._decided: dict[str, bool] = {}
 
     def work(self, value: Any) -> bytes:
@@ -64,7 +68,7 @@ class Outgoing:
         except Exception:  # cloudpickle does more, and gives the better error
             from bagkit.schedulers.by_value import dumps
 
-            data = dumps(value, by_value, self._run, spawns=True)
+            data = dumps(value, by_value, self.run, spawns=True, tracked=self._tracked)
         content = _plain_values(module for name in met if not self._is_by_value(name) for module in modules_below(name))
         return _pickle.dumps(_Opened(content, data), PROTOCOL) if content else data
 
@@ -79,7 +83,7 @@ class Outgoing:
                 return data
         from bagkit.schedulers.by_value import dumps
 
-        return dumps(value, self._is_by_value, self._run)
+        return dumps(value, self._is_by_value, self.run, tracked=self._tracked)
 
     def _is_by_value(self, name: str) -> bool:
         """Return whether what stands in the module `name` travels by value."""
