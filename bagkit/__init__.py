@@ -159,7 +159,11 @@ if not TYPE_CHECKING:  # for type checkers a module with it has every name
         if name == "random":  # a module for users, not a name of one
             return import_module("bagkit.random")
         if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            if name.startswith("_"):
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            from bagkit.other_names import OF_MODULE, missing_attribute
+
+            raise missing_attribute(f"module {__name__!r}", name, OF_MODULE, __all__)
         value = getattr(import_module(_HOMES.get(name, "bagkit.errors")), name)
         globals()[name] = value
         return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec
 from bagkit.arguments import BY_NAME, given_function, holds_plan
 from bagkit.computing import Collected, explain, iterate, run, visualize
 from bagkit.dask_protocol import DaskCollection
-from bagkit.errors import LazyError, PlanError, ShortTakeWarning
+from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
 from bagkit.lazily import Lazily
 from bagkit.methods.grouping import Grouping
 from bagkit.methods.handing_over import HandingOver
@@ -357,10 +357,24 @@ class Bag(
         return value_of(self.plan, key)
 
     def __contains__(self, value: object) -> NoReturn:
-        raise LazyError("a bag is not read yet; hint: bag.filter(lambda record: record == value).any().compute()")
+        raise LazyError("a bag is not read yet; hint: bag.map(lambda record: record == value).any().compute()")
 
     def __add__(self, other: object) -> NoReturn:
         raise LazyError("bags are not added; hint: bagkit.concat([one, other])")
+
+    def __setitem__(self, key: object, value: object) -> NoReturn:
+        shown = one_line(key, 80)
+        raise LazyError(f"a bag can't be changed; hint: bag.map(lambda record: {{**record, {shown}: value}})")
+
+    if not TYPE_CHECKING:  # for type checkers all names would exist
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Raise AttributeError, with a hint for names that others have for what a bag does."""
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            from bagkit.other_names import OF_BAGS, missing_attribute
+
+            raise missing_attribute("a bag", name, OF_BAGS, dir(type(self)))
 
 
 class Keys(Bag[T_co]):

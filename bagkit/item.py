@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec
 from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.computing import Collected, explain, run, visualize
 from bagkit.dask_protocol import DaskCollection
-from bagkit.errors import LazyError, PlanError
+from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
@@ -146,5 +146,57 @@ class Item(DaskCollection, Generic[T_co]):
     def __iter__(self) -> NoReturn:
         raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: iterate over item.compute()")
 
+    def __getitem__(self, key: object) -> NoReturn:
+        shown = one_line(key, 80)
+        raise LazyError(
+            f"{self.plan.op.label}: the value is not computed yet; hint: item.compute()[{shown}], "
+            f"or item.apply(operator.itemgetter({shown})) for a lazy one"
+        )
+
+    def __len__(self) -> NoReturn:
+        raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: len(item.compute())")
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        raise LazyError(
+            f"{self.plan.op.label}: the value is not computed yet, and can't be formatted as {spec!r}; "
+            "hint: format(item.compute(), spec)"
+        )
+
+    if not TYPE_CHECKING:  # for type checkers all names would exist
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Raise AttributeError, with a hint for what can be meant."""
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            from bagkit.other_names import OF_ITEMS, missing_attribute
+
+            fallback = {name: f"item.compute().{name}, if its value has that"}
+            raise missing_attribute("an item", name, {**fallback, **OF_ITEMS}, [])
+
     def __repr__(self) -> str:
         return f"Item:\n{plan_text(self.plan)}"
+
+
+def _number(symbol: str) -> Callable[[Item[Any], object], Any]:
+    """Return the method for an operator, which items do not have: it says what does it."""
+
+    def refuse(self: Item[Any], other: object) -> Any:
+        if not isinstance(other, (int, float, complex, Item)):
+            return NotImplemented  # delayed values know how, as may others
+        raise LazyError(
+            f"{self.plan.op.label}: the value is not computed yet, so there is no `{symbol}`; hint: item.compute(), "
+            f"or item.apply(lambda value, other: value {symbol} other, other)"
+        )
+
+    return refuse
+
+
+for _name, _symbol in {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
+    "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+}.items():  # fmt: skip
+    setattr(Item, f"__{_name}__", _number(_symbol))
+    if _name[0] not in "lg":
+        setattr(Item, f"__r{_name}__", _number(_symbol))

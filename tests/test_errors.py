@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import operator
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 import bagkit as bk
@@ -207,6 +209,50 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bk.Item.from_delayed(bag()), bk.PlanError,
         "from_delayed: got Bag; expected a delayed value or an item"),
     "range": (lambda: bk.range(-1, 1), bk.PlanError, "range: n is -1; expected an int of 0 or more"),
+    "change of a bag": (
+        lambda: operator.setitem(bag(), "x", 1), bk.LazyError,
+        "a bag can't be changed; hint: bag.map(lambda record: {**record, 'x': value})"),
+    "slice of a bag": (
+        lambda: bag()[:3], bk.LazyError,
+        "a bag can't be indexed, got [:3]; hint: bag.take(5) gives the first five records"),
+    "bag as an index of a bag": (
+        lambda: bag()[bag()], bk.LazyError,
+        "a bag can't be indexed by another; hint: bag.filter(lambda record: record['age'] > 30)"),
+    "bag as a key": (
+        lambda: bag().groupby(bag()), bk.PlanError,
+        "groupby: the key is a Bag, which is not computed yet; expected a function, a field's name, an index, or a "
+        "list of those; hint: groupby(lambda record: ...) is given each record"),
+    "groupby and count": (
+        lambda: bag().groupby("plan", "count"), bk.PlanError,
+        "groupby: the method is 'count'; expected none, 'disk' or 'tasks'; hint: bag.pluck('plan').frequencies()"),
+    "sort_by descending": (
+        lambda: bag().sort_by(None, "desc"), bk.PlanError,
+        "sort_by: reverse is 'desc'; expected True or False; hint: reverse=True for descending"),
+    "map_partitions to a frame": (
+        lambda: bag().map_partitions(pandas.DataFrame), bk.PlanError,
+        "map_partitions: pandas.DataFrame gives a DataFrame, whose elements are its columns and not its rows; "
+        "hint: bag.to_dataframe() makes one of all records; returning frame.to_dict('records') gives rows"),
+    "from_sequence of a frame": (
+        lambda: bk.from_sequence(pandas.DataFrame({"a": [1]})), bk.PlanError,
+        "from_sequence: got a DataFrame, whose elements are its columns and not its rows; "
+        "hint: bagkit.from_sequence(frame.to_dict('records'))"),
+    "from_sequence of a path": (
+        lambda: bk.from_sequence("logs/*.json.gz"), bk.PlanError,
+        "from_sequence: got 'logs/*.json.gz', which looks like a path, and would be a bag of its letters; "
+        "hint: bagkit.read_json('logs/*.json.gz') reads it, bagkit.from_sequence(list(text)) takes letters"),
+    "arithmetic with an item": (
+        lambda: item() / 2, bk.LazyError,
+        "sum: the value is not computed yet, so there is no `/`; hint: item.compute(), "
+        "or item.apply(lambda value, other: value / other, other)"),
+    "index of an item": (
+        lambda: item()[0], bk.LazyError,
+        "sum: the value is not computed yet; hint: item.compute()[0], "
+        "or item.apply(operator.itemgetter(0)) for a lazy one"),
+    "len of an item": (
+        lambda: len(item()), bk.LazyError, "sum: the value is not computed yet; hint: len(item.compute())"),
+    "format of an item": (
+        lambda: f"{item():.2f}", bk.LazyError,
+        "sum: the value is not computed yet, and can't be formatted as '.2f'; hint: format(item.compute(), spec)"),
     "bool of a bag": (
         lambda: bool(bag()), bk.LazyError,
         "a bag is neither true nor false: it is not read yet; hint: `if bag.take(1, warn=False):`"),
@@ -218,7 +264,7 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "each, bag.lookup(3) the values of that key"),
     "in a bag": (
         lambda: 3 in bag(), bk.LazyError,
-        "a bag is not read yet; hint: bag.filter(lambda record: record == value).any().compute()"),
+        "a bag is not read yet; hint: bag.map(lambda record: record == value).any().compute()"),
     "sum of bags": (
         lambda: bag() + bag(), bk.LazyError, "bags are not added; hint: bagkit.concat([one, other])"),
     "bool of an item": (

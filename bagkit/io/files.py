@@ -63,6 +63,11 @@ def path_list(urlpath: object) -> list[str]:
     """Return what the user gave as one or many paths as a list of strings; raises PlanError for anything else."""
     if isinstance(urlpath, (str, os.PathLike)):
         urlpath = [urlpath]
+    if hasattr(urlpath, "read"):
+        raise PlanError(
+            f"urlpath: got an open file, {one_line(urlpath, 80)}; expected a path, a URL, or a list of them; "
+            "hint: give its name, or bagkit.from_sequence(file) for the lines that it has left"
+        )
     if isinstance(urlpath, (bytes, Mapping)) or not isinstance(urlpath, Iterable):
         raise PlanError(f"urlpath: got {one_line(urlpath)}; expected a path, a URL, or a list of them")
     paths = []
@@ -120,7 +125,7 @@ def _find_local(given: str) -> list[FileInfo]:
     files = [_local_info(match, given) for match in matches if not os.path.isdir(match)]
     if not files:
         what = f"matches no file, only {len(matches)} directories" if matches else "matches no file"
-        raise NoFilesError(f"{named(given)}: {what}{_nearby(path)}")
+        raise NoFilesError(f"{named(given)}: {what}{_nearby(path)}{_hint_for_data(given)}")
     return files
 
 
@@ -130,7 +135,7 @@ def _local_info(path: str, given: str) -> FileInfo:
         info = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         dangling = " (it is a link to a file that does not exist)" if os.path.islink(path) else ""
-        raise NoFilesError(f"{shown}: there is no such file{dangling}{_nearby(path)}") from error
+        raise NoFilesError(f"{shown}: there is no such file{dangling}{_nearby(path)}{_hint_for_data(given)}") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{shown}: can't be read: {error}") from error
     if stat.S_ISDIR(info.st_mode):
@@ -170,6 +175,13 @@ def _nearby(path: str) -> str:
         words += f", {len(same)} of them *{suffix}"
     close = difflib.get_close_matches(name, names, n=3)
     return words + (f"; did you mean {' or '.join(map(repr, close))}?" if close else "")
+
+
+def _hint_for_data(given: str) -> str:
+    """Return the hint for text that is no path but what a file would hold."""
+    if "\n" not in given and given.lstrip()[:1] not in ("{", "["):
+        return ""
+    return "; hint: for text that is at hand already, bagkit.from_sequence(text.splitlines()), and .map(json.loads)"
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import glob
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from bagkit.errors import PlanError
+from bagkit.errors import PlanError, one_line
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place
+from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import shares
 from bagkit.plan.kinds import Source
 
@@ -95,8 +99,7 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
             raise PlanError(f"from_sequence: {name} is {value!r}; expected an int of 1 or more")
     if partition_size is not None and npartitions is not None:
         raise PlanError("from_sequence: both partition_size and npartitions are given; expected one of them")
-    if not isinstance(seq, Iterable):
-        raise PlanError(f"from_sequence: got {type(seq).__name__}, which can't be iterated; expected a sequence")
+    _refuse_others(seq)
     records = list(seq)
     if partition_size is not None:
         full, rest = divmod(len(records), partition_size)
@@ -104,6 +107,50 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
     else:
         sizes = shares(len(records), npartitions or max(1, min(len(records), DEFAULT_PARTITIONS)))
     return FromSequence("from_sequence", records, tuple(sizes))
+
+
+def _refuse_others(seq: object) -> None:
+    """Raise PlanError for what can't be iterated, and for what certainly is not meant to be: tables, and paths."""
+    rows = rows_of_table(type(seq))
+    if rows is not None:
+        raise PlanError(
+            f"from_sequence: got a {type(seq).__name__}, whose elements are its columns and not its rows; "
+            f"hint: bagkit.from_sequence({rows})"
+        )
+    if not isinstance(seq, Iterable):
+        hint = ""
+        if isinstance(seq, os.PathLike):
+            hint = f"; hint: {_reader(os.fspath(seq))}(path) reads a file"
+        elif callable(seq):
+            hint = "; hint: call it, and hand on what it returns"
+        raise PlanError(f"from_sequence: got {type(seq).__name__}, which can't be iterated; expected a sequence{hint}")
+    if isinstance(seq, str) and _is_path(seq):
+        raise PlanError(
+            f"from_sequence: got {one_line(seq, 80)}, which looks like a path, and would be a bag of its letters; "
+            f"hint: {_reader(seq)}({one_line(seq, 80)}) reads it, bagkit.from_sequence(list(text)) takes letters"
+        )
+
+
+def _is_path(text: str) -> bool:
+    """Say whether a text is a path, a pattern or a URL, and nothing else that one would take the letters of."""
+    if len(text) > 4096 or not text.isprintable():
+        return False
+    if re.search(_SUFFIXES, text, re.IGNORECASE) or re.match(r"[a-z][a-z0-9+.\-]*://\S", text):
+        return True
+    return bool(re.match(r"(~|\.\.?|)/\S", text)) and bool(glob.glob(os.path.expanduser(text)))
+
+
+_SUFFIXES = (
+    r"\w\S*\.(jsonl?|ndjson|txt|text|csv|tsv|log|gz|bz2|xz|zst|zip|parquet|avro|xml|html?|h5|hdf5|npy|pkl)$|^\*\.\w+$"
+)
+
+
+def _reader(path: Any) -> str:
+    """Return the function that reads files like one."""
+    for name, words in (("json", ("json", "ndjson")), ("csv", ("csv", "tsv")), ("avro", ("avro",))):
+        if any(word in str(path).lower() for word in words):
+            return f"bagkit.read_{name}"
+    return "bagkit.read_text"
 
 
 def plan_range(n: int, npartitions: int) -> FromSequence:

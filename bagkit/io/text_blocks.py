@@ -74,6 +74,8 @@ class Counter:
         for chunk in _chunks(self.file, piece.compression, begin, piece.stop):
             if first and piece.compression is None:
                 _refuse_compressed(piece, chunk)
+                if self.source.encoding == "utf-8" and self.source.errors == "strict":
+                    _refuse_binary(piece, chunk)
             first = False
             yield chunk
 
@@ -105,6 +107,23 @@ def _refuse_compressed(piece: FilePiece, start: bytes) -> None:
             f"{named(piece.path)}: begins as {name} data, and its name does not say so; expected text; hint: "
             f"compression={name!r}, or compression=None to read it as it is"
         )
+
+
+_FORMATS = {
+    b"PAR1": ("Parquet", "bagkit.from_sequence(pandas.read_parquet(path).to_dict('records'))"),
+    b"Obj\x01": ("Avro", "bagkit.read_avro(path)"),
+    b"SQLite format 3\x00": ("SQLite", "bagkit.from_sequence(sqlite3.connect(path).execute('select * from records'))"),
+    b"\x89HDF\r\n\x1a\n": ("HDF5", "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
+    b"ARROW1\x00\x00": ("Arrow", "bagkit.from_sequence(pyarrow.feather.read_table(path).to_pylist())"),
+    b"\x93NUMPY": ("NumPy", "bagkit.from_sequence(numpy.load(path))"),
+}
+"""How files begin that are no text and hold records, and what makes a bag of one."""
+
+
+def _refuse_binary(piece: FilePiece, start: bytes) -> None:
+    for mark, (name, way) in _FORMATS.items():
+        if start.startswith(mark):
+            raise SourceError(f"{named(piece.path)}: begins as {name} data; expected text; hint: {way}")
 
 
 # -- files that are cut as bytes ---------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ class Grouping(Making[T_co]):
         >>> bk.range(5, npartitions=2).groupby(lambda x: x % 2, npartitions=1).compute(scheduler="sync")
         [(0, [0, 2, 4]), (1, [1, 3])]
         """
+        ops.check_method(grouper, method)
         return self._then(ops.by_key("groupby", grouper, ops.as_they_are, npartitions))
 
     def partition_by(self, key: Any, npartitions: int | None = None) -> Bag[T_co]:
@@ -79,6 +80,10 @@ class Grouping(Making[T_co]):
         >>> bk.from_sequence(["pear", "fig", "apple"], 2).sort_by(len).compute(scheduler="sync")
         ['fig', 'pear', 'apple']
         """
+        if isinstance(reverse, str):
+            raise PlanError(
+                f"sort_by: reverse is {reverse!r}; expected True or False; hint: reverse=True for descending"
+            )
         return self._then(ops.SortBy(key, bool(reverse), npartitions))
 
     def join(

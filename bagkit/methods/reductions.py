@@ -54,9 +54,9 @@ class Reductions(Making[T_co]):
         item: Item[T_co] = self._reduce(rows.max_row(split_every))
         return item
 
-    def mean(self) -> Item[Any]:
+    def mean(self, split_every: int | bool | None = None) -> Item[Any]:
         """Return the item of the mean; computing it raises EmptyBagError for an empty bag."""
-        item: Item[Any] = self._reduce(rows.mean_row())
+        item: Item[Any] = self._reduce(rows.mean_row(split_every))
         return item
 
     def var(self, ddof: int = 0) -> Item[Any]:

@@ -21,7 +21,7 @@ class Summaries(Making[T_co]):
 
     __slots__ = ()
 
-    def stats(self) -> Item[ops.Stats]:
+    def stats(self, split_every: int | bool | None = None) -> Item[ops.Stats]:
         """Return the item of count, mean, var, std, min, max and sum of numbers, in one pass.
 
         `var` and `std` are those of all records (ddof=0). Computing it raises EmptyBagError for an empty bag.
@@ -30,7 +30,7 @@ class Summaries(Making[T_co]):
         >>> bk.from_sequence([1, 2, 3, 6], npartitions=2).stats().compute(scheduler="sync")
         Stats(count=4, mean=3.0, var=3.5, std=1.8708286933869707, min=1, max=6, sum=12)
         """
-        item: Item[ops.Stats] = self._reduce(ops.stats_row())
+        item: Item[ops.Stats] = self._reduce(ops.stats_row(split_every))
         return item
 
     def histogram(self, buckets: int | Sequence[Any]) -> Item[tuple[list[Any], list[int]]]:

@@ -68,6 +68,12 @@ def value_of(pairs: Plan, key: object) -> Any:
             del given[0]
             return value
     shown = one_line(key, 80)
+    if isinstance(key, slice):
+        parts = (key.start, key.stop) if key.step is None else (key.start, key.stop, key.step)
+        shown = ":".join(["" if part is None else one_line(part, 40) for part in parts])
+        raise LazyError(f"a bag can't be indexed, got [{shown}]; hint: bag.take(5) gives the first five records")
+    if hasattr(key, "plan"):
+        raise LazyError("a bag can't be indexed by another; hint: bag.filter(lambda record: record['age'] > 30)")
     raise LazyError(
         f"a bag can't be indexed, got [{shown}]; hint: bag.take(5) gives the first five records, "
         f"bag.pluck({shown}) that field of each, bag.lookup({shown}) the values of that key"

@@ -19,7 +19,7 @@ from bagkit.kernels.json import JsonParser, json_parser
 from bagkit.kernels.standard_json import is_standard_loads, loads_here, standard_loads
 from bagkit.kernels.stream import Block
 from bagkit.ops.fields_read import fields_read
-from bagkit.ops.functions import check_callable, function_label, tuple_getter
+from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
 from bagkit.plan.kinds import ALL, BlockParser, Fields, PerPartition, union
 from bagkit.sentinels import NOT_GIVEN
 
@@ -282,6 +282,7 @@ class MapPartitions(PerPartition):
 
     def __post_init__(self) -> None:
         check_callable("map_partitions", self.function)
+        refuse_table(self.function, self.function)
 
     @property
     def label(self) -> str:
@@ -296,9 +297,20 @@ class MapPartitions(PerPartition):
 
 def partition_result(function: object, result: Any) -> Iterable[Any]:
     """Return the records that a function of map_partitions gave: its elements, or itself where it is one value."""
+    refuse_table(function, type(result))
     if isinstance(result, Iterable) and not isinstance(result, (str, bytes, dict)):
         return result
     return [result]
+
+
+def refuse_table(function: object, kind: object) -> None:
+    """Raise PlanError for a type of frames or tables: iterating over one gives the names of its columns, or those."""
+    rows = rows_of_table(kind)
+    if rows is not None:
+        raise PlanError(
+            f"map_partitions: {function_label(function)} gives a {kind.__name__}, whose elements are its columns and "  # type: ignore[attr-defined]
+            f"not its rows; hint: bag.to_dataframe() makes one of all records; returning {rows} gives rows"
+        )
 
 
 @dataclass(frozen=True)

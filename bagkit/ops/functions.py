@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from bagkit.errors import PlanError
+from bagkit.errors import PlanError, one_line
+from bagkit.plan.node import Plan
 
 
 def function_label(function: object) -> str:
@@ -36,10 +37,56 @@ def check_callable(operation: str, function: object, *, none_is: str | None = No
     """Raise PlanError unless `function` can be called, or is None where that has a meaning."""
     if callable(function) or (function is None and none_is is not None):
         return
-    raise PlanError(
-        f"{operation}: the function can't be called; got {function!r} of type {type(function).__name__}; "
-        f"hint: pass the function itself, as in {operation}(str.upper)"
+    error = PlanError(
+        f"{operation}: the function can't be called; got {one_line(function)} of type {type(function).__name__}; "
+        f"hint: {_way(operation, function)}"
     )
+    if operation == "map" and isinstance(function, str):
+        error.add_note(f"hint: bag.pluck({function!r}) gives that field of each record")
+    raise error
+
+
+_WAYS = {
+    "fold": "fold(operator.add, initial=0)",
+    "foldby": "foldby('name', lambda total, record: total + record['amount'], 0, operator.add)",
+    "accumulate": "accumulate(operator.add, initial=0)",
+    "reduction": "reduction(sum, sum)",
+    "reduce_by_key": "reduce_by_key(operator.add)",
+    "aggregate_by_key": "aggregate_by_key(0, operator.add, operator.add)",
+}
+"""How operations are called whose functions take two values."""
+
+
+def _way(operation: str, function: object) -> str:
+    """Return what to do in place of an operation with what is no function."""
+    if operation in _WAYS:
+        return f"pass the function itself, as in {_WAYS[operation]}"
+    if operation in ("filter", "remove") and (isinstance(function, str) or hasattr(function, "plan")):
+        return f"{operation}(lambda record: record['age'] > 30) asks each record"
+    if operation in ("map", "flat_map") and isinstance(function, Mapping):
+        return f"{operation}(mapping.get) looks each record up"
+    return f"pass the function itself, as in {operation}(str.upper)"
+
+
+_TABLES = {
+    **dict.fromkeys(
+        [(module, "DataFrame") for module in ("pandas", "dask", "modin", "cudf")], "frame.to_dict('records')"
+    ),
+    ("polars", "DataFrame"): "frame.to_dicts()",
+    ("polars", "LazyFrame"): "frame.collect().to_dicts()",
+    ("pyarrow", "Table"): "table.to_pylist()",
+    ("pyarrow", "RecordBatch"): "table.to_pylist()",
+}
+"""Types of tables, by their package and name, and what gives the rows of one as dicts."""
+
+
+def rows_of_table(kind: object) -> str | None:
+    """Return what gives the rows of a table as dicts, if `kind` is a type of tables; None for all else."""
+    for each in getattr(kind, "__mro__", ()):
+        rows = _TABLES.get((each.__module__.partition(".")[0], each.__name__))
+        if rows is not None:
+            return rows
+    return None
 
 
 def key_function(operation: str, key: object) -> Callable[[Any], Any]:
@@ -56,6 +103,11 @@ def key_function(operation: str, key: object) -> Callable[[Any], Any]:
         return key
     if isinstance(key, list):
         return TupleOf(tuple(key))
+    if isinstance(getattr(key, "plan", None), Plan):
+        raise PlanError(
+            f"{operation}: the key is a {type(key).__name__}, which is not computed yet; expected a function, a "
+            f"field's name, an index, or a list of those; hint: {operation}(lambda record: ...) is given each record"
+        )
     if isinstance(key, Hashable):
         return itemgetter(key)
     raise PlanError(

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal
 
-from bagkit.errors import PlanError
+from bagkit.errors import PlanError, one_line
 from bagkit.kernels.group import (
     Entry,
     Gather,
@@ -114,6 +114,26 @@ class Chosen:
 def one_after_the_other(groups: list[Entry]) -> Sequence[Any]:
     """Return the records of all groups."""
     return list(chain.from_iterable(cell for _, cell in groups))
+
+
+_DASK_METHODS = (None, "disk", "tasks", "p2p")
+"""Ways to group that have names in dask, and no meaning here."""
+
+
+def check_method(grouper: Any, method: Any) -> None:
+    """Raise PlanError for what stands in the place of dask's `method` and is none: users of tables mean a reduction."""
+    if method in _DASK_METHODS:
+        return
+    shown = shown_key(grouper)
+    if method in ("count", "size"):
+        hint = f"bag.{'map' if callable(grouper) else 'pluck'}({shown}).frequencies()"
+    elif type(method) is int:
+        hint = f"bag.groupby({shown}, npartitions={method})"
+    elif method in ("sum", "mean", "min", "max", "first", "last", "std", "var", "agg") or callable(method):
+        hint = f"bag.foldby({shown}, lambda total, record: total + record['amount'], 0, lambda one, other: one + other)"
+    else:
+        hint = f"bag.groupby([{shown}, {shown_key(method)}]) groups by both"
+    raise PlanError(f"groupby: the method is {one_line(method, 80)}; expected none, 'disk' or 'tasks'; hint: {hint}")
 
 
 # Exchanges by what is their key --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from functools import partial, reduce
 from itertools import chain, islice
 from typing import Any
 
-from bagkit.errors import EmptyBagError, PlanError
+from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.kernels import fold as kernel
 from bagkit.kernels.moments import Moments, deviation, merge_moments, moments, variance
 from bagkit.kernels.sums import Total, mean, merge_totals, total_of, value
@@ -68,7 +68,32 @@ def fan_in(operation: str, split_every: int | bool | None) -> int | None:
         return None
     if type(split_every) is int and split_every >= 2:
         return split_every
-    raise PlanError(f"{operation}: split_every is {split_every!r}; expected an int of 2 or more, False, or None")
+    raise PlanError(
+        f"{operation}: split_every is {one_line(split_every, 80)}; expected an int of 2 or more, False, or None"
+        f"{hint_for_field(operation, split_every)}"
+    )
+
+
+_OF_ONE_FIELD = {
+    **dict.fromkeys(("sum", "min", "max", "mean", "var", "std", "stats", "count", "any", "all"), ""),
+    **dict.fromkeys(("frequencies", "approx_distinct"), ""),
+    "histogram": "10",
+    "quantiles": "0.5",
+}
+"""Operations that users of tables give a field's name, and what they take in its place."""
+
+
+def hint_for_field(operation: str, argument: object) -> str:
+    """Return the hint for a field's name, or a function, where `operation` has no argument for it: "" for others."""
+    if operation not in _OF_ONE_FIELD:
+        return ""
+    call = f"{operation}({_OF_ONE_FIELD[operation]})"
+    if isinstance(argument, str) and not argument.isdigit():
+        record = f", or bag.topk(1, key={argument!r}) for the record" if operation == "max" else ""
+        return f"; hint: bag.pluck({argument!r}).{call}{record}"
+    if callable(argument):
+        return f"; hint: bag.{'filter' if operation == 'count' else 'map'}(function).{call}"
+    return ""
 
 
 def not_empty(name: str, finish: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
@@ -126,8 +151,8 @@ def _mean(state: Total) -> Any:
     return mean(state)
 
 
-def mean_row() -> Row:
-    return Row("mean", total_of, merge_totals, _mean)
+def mean_row(split_every: Any = None) -> Row:
+    return Row("mean", total_of, merge_totals, _mean, split_every=fan_in("mean", split_every))
 
 
 def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
@@ -139,7 +164,7 @@ def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
 def var_row(ddof: int, *, root: bool) -> Row:
     name = "std" if root else "var"
     if type(ddof) is not int or ddof < 0:
-        raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more")
+        raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more{hint_for_field(name, ddof)}")
     return Row(f"{name}(ddof={ddof})" if ddof else name, moments, merge_moments,
                partial(_variance, name, ddof, root))  # fmt: skip
 
@@ -149,7 +174,9 @@ def var_row(ddof: int, *, root: bool) -> Row:
 
 def topk_row(k: int, key: Any, split_every: Any) -> Row:
     if type(k) is not int or k < 0:
-        raise PlanError(f"topk: k is {k!r}; expected an int of 0 or more")
+        key_for_k = repr(k) if isinstance(k, str) and not k.isdigit() else "function" if callable(k) else ""
+        hint = f"; hint: bag.topk(10, key={key_for_k})" if key_for_k else ""
+        raise PlanError(f"topk: k is {one_line(k, 80)}; expected an int of 0 or more{hint}")
     function = None if key is None else one_argument(key_function("topk", key))
     shown = "" if key is None else f", key={function_label(key) if callable(key) else repr(key)}"
     chunk = partial(kernel.largest, k, key=function)

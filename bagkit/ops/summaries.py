@@ -16,7 +16,7 @@ from bagkit.kernels.guard import Late
 from bagkit.kernels.moments import Moments, deviation, merge_moments, moments_of, variance
 from bagkit.kernels.sums import is_nan, mean, value
 from bagkit.ops.kernel_errors import kernel_errors
-from bagkit.ops.reductions import Row, not_empty, or_else
+from bagkit.ops.reductions import Row, fan_in, hint_for_field, not_empty, or_else
 from bagkit.plan.kinds import Pairing
 from bagkit.sentinels import EMPTY
 
@@ -45,9 +45,10 @@ class _Seen(NamedTuple):
     highest: Any
 
 
-def stats_row() -> Row:
+def stats_row(split_every: Any = None) -> Row:
     """Return the reduction to Stats."""
-    return Row("stats", _stats_of, _merge_stats, not_empty("stats", _stats))
+    every = fan_in("stats", split_every)
+    return Row("stats", _stats_of, _merge_stats, not_empty("stats", _stats), split_every=every)
 
 
 def _stats_of(records: Iterator[Any]) -> Any:
@@ -127,7 +128,7 @@ def check_buckets(buckets: Any) -> int | tuple[Any, ...]:
         pass
     raise PlanError(
         f"histogram: buckets is {one_line(buckets, 80)}; expected an int of 1 or more, "
-        "or two edges or more that increase"
+        f"or two edges or more that increase{hint_for_field('histogram', buckets)}"
     )
 
 
@@ -185,7 +186,8 @@ def quantiles_row(qs: Any, error: Any) -> Row:
     one = not isinstance(qs, Iterable)
     fractions = [qs] if one else list(qs)
     if not all(_between(fraction, 0, 1) for fraction in fractions):
-        raise PlanError(f"quantiles: qs is {one_line(qs, 80)}; expected a number from 0 to 1, or a list of them")
+        hint = hint_for_field("quantiles", qs)
+        raise PlanError(f"quantiles: qs is {one_line(qs, 80)}; expected a number from 0 to 1, or a list of them{hint}")
     if not (_between(error, 1e-6, 0.5) or _between(error, 0, 0)):
         raise PlanError(f"quantiles: error is {one_line(error, 80)}; expected a number from 0.000001 to 0.5, or 0")
     return Row(
@@ -211,7 +213,7 @@ def approx_distinct_row(error: Any) -> Row:
     if not _between(error, 0.002, 0.25):
         raise PlanError(
             f"approx_distinct: error is {one_line(error, 80)}; expected a number from 0.002 to 0.25; "
-            "hint: distinct().count() is exact"
+            f"hint: distinct().count() is exact{hint_for_field('approx_distinct', error).replace('; hint:', ', and')}"
         )
     bits = sketch.register_bits(error)
     return Row(

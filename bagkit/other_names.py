@@ -1,0 +1,139 @@
+"""What users of pandas, Spark, SQL, jq and others call by another name: for the hints of attributes that do not exist.
+
+Each hint is code that runs, with `bag`, `item` and the like for what the user has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_FIRST = "bag.take(5)"
+_RECORDS = "bag.compute()"
+_COUNT = "bag.count().compute()"
+_MAP = "bag.map(function)"
+_CHANGED = "bag.map(lambda record: {**record, 'new': 1})"
+_FOLD = "bag.fold(binop)"
+_FOLD_BY = "bag.foldby(key, binop)"
+
+OF_BAGS: Mapping[str, str] = {
+    **dict.fromkeys(("head", "first", "limit", "show", "display", "iloc", "loc", "nth", "slice", "islice"), _FIRST),
+    **dict.fromkeys(("collect", "result", "run", "execute", "evaluate", "to_list", "tolist", "list", "get"), _RECORDS),
+    **dict.fromkeys(("toList", "to_pylist", "collectAsList", "fetch", "fetchall"), _RECORDS),
+    **dict.fromkeys(("size", "length", "len", "shape", "num_rows", "n_rows"), _COUNT),
+    **dict.fromkeys(("select", "get_field", "getField", "field", "column", "columns"), "bag.pluck('name')"),
+    **dict.fromkeys(("apply", "applymap", "transform", "map_elements", "pmap", "project"), _MAP),
+    **dict.fromkeys(("assign", "with_column", "with_columns", "withColumn", "update"), _CHANGED),
+    **dict.fromkeys(("where", "query", "loc_if", "find", "find_all", "keep_if"), "bag.filter(predicate)"),
+    **dict.fromkeys(("reject", "filter_not", "filterNot"), "bag.remove(predicate)"),
+    **dict.fromkeys(("dropna", "drop_nulls", "notna"), "bag.filter(lambda record: record is not None)"),
+    **dict.fromkeys(("value_counts", "countByValue", "counts", "counter", "Counter"), "bag.frequencies()"),
+    **dict.fromkeys(("unique", "drop_duplicates", "dropDuplicates", "dedup", "uniq"), "bag.distinct()"),
+    **dict.fromkeys(("unique_by", "uniqBy", "distinct_by"), "bag.distinct(key)"),
+    **dict.fromkeys(("nunique", "n_unique", "countDistinct"), "bag.distinct().count()"),
+    **dict.fromkeys(("approx_count_distinct", "countApproxDistinct"), "bag.approx_distinct()"),
+    **dict.fromkeys(("sort", "sorted", "sort_values", "sortBy", "order_by", "orderBy", "orderby"), "bag.sort_by(key)"),
+    "sortByKey": "bag.sort_by(0)",
+    **dict.fromkeys(("nlargest", "top", "takeOrdered", "largest"), "bag.topk(5, key)"),
+    **dict.fromkeys(("nsmallest", "bottom", "smallest"), "bag.sort_by(key).take(5)"),
+    **dict.fromkeys(("group_by", "groupBy", "group"), "bag.groupby(key)"),
+    **dict.fromkeys(("agg", "aggregate_by", "reduceby", "reduce_by", "pivot_table"), _FOLD_BY),
+    **dict.fromkeys(("reduce", "aggregate", "treeReduce", "treeAggregate"), _FOLD),
+    **dict.fromkeys(("merge", "hash_join", "lookup_join"), "bag.join(other, key)"),
+    "leftOuterJoin": "bag.join(other, key, how='left')",
+    "rightOuterJoin": "bag.join(other, key, how='right')",
+    "fullOuterJoin": "bag.join(other, key, how='outer')",
+    **dict.fromkeys(("append", "extend", "concat", "unionAll", "chain"), "bag.union(other)"),
+    **dict.fromkeys(("cartesian", "cross", "crossJoin", "cross_join"), "bag.product(other)"),
+    **dict.fromkeys(("difference", "except_", "subtractByKey", "minus"), "bag.subtract(other)"),
+    **dict.fromkeys(("intersect", "intersect_all"), "bag.intersection(other)"),
+    **dict.fromkeys(("explode", "flat", "concat_all"), "bag.flatten()"),
+    **dict.fromkeys(("flatMap", "flatmap", "mapcat", "map_many", "select_many"), "bag.flat_map(function)"),
+    **dict.fromkeys(("mapPartitions", "map_batches", "mapInPandas"), "bag.map_partitions(function)"),
+    "mapPartitionsWithIndex": "bag.map_partitions_with_info(function)",
+    "mapValues": "bag.map_values(function)",
+    "flatMapValues": "bag.flat_map_values(function)",
+    "keyBy": "bag.key_by(function)",
+    "groupByKey": "bag.group_by_key()",
+    **dict.fromkeys(("reduceByKey", "foldByKey"), "bag.reduce_by_key(binop)"),
+    "aggregateByKey": "bag.aggregate_by_key(zero, seq, comb)",
+    "countByKey": "bag.count_by_key()",
+    **dict.fromkeys(("collectAsMap", "to_dict", "toDict"), "dict(bag)"),
+    **dict.fromkeys(("to_set", "toSet"), "set(bag)"),
+    **dict.fromkeys(("zipWithIndex", "zipWithUniqueId", "enumerate", "with_row_index"), "bag.zip_with_index()"),
+    **dict.fromkeys(("cumsum", "accumulate_by", "scan"), "bag.accumulate(binop)"),
+    **dict.fromkeys(("rolling", "sliding_window", "windowed"), "bag.window(3)"),
+    **dict.fromkeys(("batched", "chunk", "chunks", "chunked", "partition_all"), "bag.batch(100)"),
+    **dict.fromkeys(("foreach", "for_each", "each", "do"), "bag.tap(function)"),
+    **dict.fromkeys(("cache", "checkpoint", "localCheckpoint"), "bag.persist()"),
+    **dict.fromkeys(("coalesce", "rechunk", "rebalance"), "bag.repartition(npartitions=4)"),
+    **dict.fromkeys(("partitionBy", "shuffle_by"), "bag.partition_by(key)"),
+    **dict.fromkeys(("getNumPartitions", "num_partitions", "npartition"), "bag.npartitions"),
+    **dict.fromkeys(("variance",), "bag.var()"),
+    **dict.fromkeys(("stdev", "stddev"), "bag.std()"),
+    **dict.fromkeys(("average", "avg"), "bag.mean()"),
+    **dict.fromkeys(("describe", "summary", "summarize"), "bag.stats()"),
+    **dict.fromkeys(("median",), "bag.quantiles(0.5)"),
+    **dict.fromkeys(("quantile", "percentile", "approxQuantile"), "bag.quantiles([0.25, 0.5, 0.75])"),
+    "mode": "bag.frequencies().topk(1, key=1)",
+    **dict.fromkeys(("hist", "plot"), "bag.histogram(10)"),
+    "sample": "bag.random_sample(0.1)",
+    "takeSample": "bag.take_sample(5)",
+    "sampleByKey": "bag.sample_by_key(fractions)",
+    **dict.fromkeys(("randomSplit", "train_test_split", "split"), "bag.random_split([0.8, 0.2])"),
+    **dict.fromkeys(("to_pandas", "toPandas", "toDF", "to_df", "DataFrame", "dataframe"), "bag.to_dataframe()"),
+    **dict.fromkeys(("to_numpy", "toarray", "to_array"), "numpy.array(bag.compute())"),
+    **dict.fromkeys(("to_json", "to_ndjson", "write_json", "write_jsonl", "write_ndjson"), "bag.to_jsonl('out')"),
+    **dict.fromkeys(
+        ("saveAsTextFile", "to_text", "write_text", "to_file", "write", "save"), "bag.map(str).to_textfiles('out')"
+    ),
+    **dict.fromkeys(("to_csv", "write_csv"), "bag.to_dataframe().to_csv('out.csv')"),
+    **dict.fromkeys(("write_parquet", "saveAsParquetFile"), "bag.to_parquet('out.parquet')"),
+    **dict.fromkeys(("to_sql", "to_hdf"), "bag.to_sqlite('out.db', 'records')"),
+    **dict.fromkeys(("toDebugString", "info", "plan_text", "printSchema", "schema", "dtypes"), "bag.explain()"),
+    **dict.fromkeys(("visualise", "draw", "graph"), "bag.visualize()"),
+    **dict.fromkeys(("isEmpty", "is_empty", "empty"), "not bag.take(1, warn=False)"),
+    **dict.fromkeys(("tail", "last", "reverse", "reversed"), "bag.compute()[::-1]"),
+    **dict.fromkeys(("iterrows", "itertuples", "toLocalIterator", "iter", "items"), "iter(bag)"),
+    **dict.fromkeys(("contains", "isin", "include", "includes"), "bag.filter(lambda record: record == value).any()"),
+    **dict.fromkeys(("zip", "zip_with"), "bagkit.zip(bag, other)"),
+}
+"""What does it, by the name of an attribute that bags do not have."""
+
+_VALUE = "item.compute()"
+OF_ITEMS: Mapping[str, str] = {
+    **dict.fromkeys(("result", "value", "get", "collect", "run", "execute", "item", "tolist", "show"), _VALUE),
+    **dict.fromkeys(("map", "pipe", "then", "transform"), "item.apply(function)"),
+}
+"""The same of items."""
+
+OF_MODULE: Mapping[str, str] = {
+    **dict.fromkeys(("read_jsonl", "read_ndjson", "read_jsonlines", "from_json"), "bagkit.read_json(paths)"),
+    **dict.fromkeys(("read_lines", "read_txt", "textFile", "from_textfiles", "open_files"), "bagkit.read_text(paths)"),
+    **dict.fromkeys(("from_csv",), "bagkit.read_csv(paths)"),
+    **dict.fromkeys(("wholeTextFiles", "read_bytes", "read_binary", "binaryFiles"), "bagkit.read_files(paths)"),
+    **dict.fromkeys(("parallelize", "from_list", "from_iter", "from_iterable", "from_items", "from_records"),
+                    "bagkit.from_sequence(records)"),
+    **dict.fromkeys(("from_pandas", "from_dataframe"), "bagkit.from_sequence(frame.to_dict('records'))"),
+    "from_polars": "bagkit.from_sequence(frame.to_dicts())",
+    "from_arrow": "bagkit.from_sequence(table.to_pylist())",
+    "read_parquet": "bagkit.from_sequence(pandas.read_parquet(path).to_dict('records'))",
+    **dict.fromkeys(("union", "chain"), "bagkit.concat(bags)"),
+    **dict.fromkeys(("set_scheduler", "config"), "bagkit.options(scheduler='threads')"),
+}  # fmt: skip
+"""The same of bagkit itself."""
+
+
+def missing_attribute(kind: str, name: str, others: Mapping[str, str], known: list[str]) -> AttributeError:
+    """Return the error for an attribute that does not exist, with a hint if another name is known for it.
+
+    >>> missing_attribute("a bag", "head", OF_BAGS, [])
+    AttributeError("a bag has no attribute 'head'; hint: bag.take(5)")
+    >>> missing_attribute("a bag", "frequncies", OF_BAGS, ["frequencies", "map"])
+    AttributeError("a bag has no attribute 'frequncies'; did you mean 'frequencies'?")
+    """
+    if name in others:
+        return AttributeError(f"{kind} has no attribute {name!r}; hint: {others[name]}")
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1, cutoff=0.7)
+    return AttributeError(f"{kind} has no attribute {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))

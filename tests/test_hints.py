@@ -1,0 +1,390 @@
+"""What users of other tools type first: an error that names the way, and the way works. Every hint here is run."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import operator
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pandas
+import polars
+import pyarrow
+import pytest
+
+import bagkit
+import bagkit as bk
+from bagkit.other_names import OF_BAGS, OF_ITEMS, OF_MODULE
+
+RECORDS = [{"name": "Ada", "age": 36, "plan": "pro"}, {"name": "Bob", "age": 17, "plan": "free"}]
+
+
+@pytest.fixture(autouse=True)
+def _sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    with bk.options(scheduler="sync"):
+        yield
+
+
+def bag() -> Any:
+    return bk.from_sequence(RECORDS, npartitions=1)
+
+
+def told(error: BaseException) -> str:
+    return "\n".join([str(error), *getattr(error, "__notes__", [])])
+
+
+def codes(error: BaseException) -> list[str]:
+    """Return the pieces of code in the hints of an error: calls from `bag.` or `bagkit.` on."""
+    hint = told(error).partition("hint: ")[2]
+    found = []
+    for start in (match.start() for match in re.finditer(r"\b(?:bag|bagkit|item)\.[a-z]", hint)):
+        ends = [end for end in range(start + 1, len(hint) + 1) if compiles(hint[start:end])]
+        found.append(hint[start : ends[-1]])
+    return found
+
+
+def compiles(code: str) -> bool:
+    try:
+        return not isinstance(ast.parse(code, mode="eval").body, ast.Tuple)
+    except SyntaxError:
+        return False
+
+
+NAMES: dict[str, Any] = {
+    "bagkit": bagkit, "operator": operator, "numpy": numpy, "json": json, "pandas": pandas, "spec": ">5",
+    "value": {"name": "Ada", "age": 36, "plan": "pro"}, "function": str, "key": lambda record: record["name"],
+    "predicate": bool, "binop": lambda one, other: one, "zero": 0, "seq": lambda n, x: n, "comb": lambda n, m: n,
+    "fractions": {"a": 1.0, "b": 1.0}, "records": RECORDS, "text": "ab",
+}  # fmt: skip
+
+
+def run(code: str, **names: Any) -> Any:
+    made = eval(code, {**NAMES, "bag": bag(), "other": bag(), **names})
+    return made.compute() if isinstance(made, (bk.Bag, bk.Item)) else made
+
+
+MISTAKES: dict[str, tuple[Any, list[Any]]] = {
+    "filter of text": (lambda b: b.filter("age > 30"), []),
+    "filter of a bag": (lambda b: b.filter(b.pluck("age")), []),
+    "index by a bag": (lambda b: b[b.pluck("age")], [[RECORDS[0]]]),
+    "remove of text": (lambda b: b.remove("age > 30"), []),
+    "map of a name": (lambda b: b.map("name"), [["Ada", "Bob"]]),
+    "topk of a name": (lambda b: b.topk("age"), [RECORDS]),
+    "frequencies of a name": (lambda b: b.frequencies("plan"), [[("pro", 1), ("free", 1)]]),
+    "sum of a name": (lambda b: b.sum("age"), [53]),
+    "min of a name": (lambda b: b.min("age"), [17]),
+    "max of a name": (lambda b: b.max("age"), [36, [RECORDS[0]]]),
+    "mean of a name": (lambda b: b.mean("age"), [26.5]),
+    "var of a name": (lambda b: b.var("age"), [90.25]),
+    "std of a name": (lambda b: b.std("age"), [9.5]),
+    "count of a name": (lambda b: b.count("age"), [2]),
+    "any of a name": (lambda b: b.any("age"), [True]),
+    "all of a name": (lambda b: b.all("age"), [True]),
+    "stats of a name": (lambda b: b.stats("age"), None),
+    "histogram of a name": (lambda b: b.histogram("age"), None),
+    "quantiles of a name": (lambda b: b.quantiles("age"), [17]),
+    "approx_distinct of a name": (lambda b: b.approx_distinct("age"), [2]),
+    "count of a function": (lambda b: b.count(lambda r: r["age"] > 30), [2]),
+    "any of a function": (lambda b: b.any(lambda r: r["age"] > 30), [True]),
+    "grouped and counted": (lambda b: b.groupby("plan", "count"), [[("pro", 1), ("free", 1)]]),
+    "grouped and summed": (lambda b: b.groupby("plan", "sum"), None),
+    "grouped by two": (lambda b: b.groupby("plan", "age").pluck(0), None),
+    "grouped into four": (lambda b: b.groupby("plan", 4), None),
+    "foldby the other way round": (lambda b: b.foldby(operator.add, "name"), []),
+    "fold the other way round": (lambda b: b.fold(0, operator.add), []),
+    "fold with an initial value for combine": (lambda b: b.fold(operator.add, 0), []),
+    "sorted descending": (lambda b: b.sort_by("age", "desc"), []),
+    "an open end": (lambda b: b[:5], [tuple(RECORDS)]),
+    "set a field": (lambda b: operator.setitem(b, "x", 1), None),
+    "a key that is a bag": (lambda b: b.groupby(b.pluck("plan")), []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_arguments(case: str) -> None:
+    act, values = MISTAKES[case]
+    with pytest.raises((bk.PlanError, bk.LazyError)) as caught:
+        act(bag())
+    assert "hint: " in told(caught.value)
+    found = codes(caught.value)
+    if values is None:
+        assert found
+    elif values:
+        assert [run(code.replace("bag.take(5)", "bag.take(2)")) for code in found[: len(values)]] == values
+
+
+def test_hints_that_are_not_of_one_value() -> None:
+    for act, hint, right in (
+        (lambda b: b.filter("age > 30"), "filter(lambda record: record['age'] > 30)", [RECORDS[0]]),
+        (lambda b: b.remove("age > 30"), "remove(lambda record: record['age'] > 30)", [RECORDS[1]]),
+    ):
+        with pytest.raises(bk.PlanError) as caught:
+            act(bag())
+        assert hint in str(caught.value)
+        assert run(f"bag.{hint}") == right
+    numbers = bk.from_sequence([1, 2, 3])
+    for name, args, right in (("fold", (0,), 6), ("accumulate", (0,), [0, 1, 3, 6]), ("reduction", ("sum", "sum"), 6)):
+        with pytest.raises(bk.PlanError) as caught:
+            getattr(numbers, name)(*args)
+        code = str(caught.value).partition("as in ")[2]
+        assert run(f"bag.{code}", bag=numbers) == right
+
+
+@pytest.mark.parametrize("value", [0, "", False, None, float("inf"), 1, "a", (), {"a": 1}])
+def test_the_hint_for_in(value: Any) -> None:
+    made = bk.from_sequence([value, 1])
+    with pytest.raises(bk.LazyError) as caught:
+        _ = value in made
+    hint = str(caught.value).split("hint: ")[1]
+    assert eval(hint, {"bag": made, "value": value}) is True
+    assert eval(hint, {"bag": made, "value": "not there"}) is False
+
+
+@pytest.mark.parametrize("key", ["name", 0])
+def test_the_hints_of_an_index(key: Any) -> None:
+    records = [("Ada", 1), ("Bob", 2)] if key == 0 else RECORDS
+    made = bk.from_sequence(records)
+    with pytest.raises(bk.LazyError) as caught:
+        made[key]
+    take, pluck, lookup = codes(caught.value)
+    assert run(take.replace("5", "2"), bag=made) == tuple(records)
+    assert run(pluck, bag=made) == ["Ada", "Bob"]
+    assert run(lookup.replace("lookup(0)", "lookup('Ada')"), bag=bk.from_sequence([("Ada", 1), ("name", 1)])) == [1]
+
+
+def test_the_hints_of_bools_and_lengths() -> None:
+    for act in (bool, len):
+        with pytest.raises(bk.LazyError) as caught:
+            act(bag())
+        (code,) = codes(caught.value)
+        assert run(code) in (2, (RECORDS[0],))
+
+
+# Tables, and paths ----------------------------------------------------------------------------------------------------
+
+TABLES = {
+    "pandas": pandas.DataFrame(RECORDS),
+    "a subclass": type("Frame", (pandas.DataFrame,), {})(RECORDS),
+    "polars": polars.DataFrame(RECORDS),
+    "lazy": polars.DataFrame(RECORDS).lazy(),
+    "arrow": pyarrow.Table.from_pylist(RECORDS),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_tables_are_no_sequences(kind: str) -> None:
+    with pytest.raises(bk.PlanError, match=r"from_sequence: got a \w+, whose elements are its columns") as caught:
+        bk.from_sequence(TABLES[kind])
+    (code,) = codes(caught.value)
+    assert run(code, frame=TABLES[kind], table=TABLES[kind]) == RECORDS
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_functions_of_partitions_give_no_tables(kind: str) -> None:
+    for scheduler in ("sync", "processes"):
+        with pytest.raises(bk.PlanError, match=r"map_partitions: .*gives a \w+, whose elements are its columns"):
+            bag().map_partitions(lambda records: TABLES[kind]).compute(scheduler=scheduler)
+
+
+def test_a_frame_for_a_function() -> None:
+    with pytest.raises(
+        bk.PlanError, match=r"map_partitions: .*DataFrame gives a DataFrame.*hint: bag\.to_dataframe\(\)"
+    ):
+        bag().map_partitions(pandas.DataFrame)
+    assert bag().to_dataframe().equals(pandas.DataFrame(RECORDS))
+    rows = bag().map_partitions(lambda records: pandas.DataFrame(records).to_dict("records"))
+    assert rows.compute() == RECORDS
+
+
+def test_columns_and_arrays_are_sequences() -> None:
+    frame = TABLES["pandas"]
+    assert bk.from_sequence(frame["age"]).compute() == [36, 17]
+    assert bk.from_sequence(numpy.arange(3)).compute() == [0, 1, 2]
+    assert bk.from_sequence(polars.Series([1, 2])).compute() == [1, 2]
+    assert bag().map_partitions(lambda records: pandas.Series([1, 2])).compute() == [1, 2]
+    assert bk.from_sequence({"a": 1, "b": 2}).compute() == ["a", "b"]
+    assert bk.from_sequence({"a": 1}.items()).compute() == [("a", 1)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["path.json", "data/*.jsonl.gz", "~/a.csv", "s3://bucket/key", "*.json", "/x/y.TXT", "a b.parquet", "./here"],
+)
+def test_a_path_is_no_sequence(path: str) -> None:
+    Path("here").write_text("1\n")
+    with pytest.raises(bk.PlanError, match=r"from_sequence: got .*, which looks like a path, .*hint: bagkit.read_"):
+        bk.from_sequence(path)
+    with pytest.raises(bk.PlanError, match=r"from_sequence: got PosixPath.*hint: bagkit.read_"):
+        bk.from_sequence(Path(path))
+    assert bk.from_sequence([path]).compute() == [path]
+    assert bk.from_sequence(list(path)).compute() == list(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "", "a.b", "1/2*3", "a,b", "What? No.", "one\ntwo.json", "/", "*", "x" * 9999]
+)
+def test_text_is_the_sequence_of_its_letters(text: str) -> None:
+    assert bk.from_sequence(text).compute() == list(text)
+
+
+def test_what_is_no_sequence() -> None:
+    with pytest.raises(bk.PlanError, match=r"from_sequence: got function, .*hint: call it"):
+        bk.from_sequence(bag)
+
+
+def test_paths_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("1\n")
+    with open("a.json") as file:
+        with pytest.raises(bk.PlanError, match=r"urlpath: got an open file, .*hint: give its name"):
+            bk.read_text(file)
+        assert bk.from_sequence(file).compute() == ["1\n"]
+    for text in ('{"a": 1}', '[{"a": 1}]', '{"a": 1}\n{"a": 2}\n'):
+        with pytest.raises(bk.NoFilesError) as caught:
+            bk.read_json(text)
+        assert "hint: for text that is at hand already, bagkit.from_sequence(text.splitlines())" in str(caught.value)
+        assert bk.from_sequence(text.splitlines()).map(json.loads).compute() == list(map(json.loads, text.splitlines()))
+    with pytest.raises(bk.SourceError, match=r"is a directory; expected a file; hint: '.*\*'"):
+        bk.read_json(tmp_path)
+    with pytest.raises(bk.NoFilesError, match=r"matches no file"):
+        bk.read_json("none/*.json")
+    with pytest.raises(bk.PlanError, match=r"urlpath"):
+        bk.read_text(b"a.json")
+
+
+def test_files_of_other_formats(tmp_path: Path) -> None:
+    pandas.DataFrame(RECORDS).to_parquet("a.parquet")
+    numpy.save("a.npy", numpy.arange(3))
+    bag().pluck(["age"]).map(lambda r: {"age": r[0]}).to_avro(
+        ["a.avro"], {"type": "record", "name": "r", "fields": [{"name": "age", "type": "int"}]}
+    )
+    bag().to_sqlite("a.db", "records")
+    for name, right in (
+        ("a.parquet", RECORDS), ("a.npy", [0, 1, 2]), ("a.avro", [{"age": 36}, {"age": 17}]),
+    ):  # fmt: skip
+        for reading in (bk.read_text(name), bk.read_json(name)):
+            with pytest.raises(bk.SourceError, match=r"begins as .* data; expected text; hint: bagkit") as caught:
+                reading.compute()
+        assert run(codes(caught.value)[0], path=name) == right
+    with pytest.raises(bk.SourceError, match=r"begins as SQLite data"):
+        bk.read_text("a.db").compute()
+    assert bk.read_text("a.npy", encoding="latin-1").count().compute() > 0
+    assert bk.read_files("a.npy", binary=True).count().compute() == 1
+
+
+# Names --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OF_BAGS)
+def test_names_that_bags_do_not_have(name: str) -> None:
+    numbers = bk.from_sequence([3, 1, 2])
+    pairs = bk.from_sequence([("a", 1), ("b", 2)])
+    with pytest.raises(AttributeError) as caught:
+        getattr(numbers, name)
+    assert str(caught.value) == f"a bag has no attribute {name!r}; hint: {OF_BAGS[name]}"
+    code = OF_BAGS[name]
+    of_records = any(word in code for word in ("pluck", "**record", "to_", "join"))
+    of_pairs = any(word in code for word in ("by_key", "values(", "dict(", "sort_by(0)"))
+    of_lists = bk.from_sequence([[1], [2]])
+    made = bag() if of_records else pairs if of_pairs else of_lists if "flatten" in code else numbers
+    keyed = {"key": lambda record: record} if not of_records else {}
+    function = {"function": lambda record: [record]} if "flat_map" in code or "partitions" in code else {}
+    if "with_info" in code:
+        function = {"function": lambda records, info: records}
+    run(code.replace("take(5)", "take(2)"), bag=made, other=made, **keyed, **function)
+
+
+@pytest.mark.parametrize("name", OF_ITEMS)
+def test_names_that_items_do_not_have(name: str) -> None:
+    item = bk.from_sequence([3, 1]).sum()
+    with pytest.raises(AttributeError) as caught:
+        getattr(item, name)
+    assert str(caught.value) == f"an item has no attribute {name!r}; hint: {OF_ITEMS[name]}"
+    assert run(OF_ITEMS[name], item=item) in (4, "4")
+
+
+def test_an_attribute_of_the_value() -> None:
+    item = bk.from_sequence([3, 1]).stats()
+    with pytest.raises(AttributeError, match=r"hint: item.compute\(\).mean, if its value has that"):
+        item.mean  # noqa: B018
+    assert run("item.compute().mean", item=item) == 2
+
+
+@pytest.mark.parametrize("name", OF_MODULE)
+def test_names_that_bagkit_does_not_have(name: str, tmp_path: Path) -> None:
+    Path("a.json").write_text('{"a": 1}\n')
+    pandas.DataFrame(RECORDS).to_parquet("a.parquet")
+    with pytest.raises(AttributeError) as caught:
+        getattr(bk, name)
+    assert str(caught.value) == f"module 'bagkit' has no attribute {name!r}; hint: {OF_MODULE[name]}"
+    frame = TABLES["polars" if name == "from_polars" else "pandas"]
+    names = {"paths": "a.json", "path": "a.parquet", "frame": frame, "table": TABLES["arrow"], "bags": [bag()]}
+    run(OF_MODULE[name], **names)
+
+
+def test_slips_of_the_pen() -> None:
+    with pytest.raises(AttributeError, match=r"a bag has no attribute 'frequncies'; did you mean 'frequencies'\?"):
+        bag().frequncies  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'read_jsn'; did you mean 'read_json'"):
+        bk.read_jsn  # noqa: B018
+    with pytest.raises(AttributeError) as caught:
+        bag().quxquux  # noqa: B018
+    assert str(caught.value) == "a bag has no attribute 'quxquux'"
+
+
+def test_what_asks_for_attributes_is_content() -> None:
+    for made in (bag(), bag().count(), bk.from_sequence([("a", 1)]).keys()):
+        assert not hasattr(made, "shape")
+        assert not hasattr(made, "_repr_html_")
+        assert not hasattr(made, "__array__")
+        assert getattr(made, "columns", None) is None
+        for same in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+            assert same.compute() == made.compute()
+        assert not {"head", "show", "collect", "result"} & set(dir(made))
+        with pytest.raises(AttributeError):
+            made._hidden  # noqa: B018
+        with pytest.raises(AttributeError):
+            type(made).__new__(type(made)).plan  # noqa: B018
+
+
+# Items ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">="])
+def test_arithmetic_with_items(symbol: str) -> None:
+    total, count = bk.from_sequence([3, 5]).sum(), bk.from_sequence([3, 5]).count()
+    for other in (count, 2):
+        with pytest.raises(bk.LazyError) as caught:
+            eval(f"item {symbol} other", {"item": total, "other": other})
+        code = codes(caught.value)[1]
+        assert run(code, item=total, other=other) == eval(f"8 {symbol} 2")
+    with pytest.raises(bk.LazyError):
+        eval(f"2 {symbol} item", {"item": total})
+    with pytest.raises(TypeError, match=r"not supported between|unsupported operand|can.t multiply"):
+        eval(f"item {symbol} 'text'", {"item": total})
+    if symbol not in ("<", "<=", ">", ">="):
+        lazy = eval(f"item {symbol} two", {"item": total, "two": bk.delayed(2)})
+        assert lazy.compute() == eval(f"8 {symbol} 2")
+
+
+def test_other_uses_of_items() -> None:
+    item = bk.from_sequence(["a", "b"]).fold(operator.add)
+    for act, right in ((lambda: item[0], "a"), (lambda: len(item), 2), (lambda: f"{item:>5}", "   ab")):
+        with pytest.raises(bk.LazyError) as caught:
+            act()
+        code = str(caught.value).partition("hint: ")[2].partition(", or")[0]
+        assert run(code, item=item) == right
+    assert run("item.apply(operator.itemgetter(0))", item=item) == "a"
+    assert f"{item}" == str(item)
+
+
+def test_mean_and_stats_take_split_every() -> None:
+    numbers = bk.range(100, npartitions=9)
+    for every in (None, 2, 5, False):
+        assert numbers.mean(split_every=every).compute() == 49.5
+        assert numbers.stats(split_every=every).compute() == numbers.stats().compute()
