@@ -269,11 +269,11 @@ class ConcurrentContract(SchedulerContract):
             Task(keys=("slow",), work=works.hold, part=(str(tmp_path), "slow")),
             Task(keys=("bad",), work=works.wait_then_fail, part=(str(tmp_path), "slow")),
         ]
-        start = time.monotonic()
+        recorder = Recorder()
         try:
             with pytest.raises(works.CodedError):
-                values(scheduler, Graph(tasks), ["slow", "bad"])
-            assert time.monotonic() - start < 5
+                list(scheduler.run(Graph(tasks), ["slow", "bad"], recorder))
+            assert "slow" not in {event.key for event in recorder.of(events.TaskFinished)}, "it was not waited for"
         finally:
             (tmp_path / "release").touch()
 
@@ -281,15 +281,14 @@ class ConcurrentContract(SchedulerContract):
         tasks = [Task(keys=(n,), work=works.hold, part=(str(tmp_path), n)) for n in "ab"]
 
         def release_when_both_run() -> None:
-            if works.wait_for(lambda: len(works.marks(tmp_path)) == 2, seconds=10):
+            if works.wait_for(lambda: len(works.marks(tmp_path)) == 2, seconds=15):
                 (tmp_path / "release").touch()
 
         release = threading.Thread(target=release_when_both_run)
         release.start()
-        start = time.monotonic()
         assert values(scheduler, Graph(tasks), ["a", "b"]) == ["a", "b"]
-        assert time.monotonic() - start < 10
         release.join()
+        assert (tmp_path / "release").exists(), "both ran before one of them went on"
 
 
 class InProcessContract(SchedulerContract):
@@ -309,4 +308,4 @@ class InProcessContract(SchedulerContract):
             assert isinstance(value, works.Counted)
         del value
         assert works.Counted.most <= self.ahead + 2
-        assert works.wait_for(lambda: works.Counted.alive == 0, seconds=2)
+        assert works.wait_for(lambda: works.Counted.alive == 0)

@@ -66,10 +66,11 @@ def marked(directory: Path, number: int) -> Graph:
 def test_tasks_ahead_of_a_busy_caller_are_few(scheduler: ProcessScheduler, tmp_path: Path) -> None:
     run = scheduler.run(marked(tmp_path, 60), range(60), Recorder())
     assert next(run) == 0
+    assert works.wait_for(lambda: len(works.marks(tmp_path)) >= 3)
     time.sleep(0.3)
-    started = len(works.marks(tmp_path))
-    assert 3 <= started <= 20
     run.close()
+    started = len(works.marks(tmp_path))
+    assert started <= 20
     time.sleep(0.1)
     assert len(works.marks(tmp_path)) == started
 
@@ -81,16 +82,11 @@ def test_an_error_stops_what_has_not_begun(scheduler: ProcessScheduler, tmp_path
     assert len(works.marks(tmp_path)) <= 20
 
 
-def test_work_goes_on_while_the_caller_is_busy(scheduler: ProcessScheduler) -> None:
-    recorder = Recorder()
-    graph = Graph([Task((n,), faulty.sleep, 0.05) for n in range(6)])
-    run = scheduler.run(graph, range(6), recorder)
-    next(run)
-    time.sleep(0.5)
-    start = time.monotonic()
-    assert [next(run) for _ in range(3)] == [0.05] * 3
-    assert time.monotonic() - start < 0.04, "they were ready"
-    assert len(list(run)) == 2
+def test_work_goes_on_while_the_caller_is_busy(scheduler: ProcessScheduler, tmp_path: Path) -> None:
+    run = scheduler.run(marked(tmp_path, 6), range(6), Recorder())
+    assert next(run) == 0
+    assert works.wait_for(lambda: len(works.marks(tmp_path)) >= 4), "tasks begin while nobody asks for their values"
+    assert list(run) == [1, 2, 3, 4, 5]
 
 
 def test_a_busy_caller_holds_large_values_up(tmp_path: Path) -> None:
@@ -361,13 +357,11 @@ def test_a_killed_parent_takes_its_workers_along(tmp_path: Path, stage: str, sto
     script.wait_ready()
     descendants = script.descendants()
     if stage in ("writing", "consuming"):
-        assert works.wait_for(script.left, seconds=2)
+        assert works.wait_for(script.left)
     script.process.send_signal(stop)
-    assert script.process.wait(2) == -stop
-    start = time.monotonic()
-    assert works.wait_for(lambda: not any(map(running, descendants)), seconds=2)
-    assert works.wait_for(lambda: not script.left(), seconds=2)
-    assert time.monotonic() - start < 2
+    assert script.process.wait(20) == -stop
+    assert works.wait_for(lambda: not any(map(running, descendants))), "their work takes a minute"
+    assert works.wait_for(lambda: not script.left())
 
 
 @pytest.mark.parametrize("stage", ["hogging", "writing", "sleeping", "consuming", "idle", "starting", "at once"])
@@ -376,14 +370,12 @@ def test_an_interrupt_ends_it_all(tmp_path: Path, stage: str, group: bool) -> No
     script = Script(tmp_path, STAGES[stage])
     script.wait_ready()
     descendants = script.descendants()
-    start = time.monotonic()
     if group:
         os.killpg(script.process.pid, signal.SIGINT)
     else:
         script.process.send_signal(signal.SIGINT)
-    assert script.process.wait(5) in (-signal.SIGINT, 130)
-    assert time.monotonic() - start < 1.5
-    assert works.wait_for(lambda: not any(map(running, descendants)), seconds=1)
+    assert script.process.wait(20) in (-signal.SIGINT, 130)
+    assert works.wait_for(lambda: not any(map(running, descendants))), "their work takes a minute"
     assert script.left() == []
     text = script.output.read_text()
     assert text.count("KeyboardInterrupt") == 1, text
@@ -484,7 +476,7 @@ time.sleep(60)
     workers = script.wait_ready()
     script.process.kill()
     script.process.wait()
-    assert works.wait_for(lambda: not any(map(running, workers)), seconds=2)
+    assert works.wait_for(lambda: not any(map(running, workers)))
     os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
 
 
