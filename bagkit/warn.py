@@ -53,14 +53,14 @@ def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
 
 @contextlib.contextmanager
 def _shown_where_it_can_be() -> Iterator[None]:
-    """Let a stderr that is closed, or no file at all, be no reason to fail."""
+    """Let a stderr that can't be written to be no reason to fail."""
     try:
         yield
     except Warning:
         raise  # as a filter asks
     except Exception:
-        if callable(getattr(sys.stderr, "write", None)) and not getattr(sys.stderr, "closed", False):
-            raise
+        if warnings.showwarning is not getattr(warnings, "_showwarning_orig", None):
+            raise  # of a function of the user's
 
 
 def _caller() -> FrameType:

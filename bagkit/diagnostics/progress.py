@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -153,10 +154,11 @@ class ProgressBar:
         remove_drawing(self)
         if self._tasks_done == self._tasks:
             self._bytes_done = max(self._bytes_done, self._weight)
-        end_line(self._file)
-        self._update(self._bar)
-        self._bar.close()  # draws it for the last time
-        self._bar = None
+        bar, self._bar = self._bar, None
+        with contextlib.suppress(Exception):  # of a file that is closed, or takes no text
+            end_line(self._file)
+            self._update(bar)
+            bar.close()  # draws it for the last time
 
 
 def _bar_class() -> Any:

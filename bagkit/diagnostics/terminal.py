@@ -6,10 +6,10 @@ nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 
@@ -111,28 +111,32 @@ def _note_end(text: str | bytes) -> None:
         _open_line = text[-1:] not in ("\n", b"\n")
 
 
-@contextmanager
+@contextlib.contextmanager
 def room_for_text() -> Iterator[None]:
     """Keep what is drawn out of the way of what is written in the `with` block."""
     if not _drawings:
         yield
         return
     with _lock:
-        for drawing in _drawings:
-            drawing.hide()
+        _each(lambda drawing: drawing.hide())
         try:
             yield
         finally:
-            for drawing in _drawings:
-                drawing.show()
+            _each(lambda drawing: drawing.show())
+
+
+def _each(act: Callable[[Drawing], None]) -> None:
+    """Have each of what is drawn do something; a file that does not take it is no reason to fail."""
+    for drawing in tuple(_drawings):
+        with contextlib.suppress(Exception):
+            act(drawing)
 
 
 def show_drawings() -> None:
     """Draw again what has made room a while ago."""
     if _drawings:
         with _lock:
-            for drawing in _drawings:
-                drawing.show()
+            _each(lambda drawing: drawing.show())
 
 
 def line_is_open() -> bool:

@@ -283,7 +283,7 @@ class Peek(Pairing):
 
 def _shown(partition: int, record: Any) -> Any:
     if sys.stderr is not None:  # print would take stdout for it
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # it is closed, or a file of somebody's own
+        with contextlib.suppress(Exception):  # it is closed, or no file at all
             print(f"partition {partition}: {one_line(record)}", file=sys.stderr)
     return record
 

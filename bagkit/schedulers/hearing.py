@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _pickle
+import contextlib
 import marshal
 import sys
 import threading
@@ -58,6 +59,9 @@ def hear(body: bytes, worker: int) -> None:
         elif what == "warning":
             _warn(data)
             line_has_ended()
+        elif what == "stderr":
+            with contextlib.suppress(Exception):  # no reason to end a run
+                write_text(what, data)
         else:
             write_text(what, data)
 

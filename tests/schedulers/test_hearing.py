@@ -7,6 +7,7 @@ import gc
 import io
 import logging
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -148,12 +149,34 @@ def test_streams_that_are_no_files(monkeypatch: pytest.MonkeyPatch, name: str, f
     monkeypatch.setattr(sys, name, file)
     bag = bk.from_sequence([0, 1], npartitions=2)
     with warnings.catch_warnings():
-        warnings.simplefilter("always")
+        warnings.simplefilter("default")
+        warnings.simplefilter("ignore", bk.SkippedRecordsWarning)
         result = bag.map(skipping).compute(scheduler=scheduler, on_error="skip", progress=True)
     assert result == [1]
     if isinstance(file, OnlyWrite) and scheduler == "processes":
         assert "said\n" in file.text
     assert bag.peek(1).compute(scheduler=scheduler) == [0, 1]
+
+
+@pytest.mark.parametrize("file", ["None", "OnlyWrite()", "Full()", "closed", "io.BytesIO()", "object()"])
+def test_bagkit_s_own_warnings_need_no_stderr(file: str) -> None:
+    program = f"""
+import io, sys
+import bagkit as bk
+class OnlyWrite:
+    def write(self, text): pass
+class Full:
+    def isatty(self): return True
+    def write(self, text): raise OSError(5, "Input/output error")
+closed = io.StringIO()
+closed.close()
+sys.stderr = {file}
+bag = bk.from_sequence([0, 1], npartitions=2).peek(1).map(lambda x: 1 // x)
+for scheduler in ("processes", "threads", "sync"):
+    print(bag.compute(scheduler=scheduler, on_error="skip", progress=True))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=False)
+    assert ended.stdout == "[1]\n" * 3, ended.stderr
 
 
 def test_a_reader_that_has_gone_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
