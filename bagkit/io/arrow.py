@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from typing import Any
 
 from bagkit.errors import ColumnTypeError, missing_extra
@@ -86,6 +87,8 @@ class _Full(Exception):
 
 def _array(pa: Any, column: Column, packed: Packed | list[Any], rows: int) -> Any:
     if isinstance(packed, list):
+        if column.type == "datetime with a time zone":
+            packed = list(map(_whole_offset, packed))
         try:
             made = pa.array(packed, arrow_type(pa, column.type))
         except pa.ArrowCapacityError as error:  # within lists and dicts
@@ -104,6 +107,11 @@ def _array(pa: Any, column: Column, packed: Packed | list[Any], rows: int) -> An
         return pa.Array.from_buffers(kind, rows, [valid, pa.py_buffer(offsets), pa.py_buffer(data)])
     values = _bitmap(pa, packed.values, rows) if packed.kind == "bool" else pa.py_buffer(packed.values)
     return pa.Array.from_buffers(kind, rows, [valid, values])
+
+
+def _whole_offset(time: Any) -> Any:
+    """Return the time, in UTC if its offset has microseconds, which Arrow would leave out."""
+    return time if time is None or not time.utcoffset().microseconds else time.astimezone(UTC)
 
 
 def _bitmap(pa: Any, flags: bytes, rows: int) -> Any:

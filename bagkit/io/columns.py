@@ -21,7 +21,7 @@ from typing import IO, Any, Final, Literal
 from bagkit.errors import ColumnTypeError, PlanError, one_line
 from bagkit.io.converted import Column, final_columns
 from bagkit.io.stores import failed
-from bagkit.kernels.column_types import Seen, Type, Typing, add_seen, either, encodes, has_fields
+from bagkit.kernels.column_types import Seen, Type, Typing, add_seen, either, encodes, fits_one, has_fields
 from bagkit.plan.kinds import ALL, Fields, PerPartition
 
 Policy = Literal["error", "string", "json", "null"]
@@ -103,8 +103,21 @@ class ColumnBatch:
     rows: int
     types: dict[str, list[Type]]
     payload: bytes
-    problem: str = ""
-    """Why there is no payload where values can't be pickled."""
+    loose: dict[str, Packed] | None = None
+    """The columns themselves where pickle can't do it: they come as other values do. None are left of an error."""
+
+    def pickled(self) -> bytes:
+        """Return the columns as bytes; raises NoRowError for those that can't be pickled here either."""
+        if self.loose is None:
+            return self.payload
+        for name, packed in self.loose.items():
+            try:
+                pickle.dumps(packed, 5)
+            except Exception as error:  # of many types, and of users' __reduce__
+                raise NoRowError(
+                    f"the field {name!r} has values that can't be pickled: {type(error).__name__}: {error}"
+                ) from error
+        return pickle.dumps(self.loose, 5)
 
     def columns(self) -> dict[str, Packed]:
         """Return the columns by name."""
@@ -118,6 +131,9 @@ class PartitionEnd:
     problem: str = ""
 
 
+TOO_DEEP: Final = "the record is nested too deeply for columns; hint: json.dumps makes text of it"
+
+
 class NoRowError(Exception):
     """A record can't be a row of a table."""
 
@@ -128,12 +144,12 @@ def as_row(record: Any, columns: Sequence[str] | None) -> dict[str, Any]:
         if columns is not None:
             return {name: record.get(name) for name in columns}
         for name in record:
-            if type(name) is not str or not encodes(name):
+            if not isinstance(name, str) or not encodes(name):
                 raise NoRowError(
                     f"the record has the key {one_line(name, 40)}; expected text that UTF-8 can hold; "
                     "hint: columns=[...]"
                 )
-        return dict(record)
+        return {str.__str__(name): value for name, value in record.items()}  # plain text for members of an enum
     if columns is None:
         raise NoRowError(
             f"the record is {_kind(record)}; expected a dict; hint: columns=[...] gives the elements of tuples names"
@@ -175,6 +191,8 @@ class EncodeColumns(PerPartition):
     """The method that wants them."""
     columns: tuple[str, ...] | None
     typing: Typing
+    strict: bool = False
+    """Whether types that do not go together are an error."""
 
     can_raise = False
     stands_for_many = True
@@ -189,27 +207,25 @@ class EncodeColumns(PerPartition):
     def run(self, records: Iterator[Any]) -> Iterator[Any]:
         while batch := list(islice(records, BATCH)):
             try:
-                columns = columns_of(batch, self.columns)
+                made = _batch(columns_of(batch, self.columns), len(batch), self.typing, self.strict)
             except NoRowError as error:
                 yield PartitionEnd(str(error))
                 return
-            types = {name: self.typing.types_of(values) for name, values in columns.items()}
-            packed = {name: pack(values) for name, values in columns.items()}
-            yield ColumnBatch(len(batch), types, *_pickled(packed))
+            except RecursionError:
+                yield PartitionEnd(TOO_DEEP)
+                return
+            yield made
         yield PartitionEnd()
 
 
-def _pickled(columns: dict[str, Packed]) -> tuple[bytes, str]:
-    """Return the columns as bytes; or none, and the column that can't be pickled and why."""
+def _batch(columns: Mapping[str, Sequence[Any]], rows: int, typing: Typing, strict: bool) -> ColumnBatch:
+    types = {name: typing.types_of(values) for name, values in columns.items()}
+    packed = {name: pack(values) for name, values in columns.items()}
     try:
-        return pickle.dumps(columns, 5), ""
-    except Exception as error:  # of many types, and of users' __reduce__
-        for name, packed in columns.items():
-            try:
-                pickle.dumps(packed, 5)
-            except Exception as own:
-                return b"", f"the field {name!r} has values that can't be pickled: {type(own).__name__}: {own}"
-        return b"", f"the records can't be pickled: {type(error).__name__}: {error}"
+        return ColumnBatch(rows, types, pickle.dumps(packed, 5))
+    except Exception:  # of many types: a class of the script is not to be found in a worker
+        wrong = strict and not all(map(fits_one, types.values()))
+        return ColumnBatch(rows, types, b"", {} if wrong else packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,11 +347,11 @@ class Gathered:
             self.before = {name: list(kinds) for name, kinds in self.seen.items()}
             return
         self._look_at(item.types, number)
-        if item.problem:
-            self._raise_conflicts()
-            raise Misfit(number, f"{self.encode.name}: {item.problem}")
         if not self.conflicts:
-            self.store.put(item.payload)
+            try:
+                self.store.put(item.pickled())
+            except NoRowError as error:
+                raise Misfit(number, f"{self.encode.name}: {error}") from error
         self.partitions[-1].append(item.rows)
 
     def _look_at(self, types: Mapping[str, Sequence[Type]], number: int) -> None:
@@ -412,8 +428,8 @@ def encoding(operation: str, columns: Any, on_conflict: Any, typing: Typing) -> 
         raise PlanError(f"{operation}: on_conflict is {on_conflict!r}; expected 'error', 'string', 'json' or 'null'")
     typing = replace(typing, in_order=on_conflict == "null")
     if columns is None:
-        return EncodeColumns(operation, None, typing)
+        return EncodeColumns(operation, None, typing, on_conflict == "error")
     names = None if isinstance(columns, (str, bytes)) or not isinstance(columns, Iterable) else tuple(columns)
     if not names or not all(type(name) is str for name in names) or len(set(names)) < len(names):
         raise PlanError(f"{operation}: columns is {one_line(columns)}; expected a list of names, each once")
-    return EncodeColumns(operation, names, typing)
+    return EncodeColumns(operation, names, typing, on_conflict == "error")

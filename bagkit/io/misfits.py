@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError
-from bagkit.io.columns import CONFLICT_HINT, Conflict, EncodeColumns, NoRowError, as_row, misfit_message, misfit_text
+from bagkit.io.columns import (
+    CONFLICT_HINT,
+    TOO_DEEP,
+    Conflict,
+    EncodeColumns,
+    NoRowError,
+    as_row,
+    misfit_message,
+    misfit_text,
+)
 from bagkit.io.converted import Column
 from bagkit.kernels.column_types import Seen, add_seen, has_fields
 from bagkit.plan.kinds import Fields, PerPartition
+
+SEPARATOR: Final = "\n  "
+"""Between several misfits of one record in a message: an indented line, so that it stays one."""
 
 LISTED: Final = 20
 """How many fields one error lists, and so how many partitions are read again for it at the most."""
@@ -68,11 +80,14 @@ class _Fitting:
         if self._op.final is not None:
             for column in self._op.final:
                 column.convert([row.get(column.name)])
+        try:
+            found = [text for name, value in row.items() for text in self._misfit(name, value)]
+        except RecursionError:
+            raise ColumnTypeError(f"{encode.name}: {TOO_DEEP}") from None
         if self._op.before is None:
             return False
-        found = [text for name, value in row.items() for text in self._misfit(name, value)]
         if found and self._op.elementwise:
-            raise ColumnTypeError("\n".join(found))
+            raise ColumnTypeError(SEPARATOR.join(found))
         if found:
             raise ColumnTypeError(misfit_message(encode.name, found[0]))
         return False
@@ -102,7 +117,7 @@ def several_message(operation: str, conflicts: Sequence[Conflict], found: Mappin
     lines = []
     for each in conflicts[:LISTED]:
         known = (f"{text} (at {place})" for text, place in found.items() if text.startswith(misfit_text(each.name)))
-        lines.append("\n  " + next(known, f"{each.text} (in partition {each.partition})"))
+        lines.append(SEPARATOR + next(known, f"{each.text} (in partition {each.partition})"))
     more = f"\n  and {len(conflicts) - LISTED} more" if len(conflicts) > LISTED else ""
     return (
         f"{operation}: {len(conflicts)} fields can't be columns; expected values of one type in a column; "

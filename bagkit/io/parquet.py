@@ -10,10 +10,14 @@ from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
 from bagkit.io.arrow import arrow_schema, import_parquet, record_batches
 from bagkit.io.columns import Table
 from bagkit.io.files import named
+from bagkit.kernels.column_types import ListOf, StructOf, Type
 
 GROUP_ROWS: Final = 1 << 17
 GROUP_BYTES: Final = 1 << 26
 """How many rows, or bytes in memory, make a row group: what is held while a file is written."""
+
+LEVELS: Final = 98
+"""How many levels of lists and dicts, where a list counts twice, pyarrow reads; it writes more of them."""
 
 COMPRESSIONS: Final = ("snappy", "zstd", "gzip", "lz4", "brotli", None)
 
@@ -50,11 +54,25 @@ def check_compression(compression: Any) -> None:
         raise PlanError(f"to_parquet: compression is {compression!r}; expected one of {names}")
 
 
+def _levels(kind: Type) -> int:
+    if isinstance(kind, ListOf):
+        return 2 + _levels(kind.item)
+    if isinstance(kind, StructOf):
+        return 1 + max((_levels(inner) for _, inner in kind.fields), default=0)
+    return 0
+
+
 def write_parquet(pa: Any, table: Table, paths: Sequence[str], compression: str | None) -> None:
     """Write the table to one file, or each partition to its own; all have the same schema."""
     pq = import_parquet()
     if table.rows and not table.columns:
         raise ColumnTypeError("to_parquet: the records have no fields, and rows without columns can't be written")
+    for column in table.columns:
+        if _levels(column.type) > LEVELS:
+            raise ColumnTypeError(
+                f"to_parquet: the field {column.name!r} is nested too deeply: in {_levels(column.type)} levels, "
+                f"where a list is two; expected {LEVELS} at the most, as readers of Parquet have; hint: columns=[...]"
+            )
     schema = arrow_schema(pa, table)
     batches = record_batches(pa, table, schema)
     batch = next(batches, None)

@@ -108,7 +108,7 @@ class Typing:
         for name, inner in value.items():
             if not isinstance(name, str) or not encodes(name):
                 return f"dict with the key {name!r}"
-            fields.append((name, self.type_of(inner)))
+            fields.append((str.__str__(name), self.type_of(inner)))
         wrong = [(name, kind) for name, kind in fields if not is_column_type(kind)]
         return f"dict whose {wrong[0][0]!r} is {wrong[0][1]}" if wrong else StructOf(tuple(fields))
 

@@ -334,7 +334,7 @@ def _several(
         for _ in iterate(Plan(find, (_part(plan, conflict.partition),)), {**options, "on_error": "collect"}, failures):
             pass
     ours = [failure for failure in failures if isinstance(failure.error, ColumnTypeError)]
-    found = {text: failure.where for failure in ours for text in str(failure.error).split("\n")}
+    found = {text: failure.where for failure in ours for text in str(failure.error).split(misfits.SEPARATOR)}
     error = ColumnTypeError(misfits.several_message(encode.name, conflicts, found))
     if ours:
         ours[0].note_on(error)

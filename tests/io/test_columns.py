@@ -362,6 +362,37 @@ def test_other_mappings_are_records_too() -> None:
     assert as_row(MappingProxyType({"b": 2}), ["a", "b"]) == {"a": None, "b": 2}
 
 
+def test_keys_of_subclasses_of_text_are_names() -> None:
+    records = [{Word.YES: 1, "a": {Word.YES: 2}}, {np.str_("yes"): 3}]
+    for columns in (None, ["yes", "a"]):
+        table = arrow(records, 2, columns=columns)
+        assert table.to_pylist() == [{"yes": 1, "a": {"yes": 2}}, {"yes": 3, "a": None}]
+        assert all(type(name) is str for name in table.column_names)
+
+
+def deep(n: int) -> Any:
+    value: Any = n
+    for _ in range(5000):
+        value = [value]
+    return {"x": value if n else [0]}
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_a_record_that_is_nested_too_deeply_is_an_error_with_its_place(scheduler: str) -> None:
+    with pytest.raises(bk.ColumnTypeError) as caught:
+        bk.range(2, 1).map(deep).to_arrow(scheduler=scheduler, workers=1)
+    assert str(caught.value) == (
+        "to_arrow: the record is nested too deeply for columns; hint: json.dumps makes text of it"
+    )
+    assert "at range, record 1, partition 0" in caught.value.__notes__
+
+
+def test_a_record_that_is_no_row_is_the_error_also_where_types_differ_and_may() -> None:
+    with pytest.raises(bk.ColumnTypeError, match="the record is 5 of type int") as caught:
+        arrow([{"x": 1}, {"x": "a"}, 5], on_conflict="string")
+    assert "at from_sequence, record 2, partition 0" in caught.value.__notes__
+
+
 NO_ROWS: dict[str, tuple[list[Any], list[str] | None, str]] = {
     "a number": (
         [{"a": 1}, 5], None,

@@ -65,6 +65,17 @@ def test_parquet_of_dicts_without_fields(tmp_path: Path) -> None:
         bag([{"a": {}}, {"a": {}}]).to_parquet(tmp_path / "b.parquet", **SYNC)
 
 
+@pytest.mark.parametrize(("wrap", "most"), [(lambda value: [value], 49), (lambda value: {"a": value}, 98)])
+def test_parquet_of_lists_and_dicts_as_deep_as_can_be_read(tmp_path: Path, wrap: Any, most: int) -> None:
+    value: Any = 1
+    for _ in range(most):
+        value = wrap(value)
+    (path,) = bag([{"x": value}], 1).to_parquet(tmp_path / "a.parquet", **SYNC)
+    assert pq.read_table(path).to_pylist() == [{"x": value}]
+    with pytest.raises(bk.ColumnTypeError, match=r"to_parquet: the field 'x' is nested too deeply: in (100|99) levels"):
+        bag([{"x": wrap(value)}], 1).to_parquet(tmp_path / "b.parquet", **SYNC)
+
+
 def test_parquet_of_each_partition_is_of_one_schema(tmp_path: Path) -> None:
     found = bk.from_sequence([{"a": 1}, {"b": "x"}, {"a": 2.5}] * 4, npartitions=12).to_parquet(
         tmp_path / "part-*.parquet", **SYNC
