@@ -18,20 +18,23 @@ from bagkit.io.stores import Lock, failed
 from bagkit.kernels.contexts import context
 
 
-def check_place(operation: str, path: Any, exist: Any) -> str:
+def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("error", "overwrite")) -> str:
     """Return the absolute path of a file to be written.
 
     Raises PlanError for a URL, for a directory, and in a directory that is not there; OutputExistsError for a file that
-    is there, unless `exist` is "overwrite".
+    is there, if `exist` is "error". `known` are the values that `exist` may have.
     """
-    if exist not in ("error", "overwrite"):
-        raise PlanError(f"{operation}: exist is {exist!r}; expected 'error' or 'overwrite'")
+    if exist not in known:
+        words = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
+        raise PlanError(f"{operation}: exist is {one_line(exist)}; expected {words}")
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str) or not os.fspath(path):
         raise PlanError(f"{operation}: path is {one_line(path)}; expected a path, as a str or os.PathLike")
     text = os.fspath(path)
     if is_url(text):
         raise PlanError(f"{operation}: {named(text)} is a URL; expected a file of this machine")
     place = os.path.abspath(os.path.expanduser(text))
+    if exist == "append":  # what is there stays there, also behind a link
+        place = os.path.realpath(place)
     if text.endswith("/") or os.path.isdir(place):
         raise PlanError(f"{operation}: {named(text)} is a directory; expected a file's name")
     if not os.path.isdir(os.path.dirname(place)):

@@ -18,11 +18,12 @@ from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.io import columns as columnar
-    from bagkit.io import misfits, whole_files
+    from bagkit.io import hdf5, misfits, whole_files
     from bagkit.kernels import column_types
     from bagkit.lower.failures import Failure
 else:
     columnar = Lazily("bagkit.io.columns")
+    hdf5 = Lazily("bagkit.io.hdf5")
     misfits = Lazily("bagkit.io.misfits")
     whole_files = Lazily("bagkit.io.whole_files")
     column_types = Lazily("bagkit.kernels.column_types")
@@ -202,18 +203,46 @@ class HandingOver(Making[T_co]):
         group: str = "/",
         columns: Iterable[str] | None = None,
         on_conflict: columnar.Policy = "error",
-        strings: Strings = "variable",
+        strings: Strings | None = None,
         compression: str | None = None,
-        exist: Literal["error", "overwrite"] = "error",
+        exist: Literal["error", "overwrite", "append"] = "error",
+        format: hdf5.Format = "columns",  # noqa: A002 - pandas' name for it
+        by: str | None = None,
         **options: Any,
     ) -> int:
-        """Write an HDF5 file with a dataset in `group` for each column, and return how many rows there are.
+        """Write records to an HDF5 file, computed at once, and return how many there were.
 
-        Text is of variable length, or, with a number as `strings`, of so many bytes of UTF-8: longer text follows
-        `on_conflict`, as do lists, dicts, and text with NUL. Dates are text in ISO 8601. Of values that are missing a
-        dataset named `<column>__missing` knows. The file appears under its name when it is whole. The other arguments
-        are those of to_parquet. Raises ColumnTypeError, MissingExtraError, and PlanError for a path that can't be
-        written to, OutputExistsError, OutputError.
+        The file appears under its name when it is whole, and stays as it was where something fails. Lists, dicts, and
+        text with NUL have no type in it, so they follow `on_conflict`.
+
+        Args:
+            path: The file.
+            group: Where in the file: "/" or a path such as "logs/2026", whose groups are made if need be.
+            columns: Which fields, as for to_dataframe.
+            on_conflict: What becomes of columns whose values are of no one type, as for to_dataframe.
+            strings: How many bytes of UTF-8 a text may have; longer ones follow `on_conflict`. None is for texts of
+                any length; in a table, which has texts of fixed length only, as many as the longest needs. Give a
+                number to a table that longer texts will be appended to.
+            compression: "gzip", "lzf" (not in a table) or None.
+            exist: What to do where the file exists: "error"; "overwrite" all of it; or "append": rows to what is in
+                the group, which must have the same columns, or a new group to the file. The file is copied first, so
+                that takes as long as the file is large; `by` appends to many groups at once.
+            format: "columns" writes a dataset for each column, for h5py and readers in other languages; of values that
+                are missing a dataset named `<column>__missing` knows, dates are text in ISO 8601. "table" writes a
+                dataset of rows for pandas.read_hdf(path, group) and PyTables: missing numbers and bools are NaN (so
+                ints and bools are float64 where some are missing), times NaT, and texts what pandas takes for missing.
+            by: A field whose value names the group, below `group`, that a record goes to; it is no column then.
+            **options: Those of `bagkit.options`; with `on_error="collect"` the result is `Collected(number, failures)`.
+
+        Returns:
+            How many rows were written.
+
+        Raises:
+            ColumnTypeError: Values have no one type, or do not fit what is there.
+            MissingExtraError: h5py is not installed (the extra `hdf5`).
+            PlanError: An argument makes no sense, or the file can't be appended to.
+            OutputExistsError: The file exists, and `exist` is "error".
+            OutputError: The file can't be written.
 
         >>> import bagkit as bk, h5py, tempfile
         >>> path = tempfile.mkdtemp() + "/numbers.h5"
@@ -223,19 +252,20 @@ class HandingOver(Making[T_co]):
         ...     file["n"][:].tolist()
         [1, 2]
         """
-        from bagkit.io.hdf5 import check_layout, import_h5py, write_hdf5
-
-        import_h5py()
-        place = whole_files.check_place("to_hdf5", path, exist)
-        check_layout(group, strings, compression)
-        width = None if strings == "variable" else strings
-        encode = columnar.encoding(
-            "to_hdf5", columns, on_conflict, column_types.Typing(nested="none", nul=False, width=width)
-        )
+        target = hdf5.Target(group, format, strings, compression, by, exist == "append")
+        hdf5.import_h5py()
+        place = whole_files.check_place("to_hdf5", path, exist, ("error", "overwrite", "append"))
+        hdf5.check_target(target, columns)
+        if exist == "append":
+            hdf5.check_appendable(place, target)
+        typing = column_types.Typing(nested="none", nul=False, width=target.width)
+        encode = columnar.encoding("to_hdf5", columns, on_conflict, typing)
 
         def write(table: columnar.Table) -> int:
             with whole_files.whole_files("to_hdf5", place, exist) as (temporary,):
-                write_hdf5(table, temporary, group, strings, compression)
+                if exist == "append":
+                    hdf5.copy_to_append(place, temporary)
+                hdf5.write_hdf5(table, temporary, target)
             return table.rows
 
         with whole_files.spill_beside(place) as spill:

@@ -1,0 +1,122 @@
+"""A first look at all values, before the layout of a file is chosen; and which group of it each row belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from operator import sub
+from typing import Any
+
+from bagkit.errors import ColumnTypeError, one_line
+from bagkit.io.columns import Packed, Table
+from bagkit.io.converted import Column
+
+Values = Packed | list[Any]
+Rows = Mapping[str, Values]
+"""Some rows as columns."""
+
+
+@dataclass(slots=True)
+class Look:
+    """What was seen of the values of a group, or of all; mutable, while they are looked at."""
+
+    rows: int = 0
+    missing: set[str] = field(default_factory=set)
+    """The columns with missing values."""
+    widths: dict[str, int] = field(default_factory=dict)
+    """How many bytes of UTF-8 the longest text of a column has."""
+    texts: set[str] = field(default_factory=set)
+    """Texts that could stand for a missing one, and so must not."""
+
+    def add(self, columns: Rows, rows: int) -> None:
+        """Look at some rows."""
+        self.rows += rows
+        for name, values in columns.items():
+            if _some_missing(values):
+                self.missing.add(name)
+            if isinstance(values, Packed) and values.kind == "str":
+                offsets, data = values.values
+                self._add_text(name, max(map(sub, offsets[1:], offsets), default=0))
+                if b"nan" in data:
+                    self.texts.update(filter(_could_be_missing, values.to_list()))
+            elif isinstance(values, list):
+                texts = [value for value in values if isinstance(value, str)]
+                self._add_text(name, max(map(len, map(str.encode, texts)), default=0))
+                self.texts.update(filter(_could_be_missing, texts))
+
+    def merge(self, other: Look) -> None:
+        """Add what was seen elsewhere."""
+        self.rows += other.rows
+        self.missing |= other.missing
+        self.texts |= other.texts
+        for name, width in other.widths.items():
+            self._add_text(name, width)
+
+    def _add_text(self, name: str, width: int) -> None:
+        self.widths[name] = max(width, self.widths.get(name, 0))
+
+    def free_text(self) -> str:
+        """Return a text that no value is, for those that are missing: as pandas does it."""
+        text = "nan"
+        while text in self.texts:
+            text = f"_{text}_"
+        return text
+
+
+def _some_missing(values: Values) -> bool:
+    if isinstance(values, Packed):
+        return values.present is not None and 0 in values.present
+    return None in values
+
+
+def _could_be_missing(value: Any) -> bool:
+    return isinstance(value, str) and value.strip("_") == "nan"
+
+
+def looks_of(table: Table, by: str | None, group: str) -> dict[str, Look]:
+    """Return what there is in each group, in the order of sight; `group` alone where there are no rows."""
+    looks: dict[str, Look] = {} if by is not None else {group: Look()}
+    for name, columns, rows in pieces(table, by, group):
+        looks.setdefault(name, Look()).add(columns, rows)
+    return looks
+
+
+def pieces(table: Table, by: str | None, group: str) -> Iterator[tuple[str, Rows, int]]:
+    """Yield rows in order, each batch cut by the groups that they belong to: group, columns, how many."""
+    names = [column.name for column in table.columns]
+    for number, rows, found in table.batches():
+        columns: dict[str, Values] = dict(zip(names, found, strict=True))
+        if by is None:
+            yield group, columns, rows
+            continue
+        keys = columns.pop(by)
+        chosen: dict[Any, list[int]] = {}
+        for at, key in enumerate(keys.to_list() if isinstance(keys, Packed) else keys):
+            chosen.setdefault(key, []).append(at)
+        homes = {key: f"{group.rstrip('/')}/{group_name(key, by, number)}" for key in chosen}
+        if len(chosen) == 1:
+            yield next(iter(homes.values())), columns, rows
+            continue
+        lists = {name: each.to_list() if isinstance(each, Packed) else each for name, each in columns.items()}
+        for key, places in chosen.items():
+            yield homes[key], {name: list(map(each.__getitem__, places)) for name, each in lists.items()}, len(places)
+
+
+def group_name(key: Any, by: str, partition: int) -> str:
+    """Return the name of the group of a value; raises ColumnTypeError for one that can't be that."""
+    name = key.isoformat() if isinstance(key, date) else str(key)
+    known = isinstance(key, (str, int, date)) and not isinstance(key, bool)
+    if not known or not name or "/" in name or "\0" in name or set(name) == {"."} or not name.isprintable():
+        raise ColumnTypeError(
+            f"to_hdf5: by is {by!r}, and a record has {one_line(key, 60)} there (in partition {partition}); expected "
+            "the name of a group: a text without '/', an int or a date"
+        )
+    return name
+
+
+def written_columns(table: Table, by: str | None) -> Sequence[Column]:
+    """Return the columns that are written: all but the one whose values are the names of groups."""
+    if by is not None and table.rows and by not in {column.name for column in table.columns}:
+        raise ColumnTypeError(f"to_hdf5: by is {by!r}, and no record has a field of that name")
+    return [column for column in table.columns if column.name != by]
