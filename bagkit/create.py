@@ -17,8 +17,14 @@ from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bagkit.computing import Collected
+    from bagkit.delayed_calls import Delayed
     from bagkit.io import memory
+    from bagkit.methods.writing import Exist, Writes
     from bagkit.ops import calls
+    from bagkit.options import CollectKeywords, PlainKeywords
 else:
     memory = Lazily("bagkit.io.memory")
     calls = Lazily("bagkit.ops.calls")
@@ -33,6 +39,16 @@ def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: st
               errors: str = ..., linedelimiter: str | None = ..., collection: Literal[True] = ...,
               storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
               include_path: Literal[False] = ..., max_line: int | str | None = ...) -> Bag[str]: ...  # fmt: skip
+@overload
+def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
+              errors: str = ..., linedelimiter: str | None = ..., collection: Literal[True] = ...,
+              storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ..., *,
+              include_path: Literal[True]) -> Bag[tuple[str, str]]: ...  # fmt: skip
+@overload
+def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
+              errors: str = ..., linedelimiter: str | None = ..., *, collection: Literal[False],
+              storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
+              include_path: Literal[False] = ...) -> list[Delayed[list[str]]]: ...  # fmt: skip
 @overload
 def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
               errors: str = ..., linedelimiter: str | None = ..., collection: bool = ...,
@@ -201,6 +217,29 @@ def read_avro(
     return Bag(Plan(plan_avro(urlpath, blocksize, storage_options, compression)))
 
 
+@overload
+def read_files(urlpath: Paths, *, binary: Literal[False] = ..., include_path: Literal[True] = ...,
+               compression: str | None = ..., encoding: str = ..., errors: str = ...,
+               storage_options: Mapping[str, Any] | None = ...,
+               files_per_partition: int | None = ...) -> Bag[tuple[str, str]]: ...  # fmt: skip
+@overload
+def read_files(urlpath: Paths, *, binary: Literal[True], include_path: Literal[True] = ...,
+               compression: str | None = ..., encoding: str = ..., errors: str = ...,
+               storage_options: Mapping[str, Any] | None = ...,
+               files_per_partition: int | None = ...) -> Bag[tuple[str, bytes]]: ...  # fmt: skip
+@overload
+def read_files(urlpath: Paths, *, binary: Literal[False] = ..., include_path: Literal[False],
+               compression: str | None = ..., encoding: str = ..., errors: str = ...,
+               storage_options: Mapping[str, Any] | None = ...,
+               files_per_partition: int | None = ...) -> Bag[str]: ...  # fmt: skip
+@overload
+def read_files(urlpath: Paths, *, binary: Literal[True], include_path: Literal[False], compression: str | None = ...,
+               encoding: str = ..., errors: str = ..., storage_options: Mapping[str, Any] | None = ...,
+               files_per_partition: int | None = ...) -> Bag[bytes]: ...  # fmt: skip
+@overload
+def read_files(urlpath: Paths, *, binary: bool = ..., include_path: bool = ..., compression: str | None = ...,
+               encoding: str = ..., errors: str = ..., storage_options: Mapping[str, Any] | None = ...,
+               files_per_partition: int | None = ...) -> Bag[Any]: ...  # fmt: skip
 def read_files(
     urlpath: Paths,
     *,
@@ -314,6 +353,21 @@ def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
     return Bag(Plan(Concat(), tuple(plans)))
 
 
+@overload
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
+                 compression: str | None = ..., encoding: str | None = ..., compute: Literal[True] = ...,
+                 storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
+                 **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+@overload
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
+                 compression: str | None = ..., encoding: str | None = ..., compute: Literal[True] = ...,
+                 storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
+                 **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+@overload
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
+                 compression: str | None = ..., encoding: str | None = ..., *, compute: Literal[False],
+                 storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ...,
+                 exist: Exist = ...) -> Writes: ...  # fmt: skip
 def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = None,
                  compression: str | None = "infer", encoding: str | None = "utf-8", compute: bool = True,
                  storage_options: Mapping[str, Any] | None = None, last_endline: bool = False,
@@ -326,4 +380,7 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
     >>> pathlib.Path(paths[0]).read_text()
     'a\\nb'
     """
-    return b.to_textfiles(path, name_function, compression, encoding, compute, storage_options, last_endline, **options)
+    bag: Any = b
+    return bag.to_textfiles(
+        path, name_function, compression, encoding, compute, storage_options, last_endline, **options
+    )

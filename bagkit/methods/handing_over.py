@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from bagkit.computing import Collected, collects, iterate
 from bagkit.errors import ColumnTypeError
@@ -30,11 +30,15 @@ else:
 
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
     from bagkit.io.hdf5 import Strings
+    from bagkit.methods.writing import Writes
+    from bagkit.options import CollectKeywords, PlainKeywords
 
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -45,14 +49,20 @@ class HandingOver(Making[T_co]):
 
     __slots__ = ()
 
+    @overload
+    def to_dataframe(self, meta: Any = ..., columns: Iterable[str] | None = ..., *, on_conflict: columnar.Policy = ...,
+                     **options: Unpack[PlainKeywords]) -> pd.DataFrame: ...  # fmt: skip
+    @overload
+    def to_dataframe(self, meta: Any = ..., columns: Iterable[str] | None = ..., *, on_conflict: columnar.Policy = ...,
+                     **options: Unpack[CollectKeywords]) -> Collected[pd.DataFrame]: ...  # fmt: skip
     def to_dataframe(
         self,
         meta: Any = None,
         columns: Iterable[str] | None = None,
-        optimize_graph: bool = True,
+        optimize_graph: bool | None = True,
         on_conflict: columnar.Policy = "error",
         **options: Any,
-    ) -> pd.DataFrame:
+    ) -> Any:
         """Return a pandas.DataFrame with a row for each record, which is computed at once.
 
         Records are dicts, whose missing fields are missing values; or tuples, with `columns` for names. For dicts
@@ -75,14 +85,19 @@ class HandingOver(Making[T_co]):
             "to_dataframe", columns if dtypes is None else dtypes, on_conflict, column_types.Typing(nested="any")
         )
         options = {"optimize": optimize_graph, **options} if not optimize_graph else options
-        frame: pd.DataFrame = _hand_over(
+        return _hand_over(
             self.plan, encode, on_conflict, options, lambda table: with_dtypes(pandas, pandas_frame(table), dtypes)
         )
-        return frame
 
+    @overload
+    def to_arrow(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                 **options: Unpack[PlainKeywords]) -> pa.Table: ...  # fmt: skip
+    @overload
+    def to_arrow(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                 **options: Unpack[CollectKeywords]) -> Collected[pa.Table]: ...  # fmt: skip
     def to_arrow(
         self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
-    ) -> pa.Table:
+    ) -> Any:
         """Return a pyarrow.Table with a row for each record, which is computed at once.
 
         Lists and dicts become lists and structs. The arguments are those of to_dataframe.
@@ -95,12 +110,17 @@ class HandingOver(Making[T_co]):
 
         pyarrow = import_pyarrow("arrow", "for to_arrow")
         encode = columnar.encoding("to_arrow", columns, on_conflict, column_types.Typing())
-        table: pa.Table = _hand_over(self.plan, encode, on_conflict, options, partial(arrow_table, pyarrow))
-        return table
+        return _hand_over(self.plan, encode, on_conflict, options, partial(arrow_table, pyarrow))
 
+    @overload
+    def to_polars(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                  **options: Unpack[PlainKeywords]) -> pl.DataFrame: ...  # fmt: skip
+    @overload
+    def to_polars(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                  **options: Unpack[CollectKeywords]) -> Collected[pl.DataFrame]: ...  # fmt: skip
     def to_polars(
         self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
-    ) -> pl.DataFrame:
+    ) -> Any:
         """Return a polars.DataFrame with a row for each record, which is computed at once.
 
         Lists and dicts become lists and structs. The arguments are those of to_dataframe.
@@ -113,9 +133,18 @@ class HandingOver(Making[T_co]):
 
         import_polars()
         encode = columnar.encoding("to_polars", columns, on_conflict, column_types.Typing())
-        frame: pl.DataFrame = _hand_over(self.plan, encode, on_conflict, options, polars_frame)
-        return frame
+        return _hand_over(self.plan, encode, on_conflict, options, polars_frame)
 
+    @overload
+    def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = ...,
+                   on_conflict: columnar.Policy = ..., compression: str | None = ...,
+                   exist: Literal["error", "overwrite"] = ...,
+                   **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+    @overload
+    def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = ...,
+                   on_conflict: columnar.Policy = ..., compression: str | None = ...,
+                   exist: Literal["error", "overwrite"] = ...,
+                   **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
     def to_parquet(
         self,
         path: str | os.PathLike[str],
@@ -124,7 +153,7 @@ class HandingOver(Making[T_co]):
         compression: str | None = "snappy",
         exist: Literal["error", "overwrite"] = "error",
         **options: Any,
-    ) -> list[str]:
+    ) -> Any:
         """Write a Parquet file with a row for each record, or one for each partition, and return the paths.
 
         There is one for each partition where `path` has a `*` for the partition's number; all are of one schema. A file
@@ -156,11 +185,16 @@ class HandingOver(Making[T_co]):
             return places
 
         with whole_files.spill_beside(places[0]) as spill:
-            paths: list[str] = _hand_over(
-                self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, places[0])
-            )
-        return paths
+            return _hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, places[0]))
 
+    @overload
+    def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = ...,
+                  on_conflict: columnar.Policy = ..., exist: Literal["error", "overwrite"] = ...,
+                  **options: Unpack[PlainKeywords]) -> int: ...  # fmt: skip
+    @overload
+    def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = ...,
+                  on_conflict: columnar.Policy = ..., exist: Literal["error", "overwrite"] = ...,
+                  **options: Unpack[CollectKeywords]) -> Collected[int]: ...  # fmt: skip
     def to_sqlite(
         self,
         path: str | os.PathLike[str],
@@ -169,7 +203,7 @@ class HandingOver(Making[T_co]):
         on_conflict: columnar.Policy = "error",
         exist: Literal["error", "overwrite"] = "error",
         **options: Any,
-    ) -> int:
+    ) -> Any:
         """Write a table with a row for each record to an SQLite database, and return how many there are.
 
         The table, and a database that was not there, appear in one transaction. Lists and dicts have no type of column,
@@ -187,7 +221,7 @@ class HandingOver(Making[T_co]):
         name = check_table(place, table, exist)
         encode = columnar.encoding("to_sqlite", columns, on_conflict, column_types.Typing(nested="none"))
         with whole_files.spill_beside(place) as spill:
-            rows: int = _hand_over(
+            return _hand_over(
                 self.plan,
                 encode,
                 on_conflict,
@@ -195,7 +229,6 @@ class HandingOver(Making[T_co]):
                 lambda found: write_sqlite(found, place, name, exist),
                 columnar.Spilled(spill, place),
             )
-        return rows
 
     def to_hdf5(
         self,
@@ -272,6 +305,23 @@ class HandingOver(Making[T_co]):
             rows: int = _hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, place))
         return rows
 
+    @overload
+    def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
+                storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
+                metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
+                exist: Literal["error", "overwrite", "resume"] = ...,
+                **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+    @overload
+    def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
+                storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
+                metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
+                exist: Literal["error", "overwrite", "resume"] = ...,
+                **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+    @overload
+    def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
+                storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
+                metadata: Mapping[str, str] | None = ..., *, exist: Literal["error", "overwrite", "resume"] = ...,
+                compute: Literal[False]) -> Writes: ...  # fmt: skip
     def to_avro(
         self,
         filename: Paths,

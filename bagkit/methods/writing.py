@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from bagkit.errors import PlanError
 from bagkit.item import Item
@@ -14,7 +14,13 @@ from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bagkit.computing import Collected
+    from bagkit.delayed_calls import Delayed
+    from bagkit.io.manifest import Manifest
     from bagkit.ops import encoding as ops
+    from bagkit.options import CollectKeywords, PlainKeywords
     from bagkit.plan.kinds import Sink
 else:
     ops = Lazily("bagkit.ops.encoding")
@@ -29,6 +35,21 @@ class Writing(Making[T_co]):
 
     __slots__ = ()
 
+    @overload
+    def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
+                     encoding: str | None = ..., compute: Literal[True] = ...,
+                     storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
+                     **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+    @overload
+    def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
+                     encoding: str | None = ..., compute: Literal[True] = ...,
+                     storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
+                     **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+    @overload
+    def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
+                     encoding: str | None = ..., *, compute: Literal[False],
+                     storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ...,
+                     exist: Exist = ...) -> Writes: ...  # fmt: skip
     def to_textfiles(
         self,
         path: Paths,
@@ -83,6 +104,20 @@ class Writing(Making[T_co]):
         )
         return written(self._then(encode).plan, sink, compute, options)
 
+    @overload
+    def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
+                 default: Callable[[Any], Any] | None = ..., allow_nan: bool = ..., exist: Exist = ...,
+                 storage_options: Mapping[str, Any] | None = ..., compute: Literal[True] = ...,
+                 **options: Unpack[PlainKeywords]) -> Manifest: ...  # fmt: skip
+    @overload
+    def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
+                 default: Callable[[Any], Any] | None = ..., allow_nan: bool = ..., exist: Exist = ...,
+                 storage_options: Mapping[str, Any] | None = ..., compute: Literal[True] = ...,
+                 **options: Unpack[CollectKeywords]) -> Collected[Manifest]: ...  # fmt: skip
+    @overload
+    def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
+                 default: Callable[[Any], Any] | None = ..., allow_nan: bool = ..., exist: Exist = ...,
+                 storage_options: Mapping[str, Any] | None = ..., compute: Literal[False]) -> Writes: ...  # fmt: skip
     def to_jsonl(
         self,
         path: Paths,
@@ -125,7 +160,7 @@ class Writing(Making[T_co]):
         return written(self._then(ops.EncodeJson(default, allow_nan)).plan, sink, compute, options)
 
 
-class Writes(list[Any], Item[Any]):  # type: ignore[misc]  # an item refuses to be iterated over
+class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item refuses to be iterated over
     """What is still to be written: a list with a delayed value for each file, and an item that writes them all.
 
     A delayed value writes its file when it is computed, and is what there is to say of it: its path, or for to_jsonl
