@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, TypeVar, overload
 
@@ -341,7 +341,11 @@ class Bag(
     def __len__(self) -> NoReturn:
         raise LazyError("a bag has no length: it is not read yet; hint: bag.count().compute()")
 
-    def keys(self) -> Bag[Any]:
+    @overload
+    def keys(self: Bag[tuple[K, Any]]) -> Bag[K]: ...
+    @overload
+    def keys(self: Bag[Sequence[Any]]) -> Bag[Any]: ...
+    def keys(self) -> Any:
         """Return the bag of the keys: the first element of each record. `dict(bag)` makes a dict of the pairs.
 
         >>> import bagkit as bk

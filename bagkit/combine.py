@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.bag import Bag
@@ -13,8 +13,19 @@ from bagkit.ops.pairing import Paired
 from bagkit.ops.sequences import Zip
 from bagkit.plan.node import Plan
 
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+U = TypeVar("U")
 
-def zip(*bags: Bag[Any]) -> Bag[tuple[Any, ...]]:  # noqa: A001  (dask.bag's name)
+
+@overload
+def zip(a: Bag[A], b: Bag[B], /) -> Bag[tuple[A, B]]: ...  # noqa: A001  (dask.bag's name)
+@overload
+def zip(a: Bag[A], b: Bag[B], c: Bag[C], /) -> Bag[tuple[A, B, C]]: ...  # noqa: A001
+@overload
+def zip(*bags: Bag[A]) -> Bag[tuple[A, ...]]: ...  # noqa: A001
+def zip(*bags: Bag[Any]) -> Bag[Any]:  # noqa: A001
     """Return the bag of tuples of the records that stand at the same place in each of `bags`.
 
     They have the same number of partitions, or it is a PlanError, and as many records in each, or computing it raises
@@ -34,7 +45,7 @@ def zip(*bags: Bag[Any]) -> Bag[tuple[Any, ...]]:  # noqa: A001  (dask.bag's nam
     return Bag(plan)
 
 
-def map(func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:  # noqa: A001  (dask.bag's name)
+def map(func: Callable[..., U] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[U]:  # noqa: A001  (dask.bag's name)
     """Return the bag of what `func` returns for the records of all bags among the arguments, side by side.
 
     Other arguments are the same for all records; items among them are computed first.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bagkit.computing import Collected
     from bagkit.delayed_calls import Delayed
     from bagkit.io import memory
+    from bagkit.item import Item
     from bagkit.methods.writing import Exist, Writes
     from bagkit.ops import calls
     from bagkit.options import CollectKeywords, PlainKeywords
@@ -314,6 +315,12 @@ def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that d
     return Bag(Plan(memory.plan_range(n, npartitions)))
 
 
+@overload
+def from_delayed(
+    values: Delayed[Iterable[T]] | Item[Iterable[T]] | Sequence[Delayed[Iterable[T]] | Item[Iterable[T]]],
+) -> Bag[T]: ...
+@overload
+def from_delayed(values: Any) -> Bag[Any]: ...
 def from_delayed(values: Any) -> Bag[Any]:
     """Return the bag whose partitions are the iterables that `values` compute to: delayed values or items, or one.
 

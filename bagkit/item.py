@@ -143,8 +143,10 @@ class Item(DaskCollection, Generic[T_co]):
             "hint: write `if item.compute():`"
         )
 
-    def __iter__(self) -> NoReturn:
-        raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: iterate over item.compute()")
+    if not TYPE_CHECKING:  # for type checkers an item can't be iterated over
+
+        def __iter__(self) -> NoReturn:
+            raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: iterate over item.compute()")
 
     def __getitem__(self, key: object) -> NoReturn:
         shown = one_line(key, 80)

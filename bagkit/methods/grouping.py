@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from bagkit.arguments import bag_plan, plan_of
 from bagkit.errors import PlanError
@@ -13,8 +13,11 @@ from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
+    from bagkit.arguments import Empty, Field
     from bagkit.bag import Bag
+    from bagkit.delayed_calls import Delayed
     from bagkit.io import memory
+    from bagkit.item import Item
     from bagkit.kernels import group
     from bagkit.ops import calls, tables
     from bagkit.ops import grouping as ops
@@ -26,6 +29,12 @@ else:
     memory = Lazily("bagkit.io.memory")
 
 
+A = TypeVar("A")
+K = TypeVar("K")
+U = TypeVar("U")
+V = TypeVar("V")
+
+
 class Grouping(Making[T_co]):
     """Methods that bring records of one key together, or put all in order.
 
@@ -35,6 +44,13 @@ class Grouping(Making[T_co]):
 
     __slots__ = ()
 
+    @overload
+    def groupby(self, grouper: Callable[[T_co], K], method: Any = ..., npartitions: int | None = ...,
+                blocksize: Any = ..., max_branch: Any = ..., shuffle: Any = ...) -> Bag[tuple[K,
+                list[T_co]]]: ...  # fmt: skip
+    @overload
+    def groupby(self, grouper: Field, method: Any = ..., npartitions: int | None = ..., blocksize: Any = ...,
+                max_branch: Any = ..., shuffle: Any = ...) -> Bag[tuple[Any, list[T_co]]]: ...  # fmt: skip
     def groupby(
         self,
         grouper: Any,
@@ -43,7 +59,7 @@ class Grouping(Making[T_co]):
         blocksize: Any = None,
         max_branch: Any = None,
         shuffle: Any = None,
-    ) -> Bag[tuple[Any, list[T_co]]]:
+    ) -> Any:
         """Return the bag of `(key, list of the records of that key)`, in `npartitions`, or in as many as there are.
 
         `grouper` is a function, or a key of the records. The records of a group are in the order of the bag. `foldby`
@@ -60,7 +76,7 @@ class Grouping(Making[T_co]):
         ops.check_method(grouper, method)
         return self._then(ops.by_key("groupby", grouper, ops.as_they_are, npartitions))
 
-    def partition_by(self, key: Any, npartitions: int | None = None) -> Bag[T_co]:
+    def partition_by(self, key: Callable[[T_co], Any] | Field, npartitions: int | None = None) -> Bag[T_co]:
         """Return the bag with all records of a key in the same partition, one after the other; for map_partitions.
 
         >>> import bagkit as bk
@@ -70,7 +86,9 @@ class Grouping(Making[T_co]):
         """
         return self._then(ops.by_key("partition_by", key, ops.one_after_the_other, npartitions))
 
-    def sort_by(self, key: Any = None, reverse: bool = False, npartitions: int | None = None) -> Bag[T_co]:
+    def sort_by(
+        self, key: Callable[[T_co], Any] | Field | None = None, reverse: bool = False, npartitions: int | None = None
+    ) -> Bag[T_co]:
         """Return the bag with all records in order, over all partitions: those of the first come first.
 
         `key` is a function, or a key of the records; without one records are compared themselves. Equal ones keep their
@@ -86,9 +104,25 @@ class Grouping(Making[T_co]):
             )
         return self._then(ops.SortBy(key, bool(reverse), npartitions))
 
+    @overload
+    def join(self, other: Item[Iterable[U]] | Delayed[Iterable[U]] | Iterable[U],
+             on_self: Callable[[T_co], Any] | Field, on_other: Callable[[U], Any] | Field | None = ...,
+             how: Literal["inner"] = ..., npartitions: int | None = ...) -> Bag[tuple[U, T_co]]: ...  # fmt: skip
+    @overload
+    def join(self, other: Item[Iterable[U]] | Delayed[Iterable[U]] | Iterable[U],
+             on_self: Callable[[T_co], Any] | Field, on_other: Callable[[U], Any] | Field | None = ..., *,
+             how: Literal["left"], npartitions: int | None = ...) -> Bag[tuple[U | None, T_co]]: ...  # fmt: skip
+    @overload
+    def join(self, other: Item[Iterable[U]] | Delayed[Iterable[U]] | Iterable[U],
+             on_self: Callable[[T_co], Any] | Field, on_other: Callable[[U], Any] | Field | None = ..., *,
+             how: Literal["right"], npartitions: int | None = ...) -> Bag[tuple[U, T_co | None]]: ...  # fmt: skip
+    @overload
+    def join(self, other: Item[Iterable[U]] | Delayed[Iterable[U]] | Iterable[U],
+             on_self: Callable[[T_co], Any] | Field, on_other: Callable[[U], Any] | Field | None = ..., *, how: ops.How,
+             npartitions: int | None = ...) -> Bag[tuple[U | None, T_co | None]]: ...  # fmt: skip
     def join(
         self, other: Any, on_self: Any, on_other: Any = None, how: ops.How = "inner", npartitions: int | None = None
-    ) -> Bag[tuple[Any, Any]]:
+    ) -> Any:
         """Return the bag of `(record of other, record of this bag)` for all pairs whose keys are equal.
 
         `other` is a bag, an item of a list, or anything that can be iterated over. `on_self` and `on_other` are
@@ -121,7 +155,11 @@ class Grouping(Making[T_co]):
             plan = Plan(calls.PartitionOf("join"), (plan,))
         return self._bag(Plan(op, (self.plan, plan)))
 
-    def group_by_key(self, npartitions: int | None = None) -> Bag[tuple[Any, list[Any]]]:
+    @overload
+    def group_by_key(self: Making[tuple[K, V]], npartitions: int | None = ...) -> Bag[tuple[K, list[V]]]: ...
+    @overload
+    def group_by_key(self: Making[Sequence[Any]], npartitions: int | None = ...) -> Bag[tuple[Any, list[Any]]]: ...
+    def group_by_key(self, npartitions: int | None = None) -> Any:
         """Return the bag of `(key, list of its values)` of a bag of `(key, value)`.
 
         >>> import bagkit as bk
@@ -130,7 +168,15 @@ class Grouping(Making[T_co]):
         """
         return self._then(ops.by_first_field("group_by_key", group.Gather(), ops.as_they_are, npartitions))
 
-    def reduce_by_key(self, binop: Callable[[Any, Any], Any], npartitions: int | None = None) -> Bag[tuple[Any, Any]]:
+    @overload
+    def reduce_by_key(
+        self: Making[tuple[K, V]], binop: Callable[[V, V], V], npartitions: int | None = ...
+    ) -> Bag[tuple[K, V]]: ...
+    @overload
+    def reduce_by_key(
+        self: Making[Sequence[Any]], binop: Callable[[Any, Any], V], npartitions: int | None = ...
+    ) -> Bag[tuple[Any, V]]: ...
+    def reduce_by_key(self, binop: Callable[[Any, Any], Any], npartitions: int | None = None) -> Any:
         """Return the bag of `(key, its values reduced by binop)` of a bag of `(key, value)`.
 
         `binop` must be associative: values are reduced in each task first, then across tasks, in order.
@@ -142,9 +188,20 @@ class Grouping(Making[T_co]):
         """
         return self._then(tables.reduce_by_key(binop, npartitions))
 
+    @overload
+    def aggregate_by_key(self: Making[tuple[K, V]], zero: A, seq: Callable[[A, V], A], comb: Callable[[A, A], A],
+                         npartitions: int | None = ...) -> Bag[tuple[K, A]]: ...  # fmt: skip
+    @overload
+    def aggregate_by_key(self: Making[tuple[K, V]], zero: Empty, seq: Callable[[Any, V], U],
+                         comb: Callable[[Any, Any], U],
+                         npartitions: int | None = ...) -> Bag[tuple[K, U]]: ...  # fmt: skip
+    @overload
+    def aggregate_by_key(self: Making[Sequence[Any]], zero: Any, seq: Callable[[Any, Any], U],
+                         comb: Callable[[Any, Any], U],
+                         npartitions: int | None = ...) -> Bag[tuple[Any, U]]: ...  # fmt: skip
     def aggregate_by_key(
         self, zero: Any, seq: Callable[[Any, Any], Any], comb: Callable[[Any, Any], Any], npartitions: int | None = None
-    ) -> Bag[tuple[Any, Any]]:
+    ) -> Any:
         """Return the bag of `(key, its values folded by seq from zero, those results merged by comb)`.
 
         `zero` starts each key in each task, and is copied; it must change nothing that it is merged with.
@@ -188,7 +245,7 @@ class Grouping(Making[T_co]):
     def _chosen(name: str, in_both: bool, npartitions: int | None) -> ops.ByKey:
         return ops.of_two(name, ops.Chosen(in_both), npartitions)
 
-    def union(self, *others: Bag[Any]) -> Bag[Any]:
+    def union(self, *others: Bag[U]) -> Bag[T_co | U]:
         """Return the bag of the records of all the bags, repetitions kept: `concat` as a method.
 
         >>> import bagkit as bk

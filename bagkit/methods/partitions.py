@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from bagkit.errors import PlanError
 from bagkit.methods.making import Making, T_co
@@ -27,16 +27,16 @@ class PartitionsOf(Generic[T_co]):
     def __iter__(self) -> Iterator[Bag[T_co]]:
         return (self[number] for number in range(len(self)))
 
-    def __getitem__(self, index: Any) -> Bag[T_co]:
+    def __getitem__(self, index: int | slice | list[int] | tuple[int, ...] | range) -> Bag[T_co]:
         """Return the bag of the partition with that number, or of those of a slice, or of a list of numbers.
 
         Raises IndexError for a number that no partition has, PlanError for what picks none.
         """
-        numbers = range(len(self))
+        numbers, given = range(len(self)), cast(Any, index)
         if isinstance(index, slice):
             picked = list(numbers[index])
         elif type(index) in (list, tuple, range):
-            picked = [self._number(number) for number in index]
+            picked = [self._number(number) for number in given]
         else:
             picked = [self._number(index)]
         if not picked:

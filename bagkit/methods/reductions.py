@@ -54,20 +54,35 @@ class Reductions(Making[T_co]):
         item: Item[T_co] = self._reduce(rows.max_row(split_every))
         return item
 
-    def mean(self, split_every: int | bool | None = None) -> Item[Any]:
+    @overload
+    def mean(self: Making[OnlyAny], split_every: int | bool | None = ...) -> Item[Any]: ...
+    @overload
+    def mean(self: Making[float], split_every: int | bool | None = ...) -> Item[float]: ...
+    @overload
+    def mean(self, split_every: int | bool | None = ...) -> Item[Any]: ...
+    def mean(self, split_every: int | bool | None = None) -> Any:
         """Return the item of the mean; computing it raises EmptyBagError for an empty bag."""
-        item: Item[Any] = self._reduce(rows.mean_row(split_every))
-        return item
+        return self._reduce(rows.mean_row(split_every))
 
-    def var(self, ddof: int = 0) -> Item[Any]:
+    @overload
+    def var(self: Making[OnlyAny], ddof: int = ...) -> Item[Any]: ...
+    @overload
+    def var(self: Making[float], ddof: int = ...) -> Item[float]: ...
+    @overload
+    def var(self, ddof: int = ...) -> Item[Any]: ...
+    def var(self, ddof: int = 0) -> Any:
         """Return the item of the variance; `ddof` is what is taken off the count, 1 for a sample."""
-        item: Item[Any] = self._reduce(rows.var_row(ddof, root=False))
-        return item
+        return self._reduce(rows.var_row(ddof, root=False))
 
-    def std(self, ddof: int = 0) -> Item[Any]:
+    @overload
+    def std(self: Making[OnlyAny], ddof: int = ...) -> Item[Any]: ...
+    @overload
+    def std(self: Making[float], ddof: int = ...) -> Item[float]: ...
+    @overload
+    def std(self, ddof: int = ...) -> Item[Any]: ...
+    def std(self, ddof: int = 0) -> Any:
         """Return the item of the standard deviation; `ddof` is what is taken off the count, 1 for a sample."""
-        item: Item[Any] = self._reduce(rows.var_row(ddof, root=True))
-        return item
+        return self._reduce(rows.var_row(ddof, root=True))
 
     def any(self, split_every: int | bool | None = None) -> Item[bool]:
         """Return the item of whether any record is true."""
@@ -135,7 +150,7 @@ class Reductions(Making[T_co]):
         split_every: int | bool | None = ...,
     ) -> Item[A]: ...
     @overload
-    def fold(self, binop: Callable[[Any, T_co], U], combine: Callable[[Any, Any], U] | None, initial: Empty,
+    def fold(self, binop: Callable[[Any, T_co], U], combine: Callable[[Any, Any], Any] | None, initial: Empty,
              split_every: int | bool | None = ...) -> Item[U]: ...  # fmt: skip
     @overload
     def fold(self, binop: Callable[[Any, T_co], U], *, initial: Empty, split_every: int | bool | None = ...
@@ -161,26 +176,33 @@ class Reductions(Making[T_co]):
 
     @overload
     def foldby(self: Making[A], key: Callable[[A], K], binop: Callable[[A, A], A], *,
-               combine: Callable[[A, A], A] | None = ..., combine_initial: A = ..., split_every: int | bool | None = ...
-               ) -> Bag[tuple[K, A]]: ...  # fmt: skip
+               combine: Callable[[A, A], A] | None = ..., combine_initial: A = ...,
+               split_every: int | bool | None = ...) -> Bag[tuple[K, A]]: ...  # fmt: skip
     @overload
     def foldby(self: Making[A], key: Field, binop: Callable[[A, A], A], *, combine: Callable[[A, A], A] | None = ...,
                combine_initial: A = ..., split_every: int | bool | None = ...) -> Bag[tuple[Any, A]]: ...  # fmt: skip
     @overload
-    def foldby(self, key: Callable[[T_co], K], binop: Callable[[A, T_co], A], initial: Callable[[], A] | A,
+    def foldby(self, key: Callable[[T_co], K], binop: Callable[[A, T_co], A], initial: Callable[[], A],
                combine: Callable[[A, A], A] | None = ..., combine_initial: A = ...,
                split_every: int | bool | None = ...) -> Bag[tuple[K, A]]: ...  # fmt: skip
     @overload
-    def foldby(self, key: Field, binop: Callable[[A, T_co], A], initial: Callable[[], A] | A,
+    def foldby(self, key: Callable[[T_co], K], binop: Callable[[A, T_co], A], initial: A,
+               combine: Callable[[A, A], A] | None = ..., combine_initial: A = ...,
+               split_every: int | bool | None = ...) -> Bag[tuple[K, A]]: ...  # fmt: skip
+    @overload
+    def foldby(self, key: Callable[[T_co], K], binop: Callable[[Any, T_co], U], initial: Empty,
+               combine: Callable[[Any, Any], Any] | None = ..., combine_initial: Any = ...,
+               split_every: int | bool | None = ...) -> Bag[tuple[K, U]]: ...  # fmt: skip
+    @overload
+    def foldby(self, key: Field, binop: Callable[[A, T_co], A], initial: Callable[[], A],
                combine: Callable[[A, A], A] | None = ..., combine_initial: A = ...,
                split_every: int | bool | None = ...) -> Bag[tuple[Any, A]]: ...  # fmt: skip
     @overload
-    def foldby(self, key: Callable[[T_co], K], binop: Callable[[Any, T_co], U], initial: Empty,
-               combine: Callable[[Any, Any], U] | None = ..., combine_initial: Any = ...,
-               split_every: int | bool | None = ...) -> Bag[tuple[K, U]]: ...  # fmt: skip
+    def foldby(self, key: Field, binop: Callable[[A, T_co], A], initial: A, combine: Callable[[A, A], A] | None = ...,
+               combine_initial: A = ..., split_every: int | bool | None = ...) -> Bag[tuple[Any, A]]: ...  # fmt: skip
     @overload
     def foldby(self, key: Field, binop: Callable[[Any, T_co], U], initial: Empty,
-               combine: Callable[[Any, Any], U] | None = ..., combine_initial: Any = ...,
+               combine: Callable[[Any, Any], Any] | None = ..., combine_initial: Any = ...,
                split_every: int | bool | None = ...) -> Bag[tuple[Any, U]]: ...  # fmt: skip
     def foldby(self, key: Any, binop: Callable[..., Any], initial: Any = NOT_GIVEN,
                combine: Callable[[Any, Any], Any] | None = None, combine_initial: Any = NOT_GIVEN,

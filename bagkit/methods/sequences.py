@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from bagkit.arguments import BY_NAME, bag_plan, given_function, plan_arguments
 from bagkit.lazily import Lazily
@@ -15,6 +15,7 @@ from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
+    from bagkit.arguments import Empty, HasDefault
     from bagkit.bag import Bag
     from bagkit.io import partition_info
     from bagkit.ops import pairs
@@ -25,6 +26,13 @@ else:
     pairs = Lazily("bagkit.ops.pairs")
 
 
+A = TypeVar("A")
+U = TypeVar("U")
+V = TypeVar("V")
+W = TypeVar("W")
+P = ParamSpec("P")
+
+
 class Sequences(Making[T_co]):
     """Methods that see the records of a bag as a sequence, or its partitions one by one."""
 
@@ -32,7 +40,7 @@ class Sequences(Making[T_co]):
 
     # Several bags, and several of one ---------------------------------------------------------------------------------
 
-    def product(self, other: Bag[Any]) -> Bag[tuple[T_co, Any]]:
+    def product(self, other: Bag[U]) -> Bag[tuple[T_co, U]]:
         """Return the bag of each record with each of `other`, in as many partitions as there are pairs of partitions.
 
         >>> import bagkit as bk
@@ -45,7 +53,13 @@ class Sequences(Making[T_co]):
         right = Plan(Pick(tuple(n for _ in mine for n in theirs)), (right,))
         return self._bag(Plan(ops.Product(), (left, right)))
 
-    def unzip(self, n: int) -> tuple[Bag[Any], ...]:
+    @overload
+    def unzip(self: Making[tuple[U, V]], n: Literal[2]) -> tuple[Bag[U], Bag[V]]: ...
+    @overload
+    def unzip(self: Making[tuple[U, V, W]], n: Literal[3]) -> tuple[Bag[U], Bag[V], Bag[W]]: ...
+    @overload
+    def unzip(self, n: int) -> tuple[Bag[Any], ...]: ...
+    def unzip(self, n: int) -> Any:
         """Return `n` bags: of the first elements of all records, of the second ones, and so on.
 
         >>> import bagkit as bk
@@ -58,7 +72,23 @@ class Sequences(Making[T_co]):
 
     # Record by record -------------------------------------------------------------------------------------------------
 
-    def flat_map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
+    @overload
+    def flat_map(self, func: Callable[[T_co], Iterable[U]], /) -> Bag[U]: ...
+    @overload
+    def flat_map(
+        self, func: Callable[Concatenate[T_co, P], Iterable[U]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Bag[U]: ...
+    @overload
+    def flat_map(self, func: HasDefault[T_co, Iterable[U]], /, *args: Any, **kwargs: Any) -> Bag[U]: ...
+    @overload
+    def flat_map(self, func: Callable[[T_co, Any], Iterable[U]], /, *args: Any, **kwargs: Any) -> Bag[U]: ...
+    @overload
+    def flat_map(  # type: ignore[overload-cannot-match]
+        self, func: Callable[Concatenate[T_co, ...], Iterable[U]], /, *args: Any, **kwargs: Any
+    ) -> Bag[U]: ...
+    @overload
+    def flat_map(self, *, func: Callable[..., Iterable[U]], **kwargs: Any) -> Bag[U]: ...
+    def flat_map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
         """Return the bag of the elements of what `func` returns for each record: `map(...)`, then `flatten()`.
 
         >>> import bagkit as bk
@@ -66,7 +96,7 @@ class Sequences(Making[T_co]):
         ['a', 'b', 'c']
         """
         bag: Any = self
-        return bag.map(func, *args, **kwargs).flatten()  # type: ignore[no-any-return]
+        return bag.map(func, *args, **kwargs).flatten()
 
     def tap(self, func: Callable[[T_co], object]) -> Bag[T_co]:
         """Return this bag, which calls `func` with each record on its way: where the task runs, each time it runs.
@@ -90,7 +120,13 @@ class Sequences(Making[T_co]):
 
     # Across partitions ------------------------------------------------------------------------------------------------
 
-    def accumulate(self, binop: Callable[[Any, T_co], Any], initial: Any = NOT_GIVEN) -> Bag[Any]:
+    @overload
+    def accumulate(self: Making[A], binop: Callable[[A, A], A]) -> Bag[A]: ...
+    @overload
+    def accumulate(self, binop: Callable[[A, T_co], A], initial: A) -> Bag[A]: ...
+    @overload
+    def accumulate(self, binop: Callable[[Any, T_co], U], initial: Empty) -> Bag[U]: ...
+    def accumulate(self, binop: Callable[[Any, Any], Any], initial: Any = NOT_GIVEN) -> Any:
         """Return the bag of what `binop` makes of all records up to each, as itertools.accumulate does.
 
         With `initial` that is the first record. A partition is done after those before it.

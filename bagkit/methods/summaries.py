@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
@@ -57,7 +57,11 @@ class Summaries(Making[T_co]):
         numbers = self._bag(Plan(ops.BucketOf(checked), (self.plan, edges.plan)))
         return edges.apply(ops.with_counts, numbers._reduce(ops.histogram_row(checked)))
 
-    def quantiles(self, qs: float | Sequence[float], error: float = 0.01) -> Item[Any]:
+    @overload
+    def quantiles(self, qs: float, error: float = ...) -> Item[T_co]: ...
+    @overload
+    def quantiles(self, qs: Iterable[float], error: float = ...) -> Item[list[T_co]]: ...
+    def quantiles(self, qs: float | Iterable[float], error: float = 0.01) -> Any:
         """Return the item of the record below which a share of `qs` of them lies, or of a list of such for several.
 
         That is a record of the bag, the smallest that at least a share of `qs` does not exceed: 0 is the smallest, 1
@@ -70,8 +74,7 @@ class Summaries(Making[T_co]):
         >>> bk.range(1001, npartitions=4).quantiles([0, 0.5, 0.99]).compute(scheduler="sync")
         [0, 500, 990]
         """
-        item: Item[Any] = self._reduce(ops.quantiles_row(qs, error))
-        return item
+        return self._reduce(ops.quantiles_row(qs, error))
 
     def approx_distinct(self, error: float = 0.01) -> Item[int]:
         """Return the item of about how many different records there are, as `distinct().count()`, in little memory.

@@ -85,7 +85,7 @@ def test_bags_and_items_say_what_is_in_them(tmp_path: Path) -> None:
     assert_type(most.apply(str), bk.Item[str])
     assert_type(most.to_delayed(), Delayed[int])
     assert_type(lines.count(), bk.Item[int])
-    assert_type(lines.groupby(len), bk.Bag[tuple[Any, list[str]]])
+    assert_type(lines.groupby(len), bk.Bag[tuple[int, list[str]]])
     assert_type(bk.from_sequence([1.5]), bk.Bag[float])
     assert_type(bk.concat([lines]), bk.Bag[str])
     for line in lines.persist(scheduler="sync"):
