@@ -127,8 +127,8 @@ CLOSED = {"kernels", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag"),
-                  ("together", "dask_protocol"), ("create", "computing"), ("create", "delayed_calls"), ("create", "item"),
-                  ("create", "methods.writing"),
+                  ("together", "dask_protocol"), ("create", "computing"), ("create", "delayed_calls"),
+                  ("create", "item"), ("create", "methods.writing"),
                   ("methods", "lower.failures"),
                   ("bag", "diagnostics.picture"), ("item", "diagnostics.picture"),
                   ("delayed_calls", "diagnostics.picture")}  # fmt: skip

@@ -1,4 +1,4 @@
-"""What type checkers make of bags. They read this file (test_checkers.py) and pytest runs it: types and values agree."""
+"""What type checkers make of bags: they read this file (test_checkers.py), pytest runs it: types and values agree."""
 
 from __future__ import annotations
 
