@@ -160,7 +160,7 @@ class Writing(Making[T_co]):
         return written(self._then(ops.EncodeJson(default, allow_nan)).plan, sink, compute, options)
 
 
-class Writes(list["Delayed[Any]"], Item[Any]):
+class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item refuses to be indexed
     """What is still to be written: a list with a delayed value for each file, and an item that writes them all.
 
     A delayed value writes its file when it is computed, and is what there is to say of it: its path, or for to_jsonl
