@@ -220,7 +220,7 @@ class Seal:
         """Return `work` as a key, by which a process knows it, and bytes."""
         if id(work) not in self._works:
             key = (self._outgoing.run, len(self._works))
-            self._works[id(work)] = ((key, self._outgoing.work(work)), work)
+            self._works[id(work)] = ((key, self._outgoing.work_with_content(work)), work)
         return self._works[id(work)][0]
 
     def part(self, part: Any) -> bytes:

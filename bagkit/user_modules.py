@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import functools
 import importlib.machinery
+import operator
 import os
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 MAIN = frozenset(("__main__", "__mp_main__"))
@@ -57,11 +59,15 @@ def modules_below(name: str) -> list[types.ModuleType]:
     return list(found.values())
 
 
-def _uses(module: types.ModuleType) -> Iterator[str]:
+def _uses(module: types.ModuleType) -> set[str]:
+    """Return the names of the modules that what stands in `module` comes from."""
+    found = set()
     for value in tuple(vars(module).values()):
-        name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
-        if isinstance(name, str) and name != module.__name__:
-            yield name
+        if isinstance(value, types.ModuleType):
+            found.add(value.__name__)
+        else:
+            found.add((value if isinstance(value, (types.FunctionType, type)) else type(value)).__module__)
+    return {name for name in found if isinstance(name, str)}
 
 
 def version(module: types.ModuleType) -> Version | None:
@@ -74,6 +80,24 @@ def version(module: types.ModuleType) -> Version | None:
     return file or "", status.st_mtime_ns, status.st_size
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found out about a module, while these are the same."""
+
+    module: types.ModuleType
+    made_of: Version
+    path: tuple[str, ...]
+    parts: tuple[Any, ...]
+    changed: bool
+
+    def holds(self, module: types.ModuleType, made_of: Version, path: tuple[str, ...], parts: tuple[Any, ...]) -> bool:
+        same = self.module is module and self.made_of == made_of and self.path == path
+        return same and len(parts) == len(self.parts) and all(map(operator.is_, parts, self.parts))
+
+
+_known: dict[str, _Known] = {}
+
+
 def is_changed(module: types.ModuleType) -> bool:
     """Return whether a process that imports `module` by its name would get other functions than this one has."""
     spec = getattr(module, "__spec__", None)
@@ -82,13 +106,33 @@ def is_changed(module: types.ModuleType) -> bool:
     if not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
         return False  # a namespace, an extension, a zip file, tests that pytest has rewritten: no one can tell
     made_of = version(module)
-    if made_of is None or not _is_found(module.__name__, made_of[0]):
+    if made_of is None:
         return True
-    codes, defined = _codes(module.__name__, made_of, spec.loader)
-    if not codes:
-        return True
+    state = module, made_of, tuple(sys.path), tuple(_parts(module))
+    known = _known.get(module.__name__)
+    if known is None or not known.holds(*state):
+        found = _is_found(module.__name__, made_of[0])
+        known = _known[module.__name__] = _Known(*state, not found or _has_other_code(module, made_of, spec.loader))
+    return known.changed
+
+
+def _parts(module: types.ModuleType) -> Iterator[Any]:
+    """Yield the objects that a module's code is, and the types of all else that stands in it."""
+    for value in tuple(vars(module).values()):
+        kind = type(value)
+        if kind is types.FunctionType:
+            yield value.__code__
+        elif isinstance(value, type) and value.__module__ == module.__name__:
+            for member in tuple(vars(value).values()):
+                yield member.__code__ if type(member) is types.FunctionType else member
+        else:
+            yield kind
+
+
+def _has_other_code(module: types.ModuleType, made_of: Version, loader: importlib.machinery.SourceFileLoader) -> bool:
+    codes, defined = _codes(module.__name__, made_of, loader)
     content = tuple(vars(module).items())
-    return any(_differs(value, name in defined, module, codes) for name, value in content)
+    return not codes or any(_differs(value, name in defined, module, codes) for name, value in content)
 
 
 def _is_found(name: str, file: str) -> bool:

@@ -79,7 +79,7 @@ class AsBytes:
     def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Future[Any]:
         """Send `task` to the executor; it counts as started from then on, by a worker that is not known (-1)."""
         if id(task.work) not in self._works:
-            data = _pickled(self._outgoing.work, task.work, "the function", task)
+            data = _pickled(self._outgoing.work_with_content, task.work, "the function", task)
             self._works[id(task.work)] = (len(self._works), data, task.work)
         number, work, _ = self._works[id(task.work)]
         part = _pickled(self._outgoing.part, task.part, "the part", task)

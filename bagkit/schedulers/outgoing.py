@@ -8,12 +8,7 @@ values go along: a constant that was changed is changed there too. See docs/deci
 from __future__ import annotations
 
 import _pickle
-import datetime
-import decimal
-import dis
-import fractions
 import io
-import pathlib
 import sys
 import types
 import uuid
@@ -21,18 +16,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bagkit.kernels.standard_json import is_replaced
+from bagkit.schedulers.module_values import plain_values
 from bagkit.schedulers.received import open_work
 from bagkit.schedulers.transport import PROTOCOL
 from bagkit.user_modules import CACHED, MAIN, OF_GENERATORS, Version, is_changed, is_users, modules_below, version
-
-PLAIN = frozenset(
-    (type(None), bool, int, float, complex, str, bytes, datetime.date, datetime.datetime, datetime.time,
-     datetime.timedelta, decimal.Decimal, fractions.Fraction, pathlib.PosixPath, uuid.UUID, range)
-)  # fmt: skip
-CONTAINERS = frozenset((list, tuple, dict, set, frozenset))
-LARGEST = 1000
-"""Values in a module with more parts than this are taken for data that nobody changes."""
-LONGEST = 1 << 16
 
 
 class _ByValue(Exception):
@@ -51,6 +38,7 @@ class Outgoing:
         self._tracked = tracked
         self.run = uuid.uuid4().hex
         self._decided: dict[str, bool] = {}
+        self._met: set[str] = set()
 
     def work(self, value: Any) -> bytes:
         """Return the pickle of a function, or of what holds functions.
@@ -69,7 +57,21 @@ class Outgoing:
             from bagkit.schedulers.by_value import dumps
 
             data = dumps(value, by_value, self.run, spawns=True, tracked=self._tracked)
-        content = _plain_values(module for name in met if not self._is_by_value(name) for module in modules_below(name))
+        self._met |= met
+        return data
+
+    def content(self) -> bytes:
+        """Return what the modules that works have named are told, pickled; empty where that is nothing."""
+        modules = {
+            each.__name__: each for name in self._met if not self._is_by_value(name) for each in modules_below(name)
+        }
+        content = plain_values(modules.values())
+        return _pickle.dumps(content, PROTOCOL) if content else b""
+
+    def work_with_content(self, value: Any) -> bytes:
+        """Return the pickle of a work that brings along what modules are told."""
+        data = self.work(value)
+        content = self.content()
         return _pickle.dumps(_Opened(content, data), PROTOCOL) if content else data
 
     def part(self, value: Any) -> bytes:
@@ -96,6 +98,17 @@ class Outgoing:
             if not decided:
                 self.versions.update({each.__name__: found for each in below if (found := version(each)) is not None})
         return decided
+
+
+class _Opened:
+    """Pickles to a call of `open_work`."""
+
+    def __init__(self, content: bytes, data: bytes) -> None:
+        self._content = content
+        self._data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_work, (self._content, self._data)
 
 
 def _is_registered(name: str) -> bool:
@@ -145,100 +158,3 @@ def _modules_named(data: bytes) -> Iterator[str]:
     for name in (*MAIN, *tuple(sys.modules)):
         if (name in MAIN or is_users(name)) and name.encode("utf-8", "surrogatepass") in data:
             yield name
-
-
-# -- values that stand in modules --------------------------------------------------------------------------------------
-
-
-class _Opened:
-    """Pickles to a call of `open_work`."""
-
-    def __init__(self, content: dict[str, dict[str, Any]], data: bytes) -> None:
-        self._content = content
-        self._data = data
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open_work, (self._content, self._data)
-
-
-def _plain_values(modules: Iterator[types.ModuleType]) -> dict[str, dict[str, Any]]:
-    """Return the plain values that stand in `modules`, and in their classes, by module and dotted name."""
-    found: dict[str, dict[str, Any]] = {}
-    for module in modules:
-        if module.__name__ not in found:
-            values = dict(_values_in(module))
-            if values:
-                found[module.__name__] = values
-    return found
-
-
-def _values_in(module: types.ModuleType) -> Iterator[tuple[str, Any]]:
-    content = {name: value for name, value in tuple(vars(module).items()) if not name.startswith("__")}
-    for name in _parts_of_more(content):
-        del content[name]
-    for name, value in content.items():
-        if isinstance(value, type) and value.__module__ == module.__name__:
-            yield from _attributes(name, value)
-        elif _is_plain(value):
-            yield name, value
-        elif _has_plain_attributes(value):
-            yield from _attributes(name, value)
-
-
-def _parts_of_more(content: dict[str, Any]) -> set[str]:
-    """Return the names that a function assigns together with others whose values are not plain.
-
-    They belong together: a flag that says that a model was loaded is worth nothing without the model.
-    """
-    functions = [value for value in content.values() if isinstance(value, types.FunctionType)]
-    groups = [group for function in functions if (group := set(_assigned(function.__code__)) & content.keys())]
-    found = {name for group in groups for name in group if not _is_plain(content[name])}
-    for _ in groups:
-        found.update(*(group for group in groups if group & found))
-    return found
-
-
-def _assigned(code: types.CodeType) -> Iterator[str]:
-    """Yield the names of its module that a function assigns."""
-    if _STORE_GLOBAL in code.co_code[::2]:
-        yield from (each.argval for each in dis.get_instructions(code) if each.opname == "STORE_GLOBAL")
-    for each in code.co_consts:
-        if isinstance(each, types.CodeType):
-            yield from _assigned(each)
-
-
-_STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
-
-
-def _has_plain_attributes(value: Any) -> bool:
-    """Return whether `value` is an object that holds settings: of a class of the user's, or a SimpleNamespace."""
-    kind = type(value)
-    if kind is types.SimpleNamespace:
-        return True
-    as_it_is = getattr(kind, "__reduce_ex__", None) is getattr(object, "__reduce_ex__")  # noqa: B009
-    return is_users(kind.__module__) and as_it_is and hasattr(value, "__dict__")
-
-
-def _attributes(owner: str, value: Any) -> Iterator[tuple[str, Any]]:
-    for name, each in tuple(vars(value).items()):
-        if not name.startswith("__") and _is_plain(each):
-            yield f"{owner}.{name}", each
-
-
-def _is_plain(value: Any) -> bool:
-    """Return whether `value` is data of the language's own types, and little of it."""
-    waiting, seen = [value], 0
-    while waiting:
-        each = waiting.pop()
-        seen += 1
-        kind = type(each)
-        if kind in PLAIN:
-            if kind in (str, bytes) and len(each) > LONGEST:
-                return False
-            continue
-        if kind not in CONTAINERS or seen + len(each) > LARGEST:
-            return False
-        waiting += each
-        if kind is dict:
-            waiting += each.values()
-    return True

@@ -61,6 +61,8 @@ class WorkerProcess:
         """The versions of the user's modules that its works have named so far."""
         self.knows_directory = False
         self.surroundings: bytes | None = None
+        self.content = b""
+        """What its modules were told last."""
         self.has_run = False
         """Whether it was given a task."""
         self.idle_since = time.monotonic()

@@ -112,6 +112,7 @@ class Run:
         self._work_messages: list[bytes] = []
         self._outgoing = Outgoing()
         self._surroundings = b""
+        self._content = b""
         self._selector = selectors.DefaultSelector()
         self._workers: set[WorkerProcess] = set()
         self._free: list[WorkerProcess] = []
@@ -141,6 +142,7 @@ class Run:
                 self._works[id(task.work)] = len(self._work_messages)
                 self._work_messages.append(self._work_message(len(self._work_messages), task))
         self._surroundings = take_surroundings()
+        self._content = self._outgoing.content()
         for worker in pool.take_workers(min(count, len(self.state.tasks)), self._outgoing.versions):
             self._employ(worker)
 
@@ -400,6 +402,9 @@ class Run:
         if worker.surroundings != self._surroundings:
             worker.send(transport.SURROUNDINGS, self._surroundings)
             worker.surroundings = self._surroundings
+        if worker.content != self._content:
+            worker.send(transport.MODULES, self._content)
+            worker.content = self._content
         if work not in worker.works:
             worker.send(transport.WORK, self._work_messages[work])
             worker.works.add(work)

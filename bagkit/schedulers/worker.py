@@ -39,8 +39,8 @@ PROGRESS_SECONDS = 0.1
 READ_BYTES = 1 << 16
 END_SECONDS = 10
 """What ending gently may take: a handler that waits for something is not waited for any longer."""
-_BY_VALUE = "bagkit.schedulers.by_value"
-"""Imported only where something came by value."""
+_BY_VALUE, _RECEIVED = "bagkit.schedulers.by_value", "bagkit.schedulers.received"
+"""Imported only where something came by value, or modules have values that the caller may have changed."""
 
 
 def main(connection: int, life: int, diary: int) -> None:
@@ -154,6 +154,9 @@ class Worker:
         elif kind == transport.WORK:
             number, path_or_pickle = marshal.loads(body)
             self._works[number] = _Unread(path_or_pickle)
+        elif kind == transport.MODULES:
+            __import__(_RECEIVED)
+            sys.modules[_RECEIVED].expect(body)
         elif kind == transport.SURROUNDINGS:
             self._surroundings = body
             self._cwd = apply_surroundings(body)
@@ -296,6 +299,8 @@ class Worker:
         if type(work) is _Unread:
             modules = len(sys.modules)
             work = self._works[number] = work.read()
+            if _RECEIVED in sys.modules:
+                sys.modules[_RECEIVED].tell_modules()
             if len(sys.modules) != modules:  # whose import may have set what the caller has set otherwise since
                 apply_surroundings(self._surroundings)
         result: Callable[..., Any] = work
