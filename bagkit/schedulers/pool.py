@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import TaskError
 from bagkit.schedulers import transport
-from bagkit.schedulers.hearing import hear
 from bagkit.schedulers.interpreter import start_interpreter
 from bagkit.schedulers.reaper import Reaper
 from bagkit.schedulers.worker import IDLE_SECONDS
@@ -241,9 +240,17 @@ def take_workers(count: int, modules: Mapping[str, Version] | None = None) -> li
             elif _is_usable(worker, told):
                 _reaper.remove(worker)
                 taken.append(worker)
-    for body, number in told:
-        hear(body, number)
+    _say(told)
     return taken
+
+
+def _say(told: list[tuple[bytes, int]]) -> None:
+    """Say what idle workers have told."""
+    if told:
+        from bagkit.schedulers.hearing import hear
+
+        for body, number in told:
+            hear(body, number)
 
 
 def _is_usable(worker: WorkerProcess, told: list[tuple[bytes, int]]) -> bool:
@@ -300,8 +307,7 @@ def start_workers(count: int) -> None:
             worker.flush()
             _idle.append(worker)
             _reaper.add(worker)
-    for body, number in told:
-        hear(body, number)
+    _say(told)
 
 
 def _modules_to_preload() -> list[str]:
@@ -346,10 +352,8 @@ def _hear_last_words(workers: Iterable[WorkerProcess], deadline: float) -> None:
             messages, open_ = worker.receive_all()
             if not open_ or worker.pidfd in ready:
                 waiting.discard(worker)
-            for kind, body in messages:
-                if kind == transport.TOLD:
-                    with contextlib.suppress(Exception):
-                        hear(body, worker.number)
+            with contextlib.suppress(Exception):
+                _say([(body, worker.number) for kind, body in messages if kind == transport.TOLD])
 
 
 def _cannot_start(error: OSError) -> TaskError:

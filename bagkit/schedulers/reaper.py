@@ -15,7 +15,6 @@ import time
 from typing import TYPE_CHECKING
 
 from bagkit.schedulers import transport
-from bagkit.schedulers.hearing import hear
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,11 +118,19 @@ class Reaper:
                     self._thread = None
                     if not self.watched:
                         self.close()
-            while told:
-                with contextlib.suppress(Exception):  # nobody waits who could be told
-                    hear(*told.pop(0))
+            if told:
+                self._say(told)
+                told.clear()
             if over:
                 return
+
+    @staticmethod
+    def _say(told: list[tuple[bytes, int]]) -> None:
+        from bagkit.schedulers.hearing import hear
+
+        for body, number in told:
+            with contextlib.suppress(Exception):  # nobody waits who could be told
+                hear(body, number)
 
     def _look_after(self, worker: WorkerProcess, descriptor: int) -> list[tuple[bytes, int]]:
         """Take what `worker` says, and leave of it if it has ended; return what is to be said."""

@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from bagkit.schedulers import warning_filters
+from bagkit.schedulers import speech, warning_filters
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -264,6 +264,8 @@ def _give_timeout(seconds: float | None) -> None:
 def _take_logging() -> Any:
     if "logging" not in sys.modules:
         return None
+    if speech.can_tell() and "bagkit.schedulers.log_records" not in sys.modules:
+        return None  # this is a worker that was told of no logger so far
     from bagkit.schedulers.log_records import take_loggers
 
     return take_loggers()
