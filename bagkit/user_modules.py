@@ -8,6 +8,7 @@ against what the module's functions and methods have.
 
 from __future__ import annotations
 
+import dis
 import functools
 import importlib.machinery
 import operator
@@ -89,6 +90,7 @@ class _Known:
     path: tuple[str, ...]
     parts: tuple[Any, ...]
     changed: bool
+    assigned: tuple[frozenset[str], ...]
 
     def holds(self, module: types.ModuleType, made_of: Version, path: tuple[str, ...], parts: tuple[Any, ...]) -> bool:
         same = self.module is module and self.made_of == made_of and self.path == path
@@ -112,8 +114,35 @@ def is_changed(module: types.ModuleType) -> bool:
     known = _known.get(module.__name__)
     if known is None or not known.holds(*state):
         found = _is_found(module.__name__, made_of[0])
-        known = _known[module.__name__] = _Known(*state, not found or _has_other_code(module, made_of, spec.loader))
+        changed = not found or _has_other_code(module, made_of, spec.loader)
+        known = _known[module.__name__] = _Known(*state, changed, tuple(_assigned_in(module)))
     return known.changed
+
+
+def assigned_together(module: types.ModuleType) -> tuple[frozenset[str], ...]:
+    """Return the names that functions of `module` assign with `global`: for each function those that it assigns."""
+    known = _known.get(module.__name__)
+    if known is not None and known.module is module:
+        return known.assigned  # looked at when `is_changed` was asked, earlier in the run
+    return tuple(_assigned_in(module))
+
+
+def _assigned_in(module: types.ModuleType) -> Iterator[frozenset[str]]:
+    for part in _parts(module):
+        found = frozenset(_assigned(part)) if isinstance(part, types.CodeType) else None
+        if found:
+            yield found
+
+
+_STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
+
+
+def _assigned(code: types.CodeType) -> Iterator[str]:
+    if _STORE_GLOBAL in code.co_code[::2]:
+        yield from (each.argval for each in dis.get_instructions(code) if each.opname == "STORE_GLOBAL")
+    for each in code.co_consts:
+        if isinstance(each, types.CodeType):
+            yield from _assigned(each)
 
 
 def _parts(module: types.ModuleType) -> Iterator[Any]:

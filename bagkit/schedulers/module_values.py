@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import dis
 import fractions
 import pathlib
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from bagkit.user_modules import is_users
+from bagkit.user_modules import assigned_together, is_users
 
 PLAIN = frozenset(
     (type(None), bool, int, float, complex, str, bytes, datetime.date, datetime.datetime, datetime.time,
@@ -46,41 +45,33 @@ def plain_values(modules: Iterable[types.ModuleType]) -> Content:
 
 
 def _values_in(module: types.ModuleType) -> Iterator[tuple[str, Any]]:
-    content = {name: value for name, value in tuple(vars(module).items()) if not name.startswith("__")}
-    for name in _parts_of_more(content):
+    content = {name: value for name, value in tuple(vars(module).items()) if type(value) not in _CODE}
+    for name in _parts_of_more(content, assigned_together(module)):
         del content[name]
     for name, value in content.items():
-        if isinstance(value, type) and value.__module__ == module.__name__:
-            yield from _attributes(name, value)
+        if name.startswith("__"):
+            continue
+        if isinstance(value, type):
+            if value.__module__ == module.__name__:
+                yield from _attributes(name, value)
         elif _is_plain(value):
             yield name, value
         elif _has_plain_attributes(value):
             yield from _attributes(name, value)
 
 
-def _parts_of_more(content: dict[str, Any]) -> set[str]:
+_CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType)
+
+
+def _parts_of_more(content: dict[str, Any], groups: Iterable[frozenset[str]]) -> set[str]:
     """Return the names that a function assigns together with others whose values are not plain.
 
     They belong together: a flag that says that a model was loaded is worth nothing without the model.
     """
-    functions = [value for value in content.values() if isinstance(value, types.FunctionType)]
-    groups = [group for function in functions if (group := set(_assigned(function.__code__)) & content.keys())]
-    found = {name for group in groups for name in group if not _is_plain(content[name])}
+    found = {name for group in groups for name in group if not _is_plain(content.get(name, _CODE))}
     for _ in groups:
         found.update(*(group for group in groups if group & found))
-    return found
-
-
-def _assigned(code: types.CodeType) -> Iterator[str]:
-    """Yield the names of its module that a function assigns."""
-    if _STORE_GLOBAL in code.co_code[::2]:
-        yield from (each.argval for each in dis.get_instructions(code) if each.opname == "STORE_GLOBAL")
-    for each in code.co_consts:
-        if isinstance(each, types.CodeType):
-            yield from _assigned(each)
-
-
-_STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
+    return found & content.keys()
 
 
 def _has_plain_attributes(value: Any) -> bool:
@@ -94,7 +85,7 @@ def _has_plain_attributes(value: Any) -> bool:
 
 def _attributes(owner: str, value: Any) -> Iterator[tuple[str, Any]]:
     for name, each in tuple(vars(value).items()):
-        if not name.startswith("__") and _is_plain(each):
+        if type(each) not in _CODE and not name.startswith("__") and _is_plain(each):
             yield f"{owner}.{name}", each
 
 
