@@ -10,6 +10,7 @@ from bagkit.arguments import BY_NAME, given_function, holds_plan
 from bagkit.computing import Collected, explain, iterate, run, visualize
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
+from bagkit.front_doors import front_doors
 from bagkit.lazily import Lazily
 from bagkit.methods.grouping import Grouping
 from bagkit.methods.handing_over import HandingOver
@@ -61,6 +62,7 @@ V = TypeVar("V")
 P = ParamSpec("P")
 
 
+@front_doors
 class Bag(
     Grouping[T_co],
     KeyValue[T_co],
@@ -381,6 +383,7 @@ class Bag(
             raise missing_attribute("a bag", name, OF_BAGS, dir(type(self)))
 
 
+@front_doors
 class Keys(Bag[T_co]):
     """The keys of a bag of pairs: like any other bag, but a walk over them knows the values too, for `dict(bag)`."""
 

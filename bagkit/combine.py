@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
+from bagkit.front_doors import front_door
 from bagkit.ops.pairing import Paired
 from bagkit.ops.sequences import Zip
 from bagkit.plan.node import Plan
@@ -25,6 +26,7 @@ def zip(a: Bag[A], b: Bag[B], /) -> Bag[tuple[A, B]]: ...  # noqa: A001  (dask.b
 def zip(a: Bag[A], b: Bag[B], c: Bag[C], /) -> Bag[tuple[A, B, C]]: ...  # noqa: A001
 @overload
 def zip(*bags: Bag[A]) -> Bag[tuple[A, ...]]: ...  # noqa: A001
+@front_door
 def zip(*bags: Bag[Any]) -> Bag[Any]:  # noqa: A001
     """Return the bag of tuples of the records that stand at the same place in each of `bags`.
 
@@ -45,6 +47,7 @@ def zip(*bags: Bag[Any]) -> Bag[Any]:  # noqa: A001
     return Bag(plan)
 
 
+@front_door
 def map(func: Callable[..., U] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[U]:  # noqa: A001  (dask.bag's name)
     """Return the bag of what `func` returns for the records of all bags among the arguments, side by side.
 
@@ -58,6 +61,7 @@ def map(func: Callable[..., U] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[U
     return _over_bags("map", given_function("map", func, kwargs), args, kwargs)
 
 
+@front_door
 def map_partitions(func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
     """Return the bag of what `func` returns for the partitions of all bags among the arguments, side by side.
 

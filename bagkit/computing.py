@@ -14,13 +14,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import PlanError, TaskError, one_line
+from bagkit.front_doors import front_door
 from bagkit.kernels.replay import Replay, reading
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import Options, merged
 from bagkit.plan.kinds import Source, TaskCall
 from bagkit.plan.node import Plan, walk
-from bagkit.tracebacks import shorten_traceback
+from bagkit.tracebacks import as_front_door, shorten_traceback
 
 if TYPE_CHECKING:
     from bagkit.diagnostics.failure_log import FailureLog
@@ -106,11 +107,27 @@ def run_exactly(roots: Sequence[Plan], keywords: dict[str, Any]) -> list[list[li
     return result
 
 
+@as_front_door
 def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | None = None) -> Generator[Any, None, None]:
     """Yield the records of a bag in order, while workers go on with what comes next.
 
     In the end `collected` gets the failures that were asked for; without it they count as skipped.
     """
+    __tracebackhide__ = True
+    found = _batches(root, keywords, collected)
+    try:
+        for batch in found:
+            yield from batch
+    except BaseException as error:
+        shorten_traceback(error)
+        raise
+    finally:
+        found.close()
+
+
+def _batches(
+    root: Plan, keywords: dict[str, Any], collected: list[Failure] | None
+) -> Generator[Iterable[Any], None, None]:
     _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
 
@@ -120,13 +137,9 @@ def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | Non
         with closing(_stream((root,), options, log)) as values:
             for parts in values:
                 for batches in parts:
-                    for batch in batches:
-                        yield from batch
+                    yield from batches
     except GeneratorExit:
         log.warn(streamed=True)
-        raise
-    except BaseException as error:
-        shorten_traceback(error)
         raise
     log.warn(streamed=collected is None)
     if collected is not None:
@@ -270,6 +283,7 @@ def explain(root: Plan) -> None:
     print(f"as written:\n\n{plan_text(root)}\n\nas run:\n\n{plan_text(*optimize((root,)))}")
 
 
+@front_door
 def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, format: str | None = None,  # noqa: A002
               optimize_graph: bool | None = None, rankdir: str = "BT", color: str | None = None,
               profile: Profile | None = None) -> Picture:  # fmt: skip

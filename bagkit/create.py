@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from bagkit.arguments import plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
+from bagkit.front_doors import front_door
 from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import MapLines
 from bagkit.ops.regroup import Concat
@@ -55,6 +56,7 @@ def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: st
               errors: str = ..., linedelimiter: str | None = ..., collection: bool = ...,
               storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
               include_path: bool = ..., max_line: int | str | None = ...) -> Any: ...  # fmt: skip
+@front_door
 def read_text(
     urlpath: Paths,
     blocksize: int | str | None = None,
@@ -108,6 +110,7 @@ def read_text(
     return bag if collection else bag.to_delayed()
 
 
+@front_door
 def read_json(
     urlpath: Paths,
     blocksize: int | str | None = None,
@@ -143,6 +146,7 @@ def read_json(
     return lines._then(MapLines(json.loads))
 
 
+@front_door
 def read_csv(
     urlpath: Paths,
     dialect: Any = "excel",
@@ -193,6 +197,7 @@ def read_csv(
     return Bag(Plan(source))
 
 
+@front_door
 def read_avro(
     urlpath: Paths,
     blocksize: int | str | None = NOT_GIVEN,  # type: ignore[assignment]
@@ -241,6 +246,7 @@ def read_files(urlpath: Paths, *, binary: Literal[True], include_path: Literal[F
 def read_files(urlpath: Paths, *, binary: bool = ..., include_path: bool = ..., compression: str | None = ...,
                encoding: str = ..., errors: str = ..., storage_options: Mapping[str, Any] | None = ...,
                files_per_partition: int | None = ...) -> Bag[Any]: ...  # fmt: skip
+@front_door
 def read_files(
     urlpath: Paths,
     *,
@@ -279,6 +285,7 @@ def read_files(
     return Bag(Plan(source))
 
 
+@front_door
 def from_url(urls: str | Sequence[str]) -> Bag[bytes]:
     """Return the bag of the lines of what URLs give, as bytes with their line ends, in one partition for each URL.
 
@@ -293,6 +300,7 @@ def from_url(urls: str | Sequence[str]) -> Bag[bytes]:
     return Bag(Plan(plan_urls(urls)))
 
 
+@front_door
 def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitions: int | None = None) -> Bag[T]:
     """Return the bag of the elements of `seq`, in exactly `npartitions`, or in partitions of `partition_size` elements.
 
@@ -305,6 +313,7 @@ def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitio
     return Bag(Plan(memory.plan_sequence(seq, partition_size, npartitions)))
 
 
+@front_door
 def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that dask.bag's users know)
     """Return the bag of the numbers from 0 up to `n`, in exactly `npartitions`.
 
@@ -321,6 +330,7 @@ def from_delayed(
 ) -> Bag[T]: ...
 @overload
 def from_delayed(values: Any) -> Bag[Any]: ...
+@front_door
 def from_delayed(values: Any) -> Bag[Any]:
     """Return the bag whose partitions are the iterables that `values` compute to: delayed values or items, or one.
 
@@ -343,6 +353,7 @@ def from_delayed(values: Any) -> Bag[Any]:
     return Bag(parts[0] if len(parts) == 1 else Plan(Concat(), parts))
 
 
+@front_door
 def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
     """Return the bag of the records of all `bags`, in order: partitions after partitions.
 
@@ -375,6 +386,7 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
                  compression: str | None = ..., encoding: str | None = ..., *, compute: Literal[False],
                  storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ...,
                  exist: Exist = ...) -> Writes: ...  # fmt: skip
+@front_door
 def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = None,
                  compression: str | None = "infer", encoding: str | None = "utf-8", compute: bool = True,
                  storage_options: Mapping[str, Any] | None = None, last_endline: bool = False,

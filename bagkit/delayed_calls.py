@@ -16,6 +16,7 @@ from bagkit.arguments import plan_of
 from bagkit.computing import run, visualize
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, one_line
+from bagkit.front_doors import front_door, front_doors
 from bagkit.kernels.template import Hole
 from bagkit.nesting import ATOMS, Lift
 from bagkit.ops.calls import (
@@ -33,6 +34,7 @@ from bagkit.ops.functions import function_label
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
+from bagkit.tracebacks import users_frame
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -139,10 +141,10 @@ class Delayed(DaskCollection, Generic[T_co]):
                 f"{type(self).__name__} has no attribute {name!r}; names that start with _ are not delayed; "
                 f"hint: bagkit.delayed(getattr)(value, {name!r})"
             )
-        return DelayedAttribute(self, name, sys._getframe(1))
+        return DelayedAttribute(self, name, users_frame())
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Delayed[Any]:
-        return delayed_call(call_value, (self, *args), kwargs, "call", sys._getframe(1))
+        return delayed_call(call_value, (self, *args), kwargs, "call", users_frame())
 
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
         raise LazyError("a delayed value is no array: it is not computed yet; hint: numpy.asarray(value.compute())")
@@ -183,9 +185,8 @@ class Delayed(DaskCollection, Generic[T_co]):
                 "a delayed value can't be iterated over: it is not computed yet; hint: `for x in value.compute():`, "
                 "or `a, b = ...` of a function that is delayed with nout=2"
             )
-        frame = sys._getframe(1)  # of whoever unpacks it
-        items = [delayed_call(OPERATORS["getitem"], (self, n), {}, "getitem", frame) for n in range(self._length)]
-        return iter(items)
+        frame, item = users_frame(), OPERATORS["getitem"]
+        return iter([delayed_call(item, (self, n), {}, "getitem", frame) for n in range(self._length)])
 
     def __int__(self) -> NoReturn:
         raise LazyError(
@@ -308,7 +309,7 @@ class DelayedAttribute(Delayed[Any]):
     def __call__(self, /, *args: Any, **kwargs: Any) -> Delayed[Any]:
         name, pure = kwargs.pop("dask_key_name", None), kwargs.pop("pure", False)
         return delayed_call(
-            Method(self._name), (self._of, *args), kwargs, self._name, sys._getframe(1), _checked_name(name), pure
+            Method(self._name), (self._of, *args), kwargs, self._name, users_frame(), _checked_name(name), pure
         )
 
 
@@ -317,6 +318,7 @@ _set_name = DelayedAttribute.__dict__["_name"].__set__
 _set_frame = DelayedAttribute.__dict__["_frame"].__set__
 
 
+@front_doors
 class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
     """A function whose calls are delayed: what `delayed(function)` gives."""
 
@@ -367,7 +369,7 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
             name = _checked_name(kwargs.pop("dask_key_name", None))
             pure = kwargs.pop("pure", pure)
         return delayed_call(
-            self.__wrapped__, args, kwargs, mine["_title"], sys._getframe(1), name, pure, mine["_nout"]
+            self.__wrapped__, args, kwargs, mine["_title"], users_frame(), name, pure, mine["_nout"]
         )  # fmt: skip
 
     @overload
@@ -386,7 +388,7 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
 
 
 def _function(function: Callable[..., Any], name: Any, pure: bool, nout: int | None) -> DelayedFunction[..., Any]:
-    return DelayedFunction(function, name, pure, nout, sys._getframe(1))
+    return DelayedFunction(function, name, pure, nout, users_frame())
 
 
 def _found(module: Any, name: Any) -> Any:
@@ -429,6 +431,7 @@ def delayed(
 def delayed(
     obj: T, name: Any = ..., pure: bool | None = ..., nout: int | None = ..., traverse: bool = ...
 ) -> Delayed[T]: ...
+@front_door
 def delayed(
     obj: Any = NOT_GIVEN, name: Any = None, pure: bool | None = None, nout: int | None = None, traverse: bool = True
 ) -> Any:
@@ -457,7 +460,7 @@ def delayed(
         return functools.partial(delayed, name=name, pure=pure, nout=nout, traverse=traverse)
     if isinstance(obj, Delayed):
         return obj
-    frame = sys._getframe(1)
+    frame = users_frame()
     if plan_of(obj) is not None:
         return delayed_call(identity, (obj,), {}, type(obj).__name__.lower(), frame, name, bool(pure), nout)
     lift = Lift()
@@ -474,14 +477,14 @@ def delayed(
 
 def _binary(name: str, function: Callable[..., Any]) -> Callable[..., Delayed[Any]]:
     def method(self: Delayed[Any], other: Any) -> Delayed[Any]:
-        return delayed_call(function, (self, other), {}, name, sys._getframe(1))
+        return delayed_call(function, (self, other), {}, name, users_frame())
 
     return method
 
 
 def _unary(name: str, function: Callable[..., Any]) -> Callable[..., Delayed[Any]]:
     def method(self: Delayed[Any]) -> Delayed[Any]:
-        return delayed_call(function, (self,), {}, name, sys._getframe(1))
+        return delayed_call(function, (self,), {}, name, users_frame())
 
     return method
 

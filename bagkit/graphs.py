@@ -8,6 +8,7 @@ from typing import Any
 
 from bagkit.computing import run_graph
 from bagkit.errors import PlanError, one_line
+from bagkit.front_doors import front_door
 from bagkit.kernels.replay import reading
 from bagkit.kernels.template import Hole, Nest, fill
 from bagkit.lower.calls import Calls
@@ -16,6 +17,7 @@ from bagkit.options import did_you_mean, merged
 from bagkit.tracebacks import shorten_traceback
 
 
+@front_door
 def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: Any) -> Any:
     """Return the values of `keys` in `graph`: of one name its value, of a list of names, also nested, a tuple of them.
 

@@ -9,6 +9,7 @@ from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.computing import Collected, explain, run, visualize
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, one_line
+from bagkit.front_doors import front_doors
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
@@ -27,6 +28,7 @@ U = TypeVar("U")
 P = ParamSpec("P")
 
 
+@front_doors
 class Item(DaskCollection, Generic[T_co]):
     """One value that is not computed yet: what `sum`, `count`, `fold` and the like give.
 

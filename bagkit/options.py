@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import operator
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ContextDecorator
 from contextvars import ContextVar
@@ -25,7 +24,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from bagkit.errors import OptionError, one_line
+from bagkit.front_doors import front_door
 from bagkit.sentinels import NOT_GIVEN
+from bagkit.tracebacks import users_frame
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -128,6 +129,7 @@ _stack: ContextVar[tuple[tuple[dict[str, Any], Options, Options], ...]] = Contex
 A stack and no tokens, so one `options(...)` object can be entered twice, and by two threads."""
 
 
+@front_door
 def set_options(**changes: Unpack[OptionKeywords]) -> None:
     """Set options for the session: for all that is computed from now on, in all threads.
 
@@ -191,11 +193,12 @@ class options(ContextDecorator):
     True
     """
 
+    @front_door
     def __init__(self, **changes: Unpack[OptionKeywords]) -> None:
         global _session
         self._changes = _checked(changes)
         self._for_session: tuple[Options, Options] | None = None
-        if _stands_alone(sys._getframe(1)):
+        if _stands_alone(users_frame()):
             with _session_lock:
                 before, _session = _session, replace(_session, **self._changes)
                 self._for_session = before, _session

@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 from bagkit.arguments import plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
+from bagkit.front_doors import front_door
 
 T = TypeVar("T")
 
 __all__ = ["choices", "sample"]
 
 
+@front_door
 def sample(population: Bag[T], k: int, split_every: int | bool | None = None, seed: int | None = None) -> Bag[T]:
     """Return the bag of `k` different records of `population`, each set of them as likely as any, in no order.
 
@@ -26,6 +28,7 @@ def sample(population: Bag[T], k: int, split_every: int | bool | None = None, se
     return _bag("sample", population)._sampled("sample", k, seed, split_every, replace=False)
 
 
+@front_door
 def choices(population: Bag[T], k: int = 1, split_every: int | bool | None = None, seed: int | None = None) -> Bag[T]:
     """Return the bag of `k` records of `population`, each chosen of all of them.
 

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from bagkit.computing import run, run_exactly
+from bagkit.front_doors import front_door
 from bagkit.kernels.template import Hole, fill
 from bagkit.nesting import Lift
 from bagkit.options import merged
@@ -68,6 +69,7 @@ def compute(
 def compute(*args: Lazy[R], traverse: bool = ..., **options: Unpack[PlainKeywords]) -> tuple[R, ...]: ...
 @overload
 def compute(*args: Any, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[Any, ...]: ...
+@front_door
 def compute(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...]:
     """Return a tuple of what each argument computes to: bags to lists, items and delayed values to their values.
 
@@ -98,6 +100,7 @@ def persist(a: A, b: B, c: C, /, *, traverse: bool = ..., **options: Unpack[Opti
 def persist(*args: A, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[A, ...]: ...
 @overload
 def persist(*args: Any, traverse: bool = ..., **options: Unpack[OptionKeywords]) -> tuple[Any, ...]: ...
+@front_door
 def persist(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...]:
     """Return a tuple of the arguments with their bags, items and delayed values computed, and held in memory.
 
@@ -151,6 +154,7 @@ def optimize(a: A, b: B, c: C, /, *, traverse: bool = ...) -> tuple[A, B, C]: ..
 def optimize(*args: A, traverse: bool = ...) -> tuple[A, ...]: ...
 @overload
 def optimize(*args: Any, traverse: bool = ...) -> tuple[Any, ...]: ...
+@front_door
 def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
     """Return a tuple of the arguments with their bags, items and delayed values rewritten to do less work.
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import warnings
 from collections.abc import Hashable, Iterator
 from types import FrameType
 
+from bagkit.tracebacks import is_own
 from bagkit.visible import visible_message
-
-_PACKAGE = os.path.dirname(__file__) + os.sep
-
 
 _told: dict[Hashable, None] = {}
 """What was warned of once; the oldest go when there are too many."""
@@ -23,7 +20,7 @@ def warn_at_caller(message: str, category: type[Warning]) -> None:
     """Warn with the line of the first caller outside of bagkit."""
     level = 2
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and is_own(frame):
         frame = frame.f_back
         level += 1
     with _shown_where_it_can_be():
@@ -65,7 +62,7 @@ def _shown_where_it_can_be() -> Iterator[None]:
 
 def _caller() -> FrameType:
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and is_own(frame):
         frame = frame.f_back
     return frame
 

@@ -20,7 +20,7 @@ from bagkit.plan.kinds import Op
 ROOT = Path(bagkit.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-OPEN = {"errors", "options", "sentinels", "lazily", "visible"}
+OPEN = {"errors", "options", "sentinels", "lazily", "visible", "front_doors"}
 """What every room may use, but for those in CLOSED."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -60,7 +60,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "methods": {"item", "arguments", "computing", "delayed_calls", "io", "ops", "plan", "kernels"},
     "item": {"arguments", "computing", "dask_protocol", "delayed_calls", "together", "ops", "other_names", "plan"},
-    "delayed_calls": {"arguments", "computing", "dask_protocol", "together", "nesting", "ops", "plan", "kernels"},
+    "delayed_calls": {
+        "tracebacks",
+        "arguments",
+        "computing",
+        "dask_protocol",
+        "together",
+        "nesting",
+        "ops",
+        "plan",
+        "kernels",
+    },
     "together": {"computing", "nesting", "optimizer", "io", "ops", "plan", "kernels"},
     "graphs": {"computing", "lower", "kernels", "tracebacks"},
     "nesting": {"arguments", "plan", "kernels"},
@@ -110,16 +120,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "warn",
     },
     "diagnostics": {"ops", "plan", "warn"},
-    "options": set(),
+    "options": {"tracebacks"},
     "other_names": set(),
     "errors": {"visible"},
     "lazily": set(),
     "sentinels": set(),
     "sizes": {"kernels"},
+    "front_doors": {"tracebacks"},
     "tracebacks": set(),
     "user_modules": set(),
     "visible": set(),
-    "warn": set(),
+    "warn": {"tracebacks"},
 }
 """For each room (a package, or a module beside the packages) the others that it may import, now or later."""
 

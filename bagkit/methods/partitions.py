@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from bagkit.errors import PlanError
+from bagkit.front_doors import front_doors
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.regroup import Partitions, Pick
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from bagkit.bag import Bag
 
 
+@front_doors
 class PartitionsOf(Generic[T_co]):
     """The partitions of a bag: `[3]`, `[1:4]`, `[[5, 0]]` give bags, `len` and iteration what they say."""
 

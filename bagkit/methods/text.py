@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.arguments import holds_plan
 from bagkit.errors import PlanError
+from bagkit.front_doors import front_door, front_doors
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 
@@ -20,6 +21,7 @@ NAMES = frozenset(name for name in dir(str) if not name.startswith("_"))
 """The methods that text has."""
 
 
+@front_doors
 class Strings:
     """Each method of `str` by its name, as one of the bag: `bag.str.upper()`, `bag.str.split(",", maxsplit=1)`."""
 
@@ -41,6 +43,7 @@ class Strings:
         if name not in NAMES:
             raise AttributeError(f"text has no method {name!r}; hint: bag.map(function) takes any function")
 
+        @front_door
         def method(*args: Any, **kwargs: Any) -> Bag[Any]:
             if any(map(holds_plan, (*args, *kwargs.values()))):
                 raise PlanError(

@@ -1,0 +1,68 @@
+"""Front doors: what users call. An error leaves through them without the frames behind them.
+
+In a traceback there are the user's lines then, and one line for the front door: its code is said to be in a file that
+there is none of, so that no source lines are shown. Functions are given to `front_door`, classes to `front_doors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from types import FunctionType
+from typing import Any, TypeVar, cast
+
+from bagkit.tracebacks import FRONT_DOOR, shorten_traceback
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+
+SPECIAL = ("__add__", "__array__", "__bool__", "__call__", "__complex__", "__contains__", "__delattr__", "__delitem__",
+           "__enter__", "__float__", "__format__", "__getitem__", "__int__", "__iter__", "__len__", "__setattr__",
+           "__setitem__")  # fmt: skip
+"""Methods with names of Python's that are called by what users write."""
+
+
+def front_door(function: F) -> F:
+    """Return `function`, whose errors show the frames of the user and not ours.
+
+    >>> @front_door
+    ... def open_sesame(word: str) -> str:
+    ...     return word
+    >>> open_sesame("please"), open_sesame.__name__
+    ('please', 'open_sesame')
+    """
+    if getattr(function, "__front_door__", False):
+        return function
+    shorten = shorten_traceback
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            shorten(error)
+            raise
+
+    code = called.__code__.replace(
+        co_filename=FRONT_DOOR, co_firstlineno=1, co_name=function.__name__, co_qualname=function.__qualname__
+    )
+    # The globals are those of the function's module, so that doctest takes it for one of that module.
+    made = FunctionType(code, cast("Any", function).__globals__, function.__name__, None, called.__closure__)
+    update_wrapper(made, function)
+    made.__front_door__ = True  # type: ignore[attr-defined]
+    return cast("F", made)
+
+
+def front_doors(kind: C) -> C:
+    """Return the class `kind`, whose public methods are front doors now, also those of its bases in bagkit."""
+    for each in kind.__mro__:
+        if not each.__module__.startswith("bagkit."):
+            continue
+        for name, value in list(vars(each).items()):
+            if name.startswith("_") and name not in SPECIAL:
+                continue
+            if isinstance(value, FunctionType):
+                setattr(each, name, front_door(value))
+            elif isinstance(value, (staticmethod, classmethod)):
+                setattr(each, name, type(value)(front_door(value.__func__)))
+    return kind

@@ -1,0 +1,174 @@
+"""Errors leave through the front doors with the user's frames, and no others."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+
+ROOT = str(Path(bk.__file__).parent)
+
+
+def divide(record: Any) -> Any:
+    return 1 / record
+
+
+def with_lock() -> Any:
+    lock = threading.Lock()
+    return bag().map(lambda record: lock and record)
+
+
+def numbers() -> Any:
+    yield 1
+    raise KeyError("mine")
+
+
+def bag() -> Any:
+    return bk.from_sequence([0, 1], npartitions=2)
+
+
+def first(records: Any) -> Any:
+    for record in records:
+        return record
+    return None
+
+
+def enter(options: Any) -> None:
+    with options:
+        pass
+
+
+def set_item(value: Any) -> None:
+    value["a"] = 1
+
+
+CASES: dict[str, Callable[[Path], Any]] = {
+    "a file that there is not": lambda path: bk.read_text(str(path / "a.json")),
+    "a pattern without files": lambda path: bk.read_json(str(path / "*.json")),
+    "a wrong option": lambda path: bag().compute(worker=2),
+    "a wrong value of an option": lambda path: bag().sum().compute(scheduler="none"),
+    "a wrong option of a block": lambda path: enter(bk.options(worker=2)),
+    "a plan": lambda path: bag().map("upper"),
+    "a plan of a bag's method": lambda path: bag().groupby(str, npartitions=0),
+    "a size": lambda path: bag().repartition(partition_size="x"),
+    "a partition": lambda path: bag().partitions["a"],
+    "text methods": lambda path: bk.from_sequence(["a"]).str.startswith(bag()),
+    "random": lambda path: bk.random.sample(bag(), k=-1),
+    "zip": lambda path: bk.zip(1, 2),
+    "concat": lambda path: bk.concat([]),
+    "truth": lambda path: bool(bag()),
+    "length": lambda path: len(bag()),
+    "addition": lambda path: bag() + bag(),
+    "an index": lambda path: bag()["a"],
+    "a delayed truth": lambda path: bool(bk.delayed(divide)(0)),
+    "a delayed item": lambda path: set_item(bk.delayed(divide)(0)),
+    "a graph": lambda path: bk.get({"a": 1}, "b"),
+    "a picture": lambda path: bk.visualize([1]),
+    "an empty bag": lambda path: bk.from_sequence([], npartitions=2).max().compute(),
+    "what can't be sent": lambda path: with_lock().compute(scheduler="processes"),
+    "compute": lambda path: bag().map(divide).compute(scheduler="processes"),
+    "compute here": lambda path: bag().map(divide).compute(scheduler="sync"),
+    "compute in threads": lambda path: bag().map(divide).compute(scheduler="threads"),
+    "an item": lambda path: bag().map(divide).sum().compute(scheduler="sync"),
+    "a builtin": lambda path: bk.from_sequence(["a"]).map(int).compute(scheduler="processes"),
+    "several": lambda path: bk.compute(bag().map(divide), scheduler="sync"),
+    "persist": lambda path: bag().map(divide).persist(scheduler="sync"),
+    "take": lambda path: bag().map(divide).take(1),
+    "iteration": lambda path: first(bag().map(divide)),
+    "delayed": lambda path: bk.delayed(divide)(0).compute(),
+    "get": lambda path: bk.get({"a": (divide, 0)}, "a"),
+    "a generator": lambda path: bk.from_sequence(numbers()),
+    "writing": lambda path: bag().map(divide).to_textfiles(str(path / "out")),
+    "what is no JSON": lambda path: bk.from_sequence([{1}]).to_jsonl(str(path / "out"), scheduler="sync"),
+    "a table": lambda path: bk.from_sequence([{"a": 1}, {"a": "x"}]).to_dataframe(),
+    "a line that is no JSON": lambda path: bk.read_json(written(path / "a.json", "{bad")).compute(),
+    "what is no URL": lambda path: bk.from_url("nowhere"),
+    "no host": lambda path: bk.read_text("http://127.0.0.1:1/a.json"),
+}
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_tracebacks_are_the_users_lines(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Exception) as caught:
+        CASES[name](tmp_path)
+    text = "".join(traceback.format_exception(caught.value))
+    files = {frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)}
+    assert files == {__file__}
+    assert text.count("Traceback (most recent call last)") == 1, "causes of which all was said are not shown"
+    assert f'File "{ROOT}' not in text, "nor are our frames in what workers tell"
+    assert "\nIn the worker" not in text or f'File "{__file__}"' in text.split("\nIn the worker")[1]
+
+
+def test_a_cause_is_there_for_those_who_look_for_it(tmp_path: Path) -> None:
+    with pytest.raises(bk.NoFilesError) as caught:
+        bk.read_text(str(tmp_path / "a.json"))
+    assert isinstance(caught.value.__context__, FileNotFoundError)
+
+
+def test_a_bug_of_ours_keeps_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object) -> None:
+        raise AssertionError("a bug")
+
+    exec(compile("def broken(*args):\n    raise AssertionError('a bug')", ROOT + "/x.py", "exec"), namespace := {})
+    monkeypatch.setattr("bagkit.computing._scheduler", namespace["broken"])
+    with pytest.raises(AssertionError) as caught:
+        bag().compute()
+    files = [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert sum(file.startswith(ROOT) for file in files) >= 3
+
+
+@pytest.mark.parametrize("name", sorted(bk.__all__))
+def test_every_function_is_a_front_door(name: str) -> None:
+    value = getattr(bk, name)
+    if inspect.isfunction(value) and name != "get_options":
+        assert value.__front_door__
+        assert inspect.signature(value) == inspect.signature(value.__wrapped__)
+        assert value.__module__.startswith("bagkit.")
+
+
+@pytest.mark.parametrize("kind", [bk.Bag, bk.Item, bk.Delayed])
+def test_every_method_is_a_front_door(kind: type) -> None:
+    for name, value in inspect.getmembers(kind, inspect.isfunction):
+        if not name.startswith("_"):
+            assert value.__front_door__, name
+            assert value.__name__ == name
+
+
+IN_IPYTHON = """
+import bagkit as bk
+def divide(record):
+    return 1 / record
+bk.from_sequence([0]).map(divide).compute(scheduler="sync")
+"""
+
+
+def test_in_plain_python(tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text(IN_IPYTHON)
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    lines = [line for line in run.stderr.splitlines() if not set(line) <= set(" ~^")]
+    assert lines == [
+        "Traceback (most recent call last):",
+        f'  File "{script}", line 5, in <module>',
+        '    bk.from_sequence([0]).map(divide).compute(scheduler="sync")',
+        f'  File "{script}", line 4, in divide',
+        "    return 1 / record",
+        "ZeroDivisionError: division by zero",
+        "in map(divide)",
+        "at from_sequence, record 0, partition 0",
+        "record: 0",
+    ]
