@@ -74,9 +74,10 @@ def read_text(
 
     `urlpath` is a path, a pattern (`logs/*.json.gz`), a URL, or a list of those. There is one partition for each file,
     or for `files_per_partition` of them, or for about `blocksize` bytes ("10 MB") of a file that is not compressed.
-    `compression` is inferred from the suffix (gz, bz2, xz, zst), or named, or None. With `linedelimiter` lines end
-    there and nowhere else. With `include_path` records are `(line, path)`. With `collection=False` the result is a list
-    of delayed values, each the list of a partition's lines. `storage_options` go to fsspec.
+    `compression` is inferred from the suffix (gz, bz2, xz, zst, lz4, snappy, zip with one file in it), or named, or
+    None. With `linedelimiter` lines end there and nowhere else. With `include_path` records are `(line, path)`. With
+    `collection=False` the result is a list of delayed values, each the list of a partition's lines. `storage_options`
+    go to fsspec.
 
     A line takes once its length of memory, however long it is. With `max_line` a line of more bytes than that ("10 MB",
     its end counted, uncompressed) raises LineTooLongError when the bag is computed, before it is read to its end;

@@ -5,16 +5,21 @@
     bz2     .bz2         bz2
     xz      .xz, .lzma   lzma
     zstd    .zst, .zstd  compression.zstd, or backports.zstd (the extra `zstd`)
+    lz4     .lz4         lz4.frame (the extra `lz4`)
+    zip     .zip         those above, see io/archives.py
+    snappy  .snappy      cramjam, or python-snappy (the extra `snappy`), see there
 
-The loop is ours, so that files of several members, padding, garbage at the end and files that are cut off mean the same
-in all of them: every member is read, zeros after one are padding, anything else there is an error.
+The first four are written too. The loop is ours, so that files of several members, padding, garbage at the end and
+files that are cut off mean the same in all of them: every member is read, zeros after one are padding, anything else there is
+an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 from bagkit.errors import PlanError, missing_extra
@@ -60,6 +65,33 @@ def _zstd() -> Any:
     return zstd_module().ZstdDecompressor()
 
 
+def _lz4() -> Any:
+    try:
+        frame: Any = import_module("lz4.frame")
+    except ImportError as error:
+        raise missing_extra("lz4", "lz4", "to read .lz4 files") from error
+    return frame.LZ4FrameDecompressor()
+
+
+def _raw_deflate() -> Any:
+    from isal import igzip_lib
+
+    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
+
+
+def _snappy() -> Callable[[bytes], Any]:
+    try:
+        from cramjam import snappy
+    except ImportError:
+        try:
+            python_snappy = import_module("snappy")
+        except ImportError as error:
+            raise missing_extra("cramjam", "snappy", "to read .snappy files") from error
+        return lambda data: python_snappy.StreamDecompressor().decompress(data)
+    uncompress: Callable[[bytes], Any] = snappy.decompress
+    return uncompress
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """A compression: its `name`, the `suffixes` of its files, and what a member begins with."""
@@ -75,19 +107,28 @@ CODECS: Final = (
     Codec("bz2", (".bz2",), re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), _bz2),
     Codec("xz", (".xz", ".lzma"), re.compile(rb"\xfd7zXZ\0|\x5d\0\0"), _xz),
     Codec("zstd", (".zst", ".zstd"), re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL), _zstd),
+    Codec("lz4", (".lz4",), re.compile(rb"\x04\x22\x4d\x18|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL), _lz4),
 )
+
+_WRITTEN: Final = ("gzip", "bz2", "xz", "zstd")
+_ZIP_METHODS: Final[dict[int, Callable[[], Any]]] = {8: _raw_deflate, 12: _bz2, 93: _zstd}
 
 _SURE_SIGNS: Final = (
     ("gzip", re.compile(rb"\x1f\x8b\x08")),
     ("bz2", re.compile(rb"BZh[1-9]1AY&SY")),
     ("xz", re.compile(rb"\xfd7zXZ\0")),
     ("zstd", re.compile(rb"\x28\xb5\x2f\xfd")),
+    ("lz4", re.compile(rb"\x04\x22\x4d\x18")),
+    ("zip", re.compile(rb"PK\x03\x04")),
+    ("snappy", re.compile(rb"\xff\x06\0\0sNaPpY")),
 )
 _MAGIC_BYTES: Final = 10
 _ALIASES: Final = {"gz": "gzip", "lzma": "xz", "zst": "zstd", "bzip2": "bz2"}
 _BY_NAME: Final = {codec.name: codec for codec in CODECS}
-_BY_SUFFIX: Final = {suffix: codec.name for codec in CODECS for suffix in codec.suffixes}
-_UNREADABLE: Final = frozenset({".zip", ".lz4", ".snappy", ".br", ".7z", ".z"})
+_BY_SUFFIX: Final = {
+    **{suffix: codec.name for codec in CODECS for suffix in codec.suffixes}, ".zip": "zip", ".snappy": "snappy",
+}  # fmt: skip
+_UNREADABLE: Final = frozenset({".br", ".7z", ".z"})
 
 
 def compression_of(name: str, compression: str | None, done: str = "read") -> str | None:
@@ -98,25 +139,37 @@ def compression_of(name: str, compression: str | None, done: str = "read") -> st
     """
     if compression is None:
         return None
+    known = [*_BY_NAME, "zip", "snappy"] if done == "read" else _WRITTEN
     if compression != "infer":
-        known = _ALIASES.get(compression, compression) if isinstance(compression, str) else ""
-        if known in _BY_NAME:
-            return known
-        names = ", ".join(map(repr, _BY_NAME))
+        meant = _ALIASES.get(compression, compression) if isinstance(compression, str) else ""
+        if meant in known:
+            return meant
+        names = ", ".join(map(repr, known))
         raise PlanError(f"compression: got {compression!r}; expected 'infer', None, or one of {names}")
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
-    if suffix in _UNREADABLE:
+    found = _BY_SUFFIX.get(suffix)
+    if suffix in _UNREADABLE or (found is not None and found not in known):
+        suffixes = ", ".join(suffix for suffix, codec in _BY_SUFFIX.items() if codec in known)
         raise PlanError(
-            f"{name}: files of type {suffix} are not {done}; expected one of {', '.join(_BY_SUFFIX)}, or plain text; "
+            f"{name}: files of type {suffix} are not {done}; expected one of {suffixes}, or plain text; "
             f"hint: compression=None {'reads' if done == 'read' else 'writes'} the file as it is"
         )
-    return _BY_SUFFIX.get(suffix)
+    return found
+
+
+def check_installed(names: Iterable[str | None]) -> None:
+    """Raise MissingExtraError where a package is missing that reads, or writes, one of these compressions."""
+    for name in set(names):
+        if name in _PACKAGED:
+            _PACKAGED[name]()
 
 
 def recognise(start: bytes) -> str | None:
     """Return the name of the compression that a file's first bytes are a sure sign of; None if they are of none."""
     return next((name for name, sign in _SURE_SIGNS if sign.match(start)), None)
 
+
+_PACKAGED: Final[dict[str | None, Callable[[], Any]]] = {"zstd": zstd_module, "lz4": _lz4, "snappy": _snappy}
 
 GZIP_LEVEL: Final = 2
 """Of igzip's 0 to 3: files about as large as those of zlib's level 1, in a tenth of the time of its usual 6."""
@@ -145,6 +198,11 @@ def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[byte
 
     Raises DamagedError where it can't go on, after all that came before.
     """
+    if name in ("zip", "snappy"):
+        from bagkit.io.archives import unsnap, unzip
+
+        yield from unzip(read, size, _ZIP_METHODS) if name == "zip" else unsnap(read, _snappy())
+        return
     codec = _BY_NAME[name]
     data, member = _past_padding(read, b"", 0), 0
     while data:
@@ -164,7 +222,7 @@ def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[byte
                 if not data:
                     raise DamagedError(f"its {name} data is cut off") from EOFError("no end-of-stream marker")
         member += 1
-        data = _past_padding(read, decompressor.unused_data, member)
+        data = _past_padding(read, decompressor.unused_data or b"", member)
 
 
 def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> bytes:

@@ -12,7 +12,7 @@ from itertools import chain, compress, count, islice, repeat
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
-from bagkit.io.codecs import compression_of, compressor, zstd_module
+from bagkit.io.codecs import check_installed, compression_of, compressor
 from bagkit.io.commits import FileWriting
 from bagkit.io.files import base_name, named
 from bagkit.io.manifest import Manifest, Recipe, WrittenFile
@@ -235,8 +235,7 @@ def plan_lines(
         raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite' or 'resume'")
     targets = plan_targets(operation, path, npartitions, name_function, suffix)
     names = [compression_of(base_name(each), compression, "written") for each in targets.paths]
-    if "zstd" in names:
-        zstd_module()  # now, rather than in a worker
+    check_installed(names)  # now, rather than in a worker
     return make(
         operation,
         targets,

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from bagkit.errors import OptionError, PlanError, one_line
-from bagkit.io.codecs import compression_of, zstd_module
+from bagkit.io.codecs import check_installed, compression_of
 from bagkit.io.files import FileInfo, base_name, find_files, named, opened
 from bagkit.io.text_blocks import Counter, decode_line, given, read_blocks
 from bagkit.kernels import lines
@@ -139,8 +139,7 @@ def plan_text(
         _piece(info, compression_of(base_name(info.path), compression), ends)
         for info in find_files(urlpath, storage_options)
     ]
-    if any(file.compression == "zstd" for file in files):
-        zstd_module()
+    check_installed(file.compression for file in files)
     return ReadText(
         name=one_line(urlpath, 80),
         partitions=_partitions(files, size, files_per_partition),
