@@ -179,6 +179,7 @@ def _stream(
     """Yield for each root an iterator over the values of its keys; use up each before the next."""
     from bagkit.schedulers.registry import start_ahead
 
+    options = for_this_session(options)
     below = tuple(walk(*roots))
     spec = _scheduler(below, options)
     if spec != "sync":
@@ -205,6 +206,15 @@ def _stream(
             yield (next(values) for _ in part)
         for _ in values:  # to its end, so that the run is seen to be over
             pass
+
+
+def for_this_session(options: Options) -> Options:
+    """Return `options` with what the program has set up for dask, if it uses dask, where they say nothing."""
+    if "dask.config" not in sys.modules:
+        return options
+    from bagkit.dask_session import with_session
+
+    return with_session(options)
 
 
 def run_graph(
@@ -268,11 +278,20 @@ def _is_light(plans: Sequence[Plan]) -> bool:
 def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
     from bagkit.diagnostics.progress import wants_progress
 
-    if not wants_progress(options.progress):
-        return []
-    from bagkit.diagnostics.progress import ProgressBar
+    found: list[Observer] = []
+    draws = options.progress
+    if "dask.callbacks" in sys.modules:
+        from bagkit.dask_session import dask_callbacks, draws_progress
 
-    return [stack.enter_context(closing(ProgressBar()))]
+        callbacks = dask_callbacks()
+        found += callbacks
+        if draws is None and draws_progress(callbacks):
+            draws = False
+    if wants_progress(draws):
+        from bagkit.diagnostics.progress import ProgressBar
+
+        found.append(stack.enter_context(closing(ProgressBar())))
+    return found
 
 
 def explain(root: Plan) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from contextlib import closing
 from typing import Any
 
-from bagkit.computing import run_graph
+from bagkit.computing import for_this_session, run_graph
 from bagkit.errors import PlanError, one_line
 from bagkit.front_doors import front_door
 from bagkit.kernels.replay import reading
@@ -37,7 +37,7 @@ def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: A
         raise PlanError(f"get: the graph is a {type(graph).__name__}; expected a dict of names to values and tasks")
     wanted: list[Any] = []
     template = _template_of_keys(graph, keys, wanted)
-    settings = merged(scheduler=scheduler, **options)
+    settings = for_this_session(merged(scheduler=scheduler, **options))
     tasks = Tasks(graph)
     for key in wanted:
         tasks.add(key)

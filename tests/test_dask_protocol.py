@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import pickle
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +305,84 @@ def test_dask_is_not_imported() -> None:
         "bk.delayed(abs)(1).__dask_postcompute__(); print('dask' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+class TestSession:
+    """What a program has set up for dask counts for bagkit where its own options say nothing."""
+
+    @pytest.mark.parametrize(("said", "here"), [
+        ("sync", True), ("single-threaded", True), ("threads", True), ("processes", False),
+        (dask.get, True), (dask.threaded.get, True),
+    ])  # fmt: skip
+    def test_scheduler(self, said: Any, here: bool) -> None:
+        b = bk.range(4, npartitions=2).map(lambda _: os.getpid())
+        with dask.config.set(scheduler=said):
+            assert (set(b.compute()) == {os.getpid()}) is here
+            assert (bk.get({"x": (os.getpid,)}, "x") == os.getpid()) is here
+            assert set(b.compute(scheduler="sync")) == {os.getpid()}
+        with dask.config.set(scheduler="sync"), bk.options(scheduler="processes"):
+            assert os.getpid() not in b.compute()
+
+    def test_pool(self) -> None:
+        with ThreadPoolExecutor(1, thread_name_prefix="theirs") as pool, dask.config.set(pool=pool):
+            names = bk.range(4, npartitions=2).map(lambda _: threading.current_thread().name).compute()
+        assert all(name.startswith("theirs") for name in names)
+
+    def test_what_is_not_followed_is_told_once(self) -> None:
+        def other(graph: Any, keys: Any, **_: Any) -> Any:
+            raise AssertionError
+
+        b = bk.range(4, npartitions=2)
+        with dask.config.set(scheduler=other), warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("default")
+            assert b.compute() == b.compute() == [0, 1, 2, 3]
+        assert [str(each.message)[:30] for each in told] == ["dask.config says scheduler=<fu"]
+
+    @pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+    def test_progress_bar(self, scheduler: str) -> None:
+        from dask.diagnostics import ProgressBar
+
+        out = io.StringIO()
+        with ProgressBar(out=out, dt=0.01) as bar:
+            assert bk.range(4, npartitions=2).map(double).compute(scheduler=scheduler) == [0, 2, 4, 6]
+        assert "100% Completed" in out.getvalue()
+        assert bar.last_duration > 0
+
+    def test_callbacks(self) -> None:
+        from dask.callbacks import Callback
+        from dask.diagnostics import Profiler
+
+        heard: list[str] = []
+
+        class Hearing(Callback):  # type: ignore[misc]
+            def _start(self, dsk: Any) -> None:
+                heard.append("start")
+
+            def _pretask(self, key: Any, dsk: Any, state: Any) -> None:
+                heard.append(f"{dsk[key]} of {sum(len(state[kind]) for kind in ('ready', 'running', 'finished'))}")
+
+            def _finish(self, dsk: Any, state: Any, errored: bool) -> None:
+                heard.append(f"finish {errored}")
+
+        with Hearing(), Profiler() as profiler:
+            bk.range(4, npartitions=2).map(double).compute(scheduler="sync")
+        assert heard == ["start", *["range → map(test_dask_protocol.double) of 2"] * 2, "finish False"]
+        assert len(profiler.results) == 2
+        heard.clear()
+        with Hearing(), pytest.raises(ZeroDivisionError):
+            bk.delayed(divmod)(1, 0).compute(scheduler="sync")
+        assert heard[-1] == "finish True"
+
+    def test_a_client_is_told_of_once(self) -> None:
+        from distributed import Client
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+                b = bk.range(4, npartitions=2)
+                with warnings.catch_warnings(record=True) as told:
+                    warnings.simplefilter("default", UserWarning)
+                    assert b.compute() == b.compute() == b.compute(scheduler="sync") == [0, 1, 2, 3]
+                said = [str(each.message) for each in told if "dask.distributed Client" in str(each.message)]
+                assert len(said) == 1
+                assert b.compute(scheduler=client.get_executor()) == [0, 1, 2, 3]

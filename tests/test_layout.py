@@ -88,8 +88,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "kernels",
     },
     "arguments": {"dask_inputs", "ops", "plan"},
+    "dask_session": {"diagnostics.events", "schedulers.inside", "warn"},
     "dask_inputs": {"kernels", "ops", "plan"},
     "computing": {
+        "dask_session",
         "nesting",
         "optimizer",
         "lower",

@@ -10,8 +10,8 @@
     snappy  .snappy      cramjam, or python-snappy (the extra `snappy`), see there
 
 The first four are written too. The loop is ours, so that files of several members, padding, garbage at the end and
-files that are cut off mean the same in all of them: every member is read, zeros after one are padding, anything else there is
-an error.
+files that are cut off mean the same in all of them: every member is read, zeros after one are padding, anything else
+there is an error.
 """
 
 from __future__ import annotations

@@ -1,0 +1,173 @@
+"""What a program has set up for dask, as far as it is for bagkit too: the scheduler, workers, callbacks, a Client.
+
+It counts where bagkit's own options say nothing, and only in a program that has imported dask itself. What can't be
+followed is told of once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFinished, TaskStarted
+from bagkit.options import SCHEDULER_ALIASES, SCHEDULERS, Options
+from bagkit.schedulers.inside import inside_task
+from bagkit.warn import warn_about
+
+_FUNCTIONS: Mapping[tuple[str, str], str] = {
+    ("dask.local", "get_sync"): "sync",
+    ("dask.threaded", "get"): "threads",
+    ("dask.multiprocessing", "get"): "processes",
+}
+"""What dask's functions that run graphs are called here."""
+
+_OF_VALUES = frozenset({"Cache", "CacheProfiler"})
+"""Callbacks of dask's that are about the values of tasks, which stay with the workers here."""
+
+
+def with_session(options: Options) -> Options:
+    """Return `options` with what `dask.config` says in place of what they do not say."""
+    config = _config()
+    if config is None or inside_task():
+        return options
+    found: dict[str, Any] = {}
+    if options.scheduler is None:
+        scheduler = _scheduler(config)
+        if scheduler is not None:
+            found["scheduler"] = scheduler
+    workers, directory = config.get("num_workers", None), config.get("temporary-directory", None)
+    if options.workers is None and type(workers) is int and workers > 0:
+        found["workers"] = workers
+    if options.temporary_directory is None and isinstance(directory, str) and os.path.isdir(directory):
+        found["temporary_directory"] = os.path.abspath(directory)
+    return replace(options, **found) if found else options
+
+
+def _config() -> Any:
+    """Return the module dask.config of a program that has it."""
+    return sys.modules.get("dask.config")
+
+
+def _scheduler(config: Any) -> Any:
+    """Return what dask is told to run on, as bagkit calls it; None for what it has not."""
+    said = config.get("scheduler", None)
+    if _is_client(said) or (said is None and _client() is not None):
+        _tell(
+            "client",
+            "there is a dask.distributed Client, and this does not run on it but on this machine; hint: "
+            "scheduler=client.get_executor(), or client.compute(bag); scheduler='processes' keeps it here without a word",
+        )
+        return None
+    pool = config.get("pool", None)
+    if pool is not None and not (isinstance(said, str) and SCHEDULER_ALIASES.get(said.lower(), said) == "sync"):
+        if callable(getattr(pool, "submit", None)):
+            return pool
+        _tell("pool", f"dask.config has a pool of type {type(pool).__name__}, which is not used; expected an executor")
+    if said is None:
+        return None
+    name = said.lower() if isinstance(said, str) else _FUNCTIONS.get(_name(said), "")
+    name = SCHEDULER_ALIASES.get(name, name)
+    if name in SCHEDULERS:
+        return name
+    if callable(getattr(said, "submit", None)):
+        return said
+    _tell("scheduler", f"dask.config says scheduler={said!r}, which is not used; hint: scheduler='threads'")
+    return None
+
+
+def _name(function: Any) -> tuple[str, str]:
+    return str(getattr(function, "__module__", "")), str(getattr(function, "__name__", ""))
+
+
+def _is_client(said: Any) -> bool:
+    if isinstance(said, str):
+        return said.lower() in ("dask.distributed", "distributed")
+    return callable(getattr(getattr(said, "__self__", said), "get_executor", None))
+
+
+def _client() -> Any:
+    """Return the Client that dask would compute with, None if there is none."""
+    module = sys.modules.get("distributed.client")
+    find = getattr(module, "_get_global_client", None)
+    return None if find is None else find()
+
+
+def _tell(about: str, message: str) -> None:
+    warn_about(("dask", about), message, UserWarning)
+
+
+# -- callbacks ---------------------------------------------------------------------------------------------------------
+
+
+class DaskCallbacks:
+    """Tells dask's callbacks of a run, as dask's schedulers would; mutable, of that run.
+
+    Tasks are those of bagkit, and there are no results: they are not in the process that tells.
+    """
+
+    def __init__(self, callbacks: list[tuple[Any, ...]]) -> None:
+        self._callbacks = callbacks
+        self._graph: dict[Any, Any] = {}
+        self._left = 0
+        self._state: dict[str, Any] = {
+            "ready": [], "waiting": {}, "running": set(), "finished": set(), "released": set(), "cache": {},
+        }  # fmt: skip
+
+    def emit(self, event: Event) -> None:
+        """Call the callbacks that are for `event`."""
+        state = self._state
+        if isinstance(event, RunStarted):
+            state["ready"] = [None] * event.tasks
+            self._call(0, self._graph)
+            self._call(1, self._graph, state)
+        elif isinstance(event, TaskStarted):
+            if state["ready"] and event.key not in self._graph:
+                state["ready"].pop()
+            self._graph[event.key] = event.label
+            state["running"].add(event.key)
+            self._call(2, event.key, self._graph, state)
+        elif isinstance(event, TaskFinished):
+            state["running"].discard(event.key)
+            state["finished"].add(event.key)
+            self._call(3, event.key, None, self._graph, state, event.worker)
+        elif isinstance(event, RunFinished):
+            self._call(4, self._graph, state, not event.ok)
+
+    def _call(self, which: int, *arguments: Any) -> None:
+        for functions in self._callbacks:
+            if functions[which] is not None:
+                functions[which](*arguments)
+
+
+def dask_callbacks() -> list[DaskCallbacks]:
+    """Return who tells the callbacks of dask that are registered here, if there are any."""
+    module = sys.modules.get("dask.callbacks")
+    if module is None or inside_task():
+        return []
+    heard = []
+    for functions in tuple(module.Callback.active):
+        owner = next((owner for each in functions if (owner := getattr(each, "__self__", None)) is not None), None)
+        kind = type(owner)
+        if kind.__name__ in _OF_VALUES and kind.__module__.startswith("dask."):
+            _tell(
+                kind.__name__,
+                f"dask's {kind.__name__} is about the values of tasks, and is not told of those of bagkit",
+            )
+            continue
+        if functions[3] is not None and not kind.__module__.startswith("dask."):
+            _tell(
+                "results", "callbacks of dask get None for the results of bagkit's tasks: these are in other processes"
+            )
+        heard.append(functions)
+    return [DaskCallbacks(heard)] if heard else []
+
+
+def draws_progress(callbacks: list[DaskCallbacks]) -> bool:
+    """Return whether a progress bar of dask's is among those who are told, so that another one would be too many."""
+    owners = [
+        getattr(each, "__self__", None) for one in callbacks for functions in one._callbacks for each in functions
+    ]
+    return any(hasattr(owner, "last_duration") for owner in owners)
