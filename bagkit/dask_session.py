@@ -58,7 +58,7 @@ def _scheduler(config: Any) -> Any:
         _tell(
             "client",
             "there is a dask.distributed Client, and this does not run on it but on this machine; hint: "
-            "scheduler=client.get_executor(), or client.compute(bag); scheduler='processes' keeps it here without a word",
+            "scheduler=client.get_executor(), or client.compute(bag); scheduler='processes' says that it is meant",
         )
         return None
     pool = config.get("pool", None)

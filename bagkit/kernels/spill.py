@@ -271,6 +271,15 @@ def size_of(records: Sequence[Any]) -> int:
     return sum(map(deep_size, sample)) * len(records) // max(1, len(sample))
 
 
+def _array_size(value: Any) -> int:
+    """Return the bytes of an array, which may be in memory that is not its own; 0 for what is none."""
+    size = getattr(value, "nbytes", 0) if type(value) not in _PLAIN else 0
+    return size if type(size) is int else 0
+
+
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+
+
 def deep_size(value: Any, depth: int = 8) -> int:
     """Return about how many bytes `value` takes with all that it holds; of large collections some are measured.
 
@@ -286,6 +295,7 @@ def deep_size(value: Any, depth: int = 8) -> int:
         elif isinstance(value, (set, frozenset)):
             inside = list(value)
         else:
+            size = max(size, _array_size(value))
             inside = getattr(value, "__dict__", None)
             inside = list(inside.values()) if type(inside) is dict else ()
         if inside:
