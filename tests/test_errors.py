@@ -36,6 +36,8 @@ ELSEWHERE = (
     "io/converted.py",
     "io/frames.py",
     "io/hdf5.py",
+    "io/hdf5_looks.py",
+    "io/hdf5_tables.py",
     "io/parquet.py",
     "io/sqlite.py",
     "io/whole_files.py",
