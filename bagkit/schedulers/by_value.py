@@ -19,6 +19,7 @@ import json
 import random
 import sys
 import types
+import typing
 import uuid
 import weakref
 from collections import deque
@@ -85,6 +86,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._module(value)
         if kind is CACHED:
             return self._cached(value)
+        if kind is typing.NewType:
+            return (
+                (typing.NewType, (value.__name__, value.__supertype__)) if self._is_by_value(value) else NotImplemented
+            )
         if kind.__module__ in OF_GENERATORS:
             return generator_reduce(value, self._spawns) or NotImplemented
         self._ordinary.add(kind)

@@ -80,6 +80,8 @@ CLASSES = """
         a: int
         b: int = 3
 
+    Identifier = typing.NewType("Identifier", int)
+
     Point = collections.namedtuple("Point", "x y")
 
     class Outer:
@@ -134,6 +136,7 @@ def program() -> types.SimpleNamespace:
         ("enum", lambda p: p.Color),
         ("named tuple", lambda p: p.Named),
         ("collections' named tuple", lambda p: lambda x: p.Point(x, 1)),
+        ("new type", lambda p: p.Identifier),
         ("nested", lambda p: lambda x: p.Outer.Inner.__qualname__),
         ("cached property", lambda p: lambda x: p.Lazily(x).twice),
         ("abstract", lambda p: lambda x: p.Square().area()),
