@@ -145,17 +145,17 @@ class Item(DaskCollection, Generic[T_co]):
             "hint: write `if item.compute():`"
         )
 
-    if not TYPE_CHECKING:  # for type checkers an item can't be iterated over
+    if not TYPE_CHECKING:  # for type checkers an item can't be iterated over or indexed
 
         def __iter__(self) -> NoReturn:
             raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: iterate over item.compute()")
 
-    def __getitem__(self, key: object) -> NoReturn:
-        shown = one_line(key, 80)
-        raise LazyError(
-            f"{self.plan.op.label}: the value is not computed yet; hint: item.compute()[{shown}], "
-            f"or item.apply(operator.itemgetter({shown})) for a lazy one"
-        )
+        def __getitem__(self, key: object) -> NoReturn:
+            shown = one_line(key, 80)
+            raise LazyError(
+                f"{self.plan.op.label}: the value is not computed yet; hint: item.compute()[{shown}], "
+                f"or item.apply(operator.itemgetter({shown})) for a lazy one"
+            )
 
     def __len__(self) -> NoReturn:
         raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: len(item.compute())")

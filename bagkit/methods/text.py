@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bagkit.arguments import holds_plan
 from bagkit.errors import PlanError
@@ -27,6 +27,54 @@ class Strings:
 
     __slots__ = ("_bag",)
 
+    capitalize: Callable[..., Bag[str]]
+    casefold: Callable[..., Bag[str]]
+    center: Callable[..., Bag[str]]
+    expandtabs: Callable[..., Bag[str]]
+    format: Callable[..., Bag[str]]
+    format_map: Callable[..., Bag[str]]
+    join: Callable[..., Bag[str]]
+    ljust: Callable[..., Bag[str]]
+    lower: Callable[..., Bag[str]]
+    lstrip: Callable[..., Bag[str]]
+    removeprefix: Callable[..., Bag[str]]
+    removesuffix: Callable[..., Bag[str]]
+    replace: Callable[..., Bag[str]]
+    rjust: Callable[..., Bag[str]]
+    rstrip: Callable[..., Bag[str]]
+    strip: Callable[..., Bag[str]]
+    swapcase: Callable[..., Bag[str]]
+    title: Callable[..., Bag[str]]
+    translate: Callable[..., Bag[str]]
+    upper: Callable[..., Bag[str]]
+    zfill: Callable[..., Bag[str]]
+    endswith: Callable[..., Bag[bool]]
+    isalnum: Callable[..., Bag[bool]]
+    isalpha: Callable[..., Bag[bool]]
+    isascii: Callable[..., Bag[bool]]
+    isdecimal: Callable[..., Bag[bool]]
+    isdigit: Callable[..., Bag[bool]]
+    isidentifier: Callable[..., Bag[bool]]
+    islower: Callable[..., Bag[bool]]
+    isnumeric: Callable[..., Bag[bool]]
+    isprintable: Callable[..., Bag[bool]]
+    isspace: Callable[..., Bag[bool]]
+    istitle: Callable[..., Bag[bool]]
+    isupper: Callable[..., Bag[bool]]
+    startswith: Callable[..., Bag[bool]]
+    count: Callable[..., Bag[int]]
+    find: Callable[..., Bag[int]]
+    index: Callable[..., Bag[int]]
+    rfind: Callable[..., Bag[int]]
+    rindex: Callable[..., Bag[int]]
+    encode: Callable[..., Bag[bytes]]
+    rsplit: Callable[..., Bag[list[str]]]
+    split: Callable[..., Bag[list[str]]]
+    splitlines: Callable[..., Bag[list[str]]]
+    partition: Callable[..., Bag[tuple[str, str, str]]]
+    rpartition: Callable[..., Bag[tuple[str, str, str]]]
+    maketrans: Callable[..., Bag[Any]]
+
     def __init__(self, bag: Making[Any]) -> None:
         self._bag = bag
 
@@ -39,27 +87,35 @@ class Strings:
         """
         return self._bag._then(ops.MatchGlob(pattern))
 
-    def __getattr__(self, name: str) -> Callable[..., Bag[Any]]:
-        if name not in NAMES:
+    if not TYPE_CHECKING:  # for type checkers a class with it has every name
+
+        def __getattr__(self, name: str) -> NoReturn:
             raise AttributeError(f"text has no method {name!r}; hint: bag.map(function) takes any function")
-
-        @front_door
-        def method(*args: Any, **kwargs: Any) -> Bag[Any]:
-            if any(map(holds_plan, (*args, *kwargs.values()))):
-                raise PlanError(
-                    f"str.{name}: an argument is not computed yet; expected plain values; "
-                    f"hint: bag.map(str.{name}, argument) takes bags, items and delayed values"
-                )
-            return self._bag._then(ops.CallMethod(name, args, kwargs))
-
-        method.__name__, method.__doc__ = name, getattr(str, name).__doc__
-        return method
 
     def __dir__(self) -> list[str]:
         return sorted({"match", *NAMES})
 
     def __repr__(self) -> str:
         return "<the methods of text, for each record of a bag>"
+
+
+def _method(name: str) -> Callable[..., Bag[Any]]:
+    def method(self: Strings, /, *args: Any, **kwargs: Any) -> Bag[Any]:
+        if any(map(holds_plan, (*args, *kwargs.values()))):
+            raise PlanError(
+                f"str.{name}: an argument is not computed yet; expected plain values; "
+                f"hint: bag.map(str.{name}, argument) takes bags, items and delayed values"
+            )
+        return self._bag._then(ops.CallMethod(name, args, kwargs))
+
+    of_text = getattr(str, name)
+    method.__name__, method.__qualname__, method.__doc__ = name, f"Strings.{name}", of_text.__doc__
+    method.__wrapped__ = of_text  # type: ignore[attr-defined]  # for its signature
+    return front_door(method)
+
+
+for _name in NAMES:  # in the class itself: there prompts look for what completes `bag.str.`
+    setattr(Strings, _name, _method(_name))
 
 
 class Text(Making[T_co]):

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeGuard, assert_type
 import pytest
 
 import bagkit as bk
+from bagkit.methods.text import Strings
 from bagkit.methods.writing import Writes
 
 Words = bk.Bag[str]
@@ -128,6 +129,23 @@ def test_filter(words: Words) -> None:
     assert assert_type(some.filter(None), bk.Bag[str]).compute() == ["a"]
     assert assert_type(words.filter(str.isalpha), bk.Bag[str]).count().compute() == 4
     assert assert_type(words.remove(lambda word: word == "b"), bk.Bag[str]).compute() == ["a", "ccc"]
+
+
+def test_methods_of_text(words: Words) -> None:
+    assert assert_type(words.str.upper(), bk.Bag[str]).take(1) == ("B",)
+    assert assert_type(words.str.split("c"), bk.Bag[list[str]]).take(1) == (["b"],)
+    assert assert_type(words.str.isdigit().sum(), bk.Item[int]).compute() == 0
+    names = {name for name in dir(str) if not name.startswith("_")}
+    assert set(dir(words.str)) == {*names, "match"}
+    with pytest.raises(AttributeError, match="text has no method 'nope'"):
+        words.str.nope  # type: ignore  # noqa: B018
+    assert set(Strings.__annotations__) == names  # for editors
+
+
+def test_what_prompts_complete(words: Words) -> None:
+    assert set(dir(bk)) == {*bk.__all__, "random", *(name for name in dir(bk) if name.startswith("__"))}
+    assert [name for name in dir(bk.random) if not name.startswith("_")] == ["choices", "sample"]
+    assert {"map", "str", "to_jsonl"} <= set(dir(words))
 
 
 def test_pluck(ages: bk.Bag[tuple[str, int]], records: bk.Bag[Any]) -> None:

@@ -89,6 +89,15 @@ WRONG = {
     # What is not there.
     "ints.nope()": "nope",
     "bk.read_jsn('a')": "read_jsn",
+    "texts.str.nope()": "nope",
+    "for one in total: pass": "iter",
+    "texts.str.upper().map(math.sqrt)": "float|SupportsFloat",
+    "texts.to_jsonl('a', exists='error')": "exists|No overloads",
+    "texts.to_textfiles('a').nope": "nope",
+    "texts.to_parquet('a', exist='resume')": "resume|str|No overload",
+    "pairs.reduce_by_key(3)": "int|No overload",
+    "ints.values()": "values|self",
+    "texts.groupby(math.sqrt)": "float|SupportsFloat|No overload",
 }
 """Programs, and what the error of both says."""
 
