@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, Unpack
 
 from bagkit.computing import for_this_session, run_graph
 from bagkit.errors import PlanError, one_line
@@ -13,12 +13,12 @@ from bagkit.kernels.replay import reading
 from bagkit.kernels.template import Hole, Nest, fill
 from bagkit.lower.calls import Calls
 from bagkit.lower.graph import Graph, Task
-from bagkit.options import did_you_mean, merged
+from bagkit.options import GraphKeywords, did_you_mean, merged
 from bagkit.tracebacks import shorten_traceback
 
 
 @front_door
-def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: Any) -> Any:
+def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: Unpack[GraphKeywords]) -> Any:
     """Return the values of `keys` in `graph`: of one name its value, of a list of names, also nested, a tuple of them.
 
     A graph gives each name a value, or a task `(function, args...)`; an argument is a name of the graph, a value, a

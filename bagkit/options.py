@@ -88,10 +88,9 @@ optimize=True, retries=0)
     retries: int = 0
 
 
-class RunKeywords(TypedDict, total=False):
-    """The options as keywords, but for the one on which it depends what a run returns."""
+class GraphKeywords(TypedDict, total=False):
+    """The options as keywords that `get` takes beside its own `scheduler`."""
 
-    scheduler: str | Executor | Scheduler | None
     workers: int | None
     memory_limit: int | float | str | None
     progress: bool | None
@@ -100,6 +99,12 @@ class RunKeywords(TypedDict, total=False):
     retries: int | None
     num_workers: int | None
     optimize_graph: bool | None
+
+
+class RunKeywords(GraphKeywords, total=False):
+    """The options as keywords, but for the one on which it depends what a run returns."""
+
+    scheduler: str | Executor | Scheduler | None
 
 
 class OptionKeywords(RunKeywords, total=False):

@@ -230,6 +230,16 @@ class HandingOver(Making[T_co]):
                 columnar.Spilled(spill, place),
             )
 
+    @overload
+    def to_hdf5(self, path: str | os.PathLike[str], group: str = ..., columns: Iterable[str] | None = ...,
+                on_conflict: columnar.Policy = ..., strings: Strings | None = ..., compression: str | None = ...,
+                exist: Literal["error", "overwrite", "append"] = ..., format: hdf5.Format = ...,
+                by: str | None = ..., **options: Unpack[PlainKeywords]) -> int: ...  # fmt: skip
+    @overload
+    def to_hdf5(self, path: str | os.PathLike[str], group: str = ..., columns: Iterable[str] | None = ...,
+                on_conflict: columnar.Policy = ..., strings: Strings | None = ..., compression: str | None = ...,
+                exist: Literal["error", "overwrite", "append"] = ..., format: hdf5.Format = ...,
+                by: str | None = ..., **options: Unpack[CollectKeywords]) -> Collected[int]: ...  # fmt: skip
     def to_hdf5(
         self,
         path: str | os.PathLike[str],
@@ -242,7 +252,7 @@ class HandingOver(Making[T_co]):
         format: hdf5.Format = "columns",  # noqa: A002 - pandas' name for it
         by: str | None = None,
         **options: Any,
-    ) -> int:
+    ) -> Any:
         """Write records to an HDF5 file, computed at once, and return how many there were.
 
         The file appears under its name when it is whole, and stays as it was where something fails. Lists, dicts, and

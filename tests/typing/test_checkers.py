@@ -46,6 +46,9 @@ WRONG = {
     "bk.compute(ints, worker=3)": "worker|No overloads",
     "bk.compute([ints], workers='3')": "workers|'3'|\"str\"",
     "bk.persist(ints, worker=3)": "worker|No overloads",
+    "bk.get({}, 'a', worker=3)": "worker",
+    "bk.to_textfiles(texts, 'a', worker=3)": "worker|No overload",
+    "pairs.to_hdf5('a', worker=3)": "worker|No overload",
     "bk.options(worker=3)": "worker",
     "bk.set_options(workers='3')": "str|'3'",
     # What comes back.
