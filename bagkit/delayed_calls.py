@@ -35,6 +35,7 @@ from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.tracebacks import users_frame
+from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -96,6 +97,10 @@ class Delayed(DaskCollection, Generic[T_co]):
         assert isinstance(op, TaskCall)
         return op.key
 
+    @property
+    def _key(self) -> Any:
+        return self.key  # as programs for dask call it
+
     @overload
     def compute(self, **options: Unpack[PlainKeywords]) -> T_co: ...
     @overload
@@ -140,6 +145,12 @@ class Delayed(DaskCollection, Generic[T_co]):
             raise AttributeError(
                 f"{type(self).__name__} has no attribute {name!r}; names that start with _ are not delayed; "
                 f"hint: bagkit.delayed(getattr)(value, {name!r})"
+            )
+        if name == "visualise":
+            warn_at_caller(
+                "delayed values, and dask.delayed objects have no `visualise` method: this is an attribute of what is "
+                "computed; hint: `visualize`",
+                UserWarning,
             )
         return DelayedAttribute(self, name, users_frame())
 

@@ -543,3 +543,10 @@ def test_iterators_without_an_end_are_read_as_far_as_needed() -> None:
     first = bk.delayed(lambda values, n: list(itertools.islice(values, n)))
     shared = bk.delayed(numbers)()
     assert bk.compute(first(shared, 2), first(shared, 4), scheduler="threads") == ([0, 1], [0, 1, 2, 3])
+
+
+def test_what_programs_for_dask_ask_for() -> None:
+    value = bk.delayed(abs)(-1, dask_key_name="one")
+    assert value._key == value.key == "one"
+    with pytest.warns(UserWarning, match="dask.delayed objects have no `visualise` method"):
+        value.visualise()

@@ -61,6 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "methods": {"item", "arguments", "computing", "delayed_calls", "io", "ops", "plan", "kernels"},
     "item": {"arguments", "computing", "dask_protocol", "delayed_calls", "together", "ops", "other_names", "plan"},
     "delayed_calls": {
+        "warn",
         "tracebacks",
         "arguments",
         "computing",
