@@ -30,7 +30,7 @@ from bagkit.ops.calls import (
     identity,
     next_number,
 )
-from bagkit.ops.functions import function_label
+from bagkit.ops.functions import short_label
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
@@ -97,9 +97,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         assert isinstance(op, TaskCall)
         return op.key
 
-    @property
-    def _key(self) -> Any:
-        return self.key  # as programs for dask call it
+    _key = key  # as programs for dask call it
 
     @overload
     def compute(self, **options: Unpack[PlainKeywords]) -> T_co: ...
@@ -147,11 +145,8 @@ class Delayed(DaskCollection, Generic[T_co]):
                 f"hint: bagkit.delayed(getattr)(value, {name!r})"
             )
         if name == "visualise":
-            warn_at_caller(
-                "delayed values, and dask.delayed objects have no `visualise` method: this is an attribute of what is "
-                "computed; hint: `visualize`",
-                UserWarning,
-            )
+            said = "delayed values, and dask.delayed objects have no `visualise` method; hint: `visualize` draws them"
+            warn_at_caller(said, UserWarning)
         return DelayedAttribute(self, name, users_frame())
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Delayed[Any]:
@@ -346,7 +341,7 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
             if value is not NOT_GIVEN:
                 mine[attribute] = value
         mine["__wrapped__"] = function
-        mine["_title"] = _title(function)
+        mine["_title"] = short_label(function)
         mine["_given"] = name
         mine["_pure"] = pure
         mine["_nout"] = nout
@@ -407,13 +402,6 @@ def _found(module: Any, name: Any) -> Any:
         return operator.attrgetter(name)(sys.modules[module])
     except (AttributeError, KeyError, TypeError):
         return None
-
-
-def _title(function: Any) -> str:
-    """Return the name of a task of `function`: that of the function without its module."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function_label(function).rpartition(".")[2]
 
 
 def _checked_name(name: Any) -> Any:

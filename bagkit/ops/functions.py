@@ -33,6 +33,17 @@ def function_label(function: object) -> str:
     return f"{module.rpartition('.')[2].lstrip('_')}.{name}"
 
 
+def short_label(function: Any) -> str:
+    """Return the name of a function without its module, of a partial of the function inside: `loads`.
+
+    >>> short_label(functools.partial(str.upper))
+    'upper'
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function_label(function).rpartition(".")[2]
+
+
 def check_callable(operation: str, function: object, *, none_is: str | None = None) -> None:
     """Raise PlanError unless `function` can be called, or is None where that has a meaning."""
     if callable(function) or (function is None and none_is is not None):
