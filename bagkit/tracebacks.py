@@ -123,7 +123,8 @@ def _shorten_causes(error: BaseException) -> None:
             return
         seen.add(id(cause))
         put(cause, "__traceback__", _kept(_trace(cause), _is_users))
-        if _trace(cause) is None and not notes_of(cause) and _is_said(cause, each):
+        in_worker = notes_of(cause) and not isinstance(each, UnstableKeyError)
+        if _trace(cause) is None and not in_worker and _is_said(cause, each):
             put(each, "__cause__", None)
             put(each, "__context__", cause)  # for who looks for it
             put(each, "__suppress_context__", True)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bagkit.visible import without_secrets
+
 Shape = Literal["function", "data", "chain"]
 
 LONGEST_LINE = 48
@@ -52,11 +54,12 @@ class Drawing:
 
 
 def clean(text: str) -> str:
-    """Return `text` with what can't be seen, or turns what stands beside it around, replaced by U+FFFD.
+    """Return `text` with what can't be seen, or turns what stands beside it around, replaced by U+FFFD; no passwords.
 
     >>> clean("a\\x1b\\u202eb") == "a\\ufffd\\ufffdb"
     True
     """
+    text = without_secrets(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join("\ufffd" if unicodedata.category(one) in _UNSEEN else one for one in text)

@@ -14,10 +14,13 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
 from bagkit.kernels.standard_json import standard_dumps, standard_loads
+from bagkit.visible import without_secrets
+
+T = TypeVar("T")
 
 FORMAT = 1
 
@@ -88,6 +91,19 @@ class Recipe:
             "paths": self.paths,
             "versions": versions(),
         }
+
+
+def without_passwords(inputs: Mapping[str, T]) -> dict[str, T]:
+    """Return the files that are read as they may be written down: a URL with a secret in it without that.
+
+    A digest of the whole stands for it, for another secret may give other contents.
+    """
+    return {_told(path): facts for path, facts in inputs.items()}
+
+
+def _told(path: str) -> str:
+    shown = without_secrets(path)
+    return shown if shown == path else f"{shown} ({hashlib.blake2b(path.encode(), digest_size=8).hexdigest()})"
 
 
 def versions() -> dict[str, str]:

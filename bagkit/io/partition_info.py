@@ -9,6 +9,7 @@ from typing import Any
 from bagkit.io.memory import FromSequence
 from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source
 from bagkit.plan.node import Plan, walk
+from bagkit.visible import without_secrets
 
 Paths = tuple[str, ...]
 _PATHS_SHOWN = 3
@@ -27,7 +28,7 @@ class PartitionInfo:
     def __repr__(self) -> str:
         more = len(self.paths) - _PATHS_SHOWN
         paths = repr(self.paths) if more <= 0 else f"({str(list(self.paths[:_PATHS_SHOWN]))[1:-1]}, … {more:,} more)"
-        return f"PartitionInfo(index={self.index}, npartitions={self.npartitions}, paths={paths})"
+        return f"PartitionInfo(index={self.index}, npartitions={self.npartitions}, paths={without_secrets(paths)})"
 
 
 def with_info(plan: Plan) -> Plan:

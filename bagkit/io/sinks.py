@@ -15,7 +15,7 @@ from bagkit.errors import PlanError
 from bagkit.io.codecs import check_installed, compression_of, compressor
 from bagkit.io.commits import FileWriting
 from bagkit.io.files import base_name, named
-from bagkit.io.manifest import Manifest, Recipe, WrittenFile
+from bagkit.io.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output_names import Targets, plan_targets
 from bagkit.io.stores import LocalStore, RemoteStore, Store, failed
 from bagkit.kernels.checksum import crc32
@@ -76,7 +76,7 @@ class WriteLines(Sink):
                 "hint: write to another directory"
             )
         steps = tuple(fingerprint(made_of))
-        recipe = Recipe(steps, inputs, self.made_with, len(self.targets.paths))
+        recipe = Recipe(steps, without_passwords(inputs), self.made_with, len(self.targets.paths))
         return FileWriting(self.operation, self.targets, self.store, self.compressions, self.exist, recipe, wanted)
 
     @property

@@ -80,12 +80,30 @@ class FromUrl(Source):
 
 
 def _opened(url: str) -> Any:
+    from http.client import HTTPException
     from urllib.request import urlopen
 
     try:
-        return urlopen(url)
-    except (OSError, ValueError) as error:
+        return urlopen(_request(url))
+    except (OSError, ValueError, HTTPException) as error:
         raise SourceError(f"{one_line(url)}: can't be opened: {error}") from error
+
+
+def _request(url: str) -> Any:
+    """Return what to open for `url`: with a name and a password of the web's, what says them in a header."""
+    from urllib.parse import unquote, urlsplit
+    from urllib.request import Request
+
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at or parts.scheme not in ("http", "https"):
+        return url
+    import base64
+
+    request = Request(parts._replace(netloc=host).geturl())
+    token = base64.b64encode(unquote(user).encode()).decode()
+    request.add_unredirected_header("Authorization", f"Basic {token}")  # not for another host that it leads to
+    return request
 
 
 def _lines(url: str, response: Any) -> list[bytes]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from bagkit.visible import visible
+
 if TYPE_CHECKING:
     from subprocess import Popen
 
@@ -48,7 +50,9 @@ def _failure(command: Any, status: int, said: IO[bytes]) -> Exception:
     said.seek(max(0, said.seek(0, os.SEEK_END) - TAIL))
     text = said.read().decode(errors="replace").strip()
     error = subprocess.CalledProcessError(status, command, None, text)
-    error.add_note(f"it wrote to standard error: {text or 'nothing'}; hint: check=False takes any status")
+    error.add_note(
+        f"it wrote to standard error: {visible(text, lines=True) or 'nothing'}; hint: check=False takes any status"
+    )
     return error
 
 

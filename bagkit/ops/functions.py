@@ -10,6 +10,7 @@ from typing import Any
 
 from bagkit.errors import PlanError, one_line
 from bagkit.plan.node import Plan
+from bagkit.visible import visible
 
 
 def function_label(function: object) -> str:
@@ -23,14 +24,14 @@ def function_label(function: object) -> str:
         return f"partial({function_label(function.func)})"
     name = getattr(function, "__qualname__", None)
     if not isinstance(name, str):
-        return type(function).__name__ if callable(function) else repr(function)
-    name = name.rpartition("<locals>.")[2]
+        return visible(type(function).__name__) if callable(function) else one_line(function)
+    name = visible(name.rpartition("<locals>.")[2])
     if name == "<lambda>":
         return "lambda"
     module = getattr(function, "__module__", None)
     if not module or module in ("__main__", "builtins") or not isinstance(module, str):
         return name
-    return f"{module.rpartition('.')[2].lstrip('_')}.{name}"
+    return f"{visible(module.rpartition('.')[2].lstrip('_'))}.{name}"
 
 
 def short_label(function: Any) -> str:

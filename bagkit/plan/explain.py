@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.node import Plan, count_uses
+from bagkit.visible import visible
 
 SHOWN_FIRST, SHOWN_LAST = 60, 20
 """Lines that are shown of a plan that has more: a loop can make ten thousand."""
@@ -23,7 +24,7 @@ def plan_text(*roots: Plan) -> str:
         between = (first[-1][0], f"… {left_out:,} more …")
         back = max(0, min(depth for depth, _ in last) - between[0])
         lines = [*first, between, *((depth - back, text) for depth, text in last)]
-    return "\n".join("  " * depth + text for depth, text in lines)
+    return "\n".join("  " * depth + visible(text) for depth, text in lines)
 
 
 def _lines(roots: Sequence[Plan]) -> Iterator[Line]:

@@ -116,7 +116,8 @@ def unpack_error(data: bytes, task: str) -> BaseException:
         add_notes(errors[number], missing)
         traceback = frames_text(frames)
         if traceback:
-            where = "In the worker" if number else f"In the worker process {pid}, {task} (most recent call last)"
+            root = f"In the worker process {pid}, {visible(task)} (most recent call last)"
+            where = "In the worker" if number else root
             add_notes(errors[number], [f"{where}:\n{traceback}"], lines=True)
     first = errors[0]
     if isinstance(first, StopIteration):
