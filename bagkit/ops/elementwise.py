@@ -84,11 +84,19 @@ def load_line(loads: Callable[[Any], Any], line: Any) -> Any:
     try:
         return loads(line)
     except json.JSONDecodeError as error:
-        doc, refusal = error.doc, error
-        if not doc.endswith("\n"):
+        doc = error.doc
+        if not doc.endswith("\n") or not _is_refused(doc):
             raise
-    loads_here()(doc.removesuffix("\n"))  # raises: a line end says nothing in JSON
-    raise refusal  # of a decoder of the user's, which asks for more
+    return loads_here()(doc.removesuffix("\n"))  # raises: a line end says nothing in JSON
+
+
+def _is_refused(doc: str) -> bool:
+    """Return whether the standard library refuses `doc`, and not only a decoder of the user's, which asks for more."""
+    try:
+        loads_here()(doc)
+    except json.JSONDecodeError:
+        return True
+    return False
 
 
 @dataclass(frozen=True)
