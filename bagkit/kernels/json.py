@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import compress, filterfalse
 from operator import attrgetter, itemgetter
+from threading import Lock
 from typing import Any, Final, Literal
 
 from bagkit.kernels.recurring import BlockDecoder, Recurring
@@ -35,6 +36,11 @@ _SHORT: Final = 640
 """No limit on digits is below this."""
 _NESTING_IS_COUNTED: Final = sys.version_info < (3, 14)
 """Later Pythons measure the C stack, of which msgspec and json need different amounts for a level."""
+_RECURSION_IS_OF_CALLS: Final = sys.version_info < (3, 12)
+"""Later Pythons count calls in C apart from those in Python, and allow so many that no others matter."""
+_CALLS_OF_LOADS: Final = 5
+"""Levels of recursion that are taken before the first of a document, where a program calls `json.loads`."""
+_limit_lock = Lock()
 _DEEP: Final = 1000
 _LONG: Final = 512
 """Bytes of a line from which on it pays to ask for each whether it is ASCII."""
@@ -263,7 +269,38 @@ def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
         pass  # json.loads may take it, or says it better
     if raw:
         line = line.decode().replace("\r\n", "\n").replace("\r", "\n")
-    return ways.loads(line)
+    try:
+        return ways.loads(line)
+    except RecursionError:
+        if not _RECURSION_IS_OF_CALLS or _levels(line) > sys.getrecursionlimit() - _CALLS_OF_LOADS:
+            raise
+    return _from_the_ground(ways.loads, line)
+
+
+def _levels(line: str | bytes) -> int:
+    """Return how deep the lists and dicts of a JSON document are nested."""
+    import re
+
+    text = line if isinstance(line, str) else line.decode(errors="replace")
+    open_now = deepest = 0
+    for sign in re.findall(r"[\[\]{}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+        open_now += 1 if sign in "[{" else -1
+        deepest = max(deepest, open_now)
+    return deepest
+
+
+def _from_the_ground(loads: Callable[[Any], Any], line: Any) -> Any:
+    """Parse what is nested as deep as `json.loads` takes it where a program calls it, however many calls are around.
+
+    So the same documents are parsed in every operation and by every scheduler.
+    """
+    with _limit_lock:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(3 * limit)
+        try:
+            return loads(line)
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 def _make_and_decode(ways: _Ways, make: Callable[[Any], Any], element: Any) -> Any:

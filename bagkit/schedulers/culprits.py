@@ -24,7 +24,7 @@ def find_culprit(value: Any, root: str, error: BaseException) -> str:
     `root` are the words for `value` itself, `error` is what its pickling raised.
     """
     if _too_deep(error):
-        return f"{root} is nested too deeply to be pickled"
+        return f"{_words(_deep_part(value, (root, '')))} is nested too deeply to be pickled"
     where, culprit = _descend(value, (root, ""))
     reason = "" if culprit is not value else f" ({type(error).__name__}: {error})"[:300]
     return f"{_words(where)} is {_kind(culprit)}, which can't be pickled{reason}"
@@ -39,6 +39,16 @@ def _words(where: Where) -> str:
 def _too_deep(error: BaseException | None) -> bool:
     """Whether `error` is a RecursionError, or what cloudpickle makes of one."""
     return error is not None and (isinstance(error, RecursionError) or _too_deep(error.__cause__))
+
+
+def _deep_part(value: Any, where: Where) -> Where:
+    """Return where the part is that is nested too deeply, as far as it is one of several."""
+    while isinstance(value, (list, tuple, dict)) and len(value) > 1:
+        found = next(((at, child) for at, child in _children(value, where) if not _pickles(child)), None)
+        if found is None:
+            break
+        where, value = found
+    return where
 
 
 def _descend(value: Any, where: Where) -> tuple[Where, Any]:

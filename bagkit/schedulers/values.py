@@ -161,7 +161,9 @@ def _not_picklable(value: Any, where: tuple[str, int] | None, error: Exception) 
     from bagkit.schedulers.culprits import find_culprit
 
     root = "the result" if where is None else f"the result's {where[0]} {where[1]}"
-    return NotPicklableError(f"{find_culprit(value, root, error)}, so it can't be sent back to the caller")
+    found = find_culprit(value, root, error)
+    hint = "; hint: scheduler='threads' pickles no results" if "nested too deeply" in found else ""
+    return NotPicklableError(f"{found}, so it can't be sent back to the caller{hint}")
 
 
 def load(value: Stored) -> Any:
