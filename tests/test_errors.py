@@ -234,7 +234,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "sort_by: reverse is 'desc'; expected True or False; hint: reverse=True for descending"),
     "map_partitions to a frame": (
         lambda: bag().map_partitions(pandas.DataFrame), bk.PlanError,
-        "map_partitions: pandas.DataFrame gives a DataFrame, whose elements are its columns and not its rows; "
+        f"map_partitions: {pandas.DataFrame.__module__.rpartition('.')[2]}.DataFrame gives a DataFrame, "
+        "whose elements are its columns and not its rows; "
         "hint: bag.to_dataframe() makes one of all records; returning frame.to_dict('records') gives rows"),
     "from_sequence of a frame": (
         lambda: bk.from_sequence(pandas.DataFrame({"a": [1]})), bk.PlanError,

@@ -144,7 +144,7 @@ class TestKilled:
         assert place.files() == clean
 
     def test_interrupted(self, place: Place, clean: dict[str, bytes]) -> None:
-        (place.troubles / "slow").touch()
+        (place.troubles / "held").touch()
         process = place.start()
         while len(place.files()) < 2:
             assert process.poll() is None, place.said()
@@ -154,6 +154,7 @@ class TestKilled:
         assert "KeyboardInterrupt" in place.said()
         check_whole(place, clean)
         assert place.hidden() == ["journal"]
+        (place.troubles / "held").unlink()
         assert place.run() == 0, place.said()
         assert place.files() == clean
 
