@@ -25,7 +25,10 @@ MAIN = frozenset(("__main__", "__mp_main__"))
 CACHED: Any = type(functools.cache(abs))
 """What functools.cache and lru_cache make."""
 
-OF_GENERATORS = frozenset(("random", "numpy.random", "numpy.random.mtrand", "numpy.random._generator"))
+_OF_GENERATORS = frozenset(
+    ("random", "numpy.random", "numpy.random.mtrand", "numpy.random._generator", "numpy.random._mt19937",
+     "numpy.random._pcg64", "numpy.random._philox", "numpy.random._sfc64")
+)  # fmt: skip
 """The modules with the classes of generators of random numbers."""
 
 Version = tuple[str, int, int]
@@ -44,6 +47,14 @@ def is_users(module: str | None) -> bool:
         return False
     file = getattr(sys.modules.get(module), "__file__", None) or ""
     return "site-packages" not in file and "dist-packages" not in file
+
+
+def is_generator(value: Any) -> bool:
+    """Return whether a value is a generator of random numbers, of a class of the user's too."""
+    if type(value).__module__ in _OF_GENERATORS:
+        return True
+    random = sys.modules.get("random")
+    return random is not None and isinstance(value, random.Random)
 
 
 def modules_below(name: str) -> list[types.ModuleType]:

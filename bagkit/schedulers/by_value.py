@@ -13,6 +13,7 @@ Imported when something has to travel by value, in the process that sends and in
 
 from __future__ import annotations
 
+import enum
 import functools
 import io
 import json
@@ -27,10 +28,11 @@ from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
-from cloudpickle.cloudpickle import _dynamic_class_reduce, _module_reduce
+from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_track, _module_reduce
 
 from bagkit.kernels.standard_json import is_replaced
-from bagkit.user_modules import CACHED, MAIN, OF_GENERATORS
+from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
+from bagkit.user_modules import CACHED, MAIN, is_generator
 
 PROTOCOL = 5
 
@@ -90,7 +92,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return (
                 (typing.NewType, (value.__name__, value.__supertype__)) if self._is_by_value(value) else NotImplemented
             )
-        if kind.__module__ in OF_GENERATORS:
+        if is_generator(value):
             return generator_reduce(value, self._spawns) or NotImplemented
         self._ordinary.add(kind)
         return NotImplemented
@@ -129,15 +131,18 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if type(cls).__module__ == "msgspec._core":
             return _make_class, (_number_of(cls, self._run), _make_struct, _struct_parts(cls))
         make, (*arguments, tracker, extra), (members, slot_state), _, _, fill = reduced
-        number = _number_of(cls, self._run)
-        members = {name: each for name, each in members.items() if not _is_descriptor_of(each, cls)}
-        if len(arguments) == 4:  # not of an Enum
-            arguments[3] = {**arguments[3], "__qualname__": cls.__qualname__}
-            if "__slots__" in vars(cls) and not hasattr(cls, "_fields"):  # of a NamedTuple, which makes its own
-                arguments[3]["__slots__"] = members.pop("__slots__")
-        state = (number, fill, members, slot_state)
         # By cloudpickle's own number a process would find, and change, the class of an earlier run.
         tracker = tracker if self._tracked else None
+        number = _number_of(cls, self._run)
+        if issubclass(cls, enum.Enum):
+            members = {name: each for name, each in members.items() if name not in cls.__members__}
+            state = (number, fill, members, enum_attributes(cls))
+            return _make_class, (number, _make_enum, (tracker, enum_parts(cls))), state, None, None, _fill_enum
+        members = {name: each for name, each in members.items() if not _is_descriptor_of(each, cls)}
+        arguments[3] = {**arguments[3], "__qualname__": cls.__qualname__}
+        if "__slots__" in vars(cls) and not hasattr(cls, "_fields"):  # of a NamedTuple, which makes its own
+            arguments[3]["__slots__"] = members.pop("__slots__")
+        state = (number, fill, members, slot_state)
         return _make_class, (number, make, (*arguments, tracker, extra)), state, None, None, _fill
 
     def _module(self, module: types.ModuleType) -> Any:
@@ -195,6 +200,19 @@ def _fill(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], Any])
     if number in _unfinished:
         _unfinished.discard(number)
         fill(cls, (members, slot_state))
+
+
+def _make_enum(tracker: str | None, parts: tuple[Any, ...]) -> type:
+    made: type = make_enum(*parts)
+    return made if tracker is None else _lookup_class_or_track(tracker, made)
+
+
+def _fill_enum(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], dict[str, dict[str, Any]]]) -> None:
+    number, fill, members, attributes = state
+    if number in _unfinished:
+        _unfinished.discard(number)
+        fill(cls, (members, {}))
+        fill_members(cls, attributes)
 
 
 def _struct_parts(cls: Any) -> tuple[Any, ...]:
@@ -323,13 +341,18 @@ def generator_reduce(value: Any, spawns: bool) -> Any:
         if value is random._inst:
             return _attribute, ("random", "_inst")
         return (_spawn, (_spawn_python, str(value.getrandbits(128)))) if spawns else None
-    if type(value) is random.SystemRandom:
-        return random.SystemRandom, ()
+    if isinstance(value, random.SystemRandom):
+        return _make_system_random, (type(value), vars(value))
+    if isinstance(value, random.Random):
+        if not spawns:
+            return None
+        make, arguments, *state = value.__reduce_ex__(PROTOCOL)  # type: ignore[str-unpack, unused-ignore]
+        return _spawn, (make, str(value.getrandbits(128)), *arguments), *state
     return _numpy_reduce(value, spawns) if type(value).__module__.startswith("numpy.random") else None
 
 
 def _numpy_reduce(value: Any, spawns: bool) -> Any:
-    from numpy.random import Generator, RandomState, mtrand
+    from numpy.random import BitGenerator, Generator, RandomState, mtrand
 
     if value is mtrand._rand:
         return _attribute, ("numpy.random.mtrand", "_rand")
@@ -339,6 +362,8 @@ def _numpy_reduce(value: Any, spawns: bool) -> Any:
         return _spawn, (_spawn_numpy, str(value.integers(1 << 62)), type(value.bit_generator))
     if type(value) is RandomState:
         return _spawn, (_spawn_numpy_state, str(value.randint(1 << 31)))
+    if isinstance(value, BitGenerator):
+        return _spawn, (type(value), str(value.random_raw()))
     return None
 
 
@@ -349,6 +374,12 @@ def _attribute(module: str, name: str) -> Any:
 def _spawn(make: Callable[..., Any], seed: str, *arguments: Any) -> Any:
     made = make(*arguments)
     _generators.append((made, seed))
+    return made
+
+
+def _make_system_random(kind: type[random.SystemRandom], attributes: dict[str, Any]) -> random.SystemRandom:
+    made = kind()
+    vars(made).update(attributes)
     return made
 
 
@@ -376,6 +407,8 @@ def seed_generators(task: str) -> None:
             generator.seed(mixed)
         elif hasattr(generator, "bit_generator"):
             generator.bit_generator.state = type(generator.bit_generator)(mixed).state
+        elif hasattr(generator, "random_raw"):
+            generator.state = type(generator)(mixed).state
         else:
             generator.seed(mixed & 0xFFFFFFFF)
 

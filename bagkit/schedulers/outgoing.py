@@ -19,7 +19,7 @@ from bagkit.kernels.standard_json import is_replaced
 from bagkit.schedulers.module_values import plain_values
 from bagkit.schedulers.received import open_work
 from bagkit.schedulers.transport import PROTOCOL
-from bagkit.user_modules import CACHED, MAIN, OF_GENERATORS, Version, is_changed, is_users, modules_below, version
+from bagkit.user_modules import CACHED, MAIN, Version, is_changed, is_generator, is_users, modules_below, version
 
 
 class _ByValue(Exception):
@@ -140,7 +140,7 @@ class _Referring(_pickle.Pickler):
         if isinstance(value, (types.FunctionType, type, CACHED)):
             if isinstance(value.__module__, str) and (self._by_value(value.__module__) or is_replaced(value)):
                 raise _ByValue
-        elif type(value).__module__ in OF_GENERATORS:
+        elif is_generator(value):
             raise _ByValue
         return NotImplemented
 

@@ -119,6 +119,8 @@ def _pickled(message: Warning | str) -> bytes | None:
     try:
         data = _pickle.dumps(message)
         _pickle.loads(data)
-    except Exception:
-        return None  # of the user's __main__, for one
+    except Exception:  # of the user's __main__, for one
+        from bagkit.schedulers.error_forms import pickled_error
+
+        return None if isinstance(message, str) else pickled_error(message)[0]
     return data

@@ -261,6 +261,18 @@ def _give_timeout(seconds: float | None) -> None:
     _socket.setdefaulttimeout(seconds)
 
 
+def _take_temporary() -> str | bytes | None:
+    tempfile = sys.modules.get("tempfile")
+    directory: str | bytes | None = getattr(tempfile, "tempdir", None)
+    return directory
+
+
+def _give_temporary(directory: str | bytes | None) -> None:
+    import tempfile
+
+    tempfile.tempdir = directory  # type: ignore[assignment]
+
+
 def _take_logging() -> Any:
     if "logging" not in sys.modules:
         return None
@@ -291,6 +303,7 @@ SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (_take_numpy, _give_numpy),
     (_take_csv, _give_csv),
     (_take_timeout, _give_timeout),
+    (_take_temporary, _give_temporary),
     (_take_logging, _give_logging),
 )
 """How to read each, and how to make it so. The directory is the first: tasks come back to it."""

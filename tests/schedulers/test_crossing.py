@@ -76,6 +76,46 @@ CLASSES = """
         RED = 1
         BLUE = 2
 
+    class Planet(enum.Enum):
+        EARTH = (5, 6)
+        TERRA = (5, 6)
+        def __init__(self, mass, radius): self.mass, self.radius = mass, radius
+        @classmethod
+        def _missing_(cls, value): return cls.EARTH
+
+    class Coordinate(bytes, enum.Enum):
+        X = (1, "first")
+        Y = (2, "second")
+        def __new__(cls, value, label):
+            made = bytes.__new__(cls, [value])
+            made._value_, made.label = value, label
+            return made
+
+    class Counted(enum.Enum):
+        A = "x"
+        B = "y"
+        def __new__(cls, letter):
+            made = object.__new__(cls)
+            made._value_, made.letter = len(cls.__members__) + 1, letter
+            return made
+
+    class Rights(enum.IntFlag):
+        READ = 1
+        WRITE = 2
+        ALL = 3
+
+    class Length:
+        def __init__(self, metres): self.metres = metres
+
+    class Track(Length, enum.Enum):
+        SHORT = 100
+        def __str__(self): return f"{self.metres} m"
+
+    class Operation(enum.Enum):
+        ADD = enum.member(lambda a, b: a + b)
+        KEPT = enum.nonmember(7)
+        def __call__(self, *numbers): return self.value(*numbers)
+
     class Named(typing.NamedTuple):
         a: int
         b: int = 3
@@ -134,6 +174,14 @@ def program() -> types.SimpleNamespace:
         ("struct of a struct", lambda p: lambda x: p.Longer(x, more="y")),
         ("struct, as JSON", lambda p: lambda x: p.msgspec.json.encode(p.Longer(x, more="y"))),
         ("enum", lambda p: p.Color),
+        ("enum with an __init__", lambda p: lambda x: (p.Planet.EARTH.radius, p.Planet(99) is p.Planet.EARTH)),
+        ("enum with other names", lambda p: lambda x: (p.Planet.TERRA.mass, *p.Planet.__members__)),
+        ("enum with a __new__", lambda p: lambda x: (p.Coordinate(x).label, bytes(p.Coordinate(x)))),
+        ("enum with a __new__, its members", lambda p: p.Coordinate),
+        ("enum that counts", lambda p: lambda x: (p.Counted(x), p.Counted(x).letter)),
+        ("flag", lambda p: lambda x: (p.Rights(x), p.Rights.ALL, str(p.Rights.READ | p.Rights.WRITE), *p.Rights)),
+        ("enum of a class", lambda p: lambda x: (p.Track.SHORT.metres, str(p.Track.SHORT), p.Track(100))),
+        ("enum of functions", lambda p: lambda x: (p.Operation.ADD(x, 1), p.Operation.KEPT)),
         ("named tuple", lambda p: p.Named),
         ("collections' named tuple", lambda p: lambda x: p.Point(x, 1)),
         ("new type", lambda p: p.Identifier),
@@ -398,7 +446,12 @@ def generators() -> dict[str, Callable[[], Any]]:
 
     import numpy as np
 
+    class Loaded(random.Random):
+        def roll(self) -> float:
+            return self.random() + 1
+
     python, numbers, old = random.Random(5), np.random.default_rng(5), np.random.RandomState(5)
+    loaded, bits, system = Loaded(5), np.random.PCG64(5), random.SystemRandom()
     uniform, choice, rand = python.uniform, random.choice, np.random.rand
     return {
         "the function of random": random.random,
@@ -408,6 +461,9 @@ def generators() -> dict[str, Callable[[], Any]]:
         "its bound method": lambda: uniform(0, 1),
         "numpy's generator": lambda: float(numbers.random()),
         "numpy's old generator": lambda: float(old.rand()),
+        "a generator of a class of the user's": lambda: loaded.roll(),
+        "numpy's source of bits": lambda: bits.random_raw(),
+        "the system's generator": lambda: system.random(),
     }
 
 
@@ -419,7 +475,10 @@ def test_random_numbers_differ_between_partitions_and_computes(name: str) -> Non
     assert len({*one, *two}) == 800
 
 
-@pytest.mark.parametrize("name", ["a seeded generator", "numpy's generator", "numpy's old generator"])
+SEEDED = ["a seeded generator", "numpy's generator", "numpy's old generator", "a generator of a class of the user's"]
+
+
+@pytest.mark.parametrize("name", [*SEEDED, "numpy's source of bits"])
 def test_a_seeded_generator_gives_the_same_on_any_number_of_workers(name: str) -> None:
     def numbers(workers: int) -> list[float]:
         draw = generators()[name]

@@ -396,3 +396,16 @@ def test_a_category_that_workers_have_by_value() -> None:
         in_workers(lambda x: warnings.warn(Mine("careful"), stacklevel=1), 1)
     assert str(caught[0].message) == "careful"
     assert issubclass(caught[0].category, UserWarning)
+
+
+def test_a_warning_has_its_attributes() -> None:
+    class Mine(UserWarning):
+        def __init__(self, text: str, *, line: int) -> None:
+            super().__init__(text)
+            self.line = line
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        in_workers(lambda x: warnings.warn(Mine("careful", line=x), stacklevel=1), 2)
+    assert all(each.category is Mine for each in caught)
+    assert sorted(each.message.line for each in caught) == [0, 1]  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -128,6 +129,13 @@ def filters() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def other_place() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", "/dev")
+        yield
+
+
+@contextlib.contextmanager
 def deep() -> Iterator[None]:
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(before + 123)
@@ -167,6 +175,7 @@ CHANGES: dict[str, tuple[Change, Callable[[], Any]]] = {
     "numpy": (errors_of_numpy, of_numpy),
     "bytecode": (no_bytecode, lambda: sys.dont_write_bytecode),
     "warning filters": (filters, shown_filters),
+    "temporary directory": (other_place, tempfile.gettempdir),
     "recursion limit": (deep, sys.getrecursionlimit),
 }
 

@@ -1,0 +1,95 @@
+"""Enums that travel by value: the same members again, whatever a `__new__` or an `__init__` has made of them.
+
+cloudpickle makes members anew from their values, without the class's own methods: it loses what those have set on the
+members, and the members that are other names of some.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from typing import Any
+
+Member = tuple[str, Any, tuple[Any, ...]]
+"""A name, its value, and what its type of data is made of: nothing where that is none of Python's own."""
+
+_HEAP = 1 << 9
+"""The flag of types that were made by a class statement, or could have been."""
+
+
+def enum_parts(cls: Any) -> tuple[Any, ...]:
+    """Return the arguments of `make_enum` for `cls`."""
+    native = _native_type(cls)
+    members = [(name, member.value, _native_arguments(native, member)) for name, member in cls.__members__.items()]
+    boundary = getattr(cls, "_boundary_", None)
+    return type(cls), cls.__name__, cls.__bases__, cls.__module__, cls.__qualname__, native, members, boundary
+
+
+def enum_attributes(cls: Any) -> dict[str, dict[str, Any]]:
+    """Return what a `__new__` or an `__init__` has set on the members of `cls`, by their names."""
+    found = {}
+    for member in cls.__members__.values():
+        own = {name: value for name, value in vars(member).items() if not _is_enums(name)}
+        if own:
+            found[member.name] = own
+    return found
+
+
+def make_enum(
+    kind: Any,
+    name: str,
+    bases: tuple[type, ...],
+    module: str,
+    qualname: str,
+    native: Any,
+    members: list[Member],
+    boundary: Any,
+) -> Any:
+    """Make an enum, which gets its methods and its members' attributes later."""
+    waiting = iter(members)
+
+    def new_member(cls: type, *__: Any) -> Any:
+        _, value, arguments = next(waiting)
+        member = native.__new__(cls, *arguments)
+        member._value_ = value
+        return member
+
+    settings = {} if boundary is None else {"boundary": boundary}
+    content = kind.__prepare__(name, bases, **settings)
+    content.update(_stand_ins(new_member))
+    for each, value, _ in members:
+        content[each] = enum.member(value)
+    made = kind.__new__(kind, name, bases, content, **settings)
+    made.__module__, made.__qualname__ = module, qualname
+    for stand_in in ("__init__", "__new_member__"):
+        if stand_in in vars(made):
+            delattr(made, stand_in)
+    return made
+
+
+def fill_members(cls: Any, attributes: dict[str, dict[str, Any]]) -> None:
+    """Set on the members of `cls` what `enum_attributes` has found."""
+    for name, own in attributes.items():
+        vars(cls.__members__[name]).update(own)
+
+
+def _stand_ins(new_member: Any) -> Iterator[tuple[str, Any]]:
+    yield "__new__", new_member
+    yield "__init__", lambda self, *_: None
+
+
+def _is_enums(name: str) -> bool:
+    return name[:1] == "_" == name[-1:]
+
+
+def _native_type(cls: Any) -> Any:
+    """Return the type that lays out the members: one of Python's own, `object` where there is no other."""
+    return next(each for each in cls._member_type_.__mro__ if each.__flags__ & _HEAP == 0)
+
+
+def _native_arguments(native: Any, member: Any) -> tuple[Any, ...]:
+    if native is object:
+        return ()
+    new_arguments = getattr(native, "__getnewargs__", None)
+    arguments: tuple[Any, ...] = native.__reduce__(member)[1] if new_arguments is None else new_arguments(member)
+    return arguments
