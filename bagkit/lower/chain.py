@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any, NoReturn
 
-from bagkit.errors import OutputError, StoppedEarlyError
+from bagkit.errors import StoppedEarlyError
 from bagkit.kernels.guard import GUARD_BATCH, End, Late, Made, Mark, StoppedEarly, checked, guarded
 from bagkit.kernels.replay import reading, replayed
 from bagkit.kernels.report import Report
@@ -21,8 +21,7 @@ from bagkit.kernels.stream import Block, Place, Stream, batched
 from bagkit.lower.exchange import Collecting, Splitting, blocks_of, exchanged_here
 from bagkit.lower.failures import Failure, add_place, failed_operation, user_code
 from bagkit.lower.graph import Batches
-from bagkit.plan.kinds import BlockParser, Call, Exchange, Op, Pairing, PerPartition, Reduction, Sink, SinkPart, Source
-from bagkit.sentinels import EMPTY
+from bagkit.plan.kinds import BlockParser, Call, Exchange, Op, Pairing, PerPartition, Reduction, Source
 
 RESULT_BATCH = 2048
 """Records that leave a task together."""
@@ -383,106 +382,6 @@ class Chain:
             raise stopped from None
         add_place(error, run.place(), failed_operation(error, ops))
         raise error
-
-
-@dataclass(frozen=True, eq=False)
-class Combine:
-    """A Work: several states of a reduction into one."""
-
-    reduction: Reduction
-
-    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        try:
-            return self.reduction.within(report).combine(inputs)
-        except Exception as error:
-            add_place(error, None, failed_operation(error, [self.reduction]))
-            raise
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """A Work: the records of `chain` in equal parts, as many as the last element of the task's part says."""
-
-    chain: Chain
-
-    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        *part, count = part
-        records = [record for batch in self.chain(part, inputs, report) for record in batch]
-        edges = [len(records) * n // count for n in range(count + 1)]
-        parts = tuple(Batches([records[a:b]]) for a, b in pairwise(edges))
-        return parts if count > 1 else parts[0]
-
-
-@dataclass(frozen=True, eq=False)
-class WithLast:
-    """A Work: the records of `chain`, and apart from them the last one: if there is none, what was the last before."""
-
-    chain: Chain
-
-    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        batches = list(self.chain(part, inputs, report))
-        before = inputs[-1] if isinstance(self.chain.step.inputs[-1].op, Value) else EMPTY
-        return Batches(batches), batches[-1][-1] if batches else before
-
-
-@dataclass(frozen=True, eq=False)
-class Write:
-    """A Work: writes the records of `chain` to where the last element of the task's part says, and says what it wrote.
-
-    The report carries it too, with the `number` of the sink: so the caller's side has it as soon as it is done.
-    """
-
-    chain: Chain
-    sink: Sink
-    number: int
-
-    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        *part, where = part
-        run = Run(part, inputs, report)
-        try:
-            written = self.sink.write(run.records(self.chain.step, GUARD_BATCH), where, report.attempt)
-        except OutputError:
-            raise  # which no record is to blame for
-        except USER_ERRORS as error:
-            self.chain.fail(error, run)
-        report.outputs.append((self.number, written))
-        return written
-
-
-@dataclass(frozen=True)
-class AllWritten(Call):
-    """The value of a sink: made of what was written now, and of the partitions that were there already."""
-
-    sink: Sink
-    known: tuple[tuple[bool, Any], ...]
-    """For each partition whether it was there, and what was written then."""
-
-    opaque = False
-
-    @property
-    def label(self) -> str:
-        return self.sink.label
-
-    def call(self, values: Sequence[Any]) -> Any:
-        new = iter(values)
-        return self.sink.result([written if known else next(new) for known, written in self.known])
-
-
-@dataclass(frozen=True)
-class OneWritten(Call):
-    """The value of one partition of a sink, which was there already."""
-
-    part: SinkPart
-    written: Any
-
-    opaque = False
-
-    @property
-    def label(self) -> str:
-        return self.part.label
-
-    def call(self, values: Sequence[Any]) -> Any:
-        return self.part.call((self.written,))
 
 
 def bare_step(step: Step) -> Step:

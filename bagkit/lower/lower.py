@@ -12,24 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 from bagkit.lower.calls import CallTasks
-from bagkit.lower.chain import (
-    AllWritten,
-    Chain,
-    Combine,
-    Finish,
-    Gather,
-    OneWritten,
-    Split,
-    Step,
-    Value,
-    WithLast,
-    Write,
-    bare_step,
-)
+from bagkit.lower.chain import Chain, Finish, Gather, Step, Value, bare_step
 from bagkit.lower.exchange import Splitting, exchanged
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import resize
 from bagkit.lower.sinks import Writings
+from bagkit.lower.works import AllWritten, Combine, OneWritten, Split, WithLast, Write
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import (
     Call,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bagkit.lower.chain import Write
 from bagkit.lower.graph import Graph, Key
+from bagkit.lower.works import Write
 from bagkit.plan.kinds import Sink, SinkPart, Writing
 from bagkit.plan.node import Plan, walk
 

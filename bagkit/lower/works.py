@@ -1,0 +1,117 @@
+"""The works of tasks that do more with records, states and files than a Chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from bagkit.errors import OutputError
+from bagkit.kernels.guard import GUARD_BATCH
+from bagkit.kernels.report import Report
+from bagkit.lower.chain import USER_ERRORS, Chain, Run, Value
+from bagkit.lower.failures import add_place, failed_operation
+from bagkit.lower.graph import Batches
+from bagkit.plan.kinds import Call, Reduction, Sink, SinkPart
+from bagkit.sentinels import EMPTY
+
+
+@dataclass(frozen=True, eq=False)
+class Combine:
+    """A Work: several states of a reduction into one."""
+
+    reduction: Reduction
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        try:
+            return self.reduction.within(report).combine(inputs)
+        except Exception as error:
+            add_place(error, None, failed_operation(error, [self.reduction]))
+            raise
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A Work: the records of `chain` in equal parts, as many as the last element of the task's part says."""
+
+    chain: Chain
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        *part, count = part
+        records = [record for batch in self.chain(part, inputs, report) for record in batch]
+        edges = [len(records) * n // count for n in range(count + 1)]
+        parts = tuple(Batches([records[a:b]]) for a, b in pairwise(edges))
+        return parts if count > 1 else parts[0]
+
+
+@dataclass(frozen=True, eq=False)
+class WithLast:
+    """A Work: the records of `chain`, and apart from them the last one: if there is none, what was the last before."""
+
+    chain: Chain
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        batches = list(self.chain(part, inputs, report))
+        before = inputs[-1] if isinstance(self.chain.step.inputs[-1].op, Value) else EMPTY
+        return Batches(batches), batches[-1][-1] if batches else before
+
+
+@dataclass(frozen=True, eq=False)
+class Write:
+    """A Work: writes the records of `chain` to where the last element of the task's part says, and says what it wrote.
+
+    The report carries it too, with the `number` of the sink: so the caller's side has it as soon as it is done.
+    """
+
+    chain: Chain
+    sink: Sink
+    number: int
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        *part, where = part
+        run = Run(part, inputs, report)
+        try:
+            written = self.sink.write(run.records(self.chain.step, GUARD_BATCH), where, report.attempt)
+        except OutputError:
+            raise  # which no record is to blame for
+        except USER_ERRORS as error:
+            self.chain.fail(error, run)
+        report.outputs.append((self.number, written))
+        return written
+
+
+@dataclass(frozen=True)
+class AllWritten(Call):
+    """The value of a sink: made of what was written now, and of the partitions that were there already."""
+
+    sink: Sink
+    known: tuple[tuple[bool, Any], ...]
+    """For each partition whether it was there, and what was written then."""
+
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return self.sink.label
+
+    def call(self, values: Sequence[Any]) -> Any:
+        new = iter(values)
+        return self.sink.result([written if known else next(new) for known, written in self.known])
+
+
+@dataclass(frozen=True)
+class OneWritten(Call):
+    """The value of one partition of a sink, which was there already."""
+
+    part: SinkPart
+    written: Any
+
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return self.part.label
+
+    def call(self, values: Sequence[Any]) -> Any:
+        return self.part.call((self.written,))
