@@ -112,11 +112,21 @@ class TaskOrigin:
         return Place(source=f"the result of {self.name}", index=self.before + index, record=record)
 
 
+Given = tuple[Step, Sequence[Block]]
+"""A step, and the records that it gives, which were made before."""
+_NOTHING_GIVEN: tuple[Step | None, Sequence[Block]] = (None, ())
+
+
 class Run:
     """One run of a tree of steps; mutable, of the one task that makes it."""
 
     def __init__(
-        self, part: Sequence[Any], inputs: Sequence[Any], report: Report, suspect: tuple[Step, Late] | None = None
+        self,
+        part: Sequence[Any],
+        inputs: Sequence[Any],
+        report: Report,
+        suspect: tuple[Step, Late] | None = None,
+        given: Given | None = None,
     ) -> None:
         self.suspect = suspect
         """The step with a reduction that raised Late, and that. If it is given, the run only looks for the record."""
@@ -124,6 +134,7 @@ class Run:
         self._inputs = iter(inputs)
         self._report = report
         self._streams: list[Stream] = []
+        self._given, self._blocks = given if given is not None else _NOTHING_GIVEN
         self._final: Exception | None = None
         """An error that no policy further out may skip."""
 
@@ -142,9 +153,10 @@ class Run:
     def _open(self, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
         """Return the records of `step`, and where they come out of."""
         op = step.op
-        if isinstance(op, Source):
-            blocks = op.read(next(self._parts), self._report, raw=False)
-            return self._stream(blocks)
+        if step is self._given:
+            return self._stream(self._blocks)
+        if isinstance(op, Source) or step.parser is not None:
+            return self._stream(self.blocks(step))
         if isinstance(op, Gather):
             return self._stream(self._gathered(op, [next(self._inputs) for _ in range(next(self._parts))]))
         if isinstance(op, (Collecting, Exchange)):
@@ -164,10 +176,8 @@ class Run:
 
     def _open_per_partition(self, op: PerPartition, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
         below = step.inputs[0]
-        if step.parser is not None:
-            return self._parsed(step.parser, below.op)
-        if below.parser is not None and (merged := below.parser.merged(op)) is not None:
-            return self._parsed(merged, below.inputs[0].op)
+        if below.parser is not None and below is not self._given and (merged := below.parser.merged(op)) is not None:
+            return self._stream(self._parsed(merged, below.inputs[0].op))
         if not op.elementwise:
             # It may pull ahead, or stop early: what comes before is secured now, and what comes after begins anew.
             return self._made(op.run(self.records(below)), step)
@@ -180,10 +190,17 @@ class Run:
             records = guarded(op.opened(records), ends, self._on_failure(step, step.policy), batch=1)
         return op.run(records), ends
 
-    def _parsed(self, parser: BlockParser, source: Op) -> tuple[Iterator[Any], Sequence[End]]:
+    def blocks(self, step: Step) -> Iterator[Block]:
+        """Yield the records of `step` in blocks: those of the source, where nothing but a parser is on it."""
+        if isinstance(step.op, Source):
+            return step.op.read(next(self._parts), self._report, raw=False)
+        if step.parser is not None:
+            return self._parsed(step.parser, step.inputs[0].op)
+        return blocks_of(batched(self.records(step), RESULT_BATCH), partial(TaskOrigin, step.op.label))
+
+    def _parsed(self, parser: BlockParser, source: Op) -> Iterator[Block]:
         assert isinstance(source, Source), source
-        blocks = source.read(next(self._parts), self._report, raw=source.gives_raw_lines)
-        return self._stream(map(parser.parse, blocks))
+        return map(parser.parse, source.read(next(self._parts), self._report, raw=source.gives_raw_lines))
 
     def _open_pairing(self, op: Pairing, step: Step) -> tuple[Iterator[Any], Sequence[End]]:
         if not op.bags:
@@ -244,7 +261,8 @@ class Run:
 
     def state(self, end: Reduction | Splitting, step: Step) -> Any:
         """Return the state of `end` over the records of `step`."""
-        if isinstance(end, Reduction) and step.parser is not None and (faster := end.over(step.parser)) is not None:
+        parser = step.parser if step is not self._given else None
+        if isinstance(end, Reduction) and parser is not None and (faster := end.over(parser)) is not None:
             parser, end = faster
             step = replace(step, op=parser)
         return self._chunk(end)(self.records(step, GUARD_BATCH))
@@ -323,8 +341,8 @@ class Chain:
     """What becomes of records that `end` fails on."""
     gives_value: bool = False
 
-    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        run = Run(part, inputs, report)
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report, given: Given | None = None) -> Any:
+        run = Run(part, inputs, report, given=given)
         if self.end is None and not self.gives_value:
             return Batches(self._batches(run, part, inputs))
         try:
@@ -333,7 +351,7 @@ class Chain:
             if isinstance(error, Exception) and self.end is not None and self.policy != "raise":
                 return self._state_of_good_records(error, part, inputs, report)
             if isinstance(error, Late):
-                self._look_for(error, part, inputs, run.suspect)
+                self._look_for(error, part, inputs, run.suspect, given)
             self.fail(error, run)
 
     def _batches(self, run: Run, part: Any, inputs: Sequence[Any]) -> Iterator[list[Any]]:
@@ -357,9 +375,16 @@ class Chain:
         except Exception as second:
             self.fail(second, again)
 
-    def _look_for(self, late: Late, part: Any, inputs: Sequence[Any], suspect: tuple[Step, Late] | None) -> NoReturn:
+    def _look_for(
+        self,
+        late: Late,
+        part: Any,
+        inputs: Sequence[Any],
+        suspect: tuple[Step, Late] | None,
+        given: Given | None = None,
+    ) -> NoReturn:
         """Raise the error of the record that made it, found by going through them once more."""
-        again = Run(part, inputs, Report(), suspect)
+        again = Run(part, inputs, Report(), suspect, given)
         try:
             if suspect is None and self.end is not None:
                 again.try_each(self.end, self.step)
@@ -384,8 +409,10 @@ class Chain:
         raise error
 
 
-def bare_step(step: Step) -> Step:
-    """Return `step` with sources that carry no pieces: what crosses to other processes."""
-    if isinstance(step.op, Source):
-        return replace(step, op=step.op.bare())
-    return replace(step, inputs=tuple(bare_step(child) for child in step.inputs))
+def bare_step(step: Step, known: dict[int, Step] | None = None) -> Step:
+    """Return `step` with sources that carry no pieces: what crosses to other processes. `known` are made already."""
+    known = {} if known is None else known
+    if id(step) not in known:
+        op = step.op.bare() if isinstance(step.op, Source) else step.op
+        known[id(step)] = replace(step, op=op, inputs=tuple(bare_step(child, known) for child in step.inputs))
+    return known[id(step)]

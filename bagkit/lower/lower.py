@@ -16,6 +16,7 @@ from bagkit.lower.chain import Chain, Finish, Gather, Step, Value, bare_step
 from bagkit.lower.exchange import Splitting, exchanged
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import resize
+from bagkit.lower.shared_reads import Several, SharedRead, shared_reads
 from bagkit.lower.sinks import Writings
 from bagkit.lower.works import AllWritten, Combine, OneWritten, Split, WithLast, Write
 from bagkit.plan.chain import ChainMark
@@ -88,6 +89,9 @@ class Lowering:
         self._sunk: dict[Plan, dict[int, Key]] = {}
         """For each sink the keys of what it writes now."""
         self._calls = CallTasks(self._uses, self.tasks, self.keys, joins)
+        self._shared_reads: dict[Plan, SharedRead] = {}
+        self._states: dict[Plan, tuple[Reduction, list[Key]]] = {}
+        """The states of reductions that share a read with others."""
         self._cut: set[Plan] = set()
         """Plans that are tasks because there is so much below them."""
         depths: dict[Plan, int] = {}
@@ -104,6 +108,8 @@ class Lowering:
                 self._materialised(plan, inside=True)
                 self._cut.add(plan)
                 depths[plan] = 0
+        if not self._cut:  # part of which is made by now
+            self._shared_reads = shared_reads(self._uses, self._policies)
 
     # What partitions are made of ------------------------------------------------------------------------------------
 
@@ -128,7 +134,8 @@ class Lowering:
         if isinstance(plan.op, Source) and plan.op.in_memory:
             return self._pending(plan, inside)  # there is nothing to read, so nothing to read twice
         together = inside or isinstance(plan.op, (ChainMark, Exchange, Reduction, Regroup))
-        if repeated or self._uses[plan] > 1 or not together or plan in self._cut:
+        alone = self._uses[plan] == 1 or plan in self._shared_reads
+        if repeated or not alone or not together or plan in self._cut:
             return self._gathered(plan)
         return self._pending(plan, inside)
 
@@ -181,6 +188,8 @@ class Lowering:
         return [self._then(plan, (*row, *values)) for row in rows]
 
     def _pending_reduction(self, op: Reduction, plan: Plan, inside: bool) -> Pending:
+        if plan in self._shared_reads:
+            return self._pending_shared(plan, self._shared_reads[plan])
         pending = self._inputs(plan.inputs[0], inside)
         if op.elementwise:
             pending = resize(pending)
@@ -188,11 +197,44 @@ class Lowering:
         policy = self._policies[plan]
         if len(pending) == 1 and policy == "raise":
             return self._then(plan, (pending[0],))
-        shared = op.sharing(min(len(pending), op.split_every or len(pending)))
-        self._alive.append(shared)
+        shared = self._sharing(op, len(pending))
         states = self._make(pending, shared, gives_value=True, policy=policy)
+        return self._finished(op, shared, states)
+
+    def _sharing(self, op: Reduction, count: int) -> Reduction:
+        shared = op.sharing(min(count, op.split_every or count))
+        self._alive.append(shared)
+        return shared
+
+    def _finished(self, op: Reduction, shared: Reduction, states: list[Key]) -> Pending:
         states = self._combined(shared, states)
         return Pending(self._leaf(Finish(op), op), (len(states),), tuple(states))
+
+    def _pending_shared(self, plan: Plan, read: SharedRead) -> Pending:
+        if plan not in self._states:
+            self._read_once(read)
+        shared, states = self._states[plan]
+        assert isinstance(plan.op, Reduction)
+        return self._finished(plan.op, shared, states)
+
+    def _read_once(self, read: SharedRead) -> None:
+        """Make the tasks that read the records of `read` once, for all its reductions."""
+        below = resize(self._pending(read.records, inside=True))
+        above = [resize(self._inputs(plan.inputs[0], inside=True)) for plan in read.reductions]
+        ends = [self._sharing(plan.op, len(below)) for plan in read.reductions if isinstance(plan.op, Reduction)]
+        stage, works = self._stage(" and ".join(end.label for end in ends)), dict[int, Several]()
+        keys: list[list[Key]] = [[] for _ in ends]
+        for number, (one, *steps) in enumerate(zip(below, *above, strict=True)):
+            if id(one.step) not in works:
+                known: dict[int, Step] = {}
+                chains = [Chain(bare_step(each.step, known), end) for each, end in zip(steps, ends, strict=True)]
+                works[id(one.step)] = Several(bare_step(one.step, known), tuple(chains))
+            made = tuple((stage, number, n) for n in range(len(ends)))
+            task = self._task(works[id(one.step)], one, made)
+            self.tasks.append(replace(task, label=f"{task.label} → {' and '.join(end.label for end in ends)}"))
+            for several, key in zip(keys, made, strict=True):
+                several.append(key)
+        self._states.update(zip(read.reductions, zip(ends, keys, strict=True), strict=True))
 
     def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:
         parts, keys = self._written(op, plan, inside)

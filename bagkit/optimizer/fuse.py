@@ -16,7 +16,8 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
               read_text('a')             parse_json
                                          read_text('a')
 
-    A plan that several others use is a chain of its own, whose records are kept for all of them: a file is read once.
+    A plan that several others use is a chain of its own, so a file is read once. Its records are kept for all of them,
+    unless all of them reduce them: then `lower/shared_reads.py` makes one task of that and keeps none.
     """
     uses = count_uses(*roots)
     users: dict[Plan, list[Plan]] = {}

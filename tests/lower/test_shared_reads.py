@@ -1,0 +1,140 @@
+"""Reductions over the same records read them once, and give what each gives alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+from bagkit.lower import shared_reads
+
+RECORDS = [{"name": f"n{n % 7}", "age": n % 40, "height": n / 7, "tags": ["a"] * (n % 3)} for n in range(500)]
+
+REDUCTIONS: dict[str, Callable[[Any], Any]] = {
+    "count": lambda b: b.count(),
+    "mean": lambda b: b.pluck("height").mean(),
+    "max": lambda b: b.pluck("age").max(),
+    "frequencies": lambda b: b.pluck("name").frequencies(),
+    "distinct": lambda b: b.distinct("name"),
+    "topk": lambda b: b.topk(5, key="height"),
+    "foldby": lambda b: b.foldby("name", lambda total, r: total + r["age"], 0, add),
+    "fold": lambda b: b.map(lambda r: (r["name"],)).fold(add),
+    "filter": lambda b: b.filter(lambda r: r["age"] > 20).count(),
+    "flatten": lambda b: b.pluck("tags").flatten().count(),
+    "stats": lambda b: b.pluck("height").stats(),
+    "any": lambda b: b.map(lambda r: r["age"] == 39).any(),
+}
+OTHERS: dict[str, Callable[[Any], Any]] = {
+    "by parts": lambda b: b.reduction(lambda part: sum(1 for _ in part), sum),  # which can tell where one begins
+    "records": lambda b: b.pluck("age"),
+    "groups": lambda b: b.groupby("name"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(3):  # the second is empty
+        lines = RECORDS[: 300 if number == 0 else 0] if number < 2 else RECORDS[300:]
+        (tmp_path / f"{number}.json").write_text("".join(json.dumps(record) + "\n" for record in lines))
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_reads, "RUN_RECORDS", 70)
+
+
+def bags(folder: Path) -> dict[str, Any]:
+    lines = bk.read_text(folder / "*.json")
+    return {
+        "read_json": bk.read_json(folder / "*.json"),
+        "map(json.loads)": lines.map(json.loads),
+        "one partition": bk.read_json(folder / "0.json"),
+        "small blocks": bk.read_json(folder / "*.json", blocksize=4000),
+        "a function between": lines.map(lambda line: json.loads(line)).filter(lambda r: r["age"] != 3),
+        "in memory": bk.from_sequence(RECORDS, npartitions=4),
+    }
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+@pytest.mark.parametrize("name", ["read_json", "map(json.loads)", "one partition", "small blocks",
+                                  "a function between", "in memory"])  # fmt: skip
+def test_each_answer_is_that_of_its_own_compute(folder: Path, name: str, scheduler: str) -> None:
+    bag = bags(folder)[name]
+    alone = {name: make(bag).compute(scheduler="sync", optimize=False) for name, make in REDUCTIONS.items()}
+    assert compute_all(REDUCTIONS, bag, scheduler=scheduler) == alone
+    assert compute_all(REDUCTIONS, bag, scheduler=scheduler, optimize=False) == alone
+
+
+def compute_all(made: dict[str, Callable[[Any], Any]], bag: Any, **options: Any) -> dict[str, Any]:
+    return dict(zip(made, bk.compute(*(make(bag) for make in made.values()), **options), strict=True))
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_answers_beside_one_that_needs_whole_partitions(folder: Path, other: str) -> None:
+    bag = bk.read_json(folder / "*.json")
+    made = {**REDUCTIONS, other: OTHERS[other]}
+    alone = {name: make(bag).compute(scheduler="sync", optimize=False) for name, make in made.items()}
+    assert compute_all(made, bag, scheduler="processes") == alone
+
+
+def test_records_are_made_once_and_not_kept(folder: Path) -> None:
+    calls: list[Any] = []
+    bag = bk.read_text(folder / "*.json").map(lambda line: calls.append(line) or len(line))
+    assert bk.compute(bag.count(), bag.max(), bag.sum(), scheduler="sync")[0] == 500
+    assert len(calls) == 500
+
+
+def test_an_item_and_what_it_is_an_argument_of(folder: Path) -> None:
+    bag = bk.read_json(folder / "*.json")
+    most = bag.pluck("age").max()
+    oldest = bag.map(lambda record, age: record["age"] == age, most).sum()
+    assert bk.compute(most, oldest, bag.count(), scheduler="threads") == (39, 12, 500)
+
+
+def test_an_error_has_the_place_of_its_record(folder: Path) -> None:
+    bag = bk.read_json(folder / "*.json")
+    items = bag.count(), bag.map(lambda r: 1 / (r["age"] - 39)).max(), bag.pluck("name").frequencies()
+    with pytest.raises(ZeroDivisionError) as caught:
+        bk.compute(*items, scheduler="sync")
+    notes = "\n".join(caught.value.__notes__)
+    assert "in map(lambda)" in notes
+    assert f"{folder / '0.json'}, line 40 " in notes
+
+
+def test_an_error_of_a_reduction_has_the_place_of_its_record(folder: Path) -> None:
+    (folder / "9.json").write_text('{"age": 1}\n{"age": "old"}\n')
+    bag = bk.read_json(folder / "*.json")
+    with pytest.raises(TypeError) as caught:
+        bk.compute(bag.count(), bag.pluck("age").sum(), scheduler="sync")
+    assert f"{folder / '9.json'}, line 2 " in "\n".join(caught.value.__notes__)
+
+
+def test_a_line_that_is_no_json_has_its_place(folder: Path) -> None:
+    (folder / "9.json").write_text('{"age": 1}\n{"age": \n')
+    bag = bk.read_json(folder / "*.json")
+    with pytest.raises(json.JSONDecodeError) as caught:
+        bk.compute(bag.count(), bag.pluck("age").sum(), scheduler="sync")
+    assert f"{folder / '9.json'}, line 2 " in "\n".join(caught.value.__notes__)
+
+
+@pytest.mark.filterwarnings("ignore::bagkit.SkippedRecordsWarning")
+def test_records_that_fail_are_left_out_of_each(folder: Path) -> None:
+    (folder / "9.json").write_text('{"age": 1}\n{"age": \n{"age": "old"}\n')
+    bag = bk.read_json(folder / "*.json")
+    count, total = bag.count(), bag.pluck("age").sum()
+    alone = count.compute(on_error="skip", scheduler="sync"), total.compute(on_error="skip", scheduler="sync")
+    assert bk.compute(count, total, on_error="skip", scheduler="sync") == alone
+
+
+def test_an_empty_bag(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("")
+    bag = bk.read_json(tmp_path / "a.json")
+    assert bk.compute(bag.count(), bag.frequencies(), scheduler="sync") == (0, [])
+    with pytest.raises(bk.EmptyBagError, match="max"):
+        bk.compute(bag.count(), bag.max(), scheduler="sync")
