@@ -31,6 +31,7 @@ import cloudpickle
 from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_track, _module_reduce
 
 from bagkit.kernels.standard_json import is_replaced
+from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.user_modules import CACHED, MAIN, is_generator
 
@@ -41,6 +42,8 @@ _numbers: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
 _classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
 _unfinished: set[str] = set()
 """The numbers of classes that were made, and wait for what is in them."""
+_being_tried: set[int] = set()
+"""The values of which it is being found out whether they can cross."""
 _generators: deque[tuple[Any, str]] = deque(maxlen=1000)
 """The generators that this process was sent last, each with its seed."""
 
@@ -102,6 +105,15 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return isinstance(module, str) and (module in MAIN or self._by_value(module) or is_replaced(value))
 
     def _function(self, function: types.FunctionType) -> Any:
+        reduced = self._reduced(function)
+        more = names_looked_up(function.__code__)
+        if more:
+            known, given = reduced[2][1]["__globals__"], function.__globals__
+            found = {name: given[name] for name in more if name in given and name not in known}
+            known.update({name: value for name, value in found.items() if self._crosses(value)})
+        return reduced
+
+    def _reduced(self, function: types.FunctionType) -> Any:
         try:
             return self._dynamic_function_reduce(function)
         except NameError:  # an annotation of something that only type checkers see (Python 3.14)
@@ -154,12 +166,15 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return _make_module, (module.__name__,), content, None, None, _fill_module
 
     def _crosses(self, value: Any) -> bool:
-        if isinstance(value, (types.FunctionType, types.ModuleType, type)):
+        if isinstance(value, (types.FunctionType, types.ModuleType, type)) or id(value) in _being_tried:
             return True
+        _being_tried.add(id(value))
         try:
             Pickler(io.BytesIO(), self._by_value, self._run).dump(value)
         except Exception:
             return False
+        finally:
+            _being_tried.discard(id(value))
         return True
 
 

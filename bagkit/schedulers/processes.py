@@ -39,10 +39,11 @@ from bagkit.diagnostics.terminal import show_drawings
 from bagkit.errors import TaskError, text_of
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
-from bagkit.schedulers.codec_names import encoding, with_error_handlers
+from bagkit.schedulers.codec_names import with_error_handlers
 from bagkit.schedulers.hearing import Hearing
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.pool import WorkerGone, WorkerProcess
+from bagkit.schedulers.questions import QUESTIONS, answer
 from bagkit.schedulers.remote_errors import not_picklable, unpack_error, unpack_failure, worker_died
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.surroundings import take_surroundings
@@ -319,8 +320,8 @@ class Run:
         elif kind == transport.NEED_DIRECTORY:
             self._tell_directory(worker)
             self._flush(worker)
-        elif kind == transport.NEED_ENCODING:
-            worker.send(transport.ENCODING, body + b" " + encoding(body.decode(), self._outgoing.work))
+        elif kind in QUESTIONS:
+            worker.send(transport.ANSWER, answer(kind, body, self._outgoing.work))
             self._flush(worker)
         elif kind == transport.FAILING:
             self._failing = worker

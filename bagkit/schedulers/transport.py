@@ -33,9 +33,9 @@ HEADER = Struct("<BQ")
 PROTOCOL = 5
 
 # From the parent to a worker
-SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET, PRELOAD, ENCODING, MODULES = range(1, 9)
+SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET, PRELOAD, ANSWER, MODULES = range(1, 9)
 # From a worker to the parent
-PROGRESS, FAILING, FAILED, DONE, NEED_DIRECTORY, TOLD, NEED_ENCODING = range(11, 18)
+PROGRESS, FAILING, FAILED, DONE, NEED_DIRECTORY, TOLD, NEED_ENCODING, NEED_NAME = range(11, 19)
 
 
 if TYPE_CHECKING:
@@ -97,11 +97,28 @@ DEEP = 10_000
 """The recursion limit for pickling values that are nested too deeply for the usual one."""
 
 
+_pickling = 0
+
+
+def is_pickling() -> bool:
+    """Return whether this process is about to send something: then its `__main__` is not the user's."""
+    return _pickling > 0
+
+
 def pickle_into(file: Restartable, value: Any) -> None:
     """Pickle `value` in a worker, by cloudpickle where pickle declines.
 
     The worker's `__main__` is not the user's, so pickle declines what is from there, as it should.
     """
+    global _pickling
+    _pickling += 1
+    try:
+        _pickle_into(file, value)
+    finally:
+        _pickling -= 1
+
+
+def _pickle_into(file: Restartable, value: Any) -> None:
     for dump in (_dump, _dump_deep):
         file.restart()
         try:

@@ -62,6 +62,8 @@ def main(connection: int, life: int, diary: int) -> None:
     worker = Worker(connection)
     speech.speak_through(worker.tell)
     codecs.register(worker.find_encoding)
+    sys.modules["__mp_main__"] = own = sys.modules["__main__"]
+    vars(own)["__getattr__"] = worker.find_in_main
     sys.breakpointhook = debugging.refuse_breakpoint
     sys.stdin = debugging.NoInput()
     try:
@@ -129,8 +131,10 @@ class Worker:
         self._surroundings = b""
         self._thread = _thread.get_ident()
         self._is_idle = True
-        self._encodings: dict[str, bytes] = {}
-        """Those that the caller was asked for in this run; nothing where it knows none either."""
+        self._answers: dict[tuple[int, str], bytes] = {}
+        """What the caller has answered in this run; nothing where it knows nothing either."""
+        self._in_main: dict[str, Any] = {}
+        """What came of the caller's `__main__` in this run."""
         self._current = -1
         """The number of the last task."""
         self.has_run = False
@@ -164,9 +168,9 @@ class Worker:
             self._directory = body.decode("utf-8", "surrogateescape")
         elif kind == transport.FORGET:
             self._forget()
-        elif kind == transport.ENCODING:
-            name, _, data = body.partition(b" ")
-            self._encodings[name.decode()] = data
+        elif kind == transport.ANSWER:
+            question, name, data = marshal.loads(body)
+            self._answers[question, name] = data
         elif kind == transport.PRELOAD:
             self._preload(body.decode().split())
 
@@ -174,7 +178,8 @@ class Worker:
         """Be as before the run that is over, whatever its functions have set."""
         self._works.clear()
         self._directory = None
-        self._encodings.clear()
+        self._answers.clear()
+        self._in_main.clear()
         if _BY_VALUE in sys.modules:
             sys.modules[_BY_VALUE].forget_generators()
         speech.speak_again()
@@ -211,17 +216,32 @@ class Worker:
 
     def find_encoding(self, name: str) -> Any:
         """Return what the caller has registered with `codecs` for an encoding that is not known here, or None."""
-        if os.getpid() != self._pid or _thread.get_ident() != self._thread or not self.has_run or self._is_idle:
-            return None
-        if name not in self._encodings:
-            self._send(transport.NEED_ENCODING, name.encode())
-            while name not in self._encodings:
-                self._wait()
-        if not self._encodings[name]:
+        data = self._ask(transport.NEED_ENCODING, name)
+        if not data:
             return None
         from bagkit.schedulers.codec_names import codec_of
 
-        return codec_of(self._encodings[name])
+        return codec_of(data)
+
+    def find_in_main(self, name: str) -> Any:
+        """Return what stands under `name` in the caller's `__main__`: this process's own has this as `__getattr__`."""
+        if name not in self._in_main:
+            sought = not name.startswith("__") and not transport.is_pickling()
+            data = self._ask(transport.NEED_NAME, name) if sought else b""
+            if not data:
+                raise AttributeError(f"module '__main__' has no attribute {name!r}", name=name)
+            self._in_main[name] = transport.loads(data)
+        return self._in_main[name]
+
+    def _ask(self, question: int, name: str) -> bytes:
+        """Return what the caller answers; nothing where it can't be asked, or knows nothing."""
+        if (question, name) not in self._answers:
+            if os.getpid() != self._pid or _thread.get_ident() != self._thread or not self.has_run or self._is_idle:
+                return b""
+            self._send(question, name.encode("utf-8", "surrogatepass"))
+            while (question, name) not in self._answers:
+                self._wait()
+        return self._answers[question, name]
 
     def _wait(self) -> None:
         """Wait for the caller to answer, in the middle of a task."""
