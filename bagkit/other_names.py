@@ -23,6 +23,7 @@ OF_BAGS: Mapping[str, str] = {
     **dict.fromkeys(("select", "get_field", "getField", "field", "column", "columns"), "bag.pluck('name')"),
     **dict.fromkeys(("apply", "applymap", "transform", "map_elements", "pmap", "project"), _MAP),
     **dict.fromkeys(("assign", "with_column", "with_columns", "withColumn", "update"), _CHANGED),
+    **dict.fromkeys(("fillna", "fill_null", "astype", "cast", "replace"), _MAP),
     **dict.fromkeys(("where", "query", "loc_if", "find", "find_all", "keep_if"), "bag.filter(predicate)"),
     **dict.fromkeys(("reject", "filter_not", "filterNot"), "bag.remove(predicate)"),
     **dict.fromkeys(("dropna", "drop_nulls", "notna"), "bag.filter(lambda record: record is not None)"),
@@ -68,6 +69,7 @@ OF_BAGS: Mapping[str, str] = {
     **dict.fromkeys(("coalesce", "rechunk", "rebalance"), "bag.repartition(npartitions=4)"),
     **dict.fromkeys(("partitionBy", "shuffle_by"), "bag.partition_by(key)"),
     **dict.fromkeys(("getNumPartitions", "num_partitions", "npartition"), "bag.npartitions"),
+    **dict.fromkeys(("prod", "multiply"), "bag.fold(operator.mul)"),
     **dict.fromkeys(("variance",), "bag.var()"),
     **dict.fromkeys(("stdev", "stddev"), "bag.std()"),
     **dict.fromkeys(("average", "avg"), "bag.mean()"),
@@ -88,13 +90,17 @@ OF_BAGS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("to_csv", "write_csv"), "bag.to_dataframe().to_csv('out.csv')"),
     **dict.fromkeys(("write_parquet", "saveAsParquetFile"), "bag.to_parquet('out.parquet')"),
-    **dict.fromkeys(("to_sql", "to_hdf"), "bag.to_sqlite('out.db', 'records')"),
+    **dict.fromkeys(("to_sql", "write_database", "to_db"), "bag.to_sqlite('out.db', 'records')"),
+    **dict.fromkeys(("to_hdf", "to_h5", "write_hdf5"), "bag.to_hdf5('out.h5', 'records', format='table')"),
+    **dict.fromkeys(("to_feather", "write_feather", "write_ipc"), "bag.to_polars().write_ipc('out.feather')"),
+    **dict.fromkeys(("to_pickle", "saveAsPickleFile"), "bag.to_dataframe().to_pickle('out.pickle')"),
     **dict.fromkeys(("toDebugString", "info", "plan_text", "printSchema", "schema", "dtypes"), "bag.explain()"),
     **dict.fromkeys(("visualise", "draw", "graph"), "bag.visualize()"),
     **dict.fromkeys(("isEmpty", "is_empty", "empty"), "not bag.take(1, warn=False)"),
-    **dict.fromkeys(("tail", "last", "reverse", "reversed"), "bag.compute()[::-1]"),
+    **dict.fromkeys(("tail", "last"), "bag.compute()[-5:]"),
+    **dict.fromkeys(("reverse", "reversed"), "bag.compute()[::-1]"),
     **dict.fromkeys(("iterrows", "itertuples", "toLocalIterator", "iter", "items"), "iter(bag)"),
-    **dict.fromkeys(("contains", "isin", "include", "includes"), "bag.filter(lambda record: record == value).any()"),
+    **dict.fromkeys(("contains", "isin", "include", "includes"), "bag.map(lambda record: record == value).any()"),
     **dict.fromkeys(("zip", "zip_with"), "bagkit.zip(bag, other)"),
 }
 """What does it, by the name of an attribute that bags do not have."""
@@ -116,7 +122,11 @@ OF_MODULE: Mapping[str, str] = {
     **dict.fromkeys(("from_pandas", "from_dataframe"), "bagkit.from_sequence(frame.to_dict('records'))"),
     "from_polars": "bagkit.from_sequence(frame.to_dicts())",
     "from_arrow": "bagkit.from_sequence(table.to_pylist())",
-    "read_parquet": "bagkit.from_sequence(pandas.read_parquet(path).to_dict('records'))",
+    "read_parquet": "bagkit.from_sequence(pyarrow.parquet.read_table(path).to_pylist())",
+    **dict.fromkeys(("read_feather", "read_ipc"), "bagkit.from_sequence(polars.read_ipc(path).to_dicts())"),
+    **dict.fromkeys(("read_hdf", "read_hdf5"), "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
+    **dict.fromkeys(("read_sql", "read_sqlite", "read_sql_query", "read_sql_table", "read_database"),
+                    "bagkit.from_sequence(connection.execute(query).fetchall())"),
     **dict.fromkeys(("union", "chain"), "bagkit.concat(bags)"),
     **dict.fromkeys(("set_scheduler", "config"), "bagkit.options(scheduler='threads')"),
 }  # fmt: skip
@@ -135,5 +145,5 @@ def missing_attribute(kind: str, name: str, others: Mapping[str, str], known: li
         return AttributeError(f"{kind} has no attribute {name!r}; hint: {others[name]}")
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1, cutoff=0.7)
+    close = get_close_matches(name, [each for each in known if each[0] != "_"], n=1, cutoff=0.7)
     return AttributeError(f"{kind} has no attribute {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))

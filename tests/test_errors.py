@@ -241,6 +241,9 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bk.from_sequence(pandas.DataFrame({"a": [1]})), bk.PlanError,
         "from_sequence: got a DataFrame, whose elements are its columns and not its rows; "
         "hint: bagkit.from_sequence(frame.to_dict('records'))"),
+    "a bag of a list": (
+        lambda: bk.Bag([1]), bk.PlanError,  # type: ignore[arg-type]
+        "Bag: got list; expected a plan; hint: bagkit.from_sequence(records) makes a bag"),
     "from_sequence of a path": (
         lambda: bk.from_sequence("logs/*.json.gz"), bk.PlanError,
         "from_sequence: got 'logs/*.json.gz', which looks like a path, and would be a bag of its letters; "

@@ -8,6 +8,7 @@ import json
 import operator
 import pickle
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy
 import pandas
 import polars
 import pyarrow
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 
 import bagkit
@@ -58,6 +61,7 @@ def compiles(code: str) -> bool:
 
 NAMES: dict[str, Any] = {
     "bagkit": bagkit, "operator": operator, "numpy": numpy, "json": json, "pandas": pandas, "spec": ">5",
+    "pyarrow": pyarrow, "polars": polars, "connection": sqlite3.connect(":memory:"), "query": "select 1",
     "value": {"name": "Ada", "age": 36, "plan": "pro"}, "function": str, "key": lambda record: record["name"],
     "predicate": bool, "binop": lambda one, other: one, "zero": 0, "seq": lambda n, x: n, "comb": lambda n, m: n,
     "fractions": {"a": 1.0, "b": 1.0}, "records": RECORDS, "text": "ab",
@@ -103,6 +107,7 @@ MISTAKES: dict[str, tuple[Any, list[Any]]] = {
     "an open end": (lambda b: b[:5], [tuple(RECORDS)]),
     "set a field": (lambda b: operator.setitem(b, "x", 1), None),
     "a key that is a bag": (lambda b: b.groupby(b.pluck("plan")), []),
+    "a bag made of a list": (lambda b: bk.Bag(RECORDS), [RECORDS]),  # type: ignore[arg-type]
 }  # fmt: skip
 
 
@@ -146,6 +151,63 @@ def test_the_hint_for_in(value: Any) -> None:
     assert eval(hint, {"bag": made, "value": "not there"}) is False
 
 
+@pytest.mark.parametrize("value", [0, "", False, None, 1, (), {"a": 1}])
+@pytest.mark.parametrize("name", ["contains", "isin"])
+def test_the_hint_for_contains(name: str, value: Any) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(bag(), name)
+    (code,) = codes(caught.value)
+    assert run(code, bag=bk.from_sequence([value, 1]), value=value) is True
+    assert run(code, bag=bk.from_sequence([value, 1]), value="not there") is False
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("tail", [3, 4, 5, 6, 7]), ("reverse", [7, 6, 5, 4, 3, 2, 1]), ("prod", 5040), ("head", (1, 2, 3, 4, 5))],
+)
+def test_what_the_hints_for_names_give(name: str, right: Any) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(bag(), name)
+    (code,) = codes(caught.value)
+    assert run(code, bag=bk.range(8, 2).filter(bool)) == right
+
+
+def test_the_hint_for_to_hdf_is_what_pandas_reads() -> None:
+    with pytest.raises(AttributeError) as caught:
+        bag().to_hdf  # noqa: B018
+    (code,) = codes(caught.value)
+    run(code)
+    assert pandas.read_hdf("out.h5", "records").to_dict("records") == RECORDS
+
+
+def test_records_that_are_no_keys() -> None:
+    for act, right in (
+        (lambda b: b.distinct(), [RECORDS, RECORDS]),
+        (lambda b: b.frequencies(), [[(json.dumps(each), 1) for each in RECORDS], [("Ada", 1), ("Bob", 1)]]),
+    ):
+        with pytest.raises(TypeError, match="unhashable type: 'dict'") as caught:
+            act(bag()).compute()
+        assert [run(code) for code in codes(caught.value)] == right
+    with pytest.raises(TypeError, match="unhashable") as caught:
+        bag().groupby(lambda record: [record["name"]]).compute(scheduler="processes")
+    assert "hint: the key can be a field's name, or a function that gives text" in told(caught.value)
+
+
+def test_a_partition_of_a_reduction_has_no_length() -> None:
+    made = bk.from_sequence([1, 2, 3], npartitions=2)
+    with pytest.raises(TypeError, match="has no len") as caught:
+        made.reduction(len, sum).compute()
+    assert "hint: a partition is an iterator here: " in told(caught.value)
+    assert run("bag.reduction(lambda records: len(list(records)), sum)", bag=made) == 3
+
+
+def test_what_to_jsonl_gives_is_no_path() -> None:
+    manifest = bag().to_jsonl("out")
+    with pytest.raises(bk.PlanError, match=r"urlpath: got Manifest.*; hint: manifest\.paths"):
+        bk.read_json(manifest)  # type: ignore[arg-type]
+    assert bk.read_json(manifest.paths).compute() == RECORDS
+
+
 @pytest.mark.parametrize("key", ["name", 0])
 def test_the_hints_of_an_index(key: Any) -> None:
     records = [("Ada", 1), ("Bob", 2)] if key == 0 else RECORDS
@@ -183,6 +245,23 @@ def test_tables_are_no_sequences(kind: str) -> None:
         bk.from_sequence(TABLES[kind])
     (code,) = codes(caught.value)
     assert run(code, frame=TABLES[kind], table=TABLES[kind]) == RECORDS
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_joins_are_with_the_rows_of_tables(kind: str) -> None:
+    with pytest.raises(bk.PlanError, match=r"join: got a \w+, whose elements are its columns") as caught:
+        bag().join(TABLES[kind], "name")
+    (code,) = codes(caught.value)
+    rows = run(f"bag.join({code}, 'name')", frame=TABLES[kind], table=TABLES[kind])
+    assert sorted(rows, key=str) == [(record, record) for record in RECORDS]
+
+
+def test_joins_are_not_with_paths() -> None:
+    with pytest.raises(
+        bk.PlanError, match=r"join: got 'a.json', which looks like a path.*bagkit.read_json\('a.json'\)"
+    ):
+        bag().join("a.json", "name")
+    assert bk.from_sequence("ab").join("bc", str).compute() == [("b", "b")]
 
 
 @pytest.mark.parametrize("kind", TABLES)
@@ -264,8 +343,10 @@ def test_files_of_other_formats(tmp_path: Path) -> None:
         ["a.avro"], {"type": "record", "name": "r", "fields": [{"name": "age", "type": "int"}]}
     )
     bag().to_sqlite("a.db", "records")
+    pandas.DataFrame({"age": [36, None], "tags": [["x"], None]}).convert_dtypes().to_parquet("b.parquet")
+    missing = [{"age": 36, "tags": ["x"]}, {"age": None, "tags": None}]
     for name, right in (
-        ("a.parquet", RECORDS), ("a.npy", [0, 1, 2]), ("a.avro", [{"age": 36}, {"age": 17}]),
+        ("a.parquet", RECORDS), ("b.parquet", missing), ("a.npy", [0, 1, 2]), ("a.avro", [{"age": 36}, {"age": 17}]),
     ):  # fmt: skip
         for reading in (bk.read_text(name), bk.read_json(name)):
             with pytest.raises(bk.SourceError, match=r"begins as .* data; expected text; hint: bagkit") as caught:
@@ -319,11 +400,14 @@ def test_an_attribute_of_the_value() -> None:
 def test_names_that_bagkit_does_not_have(name: str, tmp_path: Path) -> None:
     Path("a.json").write_text('{"a": 1}\n')
     pandas.DataFrame(RECORDS).to_parquet("a.parquet")
+    pandas.DataFrame(RECORDS).to_feather("a.feather")
+    bag().to_hdf5("a.h5", "records", format="table")
     with pytest.raises(AttributeError) as caught:
         getattr(bk, name)
     assert str(caught.value) == f"module 'bagkit' has no attribute {name!r}; hint: {OF_MODULE[name]}"
     frame = TABLES["polars" if name == "from_polars" else "pandas"]
-    names = {"paths": "a.json", "path": "a.parquet", "frame": frame, "table": TABLES["arrow"], "bags": [bag()]}
+    path = {"read_hdf": "a.h5", "read_hdf5": "a.h5", "read_parquet": "a.parquet"}.get(name, "a.feather")
+    names = {"paths": "a.json", "path": path, "frame": frame, "table": TABLES["arrow"], "bags": [bag()]}
     run(OF_MODULE[name], **names)
 
 
@@ -335,6 +419,11 @@ def test_slips_of_the_pen() -> None:
     with pytest.raises(AttributeError) as caught:
         bag().quxquux  # noqa: B018
     assert str(caught.value) == "a bag has no attribute 'quxquux'"
+    for name in dir(bk.Bag):  # names for bagkit alone are not offered
+        if name[0] == "_" and name[1] != "_":
+            with pytest.raises(AttributeError) as caught:
+                getattr(bag(), name[1:] + "x")
+            assert "'_" not in str(caught.value)
 
 
 def test_what_asks_for_attributes_is_content() -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, MismatchError, PlanError, one_line
 from bagkit.io.avro import CODECS, check_codec, import_fastavro
 from bagkit.io.avro_values import Reading
 from bagkit.io.sinks import OutputFile, WriteLines, plan_lines
 from bagkit.plan.kinds import PerPartition
+
+_FIELD_SAID: Final = re.compile(r" on field |no default for |^\[")
+"""In fastavro's messages, the last one as a list of JSON."""
 
 
 class _Encoder:
@@ -27,13 +31,32 @@ class _Encoder:
 
     def __call__(self, record: Any) -> bytes:
         target = io.BytesIO()
-        self._write(target, self._schema, record)
-        # For 1.5 or 2**40 as an int it writes something, and other readers something else or nothing.
-        if not self._validate(record, self._schema, raise_errors=False):
-            self._validate(record, self._schema)
+        try:
+            self._write(target, self._schema, record)
+            # For 1.5 or 2**40 as an int it writes something, and other readers something else or nothing.
+            if not self._validate(record, self._schema, raise_errors=False):
+                self._validate(record, self._schema)
+        except Exception as error:  # of many types, and some do not say which field it is
+            if not _FIELD_SAID.search(str(error)) and (wrong := self._wrong_field(record)):
+                error.add_note(f"to_avro: {wrong}")
+            raise
         target.seek(0)
         self._check(record, target)
         return target.getvalue()
+
+    def _wrong_field(self, record: Any) -> str:
+        """Return which field can't be written, and what its schema is; nothing if it is none alone."""
+        if not isinstance(record, Mapping):
+            return f"the record is {one_line(record, 60)} of type {type(record).__name__}; expected a dict"
+        for each in self._schema["fields"]:
+            try:
+                self._write(io.BytesIO(), {**self._schema, "fields": [each]}, record)
+                self._validate(record, {**self._schema, "fields": [each]})
+            except Exception:
+                name = each["name"]
+                got = f"is {one_line(record[name], 60)}" if name in record else "is missing, and has no default"
+                return f"the field {name!r} {got}; expected {one_line(each['type'], 100)}"
+        return ""
 
     def _check(self, record: Any, target: io.BytesIO) -> None:
         """Raise ColumnTypeError where a value is read back as another."""

@@ -68,12 +68,19 @@ def _cast(pd: Any, series: Any, dtype: Any) -> Any:
             warnings.simplefilter("ignore")  # what they warn of is an error below
             made = series.astype(wanted)
     except Exception as error:  # of many types: ValueError, TypeError, pyarrow's
+        if isinstance(wanted, np.dtype) and wanted.kind in "iub" and series.isna().any():
+            raise _Changed(f"can't be {wanted}, which has no missing values, as {_nullable(wanted)} has") from error
         raise _Changed(f"can't be {wanted}: {type(error).__name__}: {error}") from error
     if isinstance(wanted, np.dtype) and wanted.kind in "OU" and series.isna().any():
         made = made.where(series.notna(), None)  # before its version 3 pandas writes "None"
     if not _quickly_kept(np, series, made):
         _compare(pd, series, made)
     return made
+
+
+def _nullable(dtype: Any) -> str:
+    """Return pandas' name of the dtype of ints or bools that knows missing values."""
+    return "boolean" if dtype.kind == "b" else f"{'UI' if dtype.kind == 'u' else 'I'}nt{8 * dtype.itemsize}"
 
 
 def _quickly_kept(np: Any, series: Any, made: Any) -> bool:

@@ -69,7 +69,8 @@ def path_list(urlpath: object) -> list[str]:
             "hint: give its name, or bagkit.from_sequence(file) for the lines that it has left"
         )
     if isinstance(urlpath, (bytes, Mapping)) or not isinstance(urlpath, Iterable):
-        raise PlanError(f"urlpath: got {one_line(urlpath)}; expected a path, a URL, or a list of them")
+        hint = "; hint: manifest.paths" if hasattr(urlpath, "paths") else ""  # what to_jsonl gave
+        raise PlanError(f"urlpath: got {one_line(urlpath)}; expected a path, a URL, or a list of them{hint}")
     paths = []
     for path in urlpath:
         text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None

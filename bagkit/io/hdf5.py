@@ -15,7 +15,16 @@ from bagkit.io.columns import BATCH, Packed, Table
 from bagkit.io.converted import Column, dates_as_text
 from bagkit.io.files import named
 from bagkit.io.hdf5_looks import Look, Rows, looks_of, pieces, written_columns
-from bagkit.io.hdf5_tables import TableHome, check_fits, check_names, check_parts, layout_for, mark_group, read_layout
+from bagkit.io.hdf5_tables import (
+    ABOUT,
+    TableHome,
+    check_fits,
+    check_names,
+    check_parts,
+    layout_for,
+    mark_group,
+    read_layout,
+)
 from bagkit.io.stores import failed
 from bagkit.kernels.contexts import context
 
@@ -131,6 +140,7 @@ def _table_homes(
             homes[name] = first.copied(file, name)  # writing all that is in a new group takes five times as long
             continue
         node = _node(h5py, file, name, target)
+        _check_format(node, target.format)
         if "table" in node:
             layout = read_layout(node)
             if look.rows:
@@ -154,6 +164,7 @@ def _column_homes(
     homes: dict[str, Home] = {}
     for name, look in looks.items():
         node = _node(h5py, file, name, target)
+        _check_format(node, target.format)
         home = homes[name] = _Datasets(h5py, node, columns, target)
         if "columns" in node.attrs:
             home.extend(look.rows)
@@ -175,6 +186,16 @@ def _node(h5py: Any, file: Any, name: str, target: Target) -> Any:
     for each in made if target.format == "table" else ():
         mark_group(h5py, each, is_root=each is file)
     return node
+
+
+def _check_format(node: Any, wanted: Format) -> None:
+    """Raise PlanError for a group that has rows in the other format: readers would see one half or the other."""
+    there: Format | None = "columns" if "columns" in node.attrs else "table" if ABOUT in node.attrs else None
+    if there not in (None, wanted):
+        raise PlanError(
+            f"to_hdf5: the group {node.name!r} was written with format={there!r}; got format={wanted!r}; "
+            f"hint: format={there!r}, or another group"
+        )
 
 
 def _write_waiting(homes: Mapping[str, Home], waiting: dict[str, list[tuple[Rows, int]]]) -> None:
@@ -201,11 +222,13 @@ def check_appendable(place: str, target: Target) -> None:
         return
     if not h5py.is_hdf5(place):
         raise PlanError(f"to_hdf5: {named(place)} is no HDF5 file; hint: exist='overwrite' replaces it")
-    if target.format == "table" and target.by is None:
+    if target.by is None:
         with reading(place) as file:
             node = file.get(target.group)
-            if isinstance(node, h5py.Group) and "table" in node:
-                read_layout(node)
+            if isinstance(node, h5py.Group):
+                _check_format(node, target.format)
+                if target.format == "table" and "table" in node:
+                    read_layout(node)
 
 
 @context

@@ -236,7 +236,15 @@ class TableHome:
             settings.set_shuffle()
             settings.set_deflate(4)
         space = h5s.create_simple((0,), (h5s.UNLIMITED,))
-        h5d.create(self._home.id, b"table", self._file_type(dtype), space, settings)
+        try:
+            h5d.create(self._home.id, b"table", self._file_type(dtype), space, settings)
+        except ValueError as error:
+            if "too large" not in str(error):
+                raise
+            raise ColumnTypeError(
+                f"to_hdf5: the records have {len(self._layout.members):,} fields; expected as many as a table of HDF5 "
+                "can describe in 64 KiB, with their names and types; hint: columns=[...], or format='columns'"
+            ) from None
         self._explain()
 
     def copied(self, file: Any, name: str) -> TableHome:

@@ -99,7 +99,7 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
             raise PlanError(f"from_sequence: {name} is {value!r}; expected an int of 1 or more")
     if partition_size is not None and npartitions is not None:
         raise PlanError("from_sequence: both partition_size and npartitions are given; expected one of them")
-    _refuse_others(seq)
+    check_records("from_sequence", seq)
     records = list(seq)
     if partition_size is not None:
         full, rest = divmod(len(records), partition_size)
@@ -109,12 +109,12 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
     return FromSequence("from_sequence", records, tuple(sizes))
 
 
-def _refuse_others(seq: object) -> None:
+def check_records(operation: str, seq: object) -> None:
     """Raise PlanError for what can't be iterated, and for what certainly is not meant to be: tables, and paths."""
     rows = rows_of_table(type(seq))
     if rows is not None:
         raise PlanError(
-            f"from_sequence: got a {type(seq).__name__}, whose elements are its columns and not its rows; "
+            f"{operation}: got a {type(seq).__name__}, whose elements are its columns and not its rows; "
             f"hint: bagkit.from_sequence({rows})"
         )
     if not isinstance(seq, Iterable):
@@ -123,10 +123,10 @@ def _refuse_others(seq: object) -> None:
             hint = f"; hint: {_reader(os.fspath(seq))}(path) reads a file"
         elif callable(seq):
             hint = "; hint: call it, and hand on what it returns"
-        raise PlanError(f"from_sequence: got {type(seq).__name__}, which can't be iterated; expected a sequence{hint}")
+        raise PlanError(f"{operation}: got {type(seq).__name__}, which can't be iterated; expected a sequence{hint}")
     if isinstance(seq, str) and _is_path(seq):
         raise PlanError(
-            f"from_sequence: got {one_line(seq, 80)}, which looks like a path, and would be a bag of its letters; "
+            f"{operation}: got {one_line(seq, 80)}, which looks like a path, and would be a bag of its letters; "
             f"hint: {_reader(seq)}({one_line(seq, 80)}) reads it, bagkit.from_sequence(list(text)) takes letters"
         )
 

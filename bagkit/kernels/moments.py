@@ -133,12 +133,20 @@ def _spread(state: Moments, ddof: int, root: bool) -> Any:
     # By how much the squares exceed those that are the same number each time: exact, so nothing cancels out.
     excess = number * state.squares - state.sum * state.sum
     if state.others.number:
-        mean = ratio(state.sum, number << UNIT) if number else 0
-        exact = Distances(number, mean, ratio(excess, number << 2 * UNIT) if number else 0)
-        found = _together(exact, state.others).squares / (state.total.number - ddof)
+        found = _together(_exact_distances(state, number, excess), state.others).squares / (state.total.number - ddof)
         return _square_root(found) if root else found
     denominator = number * (number - ddof) << 2 * UNIT
     return kind(_root_of_ratio(excess, denominator) if root else ratio(excess, denominator))
+
+
+def _exact_distances(state: Moments, number: int, excess: int) -> Distances:
+    """Return the distances of the ints and floats, for merging with those of other numbers."""
+    if not number:
+        return Distances()
+    if state.total.kind is None and not isinstance(state.others.mean, (float, complex)):
+        nothing = state.others.mean * 0  # ints go with a Decimal or a Fraction, and floats do not
+        return Distances(number, (nothing + (state.sum >> UNIT)) / number, (nothing + (excess >> 2 * UNIT)) / number)
+    return Distances(number, ratio(state.sum, number << UNIT), ratio(excess, number << 2 * UNIT))
 
 
 def _square_root(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -80,7 +81,22 @@ def add_place(error: BaseException, place: Place | None, operation: str) -> None
         column, hint = json_column(error, place), json_hint(error, place)
         notes += [f"in the line: column {column}, its end"] if column is not None else []
         notes += [hint] if hint is not None else []
+    notes += _key_hint(error, operation)
     add_notes(error, [*notes, *notes_on_text(error)])
+
+
+_KEY_HINTS = {
+    "distinct": "bag.distinct(json.dumps) tells whole records apart, bag.distinct('name') a field",
+    "frequencies": "bag.map(json.dumps).frequencies() counts whole records, bag.pluck('name').frequencies() a field",
+    "groupby": "the key can be a field's name, or a function that gives text, a number, or a tuple of those",
+}
+
+
+def _key_hint(error: BaseException, operation: str) -> list[str]:
+    """Return what to do where a record, such as a dict, is no key."""
+    if not isinstance(error, TypeError) or not text_of(error).startswith("unhashable type: "):
+        return []
+    return [f"hint: {hint}" for name, hint in _KEY_HINTS.items() if re.search(rf"\b{name}\b", operation)][:1]
 
 
 def failed_operation(error: BaseException, ops: Iterable[Op]) -> str:

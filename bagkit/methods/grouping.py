@@ -9,6 +9,7 @@ from bagkit.arguments import bag_plan, plan_of
 from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
+from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 
@@ -141,8 +142,10 @@ class Grouping(Making[T_co]):
         ops.check_how(how)
         op = ops.join_by(on_self, on_other, how, npartitions)
         plan = plan_of(other)
-        if plan is None and not isinstance(other, Iterable):
-            raise PlanError(f"join: other is {other!r}; expected a bag, an item of a list, or a list of records")
+        if plan is None:
+            if not isinstance(other, Iterable) and rows_of_table(type(other)) is None:
+                raise PlanError(f"join: other is {other!r}; expected a bag, an item of a list, or a list of records")
+            memory.check_records("join", other)
         spread = how in ("right", "outer") or npartitions is not None
         if plan is None and not spread:
             return self._bag(Plan(ops.Match(on_self, on_other, how, tuple(other)), (self.plan,))).flatten()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.arguments import plan_arguments
+from bagkit.errors import PlanError
 from bagkit.item import Item
 from bagkit.ops.pairing import Paired
 from bagkit.plan.kinds import Op, Reduction
@@ -23,6 +24,10 @@ class Making(Generic[T_co]):
     __slots__ = ("plan",)
 
     def __init__(self, plan: Plan) -> None:
+        if not isinstance(plan, Plan):
+            raise PlanError(
+                f"Bag: got {type(plan).__name__}; expected a plan; hint: bagkit.from_sequence(records) makes a bag"
+            )
         self.plan = plan
 
     @property

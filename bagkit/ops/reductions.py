@@ -13,6 +13,7 @@ from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.kernels import fold as kernel
+from bagkit.kernels.extremes import extreme, extreme_of, merge_extremes
 from bagkit.kernels.moments import Moments, deviation, merge_moments, moments, variance
 from bagkit.kernels.sums import Total, mean, merge_totals, total_of, value
 from bagkit.ops.fields_read import fields_read
@@ -130,11 +131,17 @@ def _sum(state: Any) -> Any:
 
 
 def min_row(split_every: Any = None) -> Row:
-    return Row("min", partial(min, default=EMPTY), min, not_empty("min"), split_every=fan_in("min", split_every))
+    return _extreme("min", min, split_every)
 
 
 def max_row(split_every: Any = None) -> Row:
-    return Row("max", partial(max, default=EMPTY), max, not_empty("max"), split_every=fan_in("max", split_every))
+    return _extreme("max", max, split_every)
+
+
+def _extreme(name: str, choose: Callable[[Iterable[Any]], Any], split_every: Any) -> Row:
+    finish = not_empty(name, extreme_of)
+    every = fan_in(name, split_every)
+    return Row(name, partial(extreme, choose, EMPTY), partial(merge_extremes, choose), finish, split_every=every)
 
 
 def any_row(split_every: Any = None) -> Row:
@@ -269,7 +276,14 @@ class CustomReduction(Reduction):
         first = next(records, EMPTY)
         if first is EMPTY:
             return EMPTY
-        return _settled(self.perpartition(chain((first,), records)))
+        try:
+            return _settled(self.perpartition(chain((first,), records)))
+        except TypeError as error:
+            if "itertools.chain" in str(error):
+                error.add_note(
+                    "hint: a partition is an iterator here: reduction(lambda records: len(list(records)), sum)"
+                )
+            raise
 
     def combine(self, states: Iterable[Any]) -> Any:
         states = [state for state in states if state is not EMPTY]

@@ -290,6 +290,35 @@ def test_values_that_avro_can_hold(tmp_path: Path, kind: Any, value: Any, expect
     assert read(write(tmp_path, [{"x": value}], 1, schema=schema)) == [{"x": expected}]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ({"type": "enum", "name": "e", "symbols": ["A"]}, "C"),
+        ({"type": "fixed", "name": "f", "size": 4}, b"ab"),
+        ({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}, Decimal("1.234")),
+        ({"type": "int", "logicalType": "date"}, "02/03/2020"),
+        ("long", 2**63),
+    ],
+)
+def test_errors_of_fastavro_name_the_field(tmp_path: Path, kind: Any, value: Any) -> None:
+    fields = [{"name": "first", "type": "int"}, {"name": "odd", "type": kind}, {"name": "last", "type": "string"}]
+    records = bk.from_sequence([{"first": 1, "odd": value, "last": ""}])
+    with pytest.raises((ValueError, OverflowError)) as caught:
+        records.to_avro(tmp_path / "a", {"type": "record", "name": "r", "fields": fields}, scheduler="sync")
+    assert f"to_avro: the field 'odd' is {value!r}; expected " in "\n".join(caught.value.__notes__)
+
+
+def test_errors_of_fastavro_say_what_is_no_record(tmp_path: Path) -> None:
+    schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": "int"}]}
+    for record, said in (
+        (1, "the record is 1 of type int; expected a dict"),
+        ([["x"]], "the record is [['x']] of type list; expected a dict"),
+    ):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            bk.from_sequence([record]).to_avro(tmp_path / "a", schema, scheduler="sync")
+        assert f"to_avro: {said}" in caught.value.__notes__
+
+
 def test_nan_is_read_back(tmp_path: Path) -> None:
     for kind in ("float", "double"):
         schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": of("array", kind)}]}

@@ -137,6 +137,20 @@ def test_missing_values_stay_missing_whatever_meta_says() -> None:
     assert frame([{"i": 1}, {}], meta={"i": "str"})["i"].isna().tolist() == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype", "other"),
+    [(1, "int64", "Int64"), (1, "uint8", "UInt8"), (True, "bool", "boolean"), ("7", "int32", "Int32")],
+)
+def test_dtypes_without_missing_values_name_the_one_that_has_them(value: Any, dtype: Any, other: Any) -> None:
+    records = bk.from_sequence([{"x": value}, {}], npartitions=2)
+    said = f"the field 'x' can't be {dtype}, which has no missing values, as {other} has"
+    with pytest.raises(bk.ColumnTypeError, match=said):
+        records.to_dataframe(meta={"x": dtype}, scheduler="sync")
+    found = records.to_dataframe(meta={"x": other}, scheduler="sync")["x"]
+    assert found[0] == (int(value) if value == "7" else value)
+    assert found.isna().tolist() == [False, True]
+
+
 def test_all_fields_that_meta_would_change_are_said_at_once() -> None:
     with pytest.raises(bk.ColumnTypeError) as caught:
         frame([{"a": 1, "b": 1, "c": 1}, {"a": 1.5, "b": 300, "c": 2}], meta={"a": "int64", "b": "int8", "c": "int8"})

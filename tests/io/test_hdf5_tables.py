@@ -479,3 +479,32 @@ def test_any_tables_come_back(tmp_path: Path) -> None:
             bag(day, chance.randrange(1, 5)).to_hdf5(path, "k", **ADD, **fixed)
         expected = [list(record.values()) for day in days for record in day]
         assert cells(frame(path, "k")) == expected
+
+
+@pytest.mark.parametrize(("first", "then"), [("columns", "table"), ("table", "columns")])
+@pytest.mark.parametrize("by", [None, "k"])
+def test_a_group_has_one_format(tmp_path: Path, first: Any, then: Any, by: str | None) -> None:
+    path = tmp_path / "a.h5"
+    rows = bag([{"k": "x", "a": 1}])
+    rows.to_hdf5(path, "g", format=first, by=by, **SYNC)
+    before = path.read_bytes()
+    said = f"the group '/g(/x)?' was written with format='{first}'; got format='{then}'; hint: format='{first}'"
+    with pytest.raises(bk.PlanError, match=said):
+        rows.to_hdf5(path, "g", format=then, by=by, exist="append", **SYNC)
+    assert path.read_bytes() == before
+    rows.to_hdf5(path, "other", format=then, by=by, exist="append", **SYNC)
+    rows.to_hdf5(path, "g", format=first, by=by, exist="append", **SYNC)
+    with h5py.File(path) as file:
+        assert sorted(file) == ["g", "other"]
+
+
+def test_more_fields_than_a_table_can_have(tmp_path: Path) -> None:
+    record = {f"column_number_{number}": number for number in range(3000)}
+    with pytest.raises(bk.ColumnTypeError, match=r"3,000 fields; .*64 KiB.*hint: columns=\[...\], or format='columns'"):
+        bag([record]).to_hdf5(tmp_path / "a.h5", **TABLE)
+    assert list(tmp_path.glob("[!.]*")) == []
+    bag([record]).to_hdf5(tmp_path / "a.h5", **SYNC)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert len(file) == 3000
+    bag([record]).to_hdf5(tmp_path / "b.h5", columns=["column_number_7"], **TABLE)
+    assert cells(frame(tmp_path / "b.h5")) == [[7]]

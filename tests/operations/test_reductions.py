@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import statistics
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, ClassVar
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +53,22 @@ class TestNumbers:
         assert fractions.mean().compute() == Fraction(1, 4)
         assert fractions.var().compute() == Fraction(1, 144)
         assert bk.from_sequence([1j, 2]).sum().compute() == 2 + 1j
+
+    @pytest.mark.parametrize("npartitions", [1, 2, 3])
+    @pytest.mark.parametrize(
+        "numbers",
+        [[Decimal("1.1"), 2, True], [2, True, Decimal(3)], [Fraction(1, 3), 1, 5], [2**80, 1, Fraction(1, 3)],
+         [2, Decimal("0.1"), 3]],
+    )  # fmt: skip
+    def test_ints_go_with_other_numbers(self, numbers: list[Any], npartitions: int) -> None:
+        bag = bk.from_sequence(numbers, npartitions=npartitions)
+        for got, right in (
+            (bag.var().compute(), statistics.pvariance(numbers)),
+            (bag.mean().compute(), statistics.mean(numbers)),
+            (bag.stats().compute().var, statistics.pvariance(numbers)),
+        ):
+            assert type(got) is type(right)
+            assert abs(got - right) <= abs(right) * Decimal("1e-26") if isinstance(right, Decimal) else got == right
 
     def test_large_ints_are_exact(self) -> None:
         assert bk.from_sequence([10**40, 1, -(10**40)], npartitions=3).sum().compute() == 1
@@ -236,3 +255,37 @@ def test_any_and_all_stop_early(npartitions: int) -> None:
     bag = bk.range(100, npartitions=npartitions).map(lambda x: calls.append(x) or x)
     assert bag.any().compute() is True
     assert len(calls) <= 2 * npartitions
+
+
+class TestExtremes:
+    @pytest.mark.parametrize("split_every", [2, None])
+    @pytest.mark.parametrize("npartitions", [1, 2, 3, 4])
+    @pytest.mark.parametrize("choose", [min, max])
+    def test_nan_is_where_it_is_in_a_list(self, choose: Any, npartitions: int, split_every: int | None) -> None:
+        for numbers in itertools.product([1.0, math.nan, 2, -3.5], repeat=4):
+            bag = bk.from_sequence(numbers, npartitions=npartitions)
+            got = getattr(bag, choose.__name__)(split_every=split_every).compute()
+            assert repr(got) == repr(choose(numbers))
+
+    def test_partitions_without_records_do_not_count(self) -> None:
+        bag = bk.from_sequence([math.nan, math.nan, 3.0, math.nan], npartitions=4)
+        assert bag.filter(lambda x: x == x).max().compute() == 3.0
+        assert bag.filter(lambda x: x == x).map(lambda x: math.nan).min().compute() is not None
+        with pytest.raises(bk.EmptyBagError):
+            bag.filter(lambda x: x > 9).max().compute()
+
+    def test_the_first_of_equal_records_is_kept(self) -> None:
+        for npartitions in (1, 2, 3):
+            assert repr(bk.from_sequence([1, True, 1.0], npartitions=npartitions).max().compute()) == "1"
+            assert repr(bk.from_sequence([True, 1, 1.0], npartitions=npartitions).min().compute()) == "True"
+
+    def test_records_that_do_not_say_whether_they_are_equal(self) -> None:
+        array = numpy.array([1, 2])
+        assert bk.from_sequence([array]).max().compute() is not None
+        assert bk.from_sequence([{1}, {1, 2}], npartitions=2).max().compute() == {1, 2}
+
+    @pytest.mark.parametrize("scheduler", ["threads", "processes"])
+    def test_workers_send_them(self, scheduler: Any) -> None:
+        bag = bk.from_sequence([2.0, math.nan, 5.0, math.nan, 1.0], npartitions=5)
+        assert bag.max().compute(scheduler=scheduler) == 5.0
+        assert bag.min().compute(scheduler=scheduler) == 1.0
