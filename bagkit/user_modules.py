@@ -117,7 +117,8 @@ def is_changed(module: types.ModuleType) -> bool:
     if spec is None:
         return True  # made by hand
     if not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
-        return False  # a namespace, an extension, a zip file, tests that pytest has rewritten: no one can tell
+        # A namespace, an extension, a zip file, tests that pytest has rewritten: no one can tell more.
+        return any(map(_is_put_there, tuple(vars(module).values())))
     made_of = version(module)
     if made_of is None:
         return True
@@ -128,6 +129,17 @@ def is_changed(module: types.ModuleType) -> bool:
         changed = not found or _has_other_code(module, made_of, spec.loader)
         known = _known[module.__name__] = _Known(*state, changed, tuple(_assigned_in(module)))
     return known.changed
+
+
+def _is_put_there(value: Any) -> bool:
+    """Return whether `value` stands in a module that can't have made it: a function of `__main__`, or a mock."""
+    return _is_mock(value) or (isinstance(value, types.FunctionType) and value.__globals__.get("__name__") in MAIN)
+
+
+def _is_mock(value: Any) -> bool:
+    """Return whether `value` is of `unittest.mock`: a function too, which `autospec=True` makes around one."""
+    of = vars(value).get("mock") if isinstance(value, types.FunctionType) else value
+    return type(of).__module__ == "unittest.mock"
 
 
 def assigned_together(module: types.ModuleType) -> tuple[frozenset[str], ...]:
@@ -228,7 +240,7 @@ def _differs(value: Any, is_defined: bool, module: types.ModuleType, codes: Code
         value = value.__func__
     if isinstance(value, property):
         return any(_differs(each, False, module, codes) for each in (value.fget, value.fset, value.fdel))
-    if type(value).__module__ == "unittest.mock":
+    if _is_mock(value):
         return True
     if type(value) is CACHED:
         value = value.__wrapped__

@@ -102,7 +102,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _is_by_value(self, value: Any) -> bool:
         module = value.__module__
-        return isinstance(module, str) and (module in MAIN or self._by_value(module) or is_replaced(value))
+        if not isinstance(module, str):  # a function that `exec` has made: pickle would search for it in all modules
+            return type(value) is types.FunctionType
+        return module in MAIN or self._by_value(module) or is_replaced(value)
 
     def _function(self, function: types.FunctionType) -> Any:
         reduced = self._reduced(function)

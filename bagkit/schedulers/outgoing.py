@@ -138,7 +138,11 @@ class _Referring(_pickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         """Refuse what does not travel by reference."""
         if isinstance(value, (types.FunctionType, type, CACHED)):
-            if isinstance(value.__module__, str) and (self._by_value(value.__module__) or is_replaced(value)):
+            module = value.__module__
+            if not isinstance(module, str):
+                if type(value) is types.FunctionType:
+                    raise _ByValue
+            elif self._by_value(module) or is_replaced(value):
                 raise _ByValue
         elif is_generator(value):
             raise _ByValue

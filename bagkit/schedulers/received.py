@@ -6,6 +6,7 @@ Imported by workers, so light.
 from __future__ import annotations
 
 import _pickle
+import copy
 import sys
 
 TYPE_CHECKING = False  # importing it would import typing
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
 
 _waiting: dict[str, dict[str, Any]] = {}
 """What modules are to be told that this process has not imported yet."""
-_received: dict[tuple[str, str], Any] = {}
+_received: dict[str, dict[str, Any]] = {}
 """The values that came last, by module and dotted name."""
+_own: dict[tuple[str, str], Any] = {}
+"""What stood in their places before; _NOTHING where nothing did."""
+_NOTHING: Any = object()
 
 
 def expect(content: bytes) -> None:
@@ -34,11 +38,15 @@ def tell_modules() -> None:
         module = sys.modules.get(module_name)
         if module is None:
             continue
-        for name, value in _waiting.pop(module_name).items():
-            key = (module_name, name)
-            if key in _received and _same(_received[key], value):
+        values, received = _waiting.pop(module_name), _received.setdefault(module_name, {})
+        for name in received.keys() - values.keys():
+            del received[name]
+            _take_back(module, name, _own.pop((module_name, name), _NOTHING))
+        for name, value in values.items():
+            if name in received and _same(received[name], value):
                 continue
-            _received[key] = _pickle.loads(_pickle.dumps(value, 5)) if type(value) in _MUTABLE else value
+            received[name] = _pickle.loads(_pickle.dumps(value, 5)) if type(value) in _MUTABLE else value
+            _own.setdefault((module_name, name), _present(module, name))
             _put(module, name, value)
 
 
@@ -59,10 +67,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def _put(module: Any, dotted: str, value: Any) -> None:
     """Make `dotted`, seen from `module`, be `value`; containers stay the objects that they are."""
-    owner = module
-    *owners, name = dotted.split(".")
-    for each in owners:
-        owner = getattr(owner, each, None)
+    owner, name = _owner(module, dotted)
     if owner is None:
         return
     present: Any = getattr(owner, name, None)
@@ -78,3 +83,30 @@ def _put(module: Any, dotted: str, value: Any) -> None:
             setattr(owner, name, value)
         except (AttributeError, TypeError):
             pass  # frozen: nobody has changed it
+
+
+def _owner(module: Any, dotted: str) -> tuple[Any, str]:
+    """Return what `dotted` is an attribute of, None where it is not there, and the name of the attribute."""
+    owner = module
+    *owners, name = dotted.split(".")
+    for each in owners:
+        owner = getattr(owner, each, None)
+    return owner, name
+
+
+def _present(module: Any, dotted: str) -> Any:
+    owner, name = _owner(module, dotted)
+    value = getattr(owner, "__dict__", {}).get(name, _NOTHING)
+    return copy.copy(value) if type(value) in _MUTABLE else value
+
+
+def _take_back(module: Any, dotted: str, value: Any) -> None:
+    """Put back what stood at `dotted` before the caller's value, which the caller has no more."""
+    if value is not _NOTHING:
+        _put(module, dotted, value)
+        return
+    owner, name = _owner(module, dotted)
+    try:
+        delattr(owner, name)
+    except (AttributeError, TypeError):
+        pass  # it is gone already
