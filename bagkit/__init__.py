@@ -168,6 +168,9 @@ if not TYPE_CHECKING:  # for type checkers a module with it has every name
         globals()[name] = value
         return value
 
+    # One line in a traceback, as of other front doors, whose module takes too long to import here.
+    __getattr__.__code__ = __getattr__.__code__.replace(co_filename="<bagkit>", co_firstlineno=1)
+
 
 def __dir__() -> list[str]:
     shown = {"__doc__", "__file__", "__name__", "__path__", "__version__", "random"}

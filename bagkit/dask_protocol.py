@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from bagkit.computing import run, run_graph, with_room
 from bagkit.errors import PlanError
+from bagkit.front_doors import front_door
 from bagkit.kernels.replay import reading
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
@@ -252,6 +253,7 @@ class RunTask:
 
         return isinstance(self._work, Calls)
 
+    @front_door
     def __call__(self, *inputs: Any) -> Any:
         report = _report.get()
         if report is not None:

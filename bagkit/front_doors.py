@@ -11,15 +11,15 @@ from functools import update_wrapper
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from bagkit.tracebacks import FRONT_DOOR, shorten_traceback
+from bagkit.tracebacks import FRONT_DOOR, as_front_door, shorten_traceback
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
 SPECIAL = ("__add__", "__array__", "__bool__", "__call__", "__complex__", "__contains__", "__delattr__", "__delitem__",
            "__enter__", "__float__", "__format__", "__getitem__", "__int__", "__iter__", "__len__", "__setattr__",
-           "__setitem__")  # fmt: skip
-"""Methods with names of Python's that are called by what users write."""
+           "__setitem__", "__dask_graph__", "__dask_scheduler__")  # fmt: skip
+"""Methods with names of Python's or dask's that are called by what users write."""
 
 
 def front_door(function: F) -> F:
@@ -59,6 +59,8 @@ def front_doors(kind: C) -> C:
         if not each.__module__.startswith("bagkit."):
             continue
         for name, value in list(vars(each).items()):
+            if name == "__getattr__":
+                as_front_door(value)  # it says itself that there is no such name, without notes
             if name.startswith("_") and name not in SPECIAL:
                 continue
             if isinstance(value, FunctionType):

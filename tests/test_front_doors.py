@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 
 import bagkit as bk
@@ -111,6 +112,40 @@ def test_tracebacks_are_the_users_lines(tmp_path: Path, name: str) -> None:
     assert text.count("Traceback (most recent call last)") == 1, "causes of which all was said are not shown"
     assert f'File "{ROOT}' not in text, "nor are our frames in what workers tell"
     assert "\nIn the worker" not in text or f'File "{__file__}"' in text.split("\nIn the worker")[1]
+
+
+def damaged(path: Path) -> Any:
+    (path / "a.avro").write_bytes(b"Obj\x01 and nothing that follows")
+    return bk.read_avro(path / "a.avro").compute(scheduler="processes")
+
+
+def to_avro(path: Path, kind: str) -> Any:
+    schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": kind}]}
+    return bk.from_sequence([{"x": 1.5}]).to_avro(path / "out", schema, scheduler="processes")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        damaged,
+        lambda path: to_avro(path, "string"),
+        lambda path: to_avro(path, "long"),
+        lambda path: bag().quux,
+        lambda path: bag().sum().quux,
+        lambda path: bk.quux,
+        lambda path: dask.compute(bag().map(divide)),
+        lambda path: dask.compute(bag().map(divide).sum(), scheduler="processes"),
+        lambda path: bag().map(divide).__dask_graph__() and dask.persist(bag().map(divide)),
+    ],
+)
+def test_no_frames_of_ours_nor_of_what_we_call(tmp_path: Path, act: Callable[[Path], Any]) -> None:
+    with pytest.raises(Exception) as caught:
+        act(tmp_path)
+    text = "".join(traceback.format_exception(caught.value))
+    assert text.count("Traceback (most recent call last)") == 1
+    assert f'File "{ROOT}' not in text
+    assert "fastavro/" not in text
+    assert len(text.splitlines()) <= 24
 
 
 def test_a_cause_is_there_for_those_who_look_for_it(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def _read(piece: FilePiece, counter: Counter) -> Iterator[Block]:
     except Exception as error:
         raise CorruptInputError(
             f"{named(piece.path)}: can't be read as Avro after {count} records: {type(error).__name__}: {error}"
-        ) from error
+        ) from None  # all that it says, behind many frames of fastavro's
 
 
 def _blocks(piece: FilePiece, counter: Counter) -> Iterator[tuple[Any, int]]:

@@ -39,7 +39,7 @@ class _Encoder:
         except Exception as error:  # of many types, and some do not say which field it is
             if not _FIELD_SAID.search(str(error)) and (wrong := self._wrong_field(record)):
                 error.add_note(f"to_avro: {wrong}")
-            raise
+            raise error.with_traceback(None) from None  # its frames, and what is behind it, are of fastavro's inside
         target.seek(0)
         self._check(record, target)
         return target.getvalue()
@@ -63,7 +63,7 @@ class _Encoder:
         try:
             read = self._read(target, self._schema, None)
         except Exception as error:  # of many types
-            raise ColumnTypeError(f"to_avro: the record can't be read back: {type(error).__name__}: {error}") from error
+            raise ColumnTypeError(f"to_avro: the record can't be read back: {type(error).__name__}: {error}") from None
         if problem := self._reading.problem(record, read):
             raise ColumnTypeError(f"to_avro: {problem}")
 
