@@ -102,6 +102,7 @@ class _Known:
     parts: tuple[Any, ...]
     changed: bool
     assigned: tuple[frozenset[str], ...]
+    names: frozenset[str]
 
     def holds(self, module: types.ModuleType, made_of: Version, path: tuple[str, ...], parts: tuple[Any, ...]) -> bool:
         same = self.module is module and self.made_of == made_of and self.path == path
@@ -127,16 +128,16 @@ def is_changed(module: types.ModuleType) -> bool:
     if known is None or not known.holds(*state):
         found = _is_found(module.__name__, made_of[0])
         changed = not found or _has_other_code(module, made_of, spec.loader)
-        known = _known[module.__name__] = _Known(*state, changed, tuple(_assigned_in(module)))
+        known = _known[module.__name__] = _Known(*state, changed, tuple(_assigned_in(module)), _names_in(module))
     return known.changed
 
 
 def _is_put_there(value: Any) -> bool:
     """Return whether `value` stands in a module that can't have made it: a function of `__main__`, or a mock."""
-    return _is_mock(value) or (isinstance(value, types.FunctionType) and value.__globals__.get("__name__") in MAIN)
+    return is_mock(value) or (isinstance(value, types.FunctionType) and value.__globals__.get("__name__") in MAIN)
 
 
-def _is_mock(value: Any) -> bool:
+def is_mock(value: Any) -> bool:
     """Return whether `value` is of `unittest.mock`: a function too, which `autospec=True` makes around one."""
     of = vars(value).get("mock") if isinstance(value, types.FunctionType) else value
     return type(of).__module__ == "unittest.mock"
@@ -148,6 +149,26 @@ def assigned_together(module: types.ModuleType) -> tuple[frozenset[str], ...]:
     if known is not None and known.module is module:
         return known.assigned  # looked at when `is_changed` was asked, earlier in the run
     return tuple(_assigned_in(module))
+
+
+def names_used(module: types.ModuleType) -> frozenset[str]:
+    """Return the names that the functions and methods of `module` use."""
+    known = _known.get(module.__name__)
+    if known is not None and known.module is module:
+        return known.names  # looked at when `is_changed` was asked, earlier in the run
+    return _names_in(module)
+
+
+def _names_in(module: types.ModuleType) -> frozenset[str]:
+    return frozenset(name for each in _parts(module) if isinstance(each, types.CodeType) for name in names_of(each))
+
+
+def names_of(code: types.CodeType) -> Iterator[str]:
+    """Yield the names of globals and attributes that `code` uses, and the functions in it."""
+    yield from code.co_names
+    for each in code.co_consts:
+        if isinstance(each, types.CodeType):
+            yield from names_of(each)
 
 
 def _assigned_in(module: types.ModuleType) -> Iterator[frozenset[str]]:
@@ -240,7 +261,7 @@ def _differs(value: Any, is_defined: bool, module: types.ModuleType, codes: Code
         value = value.__func__
     if isinstance(value, property):
         return any(_differs(each, False, module, codes) for each in (value.fget, value.fset, value.fdel))
-    if _is_mock(value):
+    if is_mock(value):
         return True
     if type(value) is CACHED:
         value = value.__wrapped__

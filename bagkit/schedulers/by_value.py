@@ -33,9 +33,12 @@ from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_trac
 from bagkit.kernels.standard_json import is_replaced
 from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
-from bagkit.user_modules import CACHED, MAIN, is_generator
+from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
+from bagkit.user_modules import CACHED, MAIN, is_generator, names_of
 
 PROTOCOL = 5
+_HEAP = 1 << 9
+"""The flag of types that a class statement makes, and a few others."""
 
 _numbers: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
 """The number of each class that was sent or received."""
@@ -56,7 +59,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles one value; `by_value` says of which modules the functions and classes travel by value.
 
     `run` tells classes of this run from those that a process has kept from an earlier one. With `spawns` generators of
-    random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours.
+    random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours. What functions use
+    that was replaced in the modules of others is put into `patches`.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         *,
         spawns: bool = False,
         tracked: bool = False,
+        patches: Patches | None = None,
     ) -> None:
         # A dict, for it is asked once an object: cloudpickle's ChainMap takes half of the time of small objects. It has
         # to be there before pickle looks for it.
@@ -76,6 +81,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._run = run
         self._spawns = spawns
         self._tracked = tracked
+        self._patches = patches
         self._ordinary: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:
@@ -84,13 +90,17 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if kind in self._ordinary:
             return NotImplemented
         if kind is types.FunctionType:
-            return self._function(value) if self._is_by_value(value) else super().reducer_override(value)
+            if not self._is_by_value(value) and super().reducer_override(value) is NotImplemented:
+                return NotImplemented
+            return self._function(value)
         if isinstance(value, type):
             return self._class(value)
         if kind is types.ModuleType:
             return self._module(value)
         if kind is CACHED:
             return self._cached(value)
+        if kind is types.BuiltinFunctionType:
+            return original_reduce(value)
         if kind is typing.NewType:
             return (
                 (typing.NewType, (value.__name__, value.__supertype__)) if self._is_by_value(value) else NotImplemented
@@ -113,6 +123,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             known, given = reduced[2][1]["__globals__"], function.__globals__
             found = {name: given[name] for name in more if name in given and name not in known}
             known.update({name: value for name, value in found.items() if self._crosses(value)})
+        if self._patches is not None:
+            self._patches.update(patches_in(reduced[2][1]["__globals__"], {*names_of(function.__code__)}))
         return reduced
 
     def _reduced(self, function: types.FunctionType) -> Any:
@@ -142,6 +154,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         reduced = _dynamic_class_reduce(cls) if self._is_by_value(cls) else super().reducer_override(cls)
         if reduced is NotImplemented or len(reduced) != 6:
             return reduced
+        if not cls.__flags__ & _HEAP:  # in whose place stands another: it is found where that is not put yet
+            return original, (cls.__module__, cls.__qualname__)
         if type(cls).__module__ == "msgspec._core":
             return _make_class, (_number_of(cls, self._run), _make_struct, _struct_parts(cls))
         make, (*arguments, tracker, extra), (members, slot_state), _, _, fill = reduced
@@ -180,10 +194,18 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return True
 
 
-def dumps(value: Any, by_value: Callable[[str], bool], run: str, *, spawns: bool = False, tracked: bool) -> bytes:
+def dumps(
+    value: Any,
+    by_value: Callable[[str], bool],
+    run: str,
+    *,
+    spawns: bool = False,
+    tracked: bool,
+    patches: Patches | None = None,
+) -> bytes:
     """Return the pickle of `value`, as a Pickler makes it."""
     with io.BytesIO() as file:
-        Pickler(file, by_value, run, spawns=spawns, tracked=tracked).dump(value)
+        Pickler(file, by_value, run, spawns=spawns, tracked=tracked, patches=patches).dump(value)
         return file.getvalue()
 
 

@@ -15,11 +15,23 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bagkit.errors import NotPicklableError, one_line
 from bagkit.kernels.standard_json import is_replaced
 from bagkit.schedulers.module_values import plain_values
+from bagkit.schedulers.patches import Patches, patches_in, with_patches
 from bagkit.schedulers.received import open_work
 from bagkit.schedulers.transport import PROTOCOL
-from bagkit.user_modules import CACHED, MAIN, Version, is_changed, is_generator, is_users, modules_below, version
+from bagkit.user_modules import (
+    CACHED,
+    MAIN,
+    Version,
+    is_changed,
+    is_generator,
+    is_users,
+    modules_below,
+    names_used,
+    version,
+)
 
 
 class _ByValue(Exception):
@@ -39,6 +51,8 @@ class Outgoing:
         self.run = uuid.uuid4().hex
         self._decided: dict[str, bool] = {}
         self._met: set[str] = set()
+        self._patches: Patches = {}
+        """What works use that was replaced in the modules of others."""
 
     def work(self, value: Any) -> bytes:
         """Return the pickle of a function, or of what holds functions.
@@ -56,17 +70,39 @@ class Outgoing:
         except Exception:  # cloudpickle does more, and gives the better error
             from bagkit.schedulers.by_value import dumps
 
-            data = dumps(value, by_value, self.run, spawns=True, tracked=self._tracked)
+            data = dumps(value, by_value, self.run, spawns=True, tracked=self._tracked, patches=self._patches)
         self._met |= met
         return data
 
+    def patched(self, data: bytes) -> bytes:
+        """Return the pickle of a work with what it uses that was replaced in the modules of others."""
+        for module in self._modules():
+            self._patches.update(patches_in(vars(module), names_used(module)))
+        return with_patches(data, self._patches, self._patches_pickled)
+
+    def _patches_pickled(self, value: Any) -> bytes:
+        from bagkit.schedulers.by_value import dumps
+
+        try:
+            return dumps(value, self._is_by_value, self.run, tracked=self._tracked)
+        except Exception as error:
+            names = ", ".join(f"{module}.{name}" for module, name in self._patches)
+            raise NotPicklableError(
+                f"{names}: it was replaced in this process, by something that can't be sent to a worker process "
+                f"({one_line(error, 200)}); hint: use scheduler='threads'"
+            ) from error
+
     def content(self) -> bytes:
         """Return what the modules that works have named are told, pickled; empty where that is nothing."""
+        content = plain_values(self._modules())
+        return _pickle.dumps(content, PROTOCOL) if content else b""
+
+    def _modules(self) -> list[types.ModuleType]:
+        """Return the modules that works have named and that travel by reference, with those that they use."""
         modules = {
             each.__name__: each for name in self._met if not self._is_by_value(name) for each in modules_below(name)
         }
-        content = plain_values(modules.values())
-        return _pickle.dumps(content, PROTOCOL) if content else b""
+        return list(modules.values())
 
     def work_with_content(self, value: Any) -> bytes:
         """Return the pickle of a work that brings along what modules are told."""

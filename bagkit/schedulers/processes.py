@@ -430,6 +430,7 @@ class Run:
             data = with_error_handlers(self._outgoing.work(task.work), self._outgoing.work)
         except Exception as error:
             raise not_picklable(task.work, "the work", error, task.label) from error
+        data = self._outgoing.patched(data)
         if len(data) > WARN_BYTES:
             warn_at_caller(
                 f"{task.label}: the functions and what they refer to are {len(data) >> 20} MiB, "

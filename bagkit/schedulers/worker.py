@@ -40,6 +40,7 @@ READ_BYTES = 1 << 16
 END_SECONDS = 10
 """What ending gently may take: a handler that waits for something is not waited for any longer."""
 _BY_VALUE, _RECEIVED = "bagkit.schedulers.by_value", "bagkit.schedulers.received"
+_PATCHES = "bagkit.schedulers.patches"
 """Imported only where something came by value, or modules have values that the caller may have changed."""
 
 
@@ -182,6 +183,8 @@ class Worker:
         self._in_main.clear()
         if _BY_VALUE in sys.modules:
             sys.modules[_BY_VALUE].forget_generators()
+        if _PATCHES in sys.modules:
+            sys.modules[_PATCHES].take_patches_back()
         speech.speak_again()
         forget_shown()
         if self._surroundings:

@@ -1,0 +1,138 @@
+"""What a program has put in the place of others' functions and classes: `mock.patch("time.time")`, `math.sqrt = mine`.
+
+A worker imports the standard library and installed packages, and has what they make. A function that names something of
+theirs which is the user's now, or a mock, takes that along; a worker has it until the run is over.
+"""
+
+from __future__ import annotations
+
+import _pickle
+import functools
+import importlib
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from bagkit.user_modules import MAIN, is_mock, is_users
+
+Patches = dict[tuple[str, str], Any]
+"""By the name of a module and the dotted name in it."""
+
+_WORKERS_OWN = frozenset(("sys", "warnings", "threading", "multiprocessing"))
+"""What is set in these in a worker is its own."""
+_DEPTH = 2
+"""Modules in modules, and classes in those."""
+
+
+def patches_in(content: Mapping[str, Any], names: AbstractSet[str]) -> Patches:
+    """Return what was replaced of what code reaches that uses `names`, with `content` for its globals."""
+    found: Patches = {}
+    for name in (*names, "builtins"):
+        module = content.get(name)
+        if not isinstance(module, types.ModuleType):
+            module = sys.modules.get(name)
+        if isinstance(module, types.ModuleType) and _is_of_others(module):
+            found.update(_below(module, module.__name__, "", names, _DEPTH))
+    return found
+
+
+def _below(owner: Any, module: str, prefix: str, names: AbstractSet[str], depth: int) -> Iterator[tuple[Any, Any]]:
+    own = vars(owner)
+    for name in own.keys() & names:
+        value = own[name]
+        if _is_put_there(value, name):
+            yield (module, prefix + name), value
+        elif not depth:
+            continue
+        elif isinstance(value, types.ModuleType):
+            if _is_of_others(value):
+                yield from _below(value, value.__name__, "", names, depth - 1)
+        elif isinstance(value, type) and value is not owner:
+            yield from _below(value, module, f"{prefix}{name}.", names, depth - 1)
+
+
+def _is_of_others(module: types.ModuleType) -> bool:
+    name = module.__name__
+    return not is_users(name) and name.partition(".")[0] not in ("bagkit", *_WORKERS_OWN)
+
+
+def _is_put_there(value: Any, name: str) -> bool:
+    """Return whether `value`, an attribute `name` of a module or class of others, is the user's or a mock."""
+    if is_mock(value):
+        return True
+    if isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    elif isinstance(value, types.MethodType):
+        value = type(value.__self__)
+    elif isinstance(value, functools.partial):
+        return getattr(value.func, "__name__", None) == name  # settings for the function that stood there
+    if isinstance(value, types.FunctionType):
+        return _is_of_user(value.__globals__.get("__name__"))
+    return isinstance(value, type) and _is_of_user(value.__module__)
+
+
+def _is_of_user(module: Any) -> bool:
+    return module in MAIN or (isinstance(module, str) and module in sys.modules and is_users(module))
+
+
+def with_patches(data: bytes, patches: Patches, pickled: Callable[[Any], bytes]) -> bytes:
+    """Return the pickle of a work that brings along `patches`."""
+    return pickled(_Opened(patches, data)) if patches else data
+
+
+class _Opened:
+    """Pickles to a call of `open_patched`."""
+
+    def __init__(self, patches: Patches, data: bytes) -> None:
+        self._patches = patches
+        self._data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_patched, (self._patches, self._data)
+
+
+_replaced: Patches = {}
+"""What stood in the places of patches in this process, a worker."""
+
+
+def open_patched(patches: Patches, data: bytes) -> Any:
+    """Put `patches` in their places in this process, and return the work that `data` is the pickle of."""
+    for (module, dotted), value in patches.items():
+        owner, name = _place(module, dotted)
+        _replaced.setdefault((module, dotted), vars(owner)[name])
+        setattr(owner, name, value)
+    return _pickle.loads(data)
+
+
+def original(module: str, dotted: str) -> Any:
+    """Return what stands at `dotted` in a module of others where nothing was replaced."""
+    if (module, dotted) in _replaced:
+        return _replaced[module, dotted]
+    owner, name = _place(module, dotted)
+    return getattr(owner, name)
+
+
+def original_reduce(function: types.BuiltinFunctionType) -> Any:
+    """Return how a function of C is found again in whose place stands another; NotImplemented where none does."""
+    module = function.__self__
+    if not isinstance(module, types.ModuleType) or vars(module).get(function.__name__, function) is function:
+        return NotImplemented
+    return original, (module.__name__, function.__name__)
+
+
+def take_patches_back() -> None:
+    """Put back what stood in the places of patches."""
+    while _replaced:
+        (module, dotted), value = _replaced.popitem()
+        owner, name = _place(module, dotted)
+        setattr(owner, name, value)
+
+
+def _place(module: str, dotted: str) -> tuple[Any, str]:
+    owner: Any = importlib.import_module(module)
+    *owners, name = dotted.split(".")
+    for each in owners:
+        owner = getattr(owner, each)
+    return owner, name
