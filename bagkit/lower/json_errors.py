@@ -9,6 +9,7 @@ from bagkit.visible import visible
 
 _PART = re.compile(r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*|.*[{\[,]')
 """A line of a JSON document that is written over several lines, as far as one line can tell."""
+_PYTHONS = ("True", "False", "None")
 
 
 def json_column(error: BaseException, place: Place | None) -> int | None:
@@ -44,7 +45,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
         )
     if text.startswith("\ufeff"):
         return f"the file begins with a mark; hint: bk.read_json({source}, encoding='utf-8-sig') takes it off"
-    if text.startswith("{'"):
+    if text.startswith("{'") or line.startswith(_PYTHONS, getattr(error, "pos", 0)):
         return f"that is Python, not JSON; hint: bk.read_text({source}).map(ast.literal_eval) reads it"
     if _PART.fullmatch(text) is None:
         return None

@@ -125,7 +125,10 @@ def unpack_error(data: bytes, task: str) -> BaseException:
     elif isinstance(first, (Exception, BaseExceptionGroup)):
         return first
     else:
-        named = TaskError(f"{task}: the task raised {type(first).__name__}({_arguments(first)})")
+        what = f"{type(first).__name__}({_arguments(first)})"
+        named = TaskError(
+            f"{task}: a function raised {what}; expected it to return, or to raise a subclass of Exception"
+        )
     named.__cause__ = first
     add_notes(named, nodes[0][3], lines=True)  # without that of where it was in the worker
     return named

@@ -106,6 +106,7 @@ HINTS: dict[str, tuple[str, list[Any]]] = {
     "blank lines": ('{"a": 1}\n\n  \n{"a": 2}\n', [{"a": 1}, {"a": 2}]),
     "a mark": ('\ufeff{"a": 1}\n', [{"a": 1}]),
     "Python": ("{'a': None}\n", [{"a": None}]),
+    "words of Python": ('{"a": [1, True], "b": None}\n', [{"a": [1, True], "b": None}]),
     "commas": ('{"a": 1},\n{"a": 2},\n', [{"a": 1}, {"a": 2}]),
 }
 

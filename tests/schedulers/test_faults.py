@@ -348,9 +348,9 @@ def test_an_error_of_a_class_that_exists_in_the_worker_only(scheduler: ProcessSc
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("rude", "some work, partition 0: the task raised RudeError('out')"),
-        ("interrupt", "some work, partition 0: the task raised KeyboardInterrupt()"),
-        ("exit", "some work, partition 0: the task raised SystemExit(3)"),
+        ("rude", "some work, partition 0: a function raised RudeError('out')"),
+        ("interrupt", "some work, partition 0: a function raised KeyboardInterrupt()"),
+        ("exit", "some work, partition 0: a function raised SystemExit(3)"),
     ],
 )
 def test_errors_that_can_not_come_as_they_are(scheduler: ProcessScheduler, kind: str, words: str) -> None:
