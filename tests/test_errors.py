@@ -236,11 +236,12 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bag().map_partitions(pandas.DataFrame), bk.PlanError,
         f"map_partitions: {pandas.DataFrame.__module__.rpartition('.')[2]}.DataFrame gives a DataFrame, "
         "whose elements are its columns and not its rows; "
-        "hint: bag.to_dataframe() makes one of all records; returning frame.to_dict('records') gives rows"),
+        "hint: bag.to_dataframe() makes one of all records; returning "
+        "frame.astype(object).where(frame.notna(), None).to_dict('records') gives rows"),
     "from_sequence of a frame": (
         lambda: bk.from_sequence(pandas.DataFrame({"a": [1]})), bk.PlanError,
         "from_sequence: got a DataFrame, whose elements are its columns and not its rows; "
-        "hint: bagkit.from_sequence(frame.to_dict('records'))"),
+        "hint: bagkit.from_sequence(frame.astype(object).where(frame.notna(), None).to_dict('records'))"),
     "a bag of a list": (
         lambda: bk.Bag([1]), bk.PlanError,  # type: ignore[arg-type]
         "Bag: got list; expected a plan; hint: bagkit.from_sequence(records) makes a bag"),

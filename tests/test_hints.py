@@ -193,6 +193,33 @@ def test_records_that_are_no_keys() -> None:
     assert "hint: the key can be a field's name, or a function that gives text" in told(caught.value)
 
 
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+@pytest.mark.parametrize("name", ["sort_by", "max", "min", "topk"])
+def test_none_has_no_order(name: str, scheduler: Any) -> None:
+    made = bk.from_sequence([3, None, 1], npartitions=1)
+    with pytest.raises(TypeError, match="not supported between instances of") as caught:
+        getattr(made, name)(*([2] if name == "topk" else [])).compute(scheduler=scheduler)
+    remove, last = codes(caught.value)
+    assert run(remove, bag=made) == [3, 1]
+    assert run(last, bag=made) == [1, 3, None]
+
+
+def test_none_as_a_field_has_no_order() -> None:
+    rows = [{"age": 3}, {"age": None}, {"age": 1}]
+    made = bk.from_sequence(rows, npartitions=1)
+    for act in (
+        lambda: made.sort_by("age"),
+        lambda: made.topk(2, key="age"),
+        lambda: made.sort_by(lambda record: record["age"]),
+        lambda: made.topk(2, key=operator.itemgetter("age")),
+    ):
+        with pytest.raises(TypeError, match="not supported between instances of") as caught:
+            act().compute()
+        remove, last = codes(caught.value)
+        assert run(remove, bag=made, key=operator.itemgetter("age")) == [rows[0], rows[2]]
+        assert run(last, bag=made, key=operator.itemgetter("age")) == [rows[2], rows[0], rows[1]]
+
+
 def test_a_partition_of_a_reduction_has_no_length() -> None:
     made = bk.from_sequence([1, 2, 3], npartitions=2)
     with pytest.raises(TypeError, match="has no len") as caught:
@@ -245,6 +272,18 @@ def test_tables_are_no_sequences(kind: str) -> None:
         bk.from_sequence(TABLES[kind])
     (code,) = codes(caught.value)
     assert run(code, frame=TABLES[kind], table=TABLES[kind]) == RECORDS
+
+
+def test_what_is_missing_in_a_frame_is_none_in_the_records() -> None:
+    when = pandas.Timestamp("2026-01-02")
+    columns = {"s": ["a", None], "t": [when, pandas.NaT], "n": [0.5, None], "i": pandas.array([1, None], "Int64")}
+    frame = pandas.DataFrame(columns)
+    with pytest.raises(bk.PlanError) as caught:
+        bk.from_sequence(frame)
+    (code,) = codes(caught.value)
+    records = [{"s": "a", "t": when, "n": 0.5, "i": 1}, {"s": None, "t": None, "n": None, "i": None}]
+    assert run(code, frame=frame) == records
+    assert run(f"{code}.to_arrow()", frame=frame).to_pylist() == records
 
 
 @pytest.mark.parametrize("kind", TABLES)

@@ -92,9 +92,32 @@ _KEY_HINTS = {
 }
 
 
+_ORDERED = re.compile(
+    r"\b(?:(?:min|max|quantiles)\b|sort_by\((?!\[)(?P<by>'[^']*'|[^=,')]*[,)])?"
+    r"|topk\(\d+(?:, key=(?!\[)(?P<key>'[^']*'|[^,)]*))?)"
+)
+"""Of an operation that puts records in order: the field by which it does, or the function."""
+
+
+def _order_hint(operation: str) -> list[str]:
+    """Return what to do where None is to be put in order."""
+    found = _ORDERED.search(operation)
+    if found is None:
+        return []
+    by = (found["by"] or found["key"] or "").rstrip(",)")
+    value = "record" if not by else f"record[{by}]" if by[0] == "'" or by.isdigit() else "key(record)"
+    return [
+        f"hint: bag.remove(lambda record: {value} is None) leaves them out, "
+        f"and bag.sort_by(lambda record: ({value} is None, {value})) has them last"
+    ]
+
+
 def _key_hint(error: BaseException, operation: str) -> list[str]:
-    """Return what to do where a record, such as a dict, is no key."""
-    if not isinstance(error, TypeError) or not text_of(error).startswith("unhashable type: "):
+    """Return what to do where a record, such as a dict, is no key, or has no order with others."""
+    text = text_of(error) if isinstance(error, TypeError) else ""
+    if text.startswith(("'<' not supported", "'>' not supported")):
+        return _order_hint(operation) if "'NoneType'" in text else []
+    if not text.startswith("unhashable type: "):
         return []
     return [f"hint: {hint}" for name, hint in _KEY_HINTS.items() if re.search(rf"\b{name}\b", operation)][:1]
 

@@ -80,10 +80,11 @@ def _way(operation: str, function: object) -> str:
     return f"pass the function itself, as in {operation}(str.upper)"
 
 
+_ROWS = "frame.astype(object).where(frame.notna(), None).to_dict('records')"
+"""The rows of a frame of pandas, with None for what is missing: else that is NaN, which is no text."""
+
 _TABLES = {
-    **dict.fromkeys(
-        [(module, "DataFrame") for module in ("pandas", "dask", "modin", "cudf")], "frame.to_dict('records')"
-    ),
+    **dict.fromkeys([(module, "DataFrame") for module in ("pandas", "dask", "modin", "cudf")], _ROWS),
     ("polars", "DataFrame"): "frame.to_dicts()",
     ("polars", "LazyFrame"): "frame.collect().to_dicts()",
     ("pyarrow", "Table"): "table.to_pylist()",
