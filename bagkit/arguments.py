@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     """What stands for a function that takes it of a record: a name or an index, or a list of those."""
 
     Empty = list[Never] | set[Never] | dict[Never, Never]
-    """An initial value such as `[]` or `set()`, of which type checkers do not know what it will hold."""
+    """An initial value such as `[]` or `set()`, whose contents type checkers can't know."""
 
     T_contra = TypeVar("T_contra", contravariant=True)
     U_co = TypeVar("U_co", covariant=True)

@@ -231,7 +231,7 @@ class Bag(
 
     @overload
     def on_error(self, policy: Literal["raise", "skip"]) -> Bag[T_co]: ...
-    @overload  # from here on compute gives a Collected, of which the class Bag knows nothing
+    @overload  # from here on compute gives a Collected, which the class Bag can't say
     def on_error(self, policy: OnError) -> Any: ...
     def on_error(self, policy: OnError) -> Any:
         """Return the bag where records that fail in the operations before this are raised, skipped or collected.

@@ -105,7 +105,7 @@ def _tell(about: str, message: str) -> None:
 class DaskCallbacks:
     """Tells dask's callbacks of a run, as dask's schedulers would; mutable, of that run.
 
-    Tasks are those of bagkit, and there are no results: they are not in the process that tells.
+    The tasks are bagkit's own. There are no results: they are not in the process that tells.
     """
 
     def __init__(self, callbacks: list[tuple[Any, ...]]) -> None:

@@ -46,7 +46,7 @@ def front_door(function: F) -> F:
     code = called.__code__.replace(
         co_filename=FRONT_DOOR, co_firstlineno=1, co_name=function.__name__, co_qualname=function.__qualname__
     )
-    # The globals are those of the function's module, so that doctest takes it for one of that module.
+    # It gets the globals of the function's module, so that doctest takes it for a function of that module.
     made = FunctionType(code, cast("Any", function).__globals__, function.__name__, None, called.__closure__)
     update_wrapper(made, function)
     made.__front_door__ = True  # type: ignore[attr-defined]
@@ -54,7 +54,7 @@ def front_door(function: F) -> F:
 
 
 def front_doors(kind: C) -> C:
-    """Return the class `kind`, whose public methods are front doors now, also those of its bases in bagkit."""
+    """Return the class `kind`, whose public methods are front doors now, inherited ones of bagkit too."""
     for each in kind.__mro__:
         if not each.__module__.startswith("bagkit."):
             continue

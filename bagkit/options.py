@@ -9,7 +9,7 @@
 
 What holds for the session is one value of the process. What holds for a block of code is held in a context variable, so
 threads and asyncio tasks do not disturb each other. A task of asyncio starts with the options of whoever made it; a
-thread starts with those of the session, also when it is started inside of a `with`.
+thread starts with the session's options, also when it is started inside of a `with`.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ def _stands_alone(frame: FrameType) -> bool:
 
 
 def get_options() -> Options:
-    """Return the options in force here: those of the innermost `with bagkit.options(...):`, on top of the session's.
+    """Return the options in force here: the innermost `with bagkit.options(...):`, on top of the session's.
 
     >>> import bagkit as bk
     >>> with bk.options(workers=4):

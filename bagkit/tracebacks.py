@@ -49,7 +49,7 @@ def users_frame() -> FrameType:
 def shorten_traceback(error: BaseException) -> None:
     """Leave only the user's frames in the traceback of an error that says itself where it came from.
 
-    Others keep all their frames: they are about our lines. A cause of which all has been said is not shown.
+    Others keep all their frames: they are about our lines. A cause that adds nothing is not shown.
     """
     put(error, "__traceback__", frames_to_show(error))
     if isinstance(error, BagkitError) and not isinstance(error, (TaskError, CorruptInputError)):
@@ -65,7 +65,7 @@ def frames_to_show(error: BaseException) -> TracebackType | None:
 def frames_of_worker(error: BaseException) -> TracebackType | None:
     """Return what is told of the traceback of `error`, which is on its way out of a worker.
 
-    There the frames above those of the user are always the same. Without any of theirs it is about ours.
+    There the frames above the user's are always the same. Without any of theirs it is about ours.
     """
     theirs = _without_ours(_trace(error))
     return theirs if theirs is not None or _says_where(error) else _trace(error)
@@ -142,7 +142,7 @@ def _is_said(cause: BaseException, error: BaseException) -> bool:
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """Return `trace` without frames of ours, and those of Python's own library that ours called."""
+    """Return `trace` without frames of ours, and without frames of Python's own library that ours called."""
     below_ours = False
 
     def keep(frame: FrameType) -> bool:

@@ -58,7 +58,7 @@ def is_generator(value: Any) -> bool:
 
 
 def modules_below(name: str) -> list[types.ModuleType]:
-    """Return the user's module `name` and those of the user's that it uses, directly or not; not `__main__`."""
+    """Return the user's module `name` and the user's modules that it uses, directly or not; not `__main__`."""
     found: dict[str, types.ModuleType] = {}
     waiting = [name]
     while waiting:

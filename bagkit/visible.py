@@ -16,7 +16,7 @@ SECRETS = (
     r"[\w.\-]*(?:signature|token|secret|passw(?:or)?d|passphrase|credential|api[-_]?key|access[-_]?key|private[-_]?key)"
     r"|sig|pwd|pass|auth|authorization|jwt|hdnea|hdnts"
 )
-"""Names in a URL's query whose values are hidden; also those of signed URLs of S3, Google, Azure and others."""
+"""Names in a URL's query whose values are hidden; also the signatures in URLs of S3, Google, Azure and others."""
 
 _patterns: list[tuple[Pattern[str], str]] = []
 

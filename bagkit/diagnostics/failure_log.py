@@ -19,7 +19,7 @@ EXAMPLES = 3
 
 
 class FailureLog:
-    """An observer that keeps failures, those of earlier tasks first; mutable, of one run of `roots`."""
+    """An observer that keeps failures, in the order of the tasks; mutable, of one run of `roots`."""
 
     def __init__(self, roots: Sequence[Plan] = ()) -> None:
         self.skipped = 0

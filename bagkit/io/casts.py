@@ -54,7 +54,7 @@ def with_dtypes(pd: Any, frame: Any, dtypes: Mapping[str, Any] | None) -> Any:
 
 
 class _Changed(Exception):
-    """Says what becomes of a value."""
+    """Says what the cast makes of a value."""
 
 
 def _cast(pd: Any, series: Any, dtype: Any) -> Any:

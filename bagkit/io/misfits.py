@@ -104,7 +104,7 @@ class _Fitting:
 def finding(
     conflict: Conflict, conflicts: Sequence[Conflict], encode: EncodeColumns, op: type[FindMisfit]
 ) -> FindMisfit:
-    """Return the op that finds those of `conflicts` that are in the partition of one of them."""
+    """Return the op that finds which of `conflicts` are in the partition of one of them."""
     here = [each for each in conflicts if each.partition == conflict.partition]
     return op(encode, conflict.before, bare=frozenset(each.name for each in here if each.bare))
 

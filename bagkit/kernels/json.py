@@ -37,7 +37,7 @@ _SHORT: Final = 640
 _NESTING_IS_COUNTED: Final = sys.version_info < (3, 14)
 """Later Pythons measure the C stack, of which msgspec and json need different amounts for a level."""
 _RECURSION_IS_OF_CALLS: Final = sys.version_info < (3, 12)
-"""Later Pythons count calls in C apart from those in Python, and allow so many that no others matter."""
+"""Later Pythons count calls in C apart from those in Python, and allow more than any document needs."""
 _CALLS_OF_LOADS: Final = 5
 """Levels of recursion that are taken before the first of a document, where a program calls `json.loads`."""
 _limit_lock = Lock()

@@ -140,7 +140,7 @@ def _spread(state: Moments, ddof: int, root: bool) -> Any:
 
 
 def _exact_distances(state: Moments, number: int, excess: int) -> Distances:
-    """Return the distances of the ints and floats, for merging with those of other numbers."""
+    """Return the distances of the ints and floats, for merging with the distances of other numbers."""
     if not number:
         return Distances()
     if state.total.kind is None and not isinstance(state.others.mean, (float, complex)):

@@ -31,7 +31,7 @@ class Total(NamedTuple):
 
 
 class Binades(NamedTuple):
-    """In which powers of two some floats lie: 16 binades have one number, that of 1.0 is 63."""
+    """In which powers of two some floats lie: 16 binades have one number; the number for 1.0 is 63."""
 
     lowest: int
     highest: int

@@ -191,7 +191,7 @@ class Run:
         return op.run(records), ends
 
     def blocks(self, step: Step) -> Iterator[Block]:
-        """Yield the records of `step` in blocks: those of the source, where nothing but a parser is on it."""
+        """Yield the records of `step` in blocks: the source's own, where nothing but a parser is on it."""
         if isinstance(step.op, Source):
             return step.op.read(next(self._parts), self._report, raw=False)
         if step.parser is not None:

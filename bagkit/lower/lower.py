@@ -108,7 +108,7 @@ class Lowering:
                 self._materialised(plan, inside=True)
                 self._cut.add(plan)
                 depths[plan] = 0
-        if not self._cut:  # part of which is made by now
+        if not self._cut:  # else some of it is made by now
             self._shared_reads = shared_reads(self._uses, self._policies)
 
     # What partitions are made of ------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ _classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
 _unfinished: set[str] = set()
 """The numbers of classes that were made, and wait for what is in them."""
 _being_tried: set[int] = set()
-"""The values of which it is being found out whether they can cross."""
+"""The values that are being tried: can they cross?"""
 _generators: deque[tuple[Any, str]] = deque(maxlen=1000)
 """The generators that this process was sent last, each with its seed."""
 
@@ -56,7 +56,7 @@ def _never(module: str) -> bool:
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Pickles one value; `by_value` says of which modules the functions and classes travel by value.
+    """Pickles one value; `by_value` says whether the functions and classes of a module travel by value.
 
     `run` tells classes of this run from those that a process has kept from an earlier one. With `spawns` generators of
     random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours. What functions use
@@ -374,7 +374,7 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
 def generator_reduce(value: Any, spawns: bool) -> Any:
     """Return how a generator of random numbers is made again; None for other values.
 
-    The ones behind the functions of `random` and `numpy.random` are those of the process that receives them.
+    The ones behind the functions of `random` and `numpy.random` belong to the process that receives them.
     """
     if type(value) is random.Random:
         if value is random._inst:

@@ -93,7 +93,7 @@ def type_name(kind: type) -> str:
 
 
 def native_type(error: BaseException) -> type[BaseException]:
-    """Return the type of `error`, or that of its bases which is Python's own."""
+    """Return the type of `error`, or the first of its bases that is Python's own."""
     return next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
 
 

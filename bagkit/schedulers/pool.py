@@ -190,7 +190,7 @@ class WorkerProcess:
 
 
 def _above_standard(descriptor: int) -> int:
-    """Return another descriptor of the same file that is none of those of stdin, stdout and stderr."""
+    """Return another descriptor of the same file, which is not 0, 1 or 2."""
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
 
 

@@ -130,7 +130,7 @@ def unpack_error(data: bytes, task: str) -> BaseException:
             f"{task}: a function raised {what}; expected it to return, or to raise a subclass of Exception"
         )
     named.__cause__ = first
-    add_notes(named, nodes[0][3], lines=True)  # without that of where it was in the worker
+    add_notes(named, nodes[0][3], lines=True)  # without the note on where it was in the worker
     return named
 
 

@@ -45,7 +45,7 @@ def _pattern(value: Any) -> Pattern:
 
 
 def give_filters(wanted: tuple[list[Filter], str]) -> None:
-    """Make the filters of this process those of `wanted`."""
+    """Give this process the filters `wanted`."""
     filters, defaultaction = wanted
     applied: list[Any] = []
     for action, message, (module_name, name), module, line in filters:
@@ -81,7 +81,7 @@ def _category(module_name: str, name: str) -> Any:
 
 
 class _Named(type):
-    """A class that stands for those of its module and name; warnings asks only whether others are subclasses."""
+    """A class that stands for another one of its module and name; warnings asks only whether others are subclasses."""
 
     def __subclasscheck__(cls, other: type) -> bool:
         # By the last part of the name: a class that was pickled by value does not say in what it was defined.

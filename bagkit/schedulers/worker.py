@@ -195,7 +195,7 @@ class Worker:
         self._send(transport.TOLD, body)
 
     def _send(self, kind: int, body: bytes = b"") -> None:
-        """Send a message, after those of other threads; wait while the caller does not read."""
+        """Send a message, after other threads' messages; wait while the caller does not read."""
         self._outgoing.append(transport.frame(kind, body))
         if self._writer == _thread.get_ident():
             return  # a finaliser that prints, in the middle of a message, which goes on with this one
