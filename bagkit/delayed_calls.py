@@ -5,6 +5,7 @@ The module has another name than the function, so that `bagkit.delayed` is the f
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
 import sys
@@ -336,10 +337,9 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
         _set_length(self, None)
         # In the dictionary of the instance, which assignment does not reach.
         mine = self.__dict__
-        for attribute in functools.WRAPPER_ASSIGNMENTS:
-            value = getattr(function, attribute, NOT_GIVEN)
-            if value is not NOT_GIVEN:
-                mine[attribute] = value
+        for attribute in (*functools.WRAPPER_ASSIGNMENTS, "__annotations__"):  # the last is none of them in Python 3.14
+            with contextlib.suppress(AttributeError, NameError):  # annotations may name what only type checkers see
+                mine[attribute] = getattr(function, attribute)
         mine["__wrapped__"] = function
         mine["_title"] = short_label(function)
         mine["_given"] = name

@@ -117,7 +117,7 @@ def _key_hint(error: BaseException, operation: str) -> list[str]:
     text = text_of(error) if isinstance(error, TypeError) else ""
     if text.startswith(("'<' not supported", "'>' not supported")):
         return _order_hint(operation) if "'NoneType'" in text else []
-    if not text.startswith("unhashable type: "):
+    if not re.match(r"(cannot use '.*' as a .* \()?unhashable type: ", text):  # the first words are Python 3.14's
         return []
     return [f"hint: {hint}" for name, hint in _KEY_HINTS.items() if re.search(rf"\b{name}\b", operation)][:1]
 

@@ -28,9 +28,9 @@ _SEES_LOCALS: Final = frozenset(
     | {"exc_info"}
 )
 """Names by which code could reach the record without naming it."""
-_SIMPLE: Final = frozenset({"LOAD_CONST", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_FAST"})
+_SIMPLE: Final = frozenset({"LOAD_CONST", "LOAD_SMALL_INT", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_FAST"})
 _EMPTY: Final = frozenset({"BUILD_LIST", "BUILD_MAP"})
-_NO_WORK: Final = frozenset({"CACHE", "EXTENDED_ARG", "NOP"})
+_NO_WORK: Final = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "NOT_TAKEN"})
 
 
 def fields_read(function: Any, arguments: int = 1) -> frozenset[str] | None:
@@ -135,8 +135,15 @@ def _steps(code: CodeType) -> Iterator[_Step]:
         if each.opname in _NO_WORK:
             continue
         is_local = each.opcode in dis.haslocal or "FAST" in each.opname
-        yield _Step(each.opname, each.arg, each.argval, jumped_to, is_local)
+        yield _Step(_name(each), each.arg, each.argval, jumped_to, is_local)
         jumped_to = False
+
+
+def _name(instruction: dis.Instruction) -> str:
+    """Return what Python 3.13 calls an instruction. 3.14 has loads that borrow, and a subscript is one of BINARY_OP."""
+    if instruction.opname == "BINARY_OP" and instruction.argrepr == "[]":
+        return "BINARY_SUBSCR"
+    return instruction.opname.replace("_BORROW", "")
 
 
 def _field_read(steps: list[_Step], record: str) -> str | None:
