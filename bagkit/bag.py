@@ -249,10 +249,10 @@ class Bag(
     # Partitions -----------------------------------------------------------------------------------------------------
 
     def repartition(self, npartitions: int | None = None, partition_size: int | str | None = None) -> Bag[T_co]:
-        """Return the bag in so many partitions: neighbours joined, or each split evenly; order is kept.
+        """Return the bag in `npartitions` partitions: neighbours joined, or each split evenly; order is kept.
 
-        With `partition_size` the bag is computed to see into how many partitions of about so many bytes of memory it
-        goes.
+        With `partition_size`, the bytes of memory that a partition is to take, the bag is computed to see how many
+        partitions that makes.
         """
         if (npartitions is None) == (partition_size is None):
             raise PlanError("repartition: expected either npartitions or partition_size, and not both")

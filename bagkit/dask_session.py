@@ -154,7 +154,7 @@ def dask_callbacks() -> list[DaskCallbacks]:
         if kind.__name__ in _OF_VALUES and kind.__module__.startswith("dask."):
             _tell(
                 kind.__name__,
-                f"dask's {kind.__name__} is about the values of tasks, and is not told of those of bagkit",
+                f"dask's {kind.__name__} is about the values of tasks, and bagkit does not tell it of its own",
             )
             continue
         if functions[3] is not None and not kind.__module__.startswith("dask."):

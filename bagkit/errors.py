@@ -172,7 +172,7 @@ def notes_of(error: BaseException) -> list[str]:
     """Return the notes of `error`; none if what is in their place is something else."""
     try:
         found = error.__notes__
-    except Exception:
+    except Exception:  # a property of the user's
         return []
     return [note for note in found if isinstance(note, str)] if isinstance(found, (list, tuple)) else []
 

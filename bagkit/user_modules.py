@@ -216,7 +216,7 @@ def _is_found(name: str, file: str) -> bool:
         find = getattr(finder, "find_spec", None)
         try:
             spec = find(name, path) if find is not None else None
-        except Exception:
+        except Exception:  # a finder of the user's that fails finds nothing
             continue
         if spec is not None:
             return spec.origin is None or os.path.realpath(spec.origin) == os.path.realpath(file)

@@ -35,7 +35,7 @@ def can_write(file: Any) -> bool:
         return False
     try:
         return not getattr(file, "closed", False)
-    except Exception:
+    except Exception:  # a stream of the user's, which may raise anything
         return False
 
 
@@ -43,7 +43,7 @@ def is_terminal(file: Any) -> bool:
     """Return whether `file` is a terminal; what can't say so is none."""
     try:
         return can_write(file) and bool(file.isatty())
-    except Exception:
+    except Exception:  # a stream of the user's, which may raise anything
         return False
 
 

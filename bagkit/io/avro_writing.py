@@ -52,7 +52,7 @@ class _Encoder:
             try:
                 self._write(io.BytesIO(), {**self._schema, "fields": [each]}, record)
                 self._validate(record, {**self._schema, "fields": [each]})
-            except Exception:
+            except Exception:  # of whatever type: this is the field that is at fault
                 name = each["name"]
                 got = f"is {one_line(record[name], 60)}" if name in record else "is missing, and has no default"
                 return f"the field {name!r} {got}; expected {one_line(each['type'], 100)}"

@@ -1,7 +1,7 @@
 """Columns of a frame cast to the dtypes of `meta`, and an error where that makes a value another.
 
 What a value may become: an equal one; as a float of fewer bits the nearest there is, if that is of its range; text that
-says the same. Text may become what it says, and an int a time, as so many of the units that the dtype names.
+says the same. Text may become what it says, and an int a time, counted in the unit that the dtype names.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _kept(pd: Any, value: Any, made: Any, rounding: tuple[float, float] | None) 
     if isinstance(value, date) and isinstance(made, date) and isinstance(value, datetime) != isinstance(made, datetime):
         return bool(pd.Timestamp(value) == pd.Timestamp(made))
     try:
-        if type(value) is int and isinstance(made, (pd.Timestamp, pd.Timedelta)):  # so many of the dtype's unit
+        if type(value) is int and isinstance(made, (pd.Timestamp, pd.Timedelta)):  # counted in the dtype's unit
             zone = {"tz": made.tz} if isinstance(made, pd.Timestamp) else {}
             return bool(type(made)(value, unit=made.unit, **zone) == made)
         return bool(made == value)

@@ -301,7 +301,7 @@ class FileWriting:
     # What becomes of it ---------------------------------------------------------------------------------------------
 
     def lose(self, task: str, lost: int) -> None:
-        """Take note that a task whose result goes into several files has left out so many records."""
+        """Take note that a task whose result goes into several files has left out `lost` records."""
         self._lost[task] = self._unsaid[task] = lost
 
     def commit(self, written: Any, lost: int) -> None:

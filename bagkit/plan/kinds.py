@@ -415,7 +415,7 @@ class Writing(Protocol):
         """Tell of records that were left out of what is kept, but for those that tasks leave out which run `again`."""
 
     def lose(self, task: str, lost: int) -> None:
-        """Take note that a task whose result is written by others has left out so many records."""
+        """Take note that a task whose result is written by others has left out `lost` records."""
 
     def end(self) -> None:
         """Remove what became no output."""

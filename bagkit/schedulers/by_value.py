@@ -187,7 +187,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         _being_tried.add(id(value))
         try:
             Pickler(io.BytesIO(), self._by_value, self._run).dump(value)
-        except Exception:
+        except Exception:  # whatever its own __reduce__ raises: it does not cross
             return False
         finally:
             _being_tried.discard(id(value))

@@ -67,7 +67,7 @@ def encoding(name: str, pickled: Callable[[Any], bytes]) -> bytes:
     try:
         info = codecs.lookup(name)
         return pickled((*(getattr(info, part) for part in _PARTS), info._is_text_encoding))
-    except Exception:
+    except Exception:  # unknown here too, or it can't be pickled
         return b""
 
 

@@ -94,7 +94,7 @@ def _category(kinds: list[tuple[str, str]]) -> type[Warning]:
         if isinstance(found, type) and issubclass(found, Warning):
             try:
                 found("")
-            except Exception:
+            except Exception:  # its __init__ wants other arguments
                 continue
             return found
     return UserWarning

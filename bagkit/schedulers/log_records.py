@@ -99,7 +99,7 @@ def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
     if wanted or not handled:  # the caller has a last resort
         try:
             speech.tell("record", _packed(record))
-        except Exception:
+        except Exception:  # as handlers of logging do: no record may break a task
             logging.Handler().handleError(record)
 
 
@@ -130,7 +130,7 @@ def _pickled(value: Any) -> bytes | str:
     try:
         data = _pickle.dumps(value)
         _pickle.loads(data)
-    except Exception:
+    except Exception:  # an argument of the user's: its text will do
         return repr(value)
     return data
 
@@ -141,7 +141,7 @@ def handle_record(data: bytes, worker: int) -> None:
     for name, value in others.items():
         try:
             plain[name] = value if isinstance(value, str) else _pickle.loads(value)
-        except Exception:
+        except Exception:  # its class is not here
             plain[name] = "<a value that can't be brought here from a worker>"
     record = logging.makeLogRecord({})  # by the caller's factory
     since_start = plain["created"] - record.created

@@ -33,7 +33,7 @@ def _taken(take: Callable[[], Any]) -> Any:
     try:
         value = take()
         marshal.dumps(value)
-    except Exception:
+    except Exception:  # a setting that is odd, or not there, stays what it is in workers
         return None
     return value
 
