@@ -59,8 +59,8 @@ if TYPE_CHECKING:
         WorkerDiedError,
     )
     from bagkit.graphs import get
-    from bagkit.io.manifest import Manifest
-    from bagkit.io.partition_info import PartitionInfo
+    from bagkit.io.input.partition_info import PartitionInfo
+    from bagkit.io.output.manifest import Manifest
     from bagkit.item import Item
     from bagkit.lower.failures import Failure
     from bagkit.ops.summaries import Stats
@@ -135,7 +135,7 @@ _HOMES = {
     "Delayed": "bagkit.delayed_calls",
     "Failure": "bagkit.lower.failures",
     "Item": "bagkit.item",
-    "Manifest": "bagkit.io.manifest",
+    "Manifest": "bagkit.io.output.manifest",
     "to_textfiles": "bagkit.create",
     "Profile": "bagkit.diagnostics.profile",
     "delayed": "bagkit.delayed_calls",
@@ -144,7 +144,7 @@ _HOMES = {
     **dict.fromkeys(("compute", "optimize", "persist"), "bagkit.together"),
     **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
-    "PartitionInfo": "bagkit.io.partition_info",
+    "PartitionInfo": "bagkit.io.input.partition_info",
     "Stats": "bagkit.ops.summaries",
     **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files"), "bagkit.create"),
 }

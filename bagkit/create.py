@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from bagkit.computing import Collected
     from bagkit.delayed_calls import Delayed
-    from bagkit.io import memory
+    from bagkit.io.input import memory
     from bagkit.item import Item
     from bagkit.methods.writing import Exist, Writes
     from bagkit.ops import calls
     from bagkit.options import CollectKeywords, PlainKeywords
 else:
-    memory = Lazily("bagkit.io.memory")
+    memory = Lazily("bagkit.io.input.memory")
     calls = Lazily("bagkit.ops.calls")
 
 
@@ -93,7 +93,7 @@ def read_text(
     >>> bk.read_text(folder / "*.txt").compute(scheduler="sync")
     ['one\\n', 'two\\n']
     """
-    from bagkit.io.text import plan_text
+    from bagkit.io.input.text import plan_text
 
     source = plan_text(
         urlpath,
@@ -178,7 +178,7 @@ def read_csv(
     >>> bk.read_csv(path, delimiter=";").compute(scheduler="sync")
     [{'name': 'Ada', 'n': '1'}]
     """
-    from bagkit.io.csv import plan_csv
+    from bagkit.io.input.csv import plan_csv
 
     source = plan_csv(
         urlpath,
@@ -219,7 +219,7 @@ def read_avro(
     ...     bk.read_avro(file.name).compute(scheduler="sync")
     [{'n': 1}, {'n': 2}]
     """
-    from bagkit.io.avro import plan_avro
+    from bagkit.io.input.avro import plan_avro
 
     return Bag(Plan(plan_avro(urlpath, blocksize, storage_options, compression)))
 
@@ -271,7 +271,7 @@ def read_files(
     >>> bk.read_files(path, include_path=False).compute(scheduler="sync")
     ['one\\ntwo\\n']
     """
-    from bagkit.io.contents import plan_files
+    from bagkit.io.input.contents import plan_files
 
     source = plan_files(
         urlpath,
@@ -296,7 +296,7 @@ def from_url(urls: str | Sequence[str]) -> Bag[bytes]:
     >>> bk.from_url("data:text/plain,one%0Atwo").compute(scheduler="sync")
     [b'one\\n', b'two']
     """
-    from bagkit.io.web import plan_urls
+    from bagkit.io.input.web import plan_urls
 
     return Bag(Plan(plan_urls(urls)))
 

@@ -125,7 +125,7 @@ def persist(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...
 
 def known_plan(plan: Plan, value: Any) -> Plan:
     """Return the plan of a `value` that `plan` was computed to: of a bag, the lists of its partitions."""
-    from bagkit.io.memory import FromSequence
+    from bagkit.io.input.memory import FromSequence
     from bagkit.ops.calls import Known, known_call
 
     if isinstance(plan.op, TaskCall):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bagkit.arguments import Empty, Field
     from bagkit.bag import Bag
     from bagkit.delayed_calls import Delayed
-    from bagkit.io import memory
+    from bagkit.io.input import memory
     from bagkit.item import Item
     from bagkit.kernels import group
     from bagkit.ops import calls, tables
@@ -27,7 +27,7 @@ else:
     group = Lazily("bagkit.kernels.group")
     calls = Lazily("bagkit.ops.calls")
     tables = Lazily("bagkit.ops.tables")
-    memory = Lazily("bagkit.io.memory")
+    memory = Lazily("bagkit.io.input.memory")
 
 
 A = TypeVar("A")

@@ -17,15 +17,16 @@ from bagkit.options import merged
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
-    from bagkit.io import columns as columnar
-    from bagkit.io import hdf5, misfits, whole_files
+    from bagkit.io.handover import columns as columnar
+    from bagkit.io.handover import hdf5, misfits
+    from bagkit.io.output import whole_files
     from bagkit.kernels import column_types
     from bagkit.lower.failures import Failure
 else:
-    columnar = Lazily("bagkit.io.columns")
-    hdf5 = Lazily("bagkit.io.hdf5")
-    misfits = Lazily("bagkit.io.misfits")
-    whole_files = Lazily("bagkit.io.whole_files")
+    columnar = Lazily("bagkit.io.handover.columns")
+    hdf5 = Lazily("bagkit.io.handover.hdf5")
+    misfits = Lazily("bagkit.io.handover.misfits")
+    whole_files = Lazily("bagkit.io.output.whole_files")
     column_types = Lazily("bagkit.kernels.column_types")
 
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from bagkit.io.hdf5 import Strings
+    from bagkit.io.handover.hdf5 import Strings
     from bagkit.methods.writing import Writes
     from bagkit.options import CollectKeywords, PlainKeywords
 
@@ -76,8 +77,8 @@ class HandingOver(Making[T_co]):
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": "x"}]).to_dataframe(scheduler="sync")["a"].tolist()
         [1, 2]
         """
-        from bagkit.io.casts import with_dtypes
-        from bagkit.io.frames import import_pandas, meta_dtypes, pandas_frame
+        from bagkit.io.handover.casts import with_dtypes
+        from bagkit.io.handover.frames import import_pandas, meta_dtypes, pandas_frame
 
         pandas = import_pandas()
         dtypes = meta_dtypes(meta, columns)
@@ -106,7 +107,7 @@ class HandingOver(Making[T_co]):
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": ["x"]}]).to_arrow(scheduler="sync").to_pylist()
         [{'a': 1, 'b': None}, {'a': 2, 'b': ['x']}]
         """
-        from bagkit.io.arrow import arrow_table, import_pyarrow
+        from bagkit.io.handover.arrow import arrow_table, import_pyarrow
 
         pyarrow = import_pyarrow("arrow", "for to_arrow")
         encode = columnar.encoding("to_arrow", columns, on_conflict, column_types.Typing())
@@ -129,7 +130,7 @@ class HandingOver(Making[T_co]):
         >>> bk.from_sequence([("x", 1), ("y", 2)]).to_polars(["name", "n"], scheduler="sync").to_dicts()
         [{'name': 'x', 'n': 1}, {'name': 'y', 'n': 2}]
         """
-        from bagkit.io.frames import import_polars, polars_frame
+        from bagkit.io.handover.frames import import_polars, polars_frame
 
         import_polars()
         encode = columnar.encoding("to_polars", columns, on_conflict, column_types.Typing())
@@ -167,8 +168,8 @@ class HandingOver(Making[T_co]):
         >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_parquet(path, scheduler="sync") == [path]
         True
         """
-        from bagkit.io.arrow import import_pyarrow
-        from bagkit.io.parquet import check_compression, parquet_places, refuse_others, write_parquet
+        from bagkit.io.handover.arrow import import_pyarrow
+        from bagkit.io.handover.parquet import check_compression, parquet_places, refuse_others, write_parquet
 
         pyarrow = import_pyarrow("arrow", "for to_parquet")
         check_compression(compression)
@@ -215,7 +216,7 @@ class HandingOver(Making[T_co]):
         >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_sqlite(tempfile.mkdtemp() + "/a.db", "numbers", scheduler="sync")
         2
         """
-        from bagkit.io.sqlite import check_table, write_sqlite
+        from bagkit.io.handover.sqlite import check_table, write_sqlite
 
         place = whole_files.check_place("to_sqlite", path, "overwrite")
         name = check_table(place, table, exist)
@@ -361,7 +362,7 @@ class HandingOver(Making[T_co]):
         >>> bk.read_avro(paths).compute(scheduler="sync")
         [{'n': 1}, {'n': 2}]
         """
-        from bagkit.io.avro_writing import plan_avro_files
+        from bagkit.io.output.avro import plan_avro_files
 
         encode, sink = plan_avro_files(
             filename,

@@ -16,12 +16,12 @@ from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
-    from bagkit.io import partition_info
+    from bagkit.io.input import partition_info
     from bagkit.ops import sampling as ops
     from bagkit.ops import sequences
 else:
     ops = Lazily("bagkit.ops.sampling")
-    partition_info = Lazily("bagkit.io.partition_info")
+    partition_info = Lazily("bagkit.io.input.partition_info")
     sequences = Lazily("bagkit.ops.sequences")
 
 

@@ -17,12 +17,12 @@ from bagkit.sentinels import NOT_GIVEN
 if TYPE_CHECKING:
     from bagkit.arguments import Empty, HasDefault
     from bagkit.bag import Bag
-    from bagkit.io import partition_info
+    from bagkit.io.input import partition_info
     from bagkit.ops import pairs
     from bagkit.ops import sequences as ops
 else:
     ops = Lazily("bagkit.ops.sequences")
-    partition_info = Lazily("bagkit.io.partition_info")
+    partition_info = Lazily("bagkit.io.input.partition_info")
     pairs = Lazily("bagkit.ops.pairs")
 
 

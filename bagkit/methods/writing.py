@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bagkit.computing import Collected
     from bagkit.delayed_calls import Delayed
-    from bagkit.io.manifest import Manifest
+    from bagkit.io.output.manifest import Manifest
     from bagkit.ops import encoding as ops
     from bagkit.options import CollectKeywords, PlainKeywords
     from bagkit.plan.kinds import Sink
@@ -85,7 +85,7 @@ class Writing(Making[T_co]):
         >>> [pathlib.Path(path).read_text() for path in paths]
         ['a', 'b\\nc']
         """
-        from bagkit.io.sinks import plan_lines
+        from bagkit.io.output.sinks import plan_lines
 
         encode = ops.EncodeText(encoding)
         sink = plan_lines(
@@ -144,7 +144,7 @@ class Writing(Making[T_co]):
         >>> pathlib.Path(manifest.paths[0]).read_text(), manifest.records
         ('{"name":"Ada","x":null}\\n', 1)
         """
-        from bagkit.io.sinks import plan_lines
+        from bagkit.io.output.sinks import plan_lines
 
         sink = plan_lines(
             "to_jsonl",

@@ -7,8 +7,8 @@ from datetime import UTC
 from typing import Any
 
 from bagkit.errors import ColumnTypeError, missing_extra
-from bagkit.io.columns import Packed, Table
-from bagkit.io.converted import Column
+from bagkit.io.handover.columns import Packed, Table
+from bagkit.io.handover.converted import Column
 from bagkit.kernels.column_types import ListOf, StructOf, Type
 
 

@@ -3,8 +3,8 @@
     records -> EncodeColumns (in workers) -> ColumnBatch, ..., PartitionEnd -> Gathered (in the parent) -> Table
 
 A batch keeps its values as they are, so that nothing is lost before the types of all batches are known. Only then
-values are converted, by `io/converted.py`, under the policy for columns whose values go together in no type. Where that
-is to be an error, the one partition that it is in is read once more, record by record, so that the error has its place.
+`io/handover/converted.py` converts the values, under the policy for columns whose values go together in no type. Where
+the policy makes an error of it, one partition is read once more, record by record, so that the error has its place.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from operator import is_not, itemgetter
 from typing import IO, Any, Final, Literal
 
 from bagkit.errors import ColumnTypeError, PlanError, one_line
-from bagkit.io.converted import Column, final_columns
-from bagkit.io.stores import failed
+from bagkit.io.handover.converted import Column, final_columns
+from bagkit.io.output.stores import failed
 from bagkit.kernels.column_types import Seen, Type, Typing, add_seen, either, encodes, fits_one, has_fields
 from bagkit.plan.kinds import ALL, Fields, PerPartition
 

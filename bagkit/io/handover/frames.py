@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from bagkit.errors import PlanError, missing_extra, one_line
-from bagkit.io.arrow import arrow_table, import_pyarrow
-from bagkit.io.casts import check_dtypes
-from bagkit.io.columns import Packed, Table
-from bagkit.io.converted import Column
+from bagkit.io.handover.arrow import arrow_table, import_pyarrow
+from bagkit.io.handover.casts import check_dtypes
+from bagkit.io.handover.columns import Packed, Table
+from bagkit.io.handover.converted import Column
 
 
 def import_pandas() -> Any:

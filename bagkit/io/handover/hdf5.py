@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
 from bagkit.errors import ColumnTypeError, OutputBusyError, PlanError, missing_extra, one_line
-from bagkit.io.columns import BATCH, Packed, Table
-from bagkit.io.converted import Column, dates_as_text
-from bagkit.io.files import named
-from bagkit.io.hdf5_looks import Look, Rows, looks_of, pieces, written_columns
-from bagkit.io.hdf5_tables import (
+from bagkit.io.handover.columns import BATCH, Packed, Table
+from bagkit.io.handover.converted import Column, dates_as_text
+from bagkit.io.handover.hdf5_looks import Look, Rows, looks_of, pieces, written_columns
+from bagkit.io.handover.hdf5_tables import (
     ABOUT,
     TableHome,
     check_fits,
@@ -25,7 +24,8 @@ from bagkit.io.hdf5_tables import (
     mark_group,
     read_layout,
 )
-from bagkit.io.stores import failed
+from bagkit.io.input.files import named
+from bagkit.io.output.stores import failed
 from bagkit.kernels.contexts import context
 
 Format = Literal["columns", "table"]

@@ -9,8 +9,8 @@ from operator import sub
 from typing import Any
 
 from bagkit.errors import ColumnTypeError, one_line
-from bagkit.io.columns import Packed, Table
-from bagkit.io.converted import Column
+from bagkit.io.handover.columns import Packed, Table
+from bagkit.io.handover.converted import Column
 
 Values = Packed | list[Any]
 Rows = Mapping[str, Values]

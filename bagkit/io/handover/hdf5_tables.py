@@ -14,9 +14,9 @@ from datetime import UTC
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, PlanError, one_line
-from bagkit.io.columns import BATCH, Packed
-from bagkit.io.converted import Column
-from bagkit.io.hdf5_looks import Look
+from bagkit.io.handover.columns import BATCH, Packed
+from bagkit.io.handover.converted import Column
+from bagkit.io.handover.hdf5_looks import Look
 
 INTS: Final = ("int", "int beyond 2**53")
 TIMES: Final = ("datetime", "datetime with a time zone", "date")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError
-from bagkit.io.columns import (
+from bagkit.io.handover.columns import (
     CONFLICT_HINT,
     TOO_DEEP,
     Conflict,
@@ -17,7 +17,7 @@ from bagkit.io.columns import (
     misfit_message,
     misfit_text,
 )
-from bagkit.io.converted import Column
+from bagkit.io.handover.converted import Column
 from bagkit.kernels.column_types import Seen, add_seen, has_fields
 from bagkit.plan.kinds import Fields, PerPartition
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
-from bagkit.io.arrow import arrow_schema, import_parquet, record_batches
-from bagkit.io.columns import Table
-from bagkit.io.files import named
+from bagkit.io.handover.arrow import arrow_schema, import_parquet, record_batches
+from bagkit.io.handover.columns import Table
+from bagkit.io.input.files import named
 from bagkit.kernels.column_types import ListOf, StructOf, Type
 
 GROUP_ROWS: Final = 1 << 17

@@ -1,6 +1,6 @@
 """Zip archives with one file in them, and framed Snappy: read from their beginning to their end, a part at a time.
 
-`inflate` of io/codecs.py is for formats whose decompressors say themselves where a member ends. These two do not.
+`inflate` of io/input/codecs.py is for formats whose decompressors say themselves where a member ends. These two do not.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from bagkit.io.codecs import DamagedError
+from bagkit.io.input.codecs import DamagedError
 from bagkit.kernels.checksum import crc32
 
 _READ: Final = 1 << 17

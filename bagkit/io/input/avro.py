@@ -10,10 +10,10 @@ from itertools import islice
 from typing import Any, Final
 
 from bagkit.errors import BagkitError, CorruptInputError, missing_extra
-from bagkit.io.codecs import DamagedError
-from bagkit.io.files import named, opened
-from bagkit.io.text import FilePiece, ReadText, plan_text
-from bagkit.io.text_blocks import Counter, intact
+from bagkit.io.input.codecs import DamagedError
+from bagkit.io.input.files import named, opened
+from bagkit.io.input.text import FilePiece, ReadText, plan_text
+from bagkit.io.input.text_blocks import Counter, intact
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place
 from bagkit.plan.kinds import Source

@@ -6,7 +6,7 @@
     xz      .xz, .lzma   lzma
     zstd    .zst, .zstd  compression.zstd, or backports.zstd (the extra `zstd`)
     lz4     .lz4         lz4.frame (the extra `lz4`)
-    zip     .zip         those above, see io/archives.py
+    zip     .zip         those above, see io/input/archives.py
     snappy  .snappy      cramjam, or python-snappy (the extra `snappy`), see there
 
 The first four are written too. The loop is ours, so that files of several members, padding, garbage at the end and
@@ -199,7 +199,7 @@ def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[byte
     Raises DamagedError where it can't go on, after all that came before.
     """
     if name in ("zip", "snappy"):
-        from bagkit.io.archives import unsnap, unzip
+        from bagkit.io.input.archives import unsnap, unzip
 
         yield from unzip(read, size, _ZIP_METHODS) if name == "zip" else unsnap(read, _snappy())
         return

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bagkit.errors import PlanError
-from bagkit.io.files import opened, shown_path
-from bagkit.io.text import FilePiece, ReadText, plan_text
-from bagkit.io.text_blocks import Counter, intact
+from bagkit.io.input.files import opened, shown_path
+from bagkit.io.input.text import FilePiece, ReadText, plan_text
+from bagkit.io.input.text_blocks import Counter, intact
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place
 from bagkit.plan.kinds import Source

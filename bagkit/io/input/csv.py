@@ -15,9 +15,9 @@ from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from bagkit.errors import CorruptInputError, PlanError, SourceError, one_line
-from bagkit.io.files import named, opened
-from bagkit.io.text import FilePiece, ReadText, plan_text
-from bagkit.io.text_blocks import Counter, intact
+from bagkit.io.input.files import named, opened
+from bagkit.io.input.text import FilePiece, ReadText, plan_text
+from bagkit.io.input.text_blocks import Counter, intact
 from bagkit.kernels import lines
 from bagkit.kernels.lines import DelimiterEnds
 from bagkit.kernels.report import Report

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
 
-from bagkit.io.memory import FromSequence
+from bagkit.io.input.memory import FromSequence
 from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source
 from bagkit.plan.node import Plan, walk
 from bagkit.visible import without_secrets

@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from bagkit.errors import OptionError, PlanError, one_line
-from bagkit.io.codecs import check_installed, compression_of
-from bagkit.io.files import FileInfo, base_name, find_files, named, opened
-from bagkit.io.text_blocks import Counter, decode_line, given, read_blocks
+from bagkit.io.input.codecs import check_installed, compression_of
+from bagkit.io.input.files import FileInfo, base_name, find_files, named, opened
+from bagkit.io.input.text_blocks import Counter, decode_line, given, read_blocks
 from bagkit.kernels import lines
 from bagkit.kernels.lines import Ends
 from bagkit.kernels.report import Report

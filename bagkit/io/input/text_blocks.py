@@ -10,9 +10,9 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from bagkit.errors import CorruptInputError, SourceError
-from bagkit.io.codecs import DamagedError, inflate, recognise
-from bagkit.io.files import InputFile, named, opened, shown_path
-from bagkit.io.too_long import LineLimit, TooLong
+from bagkit.io.input.codecs import DamagedError, inflate, recognise
+from bagkit.io.input.files import InputFile, named, opened, shown_path
+from bagkit.io.input.too_long import LineLimit, TooLong
 from bagkit.kernels import lines
 from bagkit.kernels.contexts import context
 from bagkit.kernels.lines import BLOCK, BOM, DelimiterEnds, Ends, UniversalEnds
@@ -20,7 +20,7 @@ from bagkit.kernels.long_lines import DecodingBuffer, Gathering, LongLine, TextB
 from bagkit.kernels.stream import Block, Place
 
 if TYPE_CHECKING:
-    from bagkit.io.text import FilePiece, ReadText
+    from bagkit.io.input.text import FilePiece, ReadText
 
 _TAIL: Final = 1 << 16
 """How much is read at a time to find the end of a range's last line."""

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, MismatchError, PlanError, one_line
-from bagkit.io.avro import CODECS, check_codec, import_fastavro
-from bagkit.io.avro_values import Reading
-from bagkit.io.sinks import OutputFile, WriteLines, plan_lines
+from bagkit.io.input.avro import CODECS, check_codec, import_fastavro
+from bagkit.io.output.avro_values import Reading
+from bagkit.io.output.sinks import OutputFile, WriteLines, plan_lines
 from bagkit.plan.kinds import PerPartition
 
 _FIELD_SAID: Final = re.compile(r" on field |no default for |^\[")

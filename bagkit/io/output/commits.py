@@ -29,8 +29,8 @@ from bagkit.errors import (
     ResumeMismatchError,
     SkippedRecordsWarning,
 )
-from bagkit.io.files import named
-from bagkit.io.manifest import (
+from bagkit.io.input.files import named
+from bagkit.io.output.manifest import (
     FORMAT,
     Damaged,
     Recipe,
@@ -44,14 +44,14 @@ from bagkit.io.manifest import (
     read_journal,
     read_manifest,
 )
-from bagkit.io.output_names import RESERVED, directory_of
-from bagkit.io.stores import Lock, Store, failed, open_own
+from bagkit.io.output.names import RESERVED, directory_of
+from bagkit.io.output.stores import Lock, Store, failed, open_own
 from bagkit.kernels.checksum import crc32
 from bagkit.kernels.contexts import context
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
-    from bagkit.io.output_names import Targets
+    from bagkit.io.output.names import Targets
 
 _EVERY = 5.0
 """Seconds between two accounts of what was written, where nothing can be added to the first."""

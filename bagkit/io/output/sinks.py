@@ -12,12 +12,12 @@ from itertools import chain, compress, count, islice, repeat
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
-from bagkit.io.codecs import check_installed, compression_of, compressor
-from bagkit.io.commits import FileWriting
-from bagkit.io.files import base_name, named
-from bagkit.io.manifest import Manifest, Recipe, WrittenFile, without_passwords
-from bagkit.io.output_names import Targets, plan_targets
-from bagkit.io.stores import LocalStore, RemoteStore, Store, failed
+from bagkit.io.input.codecs import check_installed, compression_of, compressor
+from bagkit.io.input.files import base_name, named
+from bagkit.io.output.commits import FileWriting
+from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
+from bagkit.io.output.names import Targets, plan_targets
+from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
 from bagkit.kernels.checksum import crc32
 from bagkit.plan.fingerprint import fingerprint
 from bagkit.plan.kinds import Sink, SinkPart, Source

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
-from bagkit.io.files import is_url, named
-from bagkit.io.output_names import RESERVED
-from bagkit.io.stores import Lock, failed
+from bagkit.io.input.files import is_url, named
+from bagkit.io.output.names import RESERVED
+from bagkit.io.output.stores import Lock, failed
 from bagkit.kernels.contexts import context
 
 

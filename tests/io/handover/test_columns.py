@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bagkit as bk
-from bagkit.io.columns import as_row, columns_of, pack
+from bagkit.io.handover.columns import as_row, columns_of, pack
 from bagkit.kernels.column_types import Typing, fits_one, has_fields, unify
 
 SYNC = {"scheduler": "sync"}
@@ -338,7 +338,7 @@ def test_columns_choose_fields_and_give_tuples_names() -> None:
 def test_columns_are_all_that_is_parsed(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"a": 1, "b": 2}\n{"b": 3}\n')
-    from bagkit.io.columns import encoding
+    from bagkit.io.handover.columns import encoding
     from bagkit.optimizer import optimize
     from bagkit.plan.explain import plan_text
     from bagkit.plan.node import Plan

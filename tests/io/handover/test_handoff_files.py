@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import bagkit as bk
-from bagkit.io import whole_files
+from bagkit.io.output import whole_files
 
 SYNC = {"scheduler": "sync"}
 RECORDS: list[dict[str, Any]] = [
@@ -303,8 +303,8 @@ def test_hdf5_has_no_nul_no_lists_no_large_ints_so_they_follow_the_policy(tmp_pa
 
 
 def test_hdf5_names_of_more_columns_than_old_attributes_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bagkit.io.hdf5._create", lambda *arguments: None)  # each takes a millisecond or two
-    monkeypatch.setattr("bagkit.io.hdf5._append", lambda *arguments: None)
+    monkeypatch.setattr("bagkit.io.handover.hdf5._create", lambda *arguments: None)  # each takes a millisecond or two
+    monkeypatch.setattr("bagkit.io.handover.hdf5._append", lambda *arguments: None)
     names = [f"field {n}" for n in range(5000)]
     bag([dict.fromkeys(names, 1)], 1).to_hdf5(tmp_path / "a.h5", **SYNC)
     with h5py.File(tmp_path / "a.h5") as file:
@@ -464,7 +464,7 @@ def test_a_full_disk_while_columns_wait_leaves_nothing(tmp_path: Path, monkeypat
     def full_disk(**where: Any) -> Any:
         return open("/dev/full", "wb", buffering=0)
 
-    monkeypatch.setattr("bagkit.io.whole_files.tempfile.TemporaryFile", full_disk)
+    monkeypatch.setattr("bagkit.io.output.whole_files.tempfile.TemporaryFile", full_disk)
     with pytest.raises(bk.OutputError, match=r"a\.h5: can't be written: no space left on device"):
         bag().to_hdf5(tmp_path / "a.h5", **SYNC)
     with pytest.raises(bk.OutputError, match=r"a\.db: can't be written: no space left on device"):

@@ -414,7 +414,7 @@ def prices(day: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("in_order", [True, False])
 def test_a_group_for_each_value(tmp_path: Path, in_order: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bagkit.io.hdf5.WAITING", 7)
+    monkeypatch.setattr("bagkit.io.handover.hdf5.WAITING", 7)
     path = tmp_path / "a.h5"
     records = [record for day in range(1, 30) for record in prices(day)]
     if in_order:

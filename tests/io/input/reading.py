@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bagkit.io.text import FilePiece, ReadText, plan_text
+from bagkit.io.input.text import FilePiece, ReadText, plan_text
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Stream
 

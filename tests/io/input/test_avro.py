@@ -18,7 +18,7 @@ import fastavro
 import pytest
 
 import bagkit as bk
-from bagkit.io.avro import check_codec
+from bagkit.io.input.avro import check_codec
 
 SYNC = {"scheduler": "sync"}
 SCHEMA: dict[str, Any] = {
@@ -78,7 +78,7 @@ def fastavro_records(path: Path) -> list[Any]:
 def test_any_two_parts_are_the_whole(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from bagkit.io.avro import plan_avro
+    from bagkit.io.input.avro import plan_avro
     from bagkit.kernels.report import Report
 
     path = tmp_path / "a.avro"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bagkit as bk
-from bagkit.io import csv as csv_source
+from bagkit.io.input import csv as csv_source
 
 SYNC = {"scheduler": "sync"}
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bagkit.io.text import plan_text
+from bagkit.io.input.text import plan_text
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Place, Stream
-from tests.io.test_text import BYTES, any_file, small_blocks, written
+from tests.io.input.test_text import BYTES, any_file, small_blocks, written
 
 __all__ = ["small_blocks"]
 

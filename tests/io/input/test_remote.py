@@ -13,11 +13,11 @@ import pytest
 
 import bagkit as bk
 from bagkit.errors import CorruptInputError, InputChangedError, NoFilesError, PlanError, SourceError
-from bagkit.io import files, text, text_blocks
-from bagkit.io.text import plan_text
+from bagkit.io.input import files, text, text_blocks
+from bagkit.io.input.text import plan_text
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Stream
-from tests.io.reading import read, read_partitions
+from tests.io.input.reading import read, read_partitions
 
 LINES = [f"line {n} é\n" for n in range(30_000)]
 DATA = "".join(LINES).encode()

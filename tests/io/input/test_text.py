@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bagkit.io import text_blocks
-from bagkit.io.text import plan_text
+from bagkit.io.input import text_blocks
+from bagkit.io.input.text import plan_text
 from bagkit.kernels import lines
 from bagkit.kernels.report import Report
 from bagkit.options import parse_bytes
-from tests.io.reading import python_lines, read, read_partitions, read_pieces, split_lines
+from tests.io.input.reading import python_lines, read, read_partitions, read_pieces, split_lines
 
 PARTS = [
     "a",
@@ -300,7 +300,7 @@ def test_lines_that_do_not_decode_fail_at_their_turn(tmp_path):
 
 
 def test_files_are_closed_when_nobody_reads_on(tmp_path, monkeypatch):
-    from bagkit.io import files
+    from bagkit.io.input import files
 
     opened = []
     monkeypatch.setattr(files, "_open_local", partial(_remember, opened, files._open_local))

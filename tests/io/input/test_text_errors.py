@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-import bagkit.io.codecs
+import bagkit.io.input.codecs
 from bagkit.errors import (
     CorruptInputError,
     InputChangedError,
@@ -21,11 +21,11 @@ from bagkit.errors import (
     PlanError,
     SourceError,
 )
-from bagkit.io.text import plan_text
+from bagkit.io.input.text import plan_text
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Stream
-from tests.io.reading import read, read_partitions
-from tests.io.test_text import COMPRESS, written
+from tests.io.input.reading import read, read_partitions
+from tests.io.input.test_text import COMPRESS, written
 
 GOOD = b"".join(b"line %d\n" % n for n in range(20_000))
 
@@ -186,7 +186,7 @@ def test_no_permission_while_reading(tmp_path, monkeypatch):
     def refuse(info):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("bagkit.io.files._open_local", refuse)
+    monkeypatch.setattr("bagkit.io.input.files._open_local", refuse)
     with pytest.raises(SourceError, match=r"a\.txt: can't be opened: PermissionError"):
         read_partitions(source)
 
@@ -342,9 +342,9 @@ def test_one_compression_with_the_suffix_of_another(tmp_path):
 
 def test_every_codec_is_known_by_its_beginning():
     for suffix, pack in COMPRESS.items():
-        name = bagkit.io.codecs.compression_of(f"a.{suffix}", "infer")
-        assert bagkit.io.codecs.recognise(pack(b"a\n")) == name
-    assert bagkit.io.codecs.recognise(b"PK is plain text") is None
+        name = bagkit.io.input.codecs.compression_of(f"a.{suffix}", "infer")
+        assert bagkit.io.input.codecs.recognise(pack(b"a\n")) == name
+    assert bagkit.io.input.codecs.recognise(b"PK is plain text") is None
 
 
 # -- text that does not decode -----------------------------------------------------------------------------------------

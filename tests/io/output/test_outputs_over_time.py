@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 import bagkit as bk
-from bagkit.io.commits import FileWriting
+from bagkit.io.output.commits import FileWriting
 
 NUMBERS = itertools.count()
 FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None

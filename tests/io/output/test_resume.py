@@ -18,7 +18,7 @@ import fsspec
 import pytest
 
 import bagkit as bk
-from bagkit.io import manifest as manifests
+from bagkit.io.output import manifest as manifests
 from bagkit.plan.fingerprint import digest
 
 
@@ -114,7 +114,7 @@ class TestGoingOn:
         assert visible(job.out) == EXPECTED
 
     def test_all_files_are_there_and_the_manifest_is_not(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-        from bagkit.io.commits import FileWriting
+        from bagkit.io.output.commits import FileWriting
 
         def interrupt(self: FileWriting) -> None:
             raise KeyboardInterrupt
@@ -394,10 +394,10 @@ class TestBehindAUrl:
     @pytest.mark.parametrize(("every", "again"), [(-1.0, [3, 4, 5]), (60.0, [0, 1, 2, 3, 4, 5])])
     def test_killed(self, job: Job, monkeypatch: pytest.MonkeyPatch, every: float, again: list[int]) -> None:
         """What it has not yet said of itself is written again, and its temporary directory goes."""
-        from bagkit.io.commits import FileWriting
+        from bagkit.io.output.commits import FileWriting
 
         with monkeypatch.context() as patch:
-            patch.setattr("bagkit.io.commits._EVERY", every)
+            patch.setattr("bagkit.io.output.commits._EVERY", every)
             patch.setattr(FileWriting, "end", lambda self: None)
             job.break_off()
         (left,) = fsspec.filesystem("memory").glob("/resume/out/.bagkit-*/")

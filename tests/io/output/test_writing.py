@@ -326,7 +326,7 @@ class TestExisting:
         (tmp_path / "precious").write_text("keep")
         words(2).to_textfiles(tmp_path / "out")
         (manifest,) = (tmp_path / "out").glob(".bagkit-*.json")
-        from bagkit.io.manifest import WrittenFile, manifest_bytes
+        from bagkit.io.output.manifest import WrittenFile, manifest_bytes
 
         odd = [WrittenFile(path, 0, 1, 1, 1) for path in (f"{tmp_path}/precious", f"{tmp_path}/out/../precious")]
         manifest.write_bytes(manifest_bytes({}, odd, str(tmp_path / "out")))
@@ -346,7 +346,7 @@ class TestAStarInTheDirectory:
         assert [os.stat(path).st_ino for path in paths] == inodes
 
     def test_removes_nothing_that_it_could_not_have_written(self, tmp_path: Path) -> None:
-        from bagkit.io.output_names import plan_targets
+        from bagkit.io.output.names import plan_targets
 
         targets = plan_targets("to_textfiles", tmp_path / "*/x.txt", 2, None, "")
         for path, could in {"3/x.txt": True, "x.txt": False, "3/y.txt": False, "3/4/x.txt": False, "../x.txt": False,
@@ -477,7 +477,7 @@ def test_memory_is_not_there_in_other_processes() -> None:
 def test_a_thread_that_is_late_leaves_nothing_in_a_store(step: str) -> None:
     import fsspec
 
-    from bagkit.io.stores import RemoteStore
+    from bagkit.io.output.stores import RemoteStore
 
     store, directory = RemoteStore(), f"memory://writing-late-{step}/.bagkit-x.y"
     store.make_directory(directory)

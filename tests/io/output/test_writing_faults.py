@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.io import manifest, whole_files
-from bagkit.io.stores import LocalStore
-from tests.io import writing_job
+from bagkit.io.output import manifest, whole_files
+from bagkit.io.output.stores import LocalStore
+from tests.io.output import writing_job
 
 ROOT = Path(bk.__file__).parent.parent
 JOB = Path(writing_job.__file__)
@@ -250,7 +250,7 @@ class TestOneStepFails:
     def test_a_journal_that_takes_less_is_an_error(
         self, bag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from bagkit.io import commits
+        from bagkit.io.output import commits
 
         with monkeypatch.context() as patch:
             patch.setattr(commits, "line_of", lambda entry: Short(manifest.line_of(entry)))
