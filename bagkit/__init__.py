@@ -16,19 +16,7 @@ if TYPE_CHECKING:
     from bagkit.bag import Bag
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
     from bagkit.computing import Collected, visualize
-    from bagkit.create import (
-        concat,
-        from_delayed,
-        from_sequence,
-        from_url,
-        range,  # noqa: A004  (dask.bag's name)
-        read_avro,
-        read_csv,
-        read_files,
-        read_json,
-        read_text,
-        to_textfiles,
-    )
+    from bagkit.create import concat, from_delayed, from_sequence, range  # noqa: A004  (dask.bag's name)
     from bagkit.delayed_calls import Delayed, delayed
     from bagkit.diagnostics.profile import Profile
     from bagkit.errors import (
@@ -63,7 +51,9 @@ if TYPE_CHECKING:
     from bagkit.io.output.manifest import Manifest
     from bagkit.item import Item
     from bagkit.lower.failures import Failure
+    from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
+    from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
     from bagkit.together import compute, optimize, persist
 
 __version__ = "0.1.0"
@@ -136,17 +126,17 @@ _HOMES = {
     "Failure": "bagkit.lower.failures",
     "Item": "bagkit.item",
     "Manifest": "bagkit.io.output.manifest",
-    "to_textfiles": "bagkit.create",
+    "to_textfiles": "bagkit.methods.writing",
     "Profile": "bagkit.diagnostics.profile",
     "delayed": "bagkit.delayed_calls",
     "get": "bagkit.graphs",
     "visualize": "bagkit.computing",
     **dict.fromkeys(("compute", "optimize", "persist"), "bagkit.together"),
-    **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range", "read_json", "read_text"), "bagkit.create"),
+    **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range"), "bagkit.create"),
+    **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files", "read_json", "read_text"), "bagkit.reading"),
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
     "PartitionInfo": "bagkit.io.input.partition_info",
     "Stats": "bagkit.ops.summaries",
-    **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files"), "bagkit.create"),
 }
 """Where names are that are not in bagkit.errors."""
 

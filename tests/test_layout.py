@@ -35,14 +35,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "io",
         "item",
         "lower.failures",
+        "methods",
         "ops",
         "other_names",
         "random",
+        "reading",
         "together",
     },
     "combine": {"bag", "arguments", "ops", "plan"},
     "random": {"arguments", "bag"},
     "create": {"bag", "arguments", "io", "ops", "plan"},
+    "reading": {"bag", "io", "ops", "plan"},
     "bag": {
         "dask_protocol",
         "methods",
@@ -52,13 +55,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "computing",
         "delayed_calls",
         "together",
-        "sizes",
         "warn",
         "io",
         "ops",
         "plan",
     },
-    "methods": {"item", "arguments", "computing", "delayed_calls", "io", "ops", "plan", "kernels"},
+    "methods": {"item", "arguments", "computing", "delayed_calls", "sizes", "io", "ops", "plan", "kernels"},
     "item": {"arguments", "computing", "dask_protocol", "delayed_calls", "together", "ops", "other_names", "plan"},
     "delayed_calls": {
         "warn",
@@ -141,8 +143,8 @@ CLOSED = {"kernels", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag"),
-                  ("together", "dask_protocol"), ("create", "computing"), ("create", "delayed_calls"),
-                  ("create", "item"), ("create", "methods.writing"),
+                  ("together", "dask_protocol"), ("create", "delayed_calls"),
+                  ("create", "item"), ("reading", "delayed_calls"),
                   ("methods", "lower.failures"),
                   ("bag", "diagnostics.picture"), ("item", "diagnostics.picture"),
                   ("delayed_calls", "diagnostics.picture")}  # fmt: skip
@@ -369,7 +371,7 @@ def names_in(*files: str) -> set[str]:
     return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
-USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "delayed_calls.py", "together.py",
+USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "delayed_calls.py", "together.py",
                 *(f"methods/{path.name}" for path in (ROOT / "methods").glob("*.py"))]  # fmt: skip
 
 

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from bagkit.arguments import plan_arguments
 from bagkit.errors import PlanError
 from bagkit.item import Item
+from bagkit.lazily import Lazily
 from bagkit.ops.pairing import Paired
 from bagkit.plan.kinds import Op, Reduction
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
+    from bagkit.io.input import partition_info
+else:
+    partition_info = Lazily("bagkit.io.input.partition_info")
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -39,6 +43,9 @@ class Making(Generic[T_co]):
         bag: Any = type(self)(plan)  # the class that all families are part of
         return bag  # type: ignore[no-any-return]
 
+    def _keys(self, plan: Plan) -> Bag[Any]:
+        raise NotImplementedError  # Bag has it: the class of keys is a Bag itself
+
     def _with_plan(self, plan: Plan) -> Bag[Any]:
         return self._bag(plan)
 
@@ -48,6 +55,10 @@ class Making(Generic[T_co]):
     def _reduce(self, op: Reduction) -> Any:
         plan = Plan(op, (self.plan,))
         return self._bag(plan) if op.gives_bag else Item(plan)
+
+    def _with_info(self, op: Op, *values: Plan) -> Bag[Any]:
+        """Return the bag of a pairing of this bag's records with the PartitionInfo of each partition."""
+        return self._bag(Plan(op, (self.plan, partition_info.with_info(self.plan), *values)))
 
     def _paired(
         self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

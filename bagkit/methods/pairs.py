@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import Flatten, Pluck
+from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.arguments import Field
@@ -67,6 +68,21 @@ class KeyValue(Making[T_co]):
         [('a', 'x'), ('a', 'y')]
         """
         return self._then(ops.SpreadValues(func))._then(Flatten())
+
+    @overload
+    def keys(self: Making[tuple[K, Any]]) -> Bag[K]: ...
+    @overload
+    def keys(self: Making[Sequence[Any]]) -> Bag[Any]: ...
+    def keys(self) -> Any:
+        """Return the bag of the keys: the first element of each record. `dict(bag)` makes a dict of the pairs.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence([("a", 1), ("b", 2)])
+        >>> with bk.options(scheduler="sync"):
+        ...     b.keys().map(str.upper).compute(), dict(b)
+        (['A', 'B'], {'a': 1, 'b': 2})
+        """
+        return self._keys(Plan(Pluck(0), (self.plan,)))
 
     @overload
     def values(self: Making[tuple[Any, V]]) -> Bag[V]: ...

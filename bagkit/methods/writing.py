@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from bagkit.errors import PlanError
+from bagkit.front_doors import front_door
 from bagkit.item import Item
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
@@ -16,6 +17,7 @@ from bagkit.plan.node import Plan
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from bagkit.bag import Bag
     from bagkit.computing import Collected
     from bagkit.delayed_calls import Delayed
     from bagkit.io.output.manifest import Manifest
@@ -158,6 +160,101 @@ class Writing(Making[T_co]):
             gives="manifest",
         )
         return written(self._then(ops.EncodeJson(default, allow_nan)).plan, sink, compute, options)
+
+    @overload
+    def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
+                storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
+                metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
+                exist: Literal["error", "overwrite", "resume"] = ...,
+                **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+    @overload
+    def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
+                storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
+                metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
+                exist: Literal["error", "overwrite", "resume"] = ...,
+                **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+    @overload
+    def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
+                storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
+                metadata: Mapping[str, str] | None = ..., *, exist: Literal["error", "overwrite", "resume"] = ...,
+                compute: Literal[False]) -> Writes: ...  # fmt: skip
+    def to_avro(
+        self,
+        filename: Paths,
+        schema: Mapping[str, Any],
+        name_function: Callable[[int], str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        codec: str = "null",
+        sync_interval: int = 16000,
+        metadata: Mapping[str, str] | None = None,
+        compute: bool = True,
+        *,
+        exist: Literal["error", "overwrite", "resume"] = "error",
+        **options: Any,
+    ) -> Any:
+        """Write an Avro file for each partition, and return the list of their paths.
+
+        `filename`, `name_function`, `storage_options`, `compute`, `exist` and `options` are those of to_textfiles; in a
+        directory files are `0.avro`. `schema` is a record's, as a dict; a record that does not fit it raises what
+        fastavro raises, a value that would be read back as another ColumnTypeError, and fields that it does not name
+        are left out. `codec` compresses the blocks inside, of about `sync_interval` bytes: "null", "deflate", "bzip2",
+        "xz", or with the extra `avro-codecs` "snappy", "zstandard", "lz4". `metadata` goes into the header. Needs the
+        extra `avro`. Raises what to_textfiles raises.
+
+        >>> import bagkit as bk, tempfile
+        >>> schema = {"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}
+        >>> paths = bk.from_sequence([{"n": 1}, {"n": 2}]).to_avro(tempfile.mkdtemp(), schema, scheduler="sync")
+        >>> bk.read_avro(paths).compute(scheduler="sync")
+        [{'n': 1}, {'n': 2}]
+        """
+        from bagkit.io.output.avro import plan_avro_files
+
+        encode, sink = plan_avro_files(
+            filename,
+            self.npartitions,
+            schema,
+            name_function=name_function,
+            storage_options=storage_options,
+            codec=codec,
+            sync_interval=sync_interval,
+            metadata=metadata,
+            exist=exist,
+        )
+        return written(self._then(encode).plan, sink, compute, options)
+
+
+@overload
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
+                 compression: str | None = ..., encoding: str | None = ..., compute: Literal[True] = ...,
+                 storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
+                 **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+@overload
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
+                 compression: str | None = ..., encoding: str | None = ..., compute: Literal[True] = ...,
+                 storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
+                 **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+@overload
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
+                 compression: str | None = ..., encoding: str | None = ..., *, compute: Literal[False],
+                 storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ...,
+                 exist: Exist = ...) -> Writes: ...  # fmt: skip
+@front_door
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = None,
+                 compression: str | None = "infer", encoding: str | None = "utf-8", compute: bool = True,
+                 storage_options: Mapping[str, Any] | None = None, last_endline: bool = False,
+                 **options: Any) -> Any:  # fmt: skip
+    """Write a file of lines for each partition of `b`: `b.to_textfiles(...)`, which says what the arguments mean.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> paths = bk.to_textfiles(bk.from_sequence(["a", "b"], npartitions=1), folder / "*.txt", scheduler="sync")
+    >>> pathlib.Path(paths[0]).read_text()
+    'a\\nb'
+    """
+    bag: Any = b
+    return bag.to_textfiles(
+        path, name_function, compression, encoding, compute, storage_options, last_endline, **options
+    )
 
 
 class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item refuses to be indexed

@@ -1,0 +1,118 @@
+"""Methods that give the records as a frame or table of another library, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
+
+from bagkit.lazily import Lazily
+from bagkit.methods.making import Making, T_co
+from bagkit.methods.tabulating import hand_over
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from bagkit.computing import Collected
+    from bagkit.io.handover import columns as columnar
+    from bagkit.kernels import column_types
+    from bagkit.options import CollectKeywords, PlainKeywords
+else:
+    columnar = Lazily("bagkit.io.handover.columns")
+    column_types = Lazily("bagkit.kernels.column_types")
+
+
+class Frames(Making[T_co]):
+    """Methods that give the records as a frame or table of another library, in memory."""
+
+    __slots__ = ()
+
+    @overload
+    def to_dataframe(self, meta: Any = ..., columns: Iterable[str] | None = ..., *, on_conflict: columnar.Policy = ...,
+                     **options: Unpack[PlainKeywords]) -> pd.DataFrame: ...  # fmt: skip
+    @overload
+    def to_dataframe(self, meta: Any = ..., columns: Iterable[str] | None = ..., *, on_conflict: columnar.Policy = ...,
+                     **options: Unpack[CollectKeywords]) -> Collected[pd.DataFrame]: ...  # fmt: skip
+    def to_dataframe(
+        self,
+        meta: Any = None,
+        columns: Iterable[str] | None = None,
+        optimize_graph: bool | None = True,
+        on_conflict: columnar.Policy = "error",
+        **options: Any,
+    ) -> Any:
+        """Return a pandas.DataFrame with a row for each record, which is computed at once.
+
+        Records are dicts, whose missing fields are missing values; or tuples, with `columns` for names. For dicts
+        `columns` says which fields. `meta`, in its place, is a frame, a dict or pairs of names and dtypes, which the
+        columns get if no value becomes another by it. `on_conflict` is for columns whose values are of no one type:
+        "error", or all of them as text ("string") or JSON ("json"), or those missing that are not of the first type
+        ("null"). `options` are those of `bagkit.options`; with `on_error="collect"` the result is
+        `Collected(frame, failures)`. Raises ColumnTypeError, MissingExtraError.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": "x"}]).to_dataframe(scheduler="sync")["a"].tolist()
+        [1, 2]
+        """
+        from bagkit.io.handover.casts import with_dtypes
+        from bagkit.io.handover.frames import import_pandas, meta_dtypes, pandas_frame
+
+        pandas = import_pandas()
+        dtypes = meta_dtypes(meta, columns)
+        encode = columnar.encoding(
+            "to_dataframe", columns if dtypes is None else dtypes, on_conflict, column_types.Typing(nested="any")
+        )
+        options = {"optimize": optimize_graph, **options} if not optimize_graph else options
+        return hand_over(
+            self.plan, encode, on_conflict, options, lambda table: with_dtypes(pandas, pandas_frame(table), dtypes)
+        )
+
+    @overload
+    def to_arrow(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                 **options: Unpack[PlainKeywords]) -> pa.Table: ...  # fmt: skip
+    @overload
+    def to_arrow(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                 **options: Unpack[CollectKeywords]) -> Collected[pa.Table]: ...  # fmt: skip
+    def to_arrow(
+        self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
+    ) -> Any:
+        """Return a pyarrow.Table with a row for each record, which is computed at once.
+
+        Lists and dicts become lists and structs. The arguments are those of to_dataframe.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": ["x"]}]).to_arrow(scheduler="sync").to_pylist()
+        [{'a': 1, 'b': None}, {'a': 2, 'b': ['x']}]
+        """
+        from bagkit.io.handover.arrow import arrow_table, import_pyarrow
+
+        pyarrow = import_pyarrow("arrow", "for to_arrow")
+        encode = columnar.encoding("to_arrow", columns, on_conflict, column_types.Typing())
+        return hand_over(self.plan, encode, on_conflict, options, partial(arrow_table, pyarrow))
+
+    @overload
+    def to_polars(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                  **options: Unpack[PlainKeywords]) -> pl.DataFrame: ...  # fmt: skip
+    @overload
+    def to_polars(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                  **options: Unpack[CollectKeywords]) -> Collected[pl.DataFrame]: ...  # fmt: skip
+    def to_polars(
+        self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
+    ) -> Any:
+        """Return a polars.DataFrame with a row for each record, which is computed at once.
+
+        Lists and dicts become lists and structs. The arguments are those of to_dataframe.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([("x", 1), ("y", 2)]).to_polars(["name", "n"], scheduler="sync").to_dicts()
+        [{'name': 'x', 'n': 1}, {'name': 'y', 'n': 2}]
+        """
+        from bagkit.io.handover.frames import import_polars, polars_frame
+
+        import_polars()
+        encode = columnar.encoding("to_polars", columns, on_conflict, column_types.Typing())
+        return hand_over(self.plan, encode, on_conflict, options, polars_frame)
