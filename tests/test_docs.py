@@ -17,7 +17,9 @@ import bagkit
 
 ROOT = Path(bagkit.__file__).parent.parent
 MODULES = ["bagkit", *(info.name for info in pkgutil.walk_packages(bagkit.__path__, "bagkit."))]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DECISIONS = [page for page in sorted((ROOT / "docs/decisions").glob("*.md")) if page.name != "README.md"]
+STATUS = re.compile(r"(Accepted|Superseded by \[.+\]\(.+\.md\)), 20\d\d-\d\d-\d\d(; last changed 20\d\d-\d\d-\d\d)?\.")
 OPTIONS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
 
@@ -53,10 +55,22 @@ def test_examples_of_pages(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert not failed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "benchmarks/README.md"], ids=lambda page: page.name)
 def test_links_between_pages(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_contributing_names_what_is_there() -> None:
+    """Each path in CONTRIBUTING.md exists, and each constant or private name of a step is in a file of that step."""
+    steps = re.split(r"\n(?=\d\. |\n)", (ROOT / "CONTRIBUTING.md").read_text())
+    for step in steps:
+        spans = re.findall(r"`([^`]+)`", step)
+        paths = [ROOT / span for span in spans if re.fullmatch(r"(bagkit|tests|docs|\.ci|\.github)/[\w./]*", span)]
+        assert [path for path in paths if not path.exists()] == []
+        texts = [path.read_text() for path in paths if path.is_file()]
+        names = [span for span in spans if re.fullmatch(r"_\w+|[A-Z_]{4,}|test_\w+", span)]
+        assert [name for name in names if not any(name in text for text in texts)] == [], step
 
 
 def test_the_readme_has_its_commands() -> None:
@@ -66,3 +80,23 @@ def test_the_readme_has_its_commands() -> None:
     assert len(commands) == 2
     assert "samples/top_names.py" in commands[0]
     assert "pytest" in commands[1]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)
+def test_decisions_have_a_status_and_a_date(page: Path) -> None:
+    lines = page.read_text().splitlines()
+    assert lines[0].startswith("# ")
+    assert STATUS.fullmatch(lines[2]), lines[2]
+
+
+def test_decisions_are_listed() -> None:
+    listed = re.findall(r"^- \[(.+)\]\((.+)\)$", (ROOT / "docs/decisions/README.md").read_text(), re.MULTILINE)
+    titles = [(page.read_text().splitlines()[0].removeprefix("# "), page.name) for page in DECISIONS]
+    assert sorted(listed) == sorted(titles)
+
+
+def test_measurements_have_a_date() -> None:
+    pages = sorted((ROOT / "docs/decisions/measurements").glob("*.md"))
+    assert pages
+    for page in pages:
+        assert re.match(r"# .+\n\n20\d\d-\d\d-\d\d", page.read_text()), page
