@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bagkit import random  # noqa: F401  (not in __all__: `import *` would hide Python's own)
     from bagkit.bag import Bag
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
-    from bagkit.computing import Collected, visualize
+    from bagkit.computing import Collected
     from bagkit.create import concat, from_delayed, from_sequence, range  # noqa: A004  (dask.bag's name)
     from bagkit.delayed_calls import Delayed, delayed
     from bagkit.diagnostics.profile import Profile
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
-    from bagkit.together import compute, optimize, persist
+    from bagkit.together import compute, optimize, persist, visualize
 
 __version__ = "0.1.0"
 
@@ -130,8 +130,7 @@ _HOMES = {
     "Profile": "bagkit.diagnostics.profile",
     "delayed": "bagkit.delayed_calls",
     "get": "bagkit.graphs",
-    "visualize": "bagkit.computing",
-    **dict.fromkeys(("compute", "optimize", "persist"), "bagkit.together"),
+    **dict.fromkeys(("compute", "optimize", "persist", "visualize"), "bagkit.together"),
     **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range"), "bagkit.create"),
     **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files", "read_json", "read_text"), "bagkit.reading"),
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),

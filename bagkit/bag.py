@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
-from bagkit.computing import Collected, explain, iterate, run, visualize
+from bagkit.computing import Collected, explain, iterate, run
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
 from bagkit.front_doors import front_doors
@@ -79,6 +79,8 @@ class Bag(
         >>> bk.range(10, npartitions=2).map(str).visualize(rankdir="LR")
         <Picture of 3 nodes; .save('picture.svg') writes it to a file>
         """
+        from bagkit.together import visualize
+
         return visualize(self, filename=filename, **looks)
 
     def __repr__(self) -> str:

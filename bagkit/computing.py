@@ -5,7 +5,6 @@ It imports them when it needs them: workers boot meanwhile, and a program that o
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -13,8 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.errors import PlanError, TaskError, one_line
-from bagkit.front_doors import front_door
+from bagkit.errors import TaskError, one_line
 from bagkit.kernels.replay import Replay, reading
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
@@ -26,8 +24,6 @@ from bagkit.tracebacks import as_front_door, shorten_traceback
 if TYPE_CHECKING:
     from bagkit.diagnostics.failure_log import FailureLog
     from bagkit.diagnostics.observer import Observer
-    from bagkit.diagnostics.picture import Picture
-    from bagkit.diagnostics.profile import Profile
     from bagkit.lower.graph import Graph, Key
 
 T = TypeVar("T")
@@ -300,45 +296,3 @@ def explain(root: Plan) -> None:
     from bagkit.plan.explain import plan_text
 
     print(f"as written:\n\n{plan_text(root)}\n\nas run:\n\n{plan_text(*optimize((root,)))}")
-
-
-@front_door
-def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, format: str | None = None,  # noqa: A002
-              optimize_graph: bool | None = None, rankdir: str = "BT", color: str | None = None,
-              profile: Profile | None = None) -> Picture:  # fmt: skip
-    """Return a picture of what bags, items and delayed values are made of, also of those in lists, dicts and the like.
-
-    A notebook shows it; with `filename` it is written to a file too, as svg, png, pdf, dot or mermaid by its suffix or
-    by `format`. What several of them share is drawn once. `rankdir` is BT, TB, LR or RL: from bottom to top, and so
-    on. With `optimize_graph` it is the plan as it runs. `color` is "function", or "time" for the seconds that the
-    tasks took in runs that `profile` listened to. Raises PlanError for objects with nothing to draw and for arguments
-    that do not fit, and MissingExtraError for png and pdf if what draws these is not installed.
-
-    >>> import bagkit as bk
-    >>> b = bk.range(10, npartitions=2)
-    >>> print(bk.visualize(b.sum(), b.max()).mermaid.splitlines()[1])
-      n0["range"]
-    """
-    from bagkit.diagnostics.picture import Picture
-    from bagkit.diagnostics.visualize import draw
-    from bagkit.nesting import Lift
-    from bagkit.optimizer import optimize
-
-    lift = Lift()
-    lift.template(objects)
-    roots = tuple(lift.plans)
-    if not roots:
-        raise PlanError(
-            "visualize: there is nothing to draw; expected bags, items or delayed values, also in containers"
-        )
-    if filename is None and format is not None:
-        raise PlanError(
-            f"visualize: format is {format!r}, and there is no filename; "
-            "hint: filename='picture.png', or leave both out for a picture that a notebook shows"
-        )
-    # What was measured is the plan as it ran, so that is what the times are written on.
-    as_run = color == "time" if optimize_graph is None else optimize_graph
-    picture = Picture(draw(optimize(roots) if as_run else roots, rankdir, color, profile))
-    if filename is not None:
-        picture.save(filename, format)
-    return picture

@@ -14,7 +14,7 @@ from types import FrameType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from bagkit.arguments import plan_of
-from bagkit.computing import run, visualize
+from bagkit.computing import run
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_door, front_doors
@@ -132,6 +132,8 @@ class Delayed(DaskCollection, Generic[T_co]):
         >>> (bk.delayed(len)("ab") + bk.delayed(3)).visualize()
         <Picture of 5 nodes; .save('picture.svg') writes it to a file>
         """
+        from bagkit.together import visualize
+
         return visualize(self, filename=filename, **looks)
 
     def _with_plan(self, plan: Plan) -> Delayed[Any]:

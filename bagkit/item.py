@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
-from bagkit.computing import Collected, explain, run, visualize
+from bagkit.computing import Collected, explain, run
 from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_doors
@@ -128,6 +128,8 @@ class Item(DaskCollection, Generic[T_co]):
         >>> bk.range(10, npartitions=2).sum().visualize(rankdir="LR")
         <Picture of 3 nodes; .save('picture.svg') writes it to a file>
         """
+        from bagkit.together import visualize
+
         return visualize(self, filename=filename, **looks)
 
     def __int__(self) -> int:

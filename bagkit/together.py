@@ -1,11 +1,13 @@
-"""Several lazy values at once, also inside of containers: compute, persist, optimize."""
+"""Several lazy values at once, also inside of containers: compute, persist, optimize, visualize."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from bagkit.computing import run, run_exactly
+from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.kernels.template import Hole, fill
 from bagkit.nesting import Lift
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from bagkit.dask_protocol import DaskCollection
+    from bagkit.diagnostics.picture import Picture
+    from bagkit.diagnostics.profile import Profile
     from bagkit.options import OptionKeywords, PlainKeywords
 
 A = TypeVar("A", bound="DaskCollection")
@@ -175,3 +179,44 @@ def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
     plans = optimized(tuple(lift.plans), until="push_fields") if lift.plans else ()
     made = [with_plan(owner, plan) for owner, plan in zip(lift.owners, plans, strict=True)]
     return tuple([fill(template, made) for template in templates])
+
+
+@front_door
+def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, format: str | None = None,  # noqa: A002
+              optimize_graph: bool | None = None, rankdir: str = "BT", color: str | None = None,
+              profile: Profile | None = None) -> Picture:  # fmt: skip
+    """Return a picture of what bags, items and delayed values are made of, also of those in lists, dicts and the like.
+
+    A notebook shows it; with `filename` it is written to a file too, as svg, png, pdf, dot or mermaid by its suffix or
+    by `format`. What several of them share is drawn once. `rankdir` is BT, TB, LR or RL: from bottom to top, and so
+    on. With `optimize_graph` it is the plan as it runs. `color` is "function", or "time" for the seconds that the
+    tasks took in runs that `profile` listened to. Raises PlanError for objects with nothing to draw and for arguments
+    that do not fit, and MissingExtraError for png and pdf if what draws these is not installed.
+
+    >>> import bagkit as bk
+    >>> b = bk.range(10, npartitions=2)
+    >>> print(bk.visualize(b.sum(), b.max()).mermaid.splitlines()[1])
+      n0["range"]
+    """
+    from bagkit.diagnostics.picture import Picture
+    from bagkit.diagnostics.visualize import draw
+    from bagkit.optimizer import optimize as optimized
+
+    lift = Lift()
+    lift.template(objects)
+    roots = tuple(lift.plans)
+    if not roots:
+        raise PlanError(
+            "visualize: there is nothing to draw; expected bags, items or delayed values, also in containers"
+        )
+    if filename is None and format is not None:
+        raise PlanError(
+            f"visualize: format is {format!r}, and there is no filename; "
+            "hint: filename='picture.png', or leave both out for a picture that a notebook shows"
+        )
+    # What was measured is the plan as it ran, so that is what the times are written on.
+    as_run = color == "time" if optimize_graph is None else optimize_graph
+    picture = Picture(draw(optimized(roots) if as_run else roots, rankdir, color, profile))
+    if filename is not None:
+        picture.save(filename, format)
+    return picture

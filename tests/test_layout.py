@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "plan",
         "kernels",
     },
-    "together": {"computing", "nesting", "optimizer", "io", "ops", "plan", "kernels"},
+    "together": {"computing", "diagnostics", "nesting", "optimizer", "io", "ops", "plan", "kernels"},
     "graphs": {"computing", "lower", "kernels", "tracebacks"},
     "nesting": {"arguments", "plan", "kernels"},
     "dask_protocol": {
@@ -95,7 +95,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dask_inputs": {"kernels", "ops", "plan"},
     "computing": {
         "dask_session",
-        "nesting",
         "optimizer",
         "lower",
         "schedulers",
