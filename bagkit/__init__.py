@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
     from bagkit.computing import Collected
     from bagkit.create import concat, from_delayed, from_sequence, range  # noqa: A004  (dask.bag's name)
-    from bagkit.delayed_calls import Delayed, delayed
     from bagkit.diagnostics.profile import Profile
     from bagkit.errors import (
         BagkitError,
@@ -46,15 +45,16 @@ if TYPE_CHECKING:
         UnstableKeyError,
         WorkerDiedError,
     )
-    from bagkit.graphs import get
     from bagkit.io.input.partition_info import PartitionInfo
     from bagkit.io.output.manifest import Manifest
     from bagkit.item import Item
+    from bagkit.lazy.delayed import Delayed, delayed
+    from bagkit.lazy.graphs import get
+    from bagkit.lazy.together import compute, optimize, persist, visualize
     from bagkit.lower.failures import Failure
     from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
-    from bagkit.together import compute, optimize, persist, visualize
 
 __version__ = "0.1.0"
 
@@ -122,15 +122,15 @@ __all__ = [
 _HOMES = {
     "Bag": "bagkit.bag",
     "Collected": "bagkit.computing",
-    "Delayed": "bagkit.delayed_calls",
+    "Delayed": "bagkit.lazy.delayed",
     "Failure": "bagkit.lower.failures",
     "Item": "bagkit.item",
     "Manifest": "bagkit.io.output.manifest",
     "to_textfiles": "bagkit.methods.writing",
     "Profile": "bagkit.diagnostics.profile",
-    "delayed": "bagkit.delayed_calls",
-    "get": "bagkit.graphs",
-    **dict.fromkeys(("compute", "optimize", "persist", "visualize"), "bagkit.together"),
+    "delayed": "bagkit.lazy.delayed",
+    "get": "bagkit.lazy.graphs",
+    **dict.fromkeys(("compute", "optimize", "persist", "visualize"), "bagkit.lazy.together"),
     **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range"), "bagkit.create"),
     **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files", "read_json", "read_text"), "bagkit.reading"),
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),

@@ -43,7 +43,7 @@ def plan_of(argument: Any) -> Plan | None:
     if isinstance(plan, Plan):
         return plan
     if hasattr(type(argument), "__dask_graph__"):
-        from bagkit.dask_inputs import plan_of_dask
+        from bagkit.lazy.dask_inputs import plan_of_dask
 
         return plan_of_dask(argument)
     return None

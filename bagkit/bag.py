@@ -7,9 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from bagkit.computing import Collected, explain, iterate, run
-from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
 from bagkit.front_doors import front_doors
+from bagkit.lazy.dask_protocol import DaskCollection
 from bagkit.methods.elementwise import Elementwise
 from bagkit.methods.frames import Frames
 from bagkit.methods.grouping import Grouping
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Unpack
 
-    from bagkit.delayed_calls import Delayed
     from bagkit.diagnostics.picture import Picture
+    from bagkit.lazy.delayed import Delayed
     from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
 
 
@@ -79,7 +79,7 @@ class Bag(
         >>> bk.range(10, npartitions=2).map(str).visualize(rankdir="LR")
         <Picture of 3 nodes; .save('picture.svg') writes it to a file>
         """
-        from bagkit.together import visualize
+        from bagkit.lazy.together import visualize
 
         return visualize(self, filename=filename, **looks)
 
@@ -108,7 +108,7 @@ class Bag(
         >>> b.npartitions, b.compute(scheduler="sync")
         (2, ['0', '1', '2', '3'])
         """
-        from bagkit.together import persist
+        from bagkit.lazy.together import persist
 
         return persist(self, **options)[0]
 
@@ -119,7 +119,7 @@ class Bag(
         >>> [part.compute(scheduler="sync") for part in bk.range(3, npartitions=2).to_delayed()]
         [[0], [1, 2]]
         """
-        from bagkit.delayed_calls import delayed
+        from bagkit.lazy.delayed import delayed
 
         parts: Any = [delayed(part) for part in self.partitions_apart()]
         return parts  # type: ignore[no-any-return]

@@ -208,7 +208,7 @@ def for_this_session(options: Options) -> Options:
     """Return `options` with what the program has set up for dask, if it uses dask, where they say nothing."""
     if "dask.config" not in sys.modules:
         return options
-    from bagkit.dask_session import with_session
+    from bagkit.schedulers.dask_session import with_session
 
     return with_session(options)
 
@@ -277,7 +277,7 @@ def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
     found: list[Observer] = []
     draws = options.progress
     if "dask.callbacks" in sys.modules:
-        from bagkit.dask_session import dask_callbacks, draws_progress
+        from bagkit.schedulers.dask_session import dask_callbacks, draws_progress
 
         callbacks = dask_callbacks()
         found += callbacks

@@ -14,9 +14,9 @@ from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
-    from bagkit.delayed_calls import Delayed
     from bagkit.io.input import memory
     from bagkit.item import Item
+    from bagkit.lazy.delayed import Delayed
     from bagkit.ops import calls
 else:
     memory = Lazily("bagkit.io.input.memory")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec
 
 from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.computing import Collected, explain, run
-from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_doors
+from bagkit.lazy.dask_protocol import DaskCollection
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Unpack
 
-    from bagkit.delayed_calls import Delayed
     from bagkit.diagnostics.picture import Picture
+    from bagkit.lazy.delayed import Delayed
     from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ class Item(DaskCollection, Generic[T_co]):
         >>> int(total.apply(lambda x: x + 1))
         11
         """
-        from bagkit.together import persist
+        from bagkit.lazy.together import persist
 
         return persist(self, **options)[0]
 
@@ -95,7 +95,7 @@ class Item(DaskCollection, Generic[T_co]):
         >>> (bk.range(5, npartitions=2).sum().to_delayed() + 1).compute(scheduler="sync")
         11
         """
-        from bagkit.delayed_calls import delayed
+        from bagkit.lazy.delayed import delayed
 
         value: Any = delayed(self)
         return value  # type: ignore[no-any-return]
@@ -128,7 +128,7 @@ class Item(DaskCollection, Generic[T_co]):
         >>> bk.range(10, npartitions=2).sum().visualize(rankdir="LR")
         <Picture of 3 nodes; .save('picture.svg') writes it to a file>
         """
-        from bagkit.together import visualize
+        from bagkit.lazy.together import visualize
 
         return visualize(self, filename=filename, **looks)
 

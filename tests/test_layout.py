@@ -29,72 +29,51 @@ MAY_IMPORT: dict[str, set[str]] = {
         "combine",
         "computing",
         "create",
-        "delayed_calls",
         "diagnostics.profile",
-        "graphs",
         "io",
         "item",
+        "lazy",
         "lower.failures",
         "methods",
         "ops",
         "other_names",
         "random",
         "reading",
-        "together",
     },
     "combine": {"bag", "arguments", "ops", "plan"},
     "random": {"arguments", "bag"},
     "create": {"bag", "arguments", "io", "ops", "plan"},
     "reading": {"bag", "io", "ops", "plan"},
     "bag": {
-        "dask_protocol",
+        "lazy",
         "methods",
         "item",
         "other_names",
         "arguments",
         "computing",
-        "delayed_calls",
-        "together",
         "warn",
         "io",
         "ops",
         "plan",
     },
-    "methods": {"item", "arguments", "computing", "delayed_calls", "sizes", "io", "ops", "plan", "kernels"},
-    "item": {"arguments", "computing", "dask_protocol", "delayed_calls", "together", "ops", "other_names", "plan"},
-    "delayed_calls": {
-        "warn",
-        "tracebacks",
+    "methods": {"item", "arguments", "computing", "lazy", "sizes", "io", "ops", "plan", "kernels"},
+    "item": {"arguments", "computing", "lazy", "ops", "other_names", "plan"},
+    "lazy": {
         "arguments",
         "computing",
-        "dask_protocol",
-        "together",
-        "nesting",
-        "ops",
-        "plan",
-        "kernels",
-    },
-    "together": {"computing", "diagnostics", "nesting", "optimizer", "io", "ops", "plan", "kernels"},
-    "graphs": {"computing", "lower", "kernels", "tracebacks"},
-    "nesting": {"arguments", "plan", "kernels"},
-    "dask_protocol": {
-        "computing",
-        "dask_inputs",
-        "graphs",
-        "together",
         "optimizer",
         "lower",
         "schedulers",
-        "diagnostics.failure_log",
+        "diagnostics",
+        "io",
         "ops",
         "plan",
         "kernels",
+        "tracebacks",
+        "warn",
     },
-    "arguments": {"dask_inputs", "ops", "plan"},
-    "dask_session": {"diagnostics.events", "schedulers.inside", "warn"},
-    "dask_inputs": {"kernels", "ops", "plan"},
+    "arguments": {"lazy", "ops", "plan"},
     "computing": {
-        "dask_session",
         "optimizer",
         "lower",
         "schedulers",
@@ -142,11 +121,9 @@ CLOSED = {"kernels", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag"),
-                  ("together", "dask_protocol"), ("create", "delayed_calls"),
-                  ("create", "item"), ("reading", "delayed_calls"),
+                  ("create", "lazy.delayed"), ("create", "item"), ("reading", "lazy.delayed"),
                   ("methods", "lower.failures"),
-                  ("bag", "diagnostics.picture"), ("item", "diagnostics.picture"),
-                  ("delayed_calls", "diagnostics.picture")}  # fmt: skip
+                  ("bag", "diagnostics.picture"), ("item", "diagnostics.picture")}  # fmt: skip
 """Further edges of imports that only type checkers see."""
 
 ONLY_IN = {
@@ -370,7 +347,7 @@ def names_in(*files: str) -> set[str]:
     return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
-USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "delayed_calls.py", "together.py",
+USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "lazy/delayed.py", "lazy/together.py",
                 *(f"methods/{path.name}" for path in (ROOT / "methods").glob("*.py"))]  # fmt: skip
 
 

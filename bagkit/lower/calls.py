@@ -13,10 +13,10 @@ from bagkit.errors import PlanError, add_notes, notes_on_text
 from bagkit.kernels.by_name import by_name, function_of
 from bagkit.kernels.replay import ONE_SHOT, Replay, reading, replayed
 from bagkit.kernels.report import Report
-from bagkit.kernels.template import Nest, fill
 from bagkit.lower.graph import Key, Task
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
+from bagkit.plan.template import Nest, fill
 
 LABELS_SHOWN = 5
 """Calls that the label of a task names."""

@@ -16,10 +16,10 @@ from bagkit.plan.node import Plan
 if TYPE_CHECKING:
     from bagkit.arguments import Empty, Field
     from bagkit.bag import Bag
-    from bagkit.delayed_calls import Delayed
     from bagkit.io.input import memory
     from bagkit.item import Item
     from bagkit.kernels import group
+    from bagkit.lazy.delayed import Delayed
     from bagkit.ops import calls, tables
     from bagkit.ops import grouping as ops
 else:

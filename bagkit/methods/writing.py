@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from bagkit.bag import Bag
     from bagkit.computing import Collected
-    from bagkit.delayed_calls import Delayed
     from bagkit.io.output.manifest import Manifest
+    from bagkit.lazy.delayed import Delayed
     from bagkit.ops import encoding as ops
     from bagkit.options import CollectKeywords, PlainKeywords
     from bagkit.plan.kinds import Sink
@@ -272,7 +272,7 @@ class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item 
     """
 
     def __init__(self, plan: Plan, count: int) -> None:
-        from bagkit.delayed_calls import delayed
+        from bagkit.lazy.delayed import delayed
 
         sink: Any = plan.op
         list.__init__(self, [delayed(Item(Plan(sink.part(number), (plan,)))) for number in range(count)])

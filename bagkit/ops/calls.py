@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 
 from bagkit.errors import PlanError, one_line
 from bagkit.kernels.by_name import by_name, function_of
-from bagkit.kernels.template import fill
 from bagkit.plan.kinds import Call, Pairing, TaskCall
+from bagkit.plan.template import fill
 
 _numbers = itertools.count()
 next_number = _numbers.__next__

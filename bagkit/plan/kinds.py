@@ -334,7 +334,7 @@ class TaskCall(Call):
 
     function: Any
     args: tuple[Any, ...]
-    """Plain values, and templates (`kernels.template`) with a hole for each input."""
+    """Plain values, and templates (`plan.template`) with a hole for each input."""
     kwargs: dict[str, Any] | None
     title: str
     """What it does, for people, in one word: `inc`."""

@@ -11,7 +11,7 @@ from typing import Any, assert_type
 import pytest
 
 import bagkit as bk
-from bagkit.delayed_calls import Delayed, DelayedFunction
+from bagkit.lazy.delayed import Delayed, DelayedFunction
 
 
 @bk.delayed

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from bagkit.computing import run, run_exactly
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
-from bagkit.kernels.template import Hole, fill
-from bagkit.nesting import Lift
+from bagkit.lazy.nesting import Lift
 from bagkit.options import merged
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
+from bagkit.plan.template import Hole, fill
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from bagkit.dask_protocol import DaskCollection
     from bagkit.diagnostics.picture import Picture
     from bagkit.diagnostics.profile import Profile
+    from bagkit.lazy.dask_protocol import DaskCollection
     from bagkit.options import OptionKeywords, PlainKeywords
 
 A = TypeVar("A", bound="DaskCollection")

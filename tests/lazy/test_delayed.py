@@ -479,11 +479,11 @@ class TestMemory:
         assert peak / count < 1500
 
 
-@pytest.mark.parametrize("first", ["bagkit.delayed_calls", "bagkit.computing", "bagkit.together", "bagkit.graphs",
-                                   "bagkit.optimizer", "bagkit.options"])  # fmt: skip
+@pytest.mark.parametrize("first", ["bagkit.lazy.delayed", "bagkit.computing", "bagkit.lazy.together",
+                                   "bagkit.lazy.graphs", "bagkit.optimizer", "bagkit.options"])  # fmt: skip
 def test_functions_are_functions_whatever_is_imported_first(first: str) -> None:
     code = (
-        f"import {first}, bagkit as bk, types; import bagkit.delayed_calls, bagkit.optimizer, bagkit.together\n"
+        f"import {first}, bagkit as bk, types; import bagkit.lazy.delayed, bagkit.optimizer, bagkit.lazy.together\n"
         "names = ('delayed', 'compute', 'persist', 'optimize', 'get', 'visualize', 'options')\n"
         "print([name for name in names if isinstance(getattr(bk, name), types.ModuleType)])"
     )

@@ -324,7 +324,7 @@ def rebuilt(
 
     `dask.optimize` and what manipulates graphs call it with tasks in place of values.
     """
-    from bagkit.together import known_plan
+    from bagkit.lazy.together import known_plan
 
     named = [_renamed(key, rename or {}) for key in keys]
     found = [values[key] for key in named]
@@ -347,7 +347,7 @@ def _renamed(key: Any, rename: Mapping[str, str]) -> Any:
 
 def _of_graph(graph: Any, keys: Sequence[Any], collection: Any) -> Any:
     """Return `collection` made of the tasks of `keys` in a graph of dask's, which depend on other things too now."""
-    from bagkit.dask_inputs import bag_of, plans_of_graph
+    from bagkit.lazy.dask_inputs import bag_of, plans_of_graph
 
     plans = plans_of_graph(graph, keys)
     parts = [plans[key] for key in keys]
@@ -360,7 +360,7 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
     Tasks of bags run in processes, all others in threads, unless `bagkit.options` say otherwise.
     """
     from bagkit.diagnostics.failure_log import FailureLog
-    from bagkit.graphs import Tasks
+    from bagkit.lazy.graphs import Tasks
 
     class DaskTasks(Tasks):
         """Those of a dict that has objects for tasks too."""

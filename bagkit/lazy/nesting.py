@@ -10,8 +10,8 @@ from typing import Any
 
 from bagkit.arguments import plan_of
 from bagkit.errors import PlanError
-from bagkit.kernels.template import CopyWith, Hole, Nest, as_dict, as_ordered_dict, as_slice
 from bagkit.plan.node import Plan
+from bagkit.plan.template import CopyWith, Hole, Nest, as_dict, as_ordered_dict, as_slice
 
 ATOMS = frozenset({
     int, float, complex, str, bytes, bool, NoneType, FunctionType, BuiltinFunctionType, type, range, bytearray,

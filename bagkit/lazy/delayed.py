@@ -1,6 +1,6 @@
 """delayed: plain functions called later, in parallel.
 
-The module has another name than the function, so that `bagkit.delayed` is the function whatever was imported before.
+The module stands in a package, so that `bagkit.delayed` is the function whatever was imported before.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, ov
 
 from bagkit.arguments import plan_of
 from bagkit.computing import run
-from bagkit.dask_protocol import DaskCollection
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_door, front_doors
-from bagkit.kernels.template import Hole
-from bagkit.nesting import ATOMS, Lift
+from bagkit.lazy.dask_protocol import DaskCollection
+from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.ops.calls import (
     OPERATORS,
     REFLECTED,
@@ -34,6 +33,7 @@ from bagkit.ops.calls import (
 from bagkit.ops.functions import short_label
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
+from bagkit.plan.template import Hole
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.tracebacks import users_frame
 from bagkit.warn import warn_at_caller
@@ -121,7 +121,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         >>> value[0].compute(scheduler="sync")
         1
         """
-        from bagkit.together import persist
+        from bagkit.lazy.together import persist
 
         return persist(self, **options)[0]
 
@@ -132,7 +132,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         >>> (bk.delayed(len)("ab") + bk.delayed(3)).visualize()
         <Picture of 5 nodes; .save('picture.svg') writes it to a file>
         """
-        from bagkit.together import visualize
+        from bagkit.lazy.together import visualize
 
         return visualize(self, filename=filename, **looks)
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from bagkit.kernels.template import Hole
 from bagkit.ops.calls import DelayedCall, PartitionOf, identity, next_number
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
+from bagkit.plan.template import Hole
 
 
 def plan_of_dask(value: Any) -> Plan | None:

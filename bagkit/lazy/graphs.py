@@ -10,10 +10,10 @@ from bagkit.computing import for_this_session, run_graph
 from bagkit.errors import PlanError, one_line
 from bagkit.front_doors import front_door
 from bagkit.kernels.replay import reading
-from bagkit.kernels.template import Hole, Nest, fill
 from bagkit.lower.calls import Calls
 from bagkit.lower.graph import Graph, Task
 from bagkit.options import GraphKeywords, did_you_mean, merged
+from bagkit.plan.template import Hole, Nest, fill
 from bagkit.tracebacks import shorten_traceback
 
 
