@@ -6,13 +6,14 @@ import builtins
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
+from bagkit.lazy.arguments import plan_arguments, plan_of
 from bagkit.ops.pairing import Paired
 from bagkit.ops.sequences import Zip
 from bagkit.plan.node import Plan
+from bagkit.signatures import BY_NAME, given_function
 
 A = TypeVar("A")
 B = TypeVar("B")

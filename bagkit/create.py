@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from bagkit.arguments import plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.lazily import Lazily
+from bagkit.lazy.arguments import plan_of
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 

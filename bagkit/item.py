@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
 
-from bagkit.arguments import BY_NAME, given_function, plan_arguments, plan_of
 from bagkit.computing import Collected, explain, run
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_doors
+from bagkit.lazy.arguments import plan_arguments, plan_of
 from bagkit.lazy.dask_protocol import DaskCollection
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
+from bagkit.signatures import BY_NAME, given_function
 
 if TYPE_CHECKING:
     from os import PathLike

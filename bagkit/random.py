@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from bagkit.arguments import plan_of
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
+from bagkit.lazy.arguments import plan_of
 
 T = TypeVar("T")
 

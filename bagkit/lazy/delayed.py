@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from types import FrameType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
-from bagkit.arguments import plan_of
 from bagkit.computing import run
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_door, front_doors
+from bagkit.lazy.arguments import plan_of
 from bagkit.lazy.dask_protocol import DaskCollection
 from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.ops.calls import (

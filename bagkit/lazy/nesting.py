@@ -8,8 +8,8 @@ from dataclasses import fields, is_dataclass
 from types import BuiltinFunctionType, FunctionType, GeneratorType, NoneType
 from typing import Any
 
-from bagkit.arguments import plan_of
 from bagkit.errors import PlanError
+from bagkit.lazy.arguments import plan_of
 from bagkit.plan.node import Plan
 from bagkit.plan.template import CopyWith, Hole, Nest, as_dict, as_ordered_dict, as_slice
 

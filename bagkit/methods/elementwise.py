@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
-from bagkit.arguments import BY_NAME, given_function, holds_plan
 from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
+from bagkit.lazy.arguments import holds_plan
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import Filter, Flatten, Map, OnError, OnErrorFor, Pluck, StarMap
 from bagkit.sentinels import NOT_GIVEN
+from bagkit.signatures import BY_NAME, given_function
 
 if TYPE_CHECKING:
     from typing import TypeGuard
 
     from typing_extensions import TypeIs
 
-    from bagkit.arguments import HasDefault, NeedsMoreArguments, OnlyAny
     from bagkit.bag import Bag
     from bagkit.ops import pairs, sequences
+    from bagkit.signatures import HasDefault, NeedsMoreArguments, OnlyAny
 else:
     pairs = Lazily("bagkit.ops.pairs")
     sequences = Lazily("bagkit.ops.sequences")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from bagkit.arguments import bag_plan, plan_of
 from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
+from bagkit.lazy.arguments import bag_plan, plan_of
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
-    from bagkit.arguments import Empty, Field
     from bagkit.bag import Bag
     from bagkit.io.input import memory
     from bagkit.item import Item
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from bagkit.lazy.delayed import Delayed
     from bagkit.ops import calls, tables
     from bagkit.ops import grouping as ops
+    from bagkit.signatures import Empty, Field
 else:
     ops = Lazily("bagkit.ops.grouping")
     group = Lazily("bagkit.kernels.group")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.arguments import plan_arguments
 from bagkit.errors import PlanError
 from bagkit.item import Item
 from bagkit.lazily import Lazily
+from bagkit.lazy.arguments import plan_arguments
 from bagkit.ops.pairing import Paired
 from bagkit.plan.kinds import Op, Reduction
 from bagkit.plan.node import Plan

@@ -11,11 +11,11 @@ from bagkit.ops.elementwise import Flatten, Pluck
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
-    from bagkit.arguments import Field
     from bagkit.bag import Bag
     from bagkit.item import Item
     from bagkit.ops import pairs as ops
     from bagkit.ops import tables
+    from bagkit.signatures import Field
 else:
     ops = Lazily("bagkit.ops.pairs")
     tables = Lazily("bagkit.ops.tables")

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, cast, overload
 
-from bagkit.arguments import BY_NAME, given_function, holds_plan, plan_arguments
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_doors
 from bagkit.lazily import Lazily
+from bagkit.lazy.arguments import holds_plan, plan_arguments
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import MapPartitions
 from bagkit.ops.regroup import Partitions, Pick, Repartition
 from bagkit.plan.node import Plan
+from bagkit.signatures import BY_NAME, given_function
 
 if TYPE_CHECKING:
-    from bagkit.arguments import HasDefault, OnlyAny
     from bagkit.bag import Bag
     from bagkit.ops import sequences as ops
+    from bagkit.signatures import HasDefault, OnlyAny
 else:
     ops = Lazily("bagkit.ops.sequences")
 

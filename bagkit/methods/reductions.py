@@ -13,9 +13,9 @@ from bagkit.ops import reductions as rows
 from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
-    from bagkit.arguments import Empty, Field, OnlyAny
     from bagkit.bag import Bag
     from bagkit.ops import tables
+    from bagkit.signatures import Empty, Field, OnlyAny
 else:
     tables = Lazily("bagkit.ops.tables")
 

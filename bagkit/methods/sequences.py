@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from bagkit.arguments import bag_plan
 from bagkit.lazily import Lazily
+from bagkit.lazy.arguments import bag_plan
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import Pluck
 from bagkit.ops.regroup import Pick
@@ -14,9 +14,9 @@ from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
-    from bagkit.arguments import Empty
     from bagkit.bag import Bag
     from bagkit.ops import sequences as ops
+    from bagkit.signatures import Empty
 else:
     ops = Lazily("bagkit.ops.sequences")
 

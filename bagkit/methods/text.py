@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bagkit.arguments import holds_plan
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door, front_doors
 from bagkit.lazily import Lazily
+from bagkit.lazy.arguments import holds_plan
 from bagkit.methods.making import Making, T_co
 
 if TYPE_CHECKING:

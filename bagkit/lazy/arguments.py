@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never, Protocol, TypeVar
+from typing import Any
 
 from bagkit.errors import PlanError
 from bagkit.ops.pairing import Slot
 from bagkit.plan.node import Plan
-from bagkit.sentinels import NOT_GIVEN
-
-BY_NAME: Any = NOT_GIVEN
-"""The default of a function that is given by position, so that it may have a `func` of its own, or else by its name."""
-
-if TYPE_CHECKING:
-    from datetime import date
-    from enum import Enum
-
-    Field = str | int | float | bytes | date | Enum | tuple[Any, ...] | list[Any]
-    """What stands for a function that takes it of a record: a name or an index, or a list of those."""
-
-    Empty = list[Never] | set[Never] | dict[Never, Never]
-    """An initial value such as `[]` or `set()`, whose contents type checkers can't know."""
-
-    T_contra = TypeVar("T_contra", contravariant=True)
-    U_co = TypeVar("U_co", covariant=True)
-
-    class HasDefault(Protocol[T_contra, U_co]):
-        """A lambda such as `lambda record, n=n: ...`, which mypy takes for no `Callable[[T], U]`."""
-
-        def __call__(self, record: T_contra, default: Any = ..., /) -> U_co: ...
-
-    class OnlyAny:
-        """Of no value: a parameter of this type is one that type checkers know nothing of."""
-
-    class NeedsMoreArguments:
-        """What a call gives type checkers if a function is not given all of its arguments."""
 
 
 def plan_of(argument: Any) -> Plan | None:
@@ -47,16 +19,6 @@ def plan_of(argument: Any) -> Plan | None:
 
         return plan_of_dask(argument)
     return None
-
-
-def given_function(operation: str, func: Any, kwargs: dict[str, Any]) -> Any:
-    """Return `func`, or, where none is given by position, the one called `func`, which is taken out of `kwargs`.
-
-    So a function may have a parameter `func` of its own.
-    """
-    if func is NOT_GIVEN and "func" not in kwargs:
-        raise PlanError(f"{operation}: there is no function; expected {operation}(function, ...)")
-    return kwargs.pop("func") if func is NOT_GIVEN else func
 
 
 def bag_plan(operation: str, argument: Any) -> Plan:
