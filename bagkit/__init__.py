@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from bagkit.io.input.partition_info import PartitionInfo
     from bagkit.io.output.manifest import Manifest
     from bagkit.item import Item
-    from bagkit.lazy.delayed import Delayed, delayed
+    from bagkit.lazy.delayed import delayed
+    from bagkit.lazy.delayed_values import Delayed
     from bagkit.lazy.graphs import get
     from bagkit.lazy.together import compute, optimize, persist, visualize
     from bagkit.lower.failures import Failure
@@ -122,7 +123,7 @@ __all__ = [
 _HOMES = {
     "Bag": "bagkit.bag",
     "Collected": "bagkit.computing",
-    "Delayed": "bagkit.lazy.delayed",
+    "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.lower.failures",
     "Item": "bagkit.item",
     "Manifest": "bagkit.io.output.manifest",

@@ -16,7 +16,7 @@ from bagkit.plan.node import Plan
 if TYPE_CHECKING:
     from bagkit.io.input import memory
     from bagkit.item import Item
-    from bagkit.lazy.delayed import Delayed
+    from bagkit.lazy.delayed_values import Delayed
     from bagkit.ops import calls
 else:
     memory = Lazily("bagkit.io.input.memory")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from bagkit.diagnostics.picture import Picture
-    from bagkit.lazy.delayed import Delayed
+    from bagkit.lazy.delayed_values import Delayed
     from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
-    from bagkit.lazy.delayed import Delayed
+    from bagkit.lazy.delayed_values import Delayed
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 

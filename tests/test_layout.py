@@ -119,7 +119,7 @@ CLOSED = {"kernels", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.failures"), ("methods", "bag"),
-                  ("create", "item"), ("reading", "lazy.delayed"),
+                  ("create", "item"), ("reading", "lazy.delayed_values"),
                   ("methods", "lower.failures"),
                   ("bag", "diagnostics.picture"), ("item", "diagnostics.picture")}  # fmt: skip
 """Further edges of imports that only type checkers see."""

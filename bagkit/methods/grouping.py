@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bagkit.io.input import memory
     from bagkit.item import Item
     from bagkit.kernels import group
-    from bagkit.lazy.delayed import Delayed
+    from bagkit.lazy.delayed_values import Delayed
     from bagkit.ops import calls, tables
     from bagkit.ops import grouping as ops
     from bagkit.signatures import Empty, Field

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bagkit.bag import Bag
     from bagkit.computing import Collected
     from bagkit.io.output.manifest import Manifest
-    from bagkit.lazy.delayed import Delayed
+    from bagkit.lazy.delayed_values import Delayed
     from bagkit.ops import encoding as ops
     from bagkit.options import CollectKeywords, PlainKeywords
     from bagkit.plan.kinds import Sink

@@ -11,7 +11,8 @@ from typing import Any, assert_type
 import pytest
 
 import bagkit as bk
-from bagkit.lazy.delayed import Delayed, DelayedFunction
+from bagkit.lazy.delayed import DelayedFunction
+from bagkit.lazy.delayed_values import Delayed
 
 
 @bk.delayed
