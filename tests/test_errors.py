@@ -46,6 +46,8 @@ ELSEWHERE = (
     "methods/tabulating.py",
     "diagnostics/",
     "io/input/files.py",
+    "io/input/listing.py",
+    "io/input/paths.py",
     "io/input/codecs.py",
     "io/input/text.py",
     "io/input/text_blocks.py",

@@ -125,7 +125,7 @@ FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "lower.fai
 """Further edges of imports that only type checkers see."""
 
 ONLY_IN = {
-    "fsspec": {"io/input/files.py"},
+    "fsspec": {"io/input/paths.py"},
     "cloudpickle": {"schedulers/by_value.py"},
     "msgspec": {"kernels/json.py", "kernels/texts.py", "schedulers/by_value.py"},
     "tqdm": {"diagnostics/progress.py"},

@@ -24,7 +24,7 @@ from bagkit.io.handover.hdf5_tables import (
     mark_group,
     read_layout,
 )
-from bagkit.io.input.files import named
+from bagkit.io.input.paths import named
 from bagkit.io.output.stores import failed
 from bagkit.kernels.contexts import context
 

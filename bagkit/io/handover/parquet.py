@@ -9,7 +9,7 @@ from typing import Any, Final
 from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
 from bagkit.io.handover.arrow import arrow_schema, import_parquet, record_batches
 from bagkit.io.handover.columns import Table
-from bagkit.io.input.files import named
+from bagkit.io.input.paths import named
 from bagkit.kernels.column_types import ListOf, StructOf, Type
 
 GROUP_ROWS: Final = 1 << 17

@@ -13,7 +13,7 @@ from typing import Any, Final
 from bagkit.errors import ColumnTypeError, OutputBusyError, OutputError, OutputExistsError, PlanError, one_line
 from bagkit.io.handover.columns import Packed, Table
 from bagkit.io.handover.converted import Column, dates_as_text
-from bagkit.io.input.files import named
+from bagkit.io.input.paths import named
 from bagkit.io.output.stores import failed
 from bagkit.kernels.column_types import encodes
 from bagkit.kernels.contexts import context

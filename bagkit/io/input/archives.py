@@ -1,6 +1,6 @@
 """Zip archives with one file in them, and framed Snappy: read from their beginning to their end, a part at a time.
 
-`inflate` of io/input/codecs.py is for formats whose decompressors say themselves where a member ends. These two do not.
+The loop of io/input/inflating.py is for formats whose decompressors say where a member ends. These two do not.
 """
 
 from __future__ import annotations

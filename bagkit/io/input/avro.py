@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from bagkit.errors import BagkitError, CorruptInputError, missing_extra
 from bagkit.io.input.codecs import DamagedError
-from bagkit.io.input.files import named, opened
+from bagkit.io.input.files import opened
+from bagkit.io.input.paths import named
 from bagkit.io.input.text import FilePiece, ReadText, plan_text
 from bagkit.io.input.text_blocks import Counter, intact
 from bagkit.kernels.report import Report

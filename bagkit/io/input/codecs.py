@@ -1,4 +1,4 @@
-"""Compressions: their names, their suffixes, how they begin, and one loop that inflates them all.
+"""Compressions: their names, their suffixes, how they begin, and what packs and unpacks them.
 
     name    suffixes     decompressor
     gzip    .gz          isal.igzip_lib
@@ -9,22 +9,18 @@
     zip     .zip         those above, see io/input/archives.py
     snappy  .snappy      cramjam, or python-snappy (the extra `snappy`), see there
 
-The first four are written too. The loop is ours, so that files of several members, padding, garbage at the end and
-files that are cut off mean the same in all of them: every member is read, zeros after one are padding, anything else
-there is an error.
+The first four are written too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
 from bagkit.errors import PlanError, missing_extra
-
-_READ: Final = 1 << 17
 
 
 class DamagedError(Exception):
@@ -79,7 +75,8 @@ def _raw_deflate() -> Any:
     return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
 
 
-def _snappy() -> Callable[[bytes], Any]:
+def snappy_uncompress() -> Callable[[bytes], Any]:
+    """Return the function that unpacks framed Snappy; raises MissingExtraError where there is none."""
     try:
         from cramjam import snappy
     except ImportError:
@@ -111,7 +108,7 @@ CODECS: Final = (
 )
 
 _WRITTEN: Final = ("gzip", "bz2", "xz", "zstd")
-_ZIP_METHODS: Final[dict[int, Callable[[], Any]]] = {8: _raw_deflate, 12: _bz2, 93: _zstd}
+ZIP_METHODS: Final[dict[int, Callable[[], Any]]] = {8: _raw_deflate, 12: _bz2, 93: _zstd}
 
 _SURE_SIGNS: Final = (
     ("gzip", re.compile(rb"\x1f\x8b\x08")),
@@ -122,9 +119,9 @@ _SURE_SIGNS: Final = (
     ("zip", re.compile(rb"PK\x03\x04")),
     ("snappy", re.compile(rb"\xff\x06\0\0sNaPpY")),
 )
-_MAGIC_BYTES: Final = 10
+MAGIC_BYTES: Final = 10
 _ALIASES: Final = {"gz": "gzip", "lzma": "xz", "zst": "zstd", "bzip2": "bz2"}
-_BY_NAME: Final = {codec.name: codec for codec in CODECS}
+BY_NAME: Final = {codec.name: codec for codec in CODECS}
 _BY_SUFFIX: Final = {
     **{suffix: codec.name for codec in CODECS for suffix in codec.suffixes}, ".zip": "zip", ".snappy": "snappy",
 }  # fmt: skip
@@ -139,7 +136,7 @@ def compression_of(name: str, compression: str | None, done: str = "read") -> st
     """
     if compression is None:
         return None
-    known = [*_BY_NAME, "zip", "snappy"] if done == "read" else _WRITTEN
+    known = [*BY_NAME, "zip", "snappy"] if done == "read" else _WRITTEN
     if compression != "infer":
         meant = _ALIASES.get(compression, compression) if isinstance(compression, str) else ""
         if meant in known:
@@ -169,7 +166,7 @@ def recognise(start: bytes) -> str | None:
     return next((name for name, sign in _SURE_SIGNS if sign.match(start)), None)
 
 
-_PACKAGED: Final[dict[str | None, Callable[[], Any]]] = {"zstd": zstd_module, "lz4": _lz4, "snappy": _snappy}
+_PACKAGED: Final[dict[str | None, Callable[[], Any]]] = {"zstd": zstd_module, "lz4": _lz4, "snappy": snappy_uncompress}
 
 GZIP_LEVEL: Final = 2
 """Of igzip's 0 to 3: files about as large as those of zlib's level 1, in a tenth of the time of its usual 6."""
@@ -191,59 +188,3 @@ def compressor(name: str) -> Any:
 
         return lzma.LZMACompressor()
     return zstd_module().ZstdCompressor(level=ZSTD_LEVEL)
-
-
-def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[bytes]:
-    """Yield what the compressed data that `read` gives says, at most `size` bytes at a time.
-
-    Raises DamagedError where it can't go on, after all that came before.
-    """
-    if name in ("zip", "snappy"):
-        from bagkit.io.input.archives import unsnap, unzip
-
-        yield from unzip(read, size, _ZIP_METHODS) if name == "zip" else unsnap(read, _snappy())
-        return
-    codec = _BY_NAME[name]
-    data, member = _past_padding(read, b"", 0), 0
-    while data:
-        if not codec.magic.match(data):
-            raise DamagedError(_not_a_member(codec, data, member))
-        decompressor = codec.decompressor()
-        while not decompressor.eof:
-            try:
-                part = decompressor.decompress(data, size)
-            except Exception as error:
-                raise DamagedError(f"its {name} data is damaged ({error})") from error
-            data = b""
-            if part:
-                yield part
-            if decompressor.needs_input and not decompressor.eof:
-                data = read(_READ)
-                if not data:
-                    raise DamagedError(f"its {name} data is cut off") from EOFError("no end-of-stream marker")
-        member += 1
-        data = _past_padding(read, decompressor.unused_data or b"", member)
-
-
-def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> bytes:
-    """Return the beginning of the next member: long enough to know one by, if the file is; empty at the file's end."""
-    while True:
-        if member:
-            data = data.lstrip(b"\0")
-        if len(data) >= _MAGIC_BYTES:
-            return data
-        more = read(_READ)
-        if not more:
-            return data
-        data += more
-
-
-def _not_a_member(codec: Codec, data: bytes, member: int) -> str:
-    if member:
-        return f"something that is not {codec.name} data follows its {codec.name} data: {data[:16]!r}"
-    other = recognise(data)
-    if other is not None:
-        return f"it is no {codec.name} file but begins as {other} data; hint: compression={other!r}"
-    if len(data) < _MAGIC_BYTES and codec.name == "gzip" and data[:1] == b"\x1f":
-        return f"its {codec.name} data is cut off"
-    return f"it is no {codec.name} file, it begins with {data[:16]!r}; hint: compression=None reads it as it is"

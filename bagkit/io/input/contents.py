@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bagkit.errors import PlanError
-from bagkit.io.input.files import opened, shown_path
+from bagkit.io.input.files import opened
+from bagkit.io.input.paths import shown_path
 from bagkit.io.input.text import FilePiece, ReadText, plan_text
 from bagkit.io.input.text_blocks import Counter, intact
 from bagkit.kernels.report import Report

@@ -15,7 +15,8 @@ from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from bagkit.errors import CorruptInputError, PlanError, SourceError, one_line
-from bagkit.io.input.files import named, opened
+from bagkit.io.input.files import opened
+from bagkit.io.input.paths import named
 from bagkit.io.input.text import FilePiece, ReadText, plan_text
 from bagkit.io.input.text_blocks import Counter, intact
 from bagkit.kernels import lines

@@ -10,7 +10,9 @@ from typing import Any
 
 from bagkit.errors import OptionError, PlanError, one_line
 from bagkit.io.input.codecs import check_installed, compression_of
-from bagkit.io.input.files import FileInfo, base_name, find_files, named, opened
+from bagkit.io.input.files import FileInfo, opened
+from bagkit.io.input.listing import find_files
+from bagkit.io.input.paths import base_name, named
 from bagkit.io.input.text_blocks import Counter, decode_line, given, read_blocks
 from bagkit.kernels import lines
 from bagkit.kernels.lines import Ends

@@ -10,8 +10,10 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from bagkit.errors import CorruptInputError, SourceError
-from bagkit.io.input.codecs import DamagedError, inflate, recognise
-from bagkit.io.input.files import InputFile, named, opened, shown_path
+from bagkit.io.input.codecs import DamagedError, recognise
+from bagkit.io.input.files import InputFile, opened
+from bagkit.io.input.inflating import inflate
+from bagkit.io.input.paths import named, shown_path
 from bagkit.io.input.too_long import LineLimit, TooLong
 from bagkit.kernels import lines
 from bagkit.kernels.contexts import context

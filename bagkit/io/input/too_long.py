@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import AnyStr
 
 from bagkit.errors import LineTooLongError
-from bagkit.io.input.files import named
+from bagkit.io.input.paths import named
 from bagkit.kernels.long_lines import HEAD
 
 

@@ -29,7 +29,7 @@ from bagkit.errors import (
     ResumeMismatchError,
     SkippedRecordsWarning,
 )
-from bagkit.io.input.files import named
+from bagkit.io.input.paths import named
 from bagkit.io.output.manifest import (
     FORMAT,
     Damaged,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bagkit.errors import PlanError
 from bagkit.io.input.codecs import check_installed, compression_of, compressor
-from bagkit.io.input.files import base_name, named
+from bagkit.io.input.paths import base_name, named
 from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output.names import Targets, plan_targets

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from bagkit.errors import BagkitError, OutputBusyError, OutputError
-from bagkit.io.input.files import etag_of, filesystem_of, is_url, named
+from bagkit.io.input.paths import etag_of, filesystem_of, is_url, named
 from bagkit.io.output.names import RESERVED, directory_of
 from bagkit.kernels.standard_json import standard_dumps, standard_loads
 

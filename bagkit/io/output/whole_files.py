@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
-from bagkit.io.input.files import is_url, named
+from bagkit.io.input.paths import is_url, named
 from bagkit.io.output.names import RESERVED
 from bagkit.io.output.stores import Lock, failed
 from bagkit.kernels.contexts import context

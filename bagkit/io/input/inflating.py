@@ -1,0 +1,69 @@
+"""One loop that unpacks every compression, a part at a time.
+
+The loop is ours, so that files of several members, padding, garbage at the end and files that are cut off mean the same
+in all of them: every member is read, zeros after one are padding, anything else there is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from bagkit.io.input.archives import unsnap, unzip
+from bagkit.io.input.codecs import BY_NAME, MAGIC_BYTES, ZIP_METHODS, Codec, DamagedError, recognise, snappy_uncompress
+
+_READ: Final = 1 << 17
+
+
+def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[bytes]:
+    """Yield what the compressed data that `read` gives says, at most `size` bytes at a time.
+
+    Raises DamagedError where it can't go on, after all that came before.
+    """
+    if name in ("zip", "snappy"):
+        yield from unzip(read, size, ZIP_METHODS) if name == "zip" else unsnap(read, snappy_uncompress())
+        return
+    codec = BY_NAME[name]
+    data, member = _past_padding(read, b"", 0), 0
+    while data:
+        if not codec.magic.match(data):
+            raise DamagedError(_not_a_member(codec, data, member))
+        decompressor = codec.decompressor()
+        while not decompressor.eof:
+            try:
+                part = decompressor.decompress(data, size)
+            except Exception as error:
+                raise DamagedError(f"its {name} data is damaged ({error})") from error
+            data = b""
+            if part:
+                yield part
+            if decompressor.needs_input and not decompressor.eof:
+                data = read(_READ)
+                if not data:
+                    raise DamagedError(f"its {name} data is cut off") from EOFError("no end-of-stream marker")
+        member += 1
+        data = _past_padding(read, decompressor.unused_data or b"", member)
+
+
+def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> bytes:
+    """Return the beginning of the next member: long enough to know one by, if the file is; empty at the file's end."""
+    while True:
+        if member:
+            data = data.lstrip(b"\0")
+        if len(data) >= MAGIC_BYTES:
+            return data
+        more = read(_READ)
+        if not more:
+            return data
+        data += more
+
+
+def _not_a_member(codec: Codec, data: bytes, member: int) -> str:
+    if member:
+        return f"something that is not {codec.name} data follows its {codec.name} data: {data[:16]!r}"
+    other = recognise(data)
+    if other is not None:
+        return f"it is no {codec.name} file but begins as {other} data; hint: compression={other!r}"
+    if len(data) < MAGIC_BYTES and codec.name == "gzip" and data[:1] == b"\x1f":
+        return f"its {codec.name} data is cut off"
+    return f"it is no {codec.name} file, it begins with {data[:16]!r}; hint: compression=None reads it as it is"

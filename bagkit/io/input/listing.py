@@ -1,0 +1,182 @@
+"""Which files a path, a pattern or a URL names; asked while planning, so nothing is opened."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import chain
+from typing import Any, Final
+
+from bagkit.errors import BagkitError, NoFilesError, PlanError, SourceError, one_line
+from bagkit.io.input.files import FileInfo
+from bagkit.io.input.paths import etag_of, filesystem_of, full_url, is_missing, is_url, is_web, named, reason
+
+_FINDERS: Final = 16
+
+
+def path_list(urlpath: object) -> list[str]:
+    """Return what the user gave as one or many paths as a list of strings; raises PlanError for anything else."""
+    if isinstance(urlpath, (str, os.PathLike)):
+        urlpath = [urlpath]
+    if hasattr(urlpath, "read"):
+        raise PlanError(
+            f"urlpath: got an open file, {one_line(urlpath, 80)}; expected a path, a URL, or a list of them; "
+            "hint: give its name, or bagkit.from_sequence(file) for the lines that it has left"
+        )
+    if isinstance(urlpath, (bytes, Mapping)) or not isinstance(urlpath, Iterable):
+        hint = "; hint: manifest.paths" if hasattr(urlpath, "paths") else ""  # what to_jsonl gave
+        raise PlanError(f"urlpath: got {one_line(urlpath)}; expected a path, a URL, or a list of them{hint}")
+    paths = []
+    for path in urlpath:
+        text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+        if not isinstance(text, str) or not text:
+            raise PlanError(f"urlpath: got {one_line(path)}; expected a path or a URL, as a str or os.PathLike")
+        paths.append(text)
+    return paths
+
+
+def find_files(urlpath: object, storage_options: Mapping[str, Any] | None = None) -> list[FileInfo]:
+    """Return the files that `urlpath` names, in order; those of a pattern sorted, each once per mention.
+
+    Raises NoFilesError for a path or pattern without files, SourceError for what can't be read.
+    """
+    paths = path_list(urlpath)
+    if not paths:
+        raise NoFilesError("no files: the list of paths is empty")
+    find = partial(_find, storage_options=storage_options or {})
+    if sum(map(is_url, paths)) < 2:
+        return list(chain.from_iterable(map(find, paths)))
+    # Each URL is a round trip or more.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_FINDERS) as threads:
+        return list(chain.from_iterable(threads.map(find, paths)))
+
+
+def _find(path: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
+    return _find_remote(path, storage_options) if is_url(path) else _find_local(path)
+
+
+# -- local -------------------------------------------------------------------------------------------------------------
+
+
+def _find_local(given: str) -> list[FileInfo]:
+    path = re.sub("^(file|local)://", "", given)
+    path = os.path.expanduser(path)
+    # A ".." after a link is not where its name says: only the operating system knows.
+    path = os.path.join(os.getcwd(), path) if ".." in path.split("/") else os.path.abspath(path)
+    # A name such as `a[1].txt` is a pattern too; whoever has a file of that name means the file.
+    if not glob.has_magic(path) or (not re.search(r"[*?]", path) and os.path.exists(path)):
+        return [_local_info(path, given)]
+    matches = sorted(set(glob.glob(path, recursive=True)))
+    files = [_local_info(match, given) for match in matches if not os.path.isdir(match)]
+    if not files:
+        what = f"matches no file, only {len(matches)} directories" if matches else "matches no file"
+        raise NoFilesError(f"{named(given)}: {what}{_nearby(path)}{_hint_for_data(given)}")
+    return files
+
+
+def _local_info(path: str, given: str) -> FileInfo:
+    shown = named(path if glob.has_magic(given) else given)
+    try:
+        info = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        dangling = " (it is a link to a file that does not exist)" if os.path.islink(path) else ""
+        raise NoFilesError(f"{shown}: there is no such file{dangling}{_nearby(path)}{_hint_for_data(given)}") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{shown}: can't be read: {error}") from error
+    if stat.S_ISDIR(info.st_mode):
+        raise SourceError(f"{shown}: is a directory; expected a file; hint: {os.path.join(given, '*')!r}")
+    if not stat.S_ISREG(info.st_mode):
+        raise SourceError(
+            f"{shown}: is a {_kind(info.st_mode)}; expected a regular file, which can be read more than "
+            "once; hint: copy it into a file first"
+        )
+    if not os.access(path, os.R_OK):
+        raise SourceError(f"{shown}: no permission to read it (mode {stat.filemode(info.st_mode)})")
+    return FileInfo(path, info.st_size, info.st_mtime_ns)
+
+
+def _kind(mode: int) -> str:
+    kinds = ((stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"), (stat.S_ISBLK, "device"))
+    return next((name for test, name in kinds if test(mode)), "special file")
+
+
+def _nearby(path: str) -> str:
+    """Return words on what there is where `path` was looked for."""
+    import difflib
+
+    parent, name = os.path.split(path)
+    while not os.path.isdir(parent) and not glob.has_magic(parent) and parent != os.path.dirname(parent):
+        parent, name = os.path.split(parent)
+    if glob.has_magic(parent):
+        return ""
+    try:
+        names = sorted(os.listdir(parent))
+    except OSError as error:
+        return f"; the directory {parent} can't be listed: {error.strerror}"
+    words = f"; {parent} has {_count(len(names), 'entry', 'entries')}"
+    suffix = "".join(re.findall(r"\.\w+", name)[-2:]) if "." in name else ""
+    same = [other for other in names if suffix and other.endswith(suffix)]
+    if same:
+        words += f", {len(same)} of them *{suffix}"
+    close = difflib.get_close_matches(name, names, n=3)
+    return words + (f"; did you mean {' or '.join(map(repr, close))}?" if close else "")
+
+
+def _hint_for_data(given: str) -> str:
+    """Return the hint for text that is no path but what a file would hold."""
+    if "\n" not in given and given.lstrip()[:1] not in ("{", "["):
+        return ""
+    return "; hint: for text that is at hand already, bagkit.from_sequence(text.splitlines()), and .map(json.loads)"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+# -- remote ------------------------------------------------------------------------------------------------------------
+
+
+def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
+    filesystem, path = filesystem_of(url, storage_options)
+    # In web addresses "?" begins the query.
+    magic = re.search(r"[*?\[]", path.partition("?")[0] if is_web(path) else path)
+    filesystem.invalidate_cache()  # of listings that may be older than this call
+    try:
+        if magic is None:
+            return [_remote_info(url, filesystem.info(path))]
+        found = filesystem.glob(path, detail=True)
+        # As in local patterns, "*" is not for names that are hidden; what is ours beside an output is none of it.
+        matches = {name: info for name, info in found.items() if "/.bagkit-" not in name}
+    except BagkitError:
+        raise
+    except Exception as error:
+        if is_missing(error):
+            raise NoFilesError(f"{named(url)}: there is no such file") from error
+        raise SourceError(f"{named(url)}: can't be read: {reason(error)}") from error
+    files = [
+        _remote_info(full_url(url, name), info) for name, info in sorted(matches.items()) if info["type"] != "directory"
+    ]
+    if not files:
+        raise NoFilesError(f"{named(url)}: matches no file")
+    return files
+
+
+def _remote_info(url: str, info: Mapping[str, Any]) -> FileInfo:
+    if info.get("type") == "directory":
+        raise SourceError(f"{named(url)}: is a directory; expected a file; hint: {url.rstrip('/') + '/*'!r}")
+    size = info.get("size")
+    web = is_web(url)
+    no_ranges = size is None or info.get("partial") is False
+    return FileInfo(
+        path=url,
+        size=None if size is None else int(size),
+        # The web's ETags are no sure sign, mirrors have their own; and few of its servers say that they have ranges.
+        etag=None if web else etag_of(info),
+        ranges=False if no_ranges else None if web else True,
+    )

@@ -1,0 +1,109 @@
+"""Paths and URLs: which of the two one is, how it is shown, and the fsspec filesystem behind a URL.
+
+A path is local or a URL. Local ones go straight to the operating system; URLs go through fsspec, which is imported here
+only and only for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bagkit.errors import MissingExtraError, PlanError, missing_extra
+
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(://|::)")
+_EXTRAS: Final = {
+    "s3": ("s3fs", "s3"),
+    "s3a": ("s3fs", "s3"),
+    "http": ("aiohttp", "http"),
+    "https": ("aiohttp", "http"),
+}
+
+
+def is_url(path: str) -> bool:
+    """Return whether `path` is for fsspec: `s3://bucket/key`, `simplecache::https://...`; `file://` is local."""
+    return _URL.match(path) is not None and not path.startswith(("file://", "local://"))
+
+
+def named(path: str) -> str:
+    """Return `path` for a message: as it is, if it can be printed.
+
+    >>> named("logs/a.txt"), named("a" + chr(10) + "b")
+    ('logs/a.txt', "'a\\\\nb'")
+    """
+    return path if path.isprintable() else ascii(path)
+
+
+def base_name(path: str) -> str:
+    """Return the name of the file without its directories: of a URL without what follows it.
+
+    >>> base_name("/logs/a.gz"), base_name("https://host/a.gz?version=2"), base_name("zip://a.gz::s3://bucket/x.zip")
+    ('a.gz', 'a.gz', 'a.gz')
+    """
+    if is_url(path):
+        parts = path.split("::")
+        path = parts[_named_part(parts)]
+        path = path.partition("?")[0] if is_web(path) else path
+    return path.rpartition("/")[2]
+
+
+def shown_path(path: str, storage_options: Mapping[str, Any] | None = None) -> str:
+    """Return `path` as dask gives it with `include_path`: absolute, or for a URL the path in its filesystem."""
+    return str(filesystem_of(path, storage_options or {})[1]) if is_url(path) else path
+
+
+def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return the fsspec filesystem of `url`, and the path in it."""
+    import fsspec.core
+
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url, **storage_options)
+    except ImportError as error:
+        protocol = url.split("://")[0].split("::")[-1]
+        if protocol in _EXTRAS:
+            package, extra = _EXTRAS[protocol]
+            raise missing_extra(package, extra, f"to read {protocol}:// URLs") from error
+        raise MissingExtraError(f"{url}: {error}") from error
+    except ValueError as error:
+        raise PlanError(f"{url}: {error}") from error
+    return filesystem, path
+
+
+def is_web(path: str) -> bool:
+    """Return whether `path` is an address of the web."""
+    return path.startswith(("http://", "https://"))
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether `error` says that a file does not exist: fsspec says so too of web servers that it could not reach."""
+    if not isinstance(error, FileNotFoundError):
+        return False
+    return error.__cause__ is None or (
+        getattr(error.__cause__, "status", 404) in (404, 410) and not isinstance(error.__cause__, OSError)
+    )
+
+
+def reason(error: Exception) -> str:
+    """Return what went wrong, for a message: of a web server the error that fsspec has put behind its own."""
+    cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ is not None else error
+    return f"{type(cause).__name__}: {cause}"
+
+
+def etag_of(info: Mapping[str, Any]) -> str | None:
+    """Return what a store says that the content of a file is known by, if it does."""
+    etag = info.get("ETag") or info.get("etag")
+    return etag if isinstance(etag, str) else None
+
+
+def full_url(pattern: str, path: str) -> str:
+    """Return the URL of the file `path` that `pattern` has found: the pattern with `path` in place of its own path."""
+    parts = pattern.split("::")
+    at = _named_part(parts)
+    parts[at] = path if "://" in path else parts[at].partition("://")[0] + "://" + path
+    return "::".join(parts)
+
+
+def _named_part(parts: list[str]) -> int:
+    """Return which part of a URL that was split at "::" has the file's path."""
+    return next((at for at, part in enumerate(parts) if part.partition("://")[2]), len(parts) - 1)
