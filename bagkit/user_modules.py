@@ -1,9 +1,9 @@
-"""The modules that are the user's own, and whether what they hold now is still what their files make.
+"""Which code is the user's own, for all who ask, and whether what modules hold now is still what their files make.
 
-Functions of such a module travel to a worker by reference: the worker imports the module. That gives the caller's
-functions only while the module in memory is the one in the file. It is not after an edit that was not reloaded, after a
-function was patched, or where no file made it. `is_changed` finds that out by the code: what the file compiles to
-against what the module's functions and methods have.
+A function of a module of the user's travels to a worker by reference: the worker imports the module. That gives the
+caller's function only while the module in memory is the one in the file. It is not after an edit that was not reloaded,
+after a function was patched, or where no file made it. `is_changed` finds that out by the code: what the file compiles
+to against what the module's functions and methods have.
 """
 
 from __future__ import annotations
@@ -47,6 +47,21 @@ def is_users(module: str | None) -> bool:
         return False
     file = getattr(sys.modules.get(module), "__file__", None) or ""
     return "site-packages" not in file and "dist-packages" not in file
+
+
+def is_users_here(module: object) -> bool:
+    """Return whether `module` names a module of the user's own that this process has, and not one that was made up."""
+    return module in MAIN or (isinstance(module, str) and module in sys.modules and is_users(module))
+
+
+def is_others(module: str) -> bool:
+    """Return whether a module is of the standard library, or an installed one that is not bagkit's."""
+    return not is_users(module) and module.partition(".")[0] != "bagkit"
+
+
+def is_made_by_exec(function: types.FunctionType) -> bool:
+    """Return whether no module holds a function: its code was made while running, by the user."""
+    return function.__module__ in (None, "builtins")
 
 
 def is_generator(value: Any) -> bool:

@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 
 from bagkit.plan.kinds import Source
 from bagkit.plan.node import Plan, walk
-from bagkit.user_modules import is_users
+from bagkit.user_modules import is_made_by_exec, is_users
 
 Seen = dict[int, tuple[int, Any]]
 """The functions and classes that were described already, by their ids, with a number; kept, so that ids stay theirs."""
@@ -169,7 +169,7 @@ def _name_of(value: Any) -> bytes:
 
 def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]:
     """Yield the parts of a function: of one that is not the user's the name, and what the user may have put in."""
-    users = function.__module__ in (None, "builtins") or is_users(function.__module__)  # made by exec, or the user's
+    users = is_made_by_exec(function) or is_users(function.__module__)
     nameless = "<" in function.__qualname__  # a lambda, or made inside of a function: others have the same name
     yield from _code_parts(function.__code__, seen) if users or nameless else (_name_of(function),)
     yield from _parts((function.__defaults__, function.__kwdefaults__), seen)

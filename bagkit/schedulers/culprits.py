@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bagkit.errors import NotPicklableError
 from bagkit.schedulers.outgoing import Outgoing
 
 DEPTH = 30
@@ -18,12 +19,21 @@ ELEMENTS = 100_000
 """Of a container, how many elements are looked at."""
 
 
+def not_picklable(value: Any, root: str, error: BaseException, so: str, task: str = "") -> NotPicklableError:
+    """Return the error for `value`, in words `root`, whose pickling raised `error`; `so` says what can't be done now.
+
+    `task` are words for the task that it belongs to.
+    """
+    found = find_culprit(value, root, error)
+    return NotPicklableError(f"{task}: {found}, so {so}" if task else f"{found}, so {so}")
+
+
 def find_culprit(value: Any, root: str, error: BaseException) -> str:
     """Return `closure variable `conn` of `clean` (jobs.py:12) is a sqlite3.Connection, which can't be pickled`.
 
     `root` are the words for `value` itself, `error` is what its pickling raised.
     """
-    if _too_deep(error):
+    if is_too_deep(error):
         return f"{_words(_deep_part(value, (root, '')))} is nested too deeply to be pickled"
     where, culprit = _descend(value, (root, ""))
     reason = "" if culprit is not value else f" ({type(error).__name__}: {error})"[:300]
@@ -36,9 +46,9 @@ def _words(where: Where) -> str:
     return f"`{path.lstrip('.')}` of {words}" if path else words
 
 
-def _too_deep(error: BaseException | None) -> bool:
+def is_too_deep(error: BaseException | None) -> bool:
     """Whether `error` is a RecursionError, or what cloudpickle makes of one."""
-    return error is not None and (isinstance(error, RecursionError) or _too_deep(error.__cause__))
+    return error is not None and (isinstance(error, RecursionError) or is_too_deep(error.__cause__))
 
 
 def _deep_part(value: Any, where: Where) -> Where:

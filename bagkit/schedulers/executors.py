@@ -20,7 +20,6 @@ from typing import Any
 
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import NotPicklableError
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.by_value import seed_generators
@@ -113,10 +112,9 @@ def _pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) 
     try:
         return pickle(value)
     except Exception as error:
-        from bagkit.schedulers.culprits import find_culprit
+        from bagkit.schedulers.culprits import not_picklable
 
-        culprit = find_culprit(value, what, error)
-        raise NotPicklableError(f"{name_of(task)}: {culprit}, so it can't be sent to another process") from error
+        raise not_picklable(value, what, error, "it can't be sent to another process", name_of(task)) from error
 
 
 WORKS_KEPT = 16

@@ -11,6 +11,8 @@ import warnings
 from collections import deque
 from typing import Any
 
+from bagkit.diagnostics.events import Event
+from bagkit.diagnostics.observer import Observer
 from bagkit.diagnostics.terminal import line_has_ended, room_for_text, write_text
 
 TOLD, TOLD_BYTES = 1000, 4 << 20
@@ -18,28 +20,40 @@ TOLD, TOLD_BYTES = 1000, 4 << 20
 
 
 class Hearing:
-    """Says what workers tell in the caller's thread; mutable, of one run."""
+    """Says what workers tell, and tells the observer of events, in the caller's thread; mutable, of one run."""
 
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._thread = threading.get_ident()
         """The caller's."""
         self._told: deque[tuple[bytes, int]] = deque()
         self._bytes = 0
+        self._events: deque[Event] = deque()
 
     def take(self, body: bytes, worker: int) -> None:
         """Say what `worker` tells: now, or when the caller is here."""
-        if threading.get_ident() == self.thread and not self._told:
+        if threading.get_ident() == self._thread and not self._told:
             hear(body, worker)
         else:
             self._told.append((body, worker))
             self._bytes += len(body)
 
+    def emit(self, event: Event) -> None:
+        """Tell the observer of an event: now, or when the caller is here."""
+        if threading.get_ident() == self._thread:
+            self._observer.emit(event)
+        else:
+            self._events.append(event)
+
     def say_all(self) -> None:
         """Say what has come while the caller, in whose thread this is, was away."""
+        self._thread = threading.get_ident()
         while self._told:
             body, worker = self._told.popleft()
             self._bytes -= len(body)
             hear(body, worker)
+        while self._events:
+            self._observer.emit(self._events.popleft())
 
     @property
     def is_full(self) -> bool:

@@ -196,5 +196,5 @@ def _names_a_class(data: bytes) -> bool:
 def _modules_named(data: bytes) -> Iterator[str]:
     """Yield the user's modules whose names stand in a pickle."""
     for name in (*MAIN, *tuple(sys.modules)):
-        if (name in MAIN or is_users(name)) and name.encode("utf-8", "surrogatepass") in data:
+        if is_users(name) and name.encode("utf-8", "surrogatepass") in data:
             yield name

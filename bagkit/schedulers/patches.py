@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from bagkit.user_modules import MAIN, is_mock, is_users
+from bagkit.user_modules import is_mock, is_others, is_users_here
 
 Patches = dict[tuple[str, str], Any]
 """By the name of a module and the dotted name in it."""
@@ -54,8 +54,7 @@ def _below(owner: Any, module: str, prefix: str, names: AbstractSet[str], depth:
 
 
 def _is_of_others(module: types.ModuleType) -> bool:
-    name = module.__name__
-    return not is_users(name) and name.partition(".")[0] not in ("bagkit", *_WORKERS_OWN)
+    return is_others(module.__name__) and module.__name__.partition(".")[0] not in _WORKERS_OWN
 
 
 def _is_put_there(value: Any, name: str) -> bool:
@@ -69,12 +68,8 @@ def _is_put_there(value: Any, name: str) -> bool:
     elif isinstance(value, functools.partial):
         return getattr(value.func, "__name__", None) == name  # settings for the function that stood there
     if isinstance(value, types.FunctionType):
-        return _is_of_user(value.__globals__.get("__name__"))
-    return isinstance(value, type) and _is_of_user(value.__module__)
-
-
-def _is_of_user(module: Any) -> bool:
-    return module in MAIN or (isinstance(module, str) and module in sys.modules and is_users(module))
+        return is_users_here(value.__globals__.get("__name__"))
+    return isinstance(value, type) and is_users_here(value.__module__)
 
 
 def with_patches(data: bytes, patches: Patches, pickled: Callable[[Any], bytes]) -> bytes:

@@ -54,19 +54,15 @@ class WorkerProcess:
         self.number = WorkerProcess._numbers
         self.task: Any = None
         """What the run that has checked it out makes it do; None while it is idle."""
-        self.works: set[int] = set()
+        self._works: set[int] = set()
         """The works of this run that it has."""
-        self.modules: dict[str, Version] = {}
+        self._modules: dict[str, Version] = {}
         """The versions of the user's modules that its works have named so far."""
-        self.knows_directory = False
-        self.surroundings: bytes | None = None
-        self.content = b""
-        """What its modules were told last."""
-        self.has_run = False
+        self._told = {transport.MODULES: b""}
+        """What it was told last, by the kind of the message."""
+        self._has_run = False
         """Whether it was given a task."""
-        self.idle_since = time.monotonic()
-        self.watched_for_writing = False
-        """Whether the run that has it waits for its socket to take more."""
+        self._idle_since = time.monotonic()
         self._frames = transport.Frames()
         self._out = bytearray()
         self._closed = False
@@ -99,6 +95,38 @@ class WorkerProcess:
     def send(self, kind: int, body: bytes = b"") -> None:
         """Send a message, as much of it as goes without waiting; `flush` sends the rest."""
         self._out += transport.frame(kind, body)
+
+    def tell(self, kind: int, body: bytes) -> None:
+        """Send a message, unless it is what was told last of this kind."""
+        if self._told.get(kind) != body:
+            self.send(kind, body)
+            self._told[kind] = body
+
+    def give_work(self, number: int, message: bytes, modules: Mapping[str, Version]) -> None:
+        """Send a work of this run, which names `modules`, unless it has it."""
+        if number not in self._works:
+            self.send(transport.WORK, message)
+            self._works.add(number)
+            self._modules.update(modules)
+
+    def give_task(self, task: Any, message: bytes) -> None:
+        """Send a task."""
+        self.send(transport.TASK, message)
+        self.task = task
+        self._has_run = True
+
+    def rest(self) -> None:
+        """Note that its task is over."""
+        self.task = None
+        self._idle_since = time.monotonic()
+
+    def leave_run(self) -> None:
+        """Have it forget the run that it was in."""
+        self._works.clear()
+        self._told.pop(transport.DIRECTORY, None)
+        self.send(transport.FORGET)
+        self.flush()
+        self.rest()
 
     def flush(self) -> None:
         """Send what goes without waiting."""
@@ -138,15 +166,15 @@ class WorkerProcess:
 
     def stale(self) -> bool:
         """Whether it has been idle for so long that it is about to leave."""
-        return time.monotonic() - self.idle_since > STALE_SECONDS
+        return time.monotonic() - self._idle_since > STALE_SECONDS
 
     def has_other(self, modules: Mapping[str, Version]) -> bool:
         """Whether it was sent to another version of one of `modules` before."""
-        return any(self.modules.get(name, wanted) != wanted for name, wanted in modules.items())
+        return any(self._modules.get(name, wanted) != wanted for name, wanted in modules.items())
 
     def dismiss(self) -> None:
         """Have the idle worker end, as a program ends; one that has had nothing to do is killed."""
-        if self.has_run and not self.sending:
+        if self._has_run and not self.sending:
             with contextlib.suppress(OSError):
                 self.socket.shutdown(socket.SHUT_WR)
         else:
@@ -279,11 +307,7 @@ def start_worker() -> WorkerProcess:
 
 def give_back(worker: WorkerProcess) -> None:
     """Keep an idle `worker` warm for later runs."""
-    worker.works.clear()
-    worker.knows_directory = False
-    worker.send(transport.FORGET)
-    worker.flush()
-    worker.idle_since = time.monotonic()
+    worker.leave_run()
     if worker.sending:  # it does not read: something is wrong with it
         worker.kill()
         worker.close()

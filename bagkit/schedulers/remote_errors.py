@@ -202,13 +202,3 @@ def worker_died(task: str, attempts: int, code: int | None, report: str) -> Work
     if report:
         add_notes(error, [f"What the worker left:\n{report}"], lines=True)
     return error
-
-
-def not_picklable(value: Any, root: str, error: Exception, task: str) -> NotPicklableError:
-    """Return the error for `value` (`root` are words for it) that a task needs and that can't be pickled."""
-    from bagkit.schedulers.culprits import find_culprit
-
-    return NotPicklableError(
-        f"{task or 'task'}: {find_culprit(value, root, error)}, so it can't be sent to a worker process; "
-        "hint: make it inside of the function, or use scheduler='threads'"
-    )

@@ -162,12 +162,9 @@ def dumps(value: Any) -> bytes:
     try:
         return to_bytes(value)
     except Exception as error:
-        from bagkit.errors import NotPicklableError
-        from bagkit.schedulers.culprits import find_culprit
+        from bagkit.schedulers.culprits import not_picklable
 
-        raise NotPicklableError(
-            f"{find_culprit(value, 'the records', error)}, so it can't be brought to another partition"
-        ) from error
+        raise not_picklable(value, "the records", error, "it can't be brought to another partition") from error
 
 
 def to_bytes(value: Any) -> bytes:

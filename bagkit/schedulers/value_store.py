@@ -13,28 +13,46 @@ from bagkit.schedulers import values
 from bagkit.schedulers.run_directory import RunDirectory
 from bagkit.schedulers.transport import name_of
 
+INLINE_BYTES = 1 << 16
+"""Values of a task up to this come in its message; what is more gets to where it is read by a file in half the time."""
+INLINE_BYTES_LATER = 1 << 12
+"""The same, once the values that wait here are as many bytes as may be undelivered."""
+UNDELIVERED_BYTES = 64 << 20
+
 
 class ValueStore:
     """Stored values by their keys; mutable, owned by one run.
 
-    The directory for large ones is made in `temporary_directory` when it is first needed.
+    The directory for large ones is made in `temporary_directory` when it is first needed. A quarter of `memory_limit`
+    may wait for the caller.
     """
 
-    def __init__(self, targets: Iterable[Key], temporary_directory: str | None) -> None:
+    def __init__(self, targets: Iterable[Key], temporary_directory: str | None, memory_limit: int | None) -> None:
+        self._limit = memory_limit // 4 if memory_limit else UNDELIVERED_BYTES
         self._targets = frozenset(targets)
         self._temporary_directory = temporary_directory
         self._stored: dict[Key, values.Stored] = {}
         self._undelivered: dict[Key, int] = {}
         self._directory: RunDirectory | None = None
-        self.inline_bytes = 0
+        self._inline_bytes = 0
         """Of the values that are here, not in files."""
-        self.undelivered_bytes = 0
+        self._undelivered_bytes = 0
         """Of targets that are made and that the caller has not yet taken."""
 
     @property
     def undelivered(self) -> int:
         """How many targets are made and not yet taken."""
         return len(self._undelivered)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for the caller that nothing more is to be made ahead."""
+        return self._undelivered_bytes >= self._limit
+
+    @property
+    def inline_budget(self) -> int:
+        """How many bytes of what a task makes may come in its message."""
+        return INLINE_BYTES if self._inline_bytes < self._limit else INLINE_BYTES_LATER
 
     @property
     def has_directory(self) -> bool:
@@ -67,17 +85,17 @@ class ValueStore:
         """Keep `stored`; return its bytes."""
         self._stored[key] = stored
         inline, in_file = values.sizes(stored)
-        self.inline_bytes += inline
+        self._inline_bytes += inline
         if stored[1] is not None and self._directory is not None:
             self._directory.keep(stored[1])
         if key in self._targets:
             self._undelivered[key] = inline + in_file
-            self.undelivered_bytes += inline + in_file
+            self._undelivered_bytes += inline + in_file
         return inline + in_file
 
     def take(self, key: Key) -> None:
         """Note that the caller takes a target, which no longer counts as undelivered."""
-        self.undelivered_bytes -= self._undelivered.pop(key, 0)
+        self._undelivered_bytes -= self._undelivered.pop(key, 0)
 
     def load(self, key: Key, task: Task) -> Any:
         """Return the value, which `task` made, as an object for the caller."""
@@ -101,7 +119,7 @@ class ValueStore:
     def release(self, key: Key) -> None:
         """Let go of a value that nobody needs."""
         stored = self._stored.pop(key)
-        self.inline_bytes -= values.sizes(stored)[0]
+        self._inline_bytes -= values.sizes(stored)[0]
         if stored[1] is not None and self._directory is not None:
             self._directory.drop(stored[1])
 

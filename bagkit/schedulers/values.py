@@ -157,13 +157,11 @@ class Output:
 
 
 def _not_picklable(value: Any, where: tuple[str, int] | None, error: Exception) -> NotPicklableError:
-    from bagkit.errors import NotPicklableError
-    from bagkit.schedulers.culprits import find_culprit
+    from bagkit.schedulers.culprits import is_too_deep, not_picklable
 
     root = "the result" if where is None else f"the result's {where[0]} {where[1]}"
-    found = find_culprit(value, root, error)
-    hint = "; hint: scheduler='threads' pickles no results" if "nested too deeply" in found else ""
-    return NotPicklableError(f"{found}, so it can't be sent back to the caller{hint}")
+    hint = "; hint: scheduler='threads' pickles no results" if is_too_deep(error) else ""
+    return not_picklable(value, root, error, f"it can't be sent back to the caller{hint}")
 
 
 def load(value: Stored) -> Any:

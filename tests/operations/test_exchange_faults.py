@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.schedulers import pool, processes
+from bagkit.schedulers import dispatch, pool
 from tests.operations.compare import outcome
 from tests.schedulers.faulty_works import first_time
 from tests.schedulers.works import wait_for
@@ -200,7 +200,7 @@ def test_a_worker_killed_in_the_middle_of_a_write(operation: str, expected: Any,
 
 
 def test_workers_killed_at_random_change_nothing(expected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "ATTEMPTS", 1000)
+    monkeypatch.setattr(dispatch, "ATTEMPTS", 1000)
     bag = OPERATIONS["groupby"](records())
     done = threading.Event()
     killing = random.Random(0)

@@ -17,7 +17,7 @@ from bagkit.diagnostics import events
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Batches, Graph, Key, Task
-from bagkit.schedulers import pool, processes
+from bagkit.schedulers import dispatch, pool
 from bagkit.schedulers.processes import ProcessScheduler
 from bagkit.schedulers.transport import dumps, loads
 from tests.schedulers import faulty_works as faulty
@@ -233,7 +233,7 @@ def summary(value: Any) -> Any:
 def test_workers_killed_at_random_change_nothing(
     scheduler: ProcessScheduler, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "ATTEMPTS", 1000)
+    monkeypatch.setattr(dispatch, "ATTEMPTS", 1000)
     choose = random.Random(seed)
     graph = make_graph(choose, 200)
     targets = choose.sample(list(graph.maker), 60)

@@ -230,9 +230,9 @@ def test_a_culprit_that_only_fails_itself() -> None:
 
 
 def test_a_large_function_crosses_once_per_worker_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from bagkit.schedulers import processes
+    from bagkit.schedulers import sending
 
-    monkeypatch.setattr(processes, "WARN_BYTES", 1 << 20)
+    monkeypatch.setattr(sending, "WARN_BYTES", 1 << 20)
     table = bytes(5 << 20)
     graph = Graph([Task((n,), Applied(lambda number: len(table) + number), n, label="map(f)") for n in range(1)])
     work = graph.tasks[0].work

@@ -1,0 +1,142 @@
+"""The workers of one run: who starts them, listens to them, sees that they have ended, and lets go of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from bagkit.schedulers import pool, transport
+from bagkit.schedulers.pool import WorkerGone, WorkerProcess
+
+if TYPE_CHECKING:
+    from bagkit.user_modules import Version
+
+Said = list[tuple[WorkerProcess, int, bytes]]
+"""Messages of workers: who, which kind, and the rest."""
+
+
+class Crew:
+    """At most `size` workers; mutable, of one run. What they print and log goes to `hear`, with their numbers."""
+
+    def __init__(self, size: int, hear: Callable[[bytes, int], None]) -> None:
+        self._size = size
+        self._hear = hear
+        self._selector = selectors.DefaultSelector()
+        self._workers: set[WorkerProcess] = set()
+        self._free: list[WorkerProcess] = []
+        self._sending: set[WorkerProcess] = set()
+        """Those whose sockets are to take more when they can."""
+
+    @property
+    def has_free(self) -> bool:
+        """Whether a worker is free, or can be started."""
+        return bool(self._free) or len(self._workers) < self._size
+
+    def gather(self, count: int, modules: Mapping[str, Version]) -> None:
+        """Take up to `count` warm workers in, none that knows other versions of `modules`."""
+        for worker in pool.take_workers(min(count, self._size), modules):
+            self._employ(worker)
+
+    def take_free(self) -> WorkerProcess:
+        """Return a worker that is free from now on no more; start one if there is none."""
+        while self._free:
+            worker = self._free.pop()
+            if not worker.stale():
+                return worker
+            self._heard(worker, worker.receive_all()[0])
+            self.part_from(worker)
+        worker = pool.start_worker()
+        self._employ(worker)
+        return self._free.pop()
+
+    def set_free(self, worker: WorkerProcess) -> None:
+        """Note that `worker` has no task now."""
+        worker.rest()
+        self._free.append(worker)
+
+    def _employ(self, worker: WorkerProcess) -> None:
+        self._workers.add(worker)
+        self._free.append(worker)
+        self._selector.register(worker.socket, selectors.EVENT_READ, worker)
+        if worker.pidfd is not None:
+            self._selector.register(worker.pidfd, selectors.EVENT_READ, worker)
+
+    def flush(self, worker: WorkerProcess) -> None:
+        """Send what waits for `worker`: what goes now, and the rest when its socket takes more."""
+        worker.flush()
+        if worker.sending != (worker in self._sending):
+            self._sending ^= {worker}
+            mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.sending else 0)
+            self._selector.modify(worker.socket, mask, worker)
+
+    def watch(self, descriptor: int) -> None:
+        """End a wait also when something comes through the pipe `descriptor`."""
+        self._selector.register(descriptor, selectors.EVENT_READ, None)
+
+    def wait(self, timeout: float | None) -> tuple[Said, list[WorkerProcess]]:
+        """Wait for something to happen, `timeout` seconds at most; return what was said, and who has ended."""
+        said: Said = []
+        ended: list[WorkerProcess] = []
+        for key, mask in self._selector.select(timeout):
+            worker: WorkerProcess | None = key.data
+            if worker is None:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(key.fd, 4096)
+                continue
+            if key.fd != worker.pidfd:
+                if mask & selectors.EVENT_WRITE:
+                    self.flush(worker)
+                if not mask & selectors.EVENT_READ or self._listen(worker, said):
+                    continue
+            if worker not in ended:
+                ended.append(worker)
+        for worker in ended:
+            said += self._heard(worker, worker.receive_all()[0])
+        return said, ended
+
+    def _listen(self, worker: WorkerProcess, said: Said) -> bool:
+        """Add to `said` what `worker` says; return whether it is still there."""
+        try:
+            said += self._heard(worker, worker.receive())
+        except WorkerGone:
+            return False
+        return True
+
+    def _heard(self, worker: WorkerProcess, messages: list[tuple[int, bytes]]) -> Said:
+        said: Said = []
+        for kind, body in messages:
+            if kind == transport.TOLD:
+                self._hear(body, worker.number)
+            else:
+                said.append((worker, kind, body))
+        return said
+
+    def part_from(self, worker: WorkerProcess) -> tuple[int | None, str]:
+        """Leave nothing of a worker that has ended or is about to; return its exit code, and the report of a crash."""
+        self._selector.unregister(worker.socket)
+        if worker.pidfd is not None:
+            self._selector.unregister(worker.pidfd)
+        self._workers.discard(worker)
+        self._sending.discard(worker)
+        if worker in self._free:
+            self._free.remove(worker)
+        worker.kill()  # it may have closed its socket only
+        report = worker.crash_report()
+        return worker.close(), report
+
+    def end(self) -> None:
+        """Kill the busy workers, and keep the idle ones warm."""
+        busy = [worker for worker in self._workers if worker.task is not None or worker.sending]
+        for worker in busy:
+            worker.kill()
+        self._selector.close()
+        for worker in self._workers:
+            if worker in busy:
+                self._heard(worker, worker.receive_all()[0])
+                worker.close()
+            else:
+                pool.give_back(worker)
+        self._workers.clear()

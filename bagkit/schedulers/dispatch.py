@@ -1,0 +1,117 @@
+"""Which task of a run is next, what came of those that ran, and what a worker's death means for its task."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from bagkit.diagnostics import events
+from bagkit.errors import text_of
+from bagkit.lower.graph import Graph, Key, Task
+from bagkit.schedulers import transport
+from bagkit.schedulers.remote_errors import unpack_error, unpack_failure, worker_died
+from bagkit.schedulers.state import RunState
+from bagkit.schedulers.value_store import ValueStore
+from bagkit.visible import visible
+
+ATTEMPTS = 3
+
+
+class Dispatch:
+    """The tasks of one run and what they made; mutable, of that run. It knows workers by their numbers only."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        targets: Sequence[Key],
+        values: ValueStore,
+        emit: Callable[[events.Event], None],
+        workers: int,
+    ) -> None:
+        self.state = RunState(graph, targets)
+        self.error: BaseException | None = None
+        """The first one, which ends the run."""
+        self._values = values
+        self._emit = emit
+        self._workers = workers
+        self._numbers = {task.keys[0]: number for number, task in enumerate(self.state.tasks)}
+        self._attempts: dict[Key, int] = {}
+        self._again: deque[Task] = deque()
+        """Tasks whose worker died; each runs alone."""
+        self._alone = False
+        self._failing: int | None = None
+        """The worker that makes an error ready."""
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether there are tasks left, and no error."""
+        return self.error is None and not self.state.exhausted
+
+    def number(self, task: Task) -> int:
+        """Return the number of a task in its run."""
+        return self._numbers[task.keys[0]]
+
+    def attempt(self, task: Task) -> int:
+        """Return which attempt at a task is the next one."""
+        return self._attempts.get(task.keys[0], 0) + 1
+
+    def next_task(self, *, away: bool) -> Task | None:
+        """Return the task that a free worker is to run now, or None. Less runs ahead while the caller is `away`."""
+        if self.error is not None or self._failing is not None or self._alone:
+            return None
+        if self._again:
+            if self.state.running > len(self._again):
+                return None
+            self._alone = True
+            return self._again.popleft()
+        busy = away and self._values.undelivered >= 2 * self._workers
+        return self.state.next_task(ahead=not busy and not self._values.is_full)
+
+    def progress(self, task: Task, number: int, bytes_read: int) -> None:
+        """Tell how far a task is, unless the word is of another."""
+        if number == self.number(task):
+            self._emit(events.TaskProgressed(task.keys[0], bytes_read))
+
+    def finish(self, task: Task, worker: int, done: transport.DoneMessage) -> None:
+        """Keep what `task` made, and let go of what nobody needs now."""
+        _, start, stop, bytes_read, skipped, failures, outputs, stored_values = done
+        self._alone = False
+        released = self.state.finish(task)
+        size = sum(map(self._values.put, task.keys, stored_values))
+        for key in released:
+            self._values.release(key)
+        reported = () if failures is None else tuple(map(unpack_failure, transport.loads(failures)))
+        numbers = (worker, start, stop, bytes_read, size, skipped)
+        self._emit(events.TaskFinished(task.keys[0], task.label, *numbers, reported, tuple(outputs)))
+
+    def expect_error(self, worker: int) -> None:
+        """Start nothing more: `worker` makes the error of its task ready."""
+        self._failing = worker
+
+    def fail(self, task: Task, worker: int, body: bytes) -> None:
+        """End the run with the error of a task, packed in `body`, unless it has one."""
+        self._alone = False
+        self._fail(task, worker, unpack_error(body, transport.name_of(task)))
+
+    def _fail(self, task: Task, worker: int, error: BaseException) -> None:
+        if self.error is None:
+            self.error = error
+            message = f"{type(error).__name__}: {visible(text_of(error))}"
+            self._emit(events.TaskFailed(task.keys[0], task.label, worker, message))
+
+    def break_off(self, error: BaseException | None) -> None:
+        """End the run with an `error` that is of no task; with None, let go of the error that it has."""
+        self.error = error
+
+    def lose(self, task: Task, worker: int, code: int | None, report: str) -> None:
+        """Have `task`, whose worker has died, run again; or end the run if no worker survives it."""
+        self._alone = False
+        if self._failing == worker:
+            self._failing = None
+        attempt = self._attempts[task.keys[0]] = self.attempt(task)
+        self._values.discard_file(f"{self.number(task)}-{attempt}")
+        self._emit(events.WorkerLost(worker, task.keys[0], code, attempt))
+        if attempt < ATTEMPTS:
+            self._again.append(task)
+        else:
+            self._fail(task, worker, worker_died(transport.name_of(task), attempt, code, report))
