@@ -11,6 +11,7 @@ from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
 from bagkit.front_doors import front_doors
 from bagkit.lazy.dask_protocol import DaskCollection
 from bagkit.methods.elementwise import Elementwise
+from bagkit.methods.folds import Folds
 from bagkit.methods.frames import Frames
 from bagkit.methods.grouping import Grouping
 from bagkit.methods.making import Making, T_co
@@ -47,6 +48,7 @@ class Bag(
     Grouping[T_co],
     KeyValue[T_co],
     Reductions[T_co],
+    Folds[T_co],
     Sampling[T_co],
     Summaries[T_co],
     Sequences[T_co],

@@ -16,9 +16,22 @@ __all__ = ["choices", "sample"]
 
 @front_door
 def sample(population: Bag[T], k: int, split_every: int | bool | None = None, seed: int | None = None) -> Bag[T]:
-    """Return the bag of `k` different records of `population`, each set of them as likely as any, in no order.
+    """Take `k` different records by chance. Each set of `k` records is as likely as any other.
 
-    Computing it raises ValueError where there are fewer than `k`. The same `seed` and partitions give the same sample.
+    Args:
+        population: The bag to take from.
+        k: How many records to take, from 0 up.
+        split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at once.
+            The result is the same; a smaller number needs less memory where partial results are large.
+        seed: A whole number for the same choice each time, on every scheduler, as long as the bag has the same
+            partitions. None draws a new seed at this call.
+
+    Returns:
+        A bag of one partition with `k` records, in no order.
+
+    Raises:
+        PlanError: `population` is no bag, or another argument is another value.
+        ValueError: When the bag is computed: there are fewer than `k` records.
 
     >>> import bagkit as bk
     >>> from bagkit import random
@@ -30,9 +43,22 @@ def sample(population: Bag[T], k: int, split_every: int | bool | None = None, se
 
 @front_door
 def choices(population: Bag[T], k: int = 1, split_every: int | bool | None = None, seed: int | None = None) -> Bag[T]:
-    """Return the bag of `k` records of `population`, each chosen of all of them.
+    """Take `k` records by chance, each one from all records, so the same record can come again.
 
-    Computing it raises EmptyBagError where there are none. The same `seed` and partitions give the same choices.
+    Args:
+        population: The bag to take from.
+        k: How many records to take, from 0 up. Default: 1.
+        split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at once.
+            The result is the same; a smaller number needs less memory where partial results are large.
+        seed: A whole number for the same choice each time, on every scheduler, as long as the bag has the same
+            partitions. None draws a new seed at this call.
+
+    Returns:
+        A bag of one partition with `k` records, in no order.
+
+    Raises:
+        PlanError: `population` is no bag, or another argument is another value.
+        EmptyBagError: When the bag is computed: it has no records.
 
     >>> import bagkit as bk
     >>> from bagkit import random

@@ -57,10 +57,28 @@ class Elementwise(Making[T_co]):
     @overload
     def map(self, *, func: Callable[..., U], **kwargs: Any) -> Bag[U]: ...
     def map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
-        """Return the bag of what `func` returns for each record, called with those of other bags and items beside it.
+        """Call `func` with each record, and keep what it returns.
+
+        Further arguments go to `func` after the record. A plain value, an Item or a delayed value is the same for every
+        record; an Item or a delayed value is computed first. A bag among the arguments is walked in step: `func` gets
+        the records at the same place of both bags.
+
+        Args:
+            func: The function to call. Can also be given by name, as `func=`.
+            *args: Further arguments of `func`: plain values, Items, delayed values, or bags with as many partitions as
+                this one.
+            **kwargs: The same, by name.
+
+        Returns:
+            A bag with one result for each record, in the same order and in the same partitions.
+
+        Raises:
+            PlanError: `func` is nothing that can be called, or another bag has a different number of partitions.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([1, 2, 3], npartitions=2)
+        >>> b.map(lambda x: x * 10).compute(scheduler="sync")
+        [10, 20, 30]
         >>> b.map(lambda x, total: x / total, b.sum()).compute(scheduler="sync")
         [0.16666666666666666, 0.3333333333333333, 0.5]
         """
@@ -70,7 +88,19 @@ class Elementwise(Making[T_co]):
         return self._paired("map", func, args, kwargs)
 
     def starmap(self, func: Callable[..., U] = BY_NAME, /, **kwargs: Any) -> Bag[U]:
-        """Return the bag of what `func` returns for the elements of each record.
+        """Call `func` with the elements of each record as its arguments.
+
+        Args:
+            func: The function to call. A record `(1, 2)` becomes the call `func(1, 2)`. Can also be given by name, as
+                `func=`.
+            **kwargs: Further arguments of `func`, the same for every record. An Item or a delayed value is computed
+                first.
+
+        Returns:
+            A bag with one result for each record.
+
+        Raises:
+            PlanError: `func` is nothing that can be called.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([(1, 2), (3, 4)]).starmap(pow).compute(scheduler="sync")
@@ -98,7 +128,19 @@ class Elementwise(Making[T_co]):
     @overload
     def flat_map(self, *, func: Callable[..., Iterable[U]], **kwargs: Any) -> Bag[U]: ...
     def flat_map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
-        """Return the bag of the elements of what `func` returns for each record: `map(...)`, then `flatten()`.
+        """Call `func` with each record, and keep the elements of what it returns: `map(...)`, then `flatten()`.
+
+        Args:
+            func: A function that returns a list or another iterable; an empty one drops the record. Can also be given
+                by name, as `func=`.
+            *args: Further arguments of `func`, as for `map`.
+            **kwargs: The same, by name.
+
+        Returns:
+            A bag of the elements, in order.
+
+        Raises:
+            PlanError: `func` is nothing that can be called, or another bag has a different number of partitions.
 
         >>> import bagkit as bk
         >>> bk.from_sequence(["a b", "c"]).flat_map(str.split).compute(scheduler="sync")
@@ -116,11 +158,43 @@ class Elementwise(Making[T_co]):
     @overload
     def filter(self, predicate: Callable[[T_co], object]) -> Bag[T_co]: ...
     def filter(self, predicate: Callable[[T_co], Any] | None) -> Any:
-        """Return the bag of the records for which `predicate` is true; None asks for the records' own truth."""
+        """Keep the records for which `predicate` is true.
+
+        Args:
+            predicate: A function that takes a record and returns true or false. None keeps the records that are true
+                themselves: no None, no 0, no empty text or list.
+
+        Returns:
+            A bag of the records that are kept, in order and in the same partitions.
+
+        Raises:
+            PlanError: `predicate` is nothing that can be called.
+
+        >>> import bagkit as bk
+        >>> bk.range(6, npartitions=2).filter(lambda x: x % 2 == 0).compute(scheduler="sync")
+        [0, 2, 4]
+        >>> bk.from_sequence(["a", "", None]).filter(None).compute(scheduler="sync")
+        ['a']
+        """
         return self._then(Filter(predicate))
 
     def remove(self, predicate: Callable[[T_co], object] | None) -> Bag[T_co]:
-        """Return the bag of the records for which `predicate` is false."""
+        """Drop the records for which `predicate` is true: the opposite of `filter`.
+
+        Args:
+            predicate: A function that takes a record and returns true or false. None drops the records that are true
+                themselves.
+
+        Returns:
+            A bag of the records that are left, in order and in the same partitions.
+
+        Raises:
+            PlanError: `predicate` is nothing that can be called.
+
+        >>> import bagkit as bk
+        >>> bk.range(6, npartitions=2).remove(lambda x: x % 2 == 0).compute(scheduler="sync")
+        [1, 3, 5]
+        """
         return self._then(Filter(predicate, keep=False))
 
     @overload
@@ -138,21 +212,55 @@ class Elementwise(Making[T_co]):
     @overload
     def pluck(self, key: Any, default: Any = ...) -> Bag[Any]: ...
     def pluck(self, key: Any, default: Any = NOT_GIVEN) -> Any:
-        """Return the bag of `record[key]`, or of tuples of several for a list of keys.
+        """Take one field, or several, of each record.
+
+        After `read_json` or `map(json.loads)` only the plucked fields are parsed, which is much faster than a function
+        that looks them up.
+
+        Args:
+            key: What stands between the brackets of `record[key]`: the name of a field, or a position. A list of them
+                takes several fields at once.
+            default: The value for a record that does not have the field. Without it, such a record is a KeyError or an
+                IndexError when the bag is computed.
+
+        Returns:
+            A bag of the fields' values; for a list of keys, of tuples of the values.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([{"a": 1, "b": 2}, {"a": 3}])
+        >>> b.pluck("a").compute(scheduler="sync")
+        [1, 3]
         >>> b.pluck(["a", "b"], default=0).compute(scheduler="sync")
         [(1, 2), (3, 0)]
         """
         return self._then(Pluck(key, default))
 
     def flatten(self: Making[Iterable[U]]) -> Bag[U]:
-        """Return the bag of the elements of all records, one level deep."""
+        """Replace each record by its elements, one level deep.
+
+        Returns:
+            A bag of the elements of all records, in order and in the same partitions.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([[1, 2], [], [[3]]]).flatten().compute(scheduler="sync")
+        [1, 2, [3]]
+        """
         return self._then(Flatten())
 
     def tap(self, func: Callable[[T_co], object]) -> Bag[T_co]:
-        """Return this bag, which calls `func` with each record on its way: where the task runs, each time it runs.
+        """Call `func` with each record as it passes by, and keep the record.
+
+        The call is made where the task runs: in a worker process, unless another scheduler is chosen. It is made each
+        time the task runs.
+
+        Args:
+            func: The function to call, such as `print` or a logger's method. What it returns is ignored.
+
+        Returns:
+            A bag of the same records.
+
+        Raises:
+            PlanError: `func` is nothing that can be called.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([1, 2]).tap(print).map(str).compute(scheduler="sync")
@@ -163,7 +271,16 @@ class Elementwise(Making[T_co]):
         return self._then(pairs.Tap(func))
 
     def peek(self, n: int = 5) -> Bag[T_co]:
-        """Return this bag, which writes the first `n` records of each partition to standard error as they pass by.
+        """Write the first records of each partition to standard error as they pass by, and keep all records.
+
+        Args:
+            n: How many records of each partition to write. Default: 5.
+
+        Returns:
+            A bag of the same records.
+
+        Raises:
+            PlanError: `n` is no whole number from 0 up.
 
         >>> import bagkit as bk
         >>> bk.range(4, npartitions=2).peek(1).sum().compute(scheduler="sync")
@@ -176,7 +293,20 @@ class Elementwise(Making[T_co]):
     @overload  # from here on compute gives a Collected, which the class Bag can't say
     def on_error(self, policy: OnError) -> Any: ...
     def on_error(self, policy: OnError) -> Any:
-        """Return the bag where records that fail in the operations before this are raised, skipped or collected.
+        """Choose what happens to a record for which one of the operations before this one raises.
+
+        It holds for the operations between this call and the `on_error` before it. The option `on_error` of `compute`
+        holds for the rest of the plan.
+
+        Args:
+            policy: "raise": the run ends with the error. "skip": the record is left out, and a warning says how many
+                were. "collect": it is left out, and `compute` returns `Collected(result, failures)`.
+
+        Returns:
+            A bag of the records that did not fail.
+
+        Raises:
+            PlanError: `policy` is another word.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence(["1", "two", "3"]).map(int).on_error("collect").map(str)

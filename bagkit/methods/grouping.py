@@ -39,8 +39,8 @@ V = TypeVar("V")
 class Grouping(Making[T_co]):
     """Methods that bring records of one key together, or put all in order.
 
-    They work on more than fits into memory: what a task can't hold waits on disk. Equal keys meet whatever their types
-    (1, 1.0 and True are one key), all NaN are one key, and keys come in the order in which they are first seen.
+    They work on more records than fit into memory: what a task can't hold waits on disk. Equal keys meet whatever their
+    types: 1, 1.0 and True are one key, and so are all NaN. Keys come in the order in which they are first seen.
     """
 
     __slots__ = ()
@@ -61,14 +61,28 @@ class Grouping(Making[T_co]):
         max_branch: Any = None,
         shuffle: Any = None,
     ) -> Any:
-        """Return the bag of `(key, list of the records of that key)`, in `npartitions`, or in as many as there are.
+        """Bring the records of each key together.
 
-        `grouper` is a function, or a key of the records. The records of a group are in the order of the bag. `foldby`
-        is faster where the groups themselves are not needed. `method`, `blocksize`, `max_branch` and `shuffle` steer
-        dask's ways of doing it, and have no effect here.
+        `foldby` is much faster where only a total of each group is needed, such as a count or a sum.
 
-        Computing it raises UnstableKeyError for a key that can't be told from others in another process, and
-        GroupTooLargeError where the records of one key do not fit into memory.
+        Args:
+            grouper: What the records of a group have in common: a function of a record, or the name or position of a
+                field.
+            method: Taken for programs written for dask; it changes nothing.
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+            blocksize: Taken for programs written for dask; it changes nothing.
+            max_branch: Taken for programs written for dask; it changes nothing.
+            shuffle: Taken for programs written for dask; it changes nothing.
+
+        Returns:
+            A bag of `(key, list of its records)`. The records of a group are in the order of the bag.
+
+        Raises:
+            PlanError: `method` is no way that dask knows, or `npartitions` is no whole number from 1 up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
+            GroupTooLargeError: When the bag is computed: the records of one key do not fit into memory.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).groupby(lambda x: x % 2, npartitions=1).compute(scheduler="sync")
@@ -78,7 +92,22 @@ class Grouping(Making[T_co]):
         return self._then(ops.by_key("groupby", grouper, ops.as_they_are, npartitions))
 
     def partition_by(self, key: Callable[[T_co], Any] | Field, npartitions: int | None = None) -> Bag[T_co]:
-        """Return the bag with all records of a key in the same partition, one after the other; for map_partitions.
+        """Bring the records of each key into the same partition, one after the other.
+
+        Use it before `map_partitions`, with a function that has to see all records of a key.
+
+        Args:
+            key: What the records have in common: a function of a record, or the name or position of a field.
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+
+        Returns:
+            A bag of the same records.
+
+        Raises:
+            PlanError: `npartitions` is no whole number from 1 up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
 
         >>> import bagkit as bk
         >>> b = bk.range(6, npartitions=3).partition_by(lambda x: x % 2, npartitions=1)
@@ -90,10 +119,23 @@ class Grouping(Making[T_co]):
     def sort_by(
         self, key: Callable[[T_co], Any] | Field | None = None, reverse: bool = False, npartitions: int | None = None
     ) -> Bag[T_co]:
-        """Return the bag with all records in order, over all partitions: those of the first come first.
+        """Put all records in order, over all partitions.
 
-        `key` is a function, or a key of the records; without one records are compared themselves. Equal ones keep their
-        order, also with `reverse`, as in `sorted`. The key is taken more than once of each record.
+        Equal records keep their order, as in `sorted`, with `reverse` too.
+
+        Args:
+            key: What is compared: a function of a record, or the name or position of a field. None: the records
+                themselves. It is looked up more than once for each record, so it should be cheap.
+            reverse: Whether the largest come first.
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+
+        Returns:
+            A bag whose first partition has the first records, the second the next ones, and so on.
+
+        Raises:
+            PlanError: `reverse` is text, or `npartitions` is no whole number from 1 up.
+            TypeError: When the bag is computed: two records can't be compared.
 
         >>> import bagkit as bk
         >>> bk.from_sequence(["pear", "fig", "apple"], 2).sort_by(len).compute(scheduler="sync")
@@ -124,14 +166,31 @@ class Grouping(Making[T_co]):
     def join(
         self, other: Any, on_self: Any, on_other: Any = None, how: ops.How = "inner", npartitions: int | None = None
     ) -> Any:
-        """Return the bag of `(record of other, record of this bag)` for all pairs whose keys are equal.
+        """Pair the records of this bag with the records of another that have the same key.
 
-        `other` is a bag, an item of a list, or anything that can be iterated over. `on_self` and `on_other` are
-        functions, or keys of records; one serves both if there is only one. With `how="left"` each record of this bag
-        is there, with `None` as its other if it has none; with `how="right"` each of the other; with "outer" both.
+        If `other` is a bag of several partitions, or `how` is "right" or "outer", the records of both travel to other
+        partitions by their keys. Otherwise each task holds all of `other`, and the records of this bag keep their order
+        and partitions: the way for an `other` that fits into memory.
 
-        If `other` is a bag of several partitions, or how is "right" or "outer", records go to `npartitions` partitions
-        by their keys. Otherwise each task holds all of `other`, and the records of this bag keep their order.
+        Args:
+            other: A bag, an Item of a list, a delayed value, or anything that can be iterated over.
+            on_self: The key of the records of this bag: a function of a record, or the name or position of a field.
+            on_other: The key of the records of `other`, as for `on_self`. None: `on_self` serves both.
+            how: "inner": only pairs. "left": each record of this bag is there, with None as its other if it has none.
+                "right": each record of `other` is there, with None beside it if no record of this bag fits. "outer":
+                both.
+            npartitions: How many partitions the result has. None: as many as this bag. A number from 1 up makes the
+                records travel.
+
+        Returns:
+            A bag of `(record of other, record of this bag)`, in this order, as dask has it.
+
+        Raises:
+            PlanError: `how` is another word, `other` can't be iterated over, or `npartitions` is no whole number from 1
+                up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
+            GroupTooLargeError: When the bag is computed: the records of one key do not fit into memory.
 
         >>> import bagkit as bk
         >>> people = bk.from_sequence([("ada", 1), ("bob", 2), ("cy", 1)], 2)
@@ -163,7 +222,20 @@ class Grouping(Making[T_co]):
     @overload
     def group_by_key(self: Making[Sequence[Any]], npartitions: int | None = ...) -> Bag[tuple[Any, list[Any]]]: ...
     def group_by_key(self, npartitions: int | None = None) -> Any:
-        """Return the bag of `(key, list of its values)` of a bag of `(key, value)`.
+        """Bring the values of each key together. The records are `(key, value)` pairs.
+
+        Args:
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+
+        Returns:
+            A bag of `(key, list of its values)`. The values are in the order of the bag.
+
+        Raises:
+            PlanError: `npartitions` is no whole number from 1 up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
+            GroupTooLargeError: When the bag is computed: the values of one key do not fit into memory.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("a", 1), ("b", 2), ("a", 3)], npartitions=1).group_by_key().compute(scheduler="sync")
@@ -180,9 +252,23 @@ class Grouping(Making[T_co]):
         self: Making[Sequence[Any]], binop: Callable[[Any, Any], V], npartitions: int | None = ...
     ) -> Bag[tuple[Any, V]]: ...
     def reduce_by_key(self, binop: Callable[[Any, Any], Any], npartitions: int | None = None) -> Any:
-        """Return the bag of `(key, its values reduced by binop)` of a bag of `(key, value)`.
+        """Reduce the values of each key with `binop`. The records are `(key, value)` pairs.
 
-        `binop` must be associative: values are reduced in each task first, then across tasks, in order.
+        Values are reduced in each task first, then across tasks, in order. So little travels between tasks.
+
+        Args:
+            binop: `binop(value, value)` returns one value for two. It must be associative, as addition is: `(a + b) +
+                c` equals `a + (b + c)`.
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+
+        Returns:
+            A bag of `(key, value)`, each key once.
+
+        Raises:
+            PlanError: `binop` is nothing that can be called, or `npartitions` is no whole number from 1 up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([("a", 1), ("b", 2), ("a", 3)], npartitions=1)
@@ -205,9 +291,23 @@ class Grouping(Making[T_co]):
     def aggregate_by_key(
         self, zero: Any, seq: Callable[[Any, Any], Any], comb: Callable[[Any, Any], Any], npartitions: int | None = None
     ) -> Any:
-        """Return the bag of `(key, its values folded by seq from zero, those results merged by comb)`.
+        """Fold the values of each key to a total. The records are `(key, value)` pairs.
 
-        `zero` starts each key in each task, and is copied; it must change nothing that it is merged with.
+        Args:
+            zero: The total that each key starts from in each task. It is copied, so `seq` may change it. It must be
+                neutral for `comb`: 0 for a sum, an empty list for a concatenation.
+            seq: `seq(total, value)` returns the new total.
+            comb: `comb(total, total)` merges the totals of two tasks.
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+
+        Returns:
+            A bag of `(key, total)`, each key once.
+
+        Raises:
+            PlanError: `seq` or `comb` is nothing that can be called, or `npartitions` is no whole number from 1 up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([("a", "x"), ("b", "yy"), ("a", "zzz")], npartitions=1)
@@ -217,9 +317,21 @@ class Grouping(Making[T_co]):
         return self._then(tables.aggregate_by_key(zero, seq, comb, npartitions))
 
     def cogroup(self, *others: Bag[Any], npartitions: int | None = None) -> Bag[tuple[Any, tuple[list[Any], ...]]]:
-        """Return the bag of `(key, (values here, values in the next bag, ...))` of bags of `(key, value)`.
+        """Bring the values of each key together, side by side for several bags of `(key, value)` pairs.
 
-        A key is there if any of the bags has it. The number of partitions is that of this bag unless given.
+        Args:
+            *others: The other bags, each of `(key, value)` pairs.
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+
+        Returns:
+            A bag of `(key, (values here, values in the next bag, ...))`. A key is there if any of the bags has it; the
+            values are lists.
+
+        Raises:
+            PlanError: One of `others` is no bag, or `npartitions` is no whole number from 1 up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
 
         >>> import bagkit as bk
         >>> ages, towns = bk.from_sequence([("ada", 36), ("bob", 5)], 2), bk.from_sequence([("ada", "London")])
@@ -232,11 +344,42 @@ class Grouping(Making[T_co]):
         return self._with_others(op, others)
 
     def intersection(self, other: Bag[Any], npartitions: int | None = None) -> Bag[T_co]:
-        """Return the bag of the records that are in both bags, each once."""
+        """Keep the records that are in the other bag too, each once.
+
+        Args:
+            other: The other bag.
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+
+        Returns:
+            A bag of records that all differ.
+
+        Raises:
+            PlanError: `other` is no bag, or `npartitions` is no whole number from 1 up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([3, 1, 3]).intersection(bk.from_sequence([2, 3]), npartitions=1).compute(scheduler="sync")
+        [3]
+        """
         return self._with_others(self._chosen("intersection", True, npartitions), (other,))
 
     def subtract(self, other: Bag[Any], npartitions: int | None = None) -> Bag[T_co]:
-        """Return the bag of the records that are not in `other`; equal ones come one after the other.
+        """Drop the records that are in the other bag.
+
+        Args:
+            other: The other bag.
+            npartitions: How many partitions the result has: a number from 1 up. None: as many as this bag. Give fewer
+                where few keys are left, more where the partitions grow too large.
+
+        Returns:
+            A bag of the records that are left. Repeated records stay, one after the other.
+
+        Raises:
+            PlanError: `other` is no bag, or `npartitions` is no whole number from 1 up.
+            UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
+                bagkit does not know when two of its type are equal.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([3, 1, 2, 3], 4).subtract(bk.from_sequence([1])).compute(scheduler="sync")
@@ -249,7 +392,16 @@ class Grouping(Making[T_co]):
         return ops.of_two(name, ops.Chosen(in_both), npartitions)
 
     def union(self, *others: Bag[U]) -> Bag[T_co | U]:
-        """Return the bag of the records of all the bags, repetitions kept: `concat` as a method.
+        """Put the partitions of other bags behind the partitions of this one: `bagkit.concat` as a method.
+
+        Args:
+            *others: The other bags.
+
+        Returns:
+            A bag of the records of all the bags. Repeated records stay.
+
+        Raises:
+            PlanError: One of `others` is no bag.
 
         >>> import bagkit as bk
         >>> bk.range(2, 1).union(bk.range(3, 1)).compute(scheduler="sync")

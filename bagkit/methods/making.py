@@ -36,7 +36,12 @@ class Making(Generic[T_co]):
 
     @property
     def npartitions(self) -> int:
-        """How many partitions the bag has."""
+        """How many partitions the bag has: into how many tasks its work is cut.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=4).npartitions
+        4
+        """
         return self.plan.npartitions
 
     def _bag(self, plan: Plan) -> Bag[Any]:

@@ -26,7 +26,7 @@ V = TypeVar("V")
 
 
 class KeyValue(Making[T_co]):
-    """Methods for records that are `(key, value)` pairs, and those that make such."""
+    """Methods for records that are `(key, value)` pairs, and methods that make such pairs."""
 
     __slots__ = ()
 
@@ -35,7 +35,13 @@ class KeyValue(Making[T_co]):
     @overload
     def key_by(self, key: Field) -> Bag[tuple[Any, T_co]]: ...
     def key_by(self, key: Any) -> Any:
-        """Return the bag of `(key, record)`; `key` is a function, a field's name, an index, or a list of those.
+        """Make a pair `(key, record)` of each record.
+
+        Args:
+            key: A function of a record, the name or position of a field, or a list of names or positions.
+
+        Returns:
+            A bag of `(key, record)`.
 
         >>> import bagkit as bk
         >>> bk.from_sequence(["pear", "fig"]).key_by(len).compute(scheduler="sync")
@@ -48,7 +54,16 @@ class KeyValue(Making[T_co]):
     @overload
     def map_values(self: Making[Sequence[Any]], func: Callable[[Any], U]) -> Bag[tuple[Any, U]]: ...
     def map_values(self, func: Callable[[Any], Any]) -> Any:
-        """Return the bag of `(key, func(value))`.
+        """Call `func` with each value, and keep the key. The records are `(key, value)` pairs.
+
+        Args:
+            func: The function to call.
+
+        Returns:
+            A bag of `(key, func(value))`.
+
+        Raises:
+            PlanError: `func` is nothing that can be called.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("a", 1), ("b", 2)]).map_values(lambda x: x * 10).compute(scheduler="sync")
@@ -61,7 +76,18 @@ class KeyValue(Making[T_co]):
     @overload
     def flat_map_values(self: Making[Sequence[Any]], func: Callable[[Any], Iterable[U]]) -> Bag[tuple[Any, U]]: ...
     def flat_map_values(self, func: Callable[[Any], Iterable[Any]]) -> Any:
-        """Return the bag of `(key, element)` for each element of `func(value)`.
+        """Call `func` with each value, and pair the key with each element of what it returns.
+
+        The records are `(key, value)` pairs.
+
+        Args:
+            func: A function that returns a list or another iterable; an empty one drops the record.
+
+        Returns:
+            A bag of `(key, element)`.
+
+        Raises:
+            PlanError: `func` is nothing that can be called.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("a", "xy"), ("b", "")]).flat_map_values(list).compute(scheduler="sync")
@@ -74,7 +100,12 @@ class KeyValue(Making[T_co]):
     @overload
     def keys(self: Making[Sequence[Any]]) -> Bag[Any]: ...
     def keys(self) -> Any:
-        """Return the bag of the keys: the first element of each record. `dict(bag)` makes a dict of the pairs.
+        """Take the key of each record: its first element. The records are `(key, value)` pairs.
+
+        `dict(bag)` makes a dict of the pairs. It is one computation, and of equal keys the last one counts.
+
+        Returns:
+            A bag of the keys, repeated ones too.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([("a", 1), ("b", 2)])
@@ -89,7 +120,15 @@ class KeyValue(Making[T_co]):
     @overload
     def values(self: Making[Sequence[Any]]) -> Bag[Any]: ...
     def values(self) -> Any:
-        """Return the bag of the values: the second element of each record."""
+        """Take the value of each record: its second element. The records are `(key, value)` pairs.
+
+        Returns:
+            A bag of the values.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([("a", 1), ("b", 2)]).values().compute(scheduler="sync")
+        [1, 2]
+        """
         return self._then(Pluck(1))
 
     @overload
@@ -97,7 +136,17 @@ class KeyValue(Making[T_co]):
     @overload
     def count_by_key(self: Making[Sequence[Any]], split_every: int | bool | None = ...) -> Bag[tuple[Any, int]]: ...
     def count_by_key(self, split_every: int | bool | None = None) -> Any:
-        """Return the bag of `(key, how many records have it)`, in the order of first sight.
+        """Count the records of each key. The records are `(key, value)` pairs.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            A bag of `(key, count)` in one partition, in the order in which keys are first seen.
+
+        Raises:
+            PlanError: `split_every` is another value.
 
         >>> import bagkit as bk
         >>> dict(bk.from_sequence([("a", 1), ("b", 1), ("a", 1)]).count_by_key().compute(scheduler="sync"))
@@ -110,7 +159,13 @@ class KeyValue(Making[T_co]):
     @overload
     def lookup(self: Making[Sequence[Any]], key: object) -> Item[list[Any]]: ...
     def lookup(self, key: Any) -> Any:
-        """Return the item of the list of all values of `key`, in order.
+        """Gather all values of one key. The records are `(key, value)` pairs.
+
+        Args:
+            key: The key.
+
+        Returns:
+            An Item of the list of its values, in order; of an empty list if no record has the key.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("a", 1), ("b", 2), ("a", 3)]).lookup("a").compute(scheduler="sync")

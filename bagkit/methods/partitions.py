@@ -53,13 +53,28 @@ class PartitionWise(Making[T_co]):
     @overload
     def map_partitions(self, *, func: Callable[..., Any], **kwargs: Any) -> Bag[Any]: ...
     def map_partitions(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
-        """Return the bag of what `func` returns for the list of each partition's records.
+        """Call `func` once for each partition, with the list of its records.
 
-        What can be iterated gives its elements; text, a dict and a single value are one record.
+        Args:
+            func: The function to call. A partition has to fit into memory for it. Can also be given by name, as
+                `func=`.
+            *args: Further arguments of `func`: plain values; Items and delayed values, which are computed first; or
+                bags with as many partitions, of which `func` gets the list of the same partition's records.
+            **kwargs: The same, by name.
+
+        Returns:
+            A bag with as many partitions. Where `func` returns a list, a generator or another iterable, its elements
+            are the records. Text, bytes, a dict or a single value is one record.
+
+        Raises:
+            PlanError: `func` is nothing that can be called, or another bag has a different number of partitions.
 
         >>> import bagkit as bk
-        >>> bk.range(5, npartitions=2).map_partitions(sum).compute(scheduler="sync")
+        >>> b = bk.range(5, npartitions=2)
+        >>> b.map_partitions(sum).compute(scheduler="sync")
         [1, 9]
+        >>> b.map_partitions(lambda records, n: records[:n], 1).compute(scheduler="sync")
+        [0, 2]
         """
         func = given_function("map_partitions", func, kwargs)
         if not any(map(holds_plan, (*args, *kwargs.values()))):
@@ -67,10 +82,19 @@ class PartitionWise(Making[T_co]):
         return self._paired("map_partitions", func, args, kwargs)
 
     def map_partitions_with_info(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
-        """Return the bag of what `func(records, info, ...)` returns for each partition, as map_partitions does.
+        """Call `func` once for each partition, with the list of its records and which partition it is.
 
-        `info` has `index` (from 0), `npartitions`, and `paths`, the files that the partition is read from. Other
-        arguments can be items.
+        Args:
+            func: The function to call: `func(records, info, ...)`. `info` has `index` (counted from 0), `npartitions`,
+                and `paths`, the files that the partition is read from. Can also be given by name, as `func=`.
+            *args: Further arguments of `func`: plain values; Items and delayed values, which are computed first.
+            **kwargs: The same, by name.
+
+        Returns:
+            A bag with as many partitions, of what `func` returns, as for `map_partitions`.
+
+        Raises:
+            PlanError: `func` is nothing that can be called, or an argument is a bag.
 
         >>> import bagkit as bk
         >>> b = bk.range(5, npartitions=2)
@@ -82,7 +106,10 @@ class PartitionWise(Making[T_co]):
         return self._with_info(ops.MapPartitionsWithInfo(func, args, kwargs), *plans.values)
 
     def glom(self) -> Bag[list[T_co]]:
-        """Return the bag of one list for each partition.
+        """Make one list of each partition.
+
+        Returns:
+            A bag with one record for each partition: the list of its records.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).glom().compute(scheduler="sync")
@@ -91,7 +118,16 @@ class PartitionWise(Making[T_co]):
         return self._then(ops.Glom())
 
     def batch(self, n: int) -> Bag[list[T_co]]:
-        """Return the bag of lists of `n` records of a partition; the last of each partition may be shorter.
+        """Gather the records of each partition into lists of `n`.
+
+        Args:
+            n: How many records a list holds, from 1 up. The last list of a partition holds what is left over.
+
+        Returns:
+            A bag of lists, in order and in the same partitions.
+
+        Raises:
+            PlanError: `n` is no whole number from 1 up.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=1).batch(2).compute(scheduler="sync")
@@ -100,10 +136,23 @@ class PartitionWise(Making[T_co]):
         return self._then(ops.Batch(n))
 
     def pipe(self, command: str | Sequence[str], check: bool = True) -> Bag[str]:
-        """Return the bag of the lines that a program writes, run once for each partition, given its records as lines.
+        """Send the records of each partition through a program, as lines.
 
-        `command` is for the shell, or a list of words. Records are text, each a line with or without its end; lines
-        come out with theirs, as UTF-8. With `check`, another exit status than 0 is a `subprocess.CalledProcessError`.
+        The program runs once for each partition. It reads the records from its standard input, and what it writes to
+        its standard output are the new records.
+
+        Args:
+            command: A line for the shell, such as `"sort -u"`, or a list of the program and its arguments. The records
+                are text; a record without a line end gets one.
+            check: Whether an exit status other than 0 is an error. Set it to False for programs such as grep, which end
+                with 1 where they find nothing.
+
+        Returns:
+            A bag of the lines that the program writes, with their line ends, decoded as UTF-8.
+
+        Raises:
+            PlanError: `command` is neither text nor a list of texts.
+            subprocess.CalledProcessError: When the bag is computed: the program failed.
 
         >>> import bagkit as bk
         >>> bk.from_sequence(["b", "a"], npartitions=1).pipe("sort").compute(scheduler="sync")
@@ -112,10 +161,26 @@ class PartitionWise(Making[T_co]):
         return self._then(ops.Pipe(command if isinstance(command, str) else tuple(command), bool(check)))
 
     def repartition(self, npartitions: int | None = None, partition_size: int | str | None = None) -> Bag[T_co]:
-        """Return the bag in `npartitions` partitions: neighbours joined, or each split evenly; order is kept.
+        """Join or split partitions. The order of the records stays.
 
-        With `partition_size`, the bytes of memory that a partition is to take, the bag is computed to see how many
-        partitions that makes.
+        Give one of the two arguments.
+
+        Args:
+            npartitions: How many partitions there are to be, from 1 up. Fewer than now: neighbours are joined. More:
+                each is split evenly.
+            partition_size: How many bytes of memory a partition is to take: a number, or text such as "64 MiB". To find
+                out how many partitions that makes, the bag is computed at once.
+
+        Returns:
+            A bag of the same records in other partitions.
+
+        Raises:
+            PlanError: Both arguments are given, or neither, or `npartitions` is no whole number from 1 up.
+            OptionError: `partition_size` is no size.
+
+        >>> import bagkit as bk
+        >>> bk.range(6, npartitions=6).repartition(2).map_partitions(list).glom().compute(scheduler="sync")
+        [[0, 1, 2], [3, 4, 5]]
         """
         if (npartitions is None) == (partition_size is None):
             raise PlanError("repartition: expected either npartitions or partition_size, and not both")
@@ -130,6 +195,9 @@ class PartitionWise(Making[T_co]):
     def partitions(self) -> PartitionsOf[T_co]:
         """The partitions, to be picked by number: each pick is a bag.
 
+        An index, a slice or a list of indexes picks; negative ones count from the end. `len(bag.partitions)` is their
+        number, and a loop over `bag.partitions` gives a bag for each.
+
         >>> import bagkit as bk
         >>> b = bk.range(6, npartitions=3)
         >>> b.partitions[1].compute(scheduler="sync"), b.partitions[::2].compute(scheduler="sync")
@@ -138,13 +206,27 @@ class PartitionWise(Making[T_co]):
         return PartitionsOf(self)
 
     def partitions_apart(self) -> list[Bag[T_co]]:
-        """Return the bags of one partition each that make up this one."""
+        """Make a bag of each partition.
+
+        Returns:
+            A list of bags of one partition each.
+
+        >>> import bagkit as bk
+        >>> [part.compute(scheduler="sync") for part in bk.range(3, npartitions=2).partitions_apart()]
+        [[0], [1, 2]]
+        """
         return [self._bag(Plan(Partitions(n, n + 1), (self.plan,))) for n in range(self.npartitions)]
 
 
 @front_doors
 class PartitionsOf(Generic[T_co]):
-    """The partitions of a bag: `[3]`, `[1:4]`, `[[5, 0]]` give bags, `len` and iteration what they say."""
+    """The partitions of a bag: `[3]`, `[1:4]` and `[[5, 0]]` pick some, `len` counts them, a loop goes over them.
+
+    >>> import bagkit as bk
+    >>> parts = bk.range(6, npartitions=3).partitions
+    >>> len(parts), parts[[2, 0]].compute(scheduler="sync")
+    (3, [4, 5, 0, 1])
+    """
 
     __slots__ = ("_bag",)
 
@@ -158,9 +240,22 @@ class PartitionsOf(Generic[T_co]):
         return (self[number] for number in range(len(self)))
 
     def __getitem__(self, index: int | slice | list[int] | tuple[int, ...] | range) -> Bag[T_co]:
-        """Return the bag of the partition with that number, or of those of a slice, or of a list of numbers.
+        """Pick partitions.
 
-        Raises IndexError for a number that no partition has, PlanError for what picks none.
+        Args:
+            index: The number of a partition, a slice, or a list of numbers. They count from 0, negative ones from the
+                end.
+
+        Returns:
+            A bag of those partitions, in the order in which they are picked.
+
+        Raises:
+            IndexError: No partition has that number.
+            PlanError: `index` picks none, or is nothing of the above.
+
+        >>> import bagkit as bk
+        >>> bk.range(6, npartitions=3).partitions[1:].compute(scheduler="sync")
+        [2, 3, 4, 5]
         """
         numbers, given = range(len(self)), cast(Any, index)
         if isinstance(index, slice):

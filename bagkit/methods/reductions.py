@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
 
-from bagkit.errors import PlanError
 from bagkit.item import Item
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.ops import reductions as rows
-from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
     from bagkit.ops import tables
-    from bagkit.signatures import Empty, Field, OnlyAny
+    from bagkit.signatures import Field, OnlyAny
 else:
     tables = Lazily("bagkit.ops.tables")
-
-A = TypeVar("A")
-K = TypeVar("K")
-U = TypeVar("U")
 
 
 class Reductions(Making[T_co]):
@@ -30,7 +24,22 @@ class Reductions(Making[T_co]):
     __slots__ = ()
 
     def count(self, split_every: int | bool | None = None) -> Item[int]:
-        """Return the item of how many records there are."""
+        """Count the records.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            An Item of the number of records.
+
+        Raises:
+            PlanError: `split_every` is another value.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).count().compute(scheduler="sync")
+        5
+        """
         item: Item[int] = self._reduce(rows.count_row(split_every))
         return item
 
@@ -41,16 +50,67 @@ class Reductions(Making[T_co]):
     @overload
     def sum(self, split_every: int | bool | None = ...) -> Item[T_co]: ...
     def sum(self, split_every: int | bool | None = None) -> Any:
-        """Return the item of the sum; 0 for an empty bag."""
+        """Add up the records.
+
+        The sum of floats is exact before it is rounded once, as `math.fsum` does it, so it does not depend on
+        partitions.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            An Item of the sum: 0 for a bag without records.
+
+        Raises:
+            PlanError: `split_every` is another value.
+            TypeError: When the item is computed: the records can't be added.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([0.1] * 10, npartitions=3).sum().compute(scheduler="sync")
+        1.0
+        """
         return self._reduce(rows.sum_row(split_every))
 
     def min(self, split_every: int | bool | None = None) -> Item[T_co]:
-        """Return the item of the smallest record; computing it raises EmptyBagError for an empty bag."""
+        """Find the smallest record.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            An Item of the smallest record, the first one of several equal ones.
+
+        Raises:
+            PlanError: `split_every` is another value.
+            EmptyBagError: When the item is computed: the bag has no records.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([3, 1, 2], npartitions=2).min().compute(scheduler="sync")
+        1
+        """
         item: Item[T_co] = self._reduce(rows.min_row(split_every))
         return item
 
     def max(self, split_every: int | bool | None = None) -> Item[T_co]:
-        """Return the item of the largest record; computing it raises EmptyBagError for an empty bag."""
+        """Find the largest record.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            An Item of the largest record, the first one of several equal ones.
+
+        Raises:
+            PlanError: `split_every` is another value.
+            EmptyBagError: When the item is computed: the bag has no records.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([3, 1, 2], npartitions=2).max().compute(scheduler="sync")
+        3
+        """
         item: Item[T_co] = self._reduce(rows.max_row(split_every))
         return item
 
@@ -61,7 +121,23 @@ class Reductions(Making[T_co]):
     @overload
     def mean(self, split_every: int | bool | None = ...) -> Item[Any]: ...
     def mean(self, split_every: int | bool | None = None) -> Any:
-        """Return the item of the mean; computing it raises EmptyBagError for an empty bag."""
+        """Take the arithmetic mean of the records.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            An Item of the mean: the exact sum, divided by the count.
+
+        Raises:
+            PlanError: `split_every` is another value.
+            EmptyBagError: When the item is computed: the bag has no records.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([1, 2, 6], npartitions=2).mean().compute(scheduler="sync")
+        3.0
+        """
         return self._reduce(rows.mean_row(split_every))
 
     @overload
@@ -71,7 +147,24 @@ class Reductions(Making[T_co]):
     @overload
     def var(self, ddof: int = ...) -> Item[Any]: ...
     def var(self, ddof: int = 0) -> Any:
-        """Return the item of the variance; `ddof` is what is taken off the count, 1 for a sample."""
+        """Take the variance of the records.
+
+        Args:
+            ddof: What is taken off the count before the division. 0: the records are all there is. 1: the records are a
+                sample.
+
+        Returns:
+            An Item of the variance.
+
+        Raises:
+            PlanError: `ddof` is no whole number from 0 up.
+            EmptyBagError: When the item is computed: there are no more than `ddof` records.
+
+        >>> import bagkit as bk
+        >>> b = bk.from_sequence([1, 2, 6], npartitions=2)
+        >>> b.var(ddof=1).compute(scheduler="sync")
+        7.0
+        """
         return self._reduce(rows.var_row(ddof, root=False))
 
     @overload
@@ -81,29 +174,90 @@ class Reductions(Making[T_co]):
     @overload
     def std(self, ddof: int = ...) -> Item[Any]: ...
     def std(self, ddof: int = 0) -> Any:
-        """Return the item of the standard deviation; `ddof` is what is taken off the count, 1 for a sample."""
+        """Take the standard deviation of the records.
+
+        Args:
+            ddof: What is taken off the count before the division. 0: the records are all there is. 1: the records are a
+                sample.
+
+        Returns:
+            An Item of the standard deviation: the square root of the variance.
+
+        Raises:
+            PlanError: `ddof` is no whole number from 0 up.
+            EmptyBagError: When the item is computed: there are no more than `ddof` records.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence([1, 3, 5, 7], npartitions=2).std().compute(scheduler="sync")
+        2.23606797749979
+        """
         return self._reduce(rows.var_row(ddof, root=True))
 
     def any(self, split_every: int | bool | None = None) -> Item[bool]:
-        """Return the item of whether any record is true."""
+        """Ask whether any record is true.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            An Item of True or False: False for a bag without records.
+
+        Raises:
+            PlanError: `split_every` is another value.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).map(lambda x: x > 3).any().compute(scheduler="sync")
+        True
+        """
         item: Item[bool] = self._reduce(rows.any_row(split_every))
         return item
 
     def all(self, split_every: int | bool | None = None) -> Item[bool]:
-        """Return the item of whether all records are true."""
+        """Ask whether all records are true.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            An Item of True or False: True for a bag without records.
+
+        Raises:
+            PlanError: `split_every` is another value.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).map(lambda x: x > 3).all().compute(scheduler="sync")
+        False
+        """
         item: Item[bool] = self._reduce(rows.all_row(split_every))
         return item
 
     def frequencies(self, split_every: int | bool | None = None, sort: bool = False,
                     npartitions: int | None = None) -> Bag[tuple[T_co, int]]:  # fmt: skip
-        """Return the bag of `(record, how often)`, in the order of first sight, or with `sort` the most frequent first.
+        """Count how often each record occurs.
 
-        They come in one partition; more of them than fit into memory wait on disk. With `npartitions` there are so
-        many, each in that order, and the work of tens of millions is spread over the workers.
+        Equal records count together whatever their types: 1, 1.0 and True are one. Counts that do not fit into memory
+        wait on disk.
+
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+            sort: Whether the most frequent come first. Otherwise records come in the order in which they are first
+                seen.
+            npartitions: None: one partition. A number from 1 up: that many, each in its own order. Give it where there
+                are tens of millions of different records: all workers share the work then.
+
+        Returns:
+            A bag of `(record, count)`.
+
+        Raises:
+            PlanError: `split_every` or `npartitions` is another value.
+            TypeError: When the bag is computed: a record can't be hashed, such as a list.
 
         >>> import bagkit as bk
-        >>> bk.from_sequence("abca").frequencies().compute(scheduler="sync")
-        [('a', 2), ('b', 1), ('c', 1)]
+        >>> bk.from_sequence("abcb").frequencies(sort=True).compute(scheduler="sync")
+        [('b', 2), ('a', 1), ('c', 1)]
         """
         if npartitions is not None:
             counted = self._then(tables.frequencies_table(None, False).exchange(npartitions))
@@ -114,7 +268,20 @@ class Reductions(Making[T_co]):
     def topk(
         self, k: int, key: Callable[[T_co], Any] | Field | None = None, split_every: int | bool | None = None
     ) -> Bag[T_co]:
-        """Return the bag of the `k` largest records, largest first; of equal ones those that come first.
+        """Take the `k` largest records.
+
+        Args:
+            k: How many records to take, from 0 up.
+            key: What is compared: a function of a record, or the name or position of a field. None: the records
+                themselves.
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            A bag of one partition, the largest record first. Of equal ones those come first that the bag has first.
+
+        Raises:
+            PlanError: `k` is no whole number from 0 up, or `split_every` is another value.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("a", 3), ("b", 7), ("c", 5)]).topk(2, key=1).compute(scheduler="sync")
@@ -124,126 +291,29 @@ class Reductions(Making[T_co]):
         return bag
 
     def distinct(self, key: Callable[[T_co], Any] | Field | None = None, npartitions: int | None = None) -> Bag[T_co]:
-        """Return the bag of the records without repetitions, the first of each kept; `key` says what is the same.
+        """Drop repeated records, and keep the first of each.
 
-        They come in one partition, in order; more of them than fit into memory wait on disk. With `npartitions` there
-        are so many, and the work of tens of millions is spread over the workers.
+        Equal records are one whatever their types: 1, 1.0 and True. Records that do not fit into memory wait on disk.
+
+        Args:
+            key: What has to differ: a function of a record, or the name or position of a field. None: the records
+                themselves.
+            npartitions: None: one partition, in the order of the bag. A number from 1 up: that many, each in the order
+                of the bag. Give it where there are tens of millions of different records: all workers share the work
+                then.
+
+        Returns:
+            A bag of records that all differ.
+
+        Raises:
+            PlanError: `npartitions` is no whole number from 1 up.
+            TypeError: When the bag is computed: a record or its key can't be hashed, such as a list.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence("abca").distinct().compute(scheduler="sync")
+        ['a', 'b', 'c']
         """
         if npartitions is not None:
             return self._then(tables.distinct_table(key).exchange(npartitions))
         bag: Bag[T_co] = self._reduce(tables.distinct_table(key))
         return bag
-
-    @overload
-    def fold(self: Making[A], binop: Callable[[A, A], A], combine: Callable[[A, A], A] | None = ..., *,
-             split_every: int | bool | None = ...) -> Item[A]: ...  # fmt: skip
-    @overload
-    def fold(self, binop: Callable[[A, T_co], A], combine: Callable[[A, A], A] | None, initial: A,
-             split_every: int | bool | None = ...) -> Item[A]: ...  # fmt: skip
-    @overload
-    def fold(
-        self,
-        binop: Callable[[A, T_co], A],
-        *,
-        combine: Callable[[A, A], A] | None = ...,
-        initial: A,
-        split_every: int | bool | None = ...,
-    ) -> Item[A]: ...
-    @overload
-    def fold(self, binop: Callable[[Any, T_co], U], combine: Callable[[Any, Any], Any] | None, initial: Empty,
-             split_every: int | bool | None = ...) -> Item[U]: ...  # fmt: skip
-    @overload
-    def fold(self, binop: Callable[[Any, T_co], U], *, initial: Empty, split_every: int | bool | None = ...
-             ) -> Item[U]: ...  # fmt: skip
-    @overload
-    def fold(self, binop: Callable[[Any, T_co], Any], combine: Callable[[Any, Any], Any] | None = ...,
-             initial: Any = ..., split_every: int | bool | None = ..., *, out_type: type[Bag[Any]]
-             ) -> Bag[Any]: ...  # fmt: skip
-    def fold(self, binop: Callable[..., Any], combine: Callable[[Any, Any], Any] | None = None,
-             initial: Any = NOT_GIVEN, split_every: int | bool | None = None,
-             out_type: type[Any] = Item) -> Any:  # fmt: skip
-        """Return the item of the records folded by `binop` in each partition, those results folded by `combine`.
-
-        `initial` starts each partition that has records.
-
-        >>> import bagkit as bk
-        >>> bk.from_sequence(["ab", "c"]).fold(lambda n, word: n + len(word), lambda a, b: a + b, 0).compute(
-        ...     scheduler="sync"
-        ... )
-        3
-        """
-        return self._reduce(rows.fold_row(binop, combine, initial, split_every, gives_bag(out_type)))
-
-    @overload
-    def foldby(self: Making[A], key: Callable[[A], K], binop: Callable[[A, A], A], *,
-               combine: Callable[[A, A], A] | None = ..., combine_initial: A = ...,
-               split_every: int | bool | None = ...) -> Bag[tuple[K, A]]: ...  # fmt: skip
-    @overload
-    def foldby(self: Making[A], key: Field, binop: Callable[[A, A], A], *, combine: Callable[[A, A], A] | None = ...,
-               combine_initial: A = ..., split_every: int | bool | None = ...) -> Bag[tuple[Any, A]]: ...  # fmt: skip
-    @overload
-    def foldby(self, key: Callable[[T_co], K], binop: Callable[[A, T_co], A], initial: Callable[[], A],
-               combine: Callable[[A, A], A] | None = ..., combine_initial: A = ...,
-               split_every: int | bool | None = ...) -> Bag[tuple[K, A]]: ...  # fmt: skip
-    @overload
-    def foldby(self, key: Callable[[T_co], K], binop: Callable[[A, T_co], A], initial: A,
-               combine: Callable[[A, A], A] | None = ..., combine_initial: A = ...,
-               split_every: int | bool | None = ...) -> Bag[tuple[K, A]]: ...  # fmt: skip
-    @overload
-    def foldby(self, key: Callable[[T_co], K], binop: Callable[[Any, T_co], U], initial: Empty,
-               combine: Callable[[Any, Any], Any] | None = ..., combine_initial: Any = ...,
-               split_every: int | bool | None = ...) -> Bag[tuple[K, U]]: ...  # fmt: skip
-    @overload
-    def foldby(self, key: Field, binop: Callable[[A, T_co], A], initial: Callable[[], A],
-               combine: Callable[[A, A], A] | None = ..., combine_initial: A = ...,
-               split_every: int | bool | None = ...) -> Bag[tuple[Any, A]]: ...  # fmt: skip
-    @overload
-    def foldby(self, key: Field, binop: Callable[[A, T_co], A], initial: A, combine: Callable[[A, A], A] | None = ...,
-               combine_initial: A = ..., split_every: int | bool | None = ...) -> Bag[tuple[Any, A]]: ...  # fmt: skip
-    @overload
-    def foldby(self, key: Field, binop: Callable[[Any, T_co], U], initial: Empty,
-               combine: Callable[[Any, Any], Any] | None = ..., combine_initial: Any = ...,
-               split_every: int | bool | None = ...) -> Bag[tuple[Any, U]]: ...  # fmt: skip
-    def foldby(self, key: Any, binop: Callable[..., Any], initial: Any = NOT_GIVEN,
-               combine: Callable[[Any, Any], Any] | None = None, combine_initial: Any = NOT_GIVEN,
-               split_every: int | bool | None = None) -> Any:  # fmt: skip
-        """Return the bag of `(key, records of that key folded)`: a grouping that never holds a group.
-
-        `initial` starts each key in each partition; one that can be called makes it. `combine` merges partitions. More
-        keys than fit into memory wait on disk.
-
-        >>> import bagkit as bk
-        >>> b = bk.from_sequence([{"n": "a", "x": 1}, {"n": "b", "x": 2}, {"n": "a", "x": 3}])
-        >>> b.foldby("n", lambda total, r: total + r["x"], 0, lambda a, b: a + b).compute(scheduler="sync")
-        [('a', 4), ('b', 2)]
-        """
-        return self._reduce(tables.fold_by_table(key, binop, initial, combine, combine_initial, split_every))
-
-    @overload
-    def reduction(self, perpartition: Callable[[Iterator[T_co]], Any], aggregate: Callable[[Iterator[Any]], U],
-                  split_every: int | bool | None = ..., *, name: str | None = ...) -> Item[U]: ...  # fmt: skip
-    @overload
-    def reduction(self, perpartition: Callable[[Iterator[T_co]], Any], aggregate: Callable[[Iterator[Any]], Any],
-                  split_every: int | bool | None = ..., *, out_type: type[Bag[Any]], name: str | None = ...
-                  ) -> Bag[Any]: ...  # fmt: skip
-    def reduction(self, perpartition: Callable[[Iterator[T_co]], Any], aggregate: Callable[[Iterator[Any]], Any],
-                  split_every: int | bool | None = None, out_type: type[Any] = Item,
-                  name: str | None = None) -> Any:  # fmt: skip
-        """Return the item of what `aggregate` makes of what `perpartition` makes of each partition that has records.
-
-        With `split_every` results are aggregated so many at a time, so `aggregate` must take its own results too.
-        `name` is what plans and errors call it.
-
-        >>> import bagkit as bk
-        >>> bk.range(10, npartitions=3).reduction(max, max).compute(scheduler="sync")
-        9
-        """
-        width = None if split_every is None else rows.fan_in("reduction", split_every)
-        return self._reduce(rows.CustomReduction(perpartition, aggregate, gives_bag(out_type), width, name))
-
-
-def gives_bag(out_type: object) -> bool:
-    """Return whether `out_type` is Bag; raise PlanError unless it is Bag or Item."""
-    if isinstance(out_type, type) and issubclass(out_type, (Making, Item)):
-        return issubclass(out_type, Making)
-    raise PlanError(f"out_type is {out_type!r}; expected bagkit.Bag or bagkit.Item")

@@ -31,9 +31,19 @@ class Sampling(Making[T_co]):
     __slots__ = ()
 
     def random_sample(self, prob: float, random_state: Any = None) -> Bag[T_co]:
-        """Return the bag of the records of which each is taken with the probability `prob`.
+        """Keep each record with the same probability.
 
-        `random_state` is the seed: an int, or a `random.Random` to draw it of. Raises PlanError unless 0 <= prob <= 1.
+        Args:
+            prob: The probability, from 0 to 1.
+            random_state: A whole number for the same choice each time, on every scheduler, as long as the bag has the
+                same partitions. A `random.Random` draws the number. None draws a new one at this call.
+
+        Returns:
+            A bag of the records that are kept, in order and in the same partitions. Computing it again gives the same
+            ones.
+
+        Raises:
+            PlanError: `prob` is no number from 0 to 1, or `random_state` is another value.
 
         >>> import bagkit as bk
         >>> bk.range(20, npartitions=2).random_sample(0.2, random_state=1).compute(scheduler="sync")
@@ -42,9 +52,19 @@ class Sampling(Making[T_co]):
         return self._by_chance(ops.random_sample(prob, ops.seed_number("random_sample", random_state)))
 
     def sample_by_key(self, fractions: Mapping[Any, float], seed: int | None = None) -> Bag[T_co]:
-        """Return the bag of the `(key, value)` records of which each is taken with the probability of its key.
+        """Keep each `(key, value)` record with the probability of its key.
 
-        Computing it raises KeyError for a key that is not in `fractions`.
+        Args:
+            fractions: A dict with a probability, from 0 to 1, for each key.
+            seed: A whole number for the same choice each time, on every scheduler, as long as the bag has the same
+                partitions. None draws a new seed at this call.
+
+        Returns:
+            A bag of the records that are kept, in order and in the same partitions.
+
+        Raises:
+            PlanError: `fractions` is no such dict, or `seed` is another value.
+            KeyError: When the bag is computed: a key is not in `fractions`.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([("a", 1), ("b", 2), ("a", 3)])
@@ -54,7 +74,19 @@ class Sampling(Making[T_co]):
         return self._by_chance(ops.sample_by_key(fractions, ops.seed_number("sample_by_key", seed)))
 
     def random_split(self, weights: Sequence[float], seed: int | None = None) -> list[Bag[T_co]]:
-        """Return bags that share the records by chance, as large as `weights` say; each record is in one of them.
+        """Share the records out by chance, into bags of given sizes.
+
+        Args:
+            weights: How large the bags are in relation to each other, such as `[0.8, 0.2]`: numbers from 0 up, not all
+                0.
+            seed: A whole number for the same choice each time, on every scheduler, as long as the bag has the same
+                partitions. None draws a new seed at this call.
+
+        Returns:
+            A list of as many bags. Each record is in exactly one of them.
+
+        Raises:
+            PlanError: `weights` or `seed` is another value.
 
         >>> import bagkit as bk
         >>> train, test = bk.range(10, npartitions=2).random_split([0.8, 0.2], seed=3)
@@ -64,10 +96,22 @@ class Sampling(Making[T_co]):
         return [self._by_chance(op) for op in ops.shares(weights, ops.seed_number("random_split", seed))]
 
     def take_sample(self, n: int, replace: bool = False, seed: int | None = None) -> tuple[T_co, ...]:
-        """Return `n` records taken by chance, now, as a tuple in no order: all of them where there are fewer.
+        """Take `n` records by chance, at once.
 
-        With `replace` a record can be taken again and again; then it raises EmptyBagError for an empty bag. What gives
-        a bag is `bagkit.random.sample` and `bagkit.random.choices`.
+        `bagkit.random.sample` and `bagkit.random.choices` give a bag instead, which is computed later.
+
+        Args:
+            n: How many records to take, from 0 up.
+            replace: Whether the same record can be taken again and again.
+            seed: A whole number for the same choice each time, on every scheduler, as long as the bag has the same
+                partitions. None draws a new seed at this call.
+
+        Returns:
+            A tuple of records, in no order. Without `replace` it has all records where there are fewer than `n`.
+
+        Raises:
+            PlanError: `n` is no whole number from 0 up, or `seed` is another value.
+            EmptyBagError: The bag has no records, and `replace` is true.
 
         >>> import bagkit as bk
         >>> with bk.options(scheduler="sync"):

@@ -35,7 +35,16 @@ class Sequences(Making[T_co]):
     # Several bags, and several of one ---------------------------------------------------------------------------------
 
     def product(self, other: Bag[U]) -> Bag[tuple[T_co, U]]:
-        """Return the bag of each record with each of `other`, in as many partitions as there are pairs of partitions.
+        """Pair each record with each record of another bag.
+
+        Args:
+            other: The other bag.
+
+        Returns:
+            A bag of `(record, record of other)`, with a partition for each pair of partitions.
+
+        Raises:
+            PlanError: `other` is no bag.
 
         >>> import bagkit as bk
         >>> bk.range(2, 1).product(bk.from_sequence("ab", npartitions=1)).compute(scheduler="sync")
@@ -54,7 +63,17 @@ class Sequences(Making[T_co]):
     @overload
     def unzip(self, n: int) -> tuple[Bag[Any], ...]: ...
     def unzip(self, n: int) -> Any:
-        """Return `n` bags: of the first elements of all records, of the second ones, and so on.
+        """Make a bag of the first elements of all records, a bag of the second elements, and so on.
+
+        Args:
+            n: How many bags to make, from 1 up.
+
+        Returns:
+            A tuple of `n` bags.
+
+        Raises:
+            PlanError: `n` is no whole number from 1 up.
+            IndexError: When a bag is computed: a record has too few elements.
 
         >>> import bagkit as bk
         >>> names, ages = bk.from_sequence([("Ada", 36), ("Bob", 41)]).unzip(2)
@@ -73,9 +92,20 @@ class Sequences(Making[T_co]):
     @overload
     def accumulate(self, binop: Callable[[Any, T_co], U], initial: Empty) -> Bag[U]: ...
     def accumulate(self, binop: Callable[[Any, Any], Any], initial: Any = NOT_GIVEN) -> Any:
-        """Return the bag of what `binop` makes of all records up to each, as itertools.accumulate does.
+        """Replace each record by the total up to it, as `itertools.accumulate` does.
 
-        With `initial` that is the first record. A partition is done after those before it.
+        The partitions are worked on one after the other, because each needs the total of the one before.
+
+        Args:
+            binop: `binop(total, record)` returns the new total.
+            initial: The total before the first record, which comes first in the result. Without it the first record is
+                the first total.
+
+        Returns:
+            A bag of the totals: as many as there are records, and with `initial` one more.
+
+        Raises:
+            PlanError: `binop` is nothing that can be called.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([1, 2, 3, 4, 5], npartitions=2)
@@ -87,9 +117,12 @@ class Sequences(Making[T_co]):
         return self._then(ops.Accumulate(binop, initial))
 
     def zip_with_index(self) -> Bag[tuple[T_co, int]]:
-        """Return the bag of `(record, its number in the whole bag)`, counted from 0.
+        """Number the records of the whole bag, from 0.
 
-        With several partitions, those are counted first; their records are kept meanwhile, not read twice.
+        With several partitions their records are counted first. They are kept in between, not read again.
+
+        Returns:
+            A bag of `(record, number)`.
 
         >>> import bagkit as bk
         >>> bk.from_sequence("abc", npartitions=2).zip_with_index().compute(scheduler="sync")
@@ -99,9 +132,17 @@ class Sequences(Making[T_co]):
         return self._with_info(ops.WithIndex(), *starts)
 
     def window(self, n: int, step: int = 1) -> Bag[tuple[T_co, ...]]:
-        """Return the bag of each `n` neighbours as a tuple, across partitions, the next window `step` records on.
+        """Slide a window over the records, across partitions.
 
-        What is left over at the end, fewer than `n` records, is in no window of its own.
+        Args:
+            n: How many neighbours a window holds, from 1 up.
+            step: How many records the next window begins after this one, from 1 up. Default: 1.
+
+        Returns:
+            A bag of tuples of `n` records. What is left over at the end, fewer than `n` records, is dropped.
+
+        Raises:
+            PlanError: `n` or `step` is no whole number from 1 up.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).window(3).compute(scheduler="sync")

@@ -22,9 +22,18 @@ class Summaries(Making[T_co]):
     __slots__ = ()
 
     def stats(self, split_every: int | bool | None = None) -> Item[ops.Stats]:
-        """Return the item of count, mean, var, std, min, max and sum of numbers, in one pass.
+        """Compute count, mean, variance, standard deviation, minimum, maximum and sum in one pass.
 
-        `var` and `std` are those of all records (ddof=0). Computing it raises EmptyBagError for an empty bag.
+        Args:
+            split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
+                once. The result is the same; a smaller number needs less memory where partial results are large.
+
+        Returns:
+            An Item of a Stats. Its `var` and `std` take the records for all there is (ddof=0).
+
+        Raises:
+            PlanError: `split_every` is another value.
+            EmptyBagError: When the item is computed: the bag has no records.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([1, 2, 3, 6], npartitions=2).stats().compute(scheduler="sync")
@@ -34,12 +43,22 @@ class Summaries(Making[T_co]):
         return item
 
     def histogram(self, buckets: int | Sequence[Any]) -> Item[tuple[list[Any], list[int]]]:
-        """Return the item of `(edges, counts)`: how many records are in each bucket.
+        """Count the records in each of several buckets.
 
-        `buckets` is the list of edges, or how many buckets of the same width there are between the smallest and the
-        largest record: one bucket, if these are equal. A bucket goes from an edge to before the next; the last edge
-        belongs to the last bucket. Records outside of the edges, and NaN, are not counted. A number of buckets takes
-        two passes over the records, which are kept meanwhile; computing it raises EmptyBagError for an empty bag.
+        A bucket goes from one edge to just before the next; the last edge belongs to the last bucket. Records outside
+        the edges, and NaN, are not counted.
+
+        Args:
+            buckets: A list of two edges or more that increase. Or a number from 1 up: that many buckets of the same
+                width between the smallest and the largest record, and one bucket if these are equal. A number takes two
+                passes: the records are kept in between, not read again.
+
+        Returns:
+            An Item of `(edges, counts)`: a list of edges, and a list with one count fewer.
+
+        Raises:
+            PlanError: `buckets` is neither.
+            EmptyBagError: When the item is computed: `buckets` is a number, and the bag has no records.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([1, 2, 2, 5, 9, 10], npartitions=2).histogram(3).compute(scheduler="sync")
@@ -62,13 +81,24 @@ class Summaries(Making[T_co]):
     @overload
     def quantiles(self, qs: Iterable[float], error: float = ...) -> Item[list[T_co]]: ...
     def quantiles(self, qs: float | Iterable[float], error: float = 0.01) -> Any:
-        """Return the item of the record below which a share of `qs` of them lies, or of a list of such for several.
+        """Find the records at given ranks, such as the median, in little memory.
 
-        That is a record of the bag, the smallest that at least a share of `qs` does not exceed: 0 is the smallest, 1
-        the largest, both exact. For others the record's true rank is off by at most `error` times the number of
-        records: that is a guarantee, and most are much closer. It is exact where there are fewer records than 34 /
-        `error`, and for all with error=0, which holds them all. Computing it raises EmptyBagError for an empty bag,
-        ValueError for NaN.
+        The quantile of `q` is a record of the bag: the smallest one that at least a share of `q` of the records does
+        not exceed. 0 is the smallest record and 1 the largest; both are exact.
+
+        Args:
+            qs: A number from 0 to 1, such as 0.5 for the median, or a list of such numbers.
+            error: How far the rank of the result may be off, as a share of the number of records: from 0.000001 to 0.5.
+                The bound is a guarantee, and most results are much closer. With fewer records than 34 / `error` the
+                result is exact. 0 is always exact, but holds all records in memory.
+
+        Returns:
+            An Item of the record, or for a list of numbers of the list of records.
+
+        Raises:
+            PlanError: `qs` or `error` is another value.
+            EmptyBagError: When the item is computed: the bag has no records.
+            ValueError: When the item is computed: a record is NaN.
 
         >>> import bagkit as bk
         >>> bk.range(1001, npartitions=4).quantiles([0, 0.5, 0.99]).compute(scheduler="sync")
@@ -77,12 +107,22 @@ class Summaries(Making[T_co]):
         return self._reduce(ops.quantiles_row(qs, error))
 
     def approx_distinct(self, error: float = 0.01) -> Item[int]:
-        """Return the item of about how many different records there are, as `distinct().count()`, in little memory.
+        """Count about how many different records there are, in little memory.
 
-        `error` is the standard error, from 0.002 to 0.25: two of three results are off by less than that share, and
-        nineteen of twenty by less than twice that. A few (an eighth of (1.04 / error)²) are counted exactly. What is
-        equal is one, as 1 and 1.0 are. Computing it raises TypeError for records without a hash, such as lists, and
-        UnstableKeyError for those of a type whose equality is not known.
+        `distinct().count()` counts exactly, and needs memory for all different records. Equal records are one whatever
+        their types: 1, 1.0 and True. Small numbers, up to (1.04 / `error`)² / 8, are counted exactly here too.
+
+        Args:
+            error: The standard error, from 0.002 to 0.25: two of three results are off by a smaller share than this,
+                and nineteen of twenty by less than twice this. A smaller one needs more memory.
+
+        Returns:
+            An Item of the number.
+
+        Raises:
+            PlanError: `error` is another value.
+            TypeError: When the item is computed: a record can't be hashed, such as a list.
+            UnstableKeyError: When the item is computed: a record is of a type whose equality bagkit does not know.
 
         >>> import bagkit as bk
         >>> bk.from_sequence("abracadabra", npartitions=3).approx_distinct().compute(scheduler="sync")

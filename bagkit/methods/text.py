@@ -23,7 +23,14 @@ NAMES = frozenset(name for name in dir(str) if not name.startswith("_"))
 
 @front_doors
 class Strings:
-    """Each method of `str` by its name, as one of the bag: `bag.str.upper()`, `bag.str.split(",", maxsplit=1)`."""
+    """The methods of `str`, called with each record: `bag.str.upper()`, `bag.str.split(",", maxsplit=1)`.
+
+    `help(str.split)` says what a method does; `bag.str.match(pattern)` is the one that `str` does not have.
+
+    >>> import bagkit as bk
+    >>> bk.from_sequence(["Ada", "Bob"]).str.replace("b", "p").compute(scheduler="sync")
+    ['Ada', 'Bop']
+    """
 
     __slots__ = ("_bag",)
 
@@ -79,7 +86,17 @@ class Strings:
         self._bag = bag
 
     def match(self, pattern: str) -> Bag[Any]:
-        """Return the bag of the records that match a pattern of the shell, with `*`, `?` and `[...]`, as a whole.
+        """Keep the records that match a pattern of the shell as a whole.
+
+        Args:
+            pattern: Text in which `*` stands for any characters, `?` for one, and `[abc]` for one of several. Case
+                counts.
+
+        Returns:
+            A bag of the records that match.
+
+        Raises:
+            PlanError: `pattern` is no text.
 
         >>> import bagkit as bk
         >>> bk.from_sequence(["Ada L.", "Bob M.", "Al M."]).str.match("A* M.").compute(scheduler="sync")
