@@ -29,10 +29,18 @@ def zip(a: Bag[A], b: Bag[B], c: Bag[C], /) -> Bag[tuple[A, B, C]]: ...  # noqa:
 def zip(*bags: Bag[A]) -> Bag[tuple[A, ...]]: ...  # noqa: A001
 @front_door
 def zip(*bags: Bag[Any]) -> Bag[Any]:  # noqa: A001
-    """Return the bag of tuples of the records that stand at the same place in each of `bags`.
+    """Put the records at the same place of several bags into one tuple.
 
-    They have the same number of partitions, or it is a PlanError, and as many records in each, or computing it raises
-    ValueError. The same bag can be there twice.
+    Args:
+        *bags: Bags with the same number of partitions, and as many records in each partition. The same bag may come
+            twice.
+
+    Returns:
+        A bag of tuples.
+
+    Raises:
+        PlanError: Something is no bag, or the bags have different numbers of partitions.
+        ValueError: When the bag is computed: partitions have different numbers of records.
 
     >>> import bagkit as bk
     >>> b = bk.range(3, npartitions=2)
@@ -50,9 +58,20 @@ def zip(*bags: Bag[Any]) -> Bag[Any]:  # noqa: A001
 
 @front_door
 def map(func: Callable[..., U] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[U]:  # noqa: A001  (dask.bag's name)
-    """Return the bag of what `func` returns for the records of all bags among the arguments, side by side.
+    """Call `func` with the records at the same place of several bags.
 
-    Other arguments are the same for all records; items among them are computed first.
+    Args:
+        func: The function to call. Can also be given by name, as `func=`.
+        *args: The arguments of `func`. Of a bag it gets one record after the other. Anything else is the same for every
+            call; an Item or a delayed value is computed first.
+        **kwargs: The same, by name.
+
+    Returns:
+        A bag of what `func` returns.
+
+    Raises:
+        PlanError: `func` is nothing that can be called, no argument is a bag, or the bags have different numbers of
+            partitions.
 
     >>> import bagkit as bk
     >>> b = bk.range(3, npartitions=2)
@@ -64,9 +83,21 @@ def map(func: Callable[..., U] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[U
 
 @front_door
 def map_partitions(func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
-    """Return the bag of what `func` returns for the partitions of all bags among the arguments, side by side.
+    """Call `func` once for each partition, with the partitions of several bags side by side.
 
-    Each partition is a list. What can be iterated gives its elements; text, a dict and a single value are one record.
+    Args:
+        func: The function to call. Can also be given by name, as `func=`.
+        *args: The arguments of `func`. Of a bag it gets the list of a partition's records. Anything else is the same
+            for every call; an Item or a delayed value is computed first.
+        **kwargs: The same, by name.
+
+    Returns:
+        A bag with as many partitions. Where `func` returns a list, a generator or another iterable, its elements are
+        the records. Text, bytes, a dict or a single value is one record.
+
+    Raises:
+        PlanError: `func` is nothing that can be called, no argument is a bag, or the bags have different numbers of
+            partitions.
 
     >>> import bagkit as bk
     >>> b = bk.range(5, npartitions=2)

@@ -27,9 +27,21 @@ T = TypeVar("T")
 
 @front_door
 def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitions: int | None = None) -> Bag[T]:
-    """Return the bag of the elements of `seq`, in exactly `npartitions`, or in partitions of `partition_size` elements.
+    """Make a bag of values that are in memory.
 
-    With neither there are up to 100 partitions. `seq` is read at once.
+    Give one of the two sizes, or neither for up to 100 partitions.
+
+    Args:
+        seq: A list or another iterable. It is read to its end at once.
+        partition_size: How many records go into one partition, from 1 up.
+        npartitions: How many partitions there are to be, from 1 up. They differ by one record at the most.
+
+    Returns:
+        A bag of the elements, in order.
+
+    Raises:
+        PlanError: Both sizes are given, or one is no whole number from 1 up; or `seq` can't be iterated over, is a
+            table or a path.
 
     >>> import bagkit as bk
     >>> bk.from_sequence("abcdefg", npartitions=3).map_partitions("".join).compute(scheduler="sync")
@@ -40,7 +52,17 @@ def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitio
 
 @front_door
 def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that dask.bag's users know)
-    """Return the bag of the numbers from 0 up to `n`, in exactly `npartitions`.
+    """Make a bag of the numbers from 0 to just before `n`. They are not made before they are needed.
+
+    Args:
+        n: How many numbers, from 0 up.
+        npartitions: How many partitions there are to be, from 1 up.
+
+    Returns:
+        A bag of ints.
+
+    Raises:
+        PlanError: An argument is another value.
 
     >>> import bagkit as bk
     >>> bk.range(5, npartitions=2).compute(scheduler="sync")
@@ -57,9 +79,17 @@ def from_delayed(
 def from_delayed(values: Any) -> Bag[Any]: ...
 @front_door
 def from_delayed(values: Any) -> Bag[Any]:
-    """Return the bag whose partitions are the iterables that `values` compute to: delayed values or items, or one.
+    """Make a bag of delayed values: each computes to the records of one partition.
 
-    Raises PlanError for anything else, and when the bag is computed for a value that is text, a dict or no iterable.
+    Args:
+        values: A delayed value or an Item, or a list of them. Each computes to a list or another iterable.
+
+    Returns:
+        A bag with a partition for each value.
+
+    Raises:
+        PlanError: Something else is among `values`; or when the bag is computed: a value is text, a dict, or can't be
+            iterated over.
 
     >>> import bagkit as bk
     >>> letters = bk.delayed(list)
@@ -80,7 +110,16 @@ def from_delayed(values: Any) -> Bag[Any]:
 
 @front_door
 def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
-    """Return the bag of the records of all `bags`, in order: partitions after partitions.
+    """Put the partitions of several bags behind each other.
+
+    Args:
+        bags: A list of bags.
+
+    Returns:
+        A bag of the records of all bags, in order.
+
+    Raises:
+        PlanError: `bags` is empty, or something in it is no bag.
 
     >>> import bagkit as bk
     >>> bk.concat([bk.range(2, 1), bk.range(3, 1)]).compute(scheduler="sync")

@@ -53,22 +53,44 @@ def read_text(
     include_path: bool = False,
     max_line: int | str | None = None,
 ) -> Any:
-    """Return the bag of the lines of text files, as Python's text mode gives them: each with its "\\n".
+    """Read text files line by line.
 
-    `urlpath` is a path, a pattern (`logs/*.json.gz`), a URL, or a list of those. There is one partition for each file,
-    or for `files_per_partition` of them, or for about `blocksize` bytes ("10 MB") of a file that is not compressed.
-    `compression` is inferred from the suffix (gz, bz2, xz, zst, lz4, snappy, zip with one file in it), or named, or
-    None. With `linedelimiter` lines end there and nowhere else. With `include_path` records are `(line, path)`. With
-    `collection=False` the result is a list of delayed values, each the list of a partition's lines. `storage_options`
-    go to fsspec.
+    The call lists the files and opens none. Lines are read when the bag is computed, as Python's text mode reads them:
+    each record is one line with its "\\n". There is one partition for each file, unless `blocksize` or
+    `files_per_partition` says otherwise.
 
-    A line takes once its length of memory, however long it is. With `max_line` a line of more bytes than that ("10 MB",
-    its end counted, uncompressed) raises LineTooLongError when the bag is computed, before it is read to its end;
-    `on_error="skip"` leaves it out. In an encoding whose line ends can't be found in bytes, such as UTF-16, characters
-    are counted.
+    Args:
+        urlpath: A path, a pattern such as `"logs/*.json.gz"`, a URL such as `"s3://bucket/logs/*.json"`, or a list of
+            these. The files of a pattern are read in the order of their names.
+        blocksize: About how many bytes of a file go into one partition: a number, or text such as "64 MiB". Only for
+            files that are not compressed. None: the whole file; large files are read by several workers all the same.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, or zip with one file in it). A name
+            such as "gzip": that, whatever the suffix says. None: the files are not compressed.
+        encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
+        errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
+            `bytes.decode` takes.
+        linedelimiter: The text that ends a line, such as "\\0" or "\\n\\n", if nothing else is to end it. None: "\\n",
+            "\\r\\n" or "\\r" do, and the record has "\\n" in their place.
+        collection: False returns a list of delayed values, one for each partition, in place of a bag.
+        storage_options: What fsspec needs to open URLs, such as `{"anon": True}` or keys. Not for local files.
+        files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
+            files. None: one. Not together with `blocksize`.
+        include_path: Whether each record is `(line, path of its file)`.
+        max_line: How many bytes a line may have, its end included, after it is decompressed: a number, or text such as
+            "10 MB". A longer line is a LineTooLongError, raised before it is read to its end. None: a line may be of
+            any length, and is held in memory once. In encodings such as UTF-16 characters are counted.
 
-    Raises NoFilesError where nothing matches, SourceError for what can't be read, PlanError for options that do not go
-    together.
+    Returns:
+        A bag of text. With `collection=False` a list of delayed values, each a list of lines.
+
+    Raises:
+        NoFilesError: A path or a pattern names no file.
+        SourceError: A file can't be read; also when the bag is computed.
+        PlanError: Arguments have other values, or do not go together.
+        MissingExtraError: A package that the files' compression or URL needs is not installed.
+        CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
+        UnicodeDecodeError: When the bag is computed: a line does not decode.
+        LineTooLongError: When the bag is computed: a line is longer than `max_line`. `on_error="skip"` leaves it out.
 
     >>> import bagkit as bk, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -105,11 +127,40 @@ def read_json(
     files_per_partition: int | None = None,
     max_line: int | str | None = None,
 ) -> Bag[Any]:
-    """Return the bag of the records of JSON lines files: `read_text(...).map(json.loads)`, and as strict.
+    """Read files of JSON lines: a record is what `json.loads` makes of a line.
 
-    The arguments are those of read_text. A line that is no JSON, a blank one too, raises `json.JSONDecodeError` when
-    the bag is computed, with the position in the line without its end; `on_error="skip"` leaves it out. Files that are
-    one document each, over several lines, are read by `read_files(..., include_path=False).map(json.loads)`.
+    The call lists the files and opens none. If only some fields are used, as by `pluck`, only those are parsed. Files
+    that are one JSON document over several lines are read with `read_files(..., include_path=False).map(json.loads)`.
+
+    Args:
+        urlpath: A path, a pattern such as `"logs/*.json.gz"`, a URL such as `"s3://bucket/logs/*.json"`, or a list of
+            these. The files of a pattern are read in the order of their names.
+        blocksize: About how many bytes of a file go into one partition: a number, or text such as "64 MiB". Only for
+            files that are not compressed. None: the whole file; large files are read by several workers all the same.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, or zip with one file in it). A name
+            such as "gzip": that, whatever the suffix says. None: the files are not compressed.
+        encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
+        errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
+            `bytes.decode` takes.
+        storage_options: What fsspec needs to open URLs, such as `{"anon": True}` or keys. Not for local files.
+        files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
+            files. None: one. Not together with `blocksize`.
+        max_line: How many bytes a line may have, its end included, after it is decompressed: a number, or text such as
+            "10 MB". A longer line is a LineTooLongError, raised before it is read to its end. None: a line may be of
+            any length, and is held in memory once. In encodings such as UTF-16 characters are counted.
+
+    Returns:
+        A bag of the values of the lines: mostly dicts.
+
+    Raises:
+        NoFilesError: A path or a pattern names no file.
+        SourceError: A file can't be read; also when the bag is computed.
+        PlanError: Arguments have other values, or do not go together.
+        MissingExtraError: A package that the files' compression or URL needs is not installed.
+        json.JSONDecodeError: When the bag is computed: a line is no JSON; a blank line is none. `on_error="skip"`
+            leaves it out.
+        CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
+        LineTooLongError: When the bag is computed: a line is longer than `max_line`. `on_error="skip"` leaves it out.
 
     >>> import bagkit as bk, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "a.json")
@@ -147,13 +198,43 @@ def read_csv(
     include_path: bool = False,
     **csv_options: Any,
 ) -> Bag[Any]:
-    """Return the bag of the rows of CSV files as the csv module reads them: dicts of text, or with `as_tuples` tuples.
+    """Read the rows of CSV files, as the csv module does.
 
-    `dialect` and further arguments (`delimiter`, `quotechar`, `quoting`, ...) are the csv module's. `header` says that
-    each file's first row has the names, or gives them where there is no such row. Blank lines are no rows. A row of
-    more or fewer fields than names raises SourceError when the bag is computed, and `on_error="skip"` leaves it out;
-    `restkey` and `restval` are what DictReader makes of it. The other arguments are those of read_text. There is one
-    partition for each file, or for `files_per_partition`: where a row begins only the file's beginning tells.
+    There is one partition for each file, unless `files_per_partition` says otherwise: a file can't be cut, because only
+    from its beginning on is it clear where a row begins. Blank lines are no rows. All values are text.
+
+    Args:
+        urlpath: A path, a pattern such as `"logs/*.json.gz"`, a URL such as `"s3://bucket/logs/*.json"`, or a list of
+            these. The files of a pattern are read in the order of their names.
+        dialect: A dialect of the csv module: its name, such as "excel" or "excel-tab", or the dialect itself.
+        header: True: the first row of each file has the names of the fields. A list of names: no row has them. False:
+            there are no names, which goes with `as_tuples=True` only.
+        as_tuples: Whether a record is a tuple. Otherwise it is a dict by the names of the fields.
+        restkey: The name for the list of the fields that a row has too many of, as for `csv.DictReader`. Without it
+            such a row is a SourceError.
+        restval: The value for the fields that a row has too few of, as for `csv.DictReader`. Without it such a row is a
+            SourceError.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, or zip with one file in it). A name
+            such as "gzip": that, whatever the suffix says. None: the files are not compressed.
+        encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
+        errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
+            `bytes.decode` takes.
+        storage_options: What fsspec needs to open URLs, such as `{"anon": True}` or keys. Not for local files.
+        files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
+            files. None: one.
+        include_path: Whether each record comes with the path of its file, as `(record, path)`.
+        **csv_options: Details of the dialect: `delimiter`, `quotechar`, `doublequote`, `escapechar`,
+            `skipinitialspace`, `quoting`, `strict`. The csv module's documentation explains them.
+
+    Returns:
+        A bag of dicts, or of tuples.
+
+    Raises:
+        NoFilesError: A path or a pattern names no file.
+        SourceError: A file can't be read; also when the bag is computed. Also when the bag is computed: a row has too
+            many fields or too few. `on_error="skip"` leaves it out.
+        PlanError: Arguments have other values, or do not go together.
+        CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
 
     >>> import bagkit as bk, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "a.csv")
@@ -188,11 +269,26 @@ def read_avro(
     storage_options: Mapping[str, Any] | None = None,
     compression: str | None = None,
 ) -> Bag[Any]:
-    """Return the bag of the records of Avro files.
+    """Read the records of Avro files. Needs the extra `avro`.
 
-    There is one partition for about `blocksize` bytes of a file, for each file with None; 100 MB unless it is given,
-    for files that can be cut. `compression` is of the file as a whole: "gzip", "infer", ... The other arguments are
-    those of read_text. Needs the extra `avro`. Raises CorruptInputError for what is no whole Avro file.
+    Args:
+        urlpath: A path, a pattern such as `"logs/*.json.gz"`, a URL such as `"s3://bucket/logs/*.json"`, or a list of
+            these. The files of a pattern are read in the order of their names.
+        blocksize: About how many bytes of a file go into one partition: a number, or text such as "64 MiB". None: the
+            whole file. Default: 100 MB, where files can be cut.
+        storage_options: What fsspec needs to open URLs, such as `{"anon": True}` or keys. Not for local files.
+        compression: How the file as a whole is compressed: "infer", by its suffix; a name such as "gzip"; or None, not
+            at all. The compression of the blocks inside a file needs no argument.
+
+    Returns:
+        A bag of dicts.
+
+    Raises:
+        NoFilesError: A path or a pattern names no file.
+        SourceError: A file can't be read; also when the bag is computed.
+        MissingExtraError: fastavro, or what it needs for a file, is not installed.
+        PlanError: Arguments have other values, or do not go together.
+        CorruptInputError: When the bag is computed: a file is no Avro file, or is cut off or damaged.
 
     >>> import bagkit as bk, fastavro, tempfile
     >>> schema = {"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}
@@ -242,11 +338,31 @@ def read_files(
     storage_options: Mapping[str, Any] | None = None,
     files_per_partition: int | None = None,
 ) -> Bag[Any]:
-    """Return the bag of `(path, content)` of files, each one record; without `include_path` of the contents alone.
+    """Read files whole: each file is one record.
 
-    The content is text, as Python's text mode gives it, or with `binary` bytes. The other arguments are those of
-    read_text, `compression` too: None gives what is in the file as it is. Text that does not decode raises
-    UnicodeDecodeError when the bag is computed, and `on_error="skip"` leaves it out.
+    Args:
+        urlpath: A path, a pattern such as `"logs/*.json.gz"`, a URL such as `"s3://bucket/logs/*.json"`, or a list of
+            these. The files of a pattern are read in the order of their names.
+        binary: Whether the content is bytes. Otherwise it is text, as Python's text mode reads it.
+        include_path: Whether a record is `(path, content)`. Otherwise it is the content alone.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, or zip with one file in it). A name
+            such as "gzip": that, whatever the suffix says. None: the files are not compressed.
+        encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
+        errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
+            `bytes.decode` takes.
+        storage_options: What fsspec needs to open URLs, such as `{"anon": True}` or keys. Not for local files.
+        files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
+            files. None: one.
+
+    Returns:
+        A bag of pairs, or of contents.
+
+    Raises:
+        NoFilesError: A path or a pattern names no file.
+        SourceError: A file can't be read; also when the bag is computed.
+        PlanError: Arguments have other values.
+        UnicodeDecodeError: When the bag is computed: a text does not decode. `on_error="skip"` leaves it out.
+        CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
 
     >>> import bagkit as bk, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt")
@@ -271,9 +387,19 @@ def read_files(
 
 @front_door
 def from_url(urls: str | Sequence[str]) -> Bag[bytes]:
-    """Return the bag of the lines of what URLs give, as bytes with their line ends, in one partition for each URL.
+    """Read what URLs give, line by line, as bytes.
 
-    Computing it raises SourceError for what can't be read to its end. `read_text` takes URLs too, and gives text.
+    `read_text` takes URLs too: it gives text, decompresses, and takes patterns.
+
+    Args:
+        urls: A URL, or a list of them. There is one partition for each.
+
+    Returns:
+        A bag of lines as bytes, with their line ends.
+
+    Raises:
+        PlanError: `urls` is nothing of that kind.
+        SourceError: When the bag is computed: a URL can't be read to its end.
 
     >>> import bagkit as bk
     >>> bk.from_url("data:text/plain,one%0Atwo").compute(scheduler="sync")

@@ -45,14 +45,32 @@ class Frames(Making[T_co]):
         on_conflict: columnar.Policy = "error",
         **options: Any,
     ) -> Any:
-        """Return a pandas.DataFrame with a row for each record, which is computed at once.
+        """Compute the bag, and return a pandas.DataFrame with a row for each record. Needs the extra `pandas`.
 
-        Records are dicts, whose missing fields are missing values; or tuples, with `columns` for names. For dicts
-        `columns` says which fields. `meta`, in its place, is a frame, a dict or pairs of names and dtypes, which the
-        columns get if no value becomes another by it. `on_conflict` is for columns whose values are of no one type:
-        "error", or all of them as text ("string") or JSON ("json"), or those missing that are not of the first type
-        ("null"). `options` are those of `bagkit.options`; with `on_error="collect"` the result is
-        `Collected(frame, failures)`. Raises ColumnTypeError, MissingExtraError.
+        Records are dicts, whose missing fields become missing values, or tuples, or single values. No value becomes
+        another: ints stay ints where some are missing.
+
+        Args:
+            meta: The dtypes of the columns, in place of `columns`: a frame, a dict of names and dtypes, or pairs of
+                them. A column is cast if no value becomes another by it.
+            columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
+                single values: what their elements are called. None: all fields of the dicts, in the order in which they
+                are first seen.
+            optimize_graph: False runs the plan as it is written, as the option `optimize=False` does.
+            on_conflict: What to do with a column whose values are not all of one type. "error": raise ColumnTypeError.
+                "string": write all its values as text. "json": write all as JSON. "null": keep the values of the first
+                type, and drop the others.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The DataFrame; with `on_error="collect"` a Collected.
+
+        Raises:
+            ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
+                `on_conflict` is "error".
+            MissingExtraError: pandas is not installed.
+            PlanError: `meta` gives a dtype that is none, or another argument is another value.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": "x"}]).to_dataframe(scheduler="sync")["a"].tolist()
@@ -80,9 +98,29 @@ class Frames(Making[T_co]):
     def to_arrow(
         self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
     ) -> Any:
-        """Return a pyarrow.Table with a row for each record, which is computed at once.
+        """Compute the bag, and return a pyarrow.Table with a row for each record. Needs the extra `arrow`.
 
-        Lists and dicts become lists and structs. The arguments are those of to_dataframe.
+        Records are dicts, whose missing fields become nulls, or tuples, or single values. Lists and dicts become lists
+        and structs.
+
+        Args:
+            columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
+                single values: what their elements are called. None: all fields of the dicts, in the order in which they
+                are first seen.
+            on_conflict: What to do with a column whose values are not all of one type. "error": raise ColumnTypeError.
+                "string": write all its values as text. "json": write all as JSON. "null": keep the values of the first
+                type, and drop the others.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The Table; with `on_error="collect"` a Collected.
+
+        Raises:
+            ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
+                `on_conflict` is "error".
+            MissingExtraError: pyarrow is not installed.
+            PlanError: `columns` or `on_conflict` is another value.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": ["x"]}]).to_arrow(scheduler="sync").to_pylist()
@@ -103,9 +141,29 @@ class Frames(Making[T_co]):
     def to_polars(
         self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
     ) -> Any:
-        """Return a polars.DataFrame with a row for each record, which is computed at once.
+        """Compute the bag, and return a polars.DataFrame with a row for each record. Needs the extra `polars`.
 
-        Lists and dicts become lists and structs. The arguments are those of to_dataframe.
+        Records are dicts, whose missing fields become nulls, or tuples, or single values. Lists and dicts become lists
+        and structs.
+
+        Args:
+            columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
+                single values: what their elements are called. None: all fields of the dicts, in the order in which they
+                are first seen.
+            on_conflict: What to do with a column whose values are not all of one type. "error": raise ColumnTypeError.
+                "string": write all its values as text. "json": write all as JSON. "null": keep the values of the first
+                type, and drop the others.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The DataFrame; with `on_error="collect"` a Collected.
+
+        Raises:
+            ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
+                `on_conflict` is "error".
+            MissingExtraError: polars or pyarrow is not installed.
+            PlanError: `columns` or `on_conflict` is another value.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("x", 1), ("y", 2)]).to_polars(["name", "n"], scheduler="sync").to_dicts()

@@ -51,13 +51,35 @@ class TableFiles(Making[T_co]):
         exist: Literal["error", "overwrite"] = "error",
         **options: Any,
     ) -> Any:
-        """Write a Parquet file with a row for each record, or one for each partition, and return the paths.
+        """Write a Parquet file with a row for each record, or one file for each partition. Needs the extra `arrow`.
 
-        There is one for each partition where `path` has a `*` for the partition's number; all are of one schema. A file
-        appears under its name when all of them are whole. `exist` says whether those that are there may be replaced;
-        those of other numbers, which would be read with the new ones, are an error. `columns`, `on_conflict` and
-        `options` are those of to_dataframe. Raises ColumnTypeError, MissingExtraError, PlanError for a path that can't
-        be written to, OutputExistsError, OutputError.
+        All files have the same schema, and appear under their names when all of them are whole.
+
+        Args:
+            path: A local path, whose directory has to exist. With a `*` in it there is a file for each partition, and
+                the `*` stands for its number.
+            columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
+                single values: what their elements are called. None: all fields of the dicts, in the order in which they
+                are first seen.
+            on_conflict: What to do with a column whose values are not all of one type. "error": raise ColumnTypeError.
+                "string": write all its values as text. "json": write all as JSON. "null": keep the values of the first
+                type, and drop the others.
+            compression: How the file is compressed: "snappy", "gzip", "zstd", "lz4", "brotli" or None.
+            exist: "error": a file that is there is an error. "overwrite": it is replaced when the new one is whole.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The list of the files' paths; with `on_error="collect"` a Collected.
+
+        Raises:
+            ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
+                `on_conflict` is "error".
+            MissingExtraError: pyarrow is not installed.
+            PlanError: `path` is a URL or a directory, its directory does not exist, files of other numbers are there,
+                or another argument is another value.
+            OutputExistsError: Files are there, and `exist` is "error".
+            OutputError: A file can't be written.
 
         >>> import bagkit as bk, tempfile
         >>> path = tempfile.mkdtemp() + "/numbers.parquet"
@@ -101,12 +123,34 @@ class TableFiles(Making[T_co]):
         exist: Literal["error", "overwrite"] = "error",
         **options: Any,
     ) -> Any:
-        """Write a table with a row for each record to an SQLite database, and return how many there are.
+        """Write a table with a row for each record to an SQLite database.
 
-        The table, and a database that was not there, appear in one transaction. Lists and dicts have no type of column,
-        so they follow `on_conflict`; dates are text in ISO 8601. `exist` says whether a table of this name may be
-        replaced. `columns`, `on_conflict` and `options` are those of to_dataframe. Raises ColumnTypeError, and
-        PlanError for a path or table that can't be written to, OutputExistsError, OutputError.
+        The table, and a database that was not there, appear in one transaction. Dates become text in ISO 8601. SQLite
+        has no type for lists and dicts, so they follow `on_conflict`.
+
+        Args:
+            path: A local path of the database. Its directory has to exist.
+            table: The name of the table.
+            columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
+                single values: what their elements are called. None: all fields of the dicts, in the order in which they
+                are first seen.
+            on_conflict: What to do with a column whose values are not all of one type. "error": raise ColumnTypeError.
+                "string": write all its values as text. "json": write all as JSON. "null": keep the values of the first
+                type, and drop the others.
+            exist: "error": a table of this name is an error. "overwrite": it is replaced. Other tables stay.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            How many rows were written; with `on_error="collect"` a Collected.
+
+        Raises:
+            ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
+                `on_conflict` is "error".
+            PlanError: `path` is a URL, a directory or no database, its directory does not exist, or another argument is
+                another value.
+            OutputExistsError: The table exists, and `exist` is "error".
+            OutputError: The database can't be written.
 
         >>> import bagkit as bk, tempfile
         >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_sqlite(tempfile.mkdtemp() + "/a.db", "numbers", scheduler="sync")
@@ -150,36 +194,41 @@ class TableFiles(Making[T_co]):
         by: str | None = None,
         **options: Any,
     ) -> Any:
-        """Write records to an HDF5 file, computed at once, and return how many there were.
+        """Write records to an HDF5 file, computed at once. Needs the extra `hdf5`.
 
-        The file appears under its name when it is whole, and stays as it was where something fails. Lists, dicts, and
-        text with NUL have no type in it, so they follow `on_conflict`.
+        The file appears under its name when it is whole, and stays as it was where something fails. HDF5 has no type
+        for lists, dicts and text with NUL, so they follow `on_conflict`.
 
         Args:
-            path: The file.
-            group: Where in the file: "/" or a path such as "logs/2026", whose groups are made if need be.
-            columns: Which fields, as for to_dataframe.
-            on_conflict: What becomes of columns whose values are of no one type, as for to_dataframe.
-            strings: How many bytes of UTF-8 a text may have; longer ones follow `on_conflict`. None is for texts of
-                any length; in a table, which has texts of fixed length only, as many as the longest needs. Give a
+            path: A local path. Its directory has to exist.
+            group: Where in the file: "/", or a path such as "logs/2026", whose groups are made if need be.
+            columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
+                single values: what their elements are called. None: all fields of the dicts, in the order in which they
+                are first seen.
+            on_conflict: What to do with a column whose values are not all of one type. "error": raise ColumnTypeError.
+                "string": write all its values as text. "json": write all as JSON. "null": keep the values of the first
+                type, and drop the others.
+            strings: How many bytes of UTF-8 a text may have; longer ones follow `on_conflict`. None: texts of any
+                length; in a table, which has texts of fixed length only, as many bytes as the longest needs. Give a
                 number to a table that longer texts will be appended to.
             compression: "gzip", "lzf" (not in a table) or None.
-            exist: What to do where the file exists: "error"; "overwrite" all of it; or "append": rows to what is in
-                the group, which must have the same columns, or a new group to the file. The file is copied first, so
-                that takes as long as the file is large; `by` appends to many groups at once.
-            format: "columns" writes a dataset for each column, for h5py and readers in other languages; of values that
-                are missing a dataset named `<column>__missing` knows, dates are text in ISO 8601. "table" writes a
+            exist: What to do where the file exists: "error"; "overwrite" all of it; or "append": rows to what is in the
+                group, which must have the same columns, or a new group to the file. The file is copied first, so that
+                takes as long as the file is large; `by` appends to many groups at once.
+            format: "columns" writes a dataset for each column, for h5py and readers in other languages. A dataset named
+                `<column>__missing` says which values are missing, and dates are text in ISO 8601. "table" writes a
                 dataset of rows for pandas.read_hdf(path, group) and PyTables: missing numbers and bools are NaN (so
                 ints and bools are float64 where some are missing), times NaT, and texts what pandas takes for missing.
-            by: A field whose value names the group, below `group`, that a record goes to; it is no column then.
-            **options: Those of `bagkit.options`; with `on_error="collect"` the result is `Collected(number, failures)`.
+            by: A field whose value names the group, below `group`, that a record goes to. It is no column then.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
 
         Returns:
-            How many rows were written.
+            How many rows were written; with `on_error="collect"` a Collected.
 
         Raises:
-            ColumnTypeError: Values have no one type, or do not fit what is there.
-            MissingExtraError: h5py is not installed (the extra `hdf5`).
+            ColumnTypeError: The values of a column are not all of one type, or do not fit what is there.
+            MissingExtraError: h5py is not installed.
             PlanError: An argument makes no sense, or the file can't be appended to.
             OutputExistsError: The file exists, and `exist` is "error".
             OutputError: The file can't be written.

@@ -33,7 +33,7 @@ Exist = Literal["error", "overwrite", "resume"]
 
 
 class Writing(Making[T_co]):
-    """Methods that write the records to files."""
+    """Methods that write a file for each partition."""
 
     __slots__ = ()
 
@@ -65,21 +65,40 @@ class Writing(Making[T_co]):
         exist: Exist = "overwrite",
         **options: Any,
     ) -> Any:
-        """Write a file of lines for each partition, and return the list of their paths.
+        """Write a file of lines for each partition.
 
-        `path` is a directory (files are `0.part`, `1.part`, ...), a pattern whose `*` becomes the partition's number or
-        what `name_function` gives for it, or a list of paths. Elements are str or bytes, without their newline, which
-        comes between them, and after the last with `last_endline`. With `encoding=None` bytes are written as they are.
-        `compression` is inferred from the suffix (gz, bz2, xz, zst), or named, or None. With `compute=False` the result
-        is a list of delayed values, each of which writes one file when it is computed. `options` are those of
-        `bagkit.options`.
+        The records are text or bytes without line ends; a newline comes between two of them. A file appears under its
+        name when it is whole, whatever breaks.
 
-        A file is there as a whole or not at all, whatever breaks. `exist` says what happens to files that are there:
-        "overwrite" replaces them one by one, and removes those that an earlier, larger run left under its manifest;
-        "error" refuses; "resume" keeps those that an earlier run of the same plan over the same inputs completed.
+        Args:
+            path: A directory, whose files become `0.part`, `1.part` and so on; or a pattern with one `*`, which stands
+                for the number of the partition; or a list of one path for each partition. URLs are paths too.
+            name_function: A function of a partition's number that returns the text for the `*`. None: the number, with
+                zeros in front, so that the names sort.
+            compression: "infer": by the file's suffix (gz, bz2, xz, zst). A name such as "gzip": that. None: the files
+                are not compressed.
+            encoding: How text is encoded. None: the records are bytes, and are written as they are.
+            compute: False writes nothing yet, and returns delayed values.
+            storage_options: What fsspec needs to write to URLs. Not for local files.
+            last_endline: Whether a newline follows the last record of a file too. Set it to True where records can be
+                empty text.
+            exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an
+                earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
+                had the same operations and inputs.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
 
-        Raises PlanError for paths that do not fit, ResumeMismatchError where plan or inputs are others than they were,
-        OutputExistsError, OutputBusyError while another run writes there, and OutputError for what can't be written.
+        Returns:
+            The list of the files' paths. With `compute=False` a list of delayed values, one for each file;
+            `bagkit.compute(*values)` writes the files. With `on_error="collect"` a Collected.
+
+        Raises:
+            PlanError: A path does not fit, two partitions would have the same path, or a file is also read from.
+            OutputExistsError: Files are there, and `exist` is "error".
+            ResumeMismatchError: `exist` is "resume", and the files there come from other operations or inputs.
+            OutputBusyError: Another run writes to the same place.
+            OutputError: A file can't be written.
+            TypeError: A record is neither text nor bytes.
 
         >>> import bagkit as bk, pathlib, tempfile
         >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -133,12 +152,42 @@ class Writing(Making[T_co]):
         compute: bool = True,
         **options: Any,
     ) -> Any:
-        """Write a file of JSON lines for each partition, and return a Manifest: `paths`, `records`, `nbytes`.
+        """Write a file of JSON lines for each partition.
 
-        `path`, `name_function`, `compression`, `storage_options`, `compute`, `exist` and `options` are those of
-        to_textfiles; in a directory files are `0.jsonl`. What is written is what `json.dumps` means, without spaces, in
-        UTF-8: what it refuses goes through `default`, or raises TypeError. NaN and infinity raise ValueError unless
-        `allow_nan`. Raises what to_textfiles raises.
+        What is written means what `json.dumps` means, without spaces and in UTF-8. A file appears under its name when
+        it is whole, whatever breaks.
+
+        Args:
+            path: A directory, whose files become `0.jsonl`, `1.jsonl` and so on; or a pattern with one `*`, which
+                stands for the number of the partition; or a list of one path for each partition. URLs are paths too.
+            name_function: A function of a partition's number that returns the text for the `*`. None: the number, with
+                zeros in front, so that the names sort.
+            compression: "infer": by the file's suffix (gz, bz2, xz, zst). A name such as "gzip": that. None: the files
+                are not compressed.
+            default: A function that is called with each value that JSON does not have, such as a date or a set, and
+                returns one that it has. None: such a value is a TypeError.
+            allow_nan: Whether NaN and infinity are written as `NaN` and `Infinity`, which is no JSON.
+            exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an
+                earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
+                had the same operations and inputs.
+            storage_options: What fsspec needs to write to URLs. Not for local files.
+            compute: False writes nothing yet, and returns delayed values.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            A Manifest: the paths of the files, how many records and how many bytes they have. With `compute=False` a
+            list of delayed values, one for each file; `bagkit.compute(*values)` writes the files. With
+            `on_error="collect"` a Collected.
+
+        Raises:
+            PlanError: A path does not fit, two partitions would have the same path, or a file is also read from.
+            OutputExistsError: Files are there, and `exist` is "error".
+            ResumeMismatchError: `exist` is "resume", and the files there come from other operations or inputs.
+            OutputBusyError: Another run writes to the same place.
+            OutputError: A file can't be written.
+            TypeError: A value is none that JSON has.
+            ValueError: A value is NaN or infinite, and `allow_nan` is False.
 
         >>> import bagkit as bk, pathlib, tempfile
         >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -192,14 +241,43 @@ class Writing(Making[T_co]):
         exist: Literal["error", "overwrite", "resume"] = "error",
         **options: Any,
     ) -> Any:
-        """Write an Avro file for each partition, and return the list of their paths.
+        """Write an Avro file for each partition. Needs the extra `avro`.
 
-        `filename`, `name_function`, `storage_options`, `compute`, `exist` and `options` are those of to_textfiles; in a
-        directory files are `0.avro`. `schema` is a record's, as a dict; a record that does not fit it raises what
-        fastavro raises, a value that would be read back as another ColumnTypeError, and fields that it does not name
-        are left out. `codec` compresses the blocks inside, of about `sync_interval` bytes: "null", "deflate", "bzip2",
-        "xz", or with the extra `avro-codecs` "snappy", "zstandard", "lz4". `metadata` goes into the header. Needs the
-        extra `avro`. Raises what to_textfiles raises.
+        A file appears under its name when it is whole, whatever breaks.
+
+        Args:
+            filename: A directory, whose files become `0.avro`, `1.avro` and so on; or a pattern with one `*`, which
+                stands for the number of the partition; or a list of one path for each partition. URLs are paths too.
+            schema: The schema of a record, as a dict: `{"type": "record", "name": ..., "fields": [...]}`. Fields that
+                it does not name are left out.
+            name_function: A function of a partition's number that returns the text for the `*`. None: the number, with
+                zeros in front, so that the names sort.
+            storage_options: What fsspec needs to write to URLs. Not for local files.
+            codec: How the blocks inside a file are compressed: "null" (not at all), "deflate", "bzip2" or "xz"; with
+                the extra `avro-codecs` also "snappy", "zstandard" or "lz4".
+            sync_interval: About how many bytes a block inside a file has, before it is compressed.
+            metadata: Texts for the header of each file, by their names.
+            compute: False writes nothing yet, and returns delayed values.
+            exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an
+                earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
+                had the same operations and inputs.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The list of the files' paths. With `compute=False` a list of delayed values, one for each file;
+            `bagkit.compute(*values)` writes the files. With `on_error="collect"` a Collected.
+
+        Raises:
+            PlanError: A path does not fit, two partitions would have the same path, or a file is also read from.
+            MismatchError: `schema` is no schema of a record.
+            MissingExtraError: fastavro, or what it needs for `codec`, is not installed.
+            OutputExistsError: Files are there, and `exist` is "error".
+            ResumeMismatchError: `exist` is "resume", and the files there come from other operations or inputs.
+            OutputBusyError: Another run writes to the same place.
+            OutputError: A file can't be written.
+            ColumnTypeError: A value would be read back as another value. A record that does not fit the schema raises
+                what fastavro raises.
 
         >>> import bagkit as bk, tempfile
         >>> schema = {"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}
@@ -243,7 +321,32 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
                  compression: str | None = "infer", encoding: str | None = "utf-8", compute: bool = True,
                  storage_options: Mapping[str, Any] | None = None, last_endline: bool = False,
                  **options: Any) -> Any:  # fmt: skip
-    """Write a file of lines for each partition of `b`: `b.to_textfiles(...)`, which says what the arguments mean.
+    """Write a file of lines for each partition of `b`. `b.to_textfiles(...)` is the same.
+
+    Args:
+        b: A bag of text or bytes.
+        path: A directory, whose files become `0.part`, `1.part` and so on; or a pattern with one `*`, which stands for
+            the number of the partition; or a list of one path for each partition. URLs are paths too.
+        name_function: A function of a partition's number that returns the text for the `*`. None: the number, with
+            zeros in front, so that the names sort.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst). A name such as "gzip": that. None: the files are
+            not compressed.
+        encoding: How text is encoded. None: the records are bytes, and are written as they are.
+        compute: False writes nothing yet, and returns delayed values.
+        storage_options: What fsspec needs to write to URLs. Not for local files.
+        last_endline: Whether a newline follows the last record of a file too.
+        **options: `exist=`, as for `Bag.to_textfiles`, and options for this run alone, such as `workers=4`.
+            `help(bagkit.set_options)` explains each.
+
+    Returns:
+        The list of the files' paths. With `compute=False` a list of delayed values, one for each file. With
+        `on_error="collect"` a Collected.
+
+    Raises:
+        PlanError: A path does not fit, two partitions would have the same path, or a file is also read from.
+        OutputBusyError: Another run writes to the same place.
+        OutputError: A file can't be written.
+        TypeError: A record is neither text nor bytes.
 
     >>> import bagkit as bk, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -258,11 +361,11 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
 
 
 class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item refuses to be indexed
-    """What is still to be written: a list with a delayed value for each file, and an item that writes them all.
+    """Files that are still to be written: a list with a delayed value for each, and an Item that writes them all.
 
-    A delayed value writes its file when it is computed, and is what there is to say of it: its path, or for to_jsonl
-    what the manifest has. `bk.compute(*writes)` writes all in one run, and so do `dask.compute(*writes)` and
-    `writes.compute()`, which gives what the writing method gives.
+    `bagkit.compute(*writes)` writes all files in one run, and so do `dask.compute(*writes)` and `writes.compute()`. A
+    delayed value computes to the path of its file, or for `to_jsonl` to what the manifest says of it;
+    `writes.compute()` returns what the writing method returns.
 
     >>> import bagkit as bk, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -289,7 +392,7 @@ class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item 
 
 
 def written(lines: Plan, sink: Sink, compute: bool, options: dict[str, Any]) -> Any:
-    """Write the lines now and return what the sink gives, or what is to be written; for that there are no `options`."""
+    """Write the lines now, and return what the sink gives; or return what is to be written: it takes no `options`."""
     plan = Plan(sink, (lines,))
     if not compute and options:
         raise PlanError(
