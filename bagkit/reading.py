@@ -98,9 +98,9 @@ def read_text(
     >>> bk.read_text(folder / "*.txt").compute(scheduler="sync")
     ['one\\n', 'two\\n']
     """
-    from bagkit.io.input.text import plan_text
+    from bagkit.io.input.text import plan_text_files
 
-    source = plan_text(
+    source = plan_text_files(
         urlpath,
         blocksize=blocksize,
         compression=compression,

@@ -49,6 +49,8 @@ ELSEWHERE = (
     "io/input/listing.py",
     "io/input/paths.py",
     "io/input/codecs.py",
+    "io/input/encodings.py",
+    "io/input/file_source.py",
     "io/input/text.py",
     "io/input/text_blocks.py",
     "io/input/too_long.py",

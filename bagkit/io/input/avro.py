@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from typing import Any, Final
 
 from bagkit.errors import BagkitError, CorruptInputError, missing_extra
 from bagkit.io.input.codecs import DamagedError
+from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import opened
 from bagkit.io.input.paths import named
-from bagkit.io.input.text import FilePiece, ReadText, plan_text
-from bagkit.io.input.text_blocks import Counter, intact
-from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place
-from bagkit.plan.kinds import Source
 from bagkit.sentinels import NOT_GIVEN
 
 DEFAULT_BLOCKSIZE: Final = 100_000_000
@@ -51,34 +48,15 @@ def check_codec(codec: str) -> None:
         raise missing_extra(f"fastavro[{codec}]", "avro-codecs", f"for Avro's codec {codec!r}") from error
 
 
-@dataclass(frozen=True)
-class ReadAvro(Source):
+@dataclass(frozen=True, slots=True)
+class ReadAvro(FileSource):
     """The records of Avro files; made by `plan_avro`."""
 
-    text: ReadText
-    """How the files are opened."""
-    partitions: tuple[tuple[FilePiece, ...], ...] = field(repr=False)
+    function = "read_avro"
+    unit = "records"
 
-    @property
-    def label(self) -> str:
-        return f"read_avro({self.text.name})"
-
-    def pieces(self) -> Sequence[tuple[FilePiece, ...]]:
-        return self.partitions
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return len(self.partitions)
-
-    def bare(self) -> ReadAvro:
-        return replace(self, partitions=())
-
-    def read(self, pieces: Sequence[FilePiece], report: Report, raw: bool = False) -> Iterator[Block]:
-        for piece in pieces:
-            with opened(piece.info, self.text.storage_options) as file:
-                counter = Counter(self.text, piece, file)
-                with intact(counter, "records"):
-                    yield from _read(piece, counter)
-                report.read(max(0, piece.weight - counter.told))
+    def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
+        return _read(reader)
 
 
 class _Bytes:
@@ -138,35 +116,34 @@ class _Joined:
         return self._blocks.position
 
 
-def _read(piece: FilePiece, counter: Counter) -> Iterator[Block]:
-    count = 0
+def _read(reader: PieceReader) -> Iterator[Block]:
+    piece = reader.piece
     try:
-        for block, begin in _blocks(piece, counter):
+        for block, begin in _blocks(reader):
             rest = iter(block)
             while records := list(islice(rest, RECORDS)):
-                origin = AvroOrigin(piece, count if piece.start == 0 else None, begin)
-                yield counter.block(origin, records, None)
-                count += len(records)
+                origin = AvroOrigin(piece, reader.count if piece.start == 0 else None, begin)
+                yield reader.block(origin, records)
     except (DamagedError, BagkitError, OSError):
         raise
     except Exception as error:
         raise CorruptInputError(
-            f"{named(piece.path)}: can't be read as Avro after {count} records: {type(error).__name__}: {error}"
+            f"{named(piece.path)}: can't be read as Avro after {reader.count} records: {type(error).__name__}: {error}"
         ) from None  # all that it says, behind many frames of fastavro's
 
 
-def _blocks(piece: FilePiece, counter: Counter) -> Iterator[tuple[Any, int]]:
+def _blocks(reader: PieceReader) -> Iterator[tuple[Any, int]]:
     """Yield the blocks of a piece, each with the byte where it begins.
 
-    A block belongs to the piece in which the marker before it begins; that of the first block ends the header.
+    A block belongs to the piece in which the marker before it begins; the marker before the first ends the header.
     """
-    fastavro = import_fastavro()
+    fastavro, piece = import_fastavro(), reader.piece
     if piece.start:
-        with opened(piece.info, counter.source.storage_options) as file:
-            whole = Counter(counter.source, replace(piece, start=0, stop=None), file)
-            header, marker = _header(fastavro, _Bytes(whole.chunks(0)))
+        with opened(piece.info, reader.source.files.storage_options) as file:
+            whole = PieceReader(reader.source, replace(piece, start=0, stop=None), file)
+            header, marker = _header(fastavro, _Bytes(whole.chunks()))
     begins_in_header = not piece.start or piece.start <= len(header) - _SYNC
-    blocks = _Bytes(counter.chunks(0 if begins_in_header else piece.start))
+    blocks = _Bytes(reader.chunks(0 if begins_in_header else piece.start))
     if not piece.start:
         header, marker = _header(fastavro, blocks)
     elif begins_in_header:
@@ -230,12 +207,10 @@ class AvroOrigin:
 def plan_avro(
     urlpath: Any, blocksize: Any, storage_options: Mapping[str, Any] | None, compression: str | None
 ) -> ReadAvro:
-    """Return the source of `read_avro`; raises what `plan_text` raises."""
+    """Return the source of `read_avro`; raises what `find_partitions` raises."""
     import_fastavro()
-    text = plan_text(urlpath, compression=compression, storage_options=storage_options,
-                     blocksize=None if blocksize is NOT_GIVEN else blocksize)  # fmt: skip
-    partitions = text.partitions
-    if blocksize is NOT_GIVEN:
-        parts = [part for (piece,) in partitions for part in piece.cut(DEFAULT_BLOCKSIZE)]
-        partitions = tuple((replace(part, partition=number),) for number, part in enumerate(parts))
-    return ReadAvro(text.bare(), partitions)
+    size = None if blocksize is NOT_GIVEN else blocksize
+    files = find_partitions(
+        urlpath, compression=compression, storage_options=storage_options, blocksize=size, divisible=True
+    )
+    return ReadAvro(files.cut(DEFAULT_BLOCKSIZE) if blocksize is NOT_GIVEN else files, None, False)

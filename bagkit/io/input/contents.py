@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bagkit.errors import PlanError
-from bagkit.io.input.files import opened
-from bagkit.io.input.paths import shown_path
-from bagkit.io.input.text import FilePiece, ReadText, plan_text
-from bagkit.io.input.text_blocks import Counter, intact
-from bagkit.kernels.report import Report
+from bagkit.io.input.encodings import Encoding, checked_encoding
+from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.kernels.stream import Block, Place
-from bagkit.plan.kinds import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """Makes text of a file's bytes as Python's text mode does: line ends become `\\n`."""
 
-    encoding: str
-    errors: str
+    encoding: Encoding
 
     def __call__(self, data: bytes) -> str:
-        return data.decode(self.encoding, self.errors).replace("\r\n", "\n").replace("\r", "\n")
+        text = data.decode(self.encoding.name, self.encoding.errors)
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,57 +46,36 @@ class FileOrigin:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadFiles(Source):
+class ReadFiles(FileSource):
     """The contents of files; made by `plan_files`."""
 
-    text: ReadText
-    """How files are opened, and become text; without its partitions."""
-    partitions: tuple[tuple[FilePiece, ...], ...] = field(repr=False)
-    binary: bool
-    include_path: bool
-
-    @property
-    def label(self) -> str:
-        return f"read_files({self.text.name})"
+    function = "read_files"
+    unit = "files"
 
     def user_functions(self) -> tuple[Any, ...]:
         return (Decoded.__call__,)  # through its code an error in decoding is known as this op's
 
-    def pieces(self) -> Sequence[tuple[FilePiece, ...]]:
-        return self.partitions
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return len(self.partitions)
-
-    def bare(self) -> ReadFiles:
-        return replace(self, partitions=())
-
-    def read(self, pieces: Sequence[FilePiece], report: Report, raw: bool = False) -> Iterator[Block]:
-        for piece in pieces:
-            with opened(piece.info, self.text.storage_options) as file:
-                counter = Counter(self.text, piece, file)
-                with intact(counter, "files"):
-                    content = io.BytesIO()  # grows in place: pieces that are joined are two copies
-                    content.writelines(counter.chunks(0))
-                    data = content.getvalue()
-                    content.close()
-            yield counter.block(FileOrigin(piece), [data], None, parse=self._parse(piece))
-            report.read(max(0, piece.weight - counter.told))
-
-    def _parse(self, piece: FilePiece) -> Callable[[bytes], Any] | None:
-        decoded = None if self.binary else Decoded(self.text.encoding, self.text.errors)
-        if not self.include_path:
-            return decoded
-        return WithPath(shown_path(piece.path, self.text.storage_options), decoded)
+    def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
+        content = io.BytesIO()  # grows in place: pieces that are joined are two copies
+        content.writelines(reader.chunks())
+        data = content.getvalue()
+        content.close()
+        reader.file.check()
+        parse = None if self.encoding is None else Decoded(self.encoding)
+        yield reader.block(
+            FileOrigin(reader.piece), [data], parse=parse if reader.path is None else WithPath(reader.path, parse)
+        )
 
 
-def plan_files(urlpath: Any, *, binary: Any, include_path: Any, **options: Any) -> ReadFiles:
-    """Return the source of `read_files`; raises what `plan_text` raises."""
+def plan_files(
+    urlpath: Any, *, binary: Any, include_path: Any, encoding: str, errors: str, **options: Any
+) -> ReadFiles:
+    """Return the source of `read_files`; raises what `find_partitions` raises."""
     for name, value in (("binary", binary), ("include_path", include_path)):
         if not isinstance(value, bool):
             raise PlanError(f"read_files: {name} is {value!r}; expected True or False")
-    text = plan_text(urlpath, **options)
-    # A file is never cut, however its lines could be found.
-    pieces = tuple(tuple(replace(piece, divisible=False) for piece in group) for group in text.partitions)
-    bare = replace(text, partitions=(), guess=text.guess and not binary)
-    return ReadFiles(bare, pieces, binary, include_path)
+    known = checked_encoding(encoding, errors)
+    files = find_partitions(urlpath, **options)
+    if binary:
+        return ReadFiles(replace(files, guess=False), None, include_path)
+    return ReadFiles(files, known, include_path)

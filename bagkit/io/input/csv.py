@@ -9,21 +9,18 @@ from __future__ import annotations
 import csv
 import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from bagkit.errors import CorruptInputError, PlanError, SourceError, one_line
-from bagkit.io.input.files import opened
+from bagkit.io.input.encodings import Encoding, checked_encoding
+from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.paths import named
-from bagkit.io.input.text import FilePiece, ReadText, plan_text
-from bagkit.io.input.text_blocks import Counter, intact
 from bagkit.kernels import lines
 from bagkit.kernels.lines import DelimiterEnds
-from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block, Place
-from bagkit.plan.kinds import Source
 from bagkit.sentinels import NOT_GIVEN
 
 ROWS: Final = 256
@@ -55,12 +52,10 @@ class RowMaker:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadCsv(Source):
+class ReadCsv(FileSource):
     """The rows of CSV files; made by `plan_csv`."""
 
-    text: ReadText
-    """How files become text; without its partitions."""
-    partitions: tuple[tuple[FilePiece, ...], ...] = field(repr=False)
+    encoding: Encoding
     dialect: Mapping[str, Any]
     header: bool | tuple[str, ...]
     as_tuples: bool
@@ -69,36 +64,22 @@ class ReadCsv(Source):
     field_limit: int
     """The csv module's limit for the characters of a field, as the caller has it."""
 
-    @property
-    def label(self) -> str:
-        return f"read_csv({self.text.name})"
+    function = "read_csv"
+    unit = "rows"
 
     def user_functions(self) -> tuple[Any, ...]:
         return (RowMaker.__call__,)  # through its code an error in a row is known as this op's
 
-    def pieces(self) -> Sequence[tuple[FilePiece, ...]]:
-        return self.partitions
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return len(self.partitions)
-
-    def bare(self) -> ReadCsv:
-        return replace(self, partitions=())
-
-    def read(self, pieces: Sequence[FilePiece], report: Report, raw: bool = False) -> Iterator[Block]:
-        for piece in pieces:
-            with opened(piece.info, self.text.storage_options) as file:
-                counter = Counter(self.text, piece, file)
-                with intact(counter, "rows"):
-                    yield from _read(self, piece, counter)
-                report.read(max(0, piece.weight - counter.told))
+    def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
+        return _read(self, reader)
 
 
 class _Feed:
     """The lines of a file in lists, which are kept until they are taken."""
 
-    def __init__(self, source: ReadCsv, counter: Counter) -> None:
-        text = lines.decode_text(counter.chunks(0), source.text.encoding, source.text.errors, translate=False)
+    def __init__(self, source: ReadCsv, reader: PieceReader) -> None:
+        encoding = source.encoding
+        text = lines.decode_text(reader.chunks(), encoding.name, encoding.errors, translate=False)
         self._blocks = lines.whole_lines(text, DelimiterEnds("\n"))
         self._kept: deque[list[str]] = deque()
         self._first = 0
@@ -130,31 +111,31 @@ class _Feed:
         return taken
 
 
-def _read(source: ReadCsv, piece: FilePiece, counter: Counter) -> Iterator[Block]:
-    feed = _Feed(source, counter)
+def _read(source: ReadCsv, reader: PieceReader) -> Iterator[Block]:
+    feed, piece = _Feed(source, reader), reader.piece
     csv.field_size_limit(max(csv.field_size_limit(), source.field_limit))
-    reader = csv.reader(chain.from_iterable(feed), **source.dialect)
+    table = csv.reader(chain.from_iterable(feed), **source.dialect)
     names = source.header if isinstance(source.header, tuple) else ()
     last: list[str] = []
     failure: Exception | None = None
     headed = source.header is not True
     while failure is None:
-        start, rows = reader.line_num, list[list[str]]()
+        start, rows = table.line_num, list[list[str]]()
         try:
-            rows.extend(islice(reader, ROWS if headed else 1))
+            rows.extend(islice(table, ROWS if headed else 1))
         except Exception as error:
             failure = error
         if not rows:
             break
         last = rows[-1]
-        taken = feed.take(start, reader.line_num)
+        taken = feed.take(start, table.line_num)
         rows = list(filter(None, rows))  # a blank line is no row
         if rows and not headed:
             names, headed = _names(piece, rows.pop()), True
         if rows:
-            yield _block(source, counter, CsvOrigin(piece, start, tuple(taken), source.dialect), rows, names)
+            yield _block(source, reader, CsvOrigin(piece, start, tuple(taken), source.dialect), rows, names)
     if failure is not None:
-        raise _named_failure(failure, source, piece, reader.line_num) from failure
+        raise _named_failure(failure, source, piece, table.line_num) from failure
     if last:
         raise CorruptInputError(
             f"{named(piece.path)}: ends inside of a quoted field, or behind an escape character; the row is "
@@ -174,34 +155,20 @@ def _names(piece: FilePiece, row: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _block(
-    source: ReadCsv, counter: Counter, origin: CsvOrigin, rows: list[list[str]], names: tuple[str, ...]
+    source: ReadCsv, reader: PieceReader, origin: CsvOrigin, rows: list[list[str]], names: tuple[str, ...]
 ) -> Block:
-    path = counter.path
     if source.as_tuples:
-        records: list[Any] = list(map(tuple, rows))
-    elif set(map(len, rows)) == {len(names)}:
-        records = list(map(dict, map(zip, repeat(names), rows)))
-    else:
-        parse: Callable[[Any], Any] = RowMaker(names, source.restkey, source.restval)
-        return counter.block(origin, rows, None, parse=_WithPath(parse, path) if source.text.include_path else parse)
-    return counter.block(origin, list(zip(records, repeat(path))) if source.text.include_path else records, None)
-
-
-@dataclass(frozen=True, slots=True)
-class _WithPath:
-    parse: Callable[[Any], Any]
-    path: str
-
-    def __call__(self, row: Any) -> tuple[Any, str]:
-        return self.parse(row), self.path
+        return reader.block(origin, reader.with_path(list(map(tuple, rows))))
+    if set(map(len, rows)) == {len(names)}:
+        return reader.block(origin, reader.with_path(list(map(dict, map(zip, repeat(names), rows)))))
+    return reader.block(origin, rows, parse=reader.parse_with_path(RowMaker(names, source.restkey, source.restval)))
 
 
 def _named_failure(failure: Exception, source: ReadCsv, piece: FilePiece, line: int) -> Exception:
     where = f"{named(piece.path)}: line {line}"
     if isinstance(failure, UnicodeError):
-        return SourceError(
-            f"{where} or one soon after it does not decode as {source.text.encoding}: {failure}; hint: errors='replace'"
-        )
+        name = source.encoding.name
+        return SourceError(f"{where} or one soon after it does not decode as {name}: {failure}; hint: errors='replace'")
     if isinstance(failure, (csv.Error, ValueError)):
         hint = "; hint: csv.field_size_limit(...) before read_csv" if "field limit" in str(failure) else ""
         return SourceError(f"{where} can't be read as CSV: {failure}{hint}")
@@ -240,21 +207,24 @@ def plan_csv(
     as_tuples: bool,
     restkey: Any,
     restval: Any,
-    **text_options: Any,
+    encoding: str,
+    errors: str,
+    include_path: bool,
+    **options_of_files: Any,
 ) -> ReadCsv:
     """Return the source of `read_csv`: finds the files and checks everything that can be checked without opening them.
 
-    Raises PlanError for arguments that make no sense, and what `plan_text` raises.
+    Raises PlanError for arguments that make no sense, and what `find_partitions` raises.
     """
     names = _check_header(header, as_tuples)
     given = [name for name, value in (("restkey", restkey), ("restval", restval)) if value is not NOT_GIVEN]
     if as_tuples and given:
         raise PlanError(f"read_csv: {given[0]} is given with as_tuples=True; expected dicts, or no {given[0]}")
     params = _plain_dialect(dialect, options)
-    text = plan_text(urlpath, **text_options)
-    partitions = tuple(tuple(replace(piece, divisible=False) for piece in group) for group in text.partitions)
+    known = checked_encoding(encoding, errors)
+    files = find_partitions(urlpath, **options_of_files)
     limit = csv.field_size_limit()
-    return ReadCsv(text.bare(), partitions, params, names, bool(as_tuples), restkey, restval, limit)
+    return ReadCsv(files, known, bool(include_path), params, names, bool(as_tuples), restkey, restval, limit)
 
 
 def _plain_dialect(dialect: Any, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bagkit.io.input.text import FilePiece, ReadText, plan_text
+from bagkit.io.input.file_source import FilePiece, FileSource
+from bagkit.io.input.text import plan_text_files
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Stream
 
 
-def read_pieces(source: ReadText, pieces: tuple[FilePiece, ...], raw: bool = False) -> list[Any]:
+def read_pieces(source: FileSource, pieces: tuple[FilePiece, ...], raw: bool = False) -> list[Any]:
     report = Report()
     bare, pieces = pickle.loads(pickle.dumps((source.bare(), pieces)))
     stream = Stream(bare.read(pieces, report, raw), report.read)
@@ -22,12 +23,12 @@ def read_pieces(source: ReadText, pieces: tuple[FilePiece, ...], raw: bool = Fal
     return records
 
 
-def read_partitions(source: ReadText, raw: bool = False) -> list[list[Any]]:
+def read_partitions(source: FileSource, raw: bool = False) -> list[list[Any]]:
     return [read_pieces(source, pieces, raw) for pieces in source.pieces()]
 
 
 def read(urlpath: Any, raw: bool = False, **options: Any) -> list[Any]:
-    return list(chain.from_iterable(read_partitions(plan_text(urlpath, **options), raw)))
+    return list(chain.from_iterable(read_partitions(plan_text_files(urlpath, **options), raw)))
 
 
 def python_lines(path: Path, encoding: str = "utf-8", errors: str = "strict", newline: str | None = None) -> list[str]:

@@ -8,6 +8,7 @@ import io
 import math
 import struct
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.io.input.avro import check_codec
+from tests.io.input.contract import FileSourceContract
 
 SYNC = {"scheduler": "sync"}
 SCHEMA: dict[str, Any] = {
@@ -380,3 +382,17 @@ def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.M
         "the package 'fastavro' is not installed, and is needed to read and write Avro files; "
         "hint: pip install 'bagkit[avro]'"
     )
+
+
+class TestContract(FileSourceContract):
+    suffix = ".avro"
+    unit = "records"
+
+    def read(self, urlpath: Any, **options: Any) -> bk.Bag[Any]:
+        return bk.read_avro(urlpath, compression="infer", **options)
+
+    def content(self, numbers: Sequence[int]) -> bytes:
+        return avro(self.records("", numbers))
+
+    def records(self, path: str, numbers: Sequence[int]) -> list[Any]:
+        return [{"n": number, "name": "x" * 60, "tags": []} for number in numbers]

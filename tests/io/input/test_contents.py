@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.errors import CorruptInputError, InputChangedError, NoFilesError, PlanError, SourceError
+from tests.io.input.contract import FileSourceContract
 
 SYNC: dict[str, Any] = {"scheduler": "sync"}
 
@@ -98,6 +99,20 @@ def test_wrong_arguments_are_errors_of_the_call(folder: Path) -> None:
         bk.read_files(folder / "a.txt", binary=wrong)
     with pytest.raises(PlanError, match="read_files: include_path is 1; expected True or False"):
         bk.read_files(folder / "a.txt", include_path=wrong)
+
+
+class TestContract(FileSourceContract):
+    suffix = ".txt"
+    unit = "files"
+
+    def read(self, urlpath: Any, **options: Any) -> bk.Bag[Any]:
+        return bk.read_files(urlpath, **options)
+
+    def content(self, numbers: Sequence[int]) -> bytes:
+        return "\n".join(f"{number} {'x' * 60}" for number in numbers).encode()
+
+    def records(self, path: str, numbers: Sequence[int]) -> list[Any]:
+        return [(path, self.content(numbers).decode())]
 
 
 # URLs -----------------------------------------------------------------------------------------------------------------

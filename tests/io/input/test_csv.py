@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.io.input import csv as csv_source
+from tests.io.input.contract import FileSourceContract
 
 SYNC = {"scheduler": "sync"}
 
@@ -281,3 +283,17 @@ def test_the_plan_shows_it(tmp_path: Path) -> None:
     assert f"read_csv({str(path)!r})" in repr(bk.read_csv(str(path)))
     with pytest.raises(bk.NoFilesError):
         bk.read_csv(tmp_path / "b.csv")
+
+
+class TestContract(FileSourceContract):
+    suffix = ".csv"
+    unit = "rows"
+
+    def read(self, urlpath: Any, **options: Any) -> bk.Bag[Any]:
+        return bk.read_csv(urlpath, **options)
+
+    def content(self, numbers: Sequence[int]) -> bytes:
+        return b"n,text\n" + b"".join(b'%d,"x\n%s"\n' % (number, b"y" * 60) for number in numbers)
+
+    def records(self, path: str, numbers: Sequence[int]) -> list[Any]:
+        return [{"n": str(number), "text": "x\n" + "y" * 60} for number in numbers]

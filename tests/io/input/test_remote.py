@@ -13,8 +13,8 @@ import pytest
 
 import bagkit as bk
 from bagkit.errors import CorruptInputError, InputChangedError, NoFilesError, PlanError, SourceError
-from bagkit.io.input import files, text, text_blocks
-from bagkit.io.input.text import plan_text
+from bagkit.io.input import file_source, files
+from bagkit.io.input.text import plan_text_files
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Stream
 from tests.io.input.reading import read, read_partitions
@@ -52,7 +52,7 @@ def test_memory(memory):
 
 
 def test_readers_of_one_memory_file_do_not_disturb_each_other(memory):
-    source = plan_text(f"{memory}/a.txt", blocksize="100kB")
+    source = plan_text_files(f"{memory}/a.txt", blocksize="100kB")
     streams = [Stream(source.read(pieces, Report())).records() for pieces in source.pieces()]
     assert [next(stream) for stream in streams] == [partition[0] for partition in read_partitions(source)]
     assert [line for stream in streams for line in stream] == [
@@ -61,7 +61,7 @@ def test_readers_of_one_memory_file_do_not_disturb_each_other(memory):
 
 
 def test_memory_that_changed(memory):
-    source = plan_text(f"{memory}/a.txt")
+    source = plan_text_files(f"{memory}/a.txt")
     fsspec.filesystem("memory").pipe("/bk/a.txt", DATA + b"more\n")
     with pytest.raises(InputChangedError, match=r"memory://bk/a.txt: changed"):
         read_partitions(source)
@@ -72,15 +72,15 @@ def test_memory_that_changed(memory):
 
 def test_what_is_not_in_memory(memory):
     with pytest.raises(NoFilesError, match=r"memory://bk/none.txt: there is no such file"):
-        plan_text([f"{memory}/a.txt", f"{memory}/none.txt"])
+        plan_text_files([f"{memory}/a.txt", f"{memory}/none.txt"])
     with pytest.raises(NoFilesError, match="matches no file"):
-        plan_text(f"{memory}/*.nope")
+        plan_text_files(f"{memory}/*.nope")
     with pytest.raises(SourceError, match=r"is a directory; .* hint: 'memory://bk/\*'"):
-        plan_text(memory)
+        plan_text_files(memory)
 
 
 def test_places_in_remote_files(memory):
-    source = plan_text(f"{memory}/a.txt", blocksize="100kB")
+    source = plan_text_files(f"{memory}/a.txt", blocksize="100kB")
     stream = Stream(source.read(source.pieces()[1], Report()))
     first = next(stream.records())
     place = stream.place()
@@ -91,7 +91,7 @@ def test_a_chain_of_filesystems(memory):
     fsspec.filesystem("memory").pipe("/bk/x.zip", zipped({"one.txt": b"1\n", "two.txt": b"2\n", "three.csv": b"3\n"}))
     assert read(f"zip://*.txt::{memory}/x.zip") == ["1\n", "2\n"]
     assert read(f"zip://two.txt::{memory}/x.zip") == ["2\n"]
-    (piece,) = plan_text(f"simplecache::{memory}/b.*").pieces()[0]
+    (piece,) = plan_text_files(f"simplecache::{memory}/b.*").pieces()[0]
     assert piece.path == "simplecache::memory:///bk/b.txt"
     assert read(f"simplecache::{memory}/b.*") == ["b\n", "b"]
 
@@ -175,14 +175,14 @@ def test_web(web):
     with pytest.raises(CorruptInputError, match="cut off"):
         read(f"{url}/cut.gz")
     with pytest.raises(NoFilesError, match=r"none\.txt: there is no such file"):
-        plan_text(f"{url}/none.txt")
+        plan_text_files(f"{url}/none.txt")
 
 
 @with_ranges
 def test_a_range_reads_its_range(web, monkeypatch):
-    monkeypatch.setattr(text_blocks, "_TAIL", 100)
+    monkeypatch.setattr(file_source, "_TAIL", 100)
     url, asked = web
-    source = plan_text(f"{url}/a.txt", blocksize="100kB")
+    source = plan_text_files(f"{url}/a.txt", blocksize="100kB")
     asked.clear()
     assert [line for partition in read_partitions(source) for line in partition] == LINES
     count = len(source.pieces())
@@ -194,7 +194,7 @@ def test_a_range_reads_its_range(web, monkeypatch):
 @without_ranges
 def test_a_server_without_ranges_is_read_from_the_beginning(web, monkeypatch):
     url, asked = web
-    source = plan_text(f"{url}/a.txt")
+    source = plan_text_files(f"{url}/a.txt")
     (piece,) = source.pieces()[0]
     assert piece.cut(1000) == (piece,)
     asked.clear()
@@ -209,15 +209,15 @@ def test_a_server_without_ranges_is_read_from_the_beginning(web, monkeypatch):
 
 def test_a_server_that_refuses_ranges(monkeypatch, memory):
     info = files.FileInfo(f"{memory}/a.txt", len(DATA), ranges=False)
-    monkeypatch.setattr(text, "find_files", lambda *args: [info])
+    monkeypatch.setattr(file_source, "find_files", lambda *args: [info])
     with pytest.raises(PlanError, match="can't be read from the middle, as far as its server says"):
-        plan_text(info.path, blocksize="100kB")
+        plan_text_files(info.path, blocksize="100kB")
 
 
 @both
 def test_web_files_that_changed(web, monkeypatch):
     url, _ = web
-    source = plan_text(f"{url}/a.txt")
+    source = plan_text_files(f"{url}/a.txt")
     monkeypatch.setitem(FILES, "a.txt", DATA[:-3])
     with pytest.raises(InputChangedError, match=r"a\.txt: changed since the plan was made"):
         read_partitions(source)
@@ -229,7 +229,7 @@ def test_web_files_that_changed(web, monkeypatch):
 @both
 def test_dropping_a_web_file_early(web):
     url, _ = web
-    source = plan_text(f"{url}/a.txt")
+    source = plan_text_files(f"{url}/a.txt")
     blocks = source.read(source.pieces()[0], Report())
     next(blocks)
     blocks.close()
@@ -240,7 +240,7 @@ def test_a_server_that_is_not_there():
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
         with pytest.raises(SourceError, match=rf"127.0.0.1:{port}/a.txt: can't be read: Client") as caught:
-            plan_text(f"http://127.0.0.1:{port}/a.txt")
+            plan_text_files(f"http://127.0.0.1:{port}/a.txt")
         assert not isinstance(caught.value, NoFilesError)
 
 
@@ -274,11 +274,11 @@ def test_s3(s3):
     packed = read(f"{url}/c.*.gz", storage_options=options, include_path=True)
     assert packed == [(line, "bucket/logs/c.txt.gz") for line in LINES]
     with pytest.raises(NoFilesError, match="s3://bucket/logs/none: there is no such file"):
-        plan_text(f"{url}/none", storage_options=options)
+        plan_text_files(f"{url}/none", storage_options=options)
     with pytest.raises(NoFilesError, match="matches no file"):
-        plan_text(f"{url}/*.none", storage_options=options)
+        plan_text_files(f"{url}/*.none", storage_options=options)
     with pytest.raises(SourceError, match="is a directory"):
-        plan_text(url, storage_options=options)
+        plan_text_files(url, storage_options=options)
 
 
 def test_s3_sees_an_object_of_the_same_size_that_is_another(s3):
@@ -287,7 +287,7 @@ def test_s3_sees_an_object_of_the_same_size_that_is_another(s3):
     url, options = s3
     filesystem = s3fs.S3FileSystem(**options, skip_instance_cache=True)
     filesystem.pipe("bucket/logs/new", b"a\n")
-    source = plan_text(f"{url}/new", storage_options=options)
+    source = plan_text_files(f"{url}/new", storage_options=options)
     assert read_partitions(source) == [["a\n"]]
     filesystem.pipe("bucket/logs/new", b"b\n")
     s3fs.S3FileSystem.clear_instance_cache()

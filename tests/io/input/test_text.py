@@ -5,18 +5,22 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bagkit.io.input import text_blocks
-from bagkit.io.input.text import plan_text
+import bagkit as bk
+from bagkit.io.input import file_source
+from bagkit.io.input.text import plan_text_files
 from bagkit.kernels import lines
 from bagkit.kernels.report import Report
 from bagkit.options import parse_bytes
+from tests.io.input.contract import FileSourceContract
 from tests.io.input.reading import python_lines, read, read_partitions, read_pieces, split_lines
 
 PARTS = [
@@ -48,8 +52,8 @@ any_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture],
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of a few bytes, so that small files have edges too."""
-    monkeypatch.setattr(text_blocks, "BLOCK", 7)
-    monkeypatch.setattr(text_blocks, "_TAIL", 3)
+    monkeypatch.setattr(file_source, "BLOCK", 7)
+    monkeypatch.setattr(file_source, "_TAIL", 3)
     monkeypatch.setattr(lines, "LONG", 16)  # and some lines are so long that they are gathered
 
 
@@ -115,7 +119,7 @@ def test_any_compression(tmp_path, small_blocks, text, delimiter, compression):
 @given(data=BYTES, blocksize=st.none() | st.integers(1, 40))
 def test_raw_lines_decode_to_the_lines(tmp_path, small_blocks, data, blocksize):
     path = written(tmp_path, data.decode(errors="ignore").encode())
-    source = plan_text(path, blocksize=blocksize)
+    source = plan_text_files(path, blocksize=blocksize)
     assert source.gives_raw_lines
     raw = read(path, raw=True, blocksize=blocksize)
     assert b"".join(raw) == path.read_bytes()
@@ -155,7 +159,7 @@ def test_text_of_many_blocks_is_the_same_in_any_form(tmp_path):
 def test_blocks_are_small_and_their_bytes_add_up(tmp_path):
     data = b"".join(b"%d\n" % n for n in range(200_000))
     for path in (written(tmp_path, data), written(tmp_path, gzip.compress(data), "a.gz")):
-        source = plan_text(path)
+        source = plan_text_files(path)
         blocks = list(source.read(source.pieces()[0], Report(), raw=True))
         assert len(blocks) > 3
         assert b"".join(block.data for block in blocks) == data
@@ -187,14 +191,14 @@ def test_a_long_line_takes_time_in_proportion(tmp_path):
 
 def test_one_partition_per_file_and_empty_ones_too(tmp_path):
     paths = [written(tmp_path, data, name) for name, data in (("a", b"1\n2"), ("b", b""), ("c.gz", b""), ("d", b"3\n"))]
-    assert read_partitions(plan_text(paths)) == [["1\n", "2"], [], [], ["3\n"]]
-    assert read_partitions(plan_text(paths, files_per_partition=3)) == [["1\n", "2"], ["3\n"]]
-    assert read_partitions(plan_text(paths[1], blocksize=3)) == [[]]
+    assert read_partitions(plan_text_files(paths)) == [["1\n", "2"], [], [], ["3\n"]]
+    assert read_partitions(plan_text_files(paths, files_per_partition=3)) == [["1\n", "2"], ["3\n"]]
+    assert read_partitions(plan_text_files(paths[1], blocksize=3)) == [[]]
 
 
 def test_blocksize_cuts_by_the_first_byte_of_lines(tmp_path):
     path = written(tmp_path, b"aaa\nbbb\nccc\n")
-    source = plan_text(path, blocksize=4)
+    source = plan_text_files(path, blocksize=4)
     assert read_partitions(source) == [["aaa\n"], ["bbb\n"], ["ccc\n"]]
     assert [piece.partition for (piece,) in source.pieces()] == [0, 1, 2]
     assert source.pieces()[1][0].label == f"{path} bytes 4-8"
@@ -205,7 +209,7 @@ def test_blocksize_cuts_by_the_first_byte_of_lines(tmp_path):
 @given(size=st.integers(1, 60), blocksize=st.none() | st.integers(1, 60))
 def test_a_piece_is_cut_into_what_it_is(tmp_path, size, blocksize):
     path = written(tmp_path, b"a\nbb\r\n\n\nccc\rdddd\n" * 3)
-    source = plan_text(path, blocksize=blocksize)
+    source = plan_text_files(path, blocksize=blocksize)
     for (piece,) in source.pieces():
         parts = piece.cut(size)
         assert sum(part.weight for part in parts) == piece.weight
@@ -215,7 +219,7 @@ def test_a_piece_is_cut_into_what_it_is(tmp_path, size, blocksize):
 
 @pytest.mark.parametrize("options", [{"encoding": "utf-16"}, {"linedelimiter": "||"}, {"compression": "gzip"}])
 def test_what_must_be_read_from_the_beginning_is_not_cut(tmp_path, options):
-    (piece,) = plan_text(written(tmp_path, b"a" * 100), **options).pieces()[0]
+    (piece,) = plan_text_files(written(tmp_path, b"a" * 100), **options).pieces()[0]
     assert piece.cut(10) == (piece,)
 
 
@@ -224,13 +228,13 @@ def test_include_path_gives_absolute_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert read("a.txt", include_path=True, errors="replace") == [("a\n", str(path)), ("\ufffd\n", str(path))]
     assert read("a.txt", include_path=True, encoding="utf-16-le", errors="replace")[0][1] == str(path)
-    assert not plan_text("a.txt", include_path=True).gives_raw_lines
+    assert not plan_text_files("a.txt", include_path=True).gives_raw_lines
 
 
 def test_the_source_without_its_pieces_knows_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     written(tmp_path, b"")
-    source = plan_text("*.txt")
+    source = plan_text_files("*.txt")
     assert source.label == "read_text('*.txt')"
     assert source.bare().pieces() == ()
     assert source.bare().label == source.label
@@ -291,7 +295,7 @@ def test_lines_that_do_not_decode_fail_at_their_turn(tmp_path):
 
     path = written(tmp_path, b"one\r\ntwo\n\xff\r\nfour\n")
     for options in ({}, {"include_path": True}):
-        source = plan_text(path, **options)
+        source = plan_text_files(path, **options)
         records = Stream(source.read(source.pieces()[0], Report())).records()
         assert len([next(records), next(records)]) == 2
         with pytest.raises(UnicodeDecodeError):
@@ -304,7 +308,7 @@ def test_files_are_closed_when_nobody_reads_on(tmp_path, monkeypatch):
 
     opened = []
     monkeypatch.setattr(files, "_open_local", partial(_remember, opened, files._open_local))
-    source = plan_text(written(tmp_path, b"a\n" * 300_000))
+    source = plan_text_files(written(tmp_path, b"a\n" * 300_000))
     blocks = source.read(source.pieces()[0], Report())
     next(blocks)
     assert not opened[0]._file.closed
@@ -315,3 +319,36 @@ def test_files_are_closed_when_nobody_reads_on(tmp_path, monkeypatch):
 def _remember(opened, function, info):
     opened.append(function(info))
     return opened[-1]
+
+
+class TestContract(FileSourceContract):
+    suffix = ".txt"
+    unit = "lines"
+
+    def read(self, urlpath: Any, **options: Any) -> bk.Bag[Any]:
+        return bk.read_text(urlpath, **options)
+
+    def content(self, numbers: Sequence[int]) -> bytes:
+        return "".join(self.records("", numbers)).encode()
+
+    def records(self, path: str, numbers: Sequence[int]) -> list[Any]:
+        return [f"number {number} é{'x' * 60}\n" for number in numbers]
+
+
+class TestContractInAnEncodingThatIsDecodedFirst(TestContract):
+    def read(self, urlpath: Any, **options: Any) -> bk.Bag[Any]:
+        return bk.read_text(urlpath, encoding="utf-16-le", **options)
+
+    def content(self, numbers: Sequence[int]) -> bytes:
+        return "".join(self.records("", numbers)).encode("utf-16-le")
+
+
+class TestContractWithPaths(TestContract):
+    def read(self, urlpath: Any, **options: Any) -> bk.Bag[Any]:
+        return bk.read_text(urlpath, include_path=True, **options)
+
+    def content(self, numbers: Sequence[int]) -> bytes:
+        return "".join(record for record, _ in self.records("", numbers)).encode()
+
+    def records(self, path: str, numbers: Sequence[int]) -> list[Any]:
+        return [(record, path) for record in super().records(path, numbers)]

@@ -21,7 +21,7 @@ from bagkit.errors import (
     PlanError,
     SourceError,
 )
-from bagkit.io.input.text import plan_text
+from bagkit.io.input.text import plan_text_files
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Stream
 from tests.io.input.reading import read, read_partitions
@@ -59,23 +59,23 @@ GOOD = b"".join(b"line %d\n" % n for n in range(20_000))
 def test_arguments_that_cannot_be(tmp_path, options, words):
     path = written(tmp_path, b"a\n")
     with pytest.raises(PlanError, match=re.escape(words)):
-        plan_text(path, **options)
+        plan_text_files(path, **options)
 
 
 @pytest.mark.parametrize("urlpath", [None, 3, b"a.txt", [b"a.txt"], [""], {"a": 1}, [None]])
 def test_paths_that_are_none(urlpath):
     with pytest.raises(PlanError, match="urlpath: got"):
-        plan_text(urlpath)
+        plan_text_files(urlpath)
 
 
 def test_compressed_files_are_not_cut_by_suffix_either(tmp_path):
     with pytest.raises(PlanError, match=r"a\.gz is compressed \(gzip\)"):
-        plan_text(written(tmp_path, b"", "a.gz"), blocksize=10)
+        plan_text_files(written(tmp_path, b"", "a.gz"), blocksize=10)
 
 
 def test_archives_are_refused(tmp_path):
     with pytest.raises(PlanError, match=r"files of type \.7z are not read; .* compression=None"):
-        plan_text(written(tmp_path, b"", "a.7z"))
+        plan_text_files(written(tmp_path, b"", "a.7z"))
     assert read(tmp_path / "a.7z", compression=None) == []
 
 
@@ -85,12 +85,12 @@ def test_zstd_needs_its_package(tmp_path, monkeypatch):
     for name in ("compression", "backports.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=r"bagkit\[zstd\]"):
-        plan_text(written(tmp_path, b"", "a.zst"))
+        plan_text_files(written(tmp_path, b"", "a.zst"))
 
 
 def test_unknown_protocols():
     with pytest.raises(PlanError, match="nosuch"):
-        plan_text("nosuch://bucket/a")
+        plan_text_files("nosuch://bucket/a")
 
 
 @pytest.mark.parametrize(("url", "extra"), [("s3://bucket/a", "s3"), ("http://host/a", "http")])
@@ -102,9 +102,9 @@ def test_protocols_whose_package_is_missing(monkeypatch, url, extra):
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", url_to_fs)
     with pytest.raises(MissingExtraError, match=rf"bagkit\[{extra}\]"):
-        plan_text(url)
+        plan_text_files(url)
     with pytest.raises(MissingExtraError, match="Install it"):
-        plan_text("sftp://host/a")
+        plan_text_files("sftp://host/a")
 
 
 # -- no such file ------------------------------------------------------------------------------------------------------
@@ -114,24 +114,24 @@ def test_what_is_not_there_says_what_is(tmp_path):
     for name in ("log-1.json.gz", "log-2.json.gz", "notes.md"):
         written(tmp_path, b"", name)
     with pytest.raises(NoFilesError, match=r"log-1.json: there is no such file; .* has 3 entries.*'log-1.json.gz'"):
-        plan_text(tmp_path / "log-1.json")
+        plan_text_files(tmp_path / "log-1.json")
     with pytest.raises(NoFilesError, match=r"matches no file; .* has 3 entries, 2 of them \*\.json\.gz"):
-        plan_text(tmp_path / "lgo*.json.gz")
+        plan_text_files(tmp_path / "lgo*.json.gz")
     with pytest.raises(NoFilesError, match="did you mean"):
-        plan_text(tmp_path.parent / (tmp_path.name + "x") / "a.txt")
+        plan_text_files(tmp_path.parent / (tmp_path.name + "x") / "a.txt")
     with pytest.raises(NoFilesError, match=r"matches no file$"):
-        plan_text(tmp_path / "*" / "*.txt")
+        plan_text_files(tmp_path / "*" / "*.txt")
     with pytest.raises(NoFilesError, match="the list of paths is empty"):
-        plan_text([])
+        plan_text_files([])
     with pytest.raises(FileNotFoundError, match="no such file"):
-        plan_text([tmp_path / "notes.md", tmp_path / "more.md"])
+        plan_text_files([tmp_path / "notes.md", tmp_path / "more.md"])
     with pytest.raises(NoFilesError, match="no such file"):
-        plan_text(tmp_path / "notes.md" / "inside.txt")
+        plan_text_files(tmp_path / "notes.md" / "inside.txt")
 
 
 def test_names_in_messages_can_be_printed(tmp_path):
     with pytest.raises(NoFilesError) as caught:
-        plan_text(tmp_path / "a\x1b[31m\n\udcff")
+        plan_text_files(tmp_path / "a\x1b[31m\n\udcff")
     assert str(caught.value).isprintable()
 
 
@@ -140,27 +140,27 @@ def test_directories_and_links(tmp_path):
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(SourceError, match=r"is a directory; .* hint: '.*sub/\*'"):
-        plan_text(tmp_path / "sub")
+        plan_text_files(tmp_path / "sub")
     with pytest.raises(NoFilesError, match="only 1 directories"):
-        plan_text(tmp_path / "s*")
+        plan_text_files(tmp_path / "s*")
     with pytest.raises(NoFilesError, match="a link to a file that does not exist"):
-        plan_text(tmp_path / "d*")
+        plan_text_files(tmp_path / "d*")
     with pytest.raises(SourceError, match="symbolic links"):
-        plan_text(tmp_path / "loop")
+        plan_text_files(tmp_path / "loop")
     with pytest.raises(SourceError, match="null"):
-        plan_text("a\0b")
+        plan_text_files("a\0b")
 
 
 def test_what_is_no_regular_file(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(SourceError, match="is a FIFO; expected a regular file"):
-        plan_text(tmp_path / "*")
+        plan_text_files(tmp_path / "*")
     with pytest.raises(SourceError, match="is a device"):
-        plan_text("/dev/null")
+        plan_text_files("/dev/null")
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(tmp_path / "s"))
         with pytest.raises(SourceError, match="is a socket"):
-            plan_text(tmp_path / "s")
+            plan_text_files(tmp_path / "s")
 
 
 def test_no_permission_is_seen_while_planning(tmp_path, monkeypatch):
@@ -168,7 +168,7 @@ def test_no_permission_is_seen_while_planning(tmp_path, monkeypatch):
     path.chmod(0)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(SourceError, match=r"no permission to read it \(mode ----------\)"):
-        plan_text(path)
+        plan_text_files(path)
 
 
 def test_directories_that_cannot_be_listed(tmp_path, monkeypatch):
@@ -177,11 +177,11 @@ def test_directories_that_cannot_be_listed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "listdir", listdir)
     with pytest.raises(NoFilesError, match="can't be listed: Permission denied"):
-        plan_text(tmp_path / "a.txt")
+        plan_text_files(tmp_path / "a.txt")
 
 
 def test_no_permission_while_reading(tmp_path, monkeypatch):
-    source = plan_text(written(tmp_path, b"a"))
+    source = plan_text_files(written(tmp_path, b"a"))
 
     def refuse(info):
         raise PermissionError(13, "Permission denied")
@@ -197,7 +197,7 @@ def test_no_permission_while_reading(tmp_path, monkeypatch):
 @pytest.mark.parametrize("data", [b"a\nb\nc\n", b"a\n", b""])
 def test_another_size_than_planned(tmp_path, data):
     path = written(tmp_path, b"a\nb\n")
-    source = plan_text(path)
+    source = plan_text_files(path)
     path.write_bytes(data)
     with pytest.raises(InputChangedError, match=rf"got {len(data)} bytes; expected 4 bytes"):
         read_partitions(source)
@@ -205,7 +205,7 @@ def test_another_size_than_planned(tmp_path, data):
 
 def test_another_time_than_planned(tmp_path):
     path = written(tmp_path, b"a\nb\n")
-    source = plan_text(path, blocksize=2)
+    source = plan_text_files(path, blocksize=2)
     os.utime(path, (1, 1))
     with pytest.raises(InputChangedError, match=r"got modified 1970-.* expected modified 20"):
         read_partitions(source)
@@ -213,7 +213,7 @@ def test_another_time_than_planned(tmp_path):
 
 def test_gone(tmp_path):
     path = written(tmp_path, b"a\nb\n")
-    source = plan_text(path)
+    source = plan_text_files(path)
     path.unlink()
     with pytest.raises(InputChangedError, match="is gone"):
         read_partitions(source)
@@ -222,7 +222,7 @@ def test_gone(tmp_path):
 @pytest.mark.parametrize("keep", [100, len(GOOD) + 7])
 def test_changed_while_it_is_read(tmp_path, keep):
     path = written(tmp_path, GOOD * 4)
-    source = plan_text(path)
+    source = plan_text_files(path)
     records = Stream(source.read(source.pieces()[0], Report())).records()
     next(records)
     os.truncate(path, keep)
@@ -232,7 +232,7 @@ def test_changed_while_it_is_read(tmp_path, keep):
 
 def test_a_compressed_file_that_is_cut_off_meanwhile_has_changed(tmp_path):
     path = written(tmp_path, gzip.compress(os.urandom(1 << 20).replace(b"\n", b"a")), "a.gz")
-    source = plan_text(path, encoding="latin-1", linedelimiter="a")
+    source = plan_text_files(path, encoding="latin-1", linedelimiter="a")
     records = Stream(source.read(source.pieces()[0], Report())).records()
     next(records)
     os.truncate(path, 300_000)
@@ -247,7 +247,7 @@ def test_a_compressed_file_that_is_cut_off_meanwhile_has_changed(tmp_path):
 @pytest.mark.parametrize("cut", [1, 5, 300])
 def test_a_file_that_is_cut_off_gives_its_good_lines_first(tmp_path, suffix, cut):
     path = written(tmp_path, COMPRESS[suffix](GOOD)[:-cut], f"a.{suffix}")
-    source = plan_text(path)
+    source = plan_text_files(path)
     found = []
     stream = Stream(source.read(source.pieces()[0], Report()))
     with pytest.raises(CorruptInputError) as caught:
@@ -256,6 +256,12 @@ def test_a_file_that_is_cut_off_gives_its_good_lines_first(tmp_path, suffix, cut
     assert str(path) in str(caught.value)
     assert f"{len(found)} lines were good ({len(''.join(found))} bytes" in str(caught.value)
     assert caught.value.__cause__ is not None
+
+
+def test_where_lines_are_found_in_text_no_number_of_bytes_is_claimed(tmp_path):
+    path = written(tmp_path, gzip.compress(GOOD.decode().encode("utf-16"))[:-9], "a.gz")
+    with pytest.raises(CorruptInputError, match=r"before that, \d+ lines were good$"):
+        read(path, encoding="utf-16")
 
 
 @pytest.mark.parametrize("suffix", list(COMPRESS))
@@ -352,7 +358,7 @@ def test_every_codec_is_known_by_its_beginning():
 
 def test_utf16_that_breaks_off(tmp_path):
     path = written(tmp_path, "one\ntwo\nthr".encode("utf-16") + b"\x00\xdc\x00\x00", "a.txt")
-    source = plan_text(path, encoding="utf-16")
+    source = plan_text_files(path, encoding="utf-16")
     stream = Stream(source.read(source.pieces()[0], Report()))
     records = stream.records()
     assert [next(records), next(records)] == ["one\n", "two\n"]

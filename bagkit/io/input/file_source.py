@@ -1,0 +1,302 @@
+"""What all sources of files do alike: find the files, put them into partitions, open one after the other and count.
+
+A format is a subclass of FileSource that says what the records in one open file are. The smallest is
+`io/input/contents.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise, repeat
+from typing import Any, ClassVar, Final, Self
+
+from bagkit.errors import CorruptInputError, OptionError, PlanError, SourceError, one_line
+from bagkit.io.input.codecs import DamagedError, check_installed, compression_of, recognise
+from bagkit.io.input.encodings import Encoding
+from bagkit.io.input.files import FileInfo, InputFile, opened
+from bagkit.io.input.inflating import inflate
+from bagkit.io.input.listing import find_files
+from bagkit.io.input.paths import base_name, named, shown_path
+from bagkit.kernels.contexts import context
+from bagkit.kernels.lines import BLOCK
+from bagkit.kernels.report import Report
+from bagkit.kernels.stream import Block
+from bagkit.options import parse_bytes
+from bagkit.plan.kinds import Source
+
+_TAIL: Final = 1 << 16
+"""How much is read at a time behind the end of a range, to find the end of its last record."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePiece:
+    """A file, or the records whose first byte is from byte `start` to before `stop` (None: to the file's end)."""
+
+    info: FileInfo
+    partition: int
+    start: int = 0
+    stop: int | None = None
+    compression: str | None = None
+    divisible: bool = False
+    """Whether its records can be found from the middle."""
+
+    @property
+    def path(self) -> str:
+        """The file's absolute path, or URL."""
+        return self.info.path
+
+    @property
+    def weight(self) -> int:
+        return (self.info.size or 0) if self.stop is None else self.stop - self.start
+
+    @property
+    def label(self) -> str:
+        return named(self.path) + ("" if self.stop is None else f" bytes {self.start}-{self.stop}")
+
+    def cut(self, size: int) -> Sequence[FilePiece]:
+        if not self.divisible or self.weight <= size:
+            return (self,)
+        count = -(-self.weight // size)
+        edges = [self.start + self.weight * n // count for n in range(count + 1)]
+        return tuple(replace(self, start=a, stop=b) for a, b in pairwise(edges))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a source, in partitions; made by `find_partitions`."""
+
+    name: str
+    """What the user gave as paths, in short."""
+    partitions: tuple[tuple[FilePiece, ...], ...] = field(repr=False)
+    guess: bool
+    """Whether the user left it to us what compression a file has."""
+    storage_options: Mapping[str, Any] = field(repr=False)
+
+    def cut(self, size: int) -> Files:
+        """Return the same with about `size` bytes in a partition, where files can be cut."""
+        pieces = [part for pieces in self.partitions for piece in pieces for part in piece.cut(size)]
+        return replace(self, partitions=_numbered([piece] for piece in pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource(Source):
+    """Reads files; a subclass is a format, and says in `blocks` what is in one of them."""
+
+    files: Files
+    encoding: Encoding | None
+    """None where the format makes no text of bytes."""
+    include_path: bool
+    """Whether the path of the file is in each record."""
+
+    function: ClassVar[str]
+    """What users call: "read_text"."""
+    unit: ClassVar[str]
+    """What the records of the format are called: "lines"."""
+
+    def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
+        """Yield the records of an open piece; `raw` only if the format says `gives_raw_lines`."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        return f"{self.function}({self.files.name})"
+
+    def pieces(self) -> Sequence[tuple[FilePiece, ...]]:
+        return self.files.partitions
+
+    def bare(self) -> Self:
+        return replace(self, files=replace(self.files, partitions=()))
+
+    def read(self, pieces: Sequence[FilePiece], report: Report, raw: bool = False) -> Iterator[Block]:
+        for piece in pieces:
+            with opened(piece.info, self.files.storage_options) as file:
+                reader = PieceReader(self, piece, file)
+                with _intact(reader):
+                    yield from self.blocks(reader, raw)
+            report.read(max(0, piece.weight - reader.nbytes))
+
+
+class PieceReader:
+    """An open piece, and how much of it was read; mutable, of one reading."""
+
+    def __init__(self, source: FileSource, piece: FilePiece, file: InputFile) -> None:
+        self.source = source
+        self.piece = piece
+        self.file = file
+        self.path = shown_path(piece.path, source.files.storage_options) if source.include_path else None
+        """What goes into each record as its path; None where nothing does."""
+        self.count = 0
+        """How many records were handed out."""
+        self.nbytes = 0
+        """How many bytes of the file those were, as it is on disk."""
+        self.unpacked: int | None = None
+        """How many bytes they were uncompressed; None where the format does not count them."""
+
+    def chunks(self, begin: int = 0) -> Iterator[bytes]:
+        """Yield the uncompressed data from `begin` on; raises SourceError where it is certainly not what was meant."""
+        encoding, guess = self.source.encoding, self.source.files.guess
+        first = guess and begin == 0 and self.piece.compression is None
+        for chunk in chunks_of(self.file, self.piece.compression, begin, self.piece.stop):
+            if first:
+                _refuse_compressed(self.piece, chunk)
+                if encoding is not None and encoding.is_strict_utf8:
+                    _refuse_binary(self.piece, chunk)
+            first = False
+            yield chunk
+
+    def block(self, origin: Any, records: Sequence[Any], upto: int | None = None, **more: Any) -> Block:
+        """Return the block of `records`; `upto` is where they end in the file, if that is known."""
+        read = self.file.consumed if upto is None else min(upto, self.piece.stop or upto) - self.piece.start
+        before, self.nbytes = self.nbytes, max(self.nbytes, read)
+        self.count += len(records)
+        return Block(records, origin, nbytes=self.nbytes - before, **more)
+
+    def with_path(self, records: Sequence[Any]) -> Sequence[Any]:
+        """Return records as `(record, path)` where the source includes paths, and as they are elsewhere."""
+        return records if self.path is None else list(zip(records, repeat(self.path)))
+
+    def parse_with_path(self, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return `parse`, such that it gives `(record, path)` where the source includes paths."""
+        return parse if self.path is None else _WithPath(parse, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _WithPath:
+    parse: Callable[[Any], Any]
+    path: str
+
+    def __call__(self, record: Any) -> tuple[Any, str]:
+        return self.parse(record), self.path
+
+
+@context
+def _intact(reader: PieceReader) -> Iterator[None]:
+    """Raise CorruptInputError where compressed data turn out to be damaged, InputChangedError for a changed file."""
+    try:
+        yield
+    except DamagedError as error:
+        reader.file.check()
+        amount = "" if reader.unpacked is None else f" ({reader.unpacked} bytes, uncompressed)"
+        raise CorruptInputError(
+            f"{named(reader.piece.path)}: {error}; before that, {reader.count} {reader.source.unit} were good{amount}"
+        ) from (error.__cause__ or error)
+    reader.file.check()
+
+
+def chunks_of(file: InputFile, compression: str | None, begin: int, stop: int | None) -> Iterator[bytes]:
+    """Yield the uncompressed data of a file from byte `begin` to behind `stop`, and as far on as it is asked for."""
+    if compression is not None:
+        yield from inflate(file.read, compression, BLOCK)
+        return
+    file.begin(begin, stop)
+    while True:
+        size = BLOCK if stop is None else min(BLOCK, stop - file.position)
+        chunk = file.read(size if size > 0 else _TAIL)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _refuse_compressed(piece: FilePiece, start: bytes) -> None:
+    name = recognise(start)
+    if name is not None:
+        raise SourceError(
+            f"{named(piece.path)}: begins as {name} data, and its name does not say so; expected data that are not "
+            f"compressed; hint: compression={name!r}, or compression=None to read it as it is"
+        )
+
+
+_FORMATS: Final = {
+    b"PAR1": ("Parquet", "bagkit.from_sequence(pyarrow.parquet.read_table(path).to_pylist())"),
+    b"Obj\x01": ("Avro", "bagkit.read_avro(path)"),
+    b"SQLite format 3\x00": ("SQLite", "bagkit.from_sequence(sqlite3.connect(path).execute('select * from records'))"),
+    b"\x89HDF\r\n\x1a\n": ("HDF5", "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
+    b"ARROW1\x00\x00": ("Arrow", "bagkit.from_sequence(pyarrow.feather.read_table(path).to_pylist())"),
+    b"\x93NUMPY": ("NumPy", "bagkit.from_sequence(numpy.load(path))"),
+}
+"""How files begin that are no text and hold records, and what makes a bag of one."""
+
+
+def _refuse_binary(piece: FilePiece, start: bytes) -> None:
+    for mark, (name, way) in _FORMATS.items():
+        if start.startswith(mark):
+            raise SourceError(f"{named(piece.path)}: begins as {name} data; expected text; hint: {way}")
+
+
+# -- while planning ----------------------------------------------------------------------------------------------------
+
+
+def find_partitions(
+    urlpath: Any,
+    *,
+    compression: str | None,
+    storage_options: Mapping[str, Any] | None,
+    blocksize: int | str | None = None,
+    files_per_partition: int | None = None,
+    divisible: bool = False,
+) -> Files:
+    """Find the files that `urlpath` names, and put them into partitions; opens none.
+
+    Args:
+        urlpath: What the user gave: a path, a pattern, a URL, or a list of them.
+        compression: "infer", the name of one, or None.
+        storage_options: For fsspec.
+        blocksize: About how many bytes of a file go into a partition; None for whole files.
+        files_per_partition: How many whole files go into one; None for one.
+        divisible: Whether the format finds records from the middle of a file that is not compressed.
+
+    Returns:
+        The files, each with its compression.
+
+    Raises:
+        PlanError: If arguments do not go together.
+        NoFilesError: If a path or pattern names no file.
+        SourceError: If a file can't be read.
+        MissingExtraError: If the package of a compression is not installed.
+    """
+    size = checked_bytes(blocksize, "blocksize")
+    if size is not None and files_per_partition is not None:
+        raise PlanError("blocksize: got both blocksize and files_per_partition; expected at most one of them")
+    if files_per_partition is not None and (type(files_per_partition) is not int or files_per_partition < 1):
+        raise PlanError(f"files_per_partition: got {one_line(files_per_partition)}; expected an int of 1 or more")
+    pieces = []
+    for info in find_files(urlpath, storage_options):
+        packed = compression_of(base_name(info.path), compression)
+        cuttable = divisible and packed is None and info.ranges is True
+        pieces.append(FilePiece(info, 0, compression=packed, divisible=cuttable))
+    check_installed(piece.compression for piece in pieces)
+    if size is not None:
+        groups = [[part] for piece in pieces for part in _blocks(piece, size)]
+    else:
+        step = files_per_partition or 1
+        groups = [pieces[at : at + step] for at in range(0, len(pieces), step)]
+    return Files(one_line(urlpath, 80), _numbered(groups), compression == "infer", dict(storage_options or {}))
+
+
+def _numbered(groups: Iterable[Sequence[FilePiece]]) -> tuple[tuple[FilePiece, ...], ...]:
+    return tuple(tuple(replace(piece, partition=number) for piece in group) for number, group in enumerate(groups))
+
+
+def _blocks(piece: FilePiece, blocksize: int) -> Sequence[FilePiece]:
+    if piece.compression is not None:
+        raise PlanError(
+            f"blocksize: {named(piece.path)} is compressed ({piece.compression}) and can't be read from "
+            "the middle; expected blocksize=None"
+        )
+    if piece.info.ranges is False:
+        raise PlanError(
+            f"blocksize: {named(piece.path)} can't be read from the middle, as far as its server says; "
+            "expected blocksize=None"
+        )
+    # Where delimiters can overlap, or a server gives no ranges, a range is read from the file's beginning on: slow, but
+    # asked for.
+    return [replace(part, divisible=piece.divisible) for part in replace(piece, divisible=True).cut(blocksize)]
+
+
+def checked_bytes(size: Any, name: str) -> int | None:
+    """Return the number of bytes that the user gave as the argument `name`; raises PlanError for what is none."""
+    try:
+        return None if size is None else parse_bytes(size, name)
+    except OptionError as error:
+        raise PlanError(str(error)) from None
