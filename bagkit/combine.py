@@ -9,7 +9,8 @@ from typing import Any, TypeVar, overload
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
-from bagkit.lazy.arguments import plan_arguments, plan_of
+from bagkit.lazy.arguments import Operands
+from bagkit.lazy.nesting import plan_of
 from bagkit.ops.pairing import Paired
 from bagkit.ops.sequences import Zip
 from bagkit.plan.node import Plan
@@ -108,9 +109,9 @@ def map_partitions(func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: 
 
 
 def _over_bags(name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bag[Any]:
-    plans, args, kwargs = plan_arguments(name, args, kwargs)
-    if not plans.bags:
+    operands = Operands(name, args, kwargs)
+    if not operands.bags:
         raise PlanError(f"{name}: no argument is a bag; expected one or more; hint: from_sequence(...) makes one")
-    plan = Plan(Paired(name, func, len(plans.bags), args, kwargs), (*plans.bags, *plans.values))
+    plan = Plan(Paired(name, func, len(operands.bags), operands.args, operands.kwargs), operands.inputs)
     _ = plan.npartitions  # bags that do not match are an error of this call
     return Bag(plan)

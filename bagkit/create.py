@@ -9,7 +9,7 @@ from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.lazily import Lazily
-from bagkit.lazy.arguments import plan_of
+from bagkit.lazy.nesting import plan_of
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec
 from bagkit.computing import Collected, explain, run
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_doors
-from bagkit.lazy.arguments import plan_arguments, plan_of
+from bagkit.lazy.arguments import Operands
 from bagkit.lazy.dask_protocol import DaskCollection
+from bagkit.lazy.nesting import plan_of
 from bagkit.ops.regroup import Apply
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
@@ -74,8 +75,8 @@ class Item(DaskCollection, Generic[T_co]):
         '10'
         """
         func = given_function("apply", func, kwargs)
-        plans, args, kwargs = plan_arguments("apply", (self, *args), kwargs, bags=False)
-        return Item(Plan(Apply(func, args, kwargs), tuple(plans.values)))
+        operands = Operands("apply", (self, *args), kwargs, bags=False)
+        return Item(Plan(Apply(func, operands.args, operands.kwargs), operands.inputs))
 
     def persist(self, **options: Unpack[OptionKeywords]) -> Item[T_co]:
         """Return the item of the value, computed now and held in memory.

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
-from bagkit.lazy.arguments import plan_of
+from bagkit.lazy.nesting import plan_of
 
 T = TypeVar("T")
 

@@ -118,6 +118,7 @@ class Itself:
 EMPTY = bk.from_sequence([], npartitions=2)
 LOOP: list[Any] = []
 LOOP.append(LOOP)
+LOOP.append(bk.range(4, 2).sum())
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "visualize of nothing": (
         lambda: bk.visualize([1]), bk.PlanError,
@@ -126,10 +127,17 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bag().visualize(format="png"), bk.PlanError,
         "visualize: format is 'png', and there is no filename; "
         "hint: filename='picture.png', or leave both out for a picture that a notebook shows"),
-    "map with an argument that contains itself": (
+    "map with an item in an argument that contains itself": (
         lambda: bag().map(max, LOOP), bk.PlanError,
-        "map: an argument is nested too deeply, or contains itself; "
-        "hint: functools.partial(function, ...) hands it on without a look inside"),
+        "map: there is a lazy value in a list that contains itself, or is nested too deeply; "
+        "hint: hand over the lazy value as an argument of its own"),
+    "fold from an item": (
+        lambda: bag().fold(max, initial=bag().sum()), bk.PlanError,
+        "fold: initial is not computed yet; expected a plain value; hint: initial=value.compute() computes it first"),
+    "pluck with an item as default": (
+        lambda: bag().pluck("a", bag().sum()), bk.PlanError,
+        "pluck: the key or the default is not computed yet; expected a plain value; "
+        "hint: bag.map(lambda record, value: ..., value) takes bags, items and delayed values"),
     "map without a function": (lambda: bag().map(x=1), bk.PlanError,
         "map: there is no function; expected map(function, ...)"),
     "map of no function": (

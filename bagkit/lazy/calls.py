@@ -19,7 +19,7 @@ def plan_of_call(
 ) -> Plan:  # fmt: skip
     """Return the plan of `function(*args, **kwargs)`, called by the user in `frame`.
 
-    Raises PlanError for arguments that contain themselves.
+    Raises PlanError for a lazy value in arguments that contain themselves.
     """
     inputs: tuple[Plan, ...] = ()
     if kwargs or not ATOMS.issuperset(map(type, args)):

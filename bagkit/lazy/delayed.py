@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from bagkit.errors import PlanError, one_line
 from bagkit.front_doors import front_door, front_doors
-from bagkit.lazy.arguments import plan_of
 from bagkit.lazy.calls import checked_name, plan_of_call, pure_name
 from bagkit.lazy.delayed_values import Delayed, set_length, set_plan
-from bagkit.lazy.nesting import Lift
+from bagkit.lazy.nesting import Lift, plan_of
 from bagkit.ops.calls import DelayedCall, identity, next_number
 from bagkit.ops.functions import short_label
 from bagkit.plan.node import Plan
@@ -146,7 +145,7 @@ def delayed(
     can then be unpacked. With `pure` calls of the same function with the same arguments are one: they run once.
     `name` is the name of the task. A call takes `dask_key_name=` (its name) and `pure=` beside the function's own.
 
-    Raises PlanError for an `nout` that is no number from 0 up, and for arguments that contain themselves.
+    Raises PlanError for an `nout` that is no number from 0 up, and for a lazy value in data that contain themselves.
 
     >>> import bagkit as bk
     >>> @bk.delayed

@@ -1,7 +1,11 @@
-"""Bags, items and delayed values inside of containers: found, and replaced by holes for what they compute to."""
+"""Bags, items and delayed values inside of containers: found, and replaced by holes for what they compute to.
+
+This is the one way in which lazy values are looked for, for all that takes them among other arguments.
+"""
 
 from __future__ import annotations
 
+import operator
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
@@ -9,7 +13,6 @@ from types import BuiltinFunctionType, FunctionType, GeneratorType, NoneType
 from typing import Any
 
 from bagkit.errors import PlanError
-from bagkit.lazy.arguments import plan_of
 from bagkit.plan.node import Plan
 from bagkit.plan.template import CopyWith, Hole, Nest, as_dict, as_ordered_dict, as_slice
 
@@ -18,18 +21,38 @@ ATOMS = frozenset({
 })  # fmt: skip
 """Types whose values have nothing inside, so that most arguments are done with at one look."""
 
+Opened = tuple[Sequence[Any], Callable[[list[Any]], Any]]
+"""What is in a container, and what makes another one of other values."""
+
+
+def plan_of(argument: Any) -> Plan | None:
+    """Return the plan of a bag, an item or a delayed value, also of dask's own, None for anything else."""
+    if not hasattr(type(argument), "__dask_graph__"):  # all of ours have it
+        return None
+    plan = getattr(argument, "plan", None)
+    if isinstance(plan, Plan):
+        return plan
+    from bagkit.lazy.dask_inputs import plan_of_dask
+
+    return plan_of_dask(argument)
+
 
 class Lift:
     """Takes the lazy values out of arguments; mutable, of one call."""
 
-    __slots__ = ("plans",)
+    __slots__ = ("_operation", "changed", "plans")
 
-    def __init__(self) -> None:
+    def __init__(self, operation: str = "delayed") -> None:
+        self._operation = operation
+        """What error messages begin with."""
         self.plans: list[Plan] = []
         """The plans found, in the order of the numbers of their holes."""
+        self.changed = False
+        """Whether anything was replaced: then arguments are to be filled before they are used."""
 
     def hole(self, plan: Plan, owner: Any) -> Hole:
         """Return the hole for the value of `owner`, whose plan is `plan`."""
+        self.changed = True
         self.plans.append(plan)
         return Hole(len(self.plans) - 1)
 
@@ -37,24 +60,21 @@ class Lift:
         """Return `value` with holes for lazy values, also inside of containers; itself if there are none.
 
         Lists, tuples, sets, dicts, slices, dataclasses, namedtuples, iterators of lists and the like, and generators
-        are searched; a generator is used up here.
+        are searched; a generator is used up here. Data that contain themselves are handed on.
+
+        Raises PlanError for a lazy value in what is nested too deeply, or contains itself.
         """
-        kind = type(value)
-        if kind in ATOMS:
+        if type(value) in ATOMS:
             return value
-        open_up = _OPENERS.get(kind)
-        if open_up is not None:
-            parts, make = open_up(value)
-            return self._nest(value, parts, make)
-        plan = plan_of(value)
-        if plan is not None:
-            return self.hole(plan, value)
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return self._nest(value, value, kind._make)
-        if is_dataclass(value):
-            names = tuple(field.name for field in fields(value) if hasattr(value, field.name))
-            return self._nest(value, [getattr(value, name) for name in names], CopyWith(value, names))
-        return value
+        try:
+            return self._template(value)
+        except RecursionError:
+            if not _holds_lazy(value):
+                return value
+        raise PlanError(
+            f"{self._operation}: there is a lazy value in a {type(value).__name__} that contains itself, or is nested "
+            "too deeply; hint: hand over the lazy value as an argument of its own"
+        )
 
     def argument(self, value: Any, traverse: bool) -> Any:
         """Return `value` with holes for lazy values, without `traverse` only if it is one itself."""
@@ -63,29 +83,62 @@ class Lift:
             return self.hole(plan, value)
         return self.template(value) if traverse else value
 
-    def _nest(self, value: Any, parts: Sequence[Any], make: Callable[[list[Any]], Any]) -> Any:
-        once = make is iter  # another one for each time that it is computed
+    def _template(self, value: Any) -> Any:
+        if type(value) in ATOMS:
+            return value
+        opened = _opened(value)
+        if opened is None:
+            plan = plan_of(value)
+            return value if plan is None else self.hole(plan, value)
+        parts, make = opened
+        once = make is iter  # one that is used up: another one for each task
         if not once and ATOMS.issuperset(map(type, parts)):
             return value
-        before = len(self.plans)
-        template = self.template
-        try:
-            inner = [template(part) for part in parts]
-        except RecursionError:
-            raise PlanError(
-                f"a {type(value).__name__} among the arguments is nested too deeply, or contains itself; "
-                "hint: delayed(value, traverse=False) does not look inside"
-            ) from None
-        return Nest(make, inner) if once or len(self.plans) > before else value
+        inner = list(map(self._template, parts))
+        if not once and all(map(operator.is_, inner, parts)):
+            return value
+        self.changed = True
+        return Nest(make, inner)
 
 
-def _iterator(value: Any) -> tuple[Sequence[Any], Callable[[list[Any]], Any]]:
+def _opened(value: Any) -> Opened | None:
+    """Return what is in a container; None for what is none, or is not searched."""
+    kind = type(value)
+    open_up = _OPENERS.get(kind)
+    if open_up is not None:
+        return open_up(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        make: Any = kind
+        return value, make._make
+    if is_dataclass(kind) and not hasattr(kind, "__dask_graph__"):
+        names = tuple(field.name for field in fields(value) if hasattr(value, field.name))
+        return [getattr(value, name) for name in names], CopyWith(value, names)
+    return None
+
+
+def _holds_lazy(value: Any) -> bool:
+    """Return whether there is a lazy value in `value`, however deep, and if it contains itself."""
+    waiting, seen = [value], dict[int, Any]()  # what was seen is held on to, so its id stays its own
+    while waiting:
+        each = waiting.pop()
+        if type(each) in ATOMS or id(each) in seen:
+            continue
+        seen[id(each)] = each
+        opened = _opened(each)
+        if opened is not None:
+            waiting.extend(opened[0])
+        elif plan_of(each) is not None:
+            return True
+    return False
+
+
+def _iterator(value: Any) -> Opened:
     rest = value.__reduce__()  # the iterator stays where it is
     left = list(rest[1][0])
     return left[rest[2] :] if len(rest) > 2 else left, iter
 
 
-_OPENERS: dict[type, Callable[[Any], tuple[Sequence[Any], Callable[[list[Any]], Any]]]] = {
+_OPENERS: dict[type, Callable[[Any], Opened]] = {
     list: lambda value: (value, list),
     tuple: lambda value: (value, tuple),
     set: lambda value: (list(value), set),

@@ -47,8 +47,8 @@ class Owners(Lift):
 
     __slots__ = ("owners",)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, operation: str) -> None:
+        super().__init__(operation)
         self.owners: list[Any] = []
 
     def hole(self, plan: Plan, owner: Any) -> Hole:
@@ -87,7 +87,7 @@ def compute(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...
     >>> bk.compute(b.min(), {"most": b.max()}, "as it is", scheduler="sync")
     (0, {'most': 9}, 'as it is')
     """
-    lift = Lift()
+    lift = Lift("compute")
     templates = [lift.argument(argument, traverse) for argument in args]
     merged(**options)  # a wrong option is an error also where there is nothing to compute
     values = run(lift.plans, options) if lift.plans else ()
@@ -116,7 +116,7 @@ def persist(*args: Any, traverse: bool = True, **options: Any) -> tuple[Any, ...
     >>> squares.npartitions, squares.sum().compute(scheduler="sync")
     (2, 14)
     """
-    lift = Owners()
+    lift = Owners("persist")
     templates = [lift.argument(argument, traverse) for argument in args]
     merged(**options)
     values = run_exactly(lift.plans, options) if lift.plans else []
@@ -174,7 +174,7 @@ def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
     """
     from bagkit.optimizer import optimize as optimized
 
-    lift = Owners()
+    lift = Owners("optimize")
     templates = [lift.argument(argument, traverse) for argument in args]
     plans = optimized(tuple(lift.plans), until="push_fields") if lift.plans else ()
     made = [with_plan(owner, plan) for owner, plan in zip(lift.owners, plans, strict=True)]
@@ -202,7 +202,7 @@ def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, for
     from bagkit.diagnostics.visualize import draw
     from bagkit.optimizer import optimize as optimized
 
-    lift = Lift()
+    lift = Lift("visualize")
     lift.template(objects)
     roots = tuple(lift.plans)
     if not roots:

@@ -16,7 +16,7 @@ from bagkit.kernels.report import Report
 from bagkit.lower.graph import Key, Task
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
-from bagkit.plan.template import Nest, fill
+from bagkit.plan.template import Nest, fill, fill_arguments
 
 LABELS_SHOWN = 5
 """Calls that the label of a task names."""
@@ -46,8 +46,8 @@ class Calls:
                     templates = values or Nest in map(type, args)
                     value = function(*([fill(arg, values) for arg in args] if templates else args))
                 else:
-                    named = {name: fill(given, values) for name, given in kwargs.items()}
-                    value = function(*[fill(arg, values) for arg in args], **named)
+                    given, named = fill_arguments(args, kwargs, values)
+                    value = function(*given, **named)
             except BaseException as error:  # whatever of those becomes an error of the task
                 add_notes(error, [*failure_notes(function, key, file, line), *notes_on_text(error)])
                 raise

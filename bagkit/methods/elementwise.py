@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar,
 
 from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
-from bagkit.lazy.arguments import holds_plan
+from bagkit.lazy.arguments import only_plain
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import Filter, Flatten, Map, OnError, OnErrorFor, Pluck, StarMap
 from bagkit.sentinels import NOT_GIVEN
@@ -83,9 +83,10 @@ class Elementwise(Making[T_co]):
         [0.16666666666666666, 0.3333333333333333, 0.5]
         """
         func = given_function("map", func, kwargs)
-        if not args and not any(map(holds_plan, kwargs.values())):
+        operands = self._operands("map", args, kwargs)
+        if not args and not operands.changed:
             return self._then(Map(func, kwargs))
-        return self._paired("map", func, args, kwargs)
+        return self._paired("map", func, operands)
 
     def starmap(self, func: Callable[..., U] = BY_NAME, /, **kwargs: Any) -> Bag[U]:
         """Call `func` with the elements of each record as its arguments.
@@ -107,9 +108,8 @@ class Elementwise(Making[T_co]):
         [1, 81]
         """
         func = given_function("starmap", func, kwargs)
-        if not any(map(holds_plan, kwargs.values())):
-            return self._then(StarMap(func, kwargs))
-        return self._paired("starmap", func, (), kwargs)
+        operands = self._operands("starmap", (), kwargs)
+        return self._paired("starmap", func, operands) if operands.changed else self._then(StarMap(func, kwargs))
 
     @overload
     def flat_map(self, func: Callable[[T_co], Iterable[U]], /) -> Bag[U]: ...
@@ -233,6 +233,8 @@ class Elementwise(Making[T_co]):
         >>> b.pluck(["a", "b"], default=0).compute(scheduler="sync")
         [(1, 2), (3, 0)]
         """
+        hint = "bag.map(lambda record, value: ..., value) takes bags, items and delayed values"
+        key, default = only_plain("pluck", "the key or the default", (key, default), hint)
         return self._then(Pluck(key, default))
 
     def flatten(self: Making[Iterable[U]]) -> Bag[U]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from bagkit.errors import PlanError
 from bagkit.item import Item
 from bagkit.lazily import Lazily
+from bagkit.lazy.arguments import starting_value
 from bagkit.methods.making import Making, T_co
 from bagkit.ops import reductions as rows
 from bagkit.sentinels import NOT_GIVEN
@@ -86,6 +87,7 @@ class Folds(Making[T_co]):
         >>> words.fold(lambda n, word: n + len(word), lambda n, m: n + m, initial=0).compute(scheduler="sync")
         3
         """
+        initial = starting_value("fold", "initial", initial)
         return self._reduce(rows.fold_row(binop, combine, initial, split_every, gives_bag(out_type)))
 
     @overload
@@ -150,6 +152,8 @@ class Folds(Making[T_co]):
         >>> b.foldby("n", lambda total, r: total + r["x"], 0, lambda a, b: a + b).compute(scheduler="sync")
         [('a', 4), ('b', 2)]
         """
+        initial = starting_value("foldby", "initial", initial)
+        combine_initial = starting_value("foldby", "combine_initial", combine_initial)
         return self._reduce(tables.fold_by_table(key, binop, initial, combine, combine_initial, split_every))
 
     @overload

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
-from bagkit.lazy.arguments import bag_plan, plan_of
+from bagkit.lazy.arguments import bag_plan, starting_value
+from bagkit.lazy.nesting import plan_of
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import Concat
@@ -314,6 +315,7 @@ class Grouping(Making[T_co]):
         >>> b.aggregate_by_key(0, lambda n, text: n + len(text), lambda n, m: n + m).compute(scheduler="sync")
         [('a', 4), ('b', 2)]
         """
+        zero = starting_value("aggregate_by_key", "zero", zero)
         return self._then(tables.aggregate_by_key(zero, seq, comb, npartitions))
 
     def cogroup(self, *others: Bag[Any], npartitions: int | None = None) -> Bag[tuple[Any, tuple[list[Any], ...]]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from bagkit.errors import PlanError
 from bagkit.item import Item
 from bagkit.lazily import Lazily
-from bagkit.lazy.arguments import plan_arguments
+from bagkit.lazy.arguments import Operands
 from bagkit.ops.pairing import Paired
 from bagkit.plan.kinds import Op, Reduction
 from bagkit.plan.node import Plan
@@ -65,11 +65,11 @@ class Making(Generic[T_co]):
         """Return the bag of a pairing of this bag's records with the PartitionInfo of each partition."""
         return self._bag(Plan(op, (self.plan, partition_info.with_info(self.plan), *values)))
 
-    def _paired(
-        self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Bag[Any]:
-        plans, args, kwargs = plan_arguments(name, (self, *args), kwargs)
-        op = Paired(name, function, len(plans.bags), args, kwargs)
-        bag = self._bag(Plan(op, (*plans.bags, *plans.values)))
+    def _operands(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operands:
+        return Operands(name, args, kwargs, first=self.plan)
+
+    def _paired(self, name: str, function: Callable[..., Any], operands: Operands) -> Bag[Any]:
+        op = Paired(name, function, len(operands.bags), operands.args, operands.kwargs)
+        bag = self._bag(Plan(op, operands.inputs))
         _ = bag.npartitions  # bags that do not match are an error of this call
         return bag

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, cast, over
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_doors
 from bagkit.lazily import Lazily
-from bagkit.lazy.arguments import holds_plan, plan_arguments
+from bagkit.lazy.arguments import Operands
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import MapPartitions
 from bagkit.ops.regroup import Partitions, Pick, Repartition
@@ -77,9 +77,10 @@ class PartitionWise(Making[T_co]):
         [0, 2]
         """
         func = given_function("map_partitions", func, kwargs)
-        if not any(map(holds_plan, (*args, *kwargs.values()))):
+        operands = self._operands("map_partitions", args, kwargs)
+        if not operands.changed:
             return self._then(MapPartitions(func, args, kwargs))
-        return self._paired("map_partitions", func, args, kwargs)
+        return self._paired("map_partitions", func, operands)
 
     def map_partitions_with_info(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[Any]:
         """Call `func` once for each partition, with the list of its records and which partition it is.
@@ -102,8 +103,8 @@ class PartitionWise(Making[T_co]):
         [(0, 2), (1, 3)]
         """
         func = given_function("map_partitions_with_info", func, kwargs)
-        plans, args, kwargs = plan_arguments("map_partitions_with_info", args, kwargs, bags=False)
-        return self._with_info(ops.MapPartitionsWithInfo(func, args, kwargs), *plans.values)
+        operands = Operands("map_partitions_with_info", args, kwargs, bags=False)
+        return self._with_info(ops.MapPartitionsWithInfo(func, operands.args, operands.kwargs), *operands.plans)
 
     def glom(self) -> Bag[list[T_co]]:
         """Make one list of each partition.

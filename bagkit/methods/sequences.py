@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from bagkit.lazily import Lazily
-from bagkit.lazy.arguments import bag_plan
+from bagkit.lazy.arguments import bag_plan, starting_value
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import Pluck
 from bagkit.ops.regroup import Pick
@@ -114,7 +114,7 @@ class Sequences(Making[T_co]):
         >>> b.accumulate(lambda total, x: total + x, initial=-1).compute(scheduler="sync")
         [-1, 0, 2, 5, 9, 14]
         """
-        return self._then(ops.Accumulate(binop, initial))
+        return self._then(ops.Accumulate(binop, starting_value("accumulate", "initial", initial)))
 
     def zip_with_index(self) -> Bag[tuple[T_co, int]]:
         """Number the records of the whole bag, from 0.

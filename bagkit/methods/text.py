@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bagkit.errors import PlanError
 from bagkit.front_doors import front_door, front_doors
 from bagkit.lazily import Lazily
-from bagkit.lazy.arguments import holds_plan
+from bagkit.lazy.arguments import only_plain
 from bagkit.methods.making import Making, T_co
 
 if TYPE_CHECKING:
@@ -118,11 +117,8 @@ class Strings:
 
 def _method(name: str) -> Callable[..., Bag[Any]]:
     def method(self: Strings, /, *args: Any, **kwargs: Any) -> Bag[Any]:
-        if any(map(holds_plan, (*args, *kwargs.values()))):
-            raise PlanError(
-                f"str.{name}: an argument is not computed yet; expected plain values; "
-                f"hint: bag.map(str.{name}, argument) takes bags, items and delayed values"
-            )
+        hint = f"bag.map(str.{name}, argument) takes bags, items and delayed values"
+        args, kwargs = only_plain(f"str.{name}", "an argument", (args, kwargs), hint)
         return self._bag._then(ops.CallMethod(name, args, kwargs))
 
     of_text = getattr(str, name)

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from bagkit.errors import PlanError, one_line
 from bagkit.kernels.by_name import by_name, function_of
 from bagkit.plan.kinds import Call, Pairing, TaskCall
-from bagkit.plan.template import fill
+from bagkit.plan.template import fill_arguments
 
 _numbers = itertools.count()
 next_number = _numbers.__next__
@@ -63,8 +63,8 @@ class DelayedCall(TaskCall):
         return (self.function,)
 
     def call(self, values: Sequence[Any]) -> Any:
-        named = {name: fill(value, values) for name, value in (self.kwargs or {}).items()}
-        return self.function(*[fill(arg, values) for arg in self.args], **named)
+        args, kwargs = fill_arguments(self.args, self.kwargs or {}, values)
+        return self.function(*args, **kwargs)
 
     def digest(self, inputs: Sequence[Any]) -> str:
         return digest(self.function, (self.args, self.kwargs, tuple(inputs)))

@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from inspect import isgeneratorfunction
 from itertools import repeat, starmap
-from typing import Any, Literal
+from typing import Any
 
 from bagkit.errors import PlanError
 from bagkit.kernels.windows import side_by_side
 from bagkit.ops.elementwise import bind, partition_result
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import Pairing
+from bagkit.plan.template import fill
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """Where an argument of the user's call comes from: the record of a bag, or a single value computed before."""
+class Column:
+    """The argument that is the record, or the partition, of a bag: its number among the bags."""
 
-    kind: Literal["bag", "value"]
     number: int
 
 
@@ -31,7 +31,7 @@ class Paired(Pairing):
     function: Callable[..., Any]
     bags: int
     args: tuple[Any, ...]
-    """Each a Slot or a plain value; at least one is the Slot of a bag."""
+    """Each a Column or a template, with a hole for each single value; at least one is a Column."""
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,10 +71,10 @@ class Paired(Pairing):
         """Return the keyword arguments that are the same for all records, and those that come from bags."""
         fixed, moving = {}, {}
         for name, value in self.kwargs.items():
-            if _is_bag(value):
+            if isinstance(value, Column):
                 moving[name] = records[value.number]
             else:
-                fixed[name] = filled(value, values)
+                fixed[name] = fill(value, values)
         return fixed, moving
 
     def _map(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
@@ -83,7 +83,7 @@ class Paired(Pairing):
         function = bind(self.function, fixed)
         if moving:
             function = _Named(function, tuple(moving))
-        columns = [records[arg.number] if _is_bag(arg) else repeat(filled(arg, values)) for arg in self.args]
+        columns = [records[arg.number] if isinstance(arg, Column) else repeat(fill(arg, values)) for arg in self.args]
         return map(function, *columns, *moving.values())  # the first bag first: that is where all must end
 
     def _starmap(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
@@ -92,7 +92,7 @@ class Paired(Pairing):
     def _map_partitions(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
         lists = [list(column) for column in records]
         fixed, moving = self._keywords(lists, values)
-        args = [lists[arg.number] if _is_bag(arg) else filled(arg, values) for arg in self.args]
+        args = [lists[arg.number] if isinstance(arg, Column) else fill(arg, values) for arg in self.args]
         return iter(partition_result(self.function, self.function(*args, **fixed, **moving)))
 
 
@@ -104,21 +104,6 @@ def the_same_count(operation: str, counts: Sequence[int]) -> int:
             "expected the same for all; hint: repartition(npartitions=...) one of them"
         )
     return counts[0]
-
-
-def filled(value: Any, values: Sequence[Any]) -> Any:
-    """Return `value` with the Slots in it, also inside lists, tuples and dicts, replaced by their values."""
-    if isinstance(value, Slot):
-        return values[value.number]
-    if type(value) in (list, tuple):
-        return type(value)(filled(part, values) for part in value)
-    if type(value) is dict:
-        return {key: filled(part, values) for key, part in value.items()}
-    return value
-
-
-def _is_bag(arg: Any) -> bool:
-    return isinstance(arg, Slot) and arg.kind == "bag"
 
 
 class _Named:

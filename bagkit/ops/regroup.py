@@ -8,8 +8,8 @@ from typing import Any
 
 from bagkit.errors import PlanError
 from bagkit.ops.functions import check_callable, function_label
-from bagkit.ops.pairing import filled
 from bagkit.plan.kinds import Call, Regroup
+from bagkit.plan.template import fill_arguments
 
 
 @dataclass(frozen=True)
@@ -106,4 +106,5 @@ class Apply(Call):
         return (self.function,)
 
     def call(self, values: Sequence[Any]) -> Any:
-        return self.function(*filled(self.args, values), **filled(self.kwargs, values))
+        args, kwargs = fill_arguments(self.args, self.kwargs, values)
+        return self.function(*args, **kwargs)

@@ -19,9 +19,10 @@ from bagkit.kernels.pipe import piped
 from bagkit.kernels.stream import batched
 from bagkit.ops.elementwise import partition_result
 from bagkit.ops.functions import check_callable, function_label
-from bagkit.ops.pairing import filled, the_same_count
+from bagkit.ops.pairing import the_same_count
 from bagkit.ops.reductions import Row
 from bagkit.plan.kinds import Pairing, PerPartition, Scan
+from bagkit.plan.template import fill_arguments
 from bagkit.sentinels import EMPTY, NOT_GIVEN
 
 
@@ -248,7 +249,7 @@ class MapPartitionsWithInfo(Pairing):
 
     def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
         (info,) = records[1]
-        args, kwargs = filled(self.args, values), filled(self.kwargs, values)
+        args, kwargs = fill_arguments(self.args, self.kwargs, values)
         return iter(partition_result(self.function, self.function(list(records[0]), info, *args, **kwargs)))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -48,6 +48,13 @@ def fill(template: Any, values: Sequence[Any]) -> Any:
     if kind is Nest:
         return template.make([fill(part, values) for part in template.parts])
     return template
+
+
+def fill_arguments(
+    args: Sequence[Any], kwargs: Mapping[str, Any], values: Sequence[Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments of a call, by position and by name, with `values` in the holes of their templates."""
+    return [fill(arg, values) for arg in args], {name: fill(value, values) for name, value in kwargs.items()}
 
 
 def as_dict(parts: list[Any]) -> dict[Any, Any]:
