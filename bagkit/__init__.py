@@ -9,7 +9,7 @@ Names are imported when they are first used: a worker process needs none of them
 
 from typing import TYPE_CHECKING, Any
 
-from bagkit.options import Options, get_options, options, set_options
+from bagkit.options import ComputeOptions, Options, get_options, options, set_options
 
 if TYPE_CHECKING:
     from bagkit import random  # noqa: F401  (not in __all__: `import *` would hide Python's own)
@@ -64,6 +64,7 @@ __all__ = [
     "BagkitError",
     "Collected",
     "ColumnTypeError",
+    "ComputeOptions",
     "CorruptInputError",
     "Delayed",
     "EmptyBagError",

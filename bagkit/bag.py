@@ -14,7 +14,7 @@ from bagkit.methods.elementwise import Elementwise
 from bagkit.methods.folds import Folds
 from bagkit.methods.frames import Frames
 from bagkit.methods.grouping import Grouping
-from bagkit.methods.making import Making, T_co
+from bagkit.methods.making import Making, T_co, check_now
 from bagkit.methods.pairs import KeyValue
 from bagkit.methods.partitions import PartitionWise
 from bagkit.methods.reductions import Reductions
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from bagkit.diagnostics.picture import Picture
     from bagkit.lazy.delayed_values import Delayed
-    from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
+    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 
 
 @front_doors
@@ -59,7 +59,11 @@ class Bag(
     Making[T_co],
     DaskCollection,
 ):
-    """Records in partitions, not read yet: each method gives a new bag or an Item; `compute` does the work.
+    """Records in partitions, not read yet. Each method returns a new Bag or an Item; `compute` does the work.
+
+    `read_text`, `read_json`, `from_sequence` and the other functions of bagkit make bags. Partitions are worked on side
+    by side. A loop over a bag yields its records in order and holds only some of them; `dict(bag)` makes a dict of a
+    bag of pairs.
 
     >>> import bagkit as bk
     >>> bk.from_sequence([1, 2, 3, 4], npartitions=2).filter(lambda x: x % 2).map(str).compute(scheduler="sync")
@@ -71,11 +75,32 @@ class Bag(
     # Looking --------------------------------------------------------------------------------------------------------
 
     def explain(self) -> None:
-        """Print the plan as it was written, and as the optimiser runs it."""
+        """Print the plan as it is written, and as the optimiser runs it.
+
+        >>> import bagkit as bk
+        >>> bk.range(6, npartitions=2).map(str).count().explain()
+        as written:
+        <BLANKLINE>
+        count
+          map(str)
+            range
+        ...
+        """
         explain(self.plan)
 
     def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
-        """Return a picture of the plan, written to `filename` too if there is one, as `bagkit.visualize` does.
+        """Draw the plan.
+
+        Args:
+            filename: Where to write the picture too, as svg, png, pdf, dot or mermaid by its suffix. None: nowhere.
+            **looks: `format`, `optimize_graph`, `rankdir`, `color` and `profile`, as for `bagkit.visualize`.
+
+        Returns:
+            A Picture, which a notebook shows.
+
+        Raises:
+            PlanError: An argument does not fit.
+            MissingExtraError: What draws png and pdf is not installed.
 
         >>> import bagkit as bk
         >>> bk.range(10, npartitions=2).map(str).visualize(rankdir="LR")
@@ -92,18 +117,46 @@ class Bag(
     # Getting results ------------------------------------------------------------------------------------------------
 
     @overload
-    def compute(self, **options: Unpack[PlainKeywords]) -> list[T_co]: ...
+    def compute(self, **options: Unpack[PlainOptions]) -> list[T_co]: ...
     @overload
-    def compute(self, **options: Unpack[CollectKeywords]) -> Collected[list[T_co]]: ...
-    def compute(self, **options: Any) -> Any:
-        """Return the list of all records; `options` are those of `bagkit.options`.
+    def compute(self, **options: Unpack[CollectOptions]) -> Collected[list[T_co]]: ...
+    @overload
+    def compute(self, **options: Unpack[ComputeOptions]) -> list[T_co] | Collected[list[T_co]]: ...
+    def compute(self, **options: Unpack[ComputeOptions]) -> Any:
+        """Do the work, and return all records.
 
-        With `on_error="collect"` it is `Collected(result, failures)`.
+        Args:
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The list of the records, in order. With `on_error="collect"` a `Collected(result, failures)`.
+
+        Raises:
+            OptionError: No option has that name, or it can't take that value.
+            BagkitError: What can go wrong in a run; `help(bagkit.errors)` lists it. An error of your own function is
+                raised as it is, with notes that say which record and which file it was about.
+
+        >>> import bagkit as bk
+        >>> bk.from_sequence(["1", "2"], npartitions=2).map(int).compute(workers=2)
+        [1, 2]
+        >>> bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect").result
+        [1]
         """
         return run((self.plan,), options)[0]
 
-    def persist(self, **options: Unpack[OptionKeywords]) -> Bag[T_co]:
-        """Return the bag of the records, computed now and held in memory, in the same partitions.
+    def persist(self, **options: Unpack[ComputeOptions]) -> Bag[T_co]:
+        """Do the work, and keep the records in memory, for several further computations.
+
+        Args:
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            A bag of the records, in the same partitions.
+
+        Raises:
+            OptionError: No option has that name, or it can't take that value.
 
         >>> import bagkit as bk
         >>> b = bk.range(4, npartitions=2).map(str).persist(scheduler="sync")
@@ -115,7 +168,14 @@ class Bag(
         return persist(self, **options)[0]
 
     def to_delayed(self, optimize_graph: bool = True) -> list[Delayed[list[T_co]]]:
-        """Return a delayed value for each partition: the list of its records.
+        """Make a delayed value of each partition.
+
+        Args:
+            optimize_graph: Taken for programs written for dask; it changes nothing. What is computed later is optimised
+                then, unless the option `optimize` is False.
+
+        Returns:
+            A list of delayed values: each is the list of a partition's records.
 
         >>> import bagkit as bk
         >>> [part.compute(scheduler="sync") for part in bk.range(3, npartitions=2).to_delayed()]
@@ -127,26 +187,47 @@ class Bag(
         return parts  # type: ignore[no-any-return]
 
     @overload
-    def take(self, k: int, npartitions: int = ..., compute: Literal[True] = ..., warn: bool = ...
-             ) -> tuple[T_co, ...]: ...  # fmt: skip
+    def take(self, k: int, npartitions: int = ..., compute: Literal[True] = ..., warn: bool = ...,
+             **options: Unpack[PlainOptions]) -> tuple[T_co, ...]: ...  # fmt: skip
     @overload
     def take(self, k: int, npartitions: int, compute: Literal[False], warn: bool = ...) -> Bag[T_co]: ...
     @overload
     def take(self, k: int, npartitions: int = ..., *, compute: Literal[False], warn: bool = ...) -> Bag[T_co]: ...
-    def take(self, k: int, npartitions: int = -1, compute: bool = True, warn: bool = True) -> Any:
-        """Return the first `k` records as a tuple, or with `compute=False` the bag of them.
+    def take(
+        self, k: int, npartitions: int = -1, compute: bool = True, warn: bool = True, **options: Unpack[PlainOptions]
+    ) -> Any:
+        """Compute the first records, and no more than it takes to find them.
 
-        It looks at the first `npartitions` partitions only, -1 is all; no further than it takes, and works out no more
-        than `k` records of each. Warns if there are fewer than `k` records.
+        Partitions are read one after the other, and none further than needed.
+
+        Args:
+            k: How many records, from 0 up.
+            npartitions: How many partitions to look at, from the first on. Default: -1, all of them. dask looks at one.
+            compute: False returns a bag of the records, which is computed later.
+            warn: Whether there is a ShortTakeWarning if there are fewer than `k` records.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            A tuple of up to `k` records; with `compute=False` a bag of one partition.
+
+        Raises:
+            PlanError: An argument is another value, or there are options and `compute` is False.
+            OptionError: No option has that name, or it can't take that value.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=5).map(str).take(3, scheduler="sync")
+        ('0', '1', '2')
         """
         if type(k) is not int or k < 0:
             raise PlanError(f"take: k is {k!r}; expected an int of 0 or more")
         if type(npartitions) is not int or npartitions == 0 or not -1 <= npartitions <= self.npartitions:
             raise PlanError(f"take: npartitions is {npartitions!r}; expected -1, or 1 to {self.npartitions}")
+        check_now("take", compute, options)
         part = self if npartitions == -1 else Bag(Plan(Partitions(0, npartitions), (self.plan,)))
         if not compute:
             return part._reduce(rows.head_row(k))
-        records = iterate(part._then(Head(k)).plan, {})
+        records = iterate(part._then(Head(k)).plan, options)
         try:
             found = tuple(islice(records, k))
         finally:
@@ -156,7 +237,20 @@ class Bag(
         return found
 
     def __iter__(self) -> Iterator[T_co]:
-        """Yield the records in order, holding only some of them, while workers go on."""
+        """Yield the records in order, holding only some of them, while workers go on.
+
+        `with bagkit.options(...):` around the loop sets options.
+
+        Returns:
+            An iterator. Closing it, or leaving the loop, ends the run.
+
+        >>> import bagkit as bk
+        >>> with bk.options(scheduler="sync"):
+        ...     for record in bk.range(2, npartitions=1):
+        ...         print(record)
+        0
+        1
+        """
         return iterate(self.plan, {})
 
     def _keys(self, plan: Plan) -> Bag[Any]:

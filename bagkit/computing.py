@@ -16,7 +16,7 @@ from bagkit.errors import TaskError, one_line
 from bagkit.kernels.replay import Replay, reading
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
-from bagkit.options import Options, merged
+from bagkit.options import ComputeOptions, Options, PlainOptions, merged
 from bagkit.plan.kinds import Source, TaskCall
 from bagkit.plan.node import Plan, walk
 from bagkit.tracebacks import as_front_door, shorten_traceback
@@ -59,7 +59,7 @@ def _size_of(result: object) -> str:
     return one_line(result, 80)
 
 
-def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
+def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple[Any, ...]:
     """Return the value of each of `roots`: a list of records for a bag, the value for an item.
 
     With `on_error="collect"`, in `keywords`, in the options or in a plan, each is a Collected.
@@ -81,7 +81,7 @@ def run(roots: Sequence[Plan], keywords: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(Collected(value, log.collected()) for value in result)
 
 
-def run_exactly(roots: Sequence[Plan], keywords: dict[str, Any]) -> list[list[list[Any]] | Any]:
+def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> list[list[list[Any]] | Any]:
     """Return the value of each of `roots`: for a bag the lists of the records of its partitions, as users see them."""
     _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
@@ -104,7 +104,9 @@ def run_exactly(roots: Sequence[Plan], keywords: dict[str, Any]) -> list[list[li
 
 
 @as_front_door
-def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | None = None) -> Generator[Any, None, None]:
+def iterate(
+    root: Plan, keywords: ComputeOptions | PlainOptions, collected: list[Failure] | None = None
+) -> Generator[Any, None, None]:
     """Yield the records of a bag in order, while workers go on with what comes next.
 
     In the end `collected` gets the failures that were asked for; without it they count as skipped.
@@ -122,7 +124,7 @@ def iterate(root: Plan, keywords: dict[str, Any], collected: list[Failure] | Non
 
 
 def _batches(
-    root: Plan, keywords: dict[str, Any], collected: list[Failure] | None
+    root: Plan, keywords: ComputeOptions | PlainOptions, collected: list[Failure] | None
 ) -> Generator[Iterable[Any], None, None]:
     _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bagkit.diagnostics.picture import Picture
     from bagkit.lazy.delayed_values import Delayed
-    from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
+    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -32,9 +32,16 @@ P = ParamSpec("P")
 
 @front_doors
 class Item(DaskCollection, Generic[T_co]):
-    """One value that is not computed yet: what `sum`, `count`, `fold` and the like give.
+    """One value that is not computed yet: what `count`, `sum`, `fold` and other reductions return.
 
-    It can be an argument of further operations, and of `int`, `float` and `complex`, which compute it.
+    An Item can be an argument of further operations, as in `bag.map(func, item)`; it is computed first. `int(item)`,
+    `float(item)` and `complex(item)` compute it.
+
+    >>> import bagkit as bk
+    >>> b = bk.range(5, npartitions=2)
+    >>> total = b.sum()
+    >>> b.map(lambda x, total: x / total, total).max().compute(scheduler="sync")
+    0.4
     """
 
     # No __slots__, so that a list can be one too.
@@ -43,11 +50,25 @@ class Item(DaskCollection, Generic[T_co]):
         self.plan = plan
 
     @overload
-    def compute(self, **options: Unpack[PlainKeywords]) -> T_co: ...
+    def compute(self, **options: Unpack[PlainOptions]) -> T_co: ...
     @overload
-    def compute(self, **options: Unpack[CollectKeywords]) -> Collected[T_co]: ...
-    def compute(self, **options: Any) -> Any:
-        """Return the value; `options` are those of `bagkit.options`.
+    def compute(self, **options: Unpack[CollectOptions]) -> Collected[T_co]: ...
+    @overload
+    def compute(self, **options: Unpack[ComputeOptions]) -> T_co | Collected[T_co]: ...
+    def compute(self, **options: Unpack[ComputeOptions]) -> Any:
+        """Do the work, and return the value.
+
+        Args:
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The value. With `on_error="collect"` a `Collected(result, failures)`.
+
+        Raises:
+            OptionError: No option has that name, or it can't take that value.
+            BagkitError: What can go wrong in a run; `help(bagkit.errors)` lists it. An error of your own function is
+                raised as it is, with notes that say which record and which file it was about.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).sum().compute(scheduler="sync")
@@ -68,7 +89,18 @@ class Item(DaskCollection, Generic[T_co]):
     @overload
     def apply(self, *, func: Callable[..., U], **kwargs: Any) -> Item[U]: ...
     def apply(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
-        """Return the item of what `func` returns for the value; other items among the arguments are computed first.
+        """Call `func` with the value, once it is computed.
+
+        Args:
+            func: The function to call. Can also be given by name, as `func=`.
+            *args: Further arguments of `func`: plain values; Items and delayed values, which are computed first.
+            **kwargs: The same, by name.
+
+        Returns:
+            An Item of what `func` returns.
+
+        Raises:
+            PlanError: `func` is nothing that can be called, or an argument is a bag.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).sum().apply(str).compute(scheduler="sync")
@@ -78,8 +110,18 @@ class Item(DaskCollection, Generic[T_co]):
         operands = Operands("apply", (self, *args), kwargs, bags=False)
         return Item(Plan(Apply(func, operands.args, operands.kwargs), operands.inputs))
 
-    def persist(self, **options: Unpack[OptionKeywords]) -> Item[T_co]:
-        """Return the item of the value, computed now and held in memory.
+    def persist(self, **options: Unpack[ComputeOptions]) -> Item[T_co]:
+        """Do the work, and keep the value in memory, for several further computations.
+
+        Args:
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            An Item of the value.
+
+        Raises:
+            OptionError: No option has that name, or it can't take that value.
 
         >>> import bagkit as bk
         >>> total = bk.range(5, npartitions=2).sum().persist(scheduler="sync")
@@ -91,7 +133,14 @@ class Item(DaskCollection, Generic[T_co]):
         return persist(self, **options)[0]
 
     def to_delayed(self, optimize_graph: bool = True) -> Delayed[T_co]:
-        """Return the delayed value that is the item's.
+        """Make a delayed value of the Item, which has operators, attributes and methods of its own.
+
+        Args:
+            optimize_graph: Taken for programs written for dask; it changes nothing. What is computed later is optimised
+                then, unless the option `optimize` is False.
+
+        Returns:
+            A delayed value that computes to the same.
 
         >>> import bagkit as bk
         >>> (bk.range(5, npartitions=2).sum().to_delayed() + 1).compute(scheduler="sync")
@@ -104,7 +153,16 @@ class Item(DaskCollection, Generic[T_co]):
 
     @staticmethod
     def from_delayed(value: Any) -> Item[Any]:
-        """Return the item of what a delayed value computes to; raise PlanError for anything else.
+        """Make an Item of a delayed value.
+
+        Args:
+            value: A delayed value or an Item.
+
+        Returns:
+            An Item that computes to the same.
+
+        Raises:
+            PlanError: `value` is something else.
 
         >>> import bagkit as bk
         >>> total = bk.Item.from_delayed(bk.delayed(sum)([1, 2]))
@@ -120,11 +178,31 @@ class Item(DaskCollection, Generic[T_co]):
         return Item(plan)
 
     def explain(self) -> None:
-        """Print the plan as it was written, and as the optimiser runs it."""
+        """Print the plan as it is written, and as the optimiser runs it.
+
+        >>> import bagkit as bk
+        >>> bk.range(6, npartitions=2).sum().explain()
+        as written:
+        <BLANKLINE>
+        sum
+          range
+        ...
+        """
         explain(self.plan)
 
     def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
-        """Return a picture of the plan, written to `filename` too if there is one, as `bagkit.visualize` does.
+        """Draw the plan.
+
+        Args:
+            filename: Where to write the picture too, as svg, png, pdf, dot or mermaid by its suffix. None: nowhere.
+            **looks: `format`, `optimize_graph`, `rankdir`, `color` and `profile`, as for `bagkit.visualize`.
+
+        Returns:
+            A Picture, which a notebook shows.
+
+        Raises:
+            PlanError: An argument does not fit.
+            MissingExtraError: What draws png and pdf is not installed.
 
         >>> import bagkit as bk
         >>> bk.range(10, npartitions=2).sum().visualize(rankdir="LR")

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from bagkit.kernels.spill import deep_size
-from bagkit.options import parse_bytes
+from bagkit.option_values import parse_bytes
 
 _SLACK = 0.1
 """Of a partition: what a bag may be larger than so many partitions, before there is one more."""

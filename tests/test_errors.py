@@ -28,6 +28,7 @@ ROOT = Path(bk.__file__).parent
 OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}
 ELSEWHERE = (
     "options.py",
+    "option_values.py",
     "io/handover/arrow.py",
     "io/input/avro.py",
     "io/output/avro.py",

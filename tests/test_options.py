@@ -20,15 +20,13 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.errors import BagkitError, OptionError
+from bagkit.option_values import ALIASES, did_you_mean, parse_bytes
 from bagkit.options import (
-    ALIASES,
-    OptionKeywords,
+    ComputeOptions,
     Options,
-    did_you_mean,
     get_options,
     merged,
     options,
-    parse_bytes,
     set_options,
 )
 from bagkit.schedulers.protocol import Scheduler
@@ -275,7 +273,7 @@ def test_runs_go_by_what_is_set_for_the_session() -> None:
 def test_the_keywords_that_type_checkers_know_are_the_options() -> None:
     """With the same types, and with what stands for them in a call: text for bytes, paths, None for the default."""
     names = {"Executor": Executor, "Scheduler": Scheduler}
-    keywords, kept = get_type_hints(OptionKeywords, None, names), get_type_hints(Options, None, names)
+    keywords, kept = get_type_hints(ComputeOptions, None, names), get_type_hints(Options, None, names)
     assert set(keywords) == {*kept, *ALIASES}
     for alias, name in ALIASES.items():
         assert keywords[alias] == keywords[name]
@@ -288,10 +286,10 @@ def test_the_keywords_that_type_checkers_know_are_the_options() -> None:
 
 @pytest.mark.parametrize("field", fields(Options), ids=lambda field: field.name)
 def test_each_option_is_documented(field: Any) -> None:
-    """In `help(set_options)`, which is enough, and in `help(Options)`, with their defaults."""
-    for documented in (set_options, Options):
-        entries = re.findall(r"^    (\w+): (.*\n(?: {8}.*\n)*)", f"{inspect.getdoc(documented)}\n", re.MULTILINE)
-        entries = [entry for entry in entries if entry[0] != "OptionError"]
+    """In `help(set_options)`, which is enough, and with the fields of both classes; with their defaults."""
+    for documented, indent in ((set_options, 8), (Options, 4), (ComputeOptions, 4)):
+        entry_of = re.compile(rf"^ {{{indent}}}(\w+): (.*\n(?: {{{indent + 4}}}.*\n)*)", re.MULTILINE)
+        entries = [entry for entry in entry_of.findall(f"{inspect.getdoc(documented)}\n") if entry[0] not in ALIASES]
         assert [name for name, _ in entries] == [each.name for each in fields(Options)]
         entry = " ".join(dict(entries)[field.name].split())
         assert "efault" in entry

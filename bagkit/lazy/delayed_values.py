@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bagkit.computing import Collected
     from bagkit.diagnostics.picture import Picture
-    from bagkit.options import CollectKeywords, OptionKeywords, PlainKeywords
+    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -71,10 +71,12 @@ class Delayed(DaskCollection, Generic[T_co]):
     _key = key  # as programs for dask call it
 
     @overload
-    def compute(self, **options: Unpack[PlainKeywords]) -> T_co: ...
+    def compute(self, **options: Unpack[PlainOptions]) -> T_co: ...
     @overload
-    def compute(self, **options: Unpack[CollectKeywords]) -> Collected[T_co]: ...
-    def compute(self, **options: Any) -> Any:
+    def compute(self, **options: Unpack[CollectOptions]) -> Collected[T_co]: ...
+    @overload
+    def compute(self, **options: Unpack[ComputeOptions]) -> T_co | Collected[T_co]: ...
+    def compute(self, **options: Unpack[ComputeOptions]) -> Any:
         """Return the value; `options` are those of `bagkit.options`. It runs in threads unless they say otherwise.
 
         >>> import bagkit as bk
@@ -83,7 +85,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         """
         return run((self.plan,), options)[0]
 
-    def persist(self, **options: Unpack[OptionKeywords]) -> Delayed[T_co]:
+    def persist(self, **options: Unpack[ComputeOptions]) -> Delayed[T_co]:
         """Return the delayed value with what it computes to, computed now and held in memory.
 
         >>> import bagkit as bk

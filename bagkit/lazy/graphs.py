@@ -12,13 +12,14 @@ from bagkit.front_doors import front_door
 from bagkit.kernels.replay import reading
 from bagkit.lower.calls import Calls
 from bagkit.lower.graph import Graph, Task
-from bagkit.options import GraphKeywords, did_you_mean, merged
+from bagkit.option_values import did_you_mean
+from bagkit.options import GraphOptions, merged
 from bagkit.plan.template import Hole, Nest, fill
 from bagkit.tracebacks import shorten_traceback
 
 
 @front_door
-def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: Unpack[GraphKeywords]) -> Any:
+def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: Unpack[GraphOptions]) -> Any:
     """Return the values of `keys` in `graph`: of one name its value, of a list of names, also nested, a tuple of them.
 
     A graph gives each name a value, or a task `(function, args...)`; an argument is a name of the graph, a value, a

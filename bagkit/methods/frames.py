@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bagkit.computing import Collected
     from bagkit.io.handover import columns as columnar
     from bagkit.kernels import column_types
-    from bagkit.options import CollectKeywords, PlainKeywords
+    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 else:
     columnar = Lazily("bagkit.io.handover.columns")
     column_types = Lazily("bagkit.kernels.column_types")
@@ -33,17 +33,20 @@ class Frames(Making[T_co]):
 
     @overload
     def to_dataframe(self, meta: Any = ..., columns: Iterable[str] | None = ..., *, on_conflict: columnar.Policy = ...,
-                     **options: Unpack[PlainKeywords]) -> pd.DataFrame: ...  # fmt: skip
+                     **options: Unpack[PlainOptions]) -> pd.DataFrame: ...  # fmt: skip
     @overload
     def to_dataframe(self, meta: Any = ..., columns: Iterable[str] | None = ..., *, on_conflict: columnar.Policy = ...,
-                     **options: Unpack[CollectKeywords]) -> Collected[pd.DataFrame]: ...  # fmt: skip
+                     **options: Unpack[CollectOptions]) -> Collected[pd.DataFrame]: ...  # fmt: skip
+    @overload
+    def to_dataframe(self, meta: Any = ..., columns: Iterable[str] | None = ..., *, on_conflict: columnar.Policy = ...,
+                     **options: Unpack[ComputeOptions]) -> pd.DataFrame | Collected[pd.DataFrame]: ...  # fmt: skip
     def to_dataframe(
         self,
         meta: Any = None,
         columns: Iterable[str] | None = None,
         optimize_graph: bool | None = True,
         on_conflict: columnar.Policy = "error",
-        **options: Any,
+        **options: Any,  # a TypedDict can't leave out optimize_graph, which is a parameter here
     ) -> Any:
         """Compute the bag, and return a pandas.DataFrame with a row for each record. Needs the extra `pandas`.
 
@@ -84,19 +87,25 @@ class Frames(Making[T_co]):
         encode = columnar.encoding(
             "to_dataframe", columns if dtypes is None else dtypes, on_conflict, column_types.Typing(nested="any")
         )
-        options = {"optimize": optimize_graph, **options} if not optimize_graph else options
+        given = cast("ComputeOptions", options if optimize_graph else {"optimize": optimize_graph, **options})
         return hand_over(
-            self.plan, encode, on_conflict, options, lambda table: with_dtypes(pandas, pandas_frame(table), dtypes)
+            self.plan, encode, on_conflict, given, lambda table: with_dtypes(pandas, pandas_frame(table), dtypes)
         )
 
     @overload
     def to_arrow(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
-                 **options: Unpack[PlainKeywords]) -> pa.Table: ...  # fmt: skip
+                 **options: Unpack[PlainOptions]) -> pa.Table: ...  # fmt: skip
     @overload
     def to_arrow(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
-                 **options: Unpack[CollectKeywords]) -> Collected[pa.Table]: ...  # fmt: skip
+                 **options: Unpack[CollectOptions]) -> Collected[pa.Table]: ...  # fmt: skip
+    @overload
+    def to_arrow(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                 **options: Unpack[ComputeOptions]) -> pa.Table | Collected[pa.Table]: ...  # fmt: skip
     def to_arrow(
-        self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
+        self,
+        columns: Iterable[str] | None = None,
+        on_conflict: columnar.Policy = "error",
+        **options: Unpack[ComputeOptions],
     ) -> Any:
         """Compute the bag, and return a pyarrow.Table with a row for each record. Needs the extra `arrow`.
 
@@ -134,12 +143,18 @@ class Frames(Making[T_co]):
 
     @overload
     def to_polars(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
-                  **options: Unpack[PlainKeywords]) -> pl.DataFrame: ...  # fmt: skip
+                  **options: Unpack[PlainOptions]) -> pl.DataFrame: ...  # fmt: skip
     @overload
     def to_polars(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
-                  **options: Unpack[CollectKeywords]) -> Collected[pl.DataFrame]: ...  # fmt: skip
+                  **options: Unpack[CollectOptions]) -> Collected[pl.DataFrame]: ...  # fmt: skip
+    @overload
+    def to_polars(self, columns: Iterable[str] | None = ..., on_conflict: columnar.Policy = ...,
+                  **options: Unpack[ComputeOptions]) -> pl.DataFrame | Collected[pl.DataFrame]: ...  # fmt: skip
     def to_polars(
-        self, columns: Iterable[str] | None = None, on_conflict: columnar.Policy = "error", **options: Any
+        self,
+        columns: Iterable[str] | None = None,
+        on_conflict: columnar.Policy = "error",
+        **options: Unpack[ComputeOptions],
     ) -> Any:
         """Compute the bag, and return a polars.DataFrame with a row for each record. Needs the extra `polars`.
 

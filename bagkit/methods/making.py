@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import PlanError
@@ -20,6 +20,20 @@ else:
     partition_info = Lazily("bagkit.io.input.partition_info")
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+def check_now(operation: str, compute: bool, options: Mapping[str, Any]) -> None:
+    """Raise PlanError for options of an operation that computes at once, if it does not, or can't hand on failures."""
+    if not compute and options:
+        raise PlanError(
+            f"{operation}: {next(iter(options))!r} is an option of compute, and compute=False; "
+            "hint: give it to compute(...) later"
+        )
+    if options.get("on_error") == "collect":
+        raise PlanError(
+            f"{operation}: on_error is 'collect'; expected 'raise' or 'skip'; "
+            "hint: bag.compute(on_error='collect') returns the failures too"
+        )
 
 
 class Making(Generic[T_co]):

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bagkit.computing import iterate
 from bagkit.lazily import Lazily
-from bagkit.methods.making import Making, T_co
+from bagkit.methods.making import Making, T_co, check_now
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from bagkit.bag import Bag
     from bagkit.io.input import partition_info
     from bagkit.ops import sampling as ops
     from bagkit.ops import sequences
+    from bagkit.options import PlainOptions
 else:
     ops = Lazily("bagkit.ops.sampling")
     partition_info = Lazily("bagkit.io.input.partition_info")
@@ -95,7 +99,9 @@ class Sampling(Making[T_co]):
         """
         return [self._by_chance(op) for op in ops.shares(weights, ops.seed_number("random_split", seed))]
 
-    def take_sample(self, n: int, replace: bool = False, seed: int | None = None) -> tuple[T_co, ...]:
+    def take_sample(
+        self, n: int, replace: bool = False, seed: int | None = None, **options: Unpack[PlainOptions]
+    ) -> tuple[T_co, ...]:
         """Take `n` records by chance, at once.
 
         `bagkit.random.sample` and `bagkit.random.choices` give a bag instead, which is computed later.
@@ -105,21 +111,24 @@ class Sampling(Making[T_co]):
             replace: Whether the same record can be taken again and again.
             seed: A whole number for the same choice each time, on every scheduler, as long as the bag has the same
                 partitions. None draws a new seed at this call.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
 
         Returns:
             A tuple of records, in no order. Without `replace` it has all records where there are fewer than `n`.
 
         Raises:
             PlanError: `n` is no whole number from 0 up, or `seed` is another value.
+            OptionError: No option has that name, or it can't take that value.
             EmptyBagError: The bag has no records, and `replace` is true.
 
         >>> import bagkit as bk
-        >>> with bk.options(scheduler="sync"):
-        ...     sorted(bk.range(1000, npartitions=4).take_sample(3, seed=1))
+        >>> sorted(bk.range(1000, npartitions=4).take_sample(3, seed=1, scheduler="sync"))
         [355, 519, 656]
         """
-        bag: Any = self._sampled("take_sample", n, seed, None, replace=replace, all_if_fewer=True)
-        return tuple(bag)
+        check_now("take_sample", True, options)
+        bag = self._sampled("take_sample", n, seed, None, replace=replace, all_if_fewer=True)
+        return tuple(iterate(bag.plan, options))
 
     def _sampled(
         self, operation: str, k: int, seed: Any, split_every: Any, *, replace: bool, all_if_fewer: bool = False

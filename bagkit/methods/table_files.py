@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bagkit.io.handover.hdf5 import Strings
     from bagkit.io.output import whole_files
     from bagkit.kernels import column_types
-    from bagkit.options import CollectKeywords, PlainKeywords
+    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 else:
     columnar = Lazily("bagkit.io.handover.columns")
     hdf5 = Lazily("bagkit.io.handover.hdf5")
@@ -36,12 +36,17 @@ class TableFiles(Making[T_co]):
     def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = ...,
                    on_conflict: columnar.Policy = ..., compression: str | None = ...,
                    exist: Literal["error", "overwrite"] = ...,
-                   **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+                   **options: Unpack[PlainOptions]) -> list[str]: ...  # fmt: skip
     @overload
     def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = ...,
                    on_conflict: columnar.Policy = ..., compression: str | None = ...,
                    exist: Literal["error", "overwrite"] = ...,
-                   **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+                   **options: Unpack[CollectOptions]) -> Collected[list[str]]: ...  # fmt: skip
+    @overload
+    def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = ...,
+                   on_conflict: columnar.Policy = ..., compression: str | None = ...,
+                   exist: Literal["error", "overwrite"] = ...,
+                   **options: Unpack[ComputeOptions]) -> list[str] | Collected[list[str]]: ...  # fmt: skip
     def to_parquet(
         self,
         path: str | os.PathLike[str],
@@ -49,7 +54,7 @@ class TableFiles(Making[T_co]):
         on_conflict: columnar.Policy = "error",
         compression: str | None = "snappy",
         exist: Literal["error", "overwrite"] = "error",
-        **options: Any,
+        **options: Unpack[ComputeOptions],
     ) -> Any:
         """Write a Parquet file with a row for each record, or one file for each partition. Needs the extra `arrow`.
 
@@ -109,11 +114,15 @@ class TableFiles(Making[T_co]):
     @overload
     def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = ...,
                   on_conflict: columnar.Policy = ..., exist: Literal["error", "overwrite"] = ...,
-                  **options: Unpack[PlainKeywords]) -> int: ...  # fmt: skip
+                  **options: Unpack[PlainOptions]) -> int: ...  # fmt: skip
     @overload
     def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = ...,
                   on_conflict: columnar.Policy = ..., exist: Literal["error", "overwrite"] = ...,
-                  **options: Unpack[CollectKeywords]) -> Collected[int]: ...  # fmt: skip
+                  **options: Unpack[CollectOptions]) -> Collected[int]: ...  # fmt: skip
+    @overload
+    def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = ...,
+                  on_conflict: columnar.Policy = ..., exist: Literal["error", "overwrite"] = ...,
+                  **options: Unpack[ComputeOptions]) -> int | Collected[int]: ...  # fmt: skip
     def to_sqlite(
         self,
         path: str | os.PathLike[str],
@@ -121,7 +130,7 @@ class TableFiles(Making[T_co]):
         columns: Iterable[str] | None = None,
         on_conflict: columnar.Policy = "error",
         exist: Literal["error", "overwrite"] = "error",
-        **options: Any,
+        **options: Unpack[ComputeOptions],
     ) -> Any:
         """Write a table with a row for each record to an SQLite database.
 
@@ -175,12 +184,17 @@ class TableFiles(Making[T_co]):
     def to_hdf5(self, path: str | os.PathLike[str], group: str = ..., columns: Iterable[str] | None = ...,
                 on_conflict: columnar.Policy = ..., strings: Strings | None = ..., compression: str | None = ...,
                 exist: Literal["error", "overwrite", "append"] = ..., format: hdf5.Format = ...,
-                by: str | None = ..., **options: Unpack[PlainKeywords]) -> int: ...  # fmt: skip
+                by: str | None = ..., **options: Unpack[PlainOptions]) -> int: ...  # fmt: skip
     @overload
     def to_hdf5(self, path: str | os.PathLike[str], group: str = ..., columns: Iterable[str] | None = ...,
                 on_conflict: columnar.Policy = ..., strings: Strings | None = ..., compression: str | None = ...,
                 exist: Literal["error", "overwrite", "append"] = ..., format: hdf5.Format = ...,
-                by: str | None = ..., **options: Unpack[CollectKeywords]) -> Collected[int]: ...  # fmt: skip
+                by: str | None = ..., **options: Unpack[CollectOptions]) -> Collected[int]: ...  # fmt: skip
+    @overload
+    def to_hdf5(self, path: str | os.PathLike[str], group: str = ..., columns: Iterable[str] | None = ...,
+                on_conflict: columnar.Policy = ..., strings: Strings | None = ..., compression: str | None = ...,
+                exist: Literal["error", "overwrite", "append"] = ..., format: hdf5.Format = ...,
+                by: str | None = ..., **options: Unpack[ComputeOptions]) -> int | Collected[int]: ...  # fmt: skip
     def to_hdf5(
         self,
         path: str | os.PathLike[str],
@@ -192,7 +206,7 @@ class TableFiles(Making[T_co]):
         exist: Literal["error", "overwrite", "append"] = "error",
         format: hdf5.Format = "columns",  # noqa: A002 - pandas' name for it
         by: str | None = None,
-        **options: Any,
+        **options: Unpack[ComputeOptions],
     ) -> Any:
         """Write records to an HDF5 file, computed at once. Needs the extra `hdf5`.
 

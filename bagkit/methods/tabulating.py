@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bagkit.io.handover import columns as columnar
     from bagkit.io.handover import misfits
     from bagkit.lower.failures import Failure
+    from bagkit.options import ComputeOptions
 else:
     columnar = Lazily("bagkit.io.handover.columns")
     misfits = Lazily("bagkit.io.handover.misfits")
@@ -25,7 +26,7 @@ def hand_over(
     plan: Plan,
     encode: columnar.EncodeColumns,
     policy: columnar.Policy,
-    options: dict[str, Any],
+    options: ComputeOptions,
     build: Callable[[columnar.Table], Any],
     store: columnar.Kept | columnar.Spilled | None = None,
 ) -> Any:
@@ -43,7 +44,7 @@ def hand_over(
 
 
 def _in_place(
-    plan: Plan, encode: columnar.EncodeColumns, misfit: columnar.Misfit, options: dict[str, Any]
+    plan: Plan, encode: columnar.EncodeColumns, misfit: columnar.Misfit, options: ComputeOptions
 ) -> ColumnTypeError:
     """Read one partition again, record by record, to raise the error where it is; else return one without a place."""
     if len(misfit.conflicts) > 1:
@@ -59,7 +60,7 @@ def _in_place(
 
 
 def _several(
-    plan: Plan, encode: columnar.EncodeColumns, conflicts: Sequence[columnar.Conflict], options: dict[str, Any]
+    plan: Plan, encode: columnar.EncodeColumns, conflicts: Sequence[columnar.Conflict], options: ComputeOptions
 ) -> ColumnTypeError:
     """Return the error for conflicts in several columns, with the place of each: the partitions are read again."""
     failures: list[Failure] = []

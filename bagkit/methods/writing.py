@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bagkit.io.output.manifest import Manifest
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.ops import encoding as ops
-    from bagkit.options import CollectKeywords, PlainKeywords
+    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
     from bagkit.plan.kinds import Sink
 else:
     ops = Lazily("bagkit.ops.encoding")
@@ -41,12 +41,17 @@ class Writing(Making[T_co]):
     def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
                      encoding: str | None = ..., compute: Literal[True] = ...,
                      storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
-                     **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+                     **options: Unpack[PlainOptions]) -> list[str]: ...  # fmt: skip
     @overload
     def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
                      encoding: str | None = ..., compute: Literal[True] = ...,
                      storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
-                     **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+                     **options: Unpack[CollectOptions]) -> Collected[list[str]]: ...  # fmt: skip
+    @overload
+    def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
+                     encoding: str | None = ..., compute: Literal[True] = ...,
+                     storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
+                     **options: Unpack[ComputeOptions]) -> list[str] | Collected[list[str]]: ...  # fmt: skip
     @overload
     def to_textfiles(self, path: Paths, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
                      encoding: str | None = ..., *, compute: Literal[False],
@@ -63,7 +68,7 @@ class Writing(Making[T_co]):
         last_endline: bool = False,
         *,
         exist: Exist = "overwrite",
-        **options: Any,
+        **options: Unpack[ComputeOptions],
     ) -> Any:
         """Write a file of lines for each partition.
 
@@ -129,12 +134,17 @@ class Writing(Making[T_co]):
     def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
                  default: Callable[[Any], Any] | None = ..., allow_nan: bool = ..., exist: Exist = ...,
                  storage_options: Mapping[str, Any] | None = ..., compute: Literal[True] = ...,
-                 **options: Unpack[PlainKeywords]) -> Manifest: ...  # fmt: skip
+                 **options: Unpack[PlainOptions]) -> Manifest: ...  # fmt: skip
     @overload
     def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
                  default: Callable[[Any], Any] | None = ..., allow_nan: bool = ..., exist: Exist = ...,
                  storage_options: Mapping[str, Any] | None = ..., compute: Literal[True] = ...,
-                 **options: Unpack[CollectKeywords]) -> Collected[Manifest]: ...  # fmt: skip
+                 **options: Unpack[CollectOptions]) -> Collected[Manifest]: ...  # fmt: skip
+    @overload
+    def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
+                 default: Callable[[Any], Any] | None = ..., allow_nan: bool = ..., exist: Exist = ...,
+                 storage_options: Mapping[str, Any] | None = ..., compute: Literal[True] = ...,
+                 **options: Unpack[ComputeOptions]) -> Manifest | Collected[Manifest]: ...  # fmt: skip
     @overload
     def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
                  default: Callable[[Any], Any] | None = ..., allow_nan: bool = ..., exist: Exist = ...,
@@ -150,7 +160,7 @@ class Writing(Making[T_co]):
         exist: Exist = "error",
         storage_options: Mapping[str, Any] | None = None,
         compute: bool = True,
-        **options: Any,
+        **options: Unpack[ComputeOptions],
     ) -> Any:
         """Write a file of JSON lines for each partition.
 
@@ -215,13 +225,19 @@ class Writing(Making[T_co]):
                 storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
                 metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
                 exist: Literal["error", "overwrite", "resume"] = ...,
-                **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+                **options: Unpack[PlainOptions]) -> list[str]: ...  # fmt: skip
     @overload
     def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
                 storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
                 metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
                 exist: Literal["error", "overwrite", "resume"] = ...,
-                **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+                **options: Unpack[CollectOptions]) -> Collected[list[str]]: ...  # fmt: skip
+    @overload
+    def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
+                storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
+                metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
+                exist: Literal["error", "overwrite", "resume"] = ...,
+                **options: Unpack[ComputeOptions]) -> list[str] | Collected[list[str]]: ...  # fmt: skip
     @overload
     def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
                 storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
@@ -239,7 +255,7 @@ class Writing(Making[T_co]):
         compute: bool = True,
         *,
         exist: Literal["error", "overwrite", "resume"] = "error",
-        **options: Any,
+        **options: Unpack[ComputeOptions],
     ) -> Any:
         """Write an Avro file for each partition. Needs the extra `avro`.
 
@@ -305,12 +321,17 @@ class Writing(Making[T_co]):
 def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
                  compression: str | None = ..., encoding: str | None = ..., compute: Literal[True] = ...,
                  storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
-                 **options: Unpack[PlainKeywords]) -> list[str]: ...  # fmt: skip
+                 **options: Unpack[PlainOptions]) -> list[str]: ...  # fmt: skip
 @overload
 def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
                  compression: str | None = ..., encoding: str | None = ..., compute: Literal[True] = ...,
                  storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
-                 **options: Unpack[CollectKeywords]) -> Collected[list[str]]: ...  # fmt: skip
+                 **options: Unpack[CollectOptions]) -> Collected[list[str]]: ...  # fmt: skip
+@overload
+def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
+                 compression: str | None = ..., encoding: str | None = ..., compute: Literal[True] = ...,
+                 storage_options: Mapping[str, Any] | None = ..., last_endline: bool = ..., *, exist: Exist = ...,
+                 **options: Unpack[ComputeOptions]) -> list[str] | Collected[list[str]]: ...  # fmt: skip
 @overload
 def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = ...,
                  compression: str | None = ..., encoding: str | None = ..., *, compute: Literal[False],
@@ -319,8 +340,8 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
 @front_door
 def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] | None = None,
                  compression: str | None = "infer", encoding: str | None = "utf-8", compute: bool = True,
-                 storage_options: Mapping[str, Any] | None = None, last_endline: bool = False,
-                 **options: Any) -> Any:  # fmt: skip
+                 storage_options: Mapping[str, Any] | None = None, last_endline: bool = False, *,
+                 exist: Exist = "overwrite", **options: Unpack[ComputeOptions]) -> Any:  # fmt: skip
     """Write a file of lines for each partition of `b`. `b.to_textfiles(...)` is the same.
 
     Args:
@@ -335,7 +356,10 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
         compute: False writes nothing yet, and returns delayed values.
         storage_options: What fsspec needs to write to URLs. Not for local files.
         last_endline: Whether a newline follows the last record of a file too.
-        **options: `exist=`, as for `Bag.to_textfiles`, and options for this run alone, such as `workers=4`.
+        exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an earlier,
+            larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it had the same
+            operations and inputs.
+        **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
             `help(bagkit.set_options)` explains each.
 
     Returns:
@@ -356,7 +380,7 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
     """
     bag: Any = b
     return bag.to_textfiles(
-        path, name_function, compression, encoding, compute, storage_options, last_endline, **options
+        path, name_function, compression, encoding, compute, storage_options, last_endline, exist=exist, **options
     )
 
 
@@ -391,7 +415,7 @@ class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item 
         return Writes, (self.plan, len(self))
 
 
-def written(lines: Plan, sink: Sink, compute: bool, options: dict[str, Any]) -> Any:
+def written(lines: Plan, sink: Sink, compute: bool, options: ComputeOptions) -> Any:
     """Write the lines now, and return what the sink gives; or return what is to be written: it takes no `options`."""
     plan = Plan(sink, (lines,))
     if not compute and options:

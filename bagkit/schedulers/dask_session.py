@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFinished, TaskStarted
-from bagkit.options import SCHEDULER_ALIASES, SCHEDULERS, Options
+from bagkit.option_values import SCHEDULER_ALIASES, SCHEDULERS
+from bagkit.options import Options
 from bagkit.schedulers.inside import inside_task
 from bagkit.warn import warn_about
 

@@ -1,7 +1,7 @@
 """From what users write for a scheduler to the object that runs graphs.
 
-`options.SCHEDULERS` has a row for each that has a name; its module is imported when it is asked for. All of those are
-made with the same keywords: workers, temporary_directory, memory_limit.
+`option_values.SCHEDULERS` has a row for each that has a name; its module is imported when it is asked for. All are made
+with the same keywords: workers, temporary_directory, memory_limit.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from bagkit.options import SCHEDULERS, checked_scheduler
+from bagkit.option_values import SCHEDULERS, checked_scheduler
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.inside import inside_task
 

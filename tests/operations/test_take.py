@@ -112,3 +112,20 @@ def test_of_options() -> None:
     bag = bk.range(6, 2).map(Fails(1))
     with bk.options(on_error="skip"), pytest.warns(bk.SkippedRecordsWarning, match=r"^1 record"):
         assert bag.take(3) == (0, 2, 3)
+
+
+class TestOptions:
+    def test_they_hold_for_the_call(self) -> None:
+        bag = bk.from_sequence(["1", "two", "3", "4"], 2).map(int)
+        with bk.options(scheduler="sync"), pytest.warns(bk.SkippedRecordsWarning, match="1 record"):
+            assert bag.take(2, on_error="skip") == (1, 3)
+        with pytest.raises(bk.OptionError, match="no option is called 'worker'"):
+            bag.take(1, worker=3)  # type: ignore[call-overload]
+
+    def test_those_that_can_not_be_are_refused(self) -> None:
+        bag = bk.range(3, 2)
+        with pytest.raises(bk.PlanError, match=r"take: 'workers' is an option of compute, and compute=False"):
+            bag.take(1, compute=False, workers=2)  # type: ignore[call-overload]
+        for call in (bag.take, bag.take_sample):
+            with pytest.raises(bk.PlanError, match=r"on_error is 'collect'; expected 'raise' or 'skip'"):
+                call(1, on_error="collect")

@@ -12,7 +12,7 @@ import pytest
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import OptionError
 from bagkit.lower.graph import Graph, Key
-from bagkit.options import SCHEDULERS
+from bagkit.option_values import SCHEDULERS
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.executors import ExecutorScheduler
 from bagkit.schedulers.inside import running_task

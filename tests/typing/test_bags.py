@@ -7,7 +7,7 @@ import operator
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeGuard, assert_type
+from typing import Any, Literal, TypeGuard, Unpack, assert_type
 
 import pytest
 
@@ -265,6 +265,30 @@ def test_reading_and_writing(words: Words, tmp_path: Path) -> None:
     assert assert_type(rows.to_sqlite(tmp_path / "a.db", "words"), int) == 4
     assert assert_type(rows.to_parquet(tmp_path / "a.parquet"), list[str]) == [str(tmp_path / "a.parquet")]
     assert_type(rows.to_parquet(tmp_path / "b.parquet", on_error="collect"), bk.Collected[list[str]])
+
+
+def how_many(words: Words, **options: Unpack[bk.ComputeOptions]) -> int:
+    """Hand options on: to a compute that may then return either, to others as they are."""
+    got = assert_type(words.compute(**options), list[str] | bk.Collected[list[str]])
+    assert_type(words.count().compute(**options), int | bk.Collected[int])
+    (again,) = bk.compute(words.persist(**options), **options)
+    assert assert_type(again, Any) == got
+    return len(got.result if isinstance(got, bk.Collected) else got)
+
+
+def written(words: Words, path: Path, **options: Unpack[bk.ComputeOptions]) -> list[str]:
+    got = assert_type(words.repartition(1).to_textfiles(path, **options), list[str] | bk.Collected[list[str]])
+    return got.result if isinstance(got, bk.Collected) else got
+
+
+def test_options_can_be_handed_on(words: Words, tmp_path: Path) -> None:
+    assert how_many(words, workers=1, num_workers=None) == how_many(words) == how_many(words, on_error="collect") == 4
+    assert written(words, tmp_path) == written(words, tmp_path, num_workers=1) == [str(tmp_path / "0.part")]
+
+
+def test_take_has_options(words: Words) -> None:
+    assert assert_type(words.take(1, workers=1, on_error="skip"), tuple[str, ...]) == ("b",)
+    assert assert_type(words.take_sample(0, memory_limit="1 GB"), tuple[str, ...]) == ()
 
 
 def test_options() -> None:

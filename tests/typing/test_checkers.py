@@ -50,6 +50,10 @@ WRONG = {
     "bk.to_textfiles(texts, 'a', worker=3)": "worker|No overload",
     "pairs.to_hdf5('a', worker=3)": "worker|No overload",
     "bk.options(worker=3)": "worker",
+    "ints.take(3, worker=3)": "worker|No overload",
+    "ints.take(3, on_error='collect')": 'collect|"str"|No overload',
+    "ints.take_sample(3, workers='3')": "workers|'3'|\"str\"",
+    "ints.to_arrow(worker=3)": "worker|No overload",
     "bk.set_options(workers='3')": "str|'3'",
     # What comes back.
     "one: str = ints.compute()": "list\\[int\\]",

@@ -22,7 +22,7 @@ from bagkit.kernels.contexts import context
 from bagkit.kernels.lines import BLOCK
 from bagkit.kernels.report import Report
 from bagkit.kernels.stream import Block
-from bagkit.options import parse_bytes
+from bagkit.option_values import parse_bytes
 from bagkit.plan.kinds import Source
 
 _TAIL: Final = 1 << 16

@@ -19,7 +19,7 @@ from bagkit.io.input import file_source
 from bagkit.io.input.text import plan_text_files
 from bagkit.kernels import lines
 from bagkit.kernels.report import Report
-from bagkit.options import parse_bytes
+from bagkit.option_values import parse_bytes
 from tests.io.input.contract import FileSourceContract
 from tests.io.input.reading import python_lines, read, read_partitions, read_pieces, split_lines
 

@@ -1,0 +1,170 @@
+"""What the value of an option may be, and what stands for it: words of dask's, text for a number of bytes."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bagkit.errors import OptionError, one_line
+
+SCHEDULERS: Mapping[str, str] = {
+    "sync": "bagkit.schedulers.sync:SyncScheduler",
+    "threads": "bagkit.schedulers.threads:ThreadScheduler",
+    "processes": "bagkit.schedulers.processes:ProcessScheduler",
+}
+"""Where the schedulers that have a name are; `schedulers.registry` imports them when they are asked for.
+
+It stands here because a wrong name is an error of the call that gives it, before any scheduler is imported."""
+
+SCHEDULER_ALIASES: Mapping[str, str] = {
+    "synchronous": "sync",
+    "single-threaded": "sync",
+    "threading": "threads",
+    "multiprocessing": "processes",
+}
+"""The other words that dask has for them."""
+
+ALIASES: Mapping[str, str] = {"num_workers": "workers", "optimize_graph": "optimize"}
+"""The words that dask has for some options."""
+
+
+def parse_bytes(size: float | str, name: str = "size") -> int:
+    """Return a number of bytes, from a number or from text; `name` is what messages call it.
+
+    kB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB of 1024; the case does not matter, and the B may be left out.
+    Raises OptionError for anything else, and for less than one byte.
+
+    >>> parse_bytes("64 MiB"), parse_bytes("1.5kB"), parse_bytes("2 g"), parse_bytes(512)
+    (67108864, 1500, 2000000000, 512)
+    """
+    if isinstance(size, str):
+        text = size.strip().lower()
+        number = text.rstrip("bikmgtp ")
+        unit = text[len(number) :].strip()
+        try:
+            nbytes = int(number) * _UNITS[unit] if number.isdigit() else round(float(number) * _UNITS[unit])
+        except (KeyError, ValueError, OverflowError):
+            nbytes = 0
+    else:
+        nbytes = int(size) if isinstance(size, float) and size.is_integer() else _index(size)
+    if nbytes < 1:
+        raise OptionError(
+            f"{name}: not a size: got {one_line(size)}, expected a number of bytes, or text like '64 MiB' or '2 GB'"
+        )
+    return nbytes
+
+
+_UNITS = {"": 1, "b": 1}
+for _power, _letter in enumerate("kmgtp", start=1):
+    _UNITS |= {_letter: 1000**_power, f"{_letter}b": 1000**_power}
+    _UNITS |= {f"{_letter}i": 1024**_power, f"{_letter}ib": 1024**_power}
+
+
+def did_you_mean(name: object, names: Iterable[str]) -> str:
+    """Return the end of a message about an unknown `name`: the near one if there is one, else nothing.
+
+    >>> did_you_mean("worker", ["workers", "progress"])
+    "; did you mean 'workers'?"
+    """
+    import difflib
+
+    near = difflib.get_close_matches(str(name), list(names), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _wrong(name: str, value: object, expected: str, hint: str = "") -> OptionError:
+    return OptionError(f"option {name!r}: wrong value: got {one_line(value)}, expected {expected}{hint}")
+
+
+def _index(value: object) -> int:
+    """Return `value` as an int, 0 if it is none; True is none."""
+    if isinstance(value, bool):
+        return 0
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return 0
+
+
+def checked_scheduler(value: Any) -> Any:
+    """Return what `value` means as a scheduler: a name of SCHEDULERS, or the object itself.
+
+    Raises OptionError for another name, and for an object that is neither an executor nor has a method `run`.
+    """
+    if isinstance(value, str):
+        name = SCHEDULER_ALIASES.get(value, value)
+        if name not in SCHEDULERS:
+            near = did_you_mean(value, [*SCHEDULERS, *SCHEDULER_ALIASES])
+            raise _wrong("scheduler", value, f"one of {', '.join(SCHEDULERS)}", near)
+        return name
+    if isinstance(value, type):
+        raise _wrong("scheduler", value, "an object", f"; hint: this is a class, call it: {value.__name__}(...)")
+    if callable(getattr(value, "get_executor", None)):
+        # A dask.distributed Client has a `run` and a `submit`, and neither does what ours do.
+        raise _wrong("scheduler", value, "an executor", "; hint: scheduler=client.get_executor()")
+    if not callable(getattr(value, "submit", None)) and not callable(getattr(value, "run", None)):
+        raise _wrong(
+            "scheduler",
+            value,
+            f"one of {', '.join(SCHEDULERS)}, an executor of concurrent.futures, or an object with a method `run`",
+        )
+    return value
+
+
+def _check_workers(value: Any) -> int:
+    workers = _index(value)
+    if workers < 1:
+        raise _wrong("workers", value, "a whole number from 1 up")
+    return workers
+
+
+def _check_retries(value: Any) -> int:
+    retries = _index(value)
+    if retries < 0 or (not retries and (isinstance(value, bool) or value != 0)):
+        raise _wrong("retries", value, "a whole number from 0 up")
+    return retries
+
+
+def _check_directory(value: Any) -> str:
+    try:
+        path = os.fspath(value)
+    except TypeError:
+        path = b""
+    if not isinstance(path, str):
+        raise _wrong("temporary_directory", value, "a path, as text or pathlib.Path")
+    # Absolute from here on: the current directory may be another one by the time of the run.
+    path = os.path.abspath(os.path.expanduser(path))
+    if not os.path.isdir(path):
+        raise _wrong("temporary_directory", value, "a directory that exists")
+    return path
+
+
+def _check_on_error(value: Any) -> Any:
+    choices = ("raise", "skip", "collect")
+    if not isinstance(value, str) or value not in choices:
+        raise _wrong("on_error", value, "'raise', 'skip' or 'collect'", did_you_mean(value, choices))
+    return value
+
+
+def _bool_check(name: str) -> Callable[[Any], bool]:
+    def check(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise _wrong(name, value, "True or False")
+        return value
+
+    return check
+
+
+CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "scheduler": checked_scheduler,
+    "workers": _check_workers,
+    "memory_limit": lambda value: parse_bytes(value, "option 'memory_limit'"),
+    "progress": _bool_check("progress"),
+    "temporary_directory": _check_directory,
+    "on_error": _check_on_error,
+    "optimize": _bool_check("optimize"),
+    "retries": _check_retries,
+}
+"""By the name of the option: what returns the value as `Options` holds it, and raises OptionError for another."""
