@@ -89,7 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schedulers": {
         "lower.graph",
         "tracebacks",
-        "kernels.checksum",
+        "kernels.frames",
         "kernels.replay",
         "kernels.standard_json",
         "kernels.report",

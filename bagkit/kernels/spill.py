@@ -2,7 +2,7 @@
 
     Room     how many bytes a task may hold, and a directory for the rest
     Bucket   what one task has for one partition of the next stage: frames on disk, then a list in memory
-    Frame    where one pickle is in a file, compressed: path, offset, length, checksum
+    Frame    where one list of records is in a file
     Meter    how many bytes lists of records take, from a sample of them
 
 A task holds about a quarter of its memory at a time: the same again is in its pickle, and in what comes back of one.
@@ -20,7 +20,7 @@ from itertools import count
 from sys import getsizeof
 from typing import Any, NamedTuple
 
-from bagkit.kernels.checksum import crc32
+from bagkit.kernels.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
 
 _numbers = count()
 SAMPLE = 16
@@ -36,12 +36,10 @@ class SpillError(OSError):
 
 
 class Frame(NamedTuple):
-    """Where one pickle is."""
+    """Where one list of records is."""
 
     path: str
-    offset: int
-    length: int
-    checksum: int
+    place: FramePlace
     nbytes: int
     """What its records take in memory."""
     packed: bool = False
@@ -102,62 +100,26 @@ class Room:
         return SpillFile(self.directory, self.dumps)
 
 
-class SpillFile:
-    """A file of frames; mutable, owned by the one task that writes it."""
+class SpillFile(FrameFile):
+    """A file of lists of records."""
 
     def __init__(self, directory: Callable[[], str], dumps: Callable[[Any], bytes]) -> None:
-        self._directory = directory
+        super().__init__(lambda: os.path.join(directory(), f"spill-{os.getpid()}-{next(_numbers)}"))
         self._dumps = dumps
-        self._file: int | None = None
-        self._path = ""
-        self._end = 0
 
     def write(self, records: Sequence[Any], nbytes: int) -> Frame:
         """Write a list of records that take `nbytes` in memory; raise SpillError where the disk is full."""
         data, packed = _packed(self._dumps(records))
-        start = self._end
         try:
-            file = self._open()
-            rest = memoryview(data)
-            while rest:
-                written = os.pwrite(file, rest, self._end)
-                self._end += written
-                rest = rest[written:]
+            self.add(data)
         except OSError as error:
             self.close()
-            where = self._path or "the directory for spilled records"
-            raise SpillError(f"{where}: can't be written: {error}{_free_at(self._path)}") from error
-        return Frame(self._path, start, len(data), crc32(data), nbytes, packed)
-
-    def _open(self) -> int:
-        while self._file is None:
-            self._path = os.path.join(self._directory(), f"spill-{os.getpid()}-{next(_numbers)}")
-            try:
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            except FileExistsError:
-                continue  # of a process that had this one's number before
-        return self._file
+            where = self.path or "the directory for spilled records"
+            raise SpillError(f"{where}: can't be written: {error}{_free_at(self.path)}") from error
+        return Frame(self.path, self.cut(), nbytes, packed)
 
     def __enter__(self) -> SpillFile:
         return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; what is in it stays."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def remove(self) -> None:
-        """Close the file and remove it."""
-        self.close()
-        if self._path:
-            try:
-                os.unlink(self._path)
-            except OSError:
-                pass  # the directory went before
 
 
 def _free_at(path: str) -> str:
@@ -179,32 +141,19 @@ def _packed(data: bytes) -> tuple[bytes, bool]:
     return (packed, True) if len(packed) < len(data) * 3 // 4 else (data, False)
 
 
-def _unpacked(data: bytes) -> bytes:
+def _load_packed(data: bytes | memoryview) -> Any:
     from isal import isal_zlib
 
-    unpacked: bytes = isal_zlib.decompress(data)
-    return unpacked
+    return _pickle.loads(isal_zlib.decompress(data))
 
 
 def read_frame(frame: Frame) -> list[Any]:
     """Return the records of `frame`; raise SpillError if the file is not as it was written."""
+    loads = _load_packed if frame.packed else _pickle.loads
     try:
-        file = os.open(frame.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            data = os.pread(file, frame.length, frame.offset)
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise SpillError(f"{frame.path}: can't be read: {error}; was it removed?") from error
-    if len(data) != frame.length or crc32(data) != frame.checksum:
-        raise SpillError(f"{frame.path}: was changed: got {len(data)} bytes, expected {frame.length} as written")
-    enabled = gc.isenabled()
-    gc.disable()  # it would look at every new dict again and again
-    try:
-        records: list[Any] = _pickle.loads(_unpacked(data) if frame.packed else data)
-    finally:
-        if enabled:
-            gc.enable()
+        records: list[Any] = without_collector(load_frame, frame.path, frame.place, loads)
+    except FrameError as error:
+        raise SpillError(f"{frame.path}: {error}") from error
     return records
 
 

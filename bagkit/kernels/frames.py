@@ -1,0 +1,132 @@
+"""Frames: bytes that wait in a file until they are asked for, and are then as they were written, or an error.
+
+    a frame in a file    (offset, length, CRC-32)
+
+Two things wait like that: values on their way between tasks (`schedulers/values.py`), and records that are more than a
+task may hold (`kernels/spill.py`). Every worker imports this at its start, so it imports little.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from bagkit.kernels.checksum import crc32
+
+TYPE_CHECKING = False  # importing it would import typing
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+FramePlace = tuple[int, int, int]
+MAPPED_BYTES = 1 << 20
+"""Frames longer than this are read through a map of the file, without a copy."""
+
+
+class FrameError(OSError):
+    """A frame can't be read, or is no longer as it was written."""
+
+
+class FrameFile:
+    """A file of frames; mutable, owned by the one task that writes it.
+
+    The file is made when something is written, at the path that `new_path` gives: another one each time if a name may
+    be taken already.
+    """
+
+    def __init__(self, new_path: Callable[[], str]) -> None:
+        self._new_path = new_path
+        self._file: int | None = None
+        self.path = ""
+        """Empty until something is written."""
+        self._start = self._end = self._checksum = 0
+
+    def add(self, data: Any) -> None:
+        """Add `data` to the frame that is being written; raises OSError where that can't be done."""
+        rest = memoryview(data).cast("B")
+        self._checksum = crc32(data, self._checksum)
+        file = self._open() if self._file is None else self._file
+        while rest:
+            written = os.pwrite(file, rest, self._end)
+            self._end += written
+            rest = rest[written:]
+
+    def cut(self) -> FramePlace:
+        """End the frame that is being written, and return its place."""
+        place = (self._start, self._end - self._start, self._checksum)
+        self._start, self._checksum = self._end, 0
+        return place
+
+    def restart(self) -> None:
+        """Throw away what was written of the frame."""
+        self._end, self._checksum = self._start, 0
+
+    def _open(self) -> int:
+        while self._file is None:
+            before, self.path = self.path, self._new_path()
+            try:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except FileExistsError:
+                if self.path == before:
+                    raise
+        return self._file
+
+    def __enter__(self) -> FrameFile:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def remove(self) -> None:
+        """Close the file and remove it."""
+        self.close()
+        if self.path:
+            try:
+                os.unlink(self.path)
+            except OSError:
+                pass  # the directory went before
+
+
+def load_frame(path: str, place: FramePlace, loads: Callable[[bytes | memoryview], Any]) -> Any:
+    """Return what `loads` makes of a frame; raises FrameError if it is not there as it was written."""
+    offset, length, checksum = place
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise FrameError(f"can't be read: {error}; was it removed?") from error
+    try:
+        if length <= MAPPED_BYTES or offset + length > os.fstat(file).st_size:
+            return loads(_verified(os.pread(file, length, offset), length, checksum))
+        import mmap
+
+        with (
+            mmap.mmap(file, offset + length, access=mmap.ACCESS_READ) as whole,
+            memoryview(whole) as view,
+            view[offset : offset + length] as part,
+        ):
+            return loads(_verified(part, length, checksum))
+    finally:
+        os.close(file)
+
+
+def _verified(data: bytes | memoryview, length: int, checksum: int) -> bytes | memoryview:
+    if len(data) != length or crc32(data) != checksum:
+        raise FrameError(f"was changed: got {len(data)} bytes, expected {length} as written")
+    return data
+
+
+def without_collector(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function that unpickles: the garbage collector would look at every new dict again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return function(*arguments)
+    finally:
+        if enabled:
+            gc.enable()
