@@ -40,6 +40,7 @@ from bagkit.diagnostics.terminal import show_drawings
 from bagkit.errors import TaskError
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
+from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.crew import Crew
 from bagkit.schedulers.dispatch import Dispatch
 from bagkit.schedulers.hearing import Hearing
@@ -61,9 +62,9 @@ class ProcessScheduler:
     name = "processes"
 
     def __init__(
-        self, *, workers: int, temporary_directory: str | None = None, memory_limit: int | None = None
+        self, *, workers: int | None = None, temporary_directory: str | None = None, memory_limit: int | None = None
     ) -> None:
-        self.workers = workers
+        self.workers = workers or cpu_count()
         self.temporary_directory = temporary_directory
         self.memory_limit = memory_limit
 

@@ -47,7 +47,7 @@ def get_scheduler(
         return ExecutorScheduler(meant, workers=workers)
     module, _, name = SCHEDULERS[meant].partition(":")
     scheduler = getattr(import_module(module), name)(
-        workers=workers or cpu_count(), temporary_directory=temporary_directory, memory_limit=memory_limit
+        workers=workers, temporary_directory=temporary_directory, memory_limit=memory_limit
     )
     return cast("Scheduler", scheduler)
 
