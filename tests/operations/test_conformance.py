@@ -1,7 +1,13 @@
-"""Every operation, over every partitioning, gives what the same program on plain lists gives."""
+"""Every operation, however its records are spread and whatever runs it, gives what plain lists give.
+
+Each case runs over each partitioning, and with each scheduler both optimised and as written; `BAGKIT_PRODUCT=all` runs
+each case over each partitioning in each of these ways.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,8 +16,14 @@ import bagkit as bk
 from tests.operations.cases import CASES, RECORDS, Case
 from tests.operations.compare import assert_same, outcome
 from tests.operations.partitionings import PARTITIONINGS, partitions_of
+from tests.pairwise import WHOLE, rows
 
-IDS = [f"{case.name}-{case.takes}" for case in CASES]
+
+def name_of(case: Case) -> str:
+    return f"{case.name}-{case.takes}"
+
+
+IDS = [name_of(case) for case in CASES]
 LAZY = {"compute", "dask", "explain", "from_delayed", "npartitions", "persist", "to_delayed", "visualize"}
 """Names of Bag and Item that are no operation."""
 
@@ -20,36 +32,51 @@ def computed(result: Any, **options: Any) -> Any:
     return result.compute(**options) if isinstance(result, (bk.Bag, bk.Item)) else result
 
 
-def check(case: Case, records: list[Any], partitioning: str, **options: Any) -> None:
-    with bk.options(**options):
-        bag = PARTITIONINGS[partitioning](records)
-        parts = partitions_of(bag)
-        assert_same(
-            outcome(lambda: computed(case.on_bag(bag))), outcome(lambda: case.expected(parts)), case.approximate
-        )
+SCHEDULERS = ("sync", "threads", "processes")
+Way = tuple[str, bool, str]
+"""A partitioning, whether the optimiser runs, and a scheduler."""
 
 
-@pytest.mark.parametrize("optimize", [True, False], ids=["optimised", "as written"])
-@pytest.mark.parametrize("partitioning", PARTITIONINGS)
+def ways(schedulers: Iterable[str]) -> dict[str, list[Way]]:
+    """Return the ways in which to run each case, by its name."""
+    found: dict[str, list[Way]] = {}
+    for name, *way in rows(IDS, PARTITIONINGS, (True, False), schedulers):
+        found.setdefault(name, []).append(tuple(way))
+    return found
+
+
+WAYS = ways(SCHEDULERS)
+WAYS_OF_NOTHING = ways(SCHEDULERS if WHOLE else SCHEDULERS[:1])
+
+
+@functools.cache
+def parts_of(kind: str, partitioning: str) -> list[list[Any]]:
+    """Return the partitions that `partitioning` makes of the records of this kind; of none at all for no kind."""
+    with bk.options(scheduler="sync", workers=2):
+        return partitions_of(PARTITIONINGS[partitioning](RECORDS[kind] if kind else []))
+
+
+def check(case: Case, kind: str, ways: list[Way]) -> None:
+    for partitioning, optimize, scheduler in ways:
+        parts = [list(part) for part in parts_of(kind, partitioning)]
+        try:
+            with bk.options(optimize=optimize, scheduler=scheduler, workers=2):
+                bag = PARTITIONINGS[partitioning](RECORDS[kind] if kind else [])
+                got = outcome(lambda bag=bag: computed(case.on_bag(bag)))
+            assert_same(got, outcome(lambda parts=parts: case.expected(parts)), case.approximate)
+        except BaseException as error:
+            error.add_note(f"partitioning {partitioning!r}, optimize={optimize}, scheduler {scheduler!r}")
+            raise
+
+
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_is_what_lists_give(case: Case, partitioning: str, optimize: bool) -> None:
-    check(case, RECORDS[case.takes], partitioning, scheduler="sync", optimize=optimize)
-
-
-@pytest.mark.parametrize("partitioning", PARTITIONINGS)
-@pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_is_what_lists_give_of_nothing(case: Case, partitioning: str) -> None:
-    check(case, [], partitioning, scheduler="sync")
+def test_is_what_lists_give(case: Case) -> None:
+    check(case, case.takes, WAYS[name_of(case)])
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_is_what_lists_give_on_threads(case: Case) -> None:
-    check(case, RECORDS[case.takes], "empty middle", scheduler="threads", workers=2)
-
-
-@pytest.mark.parametrize("case", CASES[::3], ids=IDS[::3])
-def test_is_what_lists_give_on_processes(case: Case) -> None:
-    check(case, RECORDS[case.takes], "emptied by filter", scheduler="processes", workers=2)
+def test_is_what_lists_give_of_nothing(case: Case) -> None:
+    check(case, "", WAYS_OF_NOTHING[name_of(case)])
 
 
 @pytest.mark.parametrize("records", RECORDS.values(), ids=RECORDS)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from tests.operations.functions import BadRecord, Fails, stops
+from tests.pairwise import rows
 
 RECORDS = list(range(12))
 POSITIONS = {
@@ -85,9 +86,7 @@ def compute(made: Any, **options: Any) -> tuple[Any, int]:
     return result, int(str(caught[0].message).split()[0])
 
 
-@pytest.mark.parametrize("npartitions", [1, 3, 20])
-@pytest.mark.parametrize("position", POSITIONS)
-@pytest.mark.parametrize("operation", ELEMENTWISE)
+@pytest.mark.parametrize(("operation", "position", "npartitions"), rows(ELEMENTWISE, POSITIONS, (1, 3, 20)))
 class TestEveryOperation:
     def test_skips(self, operation: str, position: str, npartitions: int) -> None:
         bad = POSITIONS[position]

@@ -9,6 +9,7 @@ import pytest
 
 import bagkit as bk
 from tests.operations.functions import stops
+from tests.pairwise import rows
 
 RECORDS = list(range(10))
 PLACES = {"first": 0, "middle": 4, "before the last of a partition": 3, "last": 9}
@@ -113,12 +114,14 @@ OPERATIONS: dict[str, Callable[[Any, int], Any]] = {
 
 
 # With one partition there is nothing to combine.
-EVERYWHERE = [(name, count) for name in OPERATIONS for count in (1, 3) if count > 1 or "combine" not in name]
+COMBINING = [name for name in OPERATIONS if "combine" in name]
+OTHERS = [name for name in OPERATIONS if name not in COMBINING]
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize(("operation", "npartitions"), EVERYWHERE)
-def test_it_is_an_error(operation: str, npartitions: int, place: str) -> None:
+@pytest.mark.parametrize(
+    ("operation", "place", "npartitions"), [*rows(OTHERS, PLACES, (1, 3)), *rows(COMBINING, PLACES, (3,))]
+)
+def test_it_is_an_error(operation: str, place: str, npartitions: int) -> None:
     made = OPERATIONS[operation](bk.from_sequence(RECORDS, npartitions=npartitions), PLACES[place])
     for optimize in (True, False):
         with pytest.raises(bk.StoppedEarlyError, match=r"StopIteration"):
