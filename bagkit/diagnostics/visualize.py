@@ -108,7 +108,6 @@ class Drawn:
         shape: Shape = "chain" if inside and len(members) > 1 else "function"
         if isinstance(members[0].op, Source):
             shape = "data"
-            lines += tuple(filter(None, [members[0].op.size_text()]))
         elif isinstance(members[0].op, Known):
             shape, lines = "data", (_value_text(members[0].op.value, "value"),)
         self._function(plan, members[-1], lines, shape, labels)

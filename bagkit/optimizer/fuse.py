@@ -32,7 +32,7 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     order = iter(walk(*roots))  # the order in which rewrite visits, which sees new plans in place of these
 
     def mark(plan: Plan) -> Plan:
-        return Plan(ChainMark(_size(plan)), (plan,)) if next(order) in tops else plan
+        return Plan(ChainMark(), (plan,)) if next(order) in tops else plan
 
     return rewrite(roots, mark)
 
@@ -43,9 +43,3 @@ def _in_memory(plan: Plan) -> bool:
 
 def _chains(plan: Plan) -> bool:
     return isinstance(plan.op, (Source, PerPartition, Pairing))
-
-
-def _size(plan: Plan) -> str:
-    """Return how much the sources below read: `9.3 GB gz`."""
-    sizes = [below.op.size_text() for below in walk(plan) if isinstance(below.op, Source)]
-    return " + ".join(filter(None, sizes))

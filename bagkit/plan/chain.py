@@ -11,9 +11,6 @@ from bagkit.plan.kinds import Fields, Op
 class ChainMark(Op):
     """All that is below, down to where records have to be whole, is the work of one task."""
 
-    size: str = ""
-    """How much it reads, for people."""
-
     @property
     def label(self) -> str:
         return "chain"

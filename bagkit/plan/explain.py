@@ -51,5 +51,4 @@ def _label(plan: Plan) -> str:
     if not isinstance(plan.op, ChainMark):
         return plan.op.label
     count = plan.npartitions
-    size = f", {plan.op.size}" if plan.op.size else ""
-    return f"chain ({count} partition{'s' if count != 1 else ''}{size})"
+    return f"chain ({count} partition{'s' if count != 1 else ''})"

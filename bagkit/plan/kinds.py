@@ -114,10 +114,6 @@ class Source(Op):
     gives_raw_lines: bool = False
     """Whether `read(raw=True)` can give lines as UTF-8 bytes, exactly those that would be decoded to the text lines."""
 
-    def size_text(self) -> str:
-        """Return how much it reads, for people: `9.3 GB gz`; nothing where that says little."""
-        return ""
-
     def pieces(self) -> Sequence[tuple[Piece, ...]]:
         """Return what each partition consists of, in order. Opens nothing."""
         raise NotImplementedError
