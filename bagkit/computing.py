@@ -37,7 +37,17 @@ LIGHT_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Collected(Generic[T]):
-    """What `on_error="collect"` gives: the result without the records that failed, and those."""
+    """What a run with `on_error="collect"` returns: the result without the records that failed, and the failures.
+
+    Attributes:
+        result: What the run returns otherwise, such as a list of records.
+        failures: The records that failed, in order, each with its error and its place.
+
+    >>> import bagkit as bk
+    >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")
+    >>> got.result, str(got.failures[0].error)
+    ([1], "invalid literal for int() with base 10: 'two'")
+    """
 
     result: T
     failures: list[Failure]

@@ -46,7 +46,17 @@ E = TypeVar("E", bound=BaseException)
 
 
 class BagkitError(Exception):
-    """The root: `except bagkit.BagkitError` catches all that bagkit raises of its own."""
+    """The root of all errors of bagkit's own: `except bagkit.BagkitError` catches them.
+
+    What your own functions raise is not among them: it keeps its type, and gets notes that say where.
+
+    >>> import bagkit as bk
+    >>> try:
+    ...     bk.range(3, npartitions=0)
+    ... except bk.BagkitError as error:
+    ...     print(error)
+    range: npartitions is 0; expected an int of 1 or more
+    """
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         """Make the error; file names, keys and texts of others in its message are made safe to show."""
@@ -54,93 +64,237 @@ class BagkitError(Exception):
 
 
 class PlanError(BagkitError, ValueError, TypeError):
-    """A call that can't become a plan."""
+    """A call that can't become a plan: an argument is wrong, or arguments do not go together.
+
+    >>> import bagkit as bk
+    >>> bk.range(3, npartitions=0)
+    Traceback (most recent call last):
+    bagkit.errors.PlanError: range: npartitions is 0; expected an int of 1 or more
+    """
 
 
 class ResumeMismatchError(PlanError):
-    """An output that is to be gone on with was made by another plan, or from other inputs."""
+    """The files there come from other operations or inputs, and `exist="resume"` can't go on with them.
+
+    >>> import bagkit as bk, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = bk.range(3, npartitions=1).to_jsonl(folder, scheduler="sync")
+    >>> bk.range(4, npartitions=1).to_jsonl(folder, exist="resume", scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.ResumeMismatchError: ...
+    """
 
 
 class MismatchError(PlanError, AssertionError):
-    """What must fit does not: bags to zip have other numbers of partitions, a schema is none."""
+    """Things that have to fit do not: bags to zip have different numbers of partitions, or a schema is none.
+
+    >>> import bagkit as bk
+    >>> bk.zip(bk.range(3, npartitions=1), bk.range(3, npartitions=2))
+    Traceback (most recent call last):
+    bagkit.errors.MismatchError: zip: the bags have different numbers of partitions; got 1, 2; expected the same for all
+    """
 
 
 class OptionError(BagkitError, TypeError, ValueError):
-    """An option that does not exist, or a value that it can't take."""
+    """An option that does not exist, or a value that it can't take.
+
+    >>> import bagkit as bk
+    >>> bk.range(3, npartitions=1).compute(worker=3)
+    Traceback (most recent call last):
+    bagkit.errors.OptionError: no option is called 'worker'; ...; did you mean 'workers'?
+    """
 
 
 class LazyError(BagkitError, TypeError):
-    """A lazy value was used as if it were computed."""
+    """A value that is not computed yet was used as if it were. `compute()` computes it.
+
+    >>> import bagkit as bk
+    >>> len(bk.range(3, npartitions=1))
+    Traceback (most recent call last):
+    bagkit.errors.LazyError: a bag has no length: it is not read yet; hint: bag.count().compute()
+    """
 
 
 class MissingExtraError(BagkitError, ImportError):
-    """An optional package is needed and not installed."""
+    """A package is needed that bagkit does not bring. The message says how to install it.
+
+    >>> import bagkit as bk
+    >>> issubclass(bk.MissingExtraError, ImportError)
+    True
+    """
 
 
 class SourceError(BagkitError, OSError):
-    """An input can't be read."""
+    """An input can't be read.
+
+    >>> import bagkit as bk, tempfile
+    >>> bk.read_text(tempfile.mkdtemp())
+    Traceback (most recent call last):
+    bagkit.errors.SourceError: ...: is a directory; expected a file; hint: ...
+    """
 
 
 class NoFilesError(SourceError, FileNotFoundError, ValueError):
-    """A path or pattern names no file."""
+    """A path or a pattern names no file.
+
+    >>> import bagkit as bk
+    >>> bk.read_text("no/such/file.txt")
+    Traceback (most recent call last):
+    bagkit.errors.NoFilesError: no/such/file.txt: there is no such file
+    """
 
 
 class CorruptInputError(SourceError):
-    """A compressed file is cut off or damaged."""
+    """A compressed file is cut off or damaged, or a file is not of the format that it should have.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt.gz")
+    >>> _ = path.write_bytes(b"no gzip")
+    >>> bk.read_text(path).compute(scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.CorruptInputError: ...
+    """
 
 
 class LineTooLongError(SourceError, ValueError):
-    """A line is longer than `max_line` allows."""
+    """A line is longer than `max_line` allows.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt")
+    >>> _ = path.write_text("a long line\\n")
+    >>> bk.read_text(path, max_line=5).compute(scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.LineTooLongError: ...
+    """
 
 
 class InputChangedError(SourceError):
-    """A file is not what it was when the plan was made."""
+    """A file is not what it was when the bag was made. Make the bag again to read it as it is now.
+
+    >>> import bagkit as bk, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt")
+    >>> _ = path.write_text("one\\n")
+    >>> b = bk.read_text(path)
+    >>> _ = path.write_text("one\\ntwo\\n")
+    >>> b.compute(scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.InputChangedError: ...
+    """
 
 
 class ColumnTypeError(BagkitError, TypeError):
-    """Records do not go together in typed columns."""
+    """The values of a column are not all of one type, or there is no type for them. `on_conflict=` says what to do.
+
+    >>> import bagkit as bk, tempfile
+    >>> bk.from_sequence([{"n": 1}, {"n": "two"}]).to_sqlite(tempfile.mkdtemp() + "/a.db", "t", scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.ColumnTypeError: ...
+    """
 
 
 class OutputError(BagkitError, OSError):
-    """An output can't be written."""
+    """An output can't be written.
+
+    >>> import bagkit as bk
+    >>> bk.from_sequence(["a"]).to_textfiles("/dev/null/a", scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.OutputError: ...
+    """
 
 
 class OutputExistsError(OutputError, FileExistsError):
-    """An output is there already, and may not be replaced."""
+    """An output is there already. `exist="overwrite"` replaces it.
+
+    >>> import bagkit as bk, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = bk.range(3, npartitions=1).to_jsonl(folder, scheduler="sync")
+    >>> bk.range(3, npartitions=1).to_jsonl(folder, scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.OutputExistsError: ...
+    """
 
 
 class OutputBusyError(OutputError):
-    """Another run writes to the same place."""
+    """Another run writes to the same place. The message names its process.
+
+    >>> import bagkit as bk
+    >>> issubclass(bk.OutputBusyError, bk.OutputError)
+    True
+    """
 
 
 class EmptyBagError(BagkitError, ValueError):
-    """An empty bag has no such result."""
+    """A bag without records has no such result.
+
+    >>> import bagkit as bk
+    >>> bk.from_sequence([]).max().compute(scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.EmptyBagError: ...
+    """
 
 
 class NotPicklableError(BagkitError, TypeError):
-    """A function or a value can't be sent to another process."""
+    """A function or a value can't be sent to another process. The message says which, and by what it is held.
+
+    `scheduler="threads"` runs it in this process, where nothing has to be sent.
+
+    >>> import bagkit as bk, threading
+    >>> lock = threading.Lock()
+    >>> bk.range(3, npartitions=1).map(lambda x: lock.locked()).compute(workers=1)
+    Traceback (most recent call last):
+    bagkit.errors.NotPicklableError: ...
+    """
 
 
 class UnstableKeyError(BagkitError, TypeError):
-    """A key of which no one can tell, in another process, what it is equal to."""
+    """A key can't be told from others in another process, because bagkit does not know when two of its type are equal.
+
+    >>> import bagkit as bk
+    >>> bk.from_sequence([object(), object()], npartitions=2).groupby(lambda x: x).compute(scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.UnstableKeyError: ...
+    """
 
 
 class TaskError(BagkitError, RuntimeError):
-    """A task failed with something that can't reach the user as it is, such as SystemExit."""
+    """A task failed with something that can't reach the caller as it is, such as SystemExit.
+
+    >>> import bagkit as bk
+    >>> bk.range(3, npartitions=1).map(exit).compute(workers=1)
+    Traceback (most recent call last):
+    bagkit.errors.TaskError: ...
+    """
 
 
 class GroupTooLargeError(TaskError, MemoryError):
-    """The records of one key do not fit into the memory that a task may use."""
+    """The records of one key do not fit into the memory that a task may use. `foldby` does not hold them.
+
+    >>> import bagkit as bk
+    >>> issubclass(bk.GroupTooLargeError, MemoryError)
+    True
+    """
 
 
 class StoppedEarlyError(TaskError):
-    """A user's function raised StopIteration, which would have ended the data as if there were no more."""
+    """A function raised StopIteration, which would have ended the data as if there were no more.
+
+    >>> import bagkit as bk
+    >>> bk.range(3, npartitions=1).map(lambda x: next(iter([]))).compute(scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.StoppedEarlyError: ...
+    """
 
 
 class WorkerDiedError(TaskError):
-    """The process that ran a task ended, on every attempt.
+    """The process that ran a task ended, on every attempt: it was killed, or ran out of memory.
 
-    `attempts` counts them, `exit_code` is as `subprocess` gives it (negative: the signal's number).
+    Attributes:
+        attempts: How often the task was tried.
+        exit_code: The exit code of the process, as `subprocess` has it: a negative number is a signal's.
+
+    >>> import bagkit as bk
+    >>> bk.WorkerDiedError("the worker ended", attempts=3, exit_code=-9).exit_code
+    -9
     """
 
     def __init__(self, message: str, *, attempts: int = 0, exit_code: int | None = None) -> None:
@@ -150,11 +304,27 @@ class WorkerDiedError(TaskError):
 
 
 class SkippedRecordsWarning(UserWarning):
-    """Records were left out, as `on_error="skip"` asked."""
+    """Records were left out, as `on_error="skip"` asks. The message says how many and shows some.
+
+    >>> import bagkit as bk, warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error")
+    ...     bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="skip")
+    Traceback (most recent call last):
+    bagkit.errors.SkippedRecordsWarning: 1 record skipped, as on_error="skip" asked; ...
+    """
 
 
 class ShortTakeWarning(UserWarning):
-    """`take` found fewer records than it was asked for."""
+    """`take` found fewer records than it was asked for. `warn=False` keeps it quiet.
+
+    >>> import bagkit as bk, warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error")
+    ...     bk.range(2, npartitions=1).take(3, scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.ShortTakeWarning: take: asked for 3 records, and found 2
+    """
 
 
 def add_notes(error: BaseException, notes: Sequence[str], *, lines: bool = False) -> None:

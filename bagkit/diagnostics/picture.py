@@ -51,10 +51,21 @@ class Picture:
         return mermaid_text(self.drawing)
 
     def save(self, filename: str | os.PathLike[str], format: str | None = None) -> None:  # noqa: A002  (dask's word)
-        """Write the picture to a file, in `format` or in that of the suffix: svg, png, pdf, dot or mermaid.
+        """Write the picture to a file.
 
-        A name without a suffix gets that of the format, which is then svg unless given. Raises PlanError for another
-        one, and MissingExtraError for png and pdf if neither vl-convert-python nor Graphviz's `dot` is installed.
+        Args:
+            filename: The path. A name without a suffix gets the suffix of the format.
+            format: svg, png, pdf, dot or mermaid. None: by the suffix, and svg for a name without one.
+
+        Raises:
+            PlanError: There is no such format.
+            MissingExtraError: For png and pdf, neither vl-convert-python nor Graphviz's `dot` is installed.
+
+        >>> import bagkit as bk, pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "plan.dot")
+        >>> bk.range(10, npartitions=2).visualize().save(path)
+        >>> path.read_text().startswith("digraph")
+        True
         """
         path = Path(filename)
         suffix = path.suffix[1:].lower()

@@ -50,7 +50,22 @@ class Profile:
         return f"Profile({text}, {seconds:.3g} s; the most of them, {most.seconds:.3g} s, in {name})"
 
     def emit(self, event: Event) -> None:
-        """Take note of `event`."""
+        """Take note of an event: runs call it, while the block is open.
+
+        Args:
+            event: The event. Only finished tasks count.
+
+        >>> import bagkit as bk
+        >>> profile = bk.Profile()
+        >>> with profile:
+        ...     bk.range(3, npartitions=1).sum().compute(scheduler="sync")
+        3
+        >>> other = bk.Profile()
+        >>> for task in profile.tasks:
+        ...     other.emit(task)
+        >>> other.spent() == profile.spent()
+        True
+        """
         if isinstance(event, TaskFinished):
             self.tasks.append(event)
 
@@ -62,7 +77,19 @@ class Profile:
         stop_listening(self)
 
     def spent(self) -> dict[tuple[str, ...], Spent]:
-        """Return what the tasks of each stage took, by the labels of the operations that they ran, first to last."""
+        """Add up what the tasks of each stage took.
+
+        Returns:
+            A dict from the labels of the operations that a task ran, first to last, to the number of tasks and their
+            seconds.
+
+        >>> import bagkit as bk
+        >>> with bk.Profile() as profile:
+        ...     bk.range(100, npartitions=4).sum().compute(scheduler="sync")
+        4950
+        >>> [spent.tasks for spent in profile.spent().values()]
+        [4, 1]
+        """
         return spent_by_labels(self.tasks)
 
 

@@ -39,7 +39,7 @@ class DaskGraph:
 
 
 class DaskCollection:
-    """What makes a class with a plan a collection of dask's.
+    """What makes bags, Items and delayed values collections of dask's.
 
     >>> import bagkit as bk
     >>> len(bk.range(4, npartitions=2).__dask_keys__())
@@ -54,7 +54,12 @@ class DaskCollection:
 
     @property
     def dask(self) -> dict[Any, Any]:
-        """The graph as dask has it."""
+        """The graph as dask has it: a dict of tasks by their keys.
+
+        >>> import bagkit as bk
+        >>> len(bk.range(4, npartitions=2).map(str).dask)
+        2
+        """
         return dask_graph(self.plan).tasks
 
     def __dask_graph__(self) -> dict[Any, Any]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @front_doors
 class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
-    """A function whose calls are delayed: what `delayed(function)` gives."""
+    """A function whose calls are delayed: what `delayed(function)` returns."""
 
     __wrapped__: Callable[P, R]
     __name__: str
@@ -137,15 +137,27 @@ def delayed(
 def delayed(
     obj: Any = NOT_GIVEN, name: Any = None, pure: bool | None = None, nout: int | None = None, traverse: bool = True
 ) -> Any:
-    """Return `obj` for later: of a function one whose calls are delayed, of any other value a delayed value.
+    """Delay a function: its calls return delayed values, and nothing runs before `compute`.
 
-    A call gives a `Delayed`; nothing runs before `compute`, and then what does not need each other runs side by side.
-    Delayed values, bags (lists of their records) and items among the arguments are computed first, also inside of
-    containers, unless `traverse` is False for `obj`. `nout` says that the function returns so many values, which
-    can then be unpacked. With `pure` calls of the same function with the same arguments are one: they run once.
-    `name` is the name of the task. A call takes `dask_key_name=` (its name) and `pure=` beside the function's own.
+    Calls that do not need each other then run side by side. Delayed values, Items and bags (as lists of their records)
+    among the arguments of a call are computed first, also inside containers. A call takes `dask_key_name=`, the name of
+    its task, and `pure=` beside the function's own arguments.
 
-    Raises PlanError for an `nout` that is no number from 0 up, and for a lazy value in data that contain themselves.
+    Args:
+        obj: A function or another object that can be called; its calls are delayed. Any other value becomes a delayed
+            value. Without it, `delayed(nout=2)` and the like are decorators.
+        name: What the tasks are called: text, or a tuple that starts with text. None: the name of the function and a
+            number.
+        pure: True: calls with the same arguments are one call, which runs once. For functions whose result depends on
+            nothing else.
+        nout: How many values the function returns. A delayed value can then be unpacked, as in `a, b = function()`.
+        traverse: Whether delayed values are looked for inside `obj`, if it is a container.
+
+    Returns:
+        A function for a function; a Delayed for any other value.
+
+    Raises:
+        PlanError: `name` or `nout` is another value, or arguments contain themselves.
 
     >>> import bagkit as bk
     >>> @bk.delayed

@@ -31,11 +31,11 @@ _FIRST = (Hole(0),)
 
 
 class Delayed(DaskCollection, Generic[T_co]):
-    """A value that is not computed yet: what a function will return, or what is done to such a value.
+    """A value that is not computed yet: what a delayed function will return, or what is done to such a value.
 
-    Attributes, methods, operators, indexing and calls give further delayed values. It can be an argument of further
-    delayed calls, also inside of lists, tuples, sets, dicts, slices, dataclasses and namedtuples. The names `plan`,
-    `key`, `compute`, `persist`, `visualize` and `dask` are its own.
+    Attributes, methods, operators, indexing and calls of a delayed value give further delayed values. It can be an
+    argument of further delayed calls, also inside lists, tuples, sets, dicts, slices, dataclasses and namedtuples. The
+    names `plan`, `key`, `compute`, `persist`, `visualize` and `dask` are its own.
 
     >>> import bagkit as bk
     >>> words = bk.delayed(str.split)("b a c")
@@ -58,12 +58,22 @@ class Delayed(DaskCollection, Generic[T_co]):
 
     @property
     def plan(self) -> Plan:
-        """What is to be done."""
+        """The plan: what is to be done.
+
+        >>> import bagkit as bk
+        >>> bk.delayed(len)("ab").plan.op.label
+        'len'
+        """
         return self._plan
 
     @property
     def key(self) -> Any:
-        """What the task is called in the graph: `'inc-5f3a9c2e1'`."""
+        """What the task is called in the graph: `'inc-5f3a9c2e1'`.
+
+        >>> import bagkit as bk
+        >>> bk.delayed(len)("ab", dask_key_name="how long").key
+        'how long'
+        """
         op = self.plan.op
         assert isinstance(op, TaskCall)
         return op.key
@@ -77,7 +87,19 @@ class Delayed(DaskCollection, Generic[T_co]):
     @overload
     def compute(self, **options: Unpack[ComputeOptions]) -> T_co | Collected[T_co]: ...
     def compute(self, **options: Unpack[ComputeOptions]) -> Any:
-        """Return the value; `options` are those of `bagkit.options`. It runs in threads unless they say otherwise.
+        """Do the work, and return the value. It is done in threads unless the options say otherwise.
+
+        Args:
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The value. With `on_error="collect"` a `Collected(result, failures)`.
+
+        Raises:
+            OptionError: No option has that name, or it can't take that value.
+            BagkitError: What can go wrong in a run; `help(bagkit.errors)` lists it. An error of your own function is
+                raised as it is, with notes that say in which call.
 
         >>> import bagkit as bk
         >>> bk.delayed(max)([3, bk.delayed(abs)(-5)]).compute(scheduler="sync")
@@ -86,7 +108,17 @@ class Delayed(DaskCollection, Generic[T_co]):
         return run((self.plan,), options)[0]
 
     def persist(self, **options: Unpack[ComputeOptions]) -> Delayed[T_co]:
-        """Return the delayed value with what it computes to, computed now and held in memory.
+        """Do the work, and keep the value in memory, for several further computations.
+
+        Args:
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            A delayed value that computes to the same, at once.
+
+        Raises:
+            OptionError: No option has that name, or it can't take that value.
 
         >>> import bagkit as bk
         >>> value = bk.delayed(sorted)([2, 1]).persist(scheduler="sync")
@@ -98,7 +130,18 @@ class Delayed(DaskCollection, Generic[T_co]):
         return persist(self, **options)[0]
 
     def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
-        """Return a picture of the calls, written to `filename` too if there is one, as `bagkit.visualize` does.
+        """Draw the calls that lead to the value.
+
+        Args:
+            filename: Where to write the picture too, as svg, png, pdf, dot or mermaid by its suffix. None: nowhere.
+            **looks: `format`, `optimize_graph`, `rankdir`, `color` and `profile`, as for `bagkit.visualize`.
+
+        Returns:
+            A Picture, which a notebook shows.
+
+        Raises:
+            PlanError: An argument does not fit.
+            MissingExtraError: What draws png and pdf is not installed.
 
         >>> import bagkit as bk
         >>> (bk.delayed(len)("ab") + bk.delayed(3)).visualize()

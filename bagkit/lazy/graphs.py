@@ -20,14 +20,24 @@ from bagkit.tracebacks import shorten_traceback
 
 @front_door
 def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: Unpack[GraphOptions]) -> Any:
-    """Return the values of `keys` in `graph`: of one name its value, of a list of names, also nested, a tuple of them.
+    """Compute some names of a graph, which is a dict of names to values and tasks.
 
-    A graph gives each name a value, or a task `(function, args...)`; an argument is a name of the graph, a value, a
-    list of arguments, or a task. Only what `keys` need is run, in threads unless `scheduler`, or `bagkit.options`, says
-    otherwise; `options` are those of `bagkit.options`.
+    A task is a tuple `(function, argument, ...)`. An argument is a name of the graph, a plain value, a list of
+    arguments, or a task. Only what the keys need is run.
 
-    Raises PlanError for a key that the graph does not have, for one that is not hashable, and for names that need each
-    other in a circle.
+    Args:
+        graph: The dict.
+        keys: A name, or a list of names and of such lists.
+        scheduler: What runs the tasks, as the option `scheduler`. Default: threads.
+        **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+            `help(bagkit.set_options)` explains each.
+
+    Returns:
+        The value of a name; for a list a tuple of the values.
+
+    Raises:
+        PlanError: The graph does not have a key, a key can't be hashed, or names need each other in a circle.
+        OptionError: No option has that name, or it can't take that value.
 
     >>> import bagkit as bk
     >>> graph = {"x": 1, "y": (lambda x: x + 1, "x"), "z": (sum, ["x", "y", (abs, -10)])}

@@ -75,12 +75,26 @@ def compute(*args: Lazy[R], traverse: bool = ..., **options: Unpack[PlainOptions
 def compute(*args: Any, traverse: bool = ..., **options: Unpack[ComputeOptions]) -> tuple[Any, ...]: ...
 @front_door
 def compute(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]) -> tuple[Any, ...]:
-    """Return a tuple of what each argument computes to: bags to lists, items and delayed values to their values.
+    """Compute several bags, Items and delayed values in one run.
 
-    They are also found inside of lists, tuples, sets, dicts, dataclasses and the like, unless `traverse` is False;
-    other arguments are passed through. All are computed in one run, in which what they share is done once: a file
-    that two of them read is read once. `options` are those of `bagkit.options`. Without a scheduler among them
+    What they share is done once: a file that two of them read is read once. Without a scheduler among the options
     delayed values run in threads, unless there is also a bag with a function of yours, which runs in processes.
+
+    Args:
+        *args: Bags, Items and delayed values, also inside lists, tuples, sets, dicts, dataclasses and the like.
+            Anything else is returned as it is.
+        traverse: Whether to look inside containers. Default: True.
+        **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+            `help(bagkit.set_options)` explains each.
+
+    Returns:
+        A tuple with a value for each argument: the list of its records for a bag. With `on_error="collect"` each is a
+        `Collected(result, failures)`.
+
+    Raises:
+        OptionError: No option has that name, or it can't take that value.
+        BagkitError: What can go wrong in a run; `help(bagkit.errors)` lists it. An error of your own function is raised
+            as it is, with notes that say which record and which file it was about.
 
     >>> import bagkit as bk
     >>> b = bk.range(10, npartitions=2)
@@ -106,10 +120,21 @@ def persist(*args: A, traverse: bool = ..., **options: Unpack[ComputeOptions]) -
 def persist(*args: Any, traverse: bool = ..., **options: Unpack[ComputeOptions]) -> tuple[Any, ...]: ...
 @front_door
 def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]) -> tuple[Any, ...]:
-    """Return a tuple of the arguments with their bags, items and delayed values computed, and held in memory.
+    """Compute several bags, Items and delayed values in one run, and keep the results in memory.
 
-    They are bags, items and delayed values as before, with as many partitions, but what is computed with them from
-    now on starts from the results. All are computed in one run; `options` are those of `bagkit.options`.
+    Args:
+        *args: Bags, Items and delayed values, also inside lists, tuples, sets, dicts, dataclasses and the like.
+            Anything else is returned as it is.
+        traverse: Whether to look inside containers. Default: True.
+        **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+            `help(bagkit.set_options)` explains each.
+
+    Returns:
+        A tuple of the arguments. A bag is a bag as before, with as many partitions, but what is computed with it from
+        now on starts from the results. The same holds for Items and delayed values.
+
+    Raises:
+        OptionError: No option has that name, or it can't take that value.
 
     >>> import bagkit as bk
     >>> (squares,) = bk.persist(bk.range(4, npartitions=2).map(lambda x: x * x), scheduler="sync")
@@ -160,9 +185,17 @@ def optimize(*args: A, traverse: bool = ...) -> tuple[A, ...]: ...
 def optimize(*args: Any, traverse: bool = ...) -> tuple[Any, ...]: ...
 @front_door
 def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
-    """Return a tuple of the arguments with their bags, items and delayed values rewritten to do less work.
+    """Rewrite the plans of several bags, Items and delayed values, so that they do less work.
 
-    `compute` does so anyway: this shows what it makes of them. What several of them share stays shared.
+    `compute` does it anyway: this shows what it makes of them. What several of them share stays shared.
+
+    Args:
+        *args: Bags, Items and delayed values, also inside lists, tuples, sets, dicts, dataclasses and the like.
+            Anything else is returned as it is.
+        traverse: Whether to look inside containers. Default: True.
+
+    Returns:
+        A tuple of the arguments, with other plans.
 
     >>> import bagkit as bk, json
     >>> (names,) = bk.optimize(bk.from_sequence(['{"name": "Ada"}']).map(json.loads).pluck("name"))
@@ -185,13 +218,23 @@ def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
 def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, format: str | None = None,  # noqa: A002
               optimize_graph: bool | None = None, rankdir: str = "BT", color: str | None = None,
               profile: Profile | None = None) -> Picture:  # fmt: skip
-    """Return a picture of what bags, items and delayed values are made of, also of those in lists, dicts and the like.
+    """Draw what bags, Items and delayed values are made of.
 
-    A notebook shows it; with `filename` it is written to a file too, as svg, png, pdf, dot or mermaid by its suffix or
-    by `format`. What several of them share is drawn once. `rankdir` is BT, TB, LR or RL: from bottom to top, and so
-    on. With `optimize_graph` it is the plan as it runs. `color` is "function", or "time" for the seconds that the
-    tasks took in runs that `profile` listened to. Raises PlanError for objects with nothing to draw and for arguments
-    that do not fit, and MissingExtraError for png and pdf if what draws these is not installed.
+    Args:
+        *objects: Bags, Items and delayed values, also inside lists, dicts and the like. What they share is drawn once.
+        filename: Where to write the picture too, as svg, png, pdf, dot or mermaid by its suffix. None: nowhere.
+        format: The format of the file, where the suffix does not say it.
+        optimize_graph: Whether to draw the plan as it runs. None: as it is written, but as it runs with `color="time"`.
+        rankdir: Which way it goes: "BT" from bottom to top, "TB", "LR" from left to right, or "RL".
+        color: "function" gives each function a color; "time" shows the seconds that the tasks took. None: neither.
+        profile: The `bagkit.Profile` that listened to the runs, for `color="time"`.
+
+    Returns:
+        A Picture, which a notebook shows; `picture.save(filename)` writes it.
+
+    Raises:
+        PlanError: There is nothing to draw, or an argument does not fit.
+        MissingExtraError: What draws png and pdf is not installed.
 
     >>> import bagkit as bk
     >>> b = bk.range(10, npartitions=2)

@@ -19,7 +19,22 @@ from bagkit.visible import visible
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A record that failed and was left out."""
+    """A record that failed and was left out.
+
+    Attributes:
+        place: Where the record comes from: `place.record` is the record, `place.path` and `place.line` its file and
+            line. None where it is not known.
+        operation: The operation that it failed in, such as `map(clean)`.
+        error: What was raised.
+        collected: Whether the failure was asked for, with "collect". Otherwise it is an example of the records that
+            "skip" left out.
+
+    >>> import bagkit as bk
+    >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")
+    >>> failure = got.failures[0]
+    >>> failure.operation, failure.place.record
+    ('map(int)', 'two')
+    """
 
     place: Place | None
     operation: str
@@ -30,11 +45,28 @@ class Failure:
 
     @property
     def where(self) -> str:
-        """The place in words."""
+        """The place in words.
+
+        >>> import bagkit as bk
+        >>> got = bk.from_sequence(["1", "two"], npartitions=1).map(int).compute(scheduler="sync", on_error="collect")
+        >>> got.failures[0].where
+        'from_sequence, record 1, partition 0'
+        """
         return place_text(self.place) if self.place is not None else "an unknown place"
 
     def note_on(self, error: BaseException) -> None:
-        """Note on `error` where this one was."""
+        """Note on another error where this failure was.
+
+        Args:
+            error: The error that gets the note.
+
+        >>> import bagkit as bk
+        >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")
+        >>> error = ValueError("the input is no good")
+        >>> got.failures[0].note_on(error)
+        >>> "map(int)" in " ".join(error.__notes__)
+        True
+        """
         add_place(error, self.place, self.operation)
 
     def __str__(self) -> str:
@@ -45,7 +77,13 @@ class Failure:
 
     @property
     def hint(self) -> str | None:
-        """What to do about it, as far as one line can tell."""
+        """What to do about the failure, as far as one line can tell; None where it can't.
+
+        >>> import bagkit as bk
+        >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")
+        >>> got.failures[0].hint is None
+        True
+        """
         return json_hint(self.error, self.place)
 
     def __repr__(self) -> str:

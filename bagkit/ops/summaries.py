@@ -25,7 +25,22 @@ from bagkit.sentinels import EMPTY
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What `stats` says of numbers; `var` and `std` are of all of them, not of a sample (ddof=0)."""
+    """What `stats` says of numbers.
+
+    Attributes:
+        count: How many there are.
+        mean: The arithmetic mean.
+        var: The variance, of the records as all there is (ddof=0).
+        std: The standard deviation, likewise.
+        min: The smallest.
+        max: The largest.
+        sum: The sum.
+
+    >>> import bagkit as bk
+    >>> stats = bk.from_sequence([1, 2, 3, 6]).stats().compute(scheduler="sync")
+    >>> stats.mean, stats.max
+    (3.0, 6)
+    """
 
     count: int
     mean: Any

@@ -17,7 +17,18 @@ _PATHS_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class PartitionInfo:
-    """Which partition of a bag it is."""
+    """Which partition of a bag it is: what `map_partitions_with_info` gives to a function.
+
+    Attributes:
+        index: The number of the partition, from 0.
+        npartitions: How many partitions the bag has.
+        paths: The files that the partition is read from. There are none where records are in memory, or where each
+            partition has records of the whole bag.
+
+    >>> import bagkit as bk
+    >>> bk.range(4, npartitions=2).map_partitions_with_info(lambda records, info: [info]).compute(scheduler="sync")
+    [PartitionInfo(index=0, npartitions=2, paths=()), PartitionInfo(index=1, npartitions=2, paths=())]
+    """
 
     index: int
     """Counted from 0."""

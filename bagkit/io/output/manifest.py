@@ -43,23 +43,47 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What was written, a file for each partition in order."""
+    """What was written: a file for each partition, in order.
+
+    Attributes:
+        files: The files, each with its `path`, `partition`, `records`, `nbytes` and `checksum`.
+
+    >>> import bagkit as bk, tempfile
+    >>> bk.range(3, npartitions=2).to_jsonl(tempfile.mkdtemp(), scheduler="sync")
+    Manifest(2 files, 3 records, 6 bytes)
+    """
 
     files: tuple[WrittenFile, ...]
 
     @property
     def paths(self) -> list[str]:
-        """The files' paths."""
+        """The paths of the files.
+
+        >>> import bagkit as bk, tempfile
+        >>> manifest = bk.range(3, npartitions=2).to_jsonl(tempfile.mkdtemp(), scheduler="sync")
+        >>> [path.rpartition("/")[2] for path in manifest.paths]
+        ['0.jsonl', '1.jsonl']
+        """
         return [file.path for file in self.files]
 
     @property
     def records(self) -> int:
-        """How many records there are in all files."""
+        """How many records all files have.
+
+        >>> import bagkit as bk, tempfile
+        >>> bk.range(3, npartitions=2).to_jsonl(tempfile.mkdtemp(), scheduler="sync").records
+        3
+        """
         return sum(file.records for file in self.files)
 
     @property
     def nbytes(self) -> int:
-        """How many bytes all files have."""
+        """How many bytes all files have.
+
+        >>> import bagkit as bk, tempfile
+        >>> bk.range(3, npartitions=2).to_jsonl(tempfile.mkdtemp(), scheduler="sync").nbytes
+        6
+        """
         return sum(file.nbytes for file in self.files)
 
     def __repr__(self) -> str:

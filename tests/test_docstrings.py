@@ -1,0 +1,118 @@
+"""Docstrings of what users call name every parameter, say what is returned, and have an example that runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+import bagkit as bk
+
+CLASSES = [bk.Bag, bk.Item, bk.Delayed, bk.Collected, bk.Failure, bk.Manifest, bk.PartitionInfo, bk.Profile, bk.Stats]
+"""Classes whose public methods and properties are documented one by one."""
+
+ENTRY = re.compile(r"^    (\*{0,2}\w+): (?=\S)", re.MULTILINE)
+
+
+class Named(NamedTuple):
+    name: str
+    value: Any
+
+
+def functions() -> Iterator[Named]:
+    """Yield the public functions, and the public methods and properties of CLASSES."""
+    for home, names in ((bk, bk.__all__), (bk.random, bk.random.__all__)):
+        for name in names:
+            value = getattr(home, name)
+            if not isinstance(value, type):
+                yield Named(name, value)
+    for kind in CLASSES:
+        for name in dir(kind):
+            value = inspect.getattr_static(kind, name)
+            if isinstance(value, (staticmethod, classmethod)):
+                value = value.__func__
+            if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+                yield Named(f"{kind.__name__}.{name}", value)
+
+
+def classes() -> Iterator[Named]:
+    for name in bk.__all__:
+        if isinstance(getattr(bk, name), type):
+            yield Named(name, getattr(bk, name))
+
+
+def entries(doc: str, section: str) -> list[str]:
+    """Return the names that a section such as `Args:` explains."""
+    found = re.search(rf"^{section}:\n((?:    .*\n|\n(?=    ))*)", f"{doc}\n", re.MULTILINE)
+    return ENTRY.findall(found[1]) if found else []
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    found = inspect.signature(function).parameters.values()
+    return [stars.get(each.kind, "") + each.name for each in found if each.name != "self"]
+
+
+def faults(value: Any) -> Iterator[str]:
+    """Yield what is missing in the docstring of a function or a property."""
+    doc = inspect.getdoc(value) or ""
+    if not isinstance(value, property):
+        if entries(doc, "Args") != parameters(value):
+            yield f"Args: explains {entries(doc, 'Args')}, expected {parameters(value)}"
+        if inspect.signature(value).return_annotation not in ("None", None) and "\nReturns:\n    " not in doc:
+            yield "no Returns:"
+    if ">>> " not in doc:
+        yield "no example"
+
+
+@pytest.mark.parametrize("named", [pytest.param(each, id=each.name) for each in functions()])
+def test_docstrings_of_functions_say_it_all(named: Named) -> None:
+    assert list(faults(named.value)) == []
+
+
+@pytest.mark.parametrize("named", [pytest.param(each, id=each.name) for each in classes()])
+def test_docstrings_of_classes_say_it_all(named: Named) -> None:
+    doc = inspect.getdoc(named.value) or ""
+    if dataclasses.is_dataclass(named.value):
+        assert set(entries(doc, "Attributes")) >= {each.name for each in dataclasses.fields(named.value)}
+    assert ">>> " in doc
+
+
+def test_a_function_without_is_found() -> None:
+    def bare(one: int, *others: int, key: str = "", **options: Any) -> int:
+        """Return the sum.
+
+        Args:
+            one: A number.
+            key: Nothing.
+        """
+        return one
+
+    def whole(one: int, *others: int) -> int:
+        """Return the sum.
+
+        Args:
+            one: A number, whose explanation is
+                two: lines long.
+            *others: More numbers.
+
+        Returns:
+            The sum.
+
+        >>> whole(1)
+        1
+        """
+        return one
+
+    expected = ["one", "*others", "key", "**options"]
+    assert list(faults(bare)) == [
+        f"Args: explains ['one', 'key'], expected {expected}",
+        "no Returns:",
+        "no example",
+    ]
+    assert list(faults(whole)) == []
+    assert list(faults(property(lambda self: 1, doc="The number."))) == ["no example"]
