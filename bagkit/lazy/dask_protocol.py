@@ -329,7 +329,7 @@ def rebuilt(
 
     `dask.optimize` and what manipulates graphs call it with tasks in place of values.
     """
-    from bagkit.lazy.together import known_plan
+    from bagkit.lazy.known import known_plan
 
     named = [_renamed(key, rename or {}) for key in keys]
     found = [values[key] for key in named]

@@ -11,7 +11,6 @@ from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.lazy.nesting import Lift
 from bagkit.options import merged
-from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole, fill
 
@@ -141,6 +140,8 @@ def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
     >>> squares.npartitions, squares.sum().compute(scheduler="sync")
     (2, 14)
     """
+    from bagkit.lazy.known import known_plan
+
     lift = Owners("persist")
     templates = [lift.argument(argument, traverse) for argument in args]
     merged(**options)
@@ -150,19 +151,6 @@ def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
         for owner, plan, value in zip(lift.owners, lift.plans, values, strict=True)
     ]
     return tuple([fill(template, kept) for template in templates])
-
-
-def known_plan(plan: Plan, value: Any) -> Plan:
-    """Return the plan of a `value` that `plan` was computed to: of a bag, the lists of its partitions."""
-    from bagkit.io.input.memory import FromSequence
-    from bagkit.ops.calls import Known, known_call
-
-    if isinstance(plan.op, TaskCall):
-        return Plan(known_call(value, plan.op))
-    if plan.op.gives_value:
-        return Plan(Known(value))
-    records = [record for part in value for record in part]
-    return Plan(FromSequence("persist", records, tuple(map(len, value))))
 
 
 def with_plan(owner: Any, plan: Plan) -> Any:

@@ -36,15 +36,34 @@ class Plan:
         return self._npartitions
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from bagkit.plan.flat import flat, unflat  # plans can be deeper than pickle goes down
-
-        return unflat, (flat(self),)
+        return _of_list, (_as_list(self),)  # plans can be deeper than pickle goes down
 
     def with_inputs(self, inputs: tuple[Plan, ...]) -> Plan:
         """Return this plan on other `inputs`: itself if they are the ones it has."""
         if len(inputs) == len(self.inputs) and all(map(_is_same, inputs, self.inputs)):
             return self
         return Plan(self.op, inputs)
+
+
+Listed = list[tuple[Op, tuple[int, ...]]]
+
+
+def _as_list(root: Plan) -> Listed:
+    """Return the ops of `root` and of all below it, each with the numbers of its inputs, which come before it."""
+    numbers: dict[Plan, int] = {}
+    nodes: Listed = []
+    for plan in walk(root):
+        numbers[plan] = len(nodes)
+        nodes.append((plan.op, tuple(numbers[part] for part in plan.inputs)))
+    return nodes
+
+
+def _of_list(nodes: Listed) -> Plan:
+    """Return the plan that `nodes` were made of."""
+    plans: list[Plan] = []
+    for op, inputs in nodes:
+        plans.append(Plan(op, tuple(plans[number] for number in inputs)))
+    return plans[-1]
 
 
 def _is_same(one: object, other: object) -> bool:
