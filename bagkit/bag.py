@@ -171,8 +171,7 @@ class Bag(
         """Make a delayed value of each partition.
 
         Args:
-            optimize_graph: Taken for programs written for dask; it changes nothing. What is computed later is optimised
-                then, unless the option `optimize` is False.
+            optimize_graph: With False it is computed as it was written, whatever the option `optimize` says then.
 
         Returns:
             A list of delayed values: each is the list of a partition's records.
@@ -181,10 +180,9 @@ class Bag(
         >>> [part.compute(scheduler="sync") for part in bk.range(3, npartitions=2).to_delayed()]
         [[0], [1, 2]]
         """
-        from bagkit.lazy.delayed import delayed
+        from bagkit.lazy.delayed_values import value_of_collection
 
-        parts: Any = [delayed(part) for part in self.partitions_apart()]
-        return parts  # type: ignore[no-any-return]
+        return [value_of_collection(part, optimize_graph) for part in self.partitions_apart()]
 
     @overload
     def take(self, k: int, npartitions: int = ..., compute: Literal[True] = ..., warn: bool = ...,

@@ -136,8 +136,7 @@ class Item(DaskCollection, Generic[T_co]):
         """Make a delayed value of the Item, which has operators, attributes and methods of its own.
 
         Args:
-            optimize_graph: Taken for programs written for dask; it changes nothing. What is computed later is optimised
-                then, unless the option `optimize` is False.
+            optimize_graph: With False it is computed as it was written, whatever the option `optimize` says then.
 
         Returns:
             A delayed value that computes to the same.
@@ -146,10 +145,9 @@ class Item(DaskCollection, Generic[T_co]):
         >>> (bk.range(5, npartitions=2).sum().to_delayed() + 1).compute(scheduler="sync")
         11
         """
-        from bagkit.lazy.delayed import delayed
+        from bagkit.lazy.delayed_values import value_of_collection
 
-        value: Any = delayed(self)
-        return value  # type: ignore[no-any-return]
+        return value_of_collection(self, optimize_graph)
 
     @staticmethod
     def from_delayed(value: Any) -> Item[Any]:

@@ -401,7 +401,7 @@ def names_in(*files: str) -> set[str]:
     return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
-USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "lazy/delayed.py", "lazy/together.py",
+USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "lazy/delayed_values.py", "lazy/known.py",
                 *(f"methods/{path.name}" for path in (ROOT / "methods").glob("*.py"))]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from bagkit.front_doors import front_door
 from bagkit.kernels.replay import reading
 from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
-from bagkit.ops.calls import identity
+from bagkit.ops.calls import as_written, identity
 from bagkit.options import merged
 from bagkit.plan.kinds import Sink, SinkPart, TaskCall
 from bagkit.plan.node import Plan, walk
@@ -128,7 +128,8 @@ def _made(plan: Plan) -> DaskGraph:
 def _made_of_sink(plan: Plan, sink: Plan) -> DaskGraph:
     """Return the graph in which one task writes all files that are asked for: they have one lock and one manifest."""
     token = _sink_tokens.setdefault(sink, os.urandom(8).hex())
-    part = plan.inputs[0] if isinstance(plan.op, TaskCall) and plan.op.function is identity and plan.inputs else plan
+    passes_on = isinstance(plan.op, TaskCall) and plan.op.function in (identity, as_written) and plan.inputs
+    part = plan.inputs[0] if passes_on else plan
     op, key = part.op, plan.op.key if isinstance(plan.op, TaskCall) else (f"bagkit-{token}", 0)
     number = op.number if isinstance(op, SinkPart) else None
     if part is not sink and (number is None or part.inputs != (sink,)):

@@ -10,7 +10,17 @@ from bagkit.computing import run
 from bagkit.errors import LazyError, one_line
 from bagkit.lazy.calls import checked_name, plan_of_call
 from bagkit.lazy.dask_protocol import DaskCollection
-from bagkit.ops.calls import OPERATORS, REFLECTED, DelayedCall, Method, Swapped, call_value, next_number
+from bagkit.ops.calls import (
+    OPERATORS,
+    REFLECTED,
+    DelayedCall,
+    Method,
+    Swapped,
+    as_written,
+    call_value,
+    identity,
+    next_number,
+)
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole
@@ -317,6 +327,15 @@ class DelayedAttribute(Delayed[Any]):
 _set_of = DelayedAttribute.__dict__["_of"].__set__
 _set_name = DelayedAttribute.__dict__["_name"].__set__
 _set_frame = DelayedAttribute.__dict__["_frame"].__set__
+
+
+def value_of_collection(collection: DaskCollection, optimize_graph: bool = True) -> Delayed[Any]:
+    """Return the delayed value of a bag, as the list of its records, or of an item.
+
+    Without `optimize_graph` it is computed as it was written.
+    """
+    function = identity if optimize_graph else as_written
+    return Delayed(plan_of_call(function, (collection,), {}, type(collection).__name__.lower(), users_frame()))
 
 
 def _binary(name: str, function: Callable[..., Any]) -> Callable[..., Delayed[Any]]:

@@ -191,6 +191,11 @@ def identity(value: Any, /) -> Any:
     return value
 
 
+def as_written(value: Any, /) -> Any:
+    """Return `value`, which is computed as it was written: passes leave alone what a call of this works on."""
+    return value
+
+
 class Swapped:
     """Calls a function of two arguments with those the other way round."""
 

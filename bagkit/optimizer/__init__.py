@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bagkit.errors import PlanError
+from bagkit.optimizer.as_written import hide, show
 from bagkit.optimizer.fuse import fuse
 from bagkit.optimizer.prune import prune
 from bagkit.optimizer.push_fields import push_fields
@@ -29,13 +30,18 @@ PASSES: tuple[Pass, ...] = (
 def optimize(roots: Roots, until: str | None = None) -> Roots:
     """Return `roots` after the passes, or after those up to and with the one named `until`.
 
+    What `to_delayed(optimize_graph=False)` was asked for stays as it was written.
+
     Raises PlanError for a name that no pass has.
     """
     names = [rule.__name__ for rule in PASSES]
     if until is not None and until not in names:
         raise PlanError(f"optimize: no pass is called {until!r}; there are {', '.join(names)}")
+    roots, hidden = hide(roots)
     for rule in PASSES:
+        if rule is fuse:  # what runs as it was written runs in chains too
+            roots, hidden = show(roots, hidden), {}
         roots = rule(roots)
         if rule.__name__ == until:
             break
-    return roots
+    return show(roots, hidden)
