@@ -1,4 +1,4 @@
-"""Every error that bagkit raises of its own, and the notes it adds to those of its users.
+"""Every error that bagkit raises of its own, and the notes it adds to errors of its users.
 
     BagkitError
     ├── PlanError (ValueError, TypeError) a call that can't become a plan: wrong arguments, partitions that do not match
@@ -18,7 +18,7 @@
     ├── ColumnTypeError (TypeError)       records that do not go together in typed columns
     ├── EmptyBagError (ValueError)        a result that an empty bag does not have
     ├── NotPicklableError (TypeError)     something can't be sent to, or back from, another process
-    ├── UnstableKeyError (TypeError)      a key of which no one can tell, in another process, what it is equal to
+    ├── UnstableKeyError (TypeError)      a key that can't be told from others in another process
     └── TaskError (RuntimeError)          a task failed with something that can't reach the user as it is
         ├── GroupTooLargeError (MemoryError)  the records of one key do not fit into memory
         ├── StoppedEarlyError             a function raised StopIteration, which would have ended the data silently

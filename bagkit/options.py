@@ -129,7 +129,7 @@ class CollectOptions(RunOptions):
 
 
 _session = Options()
-"""Those of the session; replaced as a whole."""
+"""The options of the session; replaced as a whole."""
 _session_lock = Lock()
 _stack: ContextVar[tuple[tuple[dict[str, Any], Options, Options], ...]] = ContextVar("bagkit options", default=())
 """Blocks of code, innermost last: what they change, for which session, and what that gives.

@@ -9,7 +9,7 @@ from bagkit.kernels.spill import deep_size
 from bagkit.option_values import parse_bytes
 
 _SLACK = 0.1
-"""Of a partition: what a bag may be larger than so many partitions, before there is one more."""
+"""What a bag may have too much for its partitions before there is one more, as a share of a partition."""
 
 
 def partitions_for(bag: Any, partition_size: int | str) -> int:

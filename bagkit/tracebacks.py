@@ -23,7 +23,7 @@ from bagkit.errors import (
 F = TypeVar("F", bound=Callable[..., Any])
 
 FRONT_DOOR = "<bagkit>"
-"""What stands for a file in the frame of a front door, of which one line is left in a traceback."""
+"""The file name in the frame of a front door. There is no such file, so a traceback shows one line for the frame."""
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _OWN = (_PACKAGE, FRONT_DOOR)

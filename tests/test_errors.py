@@ -1,6 +1,6 @@
 """Every message that bagkit raises of its own, raised once; and that each message is here.
 
-Those of options, pictures, files, schedulers, sequences, samples and summaries are raised in the tests of these.
+Messages about options, pictures, files, schedulers, sequences, samples and summaries are raised in the tests of these.
 """
 
 from __future__ import annotations

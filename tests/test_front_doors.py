@@ -109,7 +109,7 @@ def test_tracebacks_are_the_users_lines(tmp_path: Path, name: str) -> None:
     text = "".join(traceback.format_exception(caught.value))
     files = {frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)}
     assert files == {__file__}
-    assert text.count("Traceback (most recent call last)") == 1, "causes of which all was said are not shown"
+    assert text.count("Traceback (most recent call last)") == 1, "causes that say nothing new are not shown"
     assert f'File "{ROOT}' not in text, "nor are our frames in what workers tell"
     assert "\nIn the worker" not in text or f'File "{__file__}"' in text.split("\nIn the worker")[1]
 

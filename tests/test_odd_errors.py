@@ -119,7 +119,7 @@ def caught_from(make: Callable[[int], BaseException], scheduler: str) -> BaseExc
 
 
 def all_notes(error: BaseException) -> list[str]:
-    """Return the notes of `error`, and those of a cause that stands in for it."""
+    """Return the notes of `error`, and the notes of a cause that stands in for it."""
     notes: list[str] = []
     each: BaseException | None = error
     while each is not None:

@@ -306,7 +306,7 @@ class Runs:
 
 
 class Client:
-    """Looks like that of dask.distributed."""
+    """Looks like the Client of dask.distributed."""
 
     def run(self, function: Any) -> None: ...
 

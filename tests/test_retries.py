@@ -14,7 +14,7 @@ SCHEDULERS = ["sync", "threads", "processes"]
 
 
 def failing(path: Path, times: int) -> Any:
-    """Return a function that raises so many times, wherever it runs: it counts in a file."""
+    """Return a function that raises a number of `times`, wherever it runs: it counts in a file."""
 
     def fail(x: Any = None) -> Any:
         count = len(path.read_text()) if path.exists() else 0

@@ -1,7 +1,7 @@
 """Where the nodes of a picture go: in layers, each edge from a layer to a later one, with few crossings.
 
 Sugiyama's way: layers by the longest path; edges that pass a layer get a point in it; orders that have few crossings,
-by barycentres; then positions as near as may be to those of the neighbours. All in a picture that goes from top to
+by barycentres; then positions as near to the neighbours as may be. All in a picture that goes from top to
 bottom; the caller turns it.
 """
 

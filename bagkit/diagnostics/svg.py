@@ -56,7 +56,7 @@ def svg_text(drawing: Drawing) -> str:
 
 
 class Turned:
-    """Turns the points of a layout, which goes from top to bottom, into those of a picture."""
+    """Turns the points of a layout, which goes from top to bottom, into points of a picture."""
 
     def __init__(self, rankdir: str, length: float) -> None:
         self._sideways = rankdir in ("LR", "RL")

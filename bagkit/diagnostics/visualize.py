@@ -63,7 +63,7 @@ class Drawn:
         self._calls: dict[Any, int] = {}
         """The nodes of delayed calls, by the keys of their tasks."""
         self._values: dict[Any, int] = {}
-        """Those of what the calls give."""
+        """The nodes of what the calls return."""
         self._merged: set[Plan] = set()
         """Plans that are a line of a chain."""
         chains = {plan: self._members(plan) for plan in self._uses if isinstance(plan.op, ChainMark)}
@@ -115,7 +115,7 @@ class Drawn:
             self._numbers[plan] = self._value(self._numbers[plan])
 
     def _add_call(self, plan: Plan, op: TaskCall) -> None:
-        """Add the node of a delayed call and that of its value; `delayed(5)` is a value alone."""
+        """Add the node of a delayed call and the node of its value; `delayed(5)` is a value alone."""
         key = op.key
         if key in self._calls:  # calls of one name are one call
             self._numbers[plan] = self._values[key]
@@ -191,8 +191,8 @@ def _by_time(
 ) -> list[Node]:
     """Return the nodes with a line that says what their tasks took, the hotter the longer.
 
-    A task that ran the operations of several nodes counts for the one that has most of them, or the first of those;
-    one that ran several delayed calls, whose key is that of the last, counts for the last.
+    A task that ran the operations of several nodes counts for the node that has most of them, or the first such node.
+    A task that ran several delayed calls counts for the last, whose key it has.
     """
     spent: dict[int, Spent] = {}
     for task in profile.tasks:

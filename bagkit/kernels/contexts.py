@@ -1,7 +1,7 @@
 """`with` blocks by generators, through which any exception passes as it is.
 
-That of contextlib sets `__traceback__` on what passes, which raises another error where a class takes no attributes, as
-that of a frozen dataclass.
+contextlib sets `__traceback__` on the exception. If its class takes no attributes, as a frozen dataclass, that raises
+another error.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A number for a key that is the same wherever it is made, and the same for equal keys.
 
-`hash()` would not do: that of a str depends on the process, that of None on the address of None, that of most objects
-on theirs. Here numbers that are equal have one digest whatever their type (1, 1.0, True, Decimal(1), Fraction(1)), a
-namedtuple has that of its tuple, an IntEnum that of its int; an Enum, a date, a frozen dataclass have their own.
+`hash()` would not do: the hash of a str depends on the process, the hash of None and of most objects on their
+address. Here equal numbers have one digest whatever their type (1, 1.0, True, Decimal(1), Fraction(1)). A namedtuple
+has the digest of its tuple, an IntEnum the digest of its int; an Enum, a date, a frozen dataclass have their own.
 
 A key whose equality is not known raises Undigestible: it would be one group or two as chance has it.
 """
@@ -39,7 +39,7 @@ class Undigestible(TypeError):
 
 
 def bucket_of(key: Any, count: int, salt: int = 0) -> int:
-    """Return which of `count` buckets a key belongs to; another `salt` spreads those of one bucket over others.
+    """Return which of `count` buckets a key belongs to; another `salt` spreads the keys of one bucket over others.
 
     >>> bucket_of(1, 8) == bucket_of(1.0, 8) == bucket_of(True, 8)
     True
@@ -248,7 +248,7 @@ def _dataclass(key: Any, kind: Any) -> int:
 
 
 def _numpy(key: Any) -> int:
-    """Return the digest of a numpy scalar that is equal to a plain value: that of the value."""
+    """Return the digest of a numpy scalar: if it equals a plain value, the digest of the value."""
     if getattr(getattr(key, "dtype", None), "kind", "") in tuple("biufcUS"):
         plain = key.item()
         if type(plain) is not type(key):

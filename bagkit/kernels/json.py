@@ -35,7 +35,7 @@ _MARGIN: Final = 6
 _SHORT: Final = 640
 """No limit on digits is below this."""
 _NESTING_IS_COUNTED: Final = sys.version_info < (3, 14)
-"""Later Pythons measure the C stack, of which msgspec and json need different amounts for a level."""
+"""Later Pythons measure the C stack; msgspec and json need different amounts of it for a level."""
 _RECURSION_IS_OF_CALLS: Final = sys.version_info < (3, 12)
 """Later Pythons count calls in C apart from those in Python, and allow more than any document needs."""
 _CALLS_OF_LOADS: Final = 5
@@ -250,7 +250,7 @@ def _only(fields: tuple[str, ...], record: Any) -> Any:
 
 
 def _deeper(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return `function` called from some calls deeper, each of which counts as Python's recursion and as C's."""
+    """Return `function` called from some calls deeper. Each call counts as Python's recursion and as C's."""
     for _ in range(_MARGIN):
         function = partial(_call, function)
     return function

@@ -4,7 +4,7 @@ Two ways, told apart by `byte_ends`. Where the bytes of a line end are a line en
 and each block is decoded by itself: such files can be read from the middle. Elsewhere (UTF-16, UTF-7, a `|` that is
 half of a Japanese character) a file is decoded from its beginning on and the text is cut.
 
-Lines are those of Python's text mode: "\\n", "\\r\\n" and "\\r" end one and are given as "\\n"; U+2028, U+0085, VT and
+Lines end as in Python's text mode: "\\n", "\\r\\n" and "\\r" end one and are given as "\\n"; U+2028, U+0085, VT and
 FF do not, which is why nothing here uses `str.splitlines`.
 """
 

@@ -1,7 +1,7 @@
 """What a task leaves of the tables that it filled, for each partition that keys go to: in memory, or on disk.
 
 A State is the list of its pieces in the order of the input: Buckets on disk first, then tables, and lists of keys or of
-records that are in no table yet, texts packed. What was written is merged where it is read, as that of an exchange is,
+records that are in no table yet, texts packed. What was written is merged where it is read, as in an exchange,
 so no process holds more than it may. What does that is imported by those who need it: few tables are so large.
 """
 

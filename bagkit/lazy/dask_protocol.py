@@ -204,7 +204,7 @@ def _flat(key: Any) -> list[str | int]:
 
 
 _report: ContextVar[Report | None] = ContextVar("the report of the task that runs", default=None)
-"""That of our scheduler; None where another one calls."""
+"""The report that our scheduler takes; None where another scheduler calls."""
 
 
 SealedWork = tuple[tuple[str, int], bytes]
@@ -369,7 +369,7 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
     from bagkit.lazy.graphs import Tasks
 
     class DaskTasks(Tasks):
-        """Those of a dict that has objects for tasks too."""
+        """Tasks of a dict that has objects for tasks too."""
 
         def add_one(self, name: Any) -> tuple[Any, ...]:
             """Make the task of `name`; return what it needs."""

@@ -1,7 +1,7 @@
 """The tasks of calls on whole values: one for each, or one for several that only wait for one another.
 
-Runs of calls each of which works on the one before it, and on nothing else that is computed, are one task: they could
-not run side by side, and what they hand on need not leave the thread. Nothing here recurses, for such runs are long.
+A run of calls, where each call needs the one before it and nothing else that is computed, is one task: they could
+not run side by side, and what they hand on need not leave the thread. Nothing here recurses: runs are long.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ Work = Callable[[Any, Sequence[Any], Report], Any]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One call of `work`; with several `keys` it returns as many values, each of which others can need alone."""
+    """One call of `work`. With several `keys` it returns as many values; other tasks can need each value alone."""
 
     keys: tuple[Key, ...]
     work: Work

@@ -24,7 +24,7 @@ next_number = _numbers.__next__
 
 
 class _Process:
-    """What tells the keys of this process from those of others; mutable, because a fork makes another process."""
+    """A token that tells keys of this process from keys of others; mutable, because a fork makes another process."""
 
     token = secrets.token_hex(4)
 

@@ -64,7 +64,7 @@ def needs_all(function: Any) -> bool:
 
 
 def _takes(function: FunctionType, arguments: int) -> bool:
-    """Say whether `function` is a plain one that can be called with so many arguments."""
+    """Say whether `function` is a plain one that can be called with that number of arguments."""
     code = function.__code__
     needed = code.co_argcount - len(function.__defaults__ or ())
     keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]

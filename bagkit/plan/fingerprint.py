@@ -2,7 +2,7 @@
 
 Of a function written in Python it is the bytecode, the constants, the names, the defaults, what it has closed over, and
 what it names: the same of the functions and classes of the user's own modules, the values of all else. Of a class it is
-that of its methods. Of data it is the value. Code of the standard library and of installed packages is known by its
+its methods, likewise. Of data it is the value. Code of the standard library and of installed packages is known by its
 name. Not seen are: what a function reaches through names made while running, and the data of a file or a service that
 it reads by itself. What can't be pickled has no digest that would last, so it is never the same; where code only names
 it, it is known by its class.
@@ -117,7 +117,7 @@ _AT_ONCE = 512
 
 
 def _element_parts(values: Any, seen: Seen) -> Iterator[bytes]:
-    """Yield the parts of some elements: in one go where they are plain data, of which there can be much."""
+    """Yield the parts of some elements: plain data, which can be much, in one go."""
     if len(values) == _AT_ONCE:
         import orjson
 

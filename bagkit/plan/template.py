@@ -24,7 +24,7 @@ class Hole:
 
 
 class Nest:
-    """A container to be made of `parts`, some of which are holes, or nests, by `make`."""
+    """A container that `make` makes of `parts`. Some of the parts are holes or nests."""
 
     __slots__ = ("make", "parts")
 

@@ -35,7 +35,7 @@ TASKS_PER_WORKER = 3
 QUICK_SECONDS = 0.0005
 """Tasks that all take less wait in numbers, because to choose them one by one takes as long as they do."""
 QUEUED_SECONDS, MOST_PER_WORKER = 0.0015, 32
-"""So much work waits for a thread then, and so many tasks at the most: going from one thread to another takes longer
+"""How much work, and how many tasks at the most, wait for a thread then: to go from one thread to another takes longer
 than a tiny task does."""
 NUMBERS = frozenset({int, float, complex, bool, type(None)})
 SHORT = 1000

@@ -39,7 +39,7 @@ def _taken(take: Callable[[], Any]) -> Any:
 
 
 def apply_surroundings(data: bytes) -> str | None:
-    """Make this process's those of `data`; return the working directory."""
+    """Give this process the surroundings in `data`; return the working directory."""
     wanted = marshal.loads(data)
     for (take, give), value in zip(SETTINGS, wanted, strict=True):
         if take() != value:

@@ -1,4 +1,4 @@
-"""Keys: equal ones have one digest, in every process, and those of which no one can tell are refused."""
+"""Keys: equal ones have one digest, in every process; keys that can't be told apart are refused."""
 
 from __future__ import annotations
 

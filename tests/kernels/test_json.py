@@ -42,7 +42,7 @@ def outcome(function: Callable[[Any], Any], line: Any) -> Any:
 
 
 def exact(value: Any) -> Any:
-    """Return a form of `value` that is equal only to that of the same types and the same bits."""
+    """Return a form of `value` that is equal only to the form of a value of the same types and bits."""
     match value:
         case float():
             return struct.pack("<d", value)

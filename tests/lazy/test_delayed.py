@@ -1,4 +1,4 @@
-"""delayed: the answers are those of the same program without it."""
+"""delayed: the answers are the same as without it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def numbers(partition: int, seed: int = 7) -> python_random.Random:
 
 
 def chosen(partitions: list[list[Any]], takes: Any, seed: int = 7) -> list[Any]:
-    """Take of each partition the records of which `takes(record, random number)` is true."""
+    """Take the records of each partition for which `takes(record, random number)` is true."""
     kept = []
     for number, part in enumerate(partitions):
         rng = numbers(number, seed)

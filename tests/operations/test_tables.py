@@ -29,7 +29,7 @@ from bagkit.kernels.texts import Texts
 from bagkit.kernels.weight import Scale, weight
 
 SMALL = 60_000
-"""Bytes, of which a task holds a quarter: some hundred keys."""
+"""Bytes. A task holds a quarter of them: some hundred keys."""
 
 
 @pytest.fixture(autouse=True)
@@ -260,7 +260,7 @@ def test_states_in_any_order_of_joining(parts: list[list[int]], memory: int, wid
 
 SIMPLE = st.one_of(st.text(max_size=3), st.text("ab\ud800", max_size=2), st.integers(-9, 9), st.none(), st.booleans(),
                    st.binary(max_size=1), st.sampled_from([0.5, float("nan"), (1, "a"), ("a",)]))  # fmt: skip
-"""Records, few of which are there twice, or many."""
+"""Records: few repeat, or many."""
 
 
 @given(
@@ -274,7 +274,7 @@ SIMPLE = st.one_of(st.text(max_size=3), st.text("ab\ud800", max_size=2), st.inte
 def test_records_that_wait_for_a_table_are_those_of_a_table(
     parts: list[list[Any]], memory: int | None, count: int, tried: int
 ) -> None:
-    """Tasks that find few records twice leave them to others: with `tried`, after so many."""
+    """Tasks that find few records twice leave them to others, once they have `tried` a number of records."""
     tables: tuple[Tabling, ...] = (Counting(), Seeing())
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "_TRIED", tried)

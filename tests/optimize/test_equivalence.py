@@ -37,7 +37,7 @@ SETTINGS = examples(150)
 
 @st.composite
 def chains(draw: st.DrawFn) -> tuple[str, list[Case]]:
-    """Draw a kind of records, and cases of which each works on what the one before gives."""
+    """Draw a kind of records, and cases; each works on what the one before gives."""
     kind = draw(st.sampled_from(sorted(BY_KIND)))
     first, steps = kind, []
     for _ in range(draw(st.integers(1, 5))):
@@ -145,7 +145,7 @@ JSON_STEPS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], bool]] =
     "foldby": (lambda b: b.foldby(lambda r: r["n"], lambda n, r: n + 1, 0, lambda a, c: a + c),
                lambda xs: [(k, len(list(v))) for k, v in grouped(r["n"] for r in xs)], False),
 }  # fmt: skip
-"""On a bag, on an iterator (so that of several errors the first record's comes first), and whether records go on."""
+"""On a bag, on an iterator (so the error of the first record comes first), and whether records go on."""
 
 
 def pluck(record: Any, key: str, default: Any) -> Any:

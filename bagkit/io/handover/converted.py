@@ -40,7 +40,7 @@ class Column:
     typing: Typing = field(default_factory=Typing)
 
     def convert(self, values: Iterable[Any]) -> list[Any]:
-        """Return the values as those of the column; raises ColumnTypeError for one that can't be that."""
+        """Return the values with the type of the column; raises ColumnTypeError for a value that can't have it."""
         match self.policy:
             case "string":
                 return [None if value is None else self._fitting(as_text(value, self.typing.nul)) for value in values]

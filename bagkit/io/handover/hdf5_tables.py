@@ -159,8 +159,8 @@ def read_layout(home: Any) -> Layout:
         ) from None
     if rows != found["rows"] or "_i_table" in home:
         raise PlanError(
-            f"to_hdf5: another program has changed the table {home.name!r} (it has {rows} rows, of which "
-            f"to_hdf5 wrote {found['rows']}, or an index); hint: write to another group"
+            f"to_hdf5: another program has changed the table {home.name!r} (it has {rows} rows and "
+            f"to_hdf5 wrote {found['rows']}, or it has an index); hint: write to another group"
         )
     return Layout(tuple(Member(**member) for member in found["members"]), found["missing"])
 
@@ -227,7 +227,7 @@ class TableHome:
         self._table: Any = None
 
     def make(self, rows: int, compression: str | None) -> None:
-        """Make the table, for about so many rows."""
+        """Make the table, for about `rows` rows."""
         h5d, h5p, h5s = self._h5py.h5d, self._h5py.h5p, self._h5py.h5s
         dtype = self._row_type()
         settings = h5p.create(h5p.DATASET_CREATE)

@@ -42,7 +42,7 @@ class RowMaker:
         count, expected = len(row), len(self.names)
         if (count > expected and self.restkey is NOT_GIVEN) or (count < expected and self.restval is NOT_GIVEN):
             raise SourceError(
-                f"read_csv: the row has {count} fields; expected {expected}, those of the header; "
+                f"read_csv: the row has {count} fields; expected {expected}, as in the header; "
                 "hint: restkey=... keeps what is too much, restval=... fills what is missing"
             )
         if count > expected:

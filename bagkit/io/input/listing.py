@@ -40,7 +40,7 @@ def path_list(urlpath: object) -> list[str]:
 
 
 def find_files(urlpath: object, storage_options: Mapping[str, Any] | None = None) -> list[FileInfo]:
-    """Return the files that `urlpath` names, in order; those of a pattern sorted, each once per mention.
+    """Return the files that `urlpath` names, in order. A pattern gives sorted files; a file named twice comes twice.
 
     Raises NoFilesError for a path or pattern without files, SourceError for what can't be read.
     """

@@ -34,7 +34,7 @@ class PartitionInfo:
     """Counted from 0."""
     npartitions: int
     paths: Paths = ()
-    """The files it is read from; none where records are in memory, or are those of the whole bag together."""
+    """The files it is read from; none where records are in memory, or come from all partitions."""
 
     def __repr__(self) -> str:
         more = len(self.paths) - _PATHS_SHOWN
@@ -43,7 +43,7 @@ class PartitionInfo:
 
 
 def with_info(plan: Plan) -> Plan:
-    """Return the plan of a bag with as many partitions, each of one record: the PartitionInfo of that of `plan`."""
+    """Return the plan of a bag of PartitionInfos: in each partition one record, about the same partition of `plan`."""
     infos = partition_infos(plan)
     return Plan(FromSequence("partitions", infos, (1,) * len(infos)))
 

@@ -180,7 +180,7 @@ class LineOrigin:
             return bytes(line[:size])
 
     def _one_to_one(self, found: list[bytes], data: bytes) -> bool:
-        """Whether the lines of the text are those of the bytes: not where bad bytes vanish between two line ends."""
+        """Whether text and bytes have the same lines: not where bad bytes vanish between two line ends."""
         encoding = self.format.encoding
         if encoding.errors in ("strict", "surrogateescape", "surrogatepass"):
             return True

@@ -46,7 +46,7 @@ class LineLimit:
         return TooLong(self.path, self.size, offset, f"{text}...")
 
     def checked(self, found: Sequence[AnyStr], offset: int | None = None) -> list[AnyStr | TooLong]:
-        """Return the lines `found`, of which the first is at `offset`, with a TooLong in place of each too long one."""
+        """Return the lines `found`, with a TooLong in place of each too long one. The first line is at `offset`."""
         starts = accumulate(map(len, found), initial=offset or 0)
         return [
             line if len(line) <= self.size else self.too_long(line[:HEAD], None if offset is None else start)

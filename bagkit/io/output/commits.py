@@ -194,7 +194,7 @@ class FileWriting:
         return None if manifest is None else _Account(*read_manifest(manifest), lost_below(manifest))
 
     def _replace(self) -> None:
-        """Find what an earlier run has left, of which nothing is kept."""
+        """Find what an earlier run has left; nothing of it is kept."""
         try:
             earlier = self._earlier()
         except Damaged:

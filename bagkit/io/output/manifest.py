@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file that was written: `nbytes` and `checksum` (CRC-32) are those of the file, so of what is compressed."""
+    """A file that was written. `nbytes` and `checksum` (CRC-32) describe the file as it is, compressed or not."""
 
     path: str
     partition: int

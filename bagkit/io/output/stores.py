@@ -53,7 +53,7 @@ class Store(Protocol):
         """Yield what is in a file."""
 
     def existing(self, paths: Iterable[str]) -> list[str]:
-        """Return those of `paths` that exist."""
+        """Return the `paths` that exist."""
 
     def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
         """Return the first of `paths` that is one of the files `others`, if there is one."""

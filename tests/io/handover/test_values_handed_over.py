@@ -182,7 +182,7 @@ def test_what_is_read_back_is_what_was_given_or_it_is_an_error(way: str, value: 
     except bk.ColumnTypeError as error:
         text = str(error)
         found = []
-    except (TypeError, ValueError, RecursionError) as error:  # those of json.dumps, with the place
+    except (TypeError, ValueError, RecursionError) as error:  # what json.dumps raises, with the place
         text = "\n".join(error.__notes__) if way == "to_jsonl" else ""
         found = []
     if not found:

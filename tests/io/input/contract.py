@@ -51,7 +51,7 @@ class FileSourceContract:
 
     @pytest.fixture
     def paths(self, tmp_path: Path) -> list[Path]:
-        """Three files, the second of which has no records."""
+        """Three files; the second has no records."""
         paths = [tmp_path / f"{name}{self.suffix}" for name in "abc"]
         for path, numbers in zip(paths, NUMBERS, strict=True):
             path.write_bytes(self.content(numbers))

@@ -168,7 +168,7 @@ def test_rows_of_other_lengths_are_errors_that_can_be_skipped(tmp_path: Path) ->
     with pytest.raises(bk.SourceError) as caught:
         read(str(path))
     assert str(caught.value) == (
-        "read_csv: the row has 1 fields; expected 2, those of the header; "
+        "read_csv: the row has 1 fields; expected 2, as in the header; "
         "hint: restkey=... keeps what is too much, restval=... fills what is missing"
     )
     assert caught.value.__notes__ == [f"in read_csv({str(path)!r})", f"at {path}, line 3, partition 0", "record: '3'"]

@@ -1,4 +1,4 @@
-"""Runs after runs into one place, some of which break off: whatever came before, what is there then is right."""
+"""Run after run into one place; some break off. Whatever came before, what is there then is right."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 
 def contents(version: int, count: int) -> dict[str, bytes]:
-    """What a run of this version with so many partitions writes."""
+    """What a run of this version with `count` partitions writes."""
     return {f"{n}.jsonl": b'{"n":%d,"version":%d}\n' % (n, version) for n in range(count)}
 
 

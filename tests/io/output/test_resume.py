@@ -37,7 +37,7 @@ def hidden(folder: Path) -> list[str]:
 
 
 class Job:
-    """Six partitions, each of which leaves a mark when it is made; one of them fails while the file `fail` is there."""
+    """Six partitions. Each leaves a mark when it is made; one fails while the file `fail` is there."""
 
     def __init__(self, folder: Path) -> None:
         self.out: Any = folder / "out"  # or text that is a URL

@@ -215,7 +215,7 @@ class TestTextFiles:
         assert visible(tmp_path) == ["0.txt", "2.txt"]
 
     def test_its_value_is_that_of_its_own_steps(self, tmp_path: Path) -> None:
-        # Lowering knows steps by their ids: those of a sink have to outlive it.
+        # Lowering knows steps by their ids: the steps of a sink have to outlive it.
         item = words().to_textfiles(tmp_path / "*.txt", compute=False).apply(len)
         assert [item.compute() for _ in range(40)] == [3] * 40
 
