@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FramePlace = tuple[int, int, int]
 MAPPED_BYTES = 1 << 20
 """Frames longer than this are read through a map of the file, without a copy."""
+WRITTEN_BYTES = 1 << 30
+"""What is written at once at the most: of 2 GiB Linux writes a part, and macOS nothing but an error."""
 
 
 class FrameError(OSError):
@@ -47,7 +49,7 @@ class FrameFile:
         self._checksum = crc32(data, self._checksum)
         file = self._open() if self._file is None else self._file
         while rest:
-            written = os.pwrite(file, rest, self._end)
+            written = os.pwrite(file, rest[:WRITTEN_BYTES], self._end)
             self._end += written
             rest = rest[written:]
 

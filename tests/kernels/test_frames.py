@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bagkit.kernels import frames
 from bagkit.kernels.frames import MAPPED_BYTES, FrameError, FrameFile, load_frame, without_collector
 
 
@@ -29,6 +30,24 @@ def test_frames_are_read_as_they_were_written(file: FrameFile) -> None:
         places.append(file.cut())
     file.close()
     assert [load_frame(file.path, place, bytes) for place in places] == [b"".join(parts) for parts in written]
+
+
+def test_no_more_is_written_at_once_than_systems_take(file: FrameFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2 GiB macOS writes nothing; any system may write less than it is given."""
+    real, sizes = os.pwrite, []
+
+    def little(descriptor: int, data: memoryview, offset: int) -> int:
+        sizes.append(len(data))
+        return real(descriptor, data[:300], offset)
+
+    monkeypatch.setattr(os, "pwrite", little)
+    monkeypatch.setattr(frames, "WRITTEN_BYTES", 1000)
+    data = os.urandom(5000)
+    file.add(data)
+    place = file.cut()
+    file.close()
+    assert max(sizes) == 1000
+    assert load_frame(file.path, place, bytes) == data
 
 
 def test_a_frame_that_is_begun_anew_leaves_nothing(file: FrameFile) -> None:

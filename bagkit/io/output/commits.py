@@ -367,7 +367,7 @@ class FileWriting:
     def _complete(self) -> None:
         for directory in self._targets.directories:
             self._store.settle(directory)
-        for path in self._stale.difference(self._targets.paths):
+        for path in self._store.apart(self._stale, self._targets.paths):
             self._store.remove(path)
         files = [self._files[number] for number in range(len(self._targets.paths))]
         self._put(

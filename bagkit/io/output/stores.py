@@ -58,6 +58,9 @@ class Store(Protocol):
     def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
         """Return the first of `paths` that is one of the files `others`, if there is one."""
 
+    def apart(self, paths: Iterable[str], others: Iterable[str]) -> list[str]:
+        """Return those of `paths` that name no file which one of `others` names, maybe in another case."""
+
     def read(self, path: str) -> bytes | None:
         """Return what is in a small file, None if there is none."""
 
@@ -140,6 +143,43 @@ def _open_regular(path: str, flags: int) -> int:
     raise _not_own(path, "no regular file")
 
 
+_UNKNOWN = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.EBADF}
+"""What a file system says that can't bring something to the disk, in place of an error of the disk."""
+
+
+def bring_to_disk(descriptor: int) -> None:
+    """Bring an open file, or the names in an open directory, to the disk, for a power cut to leave them there.
+
+    On macOS, `fsync` leaves them in the memory of the drive, F_FULLFSYNC does not; network disks know the first only.
+    Some file systems know neither for directories.
+    """
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is not None:
+        try:
+            fcntl.fcntl(descriptor, full)
+            return
+        except OSError as error:
+            if error.errno not in _UNKNOWN:
+                raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNKNOWN or not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise
+
+
+def bring_names_to_disk(directory: str) -> None:
+    """Bring the names in a local `directory` to the disk; where its files can be written but not listed, do nothing."""
+    try:
+        descriptor = os.open(directory or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return
+    try:
+        bring_to_disk(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @dataclass(frozen=True, slots=True)
 class LocalStore:
     """Files of this machine."""
@@ -151,7 +191,7 @@ class LocalStore:
         return os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0)
 
     def seal(self, file: BinaryIO, path: str) -> int | None:
-        os.fsync(file.fileno())
+        bring_to_disk(file.fileno())
         changed = os.fstat(file.fileno()).st_mtime_ns
         file.close()
         return changed
@@ -178,6 +218,11 @@ class LocalStore:
         there = {identity: path for path in paths if (identity := _identity(path))}
         same = (there.get(_identity(other) or (0, 0)) for other in others if there and not is_url(other))
         return next(filter(None, same), None)
+
+    def apart(self, paths: Iterable[str], others: Iterable[str]) -> list[str]:
+        found = [(path, identity) for path in paths if (identity := _identity(path, follow=False))]
+        kept = {_identity(other, follow=False) for other in others} if found else set()
+        return [path for path, identity in found if identity not in kept]
 
     def read(self, path: str) -> bytes | None:
         try:
@@ -216,11 +261,7 @@ class LocalStore:
         return [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
 
     def settle(self, directory: str) -> None:
-        descriptor = os.open(directory or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        bring_names_to_disk(directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +331,9 @@ class RemoteStore:
     def among(self, paths: Iterable[str], others: Iterable[str]) -> str | None:
         return next(iter(set(paths).intersection(others)), None)
 
+    def apart(self, paths: Iterable[str], others: Iterable[str]) -> list[str]:
+        return list(set(paths).difference(others))
+
     def read(self, path: str) -> bytes | None:
         filesystem, inner = filesystem_of(path, self.storage_options)
         try:
@@ -330,10 +374,10 @@ class RemoteStore:
         """Nothing to do."""
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str, follow: bool = True) -> tuple[int, int] | None:
     """Return what a file is known by, whatever names it has; None if it is gone."""
     try:
-        found = os.stat(path)
+        found = os.stat(path, follow_symlinks=follow)
     except OSError:
         return None
     return found.st_dev, found.st_ino

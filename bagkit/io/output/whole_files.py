@@ -14,7 +14,7 @@ from typing import Any
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.input.paths import is_url, named
 from bagkit.io.output.names import RESERVED
-from bagkit.io.output.stores import Lock, failed
+from bagkit.io.output.stores import Lock, bring_names_to_disk, bring_to_disk, failed
 from bagkit.kernels.contexts import context
 
 
@@ -73,13 +73,13 @@ def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = 
         made += [f"{own}.{secrets.token_hex(8)}.part" for _ in places]
         yield list(made)
         for name in made:
-            _sync(name, os.O_RDWR)
+            _sync(name)
         for each in places if exist == "error" else ():
             _refuse_existing(operation, each)
         for each in places:
             os.replace(made[0], each)
             del made[0]
-        _sync(directory, os.O_RDONLY)
+        bring_names_to_disk(directory)
     except BagkitError:
         raise
     except OSError as error:
@@ -91,10 +91,10 @@ def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = 
             lock.release()
 
 
-def _sync(path: str, flags: int) -> None:
-    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _sync(path: str) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        bring_to_disk(handle)
     finally:
         os.close(handle)
 
