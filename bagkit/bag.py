@@ -210,7 +210,7 @@ class Bag(
             A tuple of up to `k` records; with `compute=False` a bag of one partition.
 
         Raises:
-            PlanError: An argument is another value, or there are options and `compute` is False.
+            PlanError: An argument has a value that is not allowed, or there are options and `compute` is False.
             OptionError: No option has that name, or it can't take that value.
 
         >>> import bagkit as bk

@@ -40,7 +40,7 @@ def zip(*bags: Bag[Any]) -> Bag[Any]:  # noqa: A001
         A bag of tuples.
 
     Raises:
-        PlanError: Something is no bag, or the bags have different numbers of partitions.
+        PlanError: Something is not a bag, or the bags have different numbers of partitions.
         ValueError: When the bag is computed: partitions have different numbers of records.
 
     >>> import bagkit as bk
@@ -71,8 +71,7 @@ def map(func: Callable[..., U] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[U
         A bag of what `func` returns.
 
     Raises:
-        PlanError: `func` is nothing that can be called, no argument is a bag, or the bags have different numbers of
-            partitions.
+        PlanError: `func` can't be called, no argument is a bag, or the bags have different numbers of partitions.
 
     >>> import bagkit as bk
     >>> b = bk.range(3, npartitions=2)
@@ -97,8 +96,7 @@ def map_partitions(func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: 
         the records. Text, bytes, a dict or a single value is one record.
 
     Raises:
-        PlanError: `func` is nothing that can be called, no argument is a bag, or the bags have different numbers of
-            partitions.
+        PlanError: `func` can't be called, no argument is a bag, or the bags have different numbers of partitions.
 
     >>> import bagkit as bk
     >>> b = bk.range(5, npartitions=2)

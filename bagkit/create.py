@@ -40,7 +40,7 @@ def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitio
         A bag of the elements, in order.
 
     Raises:
-        PlanError: Both sizes are given, or one is no whole number from 1 up; or `seq` can't be iterated over, is a
+        PlanError: Both sizes are given, or one is not a whole number from 1 up; or `seq` can't be iterated over, is a
             table or a path.
 
     >>> import bagkit as bk
@@ -62,7 +62,7 @@ def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that d
         A bag of ints.
 
     Raises:
-        PlanError: An argument is another value.
+        PlanError: An argument has a value that is not allowed.
 
     >>> import bagkit as bk
     >>> bk.range(5, npartitions=2).compute(scheduler="sync")
@@ -119,7 +119,7 @@ def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
         A bag of the records of all bags, in order.
 
     Raises:
-        PlanError: `bags` is empty, or something in it is no bag.
+        PlanError: `bags` is empty, or something in it is not a bag.
 
     >>> import bagkit as bk
     >>> bk.concat([bk.range(2, 1), bk.range(3, 1)]).compute(scheduler="sync")

@@ -100,7 +100,7 @@ class Item(DaskCollection, Generic[T_co]):
             An Item of what `func` returns.
 
         Raises:
-            PlanError: `func` is nothing that can be called, or an argument is a bag.
+            PlanError: `func` can't be called, or an argument is a bag.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).sum().apply(str).compute(scheduler="sync")

@@ -153,8 +153,8 @@ def set_options(**changes: Unpack[ComputeOptions]) -> None:
                 "single-threaded", "threading", "multiprocessing" are dask's words for the same.
             workers: How many processes or threads there are, a number from 1 up; also as `num_workers`. Default: as
                 many as there are CPUs for this process.
-            memory_limit: How much a run may hold before what it holds waits on disk: a number of bytes, or text like "2
-                GB" or "512 MiB". Default: half of the memory that the machine, or the container, has to give.
+            memory_limit: How much a run may hold before what it holds waits on disk: a number of bytes, or text like
+                "512 MiB" or "2 GB". Default: half of the memory that the machine, or the container, has to give.
             progress: Whether to draw a progress bar. Default: in a terminal and in a notebook, for runs that take a
                 while.
             temporary_directory: Where large intermediate values go: the path of a directory that exists. Default: where

@@ -30,7 +30,7 @@ def sample(population: Bag[T], k: int, split_every: int | bool | None = None, se
         A bag of one partition with `k` records, in no order.
 
     Raises:
-        PlanError: `population` is no bag, or another argument is another value.
+        PlanError: `population` is not a bag, or another argument has a value that is not allowed.
         ValueError: When the bag is computed: there are fewer than `k` records.
 
     >>> import bagkit as bk
@@ -57,7 +57,7 @@ def choices(population: Bag[T], k: int = 1, split_every: int | bool | None = Non
         A bag of one partition with `k` records, in no order.
 
     Raises:
-        PlanError: `population` is no bag, or another argument is another value.
+        PlanError: `population` is not a bag, or another argument has a value that is not allowed.
         EmptyBagError: When the bag is computed: it has no records.
 
     >>> import bagkit as bk

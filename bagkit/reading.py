@@ -86,7 +86,7 @@ def read_text(
     Raises:
         NoFilesError: A path or a pattern names no file.
         SourceError: A file can't be read; also when the bag is computed.
-        PlanError: Arguments have other values, or do not go together.
+        PlanError: An argument has a value that is not allowed, or arguments do not go together.
         MissingExtraError: A package that the files' compression or URL needs is not installed.
         CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
         UnicodeDecodeError: When the bag is computed: a line does not decode.
@@ -155,9 +155,9 @@ def read_json(
     Raises:
         NoFilesError: A path or a pattern names no file.
         SourceError: A file can't be read; also when the bag is computed.
-        PlanError: Arguments have other values, or do not go together.
+        PlanError: An argument has a value that is not allowed, or arguments do not go together.
         MissingExtraError: A package that the files' compression or URL needs is not installed.
-        json.JSONDecodeError: When the bag is computed: a line is no JSON; a blank line is none. `on_error="skip"`
+        json.JSONDecodeError: When the bag is computed: a line is not JSON; nor is a blank line. `on_error="skip"`
             leaves it out.
         CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
         LineTooLongError: When the bag is computed: a line is longer than `max_line`. `on_error="skip"` leaves it out.
@@ -233,7 +233,7 @@ def read_csv(
         NoFilesError: A path or a pattern names no file.
         SourceError: A file can't be read; also when the bag is computed. Also when the bag is computed: a row has too
             many fields or too few. `on_error="skip"` leaves it out.
-        PlanError: Arguments have other values, or do not go together.
+        PlanError: An argument has a value that is not allowed, or arguments do not go together.
         CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
 
     >>> import bagkit as bk, pathlib, tempfile
@@ -287,8 +287,8 @@ def read_avro(
         NoFilesError: A path or a pattern names no file.
         SourceError: A file can't be read; also when the bag is computed.
         MissingExtraError: fastavro, or what it needs for a file, is not installed.
-        PlanError: Arguments have other values, or do not go together.
-        CorruptInputError: When the bag is computed: a file is no Avro file, or is cut off or damaged.
+        PlanError: An argument has a value that is not allowed, or arguments do not go together.
+        CorruptInputError: When the bag is computed: a file is not an Avro file, or is cut off or damaged.
 
     >>> import bagkit as bk, fastavro, tempfile
     >>> schema = {"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}
@@ -360,7 +360,7 @@ def read_files(
     Raises:
         NoFilesError: A path or a pattern names no file.
         SourceError: A file can't be read; also when the bag is computed.
-        PlanError: Arguments have other values.
+        PlanError: An argument has a value that is not allowed.
         UnicodeDecodeError: When the bag is computed: a text does not decode. `on_error="skip"` leaves it out.
         CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
 

@@ -157,7 +157,7 @@ def delayed(
         A function for a function; a Delayed for any other value.
 
     Raises:
-        PlanError: `name` or `nout` is another value, or arguments contain themselves.
+        PlanError: `name` or `nout` has a value that is not allowed, or arguments contain themselves.
 
     >>> import bagkit as bk
     >>> @bk.delayed

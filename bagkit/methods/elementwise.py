@@ -73,7 +73,7 @@ class Elementwise(Making[T_co]):
             A bag with one result for each record, in the same order and in the same partitions.
 
         Raises:
-            PlanError: `func` is nothing that can be called, or another bag has a different number of partitions.
+            PlanError: `func` can't be called, or another bag has a different number of partitions.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([1, 2, 3], npartitions=2)
@@ -101,7 +101,7 @@ class Elementwise(Making[T_co]):
             A bag with one result for each record.
 
         Raises:
-            PlanError: `func` is nothing that can be called.
+            PlanError: `func` can't be called.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([(1, 2), (3, 4)]).starmap(pow).compute(scheduler="sync")
@@ -140,7 +140,7 @@ class Elementwise(Making[T_co]):
             A bag of the elements, in order.
 
         Raises:
-            PlanError: `func` is nothing that can be called, or another bag has a different number of partitions.
+            PlanError: `func` can't be called, or another bag has a different number of partitions.
 
         >>> import bagkit as bk
         >>> bk.from_sequence(["a b", "c"]).flat_map(str.split).compute(scheduler="sync")
@@ -168,7 +168,7 @@ class Elementwise(Making[T_co]):
             A bag of the records that are kept, in order and in the same partitions.
 
         Raises:
-            PlanError: `predicate` is nothing that can be called.
+            PlanError: `predicate` can't be called.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).filter(lambda x: x % 2 == 0).compute(scheduler="sync")
@@ -189,7 +189,7 @@ class Elementwise(Making[T_co]):
             A bag of the records that are left, in order and in the same partitions.
 
         Raises:
-            PlanError: `predicate` is nothing that can be called.
+            PlanError: `predicate` can't be called.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).remove(lambda x: x % 2 == 0).compute(scheduler="sync")
@@ -262,7 +262,7 @@ class Elementwise(Making[T_co]):
             A bag of the same records.
 
         Raises:
-            PlanError: `func` is nothing that can be called.
+            PlanError: `func` can't be called.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([1, 2]).tap(print).map(str).compute(scheduler="sync")
@@ -282,7 +282,7 @@ class Elementwise(Making[T_co]):
             A bag of the same records.
 
         Raises:
-            PlanError: `n` is no whole number from 0 up.
+            PlanError: `n` is not a whole number from 0 up.
 
         >>> import bagkit as bk
         >>> bk.range(4, npartitions=2).peek(1).sum().compute(scheduler="sync")
@@ -308,7 +308,7 @@ class Elementwise(Making[T_co]):
             A bag of the records that did not fail.
 
         Raises:
-            PlanError: `policy` is another word.
+            PlanError: `policy` is no such word.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence(["1", "two", "3"]).map(int).on_error("collect").map(str)

@@ -78,8 +78,8 @@ class Folds(Making[T_co]):
             An Item of the total; `initial` for a bag without records.
 
         Raises:
-            PlanError: `binop` or `combine` is nothing that can be called, or `split_every` or `out_type` is another
-                value.
+            PlanError: `binop` or `combine` can't be called, or `split_every` or `out_type` has a value that is not
+                allowed.
             EmptyBagError: When the item is computed: there are no records and no `initial`.
 
         >>> import bagkit as bk
@@ -143,8 +143,7 @@ class Folds(Making[T_co]):
             A bag of `(key, total)` in one partition, in the order in which keys are first seen.
 
         Raises:
-            PlanError: `key` is no key, `binop` or `combine` is nothing that can be called, or `split_every` is another
-                value.
+            PlanError: `binop` or `combine` can't be called, or `split_every` has a value that is not allowed.
             TypeError: When the bag is computed: a key can't be hashed, such as a list.
 
         >>> import bagkit as bk
@@ -182,8 +181,8 @@ class Folds(Making[T_co]):
             An Item of what `aggregate` returns.
 
         Raises:
-            PlanError: `perpartition` or `aggregate` is nothing that can be called, or `split_every` or `out_type` is
-                another value.
+            PlanError: `perpartition` or `aggregate` can't be called, or `split_every` or `out_type` has a value that is
+                not allowed.
 
         >>> import bagkit as bk
         >>> bk.range(10, npartitions=3).reduction(max, max).compute(scheduler="sync")

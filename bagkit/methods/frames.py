@@ -73,7 +73,7 @@ class Frames(Making[T_co]):
             ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
                 `on_conflict` is "error".
             MissingExtraError: pandas is not installed.
-            PlanError: `meta` gives a dtype that is none, or another argument is another value.
+            PlanError: `meta` gives a dtype that is none, or another argument has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": "x"}]).to_dataframe(scheduler="sync")["a"].tolist()
@@ -129,7 +129,7 @@ class Frames(Making[T_co]):
             ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
                 `on_conflict` is "error".
             MissingExtraError: pyarrow is not installed.
-            PlanError: `columns` or `on_conflict` is another value.
+            PlanError: `columns` or `on_conflict` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": ["x"]}]).to_arrow(scheduler="sync").to_pylist()
@@ -178,7 +178,7 @@ class Frames(Making[T_co]):
             ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
                 `on_conflict` is "error".
             MissingExtraError: polars or pyarrow is not installed.
-            PlanError: `columns` or `on_conflict` is another value.
+            PlanError: `columns` or `on_conflict` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("x", 1), ("y", 2)]).to_polars(["name", "n"], scheduler="sync").to_dicts()

@@ -80,7 +80,7 @@ class Grouping(Making[T_co]):
             A bag of `(key, list of its records)`. The records of a group are in the order of the bag.
 
         Raises:
-            PlanError: `method` is no way that dask knows, or `npartitions` is no whole number from 1 up.
+            PlanError: `method` is no way that dask knows, or `npartitions` is not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
             GroupTooLargeError: When the bag is computed: the records of one key do not fit into memory.
@@ -106,7 +106,7 @@ class Grouping(Making[T_co]):
             A bag of the same records.
 
         Raises:
-            PlanError: `npartitions` is no whole number from 1 up.
+            PlanError: `npartitions` is not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
 
@@ -135,7 +135,7 @@ class Grouping(Making[T_co]):
             A bag whose first partition has the first records, the second the next ones, and so on.
 
         Raises:
-            PlanError: `reverse` is text, or `npartitions` is no whole number from 1 up.
+            PlanError: `reverse` is text, or `npartitions` is not a whole number from 1 up.
             TypeError: When the bag is computed: two records can't be compared.
 
         >>> import bagkit as bk
@@ -187,8 +187,8 @@ class Grouping(Making[T_co]):
             A bag of `(record of other, record of this bag)`, in this order, as dask has it.
 
         Raises:
-            PlanError: `how` is another word, `other` can't be iterated over, or `npartitions` is no whole number from 1
-                up.
+            PlanError: `how` is no such word, `other` can't be iterated over, or `npartitions` is not a whole number
+                from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
             GroupTooLargeError: When the bag is computed: the records of one key do not fit into memory.
@@ -233,7 +233,7 @@ class Grouping(Making[T_co]):
             A bag of `(key, list of its values)`. The values are in the order of the bag.
 
         Raises:
-            PlanError: `npartitions` is no whole number from 1 up.
+            PlanError: `npartitions` is not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
             GroupTooLargeError: When the bag is computed: the values of one key do not fit into memory.
@@ -267,7 +267,7 @@ class Grouping(Making[T_co]):
             A bag of `(key, value)`, each key once.
 
         Raises:
-            PlanError: `binop` is nothing that can be called, or `npartitions` is no whole number from 1 up.
+            PlanError: `binop` can't be called, or `npartitions` is not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
 
@@ -306,7 +306,7 @@ class Grouping(Making[T_co]):
             A bag of `(key, total)`, each key once.
 
         Raises:
-            PlanError: `seq` or `comb` is nothing that can be called, or `npartitions` is no whole number from 1 up.
+            PlanError: `seq` or `comb` can't be called, or `npartitions` is not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
 
@@ -331,7 +331,7 @@ class Grouping(Making[T_co]):
             values are lists.
 
         Raises:
-            PlanError: One of `others` is no bag, or `npartitions` is no whole number from 1 up.
+            PlanError: One of `others` is not a bag, or `npartitions` is not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
 
@@ -357,7 +357,7 @@ class Grouping(Making[T_co]):
             A bag of records that all differ.
 
         Raises:
-            PlanError: `other` is no bag, or `npartitions` is no whole number from 1 up.
+            PlanError: `other` is not a bag, or `npartitions` is not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
 
@@ -379,7 +379,7 @@ class Grouping(Making[T_co]):
             A bag of the records that are left. Repeated records stay, one after the other.
 
         Raises:
-            PlanError: `other` is no bag, or `npartitions` is no whole number from 1 up.
+            PlanError: `other` is not a bag, or `npartitions` is not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
 
@@ -403,7 +403,7 @@ class Grouping(Making[T_co]):
             A bag of the records of all the bags. Repeated records stay.
 
         Raises:
-            PlanError: One of `others` is no bag.
+            PlanError: One of `others` is not a bag.
 
         >>> import bagkit as bk
         >>> bk.range(2, 1).union(bk.range(3, 1)).compute(scheduler="sync")

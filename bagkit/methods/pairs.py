@@ -63,7 +63,7 @@ class KeyValue(Making[T_co]):
             A bag of `(key, func(value))`.
 
         Raises:
-            PlanError: `func` is nothing that can be called.
+            PlanError: `func` can't be called.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("a", 1), ("b", 2)]).map_values(lambda x: x * 10).compute(scheduler="sync")
@@ -87,7 +87,7 @@ class KeyValue(Making[T_co]):
             A bag of `(key, element)`.
 
         Raises:
-            PlanError: `func` is nothing that can be called.
+            PlanError: `func` can't be called.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("a", "xy"), ("b", "")]).flat_map_values(list).compute(scheduler="sync")
@@ -146,7 +146,7 @@ class KeyValue(Making[T_co]):
             A bag of `(key, count)` in one partition, in the order in which keys are first seen.
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> dict(bk.from_sequence([("a", 1), ("b", 1), ("a", 1)]).count_by_key().compute(scheduler="sync"))

@@ -67,7 +67,7 @@ class PartitionWise(Making[T_co]):
             are the records. Text, bytes, a dict or a single value is one record.
 
         Raises:
-            PlanError: `func` is nothing that can be called, or another bag has a different number of partitions.
+            PlanError: `func` can't be called, or another bag has a different number of partitions.
 
         >>> import bagkit as bk
         >>> b = bk.range(5, npartitions=2)
@@ -95,7 +95,7 @@ class PartitionWise(Making[T_co]):
             A bag with as many partitions, of what `func` returns, as for `map_partitions`.
 
         Raises:
-            PlanError: `func` is nothing that can be called, or an argument is a bag.
+            PlanError: `func` can't be called, or an argument is a bag.
 
         >>> import bagkit as bk
         >>> b = bk.range(5, npartitions=2)
@@ -128,7 +128,7 @@ class PartitionWise(Making[T_co]):
             A bag of lists, in order and in the same partitions.
 
         Raises:
-            PlanError: `n` is no whole number from 1 up.
+            PlanError: `n` is not a whole number from 1 up.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=1).batch(2).compute(scheduler="sync")
@@ -176,8 +176,8 @@ class PartitionWise(Making[T_co]):
             A bag of the same records in other partitions.
 
         Raises:
-            PlanError: Both arguments are given, or neither, or `npartitions` is no whole number from 1 up.
-            OptionError: `partition_size` is no size.
+            PlanError: Both arguments are given, or neither, or `npartitions` is not a whole number from 1 up.
+            OptionError: `partition_size` is not a size.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=6).repartition(2).map_partitions(list).glom().compute(scheduler="sync")

@@ -34,7 +34,7 @@ class Reductions(Making[T_co]):
             An Item of the number of records.
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).count().compute(scheduler="sync")
@@ -63,7 +63,7 @@ class Reductions(Making[T_co]):
             An Item of the sum: 0 for a bag without records.
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
             TypeError: When the item is computed: the records can't be added.
 
         >>> import bagkit as bk
@@ -83,7 +83,7 @@ class Reductions(Making[T_co]):
             An Item of the smallest record, the first one of several equal ones.
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
             EmptyBagError: When the item is computed: the bag has no records.
 
         >>> import bagkit as bk
@@ -104,7 +104,7 @@ class Reductions(Making[T_co]):
             An Item of the largest record, the first one of several equal ones.
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
             EmptyBagError: When the item is computed: the bag has no records.
 
         >>> import bagkit as bk
@@ -131,7 +131,7 @@ class Reductions(Making[T_co]):
             An Item of the mean: the exact sum, divided by the count.
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
             EmptyBagError: When the item is computed: the bag has no records.
 
         >>> import bagkit as bk
@@ -157,7 +157,7 @@ class Reductions(Making[T_co]):
             An Item of the variance.
 
         Raises:
-            PlanError: `ddof` is no whole number from 0 up.
+            PlanError: `ddof` is not a whole number from 0 up.
             EmptyBagError: When the item is computed: there are no more than `ddof` records.
 
         >>> import bagkit as bk
@@ -184,7 +184,7 @@ class Reductions(Making[T_co]):
             An Item of the standard deviation: the square root of the variance.
 
         Raises:
-            PlanError: `ddof` is no whole number from 0 up.
+            PlanError: `ddof` is not a whole number from 0 up.
             EmptyBagError: When the item is computed: there are no more than `ddof` records.
 
         >>> import bagkit as bk
@@ -204,7 +204,7 @@ class Reductions(Making[T_co]):
             An Item of True or False: False for a bag without records.
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).map(lambda x: x > 3).any().compute(scheduler="sync")
@@ -224,7 +224,7 @@ class Reductions(Making[T_co]):
             An Item of True or False: True for a bag without records.
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).map(lambda x: x > 3).all().compute(scheduler="sync")
@@ -252,7 +252,7 @@ class Reductions(Making[T_co]):
             A bag of `(record, count)`.
 
         Raises:
-            PlanError: `split_every` or `npartitions` is another value.
+            PlanError: `split_every` or `npartitions` has a value that is not allowed.
             TypeError: When the bag is computed: a record can't be hashed, such as a list.
 
         >>> import bagkit as bk
@@ -281,7 +281,7 @@ class Reductions(Making[T_co]):
             A bag of one partition, the largest record first. Of equal ones those come first that the bag has first.
 
         Raises:
-            PlanError: `k` is no whole number from 0 up, or `split_every` is another value.
+            PlanError: `k` is not a whole number from 0 up, or `split_every` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> bk.from_sequence([("a", 3), ("b", 7), ("c", 5)]).topk(2, key=1).compute(scheduler="sync")
@@ -306,7 +306,7 @@ class Reductions(Making[T_co]):
             A bag of records that all differ.
 
         Raises:
-            PlanError: `npartitions` is no whole number from 1 up.
+            PlanError: `npartitions` is not a whole number from 1 up.
             TypeError: When the bag is computed: a record or its key can't be hashed, such as a list.
 
         >>> import bagkit as bk

@@ -47,7 +47,7 @@ class Sampling(Making[T_co]):
             ones.
 
         Raises:
-            PlanError: `prob` is no number from 0 to 1, or `random_state` is another value.
+            PlanError: `prob` is not a number from 0 to 1, or `random_state` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> bk.range(20, npartitions=2).random_sample(0.2, random_state=1).compute(scheduler="sync")
@@ -67,7 +67,7 @@ class Sampling(Making[T_co]):
             A bag of the records that are kept, in order and in the same partitions.
 
         Raises:
-            PlanError: `fractions` is no such dict, or `seed` is another value.
+            PlanError: `fractions` is no such dict, or `seed` has a value that is not allowed.
             KeyError: When the bag is computed: a key is not in `fractions`.
 
         >>> import bagkit as bk
@@ -90,7 +90,7 @@ class Sampling(Making[T_co]):
             A list of as many bags. Each record is in exactly one of them.
 
         Raises:
-            PlanError: `weights` or `seed` is another value.
+            PlanError: `weights` or `seed` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> train, test = bk.range(10, npartitions=2).random_split([0.8, 0.2], seed=3)
@@ -118,7 +118,7 @@ class Sampling(Making[T_co]):
             A tuple of records, in no order. Without `replace` it has all records where there are fewer than `n`.
 
         Raises:
-            PlanError: `n` is no whole number from 0 up, or `seed` is another value.
+            PlanError: `n` is not a whole number from 0 up, or `seed` has a value that is not allowed.
             OptionError: No option has that name, or it can't take that value.
             EmptyBagError: The bag has no records, and `replace` is true.
 

@@ -44,7 +44,7 @@ class Sequences(Making[T_co]):
             A bag of `(record, record of other)`, with a partition for each pair of partitions.
 
         Raises:
-            PlanError: `other` is no bag.
+            PlanError: `other` is not a bag.
 
         >>> import bagkit as bk
         >>> bk.range(2, 1).product(bk.from_sequence("ab", npartitions=1)).compute(scheduler="sync")
@@ -72,7 +72,7 @@ class Sequences(Making[T_co]):
             A tuple of `n` bags.
 
         Raises:
-            PlanError: `n` is no whole number from 1 up.
+            PlanError: `n` is not a whole number from 1 up.
             IndexError: When a bag is computed: a record has too few elements.
 
         >>> import bagkit as bk
@@ -105,7 +105,7 @@ class Sequences(Making[T_co]):
             A bag of the totals: as many as there are records, and with `initial` one more.
 
         Raises:
-            PlanError: `binop` is nothing that can be called.
+            PlanError: `binop` can't be called.
 
         >>> import bagkit as bk
         >>> b = bk.from_sequence([1, 2, 3, 4, 5], npartitions=2)
@@ -142,7 +142,7 @@ class Sequences(Making[T_co]):
             A bag of tuples of `n` records. What is left over at the end, fewer than `n` records, is dropped.
 
         Raises:
-            PlanError: `n` or `step` is no whole number from 1 up.
+            PlanError: `n` or `step` is not a whole number from 1 up.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).window(3).compute(scheduler="sync")

@@ -32,7 +32,7 @@ class Summaries(Making[T_co]):
             An Item of a Stats. Its `var` and `std` take the records for all there is (ddof=0).
 
         Raises:
-            PlanError: `split_every` is another value.
+            PlanError: `split_every` has a value that is not allowed.
             EmptyBagError: When the item is computed: the bag has no records.
 
         >>> import bagkit as bk
@@ -96,7 +96,7 @@ class Summaries(Making[T_co]):
             An Item of the record, or for a list of numbers of the list of records.
 
         Raises:
-            PlanError: `qs` or `error` is another value.
+            PlanError: `qs` or `error` has a value that is not allowed.
             EmptyBagError: When the item is computed: the bag has no records.
             ValueError: When the item is computed: a record is NaN.
 
@@ -120,7 +120,7 @@ class Summaries(Making[T_co]):
             An Item of the number.
 
         Raises:
-            PlanError: `error` is another value.
+            PlanError: `error` has a value that is not allowed.
             TypeError: When the item is computed: a record can't be hashed, such as a list.
             UnstableKeyError: When the item is computed: a record is of a type whose equality bagkit does not know.
 

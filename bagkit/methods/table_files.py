@@ -82,7 +82,7 @@ class TableFiles(Making[T_co]):
                 `on_conflict` is "error".
             MissingExtraError: pyarrow is not installed.
             PlanError: `path` is a URL or a directory, its directory does not exist, files of other numbers are there,
-                or another argument is another value.
+                or another argument has a value that is not allowed.
             OutputExistsError: Files are there, and `exist` is "error".
             OutputError: A file can't be written.
 
@@ -156,8 +156,8 @@ class TableFiles(Making[T_co]):
         Raises:
             ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
                 `on_conflict` is "error".
-            PlanError: `path` is a URL, a directory or no database, its directory does not exist, or another argument is
-                another value.
+            PlanError: `path` is a URL, a directory or no database, its directory does not exist, or another argument
+                has a value that is not allowed.
             OutputExistsError: The table exists, and `exist` is "error".
             OutputError: The database can't be written.
 

@@ -95,7 +95,7 @@ class Strings:
             A bag of the records that match.
 
         Raises:
-            PlanError: `pattern` is no text.
+            PlanError: `pattern` is not text.
 
         >>> import bagkit as bk
         >>> bk.from_sequence(["Ada L.", "Bob M.", "Al M."]).str.match("A* M.").compute(scheduler="sync")

@@ -176,7 +176,7 @@ class Writing(Making[T_co]):
                 are not compressed.
             default: A function that is called with each value that JSON does not have, such as a date or a set, and
                 returns one that it has. None: such a value is a TypeError.
-            allow_nan: Whether NaN and infinity are written as `NaN` and `Infinity`, which is no JSON.
+            allow_nan: Whether NaN and infinity are written as `NaN` and `Infinity`, which is not JSON.
             exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an
                 earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
                 had the same operations and inputs.
@@ -286,7 +286,7 @@ class Writing(Making[T_co]):
 
         Raises:
             PlanError: A path does not fit, two partitions would have the same path, or a file is also read from.
-            MismatchError: `schema` is no schema of a record.
+            MismatchError: `schema` is not a schema of a record.
             MissingExtraError: fastavro, or what it needs for `codec`, is not installed.
             OutputExistsError: Files are there, and `exist` is "error".
             ResumeMismatchError: `exist` is "resume", and the files there come from other operations or inputs.
