@@ -33,6 +33,7 @@ ELSEWHERE = (
     "io/input/avro.py",
     "io/output/avro.py",
     "io/handover/columns.py",
+    "io/handover/gathered.py",
     "io/handover/casts.py",
     "io/input/csv.py",
     "io/handover/converted.py",

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     from bagkit.computing import Collected
     from bagkit.io.handover import columns as columnar
-    from bagkit.io.handover import hdf5
+    from bagkit.io.handover import gathered, hdf5
     from bagkit.io.handover.hdf5 import Strings
     from bagkit.io.output import whole_files
     from bagkit.kernels import column_types
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 else:
+    gathered = Lazily("bagkit.io.handover.gathered")
     columnar = Lazily("bagkit.io.handover.columns")
     hdf5 = Lazily("bagkit.io.handover.hdf5")
     whole_files = Lazily("bagkit.io.output.whole_files")
@@ -103,13 +104,13 @@ class TableFiles(Making[T_co]):
             whole_files.check_place("to_parquet", each, exist)
         refuse_others(place, places)
 
-        def write(table: columnar.Table) -> list[str]:
+        def write(table: gathered.TypedColumns) -> list[str]:
             with whole_files.whole_files("to_parquet", place, exist, places) as paths:
                 write_parquet(pyarrow, table, paths, compression)
             return places
 
         with whole_files.spill_beside(places[0]) as spill:
-            return hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, places[0]))
+            return hand_over(self.plan, encode, on_conflict, options, write, gathered.KeptInFile(spill, places[0]))
 
     @overload
     def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = ...,
@@ -177,7 +178,7 @@ class TableFiles(Making[T_co]):
                 on_conflict,
                 options,
                 lambda found: write_sqlite(found, place, name, exist),
-                columnar.Spilled(spill, place),
+                gathered.KeptInFile(spill, place),
             )
 
     @overload
@@ -264,7 +265,7 @@ class TableFiles(Making[T_co]):
         typing = column_types.Typing(nested="none", nul=False, width=target.width)
         encode = columnar.encoding("to_hdf5", columns, on_conflict, typing)
 
-        def write(table: columnar.Table) -> int:
+        def write(table: gathered.TypedColumns) -> int:
             with whole_files.whole_files("to_hdf5", place, exist) as (temporary,):
                 if exist == "append":
                     hdf5.copy_to_append(place, temporary)
@@ -272,5 +273,5 @@ class TableFiles(Making[T_co]):
             return table.rows
 
         with whole_files.spill_beside(place) as spill:
-            rows: int = hand_over(self.plan, encode, on_conflict, options, write, columnar.Spilled(spill, place))
+            rows: int = hand_over(self.plan, encode, on_conflict, options, write, gathered.KeptInFile(spill, place))
         return rows

@@ -14,10 +14,11 @@ from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.io.handover import columns as columnar
-    from bagkit.io.handover import misfits
+    from bagkit.io.handover import gathered, misfits
     from bagkit.lower.failures import Failure
     from bagkit.options import ComputeOptions
 else:
+    gathered = Lazily("bagkit.io.handover.gathered")
     columnar = Lazily("bagkit.io.handover.columns")
     misfits = Lazily("bagkit.io.handover.misfits")
 
@@ -27,24 +28,24 @@ def hand_over(
     encode: columnar.EncodeColumns,
     policy: columnar.Policy,
     options: ComputeOptions,
-    build: Callable[[columnar.Table], Any],
-    store: columnar.Kept | columnar.Spilled | None = None,
+    build: Callable[[gathered.TypedColumns], Any],
+    store: gathered.KeptInMemory | gathered.KeptInFile | None = None,
 ) -> Any:
     """Return what `build` makes of the records of `plan` as a table; with `on_error="collect"` a Collected of it."""
     failures: list[Any] = []
-    gathered = columnar.Gathered(encode, policy, columnar.Kept() if store is None else store)
+    batches = gathered.GatheredColumns(encode, policy, gathered.KeptInMemory() if store is None else store)
     try:
         for item in iterate(Plan(encode, (plan,)), options, failures):
-            gathered.add(item)
-        result = build(gathered.table())
+            batches.add(item)
+        result = build(batches.table())
         return Collected(result, failures) if collects((plan,), merged(**options)) else result
-    except columnar.Misfit as misfit:
+    except gathered.Misfit as misfit:
         found = misfit
     raise _in_place(plan, encode, found, options)
 
 
 def _in_place(
-    plan: Plan, encode: columnar.EncodeColumns, misfit: columnar.Misfit, options: ComputeOptions
+    plan: Plan, encode: columnar.EncodeColumns, misfit: gathered.Misfit, options: ComputeOptions
 ) -> ColumnTypeError:
     """Read one partition again, record by record, to raise the error where it is; else return one without a place."""
     if len(misfit.conflicts) > 1:
@@ -60,7 +61,7 @@ def _in_place(
 
 
 def _several(
-    plan: Plan, encode: columnar.EncodeColumns, conflicts: Sequence[columnar.Conflict], options: ComputeOptions
+    plan: Plan, encode: columnar.EncodeColumns, conflicts: Sequence[gathered.Conflict], options: ComputeOptions
 ) -> ColumnTypeError:
     """Return the error for conflicts in several columns, with the place of each: the partitions are read again."""
     failures: list[Failure] = []

@@ -7,8 +7,9 @@ from datetime import UTC
 from typing import Any
 
 from bagkit.errors import ColumnTypeError, missing_extra
-from bagkit.io.handover.columns import Packed, Table
+from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
+from bagkit.io.handover.gathered import TypedColumns
 from bagkit.kernels.column_types import ListOf, StructOf, Type
 
 
@@ -41,12 +42,12 @@ def arrow_type(pa: Any, kind: Type) -> Any:
     }[kind]
 
 
-def arrow_schema(pa: Any, table: Table) -> Any:
+def arrow_schema(pa: Any, table: TypedColumns) -> Any:
     """Return the schema of the table's columns."""
     return pa.schema([pa.field(column.name, arrow_type(pa, column.type)) for column in table.columns])
 
 
-def record_batches(pa: Any, table: Table, schema: Any) -> Iterator[tuple[int, Any]]:
+def record_batches(pa: Any, table: TypedColumns, schema: Any) -> Iterator[tuple[int, Any]]:
     """Yield, once, the table's batches with the number of their partition."""
     for number, rows, columns in table.batches():
         if not columns:
@@ -58,7 +59,7 @@ def record_batches(pa: Any, table: Table, schema: Any) -> Iterator[tuple[int, An
 
 
 def _within_capacity(
-    pa: Any, columns: Sequence[Column], values: Sequence[Packed | list[Any]], rows: int, schema: Any
+    pa: Any, columns: Sequence[Column], values: Sequence[Values], rows: int, schema: Any
 ) -> Iterator[Any]:
     """Yield the rows as one batch, or as several where an array would hold more than 2 GiB of text or bytes."""
     try:
@@ -70,7 +71,7 @@ def _within_capacity(
                 "what Arrow takes at the most; hint: leave it out with columns=[...]"
             ) from full.__cause__
         half = rows // 2
-        lists = [packed.to_list() if isinstance(packed, Packed) else packed for packed in values]
+        lists = [packed.to_list() if isinstance(packed, PackedValues) else packed for packed in values]
         yield from _within_capacity(pa, columns, [each[:half] for each in lists], half, schema)
         yield from _within_capacity(pa, columns, [each[half:] for each in lists], rows - half, schema)
         return
@@ -85,7 +86,7 @@ class _Full(Exception):
         self.column = column
 
 
-def _array(pa: Any, column: Column, packed: Packed | list[Any], rows: int) -> Any:
+def _array(pa: Any, column: Column, packed: Values, rows: int) -> Any:
     if isinstance(packed, list):
         if column.type == "datetime with a time zone":
             packed = list(map(_whole_offset, packed))
@@ -120,7 +121,7 @@ def _bitmap(pa: Any, flags: bytes, rows: int) -> Any:
     return ones.cast(pa.bool_()).buffers()[1]
 
 
-def arrow_table(pa: Any, table: Table) -> Any:
+def arrow_table(pa: Any, table: TypedColumns) -> Any:
     """Return the pyarrow.Table of the table."""
     schema = arrow_schema(pa, table)
     return pa.Table.from_batches([batch for _, batch in record_batches(pa, table, schema)], schema)

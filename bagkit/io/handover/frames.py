@@ -7,8 +7,9 @@ from typing import Any
 from bagkit.errors import PlanError, missing_extra, one_line
 from bagkit.io.handover.arrow import arrow_table, import_pyarrow
 from bagkit.io.handover.casts import check_dtypes
-from bagkit.io.handover.columns import Packed, Table
+from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
+from bagkit.io.handover.gathered import TypedColumns
 
 
 def import_pandas() -> Any:
@@ -29,7 +30,7 @@ def import_polars() -> Any:
     return polars
 
 
-def polars_frame(table: Table) -> Any:
+def polars_frame(table: TypedColumns) -> Any:
     """Return the polars.DataFrame of the table."""
     pa = import_pyarrow("polars", "for to_polars")
     found = arrow_table(pa, table)
@@ -39,10 +40,10 @@ def polars_frame(table: Table) -> Any:
     return frame
 
 
-def pandas_frame(table: Table) -> Any:
+def pandas_frame(table: TypedColumns) -> Any:
     """Return the pandas.DataFrame of the table."""
     pd = import_pandas()
-    parts: list[list[Packed | list[Any]]] = [[] for _ in table.columns]
+    parts: list[list[Values]] = [[] for _ in table.columns]
     for _, _, columns in table.batches():
         for part, packed in zip(parts, columns, strict=True):
             part.append(packed)
@@ -53,14 +54,14 @@ def pandas_frame(table: Table) -> Any:
     return pd.DataFrame(data, index=pd.RangeIndex(table.rows), columns=[column.name for column in table.columns])
 
 
-def _series(pd: Any, column: Column, parts: list[Packed | list[Any]]) -> Any:
+def _series(pd: Any, column: Column, parts: list[Values]) -> Any:
     dtype = _NUMBERS.get(str(column.type))
-    packed = [part for part in parts if isinstance(part, Packed)]
+    packed = [part for part in parts if isinstance(part, PackedValues)]
     if dtype is not None and len(packed) == len(parts):
         return _numbers(pd, dtype, packed)
     values: list[Any] = []
     for part in parts:
-        values.extend(part.to_list() if isinstance(part, Packed) else part)
+        values.extend(part.to_list() if isinstance(part, PackedValues) else part)
     if dtype is not None:
         missing = any(value is None for value in values)
         return pd.Series(values, dtype=_NULLABLE.get(dtype, dtype) if missing else dtype)
@@ -89,7 +90,7 @@ _NULLABLE = {"int64": "Int64", "bool": "boolean"}
 """Where values are missing; in a column of float64 they are NaN."""
 
 
-def _numbers(pd: Any, dtype: str, parts: list[Packed]) -> Any:
+def _numbers(pd: Any, dtype: str, parts: list[PackedValues]) -> Any:
     import numpy as np
 
     arrays = [np.frombuffer(packed.values, dtype) for packed in parts]

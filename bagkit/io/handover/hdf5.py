@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
 from bagkit.errors import ColumnTypeError, OutputBusyError, PlanError, missing_extra, one_line
-from bagkit.io.handover.columns import BATCH, Packed, Table
+from bagkit.io.handover.columns import BATCH, PackedValues, Values
 from bagkit.io.handover.converted import Column, dates_as_text
-from bagkit.io.handover.hdf5_looks import Look, Rows, looks_of, pieces, written_columns
+from bagkit.io.handover.gathered import TypedColumns
+from bagkit.io.handover.hdf5_looks import Look, Rows, looks_of, rows_by_group, written_columns
 from bagkit.io.handover.hdf5_tables import (
     ABOUT,
     TableHome,
@@ -96,7 +97,7 @@ def check_target(target: Target, columns: Any) -> None:
         raise PlanError(f"to_hdf5: by is {one_line(by)}; expected the name of a field, one of columns")
 
 
-def write_hdf5(table: Table, path: str, target: Target) -> None:
+def write_hdf5(table: TypedColumns, path: str, target: Target) -> None:
     """Write the table, batch by batch: to a new file, or where rows are added to the copy at `path`."""
     h5py = import_h5py()
     columns = written_columns(table, target.by)
@@ -108,7 +109,7 @@ def write_hdf5(table: Table, path: str, target: Target) -> None:
         homes = (_table_homes if target.format == "table" else _column_homes)(h5py, file, columns, looks, target)
         waiting: dict[str, list[tuple[Rows, int]]] = defaultdict(list)
         rows_waiting = 0
-        for name, rows, number in pieces(table, target.by, target.group):
+        for name, rows, number in rows_by_group(table, target.by, target.group):
             waiting[name].append((rows, number))
             rows_waiting += number
             if len(looks) == 1 or rows_waiting >= WAITING:
@@ -208,8 +209,8 @@ def _write_waiting(homes: Mapping[str, Home], waiting: dict[str, list[tuple[Rows
     waiting.clear()
 
 
-def _listed(values: Packed | list[Any]) -> list[Any]:
-    return values.to_list() if isinstance(values, Packed) else values
+def _listed(values: Values) -> list[Any]:
+    return values.to_list() if isinstance(values, PackedValues) else values
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -341,7 +342,7 @@ class _Datasets:
         """Write the next rows."""
         for column in self._columns:
             values = columns[column.name]
-            if isinstance(values, Packed) and values.kind != column.type and column.type == "float":
+            if isinstance(values, PackedValues) and values.kind != column.type and column.type == "float":
                 values = values.to_list()
             _append(self._node, column, values, self._start, self._start + rows)
         self._start += rows
@@ -402,7 +403,7 @@ def _dtype(h5py: Any, column: Column, strings: Strings) -> Any:
     return h5py.string_dtype("utf-8", None if strings == "variable" else strings)
 
 
-def _append(home: Any, column: Column, values: Packed | list[Any], start: int, stop: int) -> None:
+def _append(home: Any, column: Column, values: Values, start: int, stop: int) -> None:
     import numpy as np
 
     missing = _missing(np, values)
@@ -413,16 +414,16 @@ def _append(home: Any, column: Column, values: Packed | list[Any], start: int, s
     home[column.name][start:stop] = _array(np, column, values)
 
 
-def _missing(np: Any, values: Packed | list[Any]) -> Any:
+def _missing(np: Any, values: Values) -> Any:
     if isinstance(values, list):
         return np.fromiter((value is None for value in values), bool, len(values))
     return None if values.present is None else ~np.frombuffer(values.present, bool)
 
 
-def _array(np: Any, column: Column, values: Packed | list[Any]) -> Any:
-    if isinstance(values, Packed) and column.type in _NUMBERS:
+def _array(np: Any, column: Column, values: Values) -> Any:
+    if isinstance(values, PackedValues) and column.type in _NUMBERS:
         return np.frombuffer(values.values, _NUMBERS[str(column.type)])
-    found = values.to_list() if isinstance(values, Packed) else values
+    found = values.to_list() if isinstance(values, PackedValues) else values
     if column.type in _NUMBERS:
         empty = float("nan") if column.type in ("float", "null") else 0
         return np.array([empty if value is None else value for value in found], _NUMBERS[str(column.type)])

@@ -9,10 +9,10 @@ from operator import sub
 from typing import Any
 
 from bagkit.errors import ColumnTypeError, one_line
-from bagkit.io.handover.columns import Packed, Table
+from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
+from bagkit.io.handover.gathered import TypedColumns
 
-Values = Packed | list[Any]
 Rows = Mapping[str, Values]
 """Some rows as columns."""
 
@@ -35,7 +35,7 @@ class Look:
         for name, values in columns.items():
             if _some_missing(values):
                 self.missing.add(name)
-            if isinstance(values, Packed) and values.kind == "str":
+            if isinstance(values, PackedValues) and values.kind == "str":
                 offsets, data = values.values
                 self._add_text(name, max(map(sub, offsets[1:], offsets), default=0))
                 if b"nan" in data:
@@ -65,7 +65,7 @@ class Look:
 
 
 def _some_missing(values: Values) -> bool:
-    if isinstance(values, Packed):
+    if isinstance(values, PackedValues):
         return values.present is not None and 0 in values.present
     return None in values
 
@@ -74,15 +74,15 @@ def _could_be_missing(value: Any) -> bool:
     return isinstance(value, str) and value.strip("_") == "nan"
 
 
-def looks_of(table: Table, by: str | None, group: str) -> dict[str, Look]:
+def looks_of(table: TypedColumns, by: str | None, group: str) -> dict[str, Look]:
     """Return what there is in each group, in the order of sight; `group` alone where there are no rows."""
     looks: dict[str, Look] = {} if by is not None else {group: Look()}
-    for name, columns, rows in pieces(table, by, group):
+    for name, columns, rows in rows_by_group(table, by, group):
         looks.setdefault(name, Look()).add(columns, rows)
     return looks
 
 
-def pieces(table: Table, by: str | None, group: str) -> Iterator[tuple[str, Rows, int]]:
+def rows_by_group(table: TypedColumns, by: str | None, group: str) -> Iterator[tuple[str, Rows, int]]:
     """Yield rows in order, each batch cut by the groups that they belong to: group, columns, how many."""
     names = [column.name for column in table.columns]
     for number, rows, found in table.batches():
@@ -92,13 +92,13 @@ def pieces(table: Table, by: str | None, group: str) -> Iterator[tuple[str, Rows
             continue
         keys = columns.pop(by)
         chosen: dict[Any, list[int]] = {}
-        for at, key in enumerate(keys.to_list() if isinstance(keys, Packed) else keys):
+        for at, key in enumerate(keys.to_list() if isinstance(keys, PackedValues) else keys):
             chosen.setdefault(key, []).append(at)
         homes = {key: f"{group.rstrip('/')}/{group_name(key, by, number)}" for key in chosen}
         if len(chosen) == 1:
             yield next(iter(homes.values())), columns, rows
             continue
-        lists = {name: each.to_list() if isinstance(each, Packed) else each for name, each in columns.items()}
+        lists = {name: each.to_list() if isinstance(each, PackedValues) else each for name, each in columns.items()}
         for key, places in chosen.items():
             yield homes[key], {name: list(map(each.__getitem__, places)) for name, each in lists.items()}, len(places)
 
@@ -115,7 +115,7 @@ def group_name(key: Any, by: str, partition: int) -> str:
     return name
 
 
-def written_columns(table: Table, by: str | None) -> Sequence[Column]:
+def written_columns(table: TypedColumns, by: str | None) -> Sequence[Column]:
     """Return the columns that are written: all but the one whose values are the names of groups."""
     if by is not None and table.rows and by not in {column.name for column in table.columns}:
         raise ColumnTypeError(f"to_hdf5: by is {by!r}, and no record has a field of that name")

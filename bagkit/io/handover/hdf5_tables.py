@@ -14,7 +14,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, PlanError, one_line
-from bagkit.io.handover.columns import BATCH, Packed
+from bagkit.io.handover.columns import BATCH, PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.hdf5_looks import Look
 
@@ -261,7 +261,7 @@ class TableHome:
         _Attributes(self._h5py, table).numbers("<i8", NROWS=self._start + rows)
         _Attributes(self._h5py, self._home).texts(**{ABOUT: self._layout.described(self._start + rows)})
 
-    def write(self, columns: Mapping[str, Packed | list[Any]], rows: int) -> None:
+    def write(self, columns: Mapping[str, Values], rows: int) -> None:
         """Write the next rows."""
         import numpy as np
 
@@ -392,14 +392,18 @@ def mark_group(h5py: Any, node: Any, is_root: bool) -> None:
 # Values ---------------------------------------------------------------------------------------------------------------
 
 
-def _array(np: Any, member: Member, values: Packed | list[Any], missing: str) -> Any:
-    found = values.to_list() if isinstance(values, Packed) else values
+def _array(np: Any, member: Member, values: Values, missing: str) -> Any:
+    found = values.to_list() if isinstance(values, PackedValues) else values
     if member.type in TIMES:
         return _nanoseconds(np, member, found)
     if member.dtype[0] == "S":
         absent = missing.encode()
         return np.array([absent if value is None else value.encode() for value in found], member.dtype)
-    if isinstance(values, Packed) and values.kind in _PACKED and (values.present is None or values.kind == "float"):
+    if (
+        isinstance(values, PackedValues)
+        and values.kind in _PACKED
+        and (values.present is None or values.kind == "float")
+    ):
         return np.frombuffer(values.values, _PACKED[values.kind]).astype(member.dtype, copy=False)
     if member.dtype == "<f8":
         nan = float("nan")

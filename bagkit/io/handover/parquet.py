@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
 from bagkit.io.handover.arrow import arrow_schema, import_parquet, record_batches
-from bagkit.io.handover.columns import Table
+from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.input.paths import named
 from bagkit.kernels.column_types import ListOf, StructOf, Type
 
@@ -62,7 +62,7 @@ def _levels(kind: Type) -> int:
     return 0
 
 
-def write_parquet(pa: Any, table: Table, paths: Sequence[str], compression: str | None) -> None:
+def write_parquet(pa: Any, table: TypedColumns, paths: Sequence[str], compression: str | None) -> None:
     """Write the table to one file, or each partition to its own; all have the same schema."""
     pq = import_parquet()
     if table.rows and not table.columns:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, OutputBusyError, OutputError, OutputExistsError, PlanError, one_line
-from bagkit.io.handover.columns import Packed, Table
+from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column, dates_as_text
+from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.input.paths import named
 from bagkit.io.output.stores import failed
 from bagkit.kernels.column_types import encodes
@@ -63,7 +64,7 @@ def _refuse_existing(database: sqlite3.Connection, name: str) -> None:
         )
 
 
-def write_sqlite(table: Table, path: str, name: str, exist: str) -> int:
+def write_sqlite(table: TypedColumns, path: str, name: str, exist: str) -> int:
     """Write the table in one transaction, and return how many rows it has; a new file is there whole or not at all."""
     _refuse_no_file(path)
     existed = os.path.exists(path)
@@ -80,7 +81,7 @@ def write_sqlite(table: Table, path: str, name: str, exist: str) -> int:
     return table.rows
 
 
-def _write(database: sqlite3.Connection, table: Table, name: str, exist: str) -> None:
+def _write(database: sqlite3.Connection, table: TypedColumns, name: str, exist: str) -> None:
     if exist == "overwrite":
         database.execute(f"DROP TABLE IF EXISTS {_quoted(name)}")
     else:
@@ -92,8 +93,8 @@ def _write(database: sqlite3.Connection, table: Table, name: str, exist: str) ->
         database.executemany(insert, _rows(table.columns, values))
 
 
-def _rows(columns: Sequence[Column], values: Sequence[Packed | list[Any]]) -> Iterator[tuple[Any, ...]]:
-    lists = [part.to_list() if isinstance(part, Packed) else part for part in values]
+def _rows(columns: Sequence[Column], values: Sequence[Values]) -> Iterator[tuple[Any, ...]]:
+    lists = [part.to_list() if isinstance(part, PackedValues) else part for part in values]
     return zip(*[dates_as_text(column, part) for column, part in zip(columns, lists, strict=True)], strict=True)
 
 

@@ -151,7 +151,7 @@ def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]
         if magic is None:
             return [_remote_info(url, filesystem.info(path))]
         found = filesystem.glob(path, detail=True)
-        # As in local patterns, "*" is not for names that are hidden; what is ours beside an output is none of it.
+        # As in local patterns, "*" finds no hidden names, and nothing that we keep beside an output.
         matches = {name: info for name, info in found.items() if "/.bagkit-" not in name}
     except BagkitError:
         raise

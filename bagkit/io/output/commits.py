@@ -298,7 +298,7 @@ class FileWriting:
             self._store.make_directory(path, private=True)
             self._staging[directory] = path
 
-    # What becomes of it ---------------------------------------------------------------------------------------------
+    # What is written ------------------------------------------------------------------------------------------------
 
     def lose(self, task: str, lost: int) -> None:
         """Take note that a task whose result goes into several files has left out `lost` records."""

@@ -23,7 +23,7 @@ from bagkit.io.output.names import RESERVED, directory_of
 from bagkit.kernels.standard_json import standard_dumps, standard_loads
 
 
-class State(NamedTuple):
+class FileState(NamedTuple):
     """What is known of a file without reading it: its size, and when it was changed or what its content is known by."""
 
     nbytes: int
@@ -46,7 +46,7 @@ class Store(Protocol):
     def abandon(self, file: BinaryIO, path: str) -> None:
         """Close and remove a file that will not be sealed."""
 
-    def state(self, path: str) -> State | None:
+    def state(self, path: str) -> FileState | None:
         """Return what is known of a file without reading it, None if there is none."""
 
     def blocks(self, path: str) -> Iterator[bytes]:
@@ -200,12 +200,12 @@ class LocalStore:
         file.close()
         self.remove(path)
 
-    def state(self, path: str) -> State | None:
+    def state(self, path: str) -> FileState | None:
         try:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return State(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+        return FileState(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
     def blocks(self, path: str) -> Iterator[bytes]:
         with open(path, "rb", opener=_open_regular) as file:
@@ -297,14 +297,14 @@ class RemoteStore:
         finally:
             self.remove(path)
 
-    def state(self, path: str) -> State | None:
+    def state(self, path: str) -> FileState | None:
         filesystem, inner = filesystem_of(path, self.storage_options)
         try:
             filesystem.invalidate_cache()
             info = filesystem.info(inner)
         except FileNotFoundError:
             return None
-        return State(int(info["size"]), etag=etag_of(info))
+        return FileState(int(info["size"]), etag=etag_of(info))
 
     def blocks(self, path: str) -> Iterator[bytes]:
         filesystem, inner = filesystem_of(path, self.storage_options)
