@@ -287,7 +287,7 @@ class Bag(
 
 @front_doors
 class Keys(Bag[T_co]):
-    """The keys of a bag of pairs: like any other bag, but a walk over them knows the values too, for `dict(bag)`."""
+    """The keys of a bag of pairs: a bag like any other, but a loop over it knows the values too, for `dict(bag)`."""
 
     __slots__ = ()
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_MEMORY = 4 << 30
-"""Taken for what there is where the system does not say."""
+"""How much memory is assumed where the system does not say."""
 
 LIGHT_BYTES = 1 << 20
-"""Of files; what one process reads and parses in about the time that two take to start."""
+"""How much of files one process reads and parses in about the time that two processes take to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Collected(Generic[T]):
 
 
 def _size_of(result: object) -> str:
-    """Return what a result is and how large, in a few words; a small one that holds no others as it is."""
+    """Return type and size of a result in a few words; a small value that holds no others as it is."""
     kind, shape = type(result).__name__, getattr(result, "shape", None)
     if isinstance(shape, tuple) and shape:
         return f"{kind} of {' × '.join([f'{size:,}' if isinstance(size, int) else str(size) for size in shape])}"
@@ -92,7 +92,7 @@ def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple
 
 
 def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> list[list[list[Any]] | Any]:
-    """Return the value of each of `roots`: for a bag the lists of the records of its partitions, as users see them."""
+    """Return the value of each of `roots`: for a bag a list of records for each of its partitions."""
     _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
 
@@ -119,7 +119,7 @@ def iterate(
 ) -> Generator[Any, None, None]:
     """Yield the records of a bag in order, while workers go on with what comes next.
 
-    In the end `collected` gets the failures that were asked for; without it they count as skipped.
+    In the end the failures that were asked for are put into `collected`; without it they count as skipped.
     """
     __tracebackhide__ = True
     found = _batches(root, keywords, collected)
@@ -176,7 +176,7 @@ def _for_many(value: Any) -> Any:
 
 
 def collects(roots: Sequence[Plan], options: Options) -> bool:
-    """Return whether records that fail are to come back, in the options or in a plan."""
+    """Return whether failures are collected, as the options or a plan say."""
     policies = [plan.op.policy for plan in walk(*roots) if isinstance(plan.op, OnErrorFor)]
     return "collect" in (options.on_error, *policies)
 
@@ -184,7 +184,7 @@ def collects(roots: Sequence[Plan], options: Options) -> bool:
 def _stream(
     roots: Sequence[Plan], options: Options, log: FailureLog, exact: bool = False
 ) -> Generator[Iterator[Any], None, None]:
-    """Yield for each root an iterator over the values of its keys; use up each before the next."""
+    """Yield an iterator for each root, over the values of its keys. Use up one before the next."""
     from bagkit.schedulers.registry import start_ahead
 
     options = for_this_session(options)
@@ -199,7 +199,7 @@ def _stream(
     from bagkit.optimizer.list_generators import list_generators
 
     plans = tuple(roots)
-    if not all(isinstance(plan.op, TaskCall) for plan in below):  # of calls alone nothing can be rewritten
+    if not all(isinstance(plan.op, TaskCall) for plan in below):  # there is nothing to rewrite in calls alone
         plans = list_generators(plans)
         plans = optimize(plans) if options.optimize else fuse(plans)
     with ExitStack() as stack:
@@ -217,7 +217,7 @@ def _stream(
 
 
 def for_this_session(options: Options) -> Options:
-    """Return `options` with what the program has set up for dask, if it uses dask, where they say nothing."""
+    """Return `options`; where they say nothing, with what the program has set up for dask, if it uses dask."""
     if "dask.config" not in sys.modules:
         return options
     from bagkit.schedulers.dask_session import with_session
@@ -228,7 +228,7 @@ def for_this_session(options: Options) -> Options:
 def run_graph(
     graph: Graph, targets: Sequence[Key], spec: Any, options: Options, *observers: Observer
 ) -> Generator[Any, None, None]:
-    """Yield the values of `targets`, run by the scheduler that `spec` stands for, with observers beside the usual."""
+    """Run `graph` on the scheduler that `spec` names, and yield the values of `targets`. `observers` are told too."""
     from bagkit.diagnostics.observer import Observers, listeners
     from bagkit.lower.retries import with_retries
     from bagkit.schedulers.registry import get_scheduler
@@ -256,7 +256,7 @@ def _scheduler(plans: Sequence[Plan], options: Options) -> Any:
 
 
 def with_room(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
-    """Return `plans` with exchanges that know how much a task may hold: a worker's share of the limit."""
+    """Tell the exchanges in `plans` how much a task may hold: a worker's share of the limit."""
     from bagkit.lower.exchange import with_memory
 
     def share() -> int:
@@ -270,9 +270,9 @@ def with_room(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
 
 
 def _is_light(plans: Sequence[Plan]) -> bool:
-    """Return whether processes would cost more than they save, and no one can tell that there are none.
+    """Return whether processes would cost more than they save, and the user can't tell the difference.
 
-    That is so of little data, and of data that would have to be sent to them, where no function of the user's runs.
+    So it is where no function of the user's runs, and there is little data, or all of it would have to be sent.
     """
     weight = 0
     for plan in plans:

@@ -59,7 +59,7 @@ class BagkitError(Exception):
     """
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
-        """Make the error; file names, keys and texts of others in its message are made safe to show."""
+        """Make the error. File names, keys and texts from outside in its message are made safe to show."""
         super().__init__(*[visible_message(each) if isinstance(each, str) else each for each in args], **keywords)
 
 
@@ -328,9 +328,9 @@ class ShortTakeWarning(UserWarning):
 
 
 def add_notes(error: BaseException, notes: Sequence[str], *, lines: bool = False) -> None:
-    """Add each of `notes` that `error` does not carry yet, whatever its class thinks of that; with `lines` of several.
+    """Add each of `notes` that `error` does not have yet; with `lines` a note may have several lines.
 
-    What takes no notes gets a cause that has them.
+    It works whatever the class of `error` does about attributes: an error that takes no notes gets a cause with them.
     """
     for note in notes:
         note = visible(note, lines=lines)
@@ -339,7 +339,7 @@ def add_notes(error: BaseException, notes: Sequence[str], *, lines: bool = False
 
 
 def notes_of(error: BaseException) -> list[str]:
-    """Return the notes of `error`; none if what is in their place is something else."""
+    """Return the notes of `error`; an empty list if something else is in their place."""
     try:
         found = error.__notes__
     except Exception:  # a property of the user's
@@ -389,7 +389,7 @@ def attribute(error: BaseException, name: str) -> Any:
 
 
 def in_place_of(cause: BaseException, error: E) -> E:
-    """Return `error`, which is raised in place of `cause`, with the notes of that."""
+    """Return `error`, which is raised in place of `cause`, with the notes of `cause`."""
     error.__cause__ = cause
     add_notes(error, notes_of(cause), lines=True)
     return error

@@ -1,7 +1,7 @@
-"""Front doors: what users call. An error leaves through them without the frames behind them.
+"""Front doors: the functions and methods that users call. They take bagkit's own frames off an error's traceback.
 
-In a traceback there are the user's lines then, and one line for the front door: its code is said to be in a file that
-there is none of, so that no source lines are shown. Functions are given to `front_door`, classes to `front_doors`.
+What is left are the user's lines, and one line for the front door. Its code names a file that does not exist, so that
+Python shows no source lines for it. `front_door` wraps a function, `front_doors` the methods of a class.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ C = TypeVar("C", bound=type)
 SPECIAL = ("__add__", "__array__", "__bool__", "__call__", "__complex__", "__contains__", "__delattr__", "__delitem__",
            "__enter__", "__float__", "__format__", "__getitem__", "__int__", "__iter__", "__len__", "__setattr__",
            "__setitem__", "__dask_graph__", "__dask_scheduler__")  # fmt: skip
-"""Methods with names of Python's or dask's that are called by what users write."""
+"""Methods that Python or dask calls for what users write."""
 
 
 def front_door(function: F) -> F:
-    """Return `function`, whose errors show the frames of the user and not ours.
+    """Wrap `function`, so that its errors show the user's frames and not ours.
 
     >>> @front_door
     ... def open_sesame(word: str) -> str:
@@ -54,7 +54,7 @@ def front_door(function: F) -> F:
 
 
 def front_doors(kind: C) -> C:
-    """Return the class `kind`, whose public methods are front doors now, inherited ones of bagkit too."""
+    """Make front doors of the public methods of `kind`, and of the methods that it inherits from classes of bagkit."""
     for each in kind.__mro__:
         if not each.__module__.startswith("bagkit."):
             continue

@@ -264,7 +264,7 @@ class Item(DaskCollection, Generic[T_co]):
 
 
 def _number(symbol: str) -> Callable[[Item[Any], object], Any]:
-    """Return the method for an operator, which items do not have: it says what does it."""
+    """Make the method for an operator. Items have no operators: it raises an error that says what to write."""
 
     def refuse(self: Item[Any], other: object) -> Any:
         if not isinstance(other, (int, float, complex, Item)):

@@ -1,6 +1,6 @@
 """Modules that are imported when they are first used.
 
-Bag has methods for everything; what most programs never call should not cost them its import.
+Bag has methods for everything; a program should not pay for the import of what it never calls.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Lazily:
-    """Stands for the module `name`, which is imported when an attribute of it is asked for.
+    """Stands for the module `name`, and imports it when it is asked for an attribute.
 
     >>> text = Lazily("textwrap")
     >>> text.shorten("plain Python", 8, placeholder="…")

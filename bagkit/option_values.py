@@ -1,4 +1,4 @@
-"""What the value of an option may be, and what stands for it: words of dask's, text for a number of bytes."""
+"""The values that options may have, and what may stand for them: dask's words, text for a number of bytes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ for _power, _letter in enumerate("kmgtp", start=1):
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """Return the end of a message about an unknown `name`: the near one if there is one, else nothing.
+    """Return the end of a message about an unknown `name`: a similar name if there is one, else nothing.
 
     >>> did_you_mean("worker", ["workers", "progress"])
     "; did you mean 'workers'?"

@@ -3,8 +3,8 @@
     Options            the values, frozen
     set_options(...)   sets some of them for the session: for all threads, from now on
     options(...)       `with bagkit.options(workers=4):` sets some of them for a block of code
-    get_options()      those in force here
-    merged(...)        those in force here, with the keywords of one call on top
+    get_options()      the options in force here
+    merged(...)        the options in force here, with the keywords of one call on top
     ComputeOptions     the keywords of all of these, for type checkers
 
 What holds for the session is one value of the process. What holds for a block of code is held in a context variable, so

@@ -1,4 +1,4 @@
-"""What users of pandas, Spark, SQL, jq and others call by another name: for the hints of attributes that do not exist.
+"""Names that pandas, Spark, SQL, jq and others have for what bagkit does: for hints where an attribute does not exist.
 
 Each hint is code that runs, with `bag`, `item` and the like for what the user has.
 """
@@ -103,14 +103,14 @@ OF_BAGS: Mapping[str, str] = {
     **dict.fromkeys(("contains", "isin", "include", "includes"), "bag.map(lambda record: record == value).any()"),
     **dict.fromkeys(("zip", "zip_with"), "bagkit.zip(bag, other)"),
 }
-"""What does it, by the name of an attribute that bags do not have."""
+"""By the name of an attribute that bags do not have: what does its work."""
 
 _VALUE = "item.compute()"
 OF_ITEMS: Mapping[str, str] = {
     **dict.fromkeys(("result", "value", "get", "collect", "run", "execute", "item", "tolist", "show"), _VALUE),
     **dict.fromkeys(("map", "pipe", "then", "transform"), "item.apply(function)"),
 }
-"""The same of items."""
+"""The same for items."""
 
 OF_MODULE: Mapping[str, str] = {
     **dict.fromkeys(("read_jsonl", "read_ndjson", "read_jsonlines", "from_json"), "bagkit.read_json(paths)"),
@@ -131,7 +131,7 @@ OF_MODULE: Mapping[str, str] = {
     **dict.fromkeys(("union", "chain"), "bagkit.concat(bags)"),
     **dict.fromkeys(("set_scheduler", "config"), "bagkit.options(scheduler='threads')"),
 }  # fmt: skip
-"""The same of bagkit itself."""
+"""The same for bagkit itself."""
 
 
 def missing_attribute(kind: str, name: str, others: Mapping[str, str], known: list[str]) -> AttributeError:

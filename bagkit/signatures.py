@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from enum import Enum
 
     Field = str | int | float | bytes | date | Enum | tuple[Any, ...] | list[Any]
-    """What stands for a function that takes it of a record: a name or an index, or a list of those."""
+    """What may stand for a function that looks it up in a record: a name, a position, or a list of them."""
 
     Empty = list[Never] | set[Never] | dict[Never, Never]
     """An initial value such as `[]` or `set()`, whose contents type checkers can't know."""
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
         def __call__(self, record: T_contra, default: Any = ..., /) -> U_co: ...
 
     class OnlyAny:
-        """Of no value: a parameter of this type is one that type checkers know nothing of."""
+        """The type of no value: a parameter of this type matches only what type checkers know nothing about."""
 
     class NeedsMoreArguments:
         """What a call gives type checkers if a function is not given all of its arguments."""
 
 
 def given_function(operation: str, func: Any, kwargs: dict[str, Any]) -> Any:
-    """Return `func`, or, where none is given by position, the one called `func`, which is taken out of `kwargs`.
+    """Return `func`; where it is not given by position, take the one called `func` out of `kwargs`.
 
     So a function may have a parameter `func` of its own.
     """

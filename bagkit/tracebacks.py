@@ -31,7 +31,7 @@ _MISSING = (FileNotFoundError, NotADirectoryError, ModuleNotFoundError)
 
 
 def is_own(frame: FrameType) -> bool:
-    """Return whether it is code of bagkit that runs in `frame`."""
+    """Return whether `frame` runs code of bagkit."""
     name = frame.f_code.co_filename
     # What dataclasses generate has no file, and the globals of its module.
     generated = name == "<string>" and str(frame.f_globals.get("__name__")).startswith("bagkit.")
@@ -39,7 +39,7 @@ def is_own(frame: FrameType) -> bool:
 
 
 def users_frame() -> FrameType:
-    """Return the innermost frame of the caller's callers that is not one of ours."""
+    """Return the innermost frame that is not ours, among the callers of the caller."""
     frame = sys._getframe(2)
     while is_own(frame) and frame.f_back is not None:
         frame = frame.f_back
@@ -47,7 +47,7 @@ def users_frame() -> FrameType:
 
 
 def shorten_traceback(error: BaseException) -> None:
-    """Leave only the user's frames in the traceback of an error that says itself where it came from.
+    """Leave only the user's frames in the traceback of an error whose message or notes say where it came from.
 
     Others keep all their frames: they are about our lines. A cause that adds nothing is not shown.
     """
@@ -57,7 +57,7 @@ def shorten_traceback(error: BaseException) -> None:
 
 
 def frames_to_show(error: BaseException) -> TracebackType | None:
-    """Return the traceback of `error` without frames of ours, unless it is about those."""
+    """Return the traceback of `error` without our frames, unless the error is about them."""
     trace = _trace(error)
     return _without_ours(trace) if _says_where(error) or _is_of_a_function(trace) else trace
 
@@ -97,7 +97,7 @@ def _is_users(frame: FrameType) -> bool:
 
 
 def _is_pythons(frame: FrameType) -> bool:
-    """Return whether it is code of Python's own library that runs in `frame`."""
+    """Return whether `frame` runs code of Python's own library."""
     name = frame.f_code.co_filename
     return name.startswith("<frozen") or (
         name.startswith(_paths(("stdlib", "platstdlib"))) and not name.startswith(_paths(_PACKAGES))

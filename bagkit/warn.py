@@ -12,7 +12,7 @@ from bagkit.tracebacks import is_own
 from bagkit.visible import visible_message
 
 _told: dict[Hashable, None] = {}
-"""What was warned of once; the oldest go when there are too many."""
+"""What there was a warning about; the oldest go when there are too many."""
 _MOST_TOLD = 4096
 
 
@@ -50,7 +50,7 @@ def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
 
 @contextlib.contextmanager
 def _shown_where_it_can_be() -> Iterator[None]:
-    """Let a stderr that can't be written to be no reason to fail."""
+    """Ignore errors of a stderr that can't be written to."""
     try:
         yield
     except Warning:

@@ -125,6 +125,13 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "visualize of nothing": (
         lambda: bk.visualize([1]), bk.PlanError,
         "visualize: there is nothing to draw; expected bags, items or delayed values, also in containers"),
+    "take later with options": (
+        lambda: bag().take(1, compute=False, workers=2), bk.PlanError,
+        "take: 'workers' is an option of compute, and compute=False; hint: give it to compute(...) later"),
+    "take that collects": (
+        lambda: bag().take(1, on_error="collect"), bk.PlanError,
+        "take: on_error is 'collect'; expected 'raise' or 'skip'; "
+        "hint: bag.compute(on_error='collect') returns the failures too"),
     "visualize with a format only": (
         lambda: bag().visualize(format="png"), bk.PlanError,
         "visualize: format is 'png', and there is no filename; "

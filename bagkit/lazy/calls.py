@@ -37,7 +37,7 @@ def plan_of_call(
 
 
 def pure_name(title: str, function: Any, arguments: Any, inputs: tuple[Plan, ...]) -> str:
-    """Return the name that a call has in common with others of the same function with the same arguments."""
+    """Return a name that calls of the same function with the same arguments share."""
     keys = tuple(plan.op.key if isinstance(plan.op, TaskCall) else digest(identity, plan) for plan in inputs)
     return f"{title}-{digest(function, (arguments, keys))}"
 

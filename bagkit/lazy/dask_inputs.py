@@ -77,11 +77,11 @@ def _plan_of_node(key: Any, node: Any, given: Any, made: Mapping[Any, Plan]) -> 
 
 _plans: WeakValueDictionary[tuple[Any, int], Plan] = WeakValueDictionary()
 _givens: WeakKeyDictionary[Plan, Any] = WeakKeyDictionary()
-"""What plans were made of: held as long as they are, so that its id means nothing else."""
+"""What each plan was made of: held as long as the plan, so that its id can't become another object's."""
 
 
 def _held(value: Any) -> Any:
-    """Return a value that a graph holds; of a Client's future the result, which is waited for."""
+    """Return a value that a graph holds; for a Client's future wait, and return its result."""
     is_future = type(value).__module__.startswith("distributed") and hasattr(value, "result")
     return value.result() if is_future else value
 
@@ -112,7 +112,7 @@ class Node:
 
 
 class Finished:
-    """What dask makes of the values of a collection's tasks, which are in lists as `shape` numbers them."""
+    """What dask makes of the values of a collection's tasks. They are in lists, as `shape` numbers them."""
 
     def __init__(self, function: Any, extra: tuple[Any, ...], shape: Any) -> None:
         self.function = function

@@ -34,7 +34,7 @@ class DaskGraph:
 
     tasks: dict[Any, Any]
     keys: list[Any]
-    """Of the partitions of a bag, or of the one value."""
+    """The keys of a bag's partitions, or of the one value."""
     token: str
 
 
@@ -145,7 +145,7 @@ _sink_tokens: WeakKeyDictionary[Plan, str] = WeakKeyDictionary()
 
 
 class WriteFiles:
-    """Writes the `wanted` files of a sink, or all; gives what there is to say of each, and under None of all."""
+    """Writes the `wanted` files of a sink, or all. Returns what each became by its number, and the whole under None."""
 
     def __init__(self, sink: Plan, wanted: frozenset[int] | None) -> None:
         self.sink = sink
@@ -160,7 +160,7 @@ class WriteFiles:
 
 
 class TakeWritten:
-    """Takes what WriteFiles has to say of one file, or, without a `number`, of all."""
+    """Takes the value of one file from what WriteFiles returns, or without a `number` the whole."""
 
     def __init__(self, number: int | None) -> None:
         self.number = number
@@ -170,7 +170,7 @@ class TakeWritten:
 
 
 def with_wanted(graph: Any) -> Any:
-    """Return a graph in which only the files are written that something takes."""
+    """Return a graph that writes only the files that something takes."""
     found = {key: _call(graph[key]) for key in graph}
     writes = [key for key, (head, _) in found.items() if isinstance(head, WriteFiles)]
     if not writes:
@@ -185,7 +185,7 @@ def with_wanted(graph: Any) -> Any:
 
 
 def _call(node: Any) -> tuple[Any, Any]:
-    """Return the function of a task, which is a tuple or an object of dask's, and what it needs; None for others."""
+    """Return the function of a task and what it needs. A task is a tuple or an object of dask's; others have None."""
     if type(node) is tuple and node:
         return node[0], node[1:]
     return getattr(node, "func", None), getattr(node, "dependencies", ())
@@ -241,7 +241,7 @@ class RunTask:
     def __init__(self, task: Task, seal: Seal, gives_partition: bool = False) -> None:
         self._work = task.work
         self._gives_partition = gives_partition
-        """Whether its value is for dask, to which a partition is a list of records."""
+        """Whether dask takes its value: for dask a partition is a list of records."""
         self._part = task.part
         self._width = len(task.keys)
         self._name = task.label or "task"
@@ -326,7 +326,7 @@ def only_value(parts: Sequence[Any]) -> Any:
 def rebuilt(
     values: Mapping[Any, Any], collection: Any, keys: Sequence[Any], rename: Mapping[str, str] | None = None
 ) -> Any:
-    """Return `collection` with what it was computed to, in this process; futures of a Client are waited for.
+    """Return `collection` with its computed values, in this process; futures of a Client are waited for.
 
     `dask.optimize` and what manipulates graphs call it with tasks in place of values.
     """
@@ -361,7 +361,7 @@ def _of_graph(graph: Any, keys: Sequence[Any], collection: Any) -> Any:
 
 
 def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any) -> Any:
-    """Return the values of `keys`, in lists as they are, of a graph of dask's tasks, which can be other people's too.
+    """Return the values of `keys`, in lists as they are, of a graph of dask's. Its tasks need not all be ours.
 
     Tasks of bags run in processes, all others in threads, unless `bagkit.options` say otherwise.
     """

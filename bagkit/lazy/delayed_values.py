@@ -284,7 +284,7 @@ class Delayed(DaskCollection, Generic[T_co]):
 
 set_plan = Delayed.__dict__["_plan"].__set__
 set_length = Delayed.__dict__["_length"].__set__
-"""What sets an attribute of a delayed value, where assignment is refused."""
+"""Sets an attribute of a delayed value, which refuses assignment."""
 
 
 class DelayedAttribute(Delayed[Any]):

@@ -63,7 +63,7 @@ def get(graph: Mapping[Any, Any], keys: Any, scheduler: Any = None, **options: U
 
 
 def _template_of_keys(graph: Mapping[Any, Any], keys: Any, wanted: list[Any]) -> Any:
-    """Return a template of the shape of `keys`, whose holes are in the order of `wanted`, which is filled here."""
+    """Return a template of the shape of `keys`; append the key of each hole to `wanted`."""
     if isinstance(keys, list):
         return Nest(tuple, [_template_of_keys(graph, key, wanted) for key in keys])
     if not isinstance(keys, Hashable):

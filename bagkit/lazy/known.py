@@ -11,7 +11,7 @@ from bagkit.plan.node import Plan
 
 
 def known_plan(plan: Plan, value: Any) -> Plan:
-    """Return the plan of a `value` that `plan` was computed to: of a bag, the lists of its partitions."""
+    """Return the plan of a `value` that is computed already: for a bag, a list of records for each partition."""
     if isinstance(plan.op, TaskCall):
         return Plan(known_call(value, plan.op))
     if plan.op.gives_value:

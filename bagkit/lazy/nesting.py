@@ -1,6 +1,6 @@
-"""Bags, items and delayed values inside of containers: found, and replaced by holes for what they compute to.
+"""Finds bags, items and delayed values inside containers, and puts holes for their values in their place.
 
-This is the one way in which lazy values are looked for, for all that takes them among other arguments.
+Everything that takes lazy values among other arguments looks for them here.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from bagkit.plan.template import CopyWith, Hole, Nest, as_dict, as_ordered_dict,
 ATOMS = frozenset({
     int, float, complex, str, bytes, bool, NoneType, FunctionType, BuiltinFunctionType, type, range, bytearray,
 })  # fmt: skip
-"""Types whose values have nothing inside, so that most arguments are done with at one look."""
+"""Types of values with nothing inside: most arguments need one look."""
 
 Opened = tuple[Sequence[Any], Callable[[list[Any]], Any]]
-"""What is in a container, and what makes another one of other values."""
+"""The parts of a container, and what makes a container of other parts."""
 
 
 def plan_of(argument: Any) -> Plan | None:
@@ -102,7 +102,7 @@ class Lift:
 
 
 def _opened(value: Any) -> Opened | None:
-    """Return what is in a container; None for what is none, or is not searched."""
+    """Return the parts of a container; None for anything else, and for a container that is not searched."""
     kind = type(value)
     open_up = _OPENERS.get(kind)
     if open_up is not None:
@@ -151,4 +151,4 @@ _OPENERS: dict[type, Callable[[Any], Opened]] = {
     type(iter(set())): _iterator,
     GeneratorType: lambda value: (list(value), iter),
 }
-"""For each container that is searched: what is in it, and what makes another one."""
+"""For each type of container that is searched: what returns its parts, and what makes another one."""

@@ -34,7 +34,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Lazy(Protocol[T_co]):
-    """What type checkers know of bags, items and delayed values: what they compute to."""
+    """What type checkers know of bags, items and delayed values: the type of their value."""
 
     def compute(self, **options: Unpack[PlainOptions]) -> T_co:
         """Return the value."""
@@ -154,7 +154,7 @@ def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
 
 
 def with_plan(owner: Any, plan: Plan) -> Any:
-    """Return a lazy value like `owner` of another plan; one of ours in place of one of dask's."""
+    """Return a lazy value like `owner` with another plan; for a value of dask's one of ours."""
     if hasattr(type(owner), "_with_plan"):
         return owner._with_plan(plan)
     ours = sys.modules["bagkit"]  # by what users call it: those rooms stand on this one

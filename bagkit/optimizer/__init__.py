@@ -18,10 +18,10 @@ Roots = tuple[Plan, ...]
 Pass = Callable[[Roots], Roots]
 
 PASSES: tuple[Pass, ...] = (
-    prune,  # first, so that nothing stands between what the others look for
+    prune,  # first: the others look for ops that stand directly on each other
     spread_concat,  # before fuse: brings what follows a concat to each of its bags
     recognise_json,  # before push_fields, which tells the parsers what is read
-    spread_tables,  # after recognise_json: of what it parses the types are known
+    spread_tables,  # after recognise_json: then the types of parsed records are known
     push_fields,
     fuse,  # last: it marks what becomes one task, which no other rule looks into
 )

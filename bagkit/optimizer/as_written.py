@@ -1,4 +1,4 @@
-"""Keeps the passes away from what is to run as it was written."""
+"""Keeps the passes away from plans that are to run as they were written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marks what becomes one task: sources, and all that works on their partitions one by one."""
+"""Marks the ops that become one task: a source, and the ops that work on its partitions one by one."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from bagkit.plan.node import Plan, count_uses, rewrite
 PARTITIONS = 16
 """Enough for many workers; and tables of a sixteenth of the keys stay in a processor's cache for longer."""
 MOST_BUCKETS = 16_000
-"""Values that tasks leave for these partitions; of more of them the administration takes longer than the work."""
+"""How many values tasks may leave for these partitions; to look after more takes longer than the work."""
 
 
 def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
