@@ -39,6 +39,7 @@ ELSEWHERE = (
     "io/handover/converted.py",
     "io/handover/frames.py",
     "io/handover/hdf5.py",
+    "io/handover/hdf5_datasets.py",
     "io/handover/hdf5_looks.py",
     "io/handover/hdf5_tables.py",
     "io/handover/parquet.py",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bagkit.computing import Collected
     from bagkit.io.handover import columns as columnar
     from bagkit.io.handover import gathered, hdf5
-    from bagkit.io.handover.hdf5 import Strings
+    from bagkit.io.handover.hdf5_datasets import Strings
     from bagkit.io.output import whole_files
     from bagkit.kernels import column_types
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions

@@ -303,8 +303,10 @@ def test_hdf5_has_no_nul_no_lists_no_large_ints_so_they_follow_the_policy(tmp_pa
 
 
 def test_hdf5_names_of_more_columns_than_old_attributes_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bagkit.io.handover.hdf5._create", lambda *arguments: None)  # each takes a millisecond or two
-    monkeypatch.setattr("bagkit.io.handover.hdf5._append", lambda *arguments: None)
+    monkeypatch.setattr(
+        "bagkit.io.handover.hdf5_datasets._create", lambda *arguments: None
+    )  # each takes a millisecond or two
+    monkeypatch.setattr("bagkit.io.handover.hdf5_datasets._append", lambda *arguments: None)
     names = [f"field {n}" for n in range(5000)]
     bag([dict.fromkeys(names, 1)], 1).to_hdf5(tmp_path / "a.h5", **SYNC)
     with h5py.File(tmp_path / "a.h5") as file:
