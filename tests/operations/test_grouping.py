@@ -202,6 +202,9 @@ COUNT = 110_000
 def record(n):
     return {"key": n * 7919 % 20011, "name": "%016d" % (n * 104729 % 1000003) + "x" * 200, "n": n}
 def peak(part):
+    if sys.platform == "darwin":
+        import resource
+        return [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]
     return [int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmHWM:")]
 bag = bk.range(COUNT, npartitions=8).map(record)
 made = {

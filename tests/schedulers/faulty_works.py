@@ -30,11 +30,13 @@ def first_time(path: str) -> bool:
 
 def running(pid: int) -> bool:
     """Return whether the process runs; one that has ended and that nobody asked about does not."""
+    import psutil  # takes too long for all workers that have a work of this module
+
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
+        status: str = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
         return False
+    return status != psutil.STATUS_ZOMBIE
 
 
 def kill_self() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import fcntl
+import io
 import json
 import os
 import resource
@@ -463,10 +464,14 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_full_disk_while_columns_wait_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full_disk(**where: Any) -> Any:
-        return open("/dev/full", "wb", buffering=0)
+    class FullDisk(io.FileIO):
+        def __init__(self, **where: Any) -> None:
+            super().__init__(os.devnull, "wb")
 
-    monkeypatch.setattr("bagkit.io.output.whole_files.tempfile.TemporaryFile", full_disk)
+        def write(self, data: Any) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("bagkit.io.output.whole_files.tempfile.TemporaryFile", FullDisk)
     with pytest.raises(bk.OutputError, match=r"a\.h5: can't be written: no space left on device"):
         bag().to_hdf5(tmp_path / "a.h5", **SYNC)
     with pytest.raises(bk.OutputError, match=r"a\.db: can't be written: no space left on device"):
