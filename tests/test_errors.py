@@ -60,6 +60,7 @@ ELSEWHERE = (
     "io/output/names.py",
     "io/output/commits.py",
     "io/output/stores.py",
+    "io/output/locks.py",
     "io/output/sinks.py",
     "ops/encoding.py",
     "schedulers/",

@@ -30,6 +30,7 @@ from bagkit.errors import (
     SkippedRecordsWarning,
 )
 from bagkit.io.input.paths import named
+from bagkit.io.output.locks import Lock
 from bagkit.io.output.manifest import (
     FORMAT,
     Damaged,
@@ -45,7 +46,7 @@ from bagkit.io.output.manifest import (
     read_manifest,
 )
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.io.output.stores import Lock, Store, failed, open_own
+from bagkit.io.output.stores import Store, failed, open_own
 from bagkit.kernels.checksum import crc32
 from bagkit.kernels.contexts import context
 from bagkit.warn import warn_about

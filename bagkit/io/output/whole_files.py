@@ -13,8 +13,9 @@ from typing import Any
 
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.input.paths import is_url, named
+from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
-from bagkit.io.output.stores import Lock, bring_names_to_disk, bring_to_disk, failed
+from bagkit.io.output.stores import bring_names_to_disk, bring_to_disk, failed
 from bagkit.kernels.contexts import context
 
 
