@@ -1,4 +1,4 @@
-"""What a picture shows, before anyone has said where: nodes, the edges between them, and how wide text is.
+"""What a picture shows, without where: nodes, the edges between them, and how wide text is.
 
 Node      a function (an ellipse), data (a box) or a chain of operations that run as one task (a rounded box)
 Edge      from a node to one that works on what it gives
@@ -17,12 +17,12 @@ from bagkit.visible import without_secrets
 Shape = Literal["function", "data", "chain"]
 
 LONGEST_LINE = 48
-"""Characters of a line of text; the whole of it is in the tooltip."""
+"""How many characters of a line are shown; the tooltip has the whole text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Something that is drawn; texts are made with `clean`."""
+    """A node of a picture; its texts come from `clean`."""
 
     lines: tuple[str, ...]
     shape: Shape
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From the node number `source` to the node number `target`."""
+    """An edge from the node number `source` to the node number `target`."""
 
     source: int
     target: int
@@ -69,7 +69,7 @@ _UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 
 
 def text_width(text: str) -> float:
-    """Return about how wide `text` is in Helvetica, in parts of the font's size; rather too wide than too narrow."""
+    """Return about how wide `text` is in Helvetica, in units of the font's size: rather too much than too little."""
     return sum(_WIDTHS.get(one) or _other_width(one) for one in text)
 
 

@@ -14,7 +14,7 @@ Key = Hashable
 class RunStarted(NamedTuple):
     tasks: int
     weight: int
-    """Bytes of input of all tasks together; 0 where unknown."""
+    """How many bytes of input all tasks have together; 0 if unknown."""
     scheduler: str
     workers: int
 
@@ -28,7 +28,7 @@ class TaskStarted(NamedTuple):
 class TaskProgressed(NamedTuple):
     key: Key
     bytes_read: int
-    """Bytes of input that this attempt of the task has done so far."""
+    """How many bytes of input this attempt of the task has read so far."""
 
 
 class TaskFinished(NamedTuple):
@@ -55,7 +55,7 @@ class TaskFailed(NamedTuple):
 class WorkerLost(NamedTuple):
     worker: int
     key: Key | None
-    """The task it ran, None if it was idle."""
+    """The task that it ran; None if it was idle."""
     exit_code: int | None
     attempt: int
 

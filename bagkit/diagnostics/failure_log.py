@@ -1,4 +1,4 @@
-"""Keeps what tasks say of records that failed."""
+"""Keeps what tasks report about records that failed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FailureLog:
             self.take(event.skipped, event.failures)
 
     def take(self, skipped: int, failures: Sequence[Failure]) -> None:
-        """Take what one task says of its failures."""
+        """Take what one task reports about its failures."""
         self.skipped += skipped
         if failures:
             self._failures.append(tuple(failures))
@@ -69,7 +69,7 @@ class FailureLog:
 
 
 def _in_short(examples: Sequence[Failure]) -> Iterator[str]:
-    """Yield words on failures: on the first in full, on the others where they are."""
+    """Yield a line for each failure: the first in full, the others with their place only."""
     first = examples[0].place
     yield str(examples[0])
     for failure in examples[1:]:

@@ -15,12 +15,12 @@ from itertools import pairwise
 from bagkit.errors import PlanError
 
 GAP = 18.0
-"""Between neighbours in a layer."""
+"""The room between neighbours in a layer."""
 LAYER_GAP = 34.0
 WIDE_GAP = 60.0
-"""At the most between layers, where edges go far to the side."""
+"""The most room between layers, where edges go far to the side."""
 MOST_POINTS = 30_000
-"""Layers that edges pass, all together: more take long, and can't be made out."""
+"""How many layers all edges together may pass: with more, the layout takes long and nobody can read it."""
 ORDER_SWEEPS = 12
 PLACE_SWEEPS = 32
 STRAIGHT = 6.0

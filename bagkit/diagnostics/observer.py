@@ -1,4 +1,4 @@
-"""Observers: objects that are told what happens. A raising observer is reported once and dropped, never the run.
+"""Observers: objects that are told what happens. One that raises is reported once and dropped; the run goes on.
 
 But for those that say that they are `essential`: the outputs of a run are made by one.
 """
@@ -14,7 +14,7 @@ from bagkit.warn import warn_at_caller
 
 
 class Observer(Protocol):
-    """Whoever listens: one method, called in the process and thread of the run."""
+    """An object that listens: it has one method, called in the process and thread of the run."""
 
     def emit(self, event: Event) -> None:
         """Take note of `event`."""
@@ -53,5 +53,5 @@ def stop_listening(observer: Observer) -> None:
 
 
 def listeners() -> tuple[Observer, ...]:
-    """Return those who want to hear of a run that starts here."""
+    """Return the observers that listen to a run that starts here."""
     return _listeners.get()

@@ -17,7 +17,7 @@ SUFFIXES = {"gv": "dot", "mmd": "mermaid"}
 """Other suffixes that files of these formats have."""
 
 MOST_NODES = 6000
-"""That are laid out: more take long, and can't be made out."""
+"""How many nodes are laid out at the most: more take long, and nobody can read the picture."""
 
 PNG_SCALE = 2.0
 """Pixels for each unit of the SVG, so that text is sharp."""
@@ -96,7 +96,7 @@ class Picture:
         return result
 
     def _drawn_by_dot(self, kind: str) -> bytes | None:
-        """Return what Graphviz makes of it; None where there is no Graphviz."""
+        """Return the picture as Graphviz draws it; None where there is no Graphviz."""
         import shutil
         import subprocess
 

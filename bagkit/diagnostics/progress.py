@@ -27,9 +27,9 @@ DELAY = 0.5
 TERMINAL_INTERVAL = 0.1
 """Seconds between two drawings on a terminal."""
 SHOW_INTERVAL = 0.05
-"""The same where texts come in between: a flood of them does not draw the bar again after each."""
+"""Seconds between two drawings where texts come in between: many texts do not draw the bar again after each."""
 FILE_INTERVAL = 10.0
-"""The same where stderr is a file: each drawing stays in it."""
+"""Seconds between two drawings where stderr is a file: each drawing stays in it."""
 
 BYTES = "{percentage:3.0f}%|{bar}| {n_fmt}B/{total_fmt}B [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
 TASKS = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} tasks [{elapsed}<{remaining}]{postfix}"
@@ -51,7 +51,7 @@ def in_notebook() -> bool:
 
 
 class ProgressBar:
-    """Draws one run by the bytes of input that are done, or by its tasks where their bytes are not known."""
+    """Draws the progress of one run: in bytes of input, or in tasks where their bytes are not known."""
 
     def __init__(self, file: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = file if file is not None else sys.stderr
@@ -105,7 +105,7 @@ class ProgressBar:
         self._hidden = False
 
     def hide(self) -> None:
-        """Make its line free for a text; in a notebook the bar has a place of its own."""
+        """Clear the bar's line for a text; in a notebook the bar has a place of its own."""
         if self._bar is None or self._hidden or in_notebook():
             return
         self._hidden = True

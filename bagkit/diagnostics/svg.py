@@ -13,7 +13,7 @@ FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 FONT_SIZE = 13.0
 LABEL_SIZE = 11.0
 LINE = 1.35
-"""From one line of a text to the next, in parts of the font's size."""
+"""The height of a line of text, in units of the font's size."""
 EMPTY_BOX = (28.0, 22.0)
 MARGIN = 12.0
 ARROW = 7.0

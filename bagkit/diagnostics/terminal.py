@@ -48,7 +48,7 @@ def is_terminal(file: Any) -> bool:
 
 
 def add_drawing(drawing: Drawing) -> None:
-    """Have `drawing` make room for others from now on: also for what this process writes to its terminal."""
+    """From now on have `drawing` make room for others: also for what this process writes to its terminal."""
     with _lock:
         _drawings.append(drawing)
         if len(_drawings) == 1:
@@ -113,7 +113,7 @@ def _note_end(text: str | bytes) -> None:
 
 @contextlib.contextmanager
 def room_for_text() -> Iterator[None]:
-    """Keep what is drawn out of the way of what is written in the `with` block."""
+    """Take the drawings away while the `with` block writes."""
     if not _drawings:
         yield
         return
@@ -126,7 +126,7 @@ def room_for_text() -> Iterator[None]:
 
 
 def _each(act: Callable[[Drawing], None]) -> None:
-    """Have each of what is drawn do something; a file that does not take it is no reason to fail."""
+    """Call a method of each drawing; ignore errors of a file that can't be written to."""
     for drawing in tuple(_drawings):
         with contextlib.suppress(Exception):
             act(drawing)
@@ -180,7 +180,7 @@ def write_text(name: str, data: bytes) -> None:
 
 
 def _write_bytes(file: Any, data: bytes) -> None:
-    """Write what is no text, where that can be done."""
+    """Write something other than text, where the stream takes it."""
     buffer = getattr(file, "buffer", None)
     if buffer is None:
         file.write(data.decode("utf-8", "backslashreplace"))

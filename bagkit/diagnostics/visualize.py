@@ -25,7 +25,7 @@ COLORS = ("function", "time")
 FILLS: dict[Shape, str] = {"function": "#dbe9f6", "data": "#eeeeee", "chain": "#e4f2dd"}
 PALETTE = ("#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#dbdb8d", "#9edae5", "#fdd0a2")
 LINES_FIRST, LINES_LAST = 14, 5
-"""Of a chain that has more: a loop can make hundreds."""
+"""How many lines of a long chain are shown: a loop can make hundreds."""
 COLD, HOT = (0xFF, 0xF9, 0xD9), (0xF0, 0x6A, 0x4A)
 """The colours of no time and of the most time."""
 
@@ -33,8 +33,8 @@ COLD, HOT = (0xFF, 0xF9, 0xD9), (0xF0, 0x6A, 0x4A)
 def draw(roots: Sequence[Plan], rankdir: str, color: str | None, profile: Profile | None) -> Drawing:
     """Return the drawing of `roots`, each with a box for its result.
 
-    With `color="time"` the plans have to be those that ran while `profile` listened. Raises PlanError for a
-    `rankdir` or `color` that there is not.
+    With `color="time"` the plans have to be the ones that ran while `profile` listened. Raises PlanError for an unknown
+    `rankdir` or `color`.
     """
     if rankdir not in RANKDIRS:
         raise PlanError(f"visualize: rankdir is {rankdir!r}; expected one of {', '.join(RANKDIRS)}")
@@ -55,7 +55,7 @@ class Drawn:
         self._uses = count_uses(*roots)
         self._nodes: list[Node] = []
         self._labels: list[tuple[str, ...]] = []
-        """Of the operations that each node shows, in the order in which they run."""
+        """The labels of the operations that each node shows, in the order in which they run."""
         self._edges: dict[Edge, None] = {}
         """As a set that keeps its order: an argument that is used twice is one edge."""
         self._numbers: dict[Plan, int] = {}
@@ -160,7 +160,7 @@ class Drawn:
 
 
 def _value_text(value: Any, otherwise: str) -> str:
-    """Return `value` as text if it is small enough to be told, else `otherwise`."""
+    """Return `value` as text if it is small enough to show, else `otherwise`."""
     return short_repr(value) if isinstance(value, (bool, int, float, str, bytes, type(None))) else otherwise
 
 
@@ -189,7 +189,7 @@ def _by_function(nodes: Sequence[Node]) -> list[Node]:
 def _by_time(
     nodes: Sequence[Node], labels: Sequence[tuple[str, ...]], calls: dict[Any, int], profile: Profile
 ) -> list[Node]:
-    """Return the nodes with a line that says what their tasks took, the hotter the longer.
+    """Return the nodes with the time of their tasks on a line, and a hotter colour for a longer time.
 
     A task that ran the operations of several nodes counts for the node that has most of them, or the first such node.
     A task that ran several delayed calls counts for the last, whose key it has.

@@ -1,4 +1,4 @@
-"""What tells whether bytes are those that were written."""
+"""Checksums: they tell whether bytes are still as they were written."""
 
 from __future__ import annotations
 

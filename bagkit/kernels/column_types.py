@@ -21,7 +21,7 @@ HUGE, LONE, NUL = "int beyond 64 bits", "str with a lone surrogate", "str with N
 COLUMN_WORDS: Final = frozenset({NULL, BOOL, INT, WIDE, FLOAT, TEXT, BYTES, TIME, ZONED, DAY})
 
 Nested = Literal["typed", "any", "none"]
-"""What a target makes of lists and dicts: typed columns of them, columns of any objects, or nothing."""
+"""How a target stores lists and dicts: as typed columns, as columns of any objects, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def is_column_type(kind: Type) -> bool:
 
 
 def has_fields(kind: Type) -> bool:
-    """Return whether each dict in values of this type has a field in one of them; there is no column for others."""
+    """Return whether every dict in values of this type has fields: there is no column for dicts that never have one."""
     if isinstance(kind, ListOf):
         return has_fields(kind.item)
     if isinstance(kind, StructOf):

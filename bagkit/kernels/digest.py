@@ -32,10 +32,10 @@ _DAY: Final = 86_400_000_000
 
 
 class Undigestible(TypeError):
-    """There is no digest that equal keys are known to share; the text says why."""
+    """No digest is known that equal keys would share; the text says why."""
 
     key: Any = None
-    """The key, where it is known."""
+    """The key, if it is known."""
 
 
 def bucket_of(key: Any, count: int, salt: int = 0) -> int:

@@ -1,4 +1,4 @@
-"""Frames: bytes that wait in a file until they are asked for, and are then as they were written, or an error.
+"""Frames: bytes that wait in a file. Reading one gives the bytes as they were written, or an error.
 
     a frame in a file    (offset, length, CRC-32)
 
@@ -22,7 +22,7 @@ FramePlace = tuple[int, int, int]
 MAPPED_BYTES = 1 << 20
 """Frames longer than this are read through a map of the file, without a copy."""
 WRITTEN_BYTES = 1 << 30
-"""What is written at once at the most: of 2 GiB Linux writes a part, and macOS nothing but an error."""
+"""How much is written at once at the most: Linux writes only a part of 2 GiB, and macOS fails."""
 
 
 class FrameError(OSError):
@@ -96,7 +96,7 @@ class FrameFile:
 
 
 def load_frame(path: str, place: FramePlace, loads: Callable[[bytes | memoryview], Any]) -> Any:
-    """Return what `loads` makes of a frame; raises FrameError if it is not there as it was written."""
+    """Return what `loads` makes of a frame; raises FrameError if the frame is not as it was written."""
     offset, length, checksum = place
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -31,9 +31,9 @@ Steps = tuple[Callable[[Any], Any], ...]
 
 _DIGITS: Final = frozenset("0123456789") | frozenset(b"0123456789")
 _MARGIN: Final = 6
-"""Calls; `json.loads` is three deep where it begins to count."""
+"""Calls in reserve: `json.loads` is three calls deep where it begins to count."""
 _SHORT: Final = 640
-"""No limit on digits is below this."""
+"""The lowest limit on digits that Python allows."""
 _NESTING_IS_COUNTED: Final = sys.version_info < (3, 14)
 """Later Pythons measure the C stack; msgspec and json need different amounts of it for a level."""
 _RECURSION_IS_OF_CALLS: Final = sys.version_info < (3, 12)
@@ -43,7 +43,7 @@ _CALLS_OF_LOADS: Final = 5
 _limit_lock = Lock()
 _DEEP: Final = 1000
 _LONG: Final = 512
-"""Bytes of a line from which on it pays to ask for each whether it is ASCII."""
+"""How many bytes a line must have for it to pay to ask each line whether it is ASCII."""
 _PIECE: Final = 1 << 12
 
 
@@ -116,7 +116,7 @@ class JsonParser:
 
 @dataclass(frozen=True, slots=True)
 class _Ways:
-    """How one kind of record is made of lines."""
+    """The ways to make records of lines, for one kind of record."""
 
     decode_all: Callable[[Sequence[Any]], list[Any]]
     decode: Callable[[Any], Any]
@@ -150,7 +150,7 @@ def _make_ways(fields: tuple[str, ...] | None, shape: Shape) -> _Ways:
 
 
 def _block_decoder(steps: Steps, shape: Shape) -> BlockDecoder:
-    """Return the function that makes records of many lines, as `steps` do of one."""
+    """Return the function that does for many lines what `steps` do for one."""
     first, *more = steps
     if shape == "value":
         # What the second step does, faster: the interpreter remembers where attributes are, attrgetter looks them up.

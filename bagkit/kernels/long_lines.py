@@ -15,17 +15,17 @@ from typing import AnyStr, Final, Generic, Protocol, TypeVar
 Piece = TypeVar("Piece", str, bytes, contravariant=True)
 
 HEAD: Final = 200
-"""How much is kept of the beginning of a line that is refused."""
+"""How many bytes or characters from the beginning of a refused line are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
-    """One line, as far as it was read; what is refused comes as soon as that is known, and its rest by itself."""
+    """One line, or a part of it: a refused line comes as soon as it is too long, and its rest comes by itself."""
 
     size: int
-    """How much of the file it is."""
+    """How much of the file it takes."""
     content: bytes | str | None = None
-    """The line with its line end; None where it is refused, and of the rest."""
+    """The line with its line end; None for a refused line, and for the rest of one."""
     head: bytes | str | None = None
     """The beginning of a line that is refused."""
 

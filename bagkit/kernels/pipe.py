@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 BATCH: Final = 512
-"""Records pulled at a time."""
+"""How many records are pulled at a time."""
 
 CHUNK: Final = 1 << 16
-"""Bytes taken from the program at a time."""
+"""How many bytes are taken from the program at a time."""
 
 TAIL: Final = 2000
-"""Bytes of what the program wrote last to its standard error that an error shows."""
+"""How many of the last bytes on the program's standard error an error shows."""
 
 
 def piped(command: str | Sequence[str], records: Iterator[str], check: bool) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _exchange(process: Popen[bytes], chunks: Iterator[bytes]) -> Iterator[bytes]
 
 
 def _written(sink: int, data: memoryview) -> memoryview | None:
-    """Write what fits of `data`; return the rest, None where there is nothing more to write, or no one reads."""
+    """Write as much of `data` as fits; return the rest, or None if nothing is left to write or nobody reads."""
     if not data:
         return None
     try:

@@ -14,13 +14,13 @@ from typing import Any
 BlockDecoder = Callable[[Sequence[Any]], list[Any]]
 
 MOST_TEXTS = 2048
-"""More of them would not stay in a processor's cache, and only there are they found faster than made."""
+"""How many texts are known. More would not stay in a processor's cache, and only there it is faster to find one."""
 MOST_LETTERS = 1 << 17
-"""Of all the texts together."""
+"""How many letters all the texts may have together."""
 QUIET = 1 << 14
-"""Records without a new text after which none is expected; to make the decoder takes as long as some thousands."""
+"""After this many records without a new text none is expected: to make the decoder takes as long as some thousands."""
 LOOKED_AT = 1 << 18
-"""Records that are looked at in all."""
+"""How many records are looked at in all."""
 _TEXTS = frozenset({str, type(None)})
 
 
@@ -44,7 +44,7 @@ class Recurring:
         self._known: frozenset[Any] = frozenset()
         self._letters = 0
         self._quiet = 0
-        """Records since the last new text."""
+        """How many records came since the last new text."""
         self._needed = QUIET
         self._left = LOOKED_AT
 

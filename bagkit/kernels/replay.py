@@ -1,4 +1,4 @@
-"""Iterators as values of tasks: who uses one gets all that it gives, whatever others have taken of it."""
+"""Iterators as values of tasks: each user gets all records, whatever others have read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ONE_SHOT = frozenset({
     itertools.zip_longest, itertools.product, itertools.permutations, itertools.combinations, itertools.groupby,
     itertools.pairwise, itertools.combinations_with_replacement,
 })  # fmt: skip
-"""Types of iterators that are read once, but for those that have no end."""
+"""Types of iterators that can be read once and have an end."""
 
 
 class Replay:

@@ -1,4 +1,4 @@
-"""Records that wait on disk: how much memory a task may hold, and where it puts what is more.
+"""Records that wait on disk: how much memory a task may hold, and where the rest goes.
 
     Room     how many bytes a task may hold, and a directory for the rest
     Bucket   what one task has for one partition of the next stage: frames on disk, then a list in memory
@@ -24,9 +24,9 @@ from bagkit.kernels.frames import FrameError, FrameFile, FramePlace, load_frame,
 
 _numbers = count()
 SAMPLE = 16
-"""Records of a list that are measured."""
+"""How many records of a list are measured."""
 _LEAST_PACKED = 4096
-"""Bytes; of less there is little to save."""
+"""Fewer bytes are not compressed: there is little to save."""
 MOST_AT_ONCE = 4096
 LEAST_AT_ONCE = 16
 
@@ -41,14 +41,14 @@ class Frame(NamedTuple):
     path: str
     place: FramePlace
     nbytes: int
-    """What its records take in memory."""
+    """How many bytes its records take in memory."""
     packed: bool = False
-    """Whether it is compressed."""
+    """Whether the frame is compressed."""
 
 
 @dataclass(slots=True)
 class Bucket:
-    """What one task has for one partition of the next stage; what is on disk comes first."""
+    """The records of one task for one partition of the next stage; the records on disk come first."""
 
     frames: list[Frame] = field(default_factory=list)
     rest: list[Any] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Bucket:
 
     @property
     def nbytes(self) -> int:
-        """What all of it takes in memory."""
+        """How many bytes all of it takes in memory."""
         return sum(frame.nbytes for frame in self.frames) + self.rest_nbytes
 
     def lists(self) -> Iterator[tuple[list[Any], int]]:
@@ -69,10 +69,10 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What one task may use."""
+    """What one task may use: memory, and a place on disk."""
 
     memory: int | None = None
-    """Bytes; None for as much as it takes."""
+    """How many bytes; None for as many as it takes."""
     directory: Callable[[], str] | None = None
     """Gives the path where files may be made that other tasks can read; None where there is no such place."""
     dumps: Callable[[Any], bytes] = _pickle.dumps

@@ -1,4 +1,4 @@
-"""The standard library's json as it came, whatever the program has put in its place.
+"""The standard library's own json, whatever the program has put in its place.
 
 Programs replace `json.loads`, wrap it, give it other defaults, or change the decoder below it. Then it is another
 function, which runs as it is; and what bagkit itself has to read and write is none of its business.

@@ -28,7 +28,7 @@ class States:
 
     @property
     def nbytes(self) -> int:
-        """About how many bytes those pieces take that are in memory."""
+        """About how many bytes the pieces in memory take."""
         return sum(map(weight, chain.from_iterable(map(in_memory, self.each))))
 
     def add(self, table: Table) -> None:
@@ -89,12 +89,12 @@ class States:
 
 
 def in_memory(state: Sequence[Packed | Bucket]) -> list[Packed]:
-    """Return those pieces of `state` that are in memory."""
+    """Return the pieces of `state` that are in memory."""
     return [piece for piece in state if not isinstance(piece, Bucket)]
 
 
 def entries_of(pieces: Iterable[Packed], tabling: Tabling) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield what `pieces` hold as `(key, cell)`, in which form an exchange writes and merges it."""
+    """Yield the content of `pieces` as `(key, cell)`, as an exchange writes and merges it."""
     for piece in pieces:
         if isinstance(piece, dict):
             for key, value in piece.items():

@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any
 
 BATCH = 4096
-"""Texts packed together: few enough to be in a processor's cache until they are in the table that they are for."""
+"""How many texts are packed together: few enough to stay in a processor's cache until they are in their table."""
 _OVERHEAD = 80
-"""Bytes that a text takes in memory beside its letters, with its place in a list."""
+"""How many bytes a text takes in memory beside its letters, with its place in a list."""
 
 
 @cache

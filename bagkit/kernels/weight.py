@@ -11,9 +11,9 @@ from bagkit.kernels.tabling import Packed, Table
 from bagkit.kernels.texts import Texts
 
 _AT_FIRST = 256
-"""Records put into a table before its first weighing."""
+"""How many records go into a table before its first weighing."""
 _OFTEN = 64
-"""Batches between two weighings of a table that gets no longer: its values may."""
+"""How many batches come between two weighings of a table that does not get longer: its values may grow."""
 
 
 def weight(table: Packed) -> int:
@@ -32,7 +32,7 @@ class Scale:
         self._heap = heap
         self._length = 0
         self._bytes = 0.0
-        """Of an entry, when the table was weighed last."""
+        """How many bytes an entry took when the table was weighed last."""
         self._batches = 0
         self.step = MOST_AT_ONCE if heap is None else _AT_FIRST
 

@@ -1,4 +1,4 @@
-"""The mark that a plan's optimiser puts on what becomes one task."""
+"""The mark that the optimiser puts above the ops that become one task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bagkit.plan.kinds import Fields, Op
 
 @dataclass(frozen=True)
 class ChainMark(Op):
-    """All that is below, down to where records have to be whole, is the work of one task."""
+    """The ops below it are the work of one task, down to an op that needs the results of several tasks."""
 
     @property
     def label(self) -> str:

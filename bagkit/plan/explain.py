@@ -1,4 +1,4 @@
-"""A plan as text: one node a line, outermost first, inputs indented; what is one chain stands at one depth."""
+"""A plan as text: one node a line, outermost first, inputs indented; the ops of one chain stand at one depth."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bagkit.plan.node import Plan, count_uses
 from bagkit.visible import visible
 
 SHOWN_FIRST, SHOWN_LAST = 60, 20
-"""Lines that are shown of a plan that has more: a loop can make ten thousand."""
+"""How many lines of a long plan are shown: a loop can make ten thousand."""
 
 Line = tuple[int, str]
-"""How far it is indented, and what it says."""
+"""The indentation of a line, and its text."""
 
 
 def plan_text(*roots: Plan) -> str:

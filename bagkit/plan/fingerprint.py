@@ -43,13 +43,13 @@ def fingerprint(plan: Plan) -> list[tuple[str, str]]:
 
 _identities: WeakKeyDictionary[Plan, str] = WeakKeyDictionary()
 _RECORDS_SEEN = 8
-"""Of each partition in memory, where it is enough to know plans apart that are most likely others."""
+"""How many records of a partition in memory are looked at, where it is enough to tell plans apart most of the time."""
 
 
 def identity(plan: Plan) -> str:
-    """Return what a plan is known by in this process: the same for one object, and for another that does the same.
+    """Return what identifies a plan in this process: equal for the same object, and for another that does the same.
 
-    Of what is in memory the first records count only, for there can be much of it.
+    Only the first records of data in memory count, because there can be much of it.
     """
     if plan not in _identities:
         numbers: dict[Plan, int] = {}
@@ -261,13 +261,13 @@ class _Pickler(pickle.Pickler):
 
 
 class _Hashed:
-    """A file that keeps of what is written its digest only: there can be much in an object."""
+    """A file that keeps only the digest of what is written to it: an object can be large."""
 
     def __init__(self) -> None:
         self.content = hashlib.blake2b(digest_size=16)
 
     def write(self, data: Any) -> None:
-        """Take some more."""
+        """Take more bytes."""
         self.content.update(data)
 
 

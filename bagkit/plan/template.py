@@ -1,6 +1,6 @@
-"""Containers with holes in them, which values that are computed later fill.
+"""Containers with holes in them. Values that are computed later fill the holes.
 
-What holds no hole is not a template: it is passed on as it is, the object itself, and nobody looks into it again.
+A value without a hole is not a template: it is passed on as it is, the same object, and nobody looks into it again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Hole:
-    """The place of a value that is computed later: its number among those."""
+    """The place of a value that is computed later: the number of the value."""
 
     __slots__ = ("number",)
 

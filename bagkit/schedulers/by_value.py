@@ -1,4 +1,4 @@
-"""Functions and classes that travel by value: what cloudpickle does, with what it leaves out.
+"""Functions and classes that travel by value: cloudpickle's work, and what cloudpickle leaves out.
 
 - Code keeps its file name, so that tracebacks show the user's file and line. cloudpickle 3.1.3 replaces it.
 - A class that a process knows is not made again, nor changed: it comes back by reference. A class has one number in a
@@ -46,7 +46,7 @@ _classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
 _unfinished: set[str] = set()
 """The numbers of classes that were made, and wait for what is in them."""
 _being_tried: set[int] = set()
-"""The values that are being tried: can they cross?"""
+"""The values that are tried now, to see whether they can cross."""
 _generators: deque[tuple[Any, str]] = deque(maxlen=1000)
 """The generators that this process was sent last, each with its seed."""
 
@@ -85,7 +85,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._ordinary: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:
-        """Return how `value` is made again, or NotImplemented for what needs no such care."""
+        """Return how `value` is made again; NotImplemented if cloudpickle does it right."""
         kind = type(value)
         if kind in self._ordinary:
             return NotImplemented

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _LOOKING = frozenset(("eval", "exec", "globals", "query"))
-"""What runs a text, or finds names in one: Python's own, and pandas'."""
+"""Functions that run a text or look up names in one: Python's own, and pandas'."""
 _WORD = re.compile(r"[^\W\d]\w*")
 
 

@@ -14,9 +14,9 @@ from typing import Any
 _PYTHONS = {"strict", "ignore", "replace", "xmlcharrefreplace", "backslashreplace", "namereplace"}
 _PYTHONS |= {"surrogatepass", "surrogateescape"}
 _SCANNED = 1 << 20
-"""A work of more bytes is mostly data, and is not looked through."""
+"""A work of more bytes than this is mostly data, and is not searched."""
 _TEXT = b"\x8c"
-"""What a text of up to 255 bytes begins with in a pickle; its length follows."""
+"""How a text of up to 255 bytes begins in a pickle; its length follows."""
 
 
 def with_error_handlers(data: bytes, pickled: Callable[[Any], bytes]) -> bytes:

@@ -28,7 +28,7 @@ class Crew:
         self._workers: set[WorkerProcess] = set()
         self._free: list[WorkerProcess] = []
         self._sending: set[WorkerProcess] = set()
-        """Those whose sockets are to take more when they can."""
+        """Workers with bytes left to send, once their sockets take more."""
 
     @property
     def has_free(self) -> bool:
@@ -36,12 +36,12 @@ class Crew:
         return bool(self._free) or len(self._workers) < self._size
 
     def gather(self, count: int, modules: Mapping[str, Version]) -> None:
-        """Take up to `count` warm workers in, none that knows other versions of `modules`."""
+        """Take in up to `count` warm workers, but no worker that knows other versions of `modules`."""
         for worker in pool.take_workers(min(count, self._size), modules):
             self._employ(worker)
 
     def take_free(self) -> WorkerProcess:
-        """Return a worker that is free from now on no more; start one if there is none."""
+        """Return a free worker, which is busy from now on; start one if none is free."""
         while self._free:
             worker = self._free.pop()
             if not worker.stale():
@@ -65,7 +65,7 @@ class Crew:
             self._selector.register(worker.pidfd, selectors.EVENT_READ, worker)
 
     def flush(self, worker: WorkerProcess) -> None:
-        """Send what waits for `worker`: what goes now, and the rest when its socket takes more."""
+        """Send the bytes that wait for `worker`: as many as go now, and the rest when its socket takes more."""
         worker.flush()
         if worker.sending != (worker in self._sending):
             self._sending ^= {worker}
@@ -98,7 +98,7 @@ class Crew:
         return said, ended
 
     def _listen(self, worker: WorkerProcess, said: Said) -> bool:
-        """Add to `said` what `worker` says; return whether it is still there."""
+        """Add the messages of `worker` to `said`; return whether it is still there."""
         try:
             said += self._heard(worker, worker.receive())
         except WorkerGone:
@@ -115,7 +115,7 @@ class Crew:
         return said
 
     def part_from(self, worker: WorkerProcess) -> tuple[int | None, str]:
-        """Leave nothing of a worker that has ended or is about to; return its exit code, and the report of a crash."""
+        """Remove a worker that has ended or is about to; return its exit code, and the report of a crash."""
         self._selector.unregister(worker.socket)
         if worker.pidfd is not None:
             self._selector.unregister(worker.pidfd)

@@ -1,4 +1,4 @@
-"""Which part of a function or value it is that can't be pickled. Imported when something could not be."""
+"""Finds the part of a function or value that can't be pickled. Imported when something could not be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEPTH = 30
 Where = tuple[str, str]
 """Words, and the path from there: subscripts and attributes."""
 ELEMENTS = 100_000
-"""Of a container, how many elements are looked at."""
+"""How many elements of a container are looked at."""
 
 
 def not_picklable(value: Any, root: str, error: BaseException, so: str, task: str = "") -> NotPicklableError:

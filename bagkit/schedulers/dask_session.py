@@ -1,4 +1,4 @@
-"""What a program has set up for dask, as far as it is for bagkit too: the scheduler, workers, callbacks, a Client.
+"""What a program has set up for dask and bagkit follows too: the scheduler, workers, callbacks, a Client.
 
 It counts where bagkit's own options say nothing, and only in a program that has imported dask itself. What can't be
 followed is told of once.
@@ -23,10 +23,10 @@ _FUNCTIONS: Mapping[tuple[str, str], str] = {
     ("dask.threaded", "get"): "threads",
     ("dask.multiprocessing", "get"): "processes",
 }
-"""What dask's functions that run graphs are called here."""
+"""The names that dask's functions for running graphs have here."""
 
 _OF_VALUES = frozenset({"Cache", "CacheProfiler"})
-"""Callbacks of dask's that are about the values of tasks, which stay with the workers here."""
+"""Callbacks of dask that need the values of tasks. Here the values stay with the workers."""
 
 
 def with_session(options: Options) -> Options:
@@ -53,7 +53,7 @@ def _config() -> Any:
 
 
 def _scheduler(config: Any) -> Any:
-    """Return what dask is told to run on, as bagkit calls it; None for what it has not."""
+    """Return the scheduler that dask is told to use, by bagkit's name; None if bagkit does not have it."""
     said = config.get("scheduler", None)
     if _is_client(said) or (said is None and _client() is not None):
         _tell(
@@ -144,7 +144,7 @@ class DaskCallbacks:
 
 
 def dask_callbacks() -> list[DaskCallbacks]:
-    """Return who tells the callbacks of dask that are registered here, if there are any."""
+    """Return the observers that tell dask's callbacks, if any are registered here."""
     module = sys.modules.get("dask.callbacks")
     if module is None or inside_task():
         return []

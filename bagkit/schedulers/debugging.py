@@ -17,7 +17,7 @@ _HINT = "a worker process has no terminal; hint: scheduler='sync' runs everythin
 
 
 class NoTerminal(BaseException):
-    """A debugger was called here; no failure of a record, so that `on_error` does not pass over it."""
+    """A debugger was called here. It is not the failure of a record, so `on_error` does not skip it."""
 
 
 def refuse_breakpoint(*args: Any, **kwargs: Any) -> Any:

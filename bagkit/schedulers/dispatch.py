@@ -1,4 +1,4 @@
-"""Which task of a run is next, what came of those that ran, and what a worker's death means for its task."""
+"""Which task of a run is next, how tasks ended, and what a worker's death means for its task."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Dispatch:
     ) -> None:
         self.state = RunState(graph, targets)
         self.error: BaseException | None = None
-        """The first one, which ends the run."""
+        """The first error; it ends the run."""
         self._values = values
         self._emit = emit
         self._workers = workers
@@ -40,7 +40,7 @@ class Dispatch:
         """Tasks whose worker died; each runs alone."""
         self._alone = False
         self._failing: int | None = None
-        """The worker that makes an error ready."""
+        """The worker that is preparing an error."""
 
     @property
     def can_go_on(self) -> bool:
@@ -56,7 +56,7 @@ class Dispatch:
         return self._attempts.get(task.keys[0], 0) + 1
 
     def next_task(self, *, away: bool) -> Task | None:
-        """Return the task that a free worker is to run now, or None. Less runs ahead while the caller is `away`."""
+        """Return the task that a free worker should run now, or None. Less runs ahead while the caller is `away`."""
         if self.error is not None or self._failing is not None or self._alone:
             return None
         if self._again:
@@ -68,12 +68,12 @@ class Dispatch:
         return self.state.next_task(ahead=not busy and not self._values.is_full)
 
     def progress(self, task: Task, number: int, bytes_read: int) -> None:
-        """Tell how far a task is, unless the word is of another."""
+        """Report the progress of a task, unless it is about another attempt."""
         if number == self.number(task):
             self._emit(events.TaskProgressed(task.keys[0], bytes_read))
 
     def finish(self, task: Task, worker: int, done: transport.DoneMessage) -> None:
-        """Keep what `task` made, and let go of what nobody needs now."""
+        """Keep the values of `task`, and drop values that nobody needs now."""
         _, start, stop, bytes_read, skipped, failures, outputs, stored_values = done
         self._alone = False
         released = self.state.finish(task)
@@ -85,7 +85,7 @@ class Dispatch:
         self._emit(events.TaskFinished(task.keys[0], task.label, *numbers, reported, tuple(outputs)))
 
     def expect_error(self, worker: int) -> None:
-        """Start nothing more: `worker` makes the error of its task ready."""
+        """Start nothing more: `worker` is preparing the error of its task."""
         self._failing = worker
 
     def fail(self, task: Task, worker: int, body: bytes) -> None:

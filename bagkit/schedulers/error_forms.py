@@ -15,7 +15,7 @@ from bagkit.schedulers.transport import loads, to_bytes
 
 PICKLE_BYTES = 8 << 20
 TEXT = 10_000
-"""Characters of an exception's text, where it has to be cut."""
+"""How many characters of an exception's text are kept, if it has to be cut."""
 
 
 def pickled_error(error: BaseException) -> tuple[bytes | None, list[str]]:
@@ -67,7 +67,7 @@ def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
 
 
 def _texts_for(what: str, values: Sequence[Any], missing: list[str]) -> tuple[Any, ...]:
-    """Return `values` with texts for those that do not come back."""
+    """Return `values`, with texts in place of values that do not come back."""
     kept: list[Any] = []
     for number, value in enumerate(values, 1):
         if isinstance(value, str) and len(value) > TEXT:
@@ -124,7 +124,7 @@ def _same(copy: Any, error: BaseException) -> bool:
 
 
 class _Parts:
-    """Pickles as what puts an exception together."""
+    """Pickles as the call that puts an exception together."""
 
     def __init__(self, parts: list[Any]) -> None:
         self._parts = tuple(parts)

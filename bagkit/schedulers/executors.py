@@ -1,4 +1,4 @@
-"""The scheduler that runs tasks on an executor of the user's: theirs to make, to size and to shut down.
+"""The scheduler that runs tasks on an executor of the user's, who makes it, sizes it and shuts it down.
 
 Threads of a ThreadPoolExecutor get the objects themselves. Any other executor may run things elsewhere, so all that
 it gets is bytes and the name of a function of this module. A work is pickled once a run and sent with each of its
@@ -64,7 +64,7 @@ def _shares_objects(executor: Executor) -> bool:
 
 
 class AsBytes:
-    """Submits tasks to an executor that runs them who knows where; mutable, owned by one run."""
+    """Submits tasks to an executor, which may run them anywhere; mutable, owned by one run."""
 
     near = False
 
@@ -105,7 +105,7 @@ class AsBytes:
         return load(value)
 
     def close(self) -> None:
-        """Do nothing: all that tasks left is in memory, for nobody knows which directories they share."""
+        """Do nothing: tasks leave everything in memory, because nobody knows which directories they share."""
 
 
 def _pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) -> bytes:

@@ -33,17 +33,17 @@ NOTICE_SECONDS = 0.25
 TASKS_PER_WORKER = 3
 
 QUICK_SECONDS = 0.0005
-"""Tasks that all take less wait in numbers, because to choose them one by one takes as long as they do."""
+"""Tasks that take less than this are queued several at a time: to choose them one by one takes as long as they do."""
 QUEUED_SECONDS, MOST_PER_WORKER = 0.0015, 32
 """How much work, and how many tasks at the most, wait for a thread then: to go from one thread to another takes longer
 than a tiny task does."""
 NUMBERS = frozenset({int, float, complex, bool, type(None)})
 SHORT = 1000
-"""Characters, or bytes, of what is small too."""
+"""How many characters or bytes a value may have and still count as small."""
 
 
 class Ticket(Protocol):
-    """What stands for a task that a pool has: a Future, or as much of one as is asked for here."""
+    """A task that a pool has: a Future, or as much of a Future as is used here."""
 
     def result(self) -> Any:
         """Return what the call returned, or raise what it raised."""
@@ -54,7 +54,7 @@ class Ticket(Protocol):
 
 @dataclass(slots=True)
 class Outcome:
-    """How a task ended; an error is a value here, so that it is not taken for one of the executor's."""
+    """How a task ended. An error is a value here, so that it is not taken for an error of the executor."""
 
     values: tuple[Any, ...] = ()
     error: BaseException | None = None
@@ -66,7 +66,7 @@ class Outcome:
 
 
 class Submitter(Protocol):
-    """What a kind of pool does for one run."""
+    """A kind of pool, as one run uses it."""
 
     near: bool
     """Whether its workers take a task at once, without anything being sent."""

@@ -1,4 +1,4 @@
-"""What workers print, log and warn of, said in the caller's process: `speech` is the worker's side of it."""
+"""Says in the caller's process what workers print, log and warn about; `speech` is the worker's side of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Hearing:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._thread = threading.get_ident()
-        """The caller's."""
+        """The thread of the caller."""
         self._told: deque[tuple[bytes, int]] = deque()
         self._bytes = 0
         self._events: deque[Event] = deque()
@@ -85,7 +85,7 @@ _shown: dict[Any, Any] = {}
 
 
 def _warn(data: bytes) -> None:
-    """Warn as the worker was about to, so that what is to be shown once is shown once for all workers."""
+    """Warn as the worker was about to, so that a warning to be shown once is shown once for all workers."""
     pickled, text, kinds, filename, lineno, module = marshal.loads(data)
     message: Any = None
     try:

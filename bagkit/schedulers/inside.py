@@ -20,7 +20,7 @@ def become_worker() -> None:
 
 
 class running_task:
-    """Mark what runs in the `with` block, in this thread, as part of a task. Used by one thread at a time."""
+    """Mark the code in the `with` block, in this thread, as part of a task. Used by one thread at a time."""
 
     __slots__ = ("_token",)
     _token: Token[bool]

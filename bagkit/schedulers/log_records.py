@@ -25,7 +25,7 @@ _AS_MADE = (logging.NOTSET, True, False, NO_HANDLER)
 _ROOT_AS_MADE = (logging.WARNING, True, False, NO_HANDLER)
 
 _given: Loggers | None = None
-"""What this process, if it is a worker, was told last."""
+"""The settings that this process, a worker, was told last."""
 
 
 def take_loggers() -> Loggers | None:

@@ -1,4 +1,4 @@
-"""The plain values that stand in the user's modules: what a worker's modules are told of the caller's.
+"""The plain values in the user's modules: the caller tells workers about them.
 
 Workers import modules, and a module's constants are then what its file says. Where the program has changed one, its
 functions mean the changed one, in workers too.
@@ -25,9 +25,9 @@ PLAIN = frozenset(
 )  # fmt: skip
 CONTAINERS = frozenset((list, tuple, dict, set, frozenset))
 MOST_PARTS = 1000
-"""Values with more parts than this are taken for data that nobody changes."""
+"""A value with more parts than this is taken for data that nobody changes."""
 MOST_BYTES = 1 << 18
-"""The same for larger ones."""
+"""A value of more bytes than this is taken for data too."""
 
 Content = dict[str, dict[str, Any]]
 """Values by module and dotted name."""

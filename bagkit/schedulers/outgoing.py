@@ -35,7 +35,7 @@ from bagkit.user_modules import (
 
 
 class _ByValue(Exception):
-    """Something was met that has to travel by value."""
+    """There is something that has to travel by value."""
 
 
 class Outgoing:
@@ -93,7 +93,7 @@ class Outgoing:
             ) from error
 
     def content(self) -> bytes:
-        """Return what the modules that works have named are told, pickled; empty where that is nothing."""
+        """Return the values that workers' modules are told, pickled; empty if there are none."""
         content = plain_values(self._modules())
         return _pickle.dumps(content, PROTOCOL) if content else b""
 
@@ -186,7 +186,7 @@ class _Referring(_pickle.Pickler):
 
 
 _END_OF_NAME = b"\x94\x93"
-"""How pickle ends the name of something that it refers to."""
+"""The bytes that end a name that pickle refers to."""
 
 
 def _names_a_class(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What a program has put in the place of others' functions and classes: `mock.patch("time.time")`, `math.sqrt = mine`.
+"""A program's replacements for others' functions and classes: `mock.patch("time.time")`, `math.sqrt = mine`.
 
 A worker imports the standard library and installed packages, and has what they make. A function that names something of
 theirs which is the user's now, or a mock, takes that along; a worker has it until the run is over.
@@ -21,9 +21,9 @@ Patches = dict[tuple[str, str], Any]
 """By the name of a module and the dotted name in it."""
 
 _WORKERS_OWN = frozenset(("sys", "warnings", "threading", "multiprocessing"))
-"""What is set in these in a worker is its own."""
+"""Modules whose settings belong to each worker."""
 _DEPTH = 2
-"""Modules in modules, and classes in those."""
+"""How deep modules and classes are searched: modules in modules, and classes in them."""
 
 
 def patches_in(content: Mapping[str, Any], names: AbstractSet[str]) -> Patches:
@@ -89,7 +89,7 @@ class _Opened:
 
 
 _replaced: Patches = {}
-"""What stood in the places of patches in this process, a worker."""
+"""The originals of what was patched in this process, a worker."""
 
 
 def open_patched(patches: Patches, data: bytes) -> Any:

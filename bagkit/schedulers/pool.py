@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 16
 STALE_SECONDS = IDLE_SECONDS - 10
-"""A worker that was idle for longer is not used again: it is about to leave."""
+"""A worker that was idle for more seconds than this is not used again: it is about to leave."""
 
 END_SECONDS = 2.0
-"""What the idle workers have at the end of the program, for the exit handlers and files of the user's functions."""
+"""How many seconds idle workers have at the end of the program, for exit handlers and files of the user's functions."""
 
 
 class WorkerGone(Exception):
@@ -55,7 +55,7 @@ class WorkerProcess:
         self.task: Any = None
         """What the run that has checked it out makes it do; None while it is idle."""
         self._works: set[int] = set()
-        """The works of this run that it has."""
+        """The works of this run that the worker has."""
         self._modules: dict[str, Version] = {}
         """The versions of the user's modules that its works have named so far."""
         self._told = {transport.MODULES: b""}
@@ -97,7 +97,7 @@ class WorkerProcess:
         self._out += transport.frame(kind, body)
 
     def tell(self, kind: int, body: bytes) -> None:
-        """Send a message, unless it is what was told last of this kind."""
+        """Send a message, unless the last message of this kind was the same."""
         if self._told.get(kind) != body:
             self.send(kind, body)
             self._told[kind] = body
@@ -121,7 +121,7 @@ class WorkerProcess:
         self._idle_since = time.monotonic()
 
     def leave_run(self) -> None:
-        """Have it forget the run that it was in."""
+        """Make the worker forget the run that it was in."""
         self._works.clear()
         self._told.pop(transport.DIRECTORY, None)
         self.send(transport.FORGET)
@@ -129,7 +129,7 @@ class WorkerProcess:
         self.rest()
 
     def flush(self) -> None:
-        """Send what goes without waiting."""
+        """Send as much as goes without waiting."""
         while self._out:
             try:
                 sent = self.socket.send(self._out)
@@ -206,7 +206,7 @@ class WorkerProcess:
             return ""
 
     def forget(self) -> None:
-        """Let go of it in a forked process, whose worker it is not."""
+        """Close its descriptors in a forked process: the worker belongs to the parent."""
         self.process.returncode = 0  # not this process's child: nothing to wait for
         self._let_go()
 
@@ -237,13 +237,13 @@ def _open_pidfd(pid: int) -> int | None:
 
 
 _workers: set[WorkerProcess] = set()
-"""All that this process has started and not yet waited for."""
+"""All workers that this process has started and not yet waited for."""
 _idle: list[WorkerProcess] = []
 _lock = threading.RLock()  # taken again by a run that the garbage collector closes meanwhile
 
 
 def _ended(worker: WorkerProcess) -> None:
-    """Leave nothing of an idle worker that has ended."""
+    """Remove an idle worker that has ended."""
     if worker in _idle:
         _idle.remove(worker)
     worker.kill()  # what it has started
@@ -273,7 +273,7 @@ def take_workers(count: int, modules: Mapping[str, Version] | None = None) -> li
 
 
 def _say(told: list[tuple[bytes, int]]) -> None:
-    """Say what idle workers have told."""
+    """Say what idle workers have sent."""
     if told:
         from bagkit.schedulers.hearing import hear
 
@@ -335,7 +335,7 @@ def start_workers(count: int) -> None:
 
 
 def _modules_to_preload() -> list[str]:
-    """What this process has imported that tasks are made of, in the order of its imports."""
+    """The modules that this process has imported and that tasks may need, in the order of import."""
     parts = ("bagkit.kernels.", "bagkit.lower.", "bagkit.ops.", "bagkit.io.")
     return ["bagkit.lower.graph", "cloudpickle", *(name for name in tuple(sys.modules) if name.startswith(parts))]
 
