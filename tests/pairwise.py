@@ -12,7 +12,7 @@ WHOLE = os.environ.get("BAGKIT_PRODUCT") == "all"
 
 def rows(*dimensions: Iterable[Any]) -> list[tuple[Any, ...]]:
     """Return the rows to test: `pairwise` ones, or with `BAGKIT_PRODUCT=all` every combination of values."""
-    return list(itertools.product(*dimensions)) if WHOLE else pairwise(*dimensions)
+    return list(itertools.product(*map(dict.fromkeys, dimensions))) if WHOLE else pairwise(*dimensions)
 
 
 def pairwise(*dimensions: Iterable[Any]) -> list[tuple[Any, ...]]:
@@ -21,6 +21,7 @@ def pairwise(*dimensions: Iterable[Any]) -> list[tuple[Any, ...]]:
     Each value of the first dimension meets each of the second once. Beside them the combinations of all others take
     turns, and another one comes first for each value of the first dimension. So each value of the first and each of the
     second meets every combination of the others; there may be as many of these as the shorter of the two has values.
+    A value that is listed twice behind these two comes twice as often.
 
     >>> pairwise("ab", [1, 2], "xy")
     [('a', 1, 'x'), ('a', 2, 'y'), ('b', 1, 'y'), ('b', 2, 'x')]

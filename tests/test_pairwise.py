@@ -41,6 +41,11 @@ def test_each_value_of_the_first_two_meets_every_combination_of_the_others() -> 
             assert len({row[2:] for row in rows if row[dimension] == value}) == 6
 
 
+def test_a_value_that_is_listed_twice_comes_twice_as_often() -> None:
+    turns = [row[2] for row in pairwise(range(3), range(9), "aab")]
+    assert (turns.count("a"), turns.count("b")) == (18, 9)
+
+
 def test_values_are_not_left_out_unnoticed() -> None:
     with pytest.raises(ValueError, match="6 combinations behind dimensions of 9 and 5 values"):
         pairwise(range(9), range(5), "ab", "xyz")

@@ -32,7 +32,8 @@ def computed(result: Any, **options: Any) -> Any:
     return result.compute(**options) if isinstance(result, (bk.Bag, bk.Item)) else result
 
 
-SCHEDULERS = ("sync", "threads", "processes")
+SCHEDULERS = ("sync", "threads", "processes", "sync", "sync")
+"""Where a case runs; most often where that is cheapest."""
 Way = tuple[str, bool, str]
 """A partitioning, whether the optimiser runs, and a scheduler."""
 

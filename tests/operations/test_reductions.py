@@ -262,7 +262,7 @@ class TestExtremes:
     @pytest.mark.parametrize("npartitions", [1, 2, 3, 4])
     @pytest.mark.parametrize("choose", [min, max])
     def test_nan_is_where_it_is_in_a_list(self, choose: Any, npartitions: int, split_every: int | None) -> None:
-        for numbers in itertools.product([1.0, math.nan, 2, -3.5], repeat=4):
+        for numbers in itertools.product([1.0, math.nan, -2], repeat=4):
             bag = bk.from_sequence(numbers, npartitions=npartitions)
             got = getattr(bag, choose.__name__)(split_every=split_every).compute()
             assert repr(got) == repr(choose(numbers))

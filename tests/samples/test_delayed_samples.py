@@ -103,7 +103,7 @@ def test_blocked_mean_holds_few_blocks(
 ) -> None:
     module = sample("blocked_mean")
     path = tmp_path / "values.h5"
-    module.make_dataset(path, 100_000)
+    module.make_dataset(path, 20_000)
     read, born, gone, alive = module.read_block, list[int](), list[int](), list[int]()
 
     def counted(*arguments: Any) -> Any:
@@ -115,7 +115,7 @@ def test_blocked_mean_holds_few_blocks(
 
     monkeypatch.setattr(module, "read_block", counted)
     result = module.in_parallel(path, 100, workers)
-    assert len(born) == len(gone) == 1000
+    assert len(born) == len(gone) == 200
     assert max(alive) <= workers + 2
     assert result == module.in_sequence(path, 100)
 

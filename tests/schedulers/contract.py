@@ -281,7 +281,7 @@ class ConcurrentContract(SchedulerContract):
         tasks = [Task(keys=(n,), work=works.hold, part=(str(tmp_path), n)) for n in "ab"]
 
         def release_when_both_run() -> None:
-            if works.wait_for(lambda: len(works.marks(tmp_path)) == 2, seconds=15):
+            if works.wait_for(lambda: len(works.marks(tmp_path)) == 2, seconds=40):
                 (tmp_path / "release").touch()
 
         release = threading.Thread(target=release_when_both_run)

@@ -10,7 +10,6 @@ import pytest
 
 import bagkit as bk
 
-pytestmark = pytest.mark.timeout(60)
 HINT = "a worker process has no terminal; hint: scheduler='sync' runs everything where the debugger can be used"
 
 

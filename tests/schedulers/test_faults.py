@@ -24,8 +24,6 @@ from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
 from tests.schedulers.contract import Recorder, one, values
 
-pytestmark = pytest.mark.timeout(30)
-
 
 @pytest.fixture(scope="module", autouse=True)
 def end_workers() -> Iterator[None]:
@@ -204,7 +202,7 @@ def test_a_death_is_noticed_while_others_are_busy(scheduler: ProcessScheduler, t
     def kill() -> None:
         works.wait_for(lambda: len(works.marks(tmp_path)) == 2)
         next(worker for worker in pool._workers if worker.task is not None).process.kill()
-        noticed.append(works.wait_for(lambda: recorder.of(events.WorkerLost), seconds=10))
+        noticed.append(works.wait_for(lambda: recorder.of(events.WorkerLost), seconds=40))
         (tmp_path / "release").touch()
 
     killer = threading.Thread(target=kill)

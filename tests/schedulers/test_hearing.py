@@ -20,7 +20,6 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 
-pytestmark = pytest.mark.timeout(60)
 LOGGER = "bagkit_test.hearing"
 
 
@@ -175,7 +174,7 @@ bag = bk.from_sequence([0, 1], npartitions=2).peek(1).map(lambda x: 1 // x)
 for scheduler in ("processes", "threads", "sync"):
     print(bag.compute(scheduler=scheduler, on_error="skip", progress=True))
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
     assert ended.stdout == "[1]\n" * 3, ended.stderr
 
 

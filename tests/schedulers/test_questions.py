@@ -14,8 +14,6 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 
-pytestmark = pytest.mark.timeout(60)
-
 PROGRAM = """
     import pickle, sys, threading
 

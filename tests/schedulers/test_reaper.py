@@ -19,8 +19,6 @@ import bagkit as bk
 from bagkit.schedulers import pool
 from tests.schedulers.works import wait_for
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def pids() -> set[int]:
     bag = bk.from_sequence(range(2), npartitions=2)
@@ -29,7 +27,7 @@ def pids() -> set[int]:
 
 def run_program(program: str, *arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, **options)
 
 
 def test_nothing_is_left_of_idle_workers_that_have_ended() -> None:

@@ -16,8 +16,6 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture(scope="module", autouse=True)
 def end_workers() -> Iterator[None]:

@@ -24,8 +24,6 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def in_worker(function: Callable[[], Any]) -> Any:
     """Return what `function` returns in a worker."""

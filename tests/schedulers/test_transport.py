@@ -23,8 +23,6 @@ from bagkit.schedulers.processes import ProcessScheduler
 from bagkit.schedulers.transport import Frames, frame
 from tests.schedulers.contract import Recorder
 
-pytestmark = pytest.mark.timeout(30)
-
 
 @pytest.fixture(scope="module", autouse=True)
 def end_workers() -> Iterator[None]:

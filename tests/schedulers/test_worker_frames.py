@@ -15,8 +15,6 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 
-pytestmark = pytest.mark.timeout(60)
-
 PROGRAM = """import bagkit as bk
 
 def divide(x):

@@ -24,7 +24,7 @@ def marks(directory: Path) -> list[str]:
     return sorted(name.rpartition(".")[0] for name in os.listdir(directory))
 
 
-def wait_for(condition: Any, seconds: float = 20.0) -> bool:
+def wait_for(condition: Any, seconds: float = 50.0) -> bool:
     """Wait until `condition()` is true, `seconds` at most; return whether it is."""
     end = time.monotonic() + seconds
     while not condition():

@@ -1,7 +1,8 @@
 """A program that writes JSON lines, for tests that kill it: `python writing_job.py OUT TROUBLES SUFFIX LIMIT`.
 
-What goes wrong is what there is a file for in the directory TROUBLES: slow, held, error, worker-once, worker-always. So
-it is the same plan with and without it. LIMIT is how large a file may be, 0 for as large as it likes.
+What goes wrong is what there is a file for in the directory TROUBLES: slow, held, held-3 (which holds partition 3 from
+its first record on), error, worker-once, worker-always. So it is the same plan with and without it.
+LIMIT is how large a file may be, 0 for as large as it likes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def with_troubles(folder: str) -> Callable[[int], dict[str, Any]]:
     def make(n: int) -> dict[str, Any]:
         if n % 500 == 0 and os.path.exists(f"{folder}/slow"):
             time.sleep(0.02)
+        while n % EACH == 0 and os.path.exists(f"{folder}/held-{n // EACH}"):
+            time.sleep(0.01)
         while n == TROUBLED and os.path.exists(f"{folder}/held"):
             time.sleep(0.01)
         if n == TROUBLED:
