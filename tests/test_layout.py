@@ -297,7 +297,7 @@ def imports_between_files() -> dict[str, set[str]]:
 
 
 def circles(edges: dict[str, set[str]]) -> list[set[str]]:
-    """Return the largest sets of files each of which leads to all others of its set."""
+    """Return the largest sets of files in which each file leads to all others."""
     leads_to = {name: set(targets) for name, targets in edges.items()}
     for middle in edges:
         for name in edges:

@@ -57,7 +57,7 @@ class Store(Protocol):
         """Return the first of `paths` that is one of the files `others`, if there is one."""
 
     def apart(self, paths: Iterable[str], others: Iterable[str]) -> list[str]:
-        """Return those of `paths` that name no file which one of `others` names, maybe in another case."""
+        """Return the `paths` whose file none of `others` names, not even in another case."""
 
     def read(self, path: str) -> bytes | None:
         """Return what is in a small file, None if there is none."""

@@ -1,4 +1,4 @@
-"""Disks that are unlike ext4: those of macOS, network disks, directories behind links, names without case."""
+"""Disks that are unlike ext4: disks of macOS, network disks, directories behind links, names without case."""
 
 from __future__ import annotations
 
