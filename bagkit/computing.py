@@ -196,11 +196,11 @@ def _stream(
     from bagkit.lower.sinks import Writings
     from bagkit.optimizer import optimize
     from bagkit.optimizer.fuse import fuse
-    from bagkit.optimizer.list_generators import list_generators
+    from bagkit.optimizer.materialise_generators import materialise_generators
 
     plans = tuple(roots)
     if not all(isinstance(plan.op, TaskCall) for plan in below):  # there is nothing to rewrite in calls alone
-        plans = list_generators(plans)
+        plans = materialise_generators(plans)
         plans = optimize(plans) if options.optimize else fuse(plans)
     with ExitStack() as stack:
         writings = stack.enter_context(closing(Writings()))

@@ -1,4 +1,4 @@
-"""Makes lists of what generator functions give, where it has to be sent or is read more than once."""
+"""Makes lists of generators where they have to be sent or are read more than once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bagkit.plan.node import Plan, rewrite, walk
 _ONE_FIELD = frozenset({"?"})
 
 
-def list_generators(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
+def materialise_generators(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     """Return `roots` with lists for the generators that would leave a task.
 
-    No pass among the others, for it does not leave the result as it was: it is done with the optimiser off too.
+    It is not one of the passes, because it changes the result: it is done with the optimiser off too.
     """
     waiting = [*roots, *[part for plan in walk(*roots) if isinstance(plan.op, TaskCall) for part in plan.inputs]]
     seen = set(waiting)
