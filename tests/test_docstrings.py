@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import pytest
 
 import bagkit as bk
+from bagkit.diagnostics.picture import Picture
 
-CLASSES = [bk.Bag, bk.Item, bk.Delayed, bk.Collected, bk.Failure, bk.Manifest, bk.PartitionInfo, bk.Profile, bk.Stats]
+CLASSES = [bk.Bag, bk.Item, bk.Delayed, bk.Collected, bk.Failure, bk.Manifest, bk.PartitionInfo, bk.Profile, bk.Stats,
+           Picture]  # fmt: skip
 """Classes whose public methods and properties are documented one by one."""
+
+PROPERTIES = (property, cached_property)
 
 ENTRY = re.compile(r"^    (\*{0,2}\w+): (?=\S)", re.MULTILINE)
 
@@ -35,7 +41,7 @@ def functions() -> Iterator[Named]:
             value = inspect.getattr_static(kind, name)
             if isinstance(value, (staticmethod, classmethod)):
                 value = value.__func__
-            if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+            if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, PROPERTIES)):
                 yield Named(f"{kind.__name__}.{name}", value)
 
 
@@ -60,7 +66,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
 def faults(value: Any) -> Iterator[str]:
     """Yield what is missing in the docstring of a function or a property."""
     doc = inspect.getdoc(value) or ""
-    if not isinstance(value, property):
+    if not isinstance(value, PROPERTIES):
         if entries(doc, "Args") != parameters(value):
             yield f"Args: explains {entries(doc, 'Args')}, expected {parameters(value)}"
         if inspect.signature(value).return_annotation not in ("None", None) and "\nReturns:\n    " not in doc:
@@ -80,6 +86,22 @@ def test_docstrings_of_classes_say_it_all(named: Named) -> None:
     if dataclasses.is_dataclass(named.value):
         assert set(entries(doc, "Attributes")) >= {each.name for each in dataclasses.fields(named.value)}
     assert ">>> " in doc
+
+
+def test_examples_of_cached_properties_run() -> None:
+    """doctest does not look for them; all other examples are run by test_docs.py."""
+    runner = doctest.DocTestRunner()
+    for named in functions():
+        if isinstance(named.value, cached_property):
+            doc = inspect.getdoc(named.value) or ""
+            runner.run(doctest.DocTestParser().get_doctest(doc, {}, named.name, None, None))
+    assert runner.tries >= 3
+    assert not runner.failures
+
+
+def test_what_a_class_is_called_with_is_explained() -> None:
+    assert entries(inspect.getdoc(bk.options) or "", "Args") == parameters(bk.options) == ["**changes"]
+    assert parameters(bk.Profile) == []
 
 
 def test_a_function_without_is_found() -> None:

@@ -25,13 +25,26 @@ PNG_SCALE = 2.0
 
 @dataclass(frozen=True)
 class Picture:
-    """What `visualize` gives: a notebook shows it; `save` writes it to a file."""
+    """What `visualize` returns: a notebook shows it, and `save` writes it to a file.
+
+    Attributes:
+        drawing: The nodes and edges.
+
+    >>> import bagkit as bk
+    >>> bk.range(10, npartitions=2).map(str).visualize()
+    <Picture of 3 nodes; .save('picture.svg') writes it to a file>
+    """
 
     drawing: Drawing
 
     @cached_property
     def svg(self) -> str:
-        """The text of an SVG file."""
+        """The text of an SVG file. A PlanError if there are too many nodes to draw.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=2).visualize().svg.startswith("<svg")
+        True
+        """
         count = len(self.drawing.nodes)
         if count > MOST_NODES:
             raise PlanError(
@@ -42,12 +55,22 @@ class Picture:
 
     @cached_property
     def dot(self) -> str:
-        """The text of a DOT file, which Graphviz reads."""
+        """The text of a DOT file, which Graphviz reads.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=2).visualize().dot.startswith("digraph")
+        True
+        """
         return dot_text(self.drawing)
 
     @cached_property
     def mermaid(self) -> str:
-        """The text of a Mermaid flowchart, which many pages of Markdown show."""
+        """The text of a Mermaid flowchart, which many pages of Markdown show.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=2).visualize().mermaid.startswith("flowchart")
+        True
+        """
         return mermaid_text(self.drawing)
 
     def save(self, filename: str | os.PathLike[str], format: str | None = None) -> None:  # noqa: A002  (dask's word)
