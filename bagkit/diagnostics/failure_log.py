@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bagkit.diagnostics.events import Event, TaskFinished
 from bagkit.errors import SkippedRecordsWarning
-from bagkit.plan.fingerprint import identity
+from bagkit.plan.fingerprint import process_fingerprint
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
 from bagkit.warn import warn_about
@@ -63,7 +63,7 @@ class FailureLog:
         more = f"\n  {examples[0].hint}" if examples and examples[0].hint else ""
         first = f"\n  first: {'; '.join(_in_short(examples))}" if examples else ""
         each_time = not self._roots or any(map(_keeps_files, walk(*self._roots)))
-        about = None if each_time else (tuple(map(identity, self._roots)), number, len(lost))
+        about = None if each_time else (tuple(map(process_fingerprint, self._roots)), number, len(lost))
         message = f'{count} skipped, as on_error="{asked}" asked; hint: {hint}{first}{more}'
         warn_about(about, message, SkippedRecordsWarning)
 

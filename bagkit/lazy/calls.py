@@ -8,7 +8,7 @@ from typing import Any
 
 from bagkit.errors import PlanError, one_line
 from bagkit.lazy.nesting import ATOMS, Lift
-from bagkit.ops.calls import DelayedCall, digest, identity, next_number
+from bagkit.ops.calls import DelayedCall, call_token, identity, next_number
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 
@@ -38,8 +38,8 @@ def plan_of_call(
 
 def pure_name(title: str, function: Any, arguments: Any, inputs: tuple[Plan, ...]) -> str:
     """Return a name that calls of the same function with the same arguments share."""
-    keys = tuple(plan.op.key if isinstance(plan.op, TaskCall) else digest(identity, plan) for plan in inputs)
-    return f"{title}-{digest(function, (arguments, keys))}"
+    keys = tuple(plan.op.key if isinstance(plan.op, TaskCall) else call_token(identity, plan) for plan in inputs)
+    return f"{title}-{call_token(function, (arguments, keys))}"
 
 
 def checked_name(name: Any) -> Any:

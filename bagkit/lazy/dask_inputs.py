@@ -18,23 +18,21 @@ from bagkit.plan.template import Hole
 
 
 def plan_of_dask(value: Any) -> Plan | None:
-    """Return the plan of a lazy value of dask's: a bag for one of dask.bag, else one value; None for anything else."""
-    if isinstance(value, type) or not hasattr(type(value), "__dask_graph__"):
-        return None
+    """Return the plan of a collection of dask's: a bag for one of dask.bag, else one value; None if it has no graph."""
     graph = value.__dask_graph__()
     if graph is None:
         return None
     keys = value.__dask_keys__()
-    plans = plans_of_graph(graph, _leaves(keys))
+    parts = leaves(keys)
+    plans = plans_of_graph(graph, parts)
     bags = sys.modules.get("dask.bag.core")
     if bags is not None and isinstance(value, bags.Bag):
         return bag_of([plans[key] for key in keys])
     function, extra = value.__dask_postcompute__()
-    leaves = _leaves(keys)
-    if function.__module__ == "dask.delayed" and len(leaves) == 1:
-        return plans[leaves[0]]  # the value itself
-    shape = _numbered(keys, {key: n for n, key in enumerate(leaves)})
-    return _call(Finished(function, extra, shape), type(value).__name__.lower(), tuple(map(plans.__getitem__, leaves)))
+    if function.__module__ == "dask.delayed" and len(parts) == 1:
+        return plans[parts[0]]  # the value itself
+    shape = shaped(keys, {key: n for n, key in enumerate(parts)})
+    return _call(Finished(function, extra, shape), type(value).__name__.lower(), tuple(map(plans.__getitem__, parts)))
 
 
 def bag_of(partitions: Sequence[Plan]) -> Plan:
@@ -70,7 +68,7 @@ def _plan_of_node(key: Any, node: Any, given: Any, made: Mapping[Any, Plan]) -> 
         if type(node).__name__ == "DataNode":
             known = Plan(DelayedCall(identity, (_held(node.value),), None, _title(key), next_number()))
         else:
-            known = _call(Node(node, needs), _title(key), tuple([made[need] for need in needs]))
+            known = _call(DaskTask(node, needs), _title(key), tuple([made[need] for need in needs]))
         _plans[key, id(given)], _givens[known] = known, given
     return known
 
@@ -96,7 +94,7 @@ def _title(key: Any) -> str:
     return head.rpartition("-")[0] or head
 
 
-class Node:
+class DaskTask:
     """A task of dask's as a function of what it needs."""
 
     def __init__(self, node: Any, needs: tuple[Any, ...]) -> None:
@@ -108,7 +106,7 @@ class Node:
         return self.node(dict(zip(self.needs, values, strict=True)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Node, (self.node, self.needs)
+        return DaskTask, (self.node, self.needs)
 
 
 class Finished:
@@ -120,16 +118,14 @@ class Finished:
         self.shape = shape
 
     def __call__(self, *values: Any) -> Any:
-        return self.function(_filled(self.shape, values), *self.extra)
+        return self.function(shaped(self.shape, values), *self.extra)
 
 
-def _leaves(keys: Any) -> list[Any]:
-    return [leaf for key in keys for leaf in _leaves(key)] if isinstance(keys, list) else [keys]
+def leaves(keys: Any) -> list[Any]:
+    """Return the keys that are in lists of lists, as dask has them."""
+    return [leaf for key in keys for leaf in leaves(key)] if isinstance(keys, list) else [keys]
 
 
-def _numbered(keys: Any, numbers: Mapping[Any, int]) -> Any:
-    return [_numbered(key, numbers) for key in keys] if isinstance(keys, list) else numbers[keys]
-
-
-def _filled(shape: Any, values: Sequence[Any]) -> Any:
-    return [_filled(part, values) for part in shape] if isinstance(shape, list) else values[shape]
+def shaped(keys: Any, values: Any) -> Any:
+    """Return what `values` has for each of `keys`, in lists as they are."""
+    return [shaped(key, values) for key in keys] if isinstance(keys, list) else values[keys]

@@ -171,7 +171,7 @@ class TakeWritten:
 
 def with_wanted(graph: Any) -> Any:
     """Return a graph that writes only the files that something takes."""
-    found = {key: _call(graph[key]) for key in graph}
+    found = {key: _function_and_needs(graph[key]) for key in graph}
     writes = [key for key, (head, _) in found.items() if isinstance(head, WriteFiles)]
     if not writes:
         return graph
@@ -184,7 +184,7 @@ def with_wanted(graph: Any) -> Any:
     return new
 
 
-def _call(node: Any) -> tuple[Any, Any]:
+def _function_and_needs(node: Any) -> tuple[Any, Any]:
     """Return the function of a task and what it needs. A task is a tuple or an object of dask's; others have None."""
     if type(node) is tuple and node:
         return node[0], node[1:]
@@ -334,7 +334,7 @@ def rebuilt(
 
     named = [_renamed(key, rename or {}) for key in keys]
     found = [values[key] for key in named]
-    ours = all(isinstance(_call(value)[0], (RunTask, TakeWritten)) for value in found)
+    ours = all(isinstance(_function_and_needs(value)[0], (RunTask, TakeWritten)) for value in found)
     if ours and not rename:
         return collection
     if ours or len(values) > len(keys) or not isinstance(values, dict) or hasattr(found[0], "dependencies"):
@@ -366,6 +366,7 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
     Tasks of bags run in processes, all others in threads, unless `bagkit.options` say otherwise.
     """
     from bagkit.diagnostics.failure_log import FailureLog
+    from bagkit.lazy.dask_inputs import leaves, shaped
     from bagkit.lazy.graphs import Tasks
 
     class DaskTasks(Tasks):
@@ -384,7 +385,7 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
             return needs
 
     tasks = DaskTasks(dsk if isinstance(dsk, Mapping) else dsk.__dask_graph__())
-    targets = list(dict.fromkeys(_leaves(keys)))
+    targets = list(dict.fromkeys(leaves(keys)))
     for key in targets:
         tasks.add(key)
     options = merged(workers=num_workers)
@@ -395,7 +396,7 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
     with closing(run_graph(Graph(tasks.made), targets, spec, options, log)) as values:
         found = dict(zip(targets, values, strict=True))
     log.warn(streamed=True)
-    return _shaped(keys, found)
+    return shaped(keys, found)
 
 
 def run_node(part: tuple[Any, tuple[Key, ...]], inputs: Sequence[Any], report: Report) -> Any:
@@ -411,11 +412,3 @@ def run_node(part: tuple[Any, tuple[Key, ...]], inputs: Sequence[Any], report: R
 def run_ours(part: RunTask, inputs: Sequence[Any], report: Report) -> Any:
     """A Work: a task of ours that stands in a graph of dask's as the tuple it was made."""
     return part.run(inputs, report)
-
-
-def _leaves(keys: Any) -> list[Any]:
-    return [leaf for key in keys for leaf in _leaves(key)] if isinstance(keys, list) else [keys]
-
-
-def _shaped(keys: Any, found: dict[Any, Any]) -> Any:
-    return [_shaped(key, found) for key in keys] if isinstance(keys, list) else found[keys]

@@ -67,7 +67,7 @@ class DelayedCall(TaskCall):
         return self.function(*args, **kwargs)
 
     def digest(self, inputs: Sequence[Any]) -> str:
-        return digest(self.function, (self.args, self.kwargs, tuple(inputs)))
+        return call_token(self.function, (self.args, self.kwargs, tuple(inputs)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The number means nothing elsewhere, so the call is known there by the key that it has here.
@@ -119,7 +119,7 @@ class PartitionOf(Pairing):
         return iter(value)
 
 
-def digest(function: Any, arguments: Any) -> str:
+def call_token(function: Any, arguments: Any) -> str:
     """Return text that is the same, in this process, for the same function called with the same arguments.
 
     Arguments are the same if they pickle to the same bytes; with one that can't be pickled, a call is like no other.

@@ -41,17 +41,17 @@ def fingerprint(plan: Plan) -> list[tuple[str, str]]:
     return steps
 
 
-_identities: WeakKeyDictionary[Plan, str] = WeakKeyDictionary()
+_process_fingerprints: WeakKeyDictionary[Plan, str] = WeakKeyDictionary()
 _RECORDS_SEEN = 8
 """How many records of a partition in memory are looked at, where it is enough to tell plans apart most of the time."""
 
 
-def identity(plan: Plan) -> str:
+def process_fingerprint(plan: Plan) -> str:
     """Return what identifies a plan in this process: equal for the same object, and for another that does the same.
 
     Only the first records of data in memory count, because there can be much of it.
     """
-    if plan not in _identities:
+    if plan not in _process_fingerprints:
         numbers: dict[Plan, int] = {}
         steps = []
         for number, each in enumerate(walk(plan)):
@@ -61,8 +61,8 @@ def identity(plan: Plan) -> str:
                 records = [getattr(piece, "records", ()) for pieces in op.pieces() for piece in pieces]
                 op = [(len(part), list(part[:_RECORDS_SEEN])) for part in records]
             steps.append(digest((each.op.label, op, [numbers[part] for part in each.inputs], each.npartitions)))
-        _identities[plan] = digest(steps)
-    return _identities[plan]
+        _process_fingerprints[plan] = digest(steps)
+    return _process_fingerprints[plan]
 
 
 def digest(value: Any) -> str:
