@@ -64,8 +64,11 @@ class Lift:
 
         Raises PlanError for a lazy value in what is nested too deeply, or contains itself.
         """
-        if type(value) in ATOMS:
+        kind = type(value)
+        if kind in ATOMS:
             return value
+        if kind not in _OPENERS and (plan := plan_of(value)) is not None:
+            return self.hole(plan, value)
         try:
             return self._template(value)
         except RecursionError:
@@ -84,13 +87,18 @@ class Lift:
         return self.template(value) if traverse else value
 
     def _template(self, value: Any) -> Any:
-        if type(value) in ATOMS:
+        kind = type(value)
+        if kind in ATOMS:
             return value
-        opened = _opened(value)
-        if opened is None:
+        open_up = _OPENERS.get(kind)
+        if open_up is None:
             plan = plan_of(value)
-            return value if plan is None else self.hole(plan, value)
-        parts, make = opened
+            if plan is not None:
+                return self.hole(plan, value)
+            open_up = _opener_of_fields(kind)
+            if open_up is None:
+                return value
+        parts, make = open_up(value)
         once = make is iter  # one that is used up: another one for each task
         if not once and ATOMS.issuperset(map(type, parts)):
             return value
@@ -101,19 +109,20 @@ class Lift:
         return Nest(make, inner)
 
 
-def _opened(value: Any) -> Opened | None:
-    """Return the parts of a container; None for anything else, and for a container that is not searched."""
-    kind = type(value)
-    open_up = _OPENERS.get(kind)
-    if open_up is not None:
-        return open_up(value)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        make: Any = kind
-        return value, make._make
-    if is_dataclass(kind) and not hasattr(kind, "__dask_graph__"):
-        names = tuple(field.name for field in fields(value) if hasattr(value, field.name))
-        return [getattr(value, name) for name in names], CopyWith(value, names)
-    return None
+def _opener_of_fields(kind: type) -> Callable[[Any], Opened] | None:
+    """Return what opens namedtuples or dataclasses; None for a type of other values."""
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return _named_tuple
+    return _dataclass if is_dataclass(kind) else None
+
+
+def _named_tuple(value: Any) -> Opened:
+    return value, type(value)._make
+
+
+def _dataclass(value: Any) -> Opened:
+    names = tuple(field.name for field in fields(value) if hasattr(value, field.name))
+    return [getattr(value, name) for name in names], CopyWith(value, names)
 
 
 def _holds_lazy(value: Any) -> bool:
@@ -124,11 +133,11 @@ def _holds_lazy(value: Any) -> bool:
         if type(each) in ATOMS or id(each) in seen:
             continue
         seen[id(each)] = each
-        opened = _opened(each)
-        if opened is not None:
-            waiting.extend(opened[0])
-        elif plan_of(each) is not None:
+        if plan_of(each) is not None:
             return True
+        open_up = _OPENERS.get(type(each)) or _opener_of_fields(type(each))
+        if open_up is not None:
+            waiting.extend(open_up(each)[0])
     return False
 
 
