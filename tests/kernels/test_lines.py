@@ -47,6 +47,9 @@ def long(request, monkeypatch):
     monkeypatch.setattr(lines, "LONG", request.param)
 
 
+of_no_length = pytest.mark.parametrize("long", [1 << 20], indirect=True, ids=["any"])
+"""For tests in which no line is gathered."""
+
 same_for_all = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
@@ -135,6 +138,7 @@ def test_strip_end(line, ends, stripped):
         ("utf-8", "some handler of the user's", None, False),
     ],
 )
+@of_no_length
 def test_byte_ends_knows_where_bytes_tell(encoding, errors, delimiter, safe):
     assert (byte_ends(encoding, errors, delimiter) is not None) == safe
 
@@ -144,6 +148,7 @@ def text_encodings() -> list[str]:
     return sorted(name for name in names if codecs.lookup(name)._is_text_encoding)
 
 
+@of_no_length
 @pytest.mark.parametrize("encoding", text_encodings())
 @pytest.mark.parametrize("errors", ["strict", "replace", "ignore", "surrogateescape", "backslashreplace"])
 def test_a_safe_encoding_has_newlines_just_where_their_bytes_are(encoding, errors):

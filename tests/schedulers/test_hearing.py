@@ -157,10 +157,9 @@ def test_streams_that_are_no_files(monkeypatch: pytest.MonkeyPatch, name: str, f
     assert bag.peek(1).compute(scheduler=scheduler) == [0, 1]
 
 
-@pytest.mark.parametrize("file", ["None", "OnlyWrite()", "Full()", "closed", "io.BytesIO()", "object()"])
-def test_bagkit_s_own_warnings_need_no_stderr(file: str) -> None:
-    program = f"""
-import io, sys
+def test_bagkit_s_own_warnings_need_no_stderr() -> None:
+    program = """
+import io, sys, warnings
 import bagkit as bk
 class OnlyWrite:
     def write(self, text): pass
@@ -169,13 +168,16 @@ class Full:
     def write(self, text): raise OSError(5, "Input/output error")
 closed = io.StringIO()
 closed.close()
-sys.stderr = {file}
+warnings.simplefilter("always")
 bag = bk.from_sequence([0, 1], npartitions=2).peek(1).map(lambda x: 1 // x)
-for scheduler in ("processes", "threads", "sync"):
-    print(bag.compute(scheduler=scheduler, on_error="skip", progress=True))
+for file in (None, OnlyWrite(), Full(), closed, io.BytesIO(), object()):
+    sys.stderr = file
+    for scheduler in ("processes", "threads", "sync"):
+        print(type(file).__name__, bag.compute(scheduler=scheduler, on_error="skip", progress=True))
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
-    assert ended.stdout == "[1]\n" * 3, ended.stderr
+    kinds = ("NoneType", "OnlyWrite", "Full", "StringIO", "BytesIO", "object")
+    assert ended.stdout == "".join(f"{kind} [1]\n" * 3 for kind in kinds), ended.stderr
 
 
 def test_a_reader_that_has_gone_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
