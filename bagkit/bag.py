@@ -146,7 +146,11 @@ class Bag(
         return run((self.plan,), options)[0]
 
     def persist(self, **options: Unpack[ComputeOptions]) -> Bag[T_co]:
-        """Do the work, and keep the records in memory, for several further computations.
+        """Do the work, and keep the records, for several further computations.
+
+        With processes they stay in the workers that made them, as far as a quarter of the memory limit goes, and in
+        files of a temporary directory; what is computed with them runs there. They go with the last bag of them, or
+        at `unpersist`.
 
         Args:
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
@@ -166,6 +170,23 @@ class Bag(
         from bagkit.lazy.together import persist
 
         return persist(self, **options)[0]
+
+    def unpersist(self) -> None:
+        """Let go of the records that `persist` keeps for this bag, and for others made of it, which can't be used then.
+
+        Raises:
+            PlanError: This bag is not one that `persist` gave.
+
+        >>> import bagkit as bk
+        >>> b = bk.range(4, npartitions=2).map(str).persist(scheduler="sync")
+        >>> b.unpersist()
+        """
+        from bagkit.io.input.persisted import Persisted
+
+        if not isinstance(self.plan.op, Persisted):
+            raise PlanError("unpersist: got a bag that keeps no records; expected one that persist() has returned")
+        for kept in self.plan.op.parts:
+            kept.release()
 
     def to_delayed(self, optimize_graph: bool = True) -> list[Delayed[list[T_co]]]:
         """Make a delayed value of each partition.

@@ -5,14 +5,16 @@ It imports them when it needs them: workers boot meanwhile, and a program that o
 
 from __future__ import annotations
 
+import marshal
 import sys
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.errors import TaskError, one_line
+from bagkit.errors import NotPicklableError, TaskError, one_line
+from bagkit.kernels.kept import Kept
 from bagkit.kernels.replay import Replay, reading
 from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
     from bagkit.lower.graph import Graph, Key
 
 T = TypeVar("T")
-
-DEFAULT_MEMORY = 4 << 30
-"""How much memory is assumed where the system does not say."""
 
 LIGHT_BYTES = 1 << 20
 """How much of files one process reads and parses in about the time that two processes take to start."""
@@ -91,26 +90,62 @@ def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple
     return tuple(Collected(value, log.collected()) for value in result)
 
 
-def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> list[list[list[Any]] | Any]:
-    """Return the value of each of `roots`: for a bag a list of records for each of its partitions."""
+def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> list[list[Kept] | Any]:
+    """Return the value of each of `roots`: for a bag what is kept of each of its partitions."""
     _refuse_at_the_end()
+    options = for_this_session(merged(**keywords))
+    if options.scheduler is None and _is_to_move(roots):
+        with suppress(NotPicklableError):
+            return _exactly(roots, replace(options, scheduler="processes"))
+    return _exactly(roots, options)
+
+
+def _exactly(roots: Sequence[Plan], options: Options) -> list[list[Kept] | Any]:
     from bagkit.diagnostics.failure_log import FailureLog
 
     log = FailureLog(roots)
     result: list[Any] = []
     try:
-        with closing(_stream(roots, merged(**keywords), log, exact=True)) as values:
+        with closing(_stream(roots, options, log, exact=True)) as values:
             for root, parts in zip(roots, values, strict=True):
                 found = list(parts)
-                if root.op.gives_value:
-                    result.append(_for_many(found[0]))
-                else:
-                    result.append([list(chain.from_iterable(part)) for part in found])
+                result.append(_for_many(found[0]) if root.op.gives_value else list(map(_kept, found)))
     except BaseException as error:
         shorten_traceback(error)
         raise
     log.warn(streamed=True)
     return result
+
+
+def _kept(part: Any) -> Kept:
+    return part if isinstance(part, Kept) else Kept(local=list(chain.from_iterable(part)))
+
+
+MOVED_RECORDS = 10_000
+"""So many records that the caller has are worth to be brought to workers, where what follows most likely runs."""
+
+
+def _is_to_move(roots: Sequence[Plan]) -> bool:
+    """Return whether persist brings what the caller has to workers: much of it, all of it plain data."""
+    plans = tuple(walk(*roots))
+    if any(plan.op.opaque or plan.op.gives_value for plan in plans):
+        return False
+    sources = [plan.op for plan in plans if isinstance(plan.op, Source)]
+    parts = chain.from_iterable(pieces for op in sources for pieces in op.pieces())
+    records: list[Any] = [getattr(piece, "records", None) for piece in parts]
+    if any(part is None for part in records):
+        return False  # of files: they go where files go
+    return sum(map(len, records)) >= MOVED_RECORDS and all(map(_is_plain, records))
+
+
+def _is_plain(records: Any) -> bool:
+    if type(records) is range:
+        return True
+    try:
+        marshal.dumps(records, 2)
+    except ValueError:
+        return False
+    return True
 
 
 @as_front_door
@@ -209,7 +244,9 @@ def _stream(
         graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings)
         writings.see(graph)
         targets = [key for part in keys for key in part]
-        values = stack.enter_context(closing(run_graph(graph, targets, spec, options, log, writings)))
+        bags = zip(plans, keys, strict=True) if exact else ()
+        keep = {key for plan, part in bags if not plan.op.gives_value for key in part}
+        values = stack.enter_context(closing(run_graph(graph, targets, spec, options, log, writings, keep=keep)))
         for part in keys:
             yield (next(values) for _ in part)
         for _ in values:  # to its end, so that the run is seen to be over
@@ -226,11 +263,20 @@ def for_this_session(options: Options) -> Options:
 
 
 def run_graph(
-    graph: Graph, targets: Sequence[Key], spec: Any, options: Options, *observers: Observer
+    graph: Graph,
+    targets: Sequence[Key],
+    spec: Any,
+    options: Options,
+    *observers: Observer,
+    keep: Collection[Key] = (),
 ) -> Generator[Any, None, None]:
-    """Run `graph` on the scheduler that `spec` names, and yield the values of `targets`. `observers` are told too."""
+    """Run `graph` on the scheduler that `spec` names, and yield the values of `targets`. `observers` are told too.
+
+    A scheduler that can leaves those in `keep` where they were made, and yields a Kept for each.
+    """
     from bagkit.diagnostics.observer import Observers, listeners
     from bagkit.lower.retries import with_retries
+    from bagkit.schedulers.protocol import Keeper
     from bagkit.schedulers.registry import get_scheduler
 
     graph = with_retries(graph, options.retries)
@@ -242,7 +288,10 @@ def run_graph(
     )
     with ExitStack() as stack:
         observer = Observers([*observers, *listeners(), *_watchers(options, stack)])
-        yield from stack.enter_context(closing(scheduler.run(graph, targets, observer)))
+        if keep and isinstance(scheduler, Keeper):
+            yield from stack.enter_context(closing(scheduler.run(graph, targets, observer, keep)))
+        else:
+            yield from stack.enter_context(closing(scheduler.run(graph, targets, observer)))
 
 
 def _scheduler(plans: Sequence[Plan], options: Options) -> Any:
@@ -260,9 +309,9 @@ def with_room(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
     from bagkit.lower.exchange import with_memory
 
     def share() -> int:
-        from bagkit.schedulers.cpu_count import available_memory, cpu_count
+        from bagkit.schedulers.cpu_count import cpu_count, usable_memory
 
-        limit = options.memory_limit or (available_memory() or DEFAULT_MEMORY) // 2
+        limit = options.memory_limit or usable_memory()
         alone = options.scheduler in ("sync", "synchronous", "single-threaded")
         return limit // (1 if alone else options.workers or cpu_count())
 
@@ -278,7 +327,7 @@ def _is_light(plans: Sequence[Plan]) -> bool:
     for plan in plans:
         if plan.op.opaque:
             return False
-        if isinstance(plan.op, Source) and not plan.op.in_memory:
+        if isinstance(plan.op, Source):
             weight += sum(piece.weight for pieces in plan.op.pieces() for piece in pieces)
     return weight <= LIGHT_BYTES
 

@@ -330,6 +330,7 @@ def rebuilt(
 
     `dask.optimize` and what manipulates graphs call it with tasks in place of values.
     """
+    from bagkit.kernels.kept import Kept
     from bagkit.lazy.known import known_plan
 
     named = [_renamed(key, rename or {}) for key in keys]
@@ -342,7 +343,7 @@ def rebuilt(
     found = [value.result() if hasattr(value, "result") and hasattr(value, "key") else value for value in found]
     if collection.plan.op.gives_value:
         return collection._with_plan(known_plan(collection.plan, found[0]))
-    return collection._with_plan(known_plan(collection.plan, found))
+    return collection._with_plan(known_plan(collection.plan, [Kept(local=part) for part in found]))
 
 
 def _renamed(key: Any, rename: Mapping[str, str]) -> Any:

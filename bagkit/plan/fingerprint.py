@@ -58,11 +58,15 @@ def process_fingerprint(plan: Plan) -> str:
             numbers[each] = number
             op: Any = each.op
             if isinstance(op, Source) and op.in_memory:
-                records = [getattr(piece, "records", ()) for pieces in op.pieces() for piece in pieces]
-                op = [(len(part), list(part[:_RECORDS_SEEN])) for part in records]
+                op = [_first_records(piece) for pieces in op.pieces() for piece in pieces]
             steps.append(digest((each.op.label, op, [numbers[part] for part in each.inputs], each.npartitions)))
         _process_fingerprints[plan] = digest(steps)
     return _process_fingerprints[plan]
+
+
+def _first_records(piece: Any) -> Any:
+    records = getattr(piece, "records", None)
+    return piece.weight if records is None else (len(records), list(records[:_RECORDS_SEEN]))
 
 
 def digest(value: Any) -> str:

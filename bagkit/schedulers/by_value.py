@@ -60,7 +60,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     `run` tells classes of this run from those that a process has kept from an earlier one. With `spawns` generators of
     random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours. What functions use
-    that was replaced in the modules of others is put into `patches`.
+    that was replaced in the modules of others is put into `patches`, all that is no plain data into `seen`.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         spawns: bool = False,
         tracked: bool = False,
         patches: Patches | None = None,
+        seen: list[Any] | None = None,
     ) -> None:
         # A dict, for it is asked once an object: cloudpickle's ChainMap takes half of the time of small objects. It has
         # to be there before pickle looks for it.
@@ -82,11 +83,14 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._spawns = spawns
         self._tracked = tracked
         self._patches = patches
+        self._seen = seen
         self._ordinary: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:
         """Return how `value` is made again; NotImplemented if cloudpickle does it right."""
         kind = type(value)
+        if self._seen is not None:
+            self._seen.append(value)
         if kind in self._ordinary:
             return NotImplemented
         if kind is types.FunctionType:
@@ -202,10 +206,11 @@ def dumps(
     spawns: bool = False,
     tracked: bool,
     patches: Patches | None = None,
+    seen: list[Any] | None = None,
 ) -> bytes:
     """Return the pickle of `value`, as a Pickler makes it."""
     with io.BytesIO() as file:
-        Pickler(file, by_value, run, spawns=spawns, tracked=tracked, patches=patches).dump(value)
+        Pickler(file, by_value, run, spawns=spawns, tracked=tracked, patches=patches, seen=seen).dump(value)
         return file.getvalue()
 
 

@@ -37,6 +37,15 @@ def available_memory(root: Path = ROOT) -> int | None:
     return min((*_physical_memory(), *_memory_limits(root)), default=None)
 
 
+DEFAULT_MEMORY = 4 << 30
+"""Taken for what there is where the system does not say."""
+
+
+def usable_memory() -> int:
+    """Return how many bytes bagkit takes where it was given no limit: half of what this process may use."""
+    return (available_memory() or DEFAULT_MEMORY) // 2
+
+
 def _usable_cpus() -> int:
     try:
         return len(os.sched_getaffinity(0))

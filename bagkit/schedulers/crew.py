@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from bagkit.schedulers import pool, transport
-from bagkit.schedulers.pool import WorkerGone, WorkerProcess
+from bagkit.schedulers.worker_process import WorkerGone, WorkerProcess
 
 if TYPE_CHECKING:
     from bagkit.user_modules import Version
@@ -35,13 +35,29 @@ class Crew:
         """Whether a worker is free, or can be started."""
         return bool(self._free) or len(self._workers) < self._size
 
-    def gather(self, count: int, modules: Mapping[str, Version]) -> None:
-        """Take in up to `count` warm workers, but no worker that knows other versions of `modules`."""
-        for worker in pool.take_workers(min(count, self._size), modules):
+    @property
+    def free(self) -> tuple[WorkerProcess, ...]:
+        """The workers that are free."""
+        return tuple(self._free)
+
+    def slower_than(self, seconds: float) -> list[WorkerProcess]:
+        """Return the workers that take longer than `seconds` for a task."""
+        return [worker for worker in self._workers if worker.is_slow(seconds)]
+
+    def has(self, worker: WorkerProcess) -> bool:
+        """Whether `worker` is one of them."""
+        return worker in self._workers
+
+    def gather(self, count: int, modules: Mapping[str, Version], kept: Iterable[str]) -> None:
+        """Take in up to `count` warm workers, rather those that keep `kept`, and none with other `modules`."""
+        for worker in pool.take_workers(min(count, self._size), modules, kept):
             self._employ(worker)
 
-    def take_free(self) -> WorkerProcess:
-        """Return a free worker, which is busy from now on; start one if none is free."""
+    def take_free(self, wanted: WorkerProcess | None = None) -> WorkerProcess:
+        """Return a free worker, which is busy from now on: `wanted` if it is free; start one if none is."""
+        if wanted in self._free:
+            self._free.remove(wanted)
+            return wanted
         while self._free:
             worker = self._free.pop()
             if not worker.stale():
@@ -125,7 +141,7 @@ class Crew:
             self._free.remove(worker)
         worker.kill()  # it may have closed its socket only
         report = worker.crash_report()
-        return worker.close(), report
+        return pool.bury(worker), report
 
     def end(self) -> None:
         """Kill the busy workers, and keep the idle ones warm."""
@@ -136,7 +152,7 @@ class Crew:
         for worker in self._workers:
             if worker in busy:
                 self._heard(worker, worker.receive_all()[0])
-                worker.close()
+                pool.bury(worker)
             else:
                 pool.give_back(worker)
         self._workers.clear()

@@ -39,6 +39,8 @@ class Dispatch:
         self._again: deque[Task] = deque()
         """Tasks whose worker died; each runs alone."""
         self._alone = False
+        self._parked: dict[int, deque[Task]] = {}
+        """Tasks that wait for the worker which keeps their records, by its number."""
         self._failing: int | None = None
         """The worker that is preparing an error."""
 
@@ -64,8 +66,38 @@ class Dispatch:
                 return None
             self._alone = True
             return self._again.popleft()
+        return self.state.next_task(ahead=self._may_run_ahead(away))
+
+    def _may_run_ahead(self, away: bool) -> bool:
         busy = away and self._values.undelivered >= 2 * self._workers
-        return self.state.next_task(ahead=not busy and not self._values.is_full)
+        return not busy and not self._values.is_full
+
+    @property
+    def has_parked(self) -> bool:
+        """Whether tasks wait for certain workers."""
+        return bool(self._parked)
+
+    def park(self, task: Task, worker: int) -> None:
+        """Have `task`, which is the next one, wait for a worker."""
+        self._parked.setdefault(worker, deque()).append(task)
+
+    def parked_for(self, worker: int, *, away: bool) -> Task | None:
+        """Return the first task that waits for `worker`, if it may run now."""
+        parked = self._parked.get(worker)
+        if parked is None or self.error is not None or self._failing is not None:
+            return None
+        if not self._may_run_ahead(away) and not self.state.is_needed_next(parked[0]):
+            return None
+        task = parked.popleft()
+        if not parked:
+            del self._parked[worker]
+        return task
+
+    def _unpark_all(self) -> None:
+        for parked in self._parked.values():
+            for task in parked:
+                self.state.put_back(task)
+        self._parked.clear()
 
     def progress(self, task: Task, number: int, bytes_read: int) -> None:
         """Report the progress of a task, unless it is about another attempt."""
@@ -74,7 +106,7 @@ class Dispatch:
 
     def finish(self, task: Task, worker: int, done: transport.DoneMessage) -> None:
         """Keep the values of `task`, and drop values that nobody needs now."""
-        _, start, stop, bytes_read, skipped, failures, outputs, stored_values = done
+        _, start, stop, bytes_read, skipped, failures, outputs, stored_values, _ = done
         self._alone = False
         released = self.state.finish(task)
         size = sum(map(self._values.put, task.keys, stored_values))
@@ -108,6 +140,7 @@ class Dispatch:
         self._alone = False
         if self._failing == worker:
             self._failing = None
+        self._unpark_all()
         attempt = self._attempts[task.keys[0]] = self.attempt(task)
         self._values.discard_file(f"{self.number(task)}-{attempt}")
         self._emit(events.WorkerLost(worker, task.keys[0], code, attempt))

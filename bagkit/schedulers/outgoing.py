@@ -54,8 +54,8 @@ class Outgoing:
         self._patches: Patches = {}
         """What works use that was replaced in the modules of others."""
 
-    def work(self, value: Any) -> bytes:
-        """Return the pickle of a function, or of what holds functions.
+    def work(self, value: Any, seen: list[Any] | None = None) -> bytes:
+        """Return the pickle of a function, or of what holds functions; add to `seen` all that is no plain data.
 
         Raises what pickle raises where that can't be done.
         """
@@ -66,11 +66,12 @@ class Outgoing:
             return self._is_by_value(module)
 
         try:
-            data = _by_reference(value, by_value)
+            data = _by_reference(value, by_value, seen)
         except Exception:  # cloudpickle does more, and gives the better error
             from bagkit.schedulers.by_value import dumps
 
-            data = dumps(value, by_value, self.run, spawns=True, tracked=self._tracked, patches=self._patches)
+            settings: Any = {"spawns": True, "tracked": self._tracked, "patches": self._patches, "seen": seen}
+            data = dumps(value, by_value, self.run, **settings)
         self._met |= met
         return data
 
@@ -154,10 +155,10 @@ def _is_registered(name: str) -> bool:
     return any(name == each or name.startswith(f"{each}.") for each in registered)
 
 
-def _by_reference(value: Any, by_value: Callable[[str], bool]) -> bytes:
+def _by_reference(value: Any, by_value: Callable[[str], bool], seen: list[Any] | None) -> bytes:
     """Return the pickle of `value` by pickle alone; raise _ByValue where more is needed."""
     with io.BytesIO() as file:
-        _Referring(file, by_value).dump(value)
+        _Referring(file, by_value, seen).dump(value)
         data = file.getvalue()
     if any(name.encode() in data for name in MAIN):  # of an object that names itself
         raise _ByValue
@@ -167,12 +168,15 @@ def _by_reference(value: Any, by_value: Callable[[str], bool]) -> bytes:
 class _Referring(_pickle.Pickler):
     """Looks at the functions and classes that pickle refers to."""
 
-    def __init__(self, file: io.BytesIO, by_value: Callable[[str], bool]) -> None:
+    def __init__(self, file: io.BytesIO, by_value: Callable[[str], bool], seen: list[Any] | None) -> None:
         super().__init__(file, PROTOCOL)
         self._by_value = by_value
+        self._seen = seen
 
     def reducer_override(self, value: Any) -> Any:
         """Refuse what does not travel by reference."""
+        if self._seen is not None:
+            self._seen.append(value)
         if isinstance(value, (types.FunctionType, type, CACHED)):
             module = value.__module__
             if not isinstance(module, str):

@@ -30,28 +30,34 @@ import atexit
 import contextlib
 import marshal
 import os
+import uuid
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from typing import Any
 
 from bagkit.diagnostics import events
 from bagkit.diagnostics.observer import Observer
 from bagkit.diagnostics.terminal import show_drawings
 from bagkit.errors import TaskError
+from bagkit.kernels.kept import Kept
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
-from bagkit.schedulers.cpu_count import cpu_count
+from bagkit.schedulers.cpu_count import cpu_count, usable_memory
 from bagkit.schedulers.crew import Crew
 from bagkit.schedulers.dispatch import Dispatch
 from bagkit.schedulers.hearing import Hearing
-from bagkit.schedulers.pool import WorkerProcess
+from bagkit.schedulers.homes import home_of, move_in
 from bagkit.schedulers.pump import Pump
 from bagkit.schedulers.questions import QUESTIONS
 from bagkit.schedulers.sending import Sending
 from bagkit.schedulers.value_store import ValueStore
+from bagkit.schedulers.worker_process import WorkerProcess
 
 NOTICE_SECONDS = 0.25
 """The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""
+
+HOME_SECONDS = 0.1
+"""Where tasks take a worker that keeps records longer than this, those that wait for it go to others too."""
 
 start_workers = pool.start_workers
 
@@ -60,6 +66,7 @@ class ProcessScheduler:
     """Runs graphs in `workers` processes; large values are kept in `temporary_directory`."""
 
     name = "processes"
+    keeps = True
 
     def __init__(
         self, *, workers: int | None = None, temporary_directory: str | None = None, memory_limit: int | None = None
@@ -68,9 +75,18 @@ class ProcessScheduler:
         self.temporary_directory = temporary_directory
         self.memory_limit = memory_limit
 
-    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
-        """Run what `targets` need, and yield their values in their order."""
-        run = Run(self, graph, targets, observer)
+    def room_to_keep(self) -> int:
+        """Return how many bytes of records a worker may keep for later runs: a quarter of its share."""
+        return (self.memory_limit or usable_memory()) // self.workers // 4
+
+    def run(
+        self, graph: Graph, targets: Sequence[Key], observer: Observer, keep: Collection[Key] = ()
+    ) -> Generator[Any, None, None]:
+        """Run what `targets` need, and yield their values in their order.
+
+        Of those in `keep` the value stays where it was made: a Kept is yielded in its place.
+        """
+        run = Run(self, graph, targets, observer, keep)
         try:
             run.start()
             while not run.is_done:
@@ -89,7 +105,14 @@ class ProcessScheduler:
 class Run:
     """One run; mutable, owned by the generator that made it and its pump, in turns."""
 
-    def __init__(self, scheduler: ProcessScheduler, graph: Graph, targets: Sequence[Key], observer: Observer) -> None:
+    def __init__(
+        self,
+        scheduler: ProcessScheduler,
+        graph: Graph,
+        targets: Sequence[Key],
+        observer: Observer,
+        keep: Collection[Key],
+    ) -> None:
         self.ok = False
         self._scheduler = scheduler
         self._graph = graph
@@ -99,6 +122,11 @@ class Run:
         self._dispatch = Dispatch(graph, targets, self._values, self._hearing.emit, scheduler.workers)
         self._crew = Crew(scheduler.workers, self._hearing.take)
         self._pump = Pump()
+        self._names = {key: uuid.uuid4().hex for key in keep}
+        """The names of values that are kept."""
+        self._kept: dict[Key, Kept] = {}
+        """What the caller was given of these."""
+        self._room = scheduler.room_to_keep() if keep else 0
         _open_runs.add(self)
 
     def start(self) -> None:
@@ -107,7 +135,7 @@ class Run:
         weight = sum(task.weight for task in tasks)
         self._hearing.emit(events.RunStarted(len(tasks), weight, self._scheduler.name, count))
         self._sending = Sending(tasks, self._values)
-        self._crew.gather(len(tasks), self._sending.versions)
+        self._crew.gather(len(tasks), self._sending.versions, self._sending.kept)
 
     @property
     def is_done(self) -> bool:
@@ -133,26 +161,34 @@ class Run:
                     raise TaskError("run: it was closed by another thread, or by the end of the program")
                 self._hand_out()
                 if self._dispatch.error is None:
-                    self._step(NOTICE_SECONDS)
+                    self._step(HOME_SECONDS if self._dispatch.has_parked else NOTICE_SECONDS)
                 show_drawings()
             if self._dispatch.error is not None:
                 raise self._dispatch.error
             key, last = state.deliver()
             self._values.take(key)
             self._hand_out()
-        value = self._values.load(key, self._graph.maker[key])
+        value = self._kept_value(key) if key in self._names else self._values.load(key, self._graph.maker[key])
         if last:
             self._values.release(key)
         self._hearing.say_all()
         self._pump.leave(None if state.exhausted else self._go_on, self._crew.watch)
         return value
 
+    def _kept_value(self, key: Key) -> Kept:
+        if key not in self._kept:
+            name = self._names[key]
+            home = home_of(name)
+            nbytes = home.keeps.get(name, 0) if home is not None else 0
+            self._kept[key] = self._values.keep(key, self._graph.maker[key], name, nbytes)
+        return self._kept[key]
+
     def _go_on(self) -> bool:
         """Work while the caller is away; return whether there is more to do."""
         try:
             while self._pump.is_away and self._dispatch.can_go_on and not self._hearing.is_full:
                 self._hand_out()
-                self._step(None)
+                self._step(HOME_SECONDS if self._dispatch.has_parked else None)
         except BaseException as error:
             self._dispatch.break_off(error)
         return self._dispatch.can_go_on
@@ -169,14 +205,37 @@ class Run:
 
     def _hand_out(self) -> None:
         """Give tasks to free workers, and start workers while there are more tasks."""
+        if self._dispatch.has_parked:
+            for worker in self._crew.free:
+                self._give_parked(worker, worker)
         while self._crew.has_free:
             task = self._dispatch.next_task(away=self._pump.is_away)
             if task is None:
-                return
-            worker = self._crew.take_free()
-            self._sending.give(worker, task, self._dispatch.number(task), self._dispatch.attempt(task))
-            self._hearing.emit(events.TaskStarted(task.keys[0], task.label, worker.number))
-            self._crew.flush(worker)
+                break
+            home = self._sending.home(task)
+            if home is None or home in self._crew.free or not self._crew.has(home):
+                self._give(task, home)
+            else:
+                self._dispatch.park(task, home.number)
+        if self._dispatch.has_parked:
+            for worker in self._crew.slower_than(HOME_SECONDS):
+                while self._crew.has_free and self._give_parked(worker, None):
+                    pass
+
+    def _give_parked(self, home: WorkerProcess, worker: WorkerProcess | None) -> bool:
+        """Give a task that waits for `home` to `worker`, None is any; return whether there was one."""
+        task = self._dispatch.parked_for(home.number, away=self._pump.is_away)
+        if task is not None:
+            self._give(task, worker)
+        return task is not None
+
+    def _give(self, task: Task, wanted: WorkerProcess | None) -> None:
+        worker = self._crew.take_free(wanted)
+        names = tuple([self._names.get(key, "") for key in task.keys]) if self._names else ()
+        keep = names if any(names) else (), self._room - sum(worker.keeps.values())
+        self._sending.give(worker, task, self._dispatch.number(task), self._dispatch.attempt(task), keep)
+        self._hearing.emit(events.TaskStarted(task.keys[0], task.label, worker.number))
+        self._crew.flush(worker)
 
     def _take(self, worker: WorkerProcess, kind: int, body: bytes) -> None:
         task: Task | None = worker.task
@@ -184,7 +243,11 @@ class Run:
             return  # a thread that a task left behind
         if kind == transport.DONE:
             self._crew.set_free(worker)
-            self._dispatch.finish(task, worker.number, marshal.loads(body))
+            done: transport.DoneMessage = marshal.loads(body)
+            for key, nbytes in zip(task.keys, done[-1], strict=False):  # of none where nothing is to be kept
+                if nbytes:
+                    move_in(self._names[key], worker, nbytes)
+            self._dispatch.finish(task, worker.number, done)
         elif kind == transport.PROGRESS:
             self._dispatch.progress(task, *marshal.loads(body))
         elif kind == transport.NEED_DIRECTORY:
@@ -218,6 +281,9 @@ class Run:
                 self._crew.end()
         finally:
             self._values.end()
+            for key in self._names.keys() - self._kept.keys():
+                pool.let_go(self._names[key])
+            self._kept.clear()
             self._dispatch.break_off(None)  # whose traceback holds this run
             with contextlib.suppress(Exception):  # of what is said: the run is over
                 self._hearing.say_all()

@@ -1,9 +1,9 @@
-"""What a scheduler is: one method."""
+"""What a scheduler is: one method, and what one is that keeps values."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Generator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from bagkit.diagnostics.observer import Observer
 from bagkit.lower.graph import Graph, Key
@@ -20,3 +20,15 @@ class Scheduler(Protocol):
         Work goes on while the caller is busy, but only a bounded amount ahead of it. Closing the iterator ends the
         run. The first error ends the run and is raised.
         """
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A scheduler that can leave values where they were made."""
+
+    keeps: bool
+
+    def run(
+        self, graph: Graph, targets: Sequence[Key], observer: Observer, keep: Collection[Key] = ()
+    ) -> Generator[Any, None, None]:
+        """Do what `Scheduler.run` says, and yield a Kept for each target in `keep`."""

@@ -19,7 +19,7 @@ from bagkit.schedulers import transport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bagkit.schedulers.pool import WorkerProcess
+    from bagkit.schedulers.worker_process import WorkerProcess
 
 STOP_SECONDS = 0.5
 """The longest wait for the thread, which may be busy with a log handler of the user's."""

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import marshal
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bagkit.lower.graph import Task, Work
 from bagkit.schedulers import transport
 from bagkit.schedulers.codec_names import with_error_handlers
+from bagkit.schedulers.homes import home_of
+from bagkit.schedulers.kept_parts import kept_in, with_residents
 from bagkit.schedulers.outgoing import Outgoing
+from bagkit.schedulers.purity import may_change
 from bagkit.schedulers.questions import answer
 from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import INLINE_BYTES, ValueStore
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
-    from bagkit.schedulers.pool import WorkerProcess
+    from bagkit.schedulers.worker_process import WorkerProcess
     from bagkit.user_modules import Version
 
 WARN_BYTES = 100 << 20
+
+Keep = tuple[tuple[str, ...], int]
+"""Under which names a worker is to keep what a task makes, and how many bytes these may take."""
 
 
 class Sending:
@@ -32,6 +39,12 @@ class Sending:
     def __init__(self, tasks: Iterable[Task], values: ValueStore) -> None:
         self._values = values
         self._outgoing = Outgoing()
+        tasks = tuple(tasks)
+        self._kept = {task.keys[0]: kept for task in tasks if (kept := kept_in(task.part))}
+        """What workers keep of the part of a task."""
+        self._on_kept = {id(task.work) for task in tasks if task.keys[0] in self._kept}
+        self._changing: set[int] = set()
+        """The works that may change records of theirs which a worker keeps."""
         self._works: dict[int, int] = {}
         self._messages: list[bytes] = []
         for task in tasks:
@@ -46,16 +59,27 @@ class Sending:
         """The versions of the user's modules that the works name."""
         return self._outgoing.versions
 
-    def give(self, worker: WorkerProcess, task: Task, number: int, attempt: int) -> None:
+    @property
+    def kept(self) -> Iterator[str]:
+        """The names of the records that tasks need and workers keep."""
+        return (kept.name for several in self._kept.values() for kept in several)
+
+    def home(self, task: Task) -> WorkerProcess | None:
+        """Return the worker that keeps the most of what `task` needs; None if none does."""
+        homes_of_kept = [home_of(kept.name) for kept in self._kept.get(task.keys[0], ())]
+        known = Counter(home for home in homes_of_kept if home is not None)
+        return known.most_common(1)[0][0] if known else None
+
+    def give(self, worker: WorkerProcess, task: Task, number: int, attempt: int, keep: Keep = ((), 0)) -> None:
         """Send `task` to `worker`, which is free, with what it needs and `worker` does not have."""
         inputs = tuple([self._values[need] for need in task.needs])
-        part, work = self._part(task), self._works[id(task.work)]
+        part, work = self._part(worker, task), self._works[id(task.work)]
         worker.tell(transport.SURROUNDINGS, self._surroundings)
         worker.tell(transport.MODULES, self._content)
         worker.give_work(work, self._messages[work], self.versions)
         if self._values.has_directory:
             self.tell_directory(worker)
-        message = (number, work, attempt, len(task.keys), self._values.inline_budget, part, inputs)
+        message = (number, work, attempt, len(task.keys), self._values.inline_budget, part, inputs, *keep)
         worker.give_task(task, marshal.dumps(message))
 
     def tell_directory(self, worker: WorkerProcess) -> None:
@@ -66,14 +90,22 @@ class Sending:
         """Answer a question of a task."""
         worker.send(transport.ANSWER, answer(kind, body, self._outgoing.work))
 
-    def _part(self, task: Task) -> bytes:
-        return _pickled(self._outgoing.part, task.part, "the part", transport.name_of(task))
+    def _part(self, worker: WorkerProcess, task: Task) -> bytes:
+        part = task.part
+        if several := self._kept.get(task.keys[0]):
+            changes = id(task.work) in self._changing
+            part = with_residents(part, worker, changes, together=len(several) > 1)
+        return _pickled(self._outgoing.part, part, "the part", transport.name_of(task))
 
     def _work_message(self, number: int, task: Task) -> bytes:
+        met: list[Any] | None = [] if id(task.work) in self._on_kept else None
+
         def pickled(work: Work) -> bytes:
-            return with_error_handlers(self._outgoing.work(work), self._outgoing.work)
+            return with_error_handlers(self._outgoing.work(work, met), self._outgoing.work)
 
         data = self._outgoing.patched(_pickled(pickled, task.work, "the work", task.label))
+        if met is not None and may_change(met):
+            self._changing.add(id(task.work))
         if len(data) > WARN_BYTES:
             warn_at_caller(
                 f"{task.label}: the functions and what they refer to are {len(data) >> 20} MiB, "

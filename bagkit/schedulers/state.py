@@ -102,6 +102,10 @@ class RunState:
         self.running += 1
         return self.tasks[heappop(self._ready)]
 
+    def is_needed_next(self, task: Task) -> bool:
+        """Return whether the next target may need `task`."""
+        return not self.done and self._rank[task.keys[0]] <= self._rank[self.targets[self._delivered]]
+
     def put_back(self, task: Task) -> None:
         """Make `task`, which was running, ready again."""
         self.running -= 1

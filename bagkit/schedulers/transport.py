@@ -33,19 +33,20 @@ HEADER = Struct("<BQ")
 PROTOCOL = 5
 
 # From the parent to a worker
-SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET, PRELOAD, ANSWER, MODULES = range(1, 9)
+SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET, PRELOAD, ANSWER, MODULES, LET_GO = range(1, 10)
 # From a worker to the parent
 PROGRESS, FAILING, FAILED, DONE, NEED_DIRECTORY, TOLD, NEED_ENCODING, NEED_NAME = range(11, 19)
 
 
 if TYPE_CHECKING:
-    TaskMessage = tuple[int, int, int, int, int, bytes, tuple[Stored, ...]]
+    TaskMessage = tuple[int, int, int, int, int, bytes, tuple[Stored, ...], tuple[str, ...], int]
     """The number of the task, its work, the attempt, how many values it gives, how many bytes of them may come back in
-    the message (what is above goes to a file), the pickle of its part, and its inputs."""
+    the message (what is above goes to a file), the pickle of its part, its inputs; the names under which its values are
+    kept (none, or one a key), and how many bytes these may take."""
 
-    DoneMessage = tuple[int, float, float, int, int, bytes | None, list[Any], tuple[Stored, ...]]
+    DoneMessage = tuple[int, float, float, int, int, bytes | None, list[Any], tuple[Stored, ...], tuple[int, ...]]
     """The number of the task, its start and stop, the bytes it read, the records it skipped, the pickle of the failures
-    it reports, what it has written, and its values, one a key."""
+    it reports, what it has written, and its values, one a key; how many bytes each takes here, 0 if it is not kept."""
 
 
 def frame(kind: int, body: bytes = b"") -> bytes:
@@ -105,17 +106,42 @@ def is_pickling() -> bool:
     return _pickling > 0
 
 
-def pickle_into(file: Restartable, value: Any) -> None:
-    """Pickle `value` in a worker, by cloudpickle where pickle declines.
+def pickle_into(file: Restartable, value: Any, *, watched: bool = False) -> bool:
+    """Pickle `value` in a worker, by cloudpickle where pickle declines; return whether it is plain data, if `watched`.
 
     The worker's `__main__` is not the user's, so pickle declines what is from there, as it should.
     """
     global _pickling
     _pickling += 1
     try:
+        if watched:
+            return _plain_into(file, value)
         _pickle_into(file, value)
+        return False
     finally:
         _pickling -= 1
+
+
+class PlainPickler(_pickle.Pickler):
+    """Notices whether what it pickles is plain data: nothing that is of a class or is a function."""
+
+    plain = True
+
+    def reducer_override(self, value: Any) -> Any:
+        """Take note of `value`, which is neither a text, a number, None nor a usual container."""
+        self.plain = False
+        return NotImplemented
+
+
+def _plain_into(file: Restartable, value: Any) -> bool:
+    file.restart()
+    pickler = PlainPickler(file, PROTOCOL)
+    try:
+        pickler.dump(value)
+        return pickler.plain
+    except Exception:  # it is nested deeply, or more than pickle alone can do
+        _pickle_into(file, value)
+        return False
 
 
 def _pickle_into(file: Restartable, value: Any) -> None:

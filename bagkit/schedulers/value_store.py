@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from bagkit.errors import NotPicklableError, TaskError
+from bagkit.kernels.kept import Kept
 from bagkit.lower.graph import Batches, Key, Task
 from bagkit.schedulers import values
+from bagkit.schedulers.pool import let_go
 from bagkit.schedulers.run_directory import RunDirectory
 from bagkit.schedulers.transport import name_of
 
@@ -100,21 +103,30 @@ class ValueStore:
     def load(self, key: Key, task: Task) -> Any:
         """Return the value, which `task` made, as an object for the caller."""
         stored = self._stored[key]
-        try:
-            value = values.load(stored)
-        except (KeyboardInterrupt, TaskError):
-            raise
-        except BaseException as error:
-            raise NotPicklableError(
-                f"{name_of(task)}: the result was pickled in the worker, and can't be unpickled here: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+        value = _read(stored, task)
         path = stored[1]
         if isinstance(value, Batches) and path is not None and self._directory is not None:
             # The caller may look at the batches when the run is over: their file stays as long as they do.
             self._directory.keep(path)
             weakref.finalize(value._batches, self._directory.drop, path).atexit = False
         return value
+
+    def keep(self, key: Key, task: Task, name: str, nbytes: int) -> Kept:
+        """Return the value, which `task` made, as what stays stored when the run is over.
+
+        A worker keeps it under a `name`, and has `nbytes` of it, or none.
+        """
+        stored, directory = self._stored[key], self._directory
+        path = stored[1] if directory is not None else None
+        if path is not None and directory is not None:
+            directory.keep(path)
+        return Kept(
+            name=name,
+            stored=(stored, nbytes),
+            nbytes=sum(values.sizes(stored)),
+            read=partial(_read, stored, task),
+            release=partial(_let_go, name, directory, path),
+        )
 
     def release(self, key: Key) -> None:
         """Let go of a value that nobody needs."""
@@ -134,3 +146,21 @@ class ValueStore:
             self.release(key)
         if self._directory is not None:
             self._directory.end()
+
+
+def _read(stored: values.Stored, task: Task) -> Any:
+    try:
+        return values.load(stored)
+    except (KeyboardInterrupt, TaskError):
+        raise
+    except BaseException as error:
+        raise NotPicklableError(
+            f"{name_of(task)}: the result was pickled in the worker, and can't be unpickled here: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _let_go(name: str, directory: RunDirectory | None, path: str | None) -> None:
+    let_go(name)
+    if directory is not None and path is not None:
+        directory.drop(path)

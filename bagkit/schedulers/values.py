@@ -61,9 +61,13 @@ class Output:
         self._chunk_bytes = 0
         self._error: OSError | None = None
         self._spilled = False
+        self._watched = False
+        self.plain = True
+        """Whether what was stored last is plain data, if that is watched."""
 
-    def store(self, value: Any) -> Stored:
+    def store(self, value: Any, *, watched: bool = False) -> Stored:
         """Pickle `value`; an error of its pickling is a NotPicklableError, one of making its batches goes through."""
+        self._watched = self.plain = watched
         graph = sys.modules.get("bagkit.lower.graph")
         parts: list[Part] = []
         batched = graph is not None and isinstance(value, graph.Batches)
@@ -82,7 +86,7 @@ class Output:
 
     def _part(self, value: Any, where: tuple[str, int] | None) -> Part:
         try:
-            pickle_into(self, value)
+            self.plain = pickle_into(self, value, watched=self._watched) and self.plain
         except NotStored:
             raise self._not_stored() from None
         except Exception as error:

@@ -40,8 +40,8 @@ READ_BYTES = 1 << 16
 END_SECONDS = 10
 """What ending gently may take: a handler that waits for something is not waited for any longer."""
 _BY_VALUE, _RECEIVED = "bagkit.schedulers.by_value", "bagkit.schedulers.received"
-_PATCHES = "bagkit.schedulers.patches"
-"""Imported only where something came by value, or modules have values that the caller may have changed."""
+_PATCHES, _RESIDENTS = "bagkit.schedulers.patches", "bagkit.schedulers.residents"
+"""Imported only where something came by value, modules have values that the caller changed, or records stay here."""
 
 
 def main(connection: int, life: int, diary: int) -> None:
@@ -146,8 +146,10 @@ class Worker:
         while True:
             try:
                 data = os.read(self._connection, READ_BYTES)
-            except BlockingIOError:
-                return  # after IDLE_SECONDS, which the parent has set as the socket's timeout
+            except BlockingIOError:  # after IDLE_SECONDS, which the parent has set as the socket's timeout
+                if _RESIDENTS in sys.modules and sys.modules[_RESIDENTS].is_needed():
+                    continue
+                return
             if not data:
                 return
             for kind, body in self._frames.feed(data):
@@ -169,6 +171,8 @@ class Worker:
             self._directory = body.decode("utf-8", "surrogateescape")
         elif kind == transport.FORGET:
             self._forget()
+        elif kind == transport.LET_GO:
+            self._let_go(marshal.loads(body))
         elif kind == transport.ANSWER:
             question, name, data = marshal.loads(body)
             self._answers[question, name] = data
@@ -189,6 +193,12 @@ class Worker:
         forget_shown()
         if self._surroundings:
             apply_surroundings(self._surroundings)
+
+    @staticmethod
+    def _let_go(names: list[str]) -> None:
+        if _RESIDENTS in sys.modules:
+            for name in names:
+                sys.modules[_RESIDENTS].forget(name)
 
     def tell(self, body: bytes) -> None:
         """Send what is to be said at the caller's."""
@@ -272,7 +282,7 @@ class Worker:
 
     def _run(self, task: transport.TaskMessage) -> None:
         """Run `task` and send what came of it: values or an error."""
-        number, _, attempt, _, budget, _, _ = task
+        number, _, attempt, _, budget, *_ = task
         self._current = number
         self.has_run, self._is_idle = True, False
         output = Output(budget, self._ask_directory, f"{number}-{attempt}")
@@ -291,7 +301,7 @@ class Worker:
 
     def _values(self, task: transport.TaskMessage, output: Output) -> bytes:
         start = time.time()
-        number, work, attempt, keys, _, part, inputs = task
+        number, work, attempt, keys, _, part, inputs, names, room = task
         report = _report(attempt, self._progress(number))
         report.directory, report.dumps = self._ask_directory, transport.dumps
         function = self._work(work)
@@ -300,14 +310,29 @@ class Worker:
         value = function(transport.loads(part), [load(stored) for stored in inputs], report)
         if os.getpid() != self._pid:
             os._exit(0)
-        values: tuple[Stored, ...]
-        if keys == 1:
-            values = (output.store(value),)
+        made = (value,) if keys == 1 else self._several(value, keys)
+        kept: tuple[int, ...] = ()
+        if names:
+            values, kept = self._kept(made, output, names, room)
         else:
-            values = tuple([output.store(each) for each in self._several(value, keys)])
+            values = tuple([output.store(each) for each in made])
         failures = _pickle_failures(report.failures) if report.failures else None
         said = (report.bytes_read, report.skipped, failures, report.outputs)
-        return marshal.dumps((number, start, time.time(), *said, values))
+        return marshal.dumps((number, start, time.time(), *said, values, kept))
+
+    @staticmethod
+    def _kept(
+        made: Any, output: Output, names: tuple[str, ...], room: int
+    ) -> tuple[tuple[Stored, ...], tuple[int, ...]]:
+        """Store values, and keep them too if they are plain data and there is room."""
+        from bagkit.schedulers import residents
+
+        values: list[Stored] = []
+        kept: list[int] = []
+        for each, name in zip(made, names, strict=True):
+            values.append(output.store(each, watched=True))
+            kept.append(residents.keep(name, values[-1], room - sum(kept)) if output.plain else 0)
+        return tuple(values), tuple(kept)
 
     @staticmethod
     def _several(value: Any, keys: int) -> Any:

@@ -21,7 +21,7 @@ import pytest
 
 from bagkit.diagnostics import events
 from bagkit.lower.graph import Graph, Task
-from bagkit.schedulers import pool, run_directory
+from bagkit.schedulers import pool, run_directory, worker_process
 from bagkit.schedulers.processes import ProcessScheduler, start_workers
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
@@ -152,7 +152,7 @@ def test_no_more_workers_than_tasks() -> None:
 def test_an_idle_worker_leaves(scheduler: ProcessScheduler, monkeypatch: pytest.MonkeyPatch) -> None:
     pool.end_workers()
     before = set(values(scheduler, one(faulty.give_pid), ["only"]))
-    monkeypatch.setattr(pool, "STALE_SECONDS", -1)
+    monkeypatch.setattr(worker_process, "STALE_SECONDS", -1)
     assert before.isdisjoint(values(scheduler, one(faulty.give_pid), ["only"]))
     assert not psutil.pid_exists(before.pop())
 
@@ -278,7 +278,7 @@ import multiprocessing, os, sys, threading, time
 sys.path.insert(0, {root!r})
 from bagkit.diagnostics.observer import Observers
 from bagkit.lower.graph import Graph, Task
-from bagkit.schedulers import pool
+from bagkit.schedulers import pool, worker_process
 from bagkit.schedulers.processes import ProcessScheduler, start_workers
 from tests.schedulers import faulty_works as faulty, works
 

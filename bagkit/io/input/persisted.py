@@ -1,0 +1,86 @@
+"""Bags of what `persist` has computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from bagkit.errors import TaskError
+from bagkit.kernels.kept import Kept
+from bagkit.kernels.report import Report
+from bagkit.kernels.stream import Block, Place
+from bagkit.plan.kinds import Source
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPiece:
+    """A partition whose records are kept; a scheduler that keeps them may put something in the place of `kept`."""
+
+    kept: Kept = field(repr=False)
+    partition: int
+
+    @property
+    def records(self) -> Sequence[Any] | None:
+        """The records, if they are in this process."""
+        return self.kept.local
+
+    @property
+    def weight(self) -> int:
+        return self.kept.nbytes
+
+    @property
+    def label(self) -> str:
+        return ""
+
+    def cut(self, size: int) -> Sequence[KeptPiece]:
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOrigin:
+    """Where the records of a batch stand."""
+
+    partition: int
+    before: int
+
+    def place(self, index: int, record: Any) -> Place:
+        return Place(source="persist", partition=self.partition, index=self.before + index, record=record)
+
+
+@dataclass(frozen=True)
+class Persisted(Source):
+    """The records of partitions that were computed, and stay until the last bag of them has gone."""
+
+    parts: tuple[Kept, ...] = field(repr=False)
+
+    in_memory = True
+
+    @property
+    def label(self) -> str:
+        return "persist"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return len(self.parts)
+
+    @cached_property
+    def _pieces(self) -> tuple[tuple[KeptPiece, ...], ...]:
+        return tuple((KeptPiece(kept, number),) for number, kept in enumerate(self.parts))
+
+    def pieces(self) -> Sequence[tuple[KeptPiece, ...]]:
+        if any(kept.is_released for kept in self.parts):
+            raise TaskError(
+                "persist: the records were let go of by unpersist(); hint: use the bag that persist() was called on"
+            )
+        return self._pieces
+
+    def bare(self) -> Source:
+        return Persisted(())
+
+    def read(self, pieces: Sequence[KeptPiece], report: Report, raw: bool = False) -> Iterator[Block]:
+        for piece in pieces:
+            before = 0
+            for batch in piece.kept.batches():
+                yield Block(batch, KeptOrigin(piece.partition, before))
+                before += len(batch)

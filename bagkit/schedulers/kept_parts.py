@@ -1,0 +1,57 @@
+"""Kept records in the parts of tasks, and what a worker is sent in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bagkit.kernels.kept import Kept
+from bagkit.schedulers import homes
+from bagkit.schedulers.residents import KEEP, READ, TAKE, Resident
+
+if TYPE_CHECKING:
+    from bagkit.schedulers.worker_process import WorkerProcess
+
+
+def kept_in(part: Any) -> Sequence[Kept]:
+    """Return what pieces in the part of a task a scheduler keeps."""
+    if type(part) is not tuple:
+        return ()
+    return [
+        piece.kept
+        for pieces in part
+        if type(pieces) is tuple and pieces and _is_kept(pieces[0])
+        for piece in pieces
+        if piece.kept.name
+    ]
+
+
+def _is_kept(piece: Any) -> bool:
+    return type(getattr(piece, "kept", None)) is Kept
+
+
+def with_residents(part: tuple[Any, ...], worker: WorkerProcess, changes: bool, *, together: bool) -> tuple[Any, ...]:
+    """Return the part of a task for `worker`, with names in place of the records that are kept.
+
+    `changes` says that the task may change records, `together` that it needs several that are kept.
+    """
+    return tuple([
+        tuple([_resident(piece, worker, changes, together) if piece.kept.name else piece for piece in pieces])
+        if type(pieces) is tuple and pieces and _is_kept(pieces[0])
+        else pieces
+        for pieces in part
+    ])  # fmt: skip
+
+
+def _resident(piece: Any, worker: WorkerProcess, changes: bool, together: bool) -> Any:
+    name, (stored, nbytes) = piece.kept.name, piece.kept.stored
+    home, use = homes.home_of(name), READ
+    if home is worker:
+        use = TAKE if changes else KEEP
+        if changes:
+            homes.take_away(name)
+    elif nbytes and not changes and (home is None or together):
+        use = KEEP
+        homes.move_in(name, worker, nbytes)
+    return replace(piece, kept=Resident(name, stored, use))

@@ -1,0 +1,264 @@
+"""A worker process as its parent sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import marshal
+import os
+import signal
+import socket
+import struct
+import tempfile
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from bagkit.schedulers import transport
+from bagkit.schedulers.interpreter import start_interpreter
+from bagkit.schedulers.worker import IDLE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bagkit.user_modules import Version
+
+READ_BYTES = 1 << 16
+STALE_SECONDS = IDLE_SECONDS - 10
+"""A worker that was idle for more seconds than this is not used again: it is about to leave."""
+
+
+class WorkerGone(Exception):
+    """The other end of the socket is closed."""
+
+
+class WorkerProcess:
+    """A worker from the parent's side; mutable, owned by the pool while idle and by one run while checked out.
+
+    Four file descriptors: a socket of its own; the only writable end of its life pipe; its process, to see its end
+    even where a process that it forked keeps the socket open; and the file that its crash report goes to.
+    """
+
+    _numbers = 0
+
+    def __init__(self) -> None:
+        WorkerProcess._numbers += 1
+        self.number = WorkerProcess._numbers
+        self.task: Any = None
+        """What the run that has checked it out makes it do; None while it is idle."""
+        self._works: set[int] = set()
+        """The works of this run that the worker has."""
+        self._modules: dict[str, Version] = {}
+        """The versions of the user's modules that its works have named so far."""
+        self._told = {transport.MODULES: b""}
+        """What it was told last, by the kind of the message."""
+        self._has_run = False
+        """Whether it was given a task."""
+        self._idle_since = self._busy_since = time.monotonic()
+        self._slowest = 0.0
+        """How many seconds the slowest task of this run has taken it."""
+        self.keeps: dict[str, int] = {}
+        """What it keeps for later runs: names, and how many bytes they take."""
+        self._unwanted: deque[str] = deque()
+        """What it is to keep no longer; any thread adds to it."""
+        self._frames = transport.Frames()
+        self._out = bytearray()
+        self._closed = False
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            self.socket.setblocking(False)
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", IDLE_SECONDS, 0))
+            life, self._life = os.pipe()
+            self._diary: int | None = None
+            passed: list[int] = []
+            try:
+                self._diary = _anonymous_file()
+                for descriptor in (theirs.fileno(), life, self._diary):
+                    passed.append(_above_standard(descriptor))
+                self.process = start_interpreter(*passed)
+            except BaseException:
+                self.pidfd: int | None = None
+                self._let_go()
+                raise
+            finally:
+                for descriptor in (life, *passed):
+                    os.close(descriptor)
+        self.pidfd = _open_pidfd(self.process.pid)
+
+    @property
+    def sending(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._out)
+
+    def send(self, kind: int, body: bytes = b"") -> None:
+        """Send a message, as much of it as goes without waiting; `flush` sends the rest."""
+        self._out += transport.frame(kind, body)
+
+    def tell(self, kind: int, body: bytes) -> None:
+        """Send a message, unless the last message of this kind was the same."""
+        if self._told.get(kind) != body:
+            self.send(kind, body)
+            self._told[kind] = body
+
+    def give_work(self, number: int, message: bytes, modules: Mapping[str, Version]) -> None:
+        """Send a work of this run, which names `modules`, unless it has it."""
+        if number not in self._works:
+            self.send(transport.WORK, message)
+            self._works.add(number)
+            self._modules.update(modules)
+
+    def give_task(self, task: Any, message: bytes) -> None:
+        """Send a task."""
+        self._send_unwanted()
+        self.send(transport.TASK, message)
+        self.task = task
+        self._busy_since = time.monotonic()
+        self._has_run = True
+
+    def rest(self) -> None:
+        """Note that its task is over."""
+        self.task = None
+        self._idle_since = time.monotonic()
+        self._slowest = max(self._slowest, self._idle_since - self._busy_since)
+
+    def leave_run(self) -> None:
+        """Make the worker forget the run that it was in."""
+        self._works.clear()
+        self._told.pop(transport.DIRECTORY, None)
+        self._send_unwanted()
+        self.send(transport.FORGET)
+        self.flush()
+        self.rest()
+        self._slowest = 0.0
+
+    def is_slow(self, seconds: float) -> bool:
+        """Whether a task of this run took it longer than `seconds`, or does so now."""
+        now = time.monotonic() - self._busy_since if self.task is not None else 0.0
+        return max(now, self._slowest) > seconds
+
+    def keep(self, name: str, nbytes: int) -> None:
+        """Note that it keeps records."""
+        self.keeps[name] = nbytes
+
+    def let_go(self, name: str, *, taken: bool = False) -> None:
+        """Note that it keeps the records `name` no longer; tell it with the next message, if they were not `taken`."""
+        if self.keeps.pop(name, None) is not None and not taken:
+            self._unwanted.append(name)
+
+    def _send_unwanted(self) -> None:
+        names = []
+        while self._unwanted:
+            names.append(self._unwanted.popleft())
+        if names:
+            self.send(transport.LET_GO, marshal.dumps(names))
+
+    def flush_unwanted(self) -> None:
+        """Tell it, while it is idle, what it is to let go of."""
+        self._send_unwanted()
+        self.flush()
+
+    def flush(self) -> None:
+        """Send as much as goes without waiting."""
+        while self._out:
+            try:
+                sent = self.socket.send(self._out)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._out.clear()  # it is gone, which reading will tell
+                return
+            del self._out[:sent]
+
+    def receive(self) -> list[tuple[int, bytes]]:
+        """Return the messages that have come; raises WorkerGone at the end of the socket."""
+        try:
+            data = self.socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError:
+            raise WorkerGone from None
+        if not data:
+            raise WorkerGone
+        return self._frames.feed(data)
+
+    def receive_all(self) -> tuple[list[tuple[int, bytes]], bool]:
+        """Return all messages that have come, and whether more can come."""
+        messages: list[tuple[int, bytes]] = []
+        try:
+            while data := self.socket.recv(READ_BYTES):
+                messages += self._frames.feed(data)
+        except BlockingIOError:
+            return messages, True
+        except OSError:
+            pass
+        return messages, False
+
+    def stale(self) -> bool:
+        """Whether it has been idle for so long that it is about to leave."""
+        return not self.keeps and time.monotonic() - self._idle_since > STALE_SECONDS
+
+    def has_other(self, modules: Mapping[str, Version]) -> bool:
+        """Whether it was sent to another version of one of `modules` before."""
+        return any(self._modules.get(name, wanted) != wanted for name, wanted in modules.items())
+
+    def dismiss(self) -> None:
+        """Have the idle worker end, as a program ends; one that has had nothing to do is killed."""
+        if self._has_run and not self.sending:
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+        else:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the worker and all that it started, now."""
+        if self.process.returncode is None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except OSError:
+                pass  # it has ended, or has not yet come to make its group
+            self.process.kill()
+
+    def close(self) -> int | None:
+        """Wait for the end of the worker, which was killed or has ended; return its exit code."""
+        code = self.process.wait()
+        if not self._closed:
+            self._closed = True
+            self._let_go()
+        return code
+
+    def crash_report(self) -> str:
+        """Return the Python traceback that a crash left, or nothing."""
+        try:
+            return os.pread(self._diary or -1, 20_000, 0).decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
+    def forget(self) -> None:
+        """Close its descriptors in a forked process: the worker belongs to the parent."""
+        self.process.returncode = 0  # not this process's child: nothing to wait for
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self.socket.close()
+        for descriptor in (self._life, self._diary, self.pidfd):
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def _above_standard(descriptor: int) -> int:
+    """Return another descriptor of the same file, which is not 0, 1 or 2."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _anonymous_file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("bagkit-crash-report")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _open_pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
