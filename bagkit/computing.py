@@ -95,7 +95,7 @@ def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) 
     _refuse_at_the_end()
     options = for_this_session(merged(**keywords))
     if options.scheduler is None and _is_to_move(roots):
-        with suppress(NotPicklableError):
+        with suppress(NotPicklableError, TaskError):  # of what stays here then
             return _exactly(roots, replace(options, scheduler="processes"))
     return _exactly(roots, options)
 

@@ -62,8 +62,11 @@ class Kept:
             self._end()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _kept_here, ([record for batch in self.batches() for record in batch],)
+        records = self.local
+        if records is None:
+            records = [record for batch in self.batches() for record in batch]
+        return _kept_here, (records,)
 
 
-def _kept_here(records: list[Any]) -> Kept:
+def _kept_here(records: Sequence[Any]) -> Kept:
     return Kept(local=records)

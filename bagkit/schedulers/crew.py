@@ -48,6 +48,11 @@ class Crew:
         """Whether `worker` is one of them."""
         return worker in self._workers
 
+    @property
+    def numbers(self) -> set[int]:
+        """The numbers of the workers."""
+        return {worker.number for worker in self._workers}
+
     def gather(self, count: int, modules: Mapping[str, Version], kept: Iterable[str]) -> None:
         """Take in up to `count` warm workers, rather those that keep `kept`, and none with other `modules`."""
         for worker in pool.take_workers(min(count, self._size), modules, kept):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from bagkit.diagnostics import events
 from bagkit.errors import text_of
@@ -93,11 +93,12 @@ class Dispatch:
             del self._parked[worker]
         return task
 
-    def _unpark_all(self) -> None:
-        for parked in self._parked.values():
-            for task in parked:
-                self.state.put_back(task)
-        self._parked.clear()
+    def unpark(self, workers: Collection[int] = ()) -> None:
+        """Have no task wait for a worker, unless it is one of `workers`."""
+        for number in tuple(self._parked):
+            if number not in workers:
+                for task in self._parked.pop(number):
+                    self.state.put_back(task)
 
     def progress(self, task: Task, number: int, bytes_read: int) -> None:
         """Report the progress of a task, unless it is about another attempt."""
@@ -140,7 +141,7 @@ class Dispatch:
         self._alone = False
         if self._failing == worker:
             self._failing = None
-        self._unpark_all()
+        self.unpark()
         attempt = self._attempts[task.keys[0]] = self.attempt(task)
         self._values.discard_file(f"{self.number(task)}-{attempt}")
         self._emit(events.WorkerLost(worker, task.keys[0], code, attempt))

@@ -11,6 +11,7 @@ from bagkit.schedulers import homes
 from bagkit.schedulers.residents import KEEP, READ, TAKE, Resident
 
 if TYPE_CHECKING:
+    from bagkit.schedulers.values import Stored
     from bagkit.schedulers.worker_process import WorkerProcess
 
 
@@ -31,27 +32,39 @@ def _is_kept(piece: Any) -> bool:
     return type(getattr(piece, "kept", None)) is Kept
 
 
-def with_residents(part: tuple[Any, ...], worker: WorkerProcess, changes: bool, *, together: bool) -> tuple[Any, ...]:
+def may_hold_code(stored: Stored) -> bool:
+    """Return whether an input of a task may hold a function, which nobody has looked at."""
+    return any(not isinstance(piece, bytes) or _STACK_GLOBAL in piece for piece in stored[2])
+
+
+_STACK_GLOBAL = b"\x93"
+"""What stands in each pickle that refers to a function or a class; it may stand for something else too."""
+
+
+def with_residents(
+    part: tuple[Any, ...], worker: WorkerProcess, changes: bool, room: int, *, together: bool
+) -> tuple[Any, ...]:
     """Return the part of a task for `worker`, with names in place of the records that are kept.
 
-    `changes` says that the task may change records, `together` that it needs several that are kept.
+    `changes` says that the task may change records, `together` that it needs several that are kept. The worker may
+    keep `room` bytes more.
     """
     return tuple([
-        tuple([_resident(piece, worker, changes, together) if piece.kept.name else piece for piece in pieces])
+        tuple([_resident(piece, worker, changes, room, together) if piece.kept.name else piece for piece in pieces])
         if type(pieces) is tuple and pieces and _is_kept(pieces[0])
         else pieces
         for pieces in part
     ])  # fmt: skip
 
 
-def _resident(piece: Any, worker: WorkerProcess, changes: bool, together: bool) -> Any:
+def _resident(piece: Any, worker: WorkerProcess, changes: bool, room: int, together: bool) -> Any:
     name, (stored, nbytes) = piece.kept.name, piece.kept.stored
     home, use = homes.home_of(name), READ
     if home is worker:
         use = TAKE if changes else KEEP
         if changes:
             homes.take_away(name)
-    elif nbytes and not changes and (home is None or together):
+    elif 0 < nbytes <= room and not changes and (home is None or together):
         use = KEEP
         homes.move_in(name, worker, nbytes)
     return replace(piece, kept=Resident(name, stored, use))

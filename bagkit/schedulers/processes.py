@@ -126,7 +126,8 @@ class Run:
         """The names of values that are kept."""
         self._kept: dict[Key, Kept] = {}
         """What the caller was given of these."""
-        self._room = scheduler.room_to_keep() if keep else 0
+        self._room = 0
+        """How many bytes of records a worker may keep."""
         _open_runs.add(self)
 
     def start(self) -> None:
@@ -135,6 +136,8 @@ class Run:
         weight = sum(task.weight for task in tasks)
         self._hearing.emit(events.RunStarted(len(tasks), weight, self._scheduler.name, count))
         self._sending = Sending(tasks, self._values)
+        if self._names or self._sending.has_kept:
+            self._room = self._scheduler.room_to_keep()
         self._crew.gather(len(tasks), self._sending.versions, self._sending.kept)
 
     @property
@@ -206,6 +209,7 @@ class Run:
     def _hand_out(self) -> None:
         """Give tasks to free workers, and start workers while there are more tasks."""
         if self._dispatch.has_parked:
+            self._dispatch.unpark(self._crew.numbers)
             for worker in self._crew.free:
                 self._give_parked(worker, worker)
         while self._crew.has_free:
@@ -232,7 +236,7 @@ class Run:
     def _give(self, task: Task, wanted: WorkerProcess | None) -> None:
         worker = self._crew.take_free(wanted)
         names = tuple([self._names.get(key, "") for key in task.keys]) if self._names else ()
-        keep = names if any(names) else (), self._room - sum(worker.keeps.values())
+        keep = names if any(names) else (), self._room - worker.kept_bytes
         self._sending.give(worker, task, self._dispatch.number(task), self._dispatch.attempt(task), keep)
         self._hearing.emit(events.TaskStarted(task.keys[0], task.label, worker.number))
         self._crew.flush(worker)

@@ -12,7 +12,7 @@ from bagkit.lower.graph import Task, Work
 from bagkit.schedulers import transport
 from bagkit.schedulers.codec_names import with_error_handlers
 from bagkit.schedulers.homes import home_of
-from bagkit.schedulers.kept_parts import kept_in, with_residents
+from bagkit.schedulers.kept_parts import kept_in, may_hold_code, with_residents
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.purity import may_change
 from bagkit.schedulers.questions import answer
@@ -21,6 +21,7 @@ from bagkit.schedulers.value_store import INLINE_BYTES, ValueStore
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
+    from bagkit.schedulers.values import Stored
     from bagkit.schedulers.worker_process import WorkerProcess
     from bagkit.user_modules import Version
 
@@ -60,6 +61,11 @@ class Sending:
         return self._outgoing.versions
 
     @property
+    def has_kept(self) -> bool:
+        """Whether tasks need records that workers may keep."""
+        return bool(self._kept)
+
+    @property
     def kept(self) -> Iterator[str]:
         """The names of the records that tasks need and workers keep."""
         return (kept.name for several in self._kept.values() for kept in several)
@@ -73,7 +79,7 @@ class Sending:
     def give(self, worker: WorkerProcess, task: Task, number: int, attempt: int, keep: Keep = ((), 0)) -> None:
         """Send `task` to `worker`, which is free, with what it needs and `worker` does not have."""
         inputs = tuple([self._values[need] for need in task.needs])
-        part, work = self._part(worker, task), self._works[id(task.work)]
+        part, work = self._part(worker, task, inputs, keep[1]), self._works[id(task.work)]
         worker.tell(transport.SURROUNDINGS, self._surroundings)
         worker.tell(transport.MODULES, self._content)
         worker.give_work(work, self._messages[work], self.versions)
@@ -90,11 +96,11 @@ class Sending:
         """Answer a question of a task."""
         worker.send(transport.ANSWER, answer(kind, body, self._outgoing.work))
 
-    def _part(self, worker: WorkerProcess, task: Task) -> bytes:
+    def _part(self, worker: WorkerProcess, task: Task, inputs: Iterable[Stored], room: int) -> bytes:
         part = task.part
         if several := self._kept.get(task.keys[0]):
-            changes = id(task.work) in self._changing
-            part = with_residents(part, worker, changes, together=len(several) > 1)
+            changes = id(task.work) in self._changing or any(map(may_hold_code, inputs))
+            part = with_residents(part, worker, changes, room, together=len(several) > 1)
         return _pickled(self._outgoing.part, part, "the part", transport.name_of(task))
 
     def _work_message(self, number: int, task: Task) -> bytes:

@@ -59,6 +59,7 @@ class WorkerProcess:
         """How many seconds the slowest task of this run has taken it."""
         self.keeps: dict[str, int] = {}
         """What it keeps for later runs: names, and how many bytes they take."""
+        self.kept_bytes = 0
         self._unwanted: deque[str] = deque()
         """What it is to keep no longer; any thread adds to it."""
         self._frames = transport.Frames()
@@ -138,11 +139,13 @@ class WorkerProcess:
 
     def keep(self, name: str, nbytes: int) -> None:
         """Note that it keeps records."""
+        self.kept_bytes += nbytes - self.keeps.get(name, 0)
         self.keeps[name] = nbytes
 
     def let_go(self, name: str, *, taken: bool = False) -> None:
         """Note that it keeps the records `name` no longer; tell it with the next message, if they were not `taken`."""
-        if self.keeps.pop(name, None) is not None and not taken:
+        self.kept_bytes -= self.keeps.pop(name, 0)
+        if not taken:
             self._unwanted.append(name)
 
     def _send_unwanted(self) -> None:

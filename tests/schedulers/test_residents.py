@@ -237,6 +237,30 @@ class TestChanges:
             sum(range(3000)),
         )
 
+    def test_a_function_that_is_the_value_of_an_item(self) -> None:
+        def spoil(record: dict[str, Any]) -> int:
+            record["id"] = -1
+            return 1
+
+        bag, function = made(), bk.delayed(lambda: spoil)()
+        for _ in range(2):
+            assert bag.map(lambda r, f: f(r), function).sum().compute(scheduler="processes") == 3000
+            assert bag.map(lambda r: r["id"]).sum().compute(scheduler="processes") == sum(range(3000))
+
+    def test_a_task_that_is_tried_again(self, tmp_path: Path) -> None:
+        def spoil(record: dict[str, Any], directory: str) -> int:
+            mark = os.path.join(directory, f"mark-{record['id']}")
+            if record["id"] == 2000 and not os.path.exists(mark):
+                open(mark, "x").close()
+                raise OSError("once")
+            record["id"] += 1
+            return record["id"] - 1
+
+        bag, marks = made(), tmp_path.with_name(tmp_path.name + "-marks")
+        marks.mkdir()
+        got = bag.map(spoil, str(marks)).compute(scheduler="processes", retries=2)
+        assert got == list(range(3000))
+
     def test_folds_that_change_the_first_record(self) -> None:
         def merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             one.update(other)
