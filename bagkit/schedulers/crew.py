@@ -67,7 +67,7 @@ class Crew:
             worker = self._free.pop()
             if not worker.stale():
                 return worker
-            self._heard(worker, worker.receive_all()[0])
+            self._hear_out(worker, worker.receive_all()[0], [])
             self.part_from(worker)
         worker = pool.start_worker()
         self._employ(worker)
@@ -107,33 +107,27 @@ class Crew:
                 with contextlib.suppress(BlockingIOError):
                     os.read(key.fd, 4096)
                 continue
-            if key.fd != worker.pidfd:
+            gone = key.fd == worker.pidfd
+            if not gone:
                 if mask & selectors.EVENT_WRITE:
                     self.flush(worker)
-                if not mask & selectors.EVENT_READ or self._listen(worker, said):
-                    continue
-            if worker not in ended:
+                try:
+                    self._hear_out(worker, worker.receive() if mask & selectors.EVENT_READ else [], said)
+                except WorkerGone:
+                    gone = True
+            if gone and worker not in ended:
                 ended.append(worker)
         for worker in ended:
-            said += self._heard(worker, worker.receive_all()[0])
+            self._hear_out(worker, worker.receive_all()[0], said)
         return said, ended
 
-    def _listen(self, worker: WorkerProcess, said: Said) -> bool:
-        """Add the messages of `worker` to `said`; return whether it is still there."""
-        try:
-            said += self._heard(worker, worker.receive())
-        except WorkerGone:
-            return False
-        return True
-
-    def _heard(self, worker: WorkerProcess, messages: list[tuple[int, bytes]]) -> Said:
-        said: Said = []
+    def _hear_out(self, worker: WorkerProcess, messages: list[tuple[int, bytes]], said: Said) -> None:
+        """Add messages of `worker` to `said`, but for what it prints and logs."""
         for kind, body in messages:
             if kind == transport.TOLD:
                 self._hear(body, worker.number)
             else:
                 said.append((worker, kind, body))
-        return said
 
     def part_from(self, worker: WorkerProcess) -> tuple[int | None, str]:
         """Remove a worker that has ended or is about to; return its exit code, and the report of a crash."""
@@ -156,7 +150,7 @@ class Crew:
         self._selector.close()
         for worker in self._workers:
             if worker in busy:
-                self._heard(worker, worker.receive_all()[0])
+                self._hear_out(worker, worker.receive_all()[0], [])
                 pool.bury(worker)
             else:
                 pool.give_back(worker)

@@ -49,7 +49,7 @@ from bagkit.schedulers.hearing import Hearing
 from bagkit.schedulers.homes import home_of, move_in
 from bagkit.schedulers.pump import Pump
 from bagkit.schedulers.questions import QUESTIONS
-from bagkit.schedulers.sending import Sending
+from bagkit.schedulers.sending import NOTHING, Sending
 from bagkit.schedulers.value_store import ValueStore
 from bagkit.schedulers.worker_process import WorkerProcess
 
@@ -155,7 +155,8 @@ class Run:
         if os.getpid() != self._pid:
             raise TaskError("run: this process was forked from the one that the run belongs to; start one here")
         state = self._dispatch.state
-        with self._pump.caller():
+        self._pump.take_turn()
+        try:
             self._hearing.say_all()
             if state.deliverable:
                 self._step(0)
@@ -171,6 +172,8 @@ class Run:
             key, last = state.deliver()
             self._values.take(key)
             self._hand_out()
+        finally:
+            self._pump.pass_turn()
         value = self._kept_value(key) if key in self._names else self._values.load(key, self._graph.maker[key])
         if last:
             self._values.release(key)
@@ -208,6 +211,17 @@ class Run:
 
     def _hand_out(self) -> None:
         """Give tasks to free workers, and start workers while there are more tasks."""
+        if self._sending.has_kept:
+            self._hand_out_on_kept()
+            return
+        while self._crew.has_free:
+            task = self._dispatch.next_task(away=self._pump.is_away)
+            if task is None:
+                return
+            self._give(task, None)
+
+    def _hand_out_on_kept(self) -> None:
+        """Do so with tasks for records that workers keep, each where they are if that worker is not slow."""
         if self._dispatch.has_parked:
             self._dispatch.unpark(self._crew.numbers)
             for worker in self._crew.free:
@@ -235,8 +249,10 @@ class Run:
 
     def _give(self, task: Task, wanted: WorkerProcess | None) -> None:
         worker = self._crew.take_free(wanted)
-        names = tuple([self._names.get(key, "") for key in task.keys]) if self._names else ()
-        keep = names if any(names) else (), self._room - worker.kept_bytes
+        keep = NOTHING
+        if self._room:
+            names = tuple([self._names.get(key, "") for key in task.keys])
+            keep = names if any(names) else (), self._room - worker.kept_bytes
         self._sending.give(worker, task, self._dispatch.number(task), self._dispatch.attempt(task), keep)
         self._hearing.emit(events.TaskStarted(task.keys[0], task.label, worker.number))
         self._crew.flush(worker)
@@ -248,9 +264,8 @@ class Run:
         if kind == transport.DONE:
             self._crew.set_free(worker)
             done: transport.DoneMessage = marshal.loads(body)
-            for key, nbytes in zip(task.keys, done[-1], strict=False):  # of none where nothing is to be kept
-                if nbytes:
-                    move_in(self._names[key], worker, nbytes)
+            if done[-1]:
+                self._note_kept(task, worker, done[-1])
             self._dispatch.finish(task, worker.number, done)
         elif kind == transport.PROGRESS:
             self._dispatch.progress(task, *marshal.loads(body))
@@ -265,6 +280,11 @@ class Run:
         elif kind == transport.FAILED:
             self._crew.set_free(worker)
             self._dispatch.fail(task, worker.number, body)
+
+    def _note_kept(self, task: Task, worker: WorkerProcess, kept: tuple[int, ...]) -> None:
+        for key, nbytes in zip(task.keys, kept, strict=True):
+            if nbytes:
+                move_in(self._names[key], worker, nbytes)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Take leave of a worker that has ended, and see to the task that it had."""

@@ -33,17 +33,16 @@ class Pump:
         """Whether the run is over, also for a caller who has not asked for that."""
         return self._closed.is_set()
 
-    @contextlib.contextmanager
-    def caller(self) -> Iterator[None]:
-        """Give the turn to the caller, who is here."""
+    def take_turn(self) -> None:
+        """Take the turn for the caller, who is here; no context manager, since that takes longer than the turn."""
         self._away = False
         if not self._turn.acquire(blocking=False):
             self._rouse()
             self._turn.acquire()
-        try:
-            yield
-        finally:
-            self._turn.release()
+
+    def pass_turn(self) -> None:
+        """Give the caller's turn back."""
+        self._turn.release()
 
     def leave(self, go_on: Callable[[], bool] | None, watch: Callable[[int], None]) -> None:
         """Note that the caller goes; have a thread call `go_on` while it is away, until that returns False.

@@ -29,6 +29,7 @@ WARN_BYTES = 100 << 20
 
 Keep = tuple[tuple[str, ...], int]
 """Under which names a worker is to keep what a task makes, and how many bytes these may take."""
+NOTHING: Keep = (), 0
 
 
 class Sending:
@@ -43,6 +44,7 @@ class Sending:
         tasks = tuple(tasks)
         self._kept = {task.keys[0]: kept for task in tasks if (kept := kept_in(task.part))}
         """What workers keep of the part of a task."""
+        self.has_kept = bool(self._kept)
         self._on_kept = {id(task.work) for task in tasks if task.keys[0] in self._kept}
         self._changing: set[int] = set()
         """The works that may change records of theirs which a worker keeps."""
@@ -61,11 +63,6 @@ class Sending:
         return self._outgoing.versions
 
     @property
-    def has_kept(self) -> bool:
-        """Whether tasks need records that workers may keep."""
-        return bool(self._kept)
-
-    @property
     def kept(self) -> Iterator[str]:
         """The names of the records that tasks need and workers keep."""
         return (kept.name for several in self._kept.values() for kept in several)
@@ -76,7 +73,7 @@ class Sending:
         known = Counter(home for home in homes_of_kept if home is not None)
         return known.most_common(1)[0][0] if known else None
 
-    def give(self, worker: WorkerProcess, task: Task, number: int, attempt: int, keep: Keep = ((), 0)) -> None:
+    def give(self, worker: WorkerProcess, task: Task, number: int, attempt: int, keep: Keep) -> None:
         """Send `task` to `worker`, which is free, with what it needs and `worker` does not have."""
         inputs = tuple([self._values[need] for need in task.needs])
         part, work = self._part(worker, task, inputs, keep[1]), self._works[id(task.work)]
@@ -98,7 +95,7 @@ class Sending:
 
     def _part(self, worker: WorkerProcess, task: Task, inputs: Iterable[Stored], room: int) -> bytes:
         part = task.part
-        if several := self._kept.get(task.keys[0]):
+        if self.has_kept and (several := self._kept.get(task.keys[0])):
             changes = id(task.work) in self._changing or any(map(may_hold_code, inputs))
             part = with_residents(part, worker, changes, room, together=len(several) > 1)
         return _pickled(self._outgoing.part, part, "the part", transport.name_of(task))

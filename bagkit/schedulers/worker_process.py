@@ -110,7 +110,8 @@ class WorkerProcess:
 
     def give_task(self, task: Any, message: bytes) -> None:
         """Send a task."""
-        self._send_unwanted()
+        if self._unwanted:
+            self._send_unwanted()
         self.send(transport.TASK, message)
         self.task = task
         self._busy_since = time.monotonic()
