@@ -34,7 +34,10 @@ class Pump:
         return self._closed.is_set()
 
     def take_turn(self) -> None:
-        """Take the turn for the caller, who is here; no context manager, since that takes longer than the turn."""
+        """Take the turn for the caller, who is here; no context manager, which takes longer than the turn.
+
+        And one made of a generator sets the traceback of errors that leave it, which frozen ones refuse.
+        """
         self._away = False
         if not self._turn.acquire(blocking=False):
             self._rouse()
