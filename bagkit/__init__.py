@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.lazy.graphs import get
     from bagkit.lazy.together import compute, optimize, persist, visualize
-    from bagkit.lower.failures import Failure
     from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
+    from bagkit.work.failures import Failure
 
 __version__ = "0.1.0"
 
@@ -125,7 +125,7 @@ _HOMES = {
     "Bag": "bagkit.bag",
     "Collected": "bagkit.computing",
     "Delayed": "bagkit.lazy.delayed_values",
-    "Failure": "bagkit.lower.failures",
+    "Failure": "bagkit.work.failures",
     "Item": "bagkit.item",
     "Manifest": "bagkit.io.output.manifest",
     "to_textfiles": "bagkit.methods.writing",

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from bagkit.errors import NotPicklableError, TaskError, one_line
 from bagkit.kernels.kept import Kept
 from bagkit.kernels.replay import Replay, reading
-from bagkit.lower.failures import Failure
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import ComputeOptions, Options, PlainOptions, merged
 from bagkit.plan.kinds import Source, TaskCall
 from bagkit.plan.node import Plan, walk
 from bagkit.tracebacks import as_front_door, shorten_traceback
+from bagkit.work.failures import Failure
 
 if TYPE_CHECKING:
     from bagkit.diagnostics.failure_log import FailureLog

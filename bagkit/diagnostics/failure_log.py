@@ -13,7 +13,7 @@ from bagkit.plan.node import Plan, walk
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
-    from bagkit.lower.failures import Failure
+    from bagkit.work.failures import Failure
 
 EXAMPLES = 3
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
-
-from bagkit.kernels.fold import BATCH
 
 
 class JustAbove:
@@ -44,12 +41,10 @@ def equal_edges(lowest: Any, highest: Any, count: int) -> list[Any]:
     return [lowest, *inner, highest]
 
 
-def extremes(records: Iterator[Any]) -> tuple[Any, Any] | None:
-    """Return the smallest and the largest record, leaving out what is not equal to itself; None if there is none."""
-    found: tuple[Any, Any] | None = None
-    while batch := list(islice(records, BATCH)):
-        values = [value for value in batch if value == value]
-        if values:
-            both = (min(values), max(values))
-            found = both if found is None else (min(found[0], both[0]), max(found[1], both[1]))
-    return found
+def extremes(found: tuple[Any, Any] | None, records: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the smallest and the largest of `found` and `records`, leaving out what is not equal to itself."""
+    values = [value for value in records if value == value]
+    if not values:
+        return found
+    both = (min(values), max(values))
+    return both if found is None else (min(found[0], both[0]), max(found[1], both[1]))

@@ -21,8 +21,6 @@ from uuid import UUID
 
 from isal.isal_zlib import crc32
 
-from bagkit.kernels.guard import at_once
-
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _SALT: Final = 0xD1B54A32D192ED03
@@ -74,15 +72,14 @@ def parts_of(keys: Collection[Any], count: int, kinds: set[type] | None = None) 
     if count == 1:
         return [list(keys)]
     kinds = set(map(type, keys)) if kinds is None else kinds
-    with at_once():
-        if kinds == {int}:
-            return _divided(keys, map(hash, zip(keys, strict=False)), count)
-        if kinds == {str}:
-            try:
-                return _divided(keys, map(crc32, map(str.encode, keys)), count)
-            except UnicodeEncodeError:
-                pass  # lone surrogates, which have a number too
-        return _divided(keys, map(_number_of, keys), count)
+    if kinds == {int}:
+        return _divided(keys, map(hash, zip(keys, strict=False)), count)
+    if kinds == {str}:
+        try:
+            return _divided(keys, map(crc32, map(str.encode, keys)), count)
+        except UnicodeEncodeError:
+            pass  # lone surrogates, which have a number too
+    return _divided(keys, map(_number_of, keys), count)
 
 
 def _divided(keys: Collection[Any], numbers: Iterator[int], count: int) -> list[list[Any]]:

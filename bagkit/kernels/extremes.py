@@ -22,13 +22,12 @@ class BehindNaN(NamedTuple):
     """The extreme of all that comes behind; nothing where all that is not equal to itself either."""
 
 
-def extreme(choose: Choose, nothing: Any, records: Iterator[Any]) -> Any:
-    """Return the smallest or the largest record; BehindNaN where the first is one, `nothing` where there is none."""
-    for first in records:
-        if _is_nan(first):
-            return BehindNaN(first, _of(choose, dropwhile(_is_nan, records)))
-        return choose(chain((first,), records))
-    return nothing
+def extreme(choose: Choose, records: Sequence[Any]) -> Any:
+    """Return the smallest or the largest of records, not none; BehindNaN where the first is one."""
+    first = records[0]
+    if _is_nan(first):
+        return BehindNaN(first, _of(choose, dropwhile(_is_nan, records)))
+    return choose(records)
 
 
 def merge_extremes(choose: Choose, states: Sequence[Any]) -> Any:

@@ -1,24 +1,16 @@
-"""Plain functions that boil an iterator down: they know no bag, and each runs its loop in C where there is one."""
+"""Plain functions that boil records down: they know no bag, and each runs its loop in C where there is one."""
 
 from __future__ import annotations
 
 import copy
-import itertools
-from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable
-from functools import reduce
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from heapq import nlargest
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
-BATCH = 4096
-"""Records looked at together where a loop over lists beats one over an iterator."""
-
-
-def count(records: Iterable[Any]) -> int:
-    """Return how many records there are, without holding them."""
-    counter = itertools.count()
-    deque(zip(records, counter, strict=False), maxlen=0)  # a loop in C that keeps nothing
-    return next(counter)
+from bagkit.kernels.stopped import results
 
 
 def frequencies(records: Iterable[Hashable]) -> dict[Any, int]:
@@ -44,9 +36,30 @@ def add_count(total: dict[Any, int], state: dict[Any, int]) -> None:
         total[value] = seen(value, 0) + number
 
 
-def largest(k: int, records: Iterable[Any], key: Callable[[Any], Any] | None) -> list[Any]:
-    """Return the `k` largest records, largest first; of equal ones those that come first."""
-    return nlargest(k, records, key=key)
+class Largest:
+    """The `k` largest records of those that it takes, largest first; of equal ones those that come first."""
+
+    def __init__(self, k: int, key: Callable[[Any], Any] | None) -> None:
+        self._k = k
+        self._key = key
+        self._ranked: list[tuple[Any, Any]] = []
+        """What records are compared by, and they."""
+
+    def take(self, records: Sequence[Any]) -> None:
+        """Take some records more."""
+        ranks = records if self._key is None else results(self._key, records)
+        ranked: Iterable[tuple[Any, Any]] = zip(ranks, records, strict=True)
+        if self._ranked and len(self._ranked) == self._k:
+            lowest = self._ranked[-1][0]
+            ranked = [pair for pair in ranked if lowest < pair[0]]
+        self._ranked = nlargest(self._k, chain(self._ranked, ranked), key=_RANK)
+
+    def state(self) -> list[Any]:
+        """Return the records, without what they are compared by, which need not be picklable."""
+        return [record for _, record in self._ranked]
+
+
+_RANK = itemgetter(0)
 
 
 def fresh(initial: Any) -> Any:
@@ -60,8 +73,3 @@ _IMMUTABLE = frozenset({int, float, complex, bool, str, bytes})
 def started(initial: Any) -> Any:
     """Return an initial value that no one else holds: what `initial` makes if it can be called, else a copy of it."""
     return initial() if callable(initial) else fresh(initial)
-
-
-def fold(binop: Callable[[Any, Any], Any], records: Iterable[Any], initial: Any) -> Any:
-    """Return `functools.reduce(binop, records, initial)`, on a fresh initial."""
-    return reduce(binop, records, fresh(initial))

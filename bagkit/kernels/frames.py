@@ -79,6 +79,9 @@ class FrameFile:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        self.close()  # of a task that has failed
+
     def close(self) -> None:
         """Close the file; what is in it stays."""
         if self._file is not None:

@@ -1,6 +1,6 @@
 """Bringing records of one key together, in two halves: each task splits its records, each partition collects its own.
 
-    split_by_key    records -> a Bucket for each partition, of entries (key, cell)
+    Splitting       records -> a Bucket for each partition, of entries (key, cell)
     merge_by_key    the buckets of one partition, in the order of the input -> lists of (key, cell)
 
 A cell is a list: of all records of the key, or of what was made of them; a Gathering says which.
@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from heapq import merge
-from itertools import count, islice, tee
+from itertools import count, islice
 from operator import itemgetter
 from typing import Any
 
 from bagkit.kernels.digest import bucket_of, is_nan
-from bagkit.kernels.guard import StoppedEarly
 from bagkit.kernels.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
+from bagkit.kernels.stopped import results
 
 Entry = tuple[Any, list[Any]]
 """A key and its cell."""
@@ -184,48 +184,67 @@ def _weight(entries: list[Entry]) -> int:
     return len(entries) + sum(map(len, map(_CELL, entries)))
 
 
-def split_by_key(
-    records: Iterator[Any],
-    key: Callable[[Any], Any],
-    value: Callable[[Any], Any] | None,
-    gathering: Gather,
-    buckets: int,
-    room: Room,
-) -> list[Bucket]:
-    """Return the entries of `records`, by the bucket of their keys.
+class Splitting:
+    """Takes records into entries, by the bucket of their keys; mutable, of one task."""
 
-    Records are pulled one at a time, so if `key` raises, or a key has no digest, the last one pulled is at fault.
-    """
-    groups, meter = Groups(buckets), Meter(room.heap)
-    with Held(), Piles(buckets, room) as piles:
-        while chunk := _feed(islice(records, meter.step), key, value, gathering, groups):
-            Held.add()
-            meter.add(chunk)
-            if meter.full:
-                piles.write(groups.entries, _weight, meter.nbytes)
-                groups, meter.nbytes = Groups(buckets), 0
-        return piles.finish(groups.entries, _weight, meter.nbytes)
+    def __init__(
+        self,
+        key: Callable[[Any], Any],
+        value: Callable[[Any], Any] | None,
+        gathering: Gather,
+        buckets: int,
+        room: Room,
+    ) -> None:
+        self._key = key
+        self._value = value
+        self._gathering = gathering
+        self._groups = Groups(buckets)
+        self._meter = Meter(room.heap)
+        self._piles = Piles(buckets, room)
+        self._waiting: list[Any] = []
+        """Records that are not weighed yet."""
+
+    def take(self, records: Sequence[Any]) -> None:
+        """Take some records more; if it raises, one of them is at fault."""
+        step = self._meter.step
+        for start in range(0, len(records), step):
+            some = records[start : start + step]
+            feed(some, self._key, self._value, self._gathering, self._groups)
+            self._waiting += some
+            if len(self._waiting) >= step:
+                self._weigh()
+
+    def _weigh(self) -> None:
+        Held.add()
+        self._meter.add(self._waiting)
+        self._waiting = []
+        if self._meter.full:
+            self._piles.write(self._groups.entries, _weight, self._meter.nbytes)
+            self._groups, self._meter.nbytes = Groups(len(self._piles.buckets)), 0
+
+    def state(self) -> list[Bucket]:
+        """Return the buckets."""
+        if self._waiting:
+            self._weigh()
+        return self._piles.finish(self._groups.entries, _weight, self._meter.nbytes)
 
 
-def _feed(
-    records: Iterator[Any],
+def feed(
+    records: Sequence[Any],
     key: Callable[[Any], Any],
     value: Callable[[Any], Any] | None,
     gathering: Gather,
     groups: Groups,
-) -> list[Any]:
-    """Put `records` into `groups`; return them."""
-    for_keys, for_values, seen = tee(records, 3)
-    gathering.feed(groups, map(key, for_keys), for_values if value is None else map(value, for_values))
-    if next(for_values, NOTHING) is not NOTHING:
-        raise StoppedEarly  # the key function, at the record before
-    return list(seen)
+) -> None:
+    """Put `records` into `groups`; raises StoppedEarly where a function raises StopIteration."""
+    keys = results(key, records)
+    gathering.feed(groups, iter(keys), iter(records if value is None else results(value, records)))
 
 
 def table_of(key: Callable[[Any], Any], records: Iterable[Any]) -> Groups:
     """Return `records` by their keys."""
     groups = Groups()
-    _feed(iter(records), key, None, Gather(), groups)
+    feed(list(records), key, None, Gather(), groups)
     return groups
 
 

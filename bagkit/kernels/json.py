@@ -55,10 +55,11 @@ def json_parser(fields: tuple[str, ...] | None, shape: Shape = "record") -> Json
     faster than "record": an object whose attributes `field_0`, `field_1`, ... are the values of the fields in their
     order, but the dict of "record" where one of them is missing, or the line was not parsed as easily.
 
-    >>> json_parser(("a", "c")).parse(['{"a": 1, "b": 2}'], None)
-    ([{'a': 1}], None)
-    >>> json_parser(("b", "a"), "values").parse(['{"a": 1, "b": 2}'], None)
-    ([(2, 1)], None)
+    >>> quick, careful = json_parser(("a", "c")).ways(['{"a": 1, "b": 2}'], None)
+    >>> quick(['{"a": 1, "b": 2}']), careful('{"a": 1, "b": 2}')
+    ([{'a': 1}], {'a': 1})
+    >>> json_parser(("b", "a"), "values").ways(['{"a": 1, "b": 2}'], None)[1]('{"a": 1, "b": 2}')
+    (2, 1)
     """
     return JsonParser(fields, shape)
 
@@ -79,30 +80,26 @@ class JsonParser:
     def __repr__(self) -> str:
         return f"json_parser({self.fields!r}, {self.shape!r})"
 
-    def parse(self, lines: Sequence[Any], data: bytes | None) -> tuple[Sequence[Any], Careful | None]:
-        """Return the records of `lines` and None; or `lines`, and the function that makes a record of each.
+    def ways(self, lines: Sequence[Any], data: bytes | None) -> tuple[BlockDecoder | None, Careful]:
+        """Return the function that makes records of some of `lines` in one go, and the one that takes any single line.
 
         `lines` are raw lines cut out of `data`, with their line ends as they are in the file; or any elements, where
-        `data` is None. The function is for blocks that can't be parsed in one go: called on one line after the other it
-        gives, or raises, what decoding the line as text and then `json.loads` would.
+        `data` is None. The first is None where not all lines are for it; where it raises, the second says what is.
+        That gives, or raises, what decoding the line as text and then `json.loads` would.
 
-        >>> parser = json_parser(("name",), "value")
-        >>> parser.parse(['{"name": "Ada", "age": 36}'], None)
-        (['Ada'], None)
-        >>> lines, careful = parser.parse(['{"name": "Ada"}', '{"nom": "Ada"}'], None)
-        >>> careful(lines[0])
-        'Ada'
-        >>> careful(lines[1])
+        >>> quick, careful = json_parser(("name",), "value").ways(['{"name": "Ada", "age": 36}'], None)
+        >>> quick(['{"name": "Ada", "age": 36}'])
+        ['Ada']
+        >>> careful('{"nom": "Ada"}')
         Traceback (most recent call last):
         KeyError: 'name'
         """
         ways = self._own_ways()
+        careful = partial(_decode_carefully, ways, data is not None)
         try:
-            if _can_decode(lines, data, ways.skips):
-                return ways.decode_all(lines), None
-        except Exception:
-            pass  # whatever it was: json.loads may take it, or says it better
-        return lines, partial(_decode_carefully, ways, data is not None)
+            return ways.decode_all if _can_decode(lines, data, ways.skips) else None, careful
+        except Exception:  # whatever it was: json.loads may take it, or says it better
+            return None, careful
 
     def after(self, make: Callable[[Any], Any]) -> Careful:
         """Return the function that makes a line of an element with `make`, and a record of that."""

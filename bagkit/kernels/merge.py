@@ -1,6 +1,6 @@
 """Putting all records in order, more of them than fit into memory.
 
-    sorted_runs    the records of one task, sorted, as many at a time as fit; with a sample of their keys
+    Sorting        the records of one task, sorted, as many at a time as fit; with a sample of their keys
     range_bounds   from all samples, the keys between which the records of each partition lie
     cut_runs       runs by the partitions that their records go to
     merged         the runs of one partition, in the order of the input -> lists of records in order
@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import accumulate, chain, islice, tee
+from itertools import accumulate, chain, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from bagkit.kernels.guard import StoppedEarly
 from bagkit.kernels.spill import Frame, Held, Meter, Room, SpillFile, read_frame
+from bagkit.kernels.stopped import results
 
 SAMPLE_KEYS = 256
 """Of each run."""
@@ -92,40 +91,51 @@ Sample = list[tuple[Any, int]]
 """Keys, and how many records each stands for."""
 
 
-def sorted_runs(records: Iterator[Any], order: Order, room: Room) -> tuple[list[SortedRun], Sample]:
-    """Return `records` in runs, and a sample of their keys; records are pulled one at a time."""
-    with Held(), nullcontext() if room.heap is None else room.file() as file:
-        return _sorted_runs(records, order, room, file)
+class Sorting:
+    """Takes records into sorted runs, and a sample of their keys; mutable, of one task."""
 
+    def __init__(self, order: Order, room: Room) -> None:
+        self._order = order
+        self._room = room
+        self._runs: list[SortedRun] = []
+        self._sample: Sample = []
+        self._meter = Meter(room.heap)
+        self._records: list[Any] = []
+        self._keys: list[Any] = []
+        self._weighed = 0
+        """Records whose bytes are counted."""
+        self._file = None if room.heap is None else room.file()
 
-def _sorted_runs(
-    records: Iterator[Any], order: Order, room: Room, file: SpillFile | None
-) -> tuple[list[SortedRun], Sample]:
-    runs: list[SortedRun] = []
-    sample: Sample = []
-    meter = Meter(room.heap)
-    held: list[Any] = []
-    keys: list[Any] = []
-    while True:
-        for_keys, seen = tee(islice(records, meter.step))
-        if order.key is not None:
-            keys += map(order.key, for_keys)
-        chunk = list(seen)
-        held += chunk
-        if order.key is not None and len(keys) < len(held):
-            raise StoppedEarly  # the key function
-        meter.add(chunk)
+    def take(self, records: Sequence[Any]) -> None:
+        """Take some records more; if it raises, one of them is at fault."""
+        if self._order.key is not None:
+            self._keys += results(self._order.key, records)
+        self._records += records
+        if len(self._records) - self._weighed >= self._meter.step:
+            self._weigh()
+            if self._meter.full:
+                self._end_run(keep=False)
+
+    def _weigh(self) -> None:
+        self._meter.add(self._records[self._weighed :])
+        self._weighed = len(self._records)
         Held.add()
-        if held and (not chunk or meter.full):
-            ordered, ordered_keys = _sorted(held, keys, order)
-            step = max(1, len(held) // SAMPLE_KEYS)
-            sample += [(key, step) for key in ordered_keys[::step]]
-            keep = not chunk and (room.rest is None or meter.nbytes <= room.rest)
-            runs.append(_run(ordered, ordered_keys, meter.nbytes, None if keep else file, room))
-            held, keys, meter.nbytes = [], [], 0
-        if not chunk:
-            break
-    return runs, sample
+
+    def _end_run(self, keep: bool) -> None:
+        ordered, ordered_keys = _sorted(self._records, self._keys, self._order)
+        step = max(1, len(ordered) // SAMPLE_KEYS)
+        self._sample += [(key, step) for key in ordered_keys[::step]]
+        self._runs.append(_run(ordered, ordered_keys, self._meter.nbytes, None if keep else self._file, self._room))
+        self._records, self._keys, self._meter.nbytes, self._weighed = [], [], 0, 0
+
+    def state(self) -> tuple[list[SortedRun], Sample]:
+        """Return the runs and the sample."""
+        if self._records:
+            self._weigh()
+            self._end_run(keep=self._room.rest is None or self._meter.nbytes <= self._room.rest)
+        if self._file is not None:
+            self._file.close()
+        return self._runs, self._sample
 
 
 def _sorted(records: list[Any], keys: list[Any], order: Order) -> tuple[list[Any], list[Any]]:

@@ -7,13 +7,10 @@ Others, as Decimal, are added up in their own arithmetic.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
-from bagkit.kernels.fold import BATCH
-from bagkit.kernels.guard import Late
 from bagkit.kernels.sums import UNIT, Binades, Total, add, binades_of, exactly, in_units, merge_totals, ratio, split
 
 
@@ -34,31 +31,41 @@ class Moments(NamedTuple):
     squares: int = 0
     """The exact sum of their squares, in units of 2 ** -2148."""
     others: Distances = Distances()
-    """Of batches with other numbers in them."""
+    """Of the other numbers, but for those that wait."""
+    waiting: tuple[Any, ...] = ()
+    """Other numbers, fewer than BATCH: for their rounding, batches begin at the same ones however records come."""
 
 
-def moments(records: Iterator[Any]) -> Moments:
-    """Return the moments of `records`; raises Late for one that is no number."""
-    merged = Moments()
-    while batch := list(islice(records, BATCH)):
-        try:
-            merged = merge_moments((merged, moments_of(batch)))
-        except Exception as error:
-            raise Late(error) from error
-    return merged
+BATCH = 4096
 
 
-def moments_of(numbers: list[Any]) -> Moments:
-    """Return the moments of a batch of numbers, not none."""
+def add_moments(state: Moments, numbers: list[Any]) -> Moments:
+    """Return the moments of what `state` is of, and of some numbers more, not none."""
     if binades := binades_of(numbers):
-        return _of_floats(numbers, binades)
-    floats, others, kind = split(numbers)
+        return merge_moments((state, _of_floats(numbers, binades)))
+    total = add(state.total, numbers)  # in their order, on which the rounding of some depends
+    floats, others, _ = split(numbers)
+    ints = others
     if not set(map(type, others)) <= {int, bool}:
-        return Moments(add(Total(), numbers), others=_distances(numbers))
-    found = _of_ints(others)
-    if floats:
-        found = merge_moments((found, _of_floats(floats, binades_of(floats))))
-    return found._replace(total=found.total._replace(kind=kind))
+        ints = [number for number in others if type(number) in (int, bool)]
+        state = _with_others(state, [number for number in others if type(number) not in (int, bool)])
+    parts = [state, *([_of_ints(ints)] if ints else []), *([_of_floats(floats, binades_of(floats))] if floats else [])]
+    return merge_moments(parts)._replace(total=total)
+
+
+def _with_others(state: Moments, numbers: list[Any]) -> Moments:
+    """Return `state` with numbers that are neither ints nor floats."""
+    for number in {type(number): number for number in numbers}.values():
+        _distances([number])  # raises for what is no number, while it is known which record that is
+    waiting = (*state.waiting, *numbers)
+    others = state.others
+    while len(waiting) >= BATCH:
+        others, waiting = _together(others, _distances(waiting[:BATCH])), waiting[BATCH:]
+    return state._replace(others=others, waiting=waiting)
+
+
+def _all_others(state: Moments) -> Distances:
+    return _together(state.others, _distances(state.waiting)) if state.waiting else state.others
 
 
 def _of_ints(numbers: Sequence[int]) -> Moments:
@@ -88,13 +95,17 @@ def merge_moments(states: Iterable[Moments]) -> Moments:
     """Return the moments of several sets of numbers together."""
     states = list(states)
     others = Distances()
+    waiting: tuple[Any, ...] = ()
     for state in states:
-        others = _together(others, state.others)
+        if waiting and (state.others.number or state.waiting):
+            others, waiting = _together(others, _distances(waiting)), ()
+        others, waiting = _together(others, state.others), waiting or state.waiting
     return Moments(
         merge_totals([state.total for state in states]),
         sum([state.sum for state in states]),
         sum([state.squares for state in states]),
         others,
+        waiting,
     )
 
 
@@ -126,25 +137,27 @@ def deviation(state: Moments, ddof: int) -> Any:
 
 
 def _spread(state: Moments, ddof: int, root: bool) -> Any:
-    number = state.total.number - state.others.number
+    others = _all_others(state)
+    number = state.total.number - others.number
     kind = state.total.kind or float
     if state.total.odd:  # some are infinite, or no numbers
         return kind(math.nan)
     # By how much the squares exceed those that are the same number each time: exact, so nothing cancels out.
     excess = number * state.squares - state.sum * state.sum
-    if state.others.number:
-        found = _together(_exact_distances(state, number, excess), state.others).squares / (state.total.number - ddof)
+    if others.number:
+        exact = _exact_distances(state, others, number, excess)
+        found = _together(exact, others).squares / (state.total.number - ddof)
         return _square_root(found) if root else found
     denominator = number * (number - ddof) << 2 * UNIT
     return kind(_root_of_ratio(excess, denominator) if root else ratio(excess, denominator))
 
 
-def _exact_distances(state: Moments, number: int, excess: int) -> Distances:
+def _exact_distances(state: Moments, others: Distances, number: int, excess: int) -> Distances:
     """Return the distances of the ints and floats, for merging with the distances of other numbers."""
     if not number:
         return Distances()
-    if state.total.kind is None and not isinstance(state.others.mean, (float, complex)):
-        nothing = state.others.mean * 0  # ints go with a Decimal or a Fraction, and floats do not
+    if state.total.kind is None and not isinstance(others.mean, (float, complex)):
+        nothing = others.mean * 0  # ints go with a Decimal or a Fraction, and floats do not
         return Distances(number, (nothing + (state.sum >> UNIT)) / number, (nothing + (excess >> 2 * UNIT)) / number)
     return Distances(number, ratio(state.sum, number << UNIT), ratio(excess, number << 2 * UNIT))
 

@@ -13,9 +13,9 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import accumulate, chain, compress, islice, repeat, tee
+from itertools import accumulate, chain, islice, repeat
 from math import log, log1p
-from operator import eq, itemgetter, lt
+from operator import eq, itemgetter
 from random import Random
 from typing import Any
 
@@ -27,22 +27,23 @@ def partition_random(seed: int, partition: int) -> Random:
     return random.Random(f"{seed}/{partition}")  # text is digested by SHA-512, so neighbours are not alike
 
 
-def with_probability(probability: float, records: Iterator[Any], rng: Random) -> Iterator[Any]:
-    """Return each of `records` with the same probability."""
-    return compress(records, map(float(probability).__gt__, _numbers(rng)))
+def with_probability(probability: float, records: Iterable[Any], rng: Random) -> Iterator[bool]:
+    """Return for each of `records` whether it is taken, with the same probability."""
+    return map(float(probability).__gt__, _numbers(records, rng))
 
 
-def with_probability_by_key(probabilities: Mapping[Any, float], records: Iterator[Any], rng: Random) -> Iterator[Any]:
-    """Return each pair with the probability that its key has; raises KeyError for a key without one."""
-    ahead, behind = tee(records)
-    wanted = map(probabilities.__getitem__, map(itemgetter(0), behind))
-    return compress(ahead, map(lt, _numbers(rng), wanted))
+def with_probability_by_key(probabilities: Mapping[Any, float], records: Iterable[Any], rng: Random) -> Iterator[bool]:
+    """Return for each pair whether it is taken, with the probability of its key; raises KeyError for one without."""
+    return map(partial(_is_taken, probabilities, rng), records)
 
 
-def one_share(edges: Sequence[float], number: int, records: Iterator[Any], rng: Random) -> Iterator[Any]:
-    """Return those records whose random number falls between the edges `number - 1` and `number`."""
-    shares = map(partial(bisect_right, edges), _numbers(rng))
-    return compress(records, map(eq, repeat(number), shares))
+def _is_taken(probabilities: Mapping[Any, float], rng: Random, pair: Any) -> bool:
+    return rng.random() < probabilities[pair[0]]
+
+
+def one_share(edges: Sequence[float], number: int, records: Iterable[Any], rng: Random) -> Iterator[bool]:
+    """Return for each of `records` whether its random number falls between the edges `number - 1` and `number`."""
+    return map(eq, repeat(number), map(partial(bisect_right, edges), _numbers(records, rng)))
 
 
 def share_edges(weights: Sequence[float]) -> list[float]:
@@ -55,8 +56,12 @@ def share_edges(weights: Sequence[float]) -> list[float]:
     return [edge / total for edge in accumulate(weights)][:-1]
 
 
-def _numbers(rng: Random) -> Iterator[float]:
-    return iter(rng.random, None)
+def _numbers(records: Iterable[Any], rng: Random) -> Iterator[float]:
+    """Return a random number for each of `records`."""
+    return map(_RECORDS_NUMBER, zip(records, iter(rng.random, None), strict=False))
+
+
+_RECORDS_NUMBER = itemgetter(1)
 
 
 def smallest(size: int, records: Iterator[Any], rng: Random) -> Iterator[tuple[float, Any]]:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import accumulate, chain, islice, repeat
+from itertools import accumulate, chain, repeat
 from math import ceil, inf, log, log2, sqrt
 from numbers import Number
 from operator import itemgetter, methodcaller, ne
 from typing import Any, Final
 
 from bagkit.kernels.digest import Undigestible, digest
-
-BATCH: Final = 4096
-"""Records looked at together."""
 
 # Quantiles ------------------------------------------------------------------------------------------------------------
 
@@ -45,11 +42,18 @@ class Ranks:
     lowest: Any = None
     highest: Any = None
 
-    def add(self, values: list[Any]) -> None:
-        """Take in some values, not none."""
+    def add(self, values: Sequence[Any]) -> None:
+        """Take in some values, not none; raises ValueError for one that is not equal to itself, and so has no rank."""
+        if any(map(ne, values, values)):
+            raise ValueError("quantiles: a record is NaN, which is neither more nor less than others; hint: filter it")
         self._note(len(values), min(values), max(values))
-        self.levels[0] += values
-        self._settle()
+        # A buffer settles when it is full, however the values come.
+        start = 0
+        while start < len(values):
+            stop = len(values) if self.size is None else start + self.size - len(self.levels[0])
+            self.levels[0] += values[start:stop]
+            self._settle()
+            start = stop
 
     def merge(self, other: Ranks) -> None:
         """Take in what another has seen."""
@@ -101,16 +105,6 @@ def ranks_size(error: float) -> int | None:
     return None if error == 0 else 2 * ceil((_HEIGHT + 2) / error / 2)
 
 
-def ranks(size: int | None, records: Iterator[Any]) -> Ranks:
-    """Return the ranks of `records`; raises ValueError for what is not equal to itself, and so has no rank."""
-    found = Ranks(size)
-    while batch := list(islice(records, BATCH)):
-        if any(map(ne, batch, batch)):
-            raise ValueError("quantiles: a record is NaN, which is neither more nor less than others; hint: filter it")
-        found.add(batch)
-    return found
-
-
 def merge_ranks(states: Sequence[Ranks]) -> Ranks:
     """Return the ranks of all."""
     merged = Ranks(states[0].size)
@@ -137,12 +131,9 @@ def register_bits(error: float) -> int:
     return max(4, ceil(2 * log2(1.04 / error)))
 
 
-def seen(bits: int, records: Iterator[Any]) -> Seen:
-    """Return what was seen in `records`; raises TypeError for values without a hash, or without a lasting one."""
-    state: Seen = set()
-    while batch := set(islice(records, BATCH)):
-        state = with_seen(bits, state, fingerprints(batch))
-    return state
+def add_seen(bits: int, state: Seen, records: Iterable[Any]) -> Seen:
+    """Return `state`, changed, with what is in `records`; raises TypeError for one without a (lasting) hash."""
+    return with_seen(bits, state, fingerprints(set(records)))
 
 
 def merge_seen(bits: int, states: Iterable[Seen]) -> Seen:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from math import fsum, inf, isfinite
 from typing import Any, Final, NamedTuple
-
-from bagkit.kernels.fold import BATCH
-from bagkit.kernels.guard import Late
 
 UNIT: Final = 1074
 """Every finite float is a whole multiple of 2 ** -1074, so sums of floats are ints of that unit until the end."""
@@ -35,17 +31,6 @@ class Binades(NamedTuple):
 
     lowest: int
     highest: int
-
-
-def total_of(records: Iterator[Any]) -> Total:
-    """Return the total of `records`; raises Late for one that can't be added."""
-    total = Total()
-    while batch := list(islice(records, BATCH)):
-        try:
-            total = add(total, batch)
-        except Exception as error:
-            raise Late(error) from error
-    return total
 
 
 def add(total: Total, batch: list[Any]) -> Total:

@@ -1,95 +1,143 @@
 """Tables by key: frequencies, distinct and foldby, of which not everything need fit into memory.
 
-fill   records -> a state for each partition that keys go to
-join   several states -> one: tables become one table where that fits, else all is kept as it is
-lists  a state -> lists of records of the result, keys in the order of first sight
+Filling  records -> a state for each partition that keys go to
+join     several states -> one: tables become one table where that fits, else all is kept as it is
+lists    a state -> lists of records of the result, keys in the order of first sight
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
-from bagkit.kernels.guard import at_once
-from bagkit.kernels.spill import MOST_AT_ONCE, Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
+from bagkit.kernels.blocks import batched
+from bagkit.kernels.mostly_distinct import MostlyDistinct, are_new, has_repetitions
+from bagkit.kernels.spill import MOST_AT_ONCE, Bucket, Frame, Meter, Room, read_frame
 from bagkit.kernels.states import State, States, entries_of, in_memory
-from bagkit.kernels.stream import batched
 from bagkit.kernels.tabling import Folding, Table, Tabling, one_nan
 from bagkit.kernels.texts import Texts
-from bagkit.kernels.unseen import add_unseen, are_new, has_repetitions
 from bagkit.kernels.weight import Scale, weight
 
-_NOTHING: Any = object()
 _LIST = 2048
 """Records handed on together."""
 _TRIED = 8192
 """Records put into a table before it is known whether that makes less of them."""
 
 
-def fill(records: Iterator[Any], tabling: Tabling, room: Room, count: int = 1) -> list[State]:
-    """Return the states of `records` for `count` partitions.
+class Filling:
+    """Puts records into tables, and gives a state for each of `count` partitions; mutable, of one task."""
 
-    Records are pulled one at a time: if one fails, it is the last one pulled, or Late is raised.
-    """
-    states = States(tabling, room, count)
-    table: Table = {}
-    scale = Scale(room.heap)
-    put = 0
-    trying = tabling.takes_lists and room.tasks > 1  # of one task nothing is sent before it is in a table
-    with Held():
-        while (first := next(records, _NOTHING)) is not _NOTHING:
-            step = scale.step
-            tabling.put(table, (first,))
-            tabling.put(table, islice(records, step - 1))
-            put += step
-            if scale.is_full(table):
-                others: Iterator[Any] = iter(())
-                if isinstance(tabling, Folding) and tabling.initial:
-                    others = _put_known(table, records, tabling, room)
-                states.add(table)
-                states.write()
-                table, records = {}, chain(others, records)
-            elif trying and put >= _TRIED:
-                trying = False
-                if are_new(len(table), put):
-                    states.add(table)
-                    table = {}
-                    strange = add_unseen(states, records, step, room.heap)
-                    with at_once():
-                        tabling.put(table, strange)
-        states.add(table)
-        return states.finish()
+    def __init__(self, tabling: Tabling, room: Room, count: int = 1) -> None:
+        self._tabling = tabling
+        self._room = room
+        self._states = States(tabling, room, count)
+        self._table: Table = {}
+        self._scale = Scale(room.heap)
+        self._put = 0
+        self._trying = tabling.takes_lists and room.tasks > 1  # of one task nothing is sent before it is in a table
+        self._listing: MostlyDistinct | None = None
+        """Takes records as they are, while hardly any is there twice."""
+        self._known: KnownOnly | None = None
+        """Takes records where the table is full, and keys must be folded in one go."""
+
+    def take(self, records: Sequence[Any]) -> None:
+        """Put some records more; if it raises, one of them is at fault."""
+        start = 0
+        while start < len(records):
+            stop = start + self._scale.step
+            self._take(records if start == 0 and stop >= len(records) else records[start:stop])
+            start = stop
+
+    def _take(self, records: Sequence[Any]) -> None:
+        if self._known is not None:
+            if self._known.take(self._table, records):
+                self._begin_again()
+            return
+        if self._listing is not None:
+            records = self._listing.take(records)
+            if self._listing.ended:
+                self._listing = None
+        if not records:
+            return
+        self._tabling.put(self._table, records)
+        self._put += len(records)
+        if self._scale.is_full(self._table):
+            if isinstance(self._tabling, Folding) and self._tabling.initial:
+                self._known = KnownOnly(self._tabling, self._room)
+            else:
+                self._leave_table()
+        elif self._trying and self._put >= _TRIED:
+            self._trying = False
+            if are_new(len(self._table), self._put):
+                self._states.add(self._table)
+                self._table = {}
+                self._listing = MostlyDistinct(self._states, self._room.heap)
+
+    def _leave_table(self) -> None:
+        self._states.add(self._table)
+        self._states.write()
+        self._table = {}
+
+    def _begin_again(self) -> None:
+        """Put the table away, and the records whose keys are not in it into a new one."""
+        known, self._known = self._known, None
+        assert known is not None
+        self._leave_table()
+        for records in known.others():
+            self.take(records)
+
+    def state(self) -> list[State]:
+        """Return the states, one for each partition."""
+        while self._known is not None:
+            self._begin_again()
+        self._states.add(self._table)
+        return self._states.finish()
 
 
-def _put_known(table: Table, records: Iterator[Any], folding: Folding, room: Room) -> Iterator[Any]:
-    """Fold those of `records` into `table` whose keys are there; return the others, which wait on disk.
+class KnownOnly:
+    """Folds those records into a full table whose keys are there; the others wait on disk.
 
     So each key is folded in one go, from one initial value, however little memory there is. Only where values grow
-    until the table takes twice its room does it stop before the end, with the rest of the records behind the others.
+    until the table takes twice its room does it stop before the end. Mutable, of one task.
     """
-    key, binop, value, most = folding.key, folding.binop, folding.value, 2 * (room.heap or 0)
-    meter, frames, others = Meter(room.heap), list[Frame](), list[Any]()
-    with room.file() as file:
-        for number, record in enumerate(folding.whole(records), 1):
+
+    def __init__(self, folding: Folding, room: Room) -> None:
+        self._folding = folding
+        self._meter = Meter(room.heap)
+        self._most = 2 * (room.heap or 0)
+        self._file = room.file()
+        self._frames: list[Frame] = []
+        self._others: list[Any] = []
+        self._number = 0
+
+    def take(self, table: Table, records: Sequence[Any]) -> bool:
+        """Fold some records; return whether `table` takes too much now."""
+        key, binop, value = self._folding.key, self._folding.binop, self._folding.value
+        before = self._number // MOST_AT_ONCE
+        for record in self._folding.whole(iter(records)):
             name = key(record)
             if name in table:
                 table[name] = binop(table[name], record if value is None else value(record))
             else:
-                others.append(record)
-            if len(others) >= meter.step:
-                meter.add(others)
-                frames.append(file.write(others, meter.nbytes))
-                others, meter.nbytes = [], 0
-            if number % MOST_AT_ONCE == 0 and weight(table) > most:
-                break
-    return chain(_read_back(frames, file), others)
+                self._wait(record)
+        self._number += len(records)
+        return self._number // MOST_AT_ONCE > before and weight(table) > self._most
 
+    def _wait(self, record: Any) -> None:
+        self._others.append(record)
+        if len(self._others) >= self._meter.step:
+            self._meter.add(self._others)
+            self._frames.append(self._file.write(self._others, self._meter.nbytes))
+            self._others, self._meter.nbytes = [], 0
 
-def _read_back(frames: Sequence[Frame], file: SpillFile) -> Iterator[Any]:
-    for frame in frames:
-        yield from read_frame(frame)
-    file.remove()
+    def others(self) -> Iterator[list[Any]]:
+        """Yield the records that waited."""
+        self._file.close()
+        for frame in self._frames:
+            yield read_frame(frame)
+        self._file.remove()
+        yield self._others
 
 
 def join(states: Iterable[State], tabling: Tabling, room: Room, last: bool = False) -> State:

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import Any
 
 from bagkit.kernels.fold import add_count, started
-from bagkit.kernels.guard import StoppedEarly
+from bagkit.kernels.stopped import StoppedEarly
 from bagkit.kernels.texts import Texts, packed
 
 Table = dict[Any, Any]

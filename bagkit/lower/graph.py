@@ -11,7 +11,7 @@ A Graph is checked once, when it is made. Schedulers know this file and nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,24 +19,6 @@ from bagkit.errors import PlanError
 from bagkit.kernels.report import Report
 
 Key = Hashable
-
-
-class Batches:
-    """The records that a task gives, as an iterable of lists.
-
-    A scheduler that sends them elsewhere takes one list at a time, so no process need hold them all; one that keeps
-    them calls `kept()`.
-    """
-
-    def __init__(self, batches: Iterable[Sequence[Any]]) -> None:
-        self._batches = batches
-
-    def __iter__(self) -> Iterator[Sequence[Any]]:
-        return iter(self._batches)
-
-    def kept(self) -> Batches:
-        """Return batches that can be iterated again and again."""
-        return Batches(list(self._batches))
 
 
 Work = Callable[[Any, Sequence[Any], Report], Any]

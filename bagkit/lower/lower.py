@@ -12,13 +12,11 @@ from itertools import pairwise
 from typing import Any
 
 from bagkit.lower.calls import CallTasks
-from bagkit.lower.chain import Chain, Finish, Gather, Step, Value, bare_step
-from bagkit.lower.exchange import Splitting, exchanged
+from bagkit.lower.exchange import exchanged
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import resize
-from bagkit.lower.shared_reads import Several, SharedRead, shared_reads
+from bagkit.lower.shared_reads import SharedRead, shared_reads
 from bagkit.lower.sinks import Writings
-from bagkit.lower.works import AllWritten, Combine, OneWritten, Split, WithLast, Write
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import (
     Call,
@@ -35,6 +33,10 @@ from bagkit.plan.kinds import (
     TaskCall,
 )
 from bagkit.plan.node import Plan, count_uses, walk
+from bagkit.work.chain import Chain
+from bagkit.work.several import Several
+from bagkit.work.steps import Finish, Gather, Into, Step, Value, bare_step
+from bagkit.work.works import AllWritten, Combine, OneWritten, Split, WithLast, Write
 
 DEEPEST = 64
 """Ops on top of each other that one task has. What makes tasks goes down by recursion, and so does Python's own code
@@ -90,8 +92,8 @@ class Lowering:
         """For each sink the keys of what it writes now."""
         self._calls = CallTasks(self._uses, self.tasks, self.keys, joins)
         self._shared_reads: dict[Plan, SharedRead] = {}
-        self._states: dict[Plan, tuple[Reduction, list[Key]]] = {}
-        """The states of reductions that share a read with others."""
+        self._states: dict[Plan, tuple[int, list[Key]]] = {}
+        """Of reductions that share a read with others: how many states come together, and the states."""
         self._cut: set[Plan] = set()
         """Plans that are tasks because there is so much below them."""
         depths: dict[Plan, int] = {}
@@ -197,44 +199,45 @@ class Lowering:
         policy = self._policies[plan]
         if len(pending) == 1 and policy == "raise":
             return self._then(plan, (pending[0],))
-        shared = self._sharing(op, len(pending))
-        states = self._make(pending, shared, gives_value=True, policy=policy)
-        return self._finished(op, shared, states)
+        into = self._into(op, len(pending), policy)
+        return self._finished(op, into.tasks, self._make(pending, into, gives_value=True))
 
-    def _sharing(self, op: Reduction, count: int) -> Reduction:
-        shared = op.sharing(min(count, op.split_every or count))
-        self._alive.append(shared)
-        return shared
+    def _into(self, op: Reduction, count: int, policy: str = "raise") -> Into:
+        into = Into(op, min(count, op.split_every or count), policy=policy)
+        self._alive.append(into)
+        return into
 
-    def _finished(self, op: Reduction, shared: Reduction, states: list[Key]) -> Pending:
-        states = self._combined(shared, states)
-        return Pending(self._leaf(Finish(op), op), (len(states),), tuple(states))
+    def _finished(self, op: Reduction, tasks: int, states: list[Key]) -> Pending:
+        states = self._combined(op, tasks, states)
+        return Pending(self._leaf(Finish(op, tasks), op), (len(states),), tuple(states))
 
     def _pending_shared(self, plan: Plan, read: SharedRead) -> Pending:
         if plan not in self._states:
             self._read_once(read)
-        shared, states = self._states[plan]
+        tasks, states = self._states[plan]
         assert isinstance(plan.op, Reduction)
-        return self._finished(plan.op, shared, states)
+        return self._finished(plan.op, tasks, states)
 
     def _read_once(self, read: SharedRead) -> None:
         """Make the tasks that read the records of `read` once, for all its reductions."""
         below = resize(self._pending(read.records, inside=True))
         above = [resize(self._inputs(plan.inputs[0], inside=True)) for plan in read.reductions]
-        ends = [self._sharing(plan.op, len(below)) for plan in read.reductions if isinstance(plan.op, Reduction)]
-        stage, works = self._stage(" and ".join(end.label for end in ends)), dict[int, Several]()
+        ends = [self._into(plan.op, len(below)) for plan in read.reductions if isinstance(plan.op, Reduction)]
+        label = " and ".join(into.label for into in ends)
+        stage, works = self._stage(label), dict[int, Several]()
         keys: list[list[Key]] = [[] for _ in ends]
         for number, (one, *steps) in enumerate(zip(below, *above, strict=True)):
             if id(one.step) not in works:
                 known: dict[int, Step] = {}
-                chains = [Chain(bare_step(each.step, known), end) for each, end in zip(steps, ends, strict=True)]
-                works[id(one.step)] = Several(bare_step(one.step, known), tuple(chains))
+                bare = [bare_step(each.step, known) for each in steps]
+                works[id(one.step)] = Several(bare_step(one.step, known), tuple(zip(bare, ends, strict=True)))
             made = tuple((stage, number, n) for n in range(len(ends)))
             task = self._task(works[id(one.step)], one, made)
-            self.tasks.append(replace(task, label=f"{task.label} → {' and '.join(end.label for end in ends)}"))
+            self.tasks.append(replace(task, label=f"{task.label} → {label}"))
             for several, key in zip(keys, made, strict=True):
                 several.append(key)
-        self._states.update(zip(read.reductions, zip(ends, keys, strict=True), strict=True))
+        tasks = [into.tasks for into in ends]
+        self._states.update(zip(read.reductions, zip(tasks, keys, strict=True), strict=True))
 
     def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:
         parts, keys = self._written(op, plan, inside)
@@ -343,30 +346,28 @@ class Lowering:
         # A list of counts, because a tuple would be taken for pieces of a source.
         return Pending(self._leaf(op, plan), (counts,), needs)
 
-    def split(self, one: Pending, end: Splitting, keys: tuple[Key, ...], policy: str) -> None:
+    def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
         """Add the task that splits the records of `one`."""
-        self._alive.append(end)
-        self.tasks.append(self._task(self._work(one.step, end, gives_value=False, policy=policy), one, keys))
+        self._alive.append(into)
+        self.tasks.append(self._task(self._work(one.step, into, gives_value=False), one, keys))
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 
-    def _make(
-        self, pending: Sequence[Pending], end: Reduction | None, gives_value: bool, policy: str = "raise"
-    ) -> list[Key]:
+    def _make(self, pending: Sequence[Pending], into: Into | None, gives_value: bool) -> list[Key]:
         """Make a task of each of `pending`; return their keys."""
         if not pending:
             return []
-        stage = self._stage((end or pending[0].step.op).label)
+        stage = self._stage((into or pending[0].step.op).label)
         keys: list[Key] = []
         for number, one in enumerate(pending):
             key = (stage, number)
-            self.tasks.append(self._task(self._work(one.step, end, gives_value, policy), one, (key,)))
+            self.tasks.append(self._task(self._work(one.step, into, gives_value), one, (key,)))
             keys.append(key)
         return keys
 
     def _task(self, work: Work, one: Pending, keys: tuple[Key, ...]) -> Task:
-        end = work.end if isinstance(work, Chain) else None
-        labels = [op.label for op in one.step.ops()] + ([end.label] if end is not None else [])
+        into = work.into if isinstance(work, Chain) else None
+        labels = [op.label for op in one.step.ops()] + ([into.label] if into is not None else [])
         pieces = [piece for part in one.part if isinstance(part, tuple) for piece in part]
         return Task(
             keys,
@@ -378,9 +379,9 @@ class Lowering:
             sum(piece.weight for piece in pieces),
         )
 
-    def _combined(self, op: Reduction, states: list[Key]) -> list[Key]:
+    def _combined(self, op: Reduction, tasks: int, states: list[Key]) -> list[Key]:
         """Add levels of the tree until one step can take all states that are left."""
-        work, width = Combine(op), op.split_every
+        work, width = Combine(op, tasks), op.split_every
         while width is not None and len(states) > width:
             stage, made = self._stage(op.label), list[Key]()
             for number, start in enumerate(range(0, len(states), width)):
@@ -411,10 +412,10 @@ class Lowering:
             self._alive.append(of)
         return self._steps[ids]
 
-    def _work(self, step: Step, end: Reduction | Splitting | None, gives_value: bool, policy: str = "raise") -> Chain:
-        ids = (id(step), id(end))
+    def _work(self, step: Step, into: Into | None, gives_value: bool) -> Chain:
+        ids = (id(step), id(into))
         if ids not in self._works:
-            self._works[ids] = Chain(bare_step(step), end, policy, gives_value)
+            self._works[ids] = Chain(bare_step(step), into, gives_value)
         return self._works[ids]
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from bagkit.errors import add_notes
+from bagkit.kernels.batches import Batches
 from bagkit.kernels.report import Report
-from bagkit.lower.graph import Batches, Graph, Work
+from bagkit.lower.graph import Graph, Work
 
 
 class Retrying:

@@ -3,27 +3,19 @@
     compute(b.count(), b.pluck("age").max())        read_text ─ parse_json ─┬─ count
                                                                             └─ pluck('age') ─ max
 
-The records come in runs. Each reduction takes a run as if it were a partition, through the ops that are its own. The
-states of the runs are combined in the end. So no record is kept longer than its run, and none is sent anywhere. That is
-done where no op can tell where a partition begins, and where all who use the records reduce them.
+Each reduction takes each block of records, through the ops that are its own. So no record is kept longer than its
+block, and none is sent anywhere. That is done where no op can tell where a partition begins, and where all who use the
+records reduce them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from bagkit.kernels.report import Report
-from bagkit.kernels.stream import Block
-from bagkit.lower.chain import USER_ERRORS, Chain, Run, Step
-from bagkit.lower.works import Combine
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import PerPartition, Reduction, Source
 from bagkit.plan.node import Plan, walk
-
-RUN_RECORDS = 8192
-"""Records of a run, at the least; what combining a state costs is little beside what they cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,41 +59,3 @@ def _reduction_above(plan: Plan, uses: Mapping[Plan, int], users: Mapping[Plan, 
             return None
         (plan,) = users[plan]
     return plan if plan.op.elementwise else None
-
-
-@dataclass(frozen=True, eq=False)
-class Several:
-    """A Work: the states of the reductions of `chains`, over the records of `step`, which is below each of them."""
-
-    step: Step
-    chains: tuple[Chain, ...]
-
-    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        states: list[list[Any]] = [[] for _ in self.chains]
-        for blocks in self._runs(Run(part, inputs, report), report):
-            for chain, made in zip(self.chains, states, strict=True):
-                made.append(chain((), (), report, (self.step, blocks)))
-        return tuple(map(self._combined, self.chains, states, [report] * len(states)))
-
-    def _runs(self, run: Run, report: Report) -> Iterator[list[Block]]:
-        """Yield the blocks of the records run by run; at least one run, which may be empty."""
-        waiting: list[Block] = []
-        blocks = run.blocks(self.step)
-        ended = False
-        while not ended:
-            try:
-                block = next(blocks, None)
-            except USER_ERRORS as error:
-                Chain(self.step).fail(error, run)
-            if block is not None:
-                report.read(block.nbytes)
-                waiting.append(replace(block, nbytes=0))
-            ended = block is None
-            if ended or sum(len(each.records) for each in waiting) >= RUN_RECORDS:
-                yield waiting
-                waiting = []
-
-    @staticmethod
-    def _combined(chain: Chain, states: list[Any], report: Report) -> Any:
-        assert isinstance(chain.end, Reduction)
-        return states[0] if len(states) == 1 else Combine(chain.end)(None, states, report)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bagkit.lower.graph import Graph, Key
-from bagkit.lower.works import Write
 from bagkit.plan.kinds import Sink, SinkPart, Writing
 from bagkit.plan.node import Plan, walk
+from bagkit.work.works import Write
 
 
 class Writings:

@@ -143,5 +143,5 @@ class Sampling(Making[T_co]):
         sample: Bag[T_co] = bag._reduce(row)
         return sample
 
-    def _by_chance(self, op: ops.ByChance) -> Bag[Any]:
+    def _by_chance(self, op: ops.ByChance | ops.Candidates) -> Bag[Any]:
         return self._bag(Plan(op, (self.plan, partition_info.with_info(self.plan))))

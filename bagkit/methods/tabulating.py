@@ -15,8 +15,8 @@ from bagkit.plan.node import Plan
 if TYPE_CHECKING:
     from bagkit.io.handover import columns as columnar
     from bagkit.io.handover import gathered, misfits
-    from bagkit.lower.failures import Failure
     from bagkit.options import ComputeOptions
+    from bagkit.work.failures import Failure
 else:
     gathered = Lazily("bagkit.io.handover.gathered")
     columnar = Lazily("bagkit.io.handover.columns")

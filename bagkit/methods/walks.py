@@ -10,13 +10,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import tee
 from operator import itemgetter
 from typing import Any
 from weakref import ref
 
 from bagkit.computing import iterate
 from bagkit.errors import LazyError, one_line
-from bagkit.kernels.pairs import tapped
 from bagkit.ops.pairs import WithKeys
 from bagkit.plan.node import Plan
 
@@ -32,6 +32,12 @@ class _Last(threading.local):
 _last = _Last()
 
 
+def _tapped(function: Callable[[Any], object], records: Iterator[Any]) -> Iterator[Any]:
+    """Return `records`, calling `function` with each as it passes."""
+    ahead, behind = tee(records)
+    return map(_KEY, zip(ahead, map(function, behind), strict=False))
+
+
 class KeysWalk(Iterator[Any]):
     """Gives the keys of the pairs of a plan; of one thread."""
 
@@ -41,13 +47,13 @@ class KeysWalk(Iterator[Any]):
         self._remember(deque(maxlen=1))
 
     def _remember(self, given: deque[Any]) -> None:
-        self._keys: Iterator[Any] = map(_KEY, tapped(given.append, self._pairs))
+        self._keys: Iterator[Any] = map(_KEY, _tapped(given.append, self._pairs))
         self._walk = self._over, given
 
     def __length_hint__(self) -> int:
         """Take note that someone makes a list of this very iterator, as dict does and a loop does not."""
         self._remember(deque())
-        self._keys = tapped(hash, self._keys)  # what can't be a key of a dict is an error before all are remembered
+        self._keys = _tapped(hash, self._keys)  # what can't be a key of a dict is an error before all are remembered
         return 0
 
     def __next__(self) -> Any:

@@ -9,14 +9,14 @@ import operator
 import os
 import pickle
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from bagkit.errors import PlanError, one_line
 from bagkit.kernels.by_name import by_name, function_of
-from bagkit.plan.kinds import Call, Pairing, TaskCall
+from bagkit.plan.kinds import Call, Pairing, Run, TaskCall
 from bagkit.plan.template import fill_arguments
 
 _numbers = itertools.count()
@@ -108,7 +108,7 @@ class PartitionOf(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
         (value,) = values
         if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
             hint = "list(value.items())" if isinstance(value, Mapping) else "[value]"
@@ -116,7 +116,7 @@ class PartitionOf(Pairing):
                 f"{self.name}: a value computes to {one_line(value, 60)} of type {type(value).__name__}; expected an "
                 f"iterable of the records of one partition; hint: for a single record let its function return {hint}"
             )
-        return iter(value)
+        return lambda: value
 
 
 def call_token(function: Any, arguments: Any) -> str:

@@ -6,21 +6,21 @@ To add one: a dataclass here, a method on Bag, a row in the test cases.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from inspect import isgeneratorfunction
-from itertools import chain, filterfalse, islice, starmap
-from operator import itemgetter
+from itertools import starmap
+from operator import itemgetter, not_
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
+from bagkit.kernels.blocks import Block
 from bagkit.kernels.json import JsonParser, json_parser
 from bagkit.kernels.standard_json import is_standard_loads, loads_here, standard_loads
-from bagkit.kernels.stream import Block
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
-from bagkit.plan.kinds import ALL, BlockParser, Fields, PerPartition, union
+from bagkit.plan.kinds import ALL, BlockParser, Fields, Limit, PerPartition, Run, union
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
@@ -31,6 +31,10 @@ def bind(function: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., 
     return partial(function, **kwargs) if kwargs else function
 
 
+def _as_they_are(records: Any) -> Any:
+    return records
+
+
 @dataclass(frozen=True)
 class Map(PerPartition):
     """`map(function)`: what the function returns for each record."""
@@ -38,8 +42,7 @@ class Map(PerPartition):
     function: Callable[..., Any]
     kwargs: dict[str, Any] = field(default_factory=dict)
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         check_callable("map", self.function)
@@ -62,16 +65,16 @@ class Map(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return map(bind(self.function, self.kwargs), records)
+    def begin(self) -> Run:
+        return partial(map, bind(self.function, self.kwargs))
 
 
 @dataclass(frozen=True)
 class MapLines(Map):
     """The `map(json.loads)` of read_json, whose errors speak of a line as its reader sees it: without its end."""
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return map(partial(load_line, self.function), records)
+    def begin(self) -> Run:
+        return partial(map, partial(load_line, self.function))
 
 
 def load_line(loads: Callable[[Any], Any], line: Any) -> Any:
@@ -106,8 +109,7 @@ class StarMap(PerPartition):
     function: Callable[..., Any]
     kwargs: dict[str, Any] = field(default_factory=dict)
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         check_callable("starmap", self.function)
@@ -123,8 +125,8 @@ class StarMap(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return starmap(bind(self.function, self.kwargs), records)
+    def begin(self) -> Run:
+        return partial(starmap, bind(self.function, self.kwargs))
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Filter(PerPartition):
     predicate: Callable[[Any], Any] | None
     keep: bool = True
 
-    elementwise = True
+    per_record = "some"
     keeps_plain = True
 
     def __post_init__(self) -> None:
@@ -154,8 +156,11 @@ class Filter(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.predicate,)
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return (filter if self.keep else filterfalse)(self.predicate, records)
+    def begin(self) -> Run:
+        predicate = self.predicate
+        if self.keep:
+            return _as_they_are if predicate is None else partial(map, predicate)
+        return partial(map, not_) if predicate is None else lambda records: map(not_, map(predicate, records))
 
 
 @dataclass(frozen=True)
@@ -165,8 +170,7 @@ class Pluck(PerPartition):
     key: Any
     default: Any = NOT_GIVEN
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         if callable(self.key):
@@ -193,12 +197,10 @@ class Pluck(PerPartition):
     def demand(self, wanted: Fields) -> Fields:
         return frozenset(self.keys) if all(type(key) is str for key in self.keys) else ALL
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+    def begin(self) -> Run:
         if self.default is not NOT_GIVEN:
-            return map(PluckWithDefault(self.key, self.default), records)
-        if isinstance(self.key, list):
-            return map(tuple_getter(self.key), records)
-        return map(itemgetter(self.key), records)
+            return partial(map, PluckWithDefault(self.key, self.default))
+        return partial(map, tuple_getter(self.key) if isinstance(self.key, list) else itemgetter(self.key))
 
 
 class PluckWithDefault:
@@ -224,39 +226,26 @@ class PluckWithDefault:
 class Flatten(PerPartition):
     """`flatten()`: the elements of each record, one level."""
 
-    elementwise = True
+    per_record = "many"
     keeps_plain = True
-    # chain.from_iterable lets go of its source when that raises.
-    resumes = False
 
     @property
     def label(self) -> str:
         return "flatten"
 
-    def opened(self, records: Iterator[Any]) -> Iterator[Any]:
-        return map(iter, records)
-
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return chain.from_iterable(records)
+    def begin(self) -> Run:
+        return _as_they_are
 
 
 @dataclass(frozen=True)
-class Head(PerPartition):
+class Head(Limit):
     """The first `k` records of the partition: what `take` reads of each."""
 
     k: int
 
-    can_raise = False
-
     @property
     def label(self) -> str:
         return f"head({self.k})"
-
-    def demand(self, wanted: Fields) -> Fields:
-        return wanted
-
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return islice(records, self.k)
 
 
 @dataclass(frozen=True)
@@ -265,8 +254,6 @@ class OnErrorFor(PerPartition):
 
     policy: OnError
 
-    elementwise = True
-    keeps_length = False
     can_raise = False
 
     @property
@@ -276,8 +263,8 @@ class OnErrorFor(PerPartition):
     def demand(self, wanted: Fields) -> Fields:
         return wanted
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return records
+    def begin(self) -> Run:
+        return _as_they_are
 
 
 @dataclass(frozen=True)
@@ -299,8 +286,8 @@ class MapPartitions(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return iter(partition_result(self.function, self.function(list(records), *self.args, **self.kwargs)))
+    def begin(self) -> Run:
+        return lambda records: partition_result(self.function, self.function(list(records), *self.args, **self.kwargs))
 
 
 def partition_result(function: object, result: Any) -> Iterable[Any]:
@@ -333,9 +320,8 @@ class ParseJson(BlockParser):
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
 
-    elementwise = True
+    per_record = "one"
     gives_plain = True
-    keeps_length = True
     opaque = False
 
     @property
@@ -369,13 +355,11 @@ class ParseJson(BlockParser):
             return json_parser(self.attributes, "attributes")
         return json_parser(None if self.fields is ALL else tuple(sorted(self.fields)))
 
-    def parse(self, block: Block) -> Block:
+    def ways(self, block: Block) -> tuple[Callable[[Sequence[Any]], list[Any]] | None, Callable[[Any], Any]]:
         if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one
-            return Block(block.records, block.origin, self._parser.after(block.parse), block.nbytes)
-        records, careful = self._parser.parse(block.records, block.data)
-        if careful is not None and self.of_lines:
-            careful = partial(load_line, careful)
-        return Block(records, block.origin, careful, block.nbytes)
+            return None, self._parser.after(block.parse)
+        quick, careful = self._parser.ways(block.records, block.data)
+        return quick, partial(load_line, careful) if self.of_lines else careful
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return map(loads_here(), records)
+    def begin(self) -> Run:
+        return partial(map, loads_here())

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from operator import methodcaller
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
 from bagkit.kernels.json_lines import careful_encoder, json_line_encoder
 from bagkit.ops.functions import check_callable, function_label
-from bagkit.plan.kinds import PerPartition
+from bagkit.plan.kinds import PerPartition, Run
 
 _MARKED = {
     "utf-8-sig": (codecs.BOM_UTF8, "utf-8"),
@@ -28,8 +28,7 @@ class EncodeText(PerPartition):
 
     encoding: str | None
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         if self.encoding is None:
@@ -72,8 +71,8 @@ class EncodeText(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (text_encoder("utf-8"),)  # through its code an error in encoding is known as this op's
 
-    def run(self, records: Iterator[Any]) -> Iterator[bytes]:
-        return map(binary_encoder() if self.encoding is None else text_encoder(self._marked[1]), records)
+    def begin(self) -> Run:
+        return partial(map, binary_encoder() if self.encoding is None else text_encoder(self._marked[1]))
 
 
 def text_encoder(encoding: str) -> Callable[[Any], bytes]:
@@ -106,8 +105,7 @@ class EncodeJson(PerPartition):
     default: Callable[[Any], Any] | None = None
     allow_nan: bool = False
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         check_callable("to_jsonl", self.default, none_is="nothing else is written")
@@ -129,5 +127,5 @@ class EncodeJson(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (careful_encoder(None, False), *([self.default] if self.default is not None else []))
 
-    def run(self, records: Iterator[Any]) -> Iterator[bytes]:
-        return map(json_line_encoder(self.default, self.allow_nan), records)
+    def begin(self) -> Run:
+        return partial(map, json_line_encoder(self.default, self.allow_nan))

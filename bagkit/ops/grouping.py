@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal
@@ -14,16 +15,16 @@ from bagkit.kernels.group import (
     Gather,
     GatherSides,
     Groups,
+    Splitting,
     merge_by_key,
-    split_by_key,
     table_of,
 )
-from bagkit.kernels.merge import Order, cut_runs, merged, range_bounds, sorted_runs
+from bagkit.kernels.merge import Order, Sorting, cut_runs, merged, range_bounds
 from bagkit.kernels.spill import Room
 from bagkit.ops.functions import check_count, key_function, shown_key
-from bagkit.ops.kernel_errors import kernel_errors
+from bagkit.ops.kernel_errors import TakingForUser, kernel_errors
 from bagkit.ops.reductions import CustomReduction
-from bagkit.plan.kinds import Exchange, Pairing
+from bagkit.plan.kinds import Exchange, Pairing, Run, Taking
 
 How = Literal["inner", "left", "right", "outer"]
 Emit = Callable[[list[Entry]], Sequence[Any]]
@@ -59,9 +60,8 @@ class ByKey(Exchange):
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
 
-    def split(self, side: int, records: Iterator[Any], count: int, room: Room, bounds: Any = None) -> list[Any]:
-        with kernel_errors(self.name):
-            return split_by_key(records, self.keys[side], self.value, self.gathering, count, room)
+    def split(self, side: int, count: int, room: Room) -> Taking:
+        return TakingForUser(self.name, Splitting(self.keys[side], self.value, self.gathering, count, room))
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with kernel_errors(self.name):
@@ -205,16 +205,15 @@ class SortBy(Exchange):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.key,) if callable(self.key) else ()
 
-    def prepare(self, records: Iterator[Any], room: Room) -> tuple[Any, Any]:
-        with kernel_errors("sort_by"):
-            return sorted_runs(records, self._order, room)
+    def split(self, side: int, count: int, room: Room) -> Taking:
+        return TakingForUser("sort_by", Sorting(self._order, room))
 
     def bounds(self, samples: Sequence[Any], count: int) -> Any:
         return range_bounds(samples, count, self._order) if count > 1 else []
 
-    def split(self, side: int, records: Any, count: int, room: Room, bounds: Any = None) -> list[Any]:
+    def cut(self, prepared: Any, bounds: Any, count: int) -> list[Any]:
         with kernel_errors("sort_by"):
-            return cut_runs(records, bounds, count, self._order)
+            return cut_runs(prepared, bounds, count, self._order)
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with kernel_errors("sort_by"):
@@ -237,6 +236,7 @@ class Match(Pairing):
     others: tuple[Any, ...] | None = field(default=None, repr=False)
 
     bags = 1
+    per_record = "one"
 
     @property
     def label(self) -> str:
@@ -248,10 +248,10 @@ class Match(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
         others = values[0] if self.others is None else self.others
         table = table_of(key_function("join", self.on_other), others)
-        return map(Matches(key_function("join", self.on_self), table, self.how), records[0])
+        return partial(map, Matches(key_function("join", self.on_self), table, self.how))
 
 
 class Matches:

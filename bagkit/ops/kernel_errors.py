@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from bagkit.errors import GroupTooLargeError, TaskError, UnstableKeyError, one_line
 from bagkit.kernels.contexts import context
-from bagkit.kernels.guard import Late
 from bagkit.kernels.spill import SpillError
+from bagkit.plan.kinds import Taking
 
 
 @context
@@ -15,17 +16,31 @@ def kernel_errors(operation: str) -> Iterator[None]:
     """Raise what kernels raise of their own as errors for the user."""
     try:
         yield
-    except Late as late:
-        for_user = _for_user(operation, late.error)
-        if for_user is not None:
-            for_user.__cause__ = late.error
-            late.error = for_user
-        raise
     except Exception as error:
         for_user = _for_user(operation, error)
         if for_user is None:
             raise
         raise for_user from error
+
+
+class TakingForUser:
+    """A Taking whose kernel's own errors are errors for the user."""
+
+    __slots__ = ("_operation", "_taking")
+
+    def __init__(self, operation: str, taking: Taking) -> None:
+        self._operation = operation
+        self._taking = taking
+
+    def take(self, records: list[Any]) -> None:
+        """Take some records."""
+        with kernel_errors(self._operation):
+            self._taking.take(records)
+
+    def state(self) -> Any:
+        """Return the state."""
+        with kernel_errors(self._operation):
+            return self._taking.state()
 
 
 def _for_user(operation: str, error: Exception) -> Exception | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import isgeneratorfunction
 from itertools import repeat, starmap
 from typing import Any
 
 from bagkit.errors import PlanError
-from bagkit.kernels.windows import side_by_side
 from bagkit.ops.elementwise import bind, partition_result
 from bagkit.ops.functions import check_callable, function_label
-from bagkit.plan.kinds import Pairing
+from bagkit.plan.kinds import Pairing, PerRecord, Run
 from bagkit.plan.template import fill
 
 
@@ -60,40 +60,30 @@ class Paired(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return the_same_count(self.name, inputs[: self.bags])
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        return self._method(records, values)
-
     @property
-    def _method(self) -> Callable[..., Iterator[Any]]:
-        return {"map": self._map, "starmap": self._starmap, "map_partitions": self._map_partitions}[self.name]
+    def per_record(self) -> PerRecord:  # type: ignore[override]  # it depends on the operation
+        return "" if self.name == "map_partitions" else "one"
 
-    def _keywords(self, records: Sequence[Any], values: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the keyword arguments that are the same for all records, and those that come from bags."""
-        fixed, moving = {}, {}
-        for name, value in self.kwargs.items():
-            if isinstance(value, Column):
-                moving[name] = records[value.number]
-            else:
-                fixed[name] = fill(value, values)
-        return fixed, moving
-
-    def _map(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        records = side_by_side(self.name, records)
-        fixed, moving = self._keywords(records, values)
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        fixed = {name: fill(value, values) for name, value in self.kwargs.items() if not isinstance(value, Column)}
+        moving = {name: value.number for name, value in self.kwargs.items() if isinstance(value, Column)}
         function = bind(self.function, fixed)
-        if moving:
-            function = _Named(function, tuple(moving))
-        columns = [records[arg.number] if isinstance(arg, Column) else repeat(fill(arg, values)) for arg in self.args]
-        return map(function, *columns, *moving.values())  # the first bag first: that is where all must end
+        if self.name == "starmap":
+            return partial(starmap, function)
+        args = [arg if isinstance(arg, Column) else fill(arg, values) for arg in self.args]
+        if self.name == "map":
+            return partial(
+                _mapped, _Named(function, tuple(moving)) if moving else function, args, tuple(moving.values())
+            )
+        row = [read[arg.number] if isinstance(arg, Column) else arg for arg in args]
+        keywords = {name: read[number] for name, number in moving.items()}
+        return lambda: partition_result(self.function, function(*row, **keywords))
 
-    def _starmap(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        return starmap(bind(self.function, self._keywords(records, values)[0]), records[0])
 
-    def _map_partitions(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        lists = [list(column) for column in records]
-        fixed, moving = self._keywords(lists, values)
-        args = [lists[arg.number] if isinstance(arg, Column) else fill(arg, values) for arg in self.args]
-        return iter(partition_result(self.function, self.function(*args, **fixed, **moving)))
+def _mapped(function: Callable[..., Any], args: Sequence[Any], moving: Sequence[int], *columns: Any) -> Iterator[Any]:
+    """Return what `function` gives for rows of the columns, and of those that it has by name behind them."""
+    rows = [columns[arg.number] if isinstance(arg, Column) else repeat(arg) for arg in args]
+    return map(function, *rows, *[columns[number] for number in moving])
 
 
 def the_same_count(operation: str, counts: Sequence[int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
@@ -11,8 +11,8 @@ from typing import Any
 
 from bagkit.kernels import pairs as kernel
 from bagkit.ops.functions import check_callable, function_label, key_function
-from bagkit.ops.reductions import Row, or_else
-from bagkit.plan.kinds import PerPartition
+from bagkit.ops.reductions import Row, accumulating, or_else
+from bagkit.plan.kinds import PerPartition, Run
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,7 @@ class KeyBy(PerPartition):
 
     key: Any
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         _ = self._function
@@ -38,23 +37,22 @@ class KeyBy(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.key,) if callable(self.key) else ()
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return kernel.keyed(self._function, records)
+    def begin(self) -> Run:
+        return partial(kernel.keyed, self._function)
 
 
 @dataclass(frozen=True)
 class WithKeys(PerPartition):
     """The pairs as they are: a record without a first element fails here, as it does in `keys()`."""
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     @property
     def label(self) -> str:
         return "keys"
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return kernel.tapped(itemgetter(0), records)
+    def begin(self) -> Run:
+        return partial(kernel.tapped, itemgetter(0))
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ class MapValues(PerPartition):
 
     function: Callable[[Any], Any]
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         check_callable("map_values", self.function)
@@ -76,8 +73,8 @@ class MapValues(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return kernel.with_values(self.function, records)
+    def begin(self) -> Run:
+        return partial(kernel.with_values, self.function)
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,7 @@ class SpreadValues(PerPartition):
 
     function: Callable[[Any], Any]
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         check_callable("flat_map_values", self.function)
@@ -99,8 +95,8 @@ class SpreadValues(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return kernel.with_each_value(self.function, records)
+    def begin(self) -> Run:
+        return partial(kernel.with_each_value, self.function)
 
 
 @dataclass(frozen=True)
@@ -109,8 +105,7 @@ class Tap(PerPartition):
 
     function: Callable[[Any], object]
 
-    elementwise = True
-    keeps_length = True
+    per_record = "one"
 
     def __post_init__(self) -> None:
         check_callable("tap", self.function)
@@ -122,13 +117,18 @@ class Tap(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return kernel.tapped(self.function, records)
+    def begin(self) -> Run:
+        return partial(kernel.tapped, self.function)
 
 
 def lookup_row(key: Any) -> Row:
     """Return the reduction to the list of the values of `key`."""
-    return Row(f"lookup({key!r})", partial(kernel.values_of, key), _joined, partial(or_else, []))
+    return Row(f"lookup({key!r})", accumulating(partial(_with_values, key), ()), _joined, partial(or_else, []))
+
+
+def _with_values(key: Any, found: Sequence[Any], pairs: Sequence[Any]) -> Sequence[Any]:
+    more = kernel.values_of(key, pairs)
+    return [*found, *more] if more else found
 
 
 def _joined(states: list[list[Any]]) -> list[Any]:

@@ -5,7 +5,7 @@ To add one: a function below that returns a `Row`, a method on Bag, a row in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import chain, islice
@@ -14,15 +14,50 @@ from typing import Any
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.kernels import fold as kernel
 from bagkit.kernels.extremes import extreme, extreme_of, merge_extremes
-from bagkit.kernels.moments import Moments, deviation, merge_moments, moments, variance
-from bagkit.kernels.sums import Total, mean, merge_totals, total_of, value
+from bagkit.kernels.fold import Largest
+from bagkit.kernels.moments import Moments, add_moments, deviation, merge_moments, variance
+from bagkit.kernels.spill import Room
+from bagkit.kernels.sums import Total, add, mean, merge_totals, value
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
-from bagkit.plan.kinds import ALL, Fields, Reduction
+from bagkit.plan.kinds import ALL, Fields, PartitionReduction, Reduction, Taking
 from bagkit.sentinels import EMPTY, NOT_GIVEN
 
 FAN_IN = 8
 """How many states are combined at a time unless `split_every` says otherwise."""
+
+
+class Accumulating:
+    """A Taking whose state is what a function makes of the state before and some records more."""
+
+    __slots__ = ("_add", "_state")
+
+    def __init__(self, add: Callable[[Any, list[Any]], Any], initial: Any = EMPTY) -> None:
+        self._add = add
+        self._state = initial
+
+    def take(self, records: list[Any]) -> None:
+        """Take some records."""
+        self._state = self._add(self._state, records)
+
+    def state(self) -> Any:
+        """Return the state: the initial one if there was no record."""
+        return self._state
+
+
+def accumulating(add: Callable[[Any, list[Any]], Any], initial: Any = EMPTY) -> Callable[[], Accumulating]:
+    """Return what starts with the state `initial`, which `add` may not change, and adds records to it."""
+    return partial(Accumulating, add, initial)
+
+
+def merging(of: Callable[[list[Any]], Any], merge: Callable[[list[Any]], Any]) -> Callable[[], Accumulating]:
+    """Return what makes a state of some records with `of`, and one of several with `merge`."""
+    return accumulating(partial(_merged, of, merge))
+
+
+def _merged(of: Callable[[list[Any]], Any], merge: Callable[[list[Any]], Any], state: Any, records: Any) -> Any:
+    found = of(records)
+    return found if state is EMPTY else merge([state, found])
 
 
 @dataclass(frozen=True)
@@ -30,15 +65,18 @@ class Row(Reduction):
     """A reduction as data: the name to show, the three functions, and the facts."""
 
     name: str
-    on_chunk: Callable[[Iterator[Any]], Any]
+    on_start: Callable[[], Taking]
     on_combine: Callable[[list[Any]], Any]
+    """Makes one state of several, none of them EMPTY."""
     on_finish: Callable[[Any], Any] = lambda state: state
+    """Makes the result of the last state, which is EMPTY if no partition had a record."""
     gives_bag: bool = False
     split_every: int | None = FAN_IN
     elementwise: bool = True
     fields: Fields = ALL
     functions: tuple[Any, ...] = field(default=())
     any_order: bool = False
+    enough: Callable[[Any], bool] | None = None
 
     @property
     def label(self) -> str:
@@ -50,15 +88,15 @@ class Row(Reduction):
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
 
-    def chunk(self, records: Iterator[Any]) -> Any:
-        return self.on_chunk(records)
+    def start(self, room: Room) -> Taking:
+        return self.on_start()
 
-    def combine(self, states: Iterable[Any]) -> Any:
-        states = [state for state in states if state is not EMPTY]
-        return self.on_combine(states) if states else EMPTY
+    def combine(self, states: Sequence[Any], room: Room) -> Any:
+        known = [state for state in states if state is not EMPTY]
+        return self.on_combine(known) if known else EMPTY
 
-    def finish(self, state: Any) -> Any:
-        return self.on_finish(state)
+    def finish(self, states: Sequence[Any], room: Room) -> Any:
+        return self.on_finish(self.combine(states, room))
 
 
 def fan_in(operation: str, split_every: int | bool | None) -> int | None:
@@ -119,11 +157,16 @@ def or_else(default: Any, state: Any) -> Any:
 def count_row(split_every: Any = None) -> Row:
     finish = partial(or_else, 0)
     every = fan_in("count", split_every)
-    return Row("count", kernel.count, sum, finish, fields=frozenset(), split_every=every, any_order=True)
+    start = accumulating(_count, 0)
+    return Row("count", start, sum, finish, fields=frozenset(), split_every=every, any_order=True)
+
+
+def _count(number: int, records: Sequence[Any]) -> int:
+    return number + len(records)
 
 
 def sum_row(split_every: Any = None) -> Row:
-    return Row("sum", total_of, merge_totals, _sum, split_every=fan_in("sum", split_every))
+    return Row("sum", accumulating(add, Total()), merge_totals, _sum, split_every=fan_in("sum", split_every))
 
 
 def _sum(state: Any) -> Any:
@@ -141,15 +184,30 @@ def max_row(split_every: Any = None) -> Row:
 def _extreme(name: str, choose: Callable[[Iterable[Any]], Any], split_every: Any) -> Row:
     finish = not_empty(name, extreme_of)
     every = fan_in(name, split_every)
-    return Row(name, partial(extreme, choose, EMPTY), partial(merge_extremes, choose), finish, split_every=every)
+    merge = partial(merge_extremes, choose)
+    return Row(name, merging(partial(extreme, choose), merge), merge, finish, split_every=every)
 
 
 def any_row(split_every: Any = None) -> Row:
-    return Row("any", any, any, partial(or_else, False), split_every=fan_in("any", split_every))
+    every, finish = fan_in("any", split_every), partial(or_else, False)
+    return Row("any", accumulating(_any, False), any, finish, split_every=every, enough=Accumulating.state)
+
+
+def _any(found: bool, records: Sequence[Any]) -> bool:
+    return found or any(records)
 
 
 def all_row(split_every: Any = None) -> Row:
-    return Row("all", all, all, partial(or_else, True), split_every=fan_in("all", split_every))
+    every, finish = fan_in("all", split_every), partial(or_else, True)
+    return Row("all", accumulating(_all, True), all, finish, split_every=every, enough=_found_one_that_is_not)
+
+
+def _all(found: bool, records: Sequence[Any]) -> bool:
+    return found and all(records)
+
+
+def _found_one_that_is_not(taking: Taking) -> bool:
+    return not taking.state()
 
 
 def _mean(state: Total) -> Any:
@@ -159,7 +217,7 @@ def _mean(state: Total) -> Any:
 
 
 def mean_row(split_every: Any = None) -> Row:
-    return Row("mean", total_of, merge_totals, _mean, split_every=fan_in("mean", split_every))
+    return Row("mean", accumulating(add, Total()), merge_totals, _mean, split_every=fan_in("mean", split_every))
 
 
 def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
@@ -172,8 +230,8 @@ def var_row(ddof: int, *, root: bool) -> Row:
     name = "std" if root else "var"
     if type(ddof) is not int or ddof < 0:
         raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more{hint_for_field(name, ddof)}")
-    return Row(f"{name}(ddof={ddof})" if ddof else name, moments, merge_moments,
-               partial(_variance, name, ddof, root))  # fmt: skip
+    shown = f"{name}(ddof={ddof})" if ddof else name
+    return Row(shown, accumulating(add_moments, Moments()), merge_moments, partial(_variance, name, ddof, root))
 
 
 # Values ------------------------------------------------------------------------------------------------------------
@@ -186,11 +244,10 @@ def topk_row(k: int, key: Any, split_every: Any) -> Row:
         raise PlanError(f"topk: k is {one_line(k, 80)}; expected an int of 0 or more{hint}")
     function = None if key is None else one_argument(key_function("topk", key))
     shown = "" if key is None else f", key={function_label(key) if callable(key) else repr(key)}"
-    chunk = partial(kernel.largest, k, key=function)
     return Row(
         f"topk({k}{shown})",
-        chunk,
-        partial(_over_all, chunk),
+        partial(Largest, k, function),
+        partial(_largest_of_all, k, function),
         partial(or_else, []),
         gives_bag=True,
         split_every=fan_in("topk", split_every),
@@ -198,30 +255,36 @@ def topk_row(k: int, key: Any, split_every: Any) -> Row:
     )
 
 
-def _over_all(chunk: Callable[[Any], Any], states: list[Any]) -> Any:
-    return chunk(chain.from_iterable(states))
+def _largest_of_all(k: int, key: Callable[[Any], Any] | None, states: list[list[Any]]) -> list[Any]:
+    largest = Largest(k, key)
+    largest.take(list(chain.from_iterable(states)))
+    return largest.state()
 
 
 def head_row(k: int) -> Row:
-    return Row(
-        f"take({k})", partial(_first, k), partial(_over_all, partial(_first, k)), partial(or_else, []), gives_bag=True
-    )
+    start, joined = accumulating(partial(_first, k), ()), partial(_first_of_all, k)
+    return Row(f"take({k})", start, joined, partial(or_else, []), gives_bag=True, enough=partial(_has, k))
 
 
-def _first(k: int, records: Iterable[Any]) -> list[Any]:
-    return list(islice(records, k))
+def _first(k: int, found: Sequence[Any], records: Sequence[Any]) -> Sequence[Any]:
+    return [*found, *records[: k - len(found)]]
+
+
+def _first_of_all(k: int, states: list[Sequence[Any]]) -> list[Any]:
+    return list(islice(chain.from_iterable(states), k))
+
+
+def _has(k: int, taking: Taking) -> bool:
+    return len(taking.state()) >= k
 
 
 # Folds -------------------------------------------------------------------------------------------------------------
 
 
-def _fold_chunk(binop: Callable[[Any, Any], Any], initial: Any, records: Iterator[Any]) -> Any:
-    first = next(records, EMPTY)
-    if first is EMPTY:
-        return EMPTY
-    if initial is NOT_GIVEN:
-        return reduce(binop, records, first)
-    return kernel.fold(binop, chain((first,), records), initial)
+def _fold(binop: Callable[[Any, Any], Any], initial: Any, state: Any, records: Sequence[Any]) -> Any:
+    if state is not EMPTY:
+        return reduce(binop, records, state)
+    return reduce(binop, records) if initial is NOT_GIVEN else reduce(binop, records, kernel.fresh(initial))
 
 
 def _fold_finish(initial: Any, state: Any) -> Any:
@@ -238,7 +301,7 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
     check_callable("fold", combine)
     return Row(
         f"fold({function_label(binop)})",
-        partial(_fold_chunk, binop, initial),
+        accumulating(partial(_fold, binop, initial)),
         partial(reduce, combine),
         partial(_fold_finish, initial),
         gives_bag=gives_bag,
@@ -251,7 +314,7 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
 
 
 @dataclass(frozen=True)
-class CustomReduction(Reduction):
+class CustomReduction(PartitionReduction):
     """`reduction(perpartition, aggregate)`: the user's own two functions."""
 
     perpartition: Callable[[Iterator[Any]], Any]
@@ -272,7 +335,7 @@ class CustomReduction(Reduction):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.perpartition, self.aggregate)
 
-    def chunk(self, records: Iterator[Any]) -> Any:
+    def reduced(self, records: Iterator[Any]) -> Any:
         first = next(records, EMPTY)
         if first is EMPTY:
             return EMPTY
@@ -285,11 +348,12 @@ class CustomReduction(Reduction):
                 )
             raise
 
-    def combine(self, states: Iterable[Any]) -> Any:
-        states = [state for state in states if state is not EMPTY]
-        return _settled(self.aggregate(iter(states))) if states else EMPTY
+    def combine(self, states: Sequence[Any], room: Room) -> Any:
+        known = [state for state in states if state is not EMPTY]
+        return _settled(self.aggregate(iter(known))) if known else EMPTY
 
-    def finish(self, state: Any) -> Any:
+    def finish(self, states: Sequence[Any], room: Room) -> Any:
+        state = self.combine(states, room)
         # Only at the very end does the user's function see that there was no record, never inside a tree.
         return _settled(self.aggregate(iter(()))) if state is EMPTY else state
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
@@ -12,24 +12,23 @@ from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.kernels import sample as kernel
-from bagkit.ops.reductions import Row, fan_in
-from bagkit.plan.kinds import ALL, Fields, Pairing
+from bagkit.ops.reductions import Row, accumulating, fan_in
+from bagkit.plan.kinds import ALL, Fields, Pairing, Run
 from bagkit.sentinels import EMPTY
 
 
 @dataclass(frozen=True)
 class ByChance(Pairing):
-    """Some of a partition's records, or of these and their random numbers, as `choose` says."""
+    """Some of a partition's records, as `flags` says of some records with their random numbers."""
 
     name: str
-    choose: Callable[[Iterator[Any], random.Random], Iterator[Any]]
+    flags: Callable[..., Iterable[Any]]
     seed: int
-    passes_on: bool = True
-    """Whether its records are those of its input."""
     reads_records: bool = False
 
     bags = 2
     read_first = 1
+    per_record = "some"
 
     @property
     def can_raise(self) -> bool:  # type: ignore[override]  # it depends on what is chosen by
@@ -43,11 +42,39 @@ class ByChance(Pairing):
         return inputs[0]
 
     def demand(self, wanted: Fields) -> Fields:
-        return wanted if self.passes_on and not self.reads_records else ALL
+        return ALL if self.reads_records else wanted
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        (info,) = records[1]
-        return self.choose(records[0], kernel.partition_random(self.seed, info.index))
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        return partial(self.flags, rng=partition_random(self.seed, read))
+
+
+@dataclass(frozen=True)
+class Candidates(Pairing):
+    """Those of a partition's records, with random numbers, that may be in a sample of the bag."""
+
+    name: str
+    choose: Callable[..., Iterator[Any]]
+    seed: int
+
+    bags = 2
+    read_first = 1
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        return partial(self.choose, rng=partition_random(self.seed, read))
+
+
+def partition_random(seed: int, read: Sequence[list[Any]]) -> random.Random:
+    """Return the source of random numbers of the partition whose info was read."""
+    ((info,),) = read
+    return kernel.partition_random(seed, info.index)
 
 
 def random_sample(probability: Any, seed: int) -> ByChance:
@@ -82,10 +109,10 @@ def shares(weights: Any, seed: int) -> list[ByChance]:
     ]
 
 
-def candidates(operation: str, size: int, seed: int, *, replace: bool) -> ByChance:
+def candidates(operation: str, size: int, seed: int, *, replace: bool) -> Candidates:
     """Return the op that takes of each partition what may be in a sample of `size` records of the bag."""
     kind = kernel.smallest_in_slots if replace else kernel.smallest
-    return ByChance(f"{operation}({size}): candidates", partial(kind, size), seed, passes_on=False)
+    return Candidates(f"{operation}({size}): candidates", partial(kind, size), seed)
 
 
 def without_replacement_row(operation: str, size: int, split_every: Any, *, all_if_fewer: bool) -> Row:
@@ -93,12 +120,16 @@ def without_replacement_row(operation: str, size: int, split_every: Any, *, all_
     merge = partial(kernel.merge_smallest, size)
     return Row(
         f"{operation}({size})",
-        list,
+        accumulating(_with_more, ()),
         merge,
         partial(_without_replacement, operation, 0 if all_if_fewer else size),
         gives_bag=True,
         split_every=fan_in(operation, split_every),
     )
+
+
+def _with_more(found: Sequence[Any], records: Sequence[Any]) -> Sequence[Any]:
+    return [*found, *records]
 
 
 def _without_replacement(operation: str, least: int, state: Any) -> list[Any]:
@@ -115,7 +146,7 @@ def with_replacement_row(operation: str, size: int, split_every: Any) -> Row:
     """Return the reduction of candidates to a sample with replacement."""
     return Row(
         f"{operation}({size})",
-        list,
+        accumulating(_with_more, ()),
         kernel.merge_slots,
         partial(_with_replacement, operation, size),
         gives_bag=True,

@@ -15,13 +15,13 @@ from typing import Any
 
 from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.kernels import fold, windows
+from bagkit.kernels.blocks import batched
 from bagkit.kernels.pipe import piped
-from bagkit.kernels.stream import batched
 from bagkit.ops.elementwise import partition_result
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.ops.pairing import the_same_count
-from bagkit.ops.reductions import Row
-from bagkit.plan.kinds import Pairing, PerPartition, Scan
+from bagkit.ops.reductions import Row, accumulating
+from bagkit.plan.kinds import Pairing, PerPartition, Run, Scan, Taking
 from bagkit.plan.template import fill_arguments
 from bagkit.sentinels import EMPTY, NOT_GIVEN
 
@@ -41,6 +41,8 @@ class Zip(Pairing):
 
     bags: int
 
+    per_record = "one"
+
     @property
     def label(self) -> str:
         return "zip"
@@ -51,8 +53,8 @@ class Zip(Pairing):
         except PlanError as error:
             raise MismatchError(str(error)) from None
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        return zip(*windows.side_by_side("zip", records), strict=False)
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        return zip
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Product(Pairing):
 
     bags = 2
     read_first = 1
+    per_record = "many"
     can_raise = False
 
     @property
@@ -70,8 +73,9 @@ class Product(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        return windows.products(*records)
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        (others,) = read
+        return partial(windows.products, others)
 
 
 # Across partitions ------------------------------------------------------------------------------------------------
@@ -83,6 +87,8 @@ class Accumulate(Scan):
 
     binop: Callable[[Any, Any], Any]
     initial: Any = NOT_GIVEN
+
+    per_record = "one"
 
     def __post_init__(self) -> None:
         check_callable("accumulate", self.binop)
@@ -97,11 +103,24 @@ class Accumulate(Scan):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.binop,)
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        if not values and self.initial is not NOT_GIVEN:
-            return windows.accumulated(self.binop, chain((fold.fresh(self.initial),), records[0]))
-        before = [value for value in values if value is not EMPTY]
-        return windows.accumulated(self.binop, records[0], *before)
+    def leading(self, values: Sequence[Any]) -> Sequence[Any]:
+        return () if values or self.initial is NOT_GIVEN else (fold.fresh(self.initial),)
+
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        before = [*values, *self.leading(values)]
+        return partial(map, _Totals(self.binop, before[0] if before else EMPTY))
+
+
+class _Totals:
+    """Gives what a function makes of all records up to each; of one partition."""
+
+    def __init__(self, binop: Callable[[Any, Any], Any], total: Any) -> None:
+        self._binop = binop
+        self._total = total
+
+    def __call__(self, record: Any) -> Any:
+        self._total = record if self._total is EMPTY else self._binop(self._total, record)
+        return self._total
 
 
 @dataclass(frozen=True)
@@ -110,6 +129,7 @@ class WithIndex(Pairing):
 
     bags = 2
     read_first = 1
+    per_record = "one"
     can_raise = False
 
     @property
@@ -119,18 +139,21 @@ class WithIndex(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        (info,) = records[1]
-        return zip(records[0], count(values[0][info.index] if values else 0), strict=False)
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        ((info,),) = read
+        numbers = count(values[0][info.index] if values else 0)
+        return lambda records: zip(records, numbers, strict=False)  # records first: where they end, no number is taken
 
 
 def starts_row() -> Row:
     """Return the reduction to the numbers of the first record of each partition."""
-    return Row("count_partitions", _count_one, _joined, _starts, elementwise=False, fields=frozenset())
+    start = accumulating(_count, (0,))
+    return Row("count_partitions", start, _joined, _starts, elementwise=False, fields=frozenset())
 
 
-def _count_one(records: Iterator[Any]) -> list[int]:
-    return [fold.count(records)]
+def _count(counted: tuple[int, ...], records: Sequence[Any]) -> tuple[int, ...]:
+    (number,) = counted
+    return (number + len(records),)
 
 
 def _joined(states: list[list[Any]]) -> list[Any]:
@@ -163,23 +186,30 @@ class Window(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        (info,) = records[1]
-        after, start = values[0][info.index] if values else ((), 0)
-        found = windows.sliding(self.size, chain(records[0], after))
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        ((info,),) = read
+        return partial(self._windows, *(values[0][info.index] if values else ((), 0)))
+
+    def _windows(self, after: Sequence[Any], start: int, records: Iterator[Any]) -> Iterator[Any]:
+        found = windows.sliding(self.size, chain(records, after))
         return islice(found, -start % self.step, None, self.step) if self.step > 1 else found
 
 
 def edges_row(size: int, step: int) -> Row:
     """Return the reduction to what windows need of other partitions: what follows each, and where it begins."""
-    return Row(
-        "partition_edges", partial(_edge, size - 1, step > 1), _joined, partial(_edges, size - 1), elementwise=False
-    )
+    start = accumulating(partial(_edge, size - 1), (([], 0),))
+    enough = partial(_has_edge, size - 1) if step == 1 else None  # how many there are decides where a step falls
+    return Row("partition_edges", start, _joined, partial(_edges, size - 1), elementwise=False, enough=enough)
 
 
-def _edge(size: int, counted: bool, records: Iterator[Any]) -> list[tuple[list[Any], int]]:
-    head = list(islice(records, size))
-    return [(head, len(head) + (fold.count(records) if counted else 0))]
+def _edge(size: int, edges: Sequence[tuple[list[Any], int]], records: Sequence[Any]) -> list[tuple[list[Any], int]]:
+    ((head, number),) = edges
+    return [([*head, *records[: size - len(head)]], number + len(records))]
+
+
+def _has_edge(size: int, taking: Taking) -> bool:
+    ((head, _),) = taking.state()
+    return len(head) >= size
 
 
 def _edges(size: int, edges: list[tuple[list[Any], int]]) -> list[tuple[list[Any], int]]:
@@ -205,8 +235,8 @@ class Batch(PerPartition):
     def label(self) -> str:
         return f"batch({self.size})"
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return batched(records, self.size)
+    def begin(self) -> Run:
+        return partial(batched, size=self.size)
 
 
 @dataclass(frozen=True)
@@ -219,8 +249,8 @@ class Glom(PerPartition):
     def label(self) -> str:
         return "glom"
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return iter([list(records)])
+    def begin(self) -> Run:
+        return lambda records: [list(records)]
 
 
 @dataclass(frozen=True)
@@ -247,10 +277,10 @@ class MapPartitionsWithInfo(Pairing):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        (info,) = records[1]
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        records, (info,) = read
         args, kwargs = fill_arguments(self.args, self.kwargs, values)
-        return iter(partition_result(self.function, self.function(list(records[0]), info, *args, **kwargs)))
+        return lambda: partition_result(self.function, self.function(records, info, *args, **kwargs))
 
 
 @dataclass(frozen=True)
@@ -261,6 +291,7 @@ class Peek(Pairing):
 
     bags = 2
     read_first = 1
+    per_record = "one"
     can_raise = False
 
     def __post_init__(self) -> None:
@@ -277,16 +308,18 @@ class Peek(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        (info,) = records[1]
-        return chain(map(partial(_shown, info.index), islice(records[0], self.count)), records[0])
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        ((info,),) = read
+        return partial(_shown, info.index, iter(range(self.count)))
 
 
-def _shown(partition: int, record: Any) -> Any:
-    if sys.stderr is not None:  # print would take stdout for it
-        with contextlib.suppress(Exception):  # it is closed, or no file at all
-            print(f"partition {partition}: {one_line(record)}", file=sys.stderr)
-    return record
+def _shown(partition: int, turns: Iterator[int], records: Sequence[Any]) -> Sequence[Any]:
+    """Return `records`, the first of which are shown, one at each of the `turns`."""
+    for record, _ in zip(records, turns, strict=False):
+        if sys.stderr is not None:  # print would take stdout for it
+            with contextlib.suppress(Exception):  # it is closed, or no file at all
+                print(f"partition {partition}: {one_line(record)}", file=sys.stderr)
+    return records
 
 
 @dataclass(frozen=True)
@@ -307,5 +340,5 @@ class Pipe(PerPartition):
     def label(self) -> str:
         return f"pipe({self.command if isinstance(self.command, str) else list(self.command)!r})"
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return piped(self.command, records, self.check)
+    def begin(self) -> Run:
+        return lambda records: piped(self.command, records, self.check)

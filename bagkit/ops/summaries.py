@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.kernels import buckets as bucket_kernel
 from bagkit.kernels import fold as kernel
 from bagkit.kernels import sketch
-from bagkit.kernels.guard import Late
-from bagkit.kernels.moments import Moments, deviation, merge_moments, moments_of, variance
+from bagkit.kernels.moments import Moments, add_moments, deviation, merge_moments, variance
 from bagkit.kernels.sums import is_nan, mean, value
-from bagkit.ops.kernel_errors import kernel_errors
-from bagkit.ops.reductions import Row, fan_in, hint_for_field, not_empty, or_else
-from bagkit.plan.kinds import Pairing
+from bagkit.ops.kernel_errors import TakingForUser
+from bagkit.ops.reductions import (
+    Accumulating,
+    Row,
+    accumulating,
+    fan_in,
+    hint_for_field,
+    merging,
+    not_empty,
+    or_else,
+)
+from bagkit.plan.kinds import Pairing, Run, Taking
 from bagkit.sentinels import EMPTY
 
 # All in one pass ------------------------------------------------------------------------------------------------------
@@ -63,24 +71,17 @@ class _Seen(NamedTuple):
 def stats_row(split_every: Any = None) -> Row:
     """Return the reduction to Stats."""
     every = fan_in("stats", split_every)
-    return Row("stats", _stats_of, _merge_stats, not_empty("stats", _stats), split_every=every)
+    return Row("stats", accumulating(_see), _merge_stats, not_empty("stats", _stats), split_every=every)
 
 
-def _stats_of(records: Iterator[Any]) -> Any:
-    states: list[_Seen] = []
-    while batch := list(islice(records, kernel.BATCH)):
-        try:
-            states = [_merge_stats([*states, _seen_in(batch)])]
-        except Exception as error:
-            raise Late(error) from error
-    return states[0] if states else EMPTY
-
-
-def _seen_in(batch: list[Any]) -> _Seen:
-    moments = moments_of(batch)
+def _see(state: Any, records: Sequence[Any]) -> _Seen:
+    moments = add_moments(Moments() if state is EMPTY else state.moments, list(records))
     # The extremes are looked for among numbers; where NaN is one of them, and so the sum, they are NaN.
     least, most = (partial(_extreme, min), partial(_extreme, max)) if is_nan(moments.total) else (min, max)
-    return _Seen(moments, least(batch), most(batch))
+    found = _Seen(moments, least(records), most(records))
+    if state is EMPTY:
+        return found
+    return _Seen(moments, _extreme(min, [state.lowest, found.lowest]), _extreme(max, [state.highest, found.highest]))
 
 
 def _extreme(choose: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Any:
@@ -114,6 +115,7 @@ class BucketOf(Pairing):
     """The edges; or how many buckets, and the value is their edges."""
 
     bags = 1
+    per_record = "one"
 
     @property
     def label(self) -> str:
@@ -122,9 +124,9 @@ class BucketOf(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
         edges = values[0] if isinstance(self.buckets, int) else self.buckets
-        return bucket_kernel.bucket_numbers(edges, records[0])
+        return partial(bucket_kernel.bucket_numbers, edges)
 
 
 def _name(buckets: int | tuple[Any, ...]) -> str:
@@ -149,11 +151,11 @@ def check_buckets(buckets: Any) -> int | tuple[Any, ...]:
 
 def edges_row(count: int) -> Row:
     """Return the reduction to the edges of `count` buckets between the smallest and the largest record."""
-    return Row(f"{_name(count)}: edges", _extremes, _merge_extremes, partial(_edges, count))
+    return Row(f"{_name(count)}: edges", accumulating(_extremes), _merge_extremes, partial(_edges, count))
 
 
-def _extremes(records: Iterator[Any]) -> Any:
-    found = bucket_kernel.extremes(records)
+def _extremes(state: Any, records: Sequence[Any]) -> Any:
+    found = bucket_kernel.extremes(None if state is EMPTY else state, records)
     return EMPTY if found is None else found
 
 
@@ -176,7 +178,7 @@ def histogram_row(buckets: int | tuple[Any, ...]) -> Row:
     """Return the reduction of numbers of buckets to how many records each has, with the edges if they are given."""
     number = buckets if isinstance(buckets, int) else len(buckets) - 1
     finish = partial(_counts, number) if isinstance(buckets, int) else partial(_edges_and_counts, buckets)
-    return Row(_name(buckets), kernel.frequencies, kernel.add_counts, finish)
+    return Row(_name(buckets), merging(kernel.frequencies, kernel.add_counts), kernel.add_counts, finish)
 
 
 def _counts(number: int, state: Any) -> list[int]:
@@ -207,15 +209,21 @@ def quantiles_row(qs: Any, error: Any) -> Row:
         raise PlanError(f"quantiles: error is {one_line(error, 80)}; expected a number from 0.000001 to 0.5, or 0")
     return Row(
         f"quantiles({qs if one else fractions!r}, error={error!r})",
-        partial(_ranks, sketch.ranks_size(error)),
+        partial(_Ranking, sketch.ranks_size(error)),
         sketch.merge_ranks,
         not_empty("quantiles", partial(_quantiles, fractions, one)),
     )
 
 
-def _ranks(size: int | None, records: Iterator[Any]) -> Any:
-    found = sketch.ranks(size, records)
-    return found if found.number else EMPTY
+class _Ranking:
+    """The Taking that fills Ranks."""
+
+    def __init__(self, size: int | None) -> None:
+        self._ranks = sketch.Ranks(size)
+        self.take = self._ranks.add
+
+    def state(self) -> Any:
+        return self._ranks if self._ranks.number else EMPTY
 
 
 def _quantiles(fractions: list[float], one: bool, state: sketch.Ranks) -> Any:
@@ -233,15 +241,15 @@ def approx_distinct_row(error: Any) -> Row:
     bits = sketch.register_bits(error)
     return Row(
         f"approx_distinct(error={error!r})",
-        partial(_seen, bits),
+        partial(_seeing, bits),
         partial(sketch.merge_seen, bits),
         _estimate,
     )
 
 
-def _seen(bits: int, records: Iterator[Any]) -> sketch.Seen:
-    with kernel_errors("approx_distinct"):
-        return sketch.seen(bits, records)
+def _seeing(bits: int) -> Taking:
+    nothing: set[int] = set()
+    return TakingForUser("approx_distinct", Accumulating(partial(sketch.add_seen, bits), nothing))
 
 
 def _estimate(state: Any) -> int:

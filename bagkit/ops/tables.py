@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -11,15 +11,14 @@ from typing import Any
 
 from bagkit.kernels import tables as kernel
 from bagkit.kernels.fold import fresh
-from bagkit.kernels.report import Report
-from bagkit.kernels.spill import Room
+from bagkit.kernels.spill import Held, Room
 from bagkit.kernels.states import State
 from bagkit.kernels.tabling import Counting, Folding, FoldingField, Seeing, Tabling
 from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
-from bagkit.ops.kernel_errors import kernel_errors
+from bagkit.ops.kernel_errors import TakingForUser, kernel_errors
 from bagkit.ops.reductions import FAN_IN, fan_in
-from bagkit.plan.kinds import ALL, BlockParser, Exchange, Fields, Reduction, union
+from bagkit.plan.kinds import ALL, BlockParser, Exchange, Fields, Reduction, Taking, union
 from bagkit.sentinels import NOT_GIVEN
 
 
@@ -42,8 +41,6 @@ class ToTable(Reduction):
     of_attributes: FoldingField | None = None
     """What does the same with objects that a parser makes faster than dicts."""
     memory: int | None = None
-    states: int = 1
-    """How many states come together in one task."""
 
     gives_bag = True
     limited = True
@@ -72,49 +69,46 @@ class ToTable(Reduction):
         shown = ", ".join(filter(None, [self.shown, f"npartitions={count}"]))
         return ByTable(self.name, shown, self.tabling, count, self.fields, self.functions)
 
-    def sharing(self, states: int) -> ToTable:
-        return replace(self, states=states)
+    def start(self, room: Room) -> Taking:
+        return TakingForUser(self.name, Only(kernel.Filling(self.tabling, room)))
 
-    def within(self, report: Report) -> ToTableWithin:
-        return ToTableWithin(self, Room(self.memory, report.directory, report.dumps, self.states))
+    def combine(self, states: Sequence[State], room: Room) -> State:
+        with kernel_errors(self.name):
+            return kernel.join(states, self.tabling, room)
 
+    def finish(self, states: Sequence[State], room: Room) -> Iterator[Any]:
+        with kernel_errors(self.name):
+            state = kernel.join(states, self.tabling, room, last=True)
+        return chain.from_iterable(self._lists(state, room))
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ToTableWithin:
-    """A ToTable of one task, and what that may use."""
-
-    op: ToTable
-    room: Room
-
-    def chunk(self, records: Iterator[Any]) -> State:
-        """Return the state of one partition."""
-        with kernel_errors(self.op.name):
-            (state,) = kernel.fill(records, self.op.tabling, self.room)
-            return state
-
-    def combine(self, states: Iterable[State]) -> State:
-        """Return the state of several partitions."""
-        with kernel_errors(self.op.name):
-            return kernel.join(states, self.op.tabling, self.room)
-
-    def finish_all(self, states: Sequence[State]) -> Iterator[Any]:
-        """Return the records of the result."""
-        with kernel_errors(self.op.name):
-            state = kernel.join(states, self.op.tabling, self.room, last=True)
-        return chain.from_iterable(self._lists(state))
-
-    def _lists(self, state: State) -> Iterator[list[Any]]:
-        op = self.op
-        with kernel_errors(op.name):
-            made = kernel.lists(state, op.tabling, self.room)
-            if not op.most_frequent_first:
+    def _lists(self, state: State, room: Room) -> Iterator[list[Any]]:
+        with kernel_errors(self.name):
+            made = kernel.lists(state, self.tabling, room)
+            if not self.most_frequent_first:
                 yield from made
                 return
-            from bagkit.kernels.merge import Order, merged, sorted_runs
+            from bagkit.kernels.merge import Order, Sorting, merged
 
             order = Order(itemgetter(1), reverse=True)
-            runs, _ = sorted_runs(chain.from_iterable(made), order, self.room)
-            yield from merged(runs, order, self.room)
+            sorting = Sorting(order, room)
+            with Held():
+                for records in made:
+                    sorting.take(records)
+                runs, _ = sorting.state()
+            yield from merged(runs, order, room)
+
+
+class Only:
+    """The Taking of what gives a state for each partition, where there is one partition."""
+
+    def __init__(self, taking: Taking) -> None:
+        self._taking = taking
+        self.take = taking.take
+
+    def state(self) -> Any:
+        """Return the state of the partition."""
+        (state,) = self._taking.state()
+        return state
 
 
 @dataclass(frozen=True)
@@ -148,9 +142,8 @@ class ByTable(Exchange):
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
 
-    def split(self, side: int, records: Iterator[Any], count: int, room: Room, bounds: Any = None) -> list[Any]:
-        with kernel_errors(self.name):
-            return kernel.fill(records, self.tabling, room, count)
+    def split(self, side: int, count: int, room: Room) -> Taking:
+        return TakingForUser(self.name, kernel.Filling(self.tabling, room, count))
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with kernel_errors(self.name):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import translate
+from functools import partial
 from operator import methodcaller
 from re import compile as compile_pattern
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
-from bagkit.plan.kinds import PerPartition
+from bagkit.plan.kinds import PerPartition, Run
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,16 @@ class CallMethod(PerPartition):
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
 
-    elementwise = True
+    per_record = "one"
     keeps_plain = True
-    keeps_length = True
 
     @property
     def label(self) -> str:
         shown = [repr(arg) for arg in self.args] + [f"{name}={value!r}" for name, value in self.kwargs.items()]
         return f"str.{self.name}({', '.join(shown)})"
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return map(methodcaller(self.name, *self.args, **self.kwargs), records)
+    def begin(self) -> Run:
+        return partial(map, methodcaller(self.name, *self.args, **self.kwargs))
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class MatchGlob(PerPartition):
 
     pattern: str
 
-    elementwise = True
+    per_record = "some"
     keeps_plain = True
 
     def __post_init__(self) -> None:
@@ -51,5 +50,5 @@ class MatchGlob(PerPartition):
     def label(self) -> str:
         return f"str.match({self.pattern!r})"
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return filter(compile_pattern(translate(self.pattern)).match, records)
+    def begin(self) -> Run:
+        return partial(map, compile_pattern(translate(self.pattern)).match)

@@ -17,12 +17,12 @@ Passes and lowering ask facts, never names: an op that is not listed anywhere st
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Final, Literal, Protocol, TypeVar
 
+from bagkit.kernels.blocks import Block
 from bagkit.kernels.report import Report
 from bagkit.kernels.spill import Room
-from bagkit.kernels.stream import Block
 
 T = TypeVar("T")
 
@@ -42,8 +42,6 @@ class Op:
 
     elementwise: bool = False
     """Works record by record, so that where a partition begins and ends can't be seen in the result."""
-    keeps_length: bool = False
-    keeps_order: bool = True
     gives_value: bool = False
     """Whether the result is a single value rather than partitions of records."""
     can_raise: bool = True
@@ -130,33 +128,58 @@ class Source(Op):
         return len(self.pieces())
 
 
+PerRecord = Literal["", "one", "some", "many"]
+"""What an op gives for each record: one other, whether it stays, an iterable of others; "" for all of them at once."""
+
+Run = Callable[..., Iterable[Any]]
+"""Gives what `per_record` says for each of the records that it is called with, in order; it pulls none ahead."""
+
+
 class PerPartition(Op):
     """Turns the records of one partition into others."""
 
+    per_record: PerRecord = ""
+    """What its function gives for each record that it is called with."""
     policy: str = ""
-    """What becomes of records that fail before this op, if it is the op's to say: raise, skip, collect."""
-    resumes: bool = True
-    """Whether its iterator goes on with the next record after an exception."""
+    """What happens to records that fail before this op, if the op is what says so: raise, skip, collect."""
     stands_for_many: bool = False
-    """Whether each of its records is made of so many that they leave a task one at a time."""
+    """Whether each of its records is made of a thousand others, so that they leave a task one at a time."""
+
+    @property
+    def elementwise(self) -> bool:  # type: ignore[override]  # it depends on the op
+        return bool(self.per_record or self.policy)
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def opened(self, records: Iterator[Any]) -> Iterator[Any]:
-        """Return `records`, made such that `run` fails on none of them; where it does not resume, that goes first."""
-        return records
+    def begin(self) -> Run:
+        """Return the function that is called with some records of a partition, or with an iterator over all of them.
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        """Return the new records, pulling one record at a time."""
+        What it has to remember of one call for the next, it keeps itself.
+        """
         raise NotImplementedError
+
+
+class Limit(PerPartition):
+    """The first `k` records of a partition, and no more than these are made."""
+
+    k: int
+    can_raise = False
+
+    def demand(self, wanted: Fields) -> Fields:
+        return wanted
 
 
 class BlockParser(PerPartition):
     """A PerPartition that works on whole blocks of lines, straight off the source."""
 
-    def parse(self, block: Block) -> Block:
-        """Return the block of what the lines say."""
+    per_record = "one"
+
+    def ways(self, block: Block) -> tuple[Callable[[Sequence[Any]], list[Any]] | None, Callable[[Any], Any]]:
+        """Return the function that parses some lines of `block` in one go, and the one that takes any single one.
+
+        The first is None for blocks where it could be wrong; where it raises, it is for the second to say what is.
+        """
         raise NotImplementedError
 
     def merged(self, op: PerPartition) -> BlockParser | None:
@@ -177,9 +200,15 @@ class Pairing(Op):
     bags: int
     read_first: int = 0
     """How many of the bags, the last ones, it has read to their end before it gives a record."""
+    per_record: PerRecord = ""
+    """What it gives for each row of records that stand side by side in the other bags; as of a PerPartition."""
 
-    def run(self, records: Sequence[Iterator[Any]], values: Sequence[Any]) -> Iterator[Any]:
-        """Return the new records, pulling one record of each bag at a time."""
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+        """Return the function that is called with some records of each of the other bags, or with all of them.
+
+        `read` has the records of the bags that are read first. What it has to remember of one call for the next, it
+        keeps itself.
+        """
         raise NotImplementedError
 
 
@@ -191,6 +220,20 @@ class Scan(Pairing):
 
     bags = 1
 
+    def leading(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return the records that stand before those of the partition."""
+        return ()
+
+
+class Taking(Protocol):
+    """Takes the records of one partition, some at a time; how they are cut must not be seen in the state."""
+
+    def take(self, records: list[Any]) -> None:
+        """Take some records, not none. If it raises, one of them is at fault."""
+
+    def state(self) -> Any:
+        """Return what it has made of all records; called once, at the end."""
+
 
 class Reduction(Op):
     """Boils the records of a bag down: a state for each partition, states into one state, that into the result."""
@@ -201,6 +244,8 @@ class Reduction(Op):
     """How many states are combined at a time; None for all at once."""
     any_order: bool = False
     """Whether the result is the same in whatever order the records come."""
+    enough: Callable[[Any], bool] | None = None
+    """Says of a Taking whether more records can't change its state, so that no more are read."""
 
     @property
     def gives_value(self) -> bool:  # type: ignore[override]  # it depends on the reduction
@@ -213,51 +258,37 @@ class Reduction(Op):
         """Return what gives the same records in `count` partitions, in another order; None where that can't be had."""
         return None
 
-    def sharing(self, states: int) -> Reduction:
-        """Return it for tasks whose states come together, so many at a time."""
-        return self
-
     def over(self, parser: BlockParser) -> tuple[BlockParser, Reduction] | None:
         """Return what is faster than `parser` followed by this, a parser and a reduction; None where nothing is."""
         return None
 
-    def within(self, report: Report) -> ReductionWithin:
-        """Return it as the task of `report` does it."""
-        return self
-
-    def chunk(self, records: Iterator[Any]) -> Any:
-        """Return the state of one partition; EMPTY where it has no record and that matters."""
+    def start(self, room: Room) -> Taking:
+        """Return what takes the records of one partition."""
         raise NotImplementedError
 
-    def combine(self, states: Iterable[Any]) -> Any:
+    def combine(self, states: Sequence[Any], room: Room) -> Any:
         """Return the state of several partitions, given in order."""
         raise NotImplementedError
 
-    def finish(self, state: Any) -> Any:
-        """Return the result: for a bag, an iterable of its records."""
+    def finish(self, states: Sequence[Any], room: Room) -> Any:
+        """Return the result of the last states: for a bag, an iterable of its records."""
         raise NotImplementedError
 
-    def finish_all(self, states: Sequence[Any]) -> Any:
-        """Return the result of the last states, which need not become one first."""
-        return self.finish(self.combine(states))
 
+class PartitionReduction(Reduction):
+    """A Reduction that wants all records of a partition in one iterator."""
 
-class ReductionWithin(Protocol):
-    """What a task does of a Reduction: see there."""
-
-    def chunk(self, records: Iterator[Any]) -> Any: ...
-
-    def combine(self, states: Iterable[Any]) -> Any: ...
-
-    def finish_all(self, states: Sequence[Any]) -> Any: ...
+    def reduced(self, records: Iterator[Any]) -> Any:
+        """Return the state of one partition."""
+        raise NotImplementedError
 
 
 class Exchange(Op):
     """Brings together what belongs together from all partitions of its inputs.
 
     Each task of an input splits its records, each partition collects its own. With `samples` there is a first look at
-    all records: `prepare` gives them back as `split` takes them, with a sample, and `bounds` makes of all samples what
-    every `split` is told.
+    all records: the state of a split is then its records, prepared, and a sample of them; `bounds` makes of all samples
+    what tells every `cut` where the prepared records go.
     """
 
     count: int | None
@@ -270,20 +301,20 @@ class Exchange(Op):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0] if self.count is None else self.count
 
-    def prepare(self, records: Iterator[Any], room: Room) -> tuple[Any, Any]:
-        """Return the records of one task in a form that waits for `split`, and a sample of them."""
+    def split(self, side: int, count: int, room: Room) -> Taking:
+        """Return what takes the records of one task of the input number `side`; its state is a bucket a partition."""
         raise NotImplementedError
 
     def bounds(self, samples: Sequence[Any], count: int) -> Any:
-        """Return what tells `split` which of `count` partitions a record belongs to."""
+        """Return what tells `cut` which of `count` partitions a record belongs to."""
         raise NotImplementedError
 
-    def split(self, side: int, records: Any, count: int, room: Room, bounds: Any = None) -> list[Any]:
-        """Return what one task of the input number `side` has for each of `count` partitions."""
+    def cut(self, prepared: Any, bounds: Any, count: int) -> list[Any]:
+        """Return the buckets of prepared records."""
         raise NotImplementedError
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
-        """Yield lists of the records of one partition, of what `split` gave for it, by input and in order."""
+        """Yield lists of the records of one partition, of the buckets for it, by input and in order."""
         raise NotImplementedError
 
 

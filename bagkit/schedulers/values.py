@@ -68,9 +68,9 @@ class Output:
     def store(self, value: Any, *, watched: bool = False) -> Stored:
         """Pickle `value`; an error of its pickling is a NotPicklableError, one of making its batches goes through."""
         self._watched = self.plain = watched
-        graph = sys.modules.get("bagkit.lower.graph")
+        batches = sys.modules.get("bagkit.kernels.batches")
         parts: list[Part] = []
-        batched = graph is not None and isinstance(value, graph.Batches)
+        batched = batches is not None and isinstance(value, batches.Batches)
         if batched:
             parts += (self._part(batch, ("batch", number)) for number, batch in enumerate(value))
         else:
@@ -150,7 +150,7 @@ def load(value: Stored) -> Any:
     batched, path, parts = value
     if not batched:
         return _read(path, parts[0])
-    from bagkit.lower.graph import Batches
+    from bagkit.kernels.batches import Batches
 
     return Batches(StoredBatches(path, parts))
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.lower.chain import Chain, Step
 from bagkit.lower.lower import DEEPEST, lower
 from bagkit.optimizer import optimize
 from bagkit.plan.fingerprint import fingerprint
+from bagkit.work.chain import Chain, Step
 
 DEPTH = 2_500
 

@@ -9,9 +9,10 @@ import cloudpickle
 import pytest
 
 import bagkit as bk
+from bagkit.kernels.batches import Batches
 from bagkit.kernels.report import Report
 from bagkit.lower import resize
-from bagkit.lower.graph import Batches, Graph, Task
+from bagkit.lower.graph import Graph, Task
 from bagkit.lower.lower import error_policies, lower
 from bagkit.optimizer import optimize
 from bagkit.schedulers.state import RunState
@@ -264,7 +265,9 @@ class TestBatches:
         (task,) = tasks_of(bk.range(5000, 1).map(abs))
         batches = task.work(task.part, (), Report())
         assert isinstance(batches, Batches)
-        assert [len(batch) for batch in batches] == [2048, 2048, 904]
+        lengths = [len(batch) for batch in batches]
+        assert sum(lengths) == 5000
+        assert all(2048 <= length < 2048 + 1024 for length in lengths[:-1])
 
     def test_a_task_can_be_run_again(self) -> None:
         for made in (bk.range(10, 1).map(abs), bk.range(10, 1).distinct(), bk.range(10, 1).map_partitions(iter)):

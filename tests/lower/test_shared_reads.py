@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.lower import shared_reads
+from bagkit.work import several
 
 RECORDS = [{"name": f"n{n % 7}", "age": n % 40, "height": n / 7, "tags": ["a"] * (n % 3)} for n in range(500)]
 
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_reads, "RUN_RECORDS", 70)
+    monkeypatch.setattr(several, "RUN", 70)
 
 
 def bags(folder: Path) -> dict[str, Any]:

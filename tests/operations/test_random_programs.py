@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule, run_state_machine_as_test
 
 import bagkit as bk
-from bagkit.kernels import spill, tables, unseen, weight
+from bagkit.kernels import mostly_distinct, spill, tables, weight
 from tests.examples import examples
 from tests.operations.cases import CASES, RECORDS, Case
 from tests.operations.cases_of_sequences import flat
@@ -101,8 +101,8 @@ class Programs(RuleBasedStateMachine):
         self.patch.setattr(weight, "_AT_FIRST", 3)
         self.patch.setattr(weight, "MOST_AT_ONCE", 3)
         self.patch.setattr(tables, "_TRIED", 3)
-        self.patch.setattr(unseen, "_MANY", 3)
-        self.patch.setattr(unseen, "_CHECKED", 2)
+        self.patch.setattr(mostly_distinct, "_MANY", 3)
+        self.patch.setattr(mostly_distinct, "_CHECKED", 2)
 
     # Bags to begin with -----------------------------------------------------------------------------------------------
 

@@ -160,7 +160,7 @@ def test_the_message_names_the_function_and_the_place() -> None:
     with pytest.raises(bk.StoppedEarlyError) as caught:
         bag.compute(scheduler="sync")
     assert str(caught.value) == (
-        "map(Fails) or map(lambda): it raised StopIteration, which would have ended the data as if there were no more; "
+        "map(Fails): it raised StopIteration, which would have ended the data as if there were no more; "
         "hint: next(iterator, default) never raises it"
     )
     assert caught.value.__notes__ == ["at from_sequence, record 2, partition 1", "record: 7"]

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -19,7 +20,8 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.errors import EmptyBagError, PlanError
-from bagkit.kernels.sketch import Ranks, estimate, fingerprints, merge_ranks, merge_seen, ranks, seen
+from bagkit.kernels.blocks import batched
+from bagkit.kernels.sketch import Ranks, add_seen, estimate, fingerprints, merge_ranks, merge_seen
 
 FINGERPRINT_OF_A = 14250148980241042346
 
@@ -30,6 +32,19 @@ def rank_error(ordered: list[Any], fraction: float, value: Any) -> float:
     """Return by what share of the values the rank of `value` is not the one asked for."""
     rank = max(1, math.ceil(round(fraction * len(ordered), 6)))
     return max(0, bisect_left(ordered, value) + 1 - rank, rank - bisect_right(ordered, value)) / len(ordered)
+
+
+def ranks(size: int, values: Iterable[Any]) -> Ranks:
+    """Return the ranks of `values`, which come a few at a time."""
+    found = Ranks(size)
+    for some in batched(iter(values), 37):
+        found.add(some)
+    return found
+
+
+def seen(bits: int, values: Iterable[Any]) -> Any:
+    """Return what was seen in `values`."""
+    return add_seen(bits, set(), values)
 
 
 def merged(states: list[Any], width: int) -> Any:

@@ -9,7 +9,7 @@ import tempfile
 import traceback
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 import bagkit as bk
 from bagkit.kernels import tables as kernel
 from bagkit.kernels import weight as weights
+from bagkit.kernels.blocks import batched
 from bagkit.kernels.spill import Bucket, Room
-from bagkit.kernels.tables import fill, join, lists
+from bagkit.kernels.tables import Filling, join, lists
 from bagkit.kernels.tabling import Counting, Folding, Seeing, Tabling
 from bagkit.kernels.texts import Texts
 from bagkit.kernels.weight import Scale, weight
@@ -114,6 +115,14 @@ def test_on_schedulers(scheduler: str) -> None:
     assert list(got) == [expected for _, expected in made]
 
 
+def filled(records: Iterable[Any], tabling: Tabling, room: Room, count: int = 1) -> list[Any]:
+    """Return the states of `records`, which come a few at a time."""
+    filling = Filling(tabling, room, count)
+    for some in batched(iter(records), 700):
+        filling.take(some)
+    return filling.state()
+
+
 def test_what_is_merged_off_the_disk_stays_within_the_memory(tmp_path: Path) -> None:
     tabling = Folding(str, add_length, add, (0,), (0,))
     room = Room(3_000_000, lambda: os.fspath(tmp_path), pickle.dumps, 4)
@@ -121,7 +130,7 @@ def test_what_is_merged_off_the_disk_stays_within_the_memory(tmp_path: Path) -> 
     state = [
         piece
         for start in range(0, 100_000, 25_000)
-        for piece in fill(iter(keys[start : start + 25_000]), tabling, room)[0]
+        for piece in filled(iter(keys[start : start + 25_000]), tabling, room)[0]
     ]
     tracemalloc.start()
     try:
@@ -252,7 +261,7 @@ def test_states_in_any_order_of_joining(parts: list[list[int]], memory: int, wid
     with tempfile.TemporaryDirectory() as directory:
         room = Room(memory, lambda: directory, tasks=width)
         for tabling, wanted in expected.items():
-            states = [state for part in parts for state in fill(iter(part), tabling, room)]
+            states = [state for part in parts for state in filled(iter(part), tabling, room)]
             while len(states) > width > 1:
                 states = [join(states[:width], tabling, room), *states[width:]]
             state = list(chain.from_iterable(states))
@@ -283,7 +292,7 @@ def test_records_that_wait_for_a_table_are_those_of_a_table(
         patch.setattr(weights, "MOST_AT_ONCE", tried)
         room = Room(memory, lambda: directory, tasks=3)
         for tabling in tables:
-            states = [fill(iter(part), tabling, room, count) for part in parts]
+            states = [filled(iter(part), tabling, room, count) for part in parts]
             sent = pickle.loads(pickle.dumps(states))
             got = [list(chain(*lists(list(chain(*each)), tabling, room))) for each in zip(*sent, strict=True)]
             # One table gives each key and its place; NaN is one key.
@@ -302,15 +311,15 @@ def test_records_that_wait_for_a_table_are_those_of_a_table(
 
 def test_few_records_twice_are_packed_not_counted() -> None:
     new = [f"key {number}" for number in range(60_000)]
-    (state,) = fill(iter(new), Counting(), Room(tasks=8))
+    (state,) = filled(iter(new), Counting(), Room(tasks=8))
     table, waiting = state
     assert isinstance(table, dict)
     assert isinstance(waiting, Texts)
     assert len(waiting) > 40_000
     assert list(chain(*lists(state, Counting(), Room()))) == [(key, 1) for key in new]
-    (alone,) = fill(iter(new), Counting(), Room())
+    (alone,) = filled(iter(new), Counting(), Room())
     assert [type(piece) for piece in alone] == [dict]
-    (again,) = fill(chain(new, new, new), Counting(), Room(tasks=8))
+    (again,) = filled(chain(new, new, new), Counting(), Room(tasks=8))
     assert [type(piece) for piece in again] == [dict, Texts, dict], "it saw that they are there again"
     assert isinstance(again[1], Texts)
     assert len(again[1]) < 80_000
@@ -323,7 +332,7 @@ def test_what_is_joined_is_joined_in_one_way() -> None:
 
     def joined(parts: list[list[str]], tabling: Tabling) -> Any:
         room = Room(tasks=2)
-        return join([state for part in parts for state in fill(iter(part), tabling, room)], tabling, room)
+        return join([state for part in parts for state in filled(iter(part), tabling, room)], tabling, room)
 
     assert list(map(type, joined(new, Folding(str, add_length, add, (0.1,))))) == [dict]
     assert list(map(type, joined(new, Counting()))) == [dict, Texts, dict, Texts]
@@ -393,10 +402,10 @@ def test_the_record_whose_key_has_no_digest_is_found() -> None:
 
 def test_what_is_large_is_on_disk(tmp_path: Path) -> None:
     room = Room(200_000, lambda: str(tmp_path))
-    (state,) = fill(map(word, range(3000)), Counting(), room)
+    (state,) = filled(map(word, range(3000)), Counting(), room)
     assert len(state) > 3
     assert all(isinstance(piece, Bucket) and not piece.rest for piece in state)
-    (small,) = fill(map(word, range(30)), Counting(), room)
+    (small,) = filled(map(word, range(30)), Counting(), room)
     assert [type(piece) for piece in small] == [dict]
     assert all(isinstance(piece, Bucket) for piece in join([state, small], Counting(), room))
 

@@ -12,7 +12,8 @@ import pytest
 
 from bagkit.diagnostics import events
 from bagkit.errors import StoppedEarlyError, TaskError
-from bagkit.lower.graph import Batches, Graph, Task
+from bagkit.kernels.batches import Batches
+from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.protocol import Scheduler
 from tests.schedulers import works
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bagkit.kernels.batches import Batches
 from bagkit.kernels.report import Report
-from bagkit.lower.graph import Batches, Graph, Task
+from bagkit.lower.graph import Graph, Task
 
 
 def mark(directory: str, name: object) -> None:

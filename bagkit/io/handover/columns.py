@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.kernels.column_types import Type, Typing, encodes, fits_one
-from bagkit.plan.kinds import ALL, Fields, PerPartition
+from bagkit.plan.kinds import ALL, Fields, PerPartition, Run
 
 Policy = Literal["error", "string", "json", "null"]
 POLICIES: Final = ("error", "string", "json", "null")
@@ -205,7 +205,10 @@ class EncodeColumns(PerPartition):
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.columns is None else frozenset(self.columns)
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
+    def begin(self) -> Run:
+        return self._batches
+
+    def _batches(self, records: Iterator[Any]) -> Iterator[Any]:
         while batch := list(islice(records, BATCH)):
             try:
                 made = _batch(columns_of(batch, self.columns), len(batch), self.typing, self.strict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError
@@ -11,7 +12,7 @@ from bagkit.io.handover.columns import TOO_DEEP, EncodeColumns, NoRowError, as_r
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import CONFLICT_HINT, Conflict, misfit_message, misfit_text
 from bagkit.kernels.column_types import Seen, add_seen, has_fields
-from bagkit.plan.kinds import Fields, PerPartition
+from bagkit.plan.kinds import Fields, PerPartition, Run
 
 SEPARATOR: Final = "\n  "
 """Between several misfits of one record in a message: an indented line, so that it stays one."""
@@ -44,15 +45,15 @@ class FindMisfit(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (_Fitting.__call__,)  # through its code the error is known as this op's
 
-    def run(self, records: Iterator[Any]) -> Iterator[Any]:
-        return filter(_Fitting(self), records)
+    def begin(self) -> Run:
+        return partial(map, _Fitting(self))
 
 
 @dataclass(frozen=True)
 class FindMisfits(FindMisfit):
     """Raises at the first record of each field that does not fit: to be run where records that fail are collected."""
 
-    elementwise = True
+    per_record = "some"
 
 
 class _Fitting:

@@ -14,7 +14,7 @@ from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import opened
 from bagkit.io.input.paths import named
-from bagkit.kernels.stream import Block, Place
+from bagkit.kernels.blocks import Block, Place
 from bagkit.sentinels import NOT_GIVEN
 
 DEFAULT_BLOCKSIZE: Final = 100_000_000

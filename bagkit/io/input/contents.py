@@ -10,7 +10,7 @@ from typing import Any
 from bagkit.errors import PlanError
 from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
-from bagkit.kernels.stream import Block, Place
+from bagkit.kernels.blocks import Block, Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.paths import named
 from bagkit.kernels import lines
+from bagkit.kernels.blocks import Block, Place
 from bagkit.kernels.lines import DelimiterEnds
-from bagkit.kernels.stream import Block, Place
 from bagkit.sentinels import NOT_GIVEN
 
 ROWS: Final = 256

@@ -18,10 +18,10 @@ from bagkit.io.input.files import FileInfo, InputFile, opened
 from bagkit.io.input.inflating import inflate
 from bagkit.io.input.listing import find_files
 from bagkit.io.input.paths import base_name, named, shown_path
+from bagkit.kernels.blocks import Block
 from bagkit.kernels.contexts import context
 from bagkit.kernels.lines import BLOCK
 from bagkit.kernels.report import Report
-from bagkit.kernels.stream import Block
 from bagkit.option_values import parse_bytes
 from bagkit.plan.kinds import Source
 

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from bagkit.errors import TaskError
+from bagkit.kernels.blocks import Block, Place
 from bagkit.kernels.kept import Kept
 from bagkit.kernels.report import Report
-from bagkit.kernels.stream import Block, Place
 from bagkit.plan.kinds import Source
 
 

@@ -15,9 +15,9 @@ from bagkit.io.input.files import opened
 from bagkit.io.input.paths import named
 from bagkit.io.input.too_long import LineLimit, TooLong
 from bagkit.kernels import lines
+from bagkit.kernels.blocks import Block, Place
 from bagkit.kernels.lines import BOM, DelimiterEnds, Ends, UniversalEnds
 from bagkit.kernels.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
-from bagkit.kernels.stream import Block, Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bagkit.io.input.text import plan_text_files
+from bagkit.kernels.blocks import Place
 from bagkit.kernels.report import Report
-from bagkit.kernels.stream import Place, Stream
+from tests.io.input.reading import Reading
 from tests.io.input.test_text import BYTES, any_file, small_blocks, written
 
 __all__ = ["small_blocks"]
@@ -19,8 +20,8 @@ __all__ = ["small_blocks"]
 def places(source, raw=False):
     found = []
     for pieces in source.pieces():
-        stream = Stream(source.bare().read(pieces, Report(), raw))
-        records = stream.records()
+        stream = Reading(source.bare().read(pieces, Report(), raw))
+        records = stream
         while True:
             try:
                 next(records)
@@ -98,7 +99,7 @@ def test_bom_is_part_of_the_first_line_only_in_utf8(tmp_path):
 def test_line_is_unknown_once_the_file_is_gone(tmp_path):
     path = written(tmp_path, b"aaa\nbbb\n")
     source = plan_text_files(path, blocksize=4)
-    stream = Stream(source.read(source.pieces()[1], Report()))
-    assert next(stream.records()) == "bbb\n"
+    stream = Reading(source.read(source.pieces()[1], Report()))
+    assert next(stream) == "bbb\n"
     path.unlink()
     assert stream.place() == Place(str(path), partition=1, line=None, offset=4, record="bbb")

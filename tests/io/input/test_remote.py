@@ -16,8 +16,7 @@ from bagkit.errors import CorruptInputError, InputChangedError, NoFilesError, Pl
 from bagkit.io.input import file_source, files
 from bagkit.io.input.text import plan_text_files
 from bagkit.kernels.report import Report
-from bagkit.kernels.stream import Stream
-from tests.io.input.reading import read, read_partitions
+from tests.io.input.reading import Reading, read, read_partitions
 
 LINES = [f"line {n} é\n" for n in range(30_000)]
 DATA = "".join(LINES).encode()
@@ -53,7 +52,7 @@ def test_memory(memory):
 
 def test_readers_of_one_memory_file_do_not_disturb_each_other(memory):
     source = plan_text_files(f"{memory}/a.txt", blocksize="100kB")
-    streams = [Stream(source.read(pieces, Report())).records() for pieces in source.pieces()]
+    streams = [Reading(source.read(pieces, Report())) for pieces in source.pieces()]
     assert [next(stream) for stream in streams] == [partition[0] for partition in read_partitions(source)]
     assert [line for stream in streams for line in stream] == [
         line for partition in read_partitions(source) for line in partition[1:]
@@ -81,8 +80,8 @@ def test_what_is_not_in_memory(memory):
 
 def test_places_in_remote_files(memory):
     source = plan_text_files(f"{memory}/a.txt", blocksize="100kB")
-    stream = Stream(source.read(source.pieces()[1], Report()))
-    first = next(stream.records())
+    stream = Reading(source.read(source.pieces()[1], Report()))
+    first = next(stream)
     place = stream.place()
     assert (place.source, place.line, place.record) == (f"{memory}/a.txt", LINES.index(first) + 1, first[:-1])
 

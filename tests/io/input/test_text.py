@@ -21,7 +21,7 @@ from bagkit.kernels import lines
 from bagkit.kernels.report import Report
 from bagkit.option_values import parse_bytes
 from tests.io.input.contract import FileSourceContract
-from tests.io.input.reading import python_lines, read, read_partitions, read_pieces, split_lines
+from tests.io.input.reading import Reading, python_lines, read, read_partitions, read_pieces, split_lines
 
 PARTS = [
     "a",
@@ -291,12 +291,11 @@ def test_sizes(size, expected):
 
 
 def test_lines_that_do_not_decode_fail_at_their_turn(tmp_path):
-    from bagkit.kernels.stream import Stream
 
     path = written(tmp_path, b"one\r\ntwo\n\xff\r\nfour\n")
     for options in ({}, {"include_path": True}):
         source = plan_text_files(path, **options)
-        records = Stream(source.read(source.pieces()[0], Report())).records()
+        records = Reading(source.read(source.pieces()[0], Report()))
         assert len([next(records), next(records)]) == 2
         with pytest.raises(UnicodeDecodeError):
             next(records)

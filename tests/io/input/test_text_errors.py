@@ -23,8 +23,7 @@ from bagkit.errors import (
 )
 from bagkit.io.input.text import plan_text_files
 from bagkit.kernels.report import Report
-from bagkit.kernels.stream import Stream
-from tests.io.input.reading import read, read_partitions
+from tests.io.input.reading import Reading, read, read_partitions
 from tests.io.input.test_text import COMPRESS, written
 
 GOOD = b"".join(b"line %d\n" % n for n in range(20_000))
@@ -224,7 +223,7 @@ def test_gone(tmp_path):
 def test_changed_while_it_is_read(tmp_path, keep):
     path = written(tmp_path, GOOD * 4)
     source = plan_text_files(path)
-    records = Stream(source.read(source.pieces()[0], Report())).records()
+    records = Reading(source.read(source.pieces()[0], Report()))
     next(records)
     os.truncate(path, keep)
     with pytest.raises(InputChangedError):
@@ -234,7 +233,7 @@ def test_changed_while_it_is_read(tmp_path, keep):
 def test_a_compressed_file_that_is_cut_off_meanwhile_has_changed(tmp_path):
     path = written(tmp_path, gzip.compress(os.urandom(1 << 20).replace(b"\n", b"a")), "a.gz")
     source = plan_text_files(path, encoding="latin-1", linedelimiter="a")
-    records = Stream(source.read(source.pieces()[0], Report())).records()
+    records = Reading(source.read(source.pieces()[0], Report()))
     next(records)
     os.truncate(path, 300_000)
     with pytest.raises(InputChangedError):
@@ -250,9 +249,9 @@ def test_a_file_that_is_cut_off_gives_its_good_lines_first(tmp_path, suffix, cut
     path = written(tmp_path, COMPRESS[suffix](GOOD)[:-cut], f"a.{suffix}")
     source = plan_text_files(path)
     found = []
-    stream = Stream(source.read(source.pieces()[0], Report()))
+    stream = Reading(source.read(source.pieces()[0], Report()))
     with pytest.raises(CorruptInputError) as caught:
-        found.extend(stream.records())
+        found.extend(stream)
     assert found == GOOD.decode().splitlines(keepends=True)[: len(found)]
     assert str(path) in str(caught.value)
     assert f"{len(found)} lines were good ({len(''.join(found))} bytes" in str(caught.value)
@@ -360,8 +359,8 @@ def test_every_codec_is_known_by_its_beginning():
 def test_utf16_that_breaks_off(tmp_path):
     path = written(tmp_path, "one\ntwo\nthr".encode("utf-16") + b"\x00\xdc\x00\x00", "a.txt")
     source = plan_text_files(path, encoding="utf-16")
-    stream = Stream(source.read(source.pieces()[0], Report()))
-    records = stream.records()
+    stream = Reading(source.read(source.pieces()[0], Report()))
+    records = stream
     assert [next(records), next(records)] == ["one\n", "two\n"]
     with pytest.raises(UnicodeDecodeError):
         next(records)

@@ -11,10 +11,10 @@ from types import FrameType
 from typing import Any
 
 from bagkit.errors import add_notes, attribute, notes_on_text, one_line, printable, text_of
-from bagkit.kernels.stream import Place
-from bagkit.lower.json_errors import json_column, json_hint
+from bagkit.kernels.blocks import Place
 from bagkit.plan.kinds import Op
 from bagkit.visible import visible
+from bagkit.work.json_errors import json_column, json_hint
 
 
 @dataclass(frozen=True, slots=True)

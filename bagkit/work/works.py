@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from bagkit.errors import OutputError
-from bagkit.kernels.guard import GUARD_BATCH
+from bagkit.kernels.batches import Batches
 from bagkit.kernels.report import Report
-from bagkit.lower.chain import USER_ERRORS, Chain, Run, Value
-from bagkit.lower.failures import add_place, failed_operation
-from bagkit.lower.graph import Batches
-from bagkit.plan.kinds import Call, Reduction, Sink, SinkPart
+from bagkit.plan.kinds import Call, Exchange, Op, Reduction, Sink, SinkPart
 from bagkit.sentinels import EMPTY
+from bagkit.work.chain import Chain
+from bagkit.work.failing import USER_ERRORS
+from bagkit.work.failures import add_place, failed_operation
+from bagkit.work.run import Run
+from bagkit.work.steps import Value
+from bagkit.work.taking import room_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +25,12 @@ class Combine:
     """A Work: several states of a reduction into one."""
 
     reduction: Reduction
+    tasks: int = 1
+    """How many states come together in one task."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        try:
-            return self.reduction.within(report).combine(inputs)
-        except Exception as error:
-            add_place(error, None, failed_operation(error, [self.reduction]))
-            raise
+        room = room_of(self.reduction, report, self.tasks)
+        return noting(self.reduction, lambda: self.reduction.combine(inputs, room))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +73,13 @@ class Write:
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         *part, where = part
         run = Run(part, inputs, report)
+        handing = run.handing(self.chain.step)
         try:
-            written = self.sink.write(run.records(self.chain.step, GUARD_BATCH), where, report.attempt)
+            written = self.sink.write(handing.records(), where, report.attempt)
         except OutputError:
             raise  # which no record is to blame for
         except USER_ERRORS as error:
-            self.chain.fail(error, run)
+            run.failing.raise_in(self.chain.step.ops(), handing.place(), error)
         report.outputs.append((self.number, written))
         return written
 
@@ -115,3 +118,36 @@ class OneWritten(Call):
 
     def call(self, values: Sequence[Any]) -> Any:
         return self.part.call((self.written,))
+
+
+@dataclass(frozen=True, eq=False)
+class Bounding:
+    """A Work: from the samples of all tasks, what tells where a record belongs."""
+
+    exchange: Exchange
+    count: int
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        return noting(self.exchange, lambda: self.exchange.bounds(inputs, self.count))
+
+
+@dataclass(frozen=True, eq=False)
+class Cutting:
+    """A Work: the prepared records of one task by the partitions that they go to."""
+
+    exchange: Exchange
+    count: int
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        prepared, bounds = inputs
+        made = noting(self.exchange, lambda: self.exchange.cut(prepared, bounds, self.count))
+        return made if self.count > 1 else made[0]
+
+
+def noting(op: Op, function: Callable[[], Any]) -> Any:
+    """Return what `function` gives, noting on an error that it was in `op`."""
+    try:
+        return function()
+    except Exception as error:
+        add_place(error, None, failed_operation(error, [op]))
+        raise

@@ -1,0 +1,153 @@
+"""Blocks: some records of one partition on their way through a task, each with where it comes from.
+
+Sources give large blocks: what they read and cut in one go. Steps work on small ones and give new blocks. The origin of
+a new block leads from a record back to the one that it was made of, and is asked only when something has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, compress, count, islice
+from typing import Any, Protocol
+
+from bagkit.visible import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands; what is not known is None."""
+
+    source: str | None = None
+    """A path or URL, or words for what has none: `from_sequence`, `frequencies`."""
+    partition: int | None = None
+    line: int | None = None
+    """Counted from 1."""
+    offset: int | None = None
+    """Of the line's first byte, in the uncompressed file."""
+    index: int | None = None
+    """Of the record in its partition, counted from 0, where there are no lines."""
+    record: Any = None
+    """The record as it was read: the raw line, or the element."""
+    worker: str | None = None
+
+    def __repr__(self) -> str:
+        known = [(name, getattr(self, name)) for name in self.__slots__]
+        return f"Place({', '.join([f'{name}={one_line(value)}' for name, value in known if value is not None])})"
+
+
+class Origin(Protocol):
+    """Where the records of a block are from; asked only when something went wrong, so it may take its time."""
+
+    def place(self, index: int, record: Any) -> Place:
+        """Return the place of the block's record number `index`."""
+
+
+@dataclass(slots=True)
+class Block:
+    """Some records of one partition, on their way through."""
+
+    records: Sequence[Any]
+    origin: Origin
+    parse: Callable[[Any], Any] | None = None
+    """Makes a record out of each of `records`, one by one; for the blocks that could not be made in one go."""
+    nbytes: int = 0
+    """Bytes of (compressed) input since the block before, for progress."""
+    data: bytes | None = None
+    """The bytes that `records` were cut out of, where a source hands out raw lines."""
+
+    def place(self, index: int) -> Place:
+        """Return the place of the record number `index`."""
+        return self.origin.place(index, self.records[index])
+
+    def part(self, start: int, stop: int) -> Block:
+        """Return the records from `start` up to `stop`: itself if these are all."""
+        if start == 0 and stop >= len(self.records):
+            return self
+        return Block(self.records[start:stop], PartOf(self, start))
+
+
+@dataclass(slots=True, eq=False)
+class PartOf:
+    """Origin of some records of another block, which follow each other there."""
+
+    block: Block
+    start: int
+
+    def place(self, index: int, record: Any) -> Place:
+        return self.block.place(self.start + index)
+
+
+@dataclass(slots=True, eq=False)
+class MadeOf:
+    """Origin of records of which each was made of the one in the same place."""
+
+    block: Block
+
+    def place(self, index: int, record: Any) -> Place:
+        return self.block.place(index)
+
+
+@dataclass(slots=True, eq=False)
+class ChosenFrom:
+    """Origin of those records of another block whose flags are true."""
+
+    block: Block
+    flags: Sequence[Any]
+
+    def place(self, index: int, record: Any) -> Place:
+        return self.block.place(next(islice(compress(count(), self.flags), index, None)))
+
+
+@dataclass(slots=True, eq=False)
+class FlattenedFrom:
+    """Origin of the elements of another block's records; `counts` says how many each record has."""
+
+    block: Block
+    counts: Sequence[int]
+    start: int = 0
+    """The record that has the first of them."""
+
+    def place(self, index: int, record: Any) -> Place:
+        ends = accumulate(self.counts)
+        return self.block.place(self.start + next(number for number, end in enumerate(ends) if index < end))
+
+
+def made_of(block: Block, records: Sequence[Any]) -> Block:
+    """Return the block of `records`, each of which was made of the one of `block` in the same place."""
+    origin = block.origin
+    return Block(records, origin if type(origin) is MadeOf else MadeOf(block))
+
+
+def batched(records: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Yield `records` in lists of `size`; the last may be shorter, none is empty."""
+    while batch := list(islice(records, size)):
+        yield batch
+
+
+class Handing:
+    """The records of blocks one after the other, for those that want an iterator; it knows which was the last."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._blocks = iter(blocks)
+        self._block: Block | None = None
+        self._rest: Iterator[Any] = iter(())
+
+    def records(self) -> Iterator[Any]:
+        """Return the records."""
+        return chain.from_iterable(self._iterators())
+
+    def _iterators(self) -> Iterator[Iterator[Any]]:
+        for block in self._blocks:
+            self._block = block
+            self._rest = iter(block.records)
+            yield self._rest
+        self._block = None
+
+    def place(self) -> Place | None:
+        """Return the place of the last record; None before the first and after the end. Ends the handing."""
+        if self._block is None:
+            return None
+        left = sum(1 for _ in self._rest)
+        index = len(self._block.records) - left - 1
+        return self._block.place(index) if index >= 0 else None

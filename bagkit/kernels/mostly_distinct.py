@@ -1,0 +1,83 @@
+"""Records of which hardly any is there twice: a task need not put them into a table, which would not be shorter.
+
+Putting a record into a table that no cache holds takes longer than all else that becomes of it, and tasks that come
+later have to do it again. So a task looks at some of its records first, and at some of the keys as it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from bagkit.kernels.states import States
+from bagkit.kernels.tabling import Table
+from bagkit.kernels.texts import Texts
+
+_LOOKED_AT = 16
+"""Of so many keys one is looked at, to see whether it comes again."""
+_CHECKED = 1 << 14
+"""Records between two decisions about that."""
+_MANY = 1 << 16
+"""Keys for which it pays to look at some first."""
+_PLAIN = frozenset({str, int, bool, bytes, type(None)})
+"""Types of records that can be put into any table, so that it may be done later."""
+
+
+def are_new(found: int, number: int) -> bool:
+    """Say whether a table that found so many keys in a `number` of records saves too little to go on with it."""
+    return 4 * found > 3 * number
+
+
+class MostlyDistinct:
+    """Adds plain records to `states` as they are, while hardly any is there twice; mutable, of one task.
+
+    What comes is added while it is in the processor's cache: a table of all of it would not be. No more than `heap`
+    bytes are held.
+    """
+
+    def __init__(self, states: States, heap: int | None) -> None:
+        self.ended = False
+        """Whether what comes from now on should go into a table: records repeat themselves, or are not plain."""
+        self._states = states
+        self._heap = heap
+        self._seen: Table = {}
+        self._looked, self._known = 0, 0
+        self._since = 0
+        """Records since the last decision."""
+
+    def take(self, records: Sequence[Any]) -> Sequence[Any]:
+        """Add `records`; return those that have to go into a table: all or none of them."""
+        from bagkit.kernels.digest import parts_of
+
+        kinds = set(map(type, records))
+        if not kinds <= _PLAIN:
+            self.ended = True
+            return records
+        parts = parts_of(records, len(self._states.each), kinds)
+        try:
+            self._states.extend(list(map(Texts, parts)) if kinds == {str} else parts)
+        except UnicodeEncodeError:
+            self.ended = True
+            return records
+        # The same keys each time, so that they are seen again when they come again.
+        some = parts[0] if len(parts) > 1 else [key for key in records if not hash(key) % _LOOKED_AT]
+        self._seen.update(dict.fromkeys(some))
+        self._looked += len(some)
+        self._since += len(records)
+        if self._since >= _CHECKED:
+            self._decide()
+        return ()
+
+    def _decide(self) -> None:
+        self._states.write_if_over(None if self._heap is None else self._heap // 2)
+        self.ended = not are_new(len(self._seen) - self._known, self._looked)
+        self._looked, self._known, self._since = 0, len(self._seen), 0
+
+
+def has_repetitions(pieces: Sequence[Any]) -> bool:
+    """Say whether a table of all `pieces` would be much smaller than they are; of few keys it is soon made anyhow."""
+    if sum(map(len, pieces)) < _MANY:
+        return True
+    some = [key for key in chain.from_iterable(pieces) if not hash(key) % _LOOKED_AT]
+    return not are_new(len(set(some)), len(some))

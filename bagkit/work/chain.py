@@ -1,0 +1,63 @@
+"""The work of one task: a tree of steps over what the task is given, and where the records go at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bagkit.kernels.batches import Batches
+from bagkit.kernels.replay import replayed
+from bagkit.kernels.report import Report
+from bagkit.plan.kinds import PerPartition
+from bagkit.work.failing import USER_ERRORS
+from bagkit.work.pace import records_of, together
+from bagkit.work.run import Run
+from bagkit.work.steps import Into, Step
+from bagkit.work.taking import Unplaced, careful_state_of
+
+RESULT_BATCH = 2048
+"""Records that leave a task together."""
+LONG = 0.2
+"""Seconds after which records leave a task, however few there are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A Work: runs `step` and gives its records, its value, or the state that they go `into`."""
+
+    step: Step
+    into: Into | None = None
+    gives_value: bool = False
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        if self.into is not None:
+            return self._state(self.into, part, inputs, report)
+        run = Run(part, inputs, report)
+        return replayed(run.value(self.step)) if self.gives_value else Batches(self.lists(run))
+
+    def lists(self, run: Run) -> Iterator[list[Any]]:
+        """Yield the records in lists, each of which leaves the task by itself."""
+        one_by_one = isinstance(self.step.op, PerPartition) and self.step.op.stands_for_many
+        for blocks in together(run.blocks(self.step), 1 if one_by_one else RESULT_BATCH, LONG):
+            yield records_of(blocks)
+
+    def _state(self, into: Into, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        try:
+            return Run(part, inputs, report).state(into, self.step)
+        except Unplaced as unplaced:
+            error = unplaced.error
+        # All records once more, one by one: to find the one that fails, or to leave out those that do.
+        searching = into.policy == "raise"
+        report.failures.clear()
+        report.skipped = report.bytes_read = 0
+        run = Run(part, inputs, Report() if searching else report)
+        try:
+            state = careful_state_of(run.task, *run.into(into, self.step))
+        except Unplaced as unplaced:
+            run.failing.raise_in([into.op], None, unplaced.error)
+        except USER_ERRORS as second:
+            run.failing.raise_in([into.op], None, second)
+        if searching:
+            run.failing.raise_in([into.op], None, error)
+        return state

@@ -1,0 +1,134 @@
+"""How ops work on blocks record by record: their function is called for a whole block, by a loop in C.
+
+`list.extend` keeps what came before an exception. So the number of results says which record has failed, and which one
+had a function that raised StopIteration. The records before it go on first: so of several errors the one is raised that
+a run record by record would raise. Nothing is paid for that while nothing fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, compress, islice
+from typing import Any
+
+from bagkit.kernels.blocks import Block, ChosenFrom, FlattenedFrom, made_of
+from bagkit.kernels.stopped import StoppedEarly
+from bagkit.plan.kinds import Run
+from bagkit.work.failing import USER_ERRORS
+from bagkit.work.pace import MOST, Pace
+
+Fail = Callable[[Block, int, BaseException], None]
+"""Called with a record that has failed; returns if it is to be left out."""
+Row = tuple[Block, Sequence[Sequence[Any]]]
+"""Records of one bag, and those beside them of others."""
+
+
+def _apply(function: Run, columns: Sequence[Sequence[Any]]) -> tuple[list[Any], BaseException | None]:
+    """Return what `function` gives up to the first record that it fails on, and the error."""
+    found: list[Any] = []
+    try:
+        found.extend(function(*columns))
+    except USER_ERRORS as error:
+        return found, error
+    return found, None if len(found) == len(columns[0]) else StoppedEarly()
+
+
+def _applied(function: Run, row: Row, fail: Fail) -> Iterable[tuple[list[Any], Block]]:
+    """Return what `function` gives for a row, with its block: in several parts where records have failed."""
+    block, others = row
+    found, error = _apply(function, (block.records, *others))
+    if error is None:
+        return ((found, block),)
+    return _applied_further(function, row, fail, found, error)
+
+
+def _applied_further(
+    function: Run, row: Row, fail: Fail, found: list[Any], error: BaseException | None
+) -> Iterator[tuple[list[Any], Block]]:
+    block, others = row
+    start, end = 0, len(block.records)
+    while True:
+        if found and not isinstance(error, KeyboardInterrupt):
+            yield found, block.part(start, start + len(found))
+        if error is None:
+            return
+        fail(block, start + len(found), error)
+        start += len(found) + 1
+        if start == end:
+            return
+        found, error = _apply(function, (block.records[start:], *[column[start:] for column in others]))
+
+
+def ones(function: Run, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
+    """Yield the blocks of what `function` gives for each record."""
+    for row in rows:
+        for found, block in _applied(function, row, fail):
+            yield made_of(block, found)
+
+
+def some(function: Run, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
+    """Yield the blocks of the records for which `function` gives what is true."""
+    for row in rows:
+        for flags, block in _applied(function, row, fail):
+            try:
+                kept = list(compress(block.records, flags))
+            except Exception:  # of a flag that is neither true nor false
+                yield from _chosen_one_by_one(flags, block, fail)
+            else:
+                if kept:
+                    yield Block(kept, ChosenFrom(block, flags))
+
+
+def _chosen_one_by_one(flags: Sequence[Any], block: Block, fail: Fail) -> Iterator[Block]:
+    for index, flag in enumerate(flags):
+        try:
+            kept = bool(flag)
+        except Exception as error:
+            fail(block, index, error)
+            continue
+        if kept:
+            yield block.part(index, index + 1)
+
+
+_LISTS: frozenset[type] = frozenset({list, tuple})
+
+
+def many(function: Run, rows: Iterator[Row], fail: Fail, pace: Pace) -> Iterator[Block]:
+    """Yield the blocks of the elements of what `function` gives for each record."""
+    for row in rows:
+        for iterables, block in _applied(function, row, fail):
+            if _LISTS.issuperset(map(type, iterables)):
+                counts = list(map(len, iterables))
+                if sum(counts) <= MOST:  # all at once then, since none of them can fail
+                    elements = list(chain.from_iterable(iterables))
+                    yield from pace.cut(Block(elements, FlattenedFrom(block, counts)))
+                    continue
+            yield from _flattened(iterables, block, fail, pace)
+
+
+def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, pace: Pace) -> Iterator[Block]:
+    """Yield blocks of what iterators give. No more is taken of one than a block may have, for it may have no end."""
+    found: list[Any] = []
+    counts: list[int] = []
+    first = 0
+    for index, iterable in enumerate(iterables):
+        counts.append(0)
+        iterator: Iterator[Any] | None = None
+        error: BaseException | None = None
+        more = True
+        while more:
+            before, size = len(found), pace.size
+            try:
+                iterator = iter(iterable) if iterator is None else iterator
+                found.extend(islice(iterator, max(0, size - before)))
+            except USER_ERRORS as raised:
+                error = raised
+            counts[-1] += len(found) - before
+            more = error is None and len(found) >= size
+            if found and (more or error is not None):
+                yield from pace.timed(Block(found, FlattenedFrom(block, counts, first)))
+                found, counts, first = [], [0], index
+        if error is not None:
+            fail(block, index, error)
+    if found:
+        yield from pace.timed(Block(found, FlattenedFrom(block, counts, first)))

@@ -1,0 +1,77 @@
+"""What happens when a record fails: it is raised with its place, or noted and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from bagkit.errors import StoppedEarlyError
+from bagkit.kernels.blocks import Block, Place
+from bagkit.kernels.report import Report
+from bagkit.kernels.stopped import StoppedEarly
+from bagkit.plan.kinds import Op
+from bagkit.work.failures import Failure, add_place, failed_operation, user_code
+from bagkit.work.steps import Step
+
+USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup)
+"""What gets a note of its place; not GeneratorExit, with which a reader says that it wants no more."""
+
+FAILURES_SHOWN = 3
+"""Skipped records that a task describes; the others are only counted."""
+
+
+class Failing:
+    """What one run of a task has to say about failures; mutable, of that run."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._told: BaseException | None = None
+        """The error that says already where it was."""
+
+    def fail(self, step: Step, block: Block, index: int, error: BaseException) -> None:
+        """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says."""
+        ops = [step.op] if step.parser is None else [step.inputs[0].op, step.op]
+        self.fail_in(ops, step.policy, block.place(index), error)
+
+    def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
+        """Raise `error` of one of `ops`, or note it."""
+        if policy == "raise" or not isinstance(error, Exception):
+            self.raise_in(ops, place, error)
+        self._report.skipped += policy == "skip"
+        if policy == "collect" or len(self._report.failures) < FAILURES_SHOWN:
+            kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
+            failure = Failure(place, _operation(error, ops), kept, collected=policy == "collect")
+            self._report.failures.append(failure)
+
+    def has_told(self, error: BaseException) -> bool:
+        """Return whether it is known already where `error` was."""
+        return error is self._told
+
+    def raise_in(self, ops: Iterable[Op], place: Place | None, error: BaseException) -> NoReturn:
+        """Raise `error`, with notes on the one of `ops` that it arose in, and where; unless it has them."""
+        if error is self._told:
+            raise error
+        ops = list(ops)
+        if isinstance(error, (StoppedEarly, StopIteration)):
+            self._told = stopped_early(ops)
+            add_place(self._told, place, "")
+            raise self._told from None
+        self._told = error
+        add_place(error, place, _operation(error, ops))
+        raise error
+
+
+def _operation(error: BaseException, ops: Sequence[Op]) -> str:
+    """Return the label of the op that raised `error`, as far as that can be told."""
+    return ops[0].error_label if len(ops) == 1 else failed_operation(error, ops)
+
+
+def stopped_early(ops: Iterable[Op]) -> StoppedEarlyError:
+    """Return the error for a function of `ops` that raised StopIteration."""
+    functions = [(op.label, function) for op in ops if op.opaque for function in op.user_functions()]
+    likely = [label for label, function in functions if user_code(function) is not None]
+    labels = " or ".join(dict.fromkeys(likely or [label for label, _ in functions]))
+    return StoppedEarlyError(
+        f"{labels or 'a function'}: it raised StopIteration, which would have ended the data as if there were no more; "
+        "hint: next(iterator, default) never raises it"
+    )

@@ -1,0 +1,96 @@
+"""How many records go through the steps of a task at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from time import perf_counter
+from typing import Any
+
+from bagkit.kernels.blocks import Block
+from bagkit.work.failing import USER_ERRORS
+
+SOME = 64
+"""Records of a block that takes no long time. As many whole records of JSON stay in a processor's cache on their way
+through the steps, where a thousand do not."""
+MOST = 1024
+"""Records of a block that takes a short time: of small values, for which the steps' own time would count."""
+SHORT = 0.0003
+LONG = 0.05
+"""Seconds. Blocks that take longer have fewer records, down to one: functions may be slow, or make large records. The
+time in which other processes have the processor counts too, so this is more than they are given at a time."""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """How many records those who take them need at the most; None for all. Mutable, of one task."""
+
+    number: int | None = None
+
+
+class Pace:
+    """Cuts records into blocks, small at first, that take a good time; mutable, of one task."""
+
+    __slots__ = ("_size", "_wanted")
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._size = 1
+        self._wanted = wanted
+
+    @property
+    def size(self) -> int:
+        """How many records the next block may have."""
+        wanted = self._wanted.number
+        return self._size if wanted is None else max(1, min(self._size, wanted))
+
+    def timed(self, block: Block) -> Iterator[Block]:
+        """Yield `block`. The time until the next is asked for says how long that may be."""
+        begin = perf_counter()
+        yield block
+        self._learn(perf_counter() - begin, len(block.records))
+
+    def _learn(self, seconds: float, number: int) -> None:
+        size = self._size
+        if seconds > LONG:
+            self._size = max(1, size // 2)
+        elif number >= size and (seconds < SHORT or (size < SOME and seconds < LONG / 4)):
+            self._size = min(MOST, size * 2)
+
+    def cut(self, block: Block) -> Iterator[Block]:
+        """Yield `block` in parts."""
+        start, end = 0, len(block.records)
+        while start < end:
+            part = block.part(start, start + self.size)
+            begin = perf_counter()
+            yield part
+            number = len(part.records)
+            self._learn(perf_counter() - begin, number)
+            start += number
+
+
+def together(blocks: Iterator[Block], number: int, seconds: float) -> Iterator[list[Block]]:
+    """Yield blocks in lists that have `number` records or took so many seconds; before an error those before it."""
+    waiting: list[Block] = []
+    count, begin, raised = 0, perf_counter(), None
+    try:
+        for block in blocks:
+            waiting.append(block)
+            count += len(block.records)
+            if count >= number or perf_counter() - begin > seconds:
+                yield waiting
+                waiting, count, begin = [], 0, perf_counter()
+    except USER_ERRORS as error:
+        raised = error
+    if waiting:
+        yield waiting
+    if raised is not None:
+        raise raised
+
+
+def records_of(blocks: Sequence[Block]) -> list[Any]:
+    """Return the records of several blocks in one list."""
+    first = blocks[0].records
+    if len(blocks) == 1 and type(first) is list:
+        return first
+    return list(chain.from_iterable([block.records for block in blocks]))

@@ -1,0 +1,300 @@
+"""One run of a tree of steps: blocks of records flow from its leaves to whoever asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+from bagkit.kernels import replay
+from bagkit.kernels.batches import Batches
+from bagkit.kernels.blocks import Block, Handing, batched, made_of
+from bagkit.kernels.report import Report
+from bagkit.plan.kinds import (
+    BlockParser,
+    Call,
+    Exchange,
+    Limit,
+    Op,
+    Pairing,
+    PerPartition,
+    PerRecord,
+    Reduction,
+    Scan,
+    Source,
+)
+from bagkit.plan.kinds import (
+    Run as Function,
+)
+from bagkit.work.elementwise import Fail, Row, many, ones, some
+from bagkit.work.failing import USER_ERRORS, Failing
+from bagkit.work.pace import Pace, Wanted
+from bagkit.work.steps import Collecting, Finish, Gather, Into, Step, TaskOrigin, Value
+from bagkit.work.taking import Task, Unplaced, room_of, state_of
+
+LIST = 2048
+"""Records that reductions and exchanges hand on together."""
+
+
+class Run:
+    """One run of steps; mutable, of the one task that makes it."""
+
+    def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report) -> None:
+        self.failing = Failing(report)
+        self.task = Task(report, self.failing)
+        self._parts = iter(part)
+        self._inputs = iter(inputs)
+        self._report = report
+        self._wanted = Wanted()
+
+    # Records ------------------------------------------------------------------------------------------------------
+
+    def blocks(self, step: Step) -> Iterator[Block]:
+        """Yield the records that `step` gives."""
+        op = step.op
+        if isinstance(op, Source):
+            return self._read(self._fail(step), self._reading(op, next(self._parts), raw=False))
+        if isinstance(op, PerPartition):
+            return self._per_partition(step, op)
+        if isinstance(op, Pairing):
+            return self._pairing(step, op)
+        return self._cut(self._made(step))
+
+    def handing(self, step: Step) -> Handing:
+        """Return the records of `step` for those that want an iterator."""
+        return Handing(self.blocks(step))
+
+    def _cut(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        pace = Pace(self._wanted)
+        for block in blocks:
+            yield from pace.cut(block)
+
+    def _read(self, fail: Fail, reading: Iterator[tuple[Block, Block]]) -> Iterator[Block]:
+        """Yield what a source reads; where its lines could not be decoded in one go, that is done one by one."""
+        for part, read in reading:
+            if read.parse is None:
+                yield part
+            else:
+                yield from ones(partial(map, read.parse), iter([(part, ())]), fail)
+
+    def _parse(self, fail: Fail, parser: BlockParser, reading: Iterator[tuple[Block, Block]]) -> Iterator[Block]:
+        """Yield what a parser makes of the lines that a source reads."""
+        last: Block | None = None
+        for part, read in reading:
+            if read is not last:
+                last, (quick, careful) = read, parser.ways(read)
+            if quick is not None:
+                try:
+                    found = quick(part.records)
+                except Exception:
+                    pass  # whatever it was, the careful way says it better, or finds nothing wrong
+                else:
+                    yield made_of(part, found)
+                    continue
+            yield from ones(partial(map, careful), iter([(part, ())]), fail)
+
+    def _reading(self, source: Source, pieces: Sequence[Any], raw: bool) -> Iterator[tuple[Block, Block]]:
+        """Yield small blocks of what a source reads, each with the large one that it is a part of."""
+        pace = Pace(self._wanted)
+        blocks = source.read(pieces, self._report, raw=raw)
+        while True:
+            try:
+                read = next(blocks, None)
+            except USER_ERRORS as error:
+                self.failing.raise_in([source], None, error)
+            if read is None:
+                return
+            for part in pace.cut(read):
+                yield part, read
+            self._report.read(read.nbytes)
+
+    def _fail(self, step: Step) -> Fail:
+        return partial(self.failing.fail, step)
+
+    # What ops make of records -------------------------------------------------------------------------------------
+
+    def _per_partition(self, step: Step, op: PerPartition) -> Iterator[Block]:
+        below = step.inputs[0]
+        if isinstance(op, Limit):
+            return self._limited(self.blocks(below), op.k)
+        parser = step.parser
+        if parser is not None:
+            source = below.op
+            assert isinstance(source, Source), source
+            reading = self._reading(source, next(self._parts), raw=source.gives_raw_lines)
+            return self._parse(self._fail(step), parser, reading)
+        if op.elementwise:
+            return self.through(step, op, self.blocks(below))
+        return self._whole(step, op.begin, [self.handing(below)])
+
+    def through(self, step: Step, op: PerPartition, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Yield what an elementwise `op` makes of the records of `blocks`."""
+        if op.policy:
+            return blocks
+        return self._each(step, op.per_record, op.begin(), ((block, ()) for block in blocks))
+
+    def _each(self, step: Step, per_record: PerRecord, function: Function, rows: Iterator[Row]) -> Iterator[Block]:
+        """Yield what a function gives for each row of records."""
+        if per_record == "one":
+            return ones(function, rows, self._fail(step))
+        if per_record == "some":
+            return some(function, rows, self._fail(step))
+        return many(function, rows, self._fail(step), Pace(self._wanted))
+
+    def _limited(self, blocks: Iterator[Block], number: int) -> Iterator[Block]:
+        """Yield the first `number` records; no more than these are asked for."""
+        outer = self._wanted.number
+        while number:
+            self._wanted.number = number if outer is None else min(number, outer)
+            block = next(blocks, None)
+            self._wanted.number = outer
+            if block is None:
+                return
+            block = block.part(0, number)
+            number -= len(block.records)
+            yield block
+
+    def _whole(self, step: Step, begin: Callable[[], Function], handings: Sequence[Handing]) -> Iterator[Block]:
+        """Yield what a function gives for all records of a partition. If it raises, no record is to be left out."""
+        pace, before = Pace(self._wanted), 0
+        found: list[Any] = []
+        try:
+            made = iter(begin()(*[handing.records() for handing in handings]))
+            while True:
+                found = []
+                found.extend(islice(made, pace.size))
+                if not found:
+                    return
+                yield from pace.timed(Block(found, TaskOrigin(step.op.label, before)))
+                before += len(found)
+        except USER_ERRORS as error:
+            raised = error
+        if found and raised is not None:
+            yield Block(found, TaskOrigin(step.op.label, before))
+        place = next((place for place in map(Handing.place, handings) if place is not None), None)
+        self.failing.raise_in([step.op], place, raised)
+
+    def _pairing(self, step: Step, op: Pairing) -> Iterator[Block]:
+        bags = [self.blocks(child) for child in step.inputs[: op.bags]]
+        values = [self.value(child) for child in step.inputs[op.bags :]]
+        together = bags[: op.bags - op.read_first]
+        read = [list(Handing(blocks).records()) for blocks in bags[op.bags - op.read_first :]]
+        begin = partial(op.begin, read, values)
+        if not op.per_record:
+            return self._whole(step, begin, list(map(Handing, together)))
+        made = self._each(step, op.per_record, begin(), self._rows(op, together))
+        leading = op.leading(values) if isinstance(op, Scan) else ()
+        return chain([Block(leading, TaskOrigin(op.label, 0))], made) if leading else made
+
+    def _rows(self, op: Op, columns: Sequence[Iterator[Block]]) -> Iterator[Row]:
+        """Yield blocks of several bags, cut to the same lengths; raises ValueError where one ends before another."""
+        waiting: list[Block | None] = [None] * len(columns)
+        while True:
+            for number, column in enumerate(columns):
+                if waiting[number] is None:
+                    waiting[number] = next(column, None)
+            blocks = [block for block in waiting if block is not None]
+            if not blocks:
+                return
+            if len(blocks) < len(columns):
+                self.failing.raise_in([op], None, _uneven(op, waiting))
+            length = min(len(block.records) for block in blocks)
+            row = [block.part(0, length) for block in blocks]
+            yield made_of(row[-1], row[0].records), [block.records for block in row[1:]]
+            waiting = [_rest(block, length) for block in blocks]
+
+    # What is not made of records one by one -----------------------------------------------------------------------
+
+    def _made(self, step: Step) -> Iterator[Block]:
+        op = step.op
+        if isinstance(op, Gather):
+            parts = [next(self._inputs) for _ in range(next(self._parts))]
+            return self._gathered(op, parts)
+        if isinstance(op, Collecting):
+            return self._listed(step, self._collected(op.exchange, op.tasks, next(self._parts)))
+        if isinstance(op, Exchange):
+            return self._listed(step, self._exchanged_here(op, self.blocks(step.inputs[0])))
+        assert isinstance(op, (Reduction, Finish)), op
+        return self._listed(step, batched(iter(self.value(step)), LIST))
+
+    def _gathered(self, op: Gather, parts: Sequence[Batches]) -> Iterator[Block]:
+        for batches in parts:
+            before = 0
+            for batch in batches:
+                yield Block(batch, TaskOrigin(op.name, before))
+                before += len(batch)
+
+    def _listed(self, step: Step, lists: Iterator[Sequence[Any]]) -> Iterator[Block]:
+        """Yield blocks of lists that an op makes of all that it was given."""
+        before = 0
+        while True:
+            try:
+                records = next(lists, None)
+            except Unplaced as unplaced:
+                self.failing.raise_in([step.op], None, unplaced.error)
+            except USER_ERRORS as error:
+                self.failing.raise_in([step.op], None, error)
+            if records is None:
+                return
+            yield Block(records, TaskOrigin(step.op.label, before))
+            before += len(records)
+
+    def _collected(self, exchange: Exchange, tasks: int, counts: Sequence[int]) -> Iterator[Sequence[Any]]:
+        sides = [[next(self._inputs) for _ in range(count)] for count in counts]
+        return exchange.collect(sides, room_of(exchange, self._report, tasks))
+
+    def _exchanged_here(self, exchange: Exchange, blocks: Iterator[Block]) -> Iterator[Sequence[Any]]:
+        """Yield what an exchange makes of the records of the only partition."""
+        bucket = state_of(self.task, Into(exchange), blocks)
+        if exchange.samples:
+            prepared, sample = bucket
+            (bucket,) = exchange.cut(prepared, exchange.bounds([sample], 1), 1)
+        yield from exchange.collect([[bucket]], room_of(exchange, self._report, 1))
+
+    # Values -------------------------------------------------------------------------------------------------------
+
+    def value(self, step: Step) -> Any:
+        """Return the single value that `step` gives, or the iterable of a reduction that gives a bag."""
+        op = step.op
+        if isinstance(op, Value):
+            return replay.reading(next(self._inputs))
+        try:
+            if isinstance(op, Finish):
+                states = [next(self._inputs) for _ in range(next(self._parts))]
+                return op.reduction.finish(states, room_of(op.reduction, self._report, op.tasks))
+            if isinstance(op, Reduction):
+                return op.finish([self.state(Into(op), step.inputs[0])], room_of(op, self._report, 1))
+            assert isinstance(op, Call), op
+            return op.call([self.value(child) for child in step.inputs])
+        except Unplaced as unplaced:
+            self.failing.raise_in([op], None, unplaced.error)
+        except USER_ERRORS as error:
+            self.failing.raise_in([op], None, error)
+
+    def state(self, into: Into, step: Step) -> Any:
+        """Return the state of a reduction, or the buckets of an exchange, of the records of `step`."""
+        return state_of(self.task, *self.into(into, step))
+
+    def into(self, into: Into, step: Step) -> tuple[Into, Iterator[Block]]:
+        """Return where the records go, and they: in the form that it takes them in fastest."""
+        parser = step.parser
+        if parser is not None and isinstance(into.op, Reduction) and (faster := into.op.over(parser)) is not None:
+            parser, reduction = faster
+            return replace(into, op=reduction), self.blocks(replace(step, op=parser))
+        return into, self.blocks(step)
+
+
+def _rest(block: Block, start: int) -> Block | None:
+    return block.part(start, len(block.records)) if start < len(block.records) else None
+
+
+def _uneven(op: Op, waiting: Sequence[Block | None]) -> ValueError:
+    ended = [block is None for block in waiting]
+    short, long = ended.index(True) + 1, ended.index(False) + 1
+    return ValueError(
+        f"{op.label.partition('(')[0]}: the bags have different numbers of records in a partition; got fewer in bag "
+        f"{short} than in bag {long}; expected as many in each; hint: filter, flatten and repartition both or neither "
+        "of them"
+    )
