@@ -123,7 +123,22 @@ EMPTY = bk.from_sequence([], npartitions=2)
 LOOP: list[Any] = []
 LOOP.append(LOOP)
 LOOP.append(bk.range(4, 2).sum())
+
+
+def let_go() -> Any:
+    """Return a bag whose records unpersist() has let go of."""
+    kept = bag().persist(scheduler="processes", workers=1)
+    kept.unpersist()
+    return kept
+
+
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "unpersist of what is not kept": (
+        lambda: bag().unpersist(), bk.PlanError,
+        "unpersist: got a bag that keeps no records; expected one that persist() has returned"),
+    "a bag that was let go of": (
+        lambda: let_go().compute(), bk.TaskError,
+        "persist: the records were let go of by unpersist(); hint: use the bag that persist() was called on"),
     "visualize of nothing": (
         lambda: bk.visualize([1]), bk.PlanError,
         "visualize: there is nothing to draw; expected bags, items or delayed values, also in containers"),

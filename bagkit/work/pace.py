@@ -17,9 +17,11 @@ through the steps, where a thousand do not."""
 MOST = 1024
 """Records of a block that takes a short time: of small values, for which the steps' own time would count."""
 SHORT = 0.0003
+FAIR = 0.002
+"""Seconds in which a block of a few records may become one of SOME: what makes large records takes longer."""
 LONG = 0.05
-"""Seconds. Blocks that take longer have fewer records, down to one: functions may be slow, or make large records. The
-time in which other processes have the processor counts too, so this is more than they are given at a time."""
+"""Seconds. Blocks that take longer have fewer records, down to one, for functions may be slow. The time in which other
+processes have the processor counts too, so this is more than they are given at a time."""
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class Pace:
         size = self._size
         if seconds > LONG:
             self._size = max(1, size // 2)
-        elif number >= size and (seconds < SHORT or (size < SOME and seconds < LONG / 4)):
+        elif number >= size and (seconds < SHORT or (size < SOME and seconds < FAIR)):
             self._size = min(MOST, size * 2)
 
     def cut(self, block: Block) -> Iterator[Block]:

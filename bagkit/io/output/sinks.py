@@ -163,7 +163,7 @@ class OutputFile:
 
     def write_lines(self, lines: Iterator[bytes]) -> None:
         """Write all `lines`, some of them at a time: as many as make a block, by the size of those before."""
-        wanted = 64
+        wanted = 1  # they may be large
         while batch := list(islice(lines, wanted)):
             block = b"".join(batch)
             if len(block) * 2 < BLOCK:

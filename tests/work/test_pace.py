@@ -1,0 +1,120 @@
+"""How many records go through a task at a time: few of what is slow or large, and none that nobody wants."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+from tests.operations.functions import Counts, Fails
+
+SLOW = 0.06
+"""Seconds, longer than any block of several records may take."""
+
+
+@pytest.fixture(autouse=True)
+def sync() -> Iterator[None]:
+    with bk.options(scheduler="sync"):
+        yield
+
+
+def test_a_slow_function_is_called_for_no_record_behind_one_that_fails() -> None:
+    calls: list[int] = []
+
+    def slow(record: int) -> int:
+        calls.append(record)
+        time.sleep(SLOW)
+        return record
+
+    with pytest.raises(Exception, match="4"):
+        bk.range(100, npartitions=1).map(slow).map(Fails(4)).compute()
+    assert calls == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 64, 100, 1000])
+def test_no_more_records_are_made_than_are_taken(count: int) -> None:
+    counts = Counts()
+    bag = bk.range(5000, npartitions=1).map(counts)
+    assert bag.take(count) == tuple(range(count))
+    assert counts.calls == list(range(count))
+
+
+@pytest.mark.parametrize("count", [1, 7, 300])
+def test_no_more_elements_are_taken_of_iterators_without_end(count: int) -> None:
+    drawn = Counts()
+    bag = bk.from_sequence([3], npartitions=1).map(lambda x: map(drawn, itertools.count(x))).flatten()
+    assert bag.take(count) == tuple(range(3, 3 + count))
+    assert len(drawn.calls) <= count
+
+
+def test_any_and_all_read_no_further_than_they_must() -> None:
+    counts = Counts()
+    assert bk.range(10_000, npartitions=1).map(counts).map(lambda x: x == 2).any().compute()
+    assert len(counts.calls) < 10
+
+
+LARGE = """
+import resource, sys
+import bagkit as bk
+mb = 50_000_000
+bag = bk.range(40, npartitions=1).map(lambda n: chr(97 + n % 26) * mb)
+with bk.options(scheduler="sync"):
+    {run}
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if sys.platform != "darwin" else 1024))
+"""
+
+
+@pytest.mark.parametrize("run", ["assert bag.max() is not None and bag.map(len).sum().compute() == 40 * mb",
+                                 "assert bag.map(str.upper).filter(len).count().compute() == 40",
+                                 "bag.to_textfiles('OUT/*.txt')"])  # fmt: skip
+def test_large_records_go_one_by_one(run: str, tmp_path: Path) -> None:
+    code = LARGE.format(run=run.replace("OUT", str(tmp_path)))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 300_000, "KiB at the most"
+
+
+# Where one block ends and the next begins must not be seen ------------------------------------------------------------
+
+VALUES: list[Any] = [n * 7919 % 1009 / 7 for n in range(3000)]
+ENDS: dict[str, Callable[[Any], Any]] = {
+    "sum": lambda b: b.sum(),
+    "mean": lambda b: b.mean(),
+    "std": lambda b: b.std(),
+    "stats": lambda b: b.stats(),
+    "quantiles": lambda b: b.quantiles([0.1, 0.5, 0.9], error=0.05),
+    "approx_distinct": lambda b: b.approx_distinct(0.05),
+    "histogram": lambda b: b.histogram(9),
+    "topk": lambda b: b.topk(20, key=lambda x: x % 10),
+    "frequencies": lambda b: b.frequencies(),
+    "distinct": lambda b: b.distinct(lambda x: round(x)),
+    "foldby": lambda b: b.foldby(lambda x: round(x) % 7, lambda total, x: total + x, 0.0),
+    "fold": lambda b: b.fold(lambda total, x: total * 0.5 + x),
+    "accumulate": lambda b: b.accumulate(lambda total, x: total * 0.5 + x, 1.0),
+    "groupby": lambda b: b.groupby(lambda x: round(x) % 7),
+    "sort_by": lambda b: b.sort_by(lambda x: -x),
+    "window": lambda b: b.window(3),
+    "batch": lambda b: b.batch(7),
+    "sample": lambda b: b.random_sample(0.3, random_state=1),
+    "side by side": lambda b: b.map(lambda x, y: x - y, b.filter(lambda x: True)),
+    "product": lambda b: b.filter(lambda x: x < 3).product(b.filter(lambda x: x < 2)),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_blocks_are_not_seen_in_results(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bagkit.work import pace
+
+    bag = bk.from_sequence(VALUES, npartitions=2)
+    results = []
+    for some, most in ((1, 1), (3, 3), (64, 1024)):
+        monkeypatch.setattr(pace, "SOME", some)
+        monkeypatch.setattr(pace, "MOST", most)
+        results.append(ENDS[end](bag).compute())
+    assert results[0] == results[1] == results[2]
