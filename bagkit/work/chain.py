@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from bagkit.kernels.batches import Batches
@@ -11,7 +12,6 @@ from bagkit.kernels.replay import replayed
 from bagkit.kernels.report import Report
 from bagkit.plan.kinds import PerPartition
 from bagkit.work.failing import USER_ERRORS
-from bagkit.work.pace import records_of, together
 from bagkit.work.run import Run
 from bagkit.work.steps import Into, Step
 from bagkit.work.taking import Unplaced, careful_state_of
@@ -38,9 +38,16 @@ class Chain:
 
     def lists(self, run: Run) -> Iterator[list[Any]]:
         """Yield the records in lists, each of which leaves the task by itself."""
-        one_by_one = isinstance(self.step.op, PerPartition) and self.step.op.stands_for_many
-        for blocks in together(run.blocks(self.step), 1 if one_by_one else RESULT_BATCH, LONG):
-            yield records_of(blocks)
+        size = 1 if isinstance(self.step.op, PerPartition) and self.step.op.stands_for_many else RESULT_BATCH
+        found: list[Any] = []
+        begin = perf_counter()
+        for block in run.blocks(self.step):
+            found += block.records
+            if len(found) >= size or perf_counter() - begin > LONG:
+                yield found
+                found, begin = [], perf_counter()
+        if found:
+            yield found
 
     def _state(self, into: Into, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         try:

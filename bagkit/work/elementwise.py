@@ -15,7 +15,7 @@ from bagkit.kernels.blocks import Block, ChosenFrom, FlattenedFrom, made_of
 from bagkit.kernels.stopped import StoppedEarly
 from bagkit.plan.kinds import Run
 from bagkit.work.failing import USER_ERRORS
-from bagkit.work.pace import MOST, Pace
+from bagkit.work.pace import Pace
 
 Fail = Callable[[Block, int, BaseException], None]
 """Called with a record that has failed; returns if it is to be left out."""
@@ -90,6 +90,8 @@ def _chosen_one_by_one(flags: Sequence[Any], block: Block, fail: Fail) -> Iterat
             yield block.part(index, index + 1)
 
 
+AT_ONCE = 1 << 16
+"""Elements of lists that are put into one list."""
 _LISTS: frozenset[type] = frozenset({list, tuple})
 
 
@@ -99,7 +101,7 @@ def many(function: Run, rows: Iterator[Row], fail: Fail, pace: Pace) -> Iterator
         for iterables, block in _applied(function, row, fail):
             if _LISTS.issuperset(map(type, iterables)):
                 counts = list(map(len, iterables))
-                if sum(counts) <= MOST:  # all at once then, since none of them can fail
+                if sum(counts) <= AT_ONCE:  # none of them can fail, and all that they give is there
                     elements = list(chain.from_iterable(iterables))
                     yield from pace.cut(Block(elements, FlattenedFrom(block, counts)))
                     continue

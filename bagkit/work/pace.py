@@ -15,8 +15,9 @@ SOME = 64
 """Records of a block that takes no long time. As many whole records of JSON stay in a processor's cache on their way
 through the steps, where a thousand do not."""
 MOST = 1024
-"""Records of a block that takes a short time: of small values, for which the steps' own time would count."""
-SHORT = 0.0003
+"""Records of a block of small values, for which the steps' own time would count."""
+QUICK = 1.2e-6
+"""Seconds for a record; what takes less is a small value."""
 FAIR = 0.002
 """Seconds in which a block of a few records may become one of SOME: what makes large records takes longer."""
 LONG = 0.05
@@ -56,7 +57,7 @@ class Pace:
         size = self._size
         if seconds > LONG:
             self._size = max(1, size // 2)
-        elif number >= size and (seconds < SHORT or (size < SOME and seconds < FAIR)):
+        elif number >= size and seconds < (FAIR if size < SOME else QUICK * number):
             self._size = min(MOST, size * 2)
 
     def cut(self, block: Block) -> Iterator[Block]:

@@ -15,8 +15,8 @@ from bagkit.work.failing import USER_ERRORS, Failing
 from bagkit.work.pace import records_of, together
 from bagkit.work.steps import Into
 
-RUN = 1024
-"""Records that are taken together: the loops of most reductions are in C, and begin anew for each call."""
+RUN = 64
+"""Records that are taken together at the least: the loops of most reductions are in C, and begin anew for each call."""
 LONG = 0.01
 """Seconds after which records are taken, however few there are."""
 
