@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from bagkit.lower.attributes import with_attributes
 from bagkit.lower.calls import CallTasks
 from bagkit.lower.exchange import exchanged
 from bagkit.lower.graph import Graph, Key, Task, Work
@@ -230,7 +231,8 @@ class Lowering:
             if id(one.step) not in works:
                 known: dict[int, Step] = {}
                 bare = [bare_step(each.step, known) for each in steps]
-                works[id(one.step)] = Several(bare_step(one.step, known), tuple(zip(bare, ends, strict=True)))
+                shared = with_attributes(bare_step(one.step, known), tuple(zip(bare, ends, strict=True)))
+                works[id(one.step)] = Several(shared[0], tuple(shared[1]))
             made = tuple((stage, number, n) for n in range(len(ends)))
             task = self._task(works[id(one.step)], one, made)
             self.tasks.append(replace(task, label=f"{task.label} → {label}"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from inspect import isgeneratorfunction
 from itertools import starmap
-from operator import itemgetter, not_
+from operator import attrgetter, itemgetter, not_
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
@@ -201,6 +201,31 @@ class Pluck(PerPartition):
         if self.default is not NOT_GIVEN:
             return partial(map, PluckWithDefault(self.key, self.default))
         return partial(map, tuple_getter(self.key) if isinstance(self.key, list) else itemgetter(self.key))
+
+
+@dataclass(frozen=True)
+class PluckAttribute(Pluck):
+    """A pluck of one field where a parser gives objects in place of dicts: an attribute of theirs is the field."""
+
+    attribute: str = ""
+
+    def begin(self) -> Run:
+        return partial(_attributes, attrgetter(self.attribute), self.key)
+
+
+def _attributes(attribute: Callable[[Any], Any], key: str, records: Sequence[Any]) -> Iterable[Any]:
+    try:
+        return list(map(attribute, records))
+    except AttributeError:  # where a field is missing, there are dicts
+        return map(partial(_attribute_or_item, attribute, key), records)
+
+
+def _attribute_or_item(attribute: Callable[[Any], Any], key: str, record: Any) -> Any:
+    try:
+        return attribute(record)
+    except AttributeError:
+        pass
+    return record[key]
 
 
 class PluckWithDefault:

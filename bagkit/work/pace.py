@@ -14,8 +14,9 @@ from bagkit.work.failing import USER_ERRORS
 SOME = 64
 """Records of a block that takes no long time. As many whole records of JSON stay in a processor's cache on their way
 through the steps, where a thousand do not."""
-MOST = 1024
-"""Records of a block of small values, for which the steps' own time would count."""
+MOST = 512
+"""Records of a block of small values, for which the steps' own time would count. Even if each is a list, there are
+fewer than the 700 after which the garbage collector looks at them."""
 QUICK = 1.2e-6
 """Seconds for a record; what takes less is a small value."""
 FAIR = 0.002

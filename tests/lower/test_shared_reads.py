@@ -138,3 +138,33 @@ def test_an_empty_bag(tmp_path: Path) -> None:
     assert bk.compute(bag.count(), bag.frequencies(), scheduler="sync") == (0, [])
     with pytest.raises(bk.EmptyBagError, match="max"):
         bk.compute(bag.count(), bag.max(), scheduler="sync")
+
+
+PLUCKS: dict[str, Callable[[Any], Any]] = {
+    "name": lambda b: b.pluck("name").frequencies(),
+    "age": lambda b: b.pluck("age").filter(lambda age: age > 3).max(),
+    "count": lambda b: b.count(),
+    "height": lambda b: b.pluck("height").map(lambda height: height * 2).sum(),
+}
+
+
+@pytest.mark.parametrize("line", ['{"name": "x", "age": 5, "height": 1}', '{"name": "x", "height": NaN, "age": 5}',
+                                  '{"age": 5, "age": 6, "name": "\\ud800", "height": 1e400}'])  # fmt: skip
+def test_plucks_share_a_read_of_odd_lines(folder: Path, line: str) -> None:
+    (folder / "9.json").write_text(f"{line}\n" * 3)
+    bag = bk.read_json(folder / "*.json")
+    alone = [repr(make(bag).compute(scheduler="sync", optimize=False)) for make in PLUCKS.values()]
+    assert list(map(repr, compute_all(PLUCKS, bag, scheduler="sync").values())) == alone
+
+
+@pytest.mark.parametrize(("line", "error"), [('{"name": "x", "height": 1}', KeyError), ("[1]", TypeError),
+                                             ('"text"', TypeError), ("{", ValueError)])  # fmt: skip
+def test_plucks_share_a_read_of_a_record_without_the_field(folder: Path, line: str, error: type[Exception]) -> None:
+    (folder / "9.json").write_text('{"name": "x", "age": 5, "height": 1}\n' + line + "\n")
+    bag = bk.read_json(folder / "*.json")
+    with pytest.raises(error) as alone:
+        bag.pluck("age").max().compute(scheduler="sync", optimize=False)
+    with pytest.raises(error) as caught:
+        bk.compute(*(PLUCKS[name](bag) for name in ("age", "count", "height")), scheduler="sync")
+    assert str(caught.value) == str(alone.value)
+    assert f"{folder / '9.json'}, line 2 " in "\n".join(caught.value.__notes__)
