@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from bagkit.sentinels import NOT_GIVEN
 from bagkit.user_modules import is_mock, is_others, is_users_here
 
 Patches = dict[tuple[str, str], Any]
@@ -89,22 +90,22 @@ class _Opened:
 
 
 _replaced: Patches = {}
-"""The originals of what was patched in this process, a worker."""
+"""The originals of what was patched in this process, a worker; NOT_GIVEN where the place was empty, or inherited."""
 
 
 def open_patched(patches: Patches, data: bytes) -> Any:
     """Put `patches` in their places in this process, and return the work that `data` is the pickle of."""
     for (module, dotted), value in patches.items():
         owner, name = _place(module, dotted)
-        _replaced.setdefault((module, dotted), vars(owner)[name])
+        _replaced.setdefault((module, dotted), vars(owner).get(name, NOT_GIVEN))
         setattr(owner, name, value)
     return _pickle.loads(data)
 
 
 def original(module: str, dotted: str) -> Any:
     """Return what stands at `dotted` in a module of others where nothing was replaced."""
-    if (module, dotted) in _replaced:
-        return _replaced[module, dotted]
+    if (found := _replaced.get((module, dotted), NOT_GIVEN)) is not NOT_GIVEN:
+        return found
     owner, name = _place(module, dotted)
     return getattr(owner, name)
 
@@ -122,7 +123,10 @@ def take_patches_back() -> None:
     while _replaced:
         (module, dotted), value = _replaced.popitem()
         owner, name = _place(module, dotted)
-        setattr(owner, name, value)
+        if value is NOT_GIVEN:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, value)
 
 
 def _place(module: str, dotted: str) -> tuple[Any, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import datetime
+import fractions
 import functools
 import math
 import os.path
@@ -16,6 +17,7 @@ import time
 import types
 import unittest.mock
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,7 @@ CASES: dict[str, tuple[Any, str, Any, Callable[[int], Any]]] = {
     "in a module of a module": (os.path, "exists", lambda path: "patched", lambda x: os.path.exists("nowhere")),
     "a class": (datetime, "datetime", Frozen, lambda x: datetime.datetime.now().year),
     "a method": (pathlib.Path, "exists", lambda self: "patched", lambda x: pathlib.Path("nowhere").exists()),
+    "an inherited method": (Fraction, "conjugate", lambda self: "patched", lambda x: fractions.Fraction(x).conjugate()),
     "settings": (math, "isclose", functools.partial(math.isclose, abs_tol=9), lambda x: math.isclose(x, x + 5)),
     "a builtin": (builtins, "ascii", lambda value: "patched", lambda x: ascii(x)),
 }
@@ -70,6 +73,17 @@ def test_what_was_replaced_is_replaced_in_workers_and_no_longer(name: str, monke
         assert through(function) == [function(1), function(4)]
     after = through(function)
     assert min(after) > 1e9 if times else after == [function(1), function(4)]
+
+
+def test_a_name_that_was_not_there_is_gone_afterwards() -> None:
+    def thrice(x: int) -> Any:
+        return math.thrice(x)  # type: ignore[attr-defined]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(math, "thrice", lambda x: 3 * x, raising=False)
+        assert through(thrice) == [3, 12]
+    with pytest.raises(AttributeError, match="thrice"):
+        through(thrice)
 
 
 def test_a_replacement_that_calls_what_it_replaces(monkeypatch: pytest.MonkeyPatch) -> None:
