@@ -81,11 +81,14 @@ class FromUrl(Source):
 
 def _opened(url: str) -> Any:
     from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.request import urlopen
 
     try:
         return urlopen(_request(url))
     except (OSError, ValueError, HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it is a response too, with a connection of its own
         raise SourceError(f"{one_line(url)}: can't be opened: {error}") from error
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -164,8 +165,11 @@ def test_errors_in_lines_of_urls_say_where(site: str) -> None:
 
 
 def test_urls_that_can_not_be_read_are_errors(site: str) -> None:
-    with pytest.raises(SourceError, match=r"missing.*: can't be opened: HTTP Error 404"):
+    with pytest.raises(SourceError, match=r"missing.*: can't be opened: HTTP Error 404") as caught:
         bk.from_url(f"{site}/missing").compute(**SYNC)
+    response = caught.value.__context__
+    assert isinstance(response, HTTPError)
+    assert response.fp.closed, "the connection is let go of"
     with pytest.raises(SourceError, match=r"short.*: reading it broke off: 10 bytes are missing"):
         bk.from_url(f"{site}/short").count().compute(**SYNC)
     with pytest.raises(SourceError, match=r"chunked.*: reading it broke off: IncompleteRead"):
