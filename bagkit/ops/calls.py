@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from bagkit.errors import PlanError, one_line
 from bagkit.kernels.by_name import by_name, function_of
-from bagkit.plan.kinds import Call, Pairing, Run, TaskCall
+from bagkit.plan.kinds import Call, OnRecords, Pairing, TaskCall
 from bagkit.plan.template import fill_arguments
 
 _numbers = itertools.count()
@@ -108,7 +108,7 @@ class PartitionOf(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         (value,) = values
         if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
             hint = "list(value.items())" if isinstance(value, Mapping) else "[value]"

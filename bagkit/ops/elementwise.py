@@ -20,7 +20,7 @@ from bagkit.kernels.json import JsonParser, json_parser
 from bagkit.kernels.standard_json import is_standard_loads, loads_here, standard_loads
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
-from bagkit.plan.kinds import ALL, BlockParser, Fields, Limit, PerPartition, Run, union
+from bagkit.plan.kinds import ALL, BlockParser, Fields, Limit, OnRecords, PerPartition, union
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
@@ -65,7 +65,7 @@ class Map(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, bind(self.function, self.kwargs))
 
 
@@ -73,7 +73,7 @@ class Map(PerPartition):
 class MapLines(Map):
     """The `map(json.loads)` of read_json, whose errors speak of a line as its reader sees it: without its end."""
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, partial(load_line, self.function))
 
 
@@ -125,7 +125,7 @@ class StarMap(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(starmap, bind(self.function, self.kwargs))
 
 
@@ -156,7 +156,7 @@ class Filter(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.predicate,)
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         predicate = self.predicate
         if self.keep:
             return _as_they_are if predicate is None else partial(map, predicate)
@@ -197,7 +197,7 @@ class Pluck(PerPartition):
     def demand(self, wanted: Fields) -> Fields:
         return frozenset(self.keys) if all(type(key) is str for key in self.keys) else ALL
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         if self.default is not NOT_GIVEN:
             return partial(map, PluckWithDefault(self.key, self.default))
         return partial(map, tuple_getter(self.key) if isinstance(self.key, list) else itemgetter(self.key))
@@ -209,7 +209,7 @@ class PluckAttribute(Pluck):
 
     attribute: str = ""
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(_attributes, attrgetter(self.attribute), self.key)
 
 
@@ -258,7 +258,7 @@ class Flatten(PerPartition):
     def label(self) -> str:
         return "flatten"
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return _as_they_are
 
 
@@ -288,7 +288,7 @@ class OnErrorFor(PerPartition):
     def demand(self, wanted: Fields) -> Fields:
         return wanted
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return _as_they_are
 
 
@@ -311,7 +311,7 @@ class MapPartitions(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return lambda records: partition_result(self.function, self.function(list(records), *self.args, **self.kwargs))
 
 
@@ -386,5 +386,5 @@ class ParseJson(BlockParser):
         quick, careful = self._parser.ways(block.records, block.data)
         return quick, partial(load_line, careful) if self.of_lines else careful
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, loads_here())

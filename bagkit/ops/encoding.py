@@ -12,7 +12,7 @@ from typing import Any
 from bagkit.errors import PlanError, one_line
 from bagkit.kernels.json_lines import careful_encoder, json_line_encoder
 from bagkit.ops.functions import check_callable, function_label
-from bagkit.plan.kinds import PerPartition, Run
+from bagkit.plan.kinds import OnRecords, PerPartition
 
 _MARKED = {
     "utf-8-sig": (codecs.BOM_UTF8, "utf-8"),
@@ -71,7 +71,7 @@ class EncodeText(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (text_encoder("utf-8"),)  # through its code an error in encoding is known as this op's
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, binary_encoder() if self.encoding is None else text_encoder(self._marked[1]))
 
 
@@ -127,5 +127,5 @@ class EncodeJson(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (careful_encoder(None, False), *([self.default] if self.default is not None else []))
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, json_line_encoder(self.default, self.allow_nan))

@@ -24,7 +24,7 @@ from bagkit.kernels.spill import Room
 from bagkit.ops.functions import check_count, key_function, shown_key
 from bagkit.ops.kernel_errors import TakingForUser, kernel_errors
 from bagkit.ops.reductions import CustomReduction
-from bagkit.plan.kinds import Exchange, Pairing, Run, Taking
+from bagkit.plan.kinds import Exchange, OnRecords, Pairing, Taking
 
 How = Literal["inner", "left", "right", "outer"]
 Emit = Callable[[list[Entry]], Sequence[Any]]
@@ -248,7 +248,7 @@ class Match(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         others = values[0] if self.others is None else self.others
         table = table_of(key_function("join", self.on_other), others)
         return partial(map, Matches(key_function("join", self.on_self), table, self.how))

@@ -12,7 +12,7 @@ from typing import Any
 from bagkit.errors import PlanError
 from bagkit.ops.elementwise import bind, partition_result
 from bagkit.ops.functions import check_callable, function_label
-from bagkit.plan.kinds import Pairing, PerRecord, Run
+from bagkit.plan.kinds import OnRecords, Pairing, PerRecord
 from bagkit.plan.template import fill
 
 
@@ -64,7 +64,7 @@ class Paired(Pairing):
     def per_record(self) -> PerRecord:  # type: ignore[override]  # it depends on the operation
         return "" if self.name == "map_partitions" else "one"
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         fixed = {name: fill(value, values) for name, value in self.kwargs.items() if not isinstance(value, Column)}
         moving = {name: value.number for name, value in self.kwargs.items() if isinstance(value, Column)}
         function = bind(self.function, fixed)

@@ -12,7 +12,7 @@ from typing import Any
 from bagkit.kernels import pairs as kernel
 from bagkit.ops.functions import check_callable, function_label, key_function
 from bagkit.ops.reductions import Row, accumulating, or_else
-from bagkit.plan.kinds import PerPartition, Run
+from bagkit.plan.kinds import OnRecords, PerPartition
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class KeyBy(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.key,) if callable(self.key) else ()
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(kernel.keyed, self._function)
 
 
@@ -51,7 +51,7 @@ class WithKeys(PerPartition):
     def label(self) -> str:
         return "keys"
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(kernel.tapped, itemgetter(0))
 
 
@@ -73,7 +73,7 @@ class MapValues(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(kernel.with_values, self.function)
 
 
@@ -95,7 +95,7 @@ class SpreadValues(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(kernel.with_each_value, self.function)
 
 
@@ -117,7 +117,7 @@ class Tap(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(kernel.tapped, self.function)
 
 

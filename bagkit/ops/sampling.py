@@ -13,7 +13,7 @@ from typing import Any
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.kernels import sample as kernel
 from bagkit.ops.reductions import Row, accumulating, fan_in
-from bagkit.plan.kinds import ALL, Fields, Pairing, Run
+from bagkit.plan.kinds import ALL, Fields, OnRecords, Pairing
 from bagkit.sentinels import EMPTY
 
 
@@ -44,7 +44,7 @@ class ByChance(Pairing):
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.reads_records else wanted
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         return partial(self.flags, rng=partition_random(self.seed, read))
 
 
@@ -67,7 +67,7 @@ class Candidates(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         return partial(self.choose, rng=partition_random(self.seed, read))
 
 

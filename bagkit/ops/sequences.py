@@ -21,7 +21,7 @@ from bagkit.ops.elementwise import partition_result
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.ops.pairing import the_same_count
 from bagkit.ops.reductions import Row, accumulating
-from bagkit.plan.kinds import Pairing, PerPartition, Run, Scan, Taking
+from bagkit.plan.kinds import OnRecords, Pairing, PerPartition, Scan, Taking
 from bagkit.plan.template import fill_arguments
 from bagkit.sentinels import EMPTY, NOT_GIVEN
 
@@ -53,7 +53,7 @@ class Zip(Pairing):
         except PlanError as error:
             raise MismatchError(str(error)) from None
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         return zip
 
 
@@ -73,7 +73,7 @@ class Product(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         (others,) = read
         return partial(windows.products, others)
 
@@ -106,7 +106,7 @@ class Accumulate(Scan):
     def leading(self, values: Sequence[Any]) -> Sequence[Any]:
         return () if values or self.initial is NOT_GIVEN else (fold.fresh(self.initial),)
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         before = [*values, *self.leading(values)]
         return partial(map, _Totals(self.binop, before[0] if before else EMPTY))
 
@@ -139,7 +139,7 @@ class WithIndex(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         ((info,),) = read
         numbers = count(values[0][info.index] if values else 0)
         return lambda records: zip(records, numbers, strict=False)  # records first: where they end, no number is taken
@@ -186,7 +186,7 @@ class Window(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         ((info,),) = read
         return partial(self._windows, *(values[0][info.index] if values else ((), 0)))
 
@@ -235,7 +235,7 @@ class Batch(PerPartition):
     def label(self) -> str:
         return f"batch({self.size})"
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(batched, size=self.size)
 
 
@@ -249,7 +249,7 @@ class Glom(PerPartition):
     def label(self) -> str:
         return "glom"
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return lambda records: [list(records)]
 
 
@@ -277,7 +277,7 @@ class MapPartitionsWithInfo(Pairing):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         records, (info,) = read
         args, kwargs = fill_arguments(self.args, self.kwargs, values)
         return lambda: partition_result(self.function, self.function(records, info, *args, **kwargs))
@@ -308,7 +308,7 @@ class Peek(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         ((info,),) = read
         return partial(_shown, info.index, iter(range(self.count)))
 
@@ -340,5 +340,5 @@ class Pipe(PerPartition):
     def label(self) -> str:
         return f"pipe({self.command if isinstance(self.command, str) else list(self.command)!r})"
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return lambda records: piped(self.command, records, self.check)

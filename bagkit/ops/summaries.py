@@ -25,7 +25,7 @@ from bagkit.ops.reductions import (
     not_empty,
     or_else,
 )
-from bagkit.plan.kinds import Pairing, Run, Taking
+from bagkit.plan.kinds import OnRecords, Pairing, Taking
 from bagkit.sentinels import EMPTY
 
 # All in one pass ------------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class BucketOf(Pairing):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         edges = values[0] if isinstance(self.buckets, int) else self.buckets
         return partial(bucket_kernel.bucket_numbers, edges)
 

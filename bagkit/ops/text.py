@@ -10,7 +10,7 @@ from re import compile as compile_pattern
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
-from bagkit.plan.kinds import PerPartition, Run
+from bagkit.plan.kinds import OnRecords, PerPartition
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class CallMethod(PerPartition):
         shown = [repr(arg) for arg in self.args] + [f"{name}={value!r}" for name, value in self.kwargs.items()]
         return f"str.{self.name}({', '.join(shown)})"
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, methodcaller(self.name, *self.args, **self.kwargs))
 
 
@@ -50,5 +50,5 @@ class MatchGlob(PerPartition):
     def label(self) -> str:
         return f"str.match({self.pattern!r})"
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, compile_pattern(translate(self.pattern)).match)

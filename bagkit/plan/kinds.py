@@ -131,7 +131,7 @@ class Source(Op):
 PerRecord = Literal["", "one", "some", "many"]
 """What an op gives for each record: one other, whether it stays, an iterable of others; "" for all of them at once."""
 
-Run = Callable[..., Iterable[Any]]
+OnRecords = Callable[..., Iterable[Any]]
 """Gives what `per_record` says for each of the records that it is called with, in order; it pulls none ahead."""
 
 
@@ -152,7 +152,7 @@ class PerPartition(Op):
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         """Return the function that is called with some records of a partition, or with an iterator over all of them.
 
         What it has to remember of one call for the next, it keeps itself.
@@ -203,7 +203,7 @@ class Pairing(Op):
     per_record: PerRecord = ""
     """What it gives for each row of records that stand side by side in the other bags; as of a PerPartition."""
 
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> Run:
+    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         """Return the function that is called with some records of each of the other bags, or with all of them.
 
         `read` has the records of the bags that are read first. What it has to remember of one call for the next, it

@@ -60,7 +60,7 @@ class Chain:
         report.skipped = report.bytes_read = 0
         run = Run(part, inputs, Report() if searching else report)
         try:
-            state = careful_state_of(run.task, *run.into(into, self.step))
+            state = careful_state_of(run.failing, *run.into(into, self.step))
         except Unplaced as unplaced:
             run.failing.raise_in([into.op], None, unplaced.error)
         except USER_ERRORS as second:

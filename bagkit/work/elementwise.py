@@ -13,7 +13,7 @@ from typing import Any
 
 from bagkit.kernels.blocks import Block, ChosenFrom, FlattenedFrom, made_of
 from bagkit.kernels.stopped import StoppedEarly
-from bagkit.plan.kinds import Run
+from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS
 from bagkit.work.pace import Pace
 
@@ -23,7 +23,7 @@ Row = tuple[Block, Sequence[Sequence[Any]]]
 """Records of one bag, and those beside them of others."""
 
 
-def _apply(function: Run, columns: Sequence[Sequence[Any]]) -> tuple[list[Any], BaseException | None]:
+def _apply(function: OnRecords, columns: Sequence[Sequence[Any]]) -> tuple[list[Any], BaseException | None]:
     """Return what `function` gives up to the first record that it fails on, and the error."""
     found: list[Any] = []
     try:
@@ -33,7 +33,7 @@ def _apply(function: Run, columns: Sequence[Sequence[Any]]) -> tuple[list[Any], 
     return found, None if len(found) == len(columns[0]) else StoppedEarly()
 
 
-def _applied(function: Run, row: Row, fail: Fail) -> Iterable[tuple[list[Any], Block]]:
+def _applied(function: OnRecords, row: Row, fail: Fail) -> Iterable[tuple[list[Any], Block]]:
     """Return what `function` gives for a row, with its block: in several parts where records have failed."""
     block, others = row
     found, error = _apply(function, (block.records, *others))
@@ -43,7 +43,7 @@ def _applied(function: Run, row: Row, fail: Fail) -> Iterable[tuple[list[Any], B
 
 
 def _applied_further(
-    function: Run, row: Row, fail: Fail, found: list[Any], error: BaseException | None
+    function: OnRecords, row: Row, fail: Fail, found: list[Any], error: BaseException | None
 ) -> Iterator[tuple[list[Any], Block]]:
     block, others = row
     start, end = 0, len(block.records)
@@ -59,14 +59,14 @@ def _applied_further(
         found, error = _apply(function, (block.records[start:], *[column[start:] for column in others]))
 
 
-def ones(function: Run, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
+def ones(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
     """Yield the blocks of what `function` gives for each record."""
     for row in rows:
         for found, block in _applied(function, row, fail):
             yield made_of(block, found)
 
 
-def some(function: Run, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
+def some(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
     """Yield the blocks of the records for which `function` gives what is true."""
     for row in rows:
         for flags, block in _applied(function, row, fail):
@@ -95,7 +95,7 @@ AT_ONCE = 1 << 16
 _LISTS: frozenset[type] = frozenset({list, tuple})
 
 
-def many(function: Run, rows: Iterator[Row], fail: Fail, pace: Pace) -> Iterator[Block]:
+def many(function: OnRecords, rows: Iterator[Row], fail: Fail, pace: Pace) -> Iterator[Block]:
     """Yield the blocks of the elements of what `function` gives for each record."""
     for row in rows:
         for iterables, block in _applied(function, row, fail):

@@ -24,7 +24,8 @@ class Failing:
     """What one run of a task has to say about failures; mutable, of that run."""
 
     def __init__(self, report: Report) -> None:
-        self._report = report
+        self.report = report
+        """What the task says beside its value: among it how many records were left out, and some of them."""
         self._told: BaseException | None = None
         """The error that says already where it was."""
 
@@ -37,11 +38,11 @@ class Failing:
         """Raise `error` of one of `ops`, or note it."""
         if policy == "raise" or not isinstance(error, Exception):
             self.raise_in(ops, place, error)
-        self._report.skipped += policy == "skip"
-        if policy == "collect" or len(self._report.failures) < FAILURES_SHOWN:
+        self.report.skipped += policy == "skip"
+        if policy == "collect" or len(self.report.failures) < FAILURES_SHOWN:
             kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
             failure = Failure(place, _operation(error, ops), kept, collected=policy == "collect")
-            self._report.failures.append(failure)
+            self.report.failures.append(failure)
 
     def has_told(self, error: BaseException) -> bool:
         """Return whether it is known already where `error` was."""

@@ -17,6 +17,7 @@ from bagkit.plan.kinds import (
     Call,
     Exchange,
     Limit,
+    OnRecords,
     Op,
     Pairing,
     PerPartition,
@@ -25,14 +26,11 @@ from bagkit.plan.kinds import (
     Scan,
     Source,
 )
-from bagkit.plan.kinds import (
-    Run as Function,
-)
 from bagkit.work.elementwise import Fail, Row, many, ones, some
 from bagkit.work.failing import USER_ERRORS, Failing
 from bagkit.work.pace import Pace, Wanted
 from bagkit.work.steps import Collecting, Finish, Gather, Into, Step, TaskOrigin, Value
-from bagkit.work.taking import Task, Unplaced, room_of, state_of
+from bagkit.work.taking import Unplaced, room_of, state_of
 
 LIST = 2048
 """Records that reductions and exchanges hand on together."""
@@ -43,7 +41,6 @@ class Run:
 
     def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report) -> None:
         self.failing = Failing(report)
-        self.task = Task(report, self.failing)
         self._parts = iter(part)
         self._inputs = iter(inputs)
         self._report = report
@@ -135,7 +132,7 @@ class Run:
             return blocks
         return self._each(step, op.per_record, op.begin(), ((block, ()) for block in blocks))
 
-    def _each(self, step: Step, per_record: PerRecord, function: Function, rows: Iterator[Row]) -> Iterator[Block]:
+    def _each(self, step: Step, per_record: PerRecord, function: OnRecords, rows: Iterator[Row]) -> Iterator[Block]:
         """Yield what a function gives for each row of records."""
         if per_record == "one":
             return ones(function, rows, self._fail(step))
@@ -156,7 +153,7 @@ class Run:
             number -= len(block.records)
             yield block
 
-    def _whole(self, step: Step, begin: Callable[[], Function], handings: Sequence[Handing]) -> Iterator[Block]:
+    def _whole(self, step: Step, begin: Callable[[], OnRecords], handings: Sequence[Handing]) -> Iterator[Block]:
         """Yield what a function gives for all records of a partition. If it raises, no record is to be left out."""
         pace, before = Pace(self._wanted), 0
         found: list[Any] = []
@@ -247,7 +244,7 @@ class Run:
 
     def _exchanged_here(self, exchange: Exchange, blocks: Iterator[Block]) -> Iterator[Sequence[Any]]:
         """Yield what an exchange makes of the records of the only partition."""
-        bucket = state_of(self.task, Into(exchange), blocks)
+        bucket = state_of(self.failing, Into(exchange), blocks)
         if exchange.samples:
             prepared, sample = bucket
             (bucket,) = exchange.cut(prepared, exchange.bounds([sample], 1), 1)
@@ -275,7 +272,7 @@ class Run:
 
     def state(self, into: Into, step: Step) -> Any:
         """Return the state of a reduction, or the buckets of an exchange, of the records of `step`."""
-        return state_of(self.task, *self.into(into, step))
+        return state_of(self.failing, *self.into(into, step))
 
     def into(self, into: Into, step: Step) -> tuple[Into, Iterator[Block]]:
         """Return where the records go, and they: in the form that it takes them in fastest."""

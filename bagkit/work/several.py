@@ -27,13 +27,13 @@ class Several:
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         run = Run(part, inputs, report)
         with Held():
-            takings = [start(run.task, into) for _, into in self.ends]
+            takings = [start(run.failing, into) for _, into in self.ends]
             ways = [_way(run, step, self.step) for step, _ in self.ends]
             for blocks in together(run.blocks(self.step), RUN, LONG):
                 for (_, into), taking, way in zip(self.ends, takings, ways, strict=True):
                     for some in together(way(iter(blocks)), RUN, LONG):
-                        take(run.task, into, taking, some)
-            return tuple([end(run.task, into, taking) for (_, into), taking in zip(self.ends, takings, strict=True)])
+                        take(run.failing, into, taking, some)
+            return tuple([end(run.failing, into, taking) for (_, into), taking in zip(self.ends, takings, strict=True)])
 
 
 def _way(run: Run, step: Step, first: Step) -> Callable[[Iterator[Block]], Iterator[Block]]:

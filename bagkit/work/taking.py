@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -21,14 +20,6 @@ LONG = 0.01
 """Seconds after which records are taken, however few there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What belongs to one run of a task."""
-
-    report: Report
-    failing: Failing
-
-
 def room_of(op: Reduction | Exchange, report: Report, tasks: int) -> Room:
     """Return what a task of `op` may use, where so many `tasks` leave something unwritten."""
     memory: int | None = getattr(op, "memory", None)
@@ -43,41 +34,41 @@ class Unplaced(Exception):
         self.error = error
 
 
-def state_of(task: Task, into: Into, blocks: Iterator[Block]) -> Any:
+def state_of(failing: Failing, into: Into, blocks: Iterator[Block]) -> Any:
     """Return what is made of the records of `blocks`.
 
     Raises Unplaced where a record fails that must be looked for, or left out.
     """
     op = into.op
     if isinstance(op, PartitionReduction):
-        return _reduced(task, into, op, blocks)
+        return _reduced(failing, into, op, blocks)
     with Held():
-        taking = start(task, into)
+        taking = start(failing, into)
         enough = None if isinstance(op, Exchange) else op.enough
         for some in together(blocks, RUN, LONG) if enough is None else ([block] for block in blocks):
-            take(task, into, taking, some)
+            take(failing, into, taking, some)
             if enough is not None and enough(taking):
                 break
-        return end(task, into, taking)
+        return end(failing, into, taking)
 
 
-def start(task: Task, into: Into) -> Taking:
+def start(failing: Failing, into: Into) -> Taking:
     """Return what takes the records of one task."""
-    op, room = into.op, room_of(into.op, task.report, into.tasks)
+    op, room = into.op, room_of(into.op, failing.report, into.tasks)
     return op.split(into.side, into.count, room) if isinstance(op, Exchange) else op.start(room)
 
 
-def take(task: Task, into: Into, taking: Taking, blocks: Sequence[Block]) -> None:
+def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block]) -> None:
     """Let `taking` take the records of `blocks`."""
     try:
         taking.take(records_of(blocks))
     except USER_ERRORS as error:
         if into.policy != "raise" and isinstance(error, Exception):
             raise Unplaced(error) from error
-        _blame(task, into, taking, blocks, error)
+        _blame(failing, into, taking, blocks, error)
 
 
-def end(task: Task, into: Into, taking: Taking) -> Any:
+def end(failing: Failing, into: Into, taking: Taking) -> Any:
     """Return the state of what has taken all records."""
     try:
         made = taking.state()
@@ -86,63 +77,63 @@ def end(task: Task, into: Into, taking: Taking) -> Any:
     return made[0] if isinstance(into.op, Exchange) and not into.op.samples and into.count == 1 else made
 
 
-def _reduced(task: Task, into: Into, op: PartitionReduction, blocks: Iterator[Block]) -> Any:
+def _reduced(failing: Failing, into: Into, op: PartitionReduction, blocks: Iterator[Block]) -> Any:
     handing = Handing(blocks)
     try:
         return op.reduced(handing.records())
     except USER_ERRORS as error:
-        if into.policy != "raise" and isinstance(error, Exception) and not task.failing.has_told(error):
+        if into.policy != "raise" and isinstance(error, Exception) and not failing.has_told(error):
             raise Unplaced(error) from error
-        task.failing.raise_in([op], handing.place(), error)
+        failing.raise_in([op], handing.place(), error)
 
 
-def _blame(task: Task, into: Into, taking: Taking, blocks: Sequence[Block], error: BaseException) -> None:
+def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], error: BaseException) -> None:
     """Raise `error` with the place of the record that it is about."""
     if isinstance(error, Exception):
         tried: Callable[[Any], None]
-        for tried in (lambda record: _alone(task, into, record), lambda record: taking.take([record])):
+        for tried in (lambda record: _alone(failing, into, record), lambda record: taking.take([record])):
             for block in blocks:
                 for index, record in enumerate(block.records):
                     try:
                         tried(record)
                     except Exception as found:
                         if type(found) is type(error):
-                            task.failing.raise_in([into.op], block.place(index), error)
+                            failing.raise_in([into.op], block.place(index), error)
         raise Unplaced(error) from error
-    task.failing.raise_in([into.op], None, error)
+    failing.raise_in([into.op], None, error)
 
 
-def _alone(task: Task, into: Into, record: Any) -> None:
+def _alone(failing: Failing, into: Into, record: Any) -> None:
     """Make a state of `record` alone; raises what is wrong with it."""
     op = into.op
     if isinstance(op, PartitionReduction):
         op.reduced(iter((record,)))
         return
-    taking = start(task, into)
+    taking = start(failing, into)
     taking.take([record])
     taking.state()
 
 
-def careful_state_of(task: Task, into: Into, blocks: Iterator[Block]) -> Any:
+def careful_state_of(failing: Failing, into: Into, blocks: Iterator[Block]) -> Any:
     """Return what is made of those records that do not fail alone; what happens to the others, the policy says."""
-    good = _good(task, into, blocks)
+    good = _good(failing, into, blocks)
     if isinstance(into.op, PartitionReduction):
         return into.op.reduced(chain.from_iterable(good))
     with Held():
-        taking = start(task, into)
+        taking = start(failing, into)
         for records in good:
             taking.take(records)
-        return end(task, into, taking)
+        return end(failing, into, taking)
 
 
-def _good(task: Task, into: Into, blocks: Iterator[Block]) -> Iterator[list[Any]]:
+def _good(failing: Failing, into: Into, blocks: Iterator[Block]) -> Iterator[list[Any]]:
     for block in blocks:
         good = []
         for index, record in enumerate(block.records):
             try:
-                _alone(task, into, record)
+                _alone(failing, into, record)
             except Exception as error:
-                task.failing.fail_in([into.op], into.policy, block.place(index), error)
+                failing.fail_in([into.op], into.policy, block.place(index), error)
             else:
                 good.append(record)
         if good:

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.kernels.column_types import Type, Typing, encodes, fits_one
-from bagkit.plan.kinds import ALL, Fields, PerPartition, Run
+from bagkit.plan.kinds import ALL, Fields, OnRecords, PerPartition
 
 Policy = Literal["error", "string", "json", "null"]
 POLICIES: Final = ("error", "string", "json", "null")
@@ -205,7 +205,7 @@ class EncodeColumns(PerPartition):
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.columns is None else frozenset(self.columns)
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return self._batches
 
     def _batches(self, records: Iterator[Any]) -> Iterator[Any]:

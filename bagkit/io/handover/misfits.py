@@ -12,7 +12,7 @@ from bagkit.io.handover.columns import TOO_DEEP, EncodeColumns, NoRowError, as_r
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import CONFLICT_HINT, Conflict, misfit_message, misfit_text
 from bagkit.kernels.column_types import Seen, add_seen, has_fields
-from bagkit.plan.kinds import Fields, PerPartition, Run
+from bagkit.plan.kinds import Fields, OnRecords, PerPartition
 
 SEPARATOR: Final = "\n  "
 """Between several misfits of one record in a message: an indented line, so that it stays one."""
@@ -45,7 +45,7 @@ class FindMisfit(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (_Fitting.__call__,)  # through its code the error is known as this op's
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, _Fitting(self))
 
 

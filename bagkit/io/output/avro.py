@@ -13,7 +13,7 @@ from bagkit.errors import ColumnTypeError, MismatchError, PlanError, one_line
 from bagkit.io.input.avro import CODECS, check_codec, import_fastavro
 from bagkit.io.output.avro_values import Reading
 from bagkit.io.output.sinks import OutputFile, WriteLines, plan_lines
-from bagkit.plan.kinds import PerPartition, Run
+from bagkit.plan.kinds import OnRecords, PerPartition
 
 _FIELD_SAID: Final = re.compile(r" on field |no default for |^\[")
 """In fastavro's messages, the last one as a list of JSON."""
@@ -84,7 +84,7 @@ class EncodeAvro(PerPartition):
     def user_functions(self) -> tuple[Any, ...]:
         return (_Encoder.__call__,)  # through its code an error is known as this op's
 
-    def begin(self) -> Run:
+    def begin(self) -> OnRecords:
         return partial(map, _Encoder(self.schema))
 
 
