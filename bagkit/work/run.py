@@ -181,7 +181,11 @@ class Run:
         begin = partial(op.begin, read, values)
         if not op.per_record:
             return self._whole(step, begin, list(map(Handing, together)))
-        made = self._each(step, op.per_record, begin(), self._rows(op, together))
+        try:
+            function = begin()
+        except USER_ERRORS as error:
+            self.failing.raise_in([op], None, error)
+        made = self._each(step, op.per_record, function, self._rows(op, together))
         leading = op.leading(values) if isinstance(op, Scan) else ()
         return chain([Block(leading, TaskOrigin(op.label, 0))], made) if leading else made
 

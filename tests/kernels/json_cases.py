@@ -3,6 +3,10 @@
 All are bytes, for not all are text. What is right for each is not written here: it is what `json.loads` does with it.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 NUMBERS = [
     *(b"0", b"-0", b"-0.0", b"0.0", b"1", b"-1", b"10", b"0e5", b"0E-5", b"1e5", b"1E+5", b"1e-7", b"-1.5e3"),
     *(b"01", b"-01", b"00", b"1.", b".5", b"-.5", b"+1", b"-", b"--1", b"1e", b"1e+", b"1.e5", b"1.5.5", b"0x10"),
@@ -77,3 +81,14 @@ def documents() -> list[bytes]:
     """Return all lines: each value alone, read, passed over, in another value that is passed over."""
     around = [(b"", b"\n"), (b'{"a":', b"}\n"), (b'{"a":1,"z":', b"}\n"), (b'{"z":[{"y":', b'}],"a":1,"b":[2]}\r\n')]
     return LINES + [before + value.replace(b"\n", b" ") + after for value in VALUES for before, after in around]
+
+
+def parse(parser: Any, lines: Any, data: bytes | None) -> tuple[Any, Any]:
+    """Return the records of `lines` and None; or `lines`, and the function that makes a record of each."""
+    quick, careful = parser.ways(lines, data)
+    if quick is not None:
+        try:
+            return quick(lines), None
+        except Exception:
+            pass  # as a run does: the careful way says what is wrong
+    return lines, careful

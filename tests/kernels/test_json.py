@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bagkit.kernels.json import JsonParser, json_parser
-from tests.kernels.json_cases import VALUES, documents
+from tests.kernels.json_cases import VALUES, documents, parse
 
 WANTED: list[tuple[tuple[str, ...] | None, Any]] = [
     (None, "record"),
@@ -65,7 +65,7 @@ def plain(fields: tuple[str, ...] | None, shape: str, raw: bool, line: Any) -> A
 
 def outcomes(parser: JsonParser, lines: list[Any], data: bytes | None) -> list[Any]:
     """Return what comes of each line, as a stream would have it."""
-    records, careful = parser.parse(lines, data)
+    records, careful = parse(parser, lines, data)
     if careful is None:
         assert len(records) == len(lines)
         return [exact(as_dict(parser, record)) for record in records]
@@ -116,23 +116,23 @@ def test_any_name(name: str, shape: Any) -> None:
     check(lines, (name, "other"), "values")
     check(lines, ("other", name), "attributes")
     if name.isprintable() and '"' not in name and "\\" not in name:
-        assert json_parser((name,), shape).parse(lines, b"".join(lines))[1] is None
+        assert parse(json_parser((name,), shape), lines, b"".join(lines))[1] is None
 
 
 def test_fast_where_nothing_is_odd() -> None:
     lines = [b'{"a": 1, "b": [1.5, null, "\xc3\xa9"], "c": {"d": "%s"}}\r\n' % (b"1" * 100)] * 3
     for fields, shape in WANTED[:5]:
-        assert json_parser(fields, shape).parse(lines, b"".join(lines))[1] is None
-        assert json_parser(fields, shape).parse(lines, None)[1] is None
-        assert json_parser(fields, shape).parse([line.decode() for line in lines], None)[1] is None
+        assert parse(json_parser(fields, shape), lines, b"".join(lines))[1] is None
+        assert parse(json_parser(fields, shape), lines, None)[1] is None
+        assert parse(json_parser(fields, shape), [line.decode() for line in lines], None)[1] is None
 
 
 def test_attributes_are_given_where_all_are_there() -> None:
     parser = json_parser(("b", "a"), "attributes")
-    (record,), careful = parser.parse(['{"a": [1], "b": 2, "c": 3}'], None)
+    (record,), careful = parse(parser, ['{"a": [1], "b": 2, "c": 3}'], None)
     assert careful is None
     assert (record.field_0, record.field_1) == (2, [1])
-    lines, careful = parser.parse(['{"a": 1, "b": 2}', '{"a": 1}'], None)
+    lines, careful = parse(parser, ['{"a": 1, "b": 2}', '{"a": 1}'], None)
     assert careful is not None
     assert careful(lines[0]).field_0 == 2
     assert careful(lines[1]) == {"a": 1}
@@ -149,7 +149,7 @@ def test_letters_of_several_bytes_are_checked_wherever_they_are(long: int, shift
         lines.append(b'{"a": 1}\n')
     data = b"".join(lines[1:])
     parser = json_parser(("a",))
-    assert parser.parse(lines, b"".join(lines))[1] is None
+    assert parse(parser, lines, b"".join(lines))[1] is None
     for at in [*range(4_090, 4_100), *range(8_180, 8_200), len(data) - 5, len(data) - 4]:
         broken = (data[:at] + b"\xff" + data[at + 1 :]).splitlines(keepends=True)
         assert any(b"\xff" in line for line in broken)
@@ -157,8 +157,8 @@ def test_letters_of_several_bytes_are_checked_wherever_they_are(long: int, shift
 
 
 def test_nothing() -> None:
-    assert json_parser(("a",)).parse([], None) == ([], None)
-    assert json_parser(None).parse([], b"") == ([], None)
+    assert parse(json_parser(("a",)), [], None) == ([], None)
+    assert parse(json_parser(None), [], b"") == ([], None)
 
 
 @pytest.mark.parametrize("element", [1, None, bytearray(b'{"a":1}'), {"a": 1}, memoryview(b"1"), ["a"]])
@@ -174,7 +174,7 @@ def test_subclasses_are_not_taken_for_lines() -> None:
         pass
 
     lines = [Line('{"a":1}')]
-    records, careful = json_parser(("a",), "value").parse(lines, None)
+    records, careful = parse(json_parser(("a",), "value"), lines, None)
     assert records is lines
     assert careful is not None
     assert careful(lines[0]) == 1
@@ -183,10 +183,10 @@ def test_subclasses_are_not_taken_for_lines() -> None:
 def test_pickles() -> None:
     parser = json_parser(("a",), "value")
     assert len(pickle.dumps(parser)) < 200
-    parser.parse(['{"a":1}'], None)
+    parse(parser, ['{"a":1}'], None)
     copy = pickle.loads(pickle.dumps(parser))
     assert repr(copy) == repr(parser) == "json_parser(('a',), 'value')"
-    assert copy.parse(['{"a":2}'], None) == ([2], None)
+    assert parse(copy, ['{"a":2}'], None) == ([2], None)
 
 
 def test_msgspec_is_imported_when_it_is_needed() -> None:
@@ -225,8 +225,8 @@ def test_takes_nothing_that_is_too_deep_for_json(down: int, fields: tuple[str, .
         while high - low > 1:
             depth = (low + high) // 2
             line = wrap % (opening * depth + "1" + closing * depth)
-            taken = parser.parse([line], None)[1] is None
-            assert taken == (parser.parse([line.encode()], line.encode())[1] is None)
+            taken = parse(parser, [line], None)[1] is None
+            assert taken == (parse(parser, [line.encode()], line.encode())[1] is None)
             low, high = (depth, high) if taken else (low, depth)
         if low:
             json.loads(wrap % (opening * low + "1" + closing * low))
@@ -235,7 +235,7 @@ def test_takes_nothing_that_is_too_deep_for_json(down: int, fields: tuple[str, .
 
 def test_of_several_errors_the_first_comes_first() -> None:
     lines = [b'{"a":1}\n', b'{"b":1}\n', b"{\n", b'{"a":2}\n']
-    records, careful = json_parser(("a",), "value").parse(lines, b"".join(lines))
+    records, careful = parse(json_parser(("a",), "value"), lines, b"".join(lines))
     assert careful is not None
     stream = map(careful, records)
     assert next(stream) == 1

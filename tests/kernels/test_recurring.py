@@ -18,6 +18,7 @@ from bagkit.kernels import recurring
 from bagkit.kernels.json import _make_ways, json_parser
 from bagkit.kernels.recurring import Recurring
 from tests.examples import examples
+from tests.kernels.json_cases import parse
 from tests.kernels.test_json import outcome, outcomes, plain
 
 
@@ -60,7 +61,7 @@ def test_values_are_those_of_json(blocks: list[list[str]], wanted: tuple[tuple[s
 @pytest.mark.parametrize("shape", ["value", "attributes"])
 def test_a_text_that_comes_again_is_the_same_object(shape: Any) -> None:
     def texts(*names: Any) -> list[Any]:
-        records, careful = parser.parse([json.dumps({"name": name}) for name in names], None)
+        records, careful = parse(parser, [json.dumps({"name": name}) for name in names], None)
         assert careful is None
         found = [record if shape == "value" else record.field_0 for record in records]
         assert found == list(names)

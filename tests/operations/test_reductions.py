@@ -254,7 +254,7 @@ def test_any_and_all_stop_early(npartitions: int) -> None:
     calls: list[int] = []
     bag = bk.range(100, npartitions=npartitions).map(lambda x: calls.append(x) or x)
     assert bag.any().compute() is True
-    assert len(calls) <= 2 * npartitions
+    assert len(calls) <= 3 * npartitions  # of a block of one record, and one of two
 
 
 class TestExtremes:
