@@ -19,7 +19,7 @@ def main() -> None:
     """Exit with a message that says what is wrong, or with none."""
     installed = Path(bagkit.__file__)
     if installed.parent.parent == CHECKOUT:
-        sys.exit(f"bagkit is that of the checkout, {installed}; expected an installed one")
+        sys.exit(f"bagkit comes from the checkout, {installed}; expected the installed package")
     version = importlib.metadata.version("bagkit")
     if version != bagkit.__version__:
         sys.exit(f"bagkit.__version__ is {bagkit.__version__}; the package that is installed says {version}")

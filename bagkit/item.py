@@ -83,12 +83,12 @@ class Item(DaskCollection, Generic[T_co]):
     @overload
     def apply(self, func: Callable[[T_co, Any], U], /, *args: Any, **kwargs: Any) -> Item[U]: ...
     @overload
-    def apply(  # type: ignore[overload-cannot-match]
+    def apply(  # type: ignore[overload-cannot-match]  # of lambdas the one before matches
         self, func: Callable[Concatenate[T_co, ...], U], /, *args: Any, **kwargs: Any
     ) -> Item[U]: ...
     @overload
     def apply(self, *, func: Callable[..., U], **kwargs: Any) -> Item[U]: ...
-    def apply(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+    def apply(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]  # func has a name too
         """Call `func` with the value, once it is computed.
 
         Args:

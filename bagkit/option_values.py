@@ -83,7 +83,7 @@ def _index(value: object) -> int:
     if isinstance(value, bool):
         return 0
     try:
-        return operator.index(value)  # type: ignore[arg-type]
+        return operator.index(value)  # type: ignore[arg-type]  # what it is no index of raises
     except TypeError:
         return 0
 

@@ -265,7 +265,7 @@ def read_csv(
 @front_door
 def read_avro(
     urlpath: Paths,
-    blocksize: int | str | None = NOT_GIVEN,  # type: ignore[assignment]
+    blocksize: int | str | None = NOT_GIVEN,  # type: ignore[assignment]  # dask's default is used then
     storage_options: Mapping[str, Any] | None = None,
     compression: str | None = None,
 ) -> Bag[Any]:

@@ -100,3 +100,13 @@ def test_measurements_have_a_date() -> None:
     assert pages
     for page in pages:
         assert re.match(r"# .+\n\n20\d\d-\d\d-\d\d", page.read_text()), page
+
+
+RIDDLES = re.compile(r"\b(that of|those of|of which|so many|what becomes of)\b")
+"""Words that make a sentence one to be read twice."""
+
+
+@pytest.mark.parametrize("path", [*PAGES, *sorted((ROOT / "bagkit").rglob("*.py"))], ids=lambda path: path.name)
+def test_prose_is_plain(path: Path) -> None:
+    found = [line for line in path.read_text().splitlines() if RIDDLES.search(line)]
+    assert found == [] or "measurements" in path.parts

@@ -80,7 +80,7 @@ class PartOf:
 
 @dataclass(slots=True, eq=False)
 class MadeOf:
-    """Origin of records of which each was made of the one in the same place."""
+    """Origin of records that were made one by one: each of the record in the same place of another block."""
 
     block: Block
 
@@ -114,7 +114,7 @@ class FlattenedFrom:
 
 
 def made_of(block: Block, records: Sequence[Any]) -> Block:
-    """Return the block of `records`, each of which was made of the one of `block` in the same place."""
+    """Return the block of `records`, where each was made of the record of `block` in the same place."""
     origin = block.origin
     return Block(records, origin if type(origin) is MadeOf else MadeOf(block))
 

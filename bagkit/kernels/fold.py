@@ -27,7 +27,7 @@ def add_counts(states: Iterable[dict[Any, int]]) -> dict[Any, int]:
 
 
 def add_count(total: dict[Any, int], state: dict[Any, int]) -> None:
-    """Add the counts of `state` to those of `total`."""
+    """Add the counts of `state` to `total`."""
     if not total:
         total.update(state)
         return

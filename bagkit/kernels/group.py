@@ -273,7 +273,7 @@ def merge_by_key(sides: Sequence[Sequence[Bucket]], gathering: Gathering, room: 
 
 
 def merge_entries(groups: Groups, gathering: Gathering, side: int, entries: list[Entry]) -> None:
-    """Add the cells of `entries` to those of `groups`."""
+    """Add the cells of `entries` to the cells of `groups`."""
     if type(gathering) is Gather:
         cells = map(groups.__getitem__, map(_KEY, entries))
         deque(map(list.extend, cells, map(_CELL, entries)), maxlen=0)

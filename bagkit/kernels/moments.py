@@ -112,7 +112,7 @@ def merge_moments(states: Iterable[Moments]) -> Moments:
 def _together(one: Distances, other: Distances) -> Distances:
     """Return the distances of two sets of numbers together.
 
-    The formula is that of Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+    The formula is by Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
     Variances" (1979).
     """
     if not one.number or not other.number:

@@ -1,4 +1,4 @@
-"""Records of which hardly any is there twice: a task need not put them into a table, which would not be shorter.
+"""Records that hardly ever come twice: a task need not put them into a table, which would not be shorter.
 
 Putting a record into a table that no cache holds takes longer than all else that becomes of it, and tasks that come
 later have to do it again. So a task looks at some of its records first, and at some of the keys as it goes on.
@@ -15,7 +15,7 @@ from bagkit.kernels.tabling import Table
 from bagkit.kernels.texts import Texts
 
 _LOOKED_AT = 16
-"""Of so many keys one is looked at, to see whether it comes again."""
+"""One key in this many is looked at, to see whether it comes again."""
 _CHECKED = 1 << 14
 """Records between two decisions about that."""
 _MANY = 1 << 16
@@ -25,7 +25,7 @@ _PLAIN = frozenset({str, int, bool, bytes, type(None)})
 
 
 def are_new(found: int, number: int) -> bool:
-    """Say whether a table that found so many keys in a `number` of records saves too little to go on with it."""
+    """Say whether a table saves too little to go on with it: it `found` that many keys in a `number` of records."""
     return 4 * found > 3 * number
 
 

@@ -87,7 +87,7 @@ class Ranks:
             level += 1
 
     def at(self, fractions: Sequence[float]) -> list[Any]:
-        """Return for each fraction the smallest value seen that so many of the values do not exceed."""
+        """Return for each fraction the smallest value seen that this share of the values does not exceed."""
         weighted = [zip(values, repeat(1 << level)) for level, values in enumerate(self.levels)]
         pairs = sorted(chain.from_iterable(weighted), key=itemgetter(0))
         ranks = list(accumulate(map(itemgetter(1), pairs)))

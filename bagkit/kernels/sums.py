@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from math import fsum, inf, isfinite
+from operator import neg
 from typing import Any, Final, NamedTuple
 
 UNIT: Final = 1074
@@ -172,19 +174,14 @@ def _parts(numbers: list[float], binades: Binades) -> list[float]:
 
     Where all lie in 32 binades, two are enough, which saves a look at what is left. If the lowest of those binades
     begins at 2 ** low, all numbers are multiples of 2 ** (low - 52), and so is what is left after the first part. That
-    is at most half of the last digit of a sum below 2 ** (low + 32 + 12), as a batch has 2 ** 12 numbers: 2 ** (low -
-    9). Such a multiple has less than 53 digits, so the second part is all of it.
+    is at most half of the last digit of a sum below 2 ** (low + 32 + 12), if there are 2 ** 12 numbers: 2 ** (low - 9).
+    Such a multiple has less than 53 digits, so the second part is all of it.
     """
-    enough = 2 if binades.highest - binades.lowest <= 1 else inf
+    enough = 2 if binades.highest - binades.lowest <= 1 and len(numbers) <= 1 << 12 else inf
     parts: list[float] = []
-    number = len(numbers)
-    try:
-        while isfinite(part := fsum(numbers)):
-            if part:
-                parts.append(part)
-                numbers.append(-part)
-            if not part or len(parts) == enough:
-                return parts
-    finally:
-        del numbers[number:]
+    while isfinite(part := fsum(chain(numbers, map(neg, parts)))):
+        if part:
+            parts.append(part)
+        if not part or len(parts) == enough:
+            return parts
     raise ValueError("some are infinite, or no numbers")

@@ -1,4 +1,4 @@
-"""Tables by key: frequencies, distinct and foldby, of which not everything need fit into memory.
+"""Tables by key: frequencies, distinct and foldby. They may be larger than memory.
 
 Filling  records -> a state for each partition that keys go to
 join     several states -> one: tables become one table where that fits, else all is kept as it is

@@ -78,7 +78,7 @@ class Seeing:
         return self.key is None
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
-        """Put those of `records` into `table` whose keys are not there."""
+        """Put the records into `table` whose keys are not there yet."""
         if self.key is None:
             deque(map(table.setdefault, records), maxlen=0)
             return

@@ -50,7 +50,7 @@ class DaskCollection:
     plan: Any
 
     def _with_plan(self, plan: Plan) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # bags, items and delayed values each make one of their kind
 
     @property
     def dask(self) -> dict[Any, Any]:

@@ -203,7 +203,7 @@ def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
 
 
 @front_door
-def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, format: str | None = None,  # noqa: A002
+def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, format: str | None = None,  # noqa: A002 - dask's word
               optimize_graph: bool | None = None, rankdir: str = "BT", color: str | None = None,
               profile: Profile | None = None) -> Picture:  # fmt: skip
     """Draw what bags, Items and delayed values are made of.

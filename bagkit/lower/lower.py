@@ -336,7 +336,7 @@ class Lowering:
         return self._stage(label)
 
     def policy(self, plan: Plan) -> str:
-        """Return what becomes of records that fail in `plan`."""
+        """Return what is done about records that fail in `plan`."""
         return self._policies[plan]
 
     def here(self, plan: Plan, one: Pending) -> Pending:
@@ -422,7 +422,7 @@ class Lowering:
 
 
 def error_policies(roots: Sequence[Plan], default: str) -> dict[Plan, str]:
-    """Return what becomes of records that fail in each plan: the nearest on_error above it says so, or `default`.
+    """Return what is done about records that fail in each plan: the nearest on_error above it says so, or `default`.
 
     Where its users differ, to raise goes before to collect, and that before to skip.
     """

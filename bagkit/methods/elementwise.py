@@ -39,7 +39,7 @@ class Elementwise(Making[T_co]):
     @overload
     def map(self, func: Callable[[T_co], U], /) -> Bag[U]: ...
     @overload
-    def map(  # type: ignore[overload-overlap]
+    def map(  # type: ignore[overload-overlap]  # P may be nothing, as in the one before
         self, func: Callable[Concatenate[T_co, P], U], /, *args: P.args, **kwargs: P.kwargs
     ) -> Bag[U]: ...
     @overload
@@ -51,12 +51,12 @@ class Elementwise(Making[T_co]):
     @overload
     def map(self, func: Callable[[T_co, Any, Any], U], /, *args: Any, **kwargs: Any) -> Bag[U]: ...
     @overload
-    def map(  # type: ignore[overload-cannot-match]
+    def map(  # type: ignore[overload-cannot-match]  # of lambdas the one before matches
         self, func: Callable[Concatenate[T_co, ...], U], /, *args: Any, **kwargs: Any
     ) -> Bag[U]: ...
     @overload
     def map(self, *, func: Callable[..., U], **kwargs: Any) -> Bag[U]: ...
-    def map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+    def map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]  # func has a name too
         """Call `func` with each record, and keep what it returns.
 
         Further arguments go to `func` after the record. A plain value, an Item or a delayed value is the same for every
@@ -122,12 +122,12 @@ class Elementwise(Making[T_co]):
     @overload
     def flat_map(self, func: Callable[[T_co, Any], Iterable[U]], /, *args: Any, **kwargs: Any) -> Bag[U]: ...
     @overload
-    def flat_map(  # type: ignore[overload-cannot-match]
+    def flat_map(  # type: ignore[overload-cannot-match]  # of lambdas the one before matches
         self, func: Callable[Concatenate[T_co, ...], Iterable[U]], /, *args: Any, **kwargs: Any
     ) -> Bag[U]: ...
     @overload
     def flat_map(self, *, func: Callable[..., Iterable[U]], **kwargs: Any) -> Bag[U]: ...
-    def flat_map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+    def flat_map(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]  # func has a name too
         """Call `func` with each record, and keep the elements of what it returns: `map(...)`, then `flatten()`.
 
         Args:

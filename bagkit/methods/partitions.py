@@ -47,12 +47,12 @@ class PartitionWise(Making[T_co]):
     @overload
     def map_partitions(self, func: Callable[[list[T_co], Any], Any], /, *args: Any, **kwargs: Any) -> Bag[Any]: ...
     @overload
-    def map_partitions(  # type: ignore[overload-cannot-match]
+    def map_partitions(  # type: ignore[overload-cannot-match]  # of lambdas the one before matches
         self, func: Callable[Concatenate[list[T_co], ...], Any], /, *args: Any, **kwargs: Any
     ) -> Bag[Any]: ...
     @overload
     def map_partitions(self, *, func: Callable[..., Any], **kwargs: Any) -> Bag[Any]: ...
-    def map_partitions(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+    def map_partitions(self, func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]  # func has a name too
         """Call `func` once for each partition, with the list of its records.
 
         Args:

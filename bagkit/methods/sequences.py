@@ -102,7 +102,7 @@ class Sequences(Making[T_co]):
                 the first total.
 
         Returns:
-            A bag of the totals: as many as there are records, and with `initial` one more.
+            A bag of totals, one for each record. With `initial` that value comes before them.
 
         Raises:
             PlanError: `binop` can't be called.

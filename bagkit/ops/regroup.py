@@ -14,7 +14,7 @@ from bagkit.plan.template import fill_arguments
 
 @dataclass(frozen=True)
 class Concat(Regroup):
-    """`concat(bags)`: the partitions of one bag after those of another."""
+    """`concat(bags)`: the partitions of one bag after the partitions of another."""
 
     picks = slice(None)
 

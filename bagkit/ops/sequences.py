@@ -222,7 +222,7 @@ def _edges(size: int, edges: list[tuple[list[Any], int]]) -> list[tuple[list[Any
 
 @dataclass(frozen=True)
 class Batch(PerPartition):
-    """`batch(size)`: lists of so many records of a partition, the last of each shorter."""
+    """`batch(size)`: the records of a partition in lists of `size`; the last may be shorter."""
 
     size: int
 
@@ -314,7 +314,7 @@ class Peek(Pairing):
 
 
 def _shown(partition: int, turns: Iterator[int], records: Sequence[Any]) -> Sequence[Any]:
-    """Return `records`, the first of which are shown, one at each of the `turns`."""
+    """Return `records`; show the first of them, one at each of the `turns`."""
     for record, _ in zip(records, turns, strict=False):
         if sys.stderr is not None:  # print would take stdout for it
             with contextlib.suppress(Exception):  # it is closed, or no file at all

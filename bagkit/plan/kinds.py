@@ -1,6 +1,7 @@
 """The kinds of op that the machinery knows, and the facts that it may ask of any op.
 
-Passes and lowering ask facts, never names: an op that is not listed anywhere still gets its due.
+Passes and lowering ask facts, never names: an op that is not listed anywhere still gets its due. What raises
+NotImplementedError here is for each op of the kind to say.
 
     Source         reads partitions                          read_text, from_sequence
     PerPartition   records of a partition -> records         map, filter, pluck
@@ -55,7 +56,7 @@ class Op:
 
     @property
     def keeps_plain(self) -> bool:
-        """Whether its records are plain if those of its input are."""
+        """Whether its records are plain if the records of its input are."""
         return False
 
     @property
@@ -69,7 +70,7 @@ class Op:
         raise TypeError(f"{type(self).__name__} has no label")
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
-        """Return how many partitions come out of inputs that have so many."""
+        """Return how many partitions come out, given how many each input has."""
         raise TypeError(f"{type(self).__name__} does not say its partitions")
 
     def demand(self, wanted: Fields) -> Fields:
@@ -221,7 +222,7 @@ class Scan(Pairing):
     bags = 1
 
     def leading(self, values: Sequence[Any]) -> Sequence[Any]:
-        """Return the records that stand before those of the partition."""
+        """Return the records that come before what the records of the partition give."""
         return ()
 
 
@@ -331,7 +332,7 @@ class Regroup(Op):
         return isinstance(self.picks, tuple) and len(set(self.picks)) < len(self.picks)
 
     def picked(self, partitions: Sequence[T]) -> list[T]:
-        """Return those of `partitions`, of all its inputs, that it picks."""
+        """Return the `partitions` that it picks, out of all partitions of its inputs."""
         if isinstance(self.picks, tuple):
             return [partitions[number] for number in self.picks]
         return list(partitions[self.picks])  # type: ignore[index]  # asked only where it picks

@@ -22,7 +22,7 @@ _MODULES = frozenset(
      "calendar", "time", "decimal", "fractions", "zlib", "uuid", "ipaddress", "itertools", "urllib", "cmath",
      "binascii", "numbers", "colorsys", "difflib", "fnmatch", "bagkit", "cloudpickle", "copyreg", "typing", "enum")
 )  # fmt: skip
-"""Modules of which nothing changes what it is given."""
+"""Modules whose functions change nothing that they are given."""
 _BUILTINS = frozenset(
     ("abs", "all", "any", "ascii", "bin", "bool", "bytes", "callable", "chr", "complex", "dict", "divmod", "enumerate",
      "filter", "float", "format", "frozenset", "hasattr", "hash", "hex", "id", "int", "isinstance", "issubclass",
@@ -38,7 +38,7 @@ _METHODS = frozenset(
     name for kind in (str, bytes, tuple, frozenset, int, float, re.Pattern, re.Match) for name in dir(kind)
      if not name.startswith("_")
 ).union(("get", "keys", "values", "items", "copy", "index", "count", "fromkeys"))  # fmt: skip
-"""Of texts, numbers, patterns and what can't be changed; and those of dicts and lists that change nothing."""
+"""Methods of texts, numbers, patterns and what can't be changed, and such of dicts and lists as change nothing."""
 _INSTRUCTIONS = re.compile(
     r"LOAD_(FAST|CONST|SMALL_INT|COMMON_CONSTANT|GLOBAL|DEREF|CLOSURE|ATTR|METHOD|ASSERTION_ERROR)\w*"
     r"|(STORE|DELETE)_(FAST|DEREF)\w*"

@@ -11,10 +11,10 @@ from bagkit.kernels.batches import Batches
 from bagkit.kernels.replay import replayed
 from bagkit.kernels.report import Report
 from bagkit.plan.kinds import PerPartition
-from bagkit.work.failing import USER_ERRORS
+from bagkit.work.failing import USER_ERRORS, Unplaced
 from bagkit.work.run import Run
 from bagkit.work.steps import Into, Step
-from bagkit.work.taking import Unplaced, careful_state_of
+from bagkit.work.taking import careful_state_of
 
 RESULT_BATCH = 2048
 """Records that leave a task together."""
@@ -37,7 +37,7 @@ class Chain:
         return replayed(run.value(self.step)) if self.gives_value else Batches(self.lists(run))
 
     def lists(self, run: Run) -> Iterator[list[Any]]:
-        """Yield the records in lists, each of which leaves the task by itself."""
+        """Yield the records in lists that leave the task one after the other."""
         size = 1 if isinstance(self.step.op, PerPartition) and self.step.op.stands_for_many else RESULT_BATCH
         found: list[Any] = []
         begin = perf_counter()
@@ -61,10 +61,10 @@ class Chain:
         run = Run(part, inputs, Report() if searching else report)
         try:
             state = careful_state_of(run.failing, *run.into(into, self.step))
-        except Unplaced as unplaced:
-            run.failing.raise_in([into.op], None, unplaced.error)
         except USER_ERRORS as second:
-            run.failing.raise_in([into.op], None, second)
-        if searching:
-            run.failing.raise_in([into.op], None, error)
-        return state
+            found: BaseException = second
+        else:
+            if not searching:
+                return state
+            found = error
+        return run.failing.raise_in([into.op], None, found)

@@ -1,7 +1,7 @@
 """How ops work on blocks record by record: their function is called for a whole block, by a loop in C.
 
-`list.extend` keeps what came before an exception. So the number of results says which record has failed, and which one
-had a function that raised StopIteration. The records before it go on first: so of several errors the one is raised that
+`list.extend` keeps what came before an exception. So the number of results says which record has failed, and for which
+one the function raised StopIteration. The records before it go on first, so of several errors that one is raised which
 a run record by record would raise. Nothing is paid for that while nothing fails.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from bagkit.kernels.blocks import Block, ChosenFrom, FlattenedFrom, made_of
 from bagkit.kernels.stopped import StoppedEarly
 from bagkit.plan.kinds import OnRecords
-from bagkit.work.failing import USER_ERRORS
+from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
 from bagkit.work.pace import Pace
 
 Fail = Callable[[Block, int, BaseException], None]
@@ -48,7 +48,7 @@ def _applied_further(
     block, others = row
     start, end = 0, len(block.records)
     while True:
-        if found and not isinstance(error, KeyboardInterrupt):
+        if found and (error is None or isinstance(error, WAITING_ERRORS)):
             yield found, block.part(start, start + len(found))
         if error is None:
             return
@@ -127,10 +127,10 @@ def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, pace: Pace) -
                 error = raised
             counts[-1] += len(found) - before
             more = error is None and len(found) >= size
-            if found and (more or error is not None):
-                yield from pace.timed(Block(found, FlattenedFrom(block, counts, first)))
+            if found and (more or isinstance(error, WAITING_ERRORS)):
+                yield from pace.cut(Block(found, FlattenedFrom(block, counts, first)))
                 found, counts, first = [], [0], index
         if error is not None:
             fail(block, index, error)
     if found:
-        yield from pace.timed(Block(found, FlattenedFrom(block, counts, first)))
+        yield from pace.cut(Block(found, FlattenedFrom(block, counts, first)))

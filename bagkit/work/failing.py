@@ -11,13 +11,25 @@ from bagkit.kernels.report import Report
 from bagkit.kernels.stopped import StoppedEarly
 from bagkit.plan.kinds import Op
 from bagkit.work.failures import Failure, add_place, failed_operation, user_code
-from bagkit.work.steps import Step
+from bagkit.work.steps import Into, Step
 
 USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup)
 """What gets a note of its place; not GeneratorExit, with which a reader says that it wants no more."""
 
+WAITING_ERRORS = (Exception, SystemExit, BaseExceptionGroup)
+"""What is raised after the records before it went through the later steps; who presses Ctrl-C does not wait."""
+
 FAILURES_SHOWN = 3
 """Skipped records that a task describes; the others are only counted."""
+
+
+class Unplaced(Exception):
+    """An error in taking records: one of them is at fault, and it is not known which. It never leaves its task."""
+
+    def __init__(self, into: Into, error: Exception) -> None:
+        super().__init__(into, error)
+        self.into = into
+        self.error = error
 
 
 class Failing:
@@ -50,6 +62,8 @@ class Failing:
 
     def raise_in(self, ops: Iterable[Op], place: Place | None, error: BaseException) -> NoReturn:
         """Raise `error`, with notes on the one of `ops` that it arose in, and where; unless it has them."""
+        if isinstance(error, Unplaced):
+            ops, error = [error.into.op], error.error
         if error is self._told:
             raise error
         ops = list(ops)

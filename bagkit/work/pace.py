@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from bagkit.kernels.blocks import Block
-from bagkit.work.failing import USER_ERRORS
+from bagkit.work.failing import WAITING_ERRORS
 
 SOME = 64
 """Records of a block that takes no long time. As many whole records of JSON stay in a processor's cache on their way
@@ -28,9 +28,16 @@ processes have the processor counts too, so this is more than they are given at 
 
 @dataclass(slots=True)
 class Wanted:
-    """How many records those who take them need at the most; None for all. Mutable, of one task."""
+    """How many records those who take them still need, before they say so again; None for all. Mutable, of one task."""
 
     number: int | None = None
+    cut: int = 0
+    """Records that were made for that, and were not enough: a filter may leave none of them."""
+
+    @property
+    def most(self) -> int | None:
+        """How many records to make next, at the most."""
+        return None if self.number is None else max(1, self.number, self.cut)
 
 
 class Pace:
@@ -45,14 +52,20 @@ class Pace:
     @property
     def size(self) -> int:
         """How many records the next block may have."""
-        wanted = self._wanted.number
-        return self._size if wanted is None else max(1, min(self._size, wanted))
+        most = self._wanted.most
+        return self._size if most is None else min(self._size, most)
 
-    def timed(self, block: Block) -> Iterator[Block]:
-        """Yield `block`. The time until the next is asked for says how long that may be."""
-        begin = perf_counter()
-        yield block
-        self._learn(perf_counter() - begin, len(block.records))
+    def cut(self, block: Block) -> Iterator[Block]:
+        """Yield `block` in parts. The time until the next is asked for says how long that may be."""
+        start, end = 0, len(block.records)
+        while start < end:
+            part = block.part(start, start + self.size)
+            number = len(part.records)
+            self._wanted.cut += number
+            begin = perf_counter()
+            yield part
+            self._learn(perf_counter() - begin, number)
+            start += number
 
     def _learn(self, seconds: float, number: int) -> None:
         size = self._size
@@ -61,20 +74,9 @@ class Pace:
         elif number >= size and seconds < (FAIR if size < SOME else QUICK * number):
             self._size = min(MOST, size * 2)
 
-    def cut(self, block: Block) -> Iterator[Block]:
-        """Yield `block` in parts."""
-        start, end = 0, len(block.records)
-        while start < end:
-            part = block.part(start, start + self.size)
-            begin = perf_counter()
-            yield part
-            number = len(part.records)
-            self._learn(perf_counter() - begin, number)
-            start += number
-
 
 def together(blocks: Iterator[Block], number: int, seconds: float) -> Iterator[list[Block]]:
-    """Yield blocks in lists that have `number` records or took so many seconds; before an error those before it."""
+    """Yield blocks in lists that have `number` records, or took `seconds` to come; before an error those before it."""
     waiting: list[Block] = []
     count, begin, raised = 0, perf_counter(), None
     try:
@@ -84,7 +86,7 @@ def together(blocks: Iterator[Block], number: int, seconds: float) -> Iterator[l
             if count >= number or perf_counter() - begin > seconds:
                 yield waiting
                 waiting, count, begin = [], 0, perf_counter()
-    except USER_ERRORS as error:
+    except WAITING_ERRORS as error:
         raised = error
     if waiting:
         yield waiting

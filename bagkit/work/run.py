@@ -21,16 +21,15 @@ from bagkit.plan.kinds import (
     Op,
     Pairing,
     PerPartition,
-    PerRecord,
     Reduction,
     Scan,
     Source,
 )
 from bagkit.work.elementwise import Fail, Row, many, ones, some
-from bagkit.work.failing import USER_ERRORS, Failing
+from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing
 from bagkit.work.pace import Pace, Wanted
 from bagkit.work.steps import Collecting, Finish, Gather, Into, Step, TaskOrigin, Value
-from bagkit.work.taking import Unplaced, room_of, state_of
+from bagkit.work.taking import room_of, state_of
 
 LIST = 2048
 """Records that reductions and exchanges hand on together."""
@@ -85,8 +84,8 @@ class Run:
             if quick is not None:
                 try:
                     found = quick(part.records)
-                except Exception:
-                    pass  # whatever it was, the careful way says it better, or finds nothing wrong
+                except Exception:  # whatever it was, the careful way says it better, or finds nothing wrong
+                    pass
                 else:
                     yield made_of(part, found)
                     continue
@@ -122,21 +121,23 @@ class Run:
             assert isinstance(source, Source), source
             reading = self._reading(source, next(self._parts), raw=source.gives_raw_lines)
             return self._parse(self._fail(step), parser, reading)
-        if op.elementwise:
-            return self.through(step, op, self.blocks(below))
+        if op.policy:
+            return self.blocks(below)
+        if op.per_record:
+            return self.through(step, op.begin(), self.blocks(below))
         return self._whole(step, op.begin, [self.handing(below)])
 
-    def through(self, step: Step, op: PerPartition, blocks: Iterator[Block]) -> Iterator[Block]:
-        """Yield what an elementwise `op` makes of the records of `blocks`."""
-        if op.policy:
-            return blocks
-        return self._each(step, op.per_record, op.begin(), ((block, ()) for block in blocks))
+    def through(self, step: Step, function: OnRecords, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Yield what the op of `step`, which has begun `function`, makes of each record."""
+        return self._each(step, function, ((block, ()) for block in blocks))
 
-    def _each(self, step: Step, per_record: PerRecord, function: OnRecords, rows: Iterator[Row]) -> Iterator[Block]:
-        """Yield what a function gives for each row of records."""
-        if per_record == "one":
+    def _each(self, step: Step, function: OnRecords, rows: Iterator[Row]) -> Iterator[Block]:
+        """Yield what the op of `step`, which has begun `function`, makes of each row of records."""
+        op = step.op
+        assert isinstance(op, (PerPartition, Pairing)), op
+        if op.per_record == "one":
             return ones(function, rows, self._fail(step))
-        if per_record == "some":
+        if op.per_record == "some":
             return some(function, rows, self._fail(step))
         return many(function, rows, self._fail(step), Pace(self._wanted))
 
@@ -144,7 +145,7 @@ class Run:
         """Yield the first `number` records; no more than these are asked for."""
         outer = self._wanted.number
         while number:
-            self._wanted.number = number if outer is None else min(number, outer)
+            self._wanted.number, self._wanted.cut = number if outer is None else min(number, outer), 0
             block = next(blocks, None)
             self._wanted.number = outer
             if block is None:
@@ -164,11 +165,11 @@ class Run:
                 found.extend(islice(made, pace.size))
                 if not found:
                     return
-                yield from pace.timed(Block(found, TaskOrigin(step.op.label, before)))
+                yield from pace.cut(Block(found, TaskOrigin(step.op.label, before)))
                 before += len(found)
-        except USER_ERRORS as error:
+        except WAITING_ERRORS as error:
             raised = error
-        if found and raised is not None:
+        if found:
             yield Block(found, TaskOrigin(step.op.label, before))
         place = next((place for place in map(Handing.place, handings) if place is not None), None)
         self.failing.raise_in([step.op], place, raised)
@@ -185,7 +186,7 @@ class Run:
             function = begin()
         except USER_ERRORS as error:
             self.failing.raise_in([op], None, error)
-        made = self._each(step, op.per_record, function, self._rows(op, together))
+        made = self._each(step, function, self._rows(op, together))
         leading = op.leading(values) if isinstance(op, Scan) else ()
         return chain([Block(leading, TaskOrigin(op.label, 0))], made) if leading else made
 
@@ -230,17 +231,15 @@ class Run:
     def _listed(self, step: Step, lists: Iterator[Sequence[Any]]) -> Iterator[Block]:
         """Yield blocks of lists that an op makes of all that it was given."""
         before = 0
-        while True:
-            try:
-                records = next(lists, None)
-            except Unplaced as unplaced:
-                self.failing.raise_in([step.op], None, unplaced.error)
-            except USER_ERRORS as error:
-                self.failing.raise_in([step.op], None, error)
-            if records is None:
-                return
-            yield Block(records, TaskOrigin(step.op.label, before))
-            before += len(records)
+        try:
+            for records in lists:
+                yield Block(records, TaskOrigin(step.op.label, before))
+                before += len(records)
+        except USER_ERRORS as error:
+            raised = error
+        else:
+            return
+        self.failing.raise_in([step.op], None, raised)
 
     def _collected(self, exchange: Exchange, tasks: int, counts: Sequence[int]) -> Iterator[Sequence[Any]]:
         sides = [[next(self._inputs) for _ in range(count)] for count in counts]
@@ -269,17 +268,16 @@ class Run:
                 return op.finish([self.state(Into(op), step.inputs[0])], room_of(op, self._report, 1))
             assert isinstance(op, Call), op
             return op.call([self.value(child) for child in step.inputs])
-        except Unplaced as unplaced:
-            self.failing.raise_in([op], None, unplaced.error)
         except USER_ERRORS as error:
-            self.failing.raise_in([op], None, error)
+            raised = error
+        return self.failing.raise_in([op], None, raised)
 
     def state(self, into: Into, step: Step) -> Any:
         """Return the state of a reduction, or the buckets of an exchange, of the records of `step`."""
         return state_of(self.failing, *self.into(into, step))
 
     def into(self, into: Into, step: Step) -> tuple[Into, Iterator[Block]]:
-        """Return where the records go, and they: in the form that it takes them in fastest."""
+        """Return where the records of `step` go, and they: in the form in which they are taken fastest."""
         parser = step.parser
         if parser is not None and isinstance(into.op, Reduction) and (faster := into.op.over(parser)) is not None:
             parser, reduction = faster

@@ -9,7 +9,9 @@ from typing import Any
 from bagkit.kernels.blocks import Block
 from bagkit.kernels.report import Report
 from bagkit.kernels.spill import Held
-from bagkit.plan.kinds import PerPartition
+from bagkit.plan.kinds import OnRecords, PerPartition
+from bagkit.work.chain import Chain
+from bagkit.work.failing import Unplaced
 from bagkit.work.pace import together
 from bagkit.work.run import Run
 from bagkit.work.steps import Into, Step
@@ -22,32 +24,43 @@ class Several:
 
     step: Step
     ends: tuple[tuple[Step, Into], ...]
-    """For each reduction the last of its steps, the first of which work on `step`."""
+    """For each reduction the last step before it. The steps up to that begin behind `step`."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         run = Run(part, inputs, report)
+        try:
+            return self._states(run)
+        except Unplaced as error:
+            unplaced = error
+        for step, into in self.ends:
+            if into is unplaced.into:
+                Chain(step, into)(part, inputs, Report())  # which looks for the record
+        return run.failing.raise_in([], None, unplaced)
+
+    def _states(self, run: Run) -> tuple[Any, ...]:
+        takings = [(into, start(run.failing, into), _way(run, step, self.step)) for step, into in self.ends]
         with Held():
-            takings = [start(run.failing, into) for _, into in self.ends]
-            ways = [_way(run, step, self.step) for step, _ in self.ends]
             for blocks in together(run.blocks(self.step), RUN, LONG):
-                for (_, into), taking, way in zip(self.ends, takings, ways, strict=True):
-                    for some in together(way(iter(blocks)), RUN, LONG):
+                for into, taking, lead in takings:
+                    for some in together(lead(iter(blocks)), RUN, LONG):
                         take(run.failing, into, taking, some)
-            return tuple([end(run.failing, into, taking) for (_, into), taking in zip(self.ends, takings, strict=True)])
+            return tuple([end(run.failing, into, taking) for into, taking, _ in takings])
 
 
-def _way(run: Run, step: Step, first: Step) -> Callable[[Iterator[Block]], Iterator[Block]]:
-    """Return the function that leads blocks of the records of `first` through the steps up to `step`."""
-    steps: list[Step] = []
+def _way(run: Run, last: Step, first: Step) -> Callable[[Iterator[Block]], Iterator[Block]]:
+    """Return the function that leads blocks of the records of `first` through the steps behind it, up to `last`."""
+    begun: list[tuple[Step, OnRecords]] = []
+    step = last
     while step is not first:
-        steps.append(step)
+        assert isinstance(step.op, PerPartition), step.op
+        if not step.op.policy:
+            begun.append((step, step.op.begin()))
         (step,) = step.inputs
-    steps.reverse()
+    begun.reverse()
 
     def lead(blocks: Iterator[Block]) -> Iterator[Block]:
-        for each in steps:
-            assert isinstance(each.op, PerPartition), each.op
-            blocks = run.through(each, each.op, blocks)
+        for step, function in begun:
+            blocks = run.through(step, function, blocks)
         return blocks
 
     return lead

@@ -24,7 +24,7 @@ class Step:
     """What happens to records that fail in it: raise, skip or collect."""
 
     def ops(self) -> Iterator[Op]:
-        """Yield the ops, those of inputs first."""
+        """Yield the ops, the inputs' before its own."""
         for step in self.inputs:
             yield from step.ops()
         yield self.op

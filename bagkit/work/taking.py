@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
+from bagkit.errors import TaskError
 from bagkit.kernels.blocks import Block, Handing
 from bagkit.kernels.report import Report
 from bagkit.kernels.spill import Held, Room
 from bagkit.plan.kinds import Exchange, PartitionReduction, Reduction, Taking
-from bagkit.work.failing import USER_ERRORS, Failing
+from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
 from bagkit.work.pace import records_of, together
 from bagkit.work.steps import Into
 
@@ -21,17 +22,9 @@ LONG = 0.01
 
 
 def room_of(op: Reduction | Exchange, report: Report, tasks: int) -> Room:
-    """Return what a task of `op` may use, where so many `tasks` leave something unwritten."""
+    """Return what a task of `op` may use, where `tasks` of them leave something unwritten at the same time."""
     memory: int | None = getattr(op, "memory", None)
     return Room(memory, report.directory, report.dumps, tasks)
-
-
-class Unplaced(Exception):
-    """An error in taking records, of which it is not known which one is at fault."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 def state_of(failing: Failing, into: Into, blocks: Iterator[Block]) -> Any:
@@ -63,9 +56,9 @@ def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block]) 
     try:
         taking.take(records_of(blocks))
     except USER_ERRORS as error:
-        if into.policy != "raise" and isinstance(error, Exception):
-            raise Unplaced(error) from error
-        _blame(failing, into, taking, blocks, error)
+        if into.policy == "raise" or not isinstance(error, Exception):
+            _blame(failing, into, taking, blocks, error)
+        _give_up(failing, into, error)
 
 
 def end(failing: Failing, into: Into, taking: Taking) -> Any:
@@ -73,7 +66,7 @@ def end(failing: Failing, into: Into, taking: Taking) -> Any:
     try:
         made = taking.state()
     except Exception as error:
-        raise Unplaced(error) from error
+        _give_up(failing, into, error)
     return made[0] if isinstance(into.op, Exchange) and not into.op.samples and into.count == 1 else made
 
 
@@ -83,24 +76,28 @@ def _reduced(failing: Failing, into: Into, op: PartitionReduction, blocks: Itera
         return op.reduced(handing.records())
     except USER_ERRORS as error:
         if into.policy != "raise" and isinstance(error, Exception) and not failing.has_told(error):
-            raise Unplaced(error) from error
+            _give_up(failing, into, error)
         failing.raise_in([op], handing.place(), error)
 
 
+def _give_up(failing: Failing, into: Into, error: BaseException) -> NoReturn:
+    """Raise `error` as one whose record must be looked for, unless no record is to blame: of a full disk, say."""
+    if not isinstance(error, Exception) or (into.policy == "raise" and isinstance(error, (TaskError, MemoryError))):
+        failing.raise_in([into.op], None, error)
+    raise Unplaced(into, error) from None
+
+
 def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], error: BaseException) -> None:
-    """Raise `error` with the place of the record that it is about."""
-    if isinstance(error, Exception):
-        tried: Callable[[Any], None]
-        for tried in (lambda record: _alone(failing, into, record), lambda record: taking.take([record])):
-            for block in blocks:
-                for index, record in enumerate(block.records):
-                    try:
-                        tried(record)
-                    except Exception as found:
-                        if type(found) is type(error):
-                            failing.raise_in([into.op], block.place(index), error)
-        raise Unplaced(error) from error
-    failing.raise_in([into.op], None, error)
+    """Raise `error` with the place of the record that it is about, if one of `blocks` is found to raise it again."""
+    tried: Callable[[Any], None]
+    for tried in (lambda record: _alone(failing, into, record), lambda record: taking.take([record])):
+        for block in blocks if isinstance(error, Exception) else ():
+            for index, record in enumerate(block.records):
+                try:
+                    tried(record)
+                except Exception as found:
+                    if type(found) is type(error):
+                        failing.raise_in([into.op], block.place(index), error)
 
 
 def _alone(failing: Failing, into: Into, record: Any) -> None:

@@ -168,3 +168,15 @@ def test_plucks_share_a_read_of_a_record_without_the_field(folder: Path, line: s
         bk.compute(*(PLUCKS[name](bag) for name in ("age", "count", "height")), scheduler="sync")
     assert str(caught.value) == str(alone.value)
     assert f"{folder / '9.json'}, line 2 " in "\n".join(caught.value.__notes__)
+
+
+class Nameless:
+    """A key that is equal to itself only, so that no other process knows it."""
+
+
+def test_a_key_that_is_noticed_when_a_table_is_written(folder: Path, tmp_path: Path) -> None:
+    bag = bk.read_json(folder / "*.json").map(lambda r: Nameless() if r["age"] == 39 else f"{r['age']} {r['height']}")
+    made = bag.count(), bag.frequencies(), bag.map(str).distinct()
+    with pytest.raises(bk.UnstableKeyError, match=r"the key <.*Nameless") as caught:
+        bk.compute(*made, scheduler="sync", memory_limit=20_000, temporary_directory=tmp_path)
+    assert "in frequencies" in caught.value.__notes__

@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import bagkit as bk
+from bagkit.kernels.sums import Total, add, value
 
 SYNC = {"scheduler": "sync"}
 Numbers = list[Any]
@@ -226,3 +227,11 @@ def test_numbers_that_do_not_go_together(npartitions: int) -> None:
     bag = bk.from_sequence([0.5, Decimal(1), 0.5, Decimal(2)], npartitions=npartitions)
     with pytest.raises(TypeError, match=r"'float' and 'decimal\.Decimal'"):
         bag.sum().compute(**SYNC)
+
+
+def test_a_large_batch_is_added_exactly_and_left_alone() -> None:
+    """Others may read the same list of records at the same time."""
+    numbers = [math.sin(n) for n in range(20_000)]
+    kept = list(numbers)
+    assert value(add(Total(), numbers)) == math.fsum(kept)
+    assert numbers == kept

@@ -119,3 +119,29 @@ def test_blocks_are_not_seen_in_results(end: str, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(pace, "MOST", most)
         results.append(ENDS[end](bag).compute())
     assert results[0] == results[1] == results[2]
+
+
+def test_a_search_through_much_goes_on_with_larger_blocks() -> None:
+    sizes: list[int] = []
+
+    def look(record: int) -> bool:
+        sizes.append(record)
+        return record in (700, 4999)
+
+    bag = bk.range(10_000, npartitions=1).filter(look)
+    assert bag.take(1) == (700,)
+    assert len(sizes) <= 2 * 701
+    assert bag.take(2) == (700, 4999)
+
+
+def test_who_presses_ctrl_c_waits_for_nothing() -> None:
+    later = Counts()
+
+    def pressed(record: int) -> int:
+        if record == 40:
+            raise KeyboardInterrupt
+        return record
+
+    with pytest.raises(KeyboardInterrupt):
+        bk.range(41, npartitions=1).map(pressed).map(later).compute()
+    assert len(later.calls) < 40

@@ -96,7 +96,7 @@ class FileSource(Source):
 
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
         """Yield the records of an open piece; `raw` only if the format says `gives_raw_lines`."""
-        raise NotImplementedError
+        raise NotImplementedError  # each format has its own
 
     @property
     def label(self) -> str:

@@ -77,7 +77,8 @@ class InputFile:
 
     def _fetch(self, size: int) -> bytes:
         try:
-            return self._file.read(size)  # type: ignore[no-any-return]
+            fetched: bytes = self._file.read(size)
+            return fetched
         except ValueError:  # fsspec's way to say that the server gives whole files only
             if self._stream is None:
                 raise
@@ -86,7 +87,8 @@ class InputFile:
         before = self.position
         while before and (data := self._file.read(min(before, _FETCH))):
             before -= len(data)
-        return self._file.read(size)  # type: ignore[no-any-return]
+        rest: bytes = self._file.read(size)
+        return rest
 
     def close(self) -> None:
         """Close the file."""

@@ -28,7 +28,7 @@ class ReadText(FileSource):
     gives_plain = True
 
     @property
-    def gives_raw_lines(self) -> bool:  # type: ignore[override]
+    def gives_raw_lines(self) -> bool:  # type: ignore[override]  # it depends on the options
         return self.linedelimiter is None and not self.include_path and self.encoding.is_strict_utf8
 
     def user_functions(self) -> tuple[Any, ...]:

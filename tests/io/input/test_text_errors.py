@@ -157,7 +157,7 @@ def test_what_is_no_regular_file(tmp_path, monkeypatch):
     with pytest.raises(SourceError, match="is a device"):
         plan_text_files("/dev/null")
     with socket.socket(socket.AF_UNIX) as sock:
-        monkeypatch.chdir(tmp_path)  # the name of a socket can't be as long as that of a file
+        monkeypatch.chdir(tmp_path)  # the name of a socket can't be as long as a file's
         sock.bind("s")
         with pytest.raises(SourceError, match="is a socket"):
             plan_text_files(tmp_path / "s")
