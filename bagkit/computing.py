@@ -14,8 +14,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import NotPicklableError, TaskError, one_line
-from bagkit.kernels.kept import Kept
-from bagkit.kernels.replay import Replay, reading
+from bagkit.flow.kept import Kept
+from bagkit.flow.replay import Replay, reading
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import ComputeOptions, Options, PlainOptions, merged
 from bagkit.plan.kinds import Source, TaskCall

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from bagkit.kernels.spill import deep_size
+from bagkit.exchange.spill import deep_size
 from bagkit.option_values import parse_bytes
 
 _SLACK = 0.1

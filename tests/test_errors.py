@@ -18,10 +18,10 @@ import pytest
 
 import bagkit as bk
 from bagkit import errors
-from bagkit.kernels.group import KeyTooLarge
-from bagkit.kernels.spill import SpillError
+from bagkit.exchange.group import KeyTooLarge
+from bagkit.exchange.spill import SpillError
 from bagkit.lower.graph import Graph, Task
-from bagkit.ops.grouping import kernel_errors
+from bagkit.ops.grouping import exchange_errors
 from bagkit.optimizer import optimize
 
 ROOT = Path(bk.__file__).parent
@@ -388,7 +388,7 @@ def at_the_end(act: Callable[[], Any]) -> None:
 
 
 def in_kernel(error: Exception) -> None:
-    with kernel_errors("groupby"):
+    with exchange_errors("groupby"):
         raise error
 
 

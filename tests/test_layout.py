@@ -20,7 +20,7 @@ from bagkit.plan.kinds import Op
 ROOT = Path(bagkit.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-OPEN = {"errors", "options", "sentinels", "lazily", "visible", "front_doors", "signatures", "option_values"}
+OPEN = {"errors", "options", "sentinels", "lazily", "visible", "front_doors", "signatures", "option_values", "contexts"}
 """What every room may use, but for those in CLOSED."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "ops",
         "plan",
     },
-    "methods": {"item", "computing", "lazy", "sizes", "io", "ops", "plan", "kernels"},
+    "methods": {"item", "computing", "lazy", "sizes", "io", "ops", "plan", "exchange"},
     "item": {"computing", "lazy", "ops", "other_names", "plan"},
     "lazy": {
         "computing",
@@ -66,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "io",
         "ops",
         "plan",
-        "kernels",
+        "flow",
         "tracebacks",
         "warn",
     },
@@ -76,28 +76,31 @@ MAY_IMPORT: dict[str, set[str]] = {
         "work.failures",
         "schedulers",
         "diagnostics",
-        "kernels",
+        "flow",
         "ops",
         "plan",
         "tracebacks",
     },
-    "optimizer": {"kernels", "ops", "plan"},
-    "lower": {"plan", "kernels", "work", "ops"},
-    "work": {"plan", "kernels"},
-    "io": {"ops", "plan", "kernels", "warn"},
-    "ops": {"plan", "kernels"},
-    "plan": {"kernels", "user_modules"},
-    "kernels": {"visible"},
+    "optimizer": {"json", "ops", "plan"},
+    "lower": {"plan", "flow", "work", "ops"},
+    "work": {"plan", "flow", "exchange"},
+    "io": {"ops", "plan", "flow", "json", "exchange.checksum", "warn"},
+    "ops": {"plan", "flow", "json", "exchange"},
+    "plan": {"flow", "exchange.spill", "user_modules"},
+    "exchange": {"flow"},
+    "json": set(),
+    "flow": {"visible"},
+    "contexts": set(),
     "schedulers": {
         "lower.graph",
         "tracebacks",
-        "kernels.batches",
-        "kernels.frames",
-        "kernels.kept",
-        "kernels.replay",
-        "kernels.spill",
-        "kernels.standard_json",
-        "kernels.report",
+        "flow.batches",
+        "exchange.frames",
+        "flow.kept",
+        "flow.replay",
+        "exchange.spill",
+        "json.standard",
+        "flow.report",
         "diagnostics.events",
         "diagnostics.observer",
         "diagnostics.terminal",
@@ -112,7 +115,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lazily": set(),
     "sentinels": set(),
     "signatures": set(),
-    "sizes": {"kernels"},
+    "sizes": {"exchange"},
     "front_doors": {"tracebacks"},
     "tracebacks": set(),
     "user_modules": set(),
@@ -121,7 +124,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """For each room (a package, or a module beside the packages) the others that it may import, now or later."""
 
-CLOSED = {"kernels", "errors", "sentinels", "visible"}
+CLOSED = {"exchange", "json", "flow", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.failures"), ("methods", "bag"),
@@ -133,10 +136,10 @@ FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.fail
 ONLY_IN = {
     "fsspec": {"io/input/paths.py"},
     "cloudpickle": {"schedulers/by_value.py"},
-    "msgspec": {"kernels/json.py", "kernels/texts.py", "schedulers/by_value.py"},
+    "msgspec": {"json/parse.py", "exchange/texts.py", "schedulers/by_value.py"},
     "tqdm": {"diagnostics/progress.py"},
     "vl_convert": {"diagnostics/picture.py"},
-    "isal": {"io/input/codecs.py", "kernels/checksum.py", "kernels/digest.py", "kernels/spill.py"},
+    "isal": {"io/input/codecs.py", "exchange/checksum.py", "exchange/digest.py", "exchange/spill.py"},
     "pandas": {"io/handover/frames.py"},
     "polars": {"io/handover/frames.py"},
     "pyarrow": {"io/handover/arrow.py"},

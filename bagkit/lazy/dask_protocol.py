@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 
 from bagkit.computing import run, run_graph, with_room
 from bagkit.errors import PlanError
+from bagkit.flow.replay import reading
+from bagkit.flow.report import Report
 from bagkit.front_doors import front_door
-from bagkit.kernels.replay import reading
-from bagkit.kernels.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.ops.calls import as_written, identity
 from bagkit.options import merged
@@ -330,7 +330,7 @@ def rebuilt(
 
     `dask.optimize` and what manipulates graphs call it with tasks in place of values.
     """
-    from bagkit.kernels.kept import Kept
+    from bagkit.flow.kept import Kept
     from bagkit.lazy.known import known_plan
 
     named = [_renamed(key, rename or {}) for key in keys]

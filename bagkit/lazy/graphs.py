@@ -8,8 +8,8 @@ from typing import Any, Unpack
 
 from bagkit.computing import for_this_session, run_graph
 from bagkit.errors import PlanError, one_line
+from bagkit.flow.replay import reading
 from bagkit.front_doors import front_door
-from bagkit.kernels.replay import reading
 from bagkit.lower.calls import Calls
 from bagkit.lower.graph import Graph, Task
 from bagkit.option_values import did_you_mean

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bagkit.errors import PlanError, add_notes, notes_on_text
-from bagkit.kernels.by_name import by_name, function_of
-from bagkit.kernels.replay import ONE_SHOT, Replay, reading, replayed
-from bagkit.kernels.report import Report
+from bagkit.flow.replay import ONE_SHOT, Replay, reading, replayed
+from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
+from bagkit.ops.by_name import by_name, function_of
 from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Nest, fill, fill_arguments

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bagkit.errors import PlanError
-from bagkit.kernels.report import Report
+from bagkit.flow.report import Report
 
 Key = Hashable
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from bagkit.errors import add_notes
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.report import Report
+from bagkit.flow.batches import Batches
+from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Work
 
 

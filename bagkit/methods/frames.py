@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from bagkit.computing import Collected
+    from bagkit.io.handover import column_types
     from bagkit.io.handover import columns as columnar
-    from bagkit.kernels import column_types
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 else:
     columnar = Lazily("bagkit.io.handover.columns")
-    column_types = Lazily("bagkit.kernels.column_types")
+    column_types = Lazily("bagkit.io.handover.column_types")
 
 
 class Frames(Making[T_co]):

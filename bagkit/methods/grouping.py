@@ -16,16 +16,16 @@ from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
+    from bagkit.exchange import group
     from bagkit.io.input import memory
     from bagkit.item import Item
-    from bagkit.kernels import group
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.ops import calls, tables
     from bagkit.ops import grouping as ops
     from bagkit.signatures import Empty, Field
 else:
     ops = Lazily("bagkit.ops.grouping")
-    group = Lazily("bagkit.kernels.group")
+    group = Lazily("bagkit.exchange.group")
     calls = Lazily("bagkit.ops.calls")
     tables = Lazily("bagkit.ops.tables")
     memory = Lazily("bagkit.io.input.memory")

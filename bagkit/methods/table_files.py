@@ -14,18 +14,17 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from bagkit.computing import Collected
+    from bagkit.io.handover import column_types, gathered, hdf5
     from bagkit.io.handover import columns as columnar
-    from bagkit.io.handover import gathered, hdf5
     from bagkit.io.handover.hdf5_datasets import Strings
     from bagkit.io.output import whole_files
-    from bagkit.kernels import column_types
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 else:
     gathered = Lazily("bagkit.io.handover.gathered")
     columnar = Lazily("bagkit.io.handover.columns")
     hdf5 = Lazily("bagkit.io.handover.hdf5")
     whole_files = Lazily("bagkit.io.output.whole_files")
-    column_types = Lazily("bagkit.kernels.column_types")
+    column_types = Lazily("bagkit.io.handover.column_types")
 
 
 class TableFiles(Making[T_co]):

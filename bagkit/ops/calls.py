@@ -15,7 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from bagkit.errors import PlanError, one_line
-from bagkit.kernels.by_name import by_name, function_of
+from bagkit.ops.by_name import by_name, function_of
 from bagkit.plan.kinds import Call, OnRecords, Pairing, TaskCall
 from bagkit.plan.template import fill_arguments
 

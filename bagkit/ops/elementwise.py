@@ -15,9 +15,9 @@ from operator import attrgetter, itemgetter, not_
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
-from bagkit.kernels.blocks import Block
-from bagkit.kernels.json import JsonParser, json_parser
-from bagkit.kernels.standard_json import is_standard_loads, loads_here, standard_loads
+from bagkit.flow.blocks import Block
+from bagkit.json.parse import JsonParser, json_parser
+from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
 from bagkit.plan.kinds import ALL, BlockParser, Fields, Limit, OnRecords, PerPartition, union

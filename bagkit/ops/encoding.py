@@ -10,7 +10,7 @@ from operator import methodcaller
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
-from bagkit.kernels.json_lines import careful_encoder, json_line_encoder
+from bagkit.json.write import careful_encoder, json_line_encoder
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import OnRecords, PerPartition
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, Literal
 
 from bagkit.errors import PlanError, one_line
-from bagkit.kernels.group import (
+from bagkit.exchange.group import (
     Entry,
     Gather,
     GatherSides,
@@ -19,10 +19,10 @@ from bagkit.kernels.group import (
     merge_by_key,
     table_of,
 )
-from bagkit.kernels.merge import Order, Sorting, cut_runs, merged, range_bounds
-from bagkit.kernels.spill import Room
+from bagkit.exchange.merge import Order, Sorting, cut_runs, merged, range_bounds
+from bagkit.exchange.spill import Room
+from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.functions import check_count, key_function, shown_key
-from bagkit.ops.kernel_errors import TakingForUser, kernel_errors
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.kinds import Exchange, OnRecords, Pairing, Taking
 
@@ -64,7 +64,7 @@ class ByKey(Exchange):
         return TakingForUser(self.name, Splitting(self.keys[side], self.value, self.gathering, count, room))
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
-        with kernel_errors(self.name):
+        with exchange_errors(self.name):
             yield from map(self.emit, merge_by_key(sides, self.gathering, room))
 
 
@@ -212,11 +212,11 @@ class SortBy(Exchange):
         return range_bounds(samples, count, self._order) if count > 1 else []
 
     def cut(self, prepared: Any, bounds: Any, count: int) -> list[Any]:
-        with kernel_errors("sort_by"):
+        with exchange_errors("sort_by"):
             return cut_runs(prepared, bounds, count, self._order)
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
-        with kernel_errors("sort_by"):
+        with exchange_errors("sort_by"):
             yield from merged(list(chain.from_iterable(sides[0])), self._order, room)
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from bagkit.kernels import pairs as kernel
+from bagkit.ops import _pairs
 from bagkit.ops.functions import check_callable, function_label, key_function
 from bagkit.ops.reductions import Row, accumulating, or_else
 from bagkit.plan.kinds import OnRecords, PerPartition
@@ -38,7 +38,7 @@ class KeyBy(PerPartition):
         return (self.key,) if callable(self.key) else ()
 
     def begin(self) -> OnRecords:
-        return partial(kernel.keyed, self._function)
+        return partial(_pairs.keyed, self._function)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class WithKeys(PerPartition):
         return "keys"
 
     def begin(self) -> OnRecords:
-        return partial(kernel.tapped, itemgetter(0))
+        return partial(_pairs.tapped, itemgetter(0))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class MapValues(PerPartition):
         return (self.function,)
 
     def begin(self) -> OnRecords:
-        return partial(kernel.with_values, self.function)
+        return partial(_pairs.with_values, self.function)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class SpreadValues(PerPartition):
         return (self.function,)
 
     def begin(self) -> OnRecords:
-        return partial(kernel.with_each_value, self.function)
+        return partial(_pairs.with_each_value, self.function)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Tap(PerPartition):
         return (self.function,)
 
     def begin(self) -> OnRecords:
-        return partial(kernel.tapped, self.function)
+        return partial(_pairs.tapped, self.function)
 
 
 def lookup_row(key: Any) -> Row:
@@ -127,7 +127,7 @@ def lookup_row(key: Any) -> Row:
 
 
 def _with_values(key: Any, found: Sequence[Any], pairs: Sequence[Any]) -> Sequence[Any]:
-    more = kernel.values_of(key, pairs)
+    more = _pairs.values_of(key, pairs)
     return [*found, *more] if more else found
 
 

@@ -12,12 +12,12 @@ from itertools import chain, islice
 from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
-from bagkit.kernels import fold as kernel
-from bagkit.kernels.extremes import extreme, extreme_of, merge_extremes
-from bagkit.kernels.fold import Largest
-from bagkit.kernels.moments import Moments, add_moments, deviation, merge_moments, variance
-from bagkit.kernels.spill import Room
-from bagkit.kernels.sums import Total, add, mean, merge_totals, value
+from bagkit.exchange import fold
+from bagkit.exchange.fold import Largest
+from bagkit.exchange.spill import Room
+from bagkit.ops._extremes import extreme, extreme_of, merge_extremes
+from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
+from bagkit.ops._sums import Total, add, mean, merge_totals, value
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
 from bagkit.plan.kinds import ALL, Fields, PartitionReduction, Reduction, Taking
@@ -284,7 +284,7 @@ def _has(k: int, taking: Taking) -> bool:
 def _fold(binop: Callable[[Any, Any], Any], initial: Any, state: Any, records: Sequence[Any]) -> Any:
     if state is not EMPTY:
         return reduce(binop, records, state)
-    return reduce(binop, records) if initial is NOT_GIVEN else reduce(binop, records, kernel.fresh(initial))
+    return reduce(binop, records) if initial is NOT_GIVEN else reduce(binop, records, fold.fresh(initial))
 
 
 def _fold_finish(initial: Any, state: Any) -> Any:
@@ -292,7 +292,7 @@ def _fold_finish(initial: Any, state: Any) -> Any:
         return state
     if initial is NOT_GIVEN:
         raise EmptyBagError("fold of an empty bag: it has no value without an initial one; hint: fold(..., initial=0)")
-    return kernel.fresh(initial)
+    return fold.fresh(initial)
 
 
 def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag: bool) -> Row:

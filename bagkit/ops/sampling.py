@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
-from bagkit.kernels import sample as kernel
+from bagkit.ops import _sample
 from bagkit.ops.reductions import Row, accumulating, fan_in
 from bagkit.plan.kinds import ALL, Fields, OnRecords, Pairing
 from bagkit.sentinels import EMPTY
@@ -74,13 +74,13 @@ class Candidates(Pairing):
 def partition_random(seed: int, read: Sequence[list[Any]]) -> random.Random:
     """Return the source of random numbers of the partition whose info was read."""
     ((info,),) = read
-    return kernel.partition_random(seed, info.index)
+    return _sample.partition_random(seed, info.index)
 
 
 def random_sample(probability: Any, seed: int) -> ByChance:
     """Return the op that takes each record with the same probability."""
     check_probability("random_sample", "prob", probability)
-    return ByChance(f"random_sample({probability!r})", partial(kernel.with_probability, probability), seed)
+    return ByChance(f"random_sample({probability!r})", partial(_sample.with_probability, probability), seed)
 
 
 def sample_by_key(fractions: Any, seed: int) -> ByChance:
@@ -91,7 +91,7 @@ def sample_by_key(fractions: Any, seed: int) -> ByChance:
         )
     for key, probability in fractions.items():
         check_probability("sample_by_key", f"the fraction of {key!r}", probability)
-    choose = partial(kernel.with_probability_by_key, dict(fractions))
+    choose = partial(_sample.with_probability_by_key, dict(fractions))
     return ByChance(f"sample_by_key({one_line(fractions, 60)})", choose, seed, reads_records=True)
 
 
@@ -102,22 +102,22 @@ def shares(weights: Any, seed: int) -> list[ByChance]:
         raise PlanError(
             f"random_split: weights is {one_line(weights, 80)}; expected a list of numbers of 0 or more, not all 0"
         )
-    edges = kernel.share_edges(weights)
+    edges = _sample.share_edges(weights)
     return [
-        ByChance(f"random_split({weights!r})[{number}]", partial(kernel.one_share, edges, number), seed)
+        ByChance(f"random_split({weights!r})[{number}]", partial(_sample.one_share, edges, number), seed)
         for number in range(len(weights))
     ]
 
 
 def candidates(operation: str, size: int, seed: int, *, replace: bool) -> Candidates:
     """Return the op that takes of each partition what may be in a sample of `size` records of the bag."""
-    kind = kernel.smallest_in_slots if replace else kernel.smallest
+    kind = _sample.smallest_in_slots if replace else _sample.smallest
     return Candidates(f"{operation}({size}): candidates", partial(kind, size), seed)
 
 
 def without_replacement_row(operation: str, size: int, split_every: Any, *, all_if_fewer: bool) -> Row:
     """Return the reduction of candidates to a sample without replacement."""
-    merge = partial(kernel.merge_smallest, size)
+    merge = partial(_sample.merge_smallest, size)
     return Row(
         f"{operation}({size})",
         accumulating(_with_more, ()),
@@ -147,7 +147,7 @@ def with_replacement_row(operation: str, size: int, split_every: Any) -> Row:
     return Row(
         f"{operation}({size})",
         accumulating(_with_more, ()),
-        kernel.merge_slots,
+        _sample.merge_slots,
         partial(_with_replacement, operation, size),
         gives_bag=True,
         split_every=fan_in(operation, split_every),

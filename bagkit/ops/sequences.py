@@ -14,9 +14,10 @@ from itertools import accumulate, chain, count, islice
 from typing import Any
 
 from bagkit.errors import MismatchError, PlanError, one_line
-from bagkit.kernels import fold, windows
-from bagkit.kernels.blocks import batched
-from bagkit.kernels.pipe import piped
+from bagkit.exchange import fold
+from bagkit.flow.blocks import batched
+from bagkit.ops import _windows as windows
+from bagkit.ops._pipe import piped
 from bagkit.ops.elementwise import partition_result
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.ops.pairing import the_same_count

@@ -9,12 +9,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
-from bagkit.kernels import buckets as bucket_kernel
-from bagkit.kernels import fold as kernel
-from bagkit.kernels import sketch
-from bagkit.kernels.moments import Moments, add_moments, deviation, merge_moments, variance
-from bagkit.kernels.sums import is_nan, mean, value
-from bagkit.ops.kernel_errors import TakingForUser
+from bagkit.exchange import fold
+from bagkit.ops import _buckets as bucket_kernel
+from bagkit.ops import _sketch as sketch
+from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
+from bagkit.ops._sums import is_nan, mean, value
+from bagkit.ops.exchange_errors import TakingForUser
 from bagkit.ops.reductions import (
     Accumulating,
     Row,
@@ -178,7 +178,7 @@ def histogram_row(buckets: int | tuple[Any, ...]) -> Row:
     """Return the reduction of numbers of buckets to how many records each has, with the edges if they are given."""
     number = buckets if isinstance(buckets, int) else len(buckets) - 1
     finish = partial(_counts, number) if isinstance(buckets, int) else partial(_edges_and_counts, buckets)
-    return Row(_name(buckets), merging(kernel.frequencies, kernel.add_counts), kernel.add_counts, finish)
+    return Row(_name(buckets), merging(fold.frequencies, fold.add_counts), fold.add_counts, finish)
 
 
 def _counts(number: int, state: Any) -> list[int]:

@@ -9,14 +9,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from bagkit.kernels import tables as kernel
-from bagkit.kernels.fold import fresh
-from bagkit.kernels.spill import Held, Room
-from bagkit.kernels.states import State
-from bagkit.kernels.tabling import Counting, Folding, FoldingField, Seeing, Tabling
+from bagkit.exchange import tables
+from bagkit.exchange.fold import fresh
+from bagkit.exchange.spill import Held, Room
+from bagkit.exchange.states import State
+from bagkit.exchange.tabling import Counting, Folding, FoldingField, Seeing, Tabling
+from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
-from bagkit.ops.kernel_errors import TakingForUser, kernel_errors
 from bagkit.ops.reductions import FAN_IN, fan_in
 from bagkit.plan.kinds import ALL, BlockParser, Exchange, Fields, Reduction, Taking, union
 from bagkit.sentinels import NOT_GIVEN
@@ -70,24 +70,24 @@ class ToTable(Reduction):
         return ByTable(self.name, shown, self.tabling, count, self.fields, self.functions)
 
     def start(self, room: Room) -> Taking:
-        return TakingForUser(self.name, Only(kernel.Filling(self.tabling, room)))
+        return TakingForUser(self.name, Only(tables.Filling(self.tabling, room)))
 
     def combine(self, states: Sequence[State], room: Room) -> State:
-        with kernel_errors(self.name):
-            return kernel.join(states, self.tabling, room)
+        with exchange_errors(self.name):
+            return tables.join(states, self.tabling, room)
 
     def finish(self, states: Sequence[State], room: Room) -> Iterator[Any]:
-        with kernel_errors(self.name):
-            state = kernel.join(states, self.tabling, room, last=True)
+        with exchange_errors(self.name):
+            state = tables.join(states, self.tabling, room, last=True)
         return chain.from_iterable(self._lists(state, room))
 
     def _lists(self, state: State, room: Room) -> Iterator[list[Any]]:
-        with kernel_errors(self.name):
-            made = kernel.lists(state, self.tabling, room)
+        with exchange_errors(self.name):
+            made = tables.lists(state, self.tabling, room)
             if not self.most_frequent_first:
                 yield from made
                 return
-            from bagkit.kernels.merge import Order, Sorting, merged
+            from bagkit.exchange.merge import Order, Sorting, merged
 
             order = Order(itemgetter(1), reverse=True)
             sorting = Sorting(order, room)
@@ -143,11 +143,11 @@ class ByTable(Exchange):
         return self.functions
 
     def split(self, side: int, count: int, room: Room) -> Taking:
-        return TakingForUser(self.name, kernel.Filling(self.tabling, room, count))
+        return TakingForUser(self.name, tables.Filling(self.tabling, room, count))
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
-        with kernel_errors(self.name):
-            yield from kernel.lists(list(chain.from_iterable(sides[0])), self.tabling, room)
+        with exchange_errors(self.name):
+            yield from tables.lists(list(chain.from_iterable(sides[0])), self.tabling, room)
 
 
 def frequencies_table(split_every: Any, sort: bool) -> ToTable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bagkit.kernels.standard_json import is_standard_loads
+from bagkit.json.standard import is_standard_loads
 from bagkit.ops.elementwise import Map, MapLines, ParseJson
 from bagkit.plan.kinds import Source
 from bagkit.plan.node import Plan, rewrite

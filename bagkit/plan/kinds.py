@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, Protocol, TypeVar
 
-from bagkit.kernels.blocks import Block
-from bagkit.kernels.report import Report
-from bagkit.kernels.spill import Room
+from bagkit.exchange.spill import Room
+from bagkit.flow.blocks import Block
+from bagkit.flow.report import Report
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
-from bagkit.kernels.report import Report
+from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.by_value import seed_generators
 from bagkit.schedulers.cpu_count import cpu_count

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError, WorkerDiedError, add_notes
-from bagkit.kernels.report import Report
+from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.sync import describe, finished

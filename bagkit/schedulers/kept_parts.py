@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bagkit.kernels.kept import Kept
+from bagkit.flow.kept import Kept
 from bagkit.schedulers import homes
 from bagkit.schedulers.residents import KEEP, READ, TAKE, Resident
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bagkit.errors import NotPicklableError, one_line
-from bagkit.kernels.standard_json import is_replaced
+from bagkit.json.standard import is_replaced
 from bagkit.schedulers.module_values import plain_values
 from bagkit.schedulers.patches import Patches, patches_in, with_patches
 from bagkit.schedulers.received import open_work

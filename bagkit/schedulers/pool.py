@@ -163,9 +163,17 @@ def start_workers(count: int) -> None:
 
 def _modules_to_preload() -> list[str]:
     """The modules that this process has imported and that tasks may need, in the order of import."""
-    parts = ("bagkit.kernels.", "bagkit.work.", "bagkit.lower.", "bagkit.ops.", "bagkit.io.")
+    parts = (
+        "bagkit.flow.",
+        "bagkit.json.",
+        "bagkit.exchange.",
+        "bagkit.work.",
+        "bagkit.lower.",
+        "bagkit.ops.",
+        "bagkit.io.",
+    )
     found = [name for name in tuple(sys.modules) if name.startswith(parts)]
-    return ["bagkit.kernels.batches", "cloudpickle", *found]
+    return ["bagkit.flow.batches", "cloudpickle", *found]
 
 
 def end_workers() -> None:

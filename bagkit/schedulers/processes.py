@@ -39,7 +39,7 @@ from bagkit.diagnostics import events
 from bagkit.diagnostics.observer import Observer
 from bagkit.diagnostics.terminal import show_drawings
 from bagkit.errors import TaskError
-from bagkit.kernels.kept import Kept
+from bagkit.flow.kept import Kept
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import pool, transport
 from bagkit.schedulers.cpu_count import cpu_count, usable_memory

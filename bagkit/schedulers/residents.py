@@ -57,7 +57,7 @@ def keep(name: str, stored: Stored, room: int) -> int:
 
     They are read again from where they are stored: what a function has made may be in use elsewhere.
     """
-    from bagkit.kernels.spill import size_of
+    from bagkit.exchange.spill import size_of
 
     read, nbytes = [], 1
     for batch in load(stored):

@@ -13,8 +13,8 @@ from typing import Any
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import StoppedEarlyError, TaskError, in_place_of, one_line
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.report import Report
+from bagkit.flow.batches import Batches
+from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.inside import running_task
 from bagkit.schedulers.run_directory import LaterDirectory

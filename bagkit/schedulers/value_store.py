@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from bagkit.errors import NotPicklableError, TaskError
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.kept import Kept
+from bagkit.flow.batches import Batches
+from bagkit.flow.kept import Kept
 from bagkit.lower.graph import Key, Task
 from bagkit.schedulers import values
 from bagkit.schedulers.pool import let_go

@@ -1,7 +1,7 @@
 """Values on their way between processes: pickles that travel in the message, or in a file of the run's directory.
 
     stored value   (batched, path, parts)
-    part           bytes: a pickle | the place of a frame in the file at `path`, see kernels/frames.py
+    part           bytes: a pickle | the place of a frame in the file at `path`, see exchange/frames.py
 
 A value is one part. Batches are one part a batch, written and read one at a time, so that no process holds a whole
 partition. All that a task writes goes to one file. Stored values are plain tuples: the parent passes them on as they
@@ -14,8 +14,8 @@ import _pickle
 import os
 import sys
 
-from bagkit.kernels.frames import FrameError, FrameFile, load_frame, without_collector
-from bagkit.kernels.replay import Replay
+from bagkit.exchange.frames import FrameError, FrameFile, load_frame, without_collector
+from bagkit.flow.replay import Replay
 from bagkit.schedulers.transport import loads, pickle_into
 
 TYPE_CHECKING = False  # importing it would import typing
@@ -68,7 +68,7 @@ class Output:
     def store(self, value: Any, *, watched: bool = False) -> Stored:
         """Pickle `value`; an error of its pickling is a NotPicklableError, one of making its batches goes through."""
         self._watched = self.plain = watched
-        batches = sys.modules.get("bagkit.kernels.batches")
+        batches = sys.modules.get("bagkit.flow.batches")
         parts: list[Part] = []
         batched = batches is not None and isinstance(value, batches.Batches)
         if batched:
@@ -150,7 +150,7 @@ def load(value: Stored) -> Any:
     batched, path, parts = value
     if not batched:
         return _read(path, parts[0])
-    from bagkit.kernels.batches import Batches
+    from bagkit.flow.batches import Batches
 
     return Batches(StoredBatches(path, parts))
 

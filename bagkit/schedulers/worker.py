@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from bagkit.kernels.report import Report
+    from bagkit.flow.report import Report
 
 IDLE_SECONDS = 60
 PROGRESS_SECONDS = 0.1
@@ -409,7 +409,7 @@ class _Unread:
 
 
 def _report(attempt: int, on_progress: Callable[[Report], None]) -> Report:
-    from bagkit.kernels.report import Report
+    from bagkit.flow.report import Report
 
     return Report(attempt=attempt, on_progress=on_progress)
 

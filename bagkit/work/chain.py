@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.replay import replayed
-from bagkit.kernels.report import Report
+from bagkit.flow.batches import Batches
+from bagkit.flow.replay import replayed
+from bagkit.flow.report import Report
 from bagkit.plan.kinds import PerPartition
 from bagkit.work.failing import USER_ERRORS, Unplaced
 from bagkit.work.run import Run

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, compress, islice
 from typing import Any
 
-from bagkit.kernels.blocks import Block, ChosenFrom, FlattenedFrom, made_of
-from bagkit.kernels.stopped import StoppedEarly
+from bagkit.flow.blocks import Block, ChosenFrom, FlattenedFrom, made_of
+from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
 from bagkit.work.pace import Pace

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from bagkit.errors import StoppedEarlyError
-from bagkit.kernels.blocks import Block, Place
-from bagkit.kernels.report import Report
-from bagkit.kernels.stopped import StoppedEarly
+from bagkit.flow.blocks import Block, Place
+from bagkit.flow.report import Report
+from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import Op
 from bagkit.work.failures import Failure, add_place, failed_operation, user_code
 from bagkit.work.steps import Into, Step

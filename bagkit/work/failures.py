@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from bagkit.errors import add_notes, attribute, notes_on_text, one_line, printable, text_of
-from bagkit.kernels.blocks import Place
+from bagkit.flow.blocks import Place
 from bagkit.plan.kinds import Op
 from bagkit.visible import visible
 from bagkit.work.json_errors import json_column, json_hint

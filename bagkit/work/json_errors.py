@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bagkit.kernels.blocks import Place
+from bagkit.flow.blocks import Place
 from bagkit.visible import visible
 
 _PART = re.compile(r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*|.*[{\[,]')

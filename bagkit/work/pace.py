@@ -8,7 +8,7 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
-from bagkit.kernels.blocks import Block
+from bagkit.flow.blocks import Block
 from bagkit.work.failing import WAITING_ERRORS
 
 SOME = 64

@@ -8,10 +8,10 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from bagkit.kernels import replay
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.blocks import Block, Handing, batched, made_of
-from bagkit.kernels.report import Report
+from bagkit.flow import replay
+from bagkit.flow.batches import Batches
+from bagkit.flow.blocks import Block, Handing, batched, made_of
+from bagkit.flow.report import Report
 from bagkit.plan.kinds import (
     BlockParser,
     Call,

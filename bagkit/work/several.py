@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bagkit.kernels.blocks import Block
-from bagkit.kernels.report import Report
-from bagkit.kernels.spill import Held
+from bagkit.exchange.spill import Held
+from bagkit.flow.blocks import Block
+from bagkit.flow.report import Report
 from bagkit.plan.kinds import OnRecords, PerPartition
 from bagkit.work.chain import Chain
 from bagkit.work.failing import Unplaced

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bagkit.kernels.blocks import Place
+from bagkit.flow.blocks import Place
 from bagkit.plan.kinds import BlockParser, Exchange, Op, PerPartition, Reduction, Source
 
 

@@ -7,9 +7,9 @@ from itertools import chain
 from typing import Any, NoReturn
 
 from bagkit.errors import TaskError
-from bagkit.kernels.blocks import Block, Handing
-from bagkit.kernels.report import Report
-from bagkit.kernels.spill import Held, Room
+from bagkit.exchange.spill import Held, Room
+from bagkit.flow.blocks import Block, Handing
+from bagkit.flow.report import Report
 from bagkit.plan.kinds import Exchange, PartitionReduction, Reduction, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
 from bagkit.work.pace import records_of, together

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from bagkit.errors import OutputError
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.report import Report
+from bagkit.flow.batches import Batches
+from bagkit.flow.report import Report
 from bagkit.plan.kinds import Call, Exchange, Op, Reduction, Sink, SinkPart
 from bagkit.sentinels import EMPTY
 from bagkit.work.chain import Chain

@@ -9,8 +9,8 @@ import cloudpickle
 import pytest
 
 import bagkit as bk
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.report import Report
+from bagkit.flow.batches import Batches
+from bagkit.flow.report import Report
 from bagkit.lower import resize
 from bagkit.lower.graph import Graph, Task
 from bagkit.lower.lower import error_policies, lower

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import bagkit as bk
-from bagkit.kernels.sums import Total, add, value
+from bagkit.ops._sums import Total, add, value
 
 SYNC = {"scheduler": "sync"}
 Numbers = list[Any]

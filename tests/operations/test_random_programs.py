@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule, run_state_machine_as_test
 
 import bagkit as bk
-from bagkit.kernels import mostly_distinct, spill, tables, weight
+from bagkit.exchange import mostly_distinct, spill, tables, weight
 from tests.examples import examples
 from tests.operations.cases import CASES, RECORDS, Case
 from tests.operations.cases_of_sequences import flat

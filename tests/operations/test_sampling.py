@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import bagkit as bk
 from bagkit import random
 from bagkit.errors import EmptyBagError, PlanError
-from bagkit.kernels.sample import merge_slots, merge_smallest, partition_random, smallest, smallest_in_slots
+from bagkit.ops._sample import merge_slots, merge_smallest, partition_random, smallest, smallest_in_slots
 
 BAG = bk.range(200, npartitions=7).map(str)
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.errors import EmptyBagError, PlanError
-from bagkit.kernels.blocks import batched
-from bagkit.kernels.sketch import Ranks, add_seen, estimate, fingerprints, merge_ranks, merge_seen
+from bagkit.flow.blocks import batched
+from bagkit.ops._sketch import Ranks, add_seen, estimate, fingerprints, merge_ranks, merge_seen
 
 FINGERPRINT_OF_A = 14250148980241042346
 
@@ -161,7 +161,7 @@ def test_values_that_are_not_equal_have_others() -> None:
 
 def test_fingerprints_are_the_same_in_every_process() -> None:
     code = (
-        "from bagkit.kernels.sketch import fingerprints as f; from datetime import date;"
+        "from bagkit.ops._sketch import fingerprints as f; from datetime import date;"
         "print([f({x})[0] for x in ('a', 'é', 3, 2.5, None, b'x', ('a', None), frozenset('abc'), date(2020, 1, 1))])"
     )
     outputs = set()

@@ -21,14 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
-from bagkit.kernels import tables as kernel
-from bagkit.kernels import weight as weights
-from bagkit.kernels.blocks import batched
-from bagkit.kernels.spill import Bucket, Room
-from bagkit.kernels.tables import Filling, join, lists
-from bagkit.kernels.tabling import Counting, Folding, Seeing, Tabling
-from bagkit.kernels.texts import Texts
-from bagkit.kernels.weight import Scale, weight
+from bagkit.exchange import tables as kernel
+from bagkit.exchange import weight as weights
+from bagkit.exchange.spill import Bucket, Room
+from bagkit.exchange.tables import Filling, join, lists
+from bagkit.exchange.tabling import Counting, Folding, Seeing, Tabling
+from bagkit.exchange.texts import Texts
+from bagkit.exchange.weight import Scale, weight
+from bagkit.flow.blocks import batched
 
 SMALL = 60_000
 """Bytes. A task holds a quarter of them: some hundred keys."""

@@ -12,7 +12,7 @@ import pytest
 
 from bagkit.diagnostics import events
 from bagkit.errors import StoppedEarlyError, TaskError
-from bagkit.kernels.batches import Batches
+from bagkit.flow.batches import Batches
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.protocol import Scheduler
 from tests.schedulers import works

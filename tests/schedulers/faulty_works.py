@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.report import Report
+from bagkit.flow.batches import Batches
+from bagkit.flow.report import Report
 
 Inputs = Sequence[Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
-from bagkit.kernels.report import Report
+from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Task, Work
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.executors import WORKS_KEPT, ExecutorScheduler, _works

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bagkit.kernels.batches import Batches
-from bagkit.kernels.report import Report
+from bagkit.flow.batches import Batches
+from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Task
 
 

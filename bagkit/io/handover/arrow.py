@@ -7,10 +7,10 @@ from datetime import UTC
 from typing import Any
 
 from bagkit.errors import ColumnTypeError, missing_extra
+from bagkit.io.handover.column_types import ListOf, StructOf, Type
 from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
-from bagkit.kernels.column_types import ListOf, StructOf, Type
 
 
 def import_pyarrow(extra: str, purpose: str) -> Any:

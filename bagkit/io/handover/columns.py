@@ -18,7 +18,7 @@ from operator import is_not, itemgetter
 from typing import Any, Final, Literal
 
 from bagkit.errors import PlanError, one_line
-from bagkit.kernels.column_types import Type, Typing, encodes, fits_one
+from bagkit.io.handover.column_types import Type, Typing, encodes, fits_one
 from bagkit.plan.kinds import ALL, Fields, OnRecords, PerPartition
 
 Policy = Literal["error", "string", "json", "null"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, one_line
-from bagkit.kernels.column_types import (
+from bagkit.io.handover.column_types import (
     BOOL,
     BYTES,
     DAY,
@@ -25,7 +25,7 @@ from bagkit.kernels.column_types import (
     one_type,
     unify,
 )
-from bagkit.kernels.standard_json import standard_dumps
+from bagkit.json.standard import standard_dumps
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from bagkit.errors import ColumnTypeError
+from bagkit.io.handover.column_types import Seen, Type, add_seen, either, has_fields
 from bagkit.io.handover.columns import (
     ColumnBatch,
     EncodeColumns,
@@ -24,7 +25,6 @@ from bagkit.io.handover.columns import (
 )
 from bagkit.io.handover.converted import Column, final_columns
 from bagkit.io.output.stores import failed
-from bagkit.kernels.column_types import Seen, Type, add_seen, either, has_fields
 
 
 @dataclass(frozen=True, slots=True)

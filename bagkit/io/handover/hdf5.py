@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
+from bagkit.contexts import context
 from bagkit.errors import OutputBusyError, PlanError, missing_extra, one_line
 from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
@@ -27,7 +28,6 @@ from bagkit.io.handover.hdf5_tables import (
 )
 from bagkit.io.input.paths import named
 from bagkit.io.output.stores import failed
-from bagkit.kernels.contexts import context
 
 Format = Literal["columns", "table"]
 

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError
+from bagkit.io.handover.column_types import Seen, add_seen, has_fields
 from bagkit.io.handover.columns import TOO_DEEP, EncodeColumns, NoRowError, as_row
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import CONFLICT_HINT, Conflict, misfit_message, misfit_text
-from bagkit.kernels.column_types import Seen, add_seen, has_fields
 from bagkit.plan.kinds import Fields, OnRecords, PerPartition
 
 SEPARATOR: Final = "\n  "

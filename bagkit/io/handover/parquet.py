@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
 from bagkit.io.handover.arrow import arrow_schema, import_parquet, record_batches
+from bagkit.io.handover.column_types import ListOf, StructOf, Type
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.input.paths import named
-from bagkit.kernels.column_types import ListOf, StructOf, Type
 
 GROUP_ROWS: Final = 1 << 17
 GROUP_BYTES: Final = 1 << 26

@@ -10,14 +10,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from bagkit.contexts import context
 from bagkit.errors import ColumnTypeError, OutputBusyError, OutputError, OutputExistsError, PlanError, one_line
+from bagkit.io.handover.column_types import encodes
 from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column, dates_as_text
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.input.paths import named
 from bagkit.io.output.stores import failed
-from bagkit.kernels.column_types import encodes
-from bagkit.kernels.contexts import context
 
 _TYPES: Final = {"bool": "BOOLEAN", "int": "INTEGER", "int beyond 2**53": "INTEGER", "float": "REAL", "bytes": "BLOB",
                  "null": ""}  # fmt: skip

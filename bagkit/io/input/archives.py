@@ -9,8 +9,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from bagkit.exchange.checksum import crc32
 from bagkit.io.input.codecs import DamagedError
-from bagkit.kernels.checksum import crc32
 
 _READ: Final = 1 << 17
 _LOCAL, _CENTRAL, _END, _DESCRIPTOR = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x07\x08"

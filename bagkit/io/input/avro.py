@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Any, Final
 
 from bagkit.errors import BagkitError, CorruptInputError, missing_extra
+from bagkit.flow.blocks import Block, Place
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import opened
 from bagkit.io.input.paths import named
-from bagkit.kernels.blocks import Block, Place
 from bagkit.sentinels import NOT_GIVEN
 
 DEFAULT_BLOCKSIZE: Final = 100_000_000

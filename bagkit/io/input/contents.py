@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bagkit.errors import PlanError
+from bagkit.flow.blocks import Block, Place
 from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
-from bagkit.kernels.blocks import Block, Place
 
 
 @dataclass(frozen=True, slots=True)

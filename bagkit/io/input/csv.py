@@ -15,12 +15,12 @@ from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from bagkit.errors import CorruptInputError, PlanError, SourceError, one_line
+from bagkit.flow.blocks import Block, Place
+from bagkit.io.input import lines
 from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
+from bagkit.io.input.lines import DelimiterEnds
 from bagkit.io.input.paths import named
-from bagkit.kernels import lines
-from bagkit.kernels.blocks import Block, Place
-from bagkit.kernels.lines import DelimiterEnds
 from bagkit.sentinels import NOT_GIVEN
 
 ROWS: Final = 256

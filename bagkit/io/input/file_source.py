@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise, repeat
 from typing import Any, ClassVar, Final, Self
 
+from bagkit.contexts import context
 from bagkit.errors import CorruptInputError, OptionError, PlanError, SourceError, one_line
+from bagkit.flow.blocks import Block
+from bagkit.flow.report import Report
 from bagkit.io.input.codecs import DamagedError, check_installed, compression_of, recognise
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.files import FileInfo, InputFile, opened
 from bagkit.io.input.inflating import inflate
+from bagkit.io.input.lines import BLOCK
 from bagkit.io.input.listing import find_files
 from bagkit.io.input.paths import base_name, named, shown_path
-from bagkit.kernels.blocks import Block
-from bagkit.kernels.contexts import context
-from bagkit.kernels.lines import BLOCK
-from bagkit.kernels.report import Report
 from bagkit.option_values import parse_bytes
 from bagkit.plan.kinds import Source
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from bagkit.contexts import context
 from bagkit.errors import BagkitError, InputChangedError, SourceError
 from bagkit.io.input.paths import etag_of, filesystem_of, is_missing, is_url, is_web, named, reason
-from bagkit.kernels.contexts import context
 
 _FETCH: Final = 1 << 22
 """How much a remote file is asked for at a time: few requests, little memory."""

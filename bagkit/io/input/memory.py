@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
-from bagkit.kernels.blocks import Block, Place
-from bagkit.kernels.report import Report
+from bagkit.flow.blocks import Block, Place
+from bagkit.flow.report import Report
 from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import shares
 from bagkit.plan.kinds import Source

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from bagkit.errors import TaskError
-from bagkit.kernels.blocks import Block, Place
-from bagkit.kernels.kept import Kept
-from bagkit.kernels.report import Report
+from bagkit.flow.blocks import Block, Place
+from bagkit.flow.kept import Kept
+from bagkit.flow.report import Report
 from bagkit.plan.kinds import Source
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
+from bagkit.flow.blocks import Block
+from bagkit.io.input import lines
 from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FileSource, PieceReader, checked_bytes, find_partitions
 from bagkit.io.input.text_blocks import LineFormat, decode_line, given, read_lines
-from bagkit.kernels import lines
-from bagkit.kernels.blocks import Block
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,15 @@ from functools import partial
 from typing import Any, NoReturn
 
 from bagkit.errors import SourceError
+from bagkit.flow.blocks import Block, Place
+from bagkit.io.input import lines
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.file_source import FilePiece, PieceReader, chunks_of
 from bagkit.io.input.files import opened
+from bagkit.io.input.lines import BOM, DelimiterEnds, Ends, UniversalEnds
+from bagkit.io.input.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
 from bagkit.io.input.paths import named
 from bagkit.io.input.too_long import LineLimit, TooLong
-from bagkit.kernels import lines
-from bagkit.kernels.blocks import Block, Place
-from bagkit.kernels.lines import BOM, DelimiterEnds, Ends, UniversalEnds
-from bagkit.kernels.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
 
 
 @dataclass(frozen=True, slots=True)

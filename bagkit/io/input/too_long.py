@@ -8,8 +8,8 @@ from itertools import accumulate
 from typing import AnyStr
 
 from bagkit.errors import LineTooLongError
+from bagkit.io.input.long_lines import HEAD
 from bagkit.io.input.paths import named
-from bagkit.kernels.long_lines import HEAD
 
 
 @dataclass(frozen=True, slots=True)

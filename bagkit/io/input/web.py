@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any, Final
 
 from bagkit.errors import PlanError, SourceError, one_line
-from bagkit.kernels.blocks import Block, Place
-from bagkit.kernels.report import Report
+from bagkit.flow.blocks import Block, Place
+from bagkit.flow.report import Report
 from bagkit.plan.kinds import Source
 
 LINES: Final = 1024

@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from bagkit.contexts import context
 from bagkit.errors import (
     BagkitError,
     OutputError,
@@ -29,6 +30,7 @@ from bagkit.errors import (
     ResumeMismatchError,
     SkippedRecordsWarning,
 )
+from bagkit.exchange.checksum import crc32
 from bagkit.io.input.paths import named
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.manifest import (
@@ -47,8 +49,6 @@ from bagkit.io.output.manifest import (
 )
 from bagkit.io.output.names import RESERVED, directory_of
 from bagkit.io.output.stores import Store, failed, open_own
-from bagkit.kernels.checksum import crc32
-from bagkit.kernels.contexts import context
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from bagkit.errors import BagkitError, OutputBusyError
 from bagkit.io.input.paths import named
 from bagkit.io.output.names import directory_of
 from bagkit.io.output.stores import open_own
-from bagkit.kernels.standard_json import standard_dumps, standard_loads
+from bagkit.json.standard import standard_dumps, standard_loads
 
 
 class Lock:

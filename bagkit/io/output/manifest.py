@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from zlib import crc32
 
-from bagkit.kernels.standard_json import standard_dumps, standard_loads
+from bagkit.json.standard import standard_dumps, standard_loads
 from bagkit.visible import without_secrets
 
 T = TypeVar("T")

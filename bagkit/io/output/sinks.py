@@ -12,13 +12,13 @@ from itertools import chain, compress, count, islice, repeat
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
+from bagkit.exchange.checksum import crc32
 from bagkit.io.input.codecs import check_installed, compression_of, compressor
 from bagkit.io.input.paths import base_name, named
 from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output.names import Targets, plan_targets
 from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
-from bagkit.kernels.checksum import crc32
 from bagkit.plan.fingerprint import fingerprint
 from bagkit.plan.kinds import Sink, SinkPart, Source
 from bagkit.plan.node import Plan, walk

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bagkit.contexts import context
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.input.paths import is_url, named
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
 from bagkit.io.output.stores import bring_names_to_disk, bring_to_disk, failed
-from bagkit.kernels.contexts import context
 
 
 def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("error", "overwrite")) -> str:

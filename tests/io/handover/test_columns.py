@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bagkit as bk
+from bagkit.io.handover.column_types import Typing, fits_one, has_fields, unify
 from bagkit.io.handover.columns import as_row, columns_of, pack
-from bagkit.kernels.column_types import Typing, fits_one, has_fields, unify
 
 SYNC = {"scheduler": "sync"}
 

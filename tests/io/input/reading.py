@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from bagkit.flow.blocks import Block, Place
+from bagkit.flow.report import Report
 from bagkit.io.input.file_source import FilePiece, FileSource
 from bagkit.io.input.text import plan_text_files
-from bagkit.kernels.blocks import Block, Place
-from bagkit.kernels.report import Report
 
 
 class Reading:

@@ -80,8 +80,8 @@ def fastavro_records(path: Path) -> list[Any]:
 def test_any_two_parts_are_the_whole(tmp_path: Path) -> None:
     from dataclasses import replace
 
+    from bagkit.flow.report import Report
     from bagkit.io.input.avro import plan_avro
-    from bagkit.kernels.report import Report
 
     path = tmp_path / "a.avro"
     path.write_bytes(avro(RECORDS[:40], sync_interval=100))

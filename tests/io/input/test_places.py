@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bagkit.flow.blocks import Place
+from bagkit.flow.report import Report
 from bagkit.io.input.text import plan_text_files
-from bagkit.kernels.blocks import Place
-from bagkit.kernels.report import Report
 from tests.io.input.reading import Reading
 from tests.io.input.test_text import BYTES, any_file, small_blocks, written
 

@@ -13,9 +13,9 @@ import pytest
 
 import bagkit as bk
 from bagkit.errors import CorruptInputError, InputChangedError, NoFilesError, PlanError, SourceError
+from bagkit.flow.report import Report
 from bagkit.io.input import file_source, files
 from bagkit.io.input.text import plan_text_files
-from bagkit.kernels.report import Report
 from tests.io.input.reading import Reading, read, read_partitions
 
 LINES = [f"line {n} é\n" for n in range(30_000)]

@@ -15,10 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bagkit as bk
-from bagkit.io.input import file_source
+from bagkit.flow.report import Report
+from bagkit.io.input import file_source, lines
 from bagkit.io.input.text import plan_text_files
-from bagkit.kernels import lines
-from bagkit.kernels.report import Report
 from bagkit.option_values import parse_bytes
 from tests.io.input.contract import FileSourceContract
 from tests.io.input.reading import Reading, python_lines, read, read_partitions, read_pieces, split_lines

@@ -21,8 +21,8 @@ from bagkit.errors import (
     PlanError,
     SourceError,
 )
+from bagkit.flow.report import Report
 from bagkit.io.input.text import plan_text_files
-from bagkit.kernels.report import Report
 from tests.io.input.reading import Reading, read, read_partitions
 from tests.io.input.test_text import COMPRESS, written
 

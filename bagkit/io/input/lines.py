@@ -21,7 +21,7 @@ from itertools import repeat
 from operator import add
 from typing import Any, AnyStr, Final, Generic, Protocol
 
-from bagkit.kernels.long_lines import Gathering, LongLine, TextBuffer
+from bagkit.io.input.long_lines import Gathering, LongLine, TextBuffer
 
 BLOCK: Final = 1 << 17
 """How many bytes are cut into lines at a time: measured the fastest of 64 KiB to 1 MiB."""

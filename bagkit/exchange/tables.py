@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from bagkit.kernels.blocks import batched
-from bagkit.kernels.mostly_distinct import MostlyDistinct, are_new, has_repetitions
-from bagkit.kernels.spill import MOST_AT_ONCE, Bucket, Frame, Meter, Room, read_frame
-from bagkit.kernels.states import State, States, entries_of, in_memory
-from bagkit.kernels.tabling import Folding, Table, Tabling, one_nan
-from bagkit.kernels.texts import Texts
-from bagkit.kernels.weight import Scale, weight
+from bagkit.exchange.mostly_distinct import MostlyDistinct, are_new, has_repetitions
+from bagkit.exchange.spill import MOST_AT_ONCE, Bucket, Frame, Meter, Room, read_frame
+from bagkit.exchange.states import State, States, entries_of, in_memory
+from bagkit.exchange.tabling import Folding, Table, Tabling, one_nan
+from bagkit.exchange.texts import Texts
+from bagkit.exchange.weight import Scale, weight
+from bagkit.flow.blocks import batched
 
 _LIST = 2048
 """Records handed on together."""
@@ -183,7 +183,7 @@ def lists(state: State, tabling: Tabling, room: Room) -> Iterator[list[Any]]:
         table: Any = state[0] if one else _merged(state, tabling)
         yield from batched(iter(tabling.result(table)), _LIST)
         return
-    from bagkit.kernels.group import Meeting, merge_by_key
+    from bagkit.exchange.group import Meeting, merge_by_key
 
     begin = tabling.begin if isinstance(tabling, Folding) and tabling.merge_initial else None
     meeting = Meeting(tabling.meet, begin)

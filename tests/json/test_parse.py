@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bagkit.kernels.json import JsonParser, json_parser
-from tests.kernels.json_cases import VALUES, documents, parse
+from bagkit.json.parse import JsonParser, json_parser
+from tests.json.json_cases import VALUES, documents, parse
 
 WANTED: list[tuple[tuple[str, ...] | None, Any]] = [
     (None, "record"),
@@ -190,7 +190,7 @@ def test_pickles() -> None:
 
 
 def test_msgspec_is_imported_when_it_is_needed() -> None:
-    code = "import sys, bagkit.kernels.json as j; j.json_parser(('a',)); print('msgspec' in sys.modules)"
+    code = "import sys, bagkit.json.parse as j; j.json_parser(('a',)); print('msgspec' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 

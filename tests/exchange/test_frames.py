@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bagkit.kernels import frames
-from bagkit.kernels.frames import MAPPED_BYTES, FrameError, FrameFile, load_frame, without_collector
+from bagkit.exchange import frames
+from bagkit.exchange.frames import MAPPED_BYTES, FrameError, FrameFile, load_frame, without_collector
 
 
 @pytest.fixture

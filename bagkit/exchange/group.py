@@ -19,9 +19,9 @@ from itertools import count, islice
 from operator import itemgetter
 from typing import Any
 
-from bagkit.kernels.digest import bucket_of, is_nan
-from bagkit.kernels.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
-from bagkit.kernels.stopped import results
+from bagkit.exchange.digest import bucket_of, is_nan
+from bagkit.exchange.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
+from bagkit.flow.stopped import results
 
 Entry = tuple[Any, list[Any]]
 """A key and its cell."""

@@ -16,7 +16,7 @@ from numbers import Number
 from operator import itemgetter, methodcaller, ne
 from typing import Any, Final
 
-from bagkit.kernels.digest import Undigestible, digest
+from bagkit.exchange.digest import Undigestible, digest
 
 # Quantiles ------------------------------------------------------------------------------------------------------------
 

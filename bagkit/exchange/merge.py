@@ -18,8 +18,8 @@ from itertools import accumulate, chain, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from bagkit.kernels.spill import Frame, Held, Meter, Room, SpillFile, read_frame
-from bagkit.kernels.stopped import results
+from bagkit.exchange.spill import Frame, Held, Meter, Room, SpillFile, read_frame
+from bagkit.flow.stopped import results
 
 SAMPLE_KEYS = 256
 """Of each run."""

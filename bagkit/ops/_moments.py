@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
-from bagkit.kernels.sums import UNIT, Binades, Total, add, binades_of, exactly, in_units, merge_totals, ratio, split
+from bagkit.ops._sums import UNIT, Binades, Total, add, binades_of, exactly, in_units, merge_totals, ratio, split
 
 
 class Distances(NamedTuple):

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bagkit.kernels import lines
-from bagkit.kernels.lines import DelimiterEnds, UniversalEnds, byte_ends
-from bagkit.kernels.long_lines import LongLine
+from bagkit.io.input import lines
+from bagkit.io.input.lines import DelimiterEnds, UniversalEnds, byte_ends
+from bagkit.io.input.long_lines import LongLine
 
 CONTENT = st.lists(
     st.sampled_from([b"a", b"|", b"||", b"\n", b"\r", b"\r\n", b"\xc3\xa9", b"\xff", b"\xe2\x80\xa8", b"\x0b\x0c"]),

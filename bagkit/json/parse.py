@@ -23,7 +23,7 @@ from operator import attrgetter, itemgetter
 from threading import Lock
 from typing import Any, Final, Literal
 
-from bagkit.kernels.recurring import BlockDecoder, Recurring
+from bagkit.json.recurring import BlockDecoder, Recurring
 
 Shape = Literal["record", "value", "values", "attributes"]
 Careful = Callable[[Any], Any]
@@ -128,7 +128,7 @@ def _make_ways(fields: tuple[str, ...] | None, shape: Shape) -> _Ways:
     """Return the ways for these fields, making msgspec's decoders for them."""
     import msgspec
 
-    from bagkit.kernels.standard_json import loads_here
+    from bagkit.json.standard import loads_here
 
     pick, parse = _picker(fields, shape), loads_here()
 
@@ -215,7 +215,7 @@ def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> Steps:
 
 def _finds(steps: Steps, unique: list[str], fields: tuple[str, ...], shape: Shape) -> bool:
     """Say whether `steps` find the fields in a record that has them all, written in either way."""
-    from bagkit.kernels.standard_json import standard_dumps
+    from bagkit.json.standard import standard_dumps
 
     record = {name: index for index, name in enumerate(unique)}
     for ascii_only in (True, False):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bagkit.kernels.spill import Held, Room, SpillError, read_frame
+from bagkit.exchange.spill import Held, Room, SpillError, read_frame
 
 
 def test_frames_are_compressed_where_that_saves_something(tmp_path: Path) -> None:

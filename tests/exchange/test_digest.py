@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bagkit.kernels.digest import Undigestible, bucket_of, digest, parts_of
+from bagkit.exchange.digest import Undigestible, bucket_of, digest, parts_of
 from tests.hash_seeds import outputs_by_hash_seed
 
 Point = namedtuple("Point", "x y")
@@ -155,12 +155,12 @@ GOLDEN: list[tuple[Any, int]] = [
     ((), 500186508389),
     ((1, "a", None), 3992675532501207513),
     (frozenset(["a", "b", 3]), 557896959989426786),
-    (Colour.RED, 18079501611380075723),
-    (Place("a", 2), 9623332617224062846),
+    (Colour.RED, 6461270518207011051),
+    (Place("a", 2), 18236941399493491460),
     (dt.date(2024, 2, 29), 11220280179981581942),
     (dt.datetime(2024, 2, 29, 12, 30, 1, 5), 15770746008320883508),
     (UUID(int=7), 6437156463321359995),
-    (Access.READ, 8191121903261736188),
+    (Access.READ, 17345772979764920969),
     (range(3), 10130763134820131368),
     (PurePosixPath("/a/b"), 14327080909017540241),
 ]
@@ -173,7 +173,7 @@ def test_digests_stay_as_they_are(key: Any, expected: int) -> None:
 
 def test_no_digest_depends_on_the_process() -> None:
     code = (
-        "from tests.kernels.test_digest import *; "
+        "from tests.exchange.test_digest import *; "
         "print([digest(key) for key in [*[key for keys in SAME for key in keys], None, 'text', ('a', None, b'c'),"
         "frozenset('abcdefgh'), *Colour, Access.READ, Place('x', 2), dict, float('nan')]])"
     )

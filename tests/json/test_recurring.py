@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bagkit.kernels import recurring
-from bagkit.kernels.json import _make_ways, json_parser
-from bagkit.kernels.recurring import Recurring
+from bagkit.json import recurring
+from bagkit.json.parse import _make_ways, json_parser
+from bagkit.json.recurring import Recurring
 from tests.examples import examples
-from tests.kernels.json_cases import parse
-from tests.kernels.test_json import outcome, outcomes, plain
+from tests.json.json_cases import parse
+from tests.json.test_parse import outcome, outcomes, plain
 
 
 @contextmanager

@@ -1,19 +1,19 @@
-"""What kernels raise of their own, as errors for the user."""
+"""What tables, sorting and grouping raise of their own, as errors for the user."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from bagkit.contexts import context
 from bagkit.errors import GroupTooLargeError, TaskError, UnstableKeyError, one_line
-from bagkit.kernels.contexts import context
-from bagkit.kernels.spill import SpillError
+from bagkit.exchange.spill import SpillError
 from bagkit.plan.kinds import Taking
 
 
 @context
-def kernel_errors(operation: str) -> Iterator[None]:
-    """Raise what kernels raise of their own as errors for the user."""
+def exchange_errors(operation: str) -> Iterator[None]:
+    """Raise what tables, sorting and grouping raise of their own as errors for the user."""
     try:
         yield
     except Exception as error:
@@ -24,7 +24,7 @@ def kernel_errors(operation: str) -> Iterator[None]:
 
 
 class TakingForUser:
-    """A Taking whose kernel's own errors are errors for the user."""
+    """A Taking whose own errors are errors for the user."""
 
     __slots__ = ("_operation", "_taking")
 
@@ -34,12 +34,12 @@ class TakingForUser:
 
     def take(self, records: list[Any]) -> None:
         """Take some records."""
-        with kernel_errors(self._operation):
+        with exchange_errors(self._operation):
             self._taking.take(records)
 
     def state(self) -> Any:
         """Return the state."""
-        with kernel_errors(self._operation):
+        with exchange_errors(self._operation):
             return self._taking.state()
 
 
@@ -47,8 +47,8 @@ def _for_user(operation: str, error: Exception) -> Exception | None:
     if isinstance(error, SpillError):
         return TaskError(f"{operation}: {error}; hint: give another temporary_directory")
     # Not at the top: who counts names needs no digests, and their module is among the slow ones.
-    from bagkit.kernels.digest import Undigestible
-    from bagkit.kernels.group import KeyTooLarge
+    from bagkit.exchange.digest import Undigestible
+    from bagkit.exchange.group import KeyTooLarge
 
     if isinstance(error, Undigestible):
         return UnstableKeyError(

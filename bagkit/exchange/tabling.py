@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from bagkit.kernels.fold import add_count, started
-from bagkit.kernels.stopped import StoppedEarly
-from bagkit.kernels.texts import Texts, packed
+from bagkit.exchange.fold import add_count, started
+from bagkit.exchange.texts import Texts, packed
+from bagkit.flow.stopped import StoppedEarly
 
 Table = dict[Any, Any]
 Packed = Table | list[Any] | Texts
@@ -254,7 +254,7 @@ def one_nan(table: Table, tabling: Tabling) -> Table:
     """Return `table` with one key for all NaN, which are told apart by where they are in this process's memory."""
     if not any(kind.__name__ in _MAY_BE_NAN or issubclass(kind, float) for kind in set(map(type, table))):
         return table
-    from bagkit.kernels.digest import is_nan
+    from bagkit.exchange.digest import is_nan
 
     nans = [key for key in table if is_nan(key)]
     if len(nans) < 2:

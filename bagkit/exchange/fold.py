@@ -10,7 +10,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from bagkit.kernels.stopped import results
+from bagkit.flow.stopped import results
 
 
 def frequencies(records: Iterable[Hashable]) -> dict[Any, int]:

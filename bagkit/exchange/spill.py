@@ -20,7 +20,7 @@ from itertools import count
 from sys import getsizeof
 from typing import Any, NamedTuple
 
-from bagkit.kernels.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
+from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
 
 _numbers = count()
 SAMPLE = 16

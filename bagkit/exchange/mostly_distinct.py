@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from bagkit.kernels.states import States
-from bagkit.kernels.tabling import Table
-from bagkit.kernels.texts import Texts
+from bagkit.exchange.states import States
+from bagkit.exchange.tabling import Table
+from bagkit.exchange.texts import Texts
 
 _LOOKED_AT = 16
 """One key in this many is looked at, to see whether it comes again."""
@@ -48,7 +48,7 @@ class MostlyDistinct:
 
     def take(self, records: Sequence[Any]) -> Sequence[Any]:
         """Add `records`; return those that have to go into a table: all or none of them."""
-        from bagkit.kernels.digest import parts_of
+        from bagkit.exchange.digest import parts_of
 
         kinds = set(map(type, records))
         if not kinds <= _PLAIN:

@@ -3,7 +3,7 @@
     a frame in a file    (offset, length, CRC-32)
 
 Two things wait like that: values on their way between tasks (`schedulers/values.py`), and records that are more than a
-task may hold (`kernels/spill.py`). Every worker imports this at its start, so it imports little.
+task may hold (`exchange/spill.py`). Every worker imports this at its start, so it imports little.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import os
 
-from bagkit.kernels.checksum import crc32
+from bagkit.exchange.checksum import crc32
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:

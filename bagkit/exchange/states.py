@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from bagkit.kernels.spill import Bucket, Room
-from bagkit.kernels.tabling import Packed, Table, Tabling, one_nan
-from bagkit.kernels.weight import weight
+from bagkit.exchange.spill import Bucket, Room
+from bagkit.exchange.tabling import Packed, Table, Tabling, one_nan
+from bagkit.exchange.weight import weight
 
 State = list[Packed | Bucket]
 
@@ -36,7 +36,7 @@ class States:
         table = one_nan(table, self._tabling)
         parts = [table]
         if len(self.each) > 1:
-            from bagkit.kernels.digest import parts_of
+            from bagkit.exchange.digest import parts_of
 
             parts = [{key: table[key] for key in keys} for keys in parts_of(table, len(self.each))]
         for state, part in zip(self.each, parts, strict=True):
@@ -69,7 +69,7 @@ class States:
 
     def write(self) -> None:
         """Write all pieces that are in memory."""
-        from bagkit.kernels.group import Piles
+        from bagkit.exchange.group import Piles
 
         held = list(map(in_memory, self.each))
         number = sum(map(len, chain.from_iterable(held)))

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bagkit.kernels.json_lines import json_line_encoder
+from bagkit.json.write import json_line_encoder
 
 SCALARS = (
     st.none()
