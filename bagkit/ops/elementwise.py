@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from inspect import isgeneratorfunction
 from itertools import starmap
@@ -20,7 +20,7 @@ from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
-from bagkit.plan.kinds import ALL, BlockParser, Fields, Limit, OnRecords, PerPartition, union
+from bagkit.plan.kinds import ALL, BlockParser, Fields, Limit, OnRecords, Op, PerPartition, union
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
@@ -339,19 +339,38 @@ class ParseJson(BlockParser):
 
     fields: Fields = ALL
     plucked: Pluck | None = None
-    """The pluck that follows, when both are done in one go."""
+    """The pluck that it does too, so that it gives values in place of records."""
     attributes: tuple[str, ...] = ()
-    """The fields that become attributes, for a reduction that takes them so."""
+    """The fields that become attributes of objects in place of records, for those who take them so."""
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
 
     per_record = "one"
-    gives_plain = True
     opaque = False
 
     @property
+    def gives_plain(self) -> bool:  # type: ignore[override]  # it depends on the pluck
+        return self.plucked is None or self.plucked.keeps_plain
+
+    @property
+    def gives_records_of_fields(self) -> bool:
+        """Whether its records are dicts of some fields."""
+        return self.fields is not ALL and self.plucked is None and not self.attributes
+
+    @property
+    def joined(self) -> tuple[Op, ...]:
+        return () if self.plucked is None else (self.plucked,)
+
+    @property
     def label(self) -> str:
-        return "parse_json" if self.fields is ALL else f"parse_json(fields: {', '.join(sorted(self.fields)) or 'none'})"
+        if self.fields is ALL:
+            return "parse_json"
+        if self.plucked is not None:
+            several = "s" if isinstance(self.plucked.key, list) else ""
+            return f"parse_json(value{several}: {', '.join(self.plucked.keys)})"
+        if self.attributes:
+            return f"parse_json(attributes: {', '.join(self.attributes)})"
+        return f"parse_json(fields: {', '.join(sorted(self.fields)) or 'none'})"
 
     def demand(self, wanted: Fields) -> Fields:
         return ALL
@@ -362,14 +381,6 @@ class ParseJson(BlockParser):
     @property
     def error_label(self) -> str:
         return "map(json.loads)"
-
-    def merged(self, op: PerPartition) -> ParseJson | None:
-        if self.fields is ALL or not isinstance(op, Pluck) or op.default is not NOT_GIVEN:
-            return None
-        return replace(self, plucked=op)
-
-    def with_attributes(self, fields: tuple[str, ...]) -> ParseJson | None:
-        return None if self.fields is ALL else replace(self, attributes=fields)
 
     @cached_property
     def _parser(self) -> JsonParser:

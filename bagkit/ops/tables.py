@@ -18,7 +18,7 @@ from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
 from bagkit.ops.reductions import FAN_IN, fan_in
-from bagkit.plan.kinds import ALL, BlockParser, Exchange, Fields, Reduction, Taking, union
+from bagkit.plan.kinds import ALL, Exchange, Fields, Reduction, Taking, union
 from bagkit.sentinels import NOT_GIVEN
 
 
@@ -57,12 +57,6 @@ class ToTable(Reduction):
 
     def spread(self, count: int) -> ByTable | None:
         return replace(self.exchange(count), as_written=self.label) if self.plain_keys else None
-
-    def over(self, parser: BlockParser) -> tuple[BlockParser, ToTable] | None:
-        if self.of_attributes is None:
-            return None
-        faster = parser.with_attributes(self.of_attributes.names)
-        return None if faster is None else (faster, replace(self, tabling=self.of_attributes))
 
     def exchange(self, count: int) -> ByTable:
         """Return the exchange that gives the same records in `count` partitions."""

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from bagkit.errors import PlanError
 from bagkit.optimizer.as_written import hide, show
+from bagkit.optimizer.fold_attributes import fold_attributes
 from bagkit.optimizer.fuse import fuse
+from bagkit.optimizer.pluck_in_parser import pluck_in_parser
 from bagkit.optimizer.prune import prune
 from bagkit.optimizer.push_fields import push_fields
 from bagkit.optimizer.recognise_json import recognise_json
@@ -23,6 +25,8 @@ PASSES: tuple[Pass, ...] = (
     recognise_json,  # before push_fields, which tells the parsers what is read
     spread_tables,  # after recognise_json: then the types of parsed records are known
     push_fields,
+    pluck_in_parser,  # these two after push_fields: the parser knows its fields then
+    fold_attributes,
     fuse,  # last: it marks what becomes one task, which no other rule looks into
 )
 

@@ -176,20 +176,17 @@ class BlockParser(PerPartition):
 
     per_record = "one"
 
+    @property
+    def joined(self) -> tuple[Op, ...]:
+        """Operations of the user's that it does too, after its own."""
+        return ()
+
     def ways(self, block: Block) -> tuple[Callable[[Sequence[Any]], list[Any]] | None, Callable[[Any], Any]]:
         """Return the function that parses some lines of `block` in one go, and the one that takes any single one.
 
         The first is None for blocks where it could be wrong; where it raises, it is for the second to say what is.
         """
         raise NotImplementedError
-
-    def merged(self, op: PerPartition) -> BlockParser | None:
-        """Return a parser that does what the `op` after it does too; None where that can't be had."""
-        return None
-
-    def with_attributes(self, fields: tuple[str, ...]) -> BlockParser | None:
-        """Return a parser that gives `fields` as attributes, as `json_parser` may; None where that can't be had."""
-        return None
 
 
 class Pairing(Op):
@@ -257,10 +254,6 @@ class Reduction(Op):
 
     def spread(self, count: int) -> Exchange | None:
         """Return what gives the same records in `count` partitions, in another order; None where that can't be had."""
-        return None
-
-    def over(self, parser: BlockParser) -> tuple[BlockParser, Reduction] | None:
-        """Return what is faster than `parser` followed by this, a parser and a reduction; None where nothing is."""
         return None
 
     def start(self, room: Room) -> Taking:

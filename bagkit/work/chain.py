@@ -60,7 +60,7 @@ class Chain:
         report.skipped = report.bytes_read = 0
         run = Run(part, inputs, Report() if searching else report)
         try:
-            state = careful_state_of(run.failing, *run.into(into, self.step))
+            state = careful_state_of(run.failing, into, run.blocks(self.step))
         except USER_ERRORS as second:
             found: BaseException = second
         else:

@@ -43,7 +43,8 @@ class Failing:
 
     def fail(self, step: Step, block: Block, index: int, error: BaseException) -> None:
         """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says."""
-        ops = [step.op] if step.parser is None else [step.inputs[0].op, step.op]
+        parser = step.parser
+        ops = [step.op] if parser is None else [step.inputs[0].op, parser, *parser.joined]
         self.fail_in(ops, step.policy, block.place(index), error)
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -274,15 +273,7 @@ class Run:
 
     def state(self, into: Into, step: Step) -> Any:
         """Return the state of a reduction, or the buckets of an exchange, of the records of `step`."""
-        return state_of(self.failing, *self.into(into, step))
-
-    def into(self, into: Into, step: Step) -> tuple[Into, Iterator[Block]]:
-        """Return where the records of `step` go, and they: in the form in which they are taken fastest."""
-        parser = step.parser
-        if parser is not None and isinstance(into.op, Reduction) and (faster := into.op.over(parser)) is not None:
-            parser, reduction = faster
-            return replace(into, op=reduction), self.blocks(replace(step, op=parser))
-        return into, self.blocks(step)
+        return state_of(self.failing, into, self.blocks(step))
 
 
 def _rest(block: Block, start: int) -> Block | None:

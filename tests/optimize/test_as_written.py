@@ -20,7 +20,7 @@ def as_run(*values: Any) -> str:
     return bk.visualize(*values, optimize_graph=True).mermaid
 
 
-WRITTEN, PARSED = "map(json.loads)", "json(fields: name)"
+WRITTEN, PARSED = "map(json.loads)", "json(value: name)"
 
 
 def test_a_partition() -> None:

@@ -114,7 +114,7 @@ def test_passes_keep_what_is_shared(capsys: pytest.CaptureFixture[str]) -> None:
     shared.pluck("name").explain()
     assert capsys.readouterr().out == (
         "as written:\n\npluck('name')\n  map(json.loads)\n    read_text('a.json')\n\n"
-        "as run:\n\nchain (1 partition)\n  pluck('name')\n  parse_json(fields: name)\n  read_text('a.json')\n"
+        "as run:\n\nchain (1 partition)\n  parse_json(value: name)\n  read_text('a.json')\n"
     )
 
 
