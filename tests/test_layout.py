@@ -159,7 +159,7 @@ HEAVY = {"fsspec", "msgspec", "isal", "cloudpickle", "tqdm", "asyncio", "multipr
 
 NO_NAMES = {"utils", "util", "base", "core", "common", "helpers", "misc", "manager", "managers", "handler"}
 LONGEST_MODULE = 500
-LONGEST_BODY = 50
+LONGEST_BODY = 40
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import sys
 from codecs import utf_8_decode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import compress, filterfalse
 from operator import attrgetter, itemgetter
 from threading import Lock
@@ -123,7 +123,6 @@ class _Ways:
     """The standard library's way, which is always right."""
 
 
-@lru_cache(maxsize=64)
 def _make_ways(fields: tuple[str, ...] | None, shape: Shape) -> _Ways:
     """Return the ways for these fields, making msgspec's decoders for them."""
     import msgspec

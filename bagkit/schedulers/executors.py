@@ -118,7 +118,7 @@ def _pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) 
 
 
 WORKS_KEPT = 16
-_works: OrderedDict[tuple[str, int], Work] = OrderedDict()
+kept_works: OrderedDict[tuple[str, int], Work] = OrderedDict()
 """The works that this process unpickled last, by run and number."""
 
 
@@ -165,9 +165,9 @@ def run_pickled(
 
 def unpickled(key: tuple[str, int], data: bytes) -> Work:
     """Return the work that `data` is the pickle of: of each run and number the same one, while it is used."""
-    work = _works.get(key)
+    work = kept_works.get(key)
     if work is None:
-        work = _works.setdefault(key, loads(data))
-        while len(_works) > WORKS_KEPT:
-            _works.popitem(last=False)
+        work = kept_works.setdefault(key, loads(data))
+        while len(kept_works) > WORKS_KEPT:
+            kept_works.popitem(last=False)
     return work

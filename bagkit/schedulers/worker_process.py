@@ -65,6 +65,10 @@ class WorkerProcess:
         self._frames = transport.Frames()
         self._out = bytearray()
         self._closed = False
+        self._start()
+
+    def _start(self) -> None:
+        """Start the process, with its ends of the socket and of the pipe, and with the file for its crash report."""
         self.socket, theirs = socket.socketpair()
         with theirs:
             self.socket.setblocking(False)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bagkit.json import recurring
-from bagkit.json.parse import _make_ways, json_parser
+from bagkit.json.parse import json_parser
 from bagkit.json.recurring import Recurring
 from tests.examples import examples
 from tests.json.json_cases import parse
@@ -24,11 +24,9 @@ from tests.json.test_parse import outcome, outcomes, plain
 
 @contextmanager
 def eager(**limits: int) -> Iterator[None]:
-    """Let parsers learn from a handful of records, and forget what they have learned."""
-    _make_ways.cache_clear()
+    """Let parsers learn from a handful of records."""
     with mock.patch.multiple(recurring, **{"QUIET": 3, "MOST_TEXTS": 4, **limits}):
         yield
-    _make_ways.cache_clear()
 
 
 VALUES = ['"x"', '"y"', '"\\u0078"', '"\u00e9"', '""', "null", '"a long text"', "1", "[1]", '"\\ud800"', "NaN", "{}"]

@@ -210,7 +210,7 @@ def test_workers_killed_at_random_change_nothing(expected: Any, monkeypatch: pyt
 
     def kill() -> None:
         while len(killed) < 3 and not done.wait(killing.uniform(0.02, 0.15)):
-            for worker in killing.sample(list(pool._workers), min(1, len(pool._workers))):
+            for worker in killing.sample(pool.all_workers(), min(1, len(pool.all_workers()))):
                 worker.process.send_signal(signal.SIGKILL)
                 killed.append(worker.number)
 

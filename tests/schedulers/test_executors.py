@@ -13,7 +13,7 @@ from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Task, Work
 from bagkit.schedulers.cpu_count import cpu_count
-from bagkit.schedulers.executors import WORKS_KEPT, ExecutorScheduler, _works
+from bagkit.schedulers.executors import WORKS_KEPT, ExecutorScheduler, kept_works
 from bagkit.schedulers.protocol import Scheduler
 from tests.schedulers import works
 from tests.schedulers.contract import ConcurrentContract, InProcessContract, Recorder, SchedulerContract, one, values
@@ -105,7 +105,7 @@ def test_others_get_bytes_and_a_work_is_unpickled_once() -> None:
         assert isinstance(work, bytes)
         assert isinstance(part, bytes)
         assert key[1] in (0, 1, 2)
-    assert sum(key[0] == executor.calls[0][1][0][0] for key in _works) == 3
+    assert sum(key[0] == executor.calls[0][1][0][0] for key in kept_works) == 3
 
 
 def test_only_so_many_works_are_kept() -> None:
@@ -114,7 +114,7 @@ def test_only_so_many_works_are_kept() -> None:
 
     tasks = [Task(keys=(n,), work=make_work(n)) for n in range(WORKS_KEPT + 5)]
     assert values(ExecutorScheduler(Inline()), Graph(tasks), range(len(tasks))) == list(range(len(tasks)))
-    assert len(_works) == WORKS_KEPT
+    assert len(kept_works) == WORKS_KEPT
 
 
 def test_what_does_not_pickle_is_named() -> None:

@@ -141,7 +141,7 @@ def test_killed_from_outside_while_it_writes(scheduler: ProcessScheduler, kept: 
             return sum(file.stat().st_size for file in kept.glob("*/[0-9]*"))
 
         works.wait_for(lambda: written() > 20_000_000)
-        busy = [worker for worker in pool._workers if worker.task is not None]
+        busy = [worker for worker in pool.all_workers() if worker.task is not None]
         for worker in busy:
             killed.append(worker.number)
             worker.process.send_signal(signal.SIGKILL)
@@ -164,7 +164,7 @@ def test_killed_while_it_receives(scheduler: ProcessScheduler, tmp_path: Path) -
 def test_idle_workers_killed_between_runs(scheduler: ProcessScheduler, stop: signal.Signals) -> None:
     graph = Graph([Task((n,), works.give, n) for n in range(20)])
     assert values(scheduler, graph, range(20)) == list(range(20))
-    for worker in tuple(pool._idle):
+    for worker in pool.idle_workers():
         worker.process.send_signal(stop)
     recorder = Recorder()
     assert list(scheduler.run(graph, range(20), recorder)) == list(range(20))
@@ -179,7 +179,7 @@ def test_an_idle_worker_killed_during_a_run(scheduler: ProcessScheduler) -> None
     def kill() -> None:
         works.wait_for(lambda: len(recorder.of(events.TaskFinished)) == 1)
         time.sleep(0.05)
-        for worker in pool._workers:
+        for worker in pool.all_workers():
             if worker.task is None:
                 worker.process.kill()
 
@@ -202,7 +202,7 @@ def test_a_death_is_noticed_while_others_are_busy(scheduler: ProcessScheduler, t
 
     def kill() -> None:
         works.wait_for(lambda: len(works.marks(tmp_path)) == 2)
-        next(worker for worker in pool._workers if worker.task is not None).process.kill()
+        next(worker for worker in pool.all_workers() if worker.task is not None).process.kill()
         noticed.append(works.wait_for(lambda: recorder.of(events.WorkerLost), seconds=40))
         (tmp_path / "release").touch()
 
@@ -244,7 +244,7 @@ def test_workers_killed_at_random_change_nothing(
         for _ in range(40):  # and then no more, for where workers start slowly no task would ever end
             if done.wait(killing.expovariate(20)):
                 return
-            for worker in killing.sample(list(pool._workers), min(1, len(pool._workers))):
+            for worker in killing.sample(pool.all_workers(), min(1, len(pool.all_workers()))):
                 worker.process.send_signal(killing.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM]))
 
     killer = threading.Thread(target=kill)

@@ -137,7 +137,7 @@ def test_workers_stay_warm(scheduler: ProcessScheduler) -> None:
 def test_workers_can_be_started_ahead() -> None:
     pool.end_workers()
     start_workers(2)
-    ahead = {worker.process.pid for worker in pool._idle}
+    ahead = {worker.process.pid for worker in pool.idle_workers()}
     assert len(ahead) == 2
     graph = Graph([Task((n,), faulty.give_pid) for n in range(2)])
     assert set(values(ProcessScheduler(workers=2), graph, [0, 1])) <= ahead
@@ -146,7 +146,7 @@ def test_workers_can_be_started_ahead() -> None:
 def test_no_more_workers_than_tasks() -> None:
     pool.end_workers()
     assert values(ProcessScheduler(workers=20), one(works.give, 1), ["only"]) == [1]
-    assert len(pool._workers) == 1
+    assert len(pool.all_workers()) == 1
 
 
 def test_an_idle_worker_leaves(scheduler: ProcessScheduler, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +287,7 @@ scheduler = ProcessScheduler(workers=2, temporary_directory=directory + "/values
 
 def ready():
     with open(directory + "/new", "w") as file:
-        file.write(" ".join(str(worker.process.pid) for worker in pool._workers))
+        file.write(" ".join(str(worker.process.pid) for worker in pool.all_workers()))
     os.rename(directory + "/new", directory + "/ready")
 
 def hog(part, inputs, report):
@@ -490,7 +490,7 @@ try:
     print("ok")
 except (TaskError, OSError) as error:
     print(type(error).__name__, error)
-print(len(pool._workers) <= 2)
+print(len(pool.all_workers()) <= 2)
 """
     first, second = run_script(tmp_path, body).split("\n")
     assert second == "True"
@@ -511,5 +511,5 @@ def test_interpreter_options_reach_the_workers(tmp_path: Path) -> None:
 
 
 def test_sys_exit_with_a_run_open(tmp_path: Path) -> None:
-    body = "r = run(*[(faulty.large, 3000000)] * 9); next(r); print(len(pool._workers)); sys.exit(0)"
+    body = "r = run(*[(faulty.large, 3000000)] * 9); next(r); print(len(pool.all_workers())); sys.exit(0)"
     assert run_script(tmp_path, body) == "2"

@@ -31,14 +31,14 @@ def run_program(program: str, *arguments: Any, **options: Any) -> subprocess.Com
 
 def test_nothing_is_left_of_idle_workers_that_have_ended() -> None:
     pool.end_workers()
-    assert pool._reaper.watched == set()
+    assert pool.watched_workers() == set()
     before = psutil.Process().num_fds()
     ended = pids()
     for pid in ended:
         os.kill(pid, signal.SIGTERM)
     assert wait_for(lambda: not any(map(psutil.pid_exists, ended)))
     assert wait_for(lambda: psutil.Process().num_fds() <= before)
-    assert not pool._workers
+    assert not pool.all_workers()
 
 
 FORKS = """
@@ -54,7 +54,7 @@ first = pids()
 warnings.simplefilter("error")  # since Python 3.12 a fork beside threads is a warning
 child = os.fork()
 if child == 0:
-    os._exit(len(pool._workers))
+    os._exit(len(pool.all_workers()))
 print(os.waitpid(child, 0)[1], bool(pids() & first))
 """
 

@@ -62,7 +62,7 @@ def kept_in_worker(_: Any) -> int:
 
 def kept_in_all() -> int:
     """Return how many partitions all warm workers keep."""
-    ours = {worker.process.pid for worker in pool._workers}
+    ours = {worker.process.pid for worker in pool.all_workers()}
     found: dict[int, int] = {}
     while ours - found.keys():
         pairs = bk.range(4, npartitions=4).map(lambda n: (os.getpid(), kept_in_worker(n)))
@@ -71,7 +71,7 @@ def kept_in_all() -> int:
 
 
 def kill_workers(number: int = 2) -> None:
-    for worker in tuple(pool._workers)[:number]:
+    for worker in pool.all_workers()[:number]:
         os.kill(worker.process.pid, signal.SIGKILL)
 
 
@@ -322,10 +322,10 @@ class TestEnds:
 
     def test_idle_workers_stay(self, monkeypatch: pytest.MonkeyPatch) -> None:
         bag = made()
-        before = {worker.process.pid for worker in pool._workers if worker.keeps}
+        before = {worker.process.pid for worker in pool.all_workers() if worker.keeps}
         monkeypatch.setattr(worker_process, "STALE_SECONDS", -1)
         assert bag.map(lambda r: r["id"]).count().compute(scheduler="processes") == 3000
-        assert {worker.process.pid for worker in pool._workers} >= before
+        assert {worker.process.pid for worker in pool.all_workers()} >= before
 
     def test_another_version_of_a_module(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         source = tmp_path.with_name(tmp_path.name + "-modules")
