@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from codecs import utf_8_decode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress, filterfalse
@@ -26,6 +26,8 @@ from typing import Any, Final, Literal
 from bagkit.json.recurring import BlockDecoder, Recurring
 
 Shape = Literal["record", "value", "values", "attributes"]
+Field = str | tuple[str, ...]
+"""A key of a record; or several, each of the dict under the one before."""
 Careful = Callable[[Any], Any]
 Steps = tuple[Callable[[Any], Any], ...]
 
@@ -47,8 +49,11 @@ _LONG: Final = 512
 _PIECE: Final = 1 << 12
 
 
-def json_parser(fields: tuple[str, ...] | None, shape: Shape = "record") -> JsonParser:
-    """Return a parser of JSON lines: of whole records, or of only the top-level `fields`.
+def json_parser(fields: tuple[Field, ...] | None, shape: Shape = "record") -> JsonParser:
+    """Return a parser of JSON lines: of whole records, or of only some `fields`.
+
+    A field of a record may be several keys, each of the dict under the one before; of those dicts the record has only
+    what is asked for. What is no dict where a field leads on is in the record as it is.
 
     `shape` says what the fields become: "record" is a dict of those that are present, "value" the value of the one
     field, as `record[field]`, "values" the tuple of all of them, as `toolz.pluck([...])` gives. "attributes" is
@@ -58,6 +63,8 @@ def json_parser(fields: tuple[str, ...] | None, shape: Shape = "record") -> Json
     >>> quick, careful = json_parser(("a", "c")).ways(['{"a": 1, "b": 2}'], None)
     >>> quick(['{"a": 1, "b": 2}']), careful('{"a": 1, "b": 2}')
     ([{'a': 1}], {'a': 1})
+    >>> json_parser((("b", "c"),)).ways([], None)[1]('{"a": 1, "b": {"c": 2, "d": 3}}')
+    {'b': {'c': 2}}
     >>> json_parser(("b", "a"), "values").ways(['{"a": 1, "b": 2}'], None)[1]('{"a": 1, "b": 2}')
     (2, 1)
     """
@@ -69,7 +76,7 @@ class JsonParser:
 
     __slots__ = ("_ways", "fields", "shape")
 
-    def __init__(self, fields: tuple[str, ...] | None, shape: Shape) -> None:
+    def __init__(self, fields: tuple[Field, ...] | None, shape: Shape) -> None:
         self.fields = fields
         self.shape: Shape = shape
         self._ways: _Ways | None = None
@@ -123,7 +130,7 @@ class _Ways:
     """The standard library's way, which is always right."""
 
 
-def _make_ways(fields: tuple[str, ...] | None, shape: Shape) -> _Ways:
+def _make_ways(fields: tuple[Any, ...] | None, shape: Shape) -> _Ways:
     """Return the ways for these fields, making msgspec's decoders for them."""
     import msgspec
 
@@ -187,7 +194,7 @@ def _struct_decoder(fields: tuple[str, ...], first: Any = Any) -> Callable[[Any]
     return decode
 
 
-def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> Steps:
+def _skipping_steps(fields: tuple[Any, ...], shape: Shape) -> Steps:
     """Return the functions that, one after the other, make a record of a line; none where msgspec can't."""
     import msgspec
 
@@ -195,10 +202,7 @@ def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> Steps:
     try:
         steps: Steps
         if shape == "record" or not fields:
-            from typing import TypedDict
-
-            record = TypedDict("record", dict.fromkeys(unique, Any), total=False)  # type: ignore[misc]
-            steps = (msgspec.json.Decoder(record).decode,)
+            steps = (msgspec.json.Decoder(_record_type(_tree(fields))).decode,)
             if shape != "record":
                 steps = (*steps, _picker(fields, shape))
         elif shape == "attributes":
@@ -212,11 +216,45 @@ def _skipping_steps(fields: tuple[str, ...], shape: Shape) -> Steps:
         return ()  # declines because a name is one that msgspec does not take: a quote, a lone surrogate
 
 
-def _finds(steps: Steps, unique: list[str], fields: tuple[str, ...], shape: Shape) -> bool:
+class Tree(dict[str, "Tree"]):
+    """What is wanted of a dict, by keys: of what is under a key the same again; where that is empty, all of it."""
+
+
+def _tree(fields: Iterable[Field]) -> Tree:
+    """Return the tree of `fields`."""
+    tree = Tree()
+    whole = set()
+    for field in fields:
+        *before, last = (field,) if isinstance(field, str) else field
+        inner = tree
+        for key in before:
+            inner = inner.setdefault(key, Tree())
+        whole.add((*before, last))
+        inner.setdefault(last, Tree())
+    for path in whole:  # one that is wanted whole, and in part, is wanted whole
+        inner = tree
+        for key in path:
+            inner = inner.get(key, Tree())
+        inner.clear()
+    return tree
+
+
+def _record_type(tree: Tree) -> Any:
+    """Return the type that has msgspec make dicts of what is wanted."""
+    from typing import TypedDict
+
+    kinds = {
+        key: _record_type(inner) | None | bool | int | float | str | list if inner else Any
+        for key, inner in tree.items()
+    }
+    return TypedDict("record", kinds, total=False)  # type: ignore[operator]
+
+
+def _finds(steps: Steps, unique: list[Any], fields: tuple[Any, ...], shape: Shape) -> bool:
     """Say whether `steps` find the fields in a record that has them all, written in either way."""
     from bagkit.json.standard import standard_dumps
 
-    record = {name: index for index, name in enumerate(unique)}
+    record = _filled(_tree(unique))
     for ascii_only in (True, False):
         found = _in_steps(steps, standard_dumps(record, ensure_ascii=ascii_only))
         if shape == "attributes":
@@ -226,23 +264,27 @@ def _finds(steps: Steps, unique: list[str], fields: tuple[str, ...], shape: Shap
     return True
 
 
-def _picker(fields: tuple[str, ...] | None, shape: Shape) -> Callable[[Any], Any]:
+def _filled(tree: Tree) -> dict[str, Any]:
+    return {key: _filled(inner) if inner else number for number, (key, inner) in enumerate(tree.items())}
+
+
+def _picker(fields: tuple[Any, ...] | None, shape: Shape) -> Callable[[Any], Any]:
     """Return the function that makes what is wanted of a whole record."""
     if fields is None:
         return lambda record: record
     if shape in ("record", "attributes"):
-        return partial(_only, fields)
+        return partial(_only, _tree(fields))
     if shape == "value":
         (field,) = fields
         return itemgetter(field)
     return lambda record: tuple([record[field] for field in fields])
 
 
-def _only(fields: tuple[str, ...], record: Any) -> Any:
-    """Return the dict of those `fields` that `record` has; what is no dict stays what it is."""
+def _only(tree: Tree, record: Any) -> Any:
+    """Return what is wanted of `record`, in its order; what is no dict stays what it is."""
     if not isinstance(record, dict):
         return record
-    return {name: record[name] for name in fields if name in record}
+    return {key: _only(tree[key], value) if tree[key] else value for key, value in record.items() if key in tree}
 
 
 def _deeper(function: Callable[[Any], Any]) -> Callable[[Any], Any]:

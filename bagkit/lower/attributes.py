@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bagkit.ops.elementwise import ParseJson, Pluck, PluckAttribute
-from bagkit.plan.kinds import ALL
+from bagkit.plan.kinds import ALL, in_order
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.work.steps import Into, Step
 
@@ -24,7 +24,9 @@ def with_attributes(step: Step, ends: Sequence[End]) -> tuple[Step, Sequence[End
     parser = step.op
     if not isinstance(parser, ParseJson) or step.parser is None or parser.fields is ALL or not parser.fields:
         return step, ends
-    names = tuple(sorted(parser.fields))
+    names = tuple(field for field in in_order(parser.fields) if isinstance(field, str))
+    if len(names) < len(parser.fields):
+        return step, ends  # declines because someone reads what is inside of a field, and does not pluck it
     faster = replace(step, op=replace(parser, attributes=names))
     found = [(_on_attributes(last, into, step, faster, names), into) for last, into in ends]
     changed = [(last, into) for last, into in found if last is not None]

@@ -20,7 +20,18 @@ from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
-from bagkit.plan.kinds import ALL, BlockParser, Fields, Limit, OnRecords, Op, PerPartition, union
+from bagkit.plan.kinds import (
+    ALL,
+    BlockParser,
+    Fields,
+    Limit,
+    OnRecords,
+    Op,
+    PerPartition,
+    in_order,
+    shown_fields,
+    union,
+)
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
@@ -370,7 +381,7 @@ class ParseJson(BlockParser):
             return f"parse_json(value{several}: {', '.join(self.plucked.keys)})"
         if self.attributes:
             return f"parse_json(attributes: {', '.join(self.attributes)})"
-        return f"parse_json(fields: {', '.join(sorted(self.fields)) or 'none'})"
+        return f"parse_json(fields: {shown_fields(self.fields)})"
 
     def demand(self, wanted: Fields) -> Fields:
         return ALL
@@ -389,7 +400,7 @@ class ParseJson(BlockParser):
             return json_parser(self.plucked.keys, shape)
         if self.attributes:
             return json_parser(self.attributes, "attributes")
-        return json_parser(None if self.fields is ALL else tuple(sorted(self.fields)))
+        return json_parser(None if self.fields is ALL else in_order(self.fields))
 
     def ways(self, block: Block) -> tuple[Callable[[Sequence[Any]], list[Any]] | None, Callable[[Any], Any]]:
         if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one

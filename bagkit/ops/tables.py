@@ -198,6 +198,8 @@ def _folding_field(folding: Folding, key: Any, read: Fields) -> FoldingField | N
     if type(key) is not str or read is ALL or len(read) != 1 or key in read or not needs_all(folding.binop):
         return None
     (field,) = read
+    if not isinstance(field, str):
+        return None
     return FoldingField(
         folding.key, folding.binop, folding.combine, folding.initial, folding.merge_initial, names=(key, field)
     )

@@ -27,15 +27,52 @@ from bagkit.flow.report import Report
 
 T = TypeVar("T")
 
-Fields = frozenset[str] | None
-"""Which keys of a record are read; ALL where it can't be known, or is the whole record."""
+Field = str | tuple[str, ...]
+"""A key of a record; or several, each of the dict under the one before: `("address", "city")`."""
+
+Fields = frozenset[Field] | None
+"""Which parts of a record are read; ALL where it can't be known, or is the whole record."""
 
 ALL: Final = None
 
 
 def union(one: Fields, other: Fields) -> Fields:
-    """Return the fields that either asks for."""
-    return ALL if one is ALL or other is ALL else one | other
+    """Return the fields that either asks for; none inside of another.
+
+    >>> sorted(union(frozenset({("a", "b"), "c"}), frozenset({"a"})))
+    ['a', 'c']
+    """
+    if one is ALL or other is ALL:
+        return ALL
+    both = one | other
+    return frozenset([field for field in both if type(field) is str or not _is_inside(field, both)])
+
+
+def _is_inside(path: Field, fields: frozenset[Field]) -> bool:
+    return path[0] in fields or any(path[:length] in fields for length in range(2, len(path)))
+
+
+def keys_of(field: Field) -> tuple[str, ...]:
+    """Return the keys that lead to a field.
+
+    >>> keys_of("a"), keys_of(("a", "b"))
+    (('a',), ('a', 'b'))
+    """
+    return (field,) if isinstance(field, str) else field
+
+
+def shown_fields(fields: frozenset[Field]) -> str:
+    """Return the names of fields, for people.
+
+    >>> shown_fields(frozenset({"name", ("address", "city")}))
+    'address.city, name'
+    """
+    return ", ".join(".".join(keys_of(field)) for field in in_order(fields)) or "none"
+
+
+def in_order(fields: frozenset[Field]) -> tuple[Field, ...]:
+    """Return fields in the order of their keys."""
+    return tuple(sorted(fields, key=keys_of))
 
 
 class Op:

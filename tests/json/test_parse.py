@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bagkit.json.parse import JsonParser, json_parser
 from tests.json.json_cases import VALUES, documents, parse
 
-WANTED: list[tuple[tuple[str, ...] | None, Any]] = [
+WANTED: list[tuple[tuple[Any, ...] | None, Any]] = [
     (None, "record"),
     (("a",), "record"),
     (("a", "b"), "record"),
@@ -27,6 +27,9 @@ WANTED: list[tuple[tuple[str, ...] | None, Any]] = [
     ((), "values"),
     (("b", "a"), "attributes"),
     (("a", "a"), "attributes"),
+    ((("a", "x"),), "record"),
+    ((("a", "x"), ("a", "y", "z"), "b"), "record"),
+    ((("z", "a"), ("a", ""), "z"), "record"),
 ]
 ODD_NAMES = ["", " ", "a b", 'a"b', "a\\b", "é", "😀", "\ud800", "\x00", "\n", "class", "__class__", "__dict__", "self"]
 ODD_NAMES += ["field_0", "record", "None", "1", "__slots__", "_", "a.b", "'", "__init__", "total", "x" * 300]
@@ -49,7 +52,7 @@ def exact(value: Any) -> Any:
         case list() | tuple():
             return type(value), [exact(each) for each in value]
         case dict():
-            return dict, sorted((key, exact(each)) for key, each in value.items())
+            return dict, [(key, exact(each)) for key, each in value.items()]
     return type(value), value
 
 
@@ -59,8 +62,17 @@ def plain(fields: tuple[str, ...] | None, shape: str, raw: bool, line: Any) -> A
     if fields is None:
         return record
     if shape in ("record", "attributes"):
-        return {name: record[name] for name in fields if name in record} if isinstance(record, dict) else record
+        found = only([field if isinstance(field, tuple) else (field,) for field in fields], record)
+        return in_one_order(found) if shape == "attributes" else found
     return record[fields[0]] if shape == "value" else tuple(record[name] for name in fields)
+
+
+def only(paths: list[tuple[str, ...]], value: Any) -> Any:
+    """Return what `paths` lead to, in dicts of nothing else."""
+    if () in paths or not isinstance(value, dict):
+        return value
+    inner = {key: [path[1:] for path in paths if path[0] == key] for key in value}
+    return {key: only(inner[key], value[key]) for key in value if inner[key]}
 
 
 def outcomes(parser: JsonParser, lines: list[Any], data: bytes | None) -> list[Any]:
@@ -74,11 +86,17 @@ def outcomes(parser: JsonParser, lines: list[Any], data: bytes | None) -> list[A
 
 
 def as_dict(parser: JsonParser, record: Any) -> Any:
-    """Return `record`, made a dict if it has the fields as attributes."""
-    if parser.shape != "attributes" or not hasattr(record, "field_0"):
+    """Return `record`, made a dict if it has the fields as attributes, which have no order."""
+    if parser.shape != "attributes":
         return record
-    names = dict.fromkeys(parser.fields or ())
-    return {name: getattr(record, f"field_{index}") for index, name in enumerate(names)}
+    if not hasattr(record, "field_0"):
+        return in_one_order(record)
+    names: Any = dict.fromkeys(parser.fields or ())
+    return in_one_order({name: getattr(record, f"field_{index}") for index, name in enumerate(names)})
+
+
+def in_one_order(record: Any) -> Any:
+    return dict(sorted(record.items())) if isinstance(record, dict) else record
 
 
 def check(lines: list[bytes], fields: tuple[str, ...] | None, shape: Any) -> None:

@@ -2,6 +2,7 @@ import functools
 import operator
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -57,6 +58,81 @@ def with_with(r):
     return r.get("b")
 
 
+def with_aliases(r):
+    user = r.get("user") or {}
+    address = r["address"]
+    return [user.get("id"), address["city"], address.get("zip", user.get("zip", 0))]
+
+
+def one_of_two(r):
+    chosen = r["a"] if r["c"] else r["b"]
+    return chosen["x"]
+
+
+def names_in_parameters(r, key="a", *, other="b"):
+    return [r[key], r.get(other)]
+
+
+def early(r):
+    if "a" not in r:
+        return None
+    if r["a"]["x"] == 3:
+        return r["a"]["y"]
+    try:
+        return r["address"]["city"]
+    except KeyError:
+        return r.get("user", {}).get("id", r.get("b"))
+
+
+def walrus_inside(r):
+    if (address := r["address"])["city"]:
+        return address["zip"]
+    return None
+
+
+def renames_a_part(r):
+    address = r["address"]
+    city = address["city"]
+    return city["x"]
+
+
+def part_changes(r):
+    part = r["address"]
+    part = part["city"]
+    return part["x"]
+
+
+def part_is_changed(r):
+    r["address"]["zip"] = 1
+    return [r["address"]["zip"], r["a"]]
+
+
+def part_in_loop(r):
+    for each in ("x", "y"):
+        part = r["address"]
+        if part["city"] == each:
+            return part[each]
+    return None
+
+
+def above(limit, r):
+    return r["a"] == limit
+
+
+def aliases(r):
+    s = r
+    return s["b"]
+
+
+def looked_up_for_nothing(r):
+    part = r["address"]["city"]  # noqa: F841
+    return r["a"]
+
+
+def walrus_of_record(r):
+    return (s := r)["a"], s["b"]
+
+
 TOLD: list[tuple[Callable[[Any], Any], str]] = [
     (lambda r: r["a"], "a"),
     (lambda r: r["a"] == 30 and r.get("b"), "a b"),
@@ -91,17 +167,76 @@ TOLD: list[tuple[Callable[[Any], Any], str]] = [
     (closed_over(3), "a"),
     (operator.itemgetter("a"), "a"),
     (operator.itemgetter("a", "b"), "a b"),
+    (operator.methodcaller("get", "a"), "a"),
+    (operator.methodcaller("get", "a", []), "a"),
+    (functools.partial(two_lines), "a b"),
+    (functools.partial(above, 3), "a"),
+    (functools.partial(names_in_parameters, other="c"), "a c"),
+    (functools.partial(functools.partial(names_in_parameters, key="b"), other="c"), "b c"),
+    (functools.partial(operator.itemgetter("a")), "a"),
+    (lambda r: r["address"]["city"], "address.city"),
+    (lambda r: [r["address"]["city"], r["address"].get("zip")], "address.city address.zip"),
+    (lambda r: [r["address"]["city"], r["address"]], "address"),
+    (lambda r: r["address"]["city"]["x"], "address.city.x"),
+    (lambda r: r["address"]["city"][0], "address.city"),
+    (lambda r: len(r["address"]), "address"),
+    (lambda r: [*r["address"]], "address"),
+    (lambda r: r.get("user", {}).get("id"), "user.id"),
+    (lambda r: r.get("user", {}).get("id", 0), "user.id"),
+    (lambda r: (r.get("user") or {}).get("id"), "user.id"),
+    (lambda r: (r["user"] or {})["id"], "user.id"),
+    (lambda r: (r.get("user") or {"id": 1}).get("id"), "user"),
+    (lambda r: (r.get("user") or r.get("address") or {}).get("id"), "user address.id"),
+    (lambda r: r.get("user", {"id": 1})["id"], "user.id"),
+    (lambda r: r.get("user", LIMIT), "user"),
+    (lambda r: r.get("a", r["b"]), "a b"),
+    (lambda r: r.get("a", r.get("b", r.get("c"))), "a b c"),
+    (lambda r: r.get("a", str(r["b"]) + "x"), "a b"),
+    (lambda r: r.get("a", [1]), "a"),
+    (lambda r: r.get("a", -LIMIT), "a"),
+    (lambda r: "a" in r, "a"),
+    (lambda r: "a" not in r and "b" in r, "a b"),
+    (lambda r: "city" in r["address"] and r["address"]["city"], "address.city"),
+    (lambda r: "x" in r["address"]["city"], "address.city.x"),
+    (lambda r: "x" in r.get("address", {}), "address.x"),
+    (lambda r: "x" + "y" in str(r["a"]), "a"),
+    (lambda r: r["a"] in {"x": 1}, "a"),
+    (lambda r: [x for x in str(r["a"]) if x in str(r["address"]["city"])], "a address.city"),
+    (lambda r: any(x == r["b"] for x in str(r["a"])), "a b"),
+    (lambda r: sorted(str(r["a"]), key=lambda x: (x == r["address"]["city"], x)), "a address.city"),
+    (lambda r: (lambda: r["a"])(), "a"),
+    (lambda r: (lambda: [r["b"] for x in "ab"])(), "b"),
+    (lambda r: f"{r['address']['city']!r:>{len(str(r['a']))}}", "a address.city"),
+    (lambda r: (a := r["address"])["city"] == a.get("zip"), "address.city address.zip"),
+    (lambda r: (r if LIMIT else {})["a"], "a"),
+    (lambda r: ({} if LIMIT else r)["a"], "a"),
+    (lambda r: (r or {}).get("a"), "a"),
+    (lambda r: (r["a"], r["b"])[0], "a b"),
+    (with_aliases, "user.id user.zip address.city address.zip"),
+    (one_of_two, "a.x b.x c"),
+    (names_in_parameters, "a b"),
+    (early, "a address.city user.id b"),
+    (walrus_inside, "address.city address.zip"),
+    (renames_a_part, "address.city.x"),
+    (part_changes, "address"),
+    (part_is_changed, "a address"),
+    (part_in_loop, "address"),
+    (aliases, "b"),
+    (walrus_of_record, "a b"),
+    (looked_up_for_nothing, "address.city a"),
 ]
 
 
-def names(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[Any]:
     if text == "''":
         return frozenset({""})
-    return frozenset(name.replace("_", " ") for name in text.split())
+    found = [name.replace("_", " ").split(".") for name in text.split()]
+    return frozenset(path[0] if len(path) == 1 else tuple(path) for path in found)
 
 
 @pytest.mark.parametrize(("function", "expected"), TOLD)
 def test_told(function: Callable[[Any], Any], expected: str) -> None:
+    """The same on each Python: one that has other instructions fails here, where it is only slow elsewhere."""
     assert fields_read(function) == names(expected)
 
 
@@ -118,11 +253,6 @@ def deletes(r):
 def renames(r):
     r = r["a"]
     return r["b"]
-
-
-def aliases(r):
-    s = r
-    return s["b"]
 
 
 def forgets(r):
@@ -148,8 +278,29 @@ async def waits_and_yields(r):
     yield r["a"]
 
 
-def looks_in(r):
-    return "a" in r
+def looks_at_cells(r):
+    return (lambda: r["a"]).__closure__
+
+
+def sets_inside(r):
+    def inside():
+        nonlocal r
+        r = {"b": 1}
+
+    inside()
+    return r["b"]
+
+
+def class_inside(r):
+    class Inside:
+        a = r["a"]
+
+    return Inside.a
+
+
+def returns_alias(r):
+    s = r
+    return [s]
 
 
 def looks_at_locals(r):
@@ -236,8 +387,6 @@ UNTOLD = [
     lambda r: r.get,
     lambda r: r.get(*["a"]),
     lambda r: r.get("a", r),
-    lambda r: r.get("a", r["b"]),
-    lambda r: r.get("a", [1]),
     lambda r: r.get("a", default=1),
     lambda r: r.get("a", 1, 2),
     lambda r: r.get(),
@@ -247,16 +396,21 @@ UNTOLD = [
     lambda r: r.items(),
     lambda r: r.setdefault("a", 1),
     lambda r: r.get("a") or r.keys(),
-    lambda r: (lambda: r["a"])(),
-    lambda r: sorted([1], key=lambda x: r["a"]),
+    lambda r: (lambda: r)(),
+    lambda r: sorted([1], key=lambda x: len(r)),
     lambda r: LIMIT in r,
+    lambda r: r in ({"a": 1}, {}),
+    lambda r: (r["a"], LIMIT) in r,
+    lambda r: r.get("a", 1 if LIMIT else 2),
+    lambda r: (r or {"a": 1}).get("a"),
+    lambda r: (r or {}) and 1,
+    lambda r: (s := r) and s["a"],
     lambda r: r == 1,
     lambda r: r and r["a"],
     lambda r: not r,
     lambda r: f"{r}",
     lambda r: "{a}".format(**r),
     lambda r: "%(a)s" % r,  # noqa: UP031
-    lambda r: (r or {}).get("a"),
     lambda r: eval("r['b']"),
     lambda r: vars() and r["a"],
     lambda *r: r[0],
@@ -269,13 +423,15 @@ UNTOLD = [
     stores,
     deletes,
     renames,
-    aliases,
     forgets,
     stores_and_loads,
     yields,
     waits,
     waits_and_yields,
-    looks_in,
+    looks_at_cells,
+    sets_inside,
+    class_inside,
+    returns_alias,
     looks_at_locals,
     looks_at_frame,
     looks_at_frame_inside,
@@ -293,11 +449,22 @@ UNTOLD = [
     len,
     str.upper,
     dict,
-    functools.partial(two_lines),
     operator.itemgetter(0),
     operator.itemgetter("a", 0),
     operator.attrgetter("a"),
-    operator.methodcaller("get", "a"),
+    operator.methodcaller("get"),
+    operator.methodcaller("get", 1),
+    operator.methodcaller("get", "a", 1, 2),
+    operator.methodcaller("get", "a", default=1),
+    operator.methodcaller("pop", "a"),
+    functools.partial(two_lines, {"a": 1}),
+    functools.partial(above),
+    functools.partial(above, 1, 2),
+    functools.partial(above, r={"a": 1}),
+    functools.partial(names_in_parameters, missing=1),
+    functools.partial(names_in_parameters, r={}),
+    functools.partial(names_in_parameters, key=0),
+    functools.partial(operator.itemgetter("a"), 1),
     "a",
     None,
 ]
@@ -306,12 +473,6 @@ UNTOLD = [
 @pytest.mark.parametrize("function", UNTOLD)
 def test_needs_the_whole_record(function: Any) -> None:
     assert fields_read(function) is None
-
-
-@pytest.mark.parametrize("function", [lambda r: (r if LIMIT else {})["a"], lambda r: ({} if LIMIT else r)["a"]])
-def test_told_where_the_compiler_writes_it_out(function: Any) -> None:
-    """Python 3.11 jumps into the middle of the subscript, later ones have it twice."""
-    assert fields_read(function) == (None if sys.version_info < (3, 12) else {"a"})
 
 
 @pytest.mark.parametrize("count", [200, 300, 70000])
@@ -340,16 +501,26 @@ def outcome(function: Callable[[Any], Any], record: dict[str, Any]) -> Any:
         return type(error), str(error)
 
 
-values = st.none() | st.integers(0, 3) | st.text("ab", max_size=2) | st.lists(st.integers(0, 3), max_size=2)
+def only(paths: list[tuple[str, ...]], value: Any) -> Any:
+    """Return what `paths` lead to, in dicts of nothing else."""
+    if () in paths or type(value) is not dict:
+        return value
+    inner = {key: [path[1:] for path in paths if path[0] == key] for key in value}
+    return {key: only(inner[key], value[key]) for key in value if inner[key]}
 
 
-@given(st.dictionaries(st.sampled_from(["a", "b", "c", "a b", "", "ab", "z"]), values))
-def test_same_answer_from_a_dict_of_these_fields(record: dict[str, Any]) -> None:
+KEYS = st.sampled_from(["a", "b", "c", "a b", "", "ab", "z", "user", "address", "id", "zip", "city", "x"])
+PLAIN = st.none() | st.integers(0, 3) | st.text("abx", max_size=2) | st.lists(st.integers(0, 3), max_size=2)
+VALUES = PLAIN | st.dictionaries(KEYS, PLAIN | st.dictionaries(KEYS, PLAIN, max_size=2), max_size=4)
+
+
+@given(st.dictionaries(KEYS, VALUES) | VALUES)
+def test_same_answer_from_a_dict_of_these_fields(record: Any) -> None:
     for function, _ in TOLD:
         fields = fields_read(function)
         assert fields is not None
-        fewer = {name: value for name, value in record.items() if name in fields}
-        assert outcome(function, fewer) == outcome(function, record)
+        fewer = only([(field,) if isinstance(field, str) else field for field in fields], record)
+        assert outcome(function, deepcopy(fewer)) == outcome(function, deepcopy(record))
 
 
 @pytest.mark.parametrize(
