@@ -14,6 +14,8 @@ from bagkit.options import ComputeOptions, Options, get_options, options, set_op
 if TYPE_CHECKING:
     from bagkit import random  # noqa: F401  (not in __all__: `import *` would hide Python's own)
     from bagkit.bag import Bag
+    from bagkit.client.client import Client, fire_and_forget, get_client
+    from bagkit.client.futures import Future, as_completed, wait
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
     from bagkit.computing import Collected
     from bagkit.create import concat, from_delayed, from_sequence, range  # noqa: A004  (dask.bag's name)
@@ -62,6 +64,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Bag",
     "BagkitError",
+    "Client",
     "Collected",
     "ColumnTypeError",
     "ComputeOptions",
@@ -69,6 +72,7 @@ __all__ = [
     "Delayed",
     "EmptyBagError",
     "Failure",
+    "Future",
     "GroupTooLargeError",
     "InputChangedError",
     "Item",
@@ -96,13 +100,16 @@ __all__ = [
     "TaskError",
     "UnstableKeyError",
     "WorkerDiedError",
+    "as_completed",
     "compute",
     "concat",
     "delayed",
+    "fire_and_forget",
     "from_delayed",
     "from_sequence",
     "from_url",
     "get",
+    "get_client",
     "get_options",
     "map",
     "map_partitions",
@@ -118,11 +125,14 @@ __all__ = [
     "set_options",
     "to_textfiles",
     "visualize",
+    "wait",
     "zip",
 ]
 
 _HOMES = {
     "Bag": "bagkit.bag",
+    **dict.fromkeys(("Client", "fire_and_forget", "get_client"), "bagkit.client.client"),
+    **dict.fromkeys(("Future", "as_completed", "wait"), "bagkit.client.futures"),
     "Collected": "bagkit.computing",
     "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.work.failures",

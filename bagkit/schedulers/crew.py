@@ -77,6 +77,8 @@ class Crew:
         """Note that `worker` has no task now."""
         worker.rest()
         self._free.append(worker)
+        if len(self._workers) > self._size:
+            self.let_go_free(1)
 
     def _employ(self, worker: WorkerProcess) -> None:
         self._workers.add(worker)
@@ -121,6 +123,17 @@ class Crew:
             self._hear_out(worker, worker.receive_all()[0], said)
         return said, ended
 
+    def resize(self, size: int) -> None:
+        """Have at most `size` workers from now on: free ones that are too many leave, busy ones when they are free."""
+        self._size = size
+        self.let_go_free(max(0, len(self._workers) - size))
+
+    def let_go_free(self, count: int) -> None:
+        """Give up to `count` free workers back to the pool."""
+        for worker in self._free[:count]:
+            self._unregister(worker)
+            pool.give_back(worker)
+
     def _hear_out(self, worker: WorkerProcess, messages: list[tuple[int, bytes]], said: Said) -> None:
         """Add messages of `worker` to `said`, but for what it prints and logs."""
         for kind, body in messages:
@@ -131,6 +144,12 @@ class Crew:
 
     def part_from(self, worker: WorkerProcess) -> tuple[int | None, str]:
         """Remove a worker that has ended or is about to; return its exit code, and the report of a crash."""
+        self._unregister(worker)
+        worker.kill()  # it may have closed its socket only
+        report = worker.crash_report()
+        return pool.bury(worker), report
+
+    def _unregister(self, worker: WorkerProcess) -> None:
         self._selector.unregister(worker.socket)
         if worker.pidfd is not None:
             self._selector.unregister(worker.pidfd)
@@ -138,9 +157,6 @@ class Crew:
         self._sending.discard(worker)
         if worker in self._free:
             self._free.remove(worker)
-        worker.kill()  # it may have closed its socket only
-        report = worker.crash_report()
-        return pool.bury(worker), report
 
     def end(self) -> None:
         """Kill the busy workers, and keep the idle ones warm."""

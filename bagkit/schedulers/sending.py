@@ -32,6 +32,15 @@ Keep = tuple[tuple[str, ...], int]
 NOTHING: Keep = (), 0
 
 
+class Pickled:
+    """The part of a task that was pickled before, when it was what its user meant."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
 class Sending:
     """The messages of one run; mutable, of that run. They go through the workers' sockets when these are flushed.
 
@@ -51,11 +60,32 @@ class Sending:
         self._works: dict[int, int] = {}
         self._messages: list[bytes] = []
         for task in tasks:
-            if id(task.work) not in self._works:
-                self._works[id(task.work)] = len(self._messages)
-                self._messages.append(self._work_message(len(self._messages), task))
+            self._learn(task)
+        self.renew_surroundings()
+
+    def renew_surroundings(self) -> None:
+        """Take the surroundings, and the values of the user's modules, as they are now."""
         self._surroundings = take_surroundings()
         self._content = self._outgoing.content()
+
+    @property
+    def works(self) -> int:
+        """How many works there are."""
+        return len(self._messages)
+
+    def learn(self, task: Task) -> bytes:
+        """Pickle the work of another task, unless it is known, and return the pickle of its part."""
+        if self._learn(task):
+            self._content = self._outgoing.content()
+        return self._pickled_part(task.part, task)
+
+    def _learn(self, task: Task) -> bool:
+        if id(task.work) in self._works:
+            return False
+        message = self._work_message(len(self._messages), task)
+        self._works[id(task.work)] = len(self._messages)
+        self._messages.append(message)
+        return True
 
     @property
     def versions(self) -> Mapping[str, Version]:
@@ -76,7 +106,8 @@ class Sending:
     def give(self, worker: WorkerProcess, task: Task, number: int, attempt: int, keep: Keep) -> None:
         """Send `task` to `worker`, which is free, with what it needs and `worker` does not have."""
         inputs = tuple([self._values[need] for need in task.needs])
-        part, work = self._part(worker, task, inputs, keep[1]), self._works[id(task.work)]
+        part = task.part.data if type(task.part) is Pickled else self._part(worker, task, inputs, keep[1])
+        work = self._works[id(task.work)]
         worker.tell(transport.SURROUNDINGS, self._surroundings)
         worker.tell(transport.MODULES, self._content)
         worker.give_work(work, self._messages[work], self.versions)
@@ -98,6 +129,9 @@ class Sending:
         if self.has_kept and (several := self._kept.get(task.keys[0])):
             changes = id(task.work) in self._changing or any(map(may_hold_code, inputs))
             part = with_residents(part, worker, changes, room, together=len(several) > 1)
+        return self._pickled_part(part, task)
+
+    def _pickled_part(self, part: Any, task: Task) -> bytes:
         return _pickled(self._outgoing.part, part, "the part", transport.name_of(task))
 
     def _work_message(self, number: int, task: Task) -> bytes:

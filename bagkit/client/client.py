@@ -1,0 +1,498 @@
+"""Client: calls in the background, on worker processes, with futures for their values."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from concurrent.futures import Executor
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
+
+from bagkit.client.calls import CallMaker
+from bagkit.client.futures import Future, FutureValue
+from bagkit.client.inline import InlineEngine
+from bagkit.errors import OptionError, one_line
+from bagkit.front_doors import front_doors
+from bagkit.lazy.nesting import Lift, plan_of
+from bagkit.options import merged
+from bagkit.plan.node import Plan
+from bagkit.plan.template import fill
+from bagkit.schedulers.inside import inside_task
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from types import TracebackType
+    from typing import Unpack
+
+    from bagkit.client.futures import Engine
+    from bagkit.lower.graph import Key
+    from bagkit.options import ComputeOptions
+
+T = TypeVar("T")
+
+AHEAD = 1000
+"""Calls of a map over an iterator that are submitted and not done, at the most."""
+
+
+@front_doors
+class Client(Executor):
+    """Runs calls in the background, on worker processes, and gives a future for the value of each.
+
+    A call may have futures among its arguments, also inside of lists, dicts and dataclasses: it runs when their values
+    are there, and gets these. Values stay where they were made until somebody asks for a result. In a task, `Client()`
+    runs each call at once, in the process of the task: so a task never waits for workers that wait for it.
+
+    A Client is an Executor of `concurrent.futures`, so `asyncio` and others can use it. But its `map` returns futures;
+    `get_executor()` is one whose `map` returns values.
+
+    Args:
+        workers: How many processes to use. Default: the option `workers`, else the number of CPUs.
+        temporary_directory: Where large values are kept. Default: the option of that name.
+        memory_limit: How much memory the values that wait in this process may take a part of, as the option of that
+            name. Default: that option.
+
+    Raises:
+        OptionError: An argument that an option of that name does not take.
+
+    >>> import bagkit as bk
+    >>> with bk.Client(workers=2) as client:
+    ...     squares = client.map(pow, [1, 2, 3], [2, 2, 2])
+    ...     client.submit(sum, squares).result()
+    14
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        temporary_directory: str | None = None,
+        memory_limit: int | str | None = None,
+    ) -> None:
+        given = {"workers": workers, "temporary_directory": temporary_directory, "memory_limit": memory_limit}
+        options = merged(**{name: value for name, value in given.items() if value is not None})
+        self._calls = CallMaker()
+        self._lock = threading.Lock()
+        self._by_key: WeakValueDictionary[Any, Future[Any]] = WeakValueDictionary()
+        self._computing = threading.Lock()
+        """Held by the bag that is computed: each uses all workers."""
+        self._engine: Engine = InlineEngine()
+        if not inside_task():
+            from bagkit.client.local import LocalEngine
+
+            limit: Any = options.memory_limit
+            self._engine = LocalEngine(options.workers, options.temporary_directory, limit)
+        _known.append(self)
+
+    def __repr__(self) -> str:
+        return f"Client(workers={self.workers})"
+
+    @property
+    def workers(self) -> int:
+        """How many processes it may use.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=2) as client:
+        ...     client.workers
+        2
+        """
+        return self._engine.workers
+
+    def submit(  # type: ignore[override]  # the options come after the function's own arguments
+        self,
+        function: Callable[..., T],
+        /,
+        *args: Any,
+        key: Key | None = None,
+        retries: int = 0,
+        priority: float = 0.0,
+        **kwargs: Any,
+    ) -> Future[T]:
+        """Have a function called in the background.
+
+        The arguments are pickled now: what is changed later does not matter.
+
+        Args:
+            function: The function. One with an argument called `key`, `retries` or `priority` is handed over as
+                `functools.partial(function, key=...)`.
+            *args: Its arguments. Futures, bags, items and delayed values among them, also inside of containers, are
+                replaced by their values.
+            key: What the call is called. While somebody holds the future of a call with that key, it is returned and
+                nothing is called. Default: a name of its own.
+            retries: How many times to call the function again when it raises. Default: 0.
+            priority: Of the calls that can run, those with the highest number run first. Default: 0.
+            **kwargs: Its keyword arguments.
+
+        Returns:
+            The Future of what the function returns. The call runs also if nobody holds it.
+
+        Raises:
+            NotPicklableError: The function or an argument can't be sent to a worker process.
+            OptionError: `retries` is no number from 0.
+            TaskError: The client is closed.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.submit(round, 3.14159, ndigits=2).result()
+        3.14
+        """
+        if retries:
+            merged(retries=retries)
+        call, needs = self._calls.call(function, args, kwargs, self._future_of, key, retries, priority)
+        with self._lock:
+            known = self._by_key.get(key) if key is not None else None
+            if known is not None and not known.cancelled():
+                return known
+            future: Future[T] = Future(call.key, self._engine)
+            self._engine.add(call, future, needs)
+            if key is not None:
+                self._by_key[key] = future
+        return future
+
+    def map(  # type: ignore[override]  # it gives futures, and not values
+        self,
+        function: Callable[..., T],
+        /,
+        *iterables: Iterable[Any],
+        retries: int = 0,
+        priority: float = 0.0,
+        **kwargs: Any,
+    ) -> Sequence[Future[T]] | Iterator[Future[T]]:
+        """Have a function called for each element, in the background.
+
+        Args:
+            function: The function.
+            *iterables: Its arguments: of several iterables those that stand side by side, to the end of the shortest.
+            retries: How many times to call the function again when it raises. Default: 0.
+            priority: Of the calls that can run, those with the highest number run first. Default: 0.
+            **kwargs: Keyword arguments that are the same in each call.
+
+        Returns:
+            A list of the futures, in order. Where an iterable does not know its length, an iterator of the futures,
+            which submits the calls while it is read, some ahead: so it may be very long.
+
+        Raises:
+            NotPicklableError: The function or an argument can't be sent to a worker process.
+            OptionError: `retries` is no number from 0.
+            TaskError: The client is closed.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.gather(client.map(str.upper, ["a", "b"]))
+        ['A', 'B']
+        """
+        submit = partial(self.submit, function, retries=retries, priority=priority, **kwargs)
+        futures = (submit(*args) for args in zip(*iterables, strict=False))
+        if all(isinstance(each, Sized) for each in iterables):
+            return list(futures)
+        return _some_ahead(futures)
+
+    def gather(self, futures: Any, *, errors: str = "raise") -> Any:
+        """Wait for futures, and return their values.
+
+        Args:
+            futures: A future, or containers with futures anywhere inside. An iterator gives a list.
+            errors: "raise" raises the first error, "skip" leaves out of a list the futures that have failed. Default:
+                "raise".
+
+        Returns:
+            The same with values in the place of the futures.
+
+        Raises:
+            OptionError: Another word for `errors`.
+            Exception: What a function raised.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.gather({"a": client.submit(len, "ab"), "b": [client.submit(len, "c"), "no future"]})
+        {'a': 2, 'b': [1, 'no future']}
+        """
+        if errors not in ("raise", "skip"):
+            raise OptionError(f"gather: errors is {one_line(errors)}; expected 'raise' or 'skip'")
+        if isinstance(futures, Iterator):
+            futures = list(futures)
+        if errors == "skip" and isinstance(futures, (list, tuple, set)):
+            futures = type(futures)([each for each in futures if not _has_failed(each)])
+        lift = Lift("gather")
+        template = lift.template(futures)
+        return fill(template, [self._future_of(plan).result() for plan in lift.plans])
+
+    def scatter(self, data: Any) -> Any:
+        """Keep data for calls to come, so that each worker gets them from where large values are kept.
+
+        Args:
+            data: A value. A list, tuple or set gives a future for each element, a dict one for each value.
+
+        Returns:
+            A Future, or the container with futures.
+
+        Raises:
+            NotPicklableError: A value can't be sent to a worker process.
+            TaskError: The client is closed.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     table = client.scatter({"a": 1})["a"]
+        ...     client.submit(pow, 2, table).result()
+        2
+        """
+        if isinstance(data, (list, tuple, set)):
+            return type(data)([self._scattered(each) for each in data])
+        if type(data) is dict:
+            return {key: self._scattered(value) for key, value in data.items()}
+        return self._scattered(data)
+
+    def compute(self, value: Any, **options: Unpack[ComputeOptions]) -> Any:
+        """Compute a bag, an item or a delayed value in the background.
+
+        Args:
+            value: The bag, item or delayed value; or a list or tuple of those.
+            **options: Options of `compute`.
+
+        Returns:
+            The Future of the result; of a list or tuple, a list of futures.
+
+        Raises:
+            OptionError: An option that `compute` does not take.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.compute(bk.range(4, npartitions=2).sum()).result()
+        6
+        """
+        if isinstance(value, (list, tuple)):
+            return [self.compute(each, **options) for each in value]
+        plan = plan_of(value)
+        if plan is None:
+            raise OptionError(
+                f"compute: it got a {type(value).__name__}; expected a bag, an item or a delayed value; "
+                "hint: client.submit(function, ...) calls a function"
+            )
+        merged(**options)
+        return self._computed(plan, options)
+
+    def persist(self, value: Any, **options: Unpack[ComputeOptions]) -> Any:
+        """Compute a bag or an item, and keep what it is where it was made.
+
+        Args:
+            value: The bag, item or delayed value; or a list or tuple of those.
+            **options: Options of `compute`.
+
+        Returns:
+            What `value.persist()` returns; of a list or tuple, a list of that.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.persist(bk.range(4, npartitions=2)).count().compute()
+        4
+        """
+        from bagkit.lazy.together import persist
+
+        several = isinstance(value, (list, tuple))
+        kept = persist(*(value if several else (value,)), **options)
+        return list(kept) if several else kept[0]
+
+    def cancel(self, futures: Any) -> None:
+        """Have calls not run that do not run yet, nor those that need their values.
+
+        Args:
+            futures: A future, or an iterable of futures.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.cancel(client.map(len, ["a", "b"]))
+        """
+        for future in [futures] if isinstance(futures, Future) else list(futures):
+            future.cancel()
+
+    def scale(self, workers: int) -> None:
+        """Have more workers, or fewer, from now on. Calls that run are not disturbed.
+
+        Args:
+            workers: How many processes to use, from 1.
+
+        Raises:
+            OptionError: `workers` is no number from 1.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.scale(2)
+        ...     client.workers
+        2
+        """
+        count = merged(workers=workers).workers
+        assert count is not None
+        self._engine.scale(count)
+
+    def restart(self) -> None:
+        """End the workers at once and cancel all that is not done; calls that come have new workers.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.restart()
+        ...     client.submit(len, "ab").result()
+        2
+        """
+        self._engine.restart()
+
+    def get_executor(self) -> Executor:
+        """Return an Executor on this client, whose `map` gives values, as that of `concurrent.futures` does.
+
+        Returns:
+            The Executor. Its `shutdown` leaves the client open.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     list(client.get_executor().map(len, ["a", "bc"]))
+        [1, 2]
+        """
+        return ClientExecutor(self)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls.
+
+        Args:
+            wait: Whether to wait until all calls are over. Default: True.
+            cancel_futures: Whether to cancel what does not run yet, and to end what runs. Default: False.
+
+        >>> import bagkit as bk
+        >>> client = bk.Client(workers=1)
+        >>> client.shutdown()
+        """
+        self._engine.close(wait=wait, cancel=cancel_futures)
+
+    def close(self) -> None:
+        """Cancel what is not done and let go of the workers; results that were made can still be asked for.
+
+        >>> import bagkit as bk
+        >>> client = bk.Client(workers=1)
+        >>> client.close()
+        """
+        self._engine.close(wait=True, cancel=True)
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.shutdown, cancel_futures=error is not None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return get_client, ()
+
+    def _future_of(self, plan: Plan) -> Future[Any]:
+        """Return the future of what stands among the arguments of a call."""
+        other = plan.op.future if isinstance(plan.op, FutureValue) else self._computed(plan, {})
+        if other.belongs_to(self._engine):
+            return other
+        future: Future[Any] = Future(f"value-{uuid.uuid4().hex}", self._engine)
+        self._engine.promise(other, future)
+        return future
+
+    def _scattered(self, value: Any) -> Future[Any]:
+        future: Future[Any] = Future(f"scatter-{uuid.uuid4().hex}", self._engine)
+        self._engine.keep(future.key, value, future)
+        return future
+
+    def _computed(self, plan: Plan, options: ComputeOptions) -> Future[Any]:
+        """Return the future of a plan, which a thread computes."""
+        future: Future[Any] = Future(f"compute-{uuid.uuid4().hex}")
+
+        def work() -> None:
+            from bagkit.computing import run
+
+            with self._computing:
+                if not future.set_running_or_notify_cancel():
+                    return
+                try:
+                    (value,) = run((plan,), options)
+                except BaseException as error:
+                    future.set_exception(error)
+                else:
+                    future.set_result(value)
+
+        if isinstance(self._engine, InlineEngine):
+            work()
+        else:
+            context = contextvars.copy_context()  # with the options of this block
+            threading.Thread(target=context.run, args=(work,), name="bagkit-compute", daemon=True).start()
+        return future
+
+
+class ClientExecutor(Executor):
+    """An Executor on a client, whose `map` gives values."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Have a function called; return the Future of its value.
+
+        Args:
+            fn: The function.
+            *args: Its arguments.
+            **kwargs: Its keyword arguments.
+        """
+        return self._client.submit(partial(fn, **kwargs) if kwargs else fn, *args)
+
+
+_known: deque[Client] = deque(maxlen=1)
+"""The client that was made last."""
+
+
+def get_client() -> Client:
+    """Return the client that was made last in this process; inside of a task, one that runs calls at once.
+
+    Returns:
+        The Client. One is made if there is none.
+
+    >>> import bagkit as bk
+    >>> with bk.Client(workers=1) as client:
+    ...     bk.get_client() is client
+    True
+    """
+    return _known[0] if _known else Client()
+
+
+def fire_and_forget(futures: Any) -> None:
+    """Say that nobody will ask for some results. Their calls run in any case; this is for programs of dask's.
+
+    Args:
+        futures: A future, or an iterable of futures.
+
+    >>> import bagkit as bk
+    >>> with bk.Client(workers=1) as client:
+    ...     bk.fire_and_forget(client.submit(len, "ab"))
+    """
+    for future in [futures] if isinstance(futures, Future) else list(futures):
+        future.add_done_callback(_report)
+
+
+def _report(future: concurrent.futures.Future[Any]) -> None:
+    """Warn of an error that nobody asks for."""
+    from bagkit.warn import warn_at_caller
+
+    error = None if future.cancelled() else future.exception()
+    if error is not None and isinstance(future, Future):
+        warn_at_caller(f"{future.key}: {type(error).__name__}: {error}", UserWarning)
+
+
+def _has_failed(future: Any) -> bool:
+    return isinstance(future, Future) and (future.cancelled() or future.exception() is not None)
+
+
+def _some_ahead(futures: Iterator[Future[T]]) -> Iterator[Future[T]]:
+    """Yield `futures`, of which some are made ahead."""
+    waiting: deque[Future[T]] = deque()
+    for future in futures:
+        waiting.append(future)
+        while len(waiting) > AHEAD:
+            waiting[0].exception()  # waits for it
+            yield waiting.popleft()
+    yield from waiting

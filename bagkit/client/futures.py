@@ -1,0 +1,256 @@
+"""Futures: values that a client's calls will have made."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from bagkit.front_doors import front_doors
+from bagkit.plan.kinds import Call
+from bagkit.plan.node import Plan
+from bagkit.tracebacks import shorten_traceback
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bagkit.client.calls import Submitted
+    from bagkit.lower.graph import Key
+
+T = TypeVar("T")
+
+
+class Engine(Protocol):
+    """What runs the calls of a client."""
+
+    workers: int
+
+    def add(self, call: Submitted, future: Future[Any], needs: Sequence[Future[Any]]) -> None:
+        """Have `call` run, and give `future` its value or its error."""
+
+    def keep(self, key: Key, value: Any, future: Future[Any]) -> None:
+        """Give `future` a value that is there already."""
+
+    def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
+        """Give `future` what the `other` one, which is not of this engine, will have."""
+
+    def let_go(self, key: Key) -> None:
+        """Note that nobody holds the future of `key`."""
+
+    def cancel(self, key: Key) -> None:
+        """Note that the future of `key` was cancelled."""
+
+    def scale(self, workers: int) -> None:
+        """Have that many workers from now on."""
+
+    def restart(self) -> None:
+        """Cancel what is not done, and have new workers."""
+
+    def close(self, *, wait: bool, cancel: bool) -> None:
+        """Take no more calls; end when all are over, or with `cancel` now."""
+
+
+class Elsewhere:
+    """Stands for a value that is not in this process yet; `load` brings it."""
+
+    __slots__ = ("load",)
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self.load = load
+
+
+@front_doors
+class Future(concurrent.futures.Future[T]):
+    """A value that is made in the background: what `Client.submit` returns.
+
+    It is a `concurrent.futures.Future`, so all that takes those takes it. It can be awaited. Among the arguments of
+    further calls, also inside of lists, dicts and dataclasses, it stands for its value. The value stays where it was
+    made until `result()` is called. When nobody holds the future any more, the value is let go of.
+
+    >>> import bagkit as bk
+    >>> with bk.Client(workers=1) as client:
+    ...     two = client.submit(len, "ab")
+    ...     client.submit(pow, two, 3).result()
+    8
+    """
+
+    def __init__(self, key: Key, engine: Engine | None = None) -> None:
+        super().__init__()
+        self.key = key
+        """What the call is called: unique, or what its user said."""
+        self._engine = engine
+        self._plan: Plan | None = None
+
+    def cancel(self) -> bool:
+        """Have the call not run, nor those that need its value.
+
+        Returns:
+            Whether it is cancelled; False where it runs already, or is over.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     future = client.submit(len, "ab")
+        ...     _ = future.result()
+        ...     future.cancel()
+        False
+        """
+        cancelled = super().cancel()
+        if cancelled and self._engine is not None:
+            self._engine.cancel(self.key)
+        return cancelled
+
+    def belongs_to(self, engine: Engine) -> bool:
+        """Return whether `engine` has its value, or will have it."""
+        return self._engine is engine
+
+    def end_cancelled(self) -> None:
+        """Be cancelled, and tell those who wait: the engine calls it."""
+        super().cancel()
+        self.set_running_or_notify_cancel()
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that gives its value, where it stands among lazy values."""
+        if self._plan is None:
+            self._plan = Plan(FutureValue(self))
+        return self._plan
+
+    @property
+    def status(self) -> str:
+        """One word: pending, running, finished, error or cancelled.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     future = client.submit(len, "ab")
+        ...     _ = future.result()
+        ...     future.status
+        'finished'
+        """
+        if self.cancelled():
+            return "cancelled"
+        if not self.done():
+            return "running" if self.running() else "pending"
+        return "finished" if self.exception() is None else "error"
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the value and return it.
+
+        Args:
+            timeout: How many seconds to wait. Default: None, without end.
+
+        Returns:
+            The value: the same object each time.
+
+        Raises:
+            TimeoutError: It has not been made in `timeout` seconds.
+            concurrent.futures.CancelledError: It was cancelled.
+            Exception: What the function raised, with a note that says in which call.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.submit(sorted, "ba").result(timeout=60)
+        ['a', 'b']
+        """
+        try:
+            found: Any = super().result(timeout)
+        except BaseException as error:
+            shorten_traceback(error)
+            raise
+        if type(found) is Elsewhere:
+            found = found.load()
+            with self._condition:
+                if type(self._result) is Elsewhere:
+                    self._result = found
+                found = self._result
+        return found  # type: ignore[no-any-return]  # it is what the function returned
+
+    def __await__(self) -> Generator[Any, None, T]:
+        import asyncio
+
+        return asyncio.wrap_future(self).__await__()
+
+    def __dask_graph__(self) -> None:
+        """Return None: dask is to take it for a plain value."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return known, (self.result(),)
+
+    def __repr__(self) -> str:
+        return f"Future({self.key!r}, {self.status})"
+
+    def __del__(self) -> None:
+        engine = getattr(self, "_engine", None)
+        if engine is not None:
+            with contextlib.suppress(Exception):  # at the end of the program
+                engine.let_go(self.key)
+
+
+def known(value: T) -> T:
+    """Return the value of a future that has crossed to another process."""
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class FutureValue(Call):
+    """The value of a future, where a plan needs it."""
+
+    future: Future[Any] = field(repr=False)
+
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "future"
+
+    def call(self, values: Sequence[Any]) -> Any:
+        return self.future.result()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from bagkit.ops.calls import Known
+
+        return Known, (self.future.result(),)
+
+
+def wait(
+    futures: Iterable[concurrent.futures.Future[Any]],
+    timeout: float | None = None,
+    return_when: str = concurrent.futures.ALL_COMPLETED,
+) -> tuple[set[Any], set[Any]]:
+    """Wait for futures.
+
+    Args:
+        futures: The futures.
+        timeout: How many seconds to wait. Default: None, without end.
+        return_when: "ALL_COMPLETED", "FIRST_COMPLETED" or "FIRST_EXCEPTION". Default: "ALL_COMPLETED".
+
+    Returns:
+        Two sets: the futures that are done, and those that are not.
+
+    >>> import bagkit as bk
+    >>> with bk.Client(workers=1) as client:
+    ...     done, not_done = bk.wait([client.submit(len, "ab"), client.submit(len, "c")])
+    >>> len(done), len(not_done)
+    (2, 0)
+    """
+    done, others = concurrent.futures.wait(list(futures), timeout, return_when)
+    return done, others
+
+
+def as_completed(futures: Iterable[concurrent.futures.Future[Any]], timeout: float | None = None) -> Iterator[Any]:
+    """Yield futures as they are done.
+
+    Args:
+        futures: The futures. Each is yielded once.
+        timeout: How many seconds to wait for all of them. Default: None, without end.
+
+    Raises:
+        TimeoutError: Some were not done in `timeout` seconds.
+
+    >>> import bagkit as bk
+    >>> with bk.Client(workers=1) as client:
+    ...     sorted(future.result() for future in bk.as_completed(client.map(len, ["ab", "c"])))
+    [1, 2]
+    """
+    return concurrent.futures.as_completed(list(futures), timeout)
