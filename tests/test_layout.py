@@ -26,6 +26,7 @@ OPEN = {"errors", "options", "sentinels", "lazily", "visible", "front_doors", "s
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {
         "bag",
+        "client",
         "combine",
         "computing",
         "create",
@@ -39,6 +40,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "other_names",
         "random",
         "reading",
+    },
+    "client": {
+        "computing",
+        "flow",
+        "lazy",
+        "lower",
+        "ops.calls",
+        "plan",
+        "schedulers",
+        "tracebacks",
+        "warn",
     },
     "combine": {"bag", "lazy", "ops", "plan"},
     "random": {"bag", "lazy"},

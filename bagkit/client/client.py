@@ -16,7 +16,7 @@ from bagkit.client.calls import CallMaker
 from bagkit.client.futures import Future, FutureValue
 from bagkit.client.inline import InlineEngine
 from bagkit.errors import OptionError, one_line
-from bagkit.front_doors import front_doors
+from bagkit.front_doors import front_door, front_doors
 from bagkit.lazy.nesting import Lift, plan_of
 from bagkit.options import merged
 from bagkit.plan.node import Plan
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
-    from bagkit.client.futures import Engine
+    from bagkit.client.engine import Engine
     from bagkit.lower.graph import Key
     from bagkit.options import ComputeOptions
 
@@ -339,7 +339,7 @@ class Client(Executor):
         self._engine.restart()
 
     def get_executor(self) -> Executor:
-        """Return an Executor on this client, whose `map` gives values, as that of `concurrent.futures` does.
+        """Return an Executor on this client, whose `map` gives values, as executors do.
 
         Returns:
             The Executor. Its `shutdown` leaves the client open.
@@ -446,6 +446,7 @@ _known: deque[Client] = deque(maxlen=1)
 """The client that was made last."""
 
 
+@front_door
 def get_client() -> Client:
     """Return the client that was made last in this process; inside of a task, one that runs calls at once.
 
@@ -460,6 +461,7 @@ def get_client() -> Client:
     return _known[0] if _known else Client()
 
 
+@front_door
 def fire_and_forget(futures: Any) -> None:
     """Say that nobody will ask for some results. Their calls run in any case; this is for programs of dask's.
 
@@ -488,7 +490,7 @@ def _has_failed(future: Any) -> bool:
 
 
 def _some_ahead(futures: Iterator[Future[T]]) -> Iterator[Future[T]]:
-    """Yield `futures`, of which some are made ahead."""
+    """Yield `futures`; some are submitted before they are asked for."""
     waiting: deque[Future[T]] = deque()
     for future in futures:
         waiting.append(future)

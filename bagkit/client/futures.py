@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bagkit.front_doors import front_doors
+from bagkit.front_doors import front_door, front_doors
 from bagkit.plan.kinds import Call
 from bagkit.plan.node import Plan
 from bagkit.tracebacks import shorten_traceback
@@ -16,40 +16,19 @@ from bagkit.tracebacks import shorten_traceback
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bagkit.client.calls import Submitted
     from bagkit.lower.graph import Key
 
 T = TypeVar("T")
 
 
-class Engine(Protocol):
-    """What runs the calls of a client."""
-
-    workers: int
-
-    def add(self, call: Submitted, future: Future[Any], needs: Sequence[Future[Any]]) -> None:
-        """Have `call` run, and give `future` its value or its error."""
-
-    def keep(self, key: Key, value: Any, future: Future[Any]) -> None:
-        """Give `future` a value that is there already."""
-
-    def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
-        """Give `future` what the `other` one, which is not of this engine, will have."""
+class Owner(Protocol):
+    """Who has the values of futures."""
 
     def let_go(self, key: Key) -> None:
         """Note that nobody holds the future of `key`."""
 
     def cancel(self, key: Key) -> None:
         """Note that the future of `key` was cancelled."""
-
-    def scale(self, workers: int) -> None:
-        """Have that many workers from now on."""
-
-    def restart(self) -> None:
-        """Cancel what is not done, and have new workers."""
-
-    def close(self, *, wait: bool, cancel: bool) -> None:
-        """Take no more calls; end when all are over, or with `cancel` now."""
 
 
 class Elsewhere:
@@ -76,11 +55,11 @@ class Future(concurrent.futures.Future[T]):
     8
     """
 
-    def __init__(self, key: Key, engine: Engine | None = None) -> None:
+    def __init__(self, key: Key, owner: Owner | None = None) -> None:
         super().__init__()
         self.key = key
         """What the call is called: unique, or what its user said."""
-        self._engine = engine
+        self._owner = owner
         self._plan: Plan | None = None
 
     def cancel(self) -> bool:
@@ -97,13 +76,13 @@ class Future(concurrent.futures.Future[T]):
         False
         """
         cancelled = super().cancel()
-        if cancelled and self._engine is not None:
-            self._engine.cancel(self.key)
+        if cancelled and self._owner is not None:
+            self._owner.cancel(self.key)
         return cancelled
 
-    def belongs_to(self, engine: Engine) -> bool:
-        """Return whether `engine` has its value, or will have it."""
-        return self._engine is engine
+    def belongs_to(self, owner: Owner) -> bool:
+        """Return whether `owner` has its value, or will have it."""
+        return self._owner is owner
 
     def end_cancelled(self) -> None:
         """Be cancelled, and tell those who wait: the engine calls it."""
@@ -181,10 +160,10 @@ class Future(concurrent.futures.Future[T]):
         return f"Future({self.key!r}, {self.status})"
 
     def __del__(self) -> None:
-        engine = getattr(self, "_engine", None)
-        if engine is not None:
+        owner = getattr(self, "_owner", None)
+        if owner is not None:
             with contextlib.suppress(Exception):  # at the end of the program
-                engine.let_go(self.key)
+                owner.let_go(self.key)
 
 
 def known(value: T) -> T:
@@ -213,6 +192,7 @@ class FutureValue(Call):
         return Known, (self.future.result(),)
 
 
+@front_door
 def wait(
     futures: Iterable[concurrent.futures.Future[Any]],
     timeout: float | None = None,
@@ -238,12 +218,16 @@ def wait(
     return done, others
 
 
+@front_door
 def as_completed(futures: Iterable[concurrent.futures.Future[Any]], timeout: float | None = None) -> Iterator[Any]:
-    """Yield futures as they are done.
+    """Wait for futures one by one, as they are done.
 
     Args:
         futures: The futures. Each is yielded once.
         timeout: How many seconds to wait for all of them. Default: None, without end.
+
+    Returns:
+        An iterator of the futures, those that are done first as the first.
 
     Raises:
         TimeoutError: Some were not done in `timeout` seconds.

@@ -87,7 +87,7 @@ class _Reading:
                 self.paths |= inside.paths
 
     def _follow(self, start: int, path: Path) -> Path | None:
-        """Return what is read of the value that step `start` puts on the stack, all of which is the part `path`.
+        """Return what is read of the value that step `start` puts on the stack, which is the part `path`.
 
         None where it is given another name, which has reads of its own.
         """

@@ -117,7 +117,7 @@ def _field(path: Path) -> Field:
 
 
 def _bound(function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the parameters of which each call gives the same value; None where it can't be called so."""
+    """Return the parameters that have the same value in each call; None where it can't be called so."""
     code = function.__code__
     if code.co_flags & _OTHER_WAYS_TO_RUN or code.co_argcount < len(args):
         return None
