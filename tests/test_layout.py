@@ -159,13 +159,13 @@ ONLY_IN = {
     "fastavro": {"io/input/avro.py", "io/output/avro.py"},
     "multiprocessing": set(),
     "toolz": set(),
-    "cytoolz": set(),
+    "cytoolz": {"ops/elementwise.py", "ops/sequences.py"},
     "dask": set(),
 }
 """Packages that have one place."""
 
 HEAVY = {"fsspec", "msgspec", "isal", "cloudpickle", "tqdm", "asyncio", "multiprocessing",
-         "orjson", "concurrent", "subprocess", "socket", "aiohttp", "s3fs",
+         "orjson", "toolz", "cytoolz", "concurrent", "subprocess", "socket", "aiohttp", "s3fs",
          "numpy", "pandas", "pyarrow", "polars", "h5py", "sqlite3", "fastavro", "csv"}  # fmt: skip
 """What `import bagkit` leaves to those who need it."""
 

@@ -65,7 +65,7 @@ class Steps:
             jumped_to = jumped_to or bool(each.is_jump_target)
             if each.opname in _NO_WORK:
                 continue
-            for step in _parts(each):
+            for step in _parts(each, code):
                 constant = step.name == "LOAD_FAST" and step.value in known
                 step = (
                     replace(step, name="LOAD_CONST", value=known[step.value], of_variable=False) if constant else step
@@ -88,7 +88,7 @@ class Steps:
                 yield index, step
 
 
-def _parts(each: dis.Instruction) -> Iterator[Step]:
+def _parts(each: dis.Instruction, code: CodeType) -> Iterator[Step]:
     """Yield the steps of an instruction: two where it does two things."""
     name = each.opname.replace("_BORROW", "")
     name = _NAMES.get(name, name)
@@ -102,6 +102,8 @@ def _parts(each: dis.Instruction) -> Iterator[Step]:
         yield _step(each, "BINARY_SUBSCR", None, -1)
     elif name == "LOAD_ATTR" and _ATTRIBUTES_MAY_BE_METHODS and (each.arg or 0) & 1:
         yield _step(each, "LOAD_METHOD", each.argval, 1)
+    elif name == "KW_NAMES":
+        yield _step(each, name, code.co_consts[each.arg or 0], None)
     else:
         yield _step(each, name, each.argval, _effect(each) if name in _OPERANDS else None)
 

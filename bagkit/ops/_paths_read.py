@@ -12,6 +12,8 @@ from types import CodeType
 from typing import Any, Final
 
 from bagkit.ops._bytecode import Step, Steps
+from bagkit.ops._known_calls import KnownCalls
+from bagkit.plan.kinds import ALL, keys_of
 
 Path = tuple[str, ...]
 """Keys, each of the dict under the one before; the empty one is the whole record."""
@@ -24,16 +26,17 @@ class WholeRecord(Exception):
     """The code does with its record what can't be followed."""
 
 
-def paths_read(code: CodeType, record: str, known: Mapping[str, Any]) -> frozenset[Path]:
+def paths_read(code: CodeType, record: str, known: Mapping[str, Any], calls: KnownCalls) -> frozenset[Path]:
     """Return the parts that `code` reads of its variable `record`.
 
-    `known` has the values of parameters that are the same in each call. Raises WholeRecord.
+    `known` has the values of parameters that are the same in each call, `calls` knows what other functions read. Raises
+    WholeRecord.
     """
     steps = Steps(code, {})
     if known:
         changed = {step.value for step in steps.steps if step.of_variable and step.name != "LOAD_FAST"}
         steps = Steps(code, {name: value for name, value in known.items() if name not in changed})
-    reading = _Reading(code, steps)
+    reading = _Reading(code, steps, calls)
     reading.follow_variable(record, ())
     return frozenset(reading.paths)
 
@@ -41,8 +44,9 @@ def paths_read(code: CodeType, record: str, known: Mapping[str, Any]) -> frozens
 class _Reading:
     """What is known of the reads of one function; functions inside have their own."""
 
-    def __init__(self, code: CodeType, steps: Steps) -> None:
+    def __init__(self, code: CodeType, steps: Steps, calls: KnownCalls) -> None:
         self.paths: set[Path] = set()
+        self._calls = calls
         self._code = code
         self._steps = steps
         self._aliases: list[tuple[str, Path]] = []
@@ -82,7 +86,7 @@ class _Reading:
         """Add what the functions that are made inside read of the variable."""
         for constant in self._code.co_consts:
             if isinstance(constant, CodeType) and name in constant.co_freevars:
-                inside = _Reading(constant, Steps(constant, {}))
+                inside = _Reading(constant, Steps(constant, {}), self._calls)
                 inside.follow_variable(name, path)
                 self.paths |= inside.paths
 
@@ -111,8 +115,18 @@ class _Reading:
                         return path
                     at, straight = after, False
                 case _:
-                    return path
-        return path
+                    break
+        return self._called(start, at, path) if straight else path
+
+    def _called(self, start: int, end: int, path: Path) -> Path | None:
+        """Return what is read by the function which is called with what the steps up to `end` put on the stack."""
+        fields = self._calls.fields(self._steps, start, end)
+        if fields is ALL:
+            return path
+        self.paths |= {(*path, *keys_of(field)) for field in fields}
+        if path and not fields:
+            self.paths.add(path)
+        return None
 
     def _text_below(self, start: int) -> str | None:
         """Return the constant text on which the value of step `start` is put."""

@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, repeat, tee
+from itertools import repeat
 from typing import Any
-
-
-def sliding(size: int, records: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    """Return each `size` neighbours as a tuple, none for fewer records than that.
-
-    >>> list(sliding(2, "abc"))
-    [('a', 'b'), ('b', 'c')]
-    """
-    shifted = [islice(copy, number, None) for number, copy in enumerate(tee(records, size))]
-    return zip(*shifted, strict=False)
 
 
 def following(size: int, heads: Sequence[Sequence[Any]]) -> list[list[Any]]:

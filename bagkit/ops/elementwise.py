@@ -18,6 +18,7 @@ from bagkit.errors import PlanError
 from bagkit.flow.blocks import Block
 from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
+from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
 from bagkit.plan.kinds import (
@@ -210,7 +211,7 @@ class Pluck(PerPartition):
 
     def begin(self) -> OnRecords:
         if self.default is not NOT_GIVEN:
-            return partial(map, PluckWithDefault(self.key, self.default))
+            return partial(_with_default, PluckWithDefault(self.key, self.default))
         return partial(map, tuple_getter(self.key) if isinstance(self.key, list) else itemgetter(self.key))
 
 
@@ -256,6 +257,25 @@ class PluckWithDefault:
             return record[key]
         except (KeyError, IndexError):
             return self.default
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether cytoolz does the same for dicts; it gives the default for a TypeError too, which raises here."""
+        keys = self.key if isinstance(self.key, list) else [self.key]
+        default = self.default
+        is_plain = (
+            default is None or type(default) in (bool, int, float) or (type(default) is str and "_" not in default)
+        )
+        return is_plain and all(type(key) is str for key in keys)
+
+
+def _with_default(get: PluckWithDefault, records: Iterable[Any]) -> Iterable[Any]:
+    if get.is_plain and isinstance(records, list) and {dict}.issuperset(map(type, records)):
+        from cytoolz.itertoolz import pluck
+
+        found: Iterable[Any] = pluck(get.key, records, get.default)
+        return found
+    return map(get, records)
 
 
 @dataclass(frozen=True)
@@ -318,6 +338,9 @@ class MapPartitions(PerPartition):
     @property
     def label(self) -> str:
         return f"map_partitions({function_label(self.function)})"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return ALL if self.args or self.kwargs else plucked_fields(self.function)
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)

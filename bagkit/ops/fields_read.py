@@ -8,15 +8,20 @@ is not known is taken to need the whole record.
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import operator
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any, Final
 
 from bagkit.ops._bytecode import asks_in
+from bagkit.ops._known_calls import RECORD, KnownCalls
 from bagkit.ops._paths_read import Path, WholeRecord, paths_read
+from bagkit.ops._toolz_read import toolz_kind, toolz_name, toolz_reads
+from bagkit.ops.functions import TupleOf
 from bagkit.plan.kinds import ALL, Field, Fields, union
 
 _OTHER_WAYS_TO_RUN: Final = (
@@ -47,7 +52,7 @@ def fields_read(function: Any, arguments: int = 1) -> Fields:
     >>> fields_read(lambda r: len(r)) is None
     True
     """
-    return _fields_read(function, (_NOT_KNOWN,) * (arguments - 1) + (_RECORD,), {})
+    return _fields_read(function, (_NOT_KNOWN,) * (arguments - 1) + (RECORD,), {})
 
 
 def needs_all(function: Any) -> bool:
@@ -66,24 +71,31 @@ def needs_all(function: Any) -> bool:
     return "get" not in code.co_names and not code.co_exceptiontable and not code.co_cellvars and not asks_in(code)
 
 
-_RECORD: Final = object()
-"""Stands for the record among the arguments of a call."""
 _NOT_KNOWN: Final = object()
 """Stands for an argument that is another one in each call."""
 
 
-def _fields_read(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Fields:
-    """Return the fields that a call with these arguments reads of the record, which is the last of `args`."""
+def _fields_read(
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], inside: tuple[CodeType, ...] = ()
+) -> Fields:
+    """Return the fields that a call with these arguments reads of the record, which is the last of `args`.
+
+    `inside` has the code of those that call it.
+    """
     kind = type(function)
+    if toolz_kind(function) or toolz_name(function):
+        return toolz_reads(function, args, kwargs, functools.partial(_fields_read, inside=inside))
     if kind is FunctionType:
-        return ALL if hasattr(function, "__wrapped__") else _of_code(function, args, kwargs)
+        return ALL if hasattr(function, "__wrapped__") else _of_code(function, args, kwargs, inside)
     if kind is functools.partial:
         if any(type(arg).__name__ == "_PlaceholderType" for arg in function.args):
             return ALL
-        return _fields_read(function.func, (*function.args, *args), {**function.keywords, **kwargs})
+        return _fields_read(function.func, (*function.args, *args), {**function.keywords, **kwargs}, inside)
     if len(args) == 1 and not kwargs:
         if kind is operator.itemgetter:
             return _of_names(function.__reduce__()[1])
+        if kind is TupleOf:
+            return _of_names(function.keys)
         if kind is operator.methodcaller:
             return _of_method(function.__reduce__())
     return ALL
@@ -100,13 +112,17 @@ def _of_method(reduced: tuple[Any, ...]) -> Fields:
     return _of_names(args[:1]) if is_get else ALL
 
 
-def _of_code(function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Fields:
+def _of_code(
+    function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any], inside: tuple[CodeType, ...]
+) -> Fields:
     known = _bound(function, args, kwargs)
     code = function.__code__
-    if known is None or not _SEES_LOCALS.isdisjoint(_names(code)):
+    if known is None or code in inside or not _SEES_LOCALS.isdisjoint(_names(code)):
         return ALL
+    names = ChainMap(function.__globals__, vars(builtins))
+    calls = KnownCalls(names, functools.partial(_fields_read, inside=(*inside, code)))
     try:
-        paths = paths_read(code, code.co_varnames[len(args) - 1], known)
+        paths = paths_read(code, code.co_varnames[len(args) - 1], known, calls)
     except WholeRecord:
         return ALL
     return union(frozenset(map(_field, paths)), frozenset())
@@ -130,7 +146,7 @@ def _bound(function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any
     values |= {**(function.__kwdefaults__ or {}), **kwargs, **dict(zip(names, args, strict=False))}
     if len(values) < len(names):
         return None
-    return {name: value for name, value in values.items() if value is not _RECORD and value is not _NOT_KNOWN}
+    return {name: value for name, value in values.items() if value is not RECORD and value is not _NOT_KNOWN}
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from operator import itemgetter
+from operator import itemgetter, methodcaller
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
+from bagkit.ops._toolz_read import toolz_kind, toolz_name
 from bagkit.plan.node import Plan
 from bagkit.visible import visible
 
@@ -19,9 +20,15 @@ def function_label(function: object) -> str:
     >>> import json
     >>> function_label(json.loads), function_label(str.upper), function_label(lambda x: x)
     ('json.loads', 'str.upper', 'lambda')
+    >>> import toolz.curried
+    >>> function_label(toolz.curried.get_in(["user", "id"])), function_label(itemgetter("name"))
+    ("toolz.get_in(['user', 'id'])", "itemgetter('name')")
     """
     if isinstance(function, functools.partial):
         return f"partial({function_label(function.func)})"
+    made = _made_label(function)
+    if made:
+        return made
     name = getattr(function, "__qualname__", None)
     if not isinstance(name, str):
         return visible(type(function).__name__) if callable(function) else one_line(function)
@@ -32,6 +39,27 @@ def function_label(function: object) -> str:
     if not module or module in ("__main__", "builtins") or not isinstance(module, str):
         return name
     return f"{visible(module.rpartition('.')[2].lstrip('_'))}.{name}"
+
+
+def _made_label(function: Any) -> str:
+    """Return what to show for a function that operator or toolz made: `itemgetter('name')`; "" for others."""
+    match toolz_kind(function):
+        case "curry":
+            given = [one_line(arg) for arg in function.args]
+            given += [f"{name}={one_line(arg)}" for name, arg in (function.keywords or {}).items()]
+            label = function_label(function.func)
+            return f"{label}({', '.join(given)})" if given else label
+        case "Compose":
+            parts = [*function.funcs[::-1], function.first]
+            return f"compose({', '.join(map(function_label, parts))})"
+        case "juxt":
+            return f"juxt({', '.join(map(function_label, function.funcs))})"
+    if type(function) in (itemgetter, methodcaller):
+        make, args = function.__reduce__()[:2]
+        if make is type(function):
+            return f"{make.__name__}({', '.join(map(one_line, args))})"
+    name = toolz_name(function)
+    return f"{function.__module__.partition('.')[0]}.{name}" if name else ""
 
 
 def short_label(function: Any) -> str:
@@ -115,7 +143,7 @@ def key_function(operation: str, key: object) -> Callable[[Any], Any]:
     if callable(key):
         return key
     if isinstance(key, list):
-        return TupleOf(tuple(key))
+        return tuple_getter(key)
     if isinstance(getattr(key, "plan", None), Plan):
         raise PlanError(
             f"{operation}: the key is a {type(key).__name__}, which is not computed yet; expected a function, a "
@@ -137,9 +165,6 @@ class TupleOf:
 
     def __call__(self, record: Any) -> tuple[Any, ...]:
         return tuple([record[key] for key in self.keys])
-
-    def __repr__(self) -> str:
-        return repr(list(self.keys))
 
 
 def tuple_getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:

@@ -192,7 +192,9 @@ class Window(Pairing):
         return partial(self._windows, *(values[0][info.index] if values else ((), 0)))
 
     def _windows(self, after: Sequence[Any], start: int, records: Iterator[Any]) -> Iterator[Any]:
-        found = windows.sliding(self.size, chain(records, after))
+        from cytoolz.itertoolz import sliding_window
+
+        found: Iterator[Any] = sliding_window(self.size, chain(records, after))
         return islice(found, -start % self.step, None, self.step) if self.step > 1 else found
 
 

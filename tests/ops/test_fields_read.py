@@ -5,7 +5,11 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import cytoolz
+import cytoolz.curried as cycurried
 import pytest
+import toolz
+import toolz.curried as curried
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,6 +133,27 @@ def looked_up_for_nothing(r):
     return r["a"]
 
 
+get_city = curried.get_in(["address", "city"])
+
+
+@curried.curry
+def curried_above(limit, r):
+    return r["a"] == limit
+
+
+@curried.curry
+def curried_of_any(limit, *r):
+    return r[0]["a"] == limit
+
+
+def calls_itself(r):
+    return itself(r["a"])
+
+
+itself = functools.partial(calls_itself)
+get_user = operator.itemgetter("user")
+
+
 def walrus_of_record(r):
     return (s := r)["a"], s["b"]
 
@@ -224,6 +249,83 @@ TOLD: list[tuple[Callable[[Any], Any], str]] = [
     (aliases, "b"),
     (walrus_of_record, "a b"),
     (looked_up_for_nothing, "address.city a"),
+    (functools.partial(toolz.get, "a"), "a"),
+    (functools.partial(toolz.get, ["a", "b"]), "a b"),
+    (functools.partial(toolz.get_in, ["address", "city", 0]), "address.city"),
+    (functools.partial(toolz.get_in, ["address", "city"], no_default=True), "address.city"),
+    (curried.get("a"), "a"),
+    (curried.get(["a", "b"], default=0), "a b"),
+    (curried.get("a")(default=0), "a"),
+    (get_city, "address.city"),
+    (curried.get_in(("address", "city"), default=1), "address.city"),
+    (curried.keyfilter({"a", "b"}.__contains__), "a b"),
+    (curried.keyfilter(("b", "a").__contains__), "a b"),
+    (toolz.compose(str, curried.get("a")), "a"),
+    (toolz.compose_left(get_city, len, str), "address.city"),
+    (toolz.compose(lambda pair: pair[0], lambda r: [r["b"], r["address"]["zip"]]), "b address.zip"),
+    (toolz.juxt(curried.get("a"), lambda r: r["b"]), "a b"),
+    (toolz.complement(curried.get("a")), "a"),
+    (toolz.excepts(KeyError, lambda r: r["a"], lambda error: 0), "a"),
+    (curried_above(3), "a"),
+    (toolz.curry(lambda r: r["a"]), "a"),
+    (functools.partial(cytoolz.get, "a"), "a"),
+    (cycurried.get(["a", "b"], default=0), "a b"),
+    (cycurried.get_in(["address", "city"]), "address.city"),
+    (cycurried.keyfilter({"a", "b"}.__contains__), "a b"),
+    (cytoolz.compose(str, cycurried.get("a")), "a"),
+    (cytoolz.juxt(cycurried.get("a"), cycurried.get_in(["address", "zip"])), "a address.zip"),
+    (lambda r: toolz.get("a", r), "a"),
+    (lambda r: toolz.get_in(["address", "city"], r), "address.city"),
+    (lambda r: toolz.get_in(["city", "x", "y"], r["address"]), "address.city.x.y"),
+    (lambda r: toolz.get_in(["address", "city"], r, 0) == toolz.get("a", r, default=1), "address.city a"),
+    (lambda r: toolz.get_in(["address", "city"], r, no_default=True), "address.city"),
+    (lambda r: curried.get(["a", "b", "c"])(r), "a b c"),
+    (lambda r: get_city(r) or get_user(r), "address.city user"),
+    (lambda r: cytoolz.get_in(["address", "city"], r), "address.city"),
+    (lambda r: toolz.keyfilter({"a", "b"}.__contains__, r), "a b"),
+    (lambda r: toolz.pipe(r, get_city, str), "address.city"),
+    (lambda r: toolz.pipe(r, curried.get("a"), lambda x: [x]), "a"),
+    (lambda r: toolz.pipe(r["address"], curried.get(["city", "zip"])), "address.city address.zip"),
+    (lambda r: get_city(r, 1), "address.city"),
+    (calls_itself, "a"),
+    (lambda r: [toolz.get("city", a) for a in [toolz.get("address", r)]], "address"),
+]
+UNTOLD_OF_TOOLZ = [
+    toolz.get,
+    functools.partial(toolz.get, 0),
+    functools.partial(toolz.get, ["a", 0]),
+    functools.partial(toolz.get, "a", {"a": 1}),
+    functools.partial(toolz.get, ind="a"),
+    functools.partial(toolz.get_in, "ab"),
+    functools.partial(toolz.get_in, []),
+    functools.partial(toolz.get_in, [0, "a"]),
+    curried.get_in(["a", "b"], no_default=True),  # returns itself, with the record, where it raises TypeError
+    curried.keyfilter(lambda key: key == "a"),
+    curried.keyfilter("ab".__contains__),
+    curried.keyfilter({"a", 1}.__contains__),
+    curried.merge({"a": 1}),
+    curried.assoc(key="a", value=1),
+    curried.pluck("a"),
+    curried_above(3, {"a": 3}),
+    curried_of_any,
+    cytoolz.compose(),
+    toolz.compose(get_city, dict),
+    toolz.juxt(get_city, len),
+    toolz.memoize(lambda r: r["a"]),
+    lambda r: toolz.get(LIMIT, r),
+    lambda r: toolz.get(r, ["a"]),
+    lambda r: toolz.get("a", [r]),
+    lambda r: toolz.pipe(r),
+    lambda r: toolz.pipe(r, len),
+    lambda r: toolz.pipe(r, lambda x: x["a"]),
+    lambda r: toolz.pipe(get_city, r),
+    lambda r: toolz.merge(r, {"a": 1}),
+    lambda r: (get_city, r),
+    lambda r: str(get_city) + str(r),
+    lambda r: max(get_user, r),
+    lambda r: max(get_user, key=r),
+    lambda r: get_user(*r),
+    lambda r: two_lines(r),
 ]
 
 
@@ -470,7 +572,7 @@ UNTOLD = [
 ]
 
 
-@pytest.mark.parametrize("function", UNTOLD)
+@pytest.mark.parametrize("function", UNTOLD + UNTOLD_OF_TOOLZ)
 def test_needs_the_whole_record(function: Any) -> None:
     assert fields_read(function) is None
 

@@ -10,7 +10,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import cytoolz
 import pytest
+import toolz
 
 import bagkit as bk
 from tests.examples import FACTOR
@@ -111,7 +113,7 @@ class Source:
 
 
 def made(source: str) -> Callable[[Any], Any]:
-    space: dict[str, Any] = {}
+    space: dict[str, Any] = {"toolz": toolz, "get_in": cytoolz.get_in}
     exec(source, space)
     function: Callable[[Any], Any] = space["f"]
     return function

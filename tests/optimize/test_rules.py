@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import toolz.curried
 
 import bagkit as bk
 from bagkit.optimizer import PASSES, optimize
@@ -55,6 +56,7 @@ def bag_of(expression: str) -> Any:
         "bk": bk,
         "json": json,
         "operator": operator,
+        "toolz": toolz,
         "get_name": get_name,
         "whole": whole,
         "a": bk.read_text("a.json"),
