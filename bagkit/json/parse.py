@@ -273,15 +273,23 @@ def _picker(fields: tuple[Any, ...] | None, shape: Shape) -> Callable[[Any], Any
     if fields is None:
         return lambda record: record
     if shape in ("record", "attributes"):
-        return partial(_only, _tree(fields))
+        return only(fields)
     if shape == "value":
         (field,) = fields
         return itemgetter(field)
     return lambda record: tuple([record[field] for field in fields])
 
 
+def only(fields: Iterable[Field]) -> Callable[[Any], Any]:
+    """Return the function that leaves only `fields` of a record, in its order; what is no dict stays what it is.
+
+    >>> only(["a", ("b", "c")])({"b": {"c": 1, "d": 2}, "e": 3, "a": {"x": 4}})
+    {'b': {'c': 1}, 'a': {'x': 4}}
+    """
+    return partial(_only, _tree(fields))
+
+
 def _only(tree: Tree, record: Any) -> Any:
-    """Return what is wanted of `record`, in its order; what is no dict stays what it is."""
     if not isinstance(record, dict):
         return record
     return {key: _only(tree[key], value) if tree[key] else value for key, value in record.items() if key in tree}

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from bagkit.errors import PlanError
 from bagkit.flow.blocks import Block
-from bagkit.json.parse import JsonParser, json_parser
+from bagkit.json.parse import JsonParser, json_parser, only
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read
@@ -24,6 +24,7 @@ from bagkit.ops.functions import check_callable, function_label, rows_of_table, 
 from bagkit.plan.kinds import (
     ALL,
     BlockParser,
+    Field,
     Fields,
     Limit,
     OnRecords,
@@ -32,6 +33,7 @@ from bagkit.plan.kinds import (
     in_order,
     shown_fields,
     union,
+    within,
 )
 from bagkit.sentinels import NOT_GIVEN
 
@@ -276,6 +278,26 @@ def _with_default(get: PluckWithDefault, records: Iterable[Any]) -> Iterable[Any
         found: Iterable[Any] = pluck(get.key, records, get.default)
         return found
     return map(get, records)
+
+
+@dataclass(frozen=True)
+class Columns(PerPartition):
+    """`read_json(columns=)`: of each record only some fields; what is no dict stays what it is."""
+
+    fields: frozenset[Field]
+
+    per_record = "one"
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return f"columns({shown_fields(self.fields)})"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return within(wanted, self.fields)
+
+    def begin(self) -> OnRecords:
+        return partial(map, only(in_order(self.fields)))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bagkit.ops.elementwise import ParseJson
-from bagkit.plan.kinds import ALL, Fields, union
+from bagkit.ops.elementwise import Columns, ParseJson
+from bagkit.plan.kinds import ALL, Fields, union, within
 from bagkit.plan.node import Plan, rewrite, walk
 
 
@@ -14,6 +14,8 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
         pluck('name')           pluck('name')
           parse_json       =>     parse_json(fields: name)
+
+    What `read_json(columns=)` leaves out is not parsed then, so nothing has to be left out.
 
     Each op says what it needs of its input, to give what is wanted of it. Declines where any user reads whole records:
     the user who computes the bag does, and so does a function whose bytecode does not show what it reads.
@@ -24,6 +26,9 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
         fields = wanted.get(plan, ALL)
         if isinstance(plan.op, ParseJson) and fields is not ALL:
             return Plan(replace(plan.op, fields=fields), plan.inputs)
+        match plan:
+            case Plan(Columns(columns), (Plan(ParseJson() as parser) as below,)) if parser.gives_records_of_fields:
+                return below if parser.fields == within(parser.fields, columns) else plan
         return plan
 
     return rewrite(roots, narrowed)

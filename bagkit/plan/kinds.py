@@ -52,6 +52,25 @@ def _is_inside(path: Field, fields: frozenset[Field]) -> bool:
     return path[0] in fields or any(path[:length] in fields for length in range(2, len(path)))
 
 
+def within(wanted: Fields, given: frozenset[Field]) -> frozenset[Field]:
+    """Return the `given` fields, or parts of them, that are needed to find `wanted`, or to see that it is not there.
+
+    >>> sorted(within(frozenset({("a", "b"), "c", "d"}), frozenset({"a", ("c", "e"), "f"})))
+    [('a', 'b'), ('c', 'e')]
+    """
+    if wanted is ALL:
+        return given
+    found: set[Field] = set()
+    for one in wanted:
+        for other in given:
+            keys, leading = keys_of(one), keys_of(other)
+            if keys[: len(leading)] == leading:
+                found.add(one)
+            elif keys[0] == leading[0]:
+                found.add(other)
+    return frozenset(found)
+
+
 def keys_of(field: Field) -> tuple[str, ...]:
     """Return the keys that lead to a field.
 
