@@ -454,4 +454,14 @@ class ParseJson(BlockParser):
         return quick, partial(load_line, careful) if self.of_lines else careful
 
     def begin(self) -> OnRecords:
-        return partial(map, loads_here())
+        return self._of_lines_from_elsewhere
+
+    def _of_lines_from_elsewhere(self, lines: Sequence[Any]) -> Iterable[Any]:
+        """Parse lines that another task has read: a source that several use is read by one."""
+        quick, careful = self._parser.ways(lines, None)
+        if quick is not None:
+            try:
+                return quick(lines)
+            except Exception:  # whatever it was, the careful way says it better, or finds nothing wrong
+                pass
+        return map(partial(load_line, careful) if self.of_lines else careful, lines)

@@ -9,7 +9,7 @@ from bagkit.errors import StoppedEarlyError
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
-from bagkit.plan.kinds import Op
+from bagkit.plan.kinds import BlockParser, Op
 from bagkit.work.failures import Failure, add_place, failed_operation, user_code
 from bagkit.work.steps import Into, Step
 
@@ -43,8 +43,9 @@ class Failing:
 
     def fail(self, step: Step, block: Block, index: int, error: BaseException) -> None:
         """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says."""
-        parser = step.parser
-        ops = [step.op] if parser is None else [step.inputs[0].op, parser, *parser.joined]
+        source = [] if step.parser is None else [step.inputs[0].op]
+        joined = step.op.joined if isinstance(step.op, BlockParser) else ()
+        ops = [*source, step.op, *joined]
         self.fail_in(ops, step.policy, block.place(index), error)
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:

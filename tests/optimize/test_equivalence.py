@@ -180,16 +180,17 @@ def json_on_lists(parts: list[list[str]], steps: list[str]) -> Any:
     return records if isinstance(records, int) else list(records)
 
 
-def json_on_bag(lines: Any, steps: list[str]) -> Any:
+def json_on_bag(lines: Any, steps: list[str], shared: bool = False) -> Any:
+    """Compute steps on lines of JSON; `shared`: together with the lines, which come from a task of their own."""
     made = lines.map(json.loads)
     for name in steps:
         made = JSON_STEPS[name][0](made)
-    return made.compute()
+    return bk.compute(made, lines)[0] if shared else made.compute()
 
 
 @SETTINGS
-@given(st.lists(st.lists(LINES, max_size=5), min_size=1, max_size=3), json_chains(), st.booleans())
-def test_json_lines(parts: list[list[str]], steps: list[str], from_files: bool) -> None:
+@given(st.lists(st.lists(LINES, max_size=5), min_size=1, max_size=3), json_chains(), st.booleans(), st.booleans())
+def test_json_lines(parts: list[list[str]], steps: list[str], from_files: bool, shared: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, f"{n}.json") for n in range(len(parts))]
         for path, part in zip(paths, parts, strict=True):
@@ -202,7 +203,7 @@ def test_json_lines(parts: list[list[str]], steps: list[str], from_files: bool) 
         expected = outcome(lambda: json_on_lists(parts, steps))
         for optimize in (True, False):
             with bk.options(scheduler="sync", optimize=optimize):
-                assert_same(outcome(lambda: json_on_bag(lines, steps)), expected)
+                assert_same(outcome(lambda: json_on_bag(lines, steps, shared)), expected)
 
 
 @SETTINGS
@@ -236,3 +237,27 @@ def test_the_error_is_that_of_the_first_record() -> None:
     for optimize in (True, False):
         with pytest.raises(KeyError):
             bag.pluck("n").compute(scheduler="sync", optimize=optimize)
+
+
+def test_lines_that_others_read_too_are_parsed_as_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"name": "a", "n": 1}\n{"name": "b", "n": 2}\n')
+    lines = bk.read_text(str(path))
+    records = lines.map(json.loads)
+    names, sums = records.pluck("name"), records.foldby("name", lambda total, r: total + r["n"], 0, operator.add)
+    for scheduler in ("sync", "processes"):
+        with bk.options(scheduler=scheduler):
+            assert bk.compute(names, lines)[0] == ["a", "b"]
+            assert bk.compute(sums, lines)[0] == [("a", 1), ("b", 2)]
+            assert bk.compute(names.distinct(), lines.count()) == (["a", "b"], 2)
+            assert bk.zip(names, lines.map(len)).compute() == [("a", 22), ("b", 22)]
+
+
+def test_an_error_in_lines_that_others_read_too_names_the_operation(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"name": "a"}\n{"nom": "b"}\n')
+    lines = bk.read_text(str(path))
+    for optimize in (True, False):
+        with pytest.raises(KeyError) as caught:
+            bk.compute(lines.map(json.loads).pluck("name"), lines, scheduler="sync", optimize=optimize)
+        assert "in pluck('name')" in caught.value.__notes__
