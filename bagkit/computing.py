@@ -220,7 +220,7 @@ def _stream(
     roots: Sequence[Plan], options: Options, log: FailureLog, exact: bool = False
 ) -> Generator[Iterator[Any], None, None]:
     """Yield an iterator for each root, over the values of its keys. Use up one before the next."""
-    from bagkit.schedulers.registry import start_ahead
+    from bagkit.schedulers.registry import start_ahead, tasks_at_a_time
 
     options = for_this_session(options)
     below = tuple(walk(*roots))
@@ -241,7 +241,8 @@ def _stream(
         writings = stack.enter_context(closing(Writings()))
         writings.begin(roots)
         plans = with_room(plans, options)
-        graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings)
+        workers = tasks_at_a_time(spec, options.workers)
+        graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings, workers=workers)
         writings.see(graph)
         targets = [key for part in keys for key in part]
         bags = zip(plans, keys, strict=True) if exact else ()

@@ -16,7 +16,7 @@ from benchmarks import (
     writing,
 )
 from benchmarks.contenders import Contender, Setting
-from benchmarks.generate import GROUPS, IDS, LARGE, MANY, SMALL, TIMES, Input
+from benchmarks.generate import GROUPS, IDS, LARGE, MANY, ONE, SMALL, TIMES, Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ WARM = {
         "ten most frequent names, records of 100 bytes", main_job.CONTENDERS, counts_above_last, SMALL
     ),
     "main-large": Benchmark("ten most frequent names, records of 2 kB", main_job.CONTENDERS, counts_above_last, LARGE),
+    "main-one": Benchmark("ten most frequent names of one file", main_job.CONTENDERS, counts_above_last, ONE),
     "whole-count": Benchmark("filter and map whole records, count", whole_records.ADULTS, int, SMALL),
     "whole-reduce": Benchmark("filter and map whole records, frequencies", whole_records.DECADES, sorted_pairs, SMALL),
     "records-back": Benchmark(

@@ -117,6 +117,7 @@ class Input(Protocol):
 
 
 SMALL = DataSet("small", 1_600_000, 8, small_record)
+ONE = DataSet("one", 1_600_000, 1, small_record)
 LARGE = DataSet("large", 75_000, 8, large_record)
 FEW = DataSet("few", 8_000, 8, small_record)
 MANY = DataSet("many", 480_000, 8, small_record)

@@ -16,7 +16,7 @@ from benchmarks.report import answers_agree, table, write_json
 CONTENDERS = tuple(dict.fromkeys(name for benchmark in MEASURED.values() for name in benchmark.contenders))
 NAMES = (*WARM, import_time.NAME, *cold_start.DATA, *memory.NAMES)
 FAMILIES: Mapping[str, Sequence[str]] = {
-    "main": ("main-small", "main-large"),
+    "main": ("main-small", "main-large", "main-one"),
     "grouping": ("groupby", "groupby-disk", "foldby", "distinct", "distinct-range", "mean"),
     "writing": ("write-text", "write-json"),
     "delayed": ("delayed-build", "delayed-run", "delayed-many", "delayed-processes", memory.DELAYED),

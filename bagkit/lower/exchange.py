@@ -30,7 +30,7 @@ def exchanged(lowering: Lowering, plan: Plan) -> list[Pending]:
     """Return the partitions of an exchange, and add the tasks that split for them."""
     op, count = plan.op, plan.npartitions
     assert isinstance(op, Exchange), op
-    sides = [resize(lowering.inputs(child)) for child in plan.inputs]
+    sides = [resize(lowering.inputs(child), lowering.sharers(plan)) for child in plan.inputs]
     tasks = sum(map(len, sides))
     if tasks == count == 1 and lowering.policy(plan) == "raise":
         return [lowering.here(plan, sides[0][0])]

@@ -15,7 +15,7 @@ from bagkit.lower.attributes import with_attributes
 from bagkit.lower.calls import CallTasks
 from bagkit.lower.exchange import exchanged
 from bagkit.lower.graph import Graph, Key, Task, Work
-from bagkit.lower.resize import resize
+from bagkit.lower.resize import is_exact, resize
 from bagkit.lower.shared_reads import SharedRead, shared_reads
 from bagkit.lower.sinks import Writings
 from bagkit.plan.chain import ChainMark
@@ -61,13 +61,15 @@ def lower(
     exact: bool = False,
     joins: bool = True,
     writings: Writings | None = None,
+    workers: int = 1,
 ) -> tuple[Graph, list[list[Key]]]:
     """Return the graph of `roots`, and for each root the keys of its partitions, or of its one value.
 
     An op without a chain mark above it is a task of its own. With `exact` the partitions are those that users see,
     neither cut nor joined; without `joins` each delayed call is a task of its own. `writings` has the sinks below.
+    `workers` is how many tasks run at a time, as far as that is known.
     """
-    lowering = Lowering(roots, on_error, joins, writings)
+    lowering = Lowering(roots, on_error, joins, writings, workers)
     keys = [lowering.keys(root, exact) for root in roots]
     return Graph(lowering.tasks), keys
 
@@ -76,9 +78,11 @@ class Lowering:
     """The tasks made so far; mutable, of the one call of `lower` that makes it."""
 
     def __init__(
-        self, roots: Sequence[Plan], on_error: str, joins: bool = True, writings: Writings | None = None
-    ) -> None:
+        self, roots: Sequence[Plan], on_error: str, joins: bool = True, writings: Writings | None = None,
+        workers: int = 1,
+    ) -> None:  # fmt: skip
         self.tasks: list[Task] = []
+        self._workers = workers
         self._uses = count_uses(*roots)
         self._policies = error_policies(roots, on_error)
         self._writings = writings
@@ -125,7 +129,7 @@ class Lowering:
         if plan not in self._keys:
             pending = self._pending(plan, inside=False)
             if not plan.op.gives_value:
-                pending = resize(pending)
+                pending = resize(pending, self._workers)
             self._keys[plan] = self._make(pending, None, plan.op.gives_value)
         return self._keys[plan]
 
@@ -195,7 +199,7 @@ class Lowering:
             return self._pending_shared(plan, self._shared_reads[plan])
         pending = self._inputs(plan.inputs[0], inside)
         if op.elementwise:
-            pending = resize(pending)
+            pending = resize(pending, self.sharers(plan))
         # With a policy the state is a task of its own: one that can be made again without the records that fail.
         policy = self._policies[plan]
         if len(pending) == 1 and policy == "raise":
@@ -221,8 +225,9 @@ class Lowering:
 
     def _read_once(self, read: SharedRead) -> None:
         """Make the tasks that read the records of `read` once, for all its reductions."""
-        below = resize(self._pending(read.records, inside=True))
-        above = [resize(self._inputs(plan.inputs[0], inside=True)) for plan in read.reductions]
+        workers = self.sharers(*read.reductions)
+        below = resize(self._pending(read.records, inside=True), workers)
+        above = [resize(self._inputs(plan.inputs[0], inside=True), workers) for plan in read.reductions]
         ends = [self._into(plan.op, len(below)) for plan in read.reductions if isinstance(plan.op, Reduction)]
         label = " and ".join(into.label for into in ends)
         stage, works = self._stage(label), dict[int, Several]()
@@ -330,6 +335,10 @@ class Lowering:
     def inputs(self, plan: Plan) -> list[Pending]:
         """Return the partitions of what an exchange works on."""
         return self._inputs(plan, inside=False)
+
+    def sharers(self, *plans: Plan) -> int:
+        """Return how many workers may share a file for `plans`, reductions or exchanges: 1 where it could be seen."""
+        return self._workers if all(map(is_exact, plans)) else 1
 
     def stage(self, label: str) -> str:
         """Return a name for some tasks that no others have."""

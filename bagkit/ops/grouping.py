@@ -187,6 +187,7 @@ class SortBy(Exchange):
     memory: int | None = None
 
     samples = True
+    exact_for = ""  # where partitions begin is told from a sample of each task
 
     def __post_init__(self) -> None:
         check_count("sort_by", self.count)

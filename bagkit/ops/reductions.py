@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.exchange import fold
@@ -76,6 +76,7 @@ class Row(Reduction):
     fields: Fields = ALL
     functions: tuple[Any, ...] = field(default=())
     any_order: bool = False
+    exact_for: Literal["any", "plain", ""] = "any"
     enough: Callable[[Any], bool] | None = None
 
     @property
@@ -166,7 +167,8 @@ def _count(number: int, records: Sequence[Any]) -> int:
 
 
 def sum_row(split_every: Any = None) -> Row:
-    return Row("sum", accumulating(add, Total()), merge_totals, _sum, split_every=fan_in("sum", split_every))
+    every = fan_in("sum", split_every)
+    return Row("sum", accumulating(add, Total()), merge_totals, _sum, split_every=every, exact_for="plain")
 
 
 def _sum(state: Any) -> Any:
@@ -217,7 +219,8 @@ def _mean(state: Total) -> Any:
 
 
 def mean_row(split_every: Any = None) -> Row:
-    return Row("mean", accumulating(add, Total()), merge_totals, _mean, split_every=fan_in("mean", split_every))
+    every = fan_in("mean", split_every)
+    return Row("mean", accumulating(add, Total()), merge_totals, _mean, split_every=every, exact_for="plain")
 
 
 def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
@@ -231,7 +234,8 @@ def var_row(ddof: int, *, root: bool) -> Row:
     if type(ddof) is not int or ddof < 0:
         raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more{hint_for_field(name, ddof)}")
     shown = f"{name}(ddof={ddof})" if ddof else name
-    return Row(shown, accumulating(add_moments, Moments()), merge_moments, partial(_variance, name, ddof, root))
+    finish = partial(_variance, name, ddof, root)
+    return Row(shown, accumulating(add_moments, Moments()), merge_moments, finish, exact_for="plain")
 
 
 # Values ------------------------------------------------------------------------------------------------------------
@@ -310,6 +314,7 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
         elementwise=initial is NOT_GIVEN,
         fields=ALL if initial is NOT_GIVEN else fields_read(binop, 2),
         functions=(binop, combine),
+        exact_for="",
     )
 
 

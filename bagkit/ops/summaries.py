@@ -71,7 +71,8 @@ class _Seen(NamedTuple):
 def stats_row(split_every: Any = None) -> Row:
     """Return the reduction to Stats."""
     every = fan_in("stats", split_every)
-    return Row("stats", accumulating(_see), _merge_stats, not_empty("stats", _stats), split_every=every)
+    finish = not_empty("stats", _stats)
+    return Row("stats", accumulating(_see), _merge_stats, finish, split_every=every, exact_for="plain")
 
 
 def _see(state: Any, records: Sequence[Any]) -> _Seen:
@@ -212,6 +213,7 @@ def quantiles_row(qs: Any, error: Any) -> Row:
         partial(_Ranking, sketch.ranks_size(error)),
         sketch.merge_ranks,
         not_empty("quantiles", partial(_quantiles, fractions, one)),
+        exact_for="" if error else "any",
     )
 
 

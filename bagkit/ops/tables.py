@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal
 
 from bagkit.exchange import tables
 from bagkit.exchange.fold import fresh
@@ -44,6 +44,10 @@ class ToTable(Reduction):
 
     gives_bag = True
     limited = True
+
+    @property
+    def exact_for(self) -> Literal["any", ""]:  # type: ignore[override]  # it depends on the tabling
+        return "" if isinstance(self.tabling, Folding) else "any"
 
     @property
     def label(self) -> str:
@@ -121,6 +125,10 @@ class ByTable(Exchange):
 
     def __post_init__(self) -> None:
         check_count(self.name, self.count)
+
+    @property
+    def exact_for(self) -> Literal["any", ""]:  # type: ignore[override]  # it depends on the tabling
+        return "" if isinstance(self.tabling, Folding) else "any"
 
     @property
     def label(self) -> str:

@@ -107,6 +107,9 @@ class Op:
     """Whether its records are text, numbers, None, tuples of text, or what has no hash: all know which are equal."""
     gives_generators: bool = False
     """Whether its records are generators: of one process, and to be read once."""
+    exact_for: Literal["any", "plain", ""] = "any"
+    """What records it gives the same result for, whatever tasks they come in: plain ones only where sums of others are
+    rounded; none where states are not joined exactly, as where a function of the user's does it."""
     limited: bool = False
     """Whether it may have to hold more than fits into memory, so that it has a field `memory` for the run to set."""
 
@@ -156,6 +159,12 @@ class Piece(Protocol):
 
     def cut(self, size: int) -> Sequence[Piece]:
         """Return pieces of about `size` bytes that are together what this one is: only itself if it can't be cut."""
+
+    def shares(self, count: int) -> Sequence[Piece]:
+        """Return up to `count` pieces that take about as long as each other, and more than this one takes alone.
+
+        Only itself if it can't be read so.
+        """
 
 
 class Source(Op):

@@ -52,6 +52,12 @@ def get_scheduler(
     return cast("Scheduler", scheduler)
 
 
+def tasks_at_a_time(spec: str | Executor | Scheduler | None, workers: int | None) -> int:
+    """Return how many tasks a run with `spec` works at on as many cores; 1 where that is not known."""
+    meant = DEFAULT if spec is None else checked_scheduler(spec)
+    return (workers or cpu_count()) if meant == "processes" and not inside_task() else 1
+
+
 def start_ahead(spec: str | Executor | Scheduler | None, workers: int | None) -> None:
     """Start the processes that a run with `spec` will want, so that they boot while the run is being prepared."""
     meant = DEFAULT if spec is None else checked_scheduler(spec)

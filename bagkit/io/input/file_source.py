@@ -6,7 +6,9 @@ A format is a subclass of FileSource that says what the records in one open file
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, repeat
 from typing import Any, ClassVar, Final, Self
@@ -15,15 +17,19 @@ from bagkit.contexts import context
 from bagkit.errors import CorruptInputError, OptionError, PlanError, SourceError, one_line
 from bagkit.flow.blocks import Block
 from bagkit.flow.report import Report
+from bagkit.io.input import shares
 from bagkit.io.input.codecs import DamagedError, check_installed, compression_of, recognise
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.files import FileInfo, InputFile, opened
 from bagkit.io.input.inflating import inflate
 from bagkit.io.input.lines import BLOCK
 from bagkit.io.input.listing import find_files
-from bagkit.io.input.paths import base_name, named, shown_path
+from bagkit.io.input.paths import base_name, is_url, named, shown_path
 from bagkit.option_values import parse_bytes
 from bagkit.plan.kinds import Source
+
+LEAST_SHARE: Final = 1 << 20
+"""Bytes of a share of a compressed file; what takes less is not worth a task."""
 
 _TAIL: Final = 1 << 16
 """How much is read at a time behind the end of a range, to find the end of its last record."""
@@ -31,7 +37,11 @@ _TAIL: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class FilePiece:
-    """A file, or the records whose first byte is from byte `start` to before `stop` (None: to the file's end)."""
+    """A file, or the records whose first byte is from byte `start` to before `stop` (None: to the file's end).
+
+    Bytes are counted as they are on disk. A record of a compressed file begins where the first of these was read that
+    its own first byte is made of (`io/input/shares.py`).
+    """
 
     info: FileInfo
     partition: int
@@ -40,6 +50,8 @@ class FilePiece:
     compression: str | None = None
     divisible: bool = False
     """Whether its records can be found from the middle."""
+    shareable: bool = False
+    """Whether they can be found by reading on from the file's beginning, where that is compressed and quickly read."""
 
     @property
     def path(self) -> str:
@@ -48,11 +60,14 @@ class FilePiece:
 
     @property
     def weight(self) -> int:
-        return (self.info.size or 0) if self.stop is None else self.stop - self.start
+        return ((self.info.size or 0) if self.stop is None else self.stop) - self.start
 
     @property
     def label(self) -> str:
-        return named(self.path) + ("" if self.stop is None else f" bytes {self.start}-{self.stop}")
+        if not self.start and self.stop is None:
+            return named(self.path)
+        stop = self.info.size if self.stop is None else self.stop
+        return f"{named(self.path)}{' compressed' if self.compression else ''} bytes {self.start}-{stop}"
 
     def cut(self, size: int) -> Sequence[FilePiece]:
         if not self.divisible or self.weight <= size:
@@ -60,6 +75,13 @@ class FilePiece:
         count = -(-self.weight // size)
         edges = [self.start + self.weight * n // count for n in range(count + 1)]
         return tuple(replace(self, start=a, stop=b) for a, b in pairwise(edges))
+
+    def shares(self, count: int) -> Sequence[FilePiece]:
+        count = min(count, self.weight // LEAST_SHARE)
+        if not self.shareable or count < 2:
+            return (self,)
+        edges = [0, *shares.edges(self.weight, count), None]
+        return tuple(replace(self, start=a or 0, stop=b) for a, b in pairwise(edges))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +138,15 @@ class FileSource(Source):
                     yield from self.blocks(reader, raw)
             report.read(max(0, piece.weight - reader.nbytes))
 
+    def _read_again(self, piece: FilePiece) -> PieceReader:
+        """Return what has read a damaged file from its beginning to where it is damaged."""
+        whole = replace(piece, start=0, stop=None)
+        with opened(whole.info, self.files.storage_options) as file:
+            reader = PieceReader(self, whole, file)
+            with suppress(DamagedError):
+                deque(self.blocks(reader, self.gives_raw_lines), 0)
+        return reader
+
 
 class PieceReader:
     """An open piece, and how much of it was read; mutable, of one reading."""
@@ -147,6 +178,8 @@ class PieceReader:
 
     def block(self, origin: Any, records: Sequence[Any], upto: int | None = None, **more: Any) -> Block:
         """Return the block of `records`; `upto` is where they end in the file, if that is known."""
+        if upto is None and self.piece.compression is not None:
+            upto = max(self.file.position, self.piece.start)
         read = self.file.consumed if upto is None else min(upto, self.piece.stop or upto) - self.piece.start
         before, self.nbytes = self.nbytes, max(self.nbytes, read)
         self.count += len(records)
@@ -177,6 +210,8 @@ def _intact(reader: PieceReader) -> Iterator[None]:
         yield
     except DamagedError as error:
         reader.file.check()
+        if reader.piece.start:
+            reader = reader.source._read_again(reader.piece)  # so that the error is the same whoever finds it
         amount = "" if reader.unpacked is None else f" ({reader.unpacked} bytes, uncompressed)"
         raise CorruptInputError(
             f"{named(reader.piece.path)}: {error}; before that, {reader.count} {reader.source.unit} were good{amount}"
@@ -264,7 +299,8 @@ def find_partitions(
     for info in find_files(urlpath, storage_options):
         packed = compression_of(base_name(info.path), compression)
         cuttable = divisible and packed is None and info.ranges is True
-        pieces.append(FilePiece(info, 0, compression=packed, divisible=cuttable))
+        shareable = divisible and packed in shares.QUICK and not is_url(info.path)
+        pieces.append(FilePiece(info, 0, compression=packed, divisible=cuttable, shareable=shareable))
     check_installed(piece.compression for piece in pieces)
     if size is not None:
         groups = [[part] for piece in pieces for part in _blocks(piece, size)]

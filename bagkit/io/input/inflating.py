@@ -12,7 +12,9 @@ from typing import Final
 from bagkit.io.input.archives import unsnap, unzip
 from bagkit.io.input.codecs import BY_NAME, MAGIC_BYTES, ZIP_METHODS, Codec, DamagedError, recognise, snappy_uncompress
 
-_READ: Final = 1 << 17
+STEP: Final = 1 << 17
+"""How much compressed data is read at a time. Ranges of a compressed file begin and end at multiples of it, so that all
+who read the file are at the same byte of its content there."""
 
 
 def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[bytes]:
@@ -38,7 +40,7 @@ def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[byte
             if part:
                 yield part
             if decompressor.needs_input and not decompressor.eof:
-                data = read(_READ)
+                data = read(STEP)
                 if not data:
                     raise DamagedError(f"its {name} data is cut off") from EOFError("no end-of-stream marker")
         member += 1
@@ -52,7 +54,7 @@ def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> byt
             data = data.lstrip(b"\0")
         if len(data) >= MAGIC_BYTES:
             return data
-        more = read(_READ)
+        more = read(STEP)
         if not more:
             return data
         data += more

@@ -207,22 +207,27 @@ def lines_within(
     ends: Ends[bytes],
     begin: int,
     start: int,
-    stop: int | None,
+    stop: int | Callable[[], int | None] | None,
     gather: Callable[[int], Gathering[bytes]] = lambda offset: Gathering(io.BytesIO()),
 ) -> Iterator[tuple[int, bytes | LongLine]]:
     """Yield the lines whose first byte is from `start` to before `stop`, in blocks with their offsets.
 
     `chunks` hold the file from `begin` on, which is `first_byte(ends, start)`, and go on after `stop` for as long as
-    they are asked. `gather` gives what gathers the long line that begins at an offset.
+    they are asked. Where `stop` is a function, it says what is known of that when it is called: None until the chunks
+    before it were given, which end there. `gather` gives what gathers the long line that begins at an offset.
     """
-    if stop is not None and stop <= start:
+    known, offset = (None if callable(stop) else stop), begin
+    if known is not None and known <= start:
         return
-    offset = begin
 
     def gather_here() -> Gathering[bytes]:
-        return gather(offset) if offset >= start else Gathering(None)  # a line that began before is not ours
+        last = stop() if callable(stop) else stop
+        ours = offset >= start and (last is None or offset < last)
+        return gather(offset) if ours else Gathering(None)  # others have a line that began before, or behind
 
     for block in blocks_of_lines(chunks, ends, gather_here):
+        if known is None and callable(stop) and (known := stop()) is not None and offset >= max(known, start):
+            return
         if isinstance(block, LongLine):
             if offset >= start and (block.content is not None or block.head is not None):
                 yield offset, block
@@ -231,12 +236,12 @@ def lines_within(
             low, high = 0, len(block)
             if offset < start:
                 low = ends.first(block, start - offset)
-            if stop is not None and offset + high > stop:
-                high = ends.first(block, stop - offset)
+            if known is not None and offset + high > known:
+                high = ends.first(block, known - offset)
             if low < high:
                 yield offset + low, (block if high - low == len(block) else block[low:high])
             offset += len(block)
-        if stop is not None and offset >= stop:
+        if known is not None and offset >= known:
             return
 
 

@@ -41,6 +41,9 @@ class SequencePiece:
     def cut(self, size: int) -> Sequence[SequencePiece]:
         return (self,)
 
+    def shares(self, count: int) -> Sequence[SequencePiece]:
+        return (self,)
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceOrigin:

@@ -37,6 +37,9 @@ class KeptPiece:
     def cut(self, size: int) -> Sequence[KeptPiece]:
         return (self,)
 
+    def shares(self, count: int) -> Sequence[KeptPiece]:
+        return (self,)
+
 
 @dataclass(frozen=True, slots=True)
 class KeptOrigin:

@@ -11,12 +11,14 @@ from typing import Any, NoReturn
 from bagkit.errors import SourceError
 from bagkit.flow.blocks import Block, Place
 from bagkit.io.input import lines
+from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.file_source import FilePiece, PieceReader, chunks_of
 from bagkit.io.input.files import opened
 from bagkit.io.input.lines import BOM, DelimiterEnds, Ends, UniversalEnds
 from bagkit.io.input.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
 from bagkit.io.input.paths import named
+from bagkit.io.input.shares import Share
 from bagkit.io.input.too_long import LineLimit, TooLong
 
 
@@ -51,11 +53,10 @@ def read_lines(form: LineFormat, reader: PieceReader, raw: bool) -> Iterator[Blo
 
 def _read_cut(form: LineFormat, ends: Ends[bytes], reader: PieceReader, raw: bool) -> Iterator[Block]:
     piece, limit = reader.piece, form.limit(reader.piece.path)
-    begin = lines.first_byte(ends, piece.start)
     compressed = piece.compression is not None
-    gather = partial(_gathering, form, ends, raw)
     reader.unpacked = 0
-    for offset, block in lines.lines_within(reader.chunks(begin), ends, begin, piece.start, piece.stop, gather):
+    found, before = _found_lines(form, ends, reader, raw)
+    for offset, block in found:
         size, content = (block.size, block.content) if isinstance(block, LongLine) else (len(block), block)
         upto = None if compressed else offset + size
         reader.unpacked += size
@@ -69,9 +70,24 @@ def _read_cut(form: LineFormat, ends: Ends[bytes], reader: PieceReader, raw: boo
         else:
             records, parse = _decoded(form, ends, block, offset == 0, reader)
         kept = data if data is block or _hides_ends(ends) else None
-        options = reader.source.files.storage_options
-        origin = LineOrigin(form, piece, options, ends, offset, reader.count, kept)
+        origin = LineOrigin(form, piece, before, ends, offset, reader.count, kept)
         yield reader.block(origin, records, upto, parse=parse, data=data if raw else None)
+
+
+def _found_lines(
+    form: LineFormat, ends: Ends[bytes], reader: PieceReader, raw: bool
+) -> tuple[Iterator[tuple[int, bytes | LongLine]], LinesBefore]:
+    """Return the lines of a piece in blocks, with their offsets, and what counts the lines before it."""
+    piece, gather = reader.piece, partial(_gathering, form, ends, raw)
+    options = reader.source.files.storage_options
+    if piece.compression is None or (not piece.start and piece.stop is None):
+        begin = lines.first_byte(ends, piece.start)
+        found = lines.lines_within(reader.chunks(begin), ends, begin, piece.start, piece.stop, gather)
+        return found, LinesBefore(piece, options, ends, piece.start)
+    share = Share(reader.file, piece.compression, piece.start, piece.stop, ends.lead)
+    share.skip()
+    found = lines.lines_within(share.chunks(), ends, share.begin, share.start, lambda: share.stop, gather)
+    return found, LinesBefore(piece, options, ends, share.start)
 
 
 def _gathering(form: LineFormat, ends: Ends[bytes], raw: bool, offset: int) -> Gathering[bytes]:
@@ -131,13 +147,36 @@ def decode_line(line: bytes | TooLong, ends: Ends[bytes], encoding: str, errors:
     return lines.decode_line(line, ends, encoding, errors)
 
 
+class LinesBefore:
+    """How many lines of a file there are before a piece, counted when somebody asks; mutable, of one reading."""
+
+    def __init__(self, piece: FilePiece, storage_options: Mapping[str, Any], ends: Ends[bytes], start: int) -> None:
+        """`start` is the byte of the file's content with which the piece begins."""
+        self._piece = piece
+        self._storage_options = storage_options
+        self._ends = ends
+        self._start = start
+        self._count: int | None = None
+
+    def count(self) -> int | None:
+        """Return how many there are; None if the file is no longer what it was."""
+        if self._count is None and self._start:
+            try:
+                with opened(self._piece.info, self._storage_options) as file:
+                    chunks = chunks_of(file, self._piece.compression, 0, self._start)
+                    self._count = lines.count_lines(chunks, self._ends, self._start)
+            except (SourceError, DamagedError):
+                return None
+        return self._count or 0
+
+
 @dataclass(frozen=True, slots=True)
 class LineOrigin:
     """Where the lines of a block are from that was cut out of a file's bytes."""
 
     format: LineFormat
     piece: FilePiece
-    storage_options: Mapping[str, Any]
+    before_piece: LinesBefore
     ends: Ends[bytes]
     offset: int
     before: int
@@ -187,14 +226,8 @@ class LineOrigin:
         return len(found) == len(lines.decode_lines(data, self.ends, encoding.name_at(1), encoding.errors))
 
     def _line(self, index: int) -> int | None:
-        if self.piece.start == 0:
-            return self.before + index + 1
-        try:
-            with opened(self.piece.info, self.storage_options) as file:
-                chunks = chunks_of(file, None, 0, self.offset)
-                return lines.count_lines(chunks, self.ends, self.offset) + index + 1
-        except SourceError:
-            return None
+        before = self.before_piece.count()
+        return None if before is None else before + self.before + index + 1
 
 
 # -- files that are decoded from their beginning on --------------------------------------------------------------------

@@ -35,6 +35,9 @@ class UrlPiece:
     def cut(self, size: int) -> Sequence[UrlPiece]:
         return (self,)
 
+    def shares(self, count: int) -> Sequence[UrlPiece]:
+        return (self,)
+
 
 @dataclass(frozen=True, slots=True)
 class UrlOrigin:
