@@ -24,6 +24,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 from bagkit.exchange.spill import Room
 from bagkit.flow.blocks import Block
 from bagkit.flow.report import Report
+from bagkit.plan.pieces import Piece
 
 T = TypeVar("T")
 
@@ -144,27 +145,6 @@ class Op:
     def opaque(self) -> bool:
         """Whether it runs code of the user's: which may be slow, crash its process, or change the world."""
         return any(function is not None for function in self.user_functions())
-
-
-class Piece(Protocol):
-    """A part of a partition that a source can read by itself; small, and it pickles."""
-
-    @property
-    def weight(self) -> int:
-        """Bytes of input, or of memory; for progress, and for deciding what is large or small."""
-
-    @property
-    def label(self) -> str:
-        """For people: `logs/a.json.gz`, `logs/a.json bytes 0-33554432`."""
-
-    def cut(self, size: int) -> Sequence[Piece]:
-        """Return pieces of about `size` bytes that are together what this one is: only itself if it can't be cut."""
-
-    def shares(self, count: int) -> Sequence[Piece]:
-        """Return up to `count` pieces that take about as long as each other, and more than this one takes alone.
-
-        Only itself if it can't be read so.
-        """
 
 
 class Source(Op):

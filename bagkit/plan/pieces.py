@@ -1,0 +1,27 @@
+"""What partitions are read by: pieces, each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Piece(Protocol):
+    """A part of a partition that a source can read by itself; small, and it pickles."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes of input, or of memory; for progress, and for deciding what is large or small."""
+
+    @property
+    def label(self) -> str:
+        """For people: `logs/a.json.gz`, `logs/a.json bytes 0-33554432`."""
+
+    def cut(self, size: int) -> Sequence[Piece]:
+        """Return pieces of about `size` bytes that are together what this one is: only itself if it can't be cut."""
+
+    def shares(self, count: int) -> Sequence[Piece]:
+        """Return up to `count` pieces that take about as long as each other, and more than this one takes alone.
+
+        Only itself if it can't be read so.
+        """
