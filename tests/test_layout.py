@@ -107,6 +107,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "lower.graph",
         "tracebacks",
         "flow.batches",
+        "flow.buckets",
+        "exchange.checksum",
         "exchange.frames",
         "flow.kept",
         "flow.replay",

@@ -1,6 +1,7 @@
 """Frames: bytes that wait in a file. Reading one gives the bytes as they were written, or an error.
 
     a frame in a file    (offset, length, CRC-32)
+    an index             a frame of the places of others; who wants one of them reads one entry
 
 Two things wait like that: values on their way between tasks (`schedulers/values.py`), and records that are more than a
 task may hold (`exchange/spill.py`). Every worker imports this at its start, so it imports little.
@@ -10,17 +11,22 @@ from __future__ import annotations
 
 import gc
 import os
+from struct import Struct
 
 from bagkit.exchange.checksum import crc32
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 FramePlace = tuple[int, int, int]
 MAPPED_BYTES = 1 << 20
 """Frames longer than this are read through a map of the file, without a copy."""
+_ENTRY = Struct("<QQI")
+_CHECK = Struct("<I")
+_ENTRY_BYTES = _ENTRY.size + _CHECK.size
+"""Of an index: a place, and a checksum of that, since it is read without the others."""
 WRITTEN_BYTES = 1 << 30
 """How much is written at once at the most: Linux writes only a part of 2 GiB, and macOS fails."""
 
@@ -58,6 +64,12 @@ class FrameFile:
         place = (self._start, self._end - self._start, self._checksum)
         self._start, self._checksum = self._end, 0
         return place
+
+    def add_index(self, places: Iterable[FramePlace]) -> FramePlace:
+        """Write an index of frames of this file, and return its place."""
+        entries = [_ENTRY.pack(*place) for place in places]
+        self.add(b"".join([piece for entry in entries for piece in (entry, _CHECK.pack(crc32(entry)))]))
+        return self.cut()
 
     def restart(self) -> None:
         """Throw away what was written of the frame."""
@@ -100,24 +112,50 @@ class FrameFile:
 
 def load_frame(path: str, place: FramePlace, loads: Callable[[bytes | memoryview], Any]) -> Any:
     """Return what `loads` makes of a frame; raises FrameError if the frame is not as it was written."""
-    offset, length, checksum = place
+    file = _opened(path)
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise FrameError(f"can't be read: {error}; was it removed?") from error
-    try:
-        if length <= MAPPED_BYTES or offset + length > os.fstat(file).st_size:
-            return loads(_verified(os.pread(file, length, offset), length, checksum))
-        import mmap
-
-        with (
-            mmap.mmap(file, offset + length, access=mmap.ACCESS_READ) as whole,
-            memoryview(whole) as view,
-            view[offset : offset + length] as part,
-        ):
-            return loads(_verified(part, length, checksum))
+        return _load(file, place, loads)
     finally:
         os.close(file)
+
+
+def load_indexed(path: str, index: FramePlace, number: int, loads: Callable[[bytes | memoryview], Any]) -> Any:
+    """Return what `loads` makes of the frame whose place is the entry `number` of an index; None for an empty one."""
+    file = _opened(path)
+    try:
+        entry = os.pread(file, _ENTRY_BYTES, index[0] + number * _ENTRY_BYTES)
+        if len(entry) != _ENTRY_BYTES or entry[_ENTRY.size :] != _CHECK.pack(crc32(entry[: _ENTRY.size])):
+            raise FrameError(f"was changed: the entry {number} of its index is not as written")
+        place = _ENTRY.unpack_from(entry)
+        return _load(file, place, loads) if place[1] else None
+    finally:
+        os.close(file)
+
+
+def entries(index: FramePlace) -> int:
+    """Return how many places an index has."""
+    return index[1] // _ENTRY_BYTES
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise FrameError(f"can't be read: {error}; was it removed?") from error
+
+
+def _load(file: int, place: FramePlace, loads: Callable[[bytes | memoryview], Any]) -> Any:
+    offset, length, checksum = place
+    if length <= MAPPED_BYTES or offset + length > os.fstat(file).st_size:
+        return loads(_verified(os.pread(file, length, offset), length, checksum))
+    import mmap
+
+    with (
+        mmap.mmap(file, offset + length, access=mmap.ACCESS_READ) as whole,
+        memoryview(whole) as view,
+        view[offset : offset + length] as part,
+    ):
+        return loads(_verified(part, length, checksum))
 
 
 def _verified(data: bytes | memoryview, length: int, checksum: int) -> bytes | memoryview:

@@ -135,9 +135,16 @@ class Piles:
     """What one task has for each bucket, part of it written; mutable, of that task."""
 
     def __init__(self, buckets: int, room: Room) -> None:
-        self.buckets = [Bucket() for _ in range(buckets)]
+        self.buckets: list[Bucket | None] = [None] * buckets
+        """None where nothing came so far: most of many partitions get nothing of a small task."""
         self._room = room
         self._file: SpillFile | None = None
+
+    def _bucket(self, number: int) -> Bucket:
+        bucket = self.buckets[number]
+        if bucket is None:
+            bucket = self.buckets[number] = Bucket()
+        return bucket
 
     def write(self, piles: Sequence[list[Any]], weigh: Callable[[list[Any]], int], nbytes: int) -> None:
         """Write `piles`, one a bucket, that take `nbytes` together; `weigh` gives the share of each."""
@@ -145,21 +152,26 @@ class Piles:
             self._file = self._room.file()
         weights = list(map(weigh, piles))
         total = max(1, sum(weights))
-        for bucket, pile, weight in zip(self.buckets, piles, weights, strict=True):
+        for number, (pile, weight) in enumerate(zip(piles, weights, strict=True)):
+            if not pile:
+                continue
+            frames = self._bucket(number).frames
             size = nbytes * weight // total
             portions = size // FRAME_BYTES + 1
             step = -(-len(pile) // portions)
-            for start in range(0, len(pile), step or 1):
-                bucket.frames.append(self._file.write(pile[start : start + step], size // portions))
+            for start in range(0, len(pile), step):
+                frames.append(self._file.write(pile[start : start + step], size // portions))
 
-    def finish(self, piles: Sequence[list[Any]], weigh: Callable[[list[Any]], int], nbytes: int) -> list[Bucket]:
+    def finish(self, piles: Sequence[list[Any]], weigh: Callable[[list[Any]], int], nbytes: int) -> list[Bucket | None]:
         """Take the last of it, which stays unwritten if it is little; return the buckets."""
         if self._room.rest is not None and nbytes > self._room.rest:
             self.write(piles, weigh, nbytes)
         else:
             filled = max(1, sum(map(bool, piles)))
-            for bucket, pile in zip(self.buckets, piles, strict=True):
-                bucket.rest, bucket.rest_nbytes = pile, nbytes // filled if pile else 0
+            for number, pile in enumerate(piles):
+                if pile:
+                    bucket = self._bucket(number)
+                    bucket.rest, bucket.rest_nbytes = pile, nbytes // filled
         self.close()
         return self.buckets
 
@@ -222,8 +234,8 @@ class Splitting:
             self._piles.write(self._groups.entries, _weight, self._meter.nbytes)
             self._groups, self._meter.nbytes = Groups(len(self._piles.buckets)), 0
 
-    def state(self) -> list[Bucket]:
-        """Return the buckets."""
+    def state(self) -> list[Bucket | None]:
+        """Return the buckets, None for one that has nothing."""
         if self._waiting:
             self._weigh()
         return self._piles.finish(self._groups.entries, _weight, self._meter.nbytes)
@@ -372,7 +384,7 @@ def _split_again(
             piles, held = [[] for _ in range(number)], 0
     file.write(piles, _ranked_weight, held)
     file.close()
-    return [Part(bucket.frames, key) for bucket, key in zip(file.buckets, keys, strict=True) if bucket.frames]
+    return [Part(bucket.frames, key) for bucket, key in zip(file.buckets, keys, strict=True) if bucket]
 
 
 def _ranked_weight(entries: list[Ranked]) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from sys import getsizeof
+from time import monotonic
 from typing import Any, NamedTuple
 
 from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
@@ -27,6 +28,8 @@ SAMPLE = 16
 """How many records of a list are measured."""
 _LEAST_PACKED = 4096
 """Fewer bytes are not compressed: there is little to save."""
+HELD_SECONDS = 0.02
+"""What is made in less time is little: to ask whether something is frozen takes a tenth of that in a worker."""
 MOST_AT_ONCE = 4096
 LEAST_AT_ONCE = 16
 
@@ -53,6 +56,12 @@ class Bucket:
     frames: list[Frame] = field(default_factory=list)
     rest: list[Any] = field(default_factory=list)
     rest_nbytes: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.frames or self.rest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Bucket, (self.frames, self.rest, self.rest_nbytes)  # quicker: there is one for each task and partition
 
     @property
     def nbytes(self) -> int:
@@ -170,15 +179,22 @@ class Held:
     _unfreeze: bool | None = None
     """Whether to unfreeze when the last of them ends; None while nothing was frozen."""
 
+    _since = 0.0
+    """When the first of them began."""
+
     def __enter__(self) -> None:
         with Held._lock:
+            if not Held._tasks:
+                Held._since = monotonic()
             Held._tasks += 1
 
     @staticmethod
     def add() -> None:
-        """Count all that there is now as held."""
+        """Count all that there is now as held, unless it was made in no time."""
         with Held._lock:
             if Held._unfreeze is None:
+                if monotonic() - Held._since < HELD_SECONDS:
+                    return
                 Held._unfreeze = not gc.get_freeze_count()  # which goes through all that is frozen
             gc.freeze()
 

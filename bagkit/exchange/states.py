@@ -84,7 +84,7 @@ class States:
                 piles.write(some, len, int(nbytes * sum(map(len, some))))
         for state, pieces, bucket in zip(self.each, held, piles.buckets, strict=True):
             del state[len(state) - len(pieces) :]
-            if bucket.frames:
+            if bucket:
                 state.append(bucket)
 
 

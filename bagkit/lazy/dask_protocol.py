@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from bagkit.computing import run, run_graph, with_room
 from bagkit.errors import PlanError
+from bagkit.flow.buckets import Dealing, together
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.front_doors import front_door
@@ -115,6 +116,9 @@ def _made(plan: Plan) -> DaskGraph:
     partitions = set() if plan.op.gives_value else set(keys)
     seal = Seal()
     for task in graph.tasks:
+        if isinstance(task.work, Dealing):
+            tasks.update(_dealt(task, names))
+            continue
         call = (RunTask(task, seal, task.keys[0] in partitions), *[names[need] for need in task.needs])
         if len(task.keys) == 1:
             tasks[names[task.keys[0]]] = call
@@ -123,6 +127,15 @@ def _made(plan: Plan) -> DaskGraph:
             tasks[whole] = call
             tasks.update({names[key]: (operator.itemgetter(n), whole) for n, key in enumerate(task.keys)})
     return DaskGraph(tasks, [names[key] for key in keys], token)
+
+
+def _dealt(task: Task, names: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield what brings to each partition its buckets: dask moves values, so here each bucket is one."""
+    for number, key in enumerate(task.keys):
+        buckets = [(*names[need], "bucket", number) for need in task.needs]
+        for name, need in zip(buckets, task.needs, strict=True):
+            yield name, (operator.itemgetter(number), names[need])
+        yield names[key], (together, *buckets)
 
 
 def _made_of_sink(plan: Plan, sink: Plan) -> DaskGraph:

@@ -1,9 +1,11 @@
 """How an exchange becomes tasks: every task of the inputs splits its records, every partition collects its own.
 
-    records of task 1 ─ split ─┬─ bucket 0 ─┐
-                               └─ bucket 1 ─┼─┐
-    records of task 2 ─ split ─┬─ bucket 0 ─┴─┼─ collect 0 ─ what follows
-                               └─ bucket 1 ───┴─ collect 1 ─ what follows
+    records of task 1 ─ split ─┐        ┌─ buckets for 0 ─ collect 0 ─ what follows
+                               ├─ deal ─┤
+    records of task 2 ─ split ─┘        └─ buckets for 1 ─ collect 1 ─ what follows
+
+A split leaves one value, in which are its buckets; the deal gives to each partition its buckets of all of them. So N
+tasks and M partitions are N + M tasks, keys and needs: nothing here is made N × M times.
 
 Where a first look is needed (sort_by), the splitting waits until a task of its own has seen all samples. Where one
 partition becomes one, nothing is sent: both halves are done by the task that has the records.
@@ -15,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Key, Task
 from bagkit.lower.resize import resize
 from bagkit.plan.kinds import Exchange
@@ -34,36 +37,43 @@ def exchanged(lowering: Lowering, plan: Plan) -> list[Pending]:
     tasks = sum(map(len, sides))
     if tasks == count == 1 and lowering.policy(plan) == "raise":
         return [lowering.here(plan, sides[0][0])]
-    rows = [_split(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
-    counts = [len(pending) for pending in sides]
-    return [
-        lowering.collected(Collecting(op, tasks), plan, counts, tuple(row[number] for side in rows for row in side))
-        for number in range(count)
-    ]
+    dealt = [_dealt(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
+    return [lowering.collected(Collecting(op, tasks), plan, needs) for needs in zip(*dealt, strict=True)]
+
+
+def _dealt(
+    lowering: Lowering, plan: Plan, op: Exchange, side: int, pending: Sequence[Pending], tasks: int
+) -> tuple[Key, ...]:
+    """Return for each partition the key of its buckets of all tasks of the input number `side`."""
+    made = _split(lowering, plan, op, side, pending, tasks)
+    stage = lowering.stage(f"deal {op.label}")
+    keys = tuple([(stage, number) for number in range(plan.npartitions)])
+    lowering.tasks.append(Task(keys, Dealing(len(keys)), None, made, f"deal buckets of {op.label}"))
+    return keys
 
 
 def _split(
     lowering: Lowering, plan: Plan, op: Exchange, side: int, pending: Sequence[Pending], tasks: int
-) -> list[list[Key]]:
-    """Add the tasks that split the input number `side`; return for each the keys of its buckets."""
+) -> tuple[Key, ...]:
+    """Add the tasks that split the input number `side`; return the keys of what they leave."""
     count = plan.npartitions
     stage = lowering.stage(f"split {op.label}")
     into = Into(op, tasks, side, count, lowering.policy(plan))
-    rows = [[(stage, number, bucket) for bucket in range(count)] for number in range(len(pending))]
+    keys = tuple([(stage, number) for number in range(len(pending))])
     if not op.samples:
-        for one, row in zip(pending, rows, strict=True):
-            lowering.split(one, into, tuple(row))
-        return [list(row) for row in rows]
-    prepared = [((stage, number, "records"), (stage, number, "sample")) for number in range(len(pending))]
-    for one, keys in zip(pending, prepared, strict=True):
-        lowering.split(one, into, keys)
+        for one, key in zip(pending, keys, strict=True):
+            lowering.split(one, into, (key,))
+        return keys
+    prepared = [((*key, "records"), (*key, "sample")) for key in keys]
+    for one, both in zip(pending, prepared, strict=True):
+        lowering.split(one, into, both)
     bounds = (stage, "bounds")
-    samples = tuple(sample for _, sample in prepared)
+    samples = tuple([sample for _, sample in prepared])
     lowering.tasks.append(Task((bounds,), Bounding(op, count), None, samples, f"bounds of {op.label}"))
     cutting = Cutting(op, count)
-    for row, (records, _) in zip(rows, prepared, strict=True):
-        lowering.tasks.append(Task(tuple(row), cutting, None, (records, bounds), f"cut for {op.label}"))
-    return [list(row) for row in rows]
+    for key, (records, _) in zip(keys, prepared, strict=True):
+        lowering.tasks.append(Task((key,), cutting, None, (records, bounds), f"cut for {op.label}"))
+    return keys
 
 
 def with_memory(roots: tuple[Plan, ...], memory: Callable[[], int]) -> tuple[Plan, ...]:

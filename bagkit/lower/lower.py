@@ -352,10 +352,9 @@ class Lowering:
         """Return the exchange of a single partition into a single one."""
         return self._then(plan, (one,))
 
-    def collected(self, op: Op, plan: Plan, counts: list[int], needs: tuple[Key, ...]) -> Pending:
+    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...]) -> Pending:
         """Return the partition that `op` makes of the values of `needs`."""
-        # A list of counts, because a tuple would be taken for pieces of a source.
-        return Pending(self._leaf(op, plan), (counts,), needs)
+        return Pending(self._leaf(op, plan), (len(needs),), needs)
 
     def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
         """Add the task that splits the records of `one`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from bagkit.errors import add_notes
 from bagkit.flow.batches import Batches
+from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Work
 
@@ -45,5 +46,11 @@ def with_retries(graph: Graph, retries: int) -> Graph:
     if not retries:
         return graph
     works: dict[int, Retrying] = {}  # one for each work, which crosses to a worker once
-    tasks = [replace(task, work=works.setdefault(id(task.work), Retrying(task.work, retries))) for task in graph.tasks]
-    return Graph(tasks)
+    return Graph(
+        [
+            task
+            if isinstance(task.work, Dealing)  # which runs no function, and which schedulers know
+            else replace(task, work=works.setdefault(id(task.work), Retrying(task.work, retries)))
+            for task in graph.tasks
+        ]
+    )

@@ -341,7 +341,7 @@ class Exchange(Op):
         return inputs[0] if self.count is None else self.count
 
     def split(self, side: int, count: int, room: Room) -> Taking:
-        """Return what takes the records of one task of the input number `side`; its state is a bucket a partition."""
+        """Return what takes the records of a task of input `side`; its state: a bucket a partition, false if empty."""
         raise NotImplementedError
 
     def bounds(self, samples: Sequence[Any], count: int) -> Any:
@@ -353,7 +353,7 @@ class Exchange(Op):
         raise NotImplementedError
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
-        """Yield lists of the records of one partition, of the buckets for it, by input and in order."""
+        """Yield lists of the records of one partition, of the buckets that there are for it, by input and in order."""
         raise NotImplementedError
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from bagkit.diagnostics import events
 from bagkit.errors import text_of
+from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import transport
 from bagkit.schedulers.remote_errors import unpack_error, unpack_failure, worker_died
@@ -66,7 +68,20 @@ class Dispatch:
                 return None
             self._alone = True
             return self._again.popleft()
-        return self.state.next_task(ahead=self._may_run_ahead(away))
+        task = self.state.next_task(ahead=self._may_run_ahead(away))
+        while task is not None and isinstance(task.work, Dealing):
+            self._deal(task)
+            task = self.state.next_task(ahead=self._may_run_ahead(away))
+        return task
+
+    def _deal(self, task: Task) -> None:
+        """Do what no worker need do."""
+        start = time.time()
+        self._emit(events.TaskStarted(task.keys[0], task.label, -1))
+        self._values.deal(task, self.number(task))
+        for key in self.state.finish(task):
+            self._values.release(key)
+        self._emit(events.TaskFinished(task.keys[0], task.label, -1, start, time.time(), 0, 0, 0, ()))
 
     def _may_run_ahead(self, away: bool) -> bool:
         busy = away and self._values.undelivered >= 2 * self._workers

@@ -13,6 +13,7 @@ handed out.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from typing import Any, Protocol
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError, WorkerDiedError, add_notes
+from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
@@ -76,6 +78,9 @@ class Submitter(Protocol):
 
     def outcome(self, task: Task, result: Any) -> Outcome:
         """Return how `task` ended, from the result of its ticket."""
+
+    def dealt(self, inputs: list[Any], count: int) -> list[Any]:
+        """Return what a Dealing makes of `inputs` for `count` partitions; asked only where workers are not near."""
 
     def read(self, value: Any) -> Any:
         """Return for the caller what the pool gave as a value."""
@@ -135,6 +140,9 @@ class FuturesRun:
                 self._state.put_back(task)
                 return
             inputs = [self._values[need] for need in task.needs]
+            if not near and isinstance(task.work, Dealing):
+                self._deal(task, inputs)
+                continue
             try:
                 ticket = self._submitter.submit(task, inputs, self._messages.put)
             except BrokenExecutor as error:
@@ -143,6 +151,15 @@ class FuturesRun:
                 self._failed(task, error)
                 raise
             self._running[ticket] = task
+
+    def _deal(self, task: Task, inputs: list[Any]) -> None:
+        """Do what no worker need do: where values are is known here."""
+        start = time.time()
+        self._observer.emit(started(task, -1))
+        self._values.update(zip(task.keys, self._submitter.dealt(inputs, len(task.keys)), strict=True))
+        for key in self._state.finish(task):
+            del self._values[key]
+        self._observer.emit(finished(task, -1, start, time.time(), Report()))
 
     def _window(self) -> int:
         """Return how many tasks may be running or waiting for a worker."""

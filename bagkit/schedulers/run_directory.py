@@ -50,6 +50,8 @@ class RunDirectory:
         sweep(parent)
         self._pid = os.getpid()
         self._uses: dict[str, int] = {}
+        self._held: dict[str, list[str]] = {}
+        """For a file the others that it leads to, which stay as long as it does."""
         self._ended = False
         self._undertaker: subprocess.Popen[bytes] | None = None
         try:
@@ -76,6 +78,12 @@ class RunDirectory:
         """Count one more value that uses the file `path`."""
         self._uses[path] = self._uses.get(path, 0) + 1
 
+    def hold(self, path: str, others: list[str]) -> None:
+        """Have the files `others` stay as long as values use the file `path`."""
+        self._held[path] = others
+        for other in others:
+            self.keep(other)
+
     def drop(self, path: str) -> None:
         """Count one value less; remove the file with the last."""
         if os.getpid() != self._pid:
@@ -85,6 +93,8 @@ class RunDirectory:
             return
         del self._uses[path]
         self.discard(path)
+        for other in self._held.pop(path, ()):
+            self.drop(other)
         if self._ended and not self._uses:
             self.remove()
 

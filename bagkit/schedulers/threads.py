@@ -89,6 +89,10 @@ class InThreads:
         assert isinstance(result, Outcome)
         return result
 
+    def dealt(self, inputs: list[Any], count: int) -> list[Any]:
+        """Deal in no way of its own: the task does."""
+        raise AssertionError("a task that deals runs in a thread, as others do")
+
     def read(self, value: Any) -> Any:
         """Return `value`."""
         return value

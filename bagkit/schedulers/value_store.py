@@ -69,16 +69,18 @@ class ValueStore:
             self._directory = RunDirectory(self._temporary_directory)
         return self._directory.path
 
-    def write_file(self, name: str, data: bytes) -> str:
-        """Write `data` to a file of the directory, which stays until the end of the run; return its path."""
+    def write_file(self, name: str, data: bytes, what: str = "functions") -> str:
+        """Write `data`, bytes of `what`, to a file of the directory; return its path.
+
+        It stays until the end of the run, or until the last value that uses it is released.
+        """
         path = os.path.join(self.directory(), name)
         try:
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
                 file.write(data)
         except OSError as error:
             raise TaskError(
-                f"{path}: {len(data)} bytes of functions can't be stored: {error}; "
-                "hint: give another temporary_directory"
+                f"{path}: {len(data)} bytes of {what} can't be stored: {error}; hint: give another temporary_directory"
             ) from error
         return path
 
@@ -96,6 +98,19 @@ class ValueStore:
             self._undelivered[key] = inline + in_file
             self._undelivered_bytes += inline + in_file
         return inline + in_file
+
+    def deal(self, task: Task, number: int) -> None:
+        """Do the task number `number` of the run, a Dealing: where its values are is known here, and nothing moves."""
+        several = [self._stored[need] for need in task.needs]
+
+        def write(table: bytes) -> str:
+            path = self.write_file(f"{number}-table", table, "places of buckets")
+            assert self._directory is not None
+            self._directory.hold(path, values.files_of(several))
+            return path
+
+        for key, stored in zip(task.keys, values.dealt(several, len(task.keys), write), strict=True):
+            self.put(key, stored)
 
     def take(self, key: Key) -> None:
         """Note that the caller takes a target, which no longer counts as undelivered."""

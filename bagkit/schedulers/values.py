@@ -1,38 +1,48 @@
 """Values on their way between processes: pickles that travel in the message, or in a file of the run's directory.
 
-    stored value   (batched, path, parts)
+    stored value   (kind, path, parts)
     part           bytes: a pickle | the place of a frame in the file at `path`, see exchange/frames.py
 
-A value is one part. Batches are one part a batch, written and read one at a time, so that no process holds a whole
-partition. All that a task writes goes to one file. Stored values are plain tuples: the parent passes them on as they
+    ONE       a value is one part
+    BATCHES   are one part a batch, written and read one at a time, so that no process holds a whole partition
+    BUCKETS   of an exchange: how many and their numbers, packed, and a part for each; or, where they are too large for
+              the message, an index of them in the file, and how many bytes they take there
+    DEALT     the buckets for one partition: its number and the numbers of the tasks that sent theirs, packed, then
+              these; the table at `path` says where other tasks wrote theirs
+
+All that a task writes goes to one file. Stored values are plain tuples: the parent passes them on as they
 came and never unpickles what only other tasks need.
 """
 
 from __future__ import annotations
 
 import _pickle
+import marshal
 import os
 import sys
 
-from bagkit.exchange.frames import FrameError, FrameFile, load_frame, without_collector
+from bagkit.exchange.checksum import crc32
+from bagkit.exchange.frames import FrameError, FrameFile, entries, load_frame, load_indexed, without_collector
 from bagkit.flow.replay import Replay
 from bagkit.schedulers.transport import loads, pickle_into
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from bagkit.errors import NotPicklableError
+    from bagkit.flow.buckets import Buckets
 
 Part = bytes | tuple[int, int, int]
-Stored = tuple[bool, str | None, tuple[Part, ...]]
+Stored = tuple[int, str | None, tuple[Part, ...]]
+ONE, BATCHES, BUCKETS, DEALT = range(4)
 
 
 def sizes(value: Stored) -> tuple[int, int]:
     """Return how many bytes the parts in the message are, and how many those in the file."""
-    batched, path, parts = value
-    if not batched and path is None:
+    kind, path, parts = value
+    if kind == ONE and path is None:
         return len(parts[0]), 0  # nearly always
     inline = in_file = 0
     for part in parts:
@@ -68,17 +78,41 @@ class Output:
     def store(self, value: Any, *, watched: bool = False) -> Stored:
         """Pickle `value`; an error of its pickling is a NotPicklableError, one of making its batches goes through."""
         self._watched = self.plain = watched
-        batches = sys.modules.get("bagkit.flow.batches")
+        batches, buckets = sys.modules.get("bagkit.flow.batches"), sys.modules.get("bagkit.flow.buckets")
         parts: list[Part] = []
-        batched = batches is not None and isinstance(value, batches.Batches)
-        if batched:
+        kind = ONE
+        if buckets is not None and type(value) is buckets.Buckets:
+            kind, parts = BUCKETS, self._buckets(value)
+        elif batches is not None and isinstance(value, batches.Batches):
+            kind = BATCHES
             parts += (self._part(batch, ("batch", number)) for number, batch in enumerate(value))
         else:
             if type(value) is Replay:
                 value.drain()
             parts.append(self._part(value, None))
         in_file = any(isinstance(part, tuple) for part in parts)
-        return batched, self._file.path if in_file else None, tuple(parts)
+        return kind, self._file.path if in_file else None, tuple(parts)
+
+    def _buckets(self, value: Buckets) -> list[Part]:
+        """Return all buckets as bytes and their numbers, or all of them in the file: who reads one reads no other."""
+        budget = self._budget
+        parts = [self._part(bucket, ("bucket", number)) for number, bucket in value.filled.items()]
+        if all(isinstance(part, bytes) for part in parts):
+            return [marshal.dumps((value.count, list(value.filled))), *parts]
+        self._budget = budget
+        try:
+            places = dict(zip(value.filled, map(self._in_file, parts), strict=True))
+            index = self._file.add_index([places.get(number, (0, 0, 0)) for number in range(value.count)])
+        except OSError as error:
+            self._error = error
+            raise self._not_stored() from None
+        return [index, (0, sum([place[1] for place in places.values()]), 0)]
+
+    def _in_file(self, part: Part) -> tuple[int, int, int]:
+        if isinstance(part, bytes):
+            self._file.add(part)
+            return self._file.cut()
+        return part
 
     def close(self) -> None:
         """Close the file, if there is one."""
@@ -147,9 +181,13 @@ def _not_picklable(value: Any, where: tuple[str, int] | None, error: Exception) 
 
 def load(value: Stored) -> Any:
     """Return the value; Batches read their parts when they are asked for."""
-    batched, path, parts = value
-    if not batched:
+    kind, path, parts = value
+    if kind == ONE:
         return _read(path, parts[0])
+    if kind == DEALT:
+        return without_collector(_dealt_buckets, path, parts)
+    if kind == BUCKETS:
+        return without_collector(_all_buckets, path, parts)
     from bagkit.flow.batches import Batches
 
     return Batches(StoredBatches(path, parts))
@@ -170,6 +208,67 @@ class StoredBatches:
             yield _read(self._path, part)
 
 
+def dealt(several: Sequence[Stored], count: int, write: Callable[[bytes], str]) -> list[Stored]:
+    """Return for each of `count` partitions its buckets of all tasks, given what each has stored.
+
+    Where some are in files, `write` is given a table of these files to keep, and returns its path: each reads there.
+    """
+    numbers: list[list[int]] = [[] for _ in range(count)]
+    parts: list[list[Part]] = [[] for _ in range(count)]
+    table = []
+    for task, (_, path, (first, *rest)) in enumerate(several):
+        if path is not None:
+            table.append((task, path, first))
+            continue
+        assert isinstance(first, bytes)
+        for number, part in zip(marshal.loads(first)[1], rest, strict=True):
+            numbers[number].append(task)
+            parts[number].append(part)
+    where, place = None, (0, 0, 0)
+    if table:
+        data = marshal.dumps(table)
+        where, place = write(data), (0, len(data), crc32(data))
+    firsts = [marshal.dumps((number, tasks, place)) for number, tasks in enumerate(numbers)]
+    return [(DEALT, where, (first, *rest)) for first, rest in zip(firsts, parts, strict=True)]
+
+
+def files_of(several: Iterable[Stored]) -> list[str]:
+    """Return the paths of the files that have parts of `several` values."""
+    return [path for _, path, _ in several if path is not None]
+
+
+def _all_buckets(path: str | None, parts: tuple[Any, ...]) -> Buckets:
+    """Return the buckets of one task: where another program's graph deals them, as dask's do."""
+    from bagkit.flow.buckets import Buckets
+
+    if path is None:
+        count, numbers = marshal.loads(parts[0])
+        each = [None] * count
+        for number, part in zip(numbers, parts[1:], strict=True):
+            each[number] = loads(part)
+        return Buckets(each)
+    try:
+        return Buckets([load_indexed(path, parts[0], number, loads) for number in range(entries(parts[0]))])
+    except FrameError as error:
+        raise _changed(path, error) from error
+
+
+def _dealt_buckets(path: str | None, parts: tuple[Any, ...]) -> list[Any]:
+    number, tasks, place = marshal.loads(parts[0])
+    found = [(task, loads(part)) for task, part in zip(tasks, parts[1:], strict=True)]
+    if path is not None:
+        where = path
+        try:
+            for task, where, index in load_frame(path, place, marshal.loads):
+                bucket = load_indexed(where, index, number, loads)
+                if bucket is not None:
+                    found.append((task, bucket))
+        except FrameError as error:
+            raise _changed(where, error) from error
+        found.sort(key=lambda each: each[0])
+    return [bucket for _, bucket in found]
+
+
 def _read(path: str | None, part: Part) -> Any:
     if isinstance(part, bytes):
         return without_collector(loads, part)
@@ -177,6 +276,10 @@ def _read(path: str | None, part: Part) -> Any:
     try:
         return without_collector(load_frame, path, part, loads)
     except FrameError as error:
-        from bagkit.errors import TaskError
+        raise _changed(path, error) from error
 
-        raise TaskError(f"{path}: a value that was stored here {error}") from error
+
+def _changed(path: str, error: FrameError) -> Exception:
+    from bagkit.errors import TaskError
+
+    return TaskError(f"{path}: a value that was stored here {error}")

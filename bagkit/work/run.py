@@ -10,6 +10,7 @@ from typing import Any
 from bagkit.flow import replay
 from bagkit.flow.batches import Batches
 from bagkit.flow.blocks import Block, Handing, batched, made_of
+from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Report
 from bagkit.plan.kinds import (
     BlockParser,
@@ -240,17 +241,17 @@ class Run:
             return
         self.failing.raise_in([step.op], None, raised)
 
-    def _collected(self, exchange: Exchange, tasks: int, counts: Sequence[int]) -> Iterator[Sequence[Any]]:
-        sides = [[next(self._inputs) for _ in range(count)] for count in counts]
+    def _collected(self, exchange: Exchange, tasks: int, count: int) -> Iterator[Sequence[Any]]:
+        sides = [next(self._inputs) for _ in range(count)]
         return exchange.collect(sides, room_of(exchange, self._report, tasks))
 
     def _exchanged_here(self, exchange: Exchange, blocks: Iterator[Block]) -> Iterator[Sequence[Any]]:
         """Yield what an exchange makes of the records of the only partition."""
-        bucket = state_of(self.failing, Into(exchange), blocks)
+        state = state_of(self.failing, Into(exchange), blocks)
         if exchange.samples:
-            prepared, sample = bucket
-            (bucket,) = exchange.cut(prepared, exchange.bounds([sample], 1), 1)
-        yield from exchange.collect([[bucket]], room_of(exchange, self._report, 1))
+            prepared, sample = state
+            state = Buckets(exchange.cut(prepared, exchange.bounds([sample], 1), 1))
+        yield from exchange.collect([state[0]], room_of(exchange, self._report, 1))
 
     # Values -------------------------------------------------------------------------------------------------------
 

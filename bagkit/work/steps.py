@@ -86,7 +86,7 @@ class Value(Op):
 
 @dataclass(frozen=True, eq=False)
 class Collecting(Op):
-    """Leaf: the records of one partition of an exchange. Its part says how many inputs are buckets of each bag."""
+    """Leaf: the records of one partition of an exchange. Its part says of how many bags: an input each."""
 
     exchange: Exchange
     tasks: int

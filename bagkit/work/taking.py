@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from bagkit.errors import TaskError
 from bagkit.exchange.spill import Held, Room
 from bagkit.flow.blocks import Block, Handing
+from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Report
 from bagkit.plan.kinds import Exchange, PartitionReduction, Reduction, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
@@ -67,7 +68,7 @@ def end(failing: Failing, into: Into, taking: Taking) -> Any:
         made = taking.state()
     except Exception as error:
         _give_up(failing, into, error)
-    return made[0] if isinstance(into.op, Exchange) and not into.op.samples and into.count == 1 else made
+    return Buckets(made) if isinstance(into.op, Exchange) and not into.op.samples else made
 
 
 def _reduced(failing: Failing, into: Into, op: PartitionReduction, blocks: Iterator[Block]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bagkit.errors import OutputError
 from bagkit.flow.batches import Batches
+from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Report
 from bagkit.plan.kinds import Call, Exchange, Op, Reduction, Sink, SinkPart
 from bagkit.sentinels import EMPTY
@@ -140,8 +141,7 @@ class Cutting:
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         prepared, bounds = inputs
-        made = noting(self.exchange, lambda: self.exchange.cut(prepared, bounds, self.count))
-        return made if self.count > 1 else made[0]
+        return Buckets(noting(self.exchange, lambda: self.exchange.cut(prepared, bounds, self.count)))
 
 
 def noting(op: Op, function: Callable[[], Any]) -> Any:

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from bagkit.exchange import frames
-from bagkit.exchange.frames import MAPPED_BYTES, FrameError, FrameFile, load_frame, without_collector
+from bagkit.exchange.frames import (
+    MAPPED_BYTES,
+    FrameError,
+    FrameFile,
+    entries,
+    load_frame,
+    load_indexed,
+    without_collector,
+)
 
 
 @pytest.fixture
@@ -94,6 +102,34 @@ def test_damage_is_an_error(file: FrameFile, size: int, damage: Callable[[bytes]
     file.remove()
     with pytest.raises(FrameError, match=r"can't be read: .*; was it removed\?"):
         load_frame(file.path, place, bytes)
+
+
+def test_an_index_gives_one_frame(file: FrameFile) -> None:
+    file.add(b"before")
+    before = file.cut()
+    file.add(b"after")
+    index = file.add_index([(0, 0, 0), before, (0, 0, 0), file.cut()])
+    file.close()
+    assert entries(index) == 4
+    assert [load_indexed(file.path, index, n, bytes) for n in range(4)] == [None, b"before", None, b"after"]
+
+
+@pytest.mark.parametrize("at", [0, 9, 17, 23, 24 * 2, 24 * 3 - 1])
+def test_damage_to_an_index_is_an_error(file: FrameFile, at: int) -> None:
+    file.add(b"one")
+    index = file.add_index([file.cut(), (0, 0, 0), (0, 0, 0)])
+    file.close()
+    data = bytearray(Path(file.path).read_bytes())
+    data[index[0] + at] ^= 1
+    Path(file.path).write_bytes(data)
+    with pytest.raises(FrameError, match=f"was changed: the entry {at // 24} of its index is not as written"):
+        load_indexed(file.path, index, at // 24, bytes)
+    Path(file.path).write_bytes(data[: index[0]])
+    with pytest.raises(FrameError, match="was changed: the entry 1 of its index"):
+        load_indexed(file.path, index, 1, bytes)
+    file.remove()
+    with pytest.raises(FrameError, match=r"can't be read: .*; was it removed\?"):
+        load_indexed(file.path, index, 0, bytes)
 
 
 @pytest.mark.parametrize("enabled", [True, False])

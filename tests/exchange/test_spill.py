@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bagkit.exchange import spill
 from bagkit.exchange.spill import Held, Room, SpillError, read_frame
 
 
@@ -39,7 +40,8 @@ def test_damage_is_seen(tmp_path: Path, at: int) -> None:
         read_frame(frame)
 
 
-def test_what_was_frozen_is_unfrozen_by_the_last() -> None:
+def test_what_was_frozen_is_unfrozen_by_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "HELD_SECONDS", 0)
     gc.unfreeze()
     with Held():
         with Held():
@@ -52,3 +54,12 @@ def test_what_was_frozen_is_unfrozen_by_the_last() -> None:
         Held.add()
     assert gc.get_freeze_count()
     gc.unfreeze()
+
+
+def test_what_is_made_in_no_time_is_not_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To ask whether something was frozen before takes longer than that."""
+    monkeypatch.setattr(spill, "HELD_SECONDS", 1000)
+    gc.unfreeze()
+    with Held():
+        Held.add()
+        assert not gc.get_freeze_count()

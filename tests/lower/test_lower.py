@@ -154,6 +154,49 @@ class TestRegrouping:
         assert [len(task.keys) for task in split] == [2, 3, 3]
 
 
+def key_of(record: int) -> int:
+    return record % 7
+
+
+class TestExchanges:
+    """N tasks into M partitions make N + M of everything."""
+
+    @pytest.mark.parametrize(
+        ("make", "tasks", "keys", "needs"),
+        [
+            (lambda bag: bag.groupby(key_of, npartitions=200), 300 + 1 + 200, 300 + 2 * 200, 300 + 200),
+            (lambda bag: bag.distinct(npartitions=200), 300 + 1 + 200, 300 + 2 * 200, 300 + 200),
+            # Samples of 300 tasks make bounds, which with the records of each are cut.
+            (lambda bag: bag.sort_by(key_of, npartitions=200), 2 * 300 + 2 + 200, 3 * 300 + 1 + 400, 4 * 300 + 200),
+            (
+                lambda bag: bag.join(bk.range(9, 100).map_partitions(list), key_of, npartitions=200),
+                400 + 2 + 200,
+                400 + 3 * 200,
+                400 + 2 * 200,
+            ),
+        ],
+        ids=["groupby", "distinct", "sort_by", "join"],
+    )
+    def test_tasks_keys_and_needs_are_added_not_multiplied(self, make: Any, tasks: int, keys: int, needs: int) -> None:
+        graph, _ = graph_of(make(bk.range(900, 300).map_partitions(list)))
+        assert len(graph.tasks) == tasks
+        assert len(graph.maker) == keys
+        assert sum(len(task.needs) for task in graph.tasks) == needs
+
+    def test_a_partition_alone_needs_no_other_to_be_collected(self) -> None:
+        bag = bk.range(60, 3).map_partitions(list).groupby(key_of, npartitions=50)
+        assert count(bag.map(len).take(1, npartitions=1, compute=False)) == 3 + 1 + 1
+
+    @pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+    def test_far_more_partitions_than_records(self, scheduler: str) -> None:
+        bag = bk.from_sequence([5, -3, 5, 9, 1], npartitions=5).map_partitions(list)
+        grouped = bag.groupby(key_of, npartitions=300)
+        got = grouped.map_partitions(lambda groups: [list(groups)]).compute(scheduler=scheduler)
+        assert sorted(filter(None, got)) == [[(1, [1])], [(2, [9])], [(4, [-3])], [(5, [5, 5])]]
+        assert len(got) == 300
+        assert bag.sort_by(None, npartitions=300).compute(scheduler=scheduler) == [-3, 1, 5, 5, 9]
+
+
 class TestJoining:
     """Many small partitions are one task, where nobody can see it."""
 

@@ -37,6 +37,11 @@ class TestRetries:
         assert b.map(failing(tmp_path / "records", 1)).compute(scheduler=scheduler, retries=1) == [0, 1, 2, 3]
         assert b.map(failing(tmp_path / "sum", 1)).sum().compute(scheduler=scheduler, retries=1) == 6
 
+    def test_of_both_halves_of_an_exchange(self, scheduler: str, tmp_path: Path) -> None:
+        b = bk.range(6, npartitions=3).map(failing(tmp_path / "split", 1)).groupby(lambda n: n % 2, npartitions=2)
+        groups = b.map(failing(tmp_path / "collect", 1))
+        assert sorted(groups.compute(scheduler=scheduler, retries=2)) == [(0, [0, 2, 4]), (1, [1, 3, 5])]
+
     def test_not_more_often(self, scheduler: str, tmp_path: Path) -> None:
         value = bk.delayed(failing(tmp_path / "count", 9))(5)
         with pytest.raises(ConnectionError, match="not now") as caught:

@@ -236,9 +236,11 @@ def test_one_partition_into_one_is_no_exchange() -> None:
     one, three = bk.range(9, 1).map(str), bk.range(9, 3).map(str)
     for make in (lambda bag, n: bag.groupby(len, npartitions=n), lambda bag, n: bag.distinct(npartitions=n)):
         assert tasks_of(make(one, 1).map(repr)) == 1
-        assert tasks_of(make(three, 2).map(repr)) == 3 + 2
+        assert tasks_of(make(three, 2).map(repr)) == 3 + 1 + 2, "splitting, dealing, collecting"
     assert tasks_of(one.sort_by(len)) == 1
-    assert tasks_of(three.sort_by(len, npartitions=2)) == 3 + 1 + 3 + 2, "sorting, bounds, cutting, merging"
+    assert tasks_of(three.sort_by(len, npartitions=2)) == 3 + 1 + 3 + 1 + 2, (
+        "sorting, bounds, cutting, dealing, merging"
+    )
 
 
 @pytest.mark.parametrize("executor", [ThreadPoolExecutor, ProcessPoolExecutor])

@@ -13,6 +13,7 @@ import pytest
 from bagkit.diagnostics import events
 from bagkit.errors import StoppedEarlyError, TaskError
 from bagkit.flow.batches import Batches
+from bagkit.flow.buckets import Buckets, Dealing
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.protocol import Scheduler
 from tests.schedulers import works
@@ -41,6 +42,16 @@ def one(work: Callable[..., Any], part: Any = None, key: Key = "only") -> Graph:
 
 def wide(directory: Path, number: int) -> Graph:
     return Graph([Task(keys=(n,), work=works.add_marked, part=(str(directory), str(n), n)) for n in range(number)])
+
+
+def dealing(left: Sequence[Sequence[Any]], count: int | None = None) -> tuple[Graph, list[Key]]:
+    """Return tasks that leave these buckets, and the keys of tasks that give what one partition gets."""
+    count = len(left[0]) if count is None else count
+    leave = [Task((("leave", n),), works.give, Buckets(each)) for n, each in enumerate(left)]
+    dealt = tuple(("dealt", n) for n in range(count))
+    deal = Task(dealt, Dealing(count), None, tuple(task.keys[0] for task in leave))
+    collect = [Task((("collect", n),), works.inputs_as_they_are, None, (key,)) for n, key in enumerate(dealt)]
+    return Graph([*leave, deal, *collect]), [task.keys[0] for task in collect]
 
 
 def values(scheduler: Scheduler, graph: Graph, targets: Sequence[Key]) -> list[Any]:
@@ -129,6 +140,33 @@ class SchedulerContract:
     def test_batches_of_a_target(self, scheduler: Scheduler) -> None:
         (up,) = values(scheduler, one(works.count_up, 12), ["only"])
         assert [number for batch in up for number in batch] == list(range(12))
+
+    @pytest.mark.parametrize("large", [(), (1,), (0, 1, 2, 3)])
+    def test_buckets_are_dealt(self, scheduler: Scheduler, large: tuple[int, ...]) -> None:
+        """Those of a task may be in the message or in a file; what is empty comes nowhere."""
+        left = [
+            [["", "x" * 70_000][task in large] + f"{task} {n}" if (task + n) % 3 else "" for n in range(5)]
+            for task in range(4)
+        ]
+        graph, keys = dealing(left)
+        expected = [[[each[n] for each in left if each[n]]] for n in range(5)]
+        assert values(scheduler, graph, keys) == expected
+        assert values(scheduler, graph, [keys[3], keys[1], keys[3]]) == [expected[3], expected[1], expected[3]]
+
+    def test_buckets_for_nobody(self, scheduler: Scheduler) -> None:
+        graph, keys = dealing([[[], []], [[], []]])
+        assert values(scheduler, graph, keys) == [[[]], [[]]]
+        graph, keys = dealing([["a"], ["b"]])
+        assert values(scheduler, graph, keys) == [[["a", "b"]]]
+        graph, keys = dealing([], 2)
+        assert values(scheduler, graph, keys) == [[[]], [[]]]
+
+    def test_buckets_of_one_task_can_be_read_whole(self, scheduler: Scheduler) -> None:
+        for size in (1, 70_000):
+            buckets = Buckets(["x" * size, "", "y"])
+            read = Task(("read",), works.filled, None, (0,))
+            graph = Graph([Task((0,), works.give, buckets), read])
+            assert values(scheduler, graph, ["read"]) == [(3, {0: "x" * size, 2: "y"})]
 
     def test_a_deep_chain(self, scheduler: Scheduler) -> None:
         tasks = [Task(keys=(n,), work=works.add, part=1, needs=(n - 1,) if n else ()) for n in range(2000)]

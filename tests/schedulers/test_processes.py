@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ import psutil
 import pytest
 
 from bagkit.diagnostics import events
+from bagkit.errors import TaskError
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers import pool, run_directory, worker_process
 from bagkit.schedulers.processes import ProcessScheduler, start_workers
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
-from tests.schedulers.contract import ConcurrentContract, Recorder, one, values
+from tests.schedulers.contract import ConcurrentContract, Recorder, dealing, one, values
 from tests.schedulers.faulty_works import running
 
 ROOT = str(Path(__file__).parents[2])
@@ -251,6 +252,53 @@ def test_the_directory_is_private(tmp_path: Path) -> None:
     finally:
         os.umask(mask)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_buckets_stay_until_all_are_read(tmp_path: Path) -> None:
+    graph, (first, second) = dealing([["x" * 100_000, "y"], ["z", "w"], ["v", "u" * 100_000]])
+    end = Task(("end",), works.give, "end", (first, second))
+    run = ProcessScheduler(workers=1, temporary_directory=str(tmp_path)).run(
+        Graph([*graph.tasks, end]), [first, "end"], Recorder()
+    )
+
+    def files() -> list[str]:
+        return sorted(path.name for path in tmp_path.glob("bagkit-*/*") if path.name != run_directory.LOCK)
+
+    assert next(run) == [["x" * 100_000, "z", "v"]]
+    assert next(run) == "end"
+    assert files() == [], "nobody needs the buckets, nor the table that says where they are"
+    run.close()
+
+
+@pytest.mark.parametrize("which", ["table", "0-1"])
+@pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 5), os.unlink])
+def test_damage_to_files_of_buckets_is_an_error(tmp_path: Path, which: str, damage: Callable[[Path], None]) -> None:
+    graph, keys = dealing([["x" * 100_000, "y"], ["z", "w"]])
+    wait = Task(("wait",), damage_files, (str(tmp_path), which, damage), (("dealt", 0),))
+    late = Task(("late",), works.inputs_as_they_are, None, (("dealt", 1), "wait"))
+    with pytest.raises(TaskError, match=r"a value that was stored here (was changed|can't be read)"):
+        values(
+            ProcessScheduler(workers=1, temporary_directory=str(tmp_path)),
+            Graph([*graph.tasks, wait, late]),
+            ["late"],
+        )
+    assert keys
+    assert list(tmp_path.iterdir()) == []
+
+
+def damage_files(part: tuple[str, str, Callable[[Path], None]], inputs: Any, report: Any) -> None:
+    directory, which, damage = part
+    (path,) = Path(directory).glob(f"bagkit-*/*{which}")
+    damage(path)
+
+
+def test_a_worker_killed_while_it_collects(tmp_path: Path) -> None:
+    graph, keys = dealing([["x" * 100_000, "y"], ["z", "w"]])
+    kill = Task(("kill",), faulty.killed_once, (str(tmp_path / "flag"), 1), (("dealt", 0),))
+    after = Task(("after",), works.inputs_as_they_are, None, (("dealt", 0), ("dealt", 1), "kill"))
+    scheduler = ProcessScheduler(workers=2, temporary_directory=str(tmp_path))
+    got = values(scheduler, Graph([*graph.tasks, kill, after]), ["after", *keys])
+    assert got == [[["x" * 100_000, "z"], ["y", "w"], (1, 2)], [["x" * 100_000, "z"]], [["y", "w"]]]
 
 
 def test_directories_of_dead_runs_are_swept_and_no_others(tmp_path: Path) -> None:

@@ -54,6 +54,15 @@ def split(part: int, inputs: Sequence[list[int]], report: Report) -> list[list[i
     return [[n for n in inputs[0] if n % part == remainder] for remainder in range(part)]
 
 
+def inputs_as_they_are(part: Any, inputs: Sequence[Any], report: Report) -> list[Any]:
+    return list(inputs)
+
+
+def filled(part: None, inputs: Sequence[Any], report: Report) -> tuple[int, dict[int, Any]]:
+    """Return the number of buckets, and those that have something."""
+    return inputs[0].count, inputs[0].filled
+
+
 def count_up(part: int, inputs: Sequence[Any], report: Report) -> Batches:
     """Return the numbers below `part` in batches of ten, made when they are asked for."""
     return Batches(list(range(start, min(start + 10, part))) for start in range(0, part, 10))
