@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, compress, count, islice
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from bagkit.visible import one_line
 
@@ -43,6 +43,13 @@ class Origin(Protocol):
         """Return the place of the block's record number `index`."""
 
 
+class Placed(Protocol):
+    """What knows where the records of a block are from: the block, or an origin that need not be told the records."""
+
+    def place(self, index: int) -> Place:
+        """Return the place of the record number `index`."""
+
+
 @dataclass(slots=True)
 class Block:
     """Some records of one partition, on their way through."""
@@ -64,59 +71,78 @@ class Block:
         """Return the records from `start` up to `stop`: itself if these are all."""
         if start == 0 and stop >= len(self.records):
             return self
-        return Block(self.records[start:stop], PartOf(self, start))
+        return Block(self.records[start:stop], PartOf(_placed(self), start))
 
 
 @dataclass(slots=True, eq=False)
 class PartOf:
     """Origin of some records of another block, which follow each other there."""
 
-    block: Block
+    below: Placed
     start: int
 
-    def place(self, index: int, record: Any) -> Place:
-        return self.block.place(self.start + index)
+    def place(self, index: int, record: Any = None) -> Place:
+        return self.below.place(self.start + index)
 
 
 @dataclass(slots=True, eq=False)
 class MadeOf:
     """Origin of records that were made one by one: each of the record in the same place of another block."""
 
-    block: Block
+    below: Placed
 
-    def place(self, index: int, record: Any) -> Place:
-        return self.block.place(index)
+    def place(self, index: int, record: Any = None) -> Place:
+        return self.below.place(index)
 
 
 @dataclass(slots=True, eq=False)
 class ChosenFrom:
     """Origin of those records of another block whose flags are true."""
 
-    block: Block
+    below: Placed
     flags: Sequence[Any]
 
-    def place(self, index: int, record: Any) -> Place:
-        return self.block.place(next(islice(compress(count(), self.flags), index, None)))
+    def place(self, index: int, record: Any = None) -> Place:
+        return self.below.place(next(islice(compress(count(), self.flags), index, None)))
 
 
 @dataclass(slots=True, eq=False)
 class FlattenedFrom:
     """Origin of the elements of another block's records; `counts` says how many each record has."""
 
-    block: Block
+    below: Placed
     counts: Sequence[int]
     start: int = 0
     """The record that has the first of them."""
 
-    def place(self, index: int, record: Any) -> Place:
+    def place(self, index: int, record: Any = None) -> Place:
         ends = accumulate(self.counts)
-        return self.block.place(self.start + next(number for number, end in enumerate(ends) if index < end))
+        return self.below.place(self.start + next(number for number, end in enumerate(ends) if index < end))
+
+
+_LEADING_ON = frozenset({PartOf, MadeOf, ChosenFrom, FlattenedFrom})
+
+
+def _placed(block: Block) -> Placed:
+    """Return what knows the places of `block`. It holds no records that a step has made, which may be large."""
+    origin = block.origin
+    return cast("Placed", origin) if type(origin) in _LEADING_ON else block
 
 
 def made_of(block: Block, records: Sequence[Any]) -> Block:
     """Return the block of `records`, where each was made of the record of `block` in the same place."""
     origin = block.origin
-    return Block(records, origin if type(origin) is MadeOf else MadeOf(block))
+    return Block(records, origin if type(origin) in _LEADING_ON else MadeOf(block))
+
+
+def chosen_from(block: Block, flags: Sequence[Any]) -> Block:
+    """Return the block of those records of `block` whose flags are true."""
+    return Block(list(compress(block.records, flags)), ChosenFrom(_placed(block), flags))
+
+
+def flattened_from(block: Block, counts: Sequence[int], elements: Sequence[Any], start: int = 0) -> Block:
+    """Return the block of `elements`: `counts` says how many of them each record of `block` has, from `start` on."""
+    return Block(elements, FlattenedFrom(_placed(block), counts, start))
 
 
 def batched(records: Iterator[Any], size: int) -> Iterator[list[Any]]:

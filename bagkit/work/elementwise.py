@@ -7,11 +7,11 @@ a run record by record would raise. Nothing is paid for that while nothing fails
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, compress, islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
-from bagkit.flow.blocks import Block, ChosenFrom, FlattenedFrom, made_of
+from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
@@ -33,16 +33,23 @@ def _apply(function: OnRecords, columns: Sequence[Sequence[Any]]) -> tuple[list[
     return found, None if len(found) == len(columns[0]) else StoppedEarly()
 
 
-def _applied(function: OnRecords, row: Row, fail: Fail) -> Iterable[tuple[list[Any], Block]]:
-    """Return what `function` gives for a row, with its block: in several parts where records have failed."""
-    block, others = row
-    found, error = _apply(function, (block.records, *others))
-    if error is None:
-        return ((found, block),)
-    return _applied_further(function, row, fail, found, error)
+def _given(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[tuple[list[Any], Block]]:
+    """Yield what `function` gives, with the records that it is given for: in several parts where records have failed.
+
+    While nothing fails, neither this nor `ones` and `some` hold a block that is on its way through later steps. So a
+    record goes when the last step that uses it is done, and large ones are not held once for each step.
+    """
+    for row in rows:
+        found, error = _apply(function, (row[0].records, *row[1]))
+        if error is None:
+            given = [(found, row[0])]
+            del row, found
+            yield given.pop()
+        else:
+            yield from _given_further(function, row, fail, found, error)
 
 
-def _applied_further(
+def _given_further(
     function: OnRecords, row: Row, fail: Fail, found: list[Any], error: BaseException | None
 ) -> Iterator[tuple[list[Any], Block]]:
     block, others = row
@@ -60,23 +67,26 @@ def _applied_further(
 
 
 def ones(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
-    """Yield the blocks of what `function` gives for each record."""
-    for row in rows:
-        for found, block in _applied(function, row, fail):
-            yield made_of(block, found)
+    """Return the blocks of what `function` gives for each record."""
+    return map(_made, _given(function, rows, fail))
+
+
+def _made(given: tuple[list[Any], Block]) -> Block:
+    found, block = given
+    return made_of(block, found)
 
 
 def some(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
     """Yield the blocks of the records for which `function` gives what is true."""
-    for row in rows:
-        for flags, block in _applied(function, row, fail):
-            try:
-                kept = list(compress(block.records, flags))
-            except Exception:  # of a flag that is neither true nor false
-                yield from _chosen_one_by_one(flags, block, fail)
-            else:
-                if kept:
-                    yield Block(kept, ChosenFrom(block, flags))
+    for flags, block in _given(function, rows, fail):
+        try:
+            chosen = [chosen_from(block, flags)]
+        except Exception:  # of a flag that is neither true nor false
+            yield from _chosen_one_by_one(flags, block, fail)
+            continue
+        del flags, block
+        if chosen[0].records:
+            yield chosen.pop()
 
 
 def _chosen_one_by_one(flags: Sequence[Any], block: Block, fail: Fail) -> Iterator[Block]:
@@ -97,15 +107,15 @@ _LISTS: frozenset[type] = frozenset({list, tuple})
 
 def many(function: OnRecords, rows: Iterator[Row], fail: Fail, pace: Pace) -> Iterator[Block]:
     """Yield the blocks of the elements of what `function` gives for each record."""
-    for row in rows:
-        for iterables, block in _applied(function, row, fail):
-            if _LISTS.issuperset(map(type, iterables)):
-                counts = list(map(len, iterables))
-                if sum(counts) <= AT_ONCE:  # none of them can fail, and all that they give is there
-                    elements = list(chain.from_iterable(iterables))
-                    yield from pace.cut(Block(elements, FlattenedFrom(block, counts)))
-                    continue
-            yield from _flattened(iterables, block, fail, pace)
+    for iterables, block in _given(function, rows, fail):
+        if _LISTS.issuperset(map(type, iterables)):
+            counts = list(map(len, iterables))
+            if sum(counts) <= AT_ONCE:  # none of them can fail, and all that they give is there
+                elements = [flattened_from(block, counts, list(chain.from_iterable(iterables)))]
+                del iterables, block
+                yield from pace.cut(elements.pop())
+                continue
+        yield from _flattened(iterables, block, fail, pace)
 
 
 def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, pace: Pace) -> Iterator[Block]:
@@ -128,9 +138,9 @@ def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, pace: Pace) -
             counts[-1] += len(found) - before
             more = error is None and len(found) >= size
             if found and (more or isinstance(error, WAITING_ERRORS)):
-                yield from pace.cut(Block(found, FlattenedFrom(block, counts, first)))
+                yield from pace.cut(flattened_from(block, counts, found, first))
                 found, counts, first = [], [0], index
         if error is not None:
             fail(block, index, error)
     if found:
-        yield from pace.cut(Block(found, FlattenedFrom(block, counts, first)))
+        yield from pace.cut(flattened_from(block, counts, found, first))

@@ -59,13 +59,15 @@ class Pace:
         """Yield `block` in parts. The time until the next is asked for says how long that may be."""
         start, end = 0, len(block.records)
         while start < end:
-            part = block.part(start, start + self.size)
-            number = len(part.records)
+            part = [block.part(start, start + self.size)]
+            number = len(part[0].records)
+            start += number
+            if start == end:
+                del block  # who takes its last part may let go of the records
             self._wanted.cut += number
             begin = perf_counter()
-            yield part
+            yield part.pop()
             self._learn(perf_counter() - begin, number)
-            start += number
 
     def _learn(self, seconds: float, number: int) -> None:
         size = self._size

@@ -83,11 +83,11 @@ class Run:
                 last, (quick, careful) = read, parser.ways(read)
             if quick is not None:
                 try:
-                    found = quick(part.records)
+                    found = [made_of(part, quick(part.records))]
                 except Exception:  # whatever it was, the careful way says it better, or finds nothing wrong
                     pass
                 else:
-                    yield made_of(part, found)
+                    yield found.pop()
                     continue
             yield from ones(partial(map, careful), iter([(part, ())]), fail)
 
@@ -129,7 +129,7 @@ class Run:
 
     def through(self, step: Step, function: OnRecords, blocks: Iterator[Block]) -> Iterator[Block]:
         """Yield what the op of `step`, which has begun `function`, makes of each record."""
-        return self._each(step, function, ((block, ()) for block in blocks))
+        return self._each(step, function, map(_row_of, blocks))
 
     def _each(self, step: Step, function: OnRecords, rows: Iterator[Row]) -> Iterator[Block]:
         """Yield what the op of `step`, which has begun `function`, makes of each row of records."""
@@ -203,9 +203,11 @@ class Run:
             if len(blocks) < len(columns):
                 self.failing.raise_in([op], None, _uneven(op, waiting))
             length = min(len(block.records) for block in blocks)
-            row = [block.part(0, length) for block in blocks]
-            yield made_of(row[-1], row[0].records), [block.records for block in row[1:]]
+            parts = [block.part(0, length) for block in blocks]
             waiting = [_rest(block, length) for block in blocks]
+            row = [(made_of(parts[-1], parts[0].records), [part.records for part in parts[1:]])]
+            del blocks, parts
+            yield row.pop()
 
     # What is not made of records one by one -----------------------------------------------------------------------
 
@@ -275,6 +277,10 @@ class Run:
     def state(self, into: Into, step: Step) -> Any:
         """Return the state of a reduction, or the buckets of an exchange, of the records of `step`."""
         return state_of(self.failing, into, self.blocks(step))
+
+
+def _row_of(block: Block) -> Row:
+    return block, ()
 
 
 def _rest(block: Block, start: int) -> Block | None:
