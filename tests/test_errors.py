@@ -333,8 +333,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "graph: tasks need each other in a circle: 1 -> 1"),
     "pass": (
         lambda: optimize((bag().plan,), until="fold"), bk.PlanError,
-        "optimize: no pass is called 'fold'; there are prune, spread_concat, recognise_json, spread_tables, "
-        "push_fields, fuse"),
+        "optimize: no pass is called 'fold'; there are prune, spread_concat, recognise_json, recognise_dumps, "
+        "spread_tables, push_fields, pluck_in_parser, fold_attributes, fuse"),
     "npartitions of an exchange": (
         lambda: bag().groupby(str, npartitions=0), bk.PlanError,
         "groupby: npartitions is 0; expected an int of 1 or more"),

@@ -150,7 +150,7 @@ FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.fail
 ONLY_IN = {
     "fsspec": {"io/input/paths.py"},
     "cloudpickle": {"schedulers/by_value.py"},
-    "msgspec": {"json/parse.py", "exchange/texts.py", "schedulers/by_value.py"},
+    "msgspec": {"json/parse.py", "json/dump.py", "exchange/texts.py", "schedulers/by_value.py"},
     "tqdm": {"diagnostics/progress.py"},
     "vl_convert": {"diagnostics/picture.py"},
     "isal": {"io/input/codecs.py", "exchange/checksum.py", "exchange/digest.py", "exchange/spill.py"},
@@ -428,7 +428,7 @@ USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "l
 def test_every_op_can_be_had() -> None:
     # ParseJson is what a pass makes of a map, PluckAttribute what lowering makes of a pluck; each reduction is a value
     # of Row or of ToTable, which makes ByTables.
-    used = names_in(*USERS_OF_OPS, "optimizer/recognise_json.py", "lower/attributes.py")
+    used = names_in(*USERS_OF_OPS, "optimizer/recognise_json.py", "optimizer/recognise_dumps.py", "lower/attributes.py")
     assert {op.__name__ for op in ops()} - used == {"Row", "ToTable", "ByTable"}
 
 

@@ -7,6 +7,7 @@ function, which runs as it is; and what bagkit itself has to read and write is n
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from json.decoder import JSONDecoder
 from json.encoder import JSONEncoder
@@ -31,6 +32,50 @@ def is_standard_loads(function: Any) -> bool:
         and not any((function.__kwdefaults__ or {}).values())
         and not function.__defaults__
         and _is_standard(getattr(json, "_default_decoder", None))
+    )
+
+
+_WRITING = {"skipkeys": False, "ensure_ascii": True, "check_circular": True, "allow_nan": True}
+_OF_CALL = {**_WRITING, **dict.fromkeys(("cls", "indent", "separators", "default")), "sort_keys": False}
+_OF_ENCODER = {**_WRITING, "sort_keys": False, "indent": None}
+_METHODS = ("encode", "iterencode", "default", "__init__")
+_IN_C = {
+    "c_make_encoder": "make_encoder",
+    "encode_basestring": "encode_basestring",
+    "encode_basestring_ascii": "encode_basestring_ascii",
+}
+"""What json.encoder takes from C, by what that calls it. What it has in Python for want of that is slower alone."""
+
+
+def is_standard_dumps(function: Any) -> bool:
+    """Return whether `function` is the standard library's `json.dumps`, and does now what that does.
+
+    >>> is_standard_dumps(json.dumps), is_standard_dumps(lambda value: json.dumps(value))
+    (True, False)
+    """
+    return (
+        type(function) is FunctionType
+        and function.__module__ == "json"
+        and _is_of_json(function, "dumps")
+        and function.__globals__ is vars(json)
+        and function.__kwdefaults__ == _OF_CALL
+        and not function.__defaults__
+        and _is_standard_encoder(getattr(json, "_default_encoder", None))
+        and getattr(json, "JSONEncoder", None) is JSONEncoder
+    )
+
+
+def _is_standard_encoder(encoder: Any) -> bool:
+    """Return whether an encoder is as `JSONEncoder()` makes one, and what is below is the standard library's too."""
+    own, c = vars(json.encoder), sys.modules.get("_json")
+    return (
+        type(encoder) is JSONEncoder
+        and vars(encoder) == _OF_ENCODER
+        and (JSONEncoder.item_separator, JSONEncoder.key_separator) == (", ", ": ")
+        and all(_is_of_json(getattr(JSONEncoder, name, None), name) for name in _METHODS)
+        and all(own.get(name) is getattr(c, of_c, name) for name, of_c in _IN_C.items())
+        and own.get("INFINITY") == float("inf")
+        and not {"float", "int", "str", "list", "tuple", "dict", "isinstance"} & own.keys()
     )
 
 

@@ -10,7 +10,9 @@ from operator import methodcaller
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
-from bagkit.json.write import careful_encoder, json_line_encoder
+from bagkit.json.dump import BlockDumper, Style
+from bagkit.json.write import careful_encoder, json_lines_encoder
+from bagkit.ops.elementwise import Map, bind
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import OnRecords, PerPartition
 
@@ -128,4 +130,27 @@ class EncodeJson(PerPartition):
         return (careful_encoder(None, False), *([self.default] if self.default is not None else []))
 
     def begin(self) -> OnRecords:
-        return partial(map, json_line_encoder(self.default, self.allow_nan))
+        return json_lines_encoder(self.default, self.allow_nan)
+
+
+_USUAL = Style()
+
+
+@dataclass(frozen=True)
+class DumpJson(Map):
+    """`map(json.dumps)` as the optimiser does it: whole blocks at a time."""
+
+    style: Style = _USUAL
+
+    @property
+    def label(self) -> str:
+        said = [*(["compact"] if not self.style.spaces else []), *(["sorted"] if self.style.sort_keys else [])]
+        said += ["UTF-8"] if not self.style.ascii_only else []
+        return f"dump_json({', '.join(said)})" if said else "dump_json"
+
+    @property
+    def error_label(self) -> str:
+        return Map(self.function, self.kwargs).label
+
+    def begin(self) -> OnRecords:
+        return BlockDumper(bind(self.function, self.kwargs), self.style)

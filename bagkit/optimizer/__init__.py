@@ -11,6 +11,7 @@ from bagkit.optimizer.fuse import fuse
 from bagkit.optimizer.pluck_in_parser import pluck_in_parser
 from bagkit.optimizer.prune import prune
 from bagkit.optimizer.push_fields import push_fields
+from bagkit.optimizer.recognise_dumps import recognise_dumps
 from bagkit.optimizer.recognise_json import recognise_json
 from bagkit.optimizer.spread_concat import spread_concat
 from bagkit.optimizer.spread_tables import spread_tables
@@ -23,6 +24,7 @@ PASSES: tuple[Pass, ...] = (
     prune,  # first: the others look for ops that stand directly on each other
     spread_concat,  # before fuse: brings what follows a concat to each of its bags
     recognise_json,  # before push_fields, which tells the parsers what is read
+    recognise_dumps,
     spread_tables,  # after recognise_json: then the types of parsed records are known
     push_fields,
     pluck_in_parser,  # these two after push_fields: the parser knows its fields then

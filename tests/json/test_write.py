@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bagkit.json.write import json_line_encoder
+from bagkit.json.write import json_lines_encoder
 
 SCALARS = (
     st.none()
@@ -108,7 +108,11 @@ def same(one: Any, other: Any) -> bool:
 
 def check(value: Any, allow_nan: bool, default: Any = None) -> None:
     expected = meant(value, allow_nan=allow_nan, default=default)
-    encode = json_line_encoder(default, allow_nan)
+
+    def encode(value: Any) -> bytes:
+        (line,) = json_lines_encoder(default, allow_nan)([value])
+        return line
+
     if isinstance(expected, type):
         with pytest.raises(expected) as caught:
             encode(value)
@@ -147,8 +151,8 @@ def test_too_deep_and_circular() -> None:
     for _ in range(100_000):
         deep = [deep]
     with pytest.raises(RecursionError):
-        json_line_encoder()(deep)
+        list(json_lines_encoder()([deep]))
 
 
 def test_no_spaces_and_no_escapes_without_need() -> None:
-    assert json_line_encoder()({"ä": [1, "b"], "c": (1,)}) == '{"ä":[1,"b"],"c":[1]}\n'.encode()
+    assert list(json_lines_encoder()([{"ä": [1, "b"], "c": (1,)}])) == ['{"ä":[1,"b"],"c":[1]}\n'.encode()]

@@ -1,0 +1,80 @@
+"""What fast writers of JSON are asked about a block of records that they have written: are these values JSON's own?
+
+orjson takes values that `json.dumps` refuses (UUIDs, enums), and writes NaN as null. So all values are looked at, but
+not one by one: those that stand in the same place of each record are, most often, of one type, and a loop in C tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from math import isfinite
+from typing import Any, Final
+
+_CONTAINERS: Final = frozenset({dict, list, tuple})
+_PLAIN: Final = _CONTAINERS | {str, int, float, bool, type(None)}
+_SIDE_BY_SIDE: Final = 512
+"""How many dicts are read side by side."""
+
+
+def floats_in(values: Sequence[Any]) -> list[float] | None:
+    """Return all floats in `values`, at any depth; None where there is a value of a type that JSON does not have.
+
+    Subclasses are such types. Of dicts the keys are not looked at. What contains itself has no end.
+
+    >>> floats_in([{"a": 1.5, "b": [None, (2.5,)]}]), floats_in([{"a": {1, 2}}])
+    ([1.5, 2.5], None)
+    """
+    floats: list[float] = []
+    return floats if _look_at(values, floats) else None
+
+
+def _look_at(values: Sequence[Any], floats: list[float]) -> bool:
+    types = list(map(type, values))
+    if not types:
+        return True
+    if types.count(types[0]) == len(types):
+        return _look_at_kind(types[0], values, floats)
+    kinds = set(types)
+    if not kinds <= _PLAIN:
+        return False
+    within = [kind for kind in kinds if kind is float or kind in _CONTAINERS]
+    return all(_look_at_kind(kind, [value for value in values if type(value) is kind], floats) for kind in within)
+
+
+def _look_at_kind(kind: type, values: Sequence[Any], floats: list[float]) -> bool:
+    """Look at `values` that are all of type `kind`."""
+    if kind is float:
+        floats.extend(values)
+    elif kind is dict:
+        return _look_into_dicts(values, floats)
+    elif kind in _CONTAINERS:
+        return _look_at(_flat(values), floats)
+    return kind in _PLAIN
+
+
+def _look_into_dicts(dicts: Sequence[dict[Any, Any]], floats: list[float]) -> bool:
+    if 1 < len(dicts) <= _SIDE_BY_SIDE and len(set(map(len, dicts))) == 1:
+        return all(_look_at(column, floats) for column in zip(*map(dict.values, dicts), strict=True))
+    return _look_at(_flat(map(dict.values, dicts)), floats)
+
+
+def _flat(groups: Any) -> list[Any]:
+    return list(chain.from_iterable(groups))
+
+
+def are_finite(floats: Sequence[float]) -> bool:
+    """Return whether none of `floats` is NaN or infinite."""
+    return all(map(isfinite, floats))
+
+
+def have_no_exponent(floats: Sequence[float]) -> bool:
+    """Return whether `repr` writes all `floats` without an exponent: then all that write floats write them alike.
+
+    >>> have_no_exponent([0.0001, -0.0, 9e15]), have_no_exponent([1e16]), have_no_exponent([1e-5])
+    (True, False, False)
+    """
+    if not are_finite(floats):
+        return False
+    sizes = [size for size in map(abs, floats) if size]
+    return not sizes or (min(sizes) >= 1e-4 and max(sizes) < 1e16)
