@@ -102,8 +102,7 @@ def checked_scheduler(value: Any) -> Any:
     if isinstance(value, type):
         raise _wrong("scheduler", value, "an object", f"; hint: this is a class, call it: {value.__name__}(...)")
     if callable(getattr(value, "get_executor", None)):
-        # A dask.distributed Client has a `run` and a `submit`, and neither does what ours do.
-        raise _wrong("scheduler", value, "an executor", "; hint: scheduler=client.get_executor()")
+        return value  # a client, of dask.distributed or ours
     if not callable(getattr(value, "submit", None)) and not callable(getattr(value, "run", None)):
         raise _wrong(
             "scheduler",

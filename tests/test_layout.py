@@ -163,12 +163,13 @@ ONLY_IN = {
     "toolz": set(),
     "cytoolz": {"ops/elementwise.py", "ops/sequences.py"},
     "dask": set(),
+    "distributed": {"client/distributed.py"},
 }
 """Packages that have one place."""
 
 HEAVY = {"fsspec", "msgspec", "isal", "cloudpickle", "tqdm", "asyncio", "multiprocessing",
          "orjson", "toolz", "cytoolz", "concurrent", "subprocess", "socket", "aiohttp", "s3fs",
-         "numpy", "pandas", "pyarrow", "polars", "h5py", "sqlite3", "fastavro", "csv"}  # fmt: skip
+         "distributed", "numpy", "pandas", "pyarrow", "polars", "h5py", "sqlite3", "fastavro", "csv"}  # fmt: skip
 """What `import bagkit` leaves to those who need it."""
 
 NO_NAMES = {"utils", "util", "base", "core", "common", "helpers", "misc", "manager", "managers", "handler"}

@@ -320,6 +320,8 @@ def test_values_that_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with ThreadPoolExecutor(1) as executor:
         assert merged(scheduler=executor).scheduler is executor
     assert merged(scheduler=runs).scheduler is runs
+    client = Client()
+    assert merged(scheduler=client).scheduler is client
     assert merged(memory_limit="2 GB").memory_limit == 2_000_000_000
     assert merged(memory_limit=5).memory_limit == 5
     assert merged(progress=False).progress is False
@@ -355,7 +357,6 @@ def test_values_that_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ),
         ({"scheduler": 3}, "got 3, expected one of sync, threads, processes, an executor of concurrent.futures, or"),
         ({"scheduler": Runs}, "expected an object; hint: this is a class, call it: Runs(...)"),
-        ({"scheduler": Client()}, "expected an executor; hint: scheduler=client.get_executor()"),
         (
             {"memory_limit": "many"},
             "option 'memory_limit': not a size: got 'many', expected a number of bytes, or text",

@@ -6,7 +6,7 @@ import contextvars
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,12 +50,15 @@ class Client(Executor):
     `get_executor()` is one whose `map` returns values.
 
     Args:
+        where: The address of a dask.distributed scheduler, such as "tcp://host:8786", or a client of dask.distributed:
+            calls, and the bags that this client computes, run there. Default: None, worker processes of this machine.
         workers: How many processes to use. Default: the option `workers`, else the number of CPUs.
         temporary_directory: Where large values are kept. Default: the option of that name.
         memory_limit: How much memory the values that wait in this process may take a part of, as the option of that
             name. Default: that option.
 
     Raises:
+        MissingExtraError: dask.distributed is not installed.
         OptionError: An argument that an option of that name does not take.
 
     >>> import bagkit as bk
@@ -67,6 +70,7 @@ class Client(Executor):
 
     def __init__(
         self,
+        where: Any = None,
         *,
         workers: int | None = None,
         temporary_directory: str | None = None,
@@ -80,12 +84,15 @@ class Client(Executor):
         self._computing = threading.Lock()
         """Held by the bag that is computed: each uses all workers."""
         self._engine: Engine = InlineEngine()
-        if not inside_task():
+        if where is not None:
+            self._engine = _engine_on(where, given)
+        elif not inside_task():
             from bagkit.client.local import LocalEngine
 
             limit: Any = options.memory_limit
             self._engine = LocalEngine(options.workers, options.temporary_directory, limit)
-        _known.append(self)
+        if not inside_task():
+            _known.append(self)
 
     def __repr__(self) -> str:
         return f"Client(workers={self.workers})"
@@ -403,6 +410,8 @@ class Client(Executor):
     def _computed(self, plan: Plan, options: ComputeOptions) -> Future[Any]:
         """Return the future of a plan, which a thread computes."""
         future: Future[Any] = Future(f"compute-{uuid.uuid4().hex}")
+        if self._engine.scheduler is not None:
+            options = {"scheduler": self._engine.scheduler, **options}
 
         def work() -> None:
             from bagkit.computing import run
@@ -458,7 +467,7 @@ def get_client() -> Client:
     ...     bk.get_client() is client
     True
     """
-    return _known[0] if _known else Client()
+    return _known[0] if _known and not inside_task() else Client()
 
 
 @front_door
@@ -483,6 +492,17 @@ def _report(future: concurrent.futures.Future[Any]) -> None:
     error = None if future.cancelled() else future.exception()
     if error is not None and isinstance(future, Future):
         warn_at_caller(f"{future.key}: {type(error).__name__}: {error}", UserWarning)
+
+
+def _engine_on(where: Any, given: Mapping[str, Any]) -> Engine:
+    """Return what runs calls on a cluster."""
+    from bagkit.client.distributed import DistributedEngine, client_of
+
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(f"Client: {name} is for worker processes of this machine; hint: the cluster has its own")
+    client, owned = client_of(where)
+    return DistributedEngine(client, owned=owned)
 
 
 def _has_failed(future: Any) -> bool:

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 class Engine(Owner, Protocol):
     """What runs the calls of a client."""
 
-    workers: int
+    @property
+    def workers(self) -> int:
+        """How many processes it may use."""
+
+    @property
+    def scheduler(self) -> Any:
+        """What runs bags where it runs calls; None for what the options say."""
 
     def add(self, call: Submitted, future: Future[Any], needs: Sequence[Future[Any]]) -> None:
         """Have `call` run, and give `future` its value or its error."""

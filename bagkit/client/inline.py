@@ -23,6 +23,7 @@ class InlineEngine:
     """Runs each call in this thread, when it is submitted."""
 
     workers = 1
+    scheduler = None
 
     def add(self, call: Submitted, future: Future[Any], needs: Sequence[Future[Any]]) -> None:
         """Run `call`, and give `future` its value or its error."""

@@ -62,6 +62,8 @@ Order = Callable[[], None]
 class LocalEngine:
     """Runs calls in up to `workers` processes; mutable. Any thread may use it."""
 
+    scheduler = None
+
     def __init__(self, workers: int | None, temporary_directory: str | None, memory_limit: int | None) -> None:
         self.workers = workers or cpu_count()
         self._pid = os.getpid()
@@ -229,6 +231,9 @@ class LocalEngine:
                 self._hand_out()
                 self._step()
         except BaseException as error:
+            with self._lock:
+                self._closing = True
+            self._do_orders()
             self._fail_all(TaskError(f"client: it has failed: {type(error).__name__}: {error}"))
             raise
         finally:
@@ -244,7 +249,7 @@ class LocalEngine:
         busy = self._inbox or (self._closing and not self._backlog.pending)
         said, ended = self._crew.wait(0 if busy else None if self._backlog.pending else IDLE_SECONDS)
         self._asleep = False
-        if not self._backlog.pending and not said and not self._inbox:
+        if not (said or ended or self._inbox or self._backlog.pending):
             self._crew.let_go_free(self.workers)
         for worker, kind, body in said:
             self._take(worker, kind, body)

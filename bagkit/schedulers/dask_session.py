@@ -55,13 +55,9 @@ def _config() -> Any:
 def _scheduler(config: Any) -> Any:
     """Return the scheduler that dask is told to use, by bagkit's name; None if bagkit does not have it."""
     said = config.get("scheduler", None)
-    if _is_client(said) or (said is None and _client() is not None):
-        _tell(
-            "client",
-            "there is a dask.distributed Client, and this does not run on it but on this machine; hint: "
-            "scheduler=client.get_executor(), or client.compute(bag); scheduler='processes' says that it is meant",
-        )
-        return None
+    client = _client() if said is None or _is_name_of_client(said) else getattr(said, "__self__", said)
+    if callable(getattr(client, "get_executor", None)):
+        return client
     pool = config.get("pool", None)
     if pool is not None and not (isinstance(said, str) and SCHEDULER_ALIASES.get(said.lower(), said) == "sync"):
         if callable(getattr(pool, "submit", None)):
@@ -83,10 +79,8 @@ def _name(function: Any) -> tuple[str, str]:
     return str(getattr(function, "__module__", "")), str(getattr(function, "__name__", ""))
 
 
-def _is_client(said: Any) -> bool:
-    if isinstance(said, str):
-        return said.lower() in ("dask.distributed", "distributed")
-    return callable(getattr(getattr(said, "__self__", said), "get_executor", None))
+def _is_name_of_client(said: Any) -> bool:
+    return isinstance(said, str) and said.lower() in ("dask.distributed", "distributed")
 
 
 def _client() -> Any:

@@ -78,10 +78,10 @@ class AsBytes:
     def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Future[Any]:
         """Send `task` to the executor; it counts as started from then on, by a worker that is not known (-1)."""
         if id(task.work) not in self._works:
-            data = _pickled(self._outgoing.work_with_content, task.work, "the function", task)
+            data = pickled(self._outgoing.work_with_content, task.work, "the function", task)
             self._works[id(task.work)] = (len(self._works), data, task.work)
         number, work, _ = self._works[id(task.work)]
-        part = _pickled(self._outgoing.part, task.part, "the part", task)
+        part = pickled(self._outgoing.part, task.part, "the part", task)
         tell(started(task, worker=-1))
         future = self._executor.submit(
             run_pickled, (self._run, number), work, part, inputs, len(task.keys), task.label, task.place
@@ -116,7 +116,8 @@ def _no_file(table: bytes) -> str:
     raise AssertionError("what tasks leave is in memory")
 
 
-def _pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) -> bytes:
+def pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) -> bytes:
+    """Return the pickle of `value`; raises NotPicklableError with `what` it is of `task`."""
     try:
         return pickle(value)
     except Exception as error:

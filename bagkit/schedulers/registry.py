@@ -7,7 +7,7 @@ with the same keywords: workers, temporary_directory, memory_limit.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bagkit.option_values import SCHEDULERS, checked_scheduler
 from bagkit.schedulers.cpu_count import cpu_count
@@ -37,6 +37,8 @@ def get_scheduler(
     'sync'
     """
     meant = DEFAULT if spec is None else checked_scheduler(spec)
+    if callable(getattr(meant, "get_executor", None)):
+        meant = executor_of(meant)
     if not isinstance(meant, str) and not callable(getattr(meant, "submit", None)):
         return cast("Scheduler", meant)
     if inside_task():
@@ -56,6 +58,13 @@ def tasks_at_a_time(spec: str | Executor | Scheduler | None, workers: int | None
     """Return how many tasks a run with `spec` works at on as many cores; 1 where that is not known."""
     meant = DEFAULT if spec is None else checked_scheduler(spec)
     return (workers or cpu_count()) if meant == "processes" and not inside_task() else 1
+
+
+def executor_of(client: Any) -> Any:
+    """Return what runs tasks for a client, of dask.distributed or ours: an executor."""
+    if type(client).__module__.startswith("bagkit."):
+        return client.get_executor()
+    return client.get_executor(pure=False)  # tasks with the same bytes are several tasks
 
 
 def start_ahead(spec: str | Executor | Scheduler | None, workers: int | None) -> None:

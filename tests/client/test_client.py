@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 
 import bagkit as bk
@@ -71,8 +72,29 @@ def nested(numbers: list[int]) -> int:
     return sum(client.gather(client.map(inc, numbers)))
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A cluster of dask.distributed, of two worker processes."""
+    make_cluster: Any = distributed.LocalCluster
+    make_client: Any = distributed.Client
+    with (
+        make_cluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as cluster,
+        make_client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(params=["local", "distributed"])
+def client(request: pytest.FixtureRequest) -> Iterator[bk.Client]:
+    where = request.getfixturevalue("cluster") if request.param == "distributed" else None
+    with bk.Client(where) if where is not None else bk.Client(workers=2) as client:
+        yield client
+
+
 @pytest.fixture
-def client() -> Iterator[bk.Client]:
+def local() -> Iterator[bk.Client]:
     with bk.Client(workers=2) as client:
         yield client
 
@@ -144,7 +166,7 @@ def test_errors_have_their_type_and_place_and_pass_on(client: bk.Client) -> None
     future = client.submit(fail, "no")
     with pytest.raises(ValueError, match="no") as caught:
         future.result()
-    assert "in fail" in "\n".join(caught.value.__notes__)
+    assert f"in the task {future.key!r}: fail" in caught.value.__notes__
     after = client.submit(inc, future)
     assert isinstance(after.exception(), ValueError)
     assert after.status == "error"
@@ -153,12 +175,12 @@ def test_errors_have_their_type_and_place_and_pass_on(client: bk.Client) -> None
         client.gather([], errors="no")
 
 
-def test_what_does_not_pickle_is_said_at_the_call(client: bk.Client) -> None:
+def test_what_does_not_pickle_is_said_at_the_call(local: bk.Client) -> None:
     with pytest.raises(bk.NotPicklableError, match="lock"):
-        client.submit(inc, threading.Lock())
+        local.submit(inc, threading.Lock())
     with pytest.raises(bk.NotPicklableError, match="lock"):
-        client.submit(threading.Lock).result()
-    assert client.submit(inc, 1).result() == 2
+        local.submit(threading.Lock).result()
+    assert local.submit(inc, 1).result() == 2
 
 
 def test_retries(client: bk.Client, tmp_path: Path) -> None:
@@ -218,21 +240,21 @@ def test_cancel(tmp_path: Path) -> None:
         assert client.submit(inc, 1).result() == 2
 
 
-def test_a_worker_that_dies_is_replaced(client: bk.Client, tmp_path: Path) -> None:
-    others = client.map(inc, range(20))
-    assert client.submit(die_once, tmp_path / "died").result() == 7
-    assert client.gather(others) == list(range(1, 21))
+def test_a_worker_that_dies_is_replaced(local: bk.Client, tmp_path: Path) -> None:
+    others = local.map(inc, range(20))
+    assert local.submit(die_once, tmp_path / "died").result() == 7
+    assert local.gather(others) == list(range(1, 21))
     with pytest.raises(bk.WorkerDiedError, match="die"):
-        client.submit(die, 1).result()
-    assert client.submit(inc, 1).result() == 2
+        local.submit(die, 1).result()
+    assert local.submit(inc, 1).result() == 2
 
 
-def test_killed_workers_lose_nothing_that_was_made(client: bk.Client) -> None:
-    made = client.map(inc, range(50))
+def test_killed_workers_lose_nothing_that_was_made(local: bk.Client) -> None:
+    made = local.map(inc, range(50))
     bk.wait(made)
     for worker in pool.all_workers():
         worker.process.kill()
-    assert client.submit(sum, made).result() == sum(range(1, 51))
+    assert local.submit(sum, made).result() == sum(range(1, 51))
 
 
 def test_scatter(client: bk.Client) -> None:
@@ -260,21 +282,21 @@ def test_bags_items_and_delayed(client: bk.Client) -> None:
         client.compute(3)
 
 
-def test_scale_and_restart(client: bk.Client, tmp_path: Path) -> None:
-    client.scale(3)
-    assert client.workers == 3
-    waiting = [client.submit(wait_for, tmp_path / "go") for _ in range(3)]
+def test_scale_and_restart(local: bk.Client, tmp_path: Path) -> None:
+    local.scale(3)
+    assert local.workers == 3
+    waiting = [local.submit(wait_for, tmp_path / "go") for _ in range(3)]
     while not all(future.running() for future in waiting):
         time.sleep(0.001)
-    client.scale(1)
-    later = client.submit(inc, 1)
-    client.restart()
+    local.scale(1)
+    later = local.submit(inc, 1)
+    local.restart()
     for future in [*waiting, later]:
         with pytest.raises(concurrent.futures.CancelledError):
             future.result(timeout=60)
-    assert client.submit(inc, 1).result() == 2
+    assert local.submit(inc, 1).result() == 2
     with pytest.raises(bk.OptionError, match="workers"):
-        client.scale(0)
+        local.scale(0)
 
 
 def test_calls_inside_of_calls_do_not_wait_for_workers() -> None:
@@ -387,3 +409,29 @@ def test_a_program_that_leaves_its_client_open(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
     assert done.stderr == ""
     assert done.stdout == "doubling 4\nTrue 8\nat the end\n"
+
+
+def test_bags_run_on_the_cluster(cluster: Any) -> None:
+    bag = bk.from_sequence(range(10), npartitions=3)
+    pids = bag.map_partitions(lambda _: [os.getpid()])
+    workers = set(cluster.run(os.getpid).values())
+    with bk.Client(cluster) as client:
+        assert set(client.compute(pids).result()) <= workers
+        assert set(pids.compute(scheduler=client)) <= workers
+        assert set(pids.compute(scheduler=cluster)) <= workers
+        assert client.workers == 2
+        with pytest.raises(bk.OptionError, match="workers is for worker processes of this machine"):
+            bk.Client(cluster, workers=2)
+    assert bag.groupby(lambda x: x % 2).map(len).compute(scheduler=cluster) == [2, 2]
+
+
+def test_the_address_of_a_cluster(cluster: Any) -> None:
+    with bk.Client(cluster.scheduler.address) as client:
+        assert client.submit(inc, 1).result() == 2
+        with pytest.raises(bk.OptionError, match="scale: the cluster was reached by its address"):
+            client.scale(3)
+
+
+def test_what_is_no_cluster() -> None:
+    with pytest.raises(bk.OptionError, match="Client: it got a int; expected the address"):
+        bk.Client(3)

@@ -373,16 +373,18 @@ class TestSession:
             bk.delayed(divmod)(1, 0).compute(scheduler="sync")
         assert heard[-1] == "finish True"
 
-    def test_a_client_is_told_of_once(self) -> None:
+    def test_the_client_of_the_session_is_used(self) -> None:
         from distributed import Client
 
+        b = bk.range(4, npartitions=2)
+        here = b.map_partitions(lambda records: [(os.getpid(), *records)])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
-                b = bk.range(4, npartitions=2)
-                with warnings.catch_warnings(record=True) as told:
-                    warnings.simplefilter("default", UserWarning)
-                    assert b.compute() == b.compute() == b.compute(scheduler="sync") == [0, 1, 2, 3]
-                said = [str(each.message) for each in told if "dask.distributed Client" in str(each.message)]
-                assert len(said) == 1
+                # Its workers are threads of this process.
+                for found in (here.compute(), here.compute(scheduler=client)):
+                    assert found == [(os.getpid(), 0, 1), (os.getpid(), 2, 3)]
+                assert here.compute(scheduler="processes")[0][0] != os.getpid()
+                with dask.config.set(scheduler="sync"):
+                    assert b.compute() == [0, 1, 2, 3]
                 assert b.compute(scheduler=client.get_executor()) == [0, 1, 2, 3]
