@@ -14,8 +14,8 @@ from bagkit.options import ComputeOptions, Options, get_options, options, set_op
 if TYPE_CHECKING:
     from bagkit import random  # noqa: F401  (not in __all__: `import *` would hide Python's own)
     from bagkit.bag import Bag
-    from bagkit.client.client import Client, fire_and_forget, get_client
-    from bagkit.client.futures import Future, as_completed, wait
+    from bagkit.client.client import Client, get_client
+    from bagkit.client.futures import Future, as_completed, fire_and_forget, wait
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
     from bagkit.computing import Collected
     from bagkit.create import concat, from_delayed, from_sequence, range  # noqa: A004  (dask.bag's name)
@@ -131,8 +131,8 @@ __all__ = [
 
 _HOMES = {
     "Bag": "bagkit.bag",
-    **dict.fromkeys(("Client", "fire_and_forget", "get_client"), "bagkit.client.client"),
-    **dict.fromkeys(("Future", "as_completed", "wait"), "bagkit.client.futures"),
+    **dict.fromkeys(("Client", "get_client"), "bagkit.client.client"),
+    **dict.fromkeys(("Future", "as_completed", "fire_and_forget", "wait"), "bagkit.client.futures"),
     "Collected": "bagkit.computing",
     "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.work.failures",

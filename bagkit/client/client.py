@@ -24,7 +24,6 @@ from bagkit.plan.template import fill
 from bagkit.schedulers.inside import inside_task
 
 if TYPE_CHECKING:
-    import concurrent.futures
     from types import TracebackType
     from typing import Unpack
 
@@ -468,30 +467,6 @@ def get_client() -> Client:
     True
     """
     return _known[0] if _known and not inside_task() else Client()
-
-
-@front_door
-def fire_and_forget(futures: Any) -> None:
-    """Say that nobody will ask for some results. Their calls run in any case; this is for programs of dask's.
-
-    Args:
-        futures: A future, or an iterable of futures.
-
-    >>> import bagkit as bk
-    >>> with bk.Client(workers=1) as client:
-    ...     bk.fire_and_forget(client.submit(len, "ab"))
-    """
-    for future in [futures] if isinstance(futures, Future) else list(futures):
-        future.add_done_callback(_report)
-
-
-def _report(future: concurrent.futures.Future[Any]) -> None:
-    """Warn of an error that nobody asks for."""
-    from bagkit.warn import warn_at_caller
-
-    error = None if future.cancelled() else future.exception()
-    if error is not None and isinstance(future, Future):
-        warn_at_caller(f"{future.key}: {type(error).__name__}: {error}", UserWarning)
 
 
 def _engine_on(where: Any, given: Mapping[str, Any]) -> Engine:

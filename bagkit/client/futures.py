@@ -238,3 +238,27 @@ def as_completed(futures: Iterable[concurrent.futures.Future[Any]], timeout: flo
     [1, 2]
     """
     return concurrent.futures.as_completed(list(futures), timeout)
+
+
+@front_door
+def fire_and_forget(futures: Any) -> None:
+    """Say that nobody will ask for some results. Their calls run in any case; this is for programs of dask's.
+
+    Args:
+        futures: A future, or an iterable of futures.
+
+    >>> import bagkit as bk
+    >>> with bk.Client(workers=1) as client:
+    ...     bk.fire_and_forget(client.submit(len, "ab"))
+    """
+    for future in [futures] if isinstance(futures, Future) else list(futures):
+        future.add_done_callback(_report)
+
+
+def _report(future: concurrent.futures.Future[Any]) -> None:
+    """Warn of an error that nobody asks for."""
+    from bagkit.warn import warn_at_caller
+
+    error = None if future.cancelled() else future.exception()
+    if error is not None and isinstance(future, Future):
+        warn_at_caller(f"{future.key}: {type(error).__name__}: {error}", UserWarning)
