@@ -38,6 +38,9 @@ class Task:
     """What it does it to, for people: `partition 3 (logs/a.json.gz)`."""
     weight: int = 0
     """Bytes of input, for progress; 0 where unknown."""
+    one_of: Hashable = None
+    """What tasks have in common that read one file in turns, in the order of their ranks: the error of an earlier one
+    goes before the error of a later one, as if one task had read the file. None: it is no such task."""
 
 
 class Graph:

@@ -387,6 +387,7 @@ class Lowering:
             " → ".join(labels),
             _describe(pieces),
             sum(piece.weight for piece in pieces),
+            (id(work), pieces[0].partition) if any(getattr(piece, "is_share", False) for piece in pieces) else None,
         )
 
     def _combined(self, op: Reduction, tasks: int, states: list[Key]) -> list[Key]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 
 from bagkit.diagnostics import events
 from bagkit.errors import text_of
@@ -43,6 +43,15 @@ class Dispatch:
         self._alone = False
         self._parked: dict[int, deque[Task]] = {}
         """Tasks that wait for the worker which keeps their records, by its number."""
+        self._turns: dict[Hashable, set[int]] = {}
+        """Of tasks that read one file in turns: the numbers of those that have not ended well."""
+        for number, task in enumerate(self.state.tasks):
+            if task.one_of is not None:
+                self._turns.setdefault(task.one_of, set()).add(number)
+        self._held: tuple[Task, int, BaseException] | None = None
+        """A task that failed, its worker, its error, which waits for tasks that read what is before it in a file."""
+        self._failed = 0
+        """Tasks that failed while the run goes on."""
         self._failing: int | None = None
         """The worker that is preparing an error."""
 
@@ -64,10 +73,12 @@ class Dispatch:
         if self.error is not None or self._failing is not None or self._alone:
             return None
         if self._again:
-            if self.state.running > len(self._again):
+            if self.state.running - self._failed > len(self._again):
                 return None
             self._alone = True
             return self._again.popleft()
+        if self._held is not None:
+            return self._next_before(self._held[0])
         task = self.state.next_task(ahead=self._may_run_ahead(away))
         while task is not None and isinstance(task.work, Dealing):
             self._deal(task)
@@ -82,6 +93,14 @@ class Dispatch:
         for key in self.state.finish(task):
             self._values.release(key)
         self._emit(events.TaskFinished(task.keys[0], task.label, -1, start, time.time(), 0, 0, 0, ()))
+
+    def _next_before(self, failed: Task) -> Task | None:
+        """Return a task that reads what is before that of `failed` in the same file, if one has not begun."""
+        task = self.state.next_task()
+        if task is None or (task.one_of == failed.one_of and self.number(task) < self.number(failed)):
+            return task
+        self.state.put_back(task)
+        return None
 
     def _may_run_ahead(self, away: bool) -> bool:
         busy = away and self._values.undelivered >= 2 * self._workers
@@ -125,6 +144,9 @@ class Dispatch:
         _, start, stop, bytes_read, skipped, failures, outputs, stored_values, _ = done
         self._alone = False
         released = self.state.finish(task)
+        if task.one_of is not None:
+            self._turns[task.one_of].discard(self.number(task))
+            self._end_held()
         size = sum(map(self._values.put, task.keys, stored_values))
         for key in released:
             self._values.release(key)
@@ -139,7 +161,26 @@ class Dispatch:
     def fail(self, task: Task, worker: int, body: bytes) -> None:
         """End the run with the error of a task, packed in `body`, unless it has one."""
         self._alone = False
-        self._fail(task, worker, unpack_error(body, transport.name_of(task)))
+        self._fail_in_turn(task, worker, unpack_error(body, transport.name_of(task)))
+
+    def _fail_in_turn(self, task: Task, worker: int, error: BaseException) -> None:
+        """End the run with the error of a task, as soon as no task is left that reads what is before it in its file."""
+        held = self._held
+        if task.one_of is None or (held is not None and held[0].one_of != task.one_of):
+            self._fail(task, worker, error)
+            return
+        self._failing = None
+        self._failed += 1
+        if held is None or self.number(task) < self.number(held[0]):
+            self._held = task, worker, error
+        self._end_held()
+
+    def _end_held(self) -> None:
+        """End the run with the error that waits, if its turn has come."""
+        if self._held is not None:
+            task, worker, error = self._held
+            if min(self._turns[task.one_of]) == self.number(task):
+                self._fail(task, worker, error)
 
     def _fail(self, task: Task, worker: int, error: BaseException) -> None:
         if self.error is None:
@@ -163,4 +204,4 @@ class Dispatch:
         if attempt < ATTEMPTS:
             self._again.append(task)
         else:
-            self._fail(task, worker, worker_died(transport.name_of(task), attempt, code, report))
+            self._fail_in_turn(task, worker, worker_died(transport.name_of(task), attempt, code, report))

@@ -76,6 +76,10 @@ class FilePiece:
         edges = [self.start + self.weight * n // count for n in range(count + 1)]
         return tuple(replace(self, start=a, stop=b) for a, b in pairwise(edges))
 
+    @property
+    def is_share(self) -> bool:
+        return self.shareable and (self.start > 0 or self.stop is not None)
+
     def shares(self, count: int) -> Sequence[FilePiece]:
         count = min(count, self.weight // LEAST_SHARE)
         if not self.shareable or count < 2:

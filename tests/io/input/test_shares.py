@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
+import signal
+import time
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -229,6 +232,67 @@ def test_a_run_on_shares_says_what_a_run_on_the_file_says(shared):
     assert bk.compute(bag.count(), bag.map(len).max(), scheduler="processes", workers=3) == (
         len(found), max(map(len, found)),
     )  # fmt: skip
+
+
+def test_the_first_error_of_the_file_is_raised_whichever_share_is_faster(shared):
+    path, _ = shared
+
+    def fail(line: str) -> str:
+        number = int(line.split()[0])
+        if number == 3:
+            time.sleep(0.3)  # when the others have failed long since
+        if number % 4000 == 100:
+            raise KeyError(number)
+        return line
+
+    bag = bk.read_text(str(path)).map(fail)
+    for result in (bag.count(), bag):
+        with pytest.raises(KeyError) as caught:
+            result.compute(scheduler="processes", workers=3)
+        assert caught.value.args == (100,)
+
+
+def test_who_reads_what_is_before_an_error_runs_again_if_it_is_killed(shared, tmp_path):
+    path, _ = shared
+    mark = str(tmp_path / "mark")
+
+    def fail(line: str) -> str:
+        number = int(line.split()[0])
+        if number == 3 and not os.path.exists(mark):
+            open(mark, "w").close()
+            time.sleep(0.3)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number in (4000, 15_900):
+            raise KeyError(number)
+        return line
+
+    with pytest.raises(KeyError) as caught:
+        bk.read_text(str(path)).map(fail).count().compute(scheduler="processes", workers=3)
+    assert caught.value.args == (4000,)
+    assert os.path.exists(mark)
+
+
+def test_damage_is_told_after_errors_before_it(shared, tmp_path):
+    path, _ = shared
+    data = path.read_bytes()
+    cut_off = written(tmp_path, data[: len(data) * 3 // 4], "cut.txt.gz")
+    bag = bk.read_text(str(cut_off))
+
+    def fail(line: str) -> str:
+        if line.startswith("7 "):
+            time.sleep(0.3)
+            raise KeyError(7)
+        return line
+
+    with pytest.raises(KeyError) as early:
+        bag.map(fail).count().compute(scheduler="processes", workers=3)
+    assert early.value.args == (7,)
+    told = []
+    for options in ({"scheduler": "sync"}, {"scheduler": "processes", "workers": 3}):
+        with pytest.raises(CorruptInputError) as caught:
+            bag.count().compute(**options)
+        told.append(str(caught.value))
+    assert told[0] == told[1]
 
 
 def test_an_error_in_a_later_share_has_its_line_and_byte(shared):
