@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from bagkit.lower.attributes import with_attributes
 from bagkit.lower.calls import CallTasks
 from bagkit.lower.exchange import exchanged
+from bagkit.lower.generators import hold_generator
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import is_exact, resize
 from bagkit.lower.shared_reads import SharedRead, shared_reads
@@ -82,7 +83,7 @@ class Lowering:
         workers: int = 1,
     ) -> None:  # fmt: skip
         self.tasks: list[Task] = []
-        self._workers = workers
+        self._workers = 1  # who share a file
         self._uses = count_uses(*roots)
         self._policies = error_policies(roots, on_error)
         self._writings = writings
@@ -115,6 +116,9 @@ class Lowering:
                 self._materialised(plan, inside=True)
                 self._cut.add(plan)
                 depths[plan] = 0
+        if workers > 1 and any(isinstance(plan.op, Source) and not plan.op.in_memory for plan in self._uses):
+            found = (plan.op.user_functions() for plan in self._uses if not isinstance(plan.op, TaskCall))
+            self._workers = 1 if hold_generator(chain.from_iterable(found)) else workers
         if not self._cut:  # else some of it is made by now
             self._shared_reads = shared_reads(self._uses, self._policies)
 

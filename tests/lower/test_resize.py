@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ import bagkit as bk
 from bagkit.io.input import file_source, inflating
 from bagkit.lower.lower import lower
 from bagkit.optimizer import optimize
+
+_GENERATOR = random.Random(1)
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +109,26 @@ class TestExactness:
         ):  # fmt: skip
             assert count(alone, 2) <= 1
         assert count(bk.zip(x, x), 2) <= 2
+
+    def test_nothing_where_a_function_has_a_generator(self, tmp_path: Path) -> None:
+        class Chooser:
+            def __init__(self, source: Any) -> None:
+                self.source = source
+
+            def choose(self, line: str) -> float:
+                return float(self.source.random())
+
+        bag = bk.read_text(files(tmp_path, 10_000))
+        seeded, chooser = random.Random(5), Chooser([random.Random(5)])
+        drawing: list[Callable[..., Any]] = [
+            lambda line: seeded.random(), lambda line: [seeded.random() for _ in line], seeded.choice, chooser.choose,
+            partial(chooser.choose), lambda line, source=chooser: source, lambda line: _GENERATOR.random(),
+        ]  # fmt: skip
+        for function in drawing:
+            assert count(bag.map(function), 2) == 1
+            assert count(bag.map(function).count(), 2) == 1
+        for function in (len, json.loads, random.choice, lambda line: random.random(), partial(add, "a")):
+            assert count(bag.map(function), 2) == 2
 
     def test_several_answers_of_one_read(self, tmp_path: Path) -> None:
         x = bk.read_text(files(tmp_path, 10_000)).map(json.loads).pluck("x")

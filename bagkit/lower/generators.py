@@ -1,0 +1,67 @@
+"""Do functions of the user's hold a generator of random numbers? Each task has its own of those."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+MOST: Final = 1000
+"""Objects that are looked at; who holds more is taken to hold a generator too."""
+
+
+def hold_generator(functions: Iterable[Any]) -> bool:
+    """Return whether a generator, of `random` or NumPy, can be reached from one of `functions`.
+
+    The one behind `random.random` and its like does not count: it belongs to the process, and nobody knows its numbers.
+    """
+    waiting, seen = list(functions), set[int]()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen or isinstance(value, (type, str, bytes, int, float, types.ModuleType)):
+            continue
+        seen.add(id(value))
+        if _is_generator(value) or len(seen) > MOST:
+            return True
+        waiting += _held(value)
+    return False
+
+
+def _is_generator(value: Any) -> bool:
+    random = sys.modules.get("random")  # without which there is none
+    if random is not None and isinstance(value, random.Random):
+        return value is not getattr(random, "_inst", None)
+    return type(value).__module__.startswith("numpy.random")
+
+
+def _held(value: Any) -> Iterator[Any]:
+    """Yield what `value` holds, as far as it is pickled with it."""
+    if isinstance(value, types.FunctionType):
+        yield from value.__defaults__ or ()
+        yield from (value.__kwdefaults__ or {}).values()
+        for cell in value.__closure__ or ():
+            try:
+                yield cell.cell_contents
+            except ValueError:  # it is empty
+                continue
+        names = {name for code in _codes(value.__code__) for name in code.co_names}
+        yield from [value.__globals__[name] for name in names if name in value.__globals__]
+    elif isinstance(value, functools.partial):
+        yield from (value.func, *value.args, *value.keywords.values())
+    elif isinstance(value, (types.MethodType, types.BuiltinMethodType)):
+        yield value.__self__
+        yield getattr(value, "__func__", None)
+    elif isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield from value
+    yield from getattr(value, "__dict__", {}).values()
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
