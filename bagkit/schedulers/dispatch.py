@@ -95,7 +95,7 @@ class Dispatch:
         self._emit(events.TaskFinished(task.keys[0], task.label, -1, start, time.time(), 0, 0, 0, ()))
 
     def _next_before(self, failed: Task) -> Task | None:
-        """Return a task that reads what is before that of `failed` in the same file, if one has not begun."""
+        """Return a task for what comes before `failed` in the same file, if there is one that has not begun."""
         task = self.state.next_task()
         if task is None or (task.one_of == failed.one_of and self.number(task) < self.number(failed)):
             return task
