@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+from bagkit.exchange.integers import Integers
 from bagkit.exchange.states import States
 from bagkit.exchange.tabling import Table
 from bagkit.exchange.texts import Texts
@@ -55,11 +56,18 @@ class MostlyDistinct:
             self.ended = True
             return records
         parts = parts_of(records, len(self._states.each), kinds)
+        pieces: Sequence[Any] = parts
         try:
-            self._states.extend(list(map(Texts, parts)) if kinds == {str} else parts)
+            if kinds == {str}:
+                pieces = list(map(Texts, parts))
+            elif kinds == {int}:
+                pieces = list(map(Integers, parts))
         except UnicodeEncodeError:
             self.ended = True
             return records
+        except OverflowError:
+            pass  # integers of more than 64 bits stay as they are
+        self._states.extend(pieces)
         # The same keys each time, so that they are seen again when they come again.
         some = parts[0] if len(parts) > 1 else [key for key in records if not hash(key) % _LOOKED_AT]
         self._seen.update(dict.fromkeys(some))

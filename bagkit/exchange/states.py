@@ -1,8 +1,9 @@
 """What a task leaves of the tables that it filled, for each partition that keys go to: in memory, or on disk.
 
 A State is the list of its pieces in the order of the input: Buckets on disk first, then tables, and lists of keys or of
-records that are in no table yet, texts packed. What was written is merged where it is read, as in an exchange,
-so no process holds more than it may. What does that is imported by those who need it: few tables are so large.
+records that are in no table yet, texts and integers packed. What was written is merged where it is read, as in an
+exchange, so no process holds more than it may. What does that is imported by those who need it: few tables are so
+large.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class States:
                 state.append(self._tabling.packed(part))
 
     def extend(self, pieces: Iterable[Any]) -> None:
-        """Add `pieces`, lists of records or Texts, to the last ones."""
+        """Add `pieces`, lists of records, Texts or Integers, to the last ones."""
         for state, piece in zip(self.each, pieces, strict=True):
             last: Any = state[-1] if state else None
             if type(last) is type(piece):

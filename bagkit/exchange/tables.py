@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from bagkit.exchange.integers import Integers
 from bagkit.exchange.mostly_distinct import MostlyDistinct, are_new, has_repetitions
 from bagkit.exchange.spill import MOST_AT_ONCE, Bucket, Frame, Meter, Room, read_frame
 from bagkit.exchange.states import State, States, entries_of, in_memory
@@ -171,7 +172,7 @@ def _are_in_memory(pieces: Sequence[Any]) -> bool:
 def _merged(pieces: Sequence[Any], tabling: Tabling) -> Table:
     """Return the table of all `pieces`, which are in memory."""
     table = tabling.merge(pieces)
-    return table if all(type(piece) is Texts for piece in pieces) else one_nan(table, tabling)
+    return table if all(type(piece) in (Texts, Integers) for piece in pieces) else one_nan(table, tabling)
 
 
 def lists(state: State, tabling: Tabling, room: Room) -> Iterator[list[Any]]:

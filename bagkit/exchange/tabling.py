@@ -14,11 +14,12 @@ from itertools import chain, islice
 from typing import Any
 
 from bagkit.exchange.fold import add_count, started
+from bagkit.exchange.integers import Integers
 from bagkit.exchange.texts import Texts, packed
 from bagkit.flow.stopped import StoppedEarly
 
 Table = dict[Any, Any]
-Packed = Table | list[Any] | Texts
+Packed = Table | list[Any] | Texts | Integers
 """A table as it is kept and sent; or keys, or records that are to be put into a table."""
 
 _count_into: Callable[[Any, Iterable[Any]], None] = Counter.update

@@ -7,6 +7,8 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
+from bagkit.exchange.integers import Integers
+
 BATCH = 4096
 """How many texts are packed together: few enough to stay in a processor's cache until they are in their table."""
 _OVERHEAD = 80
@@ -64,12 +66,15 @@ class Texts:
         self.nbytes += len(data) + len(batch) * _OVERHEAD
 
 
-def packed(values: Iterable[Any]) -> list[Any] | Texts:
-    """Return the list of `values`, packed if they are texts."""
+def packed(values: Iterable[Any]) -> list[Any] | Texts | Integers:
+    """Return the list of `values`, packed if all of them are texts, or integers of at most 64 bits."""
     whole = list(values)
-    if set(map(type, whole)) == {str}:
-        try:
+    kinds = set(map(type, whole))
+    try:
+        if kinds == {str}:
             return Texts(whole)
-        except UnicodeEncodeError:
-            pass
+        if kinds == {int}:
+            return Integers(whole)
+    except (UnicodeEncodeError, OverflowError):
+        pass
     return whole

@@ -6,6 +6,7 @@ from itertools import islice
 from sys import getsizeof
 from typing import Any
 
+from bagkit.exchange.integers import Integers
 from bagkit.exchange.spill import MOST_AT_ONCE, SAMPLE, Held, deep_size
 from bagkit.exchange.tabling import Packed, Table
 from bagkit.exchange.texts import Texts
@@ -18,7 +19,7 @@ _OFTEN = 64
 
 def weight(table: Packed) -> int:
     """Return about how many bytes `table` takes, from its first entries and its last: to go through it takes long."""
-    if isinstance(table, Texts):
+    if isinstance(table, (Texts, Integers)):
         return table.nbytes
     entries: Any = table if isinstance(table, list) else table.items()
     sample = [*islice(entries, SAMPLE // 2), *islice(reversed(entries), SAMPLE // 2)]

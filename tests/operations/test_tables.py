@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 import bagkit as bk
 from bagkit.exchange import tables as kernel
 from bagkit.exchange import weight as weights
+from bagkit.exchange.integers import Integers
 from bagkit.exchange.spill import Bucket, Room
 from bagkit.exchange.tables import Filling, join, lists
 from bagkit.exchange.tabling import Counting, Folding, Seeing, Tabling
@@ -324,6 +325,35 @@ def test_few_records_twice_are_packed_not_counted() -> None:
     assert isinstance(again[1], Texts)
     assert len(again[1]) < 80_000
     assert list(chain(*lists(again, Counting(), Room()))) == [(key, 3) for key in new]
+
+
+def test_few_integers_twice_are_packed_not_counted() -> None:
+    new = [number * 7919 - 2**62 for number in range(60_000)]
+    (state,) = filled(iter(new), Counting(), Room(tasks=8))
+    assert list(map(type, state)) == [dict, Integers]
+    assert len(pickle.dumps(state[1])) < 9 * len(state[1])
+    assert list(chain(*lists(pickle.loads(pickle.dumps(state)), Counting(), Room()))) == [(key, 1) for key in new]
+    (large,) = filled((2**64 + number for number in new), Seeing(), Room(tasks=8))
+    assert list(map(type, large)) == [list], "they have more than 64 bits"
+    assert list(chain(*lists(large, Seeing(), Room()))) == [2**64 + number for number in new]
+
+
+@pytest.mark.parametrize("npartitions", [None, 3])
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_integers_and_what_equals_them(npartitions: Any, scheduler: str) -> None:
+    """The first of equal keys stands for all, whatever type it has, also where the others are packed."""
+    first = [True, 0.0, 3.0, 2**63, 2**64, -(2**63), *range(5, 20_000)]
+    second = [*range(-4, 20_000), 1.0, False, -0.0, 2.0**63, 2**64, -(2**63)]
+    records = [*first, *second]
+    expected = {repr(key): records.count(key) if key in first[:6] else None for key in dict.fromkeys(records)}
+    bag = bk.from_sequence(records, npartitions=1).repartition(5)
+    keys = bag.distinct(npartitions=npartitions).compute(scheduler=scheduler)
+    counts = dict(bag.frequencies().compute(scheduler=scheduler))
+    assert sorted(map(repr, keys)) == sorted(expected)
+    assert sorted(map(repr, counts)) == sorted(expected)
+    assert all(counts[key] == records.count(key) for key in [*first[:9], -4, -1, 2, 4, 19_999])
+    if npartitions is None:
+        assert list(map(repr, keys)) == list(expected)
 
 
 def test_what_is_joined_is_joined_in_one_way() -> None:
