@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextvars
 import threading
 import uuid
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakValueDictionary
 
 from bagkit.client.calls import CallMaker
 from bagkit.client.futures import Future, FutureValue
@@ -79,7 +79,7 @@ class Client(Executor):
         options = merged(**{name: value for name, value in given.items() if value is not None})
         self._calls = CallMaker()
         self._lock = threading.Lock()
-        self._by_key: WeakValueDictionary[Any, Future[Any]] = WeakValueDictionary()
+        self._by_key: weakref.WeakValueDictionary[Any, Future[Any]] = weakref.WeakValueDictionary()
         self._computing = threading.Lock()
         """Held by the bag that is computed: each uses all workers."""
         self._engine: Engine = InlineEngine()
@@ -90,8 +90,9 @@ class Client(Executor):
 
             limit: Any = options.memory_limit
             self._engine = LocalEngine(options.workers, options.temporary_directory, limit)
+        weakref.finalize(self, self._engine.close, wait=False, cancel=False).atexit = False
         if not inside_task():
-            _known.append(self)
+            _known.append(weakref.ref(self))
 
     def __repr__(self) -> str:
         return f"Client(workers={self.workers})"
@@ -450,7 +451,7 @@ class ClientExecutor(Executor):
         return self._client.submit(partial(fn, **kwargs) if kwargs else fn, *args)
 
 
-_known: deque[Client] = deque(maxlen=1)
+_known: deque[weakref.ref[Client]] = deque(maxlen=1)
 """The client that was made last."""
 
 
@@ -466,7 +467,8 @@ def get_client() -> Client:
     ...     bk.get_client() is client
     True
     """
-    return _known[0] if _known and not inside_task() else Client()
+    last = _known[0]() if _known and not inside_task() else None
+    return Client() if last is None else last
 
 
 def _engine_on(where: Any, given: Mapping[str, Any]) -> Engine:

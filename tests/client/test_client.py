@@ -358,6 +358,18 @@ def test_calls_run_though_nobody_holds_their_futures(tmp_path: Path) -> None:
     assert (tmp_path / "too").exists()
 
 
+def test_a_client_that_nobody_holds_ends_when_its_calls_are_over(tmp_path: Path) -> None:
+    client = bk.Client(workers=1)
+    waiting = client.submit(wait_for, tmp_path / "go")
+    (thread,) = [each for each in threading.enumerate() if each.name == "bagkit-client"]
+    del client
+    gc.collect()
+    (tmp_path / "go").write_text("x")
+    assert waiting.result() == "x"
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+
+
 def test_closed() -> None:
     client = bk.Client(workers=1)
     future = client.submit(bytes, 2_000_000)
