@@ -93,7 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "plan",
         "tracebacks",
     },
-    "optimizer": {"json", "ops", "plan"},
+    "optimizer": {"exchange.tabling", "json", "ops", "plan"},
     "lower": {"plan", "flow", "work", "ops"},
     "work": {"plan", "flow", "exchange"},
     "io": {"ops", "plan", "flow", "json", "exchange.checksum", "warn"},

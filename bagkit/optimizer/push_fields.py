@@ -20,7 +20,7 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     Each op says what it needs of its input, to give what is wanted of it. Declines where any user reads whole records:
     the user who computes the bag does, and so does a function whose bytecode does not show what it reads.
     """
-    wanted = _wanted_of_each(roots)
+    wanted = wanted_of_each(roots)
 
     def narrowed(plan: Plan) -> Plan:
         fields = wanted.get(plan, ALL)
@@ -34,7 +34,7 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     return rewrite(roots, narrowed)
 
 
-def _wanted_of_each(roots: tuple[Plan, ...]) -> dict[Plan, Fields]:
+def wanted_of_each(roots: tuple[Plan, ...]) -> dict[Plan, Fields]:
     """Return what is wanted of each plan by all that use it."""
     nothing: Fields = frozenset()
     wanted: dict[Plan, Fields] = dict.fromkeys(walk(*roots), nothing)

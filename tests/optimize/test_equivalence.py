@@ -25,6 +25,7 @@ from tests.operations.cases import CASES, RECORDS, Case
 from tests.operations.compare import assert_same, outcome
 from tests.operations.functions import Fails
 from tests.operations.partitionings import PARTITIONINGS
+from tests.optimize.checked import check_passes
 
 BY_KIND: dict[str, list[Case]] = {}
 for _case in CASES:
@@ -51,6 +52,8 @@ def chains(draw: st.DrawFn) -> tuple[str, list[Case]]:
 def on_bag(bag: Any, steps: list[Case]) -> Any:
     for case in steps:
         bag = case.on_bag(bag)
+    if isinstance(bag, (bk.Bag, bk.Item)):
+        check_passes(bag.plan)
     return bag.compute() if isinstance(bag, (bk.Bag, bk.Item)) else bag
 
 
@@ -185,6 +188,7 @@ def json_on_bag(lines: Any, steps: list[str], shared: bool = False) -> Any:
     made = lines.map(json.loads)
     for name in steps:
         made = JSON_STEPS[name][0](made)
+    check_passes(made.plan, *[lines.plan] * shared)
     return bk.compute(made, lines)[0] if shared else made.compute()
 
 

@@ -21,6 +21,7 @@ import toolz.curried
 import bagkit as bk
 from bagkit.optimizer import PASSES, optimize
 from bagkit.plan.explain import plan_text
+from tests.optimize.checked import check_passes
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RULES = {rule.__name__: rule for rule in PASSES}
@@ -72,6 +73,7 @@ def bag_of(expression: str) -> Any:
 @pytest.mark.parametrize("case", list(cases()))
 def test_before_and_after(case: dict[str, str]) -> None:
     root = bag_of(case["bag"]).plan
+    check_passes(root)
     assert plan_text(root) == case["before"].strip("\n")
     roots = (root,)
     *earlier, last = case["passes"].split(", ")
