@@ -75,7 +75,10 @@ class Bag(
     # Looking --------------------------------------------------------------------------------------------------------
 
     def explain(self) -> None:
-        """Print the plan as it is written, and as the optimiser runs it.
+        """Print the plan as it is written, and the tasks that run it, stage by stage.
+
+        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing is
+        run, opened or written.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).map(str).count().explain()
@@ -84,7 +87,11 @@ class Bag(
         count
           map(str)
             range
-        ...
+        <BLANKLINE>
+        as run:
+        <BLANKLINE>
+        stage 1, 2 tasks   range -> map(str) -> count
+        stage 2, 1 task    combine count of stage 1
         """
         explain(self.plan)
 

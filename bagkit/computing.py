@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bagkit.diagnostics.failure_log import FailureLog
     from bagkit.diagnostics.observer import Observer
     from bagkit.lower.graph import Graph, Key
+    from bagkit.lower.stages import Stage
 
 T = TypeVar("T")
 
@@ -229,14 +230,8 @@ def _stream(
         start_ahead(spec, options.workers)
     from bagkit.lower.lower import lower
     from bagkit.lower.sinks import Writings
-    from bagkit.optimizer import optimize
-    from bagkit.optimizer.fuse import fuse
-    from bagkit.optimizer.materialise_generators import materialise_generators
 
-    plans = tuple(roots)
-    if not all(isinstance(plan.op, TaskCall) for plan in below):  # there is nothing to rewrite in calls alone
-        plans = materialise_generators(plans)
-        plans = optimize(plans) if options.optimize else fuse(plans)
+    plans = _optimised(tuple(roots), below, options)
     with ExitStack() as stack:
         writings = stack.enter_context(closing(Writings()))
         writings.begin(roots)
@@ -252,6 +247,18 @@ def _stream(
             yield (next(values) for _ in part)
         for _ in values:  # to its end, so that the run is seen to be over
             pass
+
+
+def _optimised(roots: tuple[Plan, ...], below: Sequence[Plan], options: Options) -> tuple[Plan, ...]:
+    """Return `roots`, which have the plans `below`, as they run."""
+    if all(isinstance(plan.op, TaskCall) for plan in below):
+        return roots  # there is nothing to rewrite in calls alone
+    from bagkit.optimizer import optimize
+    from bagkit.optimizer.fuse import fuse
+    from bagkit.optimizer.materialise_generators import materialise_generators
+
+    roots = materialise_generators(roots)
+    return optimize(roots) if options.optimize else fuse(roots)
 
 
 def for_this_session(options: Options) -> Options:
@@ -353,8 +360,25 @@ def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
 
 
 def explain(root: Plan) -> None:
-    """Print the plan as it was written, and as the optimiser runs it."""
-    from bagkit.optimizer import optimize
+    """Print the plan as it was written, and the tasks that run it."""
+    from bagkit.lower.stages import stages_text
     from bagkit.plan.explain import plan_text
 
-    print(f"as written:\n\n{plan_text(root)}\n\nas run:\n\n{plan_text(*optimize((root,)))}")
+    options = merged()
+    policy = "" if options.on_error == "raise" else f", on_error={options.on_error!r}"
+    print(f"as written:\n\n{plan_text(root)}\n\nas run{policy}:\n\n{stages_text(stages((root,), options))}")
+
+
+def stages(roots: tuple[Plan, ...], options: Options) -> tuple[Stage, ...]:
+    """Return the stages in which a run with `options` computes `roots`; runs, opens and writes nothing."""
+    from bagkit.lower.lower import lower
+    from bagkit.lower.sinks import Foreseen
+    from bagkit.lower.stages import stages_of
+    from bagkit.schedulers.registry import tasks_at_a_time
+
+    options = for_this_session(options)
+    below = tuple(walk(*roots))
+    plans = _optimised(roots, below, options)
+    workers = tasks_at_a_time(_scheduler(below, options), options.workers)
+    graph, _ = lower(plans, on_error=options.on_error, writings=Foreseen(plans), workers=workers)
+    return stages_of(graph)

@@ -176,7 +176,10 @@ class Item(DaskCollection, Generic[T_co]):
         return Item(plan)
 
     def explain(self) -> None:
-        """Print the plan as it is written, and as the optimiser runs it.
+        """Print the plan as it is written, and the tasks that run it, stage by stage.
+
+        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing is
+        run, opened or written.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).sum().explain()
@@ -184,7 +187,11 @@ class Item(DaskCollection, Generic[T_co]):
         <BLANKLINE>
         sum
           range
-        ...
+        <BLANKLINE>
+        as run:
+        <BLANKLINE>
+        stage 1, 2 tasks   range -> sum
+        stage 2, 1 task    combine sum of stage 1
         """
         explain(self.plan)
 

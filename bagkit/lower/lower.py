@@ -18,7 +18,7 @@ from bagkit.lower.generators import hold_generator
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.resize import is_exact, resize
 from bagkit.lower.shared_reads import SharedRead, shared_reads
-from bagkit.lower.sinks import Writings
+from bagkit.lower.sinks import Foreseen, Writings
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import (
     Call,
@@ -61,7 +61,7 @@ def lower(
     on_error: str = "raise",
     exact: bool = False,
     joins: bool = True,
-    writings: Writings | None = None,
+    writings: Writings | Foreseen | None = None,
     workers: int = 1,
 ) -> tuple[Graph, list[list[Key]]]:
     """Return the graph of `roots`, and for each root the keys of its partitions, or of its one value.
@@ -79,7 +79,7 @@ class Lowering:
     """The tasks made so far; mutable, of the one call of `lower` that makes it."""
 
     def __init__(
-        self, roots: Sequence[Plan], on_error: str, joins: bool = True, writings: Writings | None = None,
+        self, roots: Sequence[Plan], on_error: str, joins: bool = True, writings: Writings | Foreseen | None = None,
         workers: int = 1,
     ) -> None:  # fmt: skip
         self.tasks: list[Task] = []

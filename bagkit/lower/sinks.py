@@ -72,6 +72,21 @@ class Writings:
             writing.end()
 
 
+class Foreseen:
+    """Stands for Writings where a plan is only shown: all that is asked for is written, and nothing is begun."""
+
+    def __init__(self, roots: Sequence[Plan]) -> None:
+        self._wanted = _wanted(roots)
+        self._counts = {id(plan.op): plan.inputs[0].npartitions for plan in walk(*roots) if isinstance(plan.op, Sink)}
+
+    def of(self, sink: Sink) -> tuple[int, Sequence[tuple[bool, Any] | None]]:
+        """Return a number for a sink, and for each partition that it is to be written, or None."""
+        wanted = self._wanted[id(sink)]
+        return 0, [
+            (False, None) if wanted is None or number in wanted else None for number in range(self._counts[id(sink)])
+        ]
+
+
 def _name(key: Any) -> str:
     """Return what a task is called in each run of a plan: its stage's number, and its own."""
     if isinstance(key, tuple) and key and isinstance(key[0], str):

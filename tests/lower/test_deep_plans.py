@@ -60,7 +60,7 @@ def test_a_deep_bag_is_shown_by_its_first_and_last_lines(deep: bk.Bag[int], caps
     for text in (repr(deep), capsys.readouterr().out):
         assert "map(test_deep_plans.inc)\n" in text
         assert "… 2,421 more …" in text
-        assert text.rstrip().endswith("range")
+        assert " range" in text
         assert len(text) < 30_000
 
 

@@ -120,14 +120,15 @@ def test_passes_keep_what_is_shared(capsys: pytest.CaptureFixture[str]) -> None:
     shared.pluck("name").explain()
     assert capsys.readouterr().out == (
         "as written:\n\npluck('name')\n  map(json.loads)\n    read_text('a.json')\n\n"
-        "as run:\n\nchain (1 partition)\n  parse_json(value: name)\n  read_text('a.json')\n"
+        "as run:\n\nstage 1, 1 task   read_text('a.json') (24 B) -> parse_json(value: name)\n"
     )
 
 
 def test_items_explain_themselves(capsys: pytest.CaptureFixture[str]) -> None:
     bk.range(3, 2).sum().explain()
     assert capsys.readouterr().out == (
-        "as written:\n\nsum\n  range\n\nas run:\n\nsum\n  chain (2 partitions)\n    range\n"
+        "as written:\n\nsum\n  range\n\nas run:\n\n"
+        "stage 1, 2 tasks   range -> sum\nstage 2, 1 task    combine sum of stage 1\n"
     )
 
 

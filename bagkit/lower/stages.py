@@ -1,0 +1,262 @@
+"""The physical plan: which tasks run which steps, read off the graph that `lower` has made. It runs and opens nothing.
+
+    stage 1, 8 tasks   read_text('logs/*.json.gz') (9.3 GB) -> parse_json(value: name) -> frequencies
+    stage 2, 1 task    combine frequencies of stage 1 -> topk(10, key=1)
+
+A stage is the tasks that do the same work. What follows `->` works on what stands before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from bagkit.lower.graph import Graph, Key, Task
+from bagkit.lower.retries import Retrying
+from bagkit.plan.kinds import Exchange, Source
+from bagkit.visible import visible
+from bagkit.work.chain import Chain
+from bagkit.work.several import Several
+from bagkit.work.steps import Collecting, Finish, Gather, Into, Step, Value
+from bagkit.work.works import Split, WithLast, Write
+
+WIDTH = 110
+"""Of a line; a stage with more steps goes on in the next."""
+MOST_LINES = 4
+"""Of one stage."""
+SHOWN_FIRST, SHOWN_LAST = 40, 10
+"""How many stages of a long plan are shown: a loop can make thousands."""
+MOST_INPUTS = 6
+"""Inputs of a step, or stages that it takes values of, that are written out."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageStep:
+    """A step of a stage."""
+
+    label: str
+    """The op, as the plan shows it."""
+    verb: str = ""
+    """What is done of the op here, where that is not all of it: combine, split for."""
+    inputs: tuple[int, ...] = ()
+    """The numbers of the steps that it works on, all before it."""
+    stages: tuple[int, ...] = ()
+    """The numbers of the stages whose values it takes."""
+    nbytes: int = 0
+    """Of the files that it reads in all tasks."""
+
+    @property
+    def text(self) -> str:
+        """What it does, for people."""
+        size = f" ({_bytes(self.nbytes)})" if self.nbytes else ""
+        return f"{self.verb} {self.label}".strip() + _of_stages(self.stages) + size
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Tasks that run the same steps; the steps are in the order in which tasks run them, inputs first."""
+
+    number: int
+    tasks: int
+    steps: tuple[StageStep, ...]
+    keys: frozenset[Key]
+    """The first key of each task: what events of a run name it by."""
+
+    def lines(self, width: int = WIDTH) -> list[str]:
+        """Return what its tasks do, in lines of about `width` characters."""
+        used = {number for step in self.steps for number in step.inputs}
+        ends = [number for number in range(len(self.steps)) if number not in used]
+        lines: list[str] = []
+        for piece in _pieces(self.steps, ends):
+            if lines and len(lines[-1]) + len(piece) < width:
+                lines[-1] += piece
+            else:
+                lines.append(piece.strip() if not lines else "  " + piece.strip())
+        left_out = len(lines) - MOST_LINES
+        return lines if left_out < 1 else [*lines[: MOST_LINES - 1], "  …", lines[-1]]
+
+
+def stages_text(stages: Sequence[Stage]) -> str:
+    """Return the text of all stages."""
+    if len(stages) > SHOWN_FIRST + SHOWN_LAST + 1:
+        shown, rest = stages[:SHOWN_FIRST], stages[-SHOWN_LAST:]
+    else:
+        shown, rest = stages, ()
+    heads = {stage: _head(stage) for stage in (*shown, *rest)}
+    indent = max(map(len, heads.values()), default=0) + 3
+
+    def lines(some: Iterable[Stage]) -> Iterator[str]:
+        for stage in some:
+            for head, line in zip([heads[stage], *[""] * MOST_LINES], stage.lines(), strict=False):
+                yield f"{head:{indent}}{visible(line)}"
+
+    between = [f"… {len(stages) - len(shown) - len(rest):,} more stages …"] if rest else []
+    return "\n".join([*lines(shown), *between, *lines(rest)])
+
+
+def _head(stage: Stage) -> str:
+    return f"stage {stage.number}, {stage.tasks:,} task{'s' if stage.tasks != 1 else ''}"
+
+
+def _pieces(steps: Sequence[StageStep], ends: Sequence[int]) -> Iterator[str]:
+    """Yield the text of steps that lead to `ends`, in pieces between which a line can end."""
+    shared = _shared(steps, ends)
+    if shared is not None:
+        yield from _path(steps, shared, None)
+    branches = ["".join(_path(steps, end, shared)).removeprefix(" -> ") for end in ends]
+    if len(branches) == 1:
+        yield from _path(steps, ends[0], shared)
+        return
+    yield " -> "
+    for number, branch in enumerate(branches):
+        yield f"[{branch}]" + (" and " if number < len(branches) - 1 else "")
+
+
+def _shared(steps: Sequence[StageStep], ends: Sequence[int]) -> int | None:
+    """Return the step that all of several `ends` go on from."""
+    if len(ends) < 2:
+        return None
+    paths = [list(_below(steps, end)) for end in ends]
+    return next((number for number in paths[0] if all(number in path for path in paths)), None)
+
+
+def _below(steps: Sequence[StageStep], number: int) -> Iterator[int]:
+    yield number
+    while steps[number].inputs:
+        number = steps[number].inputs[0]
+        yield number
+
+
+def _path(steps: Sequence[StageStep], end: int, behind: int | None) -> Iterator[str]:
+    """Yield the texts of the steps from the first, or the one `behind` which it begins, to `end`."""
+    path = []
+    for number in _below(steps, end):
+        if number == behind:
+            break
+        path.append(number)
+    for number in reversed(path):
+        step = steps[number]
+        others = [f"[{''.join(_path(steps, other, None))}]" for other in step.inputs[1:]]
+        found = [_times(text, len(list(same))) for text, same in groupby(others)]
+        if len(found) > MOST_INPUTS:
+            found = [*found[: MOST_INPUTS - 1], f"{len(found) - MOST_INPUTS + 1} more"]
+        text = step.text + (f" with {', '.join(found)}" if found else "")
+        yield text if number == path[-1] and behind is None else f" -> {text}"
+
+
+def _times(text: str, count: int) -> str:
+    return text if count == 1 else f"{count:,} times {text}"
+
+
+def stages_of(graph: Graph) -> tuple[Stage, ...]:
+    """Return the stages of `graph`, numbered from 1 in the order of their first tasks."""
+    tasks: dict[int, list[Task]] = {}
+    for task in graph.tasks:
+        tasks.setdefault(id(task.work), []).append(task)
+    numbers = {key: number for number, some in enumerate(tasks.values(), 1) for task in some for key in task.keys}
+    return tuple(
+        Stage(number, len(some), tuple(_Reading(some, number, numbers).steps()), frozenset(t.keys[0] for t in some))
+        for number, some in enumerate(tasks.values(), 1)
+    )
+
+
+class _Reading:
+    """Reads the steps of one stage off its tasks; mutable, of one call."""
+
+    def __init__(self, tasks: Sequence[Task], number: int, numbers: dict[Key, int]) -> None:
+        self._tasks = tasks
+        self._number = number
+        self._numbers = numbers
+        self._parts = [iter(task.part) if isinstance(task.part, (tuple, list)) else iter(()) for task in tasks]
+        self._needs = [iter(task.needs) for task in tasks]
+        self._steps: list[StageStep] = []
+        self._shared: dict[int, int] = {}
+        """The number of the step that several go on from, by its id: it is run once."""
+
+    def steps(self) -> list[StageStep]:
+        """Return the steps."""
+        work: Any = self._tasks[0].work
+        if isinstance(work, Retrying):
+            work = work.work
+        if isinstance(work, Chain):
+            self._take(work.step, work.into)
+        elif isinstance(work, (Split, WithLast, Write)):
+            last = self._take(work.chain.step, None)
+            if isinstance(work, Write):
+                self._add(StageStep(work.sink.label, inputs=(last,)))
+            elif isinstance(work, Split):
+                self._add(StageStep("parts", "cut into", inputs=(last,)))
+        elif isinstance(work, Several):
+            self._shared[id(work.step)] = self._step(work.step)
+            for step, into in work.ends:
+                self._take(step, into)
+        else:
+            stages = self._stages(key for task in self._tasks for key in task.needs)
+            for number, label in enumerate(self._tasks[0].label.split(" → ")):  # calls that are one task
+                self._add(StageStep(label, inputs=(number - 1,) if number else (), stages=() if number else stages))
+        return self._steps
+
+    def _take(self, step: Step, into: Into | None) -> int:
+        last = self._step(step)
+        if into is None:
+            return last
+        verb = ("sample for" if into.op.samples else "split for") if isinstance(into.op, Exchange) else ""
+        return self._add(StageStep(into.label, verb, (last,)))
+
+    def _add(self, step: StageStep) -> int:
+        self._steps.append(step)
+        return len(self._steps) - 1
+
+    def _step(self, step: Step) -> int:
+        if id(step) in self._shared:
+            return self._shared[id(step)]
+        inputs = tuple([self._step(child) for child in step.inputs])
+        return self._add(StageStep(step.op.label, inputs=inputs) if inputs else self._leaf(step))
+
+    def _leaf(self, step: Step) -> StageStep:
+        op = step.op
+        if isinstance(op, Source):
+            pieces = [piece for part in self._parts for piece in next(part)]
+            return StageStep(op.label, nbytes=0 if op.in_memory else sum(piece.weight for piece in pieces))
+        if isinstance(op, Value):
+            return StageStep("value", stages=self._taken([1] * len(self._tasks)))
+        if isinstance(op, (Gather, Finish, Collecting)):
+            verb = "records of" if isinstance(op, Gather) else "combine" if isinstance(op, Finish) else "collect"
+            return StageStep(op.label, verb, stages=self._taken([next(part) for part in self._parts]))
+        return StageStep(op.label)
+
+    def _taken(self, counts: Sequence[int]) -> tuple[int, ...]:
+        """Return the stages of as many further needs of each task as `counts` says."""
+        return self._stages(next(needs) for needs, count in zip(self._needs, counts, strict=True) for _ in range(count))
+
+    def _stages(self, keys: Iterable[Key]) -> tuple[int, ...]:
+        return tuple(sorted({self._numbers[key] for key in keys} - {self._number}))
+
+
+def _of_stages(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return ""
+    if len(numbers) == 1:
+        return f" of stage {numbers[0]}"
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f" of stages {numbers[0]} to {numbers[-1]}"
+    shown = list(map(str, numbers[:MOST_INPUTS]))
+    if len(numbers) > MOST_INPUTS:
+        return f" of stages {', '.join(shown)} and {len(numbers) - MOST_INPUTS} more"
+    return f" of stages {', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _bytes(size: int) -> str:
+    """Return a number of bytes for people.
+
+    >>> _bytes(999), _bytes(9_300_000_000)
+    ('999 B', '9.3 GB')
+    """
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 999.5:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} B" if unit == "B" else f"{amount:.3g} {unit}"
