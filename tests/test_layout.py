@@ -141,7 +141,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 CLOSED = {"exchange", "json", "flow", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
-FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.failures"), ("methods", "bag"),
+FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.failures"),
+                  ("diagnostics", "flow.report"), ("methods", "bag"),
                   ("create", "item"), ("reading", "lazy.delayed_values"),
                   ("methods", "work.failures"),
                   ("bag", "diagnostics.picture"), ("item", "diagnostics.picture")}  # fmt: skip

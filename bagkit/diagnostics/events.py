@@ -6,7 +6,10 @@ Times are seconds of `time.time()`, taken where the work was done.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from bagkit.flow.report import PlainFigures
 
 Key = Hashable
 
@@ -29,6 +32,53 @@ class TaskProgressed(NamedTuple):
     key: Key
     bytes_read: int
     """How many bytes of input this attempt of the task has read so far."""
+    labels: tuple[str, ...] = ()
+    seconds: tuple[float, ...] = ()
+    """What each step of this attempt took so far."""
+
+
+class StepFigures(NamedTuple):
+    """What a step of one task did, or of several tasks that run the same steps.
+
+    Attributes:
+        label: The operation, as `explain()` shows it.
+        records_in: How many records it was given. A source is given none.
+        records_out: How many it gave. A reduction that makes a single value gives none.
+        seconds: The time that it took itself, without the time of the steps before and after it.
+        bytes_read: The bytes of input that a source has read, compressed as they are.
+        careful: How many of the records it took one by one, in a slower way that is always right.
+        why: What the first of them was about.
+
+    >>> import bagkit as bk
+    >>> with bk.Profile() as profile:
+    ...     bk.range(100, npartitions=4).filter(lambda x: x % 2).sum().compute(scheduler="sync")
+    2500
+    >>> steps = next(iter(profile.figures().values()))
+    >>> [(step.records_in, step.records_out) for step in steps]
+    [(0, 100), (100, 50), (50, 0)]
+    """
+
+    label: str
+    records_in: int = 0
+    records_out: int = 0
+    seconds: float = 0.0
+    bytes_read: int = 0
+    careful: int = 0
+    why: str = ""
+
+    def __add__(self, other: object) -> StepFigures:
+        """Return the figures of both together."""
+        if not isinstance(other, StepFigures):
+            return NotImplemented
+        return StepFigures(
+            self.label,
+            self.records_in + other.records_in,
+            self.records_out + other.records_out,
+            self.seconds + other.seconds,
+            self.bytes_read + other.bytes_read,
+            self.careful + other.careful,
+            self.why or other.why,
+        )
 
 
 class TaskFinished(NamedTuple):
@@ -43,6 +93,17 @@ class TaskFinished(NamedTuple):
     failures: tuple[Any, ...]
     outputs: tuple[Any, ...] = ()
     """What the task has written, for the caller's side to make outputs of."""
+    labels: tuple[str, ...] = ()
+    """The labels of its steps, first to last."""
+    figures: tuple[PlainFigures, ...] = ()
+    """What the steps did, as it comes from where the work was done; `steps` has names for it."""
+
+    @property
+    def steps(self) -> tuple[StepFigures, ...]:
+        """What each step did, first to last. A task that tells nothing of its only step spent all its time on it."""
+        if len(self.labels) == 1 and not self.figures:
+            return (StepFigures(self.labels[0], seconds=self.stop - self.start),)
+        return tuple(map(StepFigures, self.labels, *zip(*self.figures, strict=True))) if self.figures else ()
 
 
 class TaskFailed(NamedTuple):

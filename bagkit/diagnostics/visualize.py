@@ -7,13 +7,14 @@ box with a line for each of its operations.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from reprlib import repr as short_repr
 from typing import Any
 
 from bagkit.diagnostics.drawing import Drawing, Edge, Node, Shape, clean
-from bagkit.diagnostics.profile import Profile, Spent, spent_by_labels, spent_on
+from bagkit.diagnostics.profile import Profile, Spent, figures_by_labels
 from bagkit.errors import PlanError
 from bagkit.ops.calls import Known, identity
 from bagkit.plan.chain import ChainMark
@@ -189,7 +190,7 @@ def _by_function(nodes: Sequence[Node]) -> list[Node]:
 def _by_time(
     nodes: Sequence[Node], labels: Sequence[tuple[str, ...]], calls: dict[Any, int], profile: Profile
 ) -> list[Node]:
-    """Return the nodes with the time of their tasks on a line, and a hotter colour for a longer time.
+    """Return the nodes with the time of their operations on a line, and a hotter colour for a longer time.
 
     A task that ran the operations of several nodes counts for the node that has most of them, or the first such node.
     A task that ran several delayed calls counts for the last, whose key it has.
@@ -197,35 +198,46 @@ def _by_time(
     spent: dict[int, Spent] = {}
     for task in profile.tasks:
         if task.key in calls:
-            n = calls[task.key]
-            spent[n] = spent.get(n, Spent()) + spent_on(task)
-    for ran, one in spent_by_labels(task for task in profile.tasks if task.key not in calls).items():
-        found = {n: place for n, shown in enumerate(labels) if shown and (place := _where(shown, ran)) >= 0}
-        if not found:
-            found = dict.fromkeys((n for n, shown in enumerate(labels) if _is_named(shown, ran)), 0)
-        if found:
-            n = max(found, key=lambda n: (len(labels[n]), -found[n]))
-            spent[n] = spent.get(n, Spent()) + one
+            _add(spent, calls[task.key], Spent(1, task.stop - task.start))
+    others = [task for task in profile.tasks if task.key not in calls]
+    counts = Counter(task.labels for task in others)
+    for ran, steps in figures_by_labels(others).items():
+        owners = _owners(ran, labels)
+        if owners:
+            _add(spent, next(iter(owners.values())), Spent(counts[ran], 0.0))
+        for place, step in enumerate(steps):
+            if place in owners:
+                _add(spent, owners[place], Spent(0, step.seconds))
     most = max((one.seconds for one in spent.values()), default=0.0)
     return [_timed(node, spent[n], most) if n in spent else node for n, node in enumerate(nodes)]
 
 
-def _where(shown: tuple[str, ...], ran: tuple[str, ...]) -> int:
-    """Return where in `ran` all of `shown` stand, one after the other; -1 if they do not."""
-    places = range(len(ran) - len(shown) + 1)
-    return next((n for n in places if ran[n : n + len(shown)] == shown), -1)
+def _add(spent: dict[int, Spent], n: int, more: Spent) -> None:
+    spent[n] = spent.get(n, Spent()) + more
 
 
-def _is_named(shown: tuple[str, ...], ran: tuple[str, ...]) -> bool:
-    """Return whether what ran is part of what is shown: `cut for sort_by(len)` of `sort_by(len)`."""
-    return any(label == mine or label.endswith(" " + mine) for label in ran for mine in shown)
+def _owners(ran: tuple[str, ...], labels: Sequence[tuple[str, ...]]) -> dict[int, int]:
+    """Return for each place in `ran` the node that shows the operation, the one with the most of them first."""
+    owners: dict[int, int] = {}
+    for n in sorted(range(len(labels)), key=lambda n: -len(labels[n])):
+        shown = labels[n]
+        for start in range(len(ran) - len(shown) + 1) if shown else ():
+            places = range(start, start + len(shown))
+            if ran[start : start + len(shown)] == shown and not any(place in owners for place in places):
+                owners.update(dict.fromkeys(places, n))
+                break
+    for place, label in enumerate(ran):  # what gathers the records of a chain has the name of its last operation
+        n = next((n for n, shown in enumerate(labels) if label in shown), -1)
+        if n >= 0:
+            owners.setdefault(place, n)
+    return owners
 
 
 def _timed(node: Node, spent: Spent, most: float) -> Node:
     part = spent.seconds / most if most else 0.0
     fill = "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(COLD, HOT, strict=True))
-    tasks = f"{spent.tasks:,} task{'s' if spent.tasks != 1 else ''}"
-    return replace(node, lines=(*node.lines, f"{tasks}, {_seconds(spent.seconds)}"), fill=fill)
+    tasks = f"{spent.tasks:,} task{'s' if spent.tasks != 1 else ''}, " if spent.tasks else ""
+    return replace(node, lines=(*node.lines, f"{tasks}{_seconds(spent.seconds)}"), fill=fill)
 
 
 def _seconds(seconds: float) -> str:

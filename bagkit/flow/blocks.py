@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, compress, count, islice
 from typing import Any, Protocol, cast
 
+from bagkit.flow.report import Figures
 from bagkit.visible import one_line
 
 
@@ -152,10 +153,11 @@ def batched(records: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 
 class Handing:
-    """The records of blocks one after the other, for those that want an iterator; it knows which was the last."""
+    """The records of blocks one after the other, for a step that wants an iterator; it knows which was the last."""
 
-    def __init__(self, blocks: Iterable[Block]) -> None:
+    def __init__(self, blocks: Iterable[Block], figures: Figures) -> None:
         self._blocks = iter(blocks)
+        self._figures = figures
         self._block: Block | None = None
         self._rest: Iterator[Any] = iter(())
 
@@ -164,10 +166,14 @@ class Handing:
         return chain.from_iterable(self._iterators())
 
     def _iterators(self) -> Iterator[Iterator[Any]]:
+        figures = self._figures
+        figures.note(0, 0)
         for block in self._blocks:
             self._block = block
             self._rest = iter(block.records)
+            figures.taken += len(block.records)
             yield self._rest
+            figures.note(0, 0)  # before the steps below go on
         self._block = None
 
     def place(self) -> Place | None:

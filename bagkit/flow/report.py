@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import _pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
+
+PlainFigures = tuple[int, int, float, int, int, str]
+"""Figures as they cross between processes: records in, records out, seconds, bytes, careful, why."""
 
 
 @dataclass(slots=True)
@@ -24,9 +28,83 @@ class Report:
     """Gives the run's directory, where a task may leave files for others; None where tasks share no directory."""
     dumps: Callable[[Any], bytes] = _pickle.dumps
     """Pickles what is written to such a file."""
+    figures: list[Figures] = field(default_factory=list)
+    """Of each step, in the order of the task's labels."""
+    noted: float = 0.0
+    """When the time was last given to a step. What passes until the next is noted belongs to that one."""
 
     def read(self, nbytes: int) -> None:
         """Count `nbytes` more bytes of input as done with."""
         self.bytes_read += nbytes
         if self.on_progress is not None:
             self.on_progress(self)
+
+    def begin(self) -> None:
+        """Begin the figures: also again, where an attempt has failed, whose figures do not count."""
+        self.figures.clear()
+        self.noted = perf_counter()
+
+    def next_step(self) -> Figures:
+        """Return the figures of the next step."""
+        figures = Figures(self)
+        self.figures.append(figures)
+        return figures
+
+    def resume(self) -> None:
+        """Go on after a time that belongs to no step: records were on their way out of the task."""
+        self.noted = perf_counter()
+
+    def plain_figures(self) -> tuple[PlainFigures, ...]:
+        """Return the figures of all steps as plain values."""
+        return tuple([(f.taken, f.given, f.seconds, f.nbytes, f.careful, f.why) for f in self.figures])
+
+    def take_figures(self, plain: Iterable[PlainFigures]) -> None:
+        """Take over the figures of a task that ran elsewhere."""
+        self.figures += [Figures(self, *each) for each in plain]
+
+    def seconds(self) -> tuple[float, ...]:
+        """Return what each step took so far."""
+        return tuple([f.seconds for f in self.figures])
+
+    def start_over(self) -> None:
+        """Forget what was said: the task begins anew."""
+        self.bytes_read = self.skipped = 0
+        self.failures.clear()
+        self.outputs.clear()
+        self.figures.clear()
+
+
+@dataclass(slots=True)
+class Figures:
+    """What one step of a task did; mutable, of that task.
+
+    Steps take turns: one notes what it did as soon as it is done, and has all the time since the last note of any step.
+    So each has its own time, without the time of the steps that it waits for.
+    """
+
+    report: Report
+    taken: int = 0
+    """Records in."""
+    given: int = 0
+    """Records out."""
+    seconds: float = 0.0
+    nbytes: int = 0
+    """Of input."""
+    careful: int = 0
+    """Records that it took one by one, in a slower way that is always right."""
+    why: str = ""
+    """What the first of them was about."""
+
+    def note(self, taken: int, given: int) -> None:
+        """Note how many records the step has just taken and given."""
+        now = perf_counter()
+        report = self.report
+        self.seconds += now - report.noted
+        report.noted = now
+        self.taken += taken
+        self.given += given
+
+    def took_care(self, records: int, why: str) -> None:
+        """Note that the step took records one by one."""
+        self.careful += records
+        self.why = self.why or why

@@ -40,6 +40,9 @@ class Calls:
 
     def __call__(self, part: Sequence[Entry], inputs: Sequence[Any], report: Report) -> Any:
         values = [*map(reading, inputs)] if Replay in map(type, inputs) else inputs
+        several = len(part) > 1  # else the task's time is the call's
+        if several:
+            report.begin()
         for function, (args, kwargs, key, file, line) in zip(self.functions, part, strict=True):
             try:
                 if kwargs is None:
@@ -52,6 +55,8 @@ class Calls:
                 add_notes(error, [*failure_notes(function, key, file, line), *notes_on_text(error)])
                 raise
             values = (value,)
+            if several:
+                report.next_step().note(0, 0)
         return replayed(value, self.shared) if type(value) in ONE_SHOT else value
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -139,7 +144,9 @@ class CallTasks:
             return keys[0]
         if plan not in self._lists:
             key = ("list", *(keys[:1] or [len(self._lists)]))
-            self._tasks.append(Task((key,), list_of_records, None, tuple(keys), f"list of {plan.op.label}"))
+            self._tasks.append(
+                Task((key,), list_of_records, None, tuple(keys), f"list of {plan.op.label}", steps=(plan.op.label,))
+            )
             self._lists[plan] = key
         return self._lists[plan]
 
@@ -154,7 +161,8 @@ class CallTasks:
         part: tuple[Entry, ...] = ((last.args, last.kwargs, key, last.file, last.line),)
         if len(calls) > 1:
             part = (*[(op.args, op.kwargs, op.key, op.file, op.line) for op in calls[:-1]], *part)
-        self._tasks.append(Task((key,), work, part, needs, _label(calls)))
+        steps = tuple([op.title for op in calls])
+        self._tasks.append(Task((key,), work, part, needs, _label(calls), steps=steps))
         return key
 
 

@@ -48,7 +48,8 @@ def _dealt(
     made = _split(lowering, plan, op, side, pending, tasks)
     stage = lowering.stage(f"deal {op.label}")
     keys = tuple([(stage, number) for number in range(plan.npartitions)])
-    lowering.tasks.append(Task(keys, Dealing(len(keys)), None, made, f"deal buckets of {op.label}"))
+    work, label = Dealing(len(keys)), f"deal buckets of {op.label}"
+    lowering.tasks.append(Task(keys, work, None, made, label, steps=(op.label,)))
     return keys
 
 
@@ -69,10 +70,13 @@ def _split(
         lowering.split(one, into, both)
     bounds = (stage, "bounds")
     samples = tuple([sample for _, sample in prepared])
-    lowering.tasks.append(Task((bounds,), Bounding(op, count), None, samples, f"bounds of {op.label}"))
+    lowering.tasks.append(
+        Task((bounds,), Bounding(op, count), None, samples, f"bounds of {op.label}", steps=(op.label,))
+    )
     cutting = Cutting(op, count)
     for key, (records, _) in zip(keys, prepared, strict=True):
-        lowering.tasks.append(Task((key,), cutting, None, (records, bounds), f"cut for {op.label}"))
+        task = Task((key,), cutting, None, (records, bounds), f"cut for {op.label}", steps=(op.label,))
+        lowering.tasks.append(task)
     return keys
 
 

@@ -41,6 +41,13 @@ class Task:
     one_of: Hashable = None
     """What tasks have in common that read one file in turns, in the order of their ranks: the error of an earlier one
     goes before the error of a later one, as if one task had read the file. None: it is no such task."""
+    steps: tuple[str, ...] = ()
+    """The labels of its steps, in the order in which it reports their figures; none where it is a step itself."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its steps, or its own."""
+        return self.steps or (self.label,)
 
 
 class Graph:

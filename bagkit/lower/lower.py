@@ -91,6 +91,7 @@ class Lowering:
         self._steps: dict[tuple[int, ...], Step] = {}
         self._bare: dict[int, Step] = {}
         self._works: dict[tuple[int, int], Chain] = {}
+        self._labels: dict[tuple[int, int], tuple[str, ...]] = {}
         self._alive: list[object] = []
         """What ids stand for in the memos above; kept, so that none is given to something else."""
         self._stages = 0
@@ -244,7 +245,12 @@ class Lowering:
                 works[id(one.step)] = Several(shared[0], tuple(shared[1]))
             made = tuple((stage, number, n) for n in range(len(ends)))
             task = self._task(works[id(one.step)], one, made)
-            self.tasks.append(replace(task, label=f"{task.label} → {label}"))
+            behind = [
+                name
+                for each, into in zip(steps, ends, strict=True)
+                for name in self._step_labels(each.step, into)[len(task.steps) :]
+            ]
+            self.tasks.append(replace(task, label=f"{task.label} → {label}", steps=(*task.steps, *behind)))
             for several, key in zip(keys, made, strict=True):
                 several.append(key)
         tasks = [into.tasks for into in ends]
@@ -281,7 +287,8 @@ class Lowering:
             work = works.setdefault(id(chain), Write(chain, bare, number))
             keys[n] = (stage, len(keys))
             task = self._task(work, one, (keys[n],))
-            self.tasks.append(replace(task, part=(*one.part, part[1]), label=f"{task.label} → {op.label}"))
+            label, labels = f"{task.label} → {op.label}", (*task.steps, op.label)
+            self.tasks.append(replace(task, part=(*one.part, part[1]), label=label, steps=labels))
         return parts, keys
 
     def _value(self, plan: Plan) -> Pending:
@@ -381,18 +388,27 @@ class Lowering:
 
     def _task(self, work: Work, one: Pending, keys: tuple[Key, ...]) -> Task:
         into = work.into if isinstance(work, Chain) else None
-        labels = [op.label for op in one.step.ops()] + ([into.label] if into is not None else [])
+        steps = self._step_labels(one.step, into)
         pieces = [piece for part in one.part if isinstance(part, tuple) for piece in part]
         return Task(
             keys,
             work,
             one.part,
             one.needs,
-            " → ".join(labels),
+            " → ".join(steps),
             _describe(pieces),
             sum(piece.weight for piece in pieces),
             (id(work), pieces[0].partition) if any(getattr(piece, "is_share", False) for piece in pieces) else None,
+            steps,
         )
+
+    def _step_labels(self, step: Step, into: Into | None = None) -> tuple[str, ...]:
+        """Return the labels of all steps below one, its own, and the label of where its records go."""
+        ids = (id(step), id(into))
+        if ids not in self._labels:
+            self._alive += (step, into)
+            self._labels[ids] = tuple([op.label for op in step.ops()] + ([into.label] if into is not None else []))
+        return self._labels[ids]
 
     def _combined(self, op: Reduction, tasks: int, states: list[Key]) -> list[Key]:
         """Add levels of the tree until one step can take all states that are left."""
@@ -401,7 +417,8 @@ class Lowering:
             stage, made = self._stage(op.label), list[Key]()
             for number, start in enumerate(range(0, len(states), width)):
                 key = (stage, number)
-                self.tasks.append(Task((key,), work, None, tuple(states[start : start + width]), f"combine {op.label}"))
+                needs = tuple(states[start : start + width])
+                self.tasks.append(Task((key,), work, None, needs, f"combine {op.label}", steps=(op.label,)))
                 made.append(key)
             states = made
         return states

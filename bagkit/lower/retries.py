@@ -32,9 +32,7 @@ class Retrying:
                 if attempt == self.retries:
                     add_notes(error, [f"tried {attempt + 1} times"])
                     raise
-                report.bytes_read = report.skipped = 0
-                report.failures.clear()
-                report.outputs.clear()
+                report.start_over()
         raise AssertionError("the last attempt returns or raises")
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -92,7 +92,8 @@ class Dispatch:
         self._values.deal(task, self.number(task))
         for key in self.state.finish(task):
             self._values.release(key)
-        self._emit(events.TaskFinished(task.keys[0], task.label, -1, start, time.time(), 0, 0, 0, ()))
+        told = events.TaskFinished(task.keys[0], task.label, -1, start, time.time(), 0, 0, 0, (), labels=task.labels)
+        self._emit(told)
 
     def _next_before(self, failed: Task) -> Task | None:
         """Return a task for what comes before `failed` in the same file, if there is one that has not begun."""
@@ -134,14 +135,14 @@ class Dispatch:
                 for task in self._parked.pop(number):
                     self.state.put_back(task)
 
-    def progress(self, task: Task, number: int, bytes_read: int) -> None:
+    def progress(self, task: Task, number: int, bytes_read: int, seconds: tuple[float, ...]) -> None:
         """Report the progress of a task, unless it is about another attempt."""
         if number == self.number(task):
-            self._emit(events.TaskProgressed(task.keys[0], bytes_read))
+            self._emit(events.TaskProgressed(task.keys[0], bytes_read, task.labels, seconds))
 
     def finish(self, task: Task, worker: int, done: transport.DoneMessage) -> None:
         """Keep the values of `task`, and drop values that nobody needs now."""
-        _, start, stop, bytes_read, skipped, failures, outputs, stored_values, _ = done
+        _, start, stop, bytes_read, skipped, failures, outputs, figures, stored_values, _ = done
         self._alone = False
         released = self.state.finish(task)
         if task.one_of is not None:
@@ -152,7 +153,8 @@ class Dispatch:
             self._values.release(key)
         reported = () if failures is None else tuple(map(unpack_failure, transport.loads(failures)))
         numbers = (worker, start, stop, bytes_read, size, skipped)
-        self._emit(events.TaskFinished(task.keys[0], task.label, *numbers, reported, tuple(outputs)))
+        said = (reported, tuple(outputs), task.labels, figures)
+        self._emit(events.TaskFinished(task.keys[0], task.label, *numbers, *said))
 
     def expect_error(self, worker: int) -> None:
         """Start nothing more: `worker` is preparing the error of its task."""

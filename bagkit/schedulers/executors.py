@@ -91,12 +91,13 @@ class AsBytes:
 
     def outcome(self, task: Task, result: Any) -> Outcome:
         """Return how `task` ended, from what `run_pickled` gave."""
-        pid, start, stop, bytes_read, skipped, failures, outputs, values, error = result
+        pid, start, stop, bytes_read, skipped, figures, failures, outputs, values, error = result
         worker = self._workers.setdefault(pid, len(self._workers))
         if error is not None:
             return Outcome(error=unpack_error(error, name_of(task)), worker=worker, start=start, stop=stop)
         report = Report(bytes_read=bytes_read, skipped=skipped, failures=list(map(unpack_failure, load(failures))))
         report.outputs += load(outputs)
+        report.take_figures(figures)
         nbytes = sum(len(piece) for *_, pieces in values for piece in pieces)
         return Outcome(tuple(values), None, worker, start, stop, nbytes, report)
 
@@ -142,8 +143,8 @@ def run_pickled(
 ) -> tuple[Any, ...]:
     """Run one task in whatever process this is; return plain values that any pickle can take back.
 
-    They are: process id, start, stop, bytes read, skipped records, stored failures, stored outputs, stored values,
-    packed error.
+    They are: process id, start, stop, bytes read, skipped records, figures, stored failures, stored outputs, stored
+    values, packed error.
     """
     report = Report()
     start = time.time()
@@ -169,7 +170,8 @@ def run_pickled(
         outputs = output.store(report.outputs)
     except BaseException as error:
         packed = pack_error(error)
-    return os.getpid(), start, time.time(), report.bytes_read, report.skipped, failures, outputs, values, packed
+    said = (report.bytes_read, report.skipped, report.plain_figures(), failures, outputs)
+    return os.getpid(), start, time.time(), *said, values, packed
 
 
 def unpickled(key: tuple[str, int], data: bytes) -> Work:

@@ -65,7 +65,7 @@ class SyncScheduler:
 def _run_task(task: Task, inputs: list[Any], observer: Observer, directory: LaterDirectory) -> dict[Key, Any]:
     """Return the values of `task` by their keys, and tell `observer` of it."""
     key = task.keys[0]
-    report = Report(on_progress=progress_teller(key, observer.emit), directory=directory.path, dumps=dumps)
+    report = Report(on_progress=progress_teller(task, observer.emit), directory=directory.path, dumps=dumps)
     observer.emit(TaskStarted(key, task.label, worker=0))
     start = time.time()
     try:
@@ -131,11 +131,12 @@ def describe(error: BaseException) -> str:
 def finished(task: Task, worker: int, start: float, stop: float, report: Report, bytes_out: int = 0) -> TaskFinished:
     """Return the event of a task that ended well; `bytes_out` is what left its process."""
     said = (report.bytes_read, bytes_out, report.skipped, tuple(report.failures), tuple(report.outputs))
-    return TaskFinished(task.keys[0], task.label, worker, start, stop, *said)
+    figures = task.labels, report.plain_figures()
+    return TaskFinished(task.keys[0], task.label, worker, start, stop, *said, *figures)
 
 
-def progress_teller(key: Key, tell: Callable[[TaskProgressed], object]) -> Callable[[Report], None]:
-    """Return an `on_progress` that tells how far the task of `key` is, not more often than is of use."""
+def progress_teller(task: Task, tell: Callable[[TaskProgressed], object]) -> Callable[[Report], None]:
+    """Return an `on_progress` that tells how far `task` is, not more often than is of use."""
     due = time.monotonic() + PROGRESS_SECONDS
 
     def on_progress(report: Report) -> None:
@@ -143,6 +144,6 @@ def progress_teller(key: Key, tell: Callable[[TaskProgressed], object]) -> Calla
         now = time.monotonic()
         if now >= due:
             due = now + PROGRESS_SECONDS
-            tell(TaskProgressed(key, report.bytes_read))
+            tell(TaskProgressed(task.keys[0], report.bytes_read, task.labels, report.seconds()))
 
     return on_progress

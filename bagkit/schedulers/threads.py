@@ -106,7 +106,7 @@ class InThreads:
         if thread not in self._workers:
             self._workers[thread] = next(self._numbers)
         worker = self._workers[thread]
-        on_progress = progress_teller(task.keys[0], tell)
+        on_progress = progress_teller(task, tell)
         report = Report(on_progress=on_progress, directory=self._directory.path, dumps=dumps)
         tell(started(task, worker))
         start = time.time()

@@ -16,6 +16,7 @@ TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from bagkit.flow.report import PlainFigures
     from bagkit.lower.graph import Task
     from bagkit.schedulers.values import Stored
 
@@ -44,9 +45,21 @@ if TYPE_CHECKING:
     the message (what is above goes to a file), the pickle of its part, its inputs; the names under which its values are
     kept (none, or one a key), and how many bytes these may take."""
 
-    DoneMessage = tuple[int, float, float, int, int, bytes | None, list[Any], tuple[Stored, ...], tuple[int, ...]]
+    DoneMessage = tuple[
+        int,
+        float,
+        float,
+        int,
+        int,
+        bytes | None,
+        list[Any],
+        tuple[PlainFigures, ...],
+        tuple[Stored, ...],
+        tuple[int, ...],
+    ]
     """The number of the task, its start and stop, the bytes it read, the records it skipped, the pickle of the failures
-    it reports, what it has written, and its values, one a key; how many bytes each takes here, 0 if it is not kept."""
+    it reports, what it has written, the figures of its steps, and its values, one a key; how many bytes each takes
+    here, 0 if it is not kept."""
 
 
 def frame(kind: int, body: bytes = b"") -> bytes:

@@ -317,7 +317,7 @@ class Worker:
         else:
             values = tuple([output.store(each) for each in made])
         failures = _pickle_failures(report.failures) if report.failures else None
-        said = (report.bytes_read, report.skipped, failures, report.outputs)
+        said = (report.bytes_read, report.skipped, failures, report.outputs, report.plain_figures())
         return marshal.dumps((number, start, time.time(), *said, values, kept))
 
     @staticmethod
@@ -362,7 +362,7 @@ class Worker:
             now = time.monotonic()
             if now - last >= PROGRESS_SECONDS and self._current == number and os.getpid() == self._pid:
                 last = now
-                self._send(transport.PROGRESS, marshal.dumps((number, report.bytes_read)))
+                self._send(transport.PROGRESS, marshal.dumps((number, report.bytes_read, report.seconds())))
 
         return on_progress
 

@@ -45,6 +45,7 @@ class Chain:
             found += block.records
             if len(found) >= size or perf_counter() - begin > LONG:
                 yield found
+                run.failing.report.resume()
                 found, begin = [], perf_counter()
         if found:
             yield found
@@ -60,7 +61,8 @@ class Chain:
         report.skipped = report.bytes_read = 0
         run = Run(part, inputs, Report() if searching else report)
         try:
-            state = careful_state_of(run.failing, into, run.blocks(self.step))
+            blocks = run.blocks(self.step)
+            state = careful_state_of(run.failing, into, blocks, run.next_figures())
         except USER_ERRORS as second:
             found: BaseException = second
         else:

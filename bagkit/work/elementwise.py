@@ -8,10 +8,12 @@ a run record by record would raise. Nothing is paid for that while nothing fails
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of
+from bagkit.flow.report import Figures
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
@@ -33,7 +35,7 @@ def _apply(function: OnRecords, columns: Sequence[Sequence[Any]]) -> tuple[list[
     return found, None if len(found) == len(columns[0]) else StoppedEarly()
 
 
-def _given(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[tuple[list[Any], Block]]:
+def _given(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[tuple[list[Any], Block]]:
     """Yield what `function` gives, with the records that it is given for: in several parts where records have failed.
 
     While nothing fails, neither this nor `ones` and `some` hold a block that is on its way through later steps. So a
@@ -46,11 +48,11 @@ def _given(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[tup
             del row, found
             yield given.pop()
         else:
-            yield from _given_further(function, row, fail, found, error)
+            yield from _given_further(function, row, fail, figures, found, error)
 
 
 def _given_further(
-    function: OnRecords, row: Row, fail: Fail, found: list[Any], error: BaseException | None
+    function: OnRecords, row: Row, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
 ) -> Iterator[tuple[list[Any], Block]]:
     block, others = row
     start, end = 0, len(block.records)
@@ -60,42 +62,46 @@ def _given_further(
         if error is None:
             return
         fail(block, start + len(found), error)
+        figures.note(1, 0)
         start += len(found) + 1
         if start == end:
             return
         found, error = _apply(function, (block.records[start:], *[column[start:] for column in others]))
 
 
-def ones(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
+def ones(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[Block]:
     """Return the blocks of what `function` gives for each record."""
-    return map(_made, _given(function, rows, fail))
+    return map(partial(_made, figures), _given(function, rows, fail, figures))
 
 
-def _made(given: tuple[list[Any], Block]) -> Block:
+def _made(figures: Figures, given: tuple[list[Any], Block]) -> Block:
     found, block = given
+    figures.note(len(found), len(found))
     return made_of(block, found)
 
 
-def some(function: OnRecords, rows: Iterator[Row], fail: Fail) -> Iterator[Block]:
+def some(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[Block]:
     """Yield the blocks of the records for which `function` gives what is true."""
-    for flags, block in _given(function, rows, fail):
+    for flags, block in _given(function, rows, fail, figures):
         try:
             chosen = [chosen_from(block, flags)]
         except Exception:  # of a flag that is neither true nor false
-            yield from _chosen_one_by_one(flags, block, fail)
+            yield from _chosen_one_by_one(flags, block, fail, figures)
             continue
+        figures.note(len(flags), len(chosen[0].records))
         del flags, block
         if chosen[0].records:
             yield chosen.pop()
 
 
-def _chosen_one_by_one(flags: Sequence[Any], block: Block, fail: Fail) -> Iterator[Block]:
+def _chosen_one_by_one(flags: Sequence[Any], block: Block, fail: Fail, figures: Figures) -> Iterator[Block]:
     for index, flag in enumerate(flags):
         try:
             kept = bool(flag)
         except Exception as error:
             fail(block, index, error)
-            continue
+            kept = False
+        figures.note(1, kept)
         if kept:
             yield block.part(index, index + 1)
 
@@ -105,24 +111,26 @@ AT_ONCE = 1 << 16
 _LISTS: frozenset[type] = frozenset({list, tuple})
 
 
-def many(function: OnRecords, rows: Iterator[Row], fail: Fail, pace: Pace) -> Iterator[Block]:
+def many(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures, pace: Pace) -> Iterator[Block]:
     """Yield the blocks of the elements of what `function` gives for each record."""
-    for iterables, block in _given(function, rows, fail):
+    for iterables, block in _given(function, rows, fail, figures):
         if _LISTS.issuperset(map(type, iterables)):
             counts = list(map(len, iterables))
             if sum(counts) <= AT_ONCE:  # none of them can fail, and all that they give is there
                 elements = [flattened_from(block, counts, list(chain.from_iterable(iterables)))]
+                figures.note(len(iterables), len(elements[0].records))
                 del iterables, block
                 yield from pace.cut(elements.pop())
                 continue
-        yield from _flattened(iterables, block, fail, pace)
+        yield from _flattened(iterables, block, fail, figures, pace)
 
 
-def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, pace: Pace) -> Iterator[Block]:
+def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, figures: Figures, pace: Pace) -> Iterator[Block]:
     """Yield blocks of what iterators give. No more is taken of one than a block may have, for it may have no end."""
     found: list[Any] = []
     counts: list[int] = []
     first = 0
+    figures.note(len(iterables), 0)
     for index, iterable in enumerate(iterables):
         counts.append(0)
         iterator: Iterator[Any] | None = None
@@ -138,9 +146,11 @@ def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, pace: Pace) -
             counts[-1] += len(found) - before
             more = error is None and len(found) >= size
             if found and (more or isinstance(error, WAITING_ERRORS)):
+                figures.note(0, len(found))
                 yield from pace.cut(flattened_from(block, counts, found, first))
                 found, counts, first = [], [0], index
         if error is not None:
             fail(block, index, error)
     if found:
+        figures.note(0, len(found))
         yield from pace.cut(flattened_from(block, counts, found, first))

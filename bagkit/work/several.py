@@ -9,7 +9,7 @@ from typing import Any
 from bagkit.exchange.spill import Held
 from bagkit.flow.blocks import Block
 from bagkit.flow.report import Report
-from bagkit.plan.kinds import OnRecords, PerPartition
+from bagkit.plan.kinds import PerPartition
 from bagkit.work.chain import Chain
 from bagkit.work.failing import Unplaced
 from bagkit.work.pace import together
@@ -38,29 +38,32 @@ class Several:
         return run.failing.raise_in([], None, unplaced)
 
     def _states(self, run: Run) -> tuple[Any, ...]:
-        takings = [(into, start(run.failing, into), _way(run, step, self.step)) for step, into in self.ends]
+        records = run.blocks(self.step)
+        takings = []
+        for step, into in self.ends:
+            lead = _way(run, step, self.step)
+            takings.append((into, start(run.failing, into), lead, run.next_figures()))
         with Held():
-            for blocks in together(run.blocks(self.step), RUN, LONG):
-                for into, taking, lead in takings:
+            for blocks in together(records, RUN, LONG):
+                for into, taking, lead, figures in takings:
                     for some in together(lead(iter(blocks)), RUN, LONG):
-                        take(run.failing, into, taking, some)
-            return tuple([end(run.failing, into, taking) for into, taking, _ in takings])
+                        take(run.failing, into, taking, some, figures)
+            return tuple([end(run.failing, into, taking, figures) for into, taking, _, figures in takings])
 
 
 def _way(run: Run, last: Step, first: Step) -> Callable[[Iterator[Block]], Iterator[Block]]:
     """Return the function that leads blocks of the records of `first` through the steps behind it, up to `last`."""
-    begun: list[tuple[Step, OnRecords]] = []
+    steps: list[tuple[Step, PerPartition]] = []
     step = last
     while step is not first:
         assert isinstance(step.op, PerPartition), step.op
-        if not step.op.policy:
-            begun.append((step, step.op.begin()))
+        steps.append((step, step.op))
         (step,) = step.inputs
-    begun.reverse()
+    begun = [(step, op.begin(), run.next_figures()) for step, op in reversed(steps)]
 
     def lead(blocks: Iterator[Block]) -> Iterator[Block]:
-        for step, function in begun:
-            blocks = run.through(step, function, blocks)
+        for step, function, figures in begun:
+            blocks = run.through(step, function, blocks, figures)
         return blocks
 
     return lead

@@ -10,7 +10,7 @@ from bagkit.errors import TaskError
 from bagkit.exchange.spill import Held, Room
 from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.buckets import Buckets
-from bagkit.flow.report import Report
+from bagkit.flow.report import Figures, Report
 from bagkit.plan.kinds import Exchange, PartitionReduction, Reduction, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
 from bagkit.work.pace import records_of, together
@@ -20,6 +20,7 @@ RUN = 64
 """Records that are taken together at the least: the loops of most reductions are in C, and begin anew for each call."""
 LONG = 0.01
 """Seconds after which records are taken, however few there are."""
+RECORDS_FAIL = "records on which it fails"
 
 
 def room_of(op: Reduction | Exchange, report: Report, tasks: int) -> Room:
@@ -28,22 +29,22 @@ def room_of(op: Reduction | Exchange, report: Report, tasks: int) -> Room:
     return Room(memory, report.directory, report.dumps, tasks)
 
 
-def state_of(failing: Failing, into: Into, blocks: Iterator[Block]) -> Any:
+def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Any:
     """Return what is made of the records of `blocks`.
 
     Raises Unplaced where a record fails that must be looked for, or left out.
     """
     op = into.op
     if isinstance(op, PartitionReduction):
-        return _reduced(failing, into, op, blocks)
+        return _reduced(failing, into, op, blocks, figures)
     with Held():
         taking = start(failing, into)
         enough = None if isinstance(op, Exchange) else op.enough
         for some in together(blocks, RUN, LONG) if enough is None else ([block] for block in blocks):
-            take(failing, into, taking, some)
+            take(failing, into, taking, some, figures)
             if enough is not None and enough(taking):
                 break
-        return end(failing, into, taking)
+        return end(failing, into, taking, figures)
 
 
 def start(failing: Failing, into: Into) -> Taking:
@@ -52,33 +53,38 @@ def start(failing: Failing, into: Into) -> Taking:
     return op.split(into.side, into.count, room) if isinstance(op, Exchange) else op.start(room)
 
 
-def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block]) -> None:
+def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], figures: Figures) -> None:
     """Let `taking` take the records of `blocks`."""
+    records = records_of(blocks)
     try:
-        taking.take(records_of(blocks))
+        taking.take(records)
     except USER_ERRORS as error:
         if into.policy == "raise" or not isinstance(error, Exception):
             _blame(failing, into, taking, blocks, error)
         _give_up(failing, into, error)
+    figures.note(len(records), 0)
 
 
-def end(failing: Failing, into: Into, taking: Taking) -> Any:
+def end(failing: Failing, into: Into, taking: Taking, figures: Figures) -> Any:
     """Return the state of what has taken all records."""
     try:
         made = taking.state()
     except Exception as error:
         _give_up(failing, into, error)
+    figures.note(0, 0)
     return Buckets(made) if isinstance(into.op, Exchange) and not into.op.samples else made
 
 
-def _reduced(failing: Failing, into: Into, op: PartitionReduction, blocks: Iterator[Block]) -> Any:
-    handing = Handing(blocks)
+def _reduced(failing: Failing, into: Into, op: PartitionReduction, blocks: Iterator[Block], figures: Figures) -> Any:
+    handing = Handing(blocks, figures)
     try:
-        return op.reduced(handing.records())
+        state = op.reduced(handing.records())
     except USER_ERRORS as error:
         if into.policy != "raise" and isinstance(error, Exception) and not failing.has_told(error):
             _give_up(failing, into, error)
         failing.raise_in([op], handing.place(), error)
+    figures.note(0, 0)
+    return state
 
 
 def _give_up(failing: Failing, into: Into, error: BaseException) -> NoReturn:
@@ -112,20 +118,23 @@ def _alone(failing: Failing, into: Into, record: Any) -> None:
     taking.state()
 
 
-def careful_state_of(failing: Failing, into: Into, blocks: Iterator[Block]) -> Any:
+def careful_state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Any:
     """Return what is made of those records that do not fail alone; what happens to the others, the policy says."""
-    good = _good(failing, into, blocks)
+    good = _good(failing, into, blocks, figures)
     if isinstance(into.op, PartitionReduction):
-        return into.op.reduced(chain.from_iterable(good))
+        state = into.op.reduced(chain.from_iterable(good))
+        figures.note(0, 0)
+        return state
     with Held():
         taking = start(failing, into)
         for records in good:
             taking.take(records)
-        return end(failing, into, taking)
+        return end(failing, into, taking, figures)
 
 
-def _good(failing: Failing, into: Into, blocks: Iterator[Block]) -> Iterator[list[Any]]:
+def _good(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Iterator[list[Any]]:
     for block in blocks:
+        figures.took_care(len(block.records), RECORDS_FAIL)
         good = []
         for index, record in enumerate(block.records):
             try:
@@ -134,5 +143,7 @@ def _good(failing: Failing, into: Into, blocks: Iterator[Block]) -> Iterator[lis
                 failing.fail_in([into.op], into.policy, block.place(index), error)
             else:
                 good.append(record)
+        figures.note(len(block.records), 0)
         if good:
             yield good
+            figures.note(0, 0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bagkit.errors import OutputError
 from bagkit.flow.batches import Batches
+from bagkit.flow.blocks import Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Report
 from bagkit.plan.kinds import Call, Exchange, Op, Reduction, Sink, SinkPart
@@ -31,7 +32,7 @@ class Combine:
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         room = room_of(self.reduction, report, self.tasks)
-        return noting(self.reduction, lambda: self.reduction.combine(inputs, room))
+        return noting(self.reduction, report, lambda: self.reduction.combine(inputs, room))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +75,16 @@ class Write:
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         *part, where = part
         run = Run(part, inputs, report)
-        handing = run.handing(self.chain.step)
+        blocks = run.blocks(self.chain.step)
+        figures = run.next_figures()
+        handing = Handing(blocks, figures)
         try:
             written = self.sink.write(handing.records(), where, report.attempt)
         except OutputError:
             raise  # which no record is to blame for
         except USER_ERRORS as error:
             run.failing.raise_in(self.chain.step.ops(), handing.place(), error)
+        figures.note(0, 0)
         report.outputs.append((self.number, written))
         return written
 
@@ -129,7 +133,7 @@ class Bounding:
     count: int
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        return noting(self.exchange, lambda: self.exchange.bounds(inputs, self.count))
+        return noting(self.exchange, report, lambda: self.exchange.bounds(inputs, self.count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +145,17 @@ class Cutting:
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         prepared, bounds = inputs
-        return Buckets(noting(self.exchange, lambda: self.exchange.cut(prepared, bounds, self.count)))
+        return Buckets(noting(self.exchange, report, lambda: self.exchange.cut(prepared, bounds, self.count)))
 
 
-def noting(op: Op, function: Callable[[], Any]) -> Any:
-    """Return what `function` gives, noting on an error that it was in `op`."""
+def noting(op: Op, report: Report, function: Callable[[], Any]) -> Any:
+    """Return what `function` gives, noting how long it took, and on an error that it was in `op`."""
+    report.begin()
+    figures = report.next_step()
     try:
-        return function()
+        value = function()
     except Exception as error:
         add_place(error, None, failed_operation(error, [op]))
         raise
+    figures.note(0, 0)
+    return value

@@ -24,7 +24,7 @@ from bagkit.diagnostics.events import (
     WorkerLost,
 )
 from bagkit.diagnostics.observer import Observers
-from bagkit.diagnostics.progress import DELAY, ProgressBar, in_notebook, wants_progress
+from bagkit.diagnostics.progress import DELAY, LONG, ProgressBar, in_notebook, wants_progress
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.sync import SyncScheduler
 from tests.schedulers import works
@@ -134,6 +134,20 @@ def test_skipped_records_and_lost_workers_are_counted(screen: Screen) -> None:
     assert "2/9 tasks, 1,234 records skipped, 1 wo" in screen.drawings()[-1]
     screen.emit(WorkerLost(1, None, 0, attempt=1), 1.0)
     assert "skipped, 2 wo" in screen.drawings()[-1]
+
+
+def test_a_long_run_names_the_step_that_takes_most_of_the_time(screen: Screen) -> None:
+    screen.emit(RunStarted(4, 0, "sync", 1))
+    labels = ("read_text", "map(clean)")
+    done = finished(0)._replace(labels=labels, figures=((0, 9, 1.0, 90, 0, ""), (9, 9, 2.0, 0, 0, "")))
+    screen.emit(done, 1.0)
+    assert "map(clean)" not in screen.drawings()[-1]
+    screen.emit(TaskProgressed(1, 0, labels, (0.5, 1.5)), LONG)
+    assert screen.drawings()[-1].rstrip().endswith(", 70% in map(clean)")
+    screen.emit(TaskProgressed(1, 0, labels, (9.0, 1.5)), 1.0)
+    assert screen.drawings()[-1].rstrip().endswith(", 74% in read_text")
+    screen.emit(WorkerLost(1, 1, -9, attempt=1), 1.0)  # whose attempt does not count
+    assert "67% in map(clean)" in screen.drawings()[-1]
 
 
 def test_more_bytes_than_thought(screen: Screen) -> None:
