@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from operator import methodcaller
@@ -74,7 +74,20 @@ class EncodeText(PerPartition):
         return (text_encoder("utf-8"),)  # through its code an error in encoding is known as this op's
 
     def begin(self) -> OnRecords:
-        return partial(map, binary_encoder() if self.encoding is None else text_encoder(self._marked[1]))
+        if self.encoding is None:
+            return partial(map, binary_encoder())
+        encoding = self._marked[1]
+        encode = text_encoder(encoding)
+        return partial(_encode_block, encode) if encoding == "utf-8" else partial(map, encode)
+
+
+def _encode_block(encode: Callable[[Any], bytes], records: Sequence[Any]) -> Iterable[bytes]:
+    if set(map(type, records)) == {str}:
+        try:
+            return list(map(str.encode, records))
+        except UnicodeEncodeError:
+            pass  # one by one it is known which it was
+    return map(encode, records)
 
 
 def text_encoder(encoding: str) -> Callable[[Any], bytes]:
