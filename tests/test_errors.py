@@ -1,6 +1,7 @@
 """Every message that bagkit raises of its own, raised once; and that each message is here.
 
-Messages about options, pictures, files, schedulers, sequences, samples and summaries are raised in the tests of these.
+Messages about options, pictures, files, clients, schedulers, legal plans, sequences, samples and summaries are raised
+in the tests of these.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ ELSEWHERE = (
     "io/output/whole_files.py",
     "methods/elementwise.py",
     "methods/tabulating.py",
+    "client/",
+    "optimizer/check.py",
     "diagnostics/",
     "io/input/files.py",
     "io/input/listing.py",
@@ -331,6 +334,10 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "graph with a circle": (
         lambda: Graph([Task((1,), nothing, needs=(1,), label="a")]), bk.PlanError,
         "graph: tasks need each other in a circle: 1 -> 1"),
+    "columns of read_json": (
+        lambda: bk.read_json("a.json", columns="name"), bk.PlanError,
+        "read_json: columns is 'name'; expected a list of keys, and of tuples of keys for what is inside of dicts; "
+        'hint: read_json(path, columns=["name", ("address", "city")])'),
     "pass": (
         lambda: optimize((bag().plan,), until="fold"), bk.PlanError,
         "optimize: no pass is called 'fold'; there are prune, spread_concat, recognise_json, recognise_dumps, "

@@ -447,3 +447,31 @@ def test_the_address_of_a_cluster(cluster: Any) -> None:
 def test_what_is_no_cluster() -> None:
     with pytest.raises(bk.OptionError, match="Client: it got a int; expected the address"):
         bk.Client(3)
+
+
+FORKED = """
+import bagkit as bk, os
+
+if __name__ == "__main__":
+    client = bk.Client(workers=1)
+    print(client.submit(len, "ab").result(), flush=True)
+    if os.fork() == 0:
+        try:
+            client.submit(len, "ab")
+        except bk.TaskError as error:
+            print(error, flush=True)
+        client.close()
+        os._exit(0)
+    os.wait()
+    print(client.submit(len, "abc").result())
+"""
+
+
+def test_a_forked_process_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(textwrap.dedent(FORKED))
+    command = [sys.executable, "-W", "ignore", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == ""
+    said = "client: this process was forked from the one that the client belongs to; make one here"
+    assert done.stdout == f"2\n{said}\n3\n"
