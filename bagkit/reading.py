@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
-from bagkit.ops.elementwise import Columns, MapLines
+from bagkit.ops.elementwise import MapLines
+from bagkit.ops.parts_of_records import Columns
 from bagkit.plan.kinds import Field, union
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN

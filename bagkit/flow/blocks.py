@@ -97,6 +97,14 @@ class MadeOf:
 
 
 @dataclass(slots=True, eq=False)
+class FirstOf(MadeOf):
+    """Origin of records that have only what filters ask for; `late` makes whole ones of the `lines`."""
+
+    lines: Sequence[Any]
+    late: Any
+
+
+@dataclass(slots=True, eq=False)
 class ChosenFrom:
     """Origin of those records of another block whose flags are true."""
 
@@ -144,6 +152,22 @@ def chosen_from(block: Block, flags: Sequence[Any]) -> Block:
 def flattened_from(block: Block, counts: Sequence[int], elements: Sequence[Any], start: int = 0) -> Block:
     """Return the block of `elements`: `counts` says how many of them each record of `block` has, from `start` on."""
     return Block(elements, FlattenedFrom(_placed(block), counts, start))
+
+
+def lines_of(block: Block) -> tuple[Sequence[Any], FirstOf] | None:
+    """Return the lines that records of filters are of, and their origin; None where the records are whole."""
+    found = _lines(block.origin)
+    return None if found is None else (found[0][: len(block.records)], found[1])
+
+
+def _lines(placed: Any) -> tuple[Sequence[Any], FirstOf] | None:
+    origin = placed.origin if isinstance(placed, Block) else placed
+    if isinstance(origin, FirstOf):
+        return origin.lines, origin
+    if not isinstance(origin, (ChosenFrom, PartOf)) or (found := _lines(origin.below)) is None:
+        return None
+    lines, first = found
+    return (list(compress(lines, origin.flags)) if isinstance(origin, ChosenFrom) else lines[origin.start :]), first
 
 
 def batched(records: Iterator[Any], size: int) -> Iterator[list[Any]]:

@@ -25,7 +25,7 @@ from typing import Any, Final, Literal
 
 from bagkit.json.recurring import BlockDecoder, Recurring
 
-Shape = Literal["record", "value", "values", "attributes"]
+Shape = Literal["record", "value", "values", "attributes", "scalars"]
 Field = str | tuple[str, ...]
 """A key of a record; or several, each of the dict under the one before."""
 Careful = Callable[[Any], Any]
@@ -201,9 +201,10 @@ def _skipping_steps(fields: tuple[Any, ...], shape: Shape) -> Steps:
     unique = list(dict.fromkeys(fields))
     try:
         steps: Steps
-        if shape == "record" or not fields:
-            steps = (msgspec.json.Decoder(_record_type(_tree(fields))).decode,)
-            if shape != "record":
+        if shape in ("record", "scalars") or not fields:
+            kind = _record_type(_tree(fields), _SCALAR if shape == "scalars" else Any)
+            steps = (msgspec.json.Decoder(kind).decode,)
+            if shape not in ("record", "scalars"):
                 steps = (*steps, _picker(fields, shape))
         elif shape == "attributes":
             steps = (_struct_decoder(fields),)
@@ -239,12 +240,15 @@ def _tree(fields: Iterable[Field]) -> Tree:
     return tree
 
 
-def _record_type(tree: Tree) -> Any:
-    """Return the type that has msgspec make dicts of what is wanted."""
+_SCALAR: Final = None | bool | int | float | str
+
+
+def _record_type(tree: Tree, leaf: Any) -> Any:
+    """Return the type that has msgspec make dicts of what is wanted, each of a `leaf`."""
     from typing import TypedDict
 
     kinds = {
-        key: _record_type(inner) | None | bool | int | float | str | list if inner else Any
+        key: _record_type(inner, leaf) | _SCALAR | (list if leaf is Any else None) if inner else leaf
         for key, inner in tree.items()
     }
     return TypedDict("record", kinds, total=False)  # type: ignore[operator]
@@ -272,7 +276,7 @@ def _picker(fields: tuple[Any, ...] | None, shape: Shape) -> Callable[[Any], Any
     """Return the function that makes what is wanted of a whole record."""
     if fields is None:
         return lambda record: record
-    if shape in ("record", "attributes"):
+    if shape in ("record", "attributes", "scalars"):
         return only(fields)
     if shape == "value":
         (field,) = fields

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bagkit.ops.elementwise import ParseJson, Pluck, PluckAttribute
-from bagkit.plan.kinds import ALL, in_order
+from bagkit.plan.fields import in_order
+from bagkit.plan.kinds import ALL
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.work.steps import Into, Step
 

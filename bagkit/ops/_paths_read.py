@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from bagkit.ops._bytecode import Step, Steps
 from bagkit.ops._known_calls import KnownCalls
-from bagkit.plan.kinds import ALL, keys_of
+from bagkit.plan.fields import keys_of
+from bagkit.plan.kinds import ALL
 
 Path = tuple[str, ...]
 """Keys, each of the dict under the one before; the empty one is the whole record."""

@@ -16,25 +16,13 @@ from typing import Any, Literal
 
 from bagkit.errors import PlanError
 from bagkit.flow.blocks import Block
-from bagkit.json.parse import JsonParser, json_parser, only
+from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
-from bagkit.plan.kinds import (
-    ALL,
-    BlockParser,
-    Field,
-    Fields,
-    Limit,
-    OnRecords,
-    Op,
-    PerPartition,
-    in_order,
-    shown_fields,
-    union,
-    within,
-)
+from bagkit.plan.fields import in_order, shown_fields
+from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, Limit, OnRecords, Op, PerPartition, union
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
@@ -281,26 +269,6 @@ def _with_default(get: PluckWithDefault, records: Iterable[Any]) -> Iterable[Any
 
 
 @dataclass(frozen=True)
-class Columns(PerPartition):
-    """`read_json(columns=)`: of each record only some fields; what is no dict stays what it is."""
-
-    fields: frozenset[Field]
-
-    per_record = "one"
-    can_raise = False
-
-    @property
-    def label(self) -> str:
-        return f"columns({shown_fields(self.fields)})"
-
-    def demand(self, wanted: Fields) -> Fields:
-        return within(wanted, self.fields)
-
-    def begin(self) -> OnRecords:
-        return partial(map, only(in_order(self.fields)))
-
-
-@dataclass(frozen=True)
 class Flatten(PerPartition):
     """`flatten()`: the elements of each record, one level."""
 
@@ -400,6 +368,8 @@ class ParseJson(BlockParser):
     """The fields that become attributes of objects in place of records, for those who take them so."""
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
+    first: frozenset[Field] = frozenset()
+    """The fields that filters on it read, if these come before the others; then a CompleteJson follows."""
 
     per_record = "one"
     opaque = False
@@ -411,7 +381,12 @@ class ParseJson(BlockParser):
     @property
     def gives_records_of_fields(self) -> bool:
         """Whether its records are dicts of some fields."""
-        return self.fields is not ALL and self.plucked is None and not self.attributes
+        return self.fields is not ALL and self.gives_records
+
+    @property
+    def gives_records(self) -> bool:
+        """Whether its records are what json.loads gives, or dicts of some fields."""
+        return self.plucked is None and not self.attributes and not self.first
 
     @property
     def joined(self) -> tuple[Op, ...]:
@@ -419,6 +394,8 @@ class ParseJson(BlockParser):
 
     @property
     def label(self) -> str:
+        if self.first:
+            return f"parse_json(first: {shown_fields(self.first)})"
         if self.fields is ALL:
             return "parse_json"
         if self.plucked is not None:
@@ -452,6 +429,15 @@ class ParseJson(BlockParser):
             return None, self._parser.after(block.parse)
         quick, careful = self._parser.ways(block.records, block.data)
         return quick, partial(load_line, careful) if self.of_lines else careful
+
+    @cached_property
+    def _first_parser(self) -> JsonParser:
+        return json_parser(in_order(self.first), "scalars")
+
+    def first_way(self, block: Block) -> Callable[[Sequence[Any]], list[Any]] | None:
+        if not self.first or block.parse is not None:
+            return None
+        return self._first_parser.ways(block.records, block.data)[0]
 
     def begin(self) -> OnRecords:
         return self._of_lines_from_elsewhere

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bagkit.errors import PlanError
 from bagkit.optimizer.as_written import hide, show
+from bagkit.optimizer.filter_first import filter_first
 from bagkit.optimizer.fold_attributes import fold_attributes
 from bagkit.optimizer.fuse import fuse
 from bagkit.optimizer.pluck_in_parser import pluck_in_parser
@@ -29,6 +30,7 @@ PASSES: tuple[Pass, ...] = (
     push_fields,
     pluck_in_parser,  # these two after push_fields: the parser knows its fields then
     fold_attributes,
+    filter_first,  # after those, which join what follows a parser with it
     fuse,  # last: it marks what becomes one task, which no other rule looks into
 )
 

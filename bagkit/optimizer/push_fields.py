@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bagkit.ops.elementwise import Columns, ParseJson
-from bagkit.plan.kinds import ALL, Fields, union, within
+from bagkit.ops.elementwise import ParseJson
+from bagkit.ops.parts_of_records import Columns
+from bagkit.plan.fields import within
+from bagkit.plan.kinds import ALL, Fields, union
 from bagkit.plan.node import Plan, rewrite, walk
 
 

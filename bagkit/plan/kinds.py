@@ -53,48 +53,6 @@ def _is_inside(path: Field, fields: frozenset[Field]) -> bool:
     return path[0] in fields or any(path[:length] in fields for length in range(2, len(path)))
 
 
-def within(wanted: Fields, given: frozenset[Field]) -> frozenset[Field]:
-    """Return the `given` fields, or parts of them, that are needed to find `wanted`, or to see that it is not there.
-
-    >>> sorted(within(frozenset({("a", "b"), "c", "d"}), frozenset({"a", ("c", "e"), "f"})))
-    [('a', 'b'), ('c', 'e')]
-    """
-    if wanted is ALL:
-        return given
-    found: set[Field] = set()
-    for one in wanted:
-        for other in given:
-            keys, leading = keys_of(one), keys_of(other)
-            if keys[: len(leading)] == leading:
-                found.add(one)
-            elif keys[0] == leading[0]:
-                found.add(other)
-    return frozenset(found)
-
-
-def keys_of(field: Field) -> tuple[str, ...]:
-    """Return the keys that lead to a field.
-
-    >>> keys_of("a"), keys_of(("a", "b"))
-    (('a',), ('a', 'b'))
-    """
-    return (field,) if isinstance(field, str) else field
-
-
-def shown_fields(fields: frozenset[Field]) -> str:
-    """Return the names of fields, for people.
-
-    >>> shown_fields(frozenset({"name", ("address", "city")}))
-    'address.city, name'
-    """
-    return ", ".join(".".join(keys_of(field)) for field in in_order(fields)) or "none"
-
-
-def in_order(fields: frozenset[Field]) -> tuple[Field, ...]:
-    """Return fields in the order of their keys."""
-    return tuple(sorted(fields, key=keys_of))
-
-
 class Op:
     """What every op answers; the defaults claim nothing."""
 
@@ -232,6 +190,21 @@ class BlockParser(PerPartition):
         The first is None for blocks where it could be wrong; where it raises, it is for the second to say what is.
         """
         raise NotImplementedError
+
+    def first_way(self, block: Block) -> Callable[[Sequence[Any]], list[Any]] | None:
+        """Return the function that makes records of lines for filters alone, which a Completion follows; or None.
+
+        It raises where a record has in it what a filter could change.
+        """
+        return None
+
+
+class Completion(PerPartition):
+    """Makes whole records of what filters have kept, where they were given records of only what they read."""
+
+    per_record = "one"
+    opaque = False
+    can_raise = False
 
 
 class Pairing(Op):

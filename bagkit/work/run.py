@@ -9,12 +9,13 @@ from typing import Any
 
 from bagkit.flow import replay
 from bagkit.flow.batches import Batches
-from bagkit.flow.blocks import Block, Handing, batched, made_of
+from bagkit.flow.blocks import Block, Handing, batched, lines_of, made_of
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
 from bagkit.plan.kinds import (
     BlockParser,
     Call,
+    Completion,
     Exchange,
     Limit,
     OnRecords,
@@ -28,6 +29,7 @@ from bagkit.plan.kinds import (
 from bagkit.visible import one_line
 from bagkit.work.elementwise import Fail, Row, many, ones, some
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing
+from bagkit.work.late import Late, Rest
 from bagkit.work.pace import Pace, Wanted
 from bagkit.work.steps import Collecting, Finish, Gather, Into, Step, TaskOrigin, Value
 from bagkit.work.taking import room_of, state_of
@@ -96,11 +98,18 @@ class Run:
     ) -> Iterator[Block]:
         """Yield what a parser makes of the lines that a source reads."""
         last: Block | None = None
+        late = Late()
         for part, read in reading:
             if read is not last:
-                last, (quick, careful) = read, parser.ways(read)
+                last, (quick, careful), first = read, parser.ways(read), parser.first_way(read)
             why = NOT_AT_ONCE
             read_figures.given += len(part.records)
+            if first is not None and quick is not None and late.pays():
+                seen = late.first(first, part, Rest(late, quick, careful))
+                if seen is not None:
+                    figures.note(len(part.records), len(part.records))
+                    yield seen
+                    continue
             if quick is not None:
                 try:
                     found = [made_of(part, quick(part.records))]
@@ -150,11 +159,32 @@ class Run:
         figures = self.next_figures()
         if isinstance(op, Limit):
             return self._limited(blocks, figures, op.k)
+        if isinstance(op, Completion):
+            return self._complete(self._fail(step), blocks, figures)
         if op.policy:
             return map(partial(_passed, figures), blocks)
         if op.per_record:
             return self.through(step, op.begin(), blocks, figures)
         return self._whole(step, figures, op.begin, [Handing(blocks, figures)])
+
+    def _complete(self, fail: Fail, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
+        """Yield whole records in place of what filters were given of them."""
+        for block in blocks:
+            found = lines_of(block)
+            if found is None:
+                yield _passed(figures, block)
+                continue
+            lines, first = found
+            rest: Rest = first.late
+            try:
+                whole = [Block(rest.late.rest(rest.quick, lines), block.origin)]
+            except Exception as error:  # json.loads takes it
+                figures.took_care(len(lines), one_line(error))
+                rows: Iterator[Row] = iter([(Block(lines, block.origin), ())])
+                yield from ones(partial(map, rest.careful), rows, fail, figures)
+            else:
+                figures.note(len(lines), len(lines))
+                yield whole.pop()
 
     def through(self, step: Step, function: OnRecords, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
         """Yield what the op of `step`, which has begun `function`, makes of each record."""

@@ -1,0 +1,51 @@
+"""Operations that give parts of JSON records, or build those parts first that filters read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bagkit.json.parse import only
+from bagkit.ops.elementwise import ParseJson
+from bagkit.plan.fields import in_order, shown_fields, within
+from bagkit.plan.kinds import Completion, Field, Fields, OnRecords, PerPartition
+
+
+@dataclass(frozen=True)
+class Columns(PerPartition):
+    """`read_json(columns=)`: of each record only some fields; what is no dict stays what it is."""
+
+    fields: frozenset[Field]
+
+    per_record = "one"
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return f"columns({shown_fields(self.fields)})"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return within(wanted, self.fields)
+
+    def begin(self) -> OnRecords:
+        return partial(map, only(in_order(self.fields)))
+
+
+@dataclass(frozen=True)
+class CompleteJson(Completion):
+    """Makes the records of `parser` of the lines that filters have kept."""
+
+    parser: ParseJson
+
+    @property
+    def label(self) -> str:
+        return f"{self.parser.label}, of what is left"
+
+    def begin(self) -> OnRecords:
+        return _as_they_are
+
+
+def _as_they_are(records: Iterable[Any]) -> Iterable[Any]:
+    return records
