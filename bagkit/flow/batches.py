@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+P = TypeVar("P")
 
 
 class Batches:
@@ -22,3 +25,47 @@ class Batches:
     def kept(self) -> Batches:
         """Return batches that can be iterated again and again."""
         return Batches(list(self._batches))
+
+
+Emit = Callable[[int, list[Any]], None]
+"""Called with the number of a value, and the next records of it."""
+
+
+class InTurns:
+    """The values of a task with several keys, some of which are records that it gives by turns, some at a time.
+
+    A scheduler stores each batch as it comes, so no process need hold them. Mutable: it can be stored once.
+    """
+
+    def __init__(self, width: int, batched: frozenset[int], run: Callable[[Emit], Sequence[Any]]) -> None:
+        """Take the number of values, those that are records, and what gives all: it emits those and returns the others.
+
+        In what `run` returns there is None in the place of those that it emits.
+        """
+        self._width = width
+        self._batched = batched
+        self._run = run
+
+    def __len__(self) -> int:
+        return self._width
+
+    def stored(
+        self, part: Callable[[list[Any], int], P], whole: Callable[[list[P]], T], single: Callable[[Any], T]
+    ) -> list[T]:
+        """Return all values, made by `whole` of what `part` makes of each batch and its number, or by `single`."""
+        parts: dict[int, list[P]] = {number: [] for number in self._batched}
+
+        def emit(number: int, batch: list[Any]) -> None:
+            parts[number].append(part(batch, len(parts[number])))
+
+        values = self._run(emit)
+        return [whole(parts[n]) if n in parts else single(value) for n, value in enumerate(values)]
+
+    def kept(self) -> tuple[Any, ...]:
+        """Return the values as they can be read again and again."""
+        return tuple(self.stored(lambda batch, number: batch, Batches, lambda value: value))
+
+
+def kept(values: Any) -> Any:
+    """Return a value, or values, of a task as they can be read again and again in this process."""
+    return values.kept() if isinstance(values, (Batches, InTurns)) else values

@@ -287,9 +287,9 @@ class RunTask:
 
     def run(self, inputs: Sequence[Any], report: Report) -> Any:
         """Return the value, or the tuple of the values of several keys."""
-        from bagkit.schedulers.sync import call_work, kept
+        from bagkit.schedulers.sync import all_kept, call_work
 
-        values = call_work(self._work, self._part, inputs, report, self._width, self._name, kept)
+        values = call_work(self._work, self._part, inputs, report, self._width, self._name, all_kept)
         if self._gives_partition:
             return [record for batch in values[0] for record in batch]
         return values[0] if self._width == 1 else values

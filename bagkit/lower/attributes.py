@@ -8,44 +8,46 @@ Declines where anyone reads the records in another way. No such object leaves it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from bagkit.ops.elementwise import ParseJson, Pluck, PluckAttribute
 from bagkit.plan.fields import in_order
-from bagkit.plan.kinds import ALL
+from bagkit.plan.kinds import ALL, Reduction
 from bagkit.sentinels import NOT_GIVEN
+from bagkit.work.several import End, Several
 from bagkit.work.steps import Into, Step
 
-End = tuple[Step, Into]
 
-
-def with_attributes(step: Step, ends: Sequence[End]) -> tuple[Step, Sequence[End]]:
-    """Return the step that gives the shared records, and the ends of all who share them: as they are, or faster."""
-    parser = step.op
-    if not isinstance(parser, ParseJson) or step.parser is None or parser.fields is ALL or not parser.fields:
-        return step, ends
+def with_attributes(work: Several) -> Several:
+    """Return the work as it is, or with a parser that gives objects and steps that take them."""
+    trunk, parser = work.trunk, work.trunk.op
+    if not isinstance(parser, ParseJson) or trunk.parser is None or parser.fields is ALL or not parser.fields:
+        return work
     names = tuple(field for field in in_order(parser.fields) if isinstance(field, str))
     if len(names) < len(parser.fields):
-        return step, ends  # declines because someone reads what is inside of a field, and does not pluck it
-    faster = replace(step, op=replace(parser, attributes=names))
-    found = [(_on_attributes(last, into, step, faster, names), into) for last, into in ends]
-    changed = [(last, into) for last, into in found if last is not None]
-    return (faster, changed) if len(changed) == len(ends) else (step, ends)
+        return work  # declines because someone reads what is inside of a field, and does not pluck it
+    if not all(_plucks(step, trunk, names) for step in work.steps) or not all(_counts(end, trunk) for end in work.ends):
+        return work
+    made = {id(trunk): replace(trunk, op=replace(parser, attributes=names))}
+    for step in work.steps:
+        op = step.op
+        if step.inputs[0] is trunk and isinstance(op, Pluck):
+            op = PluckAttribute(op.key, attribute=f"field_{names.index(op.key)}")
+        made[id(step)] = replace(step, op=op, inputs=tuple([made.get(id(below), below) for below in step.inputs]))
+    ends = tuple([End(made[id(end.step)], end.to) for end in work.ends])
+    return Several(made[id(trunk)], tuple([made[id(step)] for step in work.steps]), ends)
 
 
-def _on_attributes(last: Step, into: Into, step: Step, faster: Step, names: tuple[str, ...]) -> Step | None:
-    """Return `last` on objects with attributes; None where it does something else with the records."""
-    if last is step:
-        return faster if into.op.demand(ALL) == frozenset() else None
-    path = [last]
-    while path[-1].inputs[0] is not step:
-        path.append(path[-1].inputs[0])
-    pluck = path.pop()
-    op = pluck.op
-    if not isinstance(op, Pluck) or op.default is not NOT_GIVEN or op.key not in names:
-        return None
-    made = replace(pluck, op=PluckAttribute(op.key, attribute=f"field_{names.index(op.key)}"), inputs=(faster,))
-    for above in reversed(path):
-        made = replace(above, inputs=(made,))
-    return made
+def _plucks(step: Step, trunk: Step, names: tuple[str, ...]) -> bool:
+    """Return whether a step takes a field of the records of `trunk`, or nothing of them itself."""
+    op = step.op
+    if all(below is not trunk for below in step.inputs):
+        return True
+    return isinstance(op, Pluck) and op.default is NOT_GIVEN and op.key in names
+
+
+def _counts(end: End, trunk: Step) -> bool:
+    """Return whether an end reads nothing of the records of `trunk`."""
+    if end.step is not trunk:
+        return True
+    return isinstance(end.to, Into) and isinstance(end.to.op, Reduction) and end.to.op.demand(ALL) == frozenset()

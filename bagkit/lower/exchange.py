@@ -15,37 +15,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Key, Task
+from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
 from bagkit.plan.kinds import Exchange
 from bagkit.plan.node import Plan, rewrite, walk
 from bagkit.work.steps import Collecting, Into
 from bagkit.work.works import Bounding, Cutting
 
-if TYPE_CHECKING:
-    from bagkit.lower.lower import Lowering, Pending
 
-
-def exchanged(lowering: Lowering, plan: Plan) -> list[Pending]:
+def exchanged(lowering: TaskMaker, plan: Plan) -> list[Pending]:
     """Return the partitions of an exchange, and add the tasks that split for them."""
     op, count = plan.op, plan.npartitions
     assert isinstance(op, Exchange), op
-    sides = [resize(lowering.inputs(child), lowering.sharers(plan)) for child in plan.inputs]
-    tasks = sum(map(len, sides))
-    if tasks == count == 1 and lowering.policy(plan) == "raise":
-        return [lowering.here(plan, sides[0][0])]
-    dealt = [_dealt(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
+    shared = lowering.read_once(plan)
+    if shared is not None:
+        tasks = len(shared)
+        dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, shared, count))]
+    else:
+        sides = [resize(lowering.inputs(child), lowering.sharers(plan)) for child in plan.inputs]
+        tasks = sum(map(len, sides))
+        if tasks == count == 1 and lowering.policy(plan) == "raise":
+            return [lowering.here(plan, sides[0][0])]
+        made = [_split(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
+        dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, keys, count)) for keys in made]
     return [lowering.collected(Collecting(op, tasks), plan, needs) for needs in zip(*dealt, strict=True)]
 
 
-def _dealt(
-    lowering: Lowering, plan: Plan, op: Exchange, side: int, pending: Sequence[Pending], tasks: int
-) -> tuple[Key, ...]:
-    """Return for each partition the key of its buckets of all tasks of the input number `side`."""
-    made = _split(lowering, plan, op, side, pending, tasks)
+def _dealt(lowering: TaskMaker, plan: Plan, op: Exchange, made: tuple[Key, ...]) -> tuple[Key, ...]:
+    """Return for each partition the key of its buckets of all tasks of an input, which have `made` buckets."""
     stage = lowering.stage(f"deal {op.label}")
     keys = tuple([(stage, number) for number in range(plan.npartitions)])
     work, label = Dealing(len(keys)), f"deal buckets of {op.label}"
@@ -54,27 +55,36 @@ def _dealt(
 
 
 def _split(
-    lowering: Lowering, plan: Plan, op: Exchange, side: int, pending: Sequence[Pending], tasks: int
-) -> tuple[Key, ...]:
-    """Add the tasks that split the input number `side`; return the keys of what they leave."""
-    count = plan.npartitions
+    lowering: TaskMaker, plan: Plan, op: Exchange, side: int, pending: Sequence[Pending], tasks: int
+) -> list[tuple[Key, ...]]:
+    """Add the tasks that split the input number `side`; return the keys of what each leaves."""
     stage = lowering.stage(f"split {op.label}")
-    into = Into(op, tasks, side, count, lowering.policy(plan))
-    keys = tuple([(stage, number) for number in range(len(pending))])
+    into = Into(op, tasks, side, plan.npartitions, lowering.policy(plan))
+    made = [keys_of((stage, number), into) for number in range(len(pending))]
+    for one, keys in zip(pending, made, strict=True):
+        lowering.split(one, into, keys)
+    return made
+
+
+def keys_of(key: tuple[Any, ...], into: Into) -> tuple[Key, ...]:
+    """Return the keys of what a task leaves that ends with `into`."""
+    if isinstance(into.op, Exchange) and into.op.samples:
+        return (*key, "records"), (*key, "sample")
+    return (key,)
+
+
+def _bounded(lowering: TaskMaker, op: Exchange, made: Sequence[tuple[Key, ...]], count: int) -> tuple[Key, ...]:
+    """Return the keys of the buckets of tasks that have `made` them, or else records and a sample: those are cut."""
     if not op.samples:
-        for one, key in zip(pending, keys, strict=True):
-            lowering.split(one, into, (key,))
-        return keys
-    prepared = [((*key, "records"), (*key, "sample")) for key in keys]
-    for one, both in zip(pending, prepared, strict=True):
-        lowering.split(one, into, both)
+        return tuple([key for (key,) in made])
+    stage = lowering.stage(f"cut {op.label}")
     bounds = (stage, "bounds")
-    samples = tuple([sample for _, sample in prepared])
+    samples = tuple([sample for _, sample in made])
     lowering.tasks.append(
         Task((bounds,), Bounding(op, count), None, samples, f"bounds of {op.label}", steps=(op.label,))
     )
-    cutting = Cutting(op, count)
-    for key, (records, _) in zip(keys, prepared, strict=True):
+    keys, cutting = tuple([(stage, number) for number in range(len(made))]), Cutting(op, count)
+    for key, (records, _) in zip(keys, made, strict=True):
         task = Task((key,), cutting, None, (records, bounds), f"cut for {op.label}", steps=(op.label,))
         lowering.tasks.append(task)
     return keys

@@ -6,18 +6,19 @@ needs the records or the value: a reduction's state, the user, a node that sever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, pairwise
 from typing import Any
 
-from bagkit.lower.attributes import with_attributes
+from bagkit.lower.branches import made_once, met
 from bagkit.lower.calls import CallTasks
 from bagkit.lower.exchange import exchanged
 from bagkit.lower.generators import hold_generator
 from bagkit.lower.graph import Graph, Key, Task, Work
+from bagkit.lower.pending import Pending
 from bagkit.lower.resize import is_exact, resize
-from bagkit.lower.shared_reads import SharedRead, shared_reads
+from bagkit.lower.shared_reads import Meeting, SharedRead, shared_reads
 from bagkit.lower.sinks import Foreseen, Writings
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import (
@@ -37,22 +38,12 @@ from bagkit.plan.kinds import (
 from bagkit.plan.node import Plan, count_uses, walk
 from bagkit.work.chain import Chain
 from bagkit.work.several import Several
-from bagkit.work.steps import Finish, Gather, Into, Step, Value, bare_step
+from bagkit.work.steps import Finish, Gather, Into, Joined, Step, Value, bare_step
 from bagkit.work.works import AllWritten, Combine, OneWritten, Split, WithLast, Write
 
 DEEPEST = 64
 """Ops on top of each other that one task has. What makes tasks goes down by recursion, and so does Python's own code
 for iterators of iterators, which nothing stops from overflowing the stack of the process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A partition, or a single value, that is not a task yet."""
-
-    step: Step
-    part: tuple[Any, ...] = ()
-    """One entry for each leaf of the step that takes one."""
-    needs: tuple[Key, ...] = ()
 
 
 def lower(
@@ -70,7 +61,7 @@ def lower(
     neither cut nor joined; without `joins` each delayed call is a task of its own. `writings` has the sinks below.
     `workers` is how many tasks run at a time, as far as that is known.
     """
-    lowering = Lowering(roots, on_error, joins, writings, workers)
+    lowering = Lowering(roots, on_error, joins, writings, workers, exact)
     keys = [lowering.keys(root, exact) for root in roots]
     return Graph(lowering.tasks), keys
 
@@ -80,7 +71,7 @@ class Lowering:
 
     def __init__(
         self, roots: Sequence[Plan], on_error: str, joins: bool = True, writings: Writings | Foreseen | None = None,
-        workers: int = 1,
+        workers: int = 1, exact: bool = False,
     ) -> None:  # fmt: skip
         self.tasks: list[Task] = []
         self._workers = 1  # who share a file
@@ -99,29 +90,22 @@ class Lowering:
         """For each sink the keys of what it writes now."""
         self._calls = CallTasks(self._uses, self.tasks, self.keys, joins)
         self._shared_reads: dict[Plan, SharedRead] = {}
-        self._states: dict[Plan, tuple[int, list[Key]]] = {}
-        """Of reductions that share a read with others: how many states come together, and the states."""
-        self._cut: set[Plan] = set()
-        """Plans that are tasks because there is so much below them."""
-        depths: dict[Plan, int] = {}
-        for plan in self._uses:  # what is below comes first
-            if isinstance(plan.op, TaskCall):
-                self._calls.add(plan)
-                depths[plan] = 0
-                continue
-            if isinstance(plan.op, Sink):  # what writes is a task anyway
-                depths[plan] = 0
-                continue
-            depths[plan] = 1 + max([depths[below] for below in plan.inputs], default=0)
-            if depths[plan] > DEEPEST:
-                self._materialised(plan, inside=True)
-                self._cut.add(plan)
-                depths[plan] = 0
+        self._meetings: dict[Plan, Meeting] = {}
+        self._read: dict[Plan, list[tuple[Key, ...]]] = {}
+        """For each end and output of a shared read the keys of its values: of one task after the other."""
+        self._cut = _too_deep(self._uses)
+        if not self._cut:  # what is cut is made with its own records kept
+            self._shared_reads, self._meetings = shared_reads(
+                self._uses, self._policies, exact=exact, writable=self._is_to_write_all
+            )
         if workers > 1 and any(isinstance(plan.op, Source) and not plan.op.in_memory for plan in self._uses):
             found = (plan.op.user_functions() for plan in self._uses if not isinstance(plan.op, TaskCall))
             self._workers = 1 if hold_generator(chain.from_iterable(found)) else workers
-        if not self._cut:  # else some of it is made by now
-            self._shared_reads = shared_reads(self._uses, self._policies)
+        for plan in self._uses:  # what is below comes first
+            if isinstance(plan.op, TaskCall):
+                self._calls.add(plan)
+            elif plan in self._cut:
+                self._materialised(plan, inside=True)
 
     # What partitions are made of ------------------------------------------------------------------------------------
 
@@ -129,7 +113,7 @@ class Lowering:
         """Return the keys of the partitions of `plan`, or of its value, making its tasks unless they are made."""
         if isinstance(plan.op, TaskCall):
             return [self._calls.key(plan)]
-        if exact:
+        if exact or plan in self._shared_reads:
             return self._materialised(plan)
         if plan not in self._keys:
             pending = self._pending(plan, inside=False)
@@ -146,8 +130,7 @@ class Lowering:
         if isinstance(plan.op, Source) and plan.op.in_memory:
             return self._pending(plan, inside)  # there is nothing to read, so nothing to read twice
         together = inside or isinstance(plan.op, (ChainMark, Exchange, Reduction, Regroup))
-        alone = self._uses[plan] == 1 or plan in self._shared_reads
-        if repeated or not alone or not together or plan in self._cut:
+        if repeated or self._uses[plan] > 1 or not together or plan in self._cut:
             return self._gathered(plan)
         return self._pending(plan, inside)
 
@@ -160,12 +143,16 @@ class Lowering:
         """Return the keys of exactly the partitions that users see, of a plan that may be `inside` of a chain."""
         if isinstance(plan.op, TaskCall):
             return [self._calls.key(plan)]
+        if plan in self._shared_reads and not isinstance(plan.op, (Exchange, Reduction, Sink)):
+            return [key for (key,) in self.read_once(plan) or ()]
         if plan not in self._keys:
             self._keys[plan] = self._make(self._pending(plan, inside), None, plan.op.gives_value)
         return self._keys[plan]
 
     def _pending(self, plan: Plan, inside: bool) -> list[Pending]:
         op = plan.op
+        if plan in self._meetings:
+            return met(self, self._meetings[plan])
         if isinstance(op, ChainMark):
             return self._inputs(plan.inputs[0], inside=True)
         if isinstance(op, Source):
@@ -200,8 +187,9 @@ class Lowering:
         return [self._then(plan, (*row, *values)) for row in rows]
 
     def _pending_reduction(self, op: Reduction, plan: Plan, inside: bool) -> Pending:
-        if plan in self._shared_reads:
-            return self._pending_shared(plan, self._shared_reads[plan])
+        states = self.read_once(plan)
+        if states is not None:
+            return self._finished(op, min(len(states), op.split_every or len(states)), [key for (key,) in states])
         pending = self._inputs(plan.inputs[0], inside)
         if op.elementwise:
             pending = resize(pending, self.sharers(plan))
@@ -220,41 +208,6 @@ class Lowering:
     def _finished(self, op: Reduction, tasks: int, states: list[Key]) -> Pending:
         states = self._combined(op, tasks, states)
         return Pending(self._leaf(Finish(op, tasks), op), (len(states),), tuple(states))
-
-    def _pending_shared(self, plan: Plan, read: SharedRead) -> Pending:
-        if plan not in self._states:
-            self._read_once(read)
-        tasks, states = self._states[plan]
-        assert isinstance(plan.op, Reduction)
-        return self._finished(plan.op, tasks, states)
-
-    def _read_once(self, read: SharedRead) -> None:
-        """Make the tasks that read the records of `read` once, for all its reductions."""
-        workers = self.sharers(*read.reductions)
-        below = resize(self._pending(read.records, inside=True), workers)
-        above = [resize(self._inputs(plan.inputs[0], inside=True), workers) for plan in read.reductions]
-        ends = [self._into(plan.op, len(below)) for plan in read.reductions if isinstance(plan.op, Reduction)]
-        label = " and ".join(into.label for into in ends)
-        stage, works = self._stage(label), dict[int, Several]()
-        keys: list[list[Key]] = [[] for _ in ends]
-        for number, (one, *steps) in enumerate(zip(below, *above, strict=True)):
-            if id(one.step) not in works:
-                known: dict[int, Step] = {}
-                bare = [bare_step(each.step, known) for each in steps]
-                shared = with_attributes(bare_step(one.step, known), tuple(zip(bare, ends, strict=True)))
-                works[id(one.step)] = Several(shared[0], tuple(shared[1]))
-            made = tuple((stage, number, n) for n in range(len(ends)))
-            task = self._task(works[id(one.step)], one, made)
-            behind = [
-                name
-                for each, into in zip(steps, ends, strict=True)
-                for name in self._step_labels(each.step, into)[len(task.steps) :]
-            ]
-            self.tasks.append(replace(task, label=f"{task.label} → {label}", steps=(*task.steps, *behind)))
-            for several, key in zip(keys, made, strict=True):
-                several.append(key)
-        tasks = [into.tasks for into in ends]
-        self._states.update(zip(read.reductions, zip(tasks, keys, strict=True), strict=True))
 
     def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:
         parts, keys = self._written(op, plan, inside)
@@ -277,7 +230,10 @@ class Lowering:
         number, parts = self._writings.of(op)
         if plan in self._sunk:
             return parts, self._sunk[plan]
-        keys = self._sunk[plan] = {}
+        read = self.read_once(plan)
+        keys = self._sunk[plan] = {} if read is None else {n: key for n, (key,) in enumerate(read)}
+        if read is not None:
+            return parts, keys
         stage, bare = self._stage(op.label), op.bare()
         works: dict[int, Write] = {}
         for n, (part, one) in enumerate(zip(parts, self._inputs(plan.inputs[0], inside), strict=True)):
@@ -340,6 +296,53 @@ class Lowering:
             scanned.append(Pending(gather, (1,), (records,)))
             before = (Pending(self._leaf(Value(), self), (), (last,)),)
         return scanned
+
+    # What shares a read ---------------------------------------------------------------------------------------------
+
+    def read_once(self, plan: Plan) -> list[tuple[Key, ...]] | None:
+        """Return the keys that an end, or an output, of a shared read has of each task; None if it shares none."""
+        if plan not in self._shared_reads:
+            return None
+        if plan not in self._read:
+            self._read.update(made_once(self, self._shared_reads[plan]))
+        return self._read[plan]
+
+    def records(self, plan: Plan) -> list[Pending]:
+        """Return the partitions of records that are shared."""
+        return self._pending(plan, inside=True)
+
+    def above(self, plan: Plan, steps: tuple[Step, ...]) -> Step:
+        """Return the step of `plan` on `steps`."""
+        return self._shared((id(plan.op), *map(id, steps)), Step(plan.op, steps, self._policies[plan]), plan.op)
+
+    def joined(self, trunk: Step, steps: tuple[Step, ...]) -> Step:
+        """Return the step that gives what `steps` above `trunk` lead to."""
+        return self._shared((id(trunk), *map(id, steps)), Step(Joined(), (trunk, *steps)), (trunk, steps))
+
+    def value(self, plan: Plan) -> Pending:
+        """Return a single value that a task has made."""
+        return self._value(plan)
+
+    def add(self, work: Several, one: Pending, keys: tuple[Key, ...], label: str, where: tuple[Any, ...]) -> None:
+        """Add a task that reads once for several answers."""
+        task = self._task(work, one, keys)
+        steps = self._labels[id(work), 0] = self._labels.get((id(work), 0)) or work.labels()
+        self.tasks.append(replace(task, part=(*one.part, *where), label=f"{task.label} → {label}", steps=steps))
+
+    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int) -> Into:
+        """Return the end of `count` tasks, kept alive."""
+        into = Into(op, min(count, getattr(op, "split_every", None) or count), count=buckets, policy=policy)
+        self._alive.append(into)
+        return into
+
+    def writing(self, op: Sink) -> tuple[int, list[Any]]:
+        """Return the number of a sink, and where each partition of it goes."""
+        assert self._writings is not None
+        number, parts = self._writings.of(op)
+        return number, [part[1] for part in parts if part is not None]
+
+    def _is_to_write_all(self, op: Sink) -> bool:
+        return self._writings is not None and all(part is not None and not part[0] for part in self._writings.of(op)[1])
 
     # What exchanges are made of -------------------------------------------------------------------------------------
 
@@ -449,6 +452,21 @@ class Lowering:
         if ids not in self._works:
             self._works[ids] = Chain(bare_step(step), into, gives_value)
         return self._works[ids]
+
+
+def _too_deep(uses: Mapping[Plan, int]) -> set[Plan]:
+    """Return the plans that are tasks because there is so much below them."""
+    depths: dict[Plan, int] = {}
+    cut: set[Plan] = set()
+    for plan in uses:  # what is below comes first
+        if isinstance(plan.op, (TaskCall, Sink)):  # what writes is a task anyway
+            depths[plan] = 0
+            continue
+        depths[plan] = 1 + max([depths[below] for below in plan.inputs], default=0)
+        if depths[plan] > DEEPEST:
+            cut.add(plan)
+            depths[plan] = 0
+    return cut
 
 
 def error_policies(roots: Sequence[Plan], default: str) -> dict[Plan, str]:

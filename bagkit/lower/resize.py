@@ -13,14 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from heapq import heapreplace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bagkit.lower.pending import Pending
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import Reduction
 from bagkit.plan.node import Plan
-
-if TYPE_CHECKING:
-    from bagkit.lower.lower import Pending
 
 CUT_BYTES = 32 << 20
 """Of plain files in one task. Fixed, so that results which depend on it (float sums) do not depend on the machine."""

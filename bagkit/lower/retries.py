@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bagkit.errors import add_notes
-from bagkit.flow.batches import Batches
+from bagkit.flow.batches import kept
 from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Work
@@ -27,7 +27,7 @@ class Retrying:
             try:
                 value = self.work(part, inputs, report)
                 # Records that are made while they are sent could fail after some of them have gone.
-                return value.kept() if isinstance(value, Batches) else value
+                return kept(value)
             except Exception as error:
                 if attempt == self.retries:
                     add_notes(error, [f"tried {attempt + 1} times"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bagkit.lower.graph import Graph, Key
+from bagkit.lower.graph import Graph, Key, Work
 from bagkit.plan.kinds import Sink, SinkPart, Writing
 from bagkit.plan.node import Plan, walk
+from bagkit.work.several import Several
 from bagkit.work.works import Write
 
 
@@ -41,7 +42,7 @@ class Writings:
     def see(self, graph: Graph) -> None:
         """Find the tasks below those that write: the records that they leave out are in no file either."""
         for number, writing in enumerate(self._writings):
-            ends = [task for task in graph.tasks if isinstance(task.work, Write) and task.work.number == number]
+            ends = [task for task in graph.tasks if number in _sinks_of(task.work)]
             needs = [need for task in ends for need in task.needs]
             below: set[Key] = set()
             while needs:
@@ -85,6 +86,13 @@ class Foreseen:
         return 0, [
             (False, None) if wanted is None or number in wanted else None for number in range(self._counts[id(sink)])
         ]
+
+
+def _sinks_of(work: Work) -> Sequence[int]:
+    """Return the numbers of the sinks that a task of `work` writes for."""
+    if isinstance(work, Write):
+        return (work.number,)
+    return work.sinks if isinstance(work, Several) else ()
 
 
 def _name(key: Any) -> str:

@@ -18,8 +18,8 @@ from bagkit.lower.retries import Retrying
 from bagkit.plan.kinds import Exchange, Source
 from bagkit.visible import visible
 from bagkit.work.chain import Chain
-from bagkit.work.several import Several
-from bagkit.work.steps import Collecting, Finish, Gather, Into, Step, Value
+from bagkit.work.several import End, Several, Written
+from bagkit.work.steps import Collecting, Finish, Gather, Into, Joined, Step, Value
 from bagkit.work.works import Split, WithLast, Write
 
 WIDTH = 110
@@ -138,12 +138,18 @@ def _path(steps: Sequence[StageStep], end: int, behind: int | None) -> Iterator[
         path.append(number)
     for number in reversed(path):
         step = steps[number]
-        others = [f"[{''.join(_path(steps, other, None))}]" for other in step.inputs[1:]]
+        others = [f"[{_beside(steps, other, path)}]" for other in step.inputs[1:]]
         found = [_times(text, len(list(same))) for text, same in groupby(others)]
         if len(found) > MOST_INPUTS:
             found = [*found[: MOST_INPUTS - 1], f"{len(found) - MOST_INPUTS + 1} more"]
         text = step.text + (f" with {', '.join(found)}" if found else "")
         yield text if number == path[-1] and behind is None else f" -> {text}"
+
+
+def _beside(steps: Sequence[StageStep], other: int, path: Sequence[int]) -> str:
+    """Return the text of the steps to `other`, from where they leave `path` on."""
+    behind = next((number for number in _below(steps, other) if number in path), None)
+    return "".join(_path(steps, other, behind)).removeprefix(" -> ") or "the same"
 
 
 def _times(text: str, count: int) -> str:
@@ -189,9 +195,9 @@ class _Reading:
             elif isinstance(work, Split):
                 self._add(StageStep("parts", "cut into", inputs=(last,)))
         elif isinstance(work, Several):
-            self._shared[id(work.step)] = self._step(work.step)
-            for step, into in work.ends:
-                self._take(step, into)
+            self._go_through(work.trunk, *work.steps)
+            for end in work.ends:
+                self._end(end)
         else:
             stages = self._stages(key for task in self._tasks for key in task.needs)
             for number, label in enumerate(self._tasks[0].label.split(" → ")):  # calls that are one task
@@ -205,6 +211,18 @@ class _Reading:
         verb = ("sample for" if into.op.samples else "split for") if isinstance(into.op, Exchange) else ""
         return self._add(StageStep(into.label, verb, (last,)))
 
+    def _go_through(self, *steps: Step) -> None:
+        """Add steps that others go on from: each is run once."""
+        for step in steps:
+            self._shared[id(step)] = self._step(step)
+
+    def _end(self, end: End) -> None:
+        if isinstance(end.to, Into):
+            self._take(end.step, end.to)
+        else:
+            label = end.to.sink.label if isinstance(end.to, Written) else "records"
+            self._add(StageStep(label, inputs=(self._step(end.step),)))
+
     def _add(self, step: StageStep) -> int:
         self._steps.append(step)
         return len(self._steps) - 1
@@ -212,6 +230,9 @@ class _Reading:
     def _step(self, step: Step) -> int:
         if id(step) in self._shared:
             return self._shared[id(step)]
+        if isinstance(step.op, Joined):
+            self._go_through(*step.inputs)
+            return self._shared[id(step.inputs[-1])]
         inputs = tuple([self._step(child) for child in step.inputs])
         return self._add(StageStep(step.op.label, inputs=inputs) if inputs else self._leaf(step))
 

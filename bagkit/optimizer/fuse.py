@@ -16,8 +16,8 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
               read_text('a')             parse_json
                                          read_text('a')
 
-    A plan that several others use is a chain of its own, so a file is read once. Its records are kept for all of them,
-    unless all of them reduce them: then `lower/shared_reads.py` makes one task of that and keeps none.
+    A plan that several others use is a chain of its own, so a file is read once. `lower/shared_reads.py` says which of
+    them work on its blocks in the same task; for the others its records are kept.
     """
     uses = count_uses(*roots)
     users: dict[Plan, list[Plan]] = {}

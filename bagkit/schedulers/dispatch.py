@@ -148,7 +148,7 @@ class Dispatch:
         if task.one_of is not None:
             self._turns[task.one_of].discard(self.number(task))
             self._end_held()
-        size = sum(map(self._values.put, task.keys, stored_values))
+        size = self._values.put_all(task.keys, stored_values)
         for key in released:
             self._values.release(key)
         reported = () if failures is None else tuple(map(unpack_failure, transport.loads(failures)))

@@ -164,7 +164,7 @@ def run_pickled(
             report,
             width,
             task_name(label, place),
-            output.store,
+            output.store_all,
         )
         failures = output.store(list(map(pack_failure, report.failures)))
         outputs = output.store(report.outputs)

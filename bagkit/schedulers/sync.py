@@ -13,7 +13,7 @@ from typing import Any
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import StoppedEarlyError, TaskError, in_place_of, one_line
-from bagkit.flow.batches import Batches
+from bagkit.flow.batches import InTurns, kept
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.inside import running_task
@@ -69,7 +69,7 @@ def _run_task(task: Task, inputs: list[Any], observer: Observer, directory: Late
     observer.emit(TaskStarted(key, task.label, worker=0))
     start = time.time()
     try:
-        values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), kept)
+        values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
     except BaseException as error:
         observer.emit(TaskFailed(key, task.label, worker=0, error=describe(error)))
         raise
@@ -86,7 +86,7 @@ def call_work(
     name: str,
     store: Callable[[Any], Any],
 ) -> tuple[Any, ...]:
-    """Return the `width` values of one call of `work` in this thread, as `store` keeps them.
+    """Return the `width` values of one call of `work` in this thread, as `store` keeps them all.
 
     An exception or a group of them is raised as it is, and so is KeyboardInterrupt. What would be taken for something
     else further up is not: StopIteration (the end of the values) becomes StoppedEarlyError; SystemExit, GeneratorExit
@@ -95,7 +95,7 @@ def call_work(
     try:
         with running_task():
             value = work(part, inputs, report)
-            values = tuple(map(store, (value,) if width == 1 else value))
+            values = tuple(store((value,) if width == 1 else value))
     except StopIteration as error:
         stopped = StoppedEarlyError(
             f"{name}: a function raised {describe(error)}, which would have ended the data as if there were no more; "
@@ -114,9 +114,9 @@ def call_work(
     return values
 
 
-def kept(value: Any) -> Any:
-    """Return `value` as it can be read again and again in this process."""
-    return value.kept() if isinstance(value, Batches) else value
+def all_kept(values: Any) -> Any:
+    """Return the values of a task as they can be read again and again in this process."""
+    return kept(values) if isinstance(values, InTurns) else map(kept, values)
 
 
 def describe(error: BaseException) -> str:

@@ -24,7 +24,7 @@ from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, started
 from bagkit.schedulers.run_directory import LaterDirectory
-from bagkit.schedulers.sync import call_work, describe, kept, progress_teller
+from bagkit.schedulers.sync import all_kept, call_work, describe, progress_teller
 from bagkit.schedulers.transport import dumps, name_of
 
 
@@ -111,7 +111,7 @@ class InThreads:
         tell(started(task, worker))
         start = time.time()
         try:
-            values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), kept)
+            values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
         except BaseException as error:
             return Outcome(error=_own(error, task), worker=worker, start=start, stop=time.time(), report=report)
         return Outcome(values=values, worker=worker, start=start, stop=time.time(), report=report)

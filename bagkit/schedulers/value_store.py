@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -87,14 +87,23 @@ class ValueStore:
     def __getitem__(self, key: Key) -> values.Stored:
         return self._stored[key]
 
-    def put(self, key: Key, stored: values.Stored) -> int:
-        """Keep `stored`; return its bytes."""
+    def put_all(self, keys: Sequence[Key], stored: Sequence[values.Stored]) -> int:
+        """Keep the values of a task; return their bytes.
+
+        Of several targets only the first counts as undelivered: the caller asks for the others when it has the first of
+        all tasks, so to wait until they are taken would be to stop.
+        """
+        counted = next((key for key in keys if key in self._targets), None)
+        return sum([self.put(key, each, counts=key == counted) for key, each in zip(keys, stored, strict=True)])
+
+    def put(self, key: Key, stored: values.Stored, *, counts: bool = True) -> int:
+        """Keep `stored`; return its bytes. What waits for the caller `counts` among what is not to become too much."""
         self._stored[key] = stored
         inline, in_file = values.sizes(stored)
         self._inline_bytes += inline
         if stored[1] is not None and self._directory is not None:
             self._directory.keep(stored[1])
-        if key in self._targets:
+        if counts and key in self._targets:
             self._undelivered[key] = inline + in_file
             self._undelivered_bytes += inline + in_file
         return inline + in_file

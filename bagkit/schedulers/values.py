@@ -20,6 +20,7 @@ import _pickle
 import marshal
 import os
 import sys
+from functools import partial
 
 from bagkit.exchange.checksum import crc32
 from bagkit.exchange.frames import FrameError, FrameFile, entries, load_frame, load_indexed, without_collector
@@ -79,17 +80,40 @@ class Output:
         """Pickle `value`; an error of its pickling is a NotPicklableError, one of making its batches goes through."""
         self._watched = self.plain = watched
         batches, buckets = sys.modules.get("bagkit.flow.batches"), sys.modules.get("bagkit.flow.buckets")
-        parts: list[Part] = []
-        kind = ONE
         if buckets is not None and type(value) is buckets.Buckets:
-            kind, parts = BUCKETS, self._buckets(value)
-        elif batches is not None and isinstance(value, batches.Batches):
-            kind = BATCHES
-            parts += (self._part(batch, ("batch", number)) for number, batch in enumerate(value))
-        else:
-            if type(value) is Replay:
-                value.drain()
-            parts.append(self._part(value, None))
+            return self._of_kind(BUCKETS, self._buckets(value))
+        if batches is not None and isinstance(value, batches.Batches):
+            return self._batched([self._part(batch, ("batch", number)) for number, batch in enumerate(value)])
+        if type(value) is Replay:
+            value.drain()
+        return self._of_kind(ONE, [self._part(value, None)])
+
+    def store_all(self, values: Any) -> list[Stored]:
+        """Pickle the values of a task: of those that it gives by turns each batch as it comes."""
+        return [stored for stored, _ in self.store_all_watched(values, watched=False)]
+
+    def store_all_watched(self, values: Any, *, watched: bool = True) -> list[tuple[Stored, bool]]:
+        """Pickle the values of a task; return with each whether it is plain data, as far as that is watched."""
+        batches = sys.modules.get("bagkit.flow.batches")
+        if batches is None or not isinstance(values, batches.InTurns):
+            return [(self.store(value, watched=watched), self.plain) for value in values]
+        plain = watched
+
+        def part(batch: list[Any], number: int) -> Part:
+            nonlocal plain
+            self._watched = watched
+            made = self._part(batch, ("batch", number))
+            plain = plain and self.plain
+            return made
+
+        self.plain = watched
+        stored = values.stored(part, self._batched, partial(self.store, watched=watched))
+        return [(one, plain and one[0] == BATCHES) for one in stored]
+
+    def _batched(self, parts: list[Part]) -> Stored:
+        return self._of_kind(BATCHES, parts)
+
+    def _of_kind(self, kind: int, parts: list[Part]) -> Stored:
         in_file = any(isinstance(part, tuple) for part in parts)
         return kind, self._file.path if in_file else None, tuple(parts)
 

@@ -315,7 +315,7 @@ class Worker:
         if names:
             values, kept = self._kept(made, output, names, room)
         else:
-            values = tuple([output.store(each) for each in made])
+            values = tuple(output.store_all(made))
         failures = _pickle_failures(report.failures) if report.failures else None
         said = (report.bytes_read, report.skipped, failures, report.outputs, report.plain_figures())
         return marshal.dumps((number, start, time.time(), *said, values, kept))
@@ -329,9 +329,9 @@ class Worker:
 
         values: list[Stored] = []
         kept: list[int] = []
-        for each, name in zip(made, names, strict=True):
-            values.append(output.store(each, watched=True))
-            kept.append(residents.keep(name, values[-1], room - sum(kept)) if output.plain else 0)
+        for (stored, plain), name in zip(output.store_all_watched(made), names, strict=True):
+            values.append(stored)
+            kept.append(residents.keep(name, stored, room - sum(kept)) if plain and name else 0)
         return tuple(values), tuple(kept)
 
     @staticmethod

@@ -19,7 +19,6 @@ from bagkit.plan.kinds import (
     Exchange,
     Limit,
     OnRecords,
-    Op,
     Pairing,
     PerPartition,
     Reduction,
@@ -27,11 +26,13 @@ from bagkit.plan.kinds import (
     Source,
 )
 from bagkit.visible import one_line
+from bagkit.work.branches import Branches
 from bagkit.work.elementwise import Fail, Row, many, ones, some
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing
 from bagkit.work.late import Late, Rest
 from bagkit.work.pace import Pace, Wanted
-from bagkit.work.steps import Collecting, Finish, Gather, Into, Step, TaskOrigin, Value
+from bagkit.work.rows import Rows, to_the_end
+from bagkit.work.steps import Collecting, Finish, Gather, Into, Joined, Step, TaskOrigin, Value
 from bagkit.work.taking import room_of, state_of
 
 LIST = 2048
@@ -62,6 +63,8 @@ class Run:
             return self._per_partition(step, op)
         if isinstance(op, Pairing):
             return self._pairing(step, op)
+        if isinstance(op, Joined):
+            return self._joined(step)
         return self._cut(*self._made(step))
 
     def next_figures(self) -> Figures:
@@ -161,10 +164,8 @@ class Run:
             return self._limited(blocks, figures, op.k)
         if isinstance(op, Completion):
             return self._complete(self._fail(step), blocks, figures)
-        if op.policy:
-            return map(partial(_passed, figures), blocks)
-        if op.per_record:
-            return self.through(step, op.begin(), blocks, figures)
+        if op.elementwise:
+            return self.through(step, None if op.policy else op.begin(), blocks, figures)
         return self._whole(step, figures, op.begin, [Handing(blocks, figures)])
 
     def _complete(self, fail: Fail, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
@@ -186,11 +187,15 @@ class Run:
                 figures.note(len(lines), len(lines))
                 yield whole.pop()
 
-    def through(self, step: Step, function: OnRecords, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
-        """Yield what the op of `step`, which has begun `function`, makes of each record."""
-        return self._each(step, function, map(_row_of, blocks), figures)
+    def through(
+        self, step: Step, function: OnRecords | None, blocks: Iterator[Block], figures: Figures
+    ) -> Iterator[Block]:
+        """Yield what the op of `step`, which has begun `function`, makes of each record; without one they pass."""
+        if function is None:
+            return map(partial(_passed, figures), blocks)
+        return self.each(step, function, map(_row_of, blocks), figures)
 
-    def _each(self, step: Step, function: OnRecords, rows: Iterator[Row], figures: Figures) -> Iterator[Block]:
+    def each(self, step: Step, function: OnRecords, rows: Iterator[Row], figures: Figures) -> Iterator[Block]:
         """Yield what the op of `step`, which has begun `function`, makes of each row of records."""
         op = step.op
         assert isinstance(op, (PerPartition, Pairing)), op
@@ -250,30 +255,24 @@ class Run:
             function = begin()
         except USER_ERRORS as error:
             self.failing.raise_in([op], None, error)
-        made = self._each(step, function, self._rows(op, together, figures), figures)
+        made = self.each(step, function, to_the_end(Rows(op, self.failing, figures), together), figures)
         leading = op.leading(values) if isinstance(op, Scan) else ()
         figures.note(0, len(leading))
         return chain([Block(leading, TaskOrigin(op.label, 0))], made) if leading else made
 
-    def _rows(self, op: Op, columns: Sequence[Iterator[Block]], figures: Figures) -> Iterator[Row]:
-        """Yield blocks of several bags, cut to the same lengths; raises ValueError where one ends before another."""
-        waiting: list[Block | None] = [None] * len(columns)
-        while True:
-            for number, column in enumerate(columns):
-                if waiting[number] is None:
-                    waiting[number] = next(column, None)
-            blocks = [block for block in waiting if block is not None]
-            if not blocks:
-                return
-            if len(blocks) < len(columns):
-                self.failing.raise_in([op], None, _uneven(op, waiting))
-            length = min(len(block.records) for block in blocks)
-            parts = [block.part(0, length) for block in blocks]
-            figures.taken += length * (len(parts) - 1)  # what it makes of each row counts as one
-            waiting = [_rest(block, length) for block in blocks]
-            row = [(made_of(parts[-1], parts[0].records), [part.records for part in parts[1:]])]
-            del blocks, parts
-            yield row.pop()
+    def _joined(self, step: Step) -> Iterator[Block]:
+        """Yield what the last step gives that branches of the same records lead to."""
+        trunk, *steps = step.inputs
+        blocks = self.blocks(trunk)
+        branches = Branches(self, trunk, steps, steps[-1:])
+
+        def made() -> Iterator[Block]:
+            for block in blocks:
+                branches.feed(block)
+                yield from branches.given(steps[-1])
+            branches.end()
+
+        return made()
 
     # What is not made of records one by one -----------------------------------------------------------------------
 
@@ -372,17 +371,3 @@ def _passed(figures: Figures, block: Block) -> Block:
 
 def _row_of(block: Block) -> Row:
     return block, ()
-
-
-def _rest(block: Block, start: int) -> Block | None:
-    return block.part(start, len(block.records)) if start < len(block.records) else None
-
-
-def _uneven(op: Op, waiting: Sequence[Block | None]) -> ValueError:
-    ended = [block is None for block in waiting]
-    short, long = ended.index(True) + 1, ended.index(False) + 1
-    return ValueError(
-        f"{op.label.partition('(')[0]}: the bags have different numbers of records in a partition; got fewer in bag "
-        f"{short} than in bag {long}; expected as many in each; hint: filter, flatten and repartition both or neither "
-        "of them"
-    )

@@ -1,69 +1,278 @@
-"""The work of a task that reads records once for several reductions."""
+"""The work of a task that makes records once for several answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
 from typing import Any
 
+from bagkit.errors import OutputError
 from bagkit.exchange.spill import Held
-from bagkit.flow.blocks import Block
+from bagkit.flow.batches import Emit, InTurns
+from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.report import Report
-from bagkit.plan.kinds import PerPartition
-from bagkit.work.chain import Chain
-from bagkit.work.failing import Unplaced
-from bagkit.work.pace import together
+from bagkit.plan.kinds import Exchange, Sink
+from bagkit.work.branches import Branches
+from bagkit.work.chain import LONG as LONG_IN_TASK
+from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Unplaced
 from bagkit.work.run import Run
-from bagkit.work.steps import Into, Step
-from bagkit.work.taking import LONG, RUN, end, start, take
+from bagkit.work.steps import Into, Joined, Step
+from bagkit.work.taking import LONG, RUN, careful_state_of, start, take
+from bagkit.work.taking import end as state_of_all
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """An end of a branch: its records leave the task."""
+
+    size: int
+    """How many together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """An end of a branch: its records are written, to where the last element of the task's part says."""
+
+    sink: Sink
+    number: int
+    """Of the sink in the run."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class End:
+    """The last step of a branch, and where its records go."""
+
+    step: Step
+    to: Into | Leaving | Written
+
+    @property
+    def width(self) -> int:
+        """How many values it gives."""
+        into = self.to
+        return 2 if isinstance(into, Into) and isinstance(into.op, Exchange) and into.op.samples else 1
 
 
 @dataclass(frozen=True, eq=False)
 class Several:
-    """A Work: the states of several reductions, each of what its own steps make of the records of `step`."""
+    """A Work: the records of `trunk` through the `steps` above it, block by block, to all `ends`."""
 
-    step: Step
-    ends: tuple[tuple[Step, Into], ...]
-    """For each reduction the last step before it. The steps up to that begin behind `step`."""
+    trunk: Step
+    steps: tuple[Step, ...]
+    ends: tuple[End, ...]
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        run = Run(part, inputs, report)
-        try:
-            return self._states(run)
-        except Unplaced as error:
-            unplaced = error
-        for step, into in self.ends:
-            if into is unplaced.into:
-                Chain(step, into)(part, inputs, Report())  # which looks for the record
-        return run.failing.raise_in([], None, unplaced)
+        leaving, number = list[int](), 0
+        for end in self.ends:
+            leaving += [number] if isinstance(end.to, Leaving) else []
+            number += end.width
+        running = partial(_Running, self, part, inputs, report)
+        if leaving:
+            return InTurns(number, frozenset(leaving), lambda emit: running(emit).values())
+        values = running(_nowhere).values()
+        return tuple(values) if number > 1 else values[0]
 
-    def _states(self, run: Run) -> tuple[Any, ...]:
-        records = run.blocks(self.step)
-        takings = []
-        for step, into in self.ends:
-            lead = _way(run, step, self.step)
-            takings.append((into, start(run.failing, into), lead, run.next_figures()))
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels of its steps, as they begin."""
+        ends = [end.to.sink if isinstance(end.to, Written) else end.to for end in self.ends]
+        labels = [op.label for op in Step(Joined(), (self.trunk, *self.steps)).ops()]
+        return (*labels, *[end.label for end in ends if not isinstance(end, Leaving)])
+
+    @property
+    def sinks(self) -> list[int]:
+        """The numbers of the sinks that it writes for."""
+        return [end.to.number for end in self.ends if isinstance(end.to, Written)]
+
+
+def _nowhere(number: int, batch: list[Any]) -> None:
+    raise AssertionError("no records leave the task")
+
+
+class _Running:
+    """One call of a Several; mutable, of that call."""
+
+    def __init__(self, work: Several, part: Any, inputs: Sequence[Any], report: Report, emit: Emit) -> None:
+        self._part: Sequence[Any] = part[:-1] if work.sinks else part
+        self._where = part[-1] if work.sinks else None
+        self._work = work
+        self._inputs = inputs
+        self._report = report
+        self._run, self._blocks, self._branches = self._begun(report)
+        self._takers: list[_Taker] = []
+        number = 0
+        for end in work.ends:
+            if isinstance(end.to, Leaving):
+                self._takers.append(_Emitter(end.to, partial(emit, number), report))
+            elif isinstance(end.to, Into):
+                self._takers.append(_Reducer(self._run, end.to))
+            else:
+                self._takers.append(_Taker())
+                self._writing = self._run.next_figures()
+            number += end.width
+
+    def _begun(self, report: Report) -> tuple[Run, Iterator[Block], Branches]:
+        run, work = Run(self._part, self._inputs, report), self._work
+        blocks = run.blocks(work.trunk)
+        return run, blocks, Branches(run, work.trunk, work.steps, [end.step for end in work.ends])
+
+    def values(self) -> list[Any]:
+        """Return the values of all ends, once all records went there; None for those whose records left."""
+        written: Any = None
         with Held():
-            for blocks in together(records, RUN, LONG):
-                for into, taking, lead, figures in takings:
-                    for some in together(lead(iter(blocks)), RUN, LONG):
-                        take(run.failing, into, taking, some, figures)
-            return tuple([end(run.failing, into, taking, figures) for into, taking, _, figures in takings])
+            try:
+                sinks = [end for end in self._work.ends if isinstance(end.to, Written)]
+                if sinks:
+                    written = self._write(*sinks)
+                else:
+                    for _ in self._passing(None):
+                        pass
+                return [value for n, end in enumerate(self._work.ends) for value in self._values_of(n, end, written)]
+            except Unplaced as error:
+                unplaced = error
+        for end in self._work.ends:
+            if end.to is unplaced.into:
+                self._state_again(end, unplaced.into, None)  # which looks for the record
+        return self._run.failing.raise_in([], None, unplaced)
+
+    def _passing(self, own: Step | None) -> Iterator[Block]:
+        """Let each block go to all ends; yield what the step gives that the caller takes."""
+        raised: BaseException | None = None
+        ends = [(end.step, taker) for end, taker in zip(self._work.ends, self._takers, strict=True)]
+        try:
+            for block in self._blocks:
+                self._branches.feed(block)
+                for step, taker in ends:
+                    if step is own:
+                        yield from self._branches.given(step)
+                    elif not taker.done:
+                        taker.take(self._branches.given(step))
+                if own is None and all(taker.done for taker in self._takers):
+                    return
+            self._branches.end()
+        except WAITING_ERRORS as error:
+            raised = error
+        for taker in self._takers:  # a record that came before the one that failed may fail too
+            taker.flush()
+        if raised is not None:
+            raise raised
+
+    def _write(self, end: End) -> Any:
+        to = end.to
+        assert isinstance(to, Written)
+        handing = Handing(self._passing(end.step), self._writing)
+        try:
+            written = to.sink.write(handing.records(), self._where, self._report.attempt)
+        except (OutputError, Unplaced):
+            raise  # of the first no record is to blame for, and the record of the second is still to be found
+        except USER_ERRORS as error:
+            self._run.failing.raise_in(end.step.ops(), handing.place(), error)
+        self._writing.note(0, 0)
+        self._report.outputs.append((to.number, written))
+        return written
+
+    def _values_of(self, number: int, end: End, written: Any) -> Sequence[Any]:
+        if not isinstance(end.to, Into):
+            return (written if isinstance(end.to, Written) else None,)
+        taker = self._takers[number]
+        assert isinstance(taker, _Reducer)
+        try:
+            state = taker.state()
+        except Unplaced:
+            if end.to.policy == "raise":
+                raise
+            state = self._state_again(end, end.to, taker)
+        return (state,) if end.width == 1 else state
+
+    def _state_again(self, end: End, into: Into, taker: _Reducer | None) -> Any:
+        """Make the state of `taker` of what does not fail alone; without one, raise the error of a record."""
+        run, blocks, branches = self._begun(Report())  # what fails on the way is noted already
+
+        def given() -> Iterator[Block]:
+            for block in blocks:
+                branches.feed(block)
+                yield from branches.given(end.step)
+
+        if taker is None:
+            return careful_state_of(run.failing, into, given(), run.next_figures())
+        return careful_state_of(self._run.failing, into, given(), taker.figures)
 
 
-def _way(run: Run, last: Step, first: Step) -> Callable[[Iterator[Block]], Iterator[Block]]:
-    """Return the function that leads blocks of the records of `first` through the steps behind it, up to `last`."""
-    steps: list[tuple[Step, PerPartition]] = []
-    step = last
-    while step is not first:
-        assert isinstance(step.op, PerPartition), step.op
-        steps.append((step, step.op))
-        (step,) = step.inputs
-    begun = [(step, op.begin(), run.next_figures()) for step, op in reversed(steps)]
+class _Taker:
+    """Takes what an end is given, block by block; mutable, of one call. This one has nothing to do."""
 
-    def lead(blocks: Iterator[Block]) -> Iterator[Block]:
-        for step, function, figures in begun:
-            blocks = run.through(step, function, blocks, figures)
-        return blocks
+    done = False
+    """Whether more records change nothing."""
 
-    return lead
+    def take(self, blocks: Iterator[Block]) -> None:
+        """Take what the end is given of one block of the records."""
+
+    def flush(self) -> None:
+        """Do with all records what is to be done with them."""
+
+
+class _Emitter(_Taker):
+    """Has records leave the task."""
+
+    def __init__(self, leaving: Leaving, emit: Callable[[list[Any]], None], report: Report) -> None:
+        self._report = report
+        self._size = leaving.size
+        self._emit = emit
+        self._found: list[Any] = []
+        self._begin = perf_counter()
+
+    def take(self, blocks: Iterator[Block]) -> None:
+        for block in blocks:
+            self._found += block.records
+            if len(self._found) >= self._size or perf_counter() - self._begin > LONG_IN_TASK:
+                self.flush()
+
+    def flush(self) -> None:
+        if self._found:
+            self._emit(self._found)
+            self._report.resume()
+        self._found, self._begin = [], perf_counter()
+
+
+class _Reducer(_Taker):
+    """Makes the state of a reduction, or the buckets of an exchange."""
+
+    def __init__(self, run: Run, into: Into) -> None:
+        self.figures = run.next_figures()
+        self._failing = run.failing
+        self._into = into
+        self._taking = start(run.failing, into)
+        self._enough = None if isinstance(into.op, Exchange) else into.op.enough
+        self._waiting: list[Block] = []
+        self._count = 0
+        self._begin = perf_counter()
+        self._unplaced: Unplaced | None = None
+
+    def take(self, blocks: Iterator[Block]) -> None:
+        for block in blocks:
+            self._waiting.append(block)
+            self._count += len(block.records)
+            if self._enough is not None:
+                self.flush()
+                self.done = self._enough(self._taking)
+                if self.done:
+                    return
+            elif self._count >= RUN or perf_counter() - self._begin > LONG:
+                self.flush()
+
+    def flush(self) -> None:
+        waiting, self._waiting, self._count, self._begin = self._waiting, [], 0, perf_counter()
+        if not waiting or self._unplaced is not None:
+            return
+        try:
+            take(self._failing, self._into, self._taking, waiting, self.figures)
+        except Unplaced as error:
+            if self._into.policy == "raise":
+                raise
+            self._unplaced = error  # the others go on
+
+    def state(self) -> Any:
+        """Return the state; raises Unplaced where a record must be looked for, or left out."""
+        if self._unplaced is not None:
+            raise self._unplaced
+        return state_of_all(self._failing, self._into, self._taking, self.figures)

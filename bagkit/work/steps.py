@@ -24,10 +24,22 @@ class Step:
     """What happens to records that fail in it: raise, skip or collect."""
 
     def ops(self) -> Iterator[Op]:
-        """Yield the ops, the inputs' before its own."""
+        """Yield the ops, the inputs' before its own; of what branches go on from once."""
+        if isinstance(self.op, Joined):
+            yield from self._ops_of_branches()
+            return
         for step in self.inputs:
             yield from step.ops()
         yield self.op
+
+    def _ops_of_branches(self) -> Iterator[Op]:
+        trunk, *steps = self.inputs
+        yield from trunk.ops()
+        for step in steps:
+            for child in step.inputs:
+                if all(child is not each for each in self.inputs):
+                    yield from child.ops()
+            yield step.op
 
     @property
     def parser(self) -> BlockParser | None:
@@ -82,6 +94,17 @@ class Value(Op):
     @property
     def label(self) -> str:
         return "value"
+
+
+@dataclass(frozen=True)
+class Joined(Op):
+    """What branches of the same records lead to. Its inputs are the records, then the steps above in their order."""
+
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "joined"
 
 
 @dataclass(frozen=True, eq=False)

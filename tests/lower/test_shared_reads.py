@@ -32,6 +32,11 @@ REDUCTIONS: dict[str, Callable[[Any], Any]] = {
 OTHERS: dict[str, Callable[[Any], Any]] = {
     "by parts": lambda b: b.reduction(lambda part: sum(1 for _ in part), sum),  # which can tell where one begins
     "records": lambda b: b.pluck("age"),
+    "the bag": lambda b: b,
+    "sorted": lambda b: b.sort_by("height").pluck("age"),
+    "pairs": lambda b: bk.zip(b.pluck("age"), b.filter(lambda r: r["age"] >= 0).pluck("name")),
+    "uses a value of the others": lambda b: b.map(lambda r, m: r["age"] - m, b.pluck("age").max()),
+    "nested": lambda b: (lambda c: c.map(lambda x: x * 2))(b.pluck("tags").flatten()),
     "groups": lambda b: b.groupby("name"),
 }
 
@@ -180,3 +185,87 @@ def test_a_key_that_is_noticed_when_a_table_is_written(folder: Path, tmp_path: P
     with pytest.raises(bk.UnstableKeyError, match=r"the key <.*Nameless") as caught:
         bk.compute(*made, scheduler="sync", memory_limit=20_000, temporary_directory=tmp_path)
     assert "in frequencies" in caught.value.__notes__
+
+
+# How often files are read, and what is kept -----------------------------------------------------------------------
+
+FORMS: dict[str, Callable[[Any, Path, dict[str, Any]], Any]] = {
+    "three reductions": lambda b, to, o: bk.compute(b.count(), b.pluck("x").max(), b.pluck("y").sum(), **o),
+    "two bags": lambda b, to, o: bk.compute(b.pluck("x"), b.pluck("y"), **o),
+    "a bag and a reduction": lambda b, to, o: bk.compute(b.pluck("x"), b.count(), **o),
+    "persist": lambda b, to, o: [bag.compute(**o) for bag in bk.persist(b.pluck("x"), b.pluck("y"), **o)],
+    "unzip": lambda b, to, o: bk.compute(*b.map(lambda r: (r["x"], r["y"])).unzip(2), **o),
+    "zip": lambda b, to, o: bk.zip(b.pluck("x"), b.pluck("y")).compute(**o),
+    "zip of what is filtered": lambda b, to, o: (
+        bk.zip(b.pluck("x").filter(lambda x: x % 2), b.filter(lambda r: r["x"] % 2).pluck("y")).compute(**o)
+    ),
+    "zip, and more of it": lambda b, to, o: bk.zip(b.pluck("x"), b.pluck("y")).map_partitions(list).compute(**o),
+    "two arguments": lambda b, to, o: (
+        bk.range(3, 1).map(lambda n, m, k: n + m + k, b.pluck("x").mean(), b.pluck("y").max()).compute(**o)
+    ),
+    "an exchange and a reduction": lambda b, to, o: bk.compute(b.pluck("x").groupby(abs).pluck(0), b.count(), **o),
+    "what is sorted and a reduction": lambda b, to, o: bk.compute(b.pluck("x").sort_by(lambda x: -x), b.count(), **o),
+    "a file and a reduction": lambda b, to, o: (
+        bk.compute(b.pluck("x").map(str).to_textfiles(to / "out", compute=False), b.count(), **o)[1]
+    ),
+    "reductions of what two use": lambda b, to, o: (
+        (lambda c: bk.compute(c.sum(), c.max(), c.filter(lambda x: x > 9), **o))(b.map(lambda r: r["x"] + r["y"]))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_is_read_once_and_no_record_of_it_is_kept(tmp_path: Path, form: str, scheduler: str) -> None:
+    records = [{"x": n, "y": n % 7, "text": "word " * 200} for n in range(400)]
+    for number in range(2):
+        lines = [json.dumps(record) + "\n" for record in records[number * 200 : number * 200 + 200]]
+        (tmp_path / f"{number}.json").write_text("".join(lines))
+    size = sum(path.stat().st_size for path in tmp_path.glob("*.json"))
+    bag = bk.read_text(tmp_path / "*.json").map(lambda line: json.loads(line))
+    with bk.Profile() as profile:
+        found = FORMS[form](bag, tmp_path / "a", {"scheduler": scheduler})
+    assert sum(task.bytes_read for task in profile.tasks) == size
+    assert sum(task.bytes_out for task in profile.tasks) < size / 10, "whole records would be as much as the file"
+    alone = bk.from_sequence(records, npartitions=2)
+    assert found == FORMS[form](alone, tmp_path / "b", {"scheduler": "sync", "optimize": False})
+
+
+def test_records_before_one_that_fails_go_to_all_who_want_only_the_first(folder: Path) -> None:
+    bag = bk.read_json(folder / "*.json")
+    first = bag.map(lambda r: 1 / (r["age"] - 30) or True).any()  # which is known before record 30
+    assert bk.compute(first, bag.count(), scheduler="sync") == (True, 500)
+
+
+def test_bags_of_the_same_records_that_differ_in_length(folder: Path) -> None:
+    bag = bk.read_json(folder / "*.json")
+    with pytest.raises(ValueError, match="zip: the bags have different numbers of records in a partition"):
+        bk.zip(bag.pluck("age"), bag.filter(lambda r: r["age"] != 7)).compute(scheduler="sync")
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_records_that_fail_in_one_branch_are_in_the_others(tmp_path: Path, scheduler: str) -> None:
+    (tmp_path / "a.txt").write_text("1\n0\n2\nx\n")
+    numbers = bk.read_text(tmp_path / "a.txt").map(int)
+    bags = numbers, numbers.map(lambda n: 2 / n).sum(), numbers.distinct(lambda n: 1 // n).count()
+    got = bk.compute(*bags, on_error="collect", scheduler=scheduler)
+    assert [each.result for each in got] == [[1, 0, 2], 3.0, 2]
+    assert [failure.operation.partition("(")[0] for failure in got[0].failures] == ["map", "distinct", "map"]
+    assert [failure.place.line for failure in got[0].failures if failure.place] == [2, 2, 4]
+
+
+def test_what_is_written_beside_a_reduction_is_committed(folder: Path, tmp_path: Path) -> None:
+    bag = bk.read_json(folder / "*.json")
+    written = bag.pluck("name").to_textfiles(tmp_path / "out", compute=False)
+    paths, ages = bk.compute(written, bag.pluck("age").sum(), scheduler="processes")
+    assert ages == sum(record["age"] for record in RECORDS)
+    assert "\n".join(Path(path).read_text() for path in paths).split() == [record["name"] for record in RECORDS]
+
+
+def test_what_fails_beside_what_is_written_leaves_no_output(folder: Path, tmp_path: Path) -> None:
+    bag = bk.read_json(folder / "*.json")
+    written = bag.pluck("name").to_textfiles(tmp_path / "out", compute=False)
+    with pytest.raises(ZeroDivisionError) as caught:
+        bk.compute(written, bag.map(lambda r: 1 / (r["age"] - 39)).sum(), scheduler="sync")
+    assert f"{folder / '0.json'}, line 40 " in "\n".join(caught.value.__notes__)
+    assert not list(tmp_path.glob("out/*.txt"))

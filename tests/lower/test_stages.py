@@ -89,9 +89,7 @@ STAGES = {
         stage 1, 2 tasks   read_text(['a.json', 'b.json']) (48 B) -> map(str)
         stage 2, 3 tasks   range -> map(str)""",
     "lines twice": """
-        stage 1, 2 tasks   read_text(['a.json', 'b.json']) (48 B)
-        stage 2, 2 tasks   records of read_text(['a.json', 'b.json']) of stage 1 -> parse_json
-                             -> zip with [records of read_text(['a.json', 'b.json']) of stage 1]""",
+        stage 1, 2 tasks   read_text(['a.json', 'b.json']) (48 B) -> parse_json -> zip with [the same]""",
     "on_error": """
         stage 1, 2 tasks   read_text(['a.json', 'b.json']) (48 B) -> parse_json -> map(len) -> on_error('skip') -> sum
         stage 2, 1 task    combine sum of stage 1""",
@@ -162,3 +160,11 @@ def test_what_runs_is_shown_safely(capsys: pytest.CaptureFixture[str]) -> None:
     Path("\x1b[31m.txt").write_text("a\n")
     bk.read_text("\x1b[31m.txt").explain()
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_what_leaves_beside_other_answers_and_ways_that_meet_again(capsys: pytest.CaptureFixture[str]) -> None:
+    records = bk.read_text("a.json").map(len)
+    (met,) = stages(bk.zip(records, records.map(abs).map(str)), capsys)
+    assert met == "stage 1, 1 task   read_text('a.json') (24 B) -> map(len) -> zip with [map(abs) -> map(str)]"
+    first, *_ = stages(records.map(max, records.max()), capsys)
+    assert first.endswith("read_text('a.json') (24 B) -> map(len) -> [records] and [max]")

@@ -1,0 +1,73 @@
+"""Partitions that are not tasks yet, and what makes tasks of them, as those who lower some kind of op know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bagkit.lower.graph import Key, Task
+from bagkit.plan.kinds import Exchange, Op, Reduction, Sink
+from bagkit.plan.node import Plan
+from bagkit.work.several import Several
+from bagkit.work.steps import Into, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A partition, or a single value, that is not a task yet."""
+
+    step: Step
+    part: tuple[Any, ...] = ()
+    """One entry for each leaf of the step that takes one."""
+    needs: tuple[Key, ...] = ()
+
+
+class TaskMaker(Protocol):
+    """What makes the tasks of one graph."""
+
+    tasks: list[Task]
+
+    def inputs(self, plan: Plan) -> list[Pending]:
+        """Return the partitions of what an exchange works on."""
+
+    def stage(self, label: str) -> str:
+        """Return a name for some tasks that no others have."""
+
+    def policy(self, plan: Plan) -> str:
+        """Return what is done about records that fail in `plan`."""
+
+    def sharers(self, *plans: Plan) -> int:
+        """Return how many workers may share a file for `plans`, reductions or exchanges: 1 where it could be seen."""
+
+    def here(self, plan: Plan, one: Pending) -> Pending:
+        """Return the exchange of a single partition into a single one."""
+
+    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...]) -> Pending:
+        """Return the partition that `op` makes of the values of `needs`."""
+
+    def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
+        """Add the task that splits the records of `one`."""
+
+    def read_once(self, plan: Plan) -> list[tuple[Key, ...]] | None:
+        """Return the keys that an end, or an output, of a shared read has of each task; None if it shares none."""
+
+    def records(self, plan: Plan) -> list[Pending]:
+        """Return the partitions of records that are shared."""
+
+    def above(self, plan: Plan, steps: tuple[Step, ...]) -> Step:
+        """Return the step of `plan` on `steps`."""
+
+    def joined(self, trunk: Step, steps: tuple[Step, ...]) -> Step:
+        """Return the step that gives what `steps` above `trunk` lead to."""
+
+    def value(self, plan: Plan) -> Pending:
+        """Return a single value that a task has made."""
+
+    def add(self, work: Several, one: Pending, keys: tuple[Key, ...], label: str, where: tuple[Any, ...]) -> None:
+        """Add a task that reads once for several answers; `where` it writes to, if it does."""
+
+    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int) -> Into:
+        """Return the end of `count` tasks."""
+
+    def writing(self, op: Sink) -> tuple[int, list[Any]]:
+        """Return the number of a sink, and where each partition of it goes."""
