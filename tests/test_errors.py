@@ -23,7 +23,7 @@ from bagkit.exchange.group import KeyTooLarge
 from bagkit.exchange.spill import SpillError
 from bagkit.lower.graph import Graph, Task
 from bagkit.ops.grouping import exchange_errors
-from bagkit.optimizer import optimize
+from bagkit.optimizer import PASSES, optimize
 
 ROOT = Path(bk.__file__).parent
 OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}
@@ -340,8 +340,7 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         'hint: read_json(path, columns=["name", ("address", "city")])'),
     "pass": (
         lambda: optimize((bag().plan,), until="fold"), bk.PlanError,
-        "optimize: no pass is called 'fold'; there are prune, spread_concat, recognise_json, recognise_dumps, "
-        "spread_tables, push_fields, pluck_in_parser, fold_attributes, fuse"),
+        f"optimize: no pass is called 'fold'; there are {', '.join([rule.__name__ for rule in PASSES])}"),
     "npartitions of an exchange": (
         lambda: bag().groupby(str, npartitions=0), bk.PlanError,
         "groupby: npartitions is 0; expected an int of 1 or more"),

@@ -43,7 +43,7 @@ def fail(text: str) -> None:
 
 
 def wait_for(path: Path) -> str:
-    while not path.exists():
+    while not path.exists() or not path.read_text():  # it is there before it is written
         time.sleep(0.005)
     return path.read_text()
 
@@ -151,7 +151,7 @@ def test_arguments_are_those_of_the_time_of_the_call(client: bk.Client, tmp_path
     numbers = [1, 2]
     future = client.submit(lambda numbers, _: sum(numbers), numbers, first)
     numbers.append(100)
-    (tmp_path / "go").write_text("")
+    (tmp_path / "go").write_text("x")
     assert future.result() == 3
 
 
@@ -202,7 +202,7 @@ def test_priorities(tmp_path: Path) -> None:
     with bk.Client(workers=1) as client:
         client.submit(wait_for, tmp_path / "go")
         order = [client.submit(fail_until, tmp_path / "order", 1, priority=priority) for priority in (0, 5, 1)]
-        (tmp_path / "go").write_text("")
+        (tmp_path / "go").write_text("x")
         assert client.gather(order) == [3, 1, 2]
 
 
