@@ -32,7 +32,7 @@ Emit = Callable[[int, list[Any]], None]
 
 
 class InTurns:
-    """The values of a task with several keys, some of which are records that it gives by turns, some at a time.
+    """The values of a task with several keys, where records come by turns, some at a time.
 
     A scheduler stores each batch as it comes, so no process need hold them. Mutable: it can be stored once.
     """

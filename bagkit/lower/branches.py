@@ -92,7 +92,7 @@ def _inner(lowering: TaskMaker, records: Plan, plans: Sequence[Plan], trunk: Ste
 
 
 def _to(lowering: TaskMaker, plan: Plan, tasks: int) -> To:
-    """Return where the records go of an end of a shared read with so many tasks."""
+    """Return where an end of a shared read has its records go; `tasks` is how many tasks there are."""
     op = plan.op
     if isinstance(op, Sink):
         return Written(op.bare(), lowering.writing(op)[0])

@@ -62,6 +62,17 @@ class Branches:
             users.update(map(id, step.inputs))
         self._shared = {id(step) for step in steps if users[id(step)] > 1}
         self._made: dict[int, Made] = {}
+        self._paths = {id(top): path for top in tops if (path := self._path(top)) is not None}
+
+    def _path(self, step: Step) -> list[tuple[Step, OnRecords | None, Figures]] | None:
+        """Return the steps up to one with what they have begun, if they follow each other and no other uses them."""
+        path: list[tuple[Step, OnRecords | None, Figures]] = []
+        while step is not self._trunk:
+            if isinstance(step.op, Pairing) or id(step) in self._shared:
+                return None
+            path.insert(0, (step, self._begun.get(id(step)), self._figures[id(step)]))
+            (step,) = step.inputs
+        return path
 
     def _begin(self, step: Step) -> None:
         op = step.op
@@ -91,9 +102,13 @@ class Branches:
 
     def given(self, step: Step) -> Iterator[Block]:
         """Yield what `step` gives for the block."""
-        if step is self._trunk:
+        path = self._paths.get(id(step)) if step is not self._trunk else ()
+        if path is not None:
             assert self._block is not None
-            return iter((self._block,))
+            blocks: Iterator[Block] = iter((self._block,))
+            for each, function, figures in path:
+                blocks = self._run.through(each, function, blocks, figures)
+            return blocks
         return self._again(step) if id(step) in self._shared else self._making(step)
 
     def _again(self, step: Step) -> Iterator[Block]:

@@ -31,6 +31,8 @@ class Wanted:
     """How many records those who take them still need, before they say so again; None for all. Mutable, of one task."""
 
     number: int | None = None
+    answers: int = 1
+    """How many take each record: a small value takes them that many times as long."""
     cut: int = 0
     """Records that were made for that, and were not enough: a filter may leave none of them."""
 
@@ -73,7 +75,7 @@ class Pace:
         size = self._size
         if seconds > LONG:
             self._size = max(1, size // 2)
-        elif number >= size and seconds < (FAIR if size < SOME else QUICK * number):
+        elif number >= size and seconds < (FAIR if size < SOME else QUICK * self._wanted.answers * number):
             self._size = min(MOST, size * 2)
 
 

@@ -43,13 +43,13 @@ NOT_AT_ONCE = "lines that can't be taken all at once"
 class Run:
     """One run of steps; mutable, of the one task that makes it."""
 
-    def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report) -> None:
+    def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report, answers: int = 1) -> None:
         report.begin()
         self.failing = Failing(report)
         self._parts = iter(part)
         self._inputs = iter(inputs)
         self._report = report
-        self._wanted = Wanted()
+        self._wanted = Wanted(answers=answers)
 
     # Records ------------------------------------------------------------------------------------------------------
 

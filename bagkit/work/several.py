@@ -112,7 +112,7 @@ class _Running:
             number += end.width
 
     def _begun(self, report: Report) -> tuple[Run, Iterator[Block], Branches]:
-        run, work = Run(self._part, self._inputs, report), self._work
+        run, work = Run(self._part, self._inputs, report, len(self._work.ends)), self._work
         blocks = run.blocks(work.trunk)
         return run, blocks, Branches(run, work.trunk, work.steps, [end.step for end in work.ends])
 
@@ -250,8 +250,12 @@ class _Reducer(_Taker):
 
     def take(self, blocks: Iterator[Block]) -> None:
         for block in blocks:
-            self._waiting.append(block)
             self._count += len(block.records)
+            if self._count >= RUN and not self._waiting and self._enough is None:  # nearly always
+                self._count = 0
+                self._take([block])
+                continue
+            self._waiting.append(block)
             if self._enough is not None:
                 self.flush()
                 self.done = self._enough(self._taking)
@@ -262,10 +266,14 @@ class _Reducer(_Taker):
 
     def flush(self) -> None:
         waiting, self._waiting, self._count, self._begin = self._waiting, [], 0, perf_counter()
-        if not waiting or self._unplaced is not None:
+        if waiting:
+            self._take(waiting)
+
+    def _take(self, blocks: Sequence[Block]) -> None:
+        if self._unplaced is not None:
             return
         try:
-            take(self._failing, self._into, self._taking, waiting, self.figures)
+            take(self._failing, self._into, self._taking, blocks, self.figures)
         except Unplaced as error:
             if self._into.policy == "raise":
                 raise
