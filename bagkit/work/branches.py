@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
+from itertools import tee
 from typing import Any, Protocol
 
-from bagkit.flow.blocks import Block
+from bagkit.flow.blocks import Block, made_of
+from bagkit.flow.replay import ONE_SHOT
 from bagkit.flow.report import Figures
 from bagkit.plan.kinds import OnRecords, Pairing, PerPartition
 from bagkit.work.elementwise import Row
@@ -62,6 +65,8 @@ class Branches:
             users.update(map(id, step.inputs))
         self._shared = {id(step) for step in steps if users[id(step)] > 1}
         self._made: dict[int, Made] = {}
+        self._opaque = {id(step) for step in (trunk, *steps) if any(op.opaque for op in step.ops())}
+        """Steps whose records may be iterators: functions of the user's have made them."""
         self._paths = {id(top): path for top in tops if (path := self._path(top)) is not None}
 
     def _path(self, step: Step) -> list[tuple[Step, OnRecords | None, Figures]] | None:
@@ -92,7 +97,7 @@ class Branches:
 
     def feed(self, block: Block) -> None:
         """Take the next block of the records that all begin with."""
-        self._block = block
+        self._block = self._for_many(self._trunk, block)
         self._made.clear()
 
     def end(self) -> None:
@@ -105,7 +110,7 @@ class Branches:
         path = self._paths.get(id(step)) if step is not self._trunk else ()
         if path is not None:
             assert self._block is not None
-            blocks: Iterator[Block] = iter((self._block,))
+            blocks: Iterator[Block] = iter((_for_one(self._block),))
             for each, function, figures in path:
                 blocks = self._run.through(each, function, blocks, figures)
             return blocks
@@ -113,11 +118,19 @@ class Branches:
 
     def _again(self, step: Step) -> Iterator[Block]:
         if id(step) not in self._made:
-            self._made[id(step)] = _all_of(self._making(step))
+            blocks, error = _all_of(self._making(step))
+            self._made[id(step)] = [self._for_many(step, block) for block in blocks], error
         blocks, error = self._made[id(step)]
-        yield from blocks
+        yield from map(_for_one, blocks)
         if error is not None:
             raise error
+
+    def _for_many(self, step: Step, block: Block) -> Block:
+        """Return `block` with iterators that can be copied, in the place of those that only one can read."""
+        if id(step) not in self._opaque or ONE_SHOT.isdisjoint(map(type, block.records)):
+            return block
+        records = [tee(record, 1)[0] if type(record) in ONE_SHOT else record for record in block.records]
+        return _Copied(records, made_of(block, records).origin)
 
     def _making(self, step: Step) -> Iterator[Block]:
         op, figures = step.op, self._figures[id(step)]
@@ -129,6 +142,20 @@ class Branches:
         rows, columns = self._rows[id(step)], [self.given(child) for child in step.inputs[: op.bags]]
         yield from rows.of(columns)
         rows.wait(columns)
+
+
+class _Copied(Block):
+    """A block with iterators: each user gets copies."""
+
+
+def _for_one(block: Block) -> Block:
+    """Return `block` for one of its users."""
+    if type(block) is not _Copied:
+        return block
+    return Block([copy(record) if type(record) is _TEE else record for record in block.records], block.origin)
+
+
+_TEE: type = type(tee(())[0])
 
 
 def _all_of(blocks: Iterator[Block]) -> Made:

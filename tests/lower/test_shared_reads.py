@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -269,3 +270,24 @@ def test_what_fails_beside_what_is_written_leaves_no_output(folder: Path, tmp_pa
         bk.compute(written, bag.map(lambda r: 1 / (r["age"] - 39)).sum(), scheduler="sync")
     assert f"{folder / '0.json'}, line 40 " in "\n".join(caught.value.__notes__)
     assert not list(tmp_path.glob("out/*.txt"))
+
+
+def digits(line: str) -> Iterator[int]:
+    return (int(digit) for digit in line.strip())
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+def test_each_answer_reads_generators_from_their_beginning(tmp_path: Path, scheduler: str) -> None:
+    path = tmp_path / "numbers.txt"
+    path.write_text("12\n345\n\n6\n")
+    numbers = bk.read_text(path).map(digits)
+    lists, sums, count = bk.compute(numbers.map(list), numbers.map(sum).sum(), numbers.count(), scheduler=scheduler)
+    assert (lists, sums, count) == ([[1, 2], [3, 4, 5], [], [6]], 21, 4)
+    full = numbers.map(itertools.chain).filter(lambda _: True)
+    lines, found, flat = bk.compute(
+        bk.read_text(path).count(), full.map(list), full.flatten().frequencies(), scheduler=scheduler
+    )
+    assert (lines, found) == (4, lists)
+    assert dict(flat) == dict.fromkeys(range(1, 7), 1)
+    again = bk.compute(full.map(list), full.map(list), numbers.count(), scheduler=scheduler)
+    assert again == (lists, lists, 4)
