@@ -251,7 +251,7 @@ def _record_type(tree: Tree, leaf: Any) -> Any:
         key: _record_type(inner, leaf) | _SCALAR | (list if leaf is Any else None) if inner else leaf
         for key, inner in tree.items()
     }
-    return TypedDict("record", kinds, total=False)  # type: ignore[operator]
+    return TypedDict("record", kinds, total=False)  # type: ignore[operator]  # made at run time
 
 
 def _finds(steps: Steps, unique: list[Any], fields: tuple[Any, ...], shape: Shape) -> bool:

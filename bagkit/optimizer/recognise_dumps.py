@@ -75,7 +75,7 @@ def _straight_call(function: Any) -> tuple[Any, dict[str, Any]] | None:
     try:
         if FunctionType(code, known)(record) is not called:
             return None
-    except Exception:
+    except Exception:  # of a function that wants something else of its record
         return None  # declines because it calls something else
     (args, settings), *others = calls
     return None if others or len(args) != 1 or args[0] is not record else (json.dumps, settings)
