@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from bagkit.errors import NotPicklableError, TaskError, one_line
 from bagkit.flow.kept import Kept
 from bagkit.flow.replay import Replay, reading
+from bagkit.ops.calls import DelayedCall
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import ComputeOptions, Options, PlainOptions, merged
-from bagkit.plan.kinds import Source, TaskCall
+from bagkit.plan.kinds import Source
 from bagkit.plan.node import Plan, walk
 from bagkit.tracebacks import as_front_door, shorten_traceback
 from bagkit.work.failures import Failure
@@ -251,7 +252,7 @@ def _stream(
 
 def _optimised(roots: tuple[Plan, ...], below: Sequence[Plan], options: Options) -> tuple[Plan, ...]:
     """Return `roots`, which have the plans `below`, as they run."""
-    if all(isinstance(plan.op, TaskCall) for plan in below):
+    if all(isinstance(plan.op, DelayedCall) for plan in below):
         return roots  # there is nothing to rewrite in calls alone
     from bagkit.optimizer import optimize
     from bagkit.optimizer.fuse import fuse
@@ -306,8 +307,8 @@ def _scheduler(plans: Sequence[Plan], options: Options) -> Any:
     """Return the scheduler for `plans`: what the user said, or what suits most (docs/decisions/delayed.md)."""
     if options.scheduler is not None:
         return options.scheduler
-    calls = [plan for plan in plans if isinstance(plan.op, TaskCall)]
-    if calls and not any(plan.op.opaque for plan in plans if not isinstance(plan.op, TaskCall)):
+    calls = [plan for plan in plans if isinstance(plan.op, DelayedCall)]
+    if calls and not any(plan.op.opaque for plan in plans if not isinstance(plan.op, DelayedCall)):
         return "threads"
     return "sync" if options.workers is None and _is_light(plans) else None
 

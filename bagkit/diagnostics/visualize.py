@@ -16,9 +16,9 @@ from typing import Any
 from bagkit.diagnostics.drawing import Drawing, Edge, Node, Shape, clean
 from bagkit.diagnostics.profile import Profile, Spent, figures_by_labels
 from bagkit.errors import PlanError
-from bagkit.ops.calls import Known, identity
+from bagkit.ops.calls import DelayedCall, Known, identity
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import PerPartition, Source, TaskCall
+from bagkit.plan.kinds import PerPartition, Source
 from bagkit.plan.node import Plan, count_uses, walk
 
 RANKDIRS = ("TB", "BT", "LR", "RL")
@@ -70,7 +70,7 @@ class Drawn:
         chains = {plan: self._members(plan) for plan in self._uses if isinstance(plan.op, ChainMark)}
         self._merged.update(member for members in chains.values() for member in members)
         for plan in walk(*roots):
-            if isinstance(plan.op, TaskCall):
+            if isinstance(plan.op, DelayedCall):
                 self._add_call(plan, plan.op)
             elif plan not in self._merged:
                 self._add(plan, chains.get(plan, [plan]))
@@ -115,7 +115,7 @@ class Drawn:
         if plan.op.gives_value and shape != "data":
             self._numbers[plan] = self._value(self._numbers[plan])
 
-    def _add_call(self, plan: Plan, op: TaskCall) -> None:
+    def _add_call(self, plan: Plan, op: DelayedCall) -> None:
         """Add the node of a delayed call and the node of its value; `delayed(5)` is a value alone."""
         key = op.key
         if key in self._calls:  # calls of one name are one call

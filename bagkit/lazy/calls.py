@@ -9,7 +9,6 @@ from typing import Any
 from bagkit.errors import PlanError, one_line
 from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.ops.calls import DelayedCall, call_token, identity, next_number
-from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 
 
@@ -38,7 +37,7 @@ def plan_of_call(
 
 def pure_name(title: str, function: Any, arguments: Any, inputs: tuple[Plan, ...]) -> str:
     """Return a name that calls of the same function with the same arguments share."""
-    keys = tuple(plan.op.key if isinstance(plan.op, TaskCall) else call_token(identity, plan) for plan in inputs)
+    keys = tuple(plan.op.key if isinstance(plan.op, DelayedCall) else call_token(identity, plan) for plan in inputs)
     return f"{title}-{call_token(function, (arguments, keys))}"
 
 

@@ -23,9 +23,9 @@ from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.front_doors import front_door
 from bagkit.lower.graph import Graph, Key, Task, Work
-from bagkit.ops.calls import as_written, identity
+from bagkit.ops.calls import DelayedCall, as_written, identity
 from bagkit.options import merged
-from bagkit.plan.kinds import Sink, SinkPart, TaskCall
+from bagkit.plan.kinds import Sink, SinkPart
 from bagkit.plan.node import Plan, walk
 
 
@@ -108,7 +108,7 @@ def _made(plan: Plan) -> DaskGraph:
     sink = next((each for each in below if isinstance(each.op, Sink)), None)
     if sink is not None:
         return _made_of_sink(plan, sink)
-    (root,) = (plan,) if all(isinstance(each.op, TaskCall) for each in below) else optimize((plan,))
+    (root,) = (plan,) if all(isinstance(each.op, DelayedCall) for each in below) else optimize((plan,))
     graph, (keys,) = lower(with_room((root,), merged()), exact=True, joins=False)
     token = os.urandom(8).hex()
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
@@ -141,9 +141,9 @@ def _dealt(task: Task, names: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
 def _made_of_sink(plan: Plan, sink: Plan) -> DaskGraph:
     """Return the graph in which one task writes all files that are asked for: they have one lock and one manifest."""
     token = _sink_tokens.setdefault(sink, os.urandom(8).hex())
-    passes_on = isinstance(plan.op, TaskCall) and plan.op.function in (identity, as_written) and plan.inputs
+    passes_on = isinstance(plan.op, DelayedCall) and plan.op.function in (identity, as_written) and plan.inputs
     part = plan.inputs[0] if passes_on else plan
-    op, key = part.op, plan.op.key if isinstance(plan.op, TaskCall) else (f"bagkit-{token}", 0)
+    op, key = part.op, plan.op.key if isinstance(plan.op, DelayedCall) else (f"bagkit-{token}", 0)
     number = op.number if isinstance(op, SinkPart) else None
     if part is not sink and (number is None or part.inputs != (sink,)):
         raise PlanError(

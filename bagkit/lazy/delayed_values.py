@@ -21,7 +21,6 @@ from bagkit.ops.calls import (
     identity,
     next_number,
 )
-from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole
 from bagkit.tracebacks import users_frame
@@ -85,7 +84,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         'how long'
         """
         op = self.plan.op
-        assert isinstance(op, TaskCall)
+        assert isinstance(op, DelayedCall)
         return op.key
 
     _key = key  # as programs for dask call it

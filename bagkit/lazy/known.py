@@ -6,14 +6,13 @@ from typing import Any
 
 from bagkit.io.input.memory import FromSequence
 from bagkit.io.input.persisted import Persisted
-from bagkit.ops.calls import Known, known_call
-from bagkit.plan.kinds import TaskCall
+from bagkit.ops.calls import DelayedCall, Known, known_call
 from bagkit.plan.node import Plan
 
 
 def known_plan(plan: Plan, value: Any) -> Plan:
     """Return the plan of a `value` that is computed already: for a bag, what is kept of each partition."""
-    if isinstance(plan.op, TaskCall):
+    if isinstance(plan.op, DelayedCall):
         return Plan(known_call(value, plan.op))
     if plan.op.gives_value:
         return Plan(Known(value))

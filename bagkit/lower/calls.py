@@ -14,7 +14,7 @@ from bagkit.flow.replay import ONE_SHOT, Replay, reading, replayed
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
 from bagkit.ops.by_name import by_name, function_of
-from bagkit.plan.kinds import TaskCall
+from bagkit.ops.calls import DelayedCall
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Nest, fill, fill_arguments
 
@@ -88,7 +88,7 @@ class CallTasks:
         self._tasks = tasks
         self._keys_of = keys_of
         """Gives the keys of the partitions of a bag, or of the value of an item."""
-        self._waiting: dict[Plan, tuple[list[TaskCall], tuple[Key, ...]]] = {}
+        self._waiting: dict[Plan, tuple[list[DelayedCall], tuple[Key, ...]]] = {}
         """Calls that are no task yet: whoever works on them may be one with them."""
         self._made: dict[Plan, Key] = {}
         self._lists: dict[Plan, Key] = {}
@@ -100,13 +100,13 @@ class CallTasks:
     def add(self, plan: Plan) -> None:
         """Take in a call, after those below it."""
         op = plan.op
-        assert isinstance(op, TaskCall)
+        assert isinstance(op, DelayedCall)
         if op.name is not None and self._is_known(plan, op):
             return
         below = plan.inputs
         if len(below) == 1 and self._joins and self._uses[below[0]] == 1 and below[0] in self._waiting:
             before = below[0].op
-            if isinstance(before, TaskCall) and before.name is None:
+            if isinstance(before, DelayedCall) and before.name is None:
                 calls, needs = self._waiting.pop(below[0])
                 calls.append(op)
                 self._waiting[plan] = calls, needs
@@ -121,12 +121,12 @@ class CallTasks:
             made = self._made[plan] = self._make(calls, needs, self._uses[plan] > 1 or not self._joins)
         return made
 
-    def _is_known(self, plan: Plan, op: TaskCall) -> bool:
+    def _is_known(self, plan: Plan, op: DelayedCall) -> bool:
         """Return whether there is a call of that name, which is this one then."""
         other = self._named.setdefault(op.name, plan)
         if other is plan:
             return False
-        assert isinstance(other.op, TaskCall)
+        assert isinstance(other.op, DelayedCall)
         if op.digest(_keys(plan)) != other.op.digest(_keys(other)):
             raise PlanError(
                 f"delayed: two tasks that differ are called {op.name!r}: {other.op.title} "
@@ -137,7 +137,7 @@ class CallTasks:
         return True
 
     def _need(self, plan: Plan) -> Key:
-        if isinstance(plan.op, TaskCall):
+        if isinstance(plan.op, DelayedCall):
             return self.key(plan)
         keys = self._keys_of(plan)
         if plan.op.gives_value:
@@ -150,7 +150,7 @@ class CallTasks:
             self._lists[plan] = key
         return self._lists[plan]
 
-    def _make(self, calls: list[TaskCall], needs: tuple[Key, ...], shared: bool) -> Key:
+    def _make(self, calls: list[DelayedCall], needs: tuple[Key, ...], shared: bool) -> Key:
         ids = (shared, id(calls[0].function)) if len(calls) == 1 else (shared, *[id(op.function) for op in calls])
         work = self._works.get(ids)
         if work is None:
@@ -167,10 +167,10 @@ class CallTasks:
 
 
 def _keys(plan: Plan) -> list[Any]:
-    return [below.op.key if isinstance(below.op, TaskCall) else id(below) for below in plan.inputs]
+    return [below.op.key if isinstance(below.op, DelayedCall) else id(below) for below in plan.inputs]
 
 
-def _label(calls: Sequence[TaskCall]) -> str:
+def _label(calls: Sequence[DelayedCall]) -> str:
     if len(calls) == 1:
         return calls[0].title
     titles = [op.title for op in calls]

@@ -20,6 +20,7 @@ from bagkit.lower.pending import Pending
 from bagkit.lower.resize import is_exact, resize
 from bagkit.lower.shared_reads import Meeting, SharedRead, shared_reads
 from bagkit.lower.sinks import Foreseen, Writings
+from bagkit.ops.calls import DelayedCall
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import (
     Call,
@@ -33,7 +34,6 @@ from bagkit.plan.kinds import (
     Sink,
     SinkPart,
     Source,
-    TaskCall,
 )
 from bagkit.plan.node import Plan, count_uses, walk
 from bagkit.work.chain import Chain
@@ -99,10 +99,10 @@ class Lowering:
                 self._uses, self._policies, exact=exact, writable=self._is_to_write_all
             )
         if workers > 1 and any(isinstance(plan.op, Source) and not plan.op.in_memory for plan in self._uses):
-            found = (plan.op.user_functions() for plan in self._uses if not isinstance(plan.op, TaskCall))
+            found = (plan.op.user_functions() for plan in self._uses if not isinstance(plan.op, DelayedCall))
             self._workers = 1 if hold_generator(chain.from_iterable(found)) else workers
         for plan in self._uses:  # what is below comes first
-            if isinstance(plan.op, TaskCall):
+            if isinstance(plan.op, DelayedCall):
                 self._calls.add(plan)
             elif plan in self._cut:
                 self._materialised(plan, inside=True)
@@ -111,7 +111,7 @@ class Lowering:
 
     def keys(self, plan: Plan, exact: bool = False) -> list[Key]:
         """Return the keys of the partitions of `plan`, or of its value, making its tasks unless they are made."""
-        if isinstance(plan.op, TaskCall):
+        if isinstance(plan.op, DelayedCall):
             return [self._calls.key(plan)]
         if exact or plan in self._shared_reads:
             return self._materialised(plan)
@@ -141,7 +141,7 @@ class Lowering:
 
     def _materialised(self, plan: Plan, inside: bool = False) -> list[Key]:
         """Return the keys of exactly the partitions that users see, of a plan that may be `inside` of a chain."""
-        if isinstance(plan.op, TaskCall):
+        if isinstance(plan.op, DelayedCall):
             return [self._calls.key(plan)]
         if plan in self._shared_reads and not isinstance(plan.op, (Exchange, Reduction, Sink)):
             return [key for (key,) in self.read_once(plan) or ()]
@@ -459,7 +459,7 @@ def _too_deep(uses: Mapping[Plan, int]) -> set[Plan]:
     depths: dict[Plan, int] = {}
     cut: set[Plan] = set()
     for plan in uses:  # what is below comes first
-        if isinstance(plan.op, (TaskCall, Sink)):  # what writes is a task anyway
+        if isinstance(plan.op, (DelayedCall, Sink)):  # what writes is a task anyway
             depths[plan] = 0
             continue
         depths[plan] = 1 + max([depths[below] for below in plan.inputs], default=0)
@@ -476,7 +476,7 @@ def error_policies(roots: Sequence[Plan], default: str) -> dict[Plan, str]:
     """
     policies = dict.fromkeys(roots, default)
     plans = tuple(walk(*roots))
-    for plan in () if all(isinstance(plan.op, TaskCall) for plan in plans) else reversed(plans):
+    for plan in () if all(isinstance(plan.op, DelayedCall) for plan in plans) else reversed(plans):
         said = plan.op.policy if isinstance(plan.op, PerPartition) else ""
         for below in plan.inputs:
             policies[below] = min(policies.get(below, "skip"), said or policies[plan], key=_STRICTEST_FIRST.index)

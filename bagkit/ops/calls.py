@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from bagkit.errors import PlanError, one_line
 from bagkit.ops.by_name import by_name, function_of
-from bagkit.plan.kinds import Call, OnRecords, Pairing, TaskCall
+from bagkit.plan.kinds import Call, OnRecords, Pairing
 from bagkit.plan.template import fill_arguments
 
 _numbers = itertools.count()
@@ -38,18 +38,25 @@ if hasattr(os, "register_at_fork"):
 
 
 @dataclass(frozen=True, slots=True)
-class DelayedCall(TaskCall):
-    """`delayed(function)(...)`."""
+class DelayedCall(Call):
+    """`delayed(function)(...)`: a task of its own, with a name of its own, or one task with the call it works on.
+
+    Its inputs can be bags too, whose values are the lists of their records.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
+    """Plain values, and templates (`plan.template`) with a hole for each input."""
     kwargs: dict[str, Any] | None
     title: str
+    """What it does, for people, in one word: `inc`."""
     number: int
     """No other call of this process has it."""
     name: Any = None
+    """What it was named, by its user or by what it computes: calls of one name are one. None: it is like no other."""
     file: str = ""
     line: int = 0
+    """Where the user wrote the call; 0 if nobody knows."""
 
     @property
     def label(self) -> str:
@@ -57,6 +64,7 @@ class DelayedCall(TaskCall):
 
     @property
     def key(self) -> Any:
+        """What its task is called: the same in each run."""
         return f"{self.title}-{_Process.token}{self.number:x}" if self.name is None else self.name
 
     def user_functions(self) -> tuple[Any, ...]:
@@ -67,6 +75,7 @@ class DelayedCall(TaskCall):
         return self.function(*args, **kwargs)
 
     def digest(self, inputs: Sequence[Any]) -> str:
+        """Return text that is the same for calls that compute the same of `inputs`, which are keys."""
         return call_token(self.function, (self.args, self.kwargs, tuple(inputs)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -158,7 +167,7 @@ def _restored(function: Any, args: Any, kwargs: Any, title: str, key: Any, file:
     return DelayedCall(function_of(function), args, kwargs, title, next_number(), key, file, line)
 
 
-def known_call(value: Any, op: TaskCall) -> DelayedCall:
+def known_call(value: Any, op: DelayedCall) -> DelayedCall:
     """Return the call that gives `value`, which the call `op` gave, by the name of that."""
     return DelayedCall(identity, (value,), None, op.title, next_number(), op.key, op.file, op.line)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bagkit.ops.calls import as_written
-from bagkit.plan.kinds import TaskCall
+from bagkit.ops.calls import DelayedCall, as_written
 from bagkit.plan.node import Plan, rewrite, walk
 
 Hidden = dict[int, Plan]
@@ -30,4 +29,4 @@ def show(roots: tuple[Plan, ...], hidden: Hidden) -> tuple[Plan, ...]:
 
 
 def _is_fence(plan: Plan) -> bool:
-    return isinstance(plan.op, TaskCall) and plan.op.function is as_written
+    return isinstance(plan.op, DelayedCall) and plan.op.function is as_written

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from bagkit.errors import PlanError
 from bagkit.exchange.tabling import FoldingField
 from bagkit.json.standard import is_standard_loads
+from bagkit.ops.calls import DelayedCall
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.tables import ToTable
 from bagkit.optimizer.push_fields import wanted_of_each
@@ -24,7 +25,6 @@ from bagkit.plan.kinds import (
     Sink,
     SinkPart,
     Source,
-    TaskCall,
     union,
 )
 from bagkit.plan.node import Plan, count_uses, walk
@@ -124,7 +124,7 @@ _INPUTS: tuple[tuple[type, Callable[[Plan, list[bool]], bool]], ...] = (
     (Regroup, _of_partitions),
     (Sink, _of_one_bag),
     (SinkPart, _of_its_sink),
-    (TaskCall, lambda _plan, _values: True),
+    (DelayedCall, lambda _plan, _values: True),
     (Call, lambda _plan, values: all(values)),
 )
 """For each kind of op: can it work on its inputs? It is told whether each of them is a value."""

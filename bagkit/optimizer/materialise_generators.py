@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bagkit.ops.calls import DelayedCall
 from bagkit.ops.elementwise import Map
-from bagkit.plan.kinds import TaskCall
 from bagkit.plan.node import Plan, rewrite, walk
 
 _ONE_FIELD = frozenset({"?"})
@@ -14,7 +14,7 @@ def materialise_generators(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
     It is not one of the passes, because it changes the result: it is done with the optimiser off too.
     """
-    waiting = [*roots, *[part for plan in walk(*roots) if isinstance(plan.op, TaskCall) for part in plan.inputs]]
+    waiting = [*roots, *[part for plan in walk(*roots) if isinstance(plan.op, DelayedCall) for part in plan.inputs]]
     seen = set(waiting)
     generators = set()
     while waiting:

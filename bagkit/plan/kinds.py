@@ -10,10 +10,9 @@ NotImplementedError here is for each op of the kind to say.
     Reduction      all records -> one value or one partition  sum, frequencies, foldby
     Exchange       records of one key, or range, together    groupby, join, sort_by
     Regroup        the same records in other partitions      concat, repartition
-    Call           whole values -> a value                   Item.apply
+    Call           whole values -> a value                   Item.apply, delayed
     Sink           partitions -> files                       to_textfiles, to_jsonl
     SinkPart       one partition of a Sink                   to_textfiles(compute=False)
-    TaskCall       a Call that is a task of its own          delayed
 """
 
 from __future__ import annotations
@@ -362,34 +361,6 @@ class Call(Op):
 
     def call(self, values: Sequence[Any]) -> Any:
         """Return the value made of `values`."""
-        raise NotImplementedError
-
-
-class TaskCall(Call):
-    """A Call that is a task of its own, with a name of its own, or is one task with the call it works on.
-
-    Its inputs can be bags too, whose values are the lists of their records.
-    """
-
-    function: Any
-    args: tuple[Any, ...]
-    """Plain values, and templates (`plan.template`) with a hole for each input."""
-    kwargs: dict[str, Any] | None
-    title: str
-    """What it does, for people, in one word: `inc`."""
-    name: Any
-    """What it was named, by its user or by what it computes: calls of one name are one. None: it is like no other."""
-    file: str
-    line: int
-    """Where the user wrote the call; 0 if nobody knows."""
-
-    @property
-    def key(self) -> Any:
-        """What its task is called: the same in each run."""
-        raise NotImplementedError
-
-    def digest(self, inputs: Sequence[Any]) -> str:
-        """Return text that is the same for calls that compute the same of `inputs`, which are keys."""
         raise NotImplementedError
 
 
