@@ -74,11 +74,23 @@ class Bag(
 
     # Looking --------------------------------------------------------------------------------------------------------
 
-    def explain(self) -> None:
+    def explain(self, analyze: bool | Literal["full"] = False, **options: Unpack[ComputeOptions]) -> None:
         """Print the plan as it is written, and the tasks that run it, stage by stage.
 
         The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing is
-        run, opened or written.
+        run, opened or written, unless it is to `analyze`.
+
+        Args:
+            analyze: True: run a sample, for about a second, and print with each step its records, its time, and what
+                everything would take; then what limits the run. "full": run everything, as `compute` does, and drop the
+                result. False, the default: run nothing.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Raises:
+            PlanError: `analyze` is something else, or a sample would write files.
+            OptionError: No option has that name, or it can't take that value.
+            BagkitError: What can go wrong in a run. An error of your own function is raised as it is.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).map(str).count().explain()
@@ -93,7 +105,7 @@ class Bag(
         stage 1, 2 tasks   range -> map(str) -> count
         stage 2, 1 task    combine count of stage 1
         """
-        explain(self.plan)
+        explain(self.plan, analyze, options)
 
     def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
         """Draw the plan.

@@ -13,21 +13,23 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.errors import NotPicklableError, TaskError, one_line
+from bagkit.errors import NotPicklableError, PlanError, TaskError, add_notes, one_line
 from bagkit.flow.kept import Kept
 from bagkit.flow.replay import Replay, reading
 from bagkit.ops.calls import DelayedCall
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import ComputeOptions, Options, PlainOptions, merged
-from bagkit.plan.kinds import Source
+from bagkit.plan.kinds import Sink, Source
 from bagkit.plan.node import Plan, walk
 from bagkit.tracebacks import as_front_door, shorten_traceback
 from bagkit.work.failures import Failure
 
 if TYPE_CHECKING:
+    from bagkit.diagnostics.events import TaskFinished
     from bagkit.diagnostics.failure_log import FailureLog
     from bagkit.diagnostics.observer import Observer
     from bagkit.lower.graph import Graph, Key
+    from bagkit.lower.sinks import Writings
     from bagkit.lower.stages import Stage
 
 T = TypeVar("T")
@@ -222,6 +224,34 @@ def _stream(
     roots: Sequence[Plan], options: Options, log: FailureLog, exact: bool = False
 ) -> Generator[Iterator[Any], None, None]:
     """Yield an iterator for each root, over the values of its keys. Use up one before the next."""
+    with ExitStack() as stack:
+        ready = _prepared(roots, options, stack, exact)
+        targets = [key for part in ready.keys for key in part]
+        bags = zip(ready.plans, ready.keys, strict=True) if exact else ()
+        keep = {key for plan, part in bags if not plan.op.gives_value for key in part}
+        run = run_graph(ready.graph, targets, ready.spec, ready.options, log, ready.writings, keep=keep)
+        values = stack.enter_context(closing(run))
+        for part in ready.keys:
+            yield (next(values) for _ in part)
+        for _ in values:  # to its end, so that the run is seen to be over
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is about to be run."""
+
+    plans: tuple[Plan, ...]
+    graph: Graph
+    keys: list[list[Key]]
+    spec: Any
+    """The scheduler."""
+    options: Options
+    writings: Writings
+
+
+def _prepared(roots: Sequence[Plan], options: Options, stack: ExitStack, exact: bool = False) -> Prepared:
+    """Return what computes `roots`; what it has begun ends with `stack`."""
     from bagkit.schedulers.registry import start_ahead, tasks_at_a_time
 
     options = for_this_session(options)
@@ -233,21 +263,13 @@ def _stream(
     from bagkit.lower.sinks import Writings
 
     plans = _optimised(tuple(roots), below, options)
-    with ExitStack() as stack:
-        writings = stack.enter_context(closing(Writings()))
-        writings.begin(roots)
-        plans = with_room(plans, options)
-        workers = tasks_at_a_time(spec, options.workers)
-        graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings, workers=workers)
-        writings.see(graph)
-        targets = [key for part in keys for key in part]
-        bags = zip(plans, keys, strict=True) if exact else ()
-        keep = {key for plan, part in bags if not plan.op.gives_value for key in part}
-        values = stack.enter_context(closing(run_graph(graph, targets, spec, options, log, writings, keep=keep)))
-        for part in keys:
-            yield (next(values) for _ in part)
-        for _ in values:  # to its end, so that the run is seen to be over
-            pass
+    writings = stack.enter_context(closing(Writings()))
+    writings.begin(roots)
+    plans = with_room(plans, options)
+    workers = tasks_at_a_time(spec, options.workers)
+    graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings, workers=workers)
+    writings.see(graph)
+    return Prepared(plans, graph, keys, spec, options, writings)
 
 
 def _optimised(roots: tuple[Plan, ...], below: Sequence[Plan], options: Options) -> tuple[Plan, ...]:
@@ -360,14 +382,96 @@ def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
     return found
 
 
-def explain(root: Plan) -> None:
-    """Print the plan as it was written, and the tasks that run it."""
+def explain(root: Plan, analyze: bool | str, keywords: ComputeOptions | PlainOptions) -> None:
+    """Print the plan as it was written, and the tasks that run it: after a run, if it is to `analyze` one."""
     from bagkit.lower.stages import stages_text
     from bagkit.plan.explain import plan_text
 
-    options = merged()
+    if not isinstance(analyze, bool) and analyze != "full":
+        raise PlanError(f"explain: analyze is {one_line(analyze)}; expected True, False or 'full'")
+    options = merged(**keywords)
     policy = "" if options.on_error == "raise" else f", on_error={options.on_error!r}"
-    print(f"as written:\n\n{plan_text(root)}\n\nas run{policy}:\n\n{stages_text(stages((root,), options))}")
+    if analyze:
+        policy += ", measured" if analyze == "full" else ", measured on a sample"
+        as_run = _analyzed(root, options, whole=analyze == "full")
+    else:
+        as_run = stages_text(stages((root,), options))
+    print(f"as written:\n\n{plan_text(root)}\n\nas run{policy}:\n\n{as_run}")
+
+
+def _analyzed(root: Plan, options: Options, whole: bool) -> str:
+    """Return the text of the stages that run `root`, with what a run of all of it, or of a sample, has measured."""
+    _refuse_at_the_end()
+    from bagkit.diagnostics.failure_log import FailureLog
+    from bagkit.diagnostics.profile import Profile
+    from bagkit.lower.sampling import looking_closely, sample_of
+    from bagkit.schedulers.registry import tasks_at_a_time
+
+    log, profile = FailureLog((root,)), Profile()
+    if not whole:
+        _refuse_to_write(root)
+    try:
+        with ExitStack() as stack:
+            ready = _prepared((root,), options, stack)
+            workers = tasks_at_a_time(ready.spec, ready.options.workers)
+            targets = [key for part in ready.keys for key in part]
+            run, targets = (
+                (looking_closely(ready.graph), targets) if whole else sample_of(ready.graph, targets, workers)
+            )
+            own = frozenset(() if root.op.gives_value else ready.keys[0])
+            found = run_graph(run, targets, ready.spec, ready.options, log, profile, ready.writings)
+            for key, value in zip(targets, stack.enter_context(closing(found)), strict=True):
+                for _ in value if key in own else ():
+                    pass
+    except BaseException as error:
+        if not whole and isinstance(error, Exception):
+            add_notes(error, [IN_SAMPLE])
+        shorten_traceback(error)
+        raise
+    log.warn(streamed=True)
+    return _analysis(ready.graph, run, profile.tasks, workers, whole)
+
+
+IN_SAMPLE = "explain(analyze=True) ran a sample of the records; explain(analyze='full') runs all of them"
+
+
+def _refuse_to_write(root: Plan) -> None:
+    sink = next((plan.op for plan in walk(root) if isinstance(plan.op, Sink)), None)
+    if sink is not None:
+        raise PlanError(
+            f"explain: the plan writes files ({sink.label}), and a sample would write a part of them; expected a plan "
+            "that writes nothing; hint: explain the bag that is written, or explain(analyze='full'), which writes all"
+        )
+
+
+def _analysis(graph: Graph, run: Graph, tasks: Sequence[TaskFinished], workers: int, whole: bool) -> str:
+    """Return the text of the stages of `graph`, with what `tasks` did of `run`: of all of it, or of a sample."""
+    from bagkit.diagnostics.analysis import Analysed, added_up, analysis_text
+    from bagkit.lower.estimates import Scale, Scales, reader, used
+    from bagkit.lower.stages import stage_lines, stages_alike
+
+    done = {task.key: task.steps for task in tasks}
+    scales = Scales(graph, run, done)
+    found: list[Analysed] = []
+    for stage in stages_alike(graph):
+        steps = added_up([done[key] for key in stage.keys if key in done])
+        known = stage.steps_of([step.label for step in steps])
+        scale = Scale((1.0,) * len(steps)) if whole else scales.of(stage, known, steps)
+        found.append(
+            Analysed(
+                lines=tuple(stage_lines(stage)),
+                tasks=stage.tasks,
+                ran=sum(key in done for key in stage.keys),
+                steps=steps,
+                names=tuple([f"{step.verb} {step.label}".strip() for step in known]),
+                given=used(steps, known),
+                times=scale.times,
+                at_least=scale.at_least,
+                parsed=tuple([step.parses for step in known]),
+                reads=reader(next(task for task in graph.tasks if task.keys[0] in stage.keys)),
+            )
+        )
+    return analysis_text(found, workers, whole)
 
 
 def stages(roots: tuple[Plan, ...], options: Options) -> tuple[Stage, ...]:

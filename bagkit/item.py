@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
 from bagkit.computing import Collected, explain, run
 from bagkit.errors import LazyError, PlanError, one_line
@@ -175,11 +175,23 @@ class Item(DaskCollection, Generic[T_co]):
     def _with_plan(self, plan: Plan) -> Item[Any]:
         return Item(plan)
 
-    def explain(self) -> None:
+    def explain(self, analyze: bool | Literal["full"] = False, **options: Unpack[ComputeOptions]) -> None:
         """Print the plan as it is written, and the tasks that run it, stage by stage.
 
         The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing is
-        run, opened or written.
+        run, opened or written, unless it is to `analyze`.
+
+        Args:
+            analyze: True: run a sample, for about a second, and print with each step its records, its time, and what
+                everything would take; then what limits the run. "full": run everything, as `compute` does, and drop the
+                result. False, the default: run nothing.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Raises:
+            PlanError: `analyze` is something else, or a sample would write files.
+            OptionError: No option has that name, or it can't take that value.
+            BagkitError: What can go wrong in a run. An error of your own function is raised as it is.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).sum().explain()
@@ -193,7 +205,7 @@ class Item(DaskCollection, Generic[T_co]):
         stage 1, 2 tasks   range -> sum
         stage 2, 1 task    combine sum of stage 1
         """
-        explain(self.plan)
+        explain(self.plan, analyze, options)
 
     def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
         """Draw the plan.

@@ -48,6 +48,8 @@ class StepFigures(NamedTuple):
         bytes_read: The bytes of input that a source has read, compressed as they are.
         careful: How many of the records it took one by one, in a slower way that is always right.
         why: What the first of them was about.
+        fields: How many fields the records have that a parser was given; known after `explain(analyze=...)` only.
+        cut: Whether a sample of its input was enough, as in `explain(analyze=True)`.
 
     >>> import bagkit as bk
     >>> with bk.Profile() as profile:
@@ -65,6 +67,8 @@ class StepFigures(NamedTuple):
     bytes_read: int = 0
     careful: int = 0
     why: str = ""
+    fields: int = 0
+    cut: bool = False
 
     def __add__(self, other: object) -> StepFigures:
         """Return the figures of both together."""
@@ -78,6 +82,8 @@ class StepFigures(NamedTuple):
             self.bytes_read + other.bytes_read,
             self.careful + other.careful,
             self.why or other.why,
+            max(self.fields, other.fields),
+            self.cut or other.cut,
         )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-PlainFigures = tuple[int, int, float, int, int, str]
-"""Figures as they cross between processes: records in, records out, seconds, bytes, careful, why."""
+from bagkit.flow.sample import Clock, Sample
+
+PlainFigures = tuple[int, int, float, int, int, str, int, bool]
+"""Figures as they cross between processes: records in, records out, seconds, bytes, careful, why, fields, cut."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class Report:
     """Of each step, in the order of the task's labels."""
     noted: float = 0.0
     """When the time was last given to a step. What passes until the next is noted belongs to that one."""
+    sample: Sample | None = None
+    """How much of its input the task reads, if it is to look at it more closely."""
 
     def read(self, nbytes: int) -> None:
         """Count `nbytes` more bytes of input as done with."""
@@ -42,6 +46,8 @@ class Report:
     def begin(self) -> None:
         """Begin the figures: also again, where an attempt has failed, whose figures do not count."""
         self.figures.clear()
+        if self.sample is not None:
+            self.sample.begin()
         self.noted = perf_counter()
 
     def next_step(self) -> Figures:
@@ -56,7 +62,27 @@ class Report:
 
     def plain_figures(self) -> tuple[PlainFigures, ...]:
         """Return the figures of all steps as plain values."""
-        return tuple([(f.taken, f.given, f.seconds, f.nbytes, f.careful, f.why) for f in self.figures])
+        sample = self.sample
+        return tuple(
+            [
+                (
+                    f.taken,
+                    f.given,
+                    f.seconds if sample is None else sample.seconds_of(number, f),
+                    f.nbytes,
+                    f.careful,
+                    f.why,
+                    f.fields,
+                    f.cut,
+                )
+                for number, f in enumerate(self.figures)
+            ]
+        )
+
+    def clock(self, patience: int = 1) -> Clock | None:
+        """Return what says when a step has read enough; None where all is read."""
+        sample = self.sample
+        return None if sample is None or sample.is_whole else Clock(sample, self.figures, patience)
 
     def take_figures(self, plain: Iterable[PlainFigures]) -> None:
         """Take over the figures of a task that ran elsewhere."""
@@ -94,6 +120,10 @@ class Figures:
     """Records that it took one by one, in a slower way that is always right."""
     why: str = ""
     """What the first of them was about."""
+    fields: int = 0
+    """How many fields the records have that a parser was given, where it has looked."""
+    cut: bool = False
+    """Whether it has left some of its input, for a sample was enough."""
 
     def note(self, taken: int, given: int) -> None:
         """Note how many records the step has just taken and given."""

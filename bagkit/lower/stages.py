@@ -9,7 +9,7 @@ A stage is the tasks that do the same work. What follows `->` works on what stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -46,6 +46,8 @@ class StageStep:
     """The numbers of the stages whose values it takes."""
     nbytes: int = 0
     """Of the files that it reads in all tasks."""
+    parses: int | None = None
+    """How many fields of a record it parses, if it does not parse all."""
 
     @property
     def text(self) -> str:
@@ -63,6 +65,15 @@ class Stage:
     steps: tuple[StageStep, ...]
     keys: frozenset[Key]
     """The first key of each task: what events of a run name it by."""
+    last: int = 0
+    """The number of the last of several stages that do alike, which this one stands for."""
+
+    def steps_of(self, labels: Sequence[str]) -> tuple[StageStep, ...]:
+        """Return the step for each of the `labels` that its tasks tell figures of: one after the other, if unsure."""
+        steps = [step for step in self.steps if step.label != "records" or step.label in labels]
+        if [step.label for step in steps] == list(labels):
+            return tuple(steps)
+        return tuple([StageStep(label, inputs=(n - 1,) if n else ()) for n, label in enumerate(labels)])
 
     def lines(self, width: int = WIDTH) -> list[str]:
         """Return what its tasks do, in lines of about `width` characters."""
@@ -84,20 +95,27 @@ def stages_text(stages: Sequence[Stage]) -> str:
         shown, rest = stages[:SHOWN_FIRST], stages[-SHOWN_LAST:]
     else:
         shown, rest = stages, ()
-    heads = {stage: _head(stage) for stage in (*shown, *rest)}
-    indent = max(map(len, heads.values()), default=0) + 3
+    indent = max([len(_head(stage)) for stage in (*shown, *rest)], default=0) + 3
 
     def lines(some: Iterable[Stage]) -> Iterator[str]:
         for stage in some:
-            for head, line in zip([heads[stage], *[""] * MOST_LINES], stage.lines(), strict=False):
-                yield f"{head:{indent}}{visible(line)}"
+            yield from stage_lines(stage, indent)
 
     between = [f"… {len(stages) - len(shown) - len(rest):,} more stages …"] if rest else []
     return "\n".join([*lines(shown), *between, *lines(rest)])
 
 
+def stage_lines(stage: Stage, indent: int = 0) -> Iterator[str]:
+    """Yield the lines of one stage: its number and its tasks, and behind these, from `indent` on, what they do."""
+    head = _head(stage)
+    indent = indent or len(head) + 3
+    for first, line in zip([head, *[""] * MOST_LINES], stage.lines(), strict=False):
+        yield f"{first:{indent}}{visible(line)}"
+
+
 def _head(stage: Stage) -> str:
-    return f"stage {stage.number}, {stage.tasks:,} task{'s' if stage.tasks != 1 else ''}"
+    numbers = f"stages {stage.number} to {stage.last}" if stage.last else f"stage {stage.number}"
+    return f"{numbers}, {stage.tasks:,} task{'s' if stage.tasks != 1 else ''}"
 
 
 def _pieces(steps: Sequence[StageStep], ends: Sequence[int]) -> Iterator[str]:
@@ -168,6 +186,33 @@ def stages_of(graph: Graph) -> tuple[Stage, ...]:
     )
 
 
+def alike(graph: Graph) -> list[list[Task]]:
+    """Return the tasks of each stage of `graph`; of stages that follow each other and do alike together."""
+    stages: dict[int, list[Task]] = {}
+    for task in graph.tasks:
+        stages.setdefault(id(task.work), []).append(task)
+    groups = groupby(stages.values(), key=lambda tasks: (type(tasks[0].work), tasks[0].label))
+    return [[task for tasks in same for task in tasks] for _, same in groups]
+
+
+def stages_alike(graph: Graph) -> list[Stage]:
+    """Return the stages of `graph`, with one for several that follow each other and do alike."""
+    every = {key: stage for stage in stages_of(graph) for key in stage.keys}
+    found: list[Stage] = []
+    for tasks in alike(graph):
+        first, last = every[tasks[0].keys[0]], every[tasks[-1].keys[0]]
+        same = {id(stage): stage for stage in (every[task.keys[0]] for task in tasks)}
+        keys = frozenset([task.keys[0] for task in tasks])
+        steps = tuple(
+            [
+                replace(steps[0], nbytes=sum(step.nbytes for step in steps))
+                for steps in zip(*[stage.steps for stage in same.values()], strict=False)
+            ]
+        )
+        found.append(Stage(first.number, len(tasks), steps, keys, last.number if last is not first else 0))
+    return found
+
+
 class _Reading:
     """Reads the steps of one stage off its tasks; mutable, of one call."""
 
@@ -234,7 +279,10 @@ class _Reading:
             self._go_through(*step.inputs)
             return self._shared[id(step.inputs[-1])]
         inputs = tuple([self._step(child) for child in step.inputs])
-        return self._add(StageStep(step.op.label, inputs=inputs) if inputs else self._leaf(step))
+        if not inputs:
+            return self._add(self._leaf(step))
+        parser = step.parser
+        return self._add(StageStep(step.op.label, inputs=inputs, parses=None if parser is None else parser.parses))
 
     def _leaf(self, step: Step) -> StageStep:
         op = step.op

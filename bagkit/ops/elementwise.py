@@ -393,6 +393,13 @@ class ParseJson(BlockParser):
         return () if self.plucked is None else (self.plucked,)
 
     @property
+    def parses(self) -> int | None:
+        if self.plucked is not None:
+            return len(set(self.plucked.keys))
+        fields = self.first or self.attributes or self.fields
+        return None if fields is ALL else len(fields)
+
+    @property
     def label(self) -> str:
         if self.first:
             return f"parse_json(first: {shown_fields(self.first)})"

@@ -183,6 +183,11 @@ class BlockParser(PerPartition):
         """Operations of the user's that it does too, after its own."""
         return ()
 
+    @property
+    def parses(self) -> int | None:
+        """How many fields of a record it parses; None for all of them."""
+        return None
+
     def ways(self, block: Block) -> tuple[Callable[[Sequence[Any]], list[Any]] | None, Callable[[Any], Any]]:
         """Return the function that parses some lines of `block` in one go, and the one that takes any single one.
 

@@ -59,7 +59,7 @@ class Chain:
         searching = into.policy == "raise"
         report.failures.clear()
         report.skipped = report.bytes_read = 0
-        run = Run(part, inputs, Report() if searching else report)
+        run = Run(part, inputs, Report(sample=report.sample) if searching else report)
         try:
             blocks = run.blocks(self.step)
             state = careful_state_of(run.failing, into, blocks, run.next_figures())

@@ -14,6 +14,7 @@ from typing import Any
 
 from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of
 from bagkit.flow.report import Figures
+from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
@@ -113,6 +114,7 @@ _LISTS: frozenset[type] = frozenset({list, tuple})
 
 def many(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures, pace: Pace) -> Iterator[Block]:
     """Yield the blocks of the elements of what `function` gives for each record."""
+    clock = figures.report.clock(PATIENCE)
     for iterables, block in _given(function, rows, fail, figures):
         if _LISTS.issuperset(map(type, iterables)):
             counts = list(map(len, iterables))
@@ -120,12 +122,14 @@ def many(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures,
                 elements = [flattened_from(block, counts, list(chain.from_iterable(iterables)))]
                 figures.note(len(iterables), len(elements[0].records))
                 del iterables, block
-                yield from pace.cut(elements.pop())
+                yield from upto(clock, pace.cut(elements.pop()))
                 continue
-        yield from _flattened(iterables, block, fail, figures, pace)
+        yield from _flattened(iterables, block, fail, figures, pace, clock)
 
 
-def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, figures: Figures, pace: Pace) -> Iterator[Block]:
+def _flattened(
+    iterables: Sequence[Any], block: Block, fail: Fail, figures: Figures, pace: Pace, clock: Clock | None
+) -> Iterator[Block]:
     """Yield blocks of what iterators give. No more is taken of one than a block may have, for it may have no end."""
     found: list[Any] = []
     counts: list[int] = []
@@ -147,10 +151,13 @@ def _flattened(iterables: Sequence[Any], block: Block, fail: Fail, figures: Figu
             more = error is None and len(found) >= size
             if found and (more or isinstance(error, WAITING_ERRORS)):
                 figures.note(0, len(found))
-                yield from pace.cut(flattened_from(block, counts, found, first))
+                yield from upto(clock, pace.cut(flattened_from(block, counts, found, first)))
                 found, counts, first = [], [0], index
+                if clock is not None and clock.is_over:
+                    figures.cut = True
+                    return
         if error is not None:
             fail(block, index, error)
     if found:
         figures.note(0, len(found))
-        yield from pace.cut(flattened_from(block, counts, found, first))
+        yield from upto(clock, pace.cut(flattened_from(block, counts, found, first)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
+from time import perf_counter
 from typing import Any
 
 from bagkit.flow import replay
@@ -12,6 +13,7 @@ from bagkit.flow.batches import Batches
 from bagkit.flow.blocks import Block, Handing, batched, lines_of, made_of
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
+from bagkit.flow.sample import PATIENCE, upto
 from bagkit.plan.kinds import (
     BlockParser,
     Call,
@@ -37,6 +39,8 @@ from bagkit.work.taking import room_of, state_of
 
 LIST = 2048
 """Records that reductions and exchanges hand on together."""
+COUNTED = 0.05
+"""Seconds in which a source is read on, once a sample is enough, to count its records."""
 NOT_AT_ONCE = "lines that can't be taken all at once"
 
 
@@ -72,10 +76,10 @@ class Run:
         return self._report.next_step()
 
     def _cut(self, figures: Figures, blocks: Iterable[Block]) -> Iterator[Block]:
-        pace = Pace(self._wanted)
+        pace, clock = Pace(self._wanted), self._report.clock()
         for block in blocks:
             figures.note(0, len(block.records))
-            yield from pace.cut(block)
+            yield from upto(clock, pace.cut(block))
         figures.note(0, 0)
 
     def _read(self, fail: Fail, figures: Figures, reading: Iterator[tuple[Block, Block]]) -> Iterator[Block]:
@@ -105,6 +109,8 @@ class Run:
         for part, read in reading:
             if read is not last:
                 last, (quick, careful), first = read, parser.ways(read), parser.first_way(read)
+                if self._report.sample is not None:
+                    self._report.sample.look(figures, read.records)
             why = NOT_AT_ONCE
             read_figures.given += len(part.records)
             if first is not None and quick is not None and late.pays():
@@ -129,7 +135,7 @@ class Run:
         self, source: Source, figures: Figures, pieces: Sequence[Any], raw: bool
     ) -> Iterator[tuple[Block, Block]]:
         """Yield small blocks of what a source reads, each with the large one that it is a part of."""
-        pace = Pace(self._wanted)
+        pace, clock = Pace(self._wanted), self._report.clock()
         blocks = source.read(pieces, self._report, raw=raw)
         while True:
             try:
@@ -139,10 +145,30 @@ class Run:
             figures.note(0, 0)
             if read is None:
                 return
-            for part in pace.cut(read):
+            for part in upto(clock, pace.cut(read)):
                 yield part, read
             figures.nbytes += read.nbytes
             self._report.read(read.nbytes)
+            if clock is not None and clock.is_over:
+                figures.given += len(read.records) - clock.passed
+                self._pass_over(figures, blocks)
+                return
+
+    def _pass_over(self, figures: Figures, blocks: Iterator[Block]) -> None:
+        """Count some more of the input of a sample: compressed files are read in large pieces."""
+        end = perf_counter() + COUNTED
+        figures.cut = True
+        try:
+            for read in blocks:
+                figures.given += len(read.records)
+                figures.nbytes += read.nbytes
+                if perf_counter() >= end:
+                    break
+            else:
+                figures.cut = False
+        except USER_ERRORS:
+            pass  # which a run of all would meet
+        figures.note(0, 0)
 
     def _fail(self, step: Step) -> Fail:
         return partial(self.failing.fail, step)
@@ -223,7 +249,7 @@ class Run:
         self, step: Step, figures: Figures, begin: Callable[[], OnRecords], handings: Sequence[Handing]
     ) -> Iterator[Block]:
         """Yield what a function gives for all records of a partition. If it raises, no record is to be left out."""
-        pace, before = Pace(self._wanted), 0
+        pace, before, clock = Pace(self._wanted), 0, self._report.clock(PATIENCE)
         found: list[Any] = []
         try:
             made = iter(begin()(*[handing.records() for handing in handings]))
@@ -233,8 +259,11 @@ class Run:
                 figures.note(0, len(found))
                 if not found:
                     return
-                yield from pace.cut(Block(found, TaskOrigin(step.op.label, before)))
+                yield from upto(clock, pace.cut(Block(found, TaskOrigin(step.op.label, before))))
                 before += len(found)
+                if clock is not None and clock.is_over:
+                    figures.cut = True
+                    return
         except WAITING_ERRORS as error:
             raised = error
         if found:

@@ -186,7 +186,8 @@ class _Running:
 
     def _state_again(self, end: End, into: Into, taker: _Reducer | None) -> Any:
         """Make the state of `taker` of what does not fail alone; without one, raise the error of a record."""
-        run, blocks, branches = self._begun(Report())  # what fails on the way is noted already
+        report = Report(sample=self._report.sample)  # of its own: what fails on the way is noted already
+        run, blocks, branches = self._begun(report)
 
         def given() -> Iterator[Block]:
             for block in blocks:
