@@ -37,7 +37,7 @@ class Scale:
 
 
 class Scales:
-    """The scales of the stages of `graph`, of which `sample` was run; mutable while they are worked out."""
+    """The scales of the stages of `graph` after a run of `sample`; mutable while they are worked out."""
 
     def __init__(self, graph: Graph, sample: Graph, figures: Mapping[Key, Sequence[Measured]]) -> None:
         """`figures` are of the steps of each task that ran, by its first key."""
