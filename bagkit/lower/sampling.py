@@ -82,7 +82,7 @@ class Some:
         self._chosen = {task.keys[0] for tasks in self.stages for task in _chosen(tasks, costs, most)}
 
     def of(self, keys: Sequence[Key]) -> list[Key]:
-        """Return those of `keys` that tasks of the sample make; of each stage at least the first."""
+        """Return the `keys` that tasks of the sample make; of each stage at least the first."""
         makers = [(key, self._graph.maker[key].keys[0]) for key in keys]
         seen = {self._stage[maker] for _, maker in makers if maker in self._chosen}
         found = []
