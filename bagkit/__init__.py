@@ -13,7 +13,7 @@ from bagkit.options import ComputeOptions, Options, get_options, options, set_op
 
 if TYPE_CHECKING:
     from bagkit import random  # noqa: F401  (not in __all__: `import *` would hide Python's own)
-    from bagkit.bag import Bag
+    from bagkit.bag import Bag, Rejects
     from bagkit.client.client import Client, get_client
     from bagkit.client.futures import Future, as_completed, fire_and_forget, wait
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.lazy.graphs import get
     from bagkit.lazy.together import compute, optimize, persist, visualize
+    from bagkit.methods.rejects import Reject
     from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
@@ -91,6 +92,8 @@ __all__ = [
     "PartitionInfo",
     "PlanError",
     "Profile",
+    "Reject",
+    "Rejects",
     "ResumeMismatchError",
     "ShortTakeWarning",
     "SkippedRecordsWarning",
@@ -130,7 +133,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Bag": "bagkit.bag",
+    **dict.fromkeys(("Bag", "Rejects"), "bagkit.bag"),
     **dict.fromkeys(("Client", "get_client"), "bagkit.client.client"),
     **dict.fromkeys(("Future", "as_completed", "fire_and_forget", "wait"), "bagkit.client.futures"),
     "Collected": "bagkit.computing",
@@ -138,6 +141,7 @@ _HOMES = {
     "Failure": "bagkit.work.failures",
     "Item": "bagkit.item",
     "Manifest": "bagkit.io.output.manifest",
+    "Reject": "bagkit.methods.rejects",
     "to_textfiles": "bagkit.methods.writing",
     "Profile": "bagkit.diagnostics.profile",
     "delayed": "bagkit.lazy.delayed",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import wraps
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
 
 from bagkit.computing import Collected, explain, iterate, run
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
@@ -18,6 +19,7 @@ from bagkit.methods.making import Making, T_co, check_now
 from bagkit.methods.pairs import KeyValue
 from bagkit.methods.partitions import PartitionWise
 from bagkit.methods.reductions import Reductions
+from bagkit.methods.rejects import KeepingRejects, Reject, for_json_plan
 from bagkit.methods.sampling import Sampling
 from bagkit.methods.sequences import Sequences
 from bagkit.methods.summaries import Summaries
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 
+T = TypeVar("T")
+
 
 @front_doors
 class Bag(
@@ -56,6 +60,7 @@ class Bag(
     Writing[T_co],
     Frames[T_co],
     TableFiles[T_co],
+    KeepingRejects[T_co],
     Making[T_co],
     DaskCollection,
 ):
@@ -294,6 +299,9 @@ class Bag(
     def _keys(self, plan: Plan) -> Bag[Any]:
         return Keys(plan)
 
+    def _rejects(self, plan: Plan, split: Plan) -> Rejects[Any]:
+        return Rejects(plan, split)
+
     def __bool__(self) -> NoReturn:
         raise LazyError("a bag is neither true nor false: it is not read yet; hint: `if bag.take(1, warn=False):`")
 
@@ -336,3 +344,33 @@ class Keys(Bag[T_co]):
 
     def __iter__(self) -> Iterator[T_co]:
         return KeysWalk(self.plan.inputs[0])
+
+
+@front_doors
+class Rejects(Bag[Reject], Generic[T]):
+    """Records that failed: what `split_errors` and `read_errors` give. A bag of dicts with the names of `Reject`.
+
+    >>> import bagkit as bk
+    >>> good, bad = bk.from_sequence(["1", "two"]).map(int).split_errors()
+    >>> bad.pluck("message").compute(scheduler="sync")
+    ["invalid literal for int() with base 10: 'two'"]
+    """
+
+    __slots__ = ("_split",)
+
+    def __init__(self, plan: Plan, split: Plan) -> None:
+        super().__init__(plan)
+        self._split = split
+
+    def _bag(self, plan: Plan) -> Bag[Any]:
+        return Bag(plan)
+
+    def _with_plan(self, plan: Plan) -> Rejects[T]:
+        return Rejects(plan, self._split)
+
+    if not TYPE_CHECKING:  # for type checkers it is the method of Bag, with all its types
+
+        @wraps(Bag.to_jsonl)
+        def to_jsonl(self, *args: Any, **keywords: Any) -> Any:
+            """Write a file of JSON lines, also of records that JSON does not have: these are there as text."""
+            return Bag(for_json_plan(self.plan)).to_jsonl(*args, **keywords)

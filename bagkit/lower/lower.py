@@ -11,12 +11,14 @@ from dataclasses import replace
 from itertools import chain, pairwise
 from typing import Any
 
+from bagkit.errors import PlanError
 from bagkit.lower.branches import made_once, met
 from bagkit.lower.calls import CallTasks
 from bagkit.lower.exchange import exchanged
 from bagkit.lower.generators import hold_generator
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.lower.pending import Pending
+from bagkit.lower.policies import error_policies
 from bagkit.lower.resize import is_exact, resize
 from bagkit.lower.shared_reads import Meeting, SharedRead, shared_reads
 from bagkit.lower.sinks import Foreseen, Writings
@@ -35,7 +37,7 @@ from bagkit.plan.kinds import (
     SinkPart,
     Source,
 )
-from bagkit.plan.node import Plan, count_uses, walk
+from bagkit.plan.node import Plan, count_uses
 from bagkit.work.chain import Chain
 from bagkit.work.several import Several
 from bagkit.work.steps import Finish, Gather, Into, Joined, Step, Value, bare_step
@@ -105,6 +107,11 @@ class Lowering:
             if isinstance(plan.op, DelayedCall):
                 self._calls.add(plan)
             elif plan in self._cut:
+                if self._policies[plan] == "reject":
+                    raise PlanError(
+                        f"split_errors: there are more than {DEEPEST} operations before it; "
+                        "hint: split errors in the middle too: good, bad = ..., then go on with good"
+                    )
                 self._materialised(plan, inside=True)
 
     # What partitions are made of ------------------------------------------------------------------------------------
@@ -467,23 +474,6 @@ def _too_deep(uses: Mapping[Plan, int]) -> set[Plan]:
             cut.add(plan)
             depths[plan] = 0
     return cut
-
-
-def error_policies(roots: Sequence[Plan], default: str) -> dict[Plan, str]:
-    """Return what is done about records that fail in each plan: the nearest on_error above it says so, or `default`.
-
-    Where its users differ, to raise goes before to collect, and that before to skip.
-    """
-    policies = dict.fromkeys(roots, default)
-    plans = tuple(walk(*roots))
-    for plan in () if all(isinstance(plan.op, DelayedCall) for plan in plans) else reversed(plans):
-        said = plan.op.policy if isinstance(plan.op, PerPartition) else ""
-        for below in plan.inputs:
-            policies[below] = min(policies.get(below, "skip"), said or policies[plan], key=_STRICTEST_FIRST.index)
-    return policies
-
-
-_STRICTEST_FIRST = ("raise", "collect", "skip")
 
 
 def _describe(pieces: Sequence[Any]) -> str:

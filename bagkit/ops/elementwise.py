@@ -437,6 +437,9 @@ class ParseJson(BlockParser):
         quick, careful = self._parser.ways(block.records, block.data)
         return quick, partial(load_line, careful) if self.of_lines else careful
 
+    def whole(self, line: Any) -> Any:
+        return loads_here()(line)
+
     @cached_property
     def _first_parser(self) -> JsonParser:
         return json_parser(in_order(self.first), "scalars")

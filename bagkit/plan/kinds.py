@@ -144,7 +144,7 @@ class PerPartition(Op):
     per_record: PerRecord = ""
     """What its function gives for each record that it is called with."""
     policy: str = ""
-    """What happens to records that fail before this op, if the op is what says so: raise, skip, collect."""
+    """What happens to records that fail before this op, if the op is what says so: raise, skip, collect, reject."""
     stands_for_many: bool = False
     """Whether each of its records is made of a thousand others, so that they leave a task one at a time."""
 
@@ -195,6 +195,10 @@ class BlockParser(PerPartition):
         """
         raise NotImplementedError
 
+    def whole(self, line: Any) -> Any:
+        """Return the record of a line, with all its fields, as those who wrote the plan see it."""
+        raise NotImplementedError
+
     def first_way(self, block: Block) -> Callable[[Sequence[Any]], list[Any]] | None:
         """Return the function that makes records of lines for filters alone, which a Completion follows; or None.
 
@@ -209,6 +213,24 @@ class Completion(PerPartition):
     per_record = "one"
     opaque = False
     can_raise = False
+
+
+class Rejecting(PerPartition):
+    """Gives its records, and among them what is known of those that failed in the ops before it."""
+
+    policy = "reject"
+    can_raise = False
+    written: tuple[Op, ...]
+    """The ops before it as their user wrote them, first to last, from behind the source."""
+
+
+class Choosing(PerPartition):
+    """Takes of what a Rejecting gives the records, or what failed."""
+
+    per_record = "some"
+    can_raise = False
+    failed: bool
+    """Which of both."""
 
 
 class Pairing(Op):

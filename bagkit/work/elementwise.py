@@ -20,8 +20,9 @@ from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
 from bagkit.work.pace import Pace
 
-Fail = Callable[[Block, int, BaseException], None]
-"""Called with a record that has failed; returns if it is to be left out."""
+Fail = Callable[[Block, int, BaseException], bool]
+"""Called with a record that has failed; returns if it is to be left out. If it is true, an empty block is to be given:
+many failed records wait for what comes through the steps."""
 Row = tuple[Block, Sequence[Sequence[Any]]]
 """Records of one bag, and those beside them of others."""
 
@@ -62,9 +63,11 @@ def _given_further(
             yield found, block.part(start, start + len(found))
         if error is None:
             return
-        fail(block, start + len(found), error)
+        waited_for = fail(block, start + len(found), error)
         figures.note(1, 0)
         start += len(found) + 1
+        if waited_for:
+            yield [], block.part(0, 0)
         if start == end:
             return
         found, error = _apply(function, (block.records[start:], *[column[start:] for column in others]))
@@ -90,8 +93,9 @@ def some(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures)
             yield from _chosen_one_by_one(flags, block, fail, figures)
             continue
         figures.note(len(flags), len(chosen[0].records))
+        is_asked_for = bool(chosen[0].records) or not flags
         del flags, block
-        if chosen[0].records:
+        if is_asked_for:
             yield chosen.pop()
 
 
@@ -119,6 +123,9 @@ def many(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures,
         if _LISTS.issuperset(map(type, iterables)):
             counts = list(map(len, iterables))
             if sum(counts) <= AT_ONCE:  # none of them can fail, and all that they give is there
+                if not counts:  # what has failed waits for it
+                    yield block
+                    continue
                 elements = [flattened_from(block, counts, list(chain.from_iterable(iterables)))]
                 figures.note(len(iterables), len(elements[0].records))
                 del iterables, block

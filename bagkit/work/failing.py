@@ -9,8 +9,9 @@ from bagkit.errors import StoppedEarlyError
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
-from bagkit.plan.kinds import BlockParser, Op
+from bagkit.plan.kinds import BlockParser, Op, Rejecting
 from bagkit.work.failures import Failure, add_place, failed_operation, user_code
+from bagkit.work.rejecting import Waiting, steps_below
 from bagkit.work.steps import Into, Step
 
 USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup)
@@ -40,17 +41,37 @@ class Failing:
         """What the task says beside its value: among it how many records were left out, and some of them."""
         self._told: BaseException | None = None
         """The error that says already where it was."""
+        self._waiting: dict[int, Waiting] = {}
+        """Where records go that fail in a step, by its id, and what the steps give them to."""
 
-    def fail(self, step: Step, block: Block, index: int, error: BaseException) -> None:
-        """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says."""
+    def rejected_below(self, step: Step) -> Waiting:
+        """Return what fails below `step`, which splits errors, from now on."""
+        if id(step) not in self._waiting:
+            assert isinstance(step.op, Rejecting), step.op
+            waiting = self._waiting[id(step)] = Waiting(step.op.written)
+            for below in steps_below(step):
+                self._waiting[id(below)] = waiting
+        return self._waiting[id(step)]
+
+    def fail(self, step: Step, block: Block, index: int, error: BaseException) -> bool:
+        """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says.
+
+        Return whether many records wait to be handed on: then an empty block should be given, with which they go.
+        """
         source = [] if step.parser is None else [step.inputs[0].op]
         joined = step.op.joined if isinstance(step.op, BlockParser) else ()
         ops = [*source, step.op, *joined]
-        self.fail_in(ops, step.policy, block.place(index), error)
+        if step.policy != "reject" or not isinstance(error, Exception):
+            self.fail_in(ops, step.policy, block.place(index), error)
+            return False
+        error = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
+        if id(step) not in self._waiting:
+            self.raise_in(ops, block.place(index), error)  # rather than lose it
+        return self._waiting[id(step)].add(step, ops, block, index, error)
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
         """Raise `error` of one of `ops`, or note it."""
-        if policy == "raise" or not isinstance(error, Exception):
+        if policy not in ("skip", "collect") or not isinstance(error, Exception):
             self.raise_in(ops, place, error)
         self.report.skipped += policy == "skip"
         if policy == "collect" or len(self.report.failures) < FAILURES_SHOWN:

@@ -17,6 +17,7 @@ from bagkit.flow.sample import PATIENCE, upto
 from bagkit.plan.kinds import (
     BlockParser,
     Call,
+    Choosing,
     Completion,
     Exchange,
     Limit,
@@ -24,6 +25,7 @@ from bagkit.plan.kinds import (
     Pairing,
     PerPartition,
     Reduction,
+    Rejecting,
     Scan,
     Source,
 )
@@ -33,6 +35,7 @@ from bagkit.work.elementwise import Fail, Row, many, ones, some
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing
 from bagkit.work.late import Late, Rest
 from bagkit.work.pace import Pace, Wanted
+from bagkit.work.rejecting import chosen_blocks, with_rejected
 from bagkit.work.rows import Rows, to_the_end
 from bagkit.work.steps import Collecting, Finish, Gather, Into, Joined, Step, TaskOrigin, Value
 from bagkit.work.taking import room_of, state_of
@@ -217,6 +220,11 @@ class Run:
         self, step: Step, function: OnRecords | None, blocks: Iterator[Block], figures: Figures
     ) -> Iterator[Block]:
         """Yield what the op of `step`, which has begun `function`, makes of each record; without one they pass."""
+        op = step.op
+        if isinstance(op, Rejecting):
+            return with_rejected(self.failing.rejected_below(step), blocks, figures)
+        if isinstance(op, Choosing) and isinstance(step.inputs[0].op, Rejecting):
+            return chosen_blocks(op, blocks, figures)
         if function is None:
             return map(partial(_passed, figures), blocks)
         return self.each(step, function, map(_row_of, blocks), figures)

@@ -13,7 +13,8 @@ from bagkit.flow.batches import Batches
 from bagkit.flow.report import Report
 from bagkit.lower import resize
 from bagkit.lower.graph import Graph, Task
-from bagkit.lower.lower import error_policies, lower
+from bagkit.lower.lower import lower
+from bagkit.lower.policies import error_policies
 from bagkit.optimizer import optimize
 from bagkit.schedulers.state import RunState
 

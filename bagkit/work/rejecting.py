@@ -1,0 +1,144 @@
+"""Records that fail on their way to a split_errors: what is known of each goes on in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from bagkit.errors import text_of
+from bagkit.flow.blocks import Block, Place
+from bagkit.flow.rejected import Rejected, RejectedFrom
+from bagkit.flow.report import Figures
+from bagkit.plan.kinds import BlockParser, Choosing, Completion, Op, Pairing, PerPartition, Rejecting
+from bagkit.work.failures import failed_operation
+from bagkit.work.steps import Step
+
+LONGEST = 10_000
+"""Characters of a message that are kept."""
+ENOUGH = 64
+"""Records that have failed and are handed on together, where none comes that has not failed."""
+
+
+class Waiting:
+    """What failed below one Rejecting since it gave the last block; mutable, of one run."""
+
+    def __init__(self, written: Sequence[Op]) -> None:
+        self._written = written
+        self._found: list[Rejected] = []
+        self._places: list[Place] = []
+
+    def add(self, step: Step, ops: Sequence[Op], block: Block, index: int, error: BaseException) -> bool:
+        """Take the record number `index` of `block`, which has failed in `step`, in one of its `ops`.
+
+        Return whether there are enough to be handed on, though no record may come that does not fail.
+        """
+        place = block.place(index)
+        label = ops[0].error_label if len(ops) == 1 else failed_operation(error, ops)
+        op = next((op for op in ops if op.error_label == label), None)
+        fields = {
+            "error": type(error).__name__,
+            "message": text_of(error)[:LONGEST],
+            "operation": label,
+            "path": place.source,
+            "line": place.line,
+            "offset": place.offset,
+            "index": place.index,
+            "partition": place.partition,
+            "input": place.record,
+            "record": _record(step, op, block, index, place),
+            "step": None if op is None else _number(op, self._written),
+        }
+        self._places.append(place)
+        self._found.append(Rejected(fields))
+        return len(self._found) >= ENOUGH
+
+    def taken(self) -> Iterator[Block]:
+        """Yield a block of what has failed, if there is any, and forget it."""
+        if self._found:
+            found, places, self._found, self._places = self._found, self._places, [], []
+            yield Block(found, RejectedFrom(places))
+
+
+def _record(step: Step, op: Op | None, block: Block, index: int, place: Place) -> Any:
+    """Return the record that `op` of `step` was given, whole: a parser leaves out fields that no later op reads."""
+    record = block.records[index]
+    parser, passed = step.parser, list[PerPartition]()
+    if parser is not None or isinstance(step.op, Completion):
+        if parser is None or op not in parser.joined:
+            return _text(record)
+    else:
+        below = step.inputs[0] if step.inputs else None
+        while below is not None and below.parser is None:
+            if not isinstance(below.op, PerPartition) or isinstance(below.op, (Choosing, Rejecting)):
+                return record
+            if below.op.per_record == "one" and not isinstance(below.op, Completion):
+                if below.op.opaque:
+                    return record  # it made the record, of what it reads
+                passed.insert(0, below.op)
+            elif below.op.per_record == "many":
+                return record
+            below = below.inputs[0]
+        if below is None or below.parser is None:
+            return record
+        parser = below.parser
+        passed[:0] = [each for each in parser.joined if isinstance(each, PerPartition)]
+    try:
+        whole = parser.whole(place.record)
+        for each in passed:
+            (whole,) = each.begin()([whole])
+    except Exception:  # the line can't be read again: what was made of it has to do
+        return record
+    return whole
+
+
+def _text(line: Any) -> Any:
+    """Return a line as those who wrote the plan see it: a parser takes the bytes that it is read from."""
+    if isinstance(line, bytes):
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            pass
+    return line
+
+
+def _number(op: Op, written: Sequence[Op]) -> int | None:
+    """Return which of the ops as written `op` is; None where that can't be told."""
+    for number, each in enumerate(written):
+        if each is op:
+            return number
+    alike = [number for number, each in enumerate(written) if each.label == op.error_label]
+    return alike[0] if len(alike) == 1 or (alike and isinstance(op, BlockParser)) else None
+
+
+def steps_below(step: Step) -> Iterable[Step]:
+    """Yield the steps whose failures go to the Rejecting `step`."""
+    (below,) = step.inputs
+    while below.policy == "reject" and not isinstance(below.op, Rejecting):
+        yield below
+        if not below.inputs or (isinstance(below.op, Pairing) and below.op.bags != 1):
+            return
+        below = below.inputs[0]
+
+
+def with_rejected(waiting: Waiting, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
+    """Yield `blocks`, and between them blocks of what has failed."""
+    for block in blocks:
+        for rejected in waiting.taken():
+            figures.note(0, len(rejected.records))
+            yield rejected
+        if block.records:  # there are empty ones, for what has failed to come
+            figures.note(len(block.records), len(block.records))
+            yield block
+    for rejected in waiting.taken():
+        figures.note(0, len(rejected.records))
+        yield rejected
+
+
+def chosen_blocks(op: Choosing, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
+    """Yield the blocks that `op` takes, of those from a Rejecting: each has records, or what failed, not both."""
+    for block in blocks:
+        records = block.records
+        taken = bool(records) and (type(records[0]) is Rejected) == op.failed
+        figures.note(len(records), len(records) if taken else 0)
+        if taken:
+            yield block

@@ -1,0 +1,146 @@
+"""Records that fail, as a bag beside the others: nothing is lost, nothing is done twice, whatever runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bagkit as bk
+from tests.examples import examples
+
+WAYS: list[dict[str, Any]] = [
+    {"scheduler": "sync"},
+    {"scheduler": "sync", "optimize": False},
+    {"scheduler": "threads", "workers": 2},
+    {"scheduler": "processes", "workers": 2},
+]
+
+
+def divided(by: int, number: int) -> int:
+    return 60 // (number % by)
+
+
+def is_good(by: int, number: int) -> bool:
+    return bool(12 // (number % by)) and number % 5 != 4
+
+
+def several(by: int, number: int) -> list[int]:
+    return [number, number + 1] * (7 % (number % by))
+
+
+Program = list[tuple[str, int]]
+PLAIN: dict[str, Callable[[int, int], list[int]]] = {
+    "map": lambda by, number: [divided(by, number)],
+    "filter": lambda by, number: [number] if is_good(by, number) else [],
+    "flat_map": several,
+}
+
+
+def on_lists(program: Program, number: int) -> tuple[list[int], list[tuple[int, int, int]]]:
+    """Return what a program makes of a number, and what fails: the input, the step's number, the record there."""
+    good, bad = [number], []
+    for step, (name, by) in enumerate(program):
+        found = []
+        for each in good:
+            try:
+                found += PLAIN[name](by, each)
+            except ZeroDivisionError:
+                bad.append((number, step, each))
+        good = found
+    return good, bad
+
+
+def on_bag(program: Program, bag: Any) -> Any:
+    functions = {"map": divided, "filter": is_good, "flat_map": several}
+    for name, by in program:
+        bag = getattr(bag, name)(partial(functions[name], by))
+    return bag
+
+
+def test_nothing_is_lost_whatever_the_program() -> None:
+    @examples(50)
+    @given(
+        program=st.lists(st.tuples(st.sampled_from(sorted(PLAIN)), st.integers(2, 6)), min_size=1, max_size=5),
+        numbers=st.lists(st.integers(0, 30), max_size=40),
+        npartitions=st.integers(1, 4),
+        way=st.sampled_from(WAYS[:2]),
+    )
+    def check(program: Program, numbers: list[int], npartitions: int, way: dict[str, Any]) -> None:
+        good, bad = on_bag(program, bk.from_sequence(numbers, npartitions=npartitions)).split_errors()
+        records, rejects = bk.compute(good, bad, **way)
+        expected = [on_lists(program, number) for number in numbers]
+        assert records == [record for found, _ in expected for record in found]
+        steps = [sum(2 if name == "flat_map" else 1 for name, _ in program[:n]) for n in range(len(program))]
+        assert sorted((reject["input"], reject["step"], reject["record"]) for reject in rejects) == sorted(
+            (number, steps[step], record) for _, failed in expected for number, step, record in failed
+        )
+        assert (bk.compute(good.count(), bad.count(), **way)) == (len(records), len(rejects))
+
+    check()
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jsonl"
+    rows = [json.dumps({"n": n % 7, "more": [n]}) if n % 50 else "{broken" for n in range(500)]
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def inverse(record: dict[str, Any]) -> int:
+    return 60 // (record["n"] - 3)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_rejects_have_input_place_operation_and_error(lines: Path, way: dict[str, Any]) -> None:
+    good, bad = bk.read_json(lines).map(inverse).split_errors()
+    records, rejects = bk.compute(good, bad, **way)
+    rows = lines.read_text().splitlines()
+    is_broken = [number for number, row in enumerate(rows, 1) if row == "{broken"]
+    fails = [number for number, row in enumerate(rows, 1) if row.startswith('{"n": 3')]
+    assert [reject["line"] for reject in rejects] == sorted([*is_broken, *fails])
+    assert len(records) + len(rejects) == len(rows)
+    by_line = {reject["line"]: reject for reject in rejects}
+    assert by_line[1] == {
+        "error": "JSONDecodeError",
+        "message": "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        "operation": "map(json.loads)",
+        "path": str(lines),
+        "line": 1,
+        "offset": 0,
+        "index": None,
+        "partition": 0,
+        "input": "{broken",
+        "record": "{broken\n",
+        "step": 0,
+    }
+    one = by_line[fails[0]]
+    assert (one["error"], one["operation"], one["step"]) == ("ZeroDivisionError", "map(test_rejects.inverse)", 1)
+    assert one["input"] == rows[fails[0] - 1]
+    assert one["record"] == json.loads(one["input"]), "whole, though only n is read"
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_one_run_writes_both(lines: Path, tmp_path: Path, way: dict[str, Any]) -> None:
+    calls = tmp_path / "calls"
+
+    def noted(record: dict[str, Any]) -> int:
+        with calls.open("a") as file:
+            file.write("1\n")
+        return inverse(record)
+
+    good, bad = bk.read_json(lines).map(noted).split_errors()
+    kept, failed = bk.compute(
+        good.to_jsonl(tmp_path / "good", compute=False), bad.to_jsonl(tmp_path / "bad", compute=False), **way
+    )
+    assert kept.records + failed.records == 500
+    assert len(calls.read_text().splitlines()) == 490, "each record goes through the function once"
+    written = list(map(json.loads, (tmp_path / "bad" / "0.jsonl").read_text().splitlines()))
+    assert written == bad.compute(**way)
