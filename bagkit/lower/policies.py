@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bagkit.ops.calls import DelayedCall
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import DelayedCall, Op, Pairing, PerPartition, Scan, Source
+from bagkit.plan.kinds import Op, Pairing, PerPartition, Scan, Source
 from bagkit.plan.node import Plan, walk
 
 
