@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bagkit.bag import Bag, Rejects
     from bagkit.client.client import Client, get_client
     from bagkit.client.futures import Future, as_completed, fire_and_forget, wait
+    from bagkit.client.progress import progress
     from bagkit.combine import map, map_partitions, zip  # noqa: A004  (dask.bag's names)
     from bagkit.computing import Collected
     from bagkit.create import concat, from_delayed, from_sequence, range  # noqa: A004  (dask.bag's name)
@@ -119,6 +120,7 @@ __all__ = [
     "optimize",
     "options",
     "persist",
+    "progress",
     "range",
     "read_avro",
     "read_csv",
@@ -136,6 +138,7 @@ _HOMES = {
     **dict.fromkeys(("Bag", "Rejects"), "bagkit.bag"),
     **dict.fromkeys(("Client", "get_client"), "bagkit.client.client"),
     **dict.fromkeys(("Future", "as_completed", "fire_and_forget", "wait"), "bagkit.client.futures"),
+    "progress": "bagkit.client.progress",
     "Collected": "bagkit.computing",
     "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.work.failures",

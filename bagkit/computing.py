@@ -305,7 +305,7 @@ def run_graph(
 
     A scheduler that can leaves those in `keep` where they were made, and yields a Kept for each.
     """
-    from bagkit.diagnostics.observer import Observers, listeners
+    from bagkit.diagnostics.observer import Observers, listeners, recorders
     from bagkit.lower.retries import with_retries
     from bagkit.schedulers.protocol import Keeper
     from bagkit.schedulers.registry import get_scheduler
@@ -318,7 +318,8 @@ def run_graph(
         memory_limit=options.memory_limit,
     )
     with ExitStack() as stack:
-        observer = Observers([*observers, *listeners(), *_watchers(options, stack)])
+        told = [recorder.begin(graph) for recorder in recorders()]
+        observer = Observers([*observers, *listeners(), *told, *_watchers(options, stack)])
         if keep and isinstance(scheduler, Keeper):
             yield from stack.enter_context(closing(scheduler.run(graph, targets, observer, keep)))
         else:

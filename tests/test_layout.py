@@ -43,6 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "client": {
         "computing",
+        "diagnostics",
+        "io.input.persisted",
         "flow",
         "lazy",
         "lower",
@@ -142,7 +144,7 @@ CLOSED = {"exchange", "json", "flow", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.failures"),
-                  ("diagnostics", "flow.report"), ("methods", "bag"),
+                  ("diagnostics", "flow.report"), ("diagnostics", "lower.graph"), ("methods", "bag"),
                   ("create", "item"), ("reading", "lazy.delayed_values"),
                   ("methods", "work.failures"),
                   ("bag", "diagnostics.picture"), ("item", "diagnostics.picture")}  # fmt: skip

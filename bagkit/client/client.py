@@ -12,9 +12,11 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bagkit.client.background import compute_for
 from bagkit.client.calls import CallMaker
 from bagkit.client.futures import Future, FutureValue
 from bagkit.client.inline import InlineEngine
+from bagkit.diagnostics.standing import Counts
 from bagkit.errors import OptionError, one_line
 from bagkit.front_doors import front_door, front_doors
 from bagkit.lazy.nesting import Lift, plan_of
@@ -410,22 +412,11 @@ class Client(Executor):
     def _computed(self, plan: Plan, options: ComputeOptions) -> Future[Any]:
         """Return the future of a plan, which a thread computes."""
         future: Future[Any] = Future(f"compute-{uuid.uuid4().hex}")
+        future.counts = Counts()
         if self._engine.scheduler is not None:
             options = {"scheduler": self._engine.scheduler, **options}
 
-        def work() -> None:
-            from bagkit.computing import run
-
-            with self._computing:
-                if not future.set_running_or_notify_cancel():
-                    return
-                try:
-                    (value,) = run((plan,), options)
-                except BaseException as error:
-                    future.set_exception(error)
-                else:
-                    future.set_result(value)
-
+        work = partial(compute_for, future, plan, options, self._computing)
         if isinstance(self._engine, InlineEngine):
             work()
         else:

@@ -16,6 +16,7 @@ from bagkit.tracebacks import shorten_traceback
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bagkit.diagnostics.standing import Counts
     from bagkit.lower.graph import Key
 
 T = TypeVar("T")
@@ -61,6 +62,8 @@ class Future(concurrent.futures.Future[T]):
         """What the call is called: unique, or what its user said."""
         self._owner = owner
         self._plan: Plan | None = None
+        self.counts: Counts | None = None
+        """How far the run is that makes its value; None for a call."""
 
     def cancel(self) -> bool:
         """Have the call not run, nor those that need its value.

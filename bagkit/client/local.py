@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from bagkit.client.backlog import Backlog, Entry
 from bagkit.client.calls import MOST_WORKS
 from bagkit.client.futures import Elsewhere
+from bagkit.client.recording import CallRecord
 from bagkit.errors import TaskError
 from bagkit.flow.replay import reading
 from bagkit.lower.graph import Key, Task
@@ -82,7 +83,8 @@ class LocalEngine:
         self._values = ValueStore((), temporary_directory, memory_limit)
         self._sending = Sending((), self._values)
         self._backlog = Backlog()
-        self._crew = Crew(self.workers, hear)
+        self._record = CallRecord()
+        self._crew = Crew(self.workers, self._hear)
         self._crew.watch(self._wake[0])
         self._running: dict[WorkerProcess, deque[Entry]] = {}
         """The calls that each busy worker has: it runs the first, the others wait there."""
@@ -297,6 +299,7 @@ class LocalEngine:
             self._end_entry(entry, error)
             return
         self._running.setdefault(worker, deque()).append(entry)
+        self._record.start(entry, worker.number)
         given.add(worker)
 
     def _free_worker(self) -> WorkerProcess:
@@ -315,6 +318,7 @@ class LocalEngine:
             entry = self._over(worker)
             _, start, stop, *_, values, _ = marshal.loads(body)
             self._seconds[id(entry.task.work)] = stop - start
+            self._record.finish(entry, worker.number, start, stop)
             self._make(entry, values[0])
         elif kind == transport.FAILED:
             entry = self._over(worker)
@@ -322,7 +326,9 @@ class LocalEngine:
                 entry.retries -= 1
                 self._backlog.put_back(entry)
             else:
-                self._end_entry(entry, unpack_error(body, transport.name_of(entry.task)))
+                error = unpack_error(body, transport.name_of(entry.task))
+                self._record.fail(entry, worker.number, error)
+                self._end_entry(entry, error)
         elif kind == transport.NEED_DIRECTORY:
             self._sending.tell_directory(worker)
             self._crew.flush(worker)
@@ -351,6 +357,7 @@ class LocalEngine:
             self._backlog.put_back(waiting)
         self._values.discard_file(f"{entry.number}-{entry.runs}")
         entry.attempts += 1
+        self._record.lose(entry, worker.number, code, entry.attempts)
         if entry.attempts < ATTEMPTS:
             self._again.append(entry)
         else:
@@ -358,7 +365,12 @@ class LocalEngine:
 
     # What comes of calls --------------------------------------------------------------------------------------------
 
+    def _hear(self, body: bytes, worker: int) -> None:
+        hear(body, worker)
+        self._record.say(body, worker)
+
     def _take_in(self, entry: Entry) -> None:
+        self._record.add(entry, self.workers)
         failed = self._backlog.add(entry)
         if failed is not None:
             self._waiting -= 1
@@ -420,6 +432,7 @@ class LocalEngine:
     def _end(self) -> None:
         """Let go of everything but of the values that somebody may still ask for."""
         self._ended = True
+        self._record.end()
         self._crew.end()
         self._values.end()
         for descriptor in self._wake:

@@ -117,6 +117,8 @@ class TaskFailed(NamedTuple):
     label: str
     worker: int
     error: str
+    notes: tuple[str, ...] = ()
+    """What the error says of its place: operation, file, line, record."""
 
 
 class WorkerLost(NamedTuple):
@@ -127,8 +129,24 @@ class WorkerLost(NamedTuple):
     attempt: int
 
 
+class WorkerSaid(NamedTuple):
+    worker: int
+    body: bytes
+    """What it printed, logged or warned of, as it came; `schedulers/hearing.py` has the text of it."""
+
+
+class TaskAdded(NamedTuple):
+    """One more call of a client, which was not known when its run started."""
+
+    key: Key
+    label: str
+
+
 class RunFinished(NamedTuple):
     ok: bool
 
 
-Event = RunStarted | TaskStarted | TaskProgressed | TaskFinished | TaskFailed | WorkerLost | RunFinished
+Event = (
+    RunStarted | TaskAdded | TaskStarted | TaskProgressed | TaskFinished | TaskFailed | WorkerLost | WorkerSaid
+    | RunFinished
+)  # fmt: skip

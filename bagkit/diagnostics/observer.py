@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bagkit.diagnostics.events import Event
 from bagkit.warn import warn_at_caller
+
+if TYPE_CHECKING:
+    from bagkit.lower.graph import Graph
 
 
 class Observer(Protocol):
@@ -55,3 +58,30 @@ def stop_listening(observer: Observer) -> None:
 def listeners() -> tuple[Observer, ...]:
     """Return the observers that listen to a run that starts here."""
     return _listeners.get()
+
+
+class Recorder(Protocol):
+    """Who is told of all runs of this process, in all its threads."""
+
+    def begin(self, graph: Graph | None) -> Observer:
+        """Return the observer of a run of `graph` that is about to start; None stands for the calls of a client."""
+
+
+_recorders: tuple[Recorder, ...] = ()
+
+
+def add_recorder(recorder: Recorder) -> None:
+    """Tell `recorder` of all runs that start from now on."""
+    global _recorders
+    _recorders = (*_recorders, recorder)
+
+
+def remove_recorder(recorder: Recorder) -> None:
+    """Undo `add_recorder`; runs that go on tell their observers to their end."""
+    global _recorders
+    _recorders = tuple(each for each in _recorders if each is not recorder)
+
+
+def recorders() -> tuple[Recorder, ...]:
+    """Return those that are told of a run that starts now."""
+    return _recorders

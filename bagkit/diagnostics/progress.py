@@ -1,4 +1,5 @@
-"""A progress bar: an observer that draws with tqdm, which is imported when there is something to draw.
+"""A progress bar: an observer that draws with tqdm, which is imported when there is something to draw; in a notebook as
+HTML.
 
 64%|██████████▉      | 6.0GB/9.3GB [00:08<00:04, 750MB/s], 26/40 tasks, 3 records skipped, 63% in map(clean)
 """
@@ -8,21 +9,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO
 
-from bagkit.diagnostics.events import (
-    Event,
-    Key,
-    RunFinished,
-    RunStarted,
-    TaskFinished,
-    TaskProgressed,
-    WorkerLost,
-)
+from bagkit.diagnostics.events import Event, RunFinished
+from bagkit.diagnostics.standing import Counts, Standing
 from bagkit.diagnostics.terminal import add_drawing, can_write, end_line, is_terminal, line_is_open, remove_drawing
-from bagkit.errors import printable
 
 DELAY = 0.5
 """Seconds before a bar appears, so that short runs draw nothing."""
@@ -32,8 +24,6 @@ SHOW_INTERVAL = 0.05
 """Seconds between two drawings where texts come in between: many texts do not draw the bar again after each."""
 LONG = 5.0
 """Seconds after which the bar names the step that takes most of the time."""
-NAME_LENGTH = 40
-"""Characters of its name, at the most."""
 FILE_INTERVAL = 10.0
 """Seconds between two drawings where stderr is a file: each drawing stays in it."""
 
@@ -56,71 +46,70 @@ def in_notebook() -> bool:
     return type(shell).__name__ not in ("NoneType", "TerminalInteractiveShell")
 
 
-class ProgressBar:
-    """Draws the progress of one run: in bytes of input, or in tasks where their bytes are not known."""
+class Bar(Protocol):
+    """What progress is drawn with."""
 
-    def __init__(self, file: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def draw(self, standing: Standing, remarks: list[str]) -> None:
+        """Draw how far it is."""
+
+    def clear(self) -> None:
+        """Take the drawing away."""
+
+    def close(self) -> None:
+        """Leave what was drawn last."""
+
+
+class ProgressBar:
+    """Draws the progress of one run, or of what tells its `standing`: in bytes of input, or in tasks."""
+
+    def __init__(
+        self,
+        file: TextIO | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        standing: Callable[[], Standing] | None = None,
+        delay: float | None = None,
+        notebook: bool | None = None,
+    ) -> None:
         self._file = file if file is not None else sys.stderr
         self._clock = clock
         self._started = clock()
-        self._due = self._started + DELAY
+        self._due = self._started + (DELAY if delay is None else delay)
         self._on_terminal = is_terminal(self._file)
-        self._interval = TERMINAL_INTERVAL if self._on_terminal or in_notebook() else FILE_INTERVAL
-        self._bar: Any = None
+        self._in_notebook = in_notebook() if notebook is None else notebook
+        self._interval = TERMINAL_INTERVAL if self._on_terminal or self._in_notebook else FILE_INTERVAL
+        self._bar: Bar | None = None
         self._drawn_at = 0.0
         self._hidden = False
-        self._weight = 0
-        self._tasks = 0
-        self._tasks_done = 0
-        self._bytes_done = 0  # of tasks that finished
-        self._bytes_running: dict[Key, int] = {}
-        self._seconds_done: Counter[str] = Counter()  # of the steps of each label, in tasks that finished
-        self._seconds_running: dict[Key, dict[str, float]] = {}
-        self._skipped = 0
-        self._workers_lost = 0
+        self._counts = Counts()
+        self._standing = standing or self._counts.standing
 
     def emit(self, event: Event) -> None:
         """Take note of `event`, and draw if it is time to."""
-        match event:
-            case RunStarted():
-                self._weight, self._tasks = event.weight, event.tasks
-            case TaskProgressed():
-                self._bytes_running[event.key] = event.bytes_read
-                self._seconds_running[event.key] = _by_label(zip(event.labels, event.seconds, strict=False))
-            case TaskFinished():
-                self._forget(event.key)
-                self._seconds_done.update(_by_label((step.label, step.seconds) for step in event.steps))
-                self._bytes_done += event.bytes_read
-                self._tasks_done += 1
-                self._skipped += event.skipped
-            case WorkerLost():
-                # Its task begins anew.
-                self._forget(event.key)
-                self._workers_lost += 1
-            case RunFinished():
-                self.close()
-                return
-        if self._clock() >= self._due and (self._bar is not None or in_notebook() or can_write(self._file)):
+        self._counts.emit(event)
+        if isinstance(event, RunFinished):
+            self.close()
+        else:
+            self.draw_if_due()
+
+    def draw_if_due(self) -> None:
+        """Draw if it is time to."""
+        if self._clock() >= self._due and (self._bar is not None or self._in_notebook or can_write(self._file)):
             self._due = self._clock() + self._interval
             if self._bar is None:
                 self._bar = self._open()
                 add_drawing(self)
-            self._draw()
+            self._draw(self._bar)
 
-    def _forget(self, key: Key) -> None:
-        self._bytes_running.pop(key, None)
-        self._seconds_running.pop(key, None)
-
-    def _draw(self) -> None:
+    def _draw(self, bar: Bar) -> None:
         end_line(self._file)
-        self._update(self._bar)
-        self._bar.refresh()
+        self._update(bar)
         self._drawn_at = self._clock()
         self._hidden = False
 
     def hide(self) -> None:
         """Clear the bar's line for a text; in a notebook the bar has a place of its own."""
-        if self._bar is None or self._hidden or in_notebook():
+        if self._bar is None or self._hidden or self._in_notebook:
             return
         self._hidden = True
         if self._on_terminal:
@@ -131,86 +120,71 @@ class ProgressBar:
     def show(self) -> None:
         """Draw it below the text, on a terminal; in a file it is drawn when it is due."""
         due = self._clock() >= self._drawn_at + SHOW_INTERVAL
-        if due and self._hidden and self._on_terminal and not line_is_open():
-            self._draw()
+        if due and self._bar is not None and self._hidden and self._on_terminal and not line_is_open():
+            self._draw(self._bar)
 
-    def _update(self, bar: Any) -> None:
-        bar.n = self._bytes_done + sum(self._bytes_running.values()) if self._weight else self._tasks_done
-        bar.total = max(bar.total, bar.n)  # files that have grown, ranges that overlap by a line
-        bar.set_postfix_str(", ".join(self._remarks()), refresh=False)
+    def _update(self, bar: Bar) -> None:
+        standing = self._standing()
+        bar.draw(standing, standing.remarks(slowest=self._clock() - self._started >= LONG))
 
-    def _remarks(self) -> list[str]:
-        remarks = [f"{self._tasks_done}/{self._tasks} tasks"] if self._weight else []
-        if self._skipped:
-            remarks.append(f"{self._skipped:,} record{'s' * (self._skipped != 1)} skipped")
-        if self._workers_lost:
-            remarks.append(f"{self._workers_lost} worker{'s' * (self._workers_lost != 1)} lost")
-        if self._clock() - self._started >= LONG:
-            remarks += self._slowest()
-        return remarks
+    def _open(self) -> Bar:
+        if self._in_notebook:
+            from bagkit.diagnostics.notebook_bar import NotebookBar
 
-    def _slowest(self) -> list[str]:
-        """Return which step takes the largest part of the time, of all tasks that told of theirs."""
-        seconds = sum(map(Counter, self._seconds_running.values()), self._seconds_done)
-        total = seconds.total()
-        if not total:
-            return []
-        label, most = seconds.most_common(1)[0]
-        return [f"{most / total:.0%} in {printable(label, NAME_LENGTH)}"]
-
-    def _open(self) -> Any:
-        bar = _bar_class()(
-            total=self._weight or self._tasks,
-            file=self._file,
-            unit="B" if self._weight else "task",
-            unit_scale=bool(self._weight),
-            bar_format=BYTES if self._weight else TASKS,
-            dynamic_ncols=True,
-            leave=True,
-            delay=1e-9,  # no first drawing of nothing at all
-        )
-        bar.start_t -= self._clock() - self._started
-        return bar
+            return NotebookBar(self._clock, self._started)
+        return TerminalBar(self._file, self._standing(), self._clock() - self._started)
 
     def close(self) -> None:
         """Leave a line that says how far the run came, if a bar was drawn; the end of the run does this too."""
         if self._bar is None:
             return
         remove_drawing(self)
-        if self._tasks_done == self._tasks:
-            self._bytes_done = max(self._bytes_done, self._weight)
         bar, self._bar = self._bar, None
         with contextlib.suppress(Exception):  # of a file that is closed, or takes no text
             end_line(self._file)
             self._update(bar)
-            bar.close()  # draws it for the last time
+            bar.close()
 
 
-def _by_label(steps: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Return what the steps of each label took together."""
-    seconds: dict[str, float] = {}
-    for label, one in steps:
-        seconds[label] = seconds.get(label, 0.0) + one
-    return seconds
+class TerminalBar:
+    """A bar that tqdm draws in one line; mutable, of one ProgressBar."""
+
+    def __init__(self, file: TextIO, standing: Standing, seconds: float) -> None:
+        self._bar = _bar_class()(
+            total=standing.total,
+            file=file,
+            unit="B" if standing.weight else standing.unit,
+            unit_scale=bool(standing.weight),
+            bar_format=BYTES if standing.weight else TASKS.replace("tasks", f"{standing.unit}s"),
+            dynamic_ncols=True,
+            leave=True,
+            delay=1e-9,  # no first drawing of nothing at all
+        )
+        self._bar.start_t -= seconds
+
+    def draw(self, standing: Standing, remarks: list[str]) -> None:
+        """Draw how far it is."""
+        self._bar.n, self._bar.total = standing.done, standing.total
+        self._bar.set_postfix_str(", ".join(remarks), refresh=False)
+        self._bar.refresh()
+
+    def clear(self) -> None:
+        """Make its line free."""
+        self._bar.clear()
+
+    def close(self) -> None:
+        """End the line."""
+        self._bar.close()
 
 
 def _bar_class() -> Any:
     """Return tqdm's class for here, without the thread and the semaphore that it comes with."""
     import threading
 
-    if in_notebook() and _has_widgets():
-        from tqdm.notebook import tqdm
-    else:
-        from tqdm.std import tqdm
+    from tqdm.std import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0
 
     Bar.set_lock(threading.RLock())
     return Bar
-
-
-def _has_widgets() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("ipywidgets") is not None

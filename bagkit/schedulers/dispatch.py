@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable, Sequence
 
 from bagkit.diagnostics import events
-from bagkit.errors import text_of
+from bagkit.errors import notes_of, text_of
 from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import transport
@@ -188,7 +188,7 @@ class Dispatch:
         if self.error is None:
             self.error = error
             message = f"{type(error).__name__}: {visible(text_of(error))}"
-            self._emit(events.TaskFailed(task.keys[0], task.label, worker, message))
+            self._emit(events.TaskFailed(task.keys[0], task.label, worker, message, tuple(notes_of(error))))
 
     def break_off(self, error: BaseException | None) -> None:
         """End the run with an `error` that is of no task; with None, let go of the error that it has."""

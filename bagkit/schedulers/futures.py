@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskStarted
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import TaskError, WorkerDiedError, add_notes
+from bagkit.errors import TaskError, WorkerDiedError, add_notes, notes_of
 from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
@@ -217,7 +217,7 @@ class FuturesRun:
             del self._values[key]
 
     def _failed(self, task: Task, error: BaseException, worker: int = -1) -> None:
-        self._observer.emit(TaskFailed(task.keys[0], task.label, worker, describe(error)))
+        self._observer.emit(TaskFailed(task.keys[0], task.label, worker, describe(error), tuple(notes_of(error))))
 
     def _died(self, task: Task, error: BrokenExecutor) -> WorkerDiedError:
         self._failed(task, error)

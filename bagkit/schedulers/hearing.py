@@ -11,7 +11,7 @@ import warnings
 from collections import deque
 from typing import Any
 
-from bagkit.diagnostics.events import Event
+from bagkit.diagnostics.events import Event, WorkerSaid
 from bagkit.diagnostics.observer import Observer
 from bagkit.diagnostics.terminal import line_has_ended, room_for_text, write_text
 
@@ -34,6 +34,7 @@ class Hearing:
         """Say what `worker` tells: now, or when the caller is here."""
         if threading.get_ident() == self._thread and not self._told:
             hear(body, worker)
+            self._observer.emit(WorkerSaid(worker, body))
         else:
             self._told.append((body, worker))
             self._bytes += len(body)
@@ -52,6 +53,7 @@ class Hearing:
             body, worker = self._told.popleft()
             self._bytes -= len(body)
             hear(body, worker)
+            self._observer.emit(WorkerSaid(worker, body))
         while self._events:
             self._observer.emit(self._events.popleft())
 
@@ -78,6 +80,22 @@ def hear(body: bytes, worker: int) -> None:
                 write_text(what, data)
         else:
             write_text(what, data)
+
+
+def said_text(body: bytes) -> tuple[str, str]:
+    """Return what a worker told: its kind, and the text. Nothing of it is unpickled."""
+    what, data = marshal.loads(body)
+    if what == "record":
+        plain, _ = marshal.loads(data)
+        text = str(plain["msg"])
+        if plain["args"]:
+            with contextlib.suppress(TypeError, ValueError):  # logging says it, where the record is handled
+                text %= plain["args"]
+        return str(plain["levelname"]), f"{plain['name']}: {text}"
+    if what == "warning":
+        _, text, kinds, filename, lineno, _ = marshal.loads(data)
+        return "warning", f"{filename}:{lineno}: {kinds[0][1] if kinds else 'Warning'}: {text}"
+    return str(what), data.decode("utf-8", "backslashreplace")
 
 
 _shown: dict[Any, Any] = {}

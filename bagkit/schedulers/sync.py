@@ -12,7 +12,7 @@ from typing import Any
 
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import StoppedEarlyError, TaskError, in_place_of, one_line
+from bagkit.errors import StoppedEarlyError, TaskError, in_place_of, notes_of, one_line
 from bagkit.flow.batches import InTurns, kept
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
@@ -71,7 +71,7 @@ def _run_task(task: Task, inputs: list[Any], observer: Observer, directory: Late
     try:
         values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
     except BaseException as error:
-        observer.emit(TaskFailed(key, task.label, worker=0, error=describe(error)))
+        observer.emit(TaskFailed(key, task.label, worker=0, error=describe(error), notes=tuple(notes_of(error))))
         raise
     observer.emit(finished(task, 0, start, time.time(), report))
     return dict(zip(task.keys, values, strict=True))

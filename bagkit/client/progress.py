@@ -1,0 +1,128 @@
+"""progress: a bar for what runs in the background."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bagkit.client.futures import Future, FutureValue
+from bagkit.diagnostics.progress import ProgressBar, in_notebook
+from bagkit.diagnostics.standing import Standing
+from bagkit.errors import LazyError, OptionError
+from bagkit.front_doors import front_door
+from bagkit.io.input.persisted import Persisted
+from bagkit.lazy.nesting import plan_of
+from bagkit.ops.calls import Known
+from bagkit.plan.node import walk
+
+INTERVAL = 0.1
+"""Seconds between two looks at what there is to draw."""
+
+
+@front_door
+def progress(*values: Any, notebook: bool | None = None) -> None:
+    """Draw the progress of what runs in the background.
+
+    In a terminal it draws one line, and returns when all is over. In a notebook it returns at once; the bar goes on in
+    the output of its cell, and stays there when the notebook is saved. What fails counts as over: the error is raised
+    where its result is asked for.
+
+    The futures of bags (`client.compute(bag)`) are drawn in bytes of input, where these are known, with the operation
+    that takes most of the time. Calls are counted. Several values are drawn together.
+
+    Args:
+        *values: Futures of a `Client`, of `concurrent.futures` or of dask.distributed; lists and other containers of
+            futures. A bag, an item or a delayed value stands for the futures that it is made of, and is over if it is
+            persisted. One that nothing computes is an error.
+        notebook: Whether to draw for a notebook. Default: whether this is one.
+
+    Raises:
+        LazyError: A bag, an item or a delayed value that nothing computes in the background.
+        OptionError: A value that has no progress.
+
+    >>> import bagkit as bk
+    >>> with bk.Client(workers=1) as client:
+    ...     squares = client.map(pow, [1, 2, 3], [2, 2, 2])
+    ...     bk.progress(squares, notebook=False)
+    ...     client.gather(squares)
+    [1, 4, 9]
+    """
+    watched = Watched(list({id(future): future for future in _futures(values)}.values()))
+    if not watched.futures:
+        return
+    notebook = in_notebook() if notebook is None else notebook
+    bar = ProgressBar(standing=watched.standing, delay=0.0, notebook=notebook)
+    bar.draw_if_due()  # in a notebook that is where it stays
+    if notebook:
+        threading.Thread(target=_draw, args=(watched, bar), name="bagkit-progress", daemon=True).start()
+    else:
+        _draw(watched, bar)
+
+
+def _draw(watched: Watched, bar: ProgressBar) -> None:
+    try:
+        while not watched.wait(INTERVAL):
+            bar.draw_if_due()
+    finally:
+        bar.close()
+
+
+class Watched:
+    """Futures whose progress is drawn; mutable, of one call of progress."""
+
+    def __init__(self, futures: Sequence[Any]) -> None:
+        self.futures = futures
+        self._runs = [future.counts for future in futures if isinstance(future, Future) and future.counts is not None]
+        self._lock = threading.Lock()
+        self._done = self._failed = 0
+        self._all_done = threading.Event()
+        for future in futures:
+            future.add_done_callback(self._note)
+
+    def _note(self, future: Any) -> None:
+        failed = future.cancelled() or _status(future) == "error"
+        with self._lock:
+            self._done += 1
+            self._failed += failed
+            if self._done == len(self.futures):
+                self._all_done.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until all are over, `seconds` at the most; return whether they are."""
+        return self._all_done.wait(seconds)
+
+    def standing(self) -> Standing:
+        """Return how far they are: in figures of runs, if all are runs."""
+        if len(self._runs) == len(self.futures):
+            return sum([counts.standing() for counts in self._runs], Standing())
+        return Standing(len(self.futures), self._done, failed=self._failed, unit="call")
+
+
+def _status(future: Any) -> str:
+    """Return the word for a future that is over, without waiting and without an error of its own."""
+    if isinstance(future, concurrent.futures.Future):
+        return "error" if not future.cancelled() and future.exception() is not None else "finished"
+    return str(getattr(future, "status", "finished"))
+
+
+def _futures(value: Any) -> Iterator[Any]:
+    """Yield the futures that a value of the user's stands for."""
+    if isinstance(value, concurrent.futures.Future) or callable(getattr(value, "add_done_callback", None)):
+        yield value
+        return
+    plan = plan_of(value)
+    if plan is not None:
+        found = [each.op.future for each in walk(plan) if isinstance(each.op, FutureValue)]
+        if not found and not isinstance(plan.op, (Known, Persisted)):
+            raise LazyError(
+                f"progress: nothing computes this {type(value).__name__} in the background; hint: "
+                "progress(client.compute(value)) does, and value.compute(progress=True) draws a bar too"
+            )
+        yield from found
+    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _futures(each)
+    else:
+        raise OptionError(f"progress: it got a {type(value).__name__}; expected futures, also in containers")
