@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.lazy.graphs import get
     from bagkit.lazy.together import compute, optimize, persist, visualize
+    from bagkit.live.dashboard import Dashboard, dashboard
+    from bagkit.live.report import report
     from bagkit.methods.rejects import Reject
     from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
@@ -71,6 +73,7 @@ __all__ = [
     "ColumnTypeError",
     "ComputeOptions",
     "CorruptInputError",
+    "Dashboard",
     "Delayed",
     "EmptyBagError",
     "Failure",
@@ -107,6 +110,7 @@ __all__ = [
     "as_completed",
     "compute",
     "concat",
+    "dashboard",
     "delayed",
     "fire_and_forget",
     "from_delayed",
@@ -127,6 +131,7 @@ __all__ = [
     "read_files",
     "read_json",
     "read_text",
+    "report",
     "set_options",
     "to_textfiles",
     "visualize",
@@ -140,6 +145,8 @@ _HOMES = {
     **dict.fromkeys(("Future", "as_completed", "fire_and_forget", "wait"), "bagkit.client.futures"),
     "progress": "bagkit.client.progress",
     "Collected": "bagkit.computing",
+    **dict.fromkeys(("Dashboard", "dashboard"), "bagkit.live.dashboard"),
+    "report": "bagkit.live.report",
     "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.work.failures",
     "Item": "bagkit.item",

@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "io",
         "item",
         "lazy",
+        "live",
         "work.failures",
         "methods",
         "ops",
@@ -105,6 +106,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "json": set(),
     "flow": {"visible"},
     "contexts": set(),
+    "live": {
+        "diagnostics",
+        "io.output.whole_files",
+        "lower.stages",
+        "schedulers.hearing",
+        "schedulers.pool",
+        "schedulers.run_directory",
+        "warn",
+        "work.failures",
+    },
     "schedulers": {
         "lower.graph",
         "tracebacks",
@@ -144,7 +155,8 @@ CLOSED = {"exchange", "json", "flow", "errors", "sentinels", "visible"}
 """Rooms that know nothing of bagkit but themselves and what the table says."""
 
 FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.failures"),
-                  ("diagnostics", "flow.report"), ("diagnostics", "lower.graph"), ("methods", "bag"),
+                  ("diagnostics", "flow.report"), ("diagnostics", "lower.graph"), ("live", "lower.graph"),
+                  ("methods", "bag"),
                   ("create", "item"), ("reading", "lazy.delayed_values"),
                   ("methods", "work.failures"),
                   ("bag", "diagnostics.picture"), ("item", "diagnostics.picture")}  # fmt: skip

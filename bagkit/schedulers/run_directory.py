@@ -38,6 +38,11 @@ done
 _live: set[RunDirectory] = set()
 
 
+def live_directories() -> list[str]:
+    """Return the paths of the directories of this process that are there now."""
+    return [directory.path for directory in tuple(_live)]
+
+
 class RunDirectory:
     """A directory that only this user can read; mutable, owned by one run.
 

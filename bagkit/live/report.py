@@ -1,0 +1,98 @@
+"""report: the page of runs as a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from types import TracebackType
+
+from bagkit.errors import notes_of, text_of
+from bagkit.front_doors import front_door
+from bagkit.io.output.whole_files import check_place, whole_files
+from bagkit.live.page import page_file, whole_page
+from bagkit.live.recorder import Recorder
+from bagkit.live.sections import of_run, sections
+from bagkit.live.texts import count_text, shown
+from bagkit.warn import warn_at_caller
+
+MOST_SHOWN = 20
+"""Runs that are shown in full, the last ones."""
+
+
+class Report:
+    """Records what runs in this process while its `with` block is open, and then writes a file about it."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._recorder: Recorder | None = None
+
+    def __enter__(self) -> Report:
+        self._recorder = Recorder()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return
+        recorder.close()
+        try:
+            text = report_text(recorder, error)
+            with whole_files("report", self._place, "overwrite") as (name,), open(name, "w", encoding="utf-8") as file:
+                file.write(text)
+        except Exception as other:
+            if error is None:
+                raise
+            warn_at_caller(f"the report {self._place} was not written: {type(other).__name__}: {other}", UserWarning)
+
+
+@front_door
+def report(path: str | os.PathLike[str]) -> Report:
+    """Write a file about what runs in this process inside of the `with` block: what `bagkit.dashboard()` shows.
+
+    The file is one page of HTML without scripts, which needs nothing else: to keep, or to send. It is written when the
+    block ends, also by an error, and says so then. A file that is there is replaced when the new one is whole.
+
+    Args:
+        path: The file to write, such as "run.html".
+
+    Returns:
+        A context manager.
+
+    Raises:
+        PlanError: The path is a URL or a directory, or is in a directory that is not there.
+
+    >>> import bagkit as bk
+    >>> with bk.report("run.html"):
+    ...     bk.range(100, npartitions=4).sum().compute(scheduler="sync")
+    4950
+    >>> from pathlib import Path
+    >>> Path("run.html").read_text().count("<h2>Run 1 ")
+    1
+    """
+    return Report(check_place("report", path, "overwrite"))
+
+
+def report_text(recorder: Recorder, error: BaseException | None) -> str:
+    """Return the page about all that was recorded, until an error ended it."""
+    with recorder.lock:
+        runs = list(recorder.runs)
+        parts = [_ended(recorder, error), sections(recorder, links=False)["runs"]]
+        for run in runs[-MOST_SHOWN:]:
+            parts += of_run(recorder, run).values()
+    more = len(runs) - MOST_SHOWN
+    if more > 0:
+        parts.insert(2, f'<p class="quiet">The last {MOST_SHOWN} are shown in full, {count_text(more)} are not.</p>')
+    content = "\n".join(f"<section>{part}</section>" for part in parts if part)
+    return whole_page(page_file("page.css"), content).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _ended(recorder: Recorder, error: BaseException | None) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(recorder.started))
+    head = f'<p class="quiet">recorded from {when} by bagkit {sys.modules["bagkit"].__version__}</p>'
+    if error is None:
+        return head
+    lines = [f"It ended with {type(error).__name__}: {text_of(error)}", *notes_of(error)]
+    return f'{head}<p class="ended">{chr(10).join(shown(line, 1000) for line in lines)}</p>'

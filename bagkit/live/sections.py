@@ -1,0 +1,188 @@
+"""The parts of the page of runs, as HTML. Each is made of what is recorded, and needs no script to be read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from bagkit.diagnostics.notebook_bar import bytes_text, seconds_text
+from bagkit.errors import PlanError
+from bagkit.live.charts import memory_svg, stages_svg, stream_svg
+from bagkit.live.texts import color_of, count_text, shown
+
+if TYPE_CHECKING:
+    from bagkit.live.recorder import Recorder
+    from bagkit.live.runs import RunRecord, StageRecord, StepSum
+
+MOST_ROWS = 200
+"""Of the table of steps."""
+
+
+def sections(recorder: Recorder, wanted: int | None = None, *, links: bool = True) -> dict[str, str]:
+    """Return the parts of the page by their ids: all runs, and one of them, the last if none is `wanted`.
+
+    The caller holds the recorder's lock.
+    """
+    runs = list(recorder.runs)
+    run = next((run for run in runs if run.number == wanted), None) if wanted is not None else _newest(runs)
+    parts = {"runs": _runs(runs, run, recorder.forgotten, links=links)}
+    if run is None:
+        said = "This run is not known any more." if wanted is not None else "Nothing has run yet."
+        return {**parts, "run": f'<p class="quiet">{said}</p>'}
+    return {**parts, **of_run(recorder, run)}
+
+
+def of_run(recorder: Recorder, run: RunRecord) -> dict[str, str]:
+    """Return the parts of the page that tell of one run."""
+    until = time.time() if run.ended is None else run.ended
+    return {
+        "run": _summary(run),
+        "stages": _titled("Stages", _stages(run)),
+        "steps": _titled("Steps", _steps(run)),
+        "stream": _titled("Workers over time", stream_svg(run)),
+        "workers": _titled("Workers", _workers(recorder, run)),
+        "memory": _titled("Memory", memory_svg(recorder.samples.all, run.started, until)),
+        "failures": _titled("Failures", _failures(run)),
+        "said": _titled("What workers say", _said(run)),
+    }
+
+
+def _newest(runs: list[RunRecord]) -> RunRecord | None:
+    """Return the last run, one that goes on before those that are over."""
+    return max(runs, key=lambda run: (run.ended is None and not run.is_client, run.number), default=None)
+
+
+def _titled(title: str, content: str) -> str:
+    return f"<h2>{title}</h2>{content}" if content else ""
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], name: str) -> str:
+    cells = "".join(f"<th>{each}</th>" for each in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<table class="{name}"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>' if body else ""
+
+
+def _meter(part: float) -> str:
+    return f'<progress max="1" value="{part:.4f}"></progress>'
+
+
+def _state(run: RunRecord) -> str:
+    if run.ended is None:
+        return "open" if run.is_client else "running"
+    return "done" if run.ok else "failed"
+
+
+def _name(run: RunRecord) -> str:
+    if run.is_client:
+        return "calls of a client"
+    last = run.stages[-1].text if run.stages else ""
+    return shown(f"{run.stages[0].text} … {last}" if len(run.stages) > 1 else last, 100)
+
+
+def _runs(runs: list[RunRecord], current: RunRecord | None, forgotten: int, *, links: bool) -> str:
+    def row(run: RunRecord) -> Iterator[str]:
+        number = f"<b>{run.number}</b>" if run is current else str(run.number)
+        yield f'<a href="?run={run.number}">{number}</a>' if links else number
+        yield _name(run)
+        state = _state(run)
+        yield f'<span class="{state}">{state}</span>'
+        yield _meter(run.part)
+        yield f"{count_text(run.tasks_done)} / {count_text(run.tasks)}"
+        yield seconds_text(run.seconds)
+        yield count_text(run.failures) if run.failures else ""
+
+    head = ("run", "what", "state", "", "tasks", "time", "failures")
+    table = _table(head, map(row, reversed(runs)), "runs")
+    return table + (f'<p class="quiet">and {count_text(forgotten)} runs before these</p>' if forgotten else "")
+
+
+def _summary(run: RunRecord) -> str:
+    state = _state(run)
+    words = [f"{count_text(run.tasks_done)} of {count_text(run.tasks)} tasks"]
+    if run.weight:
+        words.append(f"{bytes_text(run.bytes_read)} of {bytes_text(max(run.weight, run.bytes_read))}")
+    words.append(seconds_text(run.seconds))
+    if run.ended is None and 0 < run.part < 1 and not run.is_client:
+        words.append(f"about {seconds_text(run.seconds / run.part * (1 - run.part))} left")
+    words.append(shown(f"{run.scheduler}, {run.workers} worker{'s' * (run.workers != 1)}"))
+    if run.skipped:
+        words.append(f"{count_text(run.skipped)} records skipped")
+    if run.workers_lost:
+        words.append(f"{count_text(run.workers_lost)} workers lost")
+    head = f'<h2>Run {run.number} <span class="{state}">{state}</span></h2>'
+    return f"{head}<p>{_meter(run.part)} {run.part:.0%} · {' · '.join(words)}</p>"
+
+
+def _stages(run: RunRecord) -> str:
+    try:
+        return stages_svg(run) if run.stages else ""
+    except PlanError:  # too many lines for a picture
+        return '<p class="quiet">There are too many arrows between the stages for a picture.</p>'
+
+
+def _steps(run: RunRecord) -> str:
+    total = sum(step.seconds for stage in run.stages for step in stage.steps)
+    rows = [_step_row(stage, step, total) for stage in run.stages for step in stage.steps]
+    left = len(rows) - MOST_ROWS
+    head = ("stage", "step", "records in", "records out", "time", "µs a record", "share of time", "read")
+    table = _table(head, rows[:MOST_ROWS], "steps")
+    return table + (f'<p class="quiet">and {count_text(left)} more steps</p>' if left > 0 else "")
+
+
+def _step_row(stage: StageRecord, step: StepSum, total: float) -> Iterator[str]:
+    records = step.records_in or step.records_out
+    share = step.seconds / total if total else 0.0
+    square = f'<rect width="10" height="10" fill="{color_of(stage.number)}"/>'
+    yield f'<svg width="10" height="10">{square}</svg> {stage.number}'
+    careful = ""
+    if step.careful:
+        careful = f' <span class="quiet">{count_text(step.careful)} one by one: {shown(step.why)}</span>'
+    yield f"<code>{shown(step.label)}</code>{careful}"
+    yield count_text(step.records_in) if step.records_in else ""
+    yield count_text(step.records_out) if step.records_out else ""
+    yield seconds_text(step.seconds)
+    yield f"{step.seconds / records * 1e6:,.2f}" if records else ""
+    yield f"{_meter(share)} {share:.0%}"
+    yield bytes_text(step.bytes_read) if step.bytes_read else ""
+
+
+def _workers(recorder: Recorder, run: RunRecord) -> str:
+    sample = recorder.samples.all[-1] if recorder.samples.all else None
+
+    def row(worker: int) -> Iterator[str]:
+        spans = run.lanes[worker].spans if worker in run.lanes else []
+        busy = sum(span.busy for span in spans)
+        yield str(worker)
+        yield count_text(sum(span.tasks for span in spans))
+        yield f"{seconds_text(busy)} ({min(1.0, busy / run.seconds) if run.seconds else 0.0:.0%})"
+        stage, since = run.busy.get(worker, (0, 0.0))
+        text = shown(run.stages[stage - 1].text, 80) if stage else ""
+        yield f"stage {stage}, <code>{text}</code>, {seconds_text(time.time() - since)}" if stage else ""
+        yield bytes_text(sample.workers[worker]) if sample and worker in sample.workers else ""
+
+    head = ("worker", "tasks", "busy", "runs now", "memory now")
+    table = _table(head, map(row, sorted({*run.lanes, *run.busy} - {-1})), "workers")
+    if sample is None or not table:
+        return table
+    return table + f"<p>this process {bytes_text(sample.own)}, on disk {bytes_text(sample.spilled)}</p>"
+
+
+def _failures(run: RunRecord) -> str:
+    rows = [(shown(each.error), _code(each.operation), shown(each.place), _code(each.record)) for each in run.troubles]
+    left = run.failures - len(rows)
+    table = _table(("error", "in", "at", "record"), rows, "failures")
+    return table + (f'<p class="quiet">and {count_text(left)} more</p>' if left > 0 and rows else "")
+
+
+def _code(text: str) -> str:
+    return f"<code>{shown(text)}</code>"
+
+
+def _said(run: RunRecord) -> str:
+    lines = "".join(
+        f'<span class="quiet">worker {worker} {shown(kind, 20)}</span> {shown(line, 500)}\n'
+        for worker, kind, text in run.said
+        for line in text.splitlines()
+    )
+    return f'<pre class="said">{lines}</pre>' if lines else ""
