@@ -369,12 +369,12 @@ def _can_decode(lines: Sequence[Any], data: bytes | None, skips: bool) -> bool:
     if skips:
         whole = b"\n".join(lines) if data is None else data
         if not whole.isascii():
-            _check_utf8(whole if len(whole) < _LONG * len(lines) else _without_ascii(lines))
+            check_utf8(whole if len(whole) < _LONG * len(lines) else _without_ascii(lines))
         return not _has_long_number(whole)
     return True
 
 
-def _check_utf8(data: bytes) -> None:
+def check_utf8(data: bytes) -> None:
     """Raise UnicodeDecodeError unless `data` is UTF-8."""
     # In pieces: their text stays in a processor's cache, and where they are ASCII it takes a third of the time.
     view, start = memoryview(data), 0

@@ -128,6 +128,14 @@ def _of_code(
     return union(frozenset(map(_field, paths)), frozenset())
 
 
+def constant_arguments(function: FunctionType) -> dict[str, Any] | None:
+    """Return the parameters that have the same value whatever record `function` is called with.
+
+    None where it can't be called with a record alone, or gives no value at once.
+    """
+    return _bound(function, (RECORD,), {})
+
+
 def _field(path: Path) -> Field:
     return path[0] if len(path) == 1 else path
 

@@ -14,6 +14,7 @@ from bagkit.optimizer.prune import prune
 from bagkit.optimizer.push_fields import push_fields
 from bagkit.optimizer.recognise_dumps import recognise_dumps
 from bagkit.optimizer.recognise_json import recognise_json
+from bagkit.optimizer.search_lines import search_lines
 from bagkit.optimizer.spread_concat import spread_concat
 from bagkit.optimizer.spread_tables import spread_tables
 from bagkit.plan.node import Plan
@@ -24,6 +25,7 @@ Pass = Callable[[Roots], Roots]
 PASSES: tuple[Pass, ...] = (
     prune,  # first: the others look for ops that stand directly on each other
     spread_concat,  # before fuse: brings what follows a concat to each of its bags
+    search_lines,  # after spread_concat: then filters stand on sources
     recognise_json,  # before push_fields, which tells the parsers what is read
     recognise_dumps,
     spread_tables,  # after recognise_json: then the types of parsed records are known

@@ -127,6 +127,10 @@ class Source(Op):
         """Yield the records of `pieces` in blocks, opening each input anew."""
         raise NotImplementedError
 
+    def having(self, texts: tuple[str, ...]) -> Source | None:
+        """Return the source that may leave out lines which have none of `texts`; None if it can't look for these."""
+        return None
+
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return len(self.pieces())
 

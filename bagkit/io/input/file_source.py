@@ -146,7 +146,7 @@ class FileSource(Source):
         """Return what has read a damaged file from its beginning to where it is damaged."""
         whole = replace(piece, start=0, stop=None)
         with opened(whole.info, self.files.storage_options) as file:
-            reader = PieceReader(self, whole, file)
+            reader = PieceReader(self, whole, file, only_counts=True)
             with suppress(DamagedError):
                 deque(self.blocks(reader, self.gives_raw_lines), 0)
         return reader
@@ -155,10 +155,14 @@ class FileSource(Source):
 class PieceReader:
     """An open piece, and how much of it was read; mutable, of one reading."""
 
-    def __init__(self, source: FileSource, piece: FilePiece, file: InputFile) -> None:
+    def __init__(self, source: FileSource, piece: FilePiece, file: InputFile, only_counts: bool = False) -> None:
         self.source = source
         self.piece = piece
         self.file = file
+        self.only_counts = only_counts
+        """Whether nothing is done with the records but to count them."""
+        self.counts_all = True
+        """Whether `count` has all records; not where some were left out unread."""
         self.path = shown_path(piece.path, source.files.storage_options) if source.include_path else None
         """What goes into each record as its path; None where nothing does."""
         self.count = 0
@@ -214,7 +218,7 @@ def _intact(reader: PieceReader) -> Iterator[None]:
         yield
     except DamagedError as error:
         reader.file.check()
-        if reader.piece.start:
+        if reader.piece.start or not reader.counts_all:
             reader = reader.source._read_again(reader.piece)  # so that the error is the same whoever finds it
         amount = "" if reader.unpacked is None else f" ({reader.unpacked} bytes, uncompressed)"
         raise CorruptInputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
@@ -11,6 +11,7 @@ from bagkit.flow.blocks import Block
 from bagkit.io.input import lines
 from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FileSource, PieceReader, checked_bytes, find_partitions
+from bagkit.io.input.line_search import encoded
 from bagkit.io.input.text_blocks import LineFormat, decode_line, given, read_lines
 
 
@@ -22,6 +23,8 @@ class ReadText(FileSource):
     linedelimiter: str | None
     max_line: int | None
     """How many bytes a line may have, with its end."""
+    texts: tuple[str, ...] = ()
+    """Lines that have none of these may be left out; none if all lines are wanted."""
 
     function = "read_text"
     unit = "lines"
@@ -35,8 +38,23 @@ class ReadText(FileSource):
         # Through their code an error in a line is known as this op's.
         return (lines.decode_line, decode_line, given)
 
+    @property
+    def label(self) -> str:
+        looked_for = f", lines with {' or '.join(map(one_line, self.texts))}" if self.texts else ""
+        return f"{self.function}({self.files.name}{looked_for})"
+
+    @property
+    def error_label(self) -> str:
+        return f"{self.function}({self.files.name})"
+
+    def having(self, texts: tuple[str, ...]) -> ReadText | None:
+        if self.include_path or encoded(texts, self.encoding, self.linedelimiter) is None:
+            return None
+        return replace(self, texts=texts)
+
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
-        return read_lines(LineFormat(self.encoding, self.linedelimiter, self.max_line), reader, raw)
+        texts = None if reader.only_counts else encoded(self.texts, self.encoding, self.linedelimiter)
+        return read_lines(LineFormat(self.encoding, self.linedelimiter, self.max_line, texts or ()), reader, raw)
 
 
 def plan_text_files(

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, NoReturn
 
 from bagkit.errors import SourceError
-from bagkit.flow.blocks import Block, Place
+from bagkit.flow.blocks import Block, Origin, Place
 from bagkit.io.input import lines
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.file_source import FilePiece, PieceReader, chunks_of
 from bagkit.io.input.files import opened
+from bagkit.io.input.line_search import LineNumbers, LineSearch, LinesUpTo, SearchedOrigin, decoded
 from bagkit.io.input.lines import BOM, DelimiterEnds, Ends, UniversalEnds
 from bagkit.io.input.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
 from bagkit.io.input.paths import named
@@ -31,6 +32,8 @@ class LineFormat:
     """What ends a line; None for the line ends of Python's text mode."""
     longest: int | None
     """How many bytes a line may have, with its end; None for any number."""
+    texts: tuple[bytes, ...] = ()
+    """Lines that have none of these may be left out; none if all lines are wanted."""
 
     @property
     def byte_ends(self) -> Ends[bytes] | None:
@@ -45,33 +48,73 @@ class LineFormat:
 def read_lines(form: LineFormat, reader: PieceReader, raw: bool) -> Iterator[Block]:
     """Return the lines of an open piece, in blocks."""
     ends = form.byte_ends
-    return _read_decoded(form, reader) if ends is None else _read_cut(form, ends, reader, raw)
+    if ends is None:
+        return _read_decoded(form, reader)
+    return _read_searched(form, ends, reader) if form.texts and not raw else _read_cut(form, ends, reader, raw)
 
 
 # -- files that are cut as bytes ---------------------------------------------------------------------------------------
 
 
 def _read_cut(form: LineFormat, ends: Ends[bytes], reader: PieceReader, raw: bool) -> Iterator[Block]:
-    piece, limit = reader.piece, form.limit(reader.piece.path)
-    compressed = piece.compression is not None
+    piece, compressed = reader.piece, reader.piece.compression is not None
     reader.unpacked = 0
     found, before = _found_lines(form, ends, reader, raw)
     for offset, block in found:
-        size, content = (block.size, block.content) if isinstance(block, LongLine) else (len(block), block)
-        upto = None if compressed else offset + size
+        records, parse = _records(form, ends, block, offset, reader, raw)
+        size, kept, data = _measured(ends, block)
         reader.unpacked += size
-        data = content if isinstance(content, bytes) else None
-        if isinstance(block, LongLine):
-            records, parse = _long_line(form, ends, block, offset, reader, raw)
-        elif limit is not None and size > limit.size:
-            records, parse = limit.checked(ends.split(block), offset), _parsing(form, ends, reader)
-        elif raw:
-            records, parse = lines.split(block, ends), None
-        else:
-            records, parse = _decoded(form, ends, block, offset == 0, reader)
-        kept = data if data is block or _hides_ends(ends) else None
         origin = LineOrigin(form, piece, before, ends, offset, reader.count, kept)
+        upto = None if compressed else offset + size
         yield reader.block(origin, records, upto, parse=parse, data=data if raw else None)
+
+
+def _measured(ends: Ends[bytes], block: bytes | LongLine) -> tuple[int, bytes | None, bytes | None]:
+    """Return the size of a block, the bytes that its lines' places are found in, and its bytes, if these are known."""
+    if isinstance(block, bytes):
+        return len(block), block, block
+    data = block.content if isinstance(block.content, bytes) else None
+    return block.size, data if _hides_ends(ends) else None, data
+
+
+def _records(
+    form: LineFormat, ends: Ends[bytes], block: bytes | LongLine, offset: int, reader: PieceReader, raw: bool
+) -> tuple[Sequence[Any], Any]:
+    """Return the records of a block, and what parses them if that is still to be done."""
+    limit = form.limit(reader.piece.path)
+    if isinstance(block, LongLine):
+        return _long_line(form, ends, block, offset, reader, raw)
+    if limit is not None and len(block) > limit.size:
+        return limit.checked(ends.split(block), offset), _parsing(form, ends, reader)
+    if raw:
+        return lines.split(block, ends), None
+    return _decoded(form, ends, block, offset == 0, reader)
+
+
+def _read_searched(form: LineFormat, ends: Ends[bytes], reader: PieceReader) -> Iterator[Block]:
+    """Yield the lines of a piece, without those that have none of the texts where these are found quickly."""
+    piece, search = reader.piece, LineSearch(form.texts, ends)
+    options, longest = reader.source.files.storage_options, form.longest
+    reader.unpacked, reader.counts_all = 0, False
+    found, _ = _found_lines(form, ends, reader, raw=False)
+    numbers = LineNumbers(lambda upto: LinesBefore(piece, options, ends, upto).count())
+    for offset, block in found:
+        size, kept, _ = _measured(ends, block)
+        reader.unpacked += size
+        upto = None if piece.compression is not None else offset + size
+        origin: Origin = LineOrigin(form, piece, numbers.at(offset), ends, offset, 0, kept)
+        may_begin_with_mark = offset == 0 and form.encoding.name == "utf-8-sig"
+        whole = not may_begin_with_mark and (longest is None or size <= longest)
+        chosen = search.find(block) if whole and isinstance(block, bytes) else None
+        texts = None if chosen is None else decoded(chosen, kept or b"", ends, form.encoding)
+        if chosen is None or texts is None:
+            records, parse = _records(form, ends, block, offset, reader, raw=False)
+            yield reader.block(origin, records, upto, parse=parse)
+            numbers.passed(records)
+            continue
+        origin = SearchedOrigin(origin, kept or b"", ends, chosen.starts)
+        yield reader.block(origin, texts, upto)
+        numbers.passed(kept or b"")
 
 
 def _found_lines(
@@ -176,7 +219,7 @@ class LineOrigin:
 
     format: LineFormat
     piece: FilePiece
-    before_piece: LinesBefore
+    before_piece: LinesBefore | LinesUpTo
     ends: Ends[bytes]
     offset: int
     before: int
