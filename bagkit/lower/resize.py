@@ -16,7 +16,6 @@ from itertools import groupby
 from typing import Any
 
 from bagkit.lower.pending import Pending
-from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import Reduction
 from bagkit.plan.node import Plan
 
@@ -99,13 +98,7 @@ def is_exact(plan: Plan) -> bool:
     op = plan.op
     if isinstance(op, Reduction) and op.enough is not None:
         return False
-    return op.exact_for == "any" or (op.exact_for == "plain" and all(map(_gives_plain, plan.inputs)))
-
-
-def _gives_plain(plan: Plan) -> bool:
-    while isinstance(plan.op, ChainMark) or plan.op.keeps_plain:
-        (plan,) = plan.inputs
-    return plan.op.gives_plain
+    return op.exact_for == "any" or (op.exact_for == "plain" and all(below.gives_plain for below in plan.inputs))
 
 
 def _shared(tasks: list[tuple[Any, ...]], workers: int) -> list[tuple[Any, ...]]:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from inspect import isgeneratorfunction
 from itertools import starmap
 from operator import attrgetter, itemgetter, not_
 from typing import Any, Literal
@@ -48,10 +47,6 @@ class Map(PerPartition):
 
     def __post_init__(self) -> None:
         check_callable("map", self.function)
-
-    @property
-    def gives_generators(self) -> bool:  # type: ignore[override]  # it depends on the function
-        return isgeneratorfunction(self.function)
 
     @property
     def label(self) -> str:
@@ -117,10 +112,6 @@ class StarMap(PerPartition):
         check_callable("starmap", self.function)
 
     @property
-    def gives_generators(self) -> bool:  # type: ignore[override]  # it depends on the function
-        return isgeneratorfunction(self.function)
-
-    @property
     def label(self) -> str:
         return f"starmap({function_label(self.function)})"
 
@@ -139,7 +130,7 @@ class Filter(PerPartition):
     keep: bool = True
 
     per_record = "some"
-    keeps_plain = True
+    plain = "as given"
 
     def __post_init__(self) -> None:
         check_callable(self._name, self.predicate, none_is="the record's own truth")
@@ -182,9 +173,9 @@ class Pluck(PerPartition):
             )
 
     @property
-    def keeps_plain(self) -> bool:
+    def plain(self) -> Literal["", "as given"]:  # type: ignore[override]  # it depends on the arguments
         # What the user gives may be anything; and of tuples with a NaN in them it is not known which are equal.
-        return self.default is NOT_GIVEN and not isinstance(self.key, list)
+        return "as given" if self.default is NOT_GIVEN and not isinstance(self.key, list) else ""
 
     @property
     def label(self) -> str:
@@ -273,7 +264,7 @@ class Flatten(PerPartition):
     """`flatten()`: the elements of each record, one level."""
 
     per_record = "many"
-    keeps_plain = True
+    plain = "as given"
 
     @property
     def label(self) -> str:
@@ -375,8 +366,8 @@ class ParseJson(BlockParser):
     opaque = False
 
     @property
-    def gives_plain(self) -> bool:  # type: ignore[override]  # it depends on the pluck
-        return self.plucked is None or self.plucked.keeps_plain
+    def plain(self) -> Literal["", "always"]:  # type: ignore[override]  # it depends on the pluck
+        return "always" if self.plucked is None or self.plucked.plain else ""
 
     @property
     def gives_records_of_fields(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from inspect import isgeneratorfunction
 from itertools import repeat, starmap
 from typing import Any
 
@@ -41,10 +40,6 @@ class Paired(Pairing):
                 "starmap: a keyword argument is a bag; expected values and items; "
                 "hint: bag.map(lambda record, other: function(*record, other), other_bag)"
             )
-
-    @property
-    def gives_generators(self) -> bool:  # type: ignore[override]  # it depends on the function
-        return self.name != "map_partitions" and isgeneratorfunction(self.function)
 
     @property
     def read_first(self) -> int:  # type: ignore[override]  # it depends on the operation

@@ -75,7 +75,6 @@ class Row(Reduction):
     elementwise: bool = True
     fields: Fields = ALL
     functions: tuple[Any, ...] = field(default=())
-    any_order: bool = False
     exact_for: Literal["any", "plain", ""] = "any"
     enough: Callable[[Any], bool] | None = None
 
@@ -159,7 +158,7 @@ def count_row(split_every: Any = None) -> Row:
     finish = partial(or_else, 0)
     every = fan_in("count", split_every)
     start = accumulating(_count, 0)
-    return Row("count", start, sum, finish, fields=frozenset(), split_every=every, any_order=True)
+    return Row("count", start, sum, finish, fields=frozenset(), split_every=every)
 
 
 def _count(number: int, records: Sequence[Any]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from operator import itemgetter
@@ -58,9 +58,6 @@ class ToTable(Reduction):
 
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
-
-    def spread(self, count: int) -> ByTable | None:
-        return replace(self.exchange(count), as_written=self.label) if self.plain_keys else None
 
     def exchange(self, count: int) -> ByTable:
         """Return the exchange that gives the same records in `count` partitions."""

@@ -22,7 +22,7 @@ class CallMethod(PerPartition):
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     per_record = "one"
-    keeps_plain = True
+    plain = "as given"
 
     @property
     def label(self) -> str:
@@ -40,7 +40,7 @@ class MatchGlob(PerPartition):
     pattern: str
 
     per_record = "some"
-    keeps_plain = True
+    plain = "as given"
 
     def __post_init__(self) -> None:
         if not isinstance(self.pattern, str):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from inspect import isgeneratorfunction
+
 from bagkit.ops.calls import DelayedCall
-from bagkit.ops.elementwise import Map
+from bagkit.ops.elementwise import Map, StarMap
+from bagkit.ops.pairing import Paired
+from bagkit.plan.kinds import Op
 from bagkit.plan.node import Plan, rewrite, walk
 
 _ONE_FIELD = frozenset({"?"})
@@ -19,7 +23,7 @@ def materialise_generators(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     generators = set()
     while waiting:
         plan = waiting.pop()
-        if plan.op.gives_generators:
+        if _gives_generators(plan.op):
             generators.add(plan)
         elif not plan.op.gives_value and plan.op.demand(_ONE_FIELD) == _ONE_FIELD:  # it hands on what it is given
             waiting += [part for part in plan.inputs if part not in seen]
@@ -27,3 +31,8 @@ def materialise_generators(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     if not generators:
         return roots
     return rewrite(roots, lambda plan: Plan(Map(list), (plan,)) if plan in generators else plan)
+
+
+def _gives_generators(op: Op) -> bool:
+    """Return whether the records of `op` are generators: of one process, and to be read once."""
+    return isinstance(op, (Map, StarMap, Paired)) and op.per_record == "one" and isgeneratorfunction(op.function)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bagkit.plan.kinds import PerPartition, Reduction
+from dataclasses import replace
+
+from bagkit.ops.tables import ToTable
+from bagkit.plan.kinds import ALL, Op, PerPartition, Reduction
 from bagkit.plan.node import Plan, count_uses, rewrite
 
 PARTITIONS = 16
@@ -24,7 +27,7 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
 
     def spread(plan: Plan) -> Plan:
-        if not (isinstance(plan.op, Reduction) and plan.op.any_order):
+        if not _in_any_order(plan.op):
             return plan
         between: list[PerPartition] = []
         below = plan.inputs[0]
@@ -33,7 +36,7 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
                 return plan
             between.append(below.op)
             below = below.inputs[0]
-        if id(below.op) in shared or not isinstance(below.op, Reduction):
+        if id(below.op) in shared or not isinstance(below.op, ToTable):
             return plan
         found = _spread(below.op, below.inputs[0])
         if found is None:
@@ -45,14 +48,13 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     return rewrite(roots, spread)
 
 
-def _spread(table: Reduction, bag: Plan) -> Plan | None:
+def _in_any_order(op: Op) -> bool:
+    """Return whether `op` gives the same in whatever order the records come: it reads nothing of them."""
+    return isinstance(op, Reduction) and op.elementwise and op.demand(ALL) == frozenset()
+
+
+def _spread(table: ToTable, bag: Plan) -> Plan | None:
     count = min(PARTITIONS, MOST_BUCKETS // bag.npartitions)
-    exchange = table.spread(count) if bag.npartitions > 1 and count > 1 and _is_plain(bag) else None
-    return None if exchange is None else Plan(exchange, (bag,))
-
-
-def _is_plain(bag: Plan) -> bool:
-    """Say whether all records of `bag` are plain."""
-    while bag.op.keeps_plain:
-        (bag,) = bag.inputs
-    return bag.op.gives_plain
+    if bag.npartitions == 1 or count < 2 or not table.plain_keys or not bag.gives_plain:
+        return None
+    return Plan(replace(table.exchange(count), as_written=table.label), (bag,))

@@ -11,6 +11,8 @@ from bagkit.plan.kinds import Fields, Op
 class ChainMark(Op):
     """The ops below it are the work of one task, down to an op that needs the results of several tasks."""
 
+    plain = "as given"
+
     @property
     def label(self) -> str:
         return "chain"

@@ -61,20 +61,13 @@ class Op:
     """Whether the result is a single value rather than partitions of records."""
     can_raise: bool = True
     """Whether it can fail on a record of its own, without a user's function."""
-    gives_plain: bool = False
-    """Whether its records are text, numbers, None, tuples of text, or what has no hash: all know which are equal."""
-    gives_generators: bool = False
-    """Whether its records are generators: of one process, and to be read once."""
+    plain: Literal["", "always", "as given"] = ""
+    """When its records are text, numbers, None, tuples of text, or what has no hash: all know which are equal."""
     exact_for: Literal["any", "plain", ""] = "any"
     """What records it gives the same result for, whatever tasks they come in: plain ones only where sums of others are
     rounded; none where states are not joined exactly, as where a function of the user's does it."""
     limited: bool = False
     """Whether it may have to hold more than fits into memory, so that it has a field `memory` for the run to set."""
-
-    @property
-    def keeps_plain(self) -> bool:
-        """Whether its records are plain if the records of its input are."""
-        return False
 
     @property
     def error_label(self) -> str:
@@ -288,8 +281,6 @@ class Reduction(Op):
     """Whether the result is a bag of one partition rather than a single value."""
     split_every: int | None
     """How many states are combined at a time; None for all at once."""
-    any_order: bool = False
-    """Whether the result is the same in whatever order the records come."""
     enough: Callable[[Any], bool] | None = None
     """Says of a Taking whether more records can't change its state, so that no more are read."""
 
@@ -299,10 +290,6 @@ class Reduction(Op):
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
-
-    def spread(self, count: int) -> Exchange | None:
-        """Return what gives the same records in `count` partitions, in another order; None where that can't be had."""
-        return None
 
     def start(self, room: Room) -> Taking:
         """Return what takes the records of one partition."""

@@ -38,6 +38,14 @@ class Plan:
     def __reduce__(self) -> tuple[Any, ...]:
         return _of_list, (_as_list(self),)  # plans can be deeper than pickle goes down
 
+    @property
+    def gives_plain(self) -> bool:
+        """Whether its records are known to be plain."""
+        plan = self
+        while plan.op.plain == "as given":
+            (plan,) = plan.inputs
+        return plan.op.plain == "always"
+
     def with_inputs(self, inputs: tuple[Plan, ...]) -> Plan:
         """Return this plan on other `inputs`: itself if they are the ones it has."""
         if len(inputs) == len(self.inputs) and all(map(_is_same, inputs, self.inputs)):

@@ -28,7 +28,7 @@ class ReadText(FileSource):
 
     function = "read_text"
     unit = "lines"
-    gives_plain = True
+    plain = "always"
 
     @property
     def gives_raw_lines(self) -> bool:  # type: ignore[override]  # it depends on the options
