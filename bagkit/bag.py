@@ -28,9 +28,9 @@ from bagkit.methods.text import Text
 from bagkit.methods.walks import KeysWalk, value_of
 from bagkit.methods.writing import Writing
 from bagkit.ops import reductions as rows
-from bagkit.ops.elementwise import Head
 from bagkit.ops.regroup import Partitions
 from bagkit.plan.explain import plan_text
+from bagkit.plan.head import Head
 from bagkit.plan.node import Plan
 from bagkit.warn import warn_at_caller
 

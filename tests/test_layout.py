@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import bagkit
+from bagkit.plan import kinds
 from bagkit.plan.kinds import Op
 
 ROOT = Path(bagkit.__file__).parent
@@ -428,6 +429,21 @@ def ops() -> Iterator[type[Op]]:
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Op) and value.__module__ == module.__name__:
                 yield value
+
+
+MOST_MEMBERS = 33
+"""What passes, lowering and tasks may ask of ops, over all kinds. A pass that asks one op alone matches it instead."""
+
+
+def test_kinds_of_ops_have_few_members() -> None:
+    declared = {
+        name
+        for kind in vars(kinds).values()
+        if isinstance(kind, type) and issubclass(kind, Op)
+        for name in (*vars(kind), *kind.__annotations__)
+        if not name.startswith("_")
+    }
+    assert len(declared) <= MOST_MEMBERS, sorted(declared)
 
 
 def names_in(*files: str) -> set[str]:

@@ -62,7 +62,7 @@ class FailureLog:
         hint = 'on_error="collect" gives each with its place' if not lost else "compute() gives those collected"
         more = f"\n  {examples[0].hint}" if examples and examples[0].hint else ""
         first = f"\n  first: {'; '.join(_in_short(examples))}" if examples else ""
-        each_time = not self._roots or any(map(_keeps_files, walk(*self._roots)))
+        each_time = not self._roots or any(isinstance(plan.op, Sink) for plan in walk(*self._roots))
         about = None if each_time else (tuple(map(process_fingerprint, self._roots)), number, len(lost))
         message = f'{count} skipped, as on_error="{asked}" asked; hint: {hint}{first}{more}'
         warn_about(about, message, SkippedRecordsWarning)
@@ -80,10 +80,6 @@ def _in_short(examples: Sequence[Failure]) -> Iterator[str]:
         source = "" if first is not None and place.source == first.source else f"{place.source}, "
         where = f"line {place.line}" if place.line is not None else f"record {place.index}"
         yield source + where + ("" if place.partition is None else f", partition {place.partition}")
-
-
-def _keeps_files(plan: Plan) -> bool:
-    return isinstance(plan.op, Sink) and plan.op.goes_on
 
 
 def _order(failure: Failure) -> tuple[int, str, int, int]:

@@ -9,6 +9,12 @@ T = TypeVar("T")
 P = TypeVar("P")
 
 
+class Bulk:
+    """A record that is made of a thousand others, so that it leaves its task alone."""
+
+    __slots__ = ()
+
+
 class Batches:
     """The records that a task gives, as an iterable of lists.
 

@@ -23,9 +23,9 @@ from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.front_doors import front_door
 from bagkit.lower.graph import Graph, Key, Task, Work
-from bagkit.ops.calls import DelayedCall, as_written, identity
+from bagkit.ops.calls import DelayedCall, SinkPart, as_written, identity
 from bagkit.options import merged
-from bagkit.plan.kinds import Sink, SinkPart
+from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
 
 

@@ -17,9 +17,8 @@ from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
 from bagkit.lower.shared_reads import Meeting, SharedRead
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Exchange, Pairing, PerPartition, Reduction, Sink
+from bagkit.plan.kinds import Exchange, Pairing, Reduction, Sink
 from bagkit.plan.node import Plan
-from bagkit.work.chain import RESULT_BATCH
 from bagkit.work.several import End, Leaving, Several, Written
 from bagkit.work.steps import Into, Step, bare_step
 
@@ -101,14 +100,9 @@ def _to(lowering: TaskMaker, plan: Plan, tasks: int) -> To:
 
 
 def _work(read: SharedRead, trunk: Step, inner: _Inner, to: dict[Plan, To]) -> Several:
-    ends = [End(inner.of[plan], _leaving(inner.of[plan])) for plan in read.outs]
+    ends = [End(inner.of[plan], Leaving()) for plan in read.outs]
     ends += [End(inner.of[plan.inputs[0]], to[plan]) for plan in read.ends]
     known: dict[int, Step] = {}
     bare = bare_step(trunk, known)
     steps = tuple([bare_step(step, known) for step in inner.steps])
     return with_attributes(Several(bare, steps, tuple([End(bare_step(e.step, known), e.to) for e in ends])))
-
-
-def _leaving(step: Step) -> Leaving:
-    many = isinstance(step.op, PerPartition) and step.op.stands_for_many
-    return Leaving(1 if many else RESULT_BATCH)

@@ -21,7 +21,7 @@ from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Key, Task
 from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
-from bagkit.plan.kinds import Exchange
+from bagkit.plan.kinds import Exchange, SampledExchange
 from bagkit.plan.node import Plan, rewrite, walk
 from bagkit.work.steps import Collecting, Into
 from bagkit.work.works import Bounding, Cutting
@@ -68,14 +68,14 @@ def _split(
 
 def keys_of(key: tuple[Any, ...], into: Into) -> tuple[Key, ...]:
     """Return the keys of what a task leaves that ends with `into`."""
-    if isinstance(into.op, Exchange) and into.op.samples:
+    if isinstance(into.op, SampledExchange):
         return (*key, "records"), (*key, "sample")
     return (key,)
 
 
 def _bounded(lowering: TaskMaker, op: Exchange, made: Sequence[tuple[Key, ...]], count: int) -> tuple[Key, ...]:
     """Return the keys of the buckets of tasks that have `made` them, or else records and a sample: those are cut."""
-    if not op.samples:
+    if not isinstance(op, SampledExchange):
         return tuple([key for (key,) in made])
     stage = lowering.stage(f"cut {op.label}")
     bounds = (stage, "bounds")
@@ -92,14 +92,12 @@ def _bounded(lowering: TaskMaker, op: Exchange, made: Sequence[tuple[Key, ...]],
 
 def with_memory(roots: tuple[Plan, ...], memory: Callable[[], int]) -> tuple[Plan, ...]:
     """Return `roots` with ops that hold at most `memory()` bytes in each task."""
-    if not any(plan.op.limited for plan in walk(*roots)):
+    if not any(hasattr(plan.op, "memory") for plan in walk(*roots)):
         return roots
     limit = memory()
     return rewrite(roots, lambda plan: _limited(plan, limit))
 
 
 def _limited(plan: Plan, limit: int) -> Plan:
-    if not plan.op.limited:
-        return plan
     op: Any = plan.op
-    return Plan(replace(op, memory=limit), plan.inputs)
+    return Plan(replace(op, memory=limit), plan.inputs) if hasattr(op, "memory") else plan

@@ -22,11 +22,13 @@ from bagkit.lower.policies import error_policies
 from bagkit.lower.resize import is_exact, resize
 from bagkit.lower.shared_reads import Meeting, SharedRead, shared_reads
 from bagkit.lower.sinks import Foreseen, Writings
-from bagkit.ops.calls import DelayedCall
+from bagkit.ops.calls import DelayedCall, SinkPart
+from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import (
     Call,
     Exchange,
+    MemorySource,
     Op,
     Pairing,
     PerPartition,
@@ -34,8 +36,8 @@ from bagkit.plan.kinds import (
     Regroup,
     Scan,
     Sink,
-    SinkPart,
     Source,
+    picked,
 )
 from bagkit.plan.node import Plan, count_uses
 from bagkit.work.chain import Chain
@@ -100,7 +102,9 @@ class Lowering:
             self._shared_reads, self._meetings = shared_reads(
                 self._uses, self._policies, exact=exact, writable=self._is_to_write_all
             )
-        if workers > 1 and any(isinstance(plan.op, Source) and not plan.op.in_memory for plan in self._uses):
+        if workers > 1 and any(
+            isinstance(plan.op, Source) and not isinstance(plan.op, MemorySource) for plan in self._uses
+        ):
             found = (plan.op.user_functions() for plan in self._uses if not isinstance(plan.op, DelayedCall))
             self._workers = 1 if hold_generator(chain.from_iterable(found)) else workers
         for plan in self._uses:  # what is below comes first
@@ -134,7 +138,7 @@ class Lowering:
 
         What is `repeated` is used more than once by the op itself.
         """
-        if isinstance(plan.op, Source) and plan.op.in_memory:
+        if isinstance(plan.op, MemorySource):
             return self._pending(plan, inside)  # there is nothing to read, so nothing to read twice
         together = inside or isinstance(plan.op, (ChainMark, Exchange, Reduction, Regroup))
         if repeated or self._uses[plan] > 1 or not together or plan in self._cut:
@@ -179,17 +183,18 @@ class Lowering:
         if isinstance(op, SinkPart):
             return [self._pending_sink_part(op, plan.inputs[0], inside)]
         if isinstance(op, Call):
-            return [self._then(plan, tuple(self._value(child) for child in plan.inputs))]
+            return [self._then(plan, tuple(self.value(child) for child in plan.inputs))]
         if isinstance(op, Exchange):
             return exchanged(self, plan)
         assert isinstance(op, Regroup), op
         if op.picks is not None:
-            return op.picked([one for child in plan.inputs for one in self._inputs(child, inside, op.repeats)])
+            repeats = isinstance(op.picks, tuple) and len(set(op.picks)) < len(op.picks)
+            return picked(op.picks, [one for child in plan.inputs for one in self._inputs(child, inside, repeats)])
         return self._repartitioned(self._inputs(plan.inputs[0], inside), plan)
 
     def _pending_pairing(self, op: Pairing, plan: Plan, inside: bool) -> list[Pending]:
         bags = [self._inputs(child, inside) for child in plan.inputs[: op.bags]]
-        values = tuple(self._value(child) for child in plan.inputs[op.bags :])
+        values = tuple(self.value(child) for child in plan.inputs[op.bags :])
         rows = zip(*bags, strict=True) if bags else [()]
         return [self._then(plan, (*row, *values)) for row in rows]
 
@@ -198,7 +203,7 @@ class Lowering:
         if states is not None:
             return self._finished(op, min(len(states), op.split_every or len(states)), [key for (key,) in states])
         pending = self._inputs(plan.inputs[0], inside)
-        if op.elementwise:
+        if op.when_cut != "other":
             pending = resize(pending, self.sharers(plan))
         # With a policy the state is a task of its own: one that can be made again without the records that fail.
         policy = self._policies[plan]
@@ -241,7 +246,7 @@ class Lowering:
         keys = self._sunk[plan] = {} if read is None else {n: key for n, (key,) in enumerate(read)}
         if read is not None:
             return parts, keys
-        stage, bare = self._stage(op.label), op.bare()
+        stage, bare = self.stage(op.label), op.bare()
         works: dict[int, Write] = {}
         for n, (part, one) in enumerate(zip(parts, self._inputs(plan.inputs[0], inside), strict=True)):
             if part is None or part[0]:
@@ -254,7 +259,8 @@ class Lowering:
             self.tasks.append(replace(task, part=(*one.part, part[1]), label=label, steps=labels))
         return parts, keys
 
-    def _value(self, plan: Plan) -> Pending:
+    def value(self, plan: Plan) -> Pending:
+        """Return a single value that a task has made."""
         (key,) = self._materialised(plan)
         return Pending(self._leaf(Value(), self), (), (key,))
 
@@ -276,7 +282,7 @@ class Lowering:
 
     def _split(self, pending: list[Pending], plan: Plan) -> list[Pending]:
         step = self._leaf(Gather(plan.op.label), plan)
-        stage = self._stage(plan.op.label)
+        stage = self.stage(plan.op.label)
         keys: list[Key] = []
         works: dict[int, Split] = {}
         edges = [plan.npartitions * n // len(pending) for n in range(len(pending) + 1)]
@@ -290,14 +296,17 @@ class Lowering:
         return [Pending(step, (1,), (key,)) for key in keys]
 
     def _scanned(self, plan: Plan, inside: bool) -> list[Pending]:
-        stage, gather = self._stage(plan.op.label), self._leaf(Gather(plan.op.label), plan)
+        stage, gather = self.stage(plan.op.label), self._leaf(Gather(plan.op.label), plan)
+        from bagkit.ops.sequences import Accumulate
+
+        assert isinstance(plan.op, Accumulate), plan.op
         works: dict[int, WithLast] = {}
         scanned: list[Pending] = []
         before: tuple[Pending, ...] = ()
         for number, one in enumerate(self._inputs(plan.inputs[0], inside)):
             pending = self._then(plan, (one, *before))
             chain = self._work(pending.step, None, gives_value=False)
-            work = works.setdefault(id(chain), WithLast(chain))
+            work = works.setdefault(id(chain), WithLast(chain) if before else WithLast(chain, plan.op.leading))
             records, last = (stage, number), (stage, number, "last")
             self.tasks.append(self._task(work, pending, (records, last)))
             scanned.append(Pending(gather, (1,), (records,)))
@@ -320,15 +329,13 @@ class Lowering:
 
     def above(self, plan: Plan, steps: tuple[Step, ...]) -> Step:
         """Return the step of `plan` on `steps`."""
-        return self._shared((id(plan.op), *map(id, steps)), Step(plan.op, steps, self._policies[plan]), plan.op)
+        return self._shared(
+            (id(plan.op), *map(id, steps)), Step(plan.op, steps, self._policies[plan], _done_too(plan.op)), plan.op
+        )
 
     def joined(self, trunk: Step, steps: tuple[Step, ...]) -> Step:
         """Return the step that gives what `steps` above `trunk` lead to."""
         return self._shared((id(trunk), *map(id, steps)), Step(Joined(), (trunk, *steps)), (trunk, steps))
-
-    def value(self, plan: Plan) -> Pending:
-        """Return a single value that a task has made."""
-        return self._value(plan)
 
     def add(self, work: Several, one: Pending, keys: tuple[Key, ...], label: str, where: tuple[Any, ...]) -> None:
         """Add a task that reads once for several answers."""
@@ -361,10 +368,6 @@ class Lowering:
         """Return how many workers may share a file for `plans`, reductions or exchanges: 1 where it could be seen."""
         return self._workers if all(map(is_exact, plans)) else 1
 
-    def stage(self, label: str) -> str:
-        """Return a name for some tasks that no others have."""
-        return self._stage(label)
-
     def policy(self, plan: Plan) -> str:
         """Return what is done about records that fail in `plan`."""
         return self._policies[plan]
@@ -388,7 +391,7 @@ class Lowering:
         """Make a task of each of `pending`; return their keys."""
         if not pending:
             return []
-        stage = self._stage((into or pending[0].step.op).label)
+        stage = self.stage((into or pending[0].step.op).label)
         keys: list[Key] = []
         for number, one in enumerate(pending):
             key = (stage, number)
@@ -424,7 +427,7 @@ class Lowering:
         """Add levels of the tree until one step can take all states that are left."""
         work, width = Combine(op, tasks), op.split_every
         while width is not None and len(states) > width:
-            stage, made = self._stage(op.label), list[Key]()
+            stage, made = self.stage(op.label), list[Key]()
             for number, start in enumerate(range(0, len(states), width)):
                 key = (stage, number)
                 needs = tuple(states[start : start + width])
@@ -433,7 +436,8 @@ class Lowering:
             states = made
         return states
 
-    def _stage(self, label: str) -> str:
+    def stage(self, label: str) -> str:
+        """Return a name for some tasks that no others have."""
         self._stages += 1
         return f"{self._stages}: {label}"
 
@@ -444,7 +448,7 @@ class Lowering:
 
     def _then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
         op, steps = plan.op, tuple(child.step for child in inputs)
-        step = self._shared((id(op), *map(id, steps)), Step(op, steps, self._policies[plan]), op)
+        step = self._shared((id(op), *map(id, steps)), Step(op, steps, self._policies[plan], _done_too(op)), op)
         part = tuple(entry for child in inputs for entry in child.part)
         return Pending(step, part, tuple(key for child in inputs for key in child.needs))
 
@@ -474,6 +478,10 @@ def _too_deep(uses: Mapping[Plan, int]) -> set[Plan]:
             cut.add(plan)
             depths[plan] = 0
     return cut
+
+
+def _done_too(op: Op) -> tuple[Op, ...]:
+    return (op.plucked,) if isinstance(op, ParseJson) and op.plucked is not None else ()
 
 
 def _describe(pieces: Sequence[Any]) -> str:

@@ -16,7 +16,6 @@ from itertools import groupby
 from typing import Any
 
 from bagkit.lower.pending import Pending
-from bagkit.plan.kinds import Reduction
 from bagkit.plan.node import Plan
 
 CUT_BYTES = 32 << 20
@@ -95,10 +94,8 @@ def is_exact(plan: Plan) -> bool:
 
     It does not where it stops reading once it has enough: tasks that read what comes after that may fail there.
     """
-    op = plan.op
-    if isinstance(op, Reduction) and op.enough is not None:
-        return False
-    return op.exact_for == "any" or (op.exact_for == "plain" and all(below.gives_plain for below in plan.inputs))
+    when_cut = plan.op.when_cut
+    return when_cut == "same" or (when_cut == "same if plain" and all(below.gives_plain for below in plan.inputs))
 
 
 def _shared(tasks: list[tuple[Any, ...]], workers: int) -> list[tuple[Any, ...]]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Completion, Exchange, Pairing, PerPartition, Reduction, Scan, Sink, Source
+from bagkit.plan.kinds import Completion, Exchange, MemorySource, Pairing, PerPartition, Reduction, Scan, Sink, Source
 from bagkit.plan.node import Plan, walk
 
 Writable = Callable[[Sink], bool]
@@ -94,7 +94,7 @@ def shared_reads(
 
 
 def _can_be_shared(plan: Plan) -> bool:
-    if isinstance(plan.op, Source) and plan.op.in_memory:
+    if isinstance(plan.op, MemorySource):
         return False  # there is nothing to read
     return isinstance(plan.op, (ChainMark, PerPartition, Source))
 
@@ -134,7 +134,9 @@ def _takes_all(plan: Plan, writable: Writable) -> bool:
     op = plan.op
     if isinstance(op, Sink):
         return writable(op)
-    return len(plan.inputs) == 1 and (isinstance(op, Exchange) or (isinstance(op, Reduction) and op.elementwise))
+    return len(plan.inputs) == 1 and (
+        isinstance(op, Exchange) or (isinstance(op, Reduction) and op.when_cut != "other")
+    )
 
 
 def _with_one_sink(ends: Sequence[Plan], below: Sequence[Plan], policies: Mapping[Plan, str]) -> tuple[Plan, ...]:
@@ -156,12 +158,12 @@ def _by_record(plan: Plan, uses: Mapping[Plan, int]) -> bool:
         return True
     if isinstance(op, Pairing):
         return bool(op.per_record) and not op.read_first and not isinstance(op, Scan)
-    return isinstance(op, PerPartition) and op.elementwise and not isinstance(op, Completion)
+    return isinstance(op, PerPartition) and bool(op.per_record) and not isinstance(op, Completion)
 
 
 def _waits(value: Plan, uses: Mapping[Plan, int]) -> bool:
     """Return whether a value may be made of what shares a read: a task of it can't wait for its own result."""
-    return any(uses[plan] > 1 and not (isinstance(plan.op, Source) and plan.op.in_memory) for plan in walk(value))
+    return any(uses[plan] > 1 and not (isinstance(plan.op, MemorySource)) for plan in walk(value))
 
 
 def _meeting(records: Plan, above: _Above, users: _Users) -> Meeting | None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bagkit.lower.graph import Graph, Key, Work
-from bagkit.plan.kinds import Sink, SinkPart, Writing
+from bagkit.ops.calls import SinkPart
+from bagkit.plan.kinds import Sink, Writing
 from bagkit.plan.node import Plan, walk
 from bagkit.work.several import Several
 from bagkit.work.works import Write

@@ -15,7 +15,8 @@ from typing import Any
 
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.lower.retries import Retrying
-from bagkit.plan.kinds import Exchange, Source
+from bagkit.ops.elementwise import ParseJson
+from bagkit.plan.kinds import Exchange, MemorySource, SampledExchange, Source
 from bagkit.visible import visible
 from bagkit.work.chain import Chain
 from bagkit.work.several import End, Several, Written
@@ -253,7 +254,8 @@ class _Reading:
         last = self._step(step)
         if into is None:
             return last
-        verb = ("sample for" if into.op.samples else "split for") if isinstance(into.op, Exchange) else ""
+        sampled, split = isinstance(into.op, SampledExchange), isinstance(into.op, Exchange)
+        verb = "sample for" if sampled else "split for" if split else ""
         return self._add(StageStep(into.label, verb, (last,)))
 
     def _go_through(self, *steps: Step) -> None:
@@ -281,14 +283,16 @@ class _Reading:
         inputs = tuple([self._step(child) for child in step.inputs])
         if not inputs:
             return self._add(self._leaf(step))
-        parser = step.parser
-        return self._add(StageStep(step.op.label, inputs=inputs, parses=None if parser is None else parser.parses))
+        parses = step.op.parses if step.parser is not None and isinstance(step.op, ParseJson) else None
+        return self._add(StageStep(step.op.label, inputs=inputs, parses=parses))
 
     def _leaf(self, step: Step) -> StageStep:
         op = step.op
         if isinstance(op, Source):
             pieces = [piece for part in self._parts for piece in next(part)]
-            return StageStep(op.label, nbytes=0 if op.in_memory else sum(piece.weight for piece in pieces))
+            return StageStep(
+                op.label, nbytes=0 if isinstance(op, MemorySource) else sum(piece.weight for piece in pieces)
+            )
         if isinstance(op, Value):
             return StageStep("value", stages=self._taken([1] * len(self._tasks)))
         if isinstance(op, (Gather, Finish, Collecting)):

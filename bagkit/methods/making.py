@@ -73,7 +73,7 @@ class Making(Generic[T_co]):
 
     def _reduce(self, op: Reduction) -> Any:
         plan = Plan(op, (self.plan,))
-        return self._bag(plan) if op.gives_bag else Item(plan)
+        return Item(plan) if op.gives_value else self._bag(plan)
 
     def _with_info(self, op: Op, *values: Plan) -> Bag[Any]:
         """Return the bag of a pairing of this bag's records with the PartitionInfo of each partition."""

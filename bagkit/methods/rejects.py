@@ -108,7 +108,7 @@ def _by_record(op: Op) -> bool:
     """Return whether `op` works on the records of one bag one by one."""
     if isinstance(op, Pairing):
         return op.bags == 1 and bool(op.per_record) and not isinstance(op, Scan)
-    return isinstance(op, PerPartition) and op.elementwise and not isinstance(op, (Choosing, ops.Described))
+    return isinstance(op, PerPartition) and bool(op.per_record) and not isinstance(op, (Choosing, ops.Described))
 
 
 def _copied(chain: list[Plan], below: Plan) -> Plan:

@@ -102,6 +102,26 @@ class Known(Call):
 
 
 @dataclass(frozen=True)
+class SinkPart(Call):
+    """Writes one partition of a Sink, which is its input: a sink that only parts are asked of writes only those."""
+
+    name: str
+    number: int
+    """Of the partition."""
+    made: Callable[[Any], Any]
+    """Makes its value of what was written of the partition."""
+
+    opaque = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}[{self.number}]"
+
+    def call(self, values: Sequence[Any]) -> Any:
+        return self.made(values[0])
+
+
+@dataclass(frozen=True)
 class PartitionOf(Pairing):
     """`from_delayed(...)`: the elements of a value, as one partition."""
 

@@ -21,7 +21,7 @@ from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
 from bagkit.plan.fields import in_order, shown_fields
-from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, Limit, OnRecords, Op, PerPartition, union
+from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, OnRecords, Parsing, PerPartition, Ways, union
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
@@ -275,22 +275,12 @@ class Flatten(PerPartition):
 
 
 @dataclass(frozen=True)
-class Head(Limit):
-    """The first `k` records of the partition: what `take` reads of each."""
-
-    k: int
-
-    @property
-    def label(self) -> str:
-        return f"head({self.k})"
-
-
-@dataclass(frozen=True)
 class OnErrorFor(PerPartition):
     """`on_error(policy)`: what happens to records that fail in the operations before."""
 
     policy: OnError
 
+    per_record = "same"
     can_raise = False
 
     @property
@@ -299,9 +289,6 @@ class OnErrorFor(PerPartition):
 
     def demand(self, wanted: Fields) -> Fields:
         return wanted
-
-    def begin(self) -> OnRecords:
-        return _as_they_are
 
 
 @dataclass(frozen=True)
@@ -380,11 +367,8 @@ class ParseJson(BlockParser):
         return self.plucked is None and not self.attributes and not self.first
 
     @property
-    def joined(self) -> tuple[Op, ...]:
-        return () if self.plucked is None else (self.plucked,)
-
-    @property
     def parses(self) -> int | None:
+        """How many fields of a record it parses; None for all of them."""
         if self.plucked is not None:
             return len(set(self.plucked.keys))
         fields = self.first or self.attributes or self.fields
@@ -422,33 +406,40 @@ class ParseJson(BlockParser):
             return json_parser(self.attributes, "attributes")
         return json_parser(None if self.fields is ALL else in_order(self.fields))
 
-    def ways(self, block: Block) -> tuple[Callable[[Sequence[Any]], list[Any]] | None, Callable[[Any], Any]]:
-        if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one
-            return None, self._parser.after(block.parse)
-        quick, careful = self._parser.ways(block.records, block.data)
-        return quick, partial(load_line, careful) if self.of_lines else careful
-
-    def whole(self, line: Any) -> Any:
-        return loads_here()(line)
-
     @cached_property
     def _first_parser(self) -> JsonParser:
         return json_parser(in_order(self.first), "scalars")
 
-    def first_way(self, block: Block) -> Callable[[Sequence[Any]], list[Any]] | None:
-        if not self.first or block.parse is not None:
-            return None
-        return self._first_parser.ways(block.records, block.data)[0]
+    def begin(self) -> Parsing:
+        return _ParsingJson(self._parser, self._first_parser if self.first else None, self.of_lines)
 
-    def begin(self) -> OnRecords:
-        return self._of_lines_from_elsewhere
 
-    def _of_lines_from_elsewhere(self, lines: Sequence[Any]) -> Iterable[Any]:
-        """Parse lines that another task has read: a source that several use is read by one."""
-        quick, careful = self._parser.ways(lines, None)
+class _ParsingJson:
+    """What a ParseJson does with the lines of a partition."""
+
+    def __init__(self, parser: JsonParser, first: JsonParser | None, of_lines: bool) -> None:
+        self._parser = parser
+        self._first = first
+        self._of_lines = of_lines
+
+    def ways(self, block: Block) -> Ways:
+        if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one
+            return Ways(None, self._parser.after(block.parse), None)
+        first = None if self._first is None else self._first.ways(block.records, block.data)[0]
+        return self._ways(block.records, block.data, first)
+
+    def whole(self, line: Any) -> Any:
+        return loads_here()(line)
+
+    def _ways(self, lines: Sequence[Any], data: bytes | None, first: Any = None) -> Ways:
+        quick, careful = self._parser.ways(lines, data)
+        return Ways(quick, partial(load_line, careful) if self._of_lines else careful, first)
+
+    def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
+        quick, careful, _ = self._ways(lines, None)
         if quick is not None:
             try:
                 return quick(lines)
             except Exception:  # whatever it was, the careful way says it better, or finds nothing wrong
                 pass
-        return map(partial(load_line, careful) if self.of_lines else careful, lines)
+        return map(careful, lines)

@@ -24,7 +24,7 @@ from bagkit.exchange.spill import Room
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.functions import check_count, key_function, shown_key
 from bagkit.ops.reductions import CustomReduction
-from bagkit.plan.kinds import Exchange, OnRecords, Pairing, Taking
+from bagkit.plan.kinds import Exchange, OnRecords, Pairing, SampledExchange, Taking
 
 How = Literal["inner", "left", "right", "outer"]
 Emit = Callable[[list[Entry]], Sequence[Any]]
@@ -59,6 +59,9 @@ class ByKey(Exchange):
 
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0] if self.count is None else self.count
 
     def split(self, side: int, count: int, room: Room) -> Taking:
         return TakingForUser(self.name, Splitting(self.keys[side], self.value, self.gathering, count, room))
@@ -178,7 +181,7 @@ def join_by(on_self: Any, on_other: Any, how: How, count: int | None) -> ByKey:
 
 
 @dataclass(frozen=True)
-class SortBy(Exchange):
+class SortBy(SampledExchange):
     """`sort_by(key)`: all records in order, over all partitions."""
 
     key: Any
@@ -186,8 +189,7 @@ class SortBy(Exchange):
     count: int | None = None
     memory: int | None = None
 
-    samples = True
-    exact_for = ""  # where partitions begin is told from a sample of each task
+    when_cut = "rounded"  # where partitions begin is told from a sample of each task
 
     def __post_init__(self) -> None:
         check_count("sort_by", self.count)
@@ -205,6 +207,9 @@ class SortBy(Exchange):
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.key,) if callable(self.key) else ()
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0] if self.count is None else self.count
 
     def split(self, side: int, count: int, room: Room) -> Taking:
         return TakingForUser("sort_by", Sorting(self._order, room))

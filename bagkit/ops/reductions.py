@@ -9,18 +9,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import chain, islice
-from typing import Any, Literal
+from operator import not_
+from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.exchange import fold
 from bagkit.exchange.fold import Largest
 from bagkit.exchange.spill import Room
+from bagkit.flow.takings import AllAtOnce, UntilEnough
 from bagkit.ops._extremes import extreme, extreme_of, merge_extremes
 from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
 from bagkit.ops._sums import Total, add, mean, merge_totals, value
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
-from bagkit.plan.kinds import ALL, Fields, PartitionReduction, Reduction, Taking
+from bagkit.plan.kinds import ALL, Fields, Reduction, Taking, WhenCut
 from bagkit.sentinels import EMPTY, NOT_GIVEN
 
 FAN_IN = 8
@@ -72,11 +74,13 @@ class Row(Reduction):
     """Makes the result of the last state, which is EMPTY if no partition had a record."""
     gives_bag: bool = False
     split_every: int | None = FAN_IN
-    elementwise: bool = True
     fields: Fields = ALL
     functions: tuple[Any, ...] = field(default=())
-    exact_for: Literal["any", "plain", ""] = "any"
-    enough: Callable[[Any], bool] | None = None
+    when_cut: WhenCut = "same"
+
+    @property
+    def gives_value(self) -> bool:  # type: ignore[override]  # it depends on the reduction
+        return not self.gives_bag
 
     @property
     def label(self) -> str:
@@ -167,7 +171,7 @@ def _count(number: int, records: Sequence[Any]) -> int:
 
 def sum_row(split_every: Any = None) -> Row:
     every = fan_in("sum", split_every)
-    return Row("sum", accumulating(add, Total()), merge_totals, _sum, split_every=every, exact_for="plain")
+    return Row("sum", accumulating(add, Total()), merge_totals, _sum, split_every=every, when_cut="same if plain")
 
 
 def _sum(state: Any) -> Any:
@@ -191,7 +195,8 @@ def _extreme(name: str, choose: Callable[[Iterable[Any]], Any], split_every: Any
 
 def any_row(split_every: Any = None) -> Row:
     every, finish = fan_in("any", split_every), partial(or_else, False)
-    return Row("any", accumulating(_any, False), any, finish, split_every=every, enough=Accumulating.state)
+    start = partial(UntilEnough, accumulating(_any, False), bool)
+    return Row("any", start, any, finish, split_every=every, when_cut="rounded")
 
 
 def _any(found: bool, records: Sequence[Any]) -> bool:
@@ -200,15 +205,12 @@ def _any(found: bool, records: Sequence[Any]) -> bool:
 
 def all_row(split_every: Any = None) -> Row:
     every, finish = fan_in("all", split_every), partial(or_else, True)
-    return Row("all", accumulating(_all, True), all, finish, split_every=every, enough=_found_one_that_is_not)
+    start = partial(UntilEnough, accumulating(_all, True), not_)
+    return Row("all", start, all, finish, split_every=every, when_cut="rounded")
 
 
 def _all(found: bool, records: Sequence[Any]) -> bool:
     return found and all(records)
-
-
-def _found_one_that_is_not(taking: Taking) -> bool:
-    return not taking.state()
 
 
 def _mean(state: Total) -> Any:
@@ -219,7 +221,7 @@ def _mean(state: Total) -> Any:
 
 def mean_row(split_every: Any = None) -> Row:
     every = fan_in("mean", split_every)
-    return Row("mean", accumulating(add, Total()), merge_totals, _mean, split_every=every, exact_for="plain")
+    return Row("mean", accumulating(add, Total()), merge_totals, _mean, split_every=every, when_cut="same if plain")
 
 
 def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
@@ -234,7 +236,7 @@ def var_row(ddof: int, *, root: bool) -> Row:
         raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more{hint_for_field(name, ddof)}")
     shown = f"{name}(ddof={ddof})" if ddof else name
     finish = partial(_variance, name, ddof, root)
-    return Row(shown, accumulating(add_moments, Moments()), merge_moments, finish, exact_for="plain")
+    return Row(shown, accumulating(add_moments, Moments()), merge_moments, finish, when_cut="same if plain")
 
 
 # Values ------------------------------------------------------------------------------------------------------------
@@ -265,8 +267,9 @@ def _largest_of_all(k: int, key: Callable[[Any], Any] | None, states: list[list[
 
 
 def head_row(k: int) -> Row:
-    start, joined = accumulating(partial(_first, k), ()), partial(_first_of_all, k)
-    return Row(f"take({k})", start, joined, partial(or_else, []), gives_bag=True, enough=partial(_has, k))
+    start = partial(UntilEnough, accumulating(partial(_first, k), ()), partial(_has, k))
+    joined = partial(_first_of_all, k)
+    return Row(f"take({k})", start, joined, partial(or_else, []), gives_bag=True, when_cut="rounded")
 
 
 def _first(k: int, found: Sequence[Any], records: Sequence[Any]) -> Sequence[Any]:
@@ -277,8 +280,8 @@ def _first_of_all(k: int, states: list[Sequence[Any]]) -> list[Any]:
     return list(islice(chain.from_iterable(states), k))
 
 
-def _has(k: int, taking: Taking) -> bool:
-    return len(taking.state()) >= k
+def _has(k: int, found: Sequence[Any]) -> bool:
+    return len(found) >= k
 
 
 # Folds -------------------------------------------------------------------------------------------------------------
@@ -309,16 +312,15 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
         partial(_fold_finish, initial),
         gives_bag=gives_bag,
         split_every=fan_in("fold", split_every),
-        # An initial value counts once for each partition, so partitions can be seen.
-        elementwise=initial is NOT_GIVEN,
         fields=ALL if initial is NOT_GIVEN else fields_read(binop, 2),
         functions=(binop, combine),
-        exact_for="",
+        # An initial value counts once for each partition, so partitions can be seen.
+        when_cut="rounded" if initial is NOT_GIVEN else "other",
     )
 
 
 @dataclass(frozen=True)
-class CustomReduction(PartitionReduction):
+class CustomReduction(Reduction):
     """`reduction(perpartition, aggregate)`: the user's own two functions."""
 
     perpartition: Callable[[Iterator[Any]], Any]
@@ -328,9 +330,15 @@ class CustomReduction(PartitionReduction):
     """None unless the user asks for a tree: an aggregate need not take its own results."""
     name: str | None = None
 
+    when_cut = "other"
+
     def __post_init__(self) -> None:
         check_callable("reduction", self.perpartition)
         check_callable("reduction", self.aggregate)
+
+    @property
+    def gives_value(self) -> bool:  # type: ignore[override]  # it depends on the reduction
+        return not self.gives_bag
 
     @property
     def label(self) -> str:
@@ -339,7 +347,10 @@ class CustomReduction(PartitionReduction):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.perpartition, self.aggregate)
 
-    def reduced(self, records: Iterator[Any]) -> Any:
+    def start(self, room: Room) -> Taking:
+        return AllAtOnce(self._reduced)
+
+    def _reduced(self, records: Iterator[Any]) -> Any:
         first = next(records, EMPTY)
         if first is EMPTY:
             return EMPTY

@@ -16,6 +16,7 @@ from typing import Any
 from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.exchange import fold
 from bagkit.flow.blocks import batched
+from bagkit.flow.takings import UntilEnough
 from bagkit.ops import _windows as windows
 from bagkit.ops._pipe import piped
 from bagkit.ops.elementwise import partition_result
@@ -104,11 +105,12 @@ class Accumulate(Scan):
     def user_functions(self) -> tuple[Any, ...]:
         return (self.binop,)
 
-    def leading(self, values: Sequence[Any]) -> Sequence[Any]:
-        return () if values or self.initial is NOT_GIVEN else (fold.fresh(self.initial),)
+    def leading(self) -> Sequence[Any]:
+        """Return the records that come before what all others give."""
+        return () if self.initial is NOT_GIVEN else (fold.fresh(self.initial),)
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
-        before = [*values, *self.leading(values)]
+        before = values or self.leading()
         return partial(map, _Totals(self.binop, before[0] if before else EMPTY))
 
 
@@ -149,7 +151,7 @@ class WithIndex(Pairing):
 def starts_row() -> Row:
     """Return the reduction to the numbers of the first record of each partition."""
     start = accumulating(_count, (0,))
-    return Row("count_partitions", start, _joined, _starts, elementwise=False, fields=frozenset())
+    return Row("count_partitions", start, _joined, _starts, when_cut="other", fields=frozenset())
 
 
 def _count(counted: tuple[int, ...], records: Sequence[Any]) -> tuple[int, ...]:
@@ -200,9 +202,10 @@ class Window(Pairing):
 
 def edges_row(size: int, step: int) -> Row:
     """Return the reduction to what windows need of other partitions: what follows each, and where it begins."""
-    start = accumulating(partial(_edge, size - 1), (([], 0),))
-    enough = partial(_has_edge, size - 1) if step == 1 else None  # how many there are decides where a step falls
-    return Row("partition_edges", start, _joined, partial(_edges, size - 1), elementwise=False, enough=enough)
+    start: Callable[[], Taking] = accumulating(partial(_edge, size - 1), (([], 0),))
+    if step == 1:  # else how many there are decides where a step falls
+        start = partial(UntilEnough, start, partial(_has_edge, size - 1))
+    return Row("partition_edges", start, _joined, partial(_edges, size - 1), when_cut="other")
 
 
 def _edge(size: int, edges: Sequence[tuple[list[Any], int]], records: Sequence[Any]) -> list[tuple[list[Any], int]]:
@@ -210,8 +213,8 @@ def _edge(size: int, edges: Sequence[tuple[list[Any], int]], records: Sequence[A
     return [([*head, *records[: size - len(head)]], number + len(records))]
 
 
-def _has_edge(size: int, taking: Taking) -> bool:
-    ((head, _),) = taking.state()
+def _has_edge(size: int, edges: Sequence[tuple[list[Any], int]]) -> bool:
+    ((head, _),) = edges
     return len(head) >= size
 
 

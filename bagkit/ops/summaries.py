@@ -72,7 +72,7 @@ def stats_row(split_every: Any = None) -> Row:
     """Return the reduction to Stats."""
     every = fan_in("stats", split_every)
     finish = not_empty("stats", _stats)
-    return Row("stats", accumulating(_see), _merge_stats, finish, split_every=every, exact_for="plain")
+    return Row("stats", accumulating(_see), _merge_stats, finish, split_every=every, when_cut="same if plain")
 
 
 def _see(state: Any, records: Sequence[Any]) -> _Seen:
@@ -213,7 +213,7 @@ def quantiles_row(qs: Any, error: Any) -> Row:
         partial(_Ranking, sketch.ranks_size(error)),
         sketch.merge_ranks,
         not_empty("quantiles", partial(_quantiles, fractions, one)),
-        exact_for="" if error else "any",
+        when_cut="rounded" if error else "same",
     )
 
 

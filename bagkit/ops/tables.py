@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 from bagkit.exchange import tables
 from bagkit.exchange.fold import fresh
@@ -18,7 +18,7 @@ from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
 from bagkit.ops.reductions import FAN_IN, fan_in
-from bagkit.plan.kinds import ALL, Exchange, Fields, Reduction, Taking, union
+from bagkit.plan.kinds import ALL, Exchange, Fields, Reduction, Taking, WhenCut, union
 from bagkit.sentinels import NOT_GIVEN
 
 
@@ -33,7 +33,6 @@ class ToTable(Reduction):
     most_frequent_first: bool = False
     """Whether the result is sorted by its values, largest first; else it has the order of first sight."""
     split_every: int | None = FAN_IN
-    elementwise: bool = True
     fields: Fields = ALL
     functions: tuple[Any, ...] = ()
     plain_keys: bool = True
@@ -42,12 +41,13 @@ class ToTable(Reduction):
     """What does the same with objects that a parser makes faster than dicts."""
     memory: int | None = None
 
-    gives_bag = True
-    limited = True
+    gives_value = False
 
     @property
-    def exact_for(self) -> Literal["any", ""]:  # type: ignore[override]  # it depends on the tabling
-        return "" if isinstance(self.tabling, Folding) else "any"
+    def when_cut(self) -> WhenCut:  # type: ignore[override]  # it depends on the tabling
+        if not isinstance(self.tabling, Folding):
+            return "same"
+        return "other" if self.tabling.initial or self.tabling.merge_initial else "rounded"
 
     @property
     def label(self) -> str:
@@ -124,8 +124,8 @@ class ByTable(Exchange):
         check_count(self.name, self.count)
 
     @property
-    def exact_for(self) -> Literal["any", ""]:  # type: ignore[override]  # it depends on the tabling
-        return "" if isinstance(self.tabling, Folding) else "any"
+    def when_cut(self) -> WhenCut:  # type: ignore[override]  # it depends on the tabling
+        return "rounded" if isinstance(self.tabling, Folding) else "same"
 
     @property
     def label(self) -> str:
@@ -140,6 +140,9 @@ class ByTable(Exchange):
 
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0] if self.count is None else self.count
 
     def split(self, side: int, count: int, room: Room) -> Taking:
         return TakingForUser(self.name, tables.Filling(self.tabling, room, count))
@@ -190,7 +193,6 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
         folding,
         # An initial value of the merge counts once, so it is one merge.
         split_every=None if merge_start else fan_in("foldby", split_every),
-        elementwise=not start and not merge_start,
         fields=union(fields_read(function), read),
         functions=(*([key] if callable(key) else []), binop, combine),
         plain_keys=not callable(key) and not isinstance(key, list),

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from bagkit.errors import PlanError
 from bagkit.exchange.tabling import FoldingField
 from bagkit.json.standard import is_standard_loads
-from bagkit.ops.calls import DelayedCall
-from bagkit.ops.elementwise import ParseJson
+from bagkit.ops.calls import DelayedCall, SinkPart
+from bagkit.ops.elementwise import OnErrorFor, ParseJson
 from bagkit.ops.tables import ToTable
 from bagkit.optimizer.push_fields import wanted_of_each
 from bagkit.plan.chain import ChainMark
@@ -23,8 +23,8 @@ from bagkit.plan.kinds import (
     Reduction,
     Regroup,
     Sink,
-    SinkPart,
     Source,
+    picked,
     union,
 )
 from bagkit.plan.node import Plan, count_uses, walk
@@ -77,10 +77,10 @@ def _faults(plan: Plan) -> Iterator[str]:
     elif isinstance(op, Regroup) and op.picks is not None:
         numbers = range(sum(below.npartitions for below in inputs))
         try:
-            picked = len(op.picked(numbers))
+            count = len(picked(op.picks, numbers))
         except IndexError:
-            picked = -1
-        if picked != plan.npartitions:
+            count = -1
+        if count != plan.npartitions:
             yield f"it picks partitions out of {len(numbers)} that are not there"
 
 
@@ -192,7 +192,7 @@ def _policies_of_functions(roots: Roots) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for plan in reversed(tuple(policies)):
         op = plan.op
-        said = {op.policy} if isinstance(op, PerPartition) and op.policy else policies[plan]
+        said = {op.policy} if isinstance(op, OnErrorFor) else policies[plan]
         for below in plan.inputs:
             policies[below] |= said
         for function in () if isinstance(op, ParseJson) else op.user_functions():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Pairing, PerPartition, Source
+from bagkit.plan.kinds import MemorySource, Pairing, PerPartition, Source
 from bagkit.plan.node import Plan, count_uses, rewrite, walk
 
 
@@ -27,7 +27,8 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     tops = {
         plan
         for plan, number in uses.items()
-        if _chains(plan) and ((number != 1 and not _in_memory(plan)) or not any(map(_chains, users.get(plan, ()))))
+        if _chains(plan)
+        and ((number != 1 and not isinstance(plan.op, MemorySource)) or not any(map(_chains, users.get(plan, ()))))
     }
     order = iter(walk(*roots))  # the order in which rewrite visits, which sees new plans in place of these
 
@@ -35,10 +36,6 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
         return Plan(ChainMark(), (plan,)) if next(order) in tops else plan
 
     return rewrite(roots, mark)
-
-
-def _in_memory(plan: Plan) -> bool:
-    return isinstance(plan.op, Source) and plan.op.in_memory
 
 
 def _chains(plan: Plan) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bagkit.ops.elementwise import OnErrorFor
 from bagkit.ops.tables import ToTable
 from bagkit.plan.kinds import ALL, Op, PerPartition, Reduction
 from bagkit.plan.node import Plan, count_uses, rewrite
@@ -31,7 +32,7 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
             return plan
         between: list[PerPartition] = []
         below = plan.inputs[0]
-        while isinstance(below.op, PerPartition) and below.op.elementwise and not below.op.policy:
+        while isinstance(below.op, PerPartition) and below.op.per_record and not isinstance(below.op, OnErrorFor):
             if id(below.op) in shared:
                 return plan
             between.append(below.op)
@@ -50,7 +51,7 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
 def _in_any_order(op: Op) -> bool:
     """Return whether `op` gives the same in whatever order the records come: it reads nothing of them."""
-    return isinstance(op, Reduction) and op.elementwise and op.demand(ALL) == frozenset()
+    return isinstance(op, Reduction) and op.when_cut != "other" and op.demand(ALL) == frozenset()
 
 
 def _spread(table: ToTable, bag: Plan) -> Plan | None:

@@ -22,7 +22,7 @@ from functools import cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from bagkit.plan.kinds import Source
+from bagkit.plan.kinds import MemorySource
 from bagkit.plan.node import Plan, walk
 from bagkit.user_modules import is_made_by_exec, is_users
 
@@ -57,7 +57,7 @@ def process_fingerprint(plan: Plan) -> str:
         for number, each in enumerate(walk(plan)):
             numbers[each] = number
             op: Any = each.op
-            if isinstance(op, Source) and op.in_memory:
+            if isinstance(op, MemorySource):
                 op = [_first_records(piece) for pieces in op.pieces() for piece in pieces]
             steps.append(digest((each.op.label, op, [numbers[part] for part in each.inputs], each.npartitions)))
         _process_fingerprints[plan] = digest(steps)

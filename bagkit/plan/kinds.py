@@ -12,13 +12,12 @@ NotImplementedError here is for each op of the kind to say.
     Regroup        the same records in other partitions      concat, repartition
     Call           whole values -> a value                   Item.apply, delayed
     Sink           partitions -> files                       to_textfiles, to_jsonl
-    SinkPart       one partition of a Sink                   to_textfiles(compute=False)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from bagkit.exchange.spill import Room
 from bagkit.flow.blocks import Block
@@ -52,22 +51,22 @@ def _is_inside(path: Field, fields: frozenset[Field]) -> bool:
     return path[0] in fields or any(path[:length] in fields for length in range(2, len(path)))
 
 
+WhenCut = Literal["same", "same if plain", "rounded", "other"]
+"""The same; the same for plain records, as sums of others are rounded; as good a result, as where a function of the
+user's joins states; or another, so that tasks must have the partitions that users see."""
+
+
 class Op:
     """What every op answers; the defaults claim nothing."""
 
-    elementwise: bool = False
-    """Works record by record, so that where a partition begins and ends can't be seen in the result."""
     gives_value: bool = False
     """Whether the result is a single value rather than partitions of records."""
     can_raise: bool = True
     """Whether it can fail on a record of its own, without a user's function."""
     plain: Literal["", "always", "as given"] = ""
     """When its records are text, numbers, None, tuples of text, or what has no hash: all know which are equal."""
-    exact_for: Literal["any", "plain", ""] = "any"
-    """What records it gives the same result for, whatever tasks they come in: plain ones only where sums of others are
-    rounded; none where states are not joined exactly, as where a function of the user's does it."""
-    limited: bool = False
-    """Whether it may have to hold more than fits into memory, so that it has a field `memory` for the run to set."""
+    when_cut: WhenCut = "same"
+    """What it gives where its records come in other tasks than the partitions that users see."""
 
     @property
     def error_label(self) -> str:
@@ -100,13 +99,8 @@ class Op:
 class Source(Op):
     """Reads the partitions of a bag."""
 
-    elementwise = True
     can_raise = False
     opaque = False
-    in_memory: bool = False
-    """Whether it reads no files."""
-    gives_raw_lines: bool = False
-    """Whether `read(raw=True)` can give lines as UTF-8 bytes, exactly those that would be decoded to the text lines."""
 
     def pieces(self) -> Sequence[tuple[Piece, ...]]:
         """Return what each partition consists of, in order. Opens nothing."""
@@ -117,7 +111,10 @@ class Source(Op):
         raise NotImplementedError
 
     def read(self, pieces: Sequence[Any], report: Report, raw: bool = False) -> Iterator[Block]:
-        """Yield the records of `pieces` in blocks, opening each input anew."""
+        """Yield the records of `pieces` in blocks, opening each input anew.
+
+        `raw` asks a source of text for lines as UTF-8 bytes, where these are exactly what would be decoded to the text.
+        """
         raise NotImplementedError
 
     def having(self, texts: tuple[str, ...]) -> Source | None:
@@ -128,8 +125,12 @@ class Source(Op):
         return len(self.pieces())
 
 
-PerRecord = Literal["", "one", "some", "many"]
-"""What an op gives for each record: one other, whether it stays, an iterable of others; "" for all of them at once."""
+class MemorySource(Source):
+    """A Source that reads no files."""
+
+
+PerRecord = Literal["", "same", "one", "some", "many"]
+"""What an op gives for each record: itself, one other, whether it stays, an iterable of others; "" for all at once."""
 
 OnRecords = Callable[..., Iterable[Any]]
 """Gives what `per_record` says for each of the records that it is called with, in order; it pulls none ahead."""
@@ -140,14 +141,6 @@ class PerPartition(Op):
 
     per_record: PerRecord = ""
     """What its function gives for each record that it is called with."""
-    policy: str = ""
-    """What happens to records that fail before this op, if the op is what says so: raise, skip, collect, reject."""
-    stands_for_many: bool = False
-    """Whether each of its records is made of a thousand others, so that they leave a task one at a time."""
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]  # it depends on the op
-        return bool(self.per_record or self.policy)
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]
@@ -160,14 +153,29 @@ class PerPartition(Op):
         raise NotImplementedError
 
 
-class Limit(PerPartition):
-    """The first `k` records of a partition, and no more than these are made."""
+class Ways(NamedTuple):
+    """How lines of one block are parsed."""
 
-    k: int
-    can_raise = False
+    quick: Callable[[Sequence[Any]], list[Any]] | None
+    """Parses some lines in one go; None where it could be wrong. Where it raises, `careful` says what is wrong."""
+    careful: Callable[[Any], Any]
+    """Parses any single line."""
+    first: Callable[[Sequence[Any]], list[Any]] | None
+    """Makes records of lines for filters alone, where a Completion follows. It raises where a record has in it what a
+    filter could change."""
 
-    def demand(self, wanted: Fields) -> Fields:
-        return wanted
+
+class Parsing(Protocol):
+    """Parses the lines of one partition."""
+
+    def __call__(self, lines: Sequence[Any], /) -> Iterable[Any]:
+        """Return the records of lines that another task has read."""
+
+    def ways(self, block: Block, /) -> Ways:
+        """Return the functions that parse lines of `block`, straight off the source."""
+
+    def whole(self, line: Any, /) -> Any:
+        """Return the record of a line, with all its fields, as those who wrote the plan see it."""
 
 
 class BlockParser(PerPartition):
@@ -175,33 +183,9 @@ class BlockParser(PerPartition):
 
     per_record = "one"
 
-    @property
-    def joined(self) -> tuple[Op, ...]:
-        """Operations of the user's that it does too, after its own."""
-        return ()
-
-    @property
-    def parses(self) -> int | None:
-        """How many fields of a record it parses; None for all of them."""
-        return None
-
-    def ways(self, block: Block) -> tuple[Callable[[Sequence[Any]], list[Any]] | None, Callable[[Any], Any]]:
-        """Return the function that parses some lines of `block` in one go, and the one that takes any single one.
-
-        The first is None for blocks where it could be wrong; where it raises, it is for the second to say what is.
-        """
+    def begin(self) -> Parsing:
+        """Return what parses the lines of a partition."""
         raise NotImplementedError
-
-    def whole(self, line: Any) -> Any:
-        """Return the record of a line, with all its fields, as those who wrote the plan see it."""
-        raise NotImplementedError
-
-    def first_way(self, block: Block) -> Callable[[Sequence[Any]], list[Any]] | None:
-        """Return the function that makes records of lines for filters alone, which a Completion follows; or None.
-
-        It raises where a record has in it what a filter could change.
-        """
-        return None
 
 
 class Completion(PerPartition):
@@ -215,7 +199,7 @@ class Completion(PerPartition):
 class Rejecting(PerPartition):
     """Gives its records, and among them what is known of those that failed in the ops before it."""
 
-    policy = "reject"
+    per_record = "same"
     can_raise = False
     written: tuple[Op, ...]
     """The ops before it as their user wrote them, first to last, from behind the source."""
@@ -259,13 +243,12 @@ class Scan(Pairing):
 
     bags = 1
 
-    def leading(self, values: Sequence[Any]) -> Sequence[Any]:
-        """Return the records that come before what the records of the partition give."""
-        return ()
-
 
 class Taking(Protocol):
-    """Takes the records of one partition, some at a time; how they are cut must not be seen in the state."""
+    """Takes the records of one partition, some at a time; how they are cut must not be seen in the state.
+
+    `flow/takings.py` has those that are given no more records than they need, or all of them at once.
+    """
 
     def take(self, records: list[Any]) -> None:
         """Take some records, not none. If it raises, one of them is at fault."""
@@ -277,16 +260,8 @@ class Taking(Protocol):
 class Reduction(Op):
     """Boils the records of a bag down: a state for each partition, states into one state, that into the result."""
 
-    gives_bag: bool
-    """Whether the result is a bag of one partition rather than a single value."""
     split_every: int | None
     """How many states are combined at a time; None for all at once."""
-    enough: Callable[[Any], bool] | None = None
-    """Says of a Taking whether more records can't change its state, so that no more are read."""
-
-    @property
-    def gives_value(self) -> bool:  # type: ignore[override]  # it depends on the reduction
-        return not self.gives_bag
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
@@ -304,46 +279,36 @@ class Reduction(Op):
         raise NotImplementedError
 
 
-class PartitionReduction(Reduction):
-    """A Reduction that wants all records of a partition in one iterator."""
-
-    def reduced(self, records: Iterator[Any]) -> Any:
-        """Return the state of one partition."""
-        raise NotImplementedError
-
-
 class Exchange(Op):
     """Brings together what belongs together from all partitions of its inputs.
 
-    Each task of an input splits its records, each partition collects its own. With `samples` there is a first look at
-    all records: the state of a split is then its records, prepared, and a sample of them; `bounds` makes of all samples
-    what tells every `cut` where the prepared records go.
+    Each task of an input splits its records, each partition collects its own.
     """
 
-    count: int | None
-    """How many partitions come out; None for as many as the first input has."""
     memory: int | None
-    """How many bytes a task may hold; None for any number. Set by the run."""
-    samples: bool = False
-    limited = True
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0] if self.count is None else self.count
+    """How many bytes a task may hold; None for any number. Set by the run, as for any op that has this field."""
 
     def split(self, side: int, count: int, room: Room) -> Taking:
         """Return what takes the records of a task of input `side`; its state: a bucket a partition, false if empty."""
         raise NotImplementedError
 
+    def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
+        """Yield lists of the records of one partition, of the buckets that there are for it, by input and in order."""
+        raise NotImplementedError
+
+
+class SampledExchange(Exchange):
+    """An Exchange that takes a first look at all records, to know where each goes.
+
+    The state of a split is its records, prepared, and a sample of them.
+    """
+
     def bounds(self, samples: Sequence[Any], count: int) -> Any:
-        """Return what tells `cut` which of `count` partitions a record belongs to."""
+        """Return what tells every `cut` which of `count` partitions a record belongs to, made of all samples."""
         raise NotImplementedError
 
     def cut(self, prepared: Any, bounds: Any, count: int) -> list[Any]:
         """Return the buckets of prepared records."""
-        raise NotImplementedError
-
-    def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
-        """Yield lists of the records of one partition, of the buckets that there are for it, by input and in order."""
         raise NotImplementedError
 
 
@@ -354,19 +319,13 @@ class Regroup(Op):
     """Which partitions of its inputs, put one after the other, it is; None where it makes others of them."""
     can_raise = False
 
-    @property
-    def repeats(self) -> bool:
-        """Whether it picks a partition more than once."""
-        return isinstance(self.picks, tuple) and len(set(self.picks)) < len(self.picks)
-
-    def picked(self, partitions: Sequence[T]) -> list[T]:
-        """Return the `partitions` that it picks, out of all partitions of its inputs."""
-        if isinstance(self.picks, tuple):
-            return [partitions[number] for number in self.picks]
-        return list(partitions[self.picks])  # type: ignore[index]  # asked only where it picks
-
     def demand(self, wanted: Fields) -> Fields:
         return wanted
+
+
+def picked(picks: slice | tuple[int, ...], partitions: Sequence[T]) -> list[T]:
+    """Return the `partitions` that a Regroup picks, out of all partitions of its inputs."""
+    return [partitions[number] for number in picks] if isinstance(picks, tuple) else list(partitions[picks])
 
 
 class Call(Op):
@@ -390,18 +349,12 @@ class Sink(Op):
     """
 
     gives_value = True
-    goes_on: bool = False
-    """Whether it keeps what an earlier run has written."""
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return 1
 
     def bare(self) -> Sink:
         """Return the sink without what only the caller's process needs."""
-        raise NotImplementedError
-
-    def part(self, number: int) -> SinkPart:
-        """Return what writes one of its partitions alone."""
         raise NotImplementedError
 
     def begin(self, made_of: Any, wanted: frozenset[int] | None = None) -> Writing:
@@ -415,15 +368,6 @@ class Sink(Op):
     def result(self, written: Sequence[Any]) -> Any:
         """Return the value, given what was written of each partition in order."""
         raise NotImplementedError
-
-
-class SinkPart(Call):
-    """Writes one partition of a Sink, which is its input: a sink that only parts are asked of writes only those.
-
-    It is called with what was written of the partition.
-    """
-
-    number: int
 
 
 class Writing(Protocol):

@@ -92,7 +92,7 @@ class Branches:
             return
         assert isinstance(op, PerPartition), op
         self._figures[id(step)] = self._run.next_figures()
-        if not op.policy:
+        if op.per_record != "same":
             self._begun[id(step)] = op.begin()
 
     def feed(self, block: Block) -> None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bagkit.flow.batches import Batches
+from bagkit.flow.batches import Batches, Bulk
 from bagkit.flow.replay import replayed
 from bagkit.flow.report import Report
-from bagkit.plan.kinds import PerPartition
 from bagkit.work.failing import USER_ERRORS, Unplaced
 from bagkit.work.run import Run
 from bagkit.work.steps import Into, Step
@@ -20,6 +19,11 @@ RESULT_BATCH = 2048
 """Records that leave a task together."""
 LONG = 0.2
 """Seconds after which records leave a task, however few there are."""
+
+
+def leave_now(found: list[Any], begin: float) -> bool:
+    """Return whether the records that were `found` since `begin` are to leave their task."""
+    return len(found) >= RESULT_BATCH or perf_counter() - begin > LONG or (bool(found) and isinstance(found[-1], Bulk))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +42,11 @@ class Chain:
 
     def lists(self, run: Run) -> Iterator[list[Any]]:
         """Yield the records in lists that leave the task one after the other."""
-        size = 1 if isinstance(self.step.op, PerPartition) and self.step.op.stands_for_many else RESULT_BATCH
         found: list[Any] = []
         begin = perf_counter()
         for block in run.blocks(self.step):
             found += block.records
-            if len(found) >= size or perf_counter() - begin > LONG:
+            if leave_now(found, begin):
                 yield found
                 run.failing.report.resume()
                 found, begin = [], perf_counter()

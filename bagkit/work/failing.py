@@ -9,7 +9,7 @@ from bagkit.errors import StoppedEarlyError
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
-from bagkit.plan.kinds import BlockParser, Op, Rejecting
+from bagkit.plan.kinds import Op, Rejecting
 from bagkit.work.failures import Failure, add_place, failed_operation, user_code
 from bagkit.work.rejecting import Waiting, steps_below
 from bagkit.work.steps import Into, Step
@@ -59,8 +59,7 @@ class Failing:
         Return whether many records wait to be handed on: then an empty block should be given, with which they go.
         """
         source = [] if step.parser is None else [step.inputs[0].op]
-        joined = step.op.joined if isinstance(step.op, BlockParser) else ()
-        ops = [*source, step.op, *joined]
+        ops = [*source, step.op, *step.done_too]
         if step.policy != "reject" or not isinstance(error, Exception):
             self.fail_in(ops, step.policy, block.place(index), error)
             return False

@@ -64,7 +64,7 @@ def _record(step: Step, op: Op | None, block: Block, index: int, place: Place) -
     record = block.records[index]
     parser, passed = step.parser, list[PerPartition]()
     if parser is not None or isinstance(step.op, Completion):
-        if parser is None or op not in parser.joined:
+        if parser is None or op not in step.done_too:
             return _text(record)
     else:
         below = step.inputs[0] if step.inputs else None
@@ -81,9 +81,9 @@ def _record(step: Step, op: Op | None, block: Block, index: int, place: Place) -
         if below is None or below.parser is None:
             return record
         parser = below.parser
-        passed[:0] = [each for each in parser.joined if isinstance(each, PerPartition)]
+        passed[:0] = [each for each in below.done_too if isinstance(each, PerPartition)]
     try:
-        whole = parser.whole(place.record)
+        whole = parser.begin().whole(place.record)
         for each in passed:
             (whole,) = each.begin()([whole])
     except Exception:  # the line can't be read again: what was made of it has to do

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -14,19 +14,19 @@ from bagkit.flow.blocks import Block, Handing, batched, lines_of, made_of
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
 from bagkit.flow.sample import PATIENCE, upto
+from bagkit.plan.head import Head
 from bagkit.plan.kinds import (
     BlockParser,
     Call,
     Choosing,
     Completion,
     Exchange,
-    Limit,
     OnRecords,
     Pairing,
     PerPartition,
     Reduction,
     Rejecting,
-    Scan,
+    SampledExchange,
     Source,
 )
 from bagkit.visible import one_line
@@ -108,10 +108,10 @@ class Run:
     ) -> Iterator[Block]:
         """Yield what a parser makes of the lines that a source reads."""
         last: Block | None = None
-        late = Late()
+        late, parsing = Late(), parser.begin()
         for part, read in reading:
             if read is not last:
-                last, (quick, careful), first = read, parser.ways(read), parser.first_way(read)
+                last, (quick, careful, first) = read, parsing.ways(read)
                 if self._report.sample is not None:
                     self._report.sample.look(figures, read.records)
             why = NOT_AT_ONCE
@@ -185,16 +185,16 @@ class Run:
             source = below.op
             assert isinstance(source, Source), source
             read, parsed = self.next_figures(), self.next_figures()
-            reading = self._reading(source, read, next(self._parts), raw=source.gives_raw_lines)
+            reading = self._reading(source, read, next(self._parts), raw=True)
             return self._parse(self._fail(step), read, parsed, parser, reading)
         blocks = self.blocks(below)
         figures = self.next_figures()
-        if isinstance(op, Limit):
+        if isinstance(op, Head):
             return self._limited(blocks, figures, op.k)
         if isinstance(op, Completion):
             return self._complete(self._fail(step), blocks, figures)
-        if op.elementwise:
-            return self.through(step, None if op.policy else op.begin(), blocks, figures)
+        if op.per_record:
+            return self.through(step, None if op.per_record == "same" else op.begin(), blocks, figures)
         return self._whole(step, figures, op.begin, [Handing(blocks, figures)])
 
     def _complete(self, fail: Fail, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
@@ -292,10 +292,7 @@ class Run:
             function = begin()
         except USER_ERRORS as error:
             self.failing.raise_in([op], None, error)
-        made = self.each(step, function, to_the_end(Rows(op, self.failing, figures), together), figures)
-        leading = op.leading(values) if isinstance(op, Scan) else ()
-        figures.note(0, len(leading))
-        return chain([Block(leading, TaskOrigin(op.label, 0))], made) if leading else made
+        return self.each(step, function, to_the_end(Rows(op, self.failing, figures), together), figures)
 
     def _joined(self, step: Step) -> Iterator[Block]:
         """Yield what the last step gives that branches of the same records lead to."""
@@ -355,7 +352,7 @@ class Run:
     def _exchanged_here(self, exchange: Exchange, figures: Figures, blocks: Iterator[Block]) -> Iterator[Sequence[Any]]:
         """Yield what an exchange makes of the records of the only partition."""
         state = state_of(self.failing, Into(exchange), blocks, figures)
-        if exchange.samples:
+        if isinstance(exchange, SampledExchange):
             prepared, sample = state
             state = Buckets(exchange.cut(prepared, exchange.bounds([sample], 1), 1))
         yield from exchange.collect([state[0]], room_of(exchange, self._report, 1))

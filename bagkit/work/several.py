@@ -13,9 +13,10 @@ from bagkit.exchange.spill import Held
 from bagkit.flow.batches import Emit, InTurns
 from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.report import Report
-from bagkit.plan.kinds import Exchange, Sink
+from bagkit.flow.takings import UntilEnough
+from bagkit.plan.kinds import SampledExchange, Sink
 from bagkit.work.branches import Branches
-from bagkit.work.chain import LONG as LONG_IN_TASK
+from bagkit.work.chain import leave_now
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Unplaced
 from bagkit.work.run import Run
 from bagkit.work.steps import Into, Joined, Step
@@ -26,9 +27,6 @@ from bagkit.work.taking import end as state_of_all
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """An end of a branch: its records leave the task."""
-
-    size: int
-    """How many together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +49,7 @@ class End:
     def width(self) -> int:
         """How many values it gives."""
         into = self.to
-        return 2 if isinstance(into, Into) and isinstance(into.op, Exchange) and into.op.samples else 1
+        return 2 if isinstance(into, Into) and isinstance(into.op, SampledExchange) else 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +101,7 @@ class _Running:
         number = 0
         for end in work.ends:
             if isinstance(end.to, Leaving):
-                self._takers.append(_Emitter(end.to, partial(emit, number), report))
+                self._takers.append(_Emitter(partial(emit, number), report))
             elif isinstance(end.to, Into):
                 self._takers.append(_Reducer(self._run, end.to))
             else:
@@ -215,9 +213,8 @@ class _Taker:
 class _Emitter(_Taker):
     """Has records leave the task."""
 
-    def __init__(self, leaving: Leaving, emit: Callable[[list[Any]], None], report: Report) -> None:
+    def __init__(self, emit: Callable[[list[Any]], None], report: Report) -> None:
         self._report = report
-        self._size = leaving.size
         self._emit = emit
         self._found: list[Any] = []
         self._begin = perf_counter()
@@ -225,7 +222,7 @@ class _Emitter(_Taker):
     def take(self, blocks: Iterator[Block]) -> None:
         for block in blocks:
             self._found += block.records
-            if len(self._found) >= self._size or perf_counter() - self._begin > LONG_IN_TASK:
+            if leave_now(self._found, self._begin):
                 self.flush()
 
     def flush(self) -> None:
@@ -243,7 +240,7 @@ class _Reducer(_Taker):
         self._failing = run.failing
         self._into = into
         self._taking = start(run.failing, into)
-        self._enough = None if isinstance(into.op, Exchange) else into.op.enough
+        self._until = self._taking if isinstance(self._taking, UntilEnough) else None
         self._waiting: list[Block] = []
         self._count = 0
         self._begin = perf_counter()
@@ -252,14 +249,14 @@ class _Reducer(_Taker):
     def take(self, blocks: Iterator[Block]) -> None:
         for block in blocks:
             self._count += len(block.records)
-            if self._count >= RUN and not self._waiting and self._enough is None:  # nearly always
+            if self._count >= RUN and not self._waiting and self._until is None:  # nearly always
                 self._count = 0
                 self._take([block])
                 continue
             self._waiting.append(block)
-            if self._enough is not None:
+            if self._until is not None:
                 self.flush()
-                self.done = self._enough(self._taking)
+                self.done = self._until.is_done()
                 if self.done:
                     return
             elif self._count >= RUN or perf_counter() - self._begin > LONG:

@@ -22,6 +22,8 @@ class Step:
     inputs: tuple[Step, ...] = ()
     policy: str = "raise"
     """What happens to records that fail in it: raise, skip or collect."""
+    done_too: tuple[Op, ...] = ()
+    """Operations of the user's that the op does too, after its own."""
 
     def ops(self) -> Iterator[Op]:
         """Yield the ops, the inputs' before its own; of what branches go on from once."""
@@ -53,7 +55,7 @@ class Step:
         """Whether it is one source with only elementwise ops on it."""
         if isinstance(self.op, Source):
             return True
-        return isinstance(self.op, PerPartition) and self.op.elementwise and self.inputs[0].elementwise
+        return isinstance(self.op, PerPartition) and bool(self.op.per_record) and self.inputs[0].elementwise
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from bagkit.exchange.spill import Held, Room
 from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
-from bagkit.plan.kinds import Exchange, PartitionReduction, Reduction, Taking
+from bagkit.flow.takings import AllAtOnce, UntilEnough
+from bagkit.plan.kinds import Exchange, Reduction, SampledExchange, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
 from bagkit.work.pace import records_of, together
 from bagkit.work.steps import Into
@@ -34,15 +35,14 @@ def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Fig
 
     Raises Unplaced where a record fails that must be looked for, or left out.
     """
-    op = into.op
-    if isinstance(op, PartitionReduction):
-        return _reduced(failing, into, op, blocks, figures)
     with Held():
         taking = start(failing, into)
-        enough = None if isinstance(op, Exchange) else op.enough
-        for some in together(blocks, RUN, LONG) if enough is None else ([block] for block in blocks):
+        if isinstance(taking, AllAtOnce):
+            return _state_of_all(failing, into, taking, blocks, figures)
+        until = taking if isinstance(taking, UntilEnough) else None
+        for some in together(blocks, RUN, LONG) if until is None else ([block] for block in blocks):
             take(failing, into, taking, some, figures)
-            if enough is not None and enough(taking):
+            if until is not None and until.is_done():
                 break
         return end(failing, into, taking, figures)
 
@@ -72,17 +72,17 @@ def end(failing: Failing, into: Into, taking: Taking, figures: Figures) -> Any:
     except Exception as error:
         _give_up(failing, into, error)
     figures.note(0, 0)
-    return Buckets(made) if isinstance(into.op, Exchange) and not into.op.samples else made
+    return Buckets(made) if isinstance(into.op, Exchange) and not isinstance(into.op, SampledExchange) else made
 
 
-def _reduced(failing: Failing, into: Into, op: PartitionReduction, blocks: Iterator[Block], figures: Figures) -> Any:
+def _state_of_all(failing: Failing, into: Into, taking: AllAtOnce, blocks: Iterator[Block], figures: Figures) -> Any:
     handing = Handing(blocks, figures)
     try:
-        state = op.reduced(handing.records())
+        state = taking.state_of(handing.records())
     except USER_ERRORS as error:
         if into.policy != "raise" and isinstance(error, Exception) and not failing.has_told(error):
             _give_up(failing, into, error)
-        failing.raise_in([op], handing.place(), error)
+        failing.raise_in([into.op], handing.place(), error)
     figures.note(0, 0)
     return state
 
@@ -109,11 +109,10 @@ def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block]
 
 def _alone(failing: Failing, into: Into, record: Any) -> None:
     """Make a state of `record` alone; raises what is wrong with it."""
-    op = into.op
-    if isinstance(op, PartitionReduction):
-        op.reduced(iter((record,)))
-        return
     taking = start(failing, into)
+    if isinstance(taking, AllAtOnce):
+        taking.state_of(iter((record,)))
+        return
     taking.take([record])
     taking.state()
 
@@ -121,12 +120,12 @@ def _alone(failing: Failing, into: Into, record: Any) -> None:
 def careful_state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Any:
     """Return what is made of those records that do not fail alone; what happens to the others, the policy says."""
     good = _good(failing, into, blocks, figures)
-    if isinstance(into.op, PartitionReduction):
-        state = into.op.reduced(chain.from_iterable(good))
-        figures.note(0, 0)
-        return state
     with Held():
         taking = start(failing, into)
+        if isinstance(taking, AllAtOnce):
+            state = taking.state_of(chain.from_iterable(good))
+            figures.note(0, 0)
+            return state
         for records in good:
             taking.take(records)
         return end(failing, into, taking, figures)

@@ -12,7 +12,7 @@ from bagkit.flow.batches import Batches
 from bagkit.flow.blocks import Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Report
-from bagkit.plan.kinds import Call, Exchange, Op, Reduction, Sink, SinkPart
+from bagkit.plan.kinds import Call, Op, Reduction, SampledExchange, Sink
 from bagkit.sentinels import EMPTY
 from bagkit.work.chain import Chain
 from bagkit.work.failing import USER_ERRORS
@@ -54,9 +54,12 @@ class WithLast:
     """A Work: the records of `chain`, and apart from them the last one: if there is none, what was the last before."""
 
     chain: Chain
+    leading: Callable[[], Sequence[Any]] = tuple
+    """Gives the records that come before those."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        batches = list(self.chain(part, inputs, report))
+        leading = self.leading()
+        batches = [*([leading] if leading else []), *self.chain(part, inputs, report)]
         before = inputs[-1] if isinstance(self.chain.step.inputs[-1].op, Value) else EMPTY
         return Batches(batches), batches[-1][-1] if batches else before
 
@@ -112,7 +115,7 @@ class AllWritten(Call):
 class OneWritten(Call):
     """The value of one partition of a sink, which was there already."""
 
-    part: SinkPart
+    part: Call
     written: Any
 
     opaque = False
@@ -129,7 +132,7 @@ class OneWritten(Call):
 class Bounding:
     """A Work: from the samples of all tasks, what tells where a record belongs."""
 
-    exchange: Exchange
+    exchange: SampledExchange
     count: int
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
@@ -140,7 +143,7 @@ class Bounding:
 class Cutting:
     """A Work: the prepared records of one task by the partitions that they go to."""
 
-    exchange: Exchange
+    exchange: SampledExchange
     count: int
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:

@@ -18,6 +18,7 @@ from operator import is_not, itemgetter
 from typing import Any, Final, Literal
 
 from bagkit.errors import PlanError, one_line
+from bagkit.flow.batches import Bulk
 from bagkit.io.handover.column_types import Type, Typing, encodes, fits_one
 from bagkit.plan.kinds import ALL, Fields, OnRecords, PerPartition
 
@@ -98,7 +99,7 @@ _PACKERS: Final[dict[type, Callable[[Any], Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnBatch:
+class ColumnBatch(Bulk):
     """Some records as columns; `payload` is unpickled when it is needed."""
 
     rows: int
@@ -196,7 +197,6 @@ class EncodeColumns(PerPartition):
     """Whether types that do not go together are an error."""
 
     can_raise = False
-    stands_for_many = True
 
     @property
     def label(self) -> str:

@@ -79,7 +79,7 @@ class _Fitting:
             raise ColumnTypeError(f"{encode.name}: {TOO_DEEP}") from None
         if self._op.before is None:
             return False
-        if found and self._op.elementwise:
+        if found and self._op.per_record:
             raise ColumnTypeError(SEPARATOR.join(found))
         if found:
             raise ColumnTypeError(misfit_message(encode.name, found[0]))

@@ -121,7 +121,7 @@ class FileSource(Source):
     """What the records of the format are called: "lines"."""
 
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
-        """Yield the records of an open piece; `raw` only if the format says `gives_raw_lines`."""
+        """Yield the records of an open piece; `raw` asks for lines as bytes, where the format has that."""
         raise NotImplementedError  # each format has its own
 
     @property
@@ -148,7 +148,7 @@ class FileSource(Source):
         with opened(whole.info, self.files.storage_options) as file:
             reader = PieceReader(self, whole, file, only_counts=True)
             with suppress(DamagedError):
-                deque(self.blocks(reader, self.gives_raw_lines), 0)
+                deque(self.blocks(reader, raw=True), 0)
         return reader
 
 

@@ -15,7 +15,7 @@ from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import shares
-from bagkit.plan.kinds import Source
+from bagkit.plan.kinds import MemorySource
 
 DEFAULT_PARTITIONS = 100
 """How many partitions a sequence is cut into where nothing is said: enough to keep many cores busy evenly."""
@@ -57,14 +57,12 @@ class SequenceOrigin:
 
 
 @dataclass(frozen=True)
-class FromSequence(Source):
+class FromSequence(MemorySource):
     """The elements of a sequence, in slices of the `sizes` given."""
 
     name: str
     sequence: Sequence[Any] = field(repr=False)
     sizes: tuple[int, ...]
-
-    in_memory = True
 
     @property
     def label(self) -> str:
@@ -84,7 +82,7 @@ class FromSequence(Source):
     def pieces(self) -> Sequence[tuple[SequencePiece, ...]]:
         return self._pieces
 
-    def bare(self) -> Source:
+    def bare(self) -> MemorySource:
         return replace(self, sequence=(), sizes=())
 
     def read(self, pieces: Sequence[SequencePiece], report: Report, raw: bool = False) -> Iterator[Block]:

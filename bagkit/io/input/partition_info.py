@@ -7,7 +7,7 @@ from itertools import chain, pairwise
 from typing import Any
 
 from bagkit.io.input.memory import FromSequence
-from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source
+from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source, picked
 from bagkit.plan.node import Plan, walk
 from bagkit.visible import without_secrets
 
@@ -65,7 +65,7 @@ def _paths(plan: Plan, known: dict[Plan, list[Paths]]) -> list[Paths]:
     if isinstance(op, Pairing) and op.bags:
         return [_unique(chain.from_iterable(row)) for row in zip(*inputs[: op.bags], strict=True)]
     if isinstance(op, Regroup) and op.picks is not None:
-        return op.picked(list(chain.from_iterable(inputs)))
+        return picked(op.picks, list(chain.from_iterable(inputs)))
     if isinstance(op, Regroup) and len(inputs) == 1:
         return _resized(inputs[0], plan.npartitions)
     return [()] * plan.npartitions

@@ -11,7 +11,7 @@ from bagkit.errors import TaskError
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.kept import Kept
 from bagkit.flow.report import Report
-from bagkit.plan.kinds import Source
+from bagkit.plan.kinds import MemorySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,10 @@ class KeptOrigin:
 
 
 @dataclass(frozen=True)
-class Persisted(Source):
+class Persisted(MemorySource):
     """The records of partitions that were computed, and stay until the last bag of them has gone."""
 
     parts: tuple[Kept, ...] = field(repr=False)
-
-    in_memory = True
 
     @property
     def label(self) -> str:
@@ -78,7 +76,7 @@ class Persisted(Source):
             )
         return self._pieces
 
-    def bare(self) -> Source:
+    def bare(self) -> MemorySource:
         return Persisted(())
 
     def read(self, pieces: Sequence[KeptPiece], report: Report, raw: bool = False) -> Iterator[Block]:

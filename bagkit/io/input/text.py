@@ -30,10 +30,6 @@ class ReadText(FileSource):
     unit = "lines"
     plain = "always"
 
-    @property
-    def gives_raw_lines(self) -> bool:  # type: ignore[override]  # it depends on the options
-        return self.linedelimiter is None and not self.include_path and self.encoding.is_strict_utf8
-
     def user_functions(self) -> tuple[Any, ...]:
         # Through their code an error in a line is known as this op's.
         return (lines.decode_line, decode_line, given)
@@ -54,7 +50,9 @@ class ReadText(FileSource):
 
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
         texts = None if reader.only_counts else encoded(self.texts, self.encoding, self.linedelimiter)
-        return read_lines(LineFormat(self.encoding, self.linedelimiter, self.max_line, texts or ()), reader, raw)
+        form = LineFormat(self.encoding, self.linedelimiter, self.max_line, texts or ())
+        can_be_raw = self.linedelimiter is None and not self.include_path and self.encoding.is_strict_utf8
+        return read_lines(form, reader, raw and can_be_raw)
 
 
 def plan_text_files(

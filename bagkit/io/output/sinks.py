@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, compress, count, islice, repeat
 from typing import Any, Literal
 
@@ -19,8 +20,9 @@ from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output.names import Targets, plan_targets
 from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
+from bagkit.ops.calls import SinkPart
 from bagkit.plan.fingerprint import fingerprint
-from bagkit.plan.kinds import Sink, SinkPart, Source
+from bagkit.plan.kinds import Sink, Source
 from bagkit.plan.node import Plan, walk
 
 Exist = Literal["error", "overwrite", "resume"]
@@ -47,10 +49,6 @@ class WriteLines(Sink):
     gives: Literal["paths", "manifest"] = "manifest"
 
     opaque = False
-
-    @property
-    def goes_on(self) -> bool:  # type: ignore[override]  # as its user asked
-        return self.exist == "resume"
 
     @property
     def label(self) -> str:
@@ -113,9 +111,11 @@ class WriteLines(Sink):
         last = (self.separator,) if self.last_separator else ()
         return chain((self.mark, first), chain.from_iterable(zip(repeat(self.separator), lines)), last)
 
-    def part(self, number: int) -> PartOfLines:
+    def part(self, number: int) -> SinkPart:
+        """Return what writes one of its partitions alone."""
         assert self.targets is not None
-        return PartOfLines(number, self.operation, self.targets.paths[number], self.gives)
+        path = self.targets.paths[number]
+        return SinkPart(self.operation, number, partial(_path if self.gives == "paths" else _described, path))
 
     def result(self, written: Sequence[Any]) -> Any:
         assert self.targets is not None
@@ -128,23 +128,12 @@ def _file(path: str, number: int, temporary: str, *facts: Any) -> WrittenFile:
     return WrittenFile(path, number, *facts)
 
 
-@dataclass(frozen=True)
-class PartOfLines(SinkPart):
-    """One of the files that a WriteLines writes."""
+def _path(path: str, written: Any) -> str:
+    return path
 
-    number: int
-    operation: str
-    path: str
-    gives: Literal["paths", "manifest"]
 
-    opaque = False
-
-    @property
-    def label(self) -> str:
-        return f"{self.operation}[{self.number}]"
-
-    def call(self, values: Sequence[Any]) -> Any:
-        return self.path if self.gives == "paths" else _file(self.path, *values[0])
+def _described(path: str, written: Any) -> WrittenFile:
+    return _file(path, *written)
 
 
 class OutputFile:

@@ -1,0 +1,41 @@
+"""Ways of taking records that who runs a task knows apart: until there is enough, and all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class UntilEnough:
+    """A Taking that is given no more records once these can't change its state."""
+
+    __slots__ = ("_enough", "state", "take")
+
+    def __init__(self, start: Callable[[], Any], enough: Callable[[Any], object]) -> None:
+        """Take records as what `start` makes; `enough` says of its state whether that is final."""
+        taking = start()
+        self.take: Callable[[list[Any]], None] = taking.take
+        self.state: Callable[[], Any] = taking.state
+        self._enough = enough
+
+    def is_done(self) -> bool:
+        """Return whether more records change nothing."""
+        return bool(self._enough(self.state()))
+
+
+class AllAtOnce:
+    """A Taking that is given all records of its partition in one iterator."""
+
+    __slots__ = ("state_of",)
+
+    def __init__(self, state_of: Callable[[Iterator[Any]], Any]) -> None:
+        self.state_of = state_of
+        """Makes the state."""
+
+    def take(self, records: list[Any]) -> None:
+        """Refuse some of the records."""
+        raise AssertionError("it is given all records at once")
+
+    def state(self) -> Any:
+        """Return the state of no records."""
+        return self.state_of(iter(()))
