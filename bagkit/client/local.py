@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from bagkit.client.calls import Submitted
     from bagkit.client.futures import Future
     from bagkit.flow.kept import Kept
-    from bagkit.schedulers.values import Stored
+    from bagkit.schedulers.transport import Stored
 
 IDLE_SECONDS = 1.0
 """How long the client keeps workers that have nothing to do; then all runs of this process may have them."""

@@ -29,8 +29,8 @@ from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.remote_errors import pack_error, pack_failure, unpack_error, unpack_failure
 from bagkit.schedulers.sync import call_work
 from bagkit.schedulers.threads import InThreads, start_on
-from bagkit.schedulers.transport import loads, name_of, task_name
-from bagkit.schedulers.values import Output, Stored, dealt, load
+from bagkit.schedulers.transport import Stored, loads, name_of, task_name
+from bagkit.schedulers.values import Output, dealt, load
 
 
 class ExecutorScheduler:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from bagkit.schedulers.values import Stored
+    from bagkit.schedulers.transport import Stored
 
 READ, KEEP, TAKE = range(3)
 """What a task does with kept records: read the file if they are not here; the same, and keep them; or have them to

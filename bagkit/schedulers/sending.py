@@ -21,7 +21,7 @@ from bagkit.schedulers.value_store import INLINE_BYTES, ValueStore
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
-    from bagkit.schedulers.values import Stored
+    from bagkit.schedulers.transport import Stored
     from bagkit.schedulers.worker_process import WorkerProcess
     from bagkit.user_modules import Version
 

@@ -19,7 +19,8 @@ from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.inside import running_task
 from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.state import RunState
-from bagkit.schedulers.transport import dumps, name_of
+from bagkit.schedulers.transport import name_of
+from bagkit.schedulers.waiting_records import dumps
 
 PROGRESS_SECONDS = 0.1
 """How often a task tells of its progress, at most."""

@@ -25,7 +25,8 @@ from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, started
 from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.sync import all_kept, call_work, describe, progress_teller
-from bagkit.schedulers.transport import dumps, name_of
+from bagkit.schedulers.transport import name_of
+from bagkit.schedulers.waiting_records import dumps
 
 
 class ThreadScheduler:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from bagkit.flow.report import PlainFigures
     from bagkit.lower.graph import Task
-    from bagkit.schedulers.values import Stored
 
     class Restartable(Protocol):
         """Where a pickle is written to."""
@@ -29,6 +28,11 @@ if TYPE_CHECKING:
         def restart(self) -> None:
             """Throw away what was written of this pickle."""
 
+
+Part = bytes | tuple[int, int, int]
+"""A pickle; or where it lies in a file: its place, its length and its checksum."""
+Stored = tuple[int, str | None, tuple[Part, ...]]
+"""A value as it is sent: its kind (see `values.py`), the path of a file, and its parts."""
 
 HEADER = Struct("<BQ")
 PROTOCOL = 5
@@ -194,16 +198,6 @@ def _dump_deep(file: Restartable, value: Any) -> None:
             pickle._Pickler(file, PROTOCOL).dump(value)  # type: ignore[attr-defined]
     finally:
         sys.setrecursionlimit(limit)
-
-
-def dumps(value: Any) -> bytes:
-    """Pickle a list of records that are to wait on disk; raise NotPicklableError for what can't be pickled."""
-    try:
-        return to_bytes(value)
-    except Exception as error:
-        from bagkit.schedulers.culprits import not_picklable
-
-        raise not_picklable(value, "the records", error, "it can't be brought to another partition") from error
 
 
 def to_bytes(value: Any) -> bytes:

@@ -15,7 +15,7 @@ from bagkit.lower.graph import Key, Task
 from bagkit.schedulers import values
 from bagkit.schedulers.pool import let_go
 from bagkit.schedulers.run_directory import RunDirectory
-from bagkit.schedulers.transport import name_of
+from bagkit.schedulers.transport import Stored, name_of
 
 INLINE_BYTES = 1 << 16
 """Values of a task up to this come in its message; what is more gets to where it is read by a file in half the time."""
@@ -35,7 +35,7 @@ class ValueStore:
         self._limit = memory_limit // 4 if memory_limit else UNDELIVERED_BYTES
         self._targets = frozenset(targets)
         self._temporary_directory = temporary_directory
-        self._stored: dict[Key, values.Stored] = {}
+        self._stored: dict[Key, Stored] = {}
         self._undelivered: dict[Key, int] = {}
         self._directory: RunDirectory | None = None
         self._inline_bytes = 0
@@ -84,10 +84,10 @@ class ValueStore:
             ) from error
         return path
 
-    def __getitem__(self, key: Key) -> values.Stored:
+    def __getitem__(self, key: Key) -> Stored:
         return self._stored[key]
 
-    def put_all(self, keys: Sequence[Key], stored: Sequence[values.Stored]) -> int:
+    def put_all(self, keys: Sequence[Key], stored: Sequence[Stored]) -> int:
         """Keep the values of a task; return their bytes.
 
         Of several targets only the first counts as undelivered: the caller asks for the others when it has the first of
@@ -96,7 +96,7 @@ class ValueStore:
         counted = next((key for key in keys if key in self._targets), None)
         return sum([self.put(key, each, counts=key == counted) for key, each in zip(keys, stored, strict=True)])
 
-    def put(self, key: Key, stored: values.Stored, *, counts: bool = True) -> int:
+    def put(self, key: Key, stored: Stored, *, counts: bool = True) -> int:
         """Keep `stored`; return its bytes. What waits for the caller `counts` among what is not to become too much."""
         self._stored[key] = stored
         inline, in_file = values.sizes(stored)
@@ -173,7 +173,7 @@ class ValueStore:
             self._directory.end()
 
 
-def _read(stored: values.Stored, task: Task) -> Any:
+def _read(stored: Stored, task: Task) -> Any:
     try:
         return values.load(stored)
     except (KeyboardInterrupt, TaskError):

@@ -25,7 +25,7 @@ from functools import partial
 from bagkit.exchange.checksum import crc32
 from bagkit.exchange.frames import FrameError, FrameFile, entries, load_frame, load_indexed, without_collector
 from bagkit.flow.replay import Replay
-from bagkit.schedulers.transport import loads, pickle_into
+from bagkit.schedulers.transport import Part, Stored, loads, pickle_into
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from bagkit.errors import NotPicklableError
     from bagkit.flow.buckets import Buckets
 
-Part = bytes | tuple[int, int, int]
-Stored = tuple[int, str | None, tuple[Part, ...]]
 ONE, BATCHES, BUCKETS, DEALT = range(4)
 
 

@@ -22,9 +22,10 @@ import sys
 import time
 from collections import deque
 
-from bagkit.schedulers import debugging, inside, speech, transport
+from bagkit.schedulers import debugging, inside, speech, transport, waiting_records
 from bagkit.schedulers.surroundings import apply_surroundings
-from bagkit.schedulers.values import Output, Stored, load
+from bagkit.schedulers.transport import Stored
+from bagkit.schedulers.values import Output, load
 from bagkit.schedulers.warning_filters import forget_shown
 
 TYPE_CHECKING = False  # importing it would import typing
@@ -303,7 +304,7 @@ class Worker:
         start = time.time()
         number, work, attempt, keys, _, part, inputs, names, room = task
         report = _report(attempt, self._progress(number))
-        report.directory, report.dumps = self._ask_directory, transport.dumps
+        report.directory, report.dumps = self._ask_directory, waiting_records.dumps
         function = self._work(work)
         if _BY_VALUE in sys.modules:
             sys.modules[_BY_VALUE].seed_generators(str(number))

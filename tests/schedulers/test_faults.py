@@ -20,7 +20,8 @@ from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import dispatch, pool
 from bagkit.schedulers.processes import ProcessScheduler
-from bagkit.schedulers.transport import dumps, loads
+from bagkit.schedulers.transport import loads
+from bagkit.schedulers.waiting_records import dumps
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
 from tests.schedulers.contract import Recorder, one, values

@@ -1,0 +1,17 @@
+"""Pickles records that wait on disk for another partition, or for their turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bagkit.schedulers.transport import to_bytes
+
+
+def dumps(value: Any) -> bytes:
+    """Pickle a list of records that are to wait on disk; raise NotPicklableError for what can't be pickled."""
+    try:
+        return to_bytes(value)
+    except Exception as error:
+        from bagkit.schedulers.culprits import not_picklable
+
+        raise not_picklable(value, "the records", error, "it can't be brought to another partition") from error
