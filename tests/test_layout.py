@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "computing",
         "diagnostics",
         "io.input.persisted",
+        "live.dashboard",
         "flow",
         "lazy",
         "lower",

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bagkit.client.background import compute_for
 from bagkit.client.calls import CallMaker
+from bagkit.client.executor import ClientExecutor
 from bagkit.client.futures import Future, FutureValue
 from bagkit.client.inline import InlineEngine
+from bagkit.client.page import Page
 from bagkit.diagnostics.standing import Counts
 from bagkit.errors import OptionError, one_line
 from bagkit.front_doors import front_door, front_doors
@@ -57,6 +59,8 @@ class Client(Executor):
         temporary_directory: Where large values are kept. Default: the option of that name.
         memory_limit: How much memory the values that wait in this process may take a part of, as the option of that
             name. Default: that option.
+        dashboard: Whether to have a page in the browser that shows what runs in this process, as `bagkit.dashboard()`
+            serves it: `dashboard_link` is its address. Default: False.
 
     Raises:
         MissingExtraError: dask.distributed is not installed.
@@ -76,6 +80,7 @@ class Client(Executor):
         workers: int | None = None,
         temporary_directory: str | None = None,
         memory_limit: int | str | None = None,
+        dashboard: bool = False,
     ) -> None:
         given = {"workers": workers, "temporary_directory": temporary_directory, "memory_limit": memory_limit}
         options = merged(**{name: value for name, value in given.items() if value is not None})
@@ -93,6 +98,7 @@ class Client(Executor):
             limit: Any = options.memory_limit
             self._engine = LocalEngine(options.workers, options.temporary_directory, limit)
         weakref.finalize(self, self._engine.close, wait=False, cancel=False).atexit = False
+        self._page = Page() if dashboard and not inside_task() else None
         if not inside_task():
             _known.append(weakref.ref(self))
 
@@ -109,6 +115,17 @@ class Client(Executor):
         2
         """
         return self._engine.workers
+
+    @property
+    def dashboard_link(self) -> str | None:
+        """The address of the page that shows what runs; None without `dashboard=True`.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1, dashboard=True) as client:
+        ...     client.dashboard_link.startswith("http://127.0.0.1:")
+        True
+        """
+        return None if self._page is None else self._page.address
 
     def submit(  # type: ignore[override]  # the options come after the function's own arguments
         self,
@@ -358,7 +375,7 @@ class Client(Executor):
         ...     list(client.get_executor().map(len, ["a", "bc"]))
         [1, 2]
         """
-        return ClientExecutor(self)
+        return ClientExecutor(self.submit)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls.
@@ -372,6 +389,8 @@ class Client(Executor):
         >>> client.shutdown()
         """
         self._engine.close(wait=wait, cancel=cancel_futures)
+        if self._page is not None:
+            self._page.close()
 
     def close(self) -> None:
         """Cancel what is not done and let go of the workers; results that were made can still be asked for.
@@ -380,7 +399,7 @@ class Client(Executor):
         >>> client = bk.Client(workers=1)
         >>> client.close()
         """
-        self._engine.close(wait=True, cancel=True)
+        self.shutdown(cancel_futures=True)
 
     async def __aenter__(self) -> Client:
         return self
@@ -423,23 +442,6 @@ class Client(Executor):
             context = contextvars.copy_context()  # with the options of this block
             threading.Thread(target=context.run, args=(work,), name="bagkit-compute", daemon=True).start()
         return future
-
-
-class ClientExecutor(Executor):
-    """An Executor on a client, whose `map` gives values."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Have a function called; return the Future of its value.
-
-        Args:
-            fn: The function.
-            *args: Its arguments.
-            **kwargs: Its keyword arguments.
-        """
-        return self._client.submit(partial(fn, **kwargs) if kwargs else fn, *args)
 
 
 _known: deque[weakref.ref[Client]] = deque(maxlen=1)

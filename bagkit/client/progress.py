@@ -109,11 +109,11 @@ def _status(future: Any) -> str:
 
 def _futures(value: Any) -> Iterator[Any]:
     """Yield the futures that a value of the user's stands for."""
-    if isinstance(value, concurrent.futures.Future) or callable(getattr(value, "add_done_callback", None)):
+    if isinstance(value, concurrent.futures.Future):
         yield value
         return
     plan = plan_of(value)
-    if plan is not None:
+    if plan is not None:  # a delayed value seems to have any method
         found = [each.op.future for each in walk(plan) if isinstance(each.op, FutureValue)]
         if not found and not isinstance(plan.op, (Known, Persisted)):
             raise LazyError(
@@ -121,6 +121,8 @@ def _futures(value: Any) -> Iterator[Any]:
                 "progress(client.compute(value)) does, and value.compute(progress=True) draws a bar too"
             )
         yield from found
+    elif callable(getattr(value, "add_done_callback", None)):  # a future of dask.distributed
+        yield value
     elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         for each in value.values() if isinstance(value, Mapping) else value:
             yield from _futures(each)

@@ -153,9 +153,6 @@ class TerminalBar:
         self._bar = _bar_class()(
             total=standing.total,
             file=file,
-            unit="B" if standing.weight else standing.unit,
-            unit_scale=bool(standing.weight),
-            bar_format=BYTES if standing.weight else TASKS.replace("tasks", f"{standing.unit}s"),
             dynamic_ncols=True,
             leave=True,
             delay=1e-9,  # no first drawing of nothing at all
@@ -164,6 +161,9 @@ class TerminalBar:
 
     def draw(self, standing: Standing, remarks: list[str]) -> None:
         """Draw how far it is."""
+        in_bytes = bool(standing.weight)  # which may not be known before the run has begun
+        self._bar.unit, self._bar.unit_scale = "B" if in_bytes else standing.unit, in_bytes
+        self._bar.bar_format = BYTES if in_bytes else TASKS.replace("tasks", f"{standing.unit}s")
         self._bar.n, self._bar.total = standing.done, standing.total
         self._bar.set_postfix_str(", ".join(remarks), refresh=False)
         self._bar.refresh()

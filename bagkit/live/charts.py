@@ -136,4 +136,8 @@ def memory_svg(samples: Sequence[Sample], since: float, until: float) -> str:
             f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.5"{dashes}>'
             f"<title>{title}</title></polyline>"
         )
-    return _svg(WIDTH, height + 4, parts, "memory")
+    names = [
+        f'<tspan fill="{PALETTE[place % len(PALETTE)]}">{name}</tspan>' for place, (name, _) in enumerate(lines[:9])
+    ]
+    parts.append(_text(LABELS, height + 16, "  ".join([*names, *(["…"] if len(lines) > 9 else [])])))
+    return _svg(WIDTH, height + 22, parts, "memory")

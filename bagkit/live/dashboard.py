@@ -37,7 +37,6 @@ class Dashboard:
                 f"dashboard: port {port} can't be used: {error.strerror}; hint: dashboard() takes a free one"
             ) from error
         self._pid = os.getpid()
-        os.register_at_fork(after_in_child=self._forget)
 
     @property
     def address(self) -> str:
@@ -87,14 +86,10 @@ class Dashboard:
             self._recorder.close()
             self._server.end()
 
-    def _forget(self) -> None:
-        """Let go of the page in a forked process: it is its parent's."""
-        global _open, _lock
-        if _open is self:
-            _lock = threading.Lock()
-            _open = None
-            self._server.socket.close()
-            self._recorder.close()
+    def _leave_to_parent(self) -> None:
+        """Let go of the page in a forked process, whose parent serves it."""
+        self._server.socket.close()
+        self._recorder.close()
 
     def __enter__(self) -> Dashboard:
         return self
@@ -133,12 +128,28 @@ def dashboard(port: int | None = None) -> Dashboard:
     ...     bk.range(100, npartitions=4).sum().compute(scheduler="sync")
     4950
     """
+    return open_dashboard(port)[0]
+
+
+def open_dashboard(port: int | None = None) -> tuple[Dashboard, bool]:
+    """Return the dashboard that is open, and whether it was opened just now."""
     global _open
     if port is not None and (type(port) is not int or not 0 <= port < 1 << 16):
         raise OptionError(f"dashboard: port is {one_line(port)}; expected a number from 0 to 65535, or None")
     with _lock:
         if _open is None:
             _open = Dashboard(port or 0)
-        elif port and port != _open.port:
+            return _open, True
+        if port and port != _open.port:
             raise OptionError(f"dashboard: one is open on port {_open.port}; got port {port}; hint: close it first")
-        return _open
+        return _open, False
+
+
+def _after_fork() -> None:
+    global _open, _lock
+    page, _open, _lock = _open, None, threading.Lock()
+    if page is not None:
+        page._leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -95,8 +95,8 @@ class RunRecord:
         self.ok = True
         self.stages: list[StageRecord] = []
         self.lanes: dict[int, Lane] = {}
-        self.busy: dict[int, tuple[int, float]] = {}
-        """For each worker that runs a task its stage, and since when that is known."""
+        self.busy: dict[int, tuple[int, float, Key]] = {}
+        """For each worker that runs a task its stage, since when that is known, and the task."""
         self.troubles: list[Trouble] = []
         self.failures = 0
         """Records that failed, tasks that failed, and workers that were lost: also those not in `troubles`."""
@@ -112,7 +112,8 @@ class RunRecord:
         self._bytes_running: dict[Key, int] = {}
         self._stage_of: dict[Any, StageRecord] = {}
         """By the key of a task; for calls of a client by their label."""
-        self._worker_of: dict[Key, int] = {}
+        self._begun: dict[Key, TaskStarted] = {}
+        """Tasks that run."""
 
     def emit(self, event: Event) -> None:
         """Keep an event until it is counted."""
@@ -155,25 +156,36 @@ class RunRecord:
 
     def count(self) -> None:
         """Count the events that came since the last time."""
-        events = self._events
+        events, begun = self._events, self._begun
+        if not events:
+            return
         for _ in range(len(events)):
             event = events.popleft()
             if type(event) is TaskFinished:
+                begun.pop(event.key, None)
                 self._finish(event)
             elif type(event) is TaskStarted:
-                self._start(event)
+                begun[event.key] = event
             else:
                 self._take(event)
+        self._note_running()
 
-    def _start(self, event: TaskStarted) -> None:
-        stage = self._stage(event.key, event.label)
-        stage.running += 1
-        self._worker_of[event.key] = event.worker
-        self.busy[event.worker] = stage.number, time.time()
+    def _note_running(self) -> None:
+        """Note what runs now: most tasks of a long run have begun and ended between two times."""
+        before, now = self.busy, time.time()
+        self.busy = {}
+        for stage in self.stages:
+            stage.running = 0
+        for event in self._begun.values():
+            stage = self._stage(event.key, event.label)
+            stage.running += 1
+            since = before.get(event.worker)
+            since = since if since is not None and since[2] == event.key else (stage.number, now, event.key)
+            self.busy.setdefault(event.worker, since)
 
     def _finish(self, event: TaskFinished) -> None:
-        key, worker = event.key, event.worker
-        stage = self._over(key, event.label)
+        worker = event.worker
+        stage = self._over(event.key, event.label)
         stage.done += 1
         stage.seconds += event.stop - event.start
         stage.bytes_out += event.bytes_out
@@ -202,15 +214,10 @@ class RunRecord:
 
     def _over(self, key: Key, label: str) -> StageRecord:
         """Note that a task runs no more; return its stage."""
-        stage = self._stage(key, label)
-        worker = self._worker_of.pop(key, None)
-        if worker is not None:
-            stage.running -= 1
-            self.busy.pop(worker, None)
-        self._bytes_running.pop(key, None)
-        if not self.is_client:
-            self._stage_of.pop(key, None)
-        return stage
+        if self._bytes_running:
+            self._bytes_running.pop(key, None)
+        stage = None if self.is_client else self._stage_of.pop(key, None)
+        return self._stage(key, label) if stage is None else stage
 
     def _take(self, event: Event) -> None:
         match event:
@@ -222,8 +229,8 @@ class RunRecord:
             case TaskProgressed():
                 self._bytes_running[event.key] = event.bytes_read
             case TaskFailed():
-                stage = self._over(event.key, event.label)
-                stage.failed += 1
+                self._begun.pop(event.key, None)
+                self._over(event.key, event.label).failed += 1
                 self._add(_trouble_of_task(event))
             case WorkerLost():
                 self._lose(event)
@@ -231,13 +238,10 @@ class RunRecord:
                 self._say(event)
             case RunFinished():
                 self.ended, self.ok = self._last, event.ok
-                self.busy.clear()
-                self._worker_of.clear()
-                self._bytes_running.clear()
-                self._graph = None
+                self._bytes_running.clear()  # of tasks that were broken off
+                self._begun.clear()
                 self._stage_of.clear()
-                for stage in self.stages:
-                    stage.running = 0
+                self._graph = None
 
     def _add(self, trouble: Trouble) -> None:
         self.failures += 1
@@ -248,13 +252,10 @@ class RunRecord:
         self.workers_lost += 1
         where = ""
         if event.key is not None:
-            worker = self._worker_of.pop(event.key, None)
-            stage = self._stage_of.get(event.key)
-            self.busy.pop(event.worker, None)
+            self._begun.pop(event.key, None)
             self._bytes_running.pop(event.key, None)
-            if stage is not None and worker is not None:
-                stage.running -= 1
-                where = f"stage {stage.number}, attempt {event.attempt}"
+            stage = self._stage_of.get(event.key)
+            where = f"attempt {event.attempt}" + (f", stage {stage.number}" if stage is not None else "")
         code = "" if event.exit_code is None else f", exit code {event.exit_code}"
         self._add(Trouble(f"worker {event.worker} has ended{code}", place=where))
 

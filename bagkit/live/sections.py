@@ -107,9 +107,9 @@ def _summary(run: RunRecord) -> str:
         words.append(f"about {seconds_text(run.seconds / run.part * (1 - run.part))} left")
     words.append(shown(f"{run.scheduler}, {run.workers} worker{'s' * (run.workers != 1)}"))
     if run.skipped:
-        words.append(f"{count_text(run.skipped)} records skipped")
+        words.append(f"{count_text(run.skipped)} record{'s' * (run.skipped != 1)} skipped")
     if run.workers_lost:
-        words.append(f"{count_text(run.workers_lost)} workers lost")
+        words.append(f"{count_text(run.workers_lost)} worker{'s' * (run.workers_lost != 1)} lost")
     head = f'<h2>Run {run.number} <span class="{state}">{state}</span></h2>'
     return f"{head}<p>{_meter(run.part)} {run.part:.0%} · {' · '.join(words)}</p>"
 
@@ -156,7 +156,7 @@ def _workers(recorder: Recorder, run: RunRecord) -> str:
         yield str(worker)
         yield count_text(sum(span.tasks for span in spans))
         yield f"{seconds_text(busy)} ({min(1.0, busy / run.seconds) if run.seconds else 0.0:.0%})"
-        stage, since = run.busy.get(worker, (0, 0.0))
+        stage, since, _ = run.busy.get(worker, (0, 0.0, None))
         text = shown(run.stages[stage - 1].text, 80) if stage else ""
         yield f"stage {stage}, <code>{text}</code>, {seconds_text(time.time() - since)}" if stage else ""
         yield bytes_text(sample.workers[worker]) if sample and worker in sample.workers else ""

@@ -109,6 +109,7 @@ class PageHandler(BaseHTTPRequestHandler):
         run = _run_of(url.query)
         match rest[0]:
             case "" if url.path.endswith("/"):
+                server.recorder.count()
                 self._answer(200, "text/html", live_page(server.parts(run)))
             case "page.js":
                 self._answer(200, "text/javascript", page_file("page.js"))
