@@ -7,13 +7,14 @@ early has paid for what it took.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import StoppedEarlyError, TaskError, in_place_of, notes_of, one_line
-from bagkit.flow.batches import InTurns, kept
+from bagkit.exchange.spill import Held
+from bagkit.flow.batches import Batches, InTurns, kept
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.inside import running_task
@@ -117,7 +118,17 @@ def call_work(
 
 def all_kept(values: Any) -> Any:
     """Return the values of a task as they can be read again and again in this process."""
-    return kept(values) if isinstance(values, InTurns) else map(kept, values)
+    with Held():
+        if isinstance(values, InTurns):
+            return kept(values)
+        return [kept(Batches(_held(value)) if isinstance(value, Batches) else value) for value in values]
+
+
+def _held(batches: Batches) -> Iterator[Sequence[Any]]:
+    """Yield `batches` for one who keeps them all: the collector need not look at them again and again."""
+    for batch in batches:
+        yield batch
+        Held.add()
 
 
 def describe(error: BaseException) -> str:

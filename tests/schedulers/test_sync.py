@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
 
+import bagkit as bk
 from bagkit.diagnostics.observer import Observers
 from bagkit.errors import TaskError
+from bagkit.exchange import spill
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.protocol import Scheduler
 from bagkit.schedulers.sync import SyncScheduler
@@ -60,3 +63,14 @@ def test_progress_is_told_now_and_then() -> None:
     told = [event.bytes_read for event in recorder.of(TaskProgressed)]
     assert 1 <= len(told) <= 5
     assert told == sorted(told)
+
+
+def test_the_collector_leaves_records_alone_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "HELD_SECONDS", 0)
+    gc.unfreeze()
+    numbers = bk.from_sequence(range(5000), npartitions=1)
+    frozen = numbers.map(lambda n: [n, n in (0, 4999) and gc.get_freeze_count()])
+    records = frozen.compute(scheduler="sync")
+    assert [n for n, _ in records] == list(range(5000))
+    assert records[0][1] == 0 < records[-1][1]
+    assert not gc.get_freeze_count()
