@@ -35,8 +35,8 @@ def _look_at(values: Sequence[Any], floats: list[float]) -> bool:
         return True
     if types.count(types[0]) == len(types):
         return _look_at_kind(types[0], values, floats)
-    kinds = set(types)
-    if not kinds <= _PLAIN:
+    kinds = dict.fromkeys(types)  # in their order: a set of types has another in each process
+    if not kinds.keys() <= _PLAIN:
         return False
     within = [kind for kind in kinds if kind is float or kind in _CONTAINERS]
     return all(_look_at_kind(kind, [value for value in values if type(value) is kind], floats) for kind in within)
