@@ -131,11 +131,14 @@ def read_json(
     max_line: int | str | None = None,
     *,
     columns: Sequence[str | tuple[str, ...]] | None = None,
+    lines: bool = True,
+    path: str | Sequence[str] | None = None,
 ) -> Bag[Any]:
-    """Read files of JSON lines: a record is what `json.loads` makes of a line.
+    """Read files of JSON: a record is what `json.loads` makes of a line, or with `lines=False` of a document.
 
-    The call lists the files and opens none. If only some fields are used, as by `pluck`, only those are parsed. Files
-    that are one JSON document over several lines are read with `read_files(..., include_path=False).map(json.loads)`.
+    The call lists the files and opens none. If only some fields are used, as by `pluck`, only those are parsed. With
+    `lines=False` a file may be one document or many, each over several lines or behind each other; of a document that
+    is an array each element is a record. A file is read a part at a time, whatever its size.
 
     Args:
         urlpath: A path, a pattern such as `"logs/*.json.gz"`, a URL such as `"s3://bucket/logs/*.json"`, or a list of
@@ -157,9 +160,12 @@ def read_json(
             keys, each of the dict under the one before. Others are checked and not built, which takes a fraction of the
             time; say it where bagkit can't see in your functions which fields they read. A field that a line does not
             have is not in its record; what is no dict stays as it is. None: all fields.
+        lines: Whether each line of a file is a document. False: documents may be written in any way that JSON allows.
+        path: The keys that lead to an array in each document, as in "items" or "data.items"; a tuple of keys where one
+            has a dot in it. The elements of the array are the records then. For `lines=False` only. None: no keys.
 
     Returns:
-        A bag of the values of the lines: mostly dicts.
+        A bag of the values of the lines, or documents: mostly dicts.
 
     Raises:
         NoFilesError: A path or a pattern names no file.
@@ -168,7 +174,8 @@ def read_json(
         MissingExtraError: A package that the files' compression or URL needs is not installed.
         json.JSONDecodeError: When the bag is computed: a line is not JSON; nor is a blank line. `on_error="skip"`
             leaves it out.
-        CorruptInputError: When the bag is computed: a compressed file is cut off or damaged.
+        CorruptInputError: When the bag is computed: a compressed file is cut off or damaged; or what is around the
+            documents of a file is not JSON, as where the end of an array is missing.
         LineTooLongError: When the bag is computed: a line is longer than `max_line`. `on_error="skip"` leaves it out.
 
     >>> import bagkit as bk, pathlib, tempfile
@@ -179,10 +186,17 @@ def read_json(
     >>> _ = path.write_text('{"name": "Ada", "address": {"city": "London", "zip": "W1"}, "born": 1815}\\n')
     >>> bk.read_json(path, columns=["name", ("address", "city")]).compute(scheduler="sync")
     [{'name': 'Ada', 'address': {'city': 'London'}}]
+    >>> _ = path.write_text('{"next": null, "items": [\\n  {"name": "Ada"},\\n  {"name": "Bob"}\\n]}')
+    >>> bk.read_json(path, lines=False, path="items").pluck("name").compute(scheduler="sync")
+    ['Ada', 'Bob']
     """
+    from bagkit.io.input.json_documents import plan_json
+
     fields = None if columns is None else _fields_of(columns)
-    lines: Bag[str] = read_text(
+    source = plan_json(
         urlpath,
+        lines=lines,
+        path=path,
         blocksize=blocksize,
         compression=compression,
         encoding=encoding,
@@ -191,7 +205,8 @@ def read_json(
         files_per_partition=files_per_partition,
         max_line=max_line,
     )
-    records: Bag[Any] = lines._then(MapLines(json.loads))
+    texts: Bag[str] = Bag(Plan(source))
+    records: Bag[Any] = texts._then(MapLines(json.loads))
     return records if fields is None else records._then(Columns(fields))
 
 

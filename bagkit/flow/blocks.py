@@ -31,6 +31,8 @@ class Place:
     record: Any = None
     """The record as it was read: the raw line, or the element."""
     worker: str | None = None
+    column: int | None = None
+    """Of the record's first character in its line, counted from 1, where a record is not a line."""
 
     def __repr__(self) -> str:
         known = [(name, getattr(self, name)) for name in self.__slots__]

@@ -14,7 +14,7 @@ from bagkit.errors import add_notes, attribute, notes_on_text, one_line, printab
 from bagkit.flow.blocks import Place
 from bagkit.plan.kinds import Op
 from bagkit.visible import visible
-from bagkit.work.json_errors import json_column, json_hint
+from bagkit.work.json_errors import json_column, json_hint, json_position
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ class Failure:
         where = f" at {place_text(self.place)}" if self.place is not None else ""
         column = json_column(self.error, self.place)
         more = f" (column {column} of the line, its end)" if column is not None else ""
+        position = json_position(self.error, self.place)
+        more = f" ({position} of the file)" if position is not None else more
         return f"{error_text(self.error)}{more} in {visible(self.operation)}{where}"
 
     @property
@@ -118,6 +120,8 @@ def add_place(error: BaseException, place: Place | None, operation: str) -> None
         notes += [f"at {place_text(place)}", f"record: {one_line(place.record)}"]
         column, hint = json_column(error, place), json_hint(error, place)
         notes += [f"in the line: column {column}, its end"] if column is not None else []
+        position = json_position(error, place)
+        notes += [f"in the file: {position}"] if position is not None else []
         notes += [hint] if hint is not None else []
     notes += _key_hint(error, operation)
     add_notes(error, [*notes, *notes_on_text(error)])

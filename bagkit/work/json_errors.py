@@ -27,16 +27,36 @@ def json_column(error: BaseException, place: Place | None) -> int | None:
     return len(line) + 1 if line is not None and error.doc != line and at >= len(line) else None  # type: ignore[attr-defined]
 
 
+def json_position(error: BaseException, place: Place | None) -> str | None:
+    """Return where in the file a document is no JSON, which begins anywhere in it; None for other errors, and lines.
+
+    >>> import json
+    >>> try:
+    ...     json.loads('{"a":\\n  x}')
+    ... except ValueError as error:
+    ...     json_position(error, Place("a.json", line=9, record='{"a":\\n  x}', column=3))
+    'line 10, column 3'
+    """
+    if place is None or place.column is None or place.line is None or type(error).__name__ != "JSONDecodeError":
+        return None
+    doc, at = getattr(error, "doc", None), getattr(error, "pos", 0)
+    if not isinstance(doc, str) or not isinstance(place.record, str) or len(doc) > len(place.record):
+        return None
+    line = doc.count("\n", 0, at)
+    column = at - doc.rfind("\n", 0, at)
+    return f"line {place.line + line}, column {column if line else column + place.column - 1}"
+
+
 def json_hint(error: BaseException, place: Place | None) -> str | None:
     """Return what to call for a file that is no JSON lines, if the line that failed tells; None for all else."""
-    if place is None or place.line is None or not isinstance(place.record, str):
+    if place is None or place.line is None or not isinstance(place.record, str) or place.column is not None:
         return None
     source = repr(place.source) if place.source and visible(place.source) == place.source else "urlpath"
     line = _line_of(error, place)
     if line is None:
         text = place.record.strip()
         if isinstance(error, TypeError) and str(error).startswith("list ind") and text[:1] + text[-1:] == "[]":
-            return f"the line is a JSON array; hint: bk.read_json({source}).flatten() gives its elements"
+            return f"the line is a JSON array; hint: bk.read_json({source}, lines=False) gives its elements"
         return None
     text = line.strip()
     if not text:
@@ -52,11 +72,11 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
     if place.line == 1 and text.startswith("{") and text.endswith("},"):
         strip = "lambda line: json.loads(line.rstrip(', \\n'))"
         return f"a comma follows the record; hint: bk.read_text({source}).map({strip}) takes it off"
-    whole = f"bk.read_files({source}, include_path=False).map(json.loads)"
+    whole = f"bk.read_json({source}, lines=False)"
     what = "the line looks like a part of a JSON document over several lines; hint: "
     if place.line == 1:
-        return what + (f"{whole}.flatten() gives its elements" if text.startswith("[") else f"{whole} reads it")
-    return f"{what}{whole} reads it, and .flatten() after that gives the elements of an array"
+        return f"{what}{whole} " + ("gives its elements" if text.startswith("[") else "reads it")
+    return f"{what}{whole} reads it, and gives the elements of an array"
 
 
 def _line_of(error: BaseException, place: Place | None) -> str | None:

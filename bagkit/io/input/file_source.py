@@ -51,7 +51,7 @@ class FilePiece:
     divisible: bool = False
     """Whether its records can be found from the middle."""
     shareable: bool = False
-    """Whether they can be found by reading on from the file's beginning, where that is compressed and quickly read."""
+    """Whether they can be found by reading on from the file's beginning, which is quick."""
 
     @property
     def path(self) -> str:
@@ -278,6 +278,7 @@ def find_partitions(
     blocksize: int | str | None = None,
     files_per_partition: int | None = None,
     divisible: bool = False,
+    read_on: bool = False,
 ) -> Files:
     """Find the files that `urlpath` names, and put them into partitions; opens none.
 
@@ -288,6 +289,7 @@ def find_partitions(
         blocksize: About how many bytes of a file go into a partition; None for whole files.
         files_per_partition: How many whole files go into one; None for one.
         divisible: Whether the format finds records from the middle of a file that is not compressed.
+        read_on: Whether it finds them by reading on from the beginning of any file, compressed or not.
 
     Returns:
         The files, each with its compression.
@@ -307,7 +309,8 @@ def find_partitions(
     for info in find_files(urlpath, storage_options):
         packed = compression_of(base_name(info.path), compression)
         cuttable = divisible and packed is None and info.ranges is True
-        shareable = divisible and packed in shares.QUICK and not is_url(info.path)
+        quick = packed in shares.QUICK if divisible else read_on and (packed is None or packed in shares.QUICK)
+        shareable = quick and not is_url(info.path)
         pieces.append(FilePiece(info, 0, compression=packed, divisible=cuttable, shareable=shareable))
     check_installed(piece.compression for piece in pieces)
     if size is not None:

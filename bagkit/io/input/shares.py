@@ -86,6 +86,16 @@ class Share:
             self._inflated += len(part)
             yield part
 
+    def begun_at(self) -> int | None:
+        """Return the byte of the content with which the share begins; None before all that comes before was given."""
+        return self.start if self._begun else None
+
+    def all_chunks(self) -> Iterator[bytes]:
+        """Yield the data of the file from its beginning on, for those who must see what comes before the share."""
+        for part in self._parts:
+            self._inflated += len(part)
+            yield part
+
     def _read(self, size: int) -> bytes:
         start, stop = self._range
         if not self._begun and self._file.position == start:

@@ -1,0 +1,446 @@
+"""From the bytes of a file to the JSON documents in it: one after the other, or the elements of an array.
+
+Nothing is parsed here that becomes a record. Text is cut where `levels` says that it can be, msgspec cuts what is
+between into documents, and where it refuses, since it is stricter than `json.loads`, commas do. So a document that is
+not JSON is cut out like the others, and its parser says what is wrong with it. What is around the documents is
+checked here; and so is what is beside the array that a path leads to, since `json.loads` would read that too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import Any, Final
+
+from bagkit.json.levels import Level, cut_at_brackets, cut_at_commas, ends_in_escape, surveyed
+from bagkit.json.standard import loads_here
+
+_SPACE: Final = b" \t\n\r"
+_BETWEEN: Final = re.compile(rb"(?<=[}\]])[ \t\n\r]*(?=[{\[])")
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_SCALAR: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"{}\[\],:]+|[,:]|"', re.DOTALL)
+_ASKED_AT: Final = 1 << 23
+"""Bytes of a document that has not ended, after which is asked whether it can become one."""
+_EXPLAINED: Final = 1 << 26
+"""Bytes of text that is parsed again to say what is wrong with it."""
+_MARK: Final = b"\xef\xbb\xbf"
+_SPACES: Final = re.compile(rb"[ \t\n\r]*+")
+_FIRST_LOOK: Final = 1 << 12
+"""Bytes that are looked at first, for a document may be short; then twice as many each time."""
+
+
+class NoJsonError(Exception):
+    """Text around documents is not JSON, or ends too early."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        """Of the first byte that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some documents that follow each other: `text` has them, and begins at the byte `offset`."""
+
+    offset: int
+    text: bytes
+    documents: Sequence[bytes]
+
+    def offsets(self) -> Iterator[int]:
+        """Yield where each of the documents begins."""
+        at = 0
+        for document in self.documents:
+            at = self.text.find(document, at) if document else at
+            yield self.offset + at
+            at += len(document)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A document in which a path leads nowhere."""
+
+    offset: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which documents are wanted: those that begin from byte `start()` to before `stop()`.
+
+    Both are None until it is known: then all that was read so far comes before.
+    """
+
+    start: Callable[[], int | None]
+    stop: Callable[[], int | None]
+
+
+def documents(chunks: Iterable[bytes], path: tuple[str, ...], span: Span | None = None) -> Iterator[Batch | Refused]:
+    """Yield the documents of a file.
+
+    Those that are arrays are in their place the elements that they have. With a `path` the documents are the elements
+    of the array that it leads to, in each of the documents of the file.
+
+    Args:
+        chunks: The file, in UTF-8.
+        path: Keys, each of the object under the one before.
+        span: Which documents are wanted; None for all.
+
+    Raises:
+        NoJsonError: What is around the documents is not JSON.
+
+    >>> [batch.documents for batch in documents([b'{"a": [1, {}]} [2, 3]'], ())]
+    [[b'{"a": [1, {}]}', b'2', b'3']]
+    >>> [batch.documents for batch in documents([b'{"n": 1, "a": [1, {}]}'], ("a",))]
+    [[b'1', b'{}']]
+    """
+    return _Reading(chunks, span or Span(lambda: 0, lambda: None)).read(path)
+
+
+class _Reading:
+    """A file that is read from its beginning to its end; mutable, of one reading."""
+
+    def __init__(self, chunks: Iterable[bytes], span: Span) -> None:
+        self._chunks = iter(chunks)
+        self._span = span
+        self._data = b""
+        self._at = 0
+        self._base = 0
+        """The offset of `_data`."""
+        self._done = False
+        """Whether all that is wanted was given."""
+
+    @property
+    def _offset(self) -> int:
+        return self._base + self._at
+
+    def read(self, path: tuple[str, ...]) -> Iterator[Batch | Refused]:
+        while len(self._data) < len(_MARK) and self._more():
+            pass
+        self._at = len(_MARK) if self._data.startswith(_MARK) else 0
+        while not self._done and (sign := self._next_sign()) and not self._is_behind(self._offset):
+            if path:
+                begin = self._offset
+                if sign == b"{":
+                    self._at += 1
+                    yield from self._at_path(path, 0, begin)
+                else:
+                    yield from self._refuse(begin, _kind(sign), path, 0)
+            elif sign == b"[":
+                self._at += 1
+                yield from self._wanted(self._between(b"[]"), _elements)
+            else:
+                yield from self._wanted(self._bodies(b""), _one_by_one)
+
+    def _is_behind(self, offset: int) -> bool:
+        stop = self._span.stop()
+        return stop is not None and offset >= stop
+
+    # Signs ----------------------------------------------------------------------------------------------------------
+
+    def _more(self, count: int = 1) -> bool:
+        """Read on, `count` chunks; return whether there is more."""
+        chunks = list(islice(self._chunks, count))
+        while chunks and ends_in_escape(chunks[-1], len(chunks[-1])) and (more := next(self._chunks, b"")):
+            chunks[-1] += more
+        self._base += self._at
+        self._data, self._at = b"".join([self._data[self._at :], *chunks]), 0
+        return bool(chunks)
+
+    def _next_sign(self) -> bytes:
+        """Return the next byte that is no space, which stays where it is; none at the end."""
+        while True:
+            spaces = _SPACES.match(self._data, self._at)
+            self._at = spaces.end() if spaces is not None else self._at
+            if self._at < len(self._data):
+                return self._data[self._at : self._at + 1]
+            if not self._more():
+                return b""
+
+    def _take(self, expected: bytes, what: str) -> bytes:
+        """Take the next sign, one of `expected`."""
+        sign = self._next_sign()
+        if not sign or sign not in expected:
+            raise NoJsonError(what, self._offset)
+        self._at += 1
+        return sign
+
+    def _token(self, pattern: re.Pattern[bytes], what: str) -> bytes:
+        """Take what `pattern` finds here, to its end."""
+        self._next_sign()
+        count = 1
+        while (match := pattern.match(self._data, self._at)) is None or match.end() == len(self._data):
+            if not self._more(count):
+                break
+            count *= 2  # a token may be long
+        if match is None:
+            raise NoJsonError(what, self._offset)
+        self._at = match.end()
+        return match.group()
+
+    # A path ---------------------------------------------------------------------------------------------------------
+
+    def _at_path(self, path: tuple[str, ...], depth: int, begin: int) -> Iterator[Batch | Refused]:
+        """Yield the elements of the array that the rest of `path` leads to, in the object that has just begun."""
+        found, first = False, True
+        while not self._done:
+            sign = self._next_sign()
+            if sign == b"}" and first:
+                break
+            at = self._offset
+            if sign != b'"':
+                raise NoJsonError("Expecting property name enclosed in double quotes", at)
+            key = _parsed(self._token(_STRING, "Unterminated string starting at"), at)
+            self._take(b":", "Expecting ':' delimiter")
+            at, sign = self._offset, self._next_sign()
+            if key != path[depth]:
+                self._skip(sign)
+            elif found:
+                way = ".".join(path[: depth + 1])
+                raise NoJsonError(f"the key {way!r} is there twice; expected once, for the last one is what counts", at)
+            else:
+                found = True
+                yield from self._under(path, depth, sign)
+            if self._done:
+                return
+            first = False
+            if self._take(b",}", "Expecting ',' delimiter") == b"}":
+                self._at -= 1
+                break
+        if self._done:
+            return
+        self._at += 1
+        if not found:
+            yield from self._own(Refused(begin, f"there is no {'.'.join(path[: depth + 1])!r} in it"))
+
+    def _under(self, path: tuple[str, ...], depth: int, sign: bytes) -> Iterator[Batch | Refused]:
+        begin = self._offset
+        if depth + 1 < len(path) and sign == b"{":
+            self._at += 1
+            yield from self._at_path(path, depth + 1, begin)
+        elif depth + 1 == len(path) and sign == b"[":
+            self._at += 1
+            yield from self._wanted(self._between(b"[]"), _elements)
+        else:
+            yield from self._refuse(begin, _kind(sign), path, depth + 1)
+
+    def _refuse(self, begin: int, kind: str, path: tuple[str, ...], depth: int) -> Iterator[Refused]:
+        """Yield the error for a value of another kind than the path needs, and go on behind it."""
+        self._skip(self._next_sign())
+        where = f"the value of {'.'.join(path[:depth])!r}" if depth else "the document"
+        expected = "an array" if depth == len(path) else "an object"
+        yield from self._own(Refused(begin, f"{where} is {kind}; expected {expected}"))
+
+    def _own(self, refused: Refused) -> Iterator[Refused]:
+        """Yield what was found out here, if here is where it is wanted: who reads the end of a document says so."""
+        start, here = self._span.start(), self._offset - 1
+        self._done = self._is_behind(here)
+        if start is not None and start <= here and not self._done:
+            yield refused
+
+    def _skip(self, sign: bytes) -> None:
+        """Go on behind a value that nobody wants, which is JSON."""
+        at = self._offset
+        if sign in (b"{", b"["):
+            self._at += 1
+            brackets = b"{}" if sign == b"{" else b"[]"
+            for offset, text, whole in self._between(brackets):
+                if not whole and not text.strip(_SPACE):
+                    raise NoJsonError("Expecting value", offset + len(text))
+                _check(sign + text + brackets[1:], offset - 1)
+        elif sign == b'"':
+            _check(self._token(_STRING, "Unterminated string starting at"), at)
+        elif not sign or sign in b"}]":
+            raise NoJsonError("Expecting value", at)
+        else:
+            _check(self._token(_SCALAR, "Expecting value"), at)
+
+    # Documents ------------------------------------------------------------------------------------------------------
+
+    def _wanted(
+        self, bodies: Iterator[tuple[int, bytes, bool]], cut: Callable[[bytes, bool], list[bytes]]
+    ) -> Iterator[Batch]:
+        """Yield the documents of `bodies` that are wanted, as `cut` finds them."""
+        for offset, text, whole in bodies:
+            start, stop = self._span.start(), self._span.stop()
+            if stop is not None and offset >= stop:
+                self._done = True
+                return
+            if start is None or offset + len(text) <= start:
+                continue
+            batch = Batch(offset, text, cut(text, whole))
+            if offset < start or (stop is not None and offset + len(text) > stop):
+                inside = [start <= at and (stop is None or at < stop) for at in batch.offsets()]
+                chosen = [document for document, is_in in zip(batch.documents, inside, strict=True) if is_in]
+                first = next((at for at, is_in in zip(batch.offsets(), inside, strict=True) if is_in), offset)
+                batch = Batch(first, text[first - offset :], chosen)
+            if batch.documents:
+                yield batch
+
+    def _between(self, brackets: bytes) -> Iterator[tuple[int, bytes, bool]]:
+        """Yield what is inside of brackets, cut at commas, with its offsets, and whether that is all of it.
+
+        Goes on behind the closing bracket.
+        """
+        first = True
+        for offset, text, ended in self._bodies(brackets[:1]):
+            yield offset, text, first and ended
+            first = False
+            if self._done:
+                return
+        if not self._done and self._data[self._at - 1 : self._at] != brackets[1:]:
+            raise NoJsonError("Expecting ',' delimiter", self._offset - 1)
+
+    def _bodies(self, opening: bytes) -> Iterator[tuple[int, bytes, bool]]:
+        """Yield what is behind the `opening` bracket, up to the one that closes it, in parts that end at commas.
+
+        Each comes with its offset, and whether it is the last one.
+
+        Without one: whole documents, up to the end of the file or to where an array may begin.
+        """
+        held: list[bytes] = []
+        size, level, begin, asked, look = 0, Level(), self._offset, _ASKED_AT, _FIRST_LOOK
+        while self._at < len(self._data) or self._more():
+            chunk, look = self._look(look), 2 * look
+            after, end, edge = surveyed(chunk, level, "comma" if opening else "close")
+            if end >= 0:
+                self._at -= len(chunk) - end
+                yield begin, b"".join([*held, chunk[:end]]), True
+                if not opening:
+                    raise NoJsonError("Expecting value", self._offset)
+                self._at += 1
+                return
+            if edge >= 0:
+                yield begin, b"".join([*held, chunk[:edge]]), False
+                edge += bool(opening)
+                begin, held, size, chunk = begin + size + edge, [], 0, chunk[edge:]
+                if not opening and chunk.lstrip(_SPACE)[:1] in (b"", b"["):
+                    self._at -= len(chunk)
+                    return
+            held.append(chunk)
+            size, level = size + len(chunk), after
+            if size >= asked:
+                self._ask(begin, b"".join(held), opening)
+                asked = 2 * size
+            if self._is_behind(begin):
+                self._done = True
+                return
+        text = b"".join(held)
+        if opening or level != Level():
+            raise _unfinished(begin, text, opening)
+        yield begin, text, True
+
+    def _look(self, size: int) -> bytes:
+        """Take about `size` bytes of what has been read."""
+        stop = min(self._at + size, len(self._data))
+        while stop < len(self._data) and ends_in_escape(self._data, stop):
+            stop += 1
+        chunk = self._data[self._at : stop]
+        self._at = stop
+        return chunk
+
+    def _ask(self, begin: int, text: bytes, opening: bytes) -> None:
+        """Raise NoJsonError where the beginning of a document shows that it is none, rather than read it to its end."""
+        try:
+            _raw(opening + text)
+        except Exception as error:
+            if "truncated" in str(error):
+                return
+        raised = _unfinished(begin, text, opening)
+        if raised.offset < begin + len(text) - 16 and "Unterminated" not in raised.message:
+            raise raised
+
+
+# -- cutting -----------------------------------------------------------------------------------------------------------
+
+
+def _elements(text: bytes, whole: bool) -> list[bytes]:
+    """Return the elements of an array, or a part of it; what is no JSON among them is for its parser to refuse."""
+    try:
+        found = list(map(bytes, _raws()(b"[" + text + b"]")))
+    except Exception:
+        found = cut_at_commas(text)
+    return found if found or whole else [b""]  # a comma has nothing beside it
+
+
+@cache
+def _raws() -> Callable[[bytes], list[Any]]:
+    """Return the function that cuts an array into its elements."""
+    import msgspec
+
+    decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[msgspec.Raw]).decode
+    return decode
+
+
+def _raw(text: bytes) -> None:
+    """Raise an exception unless `text` is a document, as far as msgspec knows."""
+    import msgspec
+
+    msgspec.json.decode(text, type=msgspec.Raw)
+
+
+def _one_by_one(text: bytes, whole: bool) -> list[bytes]:
+    """Return the documents that follow each other in `text`, and in place of an array its elements."""
+    found = _BETWEEN.split(text.strip(_SPACE))
+    try:
+        if list(map(bytes, _raws()(b"[" + b",".join(found) + b"]"))) != found:
+            found = _cut_at_brackets(text)
+    except Exception:
+        found = _cut_at_brackets(text)
+    if any(document.startswith(b"[") for document in found):
+        found = [
+            part for document in found
+            for part in (_elements(document[1:-1], True) if document[:1] + document[-1:] == b"[]" else [document])
+        ]  # fmt: skip
+    return found
+
+
+def _cut_at_brackets(text: bytes) -> list[bytes]:
+    """Return documents one by one, each cut out by its brackets; texts and numbers are documents too."""
+    found, at = list[bytes](), 0
+    for start, stop in [*cut_at_brackets(text), (len(text), len(text))]:
+        found += _SCALAR.findall(text, at, start)
+        found += [text[start:stop]] if start < stop else []
+        at = stop
+    return found
+
+
+# -- what is wrong -----------------------------------------------------------------------------------------------------
+
+
+def _kind(sign: bytes) -> str:
+    kinds = {b"{": "an object", b"[": "an array", b'"': "a string", b"n": "null", b"t": "true", b"f": "false"}
+    return kinds.get(sign, "a number")
+
+
+def _parsed(text: bytes, offset: int) -> Any:
+    """Return what `text` says; raises NoJsonError where it is no JSON."""
+    try:
+        return loads_here()(text.decode())
+    except json.JSONDecodeError as error:
+        raise NoJsonError(error.msg, offset + len(error.doc[: error.pos].encode())) from None
+    except (ValueError, RecursionError) as error:
+        raise NoJsonError(str(error), offset) from None
+
+
+def _check(text: bytes, offset: int) -> None:
+    """Raise NoJsonError unless `text` is JSON."""
+    try:
+        _raw(text)
+        text.decode()
+    except Exception:
+        _parsed(text, offset)
+
+
+def _unfinished(begin: int, text: bytes, opening: bytes) -> NoJsonError:
+    """Return the error for a file that ends inside of a document, which may be wrong long before."""
+    if len(text) <= _EXPLAINED:
+        try:
+            _parsed(opening + text, begin - len(opening))
+        except NoJsonError as error:
+            return error
+    return NoJsonError("the file ends inside of a value that begins here", begin)
