@@ -177,11 +177,12 @@ def test_a_path_that_leads_nowhere_is_an_error_of_its_document(tmp_path: Path) -
         bk.read_json(path, lines=False, path=("items",)).compute(**SYNC)
 
 
-def test_fields_are_pushed_into_the_parser(tmp_path: Path) -> None:
+def test_fields_are_pushed_into_the_parser(tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps([{"a": n, "b": {"c": n}} for n in range(3)], indent=4))
     bag = bk.read_json(path, lines=False)
-    assert "parse_json(value: a)" in str(bag.pluck("a").sum().explain())
+    bag.pluck("a").sum().explain()
+    assert "parse_json(value: a)" in capsys.readouterr().out
     assert bk.read_json(path, lines=False, columns=[("b", "c")]).compute(**SYNC) == [{"b": {"c": n}} for n in range(3)]
 
 
