@@ -167,7 +167,7 @@ FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.fail
 ONLY_IN = {
     "fsspec": {"io/input/paths.py"},
     "cloudpickle": {"schedulers/by_value.py"},
-    "msgspec": {"json/parse.py", "json/dump.py", "exchange/texts.py", "schedulers/by_value.py"},
+    "msgspec": {"json/parse.py", "json/dump.py", "json/documents.py", "exchange/texts.py", "schedulers/by_value.py"},
     "tqdm": {"diagnostics/progress.py"},
     "vl_convert": {"diagnostics/picture.py"},
     "isal": {"io/input/codecs.py", "exchange/checksum.py", "exchange/digest.py", "exchange/spill.py"},
