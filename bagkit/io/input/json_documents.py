@@ -40,7 +40,7 @@ class ReadDocuments(FileSource):
         return f"read_json({self.files.name}, lines=False{path})"
 
     @property
-    def gives_raw_lines(self) -> bool:  # type: ignore[override]  # it depends on the options
+    def gives_raw_lines(self) -> bool:
         return _is_utf8(self.encoding)
 
     def user_functions(self) -> tuple[Any, ...]:
