@@ -98,7 +98,7 @@ def refuse(refused: Refused) -> Any:
 
 
 def _content(reader: PieceReader) -> tuple[Iterator[bytes], Span]:
-    """Return what a file holds from its beginning on, and which documents of it are those of the piece."""
+    """Return what a file holds from its beginning on, and which of its documents are in the piece."""
     piece = reader.piece
     if piece.compression is None or not piece.is_share:
         return reader.chunks(), Span(lambda: piece.start, lambda: piece.stop)
