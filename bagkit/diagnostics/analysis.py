@@ -82,11 +82,16 @@ def _rows(stage: Analysed, total: float, whole: bool) -> Iterator[tuple[str, ...
             printable(stage.names[number], WIDEST),
             f"{step.records_in:,}" if step.records_in else "",
             f"{stage.given[number]:,}" if step.records_out else "",
-            f"{step.seconds / records * 1e6:.3g}" if records else "",
+            _microseconds(step.seconds / records) if records else "",
             f"{seconds / total:.0%}" if total else "",
             about + shown_seconds(seconds),
             "; ".join(_remarks(step, stage.parsed[number])),
         )
+
+
+def _microseconds(seconds: float) -> str:
+    amount = seconds * 1e6
+    return f"{amount:,.0f}" if amount >= 99.95 else f"{amount:.3g}"
 
 
 def _remarks(step: StepFigures, parsed: int | None) -> Iterator[str]:

@@ -21,6 +21,7 @@ from bagkit.plan.kinds import (
     Choosing,
     Completion,
     Exchange,
+    MemorySource,
     OnRecords,
     Pairing,
     PerPartition,
@@ -34,7 +35,7 @@ from bagkit.work.branches import Branches
 from bagkit.work.elementwise import Fail, Row, many, ones, some
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing
 from bagkit.work.late import Late, Rest
-from bagkit.work.pace import Pace, Wanted
+from bagkit.work.pace import SOME, Pace, Wanted
 from bagkit.work.rejecting import chosen_blocks, with_rejected
 from bagkit.work.rows import Rows, to_the_end
 from bagkit.work.steps import Collecting, Finish, Gather, Into, Joined, Step, TaskOrigin, Value
@@ -139,7 +140,7 @@ class Run:
     ) -> Iterator[tuple[Block, Block]]:
         """Yield small blocks of what a source reads, each with the large one that it is a part of."""
         pace, clock = Pace(self._wanted), self._report.clock()
-        blocks = source.read(pieces, self._report, raw=raw)
+        blocks, in_memory = source.read(pieces, self._report, raw=raw), isinstance(source, MemorySource)
         while True:
             try:
                 read = next(blocks, None)
@@ -150,6 +151,8 @@ class Run:
                 return
             for part in upto(clock, pace.cut(read)):
                 yield part, read
+                if in_memory or len(part.records) < SOME:  # a block, or all there is, may take very long
+                    self._report.read(0)
             figures.nbytes += read.nbytes
             self._report.read(read.nbytes)
             if clock is not None and clock.is_over:

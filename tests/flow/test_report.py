@@ -240,3 +240,25 @@ def test_a_task_that_fails_tells_no_figures() -> None:
     with bk.Profile() as profile, pytest.raises(ZeroDivisionError):
         bag(1).map(inverse).compute(scheduler="sync")
     assert profile.figures() == {}
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_slow_task_tells_where_its_time_goes_while_it_runs(scheduler: str) -> None:
+    from bagkit.diagnostics.events import Event, TaskProgressed
+    from bagkit.diagnostics.observer import listen, stop_listening
+
+    class Watcher:
+        def __init__(self) -> None:
+            self.told: list[TaskProgressed] = []
+
+        def emit(self, event: Event) -> None:
+            self.told += [event] if isinstance(event, TaskProgressed) else []
+
+    watcher = Watcher()
+    listen(watcher)
+    try:
+        bk.range(150, npartitions=1).map(slow).sum().compute(scheduler=scheduler, workers=1)
+    finally:
+        stop_listening(watcher)
+    last = watcher.told[-1]
+    assert dict(zip(last.labels, last.seconds, strict=True))["map(test_report.slow)"] == max(last.seconds) > 0.05
