@@ -58,9 +58,11 @@ if TYPE_CHECKING:
     from bagkit.live.dashboard import Dashboard, dashboard
     from bagkit.live.report import report
     from bagkit.methods.rejects import Reject
+    from bagkit.methods.retrying import Signature
     from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
+    from bagkit.rejects import read_errors
     from bagkit.work.failures import Failure
 
 __version__ = "0.1.0"
@@ -100,6 +102,7 @@ __all__ = [
     "Rejects",
     "ResumeMismatchError",
     "ShortTakeWarning",
+    "Signature",
     "SkippedRecordsWarning",
     "SourceError",
     "Stats",
@@ -128,6 +131,7 @@ __all__ = [
     "range",
     "read_avro",
     "read_csv",
+    "read_errors",
     "read_files",
     "read_json",
     "read_text",
@@ -152,6 +156,8 @@ _HOMES = {
     "Item": "bagkit.item",
     "Manifest": "bagkit.io.output.manifest",
     "Reject": "bagkit.methods.rejects",
+    "read_errors": "bagkit.rejects",
+    "Signature": "bagkit.methods.retrying",
     "to_textfiles": "bagkit.methods.writing",
     "Profile": "bagkit.diagnostics.profile",
     "delayed": "bagkit.lazy.delayed",

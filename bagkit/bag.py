@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, over
 from bagkit.computing import Collected, explain, iterate, run
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
 from bagkit.front_doors import front_doors
+from bagkit.lazily import Lazily
 from bagkit.lazy.dask_protocol import DaskCollection
 from bagkit.methods.elementwise import Elementwise
 from bagkit.methods.folds import Folds
@@ -40,7 +41,12 @@ if TYPE_CHECKING:
 
     from bagkit.diagnostics.picture import Picture
     from bagkit.lazy.delayed_values import Delayed
+    from bagkit.methods import retrying
+    from bagkit.methods.retrying import Signature
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
+
+else:
+    retrying = Lazily("bagkit.methods.retrying")
 
 T = TypeVar("T")
 
@@ -358,7 +364,7 @@ class Rejects(Bag[Reject], Generic[T]):
 
     __slots__ = ("_split",)
 
-    def __init__(self, plan: Plan, split: Plan) -> None:
+    def __init__(self, plan: Plan, split: Plan | None = None) -> None:
         super().__init__(plan)
         self._split = split
 
@@ -367,6 +373,67 @@ class Rejects(Bag[Reject], Generic[T]):
 
     def _with_plan(self, plan: Plan) -> Rejects[T]:
         return Rejects(plan, self._split)
+
+    def filter(self, predicate: Callable[[Reject], object] | None) -> Rejects[T]:  # type: ignore[override]  # rejects stay rejects, and are never narrowed
+        """Keep the rejects for which `predicate` is true. They can still be retried.
+
+        Args:
+            predicate: A function that takes a reject and returns true or false. None keeps all: no reject is false.
+
+        Returns:
+            Rejects: those that are kept, in order.
+
+        Raises:
+            PlanError: `predicate` can't be called.
+
+        >>> import bagkit as bk
+        >>> good, bad = bk.from_sequence(["1", "two", "ten"]).map(int).split_errors()
+        >>> bad.filter(lambda reject: reject["input"] == "ten").count().compute(scheduler="sync")
+        1
+        """
+        return self._with_plan(super().filter(predicate).plan)
+
+    def summary(self) -> Bag[Signature]:
+        """Count the rejects that failed in the same way: in one operation, with one error, and nearly one message.
+
+        Numbers, and what messages quote of the data, make no difference.
+
+        Returns:
+            A bag of one partition with a dict for each: `count`, `operation`, `error`, `message`, the first `places`
+            and the input of the first as an `example`; the most frequent first.
+
+        >>> import bagkit as bk
+        >>> good, bad = bk.from_sequence(["1", "two", "ten"]).map(int).split_errors()
+        >>> for row in bad.summary().compute(scheduler="sync"):
+        ...     print(row["count"], row["operation"], row["error"], row["message"])
+        2 map(int) ValueError invalid literal for int() with base N: '…'
+        """
+        nothing, together = retrying.NOTHING_SEEN, retrying.seen_together
+        seen = self.foldby(retrying.signature_of, retrying.seen_with, nothing, together, nothing)
+        return seen.map_partitions(retrying.most_first)
+
+    def retry(self, function: Callable[[Any], Any] | None = None, *, operation: str | None = None) -> Bag[T]:
+        """Take up the records where they failed, and run the rest of the plan on them.
+
+        Args:
+            function: What takes the place of the function that they failed in. None: the same function again, for a
+                server that did not answer, say.
+            operation: Which operation `function` is for, as rejects have it: `"map(clean)"`. None: the only one of the
+                plan that has a function of yours.
+
+        Returns:
+            A bag of records such as `good` has. Its `split_errors()` gives the ones that fail again.
+
+        Raises:
+            PlanError: It is not known which operation `function` is for, or the rejects were read from a file and
+                `read_errors` was not told what bag they are `of`.
+
+        >>> import bagkit as bk
+        >>> good, bad = bk.from_sequence(["1", "two", "3"]).map(int).map(float).split_errors()
+        >>> bad.retry({"two": 2}.__getitem__, operation="map(int)").compute(scheduler="sync")
+        [2.0]
+        """
+        return Bag(retrying.retried(self.plan, self._split, function, operation))
 
     if not TYPE_CHECKING:  # for type checkers it is the method of Bag, with all its types
 

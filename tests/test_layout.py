@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "other_names",
         "random",
         "reading",
+        "rejects",
     },
     "client": {
         "computing",
@@ -61,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "random": {"bag", "lazy"},
     "create": {"bag", "lazy", "io", "ops", "plan"},
     "reading": {"bag", "io", "ops", "plan"},
+    "rejects": {"bag", "ops", "plan", "reading"},
     "bag": {
         "lazy",
         "methods",
@@ -443,7 +445,8 @@ def names_in(*files: str) -> set[str]:
     return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
-USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "lazy/delayed_values.py", "lazy/known.py",
+USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "rejects.py",
+                "lazy/delayed_values.py", "lazy/known.py",
                 *(f"methods/{path.name}" for path in (ROOT / "methods").glob("*.py"))]  # fmt: skip
 
 

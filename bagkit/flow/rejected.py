@@ -31,6 +31,19 @@ class RejectedFrom:
         return self.places[index]
 
 
+class Resuming:
+    """A record that has failed and is tried again: it passes all operations before its `step`."""
+
+    __slots__ = ("record", "step")
+
+    def __init__(self, step: int, record: Any) -> None:
+        self.step = step
+        self.record = record
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Resuming, (self.step, self.record)
+
+
 def all_rejected(records: Sequence[Any]) -> bool | None:
     """Return whether `records` are what failed: all or none of them; None where there are some of both."""
     kinds = set(map(type, records))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bagkit.ops.calls import DelayedCall
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Op, Pairing, PerPartition, Rejecting, Scan, Source
+from bagkit.plan.kinds import Op, Pairing, PerPartition, Rejecting, Returning, Scan, Source
 from bagkit.plan.node import Plan, walk
 
 
@@ -36,6 +36,8 @@ def policy_of(op: Op) -> str:
 
 def _hands_on(op: Op, below: Op) -> bool:
     """Return whether records that fail in `below` go on beside the others through `op`."""
+    if isinstance(op, Returning):
+        return False  # what it is given are rejects
     if isinstance(op, Pairing) and op.bags != 1:
         return False  # without one of a row, others would be side by side
     if isinstance(below, Pairing):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
-from bagkit.plan.kinds import Choosing, Op, Pairing, PerPartition, Scan, Source
+from bagkit.plan.kinds import Choosing, Op, Pairing, PerPartition, Returning, Scan, Source
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def split_plan(plan: Plan) -> Plan:
     while _by_record(plan.op):
         chain.append(plan)
         plan = plan.inputs[0]
+        if isinstance(chain[-1].op, Returning):
+            break
     if isinstance(plan.op, Source):
         below = Plan(plan.op)
     elif isinstance(plan.op, regroup.Concat):

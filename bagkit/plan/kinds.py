@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from bagkit.exchange.spill import Room
-from bagkit.flow.blocks import Block
+from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.plan.pieces import Piece
 
@@ -212,6 +212,26 @@ class Choosing(PerPartition):
     can_raise = False
     failed: bool
     """Which of both."""
+
+
+class Placing(Protocol):
+    """Makes records of others, which say where they come from."""
+
+    def __call__(self, records: Sequence[Any], /) -> Iterable[Any]:
+        """Return what is made of the records."""
+
+    def place(self, record: Any, /) -> Place:
+        """Return where the record comes from that is made of `record`."""
+
+
+class Returning(PerPartition):
+    """Makes of records, which say where others come from, those others."""
+
+    per_record = "one"
+
+    def begin(self) -> Placing:
+        """Return what makes the records of a partition, and knows their places."""
+        raise NotImplementedError
 
 
 class Pairing(Op):

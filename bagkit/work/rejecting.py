@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from time import perf_counter
 from typing import Any
 
 from bagkit.errors import text_of
 from bagkit.flow.blocks import Block, Place
-from bagkit.flow.rejected import Rejected, RejectedFrom
+from bagkit.flow.rejected import Rejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
-from bagkit.plan.kinds import BlockParser, Choosing, Completion, Op, Pairing, PerPartition, Rejecting
+from bagkit.plan.kinds import (
+    BlockParser,
+    Choosing,
+    Completion,
+    Op,
+    Pairing,
+    PerPartition,
+    Placing,
+    Rejecting,
+    Returning,
+)
 from bagkit.work.failures import failed_operation
 from bagkit.work.steps import Step
 
 LONGEST = 10_000
 """Characters of a message that are kept."""
 ENOUGH = 64
-"""Records that have failed and are handed on together, where none comes that has not failed."""
+"""Records that have failed and are handed on together."""
+LONG = 0.1
+"""Seconds after which they are handed on, however few there are."""
 
 
 class Waiting:
@@ -52,6 +65,9 @@ class Waiting:
         self._found.append(Rejected(fields))
         return len(self._found) >= ENOUGH
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     def taken(self) -> Iterator[Block]:
         """Yield a block of what has failed, if there is any, and forget it."""
         if self._found:
@@ -62,6 +78,8 @@ class Waiting:
 def _record(step: Step, op: Op | None, block: Block, index: int, place: Place) -> Any:
     """Return the record that `op` of `step` was given, whole: a parser leaves out fields that no later op reads."""
     record = block.records[index]
+    if type(record) is Resuming:
+        return record.record
     parser, passed = step.parser, list[PerPartition]()
     if parser is not None or isinstance(step.op, Completion):
         if parser is None or op not in step.done_too:
@@ -103,6 +121,11 @@ def _text(line: Any) -> Any:
 
 def _number(op: Op, written: Sequence[Op]) -> int | None:
     """Return which of the ops as written `op` is; None where that can't be told."""
+    if isinstance(op, Returning):
+        return None
+    step: int | None = getattr(op, "step", None)  # of one that is resumed: in the plan that it is from
+    if step is not None:
+        return step
     for number, each in enumerate(written):
         if each is op:
             return number
@@ -122,16 +145,39 @@ def steps_below(step: Step) -> Iterable[Step]:
 
 def with_rejected(waiting: Waiting, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
     """Yield `blocks`, and between them blocks of what has failed."""
+    begin = perf_counter()
     for block in blocks:
-        for rejected in waiting.taken():
-            figures.note(0, len(rejected.records))
-            yield rejected
+        if waiting and (len(waiting) >= ENOUGH or perf_counter() - begin > LONG):
+            begin = perf_counter()
+            for rejected in waiting.taken():
+                figures.note(0, len(rejected.records))
+                yield rejected
         if block.records:  # there are empty ones, for what has failed to come
             figures.note(len(block.records), len(block.records))
             yield block
     for rejected in waiting.taken():
         figures.note(0, len(rejected.records))
         yield rejected
+
+
+def returned(placing: Placing, blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield `blocks`, each record with the place where the one comes from that `placing` makes of it."""
+    for block in blocks:
+        yield Block(block.records, RejectedFrom(_Places(placing, block.records)))
+
+
+class _Places(Sequence[Place]):
+    """The places of records, looked up when somebody asks."""
+
+    def __init__(self, placing: Placing, records: Sequence[Any]) -> None:
+        self._placing = placing
+        self._records = records
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._placing.place(self._records[index])
+
+    def __len__(self) -> int:
+        return len(self._records)
 
 
 def chosen_blocks(op: Choosing, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:

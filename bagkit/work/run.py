@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from bagkit.flow import replay
 from bagkit.flow.batches import Batches
@@ -25,8 +25,10 @@ from bagkit.plan.kinds import (
     OnRecords,
     Pairing,
     PerPartition,
+    Placing,
     Reduction,
     Rejecting,
+    Returning,
     SampledExchange,
     Source,
 )
@@ -36,7 +38,7 @@ from bagkit.work.elementwise import Fail, Row, many, ones, some
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing
 from bagkit.work.late import Late, Rest
 from bagkit.work.pace import SOME, Pace, Wanted
-from bagkit.work.rejecting import chosen_blocks, with_rejected
+from bagkit.work.rejecting import chosen_blocks, returned, with_rejected
 from bagkit.work.rows import Rows, to_the_end
 from bagkit.work.steps import Collecting, Finish, Gather, Into, Joined, Step, TaskOrigin, Value
 from bagkit.work.taking import room_of, state_of
@@ -45,6 +47,8 @@ LIST = 2048
 """Records that reductions and exchanges hand on together."""
 COUNTED = 0.05
 """Seconds in which a source is read on, once a sample is enough, to count its records."""
+NEAR = 8
+"""Lines around a wrong one that are parsed one by one."""
 NOT_AT_ONCE = "lines that can't be taken all at once"
 
 
@@ -132,8 +136,9 @@ class Run:
                     figures.note(len(found[0].records), len(found[0].records))
                     yield found.pop()
                     continue
+            in_parts = partial(map, careful) if quick is None else partial(_parsed_in_parts, quick, careful)
             figures.took_care(len(part.records), why)
-            yield from ones(partial(map, careful), iter([(part, ())]), fail, figures)
+            yield from ones(in_parts, iter([(part, ())]), fail, figures)
 
     def _reading(
         self, source: Source, figures: Figures, pieces: Sequence[Any], raw: bool
@@ -230,6 +235,8 @@ class Run:
             return chosen_blocks(op, blocks, figures)
         if function is None:
             return map(partial(_passed, figures), blocks)
+        if isinstance(op, Returning):
+            blocks = returned(cast("Placing", function), blocks)
         return self.each(step, function, map(_row_of, blocks), figures)
 
     def each(self, step: Step, function: OnRecords, rows: Iterator[Row], figures: Figures) -> Iterator[Block]:
@@ -404,6 +411,20 @@ def _passed(figures: Figures, block: Block) -> Block:
     """Count the records that pass a step which does nothing about them."""
     figures.note(len(block.records), len(block.records))
     return block
+
+
+def _parsed_in_parts(
+    quick: Callable[[Sequence[Any]], list[Any]], careful: Callable[[Any], Any], lines: Sequence[Any]
+) -> Iterator[Any]:
+    """Yield what a parser makes of lines where one is wrong: of those near it line by line, of others in one go."""
+    for start in range(0, len(lines), NEAR):
+        some = lines[start : start + NEAR]
+        try:
+            found = quick(some)
+        except Exception:  # the careful way says what is wrong, or finds nothing wrong
+            yield from map(careful, some)
+        else:
+            yield from found
 
 
 def _row_of(block: Block) -> Row:

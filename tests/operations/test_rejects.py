@@ -65,7 +65,7 @@ def on_bag(program: Program, bag: Any) -> Any:
 
 
 def test_nothing_is_lost_whatever_the_program() -> None:
-    @examples(50)
+    @examples(30)
     @given(
         program=st.lists(st.tuples(st.sampled_from(sorted(PLAIN)), st.integers(2, 6)), min_size=1, max_size=5),
         numbers=st.lists(st.integers(0, 30), max_size=40),
@@ -144,3 +144,79 @@ def test_one_run_writes_both(lines: Path, tmp_path: Path, way: dict[str, Any]) -
     assert len(calls.read_text().splitlines()) == 490, "each record goes through the function once"
     written = list(map(json.loads, (tmp_path / "bad" / "0.jsonl").read_text().splitlines()))
     assert written == bad.compute(**way)
+
+
+def doubled(record: dict[str, Any]) -> list[int]:
+    return [record["n"] * 2] * 2
+
+
+@pytest.mark.parametrize("way", WAYS[1:], ids=str)
+def test_rejects_are_taken_up_where_they_failed(lines: Path, tmp_path: Path, way: dict[str, Any]) -> None:
+    bag = bk.concat([bk.read_json(lines), bk.from_sequence([{"n": 3}, {"m": 1}], npartitions=1)]).map(inverse)
+    _, bad = bag.map(lambda n: {"n": n}).flat_map(doubled).split_errors()
+    fixed, still = bad.retry(lambda record: record["n"], operation="map(test_rejects.inverse)").split_errors()
+    found, left = bk.compute(fixed, still, **way)
+    rejects = bad.compute(**way)
+    threes = [reject for reject in rejects if reject["error"] == "ZeroDivisionError"]
+    assert len(threes) > 60
+    assert found == [6, 6] * len(threes)
+    assert [(reject["input"], reject["error"]) for reject in left] == [
+        (reject["input"], reject["error"]) for reject in rejects if reject not in threes
+    ], "each is as it was, with its first input"
+    broken, others = [still.filter(lambda reject, e=e: (reject["error"] == "KeyError") == e) for e in (False, True)]
+    assert broken.retry(lambda line: {"n": 1}, operation="map(json.loads)").compute(**way) == [2, 2] * 10
+    assert others.retry().split_errors()[1].compute(**way) == left[-1:]
+
+
+def test_rejects_are_read_again_and_go_on_from_where_they_were(lines: Path, tmp_path: Path) -> None:
+    bag = bk.read_json(lines).map(lambda record: (record["n"], {record["n"]})).map(lambda pair: 60 // (pair[0] - 3))
+    _, bad = bag.split_errors()
+    with bk.options(scheduler="sync"):
+        bad.to_jsonl(tmp_path / "bad")
+        again = bk.read_errors(tmp_path / "bad", of=bag)
+        read = again.compute()
+        assert [reject["line"] for reject in read] == [reject["line"] for reject in bad.compute()]
+        assert {reject.get("record_repr", "")[:4] for reject in read} == {"", "(3, "}, "what is no JSON is text"
+        fixed, still = again.retry().split_errors()
+        assert fixed.compute() == []
+        assert [(reject["line"], reject["error"]) for reject in still.compute()] == [
+            (reject["line"], reject["error"]) for reject in read
+        ], "those whose record is no JSON begin with their line"
+
+
+def test_a_summary_has_a_row_for_each_way_to_fail(lines: Path) -> None:
+    rows = bk.read_json(lines).map(inverse).split_errors()[1].summary().compute(scheduler="sync")
+    assert [(row["count"], row["operation"], row["error"]) for row in rows] == [
+        (70, "map(test_rejects.inverse)", "ZeroDivisionError"),
+        (10, "map(json.loads)", "JSONDecodeError"),
+    ]
+    assert rows[1]["places"] == [f"{lines}:1", f"{lines}:51", f"{lines}:101"]
+    assert rows[1]["example"] == "{broken"
+
+
+@pytest.mark.parametrize(
+    ("retry", "words"),
+    [
+        (
+            lambda bad: bad.retry(len),
+            "which operation the function is for; got no operation; expected operation= to be",
+        ),
+        (lambda bad: bad.retry(len, operation="map(no)"), "got 'map(no)'"),
+        (lambda bad: bad.retry(len, operation="pluck('a')"), "has no function"),
+        (lambda bad: bk.Rejects(bad.plan).retry(), "hint: bagkit.read_errors"),
+        (lambda bad: bk.read_errors("x.jsonl", of=3), "of is int"),
+    ],
+)
+def test_what_can_not_be_retried_is_an_error_at_once(retry: Any, words: str) -> None:
+    _, bad = bk.from_sequence([{"a": 1}]).pluck("a").map(str).map(int).split_errors()
+    with pytest.raises(bk.PlanError) as caught:
+        retry(bad)
+    assert words in str(caught.value)
+
+
+def test_a_deep_plan_says_so() -> None:
+    bag = bk.range(3, npartitions=1)
+    for _ in range(70):
+        bag = bag.map(abs)
+    with pytest.raises(bk.PlanError, match="split errors in the middle too"):
+        bag.split_errors()[0].compute(scheduler="sync")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from bagkit.errors import SourceError
@@ -226,6 +227,8 @@ class LineOrigin:
     """How many lines of the piece there were before."""
     data: bytes | None
     """None for a long line, which is the record."""
+    _cut: list[Any] = field(default_factory=list, repr=False, compare=False)
+    """Its lines, whether the text has the same, and where each begins: once somebody has asked for a place."""
 
     def place(self, index: int, record: Any) -> Place:
         encoding = self.format.encoding
@@ -233,11 +236,14 @@ class LineOrigin:
             return Place(
                 self.piece.path, self.piece.partition, self._line(index), self.offset, record=self._text(record)
             )
-        found = self.ends.split(self.data)
-        if not self._one_to_one(found, self.data):
+        if not self._cut:
+            found = self.ends.split(self.data)
+            self._cut.extend((found, self._one_to_one(found, self.data), list(accumulate(map(len, found), initial=0))))
+        found, one_to_one, offsets = self._cut
+        if not one_to_one:
             return Place(self.piece.path, self.piece.partition, self._line(index))
         line = lines.strip_end(found[index], self.ends)
-        offset = self.offset + sum(map(len, found[:index]))
+        offset = self.offset + offsets[index]
         try:
             text: str | bytes = line.decode(encoding.name_at(offset), encoding.errors)
         except UnicodeDecodeError:
