@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from bagkit.methods.retrying import Signature
     from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
+    from bagkit.profiling.result import DataProfile
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
     from bagkit.rejects import read_errors
     from bagkit.work.failures import Failure
@@ -76,6 +77,7 @@ __all__ = [
     "ComputeOptions",
     "CorruptInputError",
     "Dashboard",
+    "DataProfile",
     "Delayed",
     "EmptyBagError",
     "Failure",
@@ -168,6 +170,7 @@ _HOMES = {
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
     "PartitionInfo": "bagkit.io.input.partition_info",
     "Stats": "bagkit.ops.summaries",
+    "DataProfile": "bagkit.profiling.result",
 }
 """Where names are that are not in bagkit.errors."""
 

@@ -19,6 +19,7 @@ from bagkit.methods.grouping import Grouping
 from bagkit.methods.making import Making, T_co, check_now
 from bagkit.methods.pairs import KeyValue
 from bagkit.methods.partitions import PartitionWise
+from bagkit.methods.profiling import Profiles
 from bagkit.methods.reductions import Reductions
 from bagkit.methods.rejects import KeepingRejects, Reject, for_json_plan
 from bagkit.methods.sampling import Sampling
@@ -61,6 +62,7 @@ class Bag(
     Folds[T_co],
     Sampling[T_co],
     Summaries[T_co],
+    Profiles[T_co],
     Sequences[T_co],
     Text[T_co],
     Writing[T_co],

@@ -1,9 +1,11 @@
-"""Ways of taking records that who runs a task knows apart: until there is enough, and all at once."""
+"""Ways of taking records that who runs a task knows apart: until there is enough, all at once, and with places."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from bagkit.flow.blocks import Place
 
 
 class UntilEnough:
@@ -39,3 +41,21 @@ class AllAtOnce:
     def state(self) -> Any:
         """Return the state of no records."""
         return self.state_of(iter(()))
+
+
+class Placing:
+    """A Taking that is told where its records stand."""
+
+    __slots__ = ()
+
+    def take(self, records: list[Any]) -> None:
+        """Take records whose places are not known."""
+        self.take_placed(records, lambda number: None)
+
+    def take_placed(self, records: list[Any], place: Callable[[int], Place | None]) -> None:
+        """Take some records, not none; `place` says of the number of one where it stands."""
+        raise NotImplementedError
+
+    def state(self) -> Any:
+        """Return what it has made of all records; called once, at the end."""
+        raise NotImplementedError

@@ -267,7 +267,7 @@ class Scan(Pairing):
 class Taking(Protocol):
     """Takes the records of one partition, some at a time; how they are cut must not be seen in the state.
 
-    `flow/takings.py` has those that are given no more records than they need, or all of them at once.
+    `flow/takings.py` has those that are given no more records than they need, all of them at once, or their places too.
     """
 
     def take(self, records: list[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -11,10 +12,10 @@ from bagkit.exchange.spill import Held, Room
 from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
-from bagkit.flow.takings import AllAtOnce, UntilEnough
+from bagkit.flow.takings import AllAtOnce, Placing, UntilEnough
 from bagkit.plan.kinds import Exchange, Reduction, SampledExchange, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
-from bagkit.work.pace import records_of, together
+from bagkit.work.pace import place_in, records_of, together
 from bagkit.work.steps import Into
 
 RUN = 64
@@ -57,7 +58,10 @@ def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], 
     """Let `taking` take the records of `blocks`."""
     records = records_of(blocks)
     try:
-        taking.take(records)
+        if isinstance(taking, Placing):
+            taking.take_placed(records, partial(place_in, blocks))
+        else:
+            taking.take(records)
     except USER_ERRORS as error:
         if into.policy == "raise" or not isinstance(error, Exception):
             _blame(failing, into, taking, blocks, error)

@@ -1,0 +1,147 @@
+"""How many records are the same as one before, in bounded memory.
+
+Of each record a digest of 64 bits is kept, while there are no more than EXACT: then the numbers are exact, but for two
+different records in 2 ** 64 that share a digest. Of more records only those digests are kept that begin with some zero
+bits, as few bits as it takes to have no more than SAMPLE different ones, each with its count: so the numbers are those
+of a sample of different records. Which these are does not depend on the order or the pieces that records come in.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from math import sqrt
+from operator import methodcaller
+from random import Random
+from typing import Any, Final
+
+from isal.isal_zlib import crc32
+
+EXACT: Final = 1 << 20
+SAMPLE: Final = 1 << 17
+
+
+def _shuffled_bytes() -> bytes:
+    table = list(range(256))
+    Random(1).shuffle(table)
+    return bytes(table)
+
+
+_OTHER_BYTES: Final = methodcaller("translate", _shuffled_bytes())
+"""Puts another byte in the place of each: what has the same checksum has another one then."""
+
+
+def digests_of(texts: Sequence[bytes]) -> array[int]:
+    """Return a digest of 64 bits of each text. All loops are C's."""
+    both = array("I", bytes(8 * len(texts)))
+    both[0::2] = array("I", map(crc32, texts))
+    both[1::2] = array("I", map(crc32, map(_OTHER_BYTES, texts)))
+    return array("Q", both.tobytes())
+
+
+class Duplicates:
+    """The digests of some records; mutable, of one state."""
+
+    __slots__ = ("bits", "counts", "each", "number", "without")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.without = 0
+        """Records that have no digest: of no key, or of values that can't be compared."""
+        self.each: array[int] | None = array("Q")
+        """The digests of all records; None once they are too many."""
+        self.bits = 0
+        """How many bits of the digests in `counts` are zero."""
+        self.counts: Counter[int] = Counter()
+
+    def take(self, digests: array[int]) -> None:
+        """Take the digests of some records."""
+        self.number += len(digests)
+        if self.each is None:
+            mask = (1 << self.bits) - 1
+            self.counts.update([each for each in digests if not each & mask] if mask else digests)
+            self._settle()
+            return
+        self.each += digests
+        if self.number > EXACT:
+            self._thin()
+
+    def _thin(self) -> None:
+        each, self.each = self.each, None
+        for start in range(0, len(each or ()), SAMPLE):
+            mask = (1 << self.bits) - 1
+            self.counts.update([one for one in (each or ())[start : start + SAMPLE] if not one & mask])
+            self._settle()
+
+    def _settle(self) -> None:
+        while len(self.counts) > SAMPLE:
+            self.bits += 1
+            mask = (1 << self.bits) - 1
+            self.counts = Counter({one: count for one, count in self.counts.items() if not one & mask})
+
+    def merge(self, other: Duplicates) -> None:
+        """Take in what another has seen, which may change."""
+        self.without += other.without
+        if self.each is not None and other.each is not None:
+            self.take(other.each)
+            return
+        for one in (self, other):
+            if one.each is not None:
+                one._thin()
+        self.number += other.number
+        self.bits = max(self.bits, other.bits)
+        mask = (1 << self.bits) - 1
+        kept = Counter({one: count for one, count in self.counts.items() if not one & mask})
+        kept.update({one: count for one, count in other.counts.items() if not one & mask})
+        self.counts = kept
+        self._settle()
+
+    def repeated(self) -> tuple[int, float]:
+        """Return how many records are the same as one before, and the standard error of that number."""
+        if self.each is None:
+            extra = [count - 1 for count in self.counts.values() if count > 1]
+            scale = 1 << self.bits
+            error = sqrt(sum([each * each for each in extra]) * (scale - 1) * scale)
+            return min(sum(extra) * scale, self.number), error
+        return len(self.each) - len(set(self.each)), 0.0
+
+
+def texts_of(records: Sequence[Any], encode_lines: Any, odd: bool) -> list[bytes | None]:
+    """Return for each record text that is the same for equal ones; None for what can't be written.
+
+    `odd` says that there may be floats that JSON does not have, for which the encoder writes null.
+    """
+    try:
+        texts: list[bytes | None] = encode_lines(records).split(b"\n")
+        texts.pop()
+    except Exception:
+        return [_text_of(record, encode_lines, odd) for record in records]
+    if not odd:
+        return texts
+    return [
+        _text_of(record, encode_lines, odd) if text is not None and b"null" in text else text
+        for record, text in zip(records, texts, strict=True)
+    ]
+
+
+def _text_of(record: Any, encode_lines: Any, odd: bool) -> bytes | None:
+    try:
+        if not (odd and _has_odd(record)):
+            found: bytes = encode_lines([record])[:-1]
+            return found
+    except Exception:
+        pass  # the other way may take it: lone surrogates, keys that are no texts
+    try:
+        return b"~" + json.dumps(record, sort_keys=True).encode()
+    except Exception:
+        return None
+
+
+def _has_odd(value: Any) -> bool:
+    if isinstance(value, float):
+        return value - value != 0
+    if isinstance(value, dict):
+        return any(map(_has_odd, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_has_odd, value))

@@ -1,0 +1,93 @@
+"""The first places of something that a profile counts, each with the value that stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bagkit.flow.blocks import Place
+from bagkit.visible import one_line, visible
+
+SHOWN: Final = 3
+"""How many places are kept of each thing."""
+_WIDTH: Final = 80
+ROW_BITS: Final = 32
+ROW: Final = (1 << ROW_BITS) - 1
+"""The bits of a row that say which record of a batch it is; the others tell values apart that count as records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A value that was found, and where.
+
+    Attributes:
+        value: The value as Python shows it, cut to 80 characters.
+        source: The file or URL, or words for what is none; None where it is not known.
+        line: The line of the file, counted from 1; None where there are no lines.
+        index: Where there are no lines: the number of the record in its partition, counted from 0.
+
+    >>> import bagkit as bk
+    >>> p = bk.from_sequence([{"id": 1}, {"id": "x"}], npartitions=1).profile(scheduler="sync")
+    >>> p["id"].examples["str"][0].value
+    "'x'"
+    """
+
+    value: str
+    source: str | None = None
+    line: int | None = None
+    index: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The place in words, such as `orders.json.gz:12`.
+
+        >>> Example("'x'", "orders.json.gz", 12).where
+        'orders.json.gz:12'
+        """
+        if self.source is None:
+            return "an unknown place"
+        if self.line is not None:
+            return f"{visible(self.source)}:{self.line}"
+        return f"{visible(self.source)}, record {self.index}" if self.index is not None else visible(self.source)
+
+
+def example(value: Any, place: Place | None) -> Example:
+    """Return the example of `value`, which stands at `place`."""
+    text = one_line(value, _WIDTH)
+    return Example(text) if place is None else Example(text, place.source, place.line, place.index)
+
+
+def first_of(found: Iterable[Sequence[Example]]) -> list[Example]:
+    """Return the first examples of all, given in order."""
+    first: list[Example] = []
+    for some in found:
+        first += some[: SHOWN - len(first)]
+    return first
+
+
+def first_different(found: Iterable[Sequence[Example]]) -> list[Example]:
+    """Return the first examples of all whose values differ."""
+    first: dict[str, Example] = {}
+    for some in found:
+        for each in some:
+            if len(first) < SHOWN:
+                first.setdefault(each.value, each)
+    return list(first.values())
+
+
+class Places:
+    """Says where the records of a batch stand, each asked for once; mutable, of one batch."""
+
+    __slots__ = ("_known", "_place")
+
+    def __init__(self, place: Callable[[int], Place | None]) -> None:
+        self._place = place
+        self._known: dict[int, Place | None] = {}
+
+    def at(self, row: int) -> Place | None:
+        """Return the place of the record of the batch that `row` stands for."""
+        row &= ROW
+        if row not in self._known:
+            self._known[row] = self._place(row)
+        return self._known[row]

@@ -1,0 +1,98 @@
+"""What types of values are called in a profile, and how paths of nested records are written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from bagkit.visible import visible
+
+ITEMS: Final = 0
+"""The step of a path from a list to its elements."""
+ANY: Final = 1
+"""The step of a path from a dict to the values of all its keys, where there are too many keys."""
+Steps = tuple[str | int, ...]
+"""The way to a value: keys, ITEMS and ANY."""
+
+ROOT: Final = "$"
+_NAMES: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "str",
+    list: "list",
+    tuple: "list",
+    dict: "dict",
+}
+_PLAIN: Final = re.compile(r"[^\s.\[\]\"*$\\]+")
+
+
+def kind_of(type_: type) -> str:
+    """Return what a type is called: by JSON's meaning where it has one, or by its own name.
+
+    >>> kind_of(type(None)), kind_of(tuple), kind_of(bytes)
+    ('null', 'list', 'bytes')
+    """
+    known = _NAMES.get(type_)
+    if known is not None:
+        return known
+    for wide in (dict, str, int, float, list, tuple):
+        if issubclass(type_, wide):
+            return _NAMES[wide]
+    return visible(type_.__name__)
+
+
+def path_text(steps: Sequence[str | int]) -> str:
+    """Return a path as text; a key that could be taken for more than a name stands in brackets, as JSON.
+
+    >>> path_text(("user", "tags", ITEMS)), path_text(("a.b", ANY, "", "c")), path_text(())
+    ('user.tags[]', '["a.b"].*[""].c', '$')
+    """
+    found = ""
+    for step in steps:
+        if step == ITEMS and isinstance(step, int):
+            found += "[]"
+        elif isinstance(step, int):
+            found += ".*" if found else "*"
+        elif _PLAIN.fullmatch(step) and step.isprintable():
+            found += f".{step}" if found else step
+        else:
+            found += f"[{json.dumps(step)}]"
+    return found or ROOT
+
+
+_STEP: Final = re.compile(r"""\[\]|\[("(?:[^"\\]|\\.)*")\]|\.?\*|\.?([^\s.\[\]"*$\\]+)""")
+
+
+def steps_of(path: str) -> Steps:
+    """Return the steps of a path that is written as `path_text` writes it; raises ValueError for other text.
+
+    >>> steps_of('user["a.b"].tags[].*')
+    ('user', 'a.b', 'tags', 0, 1)
+    """
+    if path == ROOT:
+        return ()
+    steps: list[str | int] = []
+    at = 0
+    while at < len(path):
+        found = _STEP.match(path, at)
+        if found is None or (at > 0) != path.startswith((".", "["), at) > 0:
+            raise ValueError(f"{path!r} is no path: it can't be read from character {at} on")
+        at = found.end()
+        quoted, plain = found.groups()
+        text = found.group()
+        if quoted is not None:
+            steps.append(str(json.loads(quoted)))
+        elif plain is not None:
+            steps.append(plain)
+        else:
+            steps.append(ITEMS if text == "[]" else ANY)
+    return tuple(steps)
+
+
+def is_container(value: Any) -> bool:
+    """Return whether a value has others inside."""
+    return isinstance(value, (dict, list, tuple))

@@ -1,0 +1,155 @@
+"""Lines that are no JSON where JSON is read: they are data of the profile, and no error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bagkit.errors import LineTooLongError, one_line
+from bagkit.flow.blocks import Block, Place
+from bagkit.json.standard import is_standard_loads
+from bagkit.ops.elementwise import Filter, Map, MapLines, OnErrorFor, ParseJson
+from bagkit.plan.kinds import BlockParser, Parsing, PerPartition, Ways
+from bagkit.plan.node import Plan
+from bagkit.profiling.examples import Example, example, first_of
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """What stands in the place of a record whose line is no JSON."""
+
+    reason: str
+    line: Any
+
+
+@dataclass(frozen=True)
+class ParseLines(BlockParser):
+    """`map(json.loads)` that gives a BadLine for what is no JSON."""
+
+    of_lines: bool
+
+    per_record = "one"
+    opaque = False
+    can_raise = False
+
+    @property
+    def _parser(self) -> ParseJson:
+        return ParseJson(of_lines=self.of_lines)
+
+    @property
+    def label(self) -> str:
+        return "parse_json"
+
+    @property
+    def error_label(self) -> str:
+        return self._parser.error_label
+
+    def begin(self) -> Parsing:
+        return _ParsingLines(self._parser.begin())
+
+
+class _ParsingLines:
+    """What a ParseLines does with the lines of a partition."""
+
+    def __init__(self, parsing: Parsing) -> None:
+        self._parsing = parsing
+
+    def ways(self, block: Block) -> Ways:
+        quick, careful, _ = self._parsing.ways(block)
+        return Ways(quick, partial(_parsed, careful), None)
+
+    def whole(self, line: Any) -> Any:
+        return _parsed(self._parsing.whole, line)
+
+    def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
+        try:
+            return list(self._parsing(lines))
+        except Exception:  # it is known line by line then
+            return [_parsed(self._one, line) for line in lines]
+
+    def _one(self, line: Any) -> Any:
+        return next(iter(self._parsing([line])))
+
+
+def _parsed(careful: Callable[[Any], Any], line: Any) -> Any:
+    try:
+        return careful(line)
+    except Exception as error:
+        return BadLine(_reason(error, line), _shown(line))
+
+
+def _shown(line: Any) -> Any:
+    return line[:200] if isinstance(line, (str, bytes)) else one_line(line)
+
+
+def _reason(error: Exception, line: Any) -> str:
+    """Return why a line is no JSON, in the same words for all lines with the same fault."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"bytes that are not {error.encoding}"
+    if isinstance(error, LineTooLongError):
+        return "longer than max_line"
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if isinstance(error, json.JSONDecodeError):
+        if not error.doc.strip():
+            return "blank line"
+        if error.doc.startswith("\ufeff"):
+            return "begins with a byte order mark (utf-8-sig reads it)"
+        whole = error.doc.rstrip()
+        if error.pos >= len(whole) or error.msg.startswith("Unterminated string"):
+            return "cut off"
+        return error.msg
+    return f"{type(error).__name__}: {one_line(error, 80)}"
+
+
+@dataclass(slots=True)
+class BadLines:
+    """Lines that are no JSON, by reason; mutable, of one state."""
+
+    counts: dict[str, int]
+    examples: dict[str, list[Example]]
+
+    def take(self, line: BadLine, place: Callable[[], Place | None]) -> None:
+        """Take one line."""
+        self.counts[line.reason] = self.counts.get(line.reason, 0) + 1
+        shown = self.examples.setdefault(line.reason, [])
+        if len(shown) < 3:
+            shown.append(example(line.line, place()))
+
+    def merge(self, other: BadLines) -> None:
+        """Take in what another has seen, which comes after it."""
+        for reason, count in other.counts.items():
+            self.counts[reason] = self.counts.get(reason, 0) + count
+            self.examples[reason] = first_of((self.examples.get(reason, ()), other.examples[reason]))
+
+
+def is_record(value: Any) -> bool:
+    """Return whether a value is no BadLine."""
+    return type(value) is not BadLine
+
+
+def with_bad_lines(plan: Plan) -> tuple[Plan, Plan | None]:
+    """Return the plan in which lines that are no JSON do not fail; and where they are left out on the way, their plan.
+
+    The first gives BadLines too where nothing comes between the parser and who asks.
+    """
+    above: list[Plan] = []
+    at = plan
+    while isinstance(at.op, PerPartition) and len(at.inputs) == 1:
+        op = at.op
+        if isinstance(op, Map) and not op.kwargs and is_standard_loads(op.function):
+            parsed = Plan(ParseLines(isinstance(op, MapLines)), at.inputs)
+            if not above:
+                return parsed, None
+            found = Plan(Filter(is_record), (parsed,))
+            for each in reversed(above):
+                found = Plan(each.op, (found,))
+            return found, parsed
+        if isinstance(op, OnErrorFor):
+            break
+        above.append(at)
+        at = at.inputs[0]
+    return plan, None

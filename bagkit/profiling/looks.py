@@ -1,0 +1,121 @@
+"""What a text looks like: a number, a date in some format, a URL, or what is odd about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|[+-]?\d{1,3}(?:([,.' ])\d{3})+(?:[.,]\d+)?"
+)
+_EMAIL: Final = re.compile(r"[^@\s<>()\[\],;:\"]+@[^@\s<>()\[\],;:\"]+\.[^@\s<>()\[\],;:\".]{2,}")
+_URL: Final = re.compile(r"(?:(?:https?|ftps?|sftp|s3|gs|wss?)://|www\.)[^\s<>\"]+", re.IGNORECASE)
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_BOOLEANS: Final = frozenset({"true", "false", "yes", "no", "y", "n", "t", "f", "on", "off"})
+_MISSING: Final = frozenset(
+    {"null", "none", "nan", "n/a", "na", "nil", "-", "--", "?", "undefined", "unknown", "missing"}
+)
+
+_Y, _M, _D = r"(?:1[5-9]|2[01])\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_M1, _D1 = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+_TIME = r"(?:[01]\d|2[0-4]):[0-5]\d(?::[0-6]\d(?:[.,]\d+)?)?"
+_ZONE = r"\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
+_DAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
+_REST = rf"(?P<time>[ ,T]\s?{_TIME}(?:\s?[ap]m)?)?(?P<zone>{_ZONE})?"
+_DATES: Final = [
+    ("YYYY-MM-DD", re.compile(rf"{_Y}-{_M}-{_D}{_REST}", re.IGNORECASE)),
+    ("YYYY/MM/DD", re.compile(rf"{_Y}/{_M1}/{_D1}{_REST}", re.IGNORECASE)),
+    ("YYYYMMDD", re.compile(rf"{_Y}{_M}{_D}(?P<time>)(?P<zone>)")),
+    ("DD.MM.YYYY", re.compile(rf"{_D1}\.{_M1}\.{_Y}{_REST}", re.IGNORECASE)),
+    ("DD/MM/YYYY", re.compile(rf"(?:1[3-9]|2\d|3[01])/{_M1}/{_Y}{_REST}", re.IGNORECASE)),
+    ("MM/DD/YYYY", re.compile(rf"{_M1}/(?:1[3-9]|2\d|3[01])/{_Y}{_REST}", re.IGNORECASE)),
+    ("DD/MM/YYYY or MM/DD/YYYY", re.compile(rf"{_M1}/{_M1}/{_Y}{_REST}", re.IGNORECASE)),
+    ("DD-MM-YYYY", re.compile(rf"(?:1[3-9]|2\d|3[01])-{_M1}-{_Y}{_REST}", re.IGNORECASE)),
+    ("MM-DD-YYYY", re.compile(rf"{_M1}-(?:1[3-9]|2\d|3[01])-{_Y}{_REST}", re.IGNORECASE)),
+    ("DD-MM-YYYY or MM-DD-YYYY", re.compile(rf"{_M1}-{_M1}-{_Y}{_REST}", re.IGNORECASE)),
+    ("DD Month YYYY", re.compile(rf"(?:{_DAY},? )?{_D1}(?:st|nd|rd|th)?[ -]{_MONTH},?[ -]{_Y}{_REST}", re.IGNORECASE)),
+    ("Month DD, YYYY", re.compile(rf"(?:{_DAY},? )?{_MONTH} {_D1}(?:st|nd|rd|th)?,? {_Y}{_REST}", re.IGNORECASE)),
+]
+_LONGEST_DATE: Final = 48
+_ODD: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xa0\xad\u034f\u061c\u115f\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
+    "\u3000\ufeff\ufff0-\uffff\ud800-\udfff]"
+)
+"""Control characters, blanks that are no spaces, marks without width, what stands for bytes that did not decode."""
+_MOJIBAKE: Final = re.compile(
+    "[\xc2\xc3][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]|\xe2\u20ac"
+)
+"""UTF-8 that was decoded as Latin-1 or Windows-1252."""
+
+EMPTY, BLANK, SURROUNDED, ODD = "empty", "blank", "surrounding blanks", "odd characters"
+NUMBER, BOOLEAN, MISSING, URL, EMAIL, UUID = "number", "boolean", "missing-value word", "URL", "e-mail", "UUID"
+DATE: Final = "date "
+"""What the names of looks begin with that are dates."""
+
+
+def looks_of(text: str) -> Iterator[str]:
+    """Yield what `text` looks like; nothing for most texts.
+
+    >>> list(looks_of(" 12.50")), list(looks_of("2024-03-01T10:00:00Z")), list(looks_of("Ada"))
+    (['surrounding blanks', 'number'], ['date YYYY-MM-DD time zone'], [])
+    """
+    if not text:
+        yield EMPTY
+        return
+    if not (text.isascii() and text.isprintable()) and (_ODD.search(text) or _MOJIBAKE.search(text)):
+        yield ODD
+    stripped = text.strip()
+    if len(stripped) != len(text):
+        if not stripped:
+            yield BLANK
+            return
+        yield SURROUNDED
+    if len(stripped) <= _LONGEST_DATE:
+        yield from _short_looks(stripped)
+    if "@" in stripped and _EMAIL.fullmatch(stripped):
+        yield EMAIL
+    elif (":" in stripped or "." in stripped) and _URL.fullmatch(stripped):
+        yield URL
+
+
+def _short_looks(text: str) -> Iterator[str]:
+    if not text.isalpha():
+        if _has_digit(text):
+            if _NUMBER.fullmatch(text):
+                yield NUMBER
+            found = date_format(text)
+            if found:
+                yield DATE + found
+            elif len(text) == 36 and _UUID.fullmatch(text):
+                yield UUID
+            return
+        if text.lower() in _MISSING:
+            yield MISSING
+        return
+    if len(text) <= 9:
+        lower = text.lower()
+        if lower in _BOOLEANS:
+            yield BOOLEAN
+        elif lower in _MISSING:
+            yield MISSING
+
+
+def _has_digit(text: str) -> bool:
+    return text[0].isdigit() or text[-1].isdigit() or any(map(str.isdigit, text))
+
+
+def date_format(text: str) -> str:
+    """Return the format of the date that `text` looks like, "" for what looks like none.
+
+    >>> date_format("31/12/2024"), date_format("Mar 1, 2024"), date_format("12.50")
+    ('DD/MM/YYYY', 'Month DD, YYYY', '')
+    """
+    if not 8 <= len(text) <= _LONGEST_DATE:
+        return ""
+    for name, pattern in _DATES:
+        found = pattern.fullmatch(text)
+        if found:
+            return name + (" time" if found["time"] else "") + (" zone" if found["zone"] else "")
+    return ""

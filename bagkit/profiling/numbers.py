@@ -1,0 +1,223 @@
+"""What is known of many numbers in little memory, the same in whatever order and pieces they come.
+
+While there are few different numbers each is counted. Of many, those that share their sign, exponent and first bits of
+the mantissa are counted together: as few bits as it takes to have no more than BUCKETS counts. Which bits these are
+depends on what numbers there are and on nothing else, so merging is exact.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import compress
+from math import inf, isfinite, isnan
+from operator import not_
+from typing import Any, Final
+
+from bagkit.ops._sums import Total, add, merge_totals, ratio
+
+FEW: Final = 1024
+"""Different numbers that are counted each."""
+BUCKETS: Final = 2048
+_UNIT: Final = 1074
+QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+
+class Numbers:
+    """Ints, or floats; mutable, of one path's state."""
+
+    __slots__ = ("buckets", "few", "high", "infinite", "low", "nan", "number", "shift", "total", "whole")
+
+    def __init__(self) -> None:
+        self.number = 0
+        """How many finite numbers."""
+        self.few: Counter[Any] | None = Counter()
+        """How often each number came; None once they are too many."""
+        self.nan = 0
+        self.infinite = 0
+        # What follows is kept only once there are many.
+        self.total = Total()
+        self.low: Any = inf
+        self.high: Any = -inf
+        self.whole = 0
+        self.buckets: Counter[int] = Counter()
+        self.shift = 0
+
+    def take_floats(self, values: Sequence[float]) -> bool:
+        """Take some floats; return whether all are finite."""
+        finite = list(map(isfinite, values))
+        if all(finite):
+            self.take(values)
+            return True
+        odd = list(compress(values, map(not_, finite)))
+        self.nan += sum(map(isnan, odd))
+        self.infinite += len(odd) - sum(map(isnan, odd))
+        rest = list(compress(values, finite))
+        if rest:
+            self.take(rest)
+        return False
+
+    def take(self, values: Sequence[Any]) -> None:
+        """Take some finite numbers, not none, all ints or all floats."""
+        self.number += len(values)
+        few = self.few
+        if few is None:
+            self._take_many(list(values))
+            return
+        few.update(values)
+        if len(few) > FEW:
+            self._spread()
+
+    def _spread(self) -> None:
+        """Stop to count each number."""
+        few, self.few = self.few, None
+        for value, count in (few or {}).items():
+            self._note_total(value, count)
+            self.buckets[_bits(value)] += count
+        self.low, self.high = min(few or (inf,)), max(few or (-inf,))
+        self._settle()
+
+    def _note_total(self, value: Any, count: int) -> None:
+        one = add(Total(), [value])
+        self.total = merge_totals(
+            [self.total, Total(count, one.rest * count, one.floats * count, 0.0, one.kind)],
+        )
+        self.whole += count if isinstance(value, int) or value.is_integer() else 0
+
+    def _take_many(self, values: list[Any]) -> None:
+        self.total = add(self.total, values)
+        self.low, self.high = min(self.low, min(values)), max(self.high, max(values))
+        if type(values[0]) is float:
+            self.whole += sum(map(float.is_integer, values))
+        else:
+            self.whole += len(values)
+        try:
+            bits = memoryview(array("d", values)).cast("B").cast("Q")
+        except OverflowError:  # ints beyond all floats
+            bits = memoryview(array("Q", map(_bits, values)))
+        shift = self.shift
+        self.buckets.update([each >> shift for each in bits])
+        self._settle()
+
+    def _settle(self) -> None:
+        """Drop bits until there are few buckets."""
+        while len(self.buckets) > BUCKETS:
+            self._drop(1)
+
+    def _drop(self, bits: int) -> None:
+        if not bits:
+            return
+        fewer: Counter[int] = Counter()
+        for key, count in self.buckets.items():
+            fewer[key >> bits] += count
+        self.buckets = fewer
+        self.shift += bits
+
+    def merge(self, other: Numbers) -> None:
+        """Take in what another has seen, which may change."""
+        self.number += other.number
+        self.nan += other.nan
+        self.infinite += other.infinite
+        if self.few is not None and other.few is not None:
+            self.few.update(other.few)
+            if len(self.few) > FEW:
+                self._spread()
+            return
+        for each in (self, other):
+            if each.few is not None:
+                each._spread()
+        self.total = merge_totals([self.total, other.total])
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.whole += other.whole
+        shift = max(self.shift, other.shift)
+        self._drop(shift - self.shift)
+        other._drop(shift - other.shift)
+        self.buckets.update(other.buckets)
+        self._settle()
+
+
+def _bits(value: Any) -> int:
+    """Return the bits of a number as a float."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = inf if value > 0 else -inf
+    found: int = struct.unpack("<Q", struct.pack("<d", number))[0]
+    return found
+
+
+def _number(bits: int) -> float:
+    found: float = struct.unpack("<d", struct.pack("<Q", bits))[0]
+    return found
+
+
+def mean_of(parts: Iterable[Numbers]) -> float | None:
+    """Return the mean of all; None where there is no finite number, or none that a float can hold."""
+    above = number = 0
+    for each in parts:
+        number += each.number
+        if each.few is None:
+            above += (each.total.rest << _UNIT) + each.total.floats
+            continue
+        for value, count in each.few.items():
+            one = add(Total(), [value])
+            above += ((one.rest << _UNIT) + one.floats) * count
+    return ratio(above, number << _UNIT) if number else None
+
+
+def whole_of(part: Numbers) -> int:
+    """Return how many are whole numbers."""
+    if part.few is None:
+        return part.whole
+    return sum([count for value, count in part.few.items() if isinstance(value, int) or value.is_integer()])
+
+
+def extremes_of(parts: Iterable[Numbers]) -> tuple[Any, Any]:
+    """Return the smallest and the largest number; None and None where there is none."""
+    edges = [(min(p.few), max(p.few)) if p.few is not None else (p.low, p.high) for p in parts if p.number]
+    return (min([low for low, _ in edges]), max([high for _, high in edges])) if edges else (None, None)
+
+
+def counts_of(parts: Sequence[Numbers]) -> list[tuple[Any, int]] | None:
+    """Return how often each number came, smallest first; None where that is not known."""
+    total: Counter[Any] = Counter()
+    for each in parts:
+        if each.few is None:
+            return None
+        total.update(each.few)
+    return sorted(total.items())
+
+
+def quantiles_of(parts: Sequence[Numbers]) -> tuple[dict[float, Any], float]:
+    """Return the quantiles, and by what share of itself each may be off: 0 where they are exact."""
+    weighted = counts_of(parts)
+    error = 0.0
+    low, high = extremes_of(parts)
+    if weighted is None:
+        weighted = []
+        for each in parts:
+            if each.few is not None:
+                weighted += each.few.items()
+            else:
+                weighted += [(_middle(key, each.shift, low, high), count) for key, count in each.buckets.items()]
+                error = max(error, 2.0 ** (each.shift - 53))
+        weighted.sort()
+    number = sum([count for _, count in weighted])
+    found: dict[float, Any] = {}
+    at, seen = -1, 0
+    for fraction in QUANTILES if number else ():
+        while seen < max(1, round(fraction * number + 0.4999999)):
+            at += 1
+            seen += weighted[at][1]
+        found[fraction] = weighted[at][0]
+    return found, error
+
+
+def _middle(key: int, shift: int, low: Any, high: Any) -> Any:
+    """Return the number in the middle of a bucket."""
+    first, last = _number(key << shift), _number(((key + 1) << shift) - 1)
+    middle = (first + last) / 2 if isfinite(last) else first
+    middle = min(max(middle, low), high)
+    return round(middle) if isinstance(low, int) and isinstance(high, int) and isfinite(middle) else middle

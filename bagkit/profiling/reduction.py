@@ -1,0 +1,192 @@
+"""The reduction to a profile: what a task takes in of its records, and how that is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bagkit.exchange.spill import Room
+from bagkit.flow.blocks import Place
+from bagkit.flow.takings import Placing
+from bagkit.plan.kinds import ALL, Fields, Reduction, Taking
+from bagkit.profiling.duplicates import Duplicates, digests_of, texts_of
+from bagkit.profiling.examples import Places
+from bagkit.profiling.kinds import Steps
+from bagkit.profiling.lines import BadLine, BadLines
+from bagkit.profiling.paths import Batch, Limits
+from bagkit.profiling.result import DataProfile
+from bagkit.profiling.state import State
+from bagkit.profiling.summing_up import profile_of
+
+TOGETHER: Final = 256
+"""Records that are looked at together: calls for a column cost the same for one record as for many."""
+FEWEST: Final = 64
+"""Records that come together where they are small: of large ones no more are waited for."""
+
+
+class Profiling(Placing):
+    """Takes the records of one task; mutable, of that task."""
+
+    def __init__(self, keys: Sequence[tuple[Steps, ...]], limits: Limits) -> None:
+        from msgspec.json import Encoder
+
+        self._state = State(keys)
+        self._keys = keys
+        self._limits = limits
+        self._encode_lines = Encoder(order="sorted").encode_lines
+        self._waiting: list[tuple[list[Any], Callable[[int], Place | None]]] = []
+        self._number = 0
+
+    def take_placed(self, records: list[Any], place: Callable[[int], Place | None]) -> None:
+        """Take records, and what says where each stands."""
+        self._waiting.append((records, place))
+        self._number += len(records)
+        if self._number >= TOGETHER or len(records) < FEWEST:
+            self._take_waiting()
+
+    def state(self) -> State:
+        """Return what is known of all."""
+        if self._waiting:
+            self._take_waiting()
+        return self._state
+
+    def _take_waiting(self) -> None:
+        waiting, self._waiting, self._number = self._waiting, [], 0
+        records = waiting[0][0] if len(waiting) == 1 else [record for some, _ in waiting for record in some]
+        places = Places(_place_in(waiting))
+        rows: Sequence[int] = range(len(records))
+        if BadLine in set(map(type, records)):
+            for row, record in enumerate(records):
+                if type(record) is BadLine:
+                    self._state.bad.take(record, lambda row=row: places.at(row))  # type: ignore[misc]
+            rows = [row for row, record in enumerate(records) if type(record) is not BadLine]
+            records = [record for record in records if type(record) is not BadLine]
+        if records:
+            self._take(records, rows, places)
+
+    def _take(self, records: list[Any], rows: Sequence[int], places: Places) -> None:
+        state, batch = self._state, Batch(places, self._limits)
+        state.records += len(records)
+        state.root.take(records, rows, len(records), batch)
+        if batch.created:
+            state.root.settle(self._limits)
+        self._see(state.duplicates, records, batch.odd)
+        for duplicates, key in zip(state.keys, self._keys, strict=True):
+            values = [value for record in records if (value := _values(record, key)) is not None]
+            duplicates.without += len(records) - len(values)
+            if values:
+                self._see(duplicates, values, batch.odd)
+
+    def _see(self, duplicates: Duplicates, values: list[Any], odd: bool) -> None:
+        texts = texts_of(values, self._encode_lines, odd)
+        if None in texts:
+            duplicates.without += texts.count(None)
+            texts = [text for text in texts if text is not None]
+        duplicates.take(digests_of(texts))  # type: ignore[arg-type]
+
+
+def _place_in(waiting: Sequence[tuple[list[Any], Callable[[int], Place | None]]]) -> Callable[[int], Place | None]:
+    def place(row: int) -> Place | None:
+        for records, place_of in waiting:
+            if row < len(records):
+                return place_of(row)
+            row -= len(records)
+        return None
+
+    return place
+
+
+_NOTHING: Final = object()
+
+
+def _values(record: Any, key: tuple[Steps, ...]) -> tuple[Any, ...] | None:
+    """Return the values of a key; None where the record has none of them."""
+    found = [_value(record, steps) for steps in key]
+    if all(value is None or value is _NOTHING for value in found):
+        return None
+    return tuple([None if value is _NOTHING else value for value in found])
+
+
+def _value(record: Any, steps: Steps) -> Any:
+    for step in steps:
+        if not isinstance(record, dict) or step not in record:
+            return _NOTHING
+        record = record[step]
+    return record
+
+
+@dataclass(frozen=True)
+class ProfileRecords(Reduction):
+    """`profile()`: records to a DataProfile."""
+
+    keys: tuple[tuple[Steps, ...], ...]
+    limits: Limits
+
+    gives_value = True
+    split_every = 8
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "profile"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return ALL
+
+    def start(self, room: Room) -> Taking:
+        return Profiling(self.keys, self.limits)
+
+    def combine(self, states: Sequence[Any], room: Room) -> State:
+        first, *others = states
+        for other in others:
+            first.merge(other, self.limits)
+        found: State = first
+        return found
+
+    def finish(self, states: Sequence[Any], room: Room) -> DataProfile:
+        state = self.combine(states, room) if states else State(self.keys)
+        return profile_of(state, self.keys)
+
+
+@dataclass(frozen=True)
+class CountBadLines(Reduction):
+    """The lines that are no JSON, where records go on to other operations before they come to a profile."""
+
+    gives_value = True
+    split_every = 8
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "bad lines"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return ALL
+
+    def start(self, room: Room) -> Taking:
+        return _Counting()
+
+    def combine(self, states: Sequence[Any], room: Room) -> BadLines:
+        first, *others = states
+        for other in others:
+            first.merge(other)
+        found: BadLines = first
+        return found
+
+    def finish(self, states: Sequence[Any], room: Room) -> BadLines:
+        return self.combine(states, room) if states else BadLines({}, {})
+
+
+class _Counting(Placing):
+    def __init__(self) -> None:
+        self._state = BadLines({}, {})
+
+    def take_placed(self, records: list[Any], place: Callable[[int], Place | None]) -> None:
+        if BadLine in set(map(type, records)):
+            for row, record in enumerate(records):
+                if type(record) is BadLine:
+                    self._state.take(record, lambda row=row: place(row))  # type: ignore[misc]
+
+    def state(self) -> BadLines:
+        return self._state

@@ -1,0 +1,180 @@
+"""What is planted in a messy delivery is found, with places, however it is cut and wherever it runs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+import bagkit as bk
+
+DATES = ["2024-03-{:02}", "{:02}.03.2024", "March {}, 2024", "2024/03/{:02}"]
+FORMATS = ["YYYY-MM-DD", "DD.MM.YYYY", "Month DD, YYYY", "YYYY/MM/DD"]
+
+
+def record(number: int) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "id": number,
+        "user": {"name": f"name {number % 50}", "address": {"city": ["Oslo", "Rome"][number % 2]}},
+        "when": DATES[number % 4].format(number % 28 + 1),
+        "amount": number / 4,
+        "orders": [{"sku": f"s{n}", "count": n} for n in range(number % 3)],
+        "by.id": {},
+    }
+    if number % 10 == 0:
+        del found["user"]["address"]
+    return found
+
+
+def delivery(folder: Path, count: int) -> tuple[list[str], dict[str, int]]:
+    """Write three files of messy records; return them, and what is planted."""
+    lines = [json.dumps(record(number)).encode() for number in range(count)]
+    lines[17] = json.dumps({**record(17), "id": "17"}).encode()
+    lines[31] = json.dumps({**record(31), "amount": float("nan")}).encode()
+    lines[41] = json.dumps({**record(41), "user": None}).encode()
+    lines[52] = json.dumps({**record(52), "by.id": {f"k{n}": n for n in range(3000)}}).encode()
+    lines[63] = json.dumps({**record(63), "when": " 2024-03-01 "}).encode()
+    lines[75] = json.dumps({**record(75), "when": "20\u200b24"}).encode()
+    lines[count - 20] = lines[count // 2]
+    lines[count - 10] = json.dumps(dict(reversed(record(count // 2 + 1).items()))).encode()
+    lines[80] = b'{"id": 80, "user": {"na'
+    lines[81] = b""
+    lines[90] = '{"id": "é"}'.encode("latin-1")
+    third = count // 3
+    marked = b"\xef\xbb\xbf"
+    parts = [b"\n".join(lines[at : at + third]) + b"\n" for at in (0, third, 2 * third)]
+    parts[2] = marked + parts[2]
+    paths = [str(folder / f"{number}.json.gz") for number in range(3)]
+    for path, part in zip(paths, parts, strict=True):
+        Path(path).write_bytes(gzip.compress(part, 1))
+    return paths, {"third": third, "records": 3 * third - 4}
+
+
+def test_all_that_is_planted_is_found(tmp_path: Path) -> None:
+    paths, planted = delivery(tmp_path, 4998)
+    profile = bk.read_json(paths).profile(keys=["id", ("user.name", "when")], scheduler="sync")
+
+    def places(examples: list[Any]) -> list[tuple[str, int]]:
+        return [(each.source.rpartition("/")[2], each.line) for each in examples]
+
+    first, bad, when = "0.json.gz", profile.bad_lines, profile["when"].texts
+    assert when is not None
+    numbers = profile["amount"].numbers
+    assert numbers is not None
+    found = {
+        "records": (profile.records, planted["records"]),
+        "cut off": (places(bad.examples["cut off"]), [(first, 81)]),
+        "blank": (places(bad.examples["blank line"]), [(first, 82)]),
+        "encoding": (places(bad.examples["bytes that are not utf-8"]), [(first, 91)]),
+        "mark": (places(next(v for k, v in bad.examples.items() if "mark" in k)), [("2.json.gz", 1)]),
+        "bad": (bad.count, 4),
+        "text as id": (places(profile["id"].examples["str"]), [(first, 18)]),
+        "NaN": (numbers.nan, 1),
+        "null": (places(profile["user"].examples["null"]), [(first, 42)]),
+        "blanks": (places(when.examples["surrounding blanks"]), [(first, 64)]),
+        "odd": (places(when.examples["odd characters"]), [(first, 76)]),
+        "dates": ({look for look in when.looks if look.startswith("date ")}, {f"date {name}" for name in FORMATS}),
+        "duplicates": (profile.duplicates.count, 2),
+        "duplicate ids": (profile.duplicate_keys["id"].count, 2),
+        # Of every tenth record, but for two whose lines are broken, and once more of the one that comes twice.
+        "missing": (profile["user"].types["dict"] - profile["user.address"].records, 4998 // 10 + 1 - 2 + 1),
+        "nested": (profile["orders[].sku"].records, profile["orders[]"].records),
+        "folded": ('["by.id"].*' in profile, True),
+    }  # fmt: skip
+    assert {name: got for name, (got, _) in found.items()} == {name: want for name, (_, want) in found.items()}
+
+
+@pytest.fixture(scope="module")
+def messy() -> list[Any]:
+    many = [record(number) for number in range(1200)]
+    many[5]["amount"] = float("nan")
+    many[6]["id"] = "\ud800"
+    many[7]["user"] = [1, [2, {"a": None}], []]
+    many[8]["by.id"] = {f"k{n}": {"v": [n] * (n % 3)} for n in range(60)}
+    many[900]["by.id"] = {f"k{n}": {"v": [n]} for n in range(40, 110)}
+    many[9] = {"": 1, "\n": 2, "*": 3, '"': 4, "[]": 5}
+    return [*many, None, 7, [1, "x"], *many[:3]]
+
+
+def without_places(profile: bk.DataProfile) -> dict[str, Any]:
+    found = profile.to_dict()
+    for each in found["paths"].values():
+        each["examples"] = {kind: [one["value"] for one in some] for kind, some in each["examples"].items()}
+        if each["texts"]:
+            looks = each["texts"]["examples"].items()
+            each["texts"]["examples"] = {look: [one["value"] for one in some] for look, some in looks}
+    return found
+
+
+def test_partitions_and_schedulers_do_not_matter(messy: list[Any]) -> None:
+    def profiled(npartitions: int, scheduler: str) -> dict[str, Any]:
+        bag = bk.from_sequence(messy, npartitions=npartitions)
+        return without_places(bag.profile(keys=["id"], max_keys=100, scheduler=scheduler))
+
+    expected = profiled(1, "sync")
+    assert expected["records"] == len(messy)
+    assert expected["paths"]['["by.id"].*']["count"] == 130
+    assert profiled(7, "sync") == expected
+    assert profiled(40, "processes") == expected
+
+
+def test_figures_are_those_of_plain_lists(messy: list[Any]) -> None:
+    profile = bk.from_sequence(messy, npartitions=3).profile(scheduler="sync")
+    amounts = [each["amount"] for each in messy if isinstance(each, dict) and "amount" in each]
+    finite = sorted(each for each in amounts if each == each)
+    numbers = profile["amount"].numbers
+    assert numbers is not None
+    assert (numbers.count, numbers.nan, numbers.min, numbers.max) == (len(finite), 1, finite[0], finite[-1])
+    assert numbers.mean == sum(finite) / len(finite)
+    for share, value in numbers.quantiles.items():
+        rank = finite[max(0, round(share * len(finite)) - 1)]
+        assert abs(value - rank) <= 1 + numbers.quantile_error * abs(rank)
+    assert [profile[steps].count for steps in ((), ("",), ("\n",), ("*",), ("[]",))] == [len(messy), 1, 1, 1, 1]
+    assert len(set(profile)) == len(profile.paths)
+    assert profile.duplicates.count == 3
+
+
+def test_bad_lines_on_the_way_to_other_operations_are_counted_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": 1}\nno\n{"a": 2}\n')
+    profile = bk.read_json(path).filter(lambda each: each["a"] > 1).profile(scheduler="sync")
+    assert (profile.records, profile.bad_lines.count) == (1, 1)
+    assert next(iter(profile.bad_lines.examples.values()))[0].line == 2
+
+
+@pytest.mark.parametrize("style", ["msgspec", "TypedDict"])
+def test_types_written_for_records_decode_them(messy: list[Any], style: Any) -> None:
+    records = [each for each in messy[:900] if isinstance(each, dict) and each.get("id") != "\ud800"]
+    source = bk.from_sequence(records, npartitions=2).profile(max_keys=50, scheduler="sync").struct(style=style)
+    module = ModuleType("written_types")
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(source, module.__name__, "exec"), vars(module))
+        decode = msgspec.json.Decoder(module.Record).decode
+        for each in records:
+            if each.get("amount") == each.get("amount"):
+                decode(json.dumps(each))
+    finally:
+        del sys.modules[module.__name__]
+
+
+def test_hostile_texts_are_escaped() -> None:
+    hostile = '<script>alert(1)</script>"\x1b[31m\n'
+    profile = bk.from_sequence([{hostile: hostile}] * 3, npartitions=1).profile(scheduler="sync")
+    html = profile._repr_html_()
+    assert "<script" not in html
+    assert "\x1b" not in html
+    assert "\x1b" not in str(profile)
+    assert len(str(profile).splitlines()) < 15
+
+
+@pytest.mark.parametrize("arguments", [{"keys": 3}, {"keys": ["a["]}, {"keys": ["a[]"]}, {"max_keys": 0}])
+def test_arguments_are_checked(arguments: dict[str, Any]) -> None:
+    with pytest.raises(bk.PlanError, match="profile: "):
+        bk.from_sequence([1]).profile(**arguments)
