@@ -11,6 +11,7 @@ import inspect
 import operator
 import re
 from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ ELSEWHERE = (
     "optimizer/check.py",
     "diagnostics/",
     "io/input/files.py",
+    "io/input/json_documents.py",
     "io/input/listing.py",
     "io/input/paths.py",
     "io/input/codecs.py",
@@ -68,12 +70,14 @@ ELSEWHERE = (
     "ops/encoding.py",
     "schedulers/",
     "lazy/",
+    "live/",
     "lower/calls.py",
     "ops/calls.py",
     "combine.py",
     "io/input/contents.py",
     "io/input/web.py",
     "methods/partitions.py",
+    "methods/retrying.py",
     "methods/sequences.py",
     "methods/text.py",
     "ops/sampling.py",
@@ -136,6 +140,48 @@ def let_go() -> Any:
 
 
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "profile of no path": (
+        lambda: bag().profile(max_paths=0), bk.PlanError, "profile: max_paths is 0; expected an int of 1 or more"),
+    "profile with keys that are none": (
+        lambda: bag().profile(keys=1), bk.PlanError,
+        "profile: keys is 1; expected a list of paths such as 'user.id'"),
+    "profile with a key that is no path": (
+        lambda: bag().profile(keys=[1]), bk.PlanError,
+        "profile: a key is 1; expected a path such as 'user.id', or a tuple of paths"),
+    "profile with a key that is not written as a path": (
+        lambda: bag().profile(keys=["a["]), bk.PlanError,
+        "profile: 'a[' is no path: it can't be read from character 1 on; "
+        "hint: a key with a dot in it is written in brackets, '[\"a.b\"]'"),
+    "profile with the elements of an array as key": (
+        lambda: bag().profile(keys=["a[]"]), bk.PlanError,
+        "profile: 'a[]' can't be a key; expected a path of one value in each record"),
+    "diff with something else": (
+        lambda: bag().profile().diff(1), bk.PlanError, "diff: got int; expected the DataProfile of another bag"),
+    "diff with a tolerance above 1": (
+        lambda: bag().profile().diff(bag().profile(), tolerance=2), bk.PlanError,
+        "diff: tolerance is 2; expected a number from 0 to 1"),
+    "struct without a name": (
+        lambda: bag().profile().struct("a b"), bk.PlanError,
+        "struct: name is 'a b'; expected the name of a class, such as 'Record'"),
+    "struct of another library": (
+        lambda: bag().profile().struct(style="attrs"), bk.PlanError,
+        "struct: style is 'attrs'; expected 'msgspec' or 'TypedDict'"),
+    "read_errors of no bag": (
+        lambda: bk.read_errors("bad.jsonl", of=1), bk.PlanError,
+        "read_errors: of is int; expected the bag that split_errors() was called on"),
+    "explain that analyzes something else": (
+        lambda: bag().explain(analyze="all"), bk.PlanError,
+        "explain: analyze is 'all'; expected True, False or 'full'"),
+    "explain of a sample that writes": (
+        lambda: bag().to_jsonl("out/*.jsonl", compute=False).explain(analyze=True), bk.PlanError,
+        "explain: the plan writes files (to_jsonl), and a sample would write a part of them; expected a "
+        "plan that writes nothing; "
+        "hint: explain the bag that is written, or explain(analyze='full'), which writes all"),
+    "split_errors of a deep plan": (
+        lambda: reduce(lambda deep, _: deep.map(str).repartition(2), range(80), bag()).split_errors()[0].compute(),
+        bk.PlanError,
+        "split_errors: there are more than 64 operations before it; "
+        "hint: split errors in the middle too: good, bad = ..., then go on with good"),
     "unpersist of what is not kept": (
         lambda: bag().unpersist(), bk.PlanError,
         "unpersist: got a bag that keeps no records; expected one that persist() has returned"),

@@ -4,8 +4,8 @@ import concurrent.futures
 import io
 import sys
 import threading
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -90,7 +90,10 @@ def test_in_a_notebook_it_returns_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         handles.append(Handle(value))
         return handles[-1]
 
-    monkeypatch.setattr(import_module("IPython.display"), "display", display)
+    said = ModuleType("IPython.display")
+    said.__dict__.update(display=display, HTML=str)
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", said)
     future: concurrent.futures.Future[int] = concurrent.futures.Future()
     bk.progress(future, notebook=True)
     future.set_result(1)

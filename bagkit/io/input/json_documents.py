@@ -32,22 +32,18 @@ class ReadDocuments(FileSource):
 
     function = "read_json"
     unit = "documents"
-    gives_plain = True
+    plain = "always"
 
     @property
     def label(self) -> str:
         path = f", path={'.'.join(self.path)!r}" if self.path else ""
         return f"read_json({self.files.name}, lines=False{path})"
 
-    @property
-    def gives_raw_lines(self) -> bool:
-        return _is_utf8(self.encoding)
-
     def user_functions(self) -> tuple[Any, ...]:
         return (decode_document, refuse)  # through their code an error in a document is known as this op's
 
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
-        return _read(self, reader, raw)
+        return _read(self, reader, raw and _is_utf8(self.encoding))
 
 
 def _is_utf8(encoding: Encoding) -> bool:

@@ -118,8 +118,6 @@ def test_any_compression(tmp_path, small_blocks, text, delimiter, compression):
 @given(data=BYTES, blocksize=st.none() | st.integers(1, 40))
 def test_raw_lines_decode_to_the_lines(tmp_path, small_blocks, data, blocksize):
     path = written(tmp_path, data.decode(errors="ignore").encode())
-    source = plan_text_files(path, blocksize=blocksize)
-    assert source.gives_raw_lines
     raw = read(path, raw=True, blocksize=blocksize)
     assert b"".join(raw) == path.read_bytes()
     assert [line.decode().replace("\r\n", "\n").replace("\r", "\n") for line in raw] == python_lines(path)
@@ -227,7 +225,7 @@ def test_include_path_gives_absolute_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert read("a.txt", include_path=True, errors="replace") == [("a\n", str(path)), ("\ufffd\n", str(path))]
     assert read("a.txt", include_path=True, encoding="utf-16-le", errors="replace")[0][1] == str(path)
-    assert not plan_text_files("a.txt", include_path=True).gives_raw_lines
+    assert read("a.txt", include_path=True, errors="replace", raw=True)[0] == ("a\n", str(path))
 
 
 def test_the_source_without_its_pieces_knows_its_name(tmp_path, monkeypatch):
