@@ -85,6 +85,9 @@ WARM = {
     ),
     "write-text": Benchmark("lines filtered, to gz files", writing.TEXT, writing.contents_digest, SMALL),
     "write-json": Benchmark("records filtered, to JSON lines in gz", writing.JSON, writing.contents_digest, SMALL),
+    "write-dumps": Benchmark(
+        "records filtered, written by json.dumps, to gz files", writing.DUMPS, writing.contents_digest, SMALL
+    ),
     "groupby": Benchmark("960,000 records grouped by name", grouping.GROUPBY, sorted_pairs, GROUPS, once=SLOW),
     "groupby-disk": Benchmark(
         "960,000 records grouped by name, of which bagkit may hold 256 MB",

@@ -18,7 +18,7 @@ NAMES = (*WARM, import_time.NAME, *cold_start.DATA, *memory.NAMES)
 FAMILIES: Mapping[str, Sequence[str]] = {
     "main": ("main-small", "main-large", "main-one"),
     "grouping": ("groupby", "groupby-disk", "foldby", "distinct", "distinct-range", "mean"),
-    "writing": ("write-text", "write-json"),
+    "writing": ("write-text", "write-json", "write-dumps"),
     "delayed": ("delayed-build", "delayed-run", "delayed-many", "delayed-processes", memory.DELAYED),
     "samples": ("sample-letters", "sample-tree", "sample-stocks"),
     "limits": tuple(BEYOND),

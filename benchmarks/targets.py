@@ -25,6 +25,7 @@ RATIOS: dict[str, dict[str, float]] = {
     "mean": {"dask": 8.0},
     "write-text": {"dask": 3.0},
     "write-json": {"dask": 3.0},
+    "write-dumps": {"dask": 5.0},
     "delayed-build": {"dask": 10.0},
     "delayed-run": {"dask": 10.0},
     "delayed-many": {"in-tenths": 1 / 1.5},

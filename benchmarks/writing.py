@@ -119,6 +119,19 @@ def json_pool(setting: Setting, keep: ExitStack) -> Job:
     return lambda: workers.starmap(copy_adults, pairs, chunksize=1)
 
 
+def dumps_bagkit(setting: Setting, keep: ExitStack) -> Job:
+    """bagkit: records filtered, written by json.dumps, to gz files."""
+    import bagkit as bk
+
+    folder = new_folder(keep)
+
+    def job() -> object:
+        records = bk.read_text(setting.paths).map(json.loads).filter(lambda r: r["age"] > 30)
+        return records.map(json.dumps).to_textfiles(folder / "*.json.gz", workers=setting.workers)
+
+    return job
+
+
 TEXT: dict[str, Contender] = {
     "bagkit": text_bagkit,
     "dask": text_dask,
@@ -131,3 +144,4 @@ JSON: dict[str, Contender] = {
     "dask-best": json_dask_best,
     "pool": json_pool,
 }
+DUMPS: dict[str, Contender] = {**JSON, "bagkit": dumps_bagkit}
