@@ -8,7 +8,7 @@ from bagkit.ops.elementwise import Filter, ParseJson
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.plan.fields import within
-from bagkit.plan.kinds import ALL, Fields, union
+from bagkit.plan.kinds import ALL, Fields, Source, union
 from bagkit.plan.node import Plan, count_uses, rewrite
 
 
@@ -24,8 +24,8 @@ def filter_first(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     A run looks at the time it takes, and gives whole records at once where filters keep too many of them. What a filter
     could change, a list or a dict, it is given as a part of the whole record.
 
-    Declines where it can't be known what a filter reads, where what follows reads nothing else, and where others use
-    the records too.
+    Declines where the parser does not stand on a source, where it can't be known what a filter reads, where what
+    follows reads nothing else, and where others use the records too.
     """
     shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
 
@@ -34,7 +34,7 @@ def filter_first(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
             return plan
         below, read = plan.inputs[0], fields_read(plan.op.predicate)
         match below:
-            case Plan(ParseJson() as parser) if parser.gives_records and id(parser) not in shared:
+            case Plan(ParseJson() as parser, (Plan(Source()),)) if parser.gives_records and id(parser) not in shared:
                 return _completed(plan, below, parser, read) or plan
             case Plan(CompleteJson(parser), (kept,)) if id(kept.op) not in shared:
                 before = _parser_below(kept).first

@@ -50,7 +50,10 @@ def lines(tmp_path: Path) -> Plan:
         (Plan(Pick((0, 3)), (BAG,)), r"it picks partitions out of 3 that are not there"),
         (Plan(ChainMark(), (Plan(ChainMark(), (BAG,)),)), r"chain is not legal"),
         (Plan(ChainMark(), (Plan(Concat(), (BAG,)),)), r"chain is not legal"),
-        (Plan(ParseJson(), (Plan(Map(str), (BAG,)),)), r"parse_json does not stand on a source"),
+        (
+            Plan(ParseJson(first=frozenset({"n"})), (Plan(Map(str), (BAG,)),)),
+            r"parse_json\(first: n\) does not stand on a source",
+        ),
         (Plan(Op(), (BAG,)), r"Op has no label"),
     ],
 )
