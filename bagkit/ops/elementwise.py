@@ -414,6 +414,10 @@ class ParseJson(BlockParser):
         return _ParsingJson(self._parser, self._first_parser if self.first else None, self.of_lines)
 
 
+def _quick_way(parser: JsonParser, block: Block) -> Callable[[Sequence[Any]], list[Any]] | None:
+    return parser.ways(block.records, block.data)[0]
+
+
 class _ParsingJson:
     """What a ParseJson does with the lines of a partition."""
 
@@ -425,7 +429,7 @@ class _ParsingJson:
     def ways(self, block: Block) -> Ways:
         if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one
             return Ways(None, self._parser.after(block.parse), None)
-        first = None if self._first is None else self._first.ways(block.records, block.data)[0]
+        first = None if self._first is None else partial(_quick_way, self._first, block)
         return self._ways(block.records, block.data, first)
 
     def whole(self, line: Any) -> Any:

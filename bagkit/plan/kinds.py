@@ -160,9 +160,9 @@ class Ways(NamedTuple):
     """Parses some lines in one go; None where it could be wrong. Where it raises, `careful` says what is wrong."""
     careful: Callable[[Any], Any]
     """Parses any single line."""
-    first: Callable[[Sequence[Any]], list[Any]] | None
-    """Makes records of lines for filters alone, where a Completion follows. It raises where a record has in it what a
-    filter could change."""
+    first: Callable[[], Callable[[Sequence[Any]], list[Any]] | None] | None
+    """Gives what makes records of lines for filters alone, where a Completion follows; or None, if that can't be told.
+    What it gives raises where a record has in it what a filter could change."""
 
 
 class Parsing(Protocol):

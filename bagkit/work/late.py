@@ -14,7 +14,11 @@ Decode = Callable[[Sequence[Any]], list[Any]]
 _SEEN: Final = 256
 """How many records are looked at before anything is said about them."""
 _AGAIN: Final = 64
-"""After how many blocks of whole records it is tried again."""
+"""After how many blocks of whole records it is tried again; each time that it did not pay, after twice as many."""
+_SELDOM: Final = 4096
+"""The longest wait between two tries, in blocks."""
+_WORTH: Final = 0.9
+"""What two goes may take of the time of one: to tell which lines are kept takes some time too."""
 
 
 @dataclass(slots=True)
@@ -27,6 +31,13 @@ class Late:
     whole: int = 0
     kept: int = 0
     waiting: int = 0
+    again: int = _AGAIN
+    read: Block | None = None
+    """The block that a source has read last."""
+    decode: Decode | None = None
+    """How filters' records are made of its lines."""
+    each_check: float = 0.0
+    """Seconds for a line of it, to see whether that can be done."""
 
     def pays(self) -> bool:
         """Say whether the next block is parsed in two goes."""
@@ -36,24 +47,32 @@ class Late:
         if self.given < _SEEN or not self.whole:
             return True
         each = self.whole_seconds / self.whole
-        if self.first_seconds / self.given + each * self.kept / self.given <= each:
+        if self.first_seconds / self.given + each * self.kept / self.given <= _WORTH * each:
+            self.again = _AGAIN
             return True
         self.wait()
         return False
 
     def wait(self) -> None:
         """Forget what the first go has cost, and see again later."""
-        self.first_seconds, self.given, self.kept, self.waiting = 0.0, 0, 0, _AGAIN
+        self.first_seconds, self.given, self.kept, self.waiting = 0.0, 0, 0, self.again
+        self.again = min(_SELDOM, 2 * self.again)
 
-    def first(self, decode: Decode, lines: Block, rest: Rest) -> Block | None:
-        """Return what filters read of `lines`; None where there is what a filter could change, or what is wrong."""
+    def first(self, way: Callable[[], Decode | None], read: Block, lines: Block, rest: Rest) -> Block | None:
+        """Return what filters read of `lines`, a part of `read`; None where they could change it, or it is wrong."""
+        if read is not self.read:
+            begun = perf_counter()
+            self.read, self.decode = read, way()
+            self.each_check = (perf_counter() - begun) / max(1, len(read.records))
+        if self.decode is None:
+            return None
         begun = perf_counter()
         try:
-            found = decode(lines.records)
+            found = self.decode(lines.records)
         except Exception:  # the careful way finds which record it is
             self.wait()
             return None
-        self.first_seconds += perf_counter() - begun
+        self.first_seconds += perf_counter() - begun + self.each_check * len(found)
         self.given += len(found)
         return Block(found, FirstOf(lines, lines.records, rest))
 

@@ -122,7 +122,7 @@ class Run:
             why = NOT_AT_ONCE
             read_figures.given += len(part.records)
             if first is not None and quick is not None and late.pays():
-                seen = late.first(first, part, Rest(late, quick, careful))
+                seen = late.first(first, read, part, Rest(late, quick, careful))
                 if seen is not None:
                     figures.note(len(part.records), len(part.records))
                     yield seen
