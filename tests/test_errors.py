@@ -1,7 +1,7 @@
 """Every message that bagkit raises of its own, raised once; and that each message is here.
 
-Messages about options, pictures, files, clients, schedulers, legal plans, sequences, samples and summaries are raised
-in the tests of these.
+Messages about options, pictures, files, clients, schedulers, legal plans, sequences, samples, summaries and profiles
+are raised in the tests of these.
 """
 
 from __future__ import annotations
@@ -78,12 +78,14 @@ ELSEWHERE = (
     "io/input/web.py",
     "methods/partitions.py",
     "methods/retrying.py",
+    "methods/profiling.py",
     "methods/sequences.py",
     "methods/text.py",
     "ops/sampling.py",
     "ops/sequences.py",
     "ops/summaries.py",
     "ops/text.py",
+    "profiling/",
     "random.py",
 )
 

@@ -79,7 +79,7 @@ def steps_of(path: str) -> Steps:
     at = 0
     while at < len(path):
         found = _STEP.match(path, at)
-        if found is None or (at > 0) != path.startswith((".", "["), at) > 0:
+        if found is None or (at > 0 and not path.startswith((".", "["), at)) or (at == 0 and path[0] == "."):
             raise ValueError(f"{path!r} is no path: it can't be read from character {at} on")
         at = found.end()
         quoted, plain = found.groups()

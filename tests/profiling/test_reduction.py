@@ -174,7 +174,30 @@ def test_hostile_texts_are_escaped() -> None:
     assert len(str(profile).splitlines()) < 15
 
 
-@pytest.mark.parametrize("arguments", [{"keys": 3}, {"keys": ["a["]}, {"keys": ["a[]"]}, {"max_keys": 0}])
-def test_arguments_are_checked(arguments: dict[str, Any]) -> None:
-    with pytest.raises(bk.PlanError, match="profile: "):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"keys": 3}, "profile: keys is 3; expected a list of paths such as 'user.id'"),
+        ({"keys": [3]}, "profile: a key is 3; expected a path such as 'user.id', or a tuple of paths"),
+        ({"keys": ["a["]}, r"profile: 'a\[' is no path: .* in brackets"),
+        ({"keys": ["a[]"]}, r"profile: 'a\[\]' can't be a key; expected a path of one value in each record"),
+        ({"max_keys": 0}, "profile: max_keys is 0; expected an int of 1 or more"),
+    ],
+)
+def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(bk.PlanError, match=message):
         bk.from_sequence([1]).profile(**arguments)
+
+
+def test_arguments_of_profiles_are_checked() -> None:
+    profile: Any = bk.from_sequence([{"name": 1}], npartitions=1).profile(scheduler="sync")
+    with pytest.raises(bk.PlanError, match="diff: got int; expected the DataProfile of another bag"):
+        profile.diff(1)
+    with pytest.raises(bk.PlanError, match="diff: tolerance is 2; expected a number from 0 to 1"):
+        profile.diff(profile, 2)
+    with pytest.raises(bk.PlanError, match="struct: name is 'a b'; expected the name of a class, such as 'Record'"):
+        profile.struct("a b")
+    with pytest.raises(bk.PlanError, match="struct: style is 'x'; expected 'msgspec' or 'TypedDict'"):
+        profile.struct(style="x")
+    with pytest.raises(KeyError, match="no record has the path 'nam'; hint: there is 'name'"):
+        profile["nam"]
