@@ -53,7 +53,8 @@ STYLE: Final = """
 .bk-profile .bk-soft { color: var(--soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .bk-profile .bk-warn { color: var(--warn); }
 .bk-profile .bk-more { margin: 2px 0 6px 22px; padding-left: 8px; border-left: 2px solid var(--line); }
-.bk-profile .bk-more table { border-collapse: collapse; margin: 3px 0; font-size: 12px; background: none; }
+.bk-profile .bk-more table { border-collapse: collapse; margin: 3px 0; font-size: 12px; background: none;
+  color: var(--ink); }
 .bk-profile .bk-more td { padding: 0 10px 0 0; text-align: left; border: 0; background: none; color: inherit; }
 .bk-profile .bk-more td.bk-wide { width: 160px; }
 .bk-profile .bk-below { margin-left: 16px; }
