@@ -419,12 +419,12 @@ def _parsed_in_parts(
     """Yield what a parser makes of lines where one is wrong: of those near it line by line, of others in one go."""
     for start in range(0, len(lines), NEAR):
         some = lines[start : start + NEAR]
+        found: Iterator[Any]
         try:
-            found = quick(some)
-        except Exception:  # the careful way says what is wrong, or finds nothing wrong
-            yield from map(careful, some)
-        else:
-            yield from found
+            found = iter(quick(some))
+        except Exception:  # the careful way says what is wrong, or finds nothing wrong; this says nothing new
+            found = map(careful, some)
+        yield from found
 
 
 def _row_of(block: Block) -> Row:
