@@ -118,5 +118,5 @@ def test_a_result_can_be_computed_again(case: Case) -> None:
 def test_every_operation_has_a_case() -> None:
     operations = {name for kind in (bk.Bag, bk.Item) for name in dir(kind) if not name.startswith("_")} - LAZY
     operations -= {"plan", "unpersist"}
-    operations -= {"split_errors", "profile"}  # they make other things: test_rejects.py, tests/profiling hold them to lists
+    operations -= {"split_errors", "profile"}  # test_rejects.py and tests/profiling hold these to lists
     assert operations <= {case.operation for case in CASES}
