@@ -178,7 +178,10 @@ def program() -> types.SimpleNamespace:
         ("enum with a __new__, its members", lambda p: p.Coordinate),
         ("enum that counts", lambda p: lambda x: (p.Counted(x), p.Counted(x).letter)),
         ("flag", lambda p: lambda x: (p.Rights(x), p.Rights.ALL, str(p.Rights.READ | p.Rights.WRITE), *p.Rights)),
-        ("enum of a class", lambda p: lambda x: (p.Track.SHORT.metres, str(p.Track.SHORT), p.Track(100))),
+        (
+            "enum of a class",
+            lambda p: lambda x: (p.Track.SHORT.metres, str(p.Track.SHORT), p.Track(p.Track.SHORT.value)),
+        ),
         ("enum of functions", lambda p: lambda x: (p.Operation.ADD(x, 1), p.Operation.KEPT)),
         ("named tuple", lambda p: p.Named),
         ("collections' named tuple", lambda p: lambda x: p.Point(x, 1)),
