@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,7 +44,7 @@ class AllAtOnce:
         return self.state_of(iter(()))
 
 
-class Placing:
+class PlacedTaking(ABC):
     """A Taking that is told where its records stand."""
 
     __slots__ = ()
@@ -52,10 +53,10 @@ class Placing:
         """Take records whose places are not known."""
         self.take_placed(records, lambda number: None)
 
+    @abstractmethod
     def take_placed(self, records: list[Any], place: Callable[[int], Place | None]) -> None:
         """Take some records, not none; `place` says of the number of one where it stands."""
-        raise NotImplementedError
 
+    @abstractmethod
     def state(self) -> Any:
         """Return what it has made of all records; called once, at the end."""
-        raise NotImplementedError

@@ -347,7 +347,7 @@ class _Reading:
         """Raise NoJsonError where the beginning of a document shows that it is none, rather than read it to its end."""
         try:
             _raw(opening + text)
-        except Exception as error:
+        except Exception as error:  # msgspec's own, or one for its depth: the words say whether it is only cut off
             if "truncated" in str(error):
                 return
         raised = _unfinished(begin, text, opening)
@@ -362,7 +362,7 @@ def _elements(text: bytes, whole: bool) -> list[bytes]:
     """Return the elements of an array, or a part of it; what is no JSON among them is for its parser to refuse."""
     try:
         found = list(map(bytes, _raws()(b"[" + text + b"]")))
-    except Exception:
+    except Exception:  # something is no JSON for msgspec: the slow way cuts, and the parser says what it is
         found = cut_at_commas(text)
     return found if found or whole else [b""]  # a comma has nothing beside it
 
@@ -389,7 +389,7 @@ def _one_by_one(text: bytes, whole: bool) -> list[bytes]:
     try:
         if list(map(bytes, _raws()(b"[" + b",".join(found) + b"]"))) != found:
             found = _cut_at_brackets(text)
-    except Exception:
+    except Exception:  # something is no JSON for msgspec, or these are no whole documents
         found = _cut_at_brackets(text)
     if any(document.startswith(b"[") for document in found):
         found = [
@@ -432,7 +432,7 @@ def _check(text: bytes, offset: int) -> None:
     try:
         _raw(text)
         text.decode()
-    except Exception:
+    except Exception:  # the standard library takes it, or says better what is wrong
         _parsed(text, offset)
 
 

@@ -39,7 +39,7 @@ TEXT = 2000
 
 @dataclass(slots=True)
 class StepSum:
-    """What one step did in all tasks of its stage; mutable."""
+    """What one step did in all tasks of its stage; mutable: adding StepFigures takes twice as long for each task."""
 
     label: str
     records_in: int = 0

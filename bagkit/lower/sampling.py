@@ -19,7 +19,7 @@ from bagkit.work.steps import Collecting, Finish, Gather, Joined, Step, Value
 from bagkit.work.works import Bounding, Combine, Split, WithLast, Write
 
 LEAST, MOST = 4, 16
-"""Tasks of a stage that are run: as many as there are workers, within these."""
+"""A sample runs one task of each stage for each worker, but never fewer or more than these."""
 SECONDS = 1.0
 """How long all workers read, together."""
 LEAST_SECONDS, MOST_SECONDS = 0.05, 0.3

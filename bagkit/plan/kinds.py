@@ -185,7 +185,7 @@ class BlockParser(PerPartition):
 
     def begin(self) -> Parsing:
         """Return what parses the lines of a partition."""
-        raise NotImplementedError
+        raise NotImplementedError  # each op of the kind has its own
 
 
 class Completion(PerPartition):
@@ -231,7 +231,7 @@ class Returning(PerPartition):
 
     def begin(self) -> Placing:
         """Return what makes the records of a partition, and knows their places."""
-        raise NotImplementedError
+        raise NotImplementedError  # each op of the kind has its own
 
 
 class Pairing(Op):

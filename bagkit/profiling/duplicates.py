@@ -116,7 +116,7 @@ def texts_of(records: Sequence[Any], encode_lines: Any, odd: bool) -> list[bytes
     try:
         texts: list[bytes | None] = encode_lines(records).split(b"\n")
         texts.pop()
-    except Exception:
+    except Exception:  # a record that can't be written: one by one it is known which
         return [_text_of(record, encode_lines, odd) for record in records]
     if not odd:
         return texts
@@ -131,11 +131,11 @@ def _text_of(record: Any, encode_lines: Any, odd: bool) -> bytes | None:
         if not (odd and _has_odd(record)):
             found: bytes = encode_lines([record])[:-1]
             return found
-    except Exception:
-        pass  # the other way may take it: lone surrogates, keys that are no texts
+    except Exception:  # the other way may take it: lone surrogates, keys that are no texts
+        pass
     try:
         return b"~" + json.dumps(record, sort_keys=True).encode()
-    except Exception:
+    except Exception:  # JSON has no text for it: it can't be compared, and is counted apart
         return None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from bagkit.exchange.spill import Room
 from bagkit.flow.blocks import Place
-from bagkit.flow.takings import Placing
+from bagkit.flow.takings import PlacedTaking
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking
 from bagkit.profiling.duplicates import Duplicates, digests_of, texts_of
 from bagkit.profiling.examples import Places
@@ -25,7 +26,7 @@ FEWEST: Final = 64
 """Records that come together where they are small: of large ones no more are waited for."""
 
 
-class Profiling(Placing):
+class Profiling(PlacedTaking):
     """Takes the records of one task; mutable, of that task."""
 
     def __init__(self, keys: Sequence[tuple[Steps, ...]], limits: Limits) -> None:
@@ -59,7 +60,7 @@ class Profiling(Placing):
         if BadLine in set(map(type, records)):
             for row, record in enumerate(records):
                 if type(record) is BadLine:
-                    self._state.bad.take(record, lambda row=row: places.at(row))  # type: ignore[misc]
+                    self._state.bad.take(record, partial(places.at, row))
             rows = [row for row, record in enumerate(records) if type(record) is not BadLine]
             records = [record for record in records if type(record) is not BadLine]
         if records:
@@ -80,10 +81,9 @@ class Profiling(Placing):
 
     def _see(self, duplicates: Duplicates, values: list[Any], odd: bool) -> None:
         texts = texts_of(values, self._encode_lines, odd)
-        if None in texts:
-            duplicates.without += texts.count(None)
-            texts = [text for text in texts if text is not None]
-        duplicates.take(digests_of(texts))  # type: ignore[arg-type]
+        known = [text for text in texts if text is not None]
+        duplicates.without += len(texts) - len(known)
+        duplicates.take(digests_of(known))
 
 
 def _place_in(waiting: Sequence[tuple[list[Any], Callable[[int], Place | None]]]) -> Callable[[int], Place | None]:
@@ -178,7 +178,7 @@ class CountBadLines(Reduction):
         return self.combine(states, room) if states else BadLines({}, {})
 
 
-class _Counting(Placing):
+class _Counting(PlacedTaking):
     def __init__(self) -> None:
         self._state = BadLines({}, {})
 
@@ -186,7 +186,7 @@ class _Counting(Placing):
         if BadLine in set(map(type, records)):
             for row, record in enumerate(records):
                 if type(record) is BadLine:
-                    self._state.take(record, lambda row=row: place(row))  # type: ignore[misc]
+                    self._state.take(record, partial(place, row))
 
     def state(self) -> BadLines:
         return self._state

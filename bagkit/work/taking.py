@@ -12,7 +12,7 @@ from bagkit.exchange.spill import Held, Room
 from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
-from bagkit.flow.takings import AllAtOnce, Placing, UntilEnough
+from bagkit.flow.takings import AllAtOnce, PlacedTaking, UntilEnough
 from bagkit.plan.kinds import Exchange, Reduction, SampledExchange, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
 from bagkit.work.pace import place_in, records_of, together
@@ -58,7 +58,7 @@ def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], 
     """Let `taking` take the records of `blocks`."""
     records = records_of(blocks)
     try:
-        if isinstance(taking, Placing):
+        if isinstance(taking, PlacedTaking):
             taking.take_placed(records, partial(place_in, blocks))
         else:
             taking.take(records)
