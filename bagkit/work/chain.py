@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -38,24 +39,29 @@ class Chain:
         if self.into is not None:
             return self._state(self.into, part, inputs, report)
         run = Run(part, inputs, report)
-        return replayed(run.value(self.step)) if self.gives_value else Batches(self.lists(run))
+        if not self.gives_value:
+            return Batches(self.lists(run))
+        with closing(run):
+            return replayed(run.value(self.step))
 
     def lists(self, run: Run) -> Iterator[list[Any]]:
         """Yield the records in lists that leave the task one after the other."""
         found: list[Any] = []
         begin = perf_counter()
-        for block in run.blocks(self.step):
-            found += block.records
-            if leave_now(found, begin):
-                yield found
-                run.failing.report.resume()
-                found, begin = [], perf_counter()
+        with closing(run):
+            for block in run.blocks(self.step):
+                found += block.records
+                if leave_now(found, begin):
+                    yield found
+                    run.failing.report.resume()
+                    found, begin = [], perf_counter()
         if found:
             yield found
 
     def _state(self, into: Into, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         try:
-            return Run(part, inputs, report).state(into, self.step)
+            with closing(Run(part, inputs, report)) as run:
+                return run.state(into, self.step)
         except Unplaced as unplaced:
             error = unplaced.error
         # All records once more, one by one: to find the one that fails, or to leave out those that do.
@@ -64,8 +70,9 @@ class Chain:
         report.skipped = report.bytes_read = 0
         run = Run(part, inputs, Report(sample=report.sample) if searching else report)
         try:
-            blocks = run.blocks(self.step)
-            state = careful_state_of(run.failing, into, blocks, run.next_figures())
+            with closing(run):
+                blocks = run.blocks(self.step)
+                state = careful_state_of(run.failing, into, blocks, run.next_figures())
         except USER_ERRORS as second:
             found: BaseException = second
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from time import perf_counter
@@ -62,6 +63,13 @@ class Run:
         self._inputs = iter(inputs)
         self._report = report
         self._wanted = Wanted(answers=answers)
+        self._readers: list[Generator[Block]] = []
+
+    def close(self) -> None:
+        """Close what its sources have open: a run that fails or is given up leaves no file to the collector."""
+        for reader in self._readers:
+            with suppress(*USER_ERRORS):  # nobody wants the rest of the file
+                reader.close()
 
     # Records ------------------------------------------------------------------------------------------------------
 
@@ -146,6 +154,8 @@ class Run:
         """Yield small blocks of what a source reads, each with the large one that it is a part of."""
         pace, clock = Pace(self._wanted), self._report.clock()
         blocks, in_memory = source.read(pieces, self._report, raw=raw), isinstance(source, MemorySource)
+        if isinstance(blocks, Generator):
+            self._readers.append(blocks)
         while True:
             try:
                 read = next(blocks, None)

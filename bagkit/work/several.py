@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -117,7 +118,7 @@ class _Running:
     def values(self) -> list[Any]:
         """Return the values of all ends, once all records went there; None for those whose records left."""
         written: Any = None
-        with Held():
+        with Held(), closing(self._run):
             try:
                 sinks = [end for end in self._work.ends if isinstance(end.to, Written)]
                 if sinks:
@@ -192,9 +193,10 @@ class _Running:
                 branches.feed(block)
                 yield from branches.given(end.step)
 
-        if taker is None:
-            return careful_state_of(run.failing, into, given(), run.next_figures())
-        return careful_state_of(self._run.failing, into, given(), taker.figures)
+        with closing(run):
+            if taker is None:
+                return careful_state_of(run.failing, into, given(), run.next_figures())
+            return careful_state_of(self._run.failing, into, given(), taker.figures)
 
 
 class _Taker:

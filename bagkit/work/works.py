@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -82,7 +83,8 @@ class Write:
         figures = run.next_figures()
         handing = Handing(blocks, figures)
         try:
-            written = self.sink.write(handing.records(), where, report.attempt)
+            with closing(run):
+                written = self.sink.write(handing.records(), where, report.attempt)
         except OutputError:
             raise  # which no record is to blame for
         except USER_ERRORS as error:
