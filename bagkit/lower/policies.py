@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from bagkit.ops.calls import DelayedCall
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.plan.chain import ChainMark
-from bagkit.plan.kinds import Op, Pairing, PerPartition, Rejecting, Returning, Scan, Source
+from bagkit.plan.kinds import Op, Pairing, PerPartition, Returning, Scan, Source
 from bagkit.plan.node import Plan, walk
+from bagkit.plan.split_errors import SplitErrors
 
 
 def error_policies(roots: Sequence[Plan], default: str) -> dict[Plan, str]:
@@ -31,7 +32,7 @@ _STRICTEST_FIRST = ("raise", "reject", "collect", "skip")
 
 def policy_of(op: Op) -> str:
     """Return what an op says about records that fail before it; "" for all that say nothing."""
-    return op.policy if isinstance(op, OnErrorFor) else "reject" if isinstance(op, Rejecting) else ""
+    return op.policy if isinstance(op, OnErrorFor) else "reject" if isinstance(op, SplitErrors) else ""
 
 
 def _hands_on(op: Op, below: Op) -> bool:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
-from bagkit.plan.kinds import Choosing, Op, Pairing, PerPartition, Returning, Scan, Source
+from bagkit.plan.kinds import Op, Pairing, PerPartition, Returning, Scan, Source
 from bagkit.plan.node import Plan
+from bagkit.plan.split_errors import Bad, Choosing, Good, SplitErrors
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag, Rejects
@@ -79,7 +80,7 @@ class KeepingRejects(Making[T_co]):
         ([1, 3], 'two', 'map(int)')
         """
         split = split_plan(self.plan)
-        return self._bag(_chosen(split, ops.Good())), self._rejects(_described(split), split)
+        return self._bag(_chosen(split, Good())), self._rejects(_described(split), split)
 
     def _rejects(self, plan: Plan, split: Plan) -> Rejects[Any]:
         raise NotImplementedError  # Bag has it: the class of rejects is a Bag itself
@@ -103,7 +104,7 @@ def split_plan(plan: Plan) -> Plan:
     else:
         below = plan
     written: tuple[Op, ...] = tuple([each.op for each in reversed(chain)])
-    return Plan(ops.SplitErrors(written), (_copied(chain, below),))
+    return Plan(SplitErrors(written), (_copied(chain, below),))
 
 
 def _by_record(op: Op) -> bool:
@@ -120,14 +121,14 @@ def _copied(chain: list[Plan], below: Plan) -> Plan:
 
 
 def _chosen(split: Plan, op: Choosing) -> Plan:
-    if isinstance(split.op, ops.SplitErrors):
+    if isinstance(split.op, SplitErrors):
         return Plan(op, (split,))
     return Plan(split.op, tuple([_chosen(each, op) for each in split.inputs]))
 
 
 def _described(split: Plan) -> Plan:
-    if isinstance(split.op, ops.SplitErrors):
-        return Plan(ops.Described(), (Plan(ops.Bad(), (split,)),))
+    if isinstance(split.op, SplitErrors):
+        return Plan(ops.Described(), (Plan(Bad(), (split,)),))
     return Plan(split.op, tuple([_described(each) for each in split.inputs]))
 
 

@@ -9,10 +9,10 @@ from typing import Any, TypedDict
 
 from bagkit.errors import PlanError
 from bagkit.ops.regroup import Concat, Partitions
-from bagkit.ops.rejects import SplitErrors
 from bagkit.ops.retrying import Resumed, ResumedPairing, TakenUp, op_of
 from bagkit.plan.kinds import Op, Pairing, PerPartition
 from bagkit.plan.node import Plan
+from bagkit.plan.split_errors import SplitErrors
 
 
 class Signature(TypedDict):

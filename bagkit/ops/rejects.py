@@ -5,74 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 from bagkit.errors import one_line
-from bagkit.flow.rejected import Rejected, all_rejected
-from bagkit.plan.kinds import Choosing, Fields, OnRecords, Op, PerPartition, Rejecting
-
-
-@dataclass(frozen=True)
-class SplitErrors(Rejecting):
-    """`split_errors()`: the records, and among them what failed on the way here."""
-
-    written: tuple[Op, ...]
-
-    @property
-    def label(self) -> str:
-        return "split_errors"
-
-    def demand(self, wanted: Fields) -> Fields:
-        return wanted
-
-    def begin(self) -> OnRecords:
-        return _as_they_are
-
-
-def _as_they_are(records: Any) -> Any:
-    return records
-
-
-@dataclass(frozen=True)
-class Good(Choosing):
-    """The records of split_errors."""
-
-    failed = False
-
-    @property
-    def label(self) -> str:
-        return "good"
-
-    def demand(self, wanted: Fields) -> Fields:
-        return wanted
-
-    def begin(self) -> OnRecords:
-        return _are_good
-
-
-def _are_good(records: Sequence[Any]) -> Any:
-    failed = all_rejected(records)
-    if failed is None:
-        return [type(record) is not Rejected for record in records]
-    return repeat(not failed, len(records))
-
-
-@dataclass(frozen=True)
-class Bad(Choosing):
-    """What failed before split_errors."""
-
-    failed = True
-
-    @property
-    def label(self) -> str:
-        return "bad"
-
-    def demand(self, wanted: Fields) -> Fields:
-        return frozenset()  # nothing is read of the good ones
-
-    def begin(self) -> OnRecords:
-        return lambda records: [type(record) is Rejected for record in records]
+from bagkit.flow.rejected import Rejected
+from bagkit.plan.kinds import OnRecords, PerPartition
 
 
 @dataclass(frozen=True)

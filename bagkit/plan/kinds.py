@@ -196,24 +196,6 @@ class Completion(PerPartition):
     can_raise = False
 
 
-class Rejecting(PerPartition):
-    """Gives its records, and among them what is known of those that failed in the ops before it."""
-
-    per_record = "same"
-    can_raise = False
-    written: tuple[Op, ...]
-    """The ops before it as their user wrote them, first to last, from behind the source."""
-
-
-class Choosing(PerPartition):
-    """Takes of what a Rejecting gives the records, or what failed."""
-
-    per_record = "some"
-    can_raise = False
-    failed: bool
-    """Which of both."""
-
-
 class Placing(Protocol):
     """Makes records of others, which say where they come from."""
 

@@ -9,7 +9,8 @@ from bagkit.errors import StoppedEarlyError
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
-from bagkit.plan.kinds import Op, Rejecting
+from bagkit.plan.kinds import Op
+from bagkit.plan.split_errors import SplitErrors
 from bagkit.work.failures import Failure, add_place, failed_operation, user_code
 from bagkit.work.rejecting import Waiting, steps_below
 from bagkit.work.steps import Into, Step
@@ -47,7 +48,7 @@ class Failing:
     def rejected_below(self, step: Step) -> Waiting:
         """Return what fails below `step`, which splits errors, from now on."""
         if id(step) not in self._waiting:
-            assert isinstance(step.op, Rejecting), step.op
+            assert isinstance(step.op, SplitErrors), step.op
             waiting = self._waiting[id(step)] = Waiting(step.op.written)
             for below in steps_below(step):
                 self._waiting[id(below)] = waiting

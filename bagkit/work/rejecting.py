@@ -10,17 +10,8 @@ from bagkit.errors import text_of
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.rejected import Rejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
-from bagkit.plan.kinds import (
-    BlockParser,
-    Choosing,
-    Completion,
-    Op,
-    Pairing,
-    PerPartition,
-    Placing,
-    Rejecting,
-    Returning,
-)
+from bagkit.plan.kinds import BlockParser, Completion, Op, Pairing, PerPartition, Placing, Returning
+from bagkit.plan.split_errors import Bad, Choosing, SplitErrors
 from bagkit.work.failures import failed_operation
 from bagkit.work.steps import Step
 
@@ -33,7 +24,7 @@ LONG = 0.1
 
 
 class Waiting:
-    """What failed below one Rejecting since it gave the last block; mutable, of one run."""
+    """What failed below one SplitErrors since it gave the last block; mutable, of one run."""
 
     def __init__(self, written: Sequence[Op]) -> None:
         self._written = written
@@ -87,7 +78,7 @@ def _record(step: Step, op: Op | None, block: Block, index: int, place: Place) -
     else:
         below = step.inputs[0] if step.inputs else None
         while below is not None and below.parser is None:
-            if not isinstance(below.op, PerPartition) or isinstance(below.op, (Choosing, Rejecting)):
+            if not isinstance(below.op, PerPartition) or isinstance(below.op, (Choosing, SplitErrors)):
                 return record
             if below.op.per_record == "one" and not isinstance(below.op, Completion):
                 if below.op.opaque:
@@ -134,9 +125,9 @@ def _number(op: Op, written: Sequence[Op]) -> int | None:
 
 
 def steps_below(step: Step) -> Iterable[Step]:
-    """Yield the steps whose failures go to the Rejecting `step`."""
+    """Yield the steps whose failures go to the SplitErrors `step`."""
     (below,) = step.inputs
-    while below.policy == "reject" and not isinstance(below.op, Rejecting):
+    while below.policy == "reject" and not isinstance(below.op, SplitErrors):
         yield below
         if not below.inputs or (isinstance(below.op, Pairing) and below.op.bags != 1):
             return
@@ -181,10 +172,11 @@ class _Places(Sequence[Place]):
 
 
 def chosen_blocks(op: Choosing, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
-    """Yield the blocks that `op` takes, of those from a Rejecting: each has records, or what failed, not both."""
+    """Yield the blocks that `op` takes, of those from a SplitErrors: each has records, or what failed, not both."""
+    failed = isinstance(op, Bad)
     for block in blocks:
         records = block.records
-        taken = bool(records) and (type(records[0]) is Rejected) == op.failed
+        taken = bool(records) and (type(records[0]) is Rejected) == failed
         figures.note(len(records), len(records) if taken else 0)
         if taken:
             yield block

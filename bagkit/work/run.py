@@ -19,7 +19,6 @@ from bagkit.plan.head import Head
 from bagkit.plan.kinds import (
     BlockParser,
     Call,
-    Choosing,
     Completion,
     Exchange,
     MemorySource,
@@ -28,11 +27,11 @@ from bagkit.plan.kinds import (
     PerPartition,
     Placing,
     Reduction,
-    Rejecting,
     Returning,
     SampledExchange,
     Source,
 )
+from bagkit.plan.split_errors import Choosing, SplitErrors
 from bagkit.visible import one_line
 from bagkit.work.branches import Branches
 from bagkit.work.elementwise import Fail, Row, many, ones, some
@@ -239,9 +238,9 @@ class Run:
     ) -> Iterator[Block]:
         """Yield what the op of `step`, which has begun `function`, makes of each record; without one they pass."""
         op = step.op
-        if isinstance(op, Rejecting):
+        if isinstance(op, SplitErrors):
             return with_rejected(self.failing.rejected_below(step), blocks, figures)
-        if isinstance(op, Choosing) and isinstance(step.inputs[0].op, Rejecting):
+        if isinstance(op, Choosing) and isinstance(step.inputs[0].op, SplitErrors):
             return chosen_blocks(op, blocks, figures)
         if function is None:
             return map(partial(_passed, figures), blocks)

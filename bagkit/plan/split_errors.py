@@ -1,0 +1,80 @@
+"""The ops that split records from what failed on the way: who runs steps leads what fails past the steps between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+from bagkit.flow.rejected import Rejected, all_rejected
+from bagkit.plan.kinds import Fields, OnRecords, Op, PerPartition
+
+
+@dataclass(frozen=True)
+class SplitErrors(PerPartition):
+    """`split_errors()`: the records, and among them what is known of those that failed in the ops before it."""
+
+    written: tuple[Op, ...]
+    """The ops before it as their user wrote them, first to last, from behind the source."""
+
+    per_record = "same"
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "split_errors"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return wanted
+
+    def begin(self) -> OnRecords:
+        return _as_they_are
+
+
+def _as_they_are(records: Any) -> Any:
+    return records
+
+
+class Choosing(PerPartition):
+    """Takes of what a SplitErrors gives the records, or what failed."""
+
+    per_record = "some"
+    can_raise = False
+
+
+@dataclass(frozen=True)
+class Good(Choosing):
+    """The records of split_errors."""
+
+    @property
+    def label(self) -> str:
+        return "good"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return wanted
+
+    def begin(self) -> OnRecords:
+        return _are_good
+
+
+def _are_good(records: Sequence[Any]) -> Any:
+    failed = all_rejected(records)
+    if failed is None:
+        return [type(record) is not Rejected for record in records]
+    return repeat(not failed, len(records))
+
+
+@dataclass(frozen=True)
+class Bad(Choosing):
+    """What failed before split_errors."""
+
+    @property
+    def label(self) -> str:
+        return "bad"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return frozenset()  # nothing is read of the good ones
+
+    def begin(self) -> OnRecords:
+        return lambda records: [type(record) is Rejected for record in records]
