@@ -315,6 +315,20 @@ class SkippedRecordsWarning(UserWarning):
     """
 
 
+class DamagedInputWarning(UserWarning):
+    """Data of damaged files is missing, as `damaged=` asks. The message says of how many, and what is wrong with some.
+
+    >>> import bagkit as bk, pathlib, tempfile, warnings
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt.gz")
+    >>> _ = path.write_bytes(b"no gzip")
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error")
+    ...     bk.read_text(path, damaged="skip_file").compute(scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.DamagedInputWarning: data of a damaged file is missing, as damaged= asked; ...
+    """
+
+
 class ShortTakeWarning(UserWarning):
     """`take` found fewer records than it was asked for. `warn=False` keeps it quiet.
 

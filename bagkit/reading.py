@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from bagkit.bag import Bag
 from bagkit.errors import PlanError
@@ -19,6 +19,7 @@ from bagkit.sentinels import NOT_GIVEN
 if TYPE_CHECKING:
     from bagkit.lazy.delayed_values import Delayed
 
+Damaged: TypeAlias = Literal["raise", "skip_file", "keep"]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -26,22 +27,26 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
               errors: str = ..., linedelimiter: str | None = ..., collection: Literal[True] = ...,
               storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
-              include_path: Literal[False] = ..., max_line: int | str | None = ...) -> Bag[str]: ...  # fmt: skip
+              include_path: Literal[False] = ..., max_line: int | str | None = ...,
+              damaged: Damaged = ...) -> Bag[str]: ...  # fmt: skip
 @overload
 def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
               errors: str = ..., linedelimiter: str | None = ..., collection: Literal[True] = ...,
               storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ..., *,
-              include_path: Literal[True]) -> Bag[tuple[str, str]]: ...  # fmt: skip
+              include_path: Literal[True], max_line: int | str | None = ...,
+              damaged: Damaged = ...) -> Bag[tuple[str, str]]: ...  # fmt: skip
 @overload
 def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
               errors: str = ..., linedelimiter: str | None = ..., *, collection: Literal[False],
               storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
-              include_path: Literal[False] = ...) -> list[Delayed[list[str]]]: ...  # fmt: skip
+              include_path: Literal[False] = ..., max_line: int | str | None = ...,
+              damaged: Damaged = ...) -> list[Delayed[list[str]]]: ...  # fmt: skip
 @overload
 def read_text(urlpath: Paths, blocksize: int | str | None = ..., compression: str | None = ..., encoding: str = ...,
               errors: str = ..., linedelimiter: str | None = ..., collection: bool = ...,
               storage_options: Mapping[str, Any] | None = ..., files_per_partition: int | None = ...,
-              include_path: bool = ..., max_line: int | str | None = ...) -> Any: ...  # fmt: skip
+              include_path: bool = ..., max_line: int | str | None = ...,
+              damaged: Damaged = ...) -> Any: ...  # fmt: skip
 @front_door
 def read_text(
     urlpath: Paths,
@@ -55,6 +60,7 @@ def read_text(
     files_per_partition: int | None = None,
     include_path: bool = False,
     max_line: int | str | None = None,
+    damaged: Damaged = "raise",
 ) -> Any:
     """Read text files line by line.
 
@@ -82,6 +88,10 @@ def read_text(
         max_line: How many bytes a line may have, its end included, after it is decompressed: a number, or text such as
             "10 MB". A longer line is a LineTooLongError, raised before it is read to its end. None: a line may be of
             any length, and is held in memory once. In encodings such as UTF-16 characters are counted.
+        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError.
+            "keep": the whole lines before the damage stay, and what is behind it is not read. "skip_file": the file
+            has no records; it is read through first, to see. A DamagedInputWarning counts such files, and with
+            `on_error="collect"` each is a Failure.
 
     Returns:
         A bag of text. With `collection=False` a list of delayed values, each a list of lines.
@@ -114,6 +124,7 @@ def read_text(
         files_per_partition=files_per_partition,
         include_path=include_path,
         max_line=max_line,
+        damaged=damaged,
     )
     bag: Bag[Any] = Bag(Plan(source))
     return bag if collection else bag.to_delayed()
@@ -133,6 +144,7 @@ def read_json(
     columns: Sequence[str | tuple[str, ...]] | None = None,
     lines: bool = True,
     path: str | Sequence[str] | None = None,
+    damaged: Damaged = "raise",
 ) -> Bag[Any]:
     """Read files of JSON: a record is what `json.loads` makes of a line, or with `lines=False` of a document.
 
@@ -163,6 +175,10 @@ def read_json(
         lines: Whether each line of a file is a document. False: documents may be written in any way that JSON allows.
         path: The keys that lead to an array in each document, as in "items" or "data.items"; a tuple of keys where one
             has a dot in it. The elements of the array are the records then. For `lines=False` only. None: no keys.
+        damaged: What to do about a compressed file, or a document, that is cut off or damaged. "raise": a
+            CorruptInputError. "keep": the lines or documents before the damage stay, and what is behind it is not read.
+            "skip_file": the file has no records; it is read through first, to see. A DamagedInputWarning counts such
+            files, and with `on_error="collect"` each is a Failure.
 
     Returns:
         A bag of the values of the lines, or documents: mostly dicts.
@@ -204,6 +220,7 @@ def read_json(
         storage_options=storage_options,
         files_per_partition=files_per_partition,
         max_line=max_line,
+        damaged=damaged,
     )
     texts: Bag[str] = Bag(Plan(source))
     records: Bag[Any] = texts._then(MapLines(json.loads))
@@ -243,6 +260,7 @@ def read_csv(
     storage_options: Mapping[str, Any] | None = None,
     files_per_partition: int | None = None,
     include_path: bool = False,
+    damaged: Damaged = "raise",
     **csv_options: Any,
 ) -> Bag[Any]:
     """Read the rows of CSV files, as the csv module does.
@@ -270,6 +288,10 @@ def read_csv(
         files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
             files. None: one.
         include_path: Whether each record comes with the path of its file, as `(record, path)`.
+        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError.
+            "keep": the rows before the damage stay, and what is behind it is not read. "skip_file": the file
+            has no records; it is read through first, to see. A DamagedInputWarning counts such files, and with
+            `on_error="collect"` each is a Failure.
         **csv_options: Details of the dialect: `delimiter`, `quotechar`, `doublequote`, `escapechar`,
             `skipinitialspace`, `quoting`, `strict`. The csv module's documentation explains them.
 
@@ -305,6 +327,7 @@ def read_csv(
         storage_options=storage_options,
         files_per_partition=files_per_partition,
         include_path=include_path,
+        damaged=damaged,
     )
     return Bag(Plan(source))
 
@@ -354,25 +377,26 @@ def read_avro(
 def read_files(urlpath: Paths, *, binary: Literal[False] = ..., include_path: Literal[True] = ...,
                compression: str | None = ..., encoding: str = ..., errors: str = ...,
                storage_options: Mapping[str, Any] | None = ...,
-               files_per_partition: int | None = ...) -> Bag[tuple[str, str]]: ...  # fmt: skip
+               files_per_partition: int | None = ..., damaged: Damaged = ...) -> Bag[tuple[str, str]]: ...  # fmt: skip
 @overload
 def read_files(urlpath: Paths, *, binary: Literal[True], include_path: Literal[True] = ...,
                compression: str | None = ..., encoding: str = ..., errors: str = ...,
                storage_options: Mapping[str, Any] | None = ...,
-               files_per_partition: int | None = ...) -> Bag[tuple[str, bytes]]: ...  # fmt: skip
+               files_per_partition: int | None = ...,
+               damaged: Damaged = ...) -> Bag[tuple[str, bytes]]: ...  # fmt: skip
 @overload
 def read_files(urlpath: Paths, *, binary: Literal[False] = ..., include_path: Literal[False],
                compression: str | None = ..., encoding: str = ..., errors: str = ...,
                storage_options: Mapping[str, Any] | None = ...,
-               files_per_partition: int | None = ...) -> Bag[str]: ...  # fmt: skip
+               files_per_partition: int | None = ..., damaged: Damaged = ...) -> Bag[str]: ...  # fmt: skip
 @overload
 def read_files(urlpath: Paths, *, binary: Literal[True], include_path: Literal[False], compression: str | None = ...,
                encoding: str = ..., errors: str = ..., storage_options: Mapping[str, Any] | None = ...,
-               files_per_partition: int | None = ...) -> Bag[bytes]: ...  # fmt: skip
+               files_per_partition: int | None = ..., damaged: Damaged = ...) -> Bag[bytes]: ...  # fmt: skip
 @overload
 def read_files(urlpath: Paths, *, binary: bool = ..., include_path: bool = ..., compression: str | None = ...,
                encoding: str = ..., errors: str = ..., storage_options: Mapping[str, Any] | None = ...,
-               files_per_partition: int | None = ...) -> Bag[Any]: ...  # fmt: skip
+               files_per_partition: int | None = ..., damaged: Damaged = ...) -> Bag[Any]: ...  # fmt: skip
 @front_door
 def read_files(
     urlpath: Paths,
@@ -384,6 +408,7 @@ def read_files(
     errors: str = "strict",
     storage_options: Mapping[str, Any] | None = None,
     files_per_partition: int | None = None,
+    damaged: Damaged = "raise",
 ) -> Bag[Any]:
     """Read files whole: each file is one record.
 
@@ -400,6 +425,10 @@ def read_files(
         storage_options: What fsspec needs to open URLs, such as `{"anon": True}` or keys. Not for local files.
         files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
             files. None: one.
+        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError.
+            "keep": the content before the damage stays, and what is behind it is not read. "skip_file": the file
+            has no records; it is read through first, to see. A DamagedInputWarning counts such files, and with
+            `on_error="collect"` each is a Failure.
 
     Returns:
         A bag of pairs, or of contents.
@@ -428,6 +457,7 @@ def read_files(
         errors=errors,
         storage_options=storage_options,
         files_per_partition=files_per_partition,
+        damaged=damaged,
     )
     return Bag(Plan(source))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bagkit.diagnostics.events import Event, TaskFinished
-from bagkit.errors import SkippedRecordsWarning
+from bagkit.errors import DamagedInputWarning, SkippedRecordsWarning
 from bagkit.plan.fingerprint import process_fingerprint
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
@@ -48,24 +48,46 @@ class FailureLog:
         return [failure for failure in self.failures if failure.collected]
 
     def warn(self, *, streamed: bool = False) -> None:
-        """Say how many records were skipped, and where the first are; `streamed` records come without those collected.
+        """Say what is missing: which files are damaged, how many records were skipped, and where the first are.
 
-        So that those are not lost silently they count as skipped. It is said once for a plan and its counts.
+        Records that are `streamed` come without those collected: so that those are not lost silently they count as
+        skipped. It is said once for a plan and its counts.
         """
-        lost = self.collected() if streamed else []
+        self._warn_of_damage(streamed)
+        lost = [failure for failure in self.collected() if not failure.is_damage] if streamed else []
         number = self.skipped + len(lost)
         if not number:
             return
-        examples = [failure for failure in self.failures if streamed or not failure.collected][:EXAMPLES]
+        records = [failure for failure in self.failures if not failure.is_damage]
+        examples = [failure for failure in records if streamed or not failure.collected][:EXAMPLES]
         count = f"{number:,} record{'s' if number != 1 else ''}"
         asked = "collect" if len(lost) == number else "skip"
         hint = 'on_error="collect" gives each with its place' if not lost else "compute() gives those collected"
         more = f"\n  {examples[0].hint}" if examples and examples[0].hint else ""
         first = f"\n  first: {'; '.join(_in_short(examples))}" if examples else ""
-        each_time = not self._roots or any(isinstance(plan.op, Sink) for plan in walk(*self._roots))
-        about = None if each_time else (tuple(map(process_fingerprint, self._roots)), number, len(lost))
         message = f'{count} skipped, as on_error="{asked}" asked; hint: {hint}{first}{more}'
-        warn_about(about, message, SkippedRecordsWarning)
+        warn_about(self._about(number, len(lost)), message, SkippedRecordsWarning)
+
+    def _warn_of_damage(self, streamed: bool) -> None:
+        """Say which files are damaged, unless the failures are handed out."""
+        damage = [failure for failure in self.failures if failure.is_damage and (streamed or not failure.collected)]
+        if not damage:
+            return
+        paths = {failure.place.source for failure in damage if failure.place is not None}
+        count = f"{len(paths):,} damaged files" if len(paths) != 1 else "a damaged file"
+        first = "; ".join(str(failure.error) for failure in damage[:EXAMPLES])
+        more = f"; and {len(damage) - EXAMPLES} more" if len(damage) > EXAMPLES else ""
+        message = (
+            f"data of {count} {'are' if len(paths) != 1 else 'is'} missing, as damaged= asked; "
+            f'hint: on_error="collect" gives each with its place\n  first: {first}{more}'
+        )
+        warn_about(self._about("damage", len(damage)), message, DamagedInputWarning)
+
+    def _about(self, *counts: object) -> object:
+        """Return what a warning is about, which is said once; None where each run says it anew, for it writes."""
+        if not self._roots or any(isinstance(plan.op, Sink) for plan in walk(*self._roots)):
+            return None
+        return tuple(map(process_fingerprint, self._roots)), *counts
 
 
 def _in_short(examples: Sequence[Failure]) -> Iterator[str]:

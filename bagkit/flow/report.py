@@ -22,6 +22,11 @@ class Report:
     bytes_read: int = 0
     skipped: int = 0
     failures: list[Any] = field(default_factory=list)
+    damage: list[tuple[Any, BaseException]] = field(default_factory=list)
+    """What a source has found to be damaged and was asked to go on without: its place, and what was wrong there.
+
+    It waits here until the step that reads makes failures of it.
+    """
     outputs: list[Any] = field(default_factory=list)
     """What was written for the caller's side to make outputs of: plain values."""
     on_progress: Callable[[Report], None] | None = None
@@ -96,6 +101,7 @@ class Report:
         """Forget what was said: the task begins anew."""
         self.bytes_read = self.skipped = 0
         self.failures.clear()
+        self.damage.clear()
         self.outputs.clear()
         self.figures.clear()
 

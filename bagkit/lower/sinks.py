@@ -60,7 +60,7 @@ class Writings:
         outputs = getattr(event, "outputs", None)
         if outputs is None:  # it is no task's end
             return
-        lost = event.skipped + sum(failure.collected for failure in event.failures)
+        lost = event.skipped + sum(failure.collected or failure.is_damage for failure in event.failures)
         told: set[int] = set()
         for number, written in outputs:
             self._writings[number].commit(written, lost if number not in told else 0)

@@ -74,10 +74,17 @@ class Failing:
         if policy not in ("skip", "collect") or not isinstance(error, Exception):
             self.raise_in(ops, place, error)
         self.report.skipped += policy == "skip"
-        if policy == "collect" or len(self.report.failures) < FAILURES_SHOWN:
+        if policy == "collect" or self.report.skipped <= FAILURES_SHOWN:
             kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
             failure = Failure(place, _operation(error, ops), kept, collected=policy == "collect")
             self.report.failures.append(failure)
+
+    def note_damage(self, step: Step) -> None:
+        """Note what the source of `step` has found to be damaged, and was asked to go on without."""
+        for place, error in self.report.damage:
+            label, collected = step.op.error_label, step.policy == "collect"
+            self.report.failures.append(Failure(place, label, error, collected, is_damage=True))
+        self.report.damage.clear()
 
     def has_told(self, error: BaseException) -> bool:
         """Return whether it is known already where `error` was."""

@@ -19,7 +19,7 @@ from bagkit.work.json_errors import json_column, json_hint, json_position
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A record that failed and was left out.
+    """A record that failed and was left out; or what is missing of a damaged file.
 
     Attributes:
         place: Where the record comes from: `place.record` is the record, `place.path` and `place.line` its file and
@@ -28,6 +28,7 @@ class Failure:
         error: What was raised.
         collected: Whether the failure was asked for, with "collect". Otherwise it is an example of the records that
             "skip" left out.
+        is_damage: Whether it is no record, but a file that is damaged: `damaged=` of what reads it asked to go on.
 
     >>> import bagkit as bk
     >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")
@@ -42,6 +43,8 @@ class Failure:
     error: BaseException
     collected: bool = True
     """Whether it was asked for, or is an example of those skipped."""
+    is_damage: bool = False
+    """Whether it is a file that is damaged, and not a record."""
 
     @property
     def where(self) -> str:
@@ -89,7 +92,8 @@ class Failure:
         return json_hint(self.error, self.place)
 
     def __repr__(self) -> str:
-        record = f", record: {one_line(self.place.record)}" if self.place is not None else ""
+        place = None if self.is_damage else self.place
+        record = f", record: {one_line(place.record)}" if place is not None else ""
         return f"Failure({self}{record})"
 
 

@@ -77,7 +77,7 @@ class Run:
         op = step.op
         if isinstance(op, Source):
             figures = self.next_figures()
-            return self._read(self._fail(step), figures, self._reading(op, figures, next(self._parts), raw=False))
+            return self._read(self._fail(step), figures, self._reading(step, figures, next(self._parts), raw=False))
         if isinstance(op, PerPartition):
             return self._per_partition(step, op)
         if isinstance(op, Pairing):
@@ -147,10 +147,10 @@ class Run:
             figures.took_care(len(part.records), why)
             yield from ones(in_parts, iter([(part, ())]), fail, figures)
 
-    def _reading(
-        self, source: Source, figures: Figures, pieces: Sequence[Any], raw: bool
-    ) -> Iterator[tuple[Block, Block]]:
+    def _reading(self, step: Step, figures: Figures, pieces: Sequence[Any], raw: bool) -> Iterator[tuple[Block, Block]]:
         """Yield small blocks of what a source reads, each with the large one that it is a part of."""
+        source = step.op
+        assert isinstance(source, Source), source
         pace, clock = Pace(self._wanted), self._report.clock()
         blocks, in_memory = source.read(pieces, self._report, raw=raw), isinstance(source, MemorySource)
         if isinstance(blocks, Generator):
@@ -160,6 +160,8 @@ class Run:
                 read = next(blocks, None)
             except USER_ERRORS as error:
                 self.failing.raise_in([source], None, error)
+            if self._report.damage:
+                self.failing.note_damage(step)
             figures.note(0, 0)
             if read is None:
                 return
@@ -199,10 +201,8 @@ class Run:
         below = step.inputs[0]
         parser = step.parser
         if parser is not None:
-            source = below.op
-            assert isinstance(source, Source), source
             read, parsed = self.next_figures(), self.next_figures()
-            reading = self._reading(source, read, next(self._parts), raw=True)
+            reading = self._reading(below, read, next(self._parts), raw=True)
             return self._parse(self._fail(step), read, parsed, parser, reading)
         blocks = self.blocks(below)
         figures = self.next_figures()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from bagkit.errors import PlanError
 from bagkit.flow.blocks import Block, Place
+from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 
@@ -18,9 +20,14 @@ class Decoded:
     """Makes text of a file's bytes as Python's text mode does: line ends become `\\n`."""
 
     encoding: Encoding
+    cut_off: bool = False
+    """Whether the last character may not be whole, for the file goes on where it can't be read."""
 
     def __call__(self, data: bytes) -> str:
-        text = data.decode(self.encoding.name, self.encoding.errors)
+        if self.cut_off:
+            text = codecs.getincrementaldecoder(self.encoding.name)(self.encoding.errors).decode(data)
+        else:
+            text = data.decode(self.encoding.name, self.encoding.errors)
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -51,20 +58,30 @@ class ReadFiles(FileSource):
 
     function = "read_files"
     unit = "files"
+    any_content = True
 
     def user_functions(self) -> tuple[Any, ...]:
         return (Decoded.__call__,)  # through its code an error in decoding is known as this op's
 
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
         content = io.BytesIO()  # grows in place: pieces that are joined are two copies
-        content.writelines(reader.chunks())
+        damage: DamagedError | None = None
+        try:
+            content.writelines(reader.chunks())
+        except DamagedError as error:
+            if self.files.damaged != "keep":
+                raise
+            damage = error
         data = content.getvalue()
         content.close()
         reader.file.check()
-        parse = None if self.encoding is None else Decoded(self.encoding)
-        yield reader.block(
-            FileOrigin(reader.piece), [data], parse=parse if reader.path is None else WithPath(reader.path, parse)
-        )
+        parse = None if self.encoding is None else Decoded(self.encoding, damage is not None)
+        if damage is None or data:
+            yield reader.block(
+                FileOrigin(reader.piece), [data], parse=parse if reader.path is None else WithPath(reader.path, parse)
+            )
+        if damage is not None:
+            raise damage
 
 
 def plan_files(

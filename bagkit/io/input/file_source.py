@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Self
 
 from bagkit.contexts import context
 from bagkit.errors import CorruptInputError, OptionError, PlanError, SourceError, one_line
-from bagkit.flow.blocks import Block
+from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.io.input import shares
 from bagkit.io.input.codecs import DamagedError, check_installed, compression_of, recognise
@@ -25,11 +25,15 @@ from bagkit.io.input.inflating import inflate
 from bagkit.io.input.lines import BLOCK
 from bagkit.io.input.listing import find_files
 from bagkit.io.input.paths import base_name, is_url, named, shown_path
+from bagkit.io.input.shares import Share
 from bagkit.option_values import parse_bytes
 from bagkit.plan.kinds import Source
 
 LEAST_SHARE: Final = 1 << 20
 """Bytes of a share of a compressed file; what takes less is not worth a task."""
+
+DAMAGED: Final = ("raise", "skip_file", "keep")
+"""What can be done about a file that is cut off or damaged."""
 
 _TAIL: Final = 1 << 16
 """How much is read at a time behind the end of a range, to find the end of its last record."""
@@ -98,6 +102,8 @@ class Files:
     guess: bool
     """Whether the user left it to us what compression a file has."""
     storage_options: Mapping[str, Any] = field(repr=False)
+    damaged: str = "raise"
+    """What is done about a file that turns out to be damaged: one of DAMAGED."""
 
     def cut(self, size: int) -> Files:
         """Return the same with about `size` bytes in a partition, where files can be cut."""
@@ -119,6 +125,8 @@ class FileSource(Source):
     """What users call: "read_text"."""
     unit: ClassVar[str]
     """What the records of the format are called: "lines"."""
+    any_content: ClassVar[bool] = False
+    """Whether a file can have any content: only one that is compressed can be damaged then."""
 
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
         """Yield the records of an open piece; `raw` asks for lines as bytes, where the format has that."""
@@ -136,11 +144,37 @@ class FileSource(Source):
 
     def read(self, pieces: Sequence[FilePiece], report: Report, raw: bool = False) -> Iterator[Block]:
         for piece in pieces:
+            if self.files.damaged == "skip_file" and not self._is_whole(piece, report):
+                report.read(piece.weight)
+                continue
             with opened(piece.info, self.files.storage_options) as file:
                 reader = PieceReader(self, piece, file)
-                with _intact(reader):
-                    yield from self.blocks(reader, raw)
+                try:
+                    with _intact(reader):
+                        yield from self.blocks(reader, raw)
+                except CorruptInputError as error:
+                    if self.files.damaged != "keep":
+                        raise
+                    if reader.meets_damage_first:
+                        report.damage.append(reader.damage(error, "they are kept"))
             report.read(max(0, piece.weight - reader.nbytes))
+
+    def _is_whole(self, piece: FilePiece, report: Report) -> bool:
+        """Return whether a file can be read to its end, which takes reading it; if not, report what is wrong."""
+        if self.any_content and piece.compression is None:
+            return True
+        with opened(piece.info, self.files.storage_options) as file:
+            reader = PieceReader(self, piece, file, only_counts=True)
+            try:
+                with _intact(reader):
+                    for _ in self.blocks(reader, raw=True):
+                        report.read(0)
+            except CorruptInputError as error:
+                report.damage.append(reader.damage(error, "the file is left out"))
+                return False
+            except (SourceError, UnicodeError):
+                pass  # which is not about the file as a whole: whoever reads it meets it behind the same records
+        return True
 
     def _read_again(self, piece: FilePiece) -> PieceReader:
         """Return what has read a damaged file from its beginning to where it is damaged."""
@@ -171,12 +205,38 @@ class PieceReader:
         """How many bytes of the file those were, as it is on disk."""
         self.unpacked: int | None = None
         """How many bytes they were uncompressed; None where the format does not count them."""
+        self.share: Share | None = None
+        """What the piece is read as, where it is a part of a compressed file."""
+        self.good: PieceReader = self
+        """What has counted what is good of a damaged file, from its beginning on."""
+
+    @property
+    def to_the_byte(self) -> bool:
+        """Whether all is wanted that comes before damage: a decompressor that fails gives nothing of its last part."""
+        return self.source.files.damaged == "keep"
+
+    @property
+    def meets_damage_first(self) -> bool:
+        """Whether damage that was met is in this piece, and not in one before it, or behind the last line of this."""
+        share = self.share
+        return share is None or (share.begun_at() is not None and share.stop is None)
+
+    def damage(self, error: CorruptInputError, done: str) -> tuple[Place, CorruptInputError]:
+        """Return the place of damage that was met, and `error` with what is `done` about it."""
+        piece, good = self.piece, self.good
+        known = good.unpacked is not None
+        told = CorruptInputError(f"{error}; {done}")
+        told.__cause__ = error.__cause__
+        return (
+            Place(piece.path, piece.partition, good.count + 1 if known else None, good.unpacked if known else None),
+            told,
+        )
 
     def chunks(self, begin: int = 0) -> Iterator[bytes]:
         """Yield the uncompressed data from `begin` on; raises SourceError where it is certainly not what was meant."""
         encoding, guess = self.source.encoding, self.source.files.guess
         first = guess and begin == 0 and self.piece.compression is None
-        for chunk in chunks_of(self.file, self.piece.compression, begin, self.piece.stop):
+        for chunk in chunks_of(self.file, self.piece.compression, begin, self.piece.stop, self.to_the_byte):
             if first:
                 _refuse_compressed(self.piece, chunk)
                 if encoding is not None and encoding.is_strict_utf8:
@@ -218,8 +278,11 @@ def _intact(reader: PieceReader) -> Iterator[None]:
         yield
     except DamagedError as error:
         reader.file.check()
+        if not reader.meets_damage_first and reader.source.files.damaged == "keep":
+            raise CorruptInputError(str(error)) from error  # nobody is told of it
         if reader.piece.start or not reader.counts_all:
-            reader = reader.source._read_again(reader.piece)  # so that the error is the same whoever finds it
+            reader.good = reader.source._read_again(reader.piece)  # so that the error is the same whoever finds it
+        reader = reader.good
         amount = "" if reader.unpacked is None else f" ({reader.unpacked} bytes, uncompressed)"
         raise CorruptInputError(
             f"{named(reader.piece.path)}: {error}; before that, {reader.count} {reader.source.unit} were good{amount}"
@@ -227,10 +290,12 @@ def _intact(reader: PieceReader) -> Iterator[None]:
     reader.file.check()
 
 
-def chunks_of(file: InputFile, compression: str | None, begin: int, stop: int | None) -> Iterator[bytes]:
+def chunks_of(
+    file: InputFile, compression: str | None, begin: int, stop: int | None, to_the_byte: bool = False
+) -> Iterator[bytes]:
     """Yield the uncompressed data of a file from byte `begin` to behind `stop`, and as far on as it is asked for."""
     if compression is not None:
-        yield from inflate(file.read, compression, BLOCK)
+        yield from inflate(file.read, compression, BLOCK, to_the_byte)
         return
     file.begin(begin, stop)
     while True:
@@ -279,6 +344,7 @@ def find_partitions(
     files_per_partition: int | None = None,
     divisible: bool = False,
     read_on: bool = False,
+    damaged: str = "raise",
 ) -> Files:
     """Find the files that `urlpath` names, and put them into partitions; opens none.
 
@@ -290,6 +356,7 @@ def find_partitions(
         files_per_partition: How many whole files go into one; None for one.
         divisible: Whether the format finds records from the middle of a file that is not compressed.
         read_on: Whether it finds them by reading on from the beginning of any file, compressed or not.
+        damaged: What is done about a damaged file: one of DAMAGED.
 
     Returns:
         The files, each with its compression.
@@ -305,12 +372,15 @@ def find_partitions(
         raise PlanError("blocksize: got both blocksize and files_per_partition; expected at most one of them")
     if files_per_partition is not None and (type(files_per_partition) is not int or files_per_partition < 1):
         raise PlanError(f"files_per_partition: got {one_line(files_per_partition)}; expected an int of 1 or more")
+    if damaged not in DAMAGED:
+        raise PlanError(f"damaged: got {one_line(damaged)}; expected one of {', '.join(map(repr, DAMAGED))}")
     pieces = []
     for info in find_files(urlpath, storage_options):
         packed = compression_of(base_name(info.path), compression)
         cuttable = divisible and packed is None and info.ranges is True
         quick = packed in shares.QUICK if divisible else read_on and (packed is None or packed in shares.QUICK)
-        shareable = quick and not is_url(info.path)
+        # A file is left out as a whole, and only shares of lines know which of them meets what is wrong.
+        shareable = quick and not is_url(info.path) and (damaged == "raise" or (damaged == "keep" and divisible))
         pieces.append(FilePiece(info, 0, compression=packed, divisible=cuttable, shareable=shareable))
     check_installed(piece.compression for piece in pieces)
     if size is not None:
@@ -318,7 +388,7 @@ def find_partitions(
     else:
         step = files_per_partition or 1
         groups = [pieces[at : at + step] for at in range(0, len(pieces), step)]
-    return Files(one_line(urlpath, 80), _numbered(groups), compression == "infer", dict(storage_options or {}))
+    return Files(one_line(urlpath, 80), _numbered(groups), compression == "infer", dict(storage_options or {}), damaged)
 
 
 def _numbered(groups: Iterable[Sequence[FilePiece]]) -> tuple[tuple[FilePiece, ...], ...]:

@@ -7,7 +7,7 @@ in all of them: every member is read, zeros after one are padding, anything else
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from bagkit.io.input.archives import unsnap, unzip
 from bagkit.io.input.codecs import BY_NAME, MAGIC_BYTES, ZIP_METHODS, Codec, DamagedError, recognise, snappy_uncompress
@@ -17,10 +17,15 @@ STEP: Final = 1 << 17
 who read the file are at the same byte of its content there."""
 
 
-def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[bytes]:
+_FINE: Final = 256
+"""Bytes that a decompressor is asked for where all is wanted that it can give before it fails."""
+
+
+def inflate(read: Callable[[int], bytes], name: str, size: int, to_the_byte: bool = False) -> Iterator[bytes]:
     """Yield what the compressed data that `read` gives says, at most `size` bytes at a time.
 
-    Raises DamagedError where it can't go on, after all that came before.
+    Raises DamagedError where it can't go on, after all that came before: without `to_the_byte` but for the last part,
+    which the decompressor keeps.
     """
     if name in ("zip", "snappy"):
         yield from unzip(read, size, ZIP_METHODS) if name == "zip" else unsnap(read, snappy_uncompress())
@@ -32,19 +37,32 @@ def inflate(read: Callable[[int], bytes], name: str, size: int) -> Iterator[byte
             raise DamagedError(_not_a_member(codec, data, member))
         decompressor = codec.decompressor()
         while not decompressor.eof:
-            try:
-                part = decompressor.decompress(data, size)
-            except Exception as error:
-                raise DamagedError(f"its {name} data is damaged ({error})") from error
-            data = b""
+            part, error = _decompressed(decompressor, data, size, _FINE if to_the_byte else size)
             if part:
                 yield part
+            if error is not None:
+                raise DamagedError(f"its {name} data is damaged ({error})") from error
+            data = b""
             if decompressor.needs_input and not decompressor.eof:
                 data = read(STEP)
                 if not data:
                     raise DamagedError(f"its {name} data is cut off") from EOFError("no end-of-stream marker")
         member += 1
         data = _past_padding(read, decompressor.unused_data or b"", member)
+
+
+def _decompressed(decompressor: Any, data: bytes, size: int, step: int) -> tuple[bytes, Exception | None]:
+    """Return what `data` says, at most `size` bytes, asked for in parts of `step`; and the error that ended it."""
+    parts: list[bytes] = []
+    try:
+        parts.append(decompressor.decompress(data, step))
+        for _ in range(size // step - 1):
+            if decompressor.eof or decompressor.needs_input:
+                break
+            parts.append(decompressor.decompress(b"", step))
+    except Exception as error:
+        return b"".join(parts), error
+    return parts[0] if len(parts) == 1 else b"".join(parts), None
 
 
 def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> bytes:

@@ -43,7 +43,9 @@ def edges(size: int, count: int) -> list[int]:
 class Share:
     """The inflated data of one share, mutable, of one reading. `begin` and `start` are known once `skip` was called."""
 
-    def __init__(self, file: InputFile, compression: str, start: int, stop: int | None, lead: int) -> None:
+    def __init__(
+        self, file: InputFile, compression: str, start: int, stop: int | None, lead: int, to_the_byte: bool = False
+    ) -> None:
         """`lead` is how many bytes are wanted from before the share, to see whether a line begins with it."""
         self.start = 0
         """The byte of the content with which the share begins."""
@@ -56,7 +58,7 @@ class Share:
         self._first: bytes | None = None
         self._inflated = 0
         self._begun = not start
-        self._parts = inflating.inflate(self._read, compression, BLOCK)
+        self._parts = inflating.inflate(self._read, compression, BLOCK, to_the_byte)
 
     @property
     def begin(self) -> int:

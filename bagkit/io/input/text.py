@@ -28,6 +28,7 @@ class ReadText(FileSource):
 
     function = "read_text"
     unit = "lines"
+    any_content = True
     plain = "always"
 
     def user_functions(self) -> tuple[Any, ...]:
@@ -67,6 +68,7 @@ def plan_text_files(
     files_per_partition: int | None = None,
     include_path: bool = False,
     max_line: int | str | None = None,
+    damaged: str = "raise",
 ) -> ReadText:
     """Return the source of `read_text`: finds the files and checks everything that can be checked without opening them.
 
@@ -89,5 +91,6 @@ def plan_text_files(
         blocksize=blocksize,
         files_per_partition=files_per_partition,
         divisible=ends is not None and ends.lead >= 0,
+        damaged=damaged,
     )
     return ReadText(files, known, bool(include_path), linedelimiter, longest)

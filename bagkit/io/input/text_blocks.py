@@ -128,7 +128,8 @@ def _found_lines(
         begin = lines.first_byte(ends, piece.start)
         found = lines.lines_within(reader.chunks(begin), ends, begin, piece.start, piece.stop, gather)
         return found, LinesBefore(piece, options, ends, piece.start)
-    share = Share(reader.file, piece.compression, piece.start, piece.stop, ends.lead)
+    share = Share(reader.file, piece.compression, piece.start, piece.stop, ends.lead, reader.to_the_byte)
+    reader.share = share
     share.skip()
     found = lines.lines_within(share.chunks(), ends, share.begin, share.start, lambda: share.stop, gather)
     return found, LinesBefore(piece, options, ends, share.start)

@@ -266,7 +266,7 @@ class FileWriting:
         lost += sum(self._lost.values()) if self._wanted is None else 0
         if lost:
             count = f"{lost:,} record{'s were' if lost != 1 else ' was'} left out of the files that are kept"
-            message = f"{self._operation}: {count}, as on_error asked when they were written"
+            message = f"{self._operation}: {count}, as on_error, or damaged=, asked when they were written"
             warn_about(None, message, SkippedRecordsWarning)
 
     def _refuse_unknown(self) -> None:
