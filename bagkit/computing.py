@@ -316,6 +316,7 @@ def run_graph(
         workers=options.workers,
         temporary_directory=options.temporary_directory,
         memory_limit=options.memory_limit,
+        shared_directory=options.shared_directory,
     )
     with ExitStack() as stack:
         told = [recorder.begin(graph) for recorder in recorders()]
@@ -342,7 +343,11 @@ def with_room(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
 
     def share() -> int:
         from bagkit.schedulers.cpu_count import cpu_count, usable_memory
+        from bagkit.schedulers.registry import room_of
 
+        room = room_of(options.scheduler, options.workers, options.memory_limit)
+        if room is not None:
+            return room
         limit = options.memory_limit or usable_memory()
         alone = options.scheduler in ("sync", "synchronous", "single-threaded")
         return limit // (1 if alone else options.workers or cpu_count())

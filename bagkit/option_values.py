@@ -127,17 +127,25 @@ def _check_retries(value: Any) -> int:
 
 
 def _check_directory(value: Any) -> str:
+    return _existing_directory("temporary_directory", value)
+
+
+def _existing_directory(name: str, value: Any) -> str:
     try:
         path = os.fspath(value)
     except TypeError:
         path = b""
     if not isinstance(path, str):
-        raise _wrong("temporary_directory", value, "a path, as text or pathlib.Path")
+        raise _wrong(name, value, "a path, as text or pathlib.Path")
     # Absolute from here on: the current directory may be another one by the time of the run.
     path = os.path.abspath(os.path.expanduser(path))
     if not os.path.isdir(path):
-        raise _wrong("temporary_directory", value, "a directory that exists")
+        raise _wrong(name, value, "a directory that exists")
     return path
+
+
+def _check_shared_directory(value: Any) -> str:
+    return _existing_directory("shared_directory", value)
 
 
 def _check_on_error(value: Any) -> Any:
@@ -162,6 +170,7 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "memory_limit": lambda value: parse_bytes(value, "option 'memory_limit'"),
     "progress": _bool_check("progress"),
     "temporary_directory": _check_directory,
+    "shared_directory": _check_shared_directory,
     "on_error": _check_on_error,
     "optimize": _bool_check("optimize"),
     "retries": _check_retries,

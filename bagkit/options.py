@@ -49,6 +49,8 @@ class Options:
         memory_limit: How many bytes a run may hold. None, the default: half of what the machine has to give.
         progress: Whether to draw a progress bar. None, the default: in a terminal and in a notebook.
         temporary_directory: Where large intermediate values go. None, the default: where `tempfile` puts its files.
+        shared_directory: Where an executor or cluster puts what tasks leave for tasks on other machines: a path that
+            all of them have. None, the default: no such directory.
         on_error: What to do with a record for which a function raises: "raise" (the default), "skip", "collect".
         optimize: Whether the plan is rewritten to do less work. True is the default.
         retries: How often a task is run again after a function raised in it. 0 is the default.
@@ -62,6 +64,7 @@ class Options:
     memory_limit: int | None = None
     progress: bool | None = None
     temporary_directory: str | None = None
+    shared_directory: str | None = None
     on_error: OnError = "raise"
     optimize: bool = True
     retries: int = 0
@@ -74,6 +77,7 @@ class GraphOptions(TypedDict, total=False):
     memory_limit: int | float | str | None
     progress: bool | None
     temporary_directory: str | os.PathLike[str] | None
+    shared_directory: str | os.PathLike[str] | None
     optimize: bool | None
     retries: int | None
     num_workers: int | None
@@ -99,6 +103,8 @@ class ComputeOptions(RunOptions, total=False):
             machine has to give.
         progress: Whether to draw a progress bar. Default: in a terminal and in a notebook.
         temporary_directory: Where large intermediate values go. Default: where `tempfile` puts its files.
+        shared_directory: Where an executor or cluster puts what tasks leave for tasks on other machines: a path that
+            all of them have. Default: none.
         on_error: What to do with a record for which a function raises: "raise" (the default), "skip", "collect".
         optimize: Whether the plan is rewritten to do less work. Default: True.
         retries: How often a task is run again after a function raised in it. Default: 0.
@@ -159,6 +165,9 @@ def set_options(**changes: Unpack[ComputeOptions]) -> None:
                 while.
             temporary_directory: Where large intermediate values go: the path of a directory that exists. Default: where
                 the module `tempfile` puts its files.
+            shared_directory: Where tasks on an executor or a cluster leave what other tasks need, if it is large: a
+                path that all machines have. Default: none; it goes through the program that computes, or on one machine
+                through `temporary_directory`.
             on_error: What to do with a record for which a function raises. "raise": the run ends with the error.
                 "skip": the record is left out, and a warning says how many were. "collect": it is left out, and what is
                 computed is `Collected(result, failures)`. Default: "raise".

@@ -375,7 +375,7 @@ class Client(Executor):
         ...     list(client.get_executor().map(len, ["a", "bc"]))
         [1, 2]
         """
-        return ClientExecutor(self.submit)
+        return ClientExecutor(self.submit, self._engine.scheduler)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls.

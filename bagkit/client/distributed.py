@@ -15,7 +15,8 @@ from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
 from bagkit.schedulers.by_value import seed_generators
-from bagkit.schedulers.executors import pickled, unpickled
+from bagkit.schedulers.elsewhere import unpickled
+from bagkit.schedulers.executors import pickled
 from bagkit.schedulers.inside import running_task
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.transport import loads
@@ -141,7 +142,8 @@ class DistributedEngine:
         """Return the number of the work of `task` and its pickle on the cluster: it goes to each worker once."""
         if id(task.work) not in self._works:
             data = pickled(self._outgoing.work_with_content, task.work, "the function", task)
-            (there,) = self._client.scatter([data], hash=False)
+            # A value that was scattered is lost with the worker that has it; one that a task makes is made again.
+            there = self._client.submit(bytes, data, pure=False)
             self._works[id(task.work)] = len(self._works), there, task.work
         number, there, _ = self._works[id(task.work)]
         return number, there

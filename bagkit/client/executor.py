@@ -15,8 +15,10 @@ T = TypeVar("T")
 class ClientExecutor(Executor):
     """An Executor whose calls are a client's."""
 
-    def __init__(self, submit: Callable[..., Future[Any]]) -> None:
+    def __init__(self, submit: Callable[..., Future[Any]], scheduler: Any = None) -> None:
         self._submit = submit
+        self.scheduler = scheduler
+        """What runs bags where the calls run; None where that is this machine."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Have a function called; return the Future of its value.

@@ -316,7 +316,7 @@ class SentTask(RunTask):
     def run(self, inputs: Sequence[Any], report: Report) -> Any:
         """Open what it is to do, and do it."""
         from bagkit.schedulers.by_value import seed_generators
-        from bagkit.schedulers.executors import unpickled
+        from bagkit.schedulers.elsewhere import unpickled
         from bagkit.schedulers.transport import loads
 
         (key, work), part = self._sealed

@@ -1,66 +1,88 @@
 """The scheduler that runs tasks on an executor of the user's, who makes it, sizes it and shuts it down.
 
 Threads of a ThreadPoolExecutor get the objects themselves. Any other executor may run things elsewhere, so all that
-it gets is bytes and the name of a function of this module. A work is pickled once a run and sent with each of its
-tasks, for nobody knows which process gets which; a process unpickles it once. Values come back as bytes, and those
-that only other tasks need are passed on as they came.
+it gets is bytes and the name of a function of `elsewhere.py`. Values come back as bytes, and those that only other
+tasks need are passed on as they came. Where tasks share a directory with this process, what is large goes through
+files of it: a work is there once, and what tasks leave for each other does not come here.
+
+A work is pickled once a run, and an unpickled one serves all tasks of its process. It crosses
+
+    with each task             if it is small
+    by a file, or by what      once a worker
+    the executor has for it
+    with the first tasks       where there is neither: later ones come without it, and a process that does not have it
+                               says so, and gets the task again, with it
 """
 
 from __future__ import annotations
 
-import concurrent.futures
-import os
-import sys
-import time
+import threading
 import uuid
-from collections import OrderedDict
+import weakref
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any
 
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
+from bagkit.errors import TaskError
+from bagkit.flow.batches import Batches
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
-from bagkit.schedulers.by_value import seed_generators
-from bagkit.schedulers.cpu_count import cpu_count
-from bagkit.schedulers.futures import FuturesRun, Outcome, Submitter, Ticket, started
+from bagkit.schedulers.elsewhere import run_pickled
+from bagkit.schedulers.executor_facts import Facts, facts_of
+from bagkit.schedulers.futures import TASKS_PER_WORKER, FuturesRun, Outcome, Submitter, Ticket, started
 from bagkit.schedulers.outgoing import Outgoing
-from bagkit.schedulers.remote_errors import pack_error, pack_failure, unpack_error, unpack_failure
-from bagkit.schedulers.sync import call_work
+from bagkit.schedulers.remote_errors import unpack_error, unpack_failure
+from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory
 from bagkit.schedulers.threads import InThreads, start_on
-from bagkit.schedulers.transport import Stored, loads, name_of, task_name
-from bagkit.schedulers.values import Output, dealt, load
+from bagkit.schedulers.transport import name_of
+from bagkit.schedulers.value_store import INLINE_BYTES, INLINE_BYTES_LATER, UNDELIVERED_BYTES
+from bagkit.schedulers.values import dealt, files_of, load, sizes
+
+SMALL_WORK = 1 << 12
+"""A work of so few bytes goes with each task."""
 
 
 class ExecutorScheduler:
     """Runs tasks on any executor of `concurrent.futures`, which is used as it is and never shut down.
 
-    `workers` says how many tasks it works at; by default what the executor says, else the number of CPUs.
+    `workers` says how many tasks it works at; by default what the executor says, else the number of CPUs. Large values
+    go through files of `shared_directory`, which all machines see that run tasks, or of `temporary_directory` where it
+    is known that they run on this one.
     """
 
-    def __init__(self, executor: Executor, *, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        workers: int | None = None,
+        temporary_directory: str | None = None,
+        shared_directory: str | None = None,
+    ) -> None:
         self.executor = executor
-        own = getattr(executor, "_max_workers", None)
-        self.workers = workers or (own if isinstance(own, int) and own > 0 else cpu_count())
+        self.facts = facts_of(executor, workers)
+        self.workers = self.facts.workers
         self.name = type(executor).__name__
+        self._temporary_directory = temporary_directory
+        self._shared_directory = shared_directory
 
     def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
         """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
         submitter: Submitter
-        near = _shares_objects(self.executor)
-        submitter = InThreads(start_on(self.executor)) if near else AsBytes(self.executor)
+        if self.facts.near:
+            submitter = InThreads(start_on(self.executor), self._temporary_directory)
+        else:
+            submitter = AsBytes(self.executor, self.facts, self._files())
         try:
             yield from FuturesRun(graph, targets, observer, submitter, self.name, self.workers).values()
         finally:
             submitter.close()
 
-
-def _shares_objects(executor: Executor) -> bool:
-    """Return whether the executor's tasks see the objects of this interpreter."""
-    # Its threads belong to interpreters of their own, though it is a ThreadPoolExecutor (Python 3.14 and later).
-    interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
-    return isinstance(executor, ThreadPoolExecutor) and not isinstance(executor, interpreters)
+    def _files(self) -> FilesOfRun | None:
+        if self._shared_directory is not None:
+            return RunDirectory(self._shared_directory, shared=True)
+        return RunDirectory(self._temporary_directory) if self.facts.here else None
 
 
 class AsBytes:
@@ -68,29 +90,54 @@ class AsBytes:
 
     near = False
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, facts: Facts, files: FilesOfRun | None) -> None:
         self._executor = executor
+        self._files = files
         self._run = uuid.uuid4().hex
+        self._works = Works(facts, files)
         self._outgoing = Outgoing()
-        self._works: dict[int, tuple[int, bytes, Work]] = {}  # the work is held on to, so its id stays its own
-        self._workers: dict[int, int] = {}  # a small number for each process
+        self._workers: dict[Any, int] = {}  # a small number for each process
+        self._missed: set[Key] = set()
+        """Tasks that came to a process that did not have their work."""
+        self._inline_bytes = 0
+        """Of the values that are here, not in files."""
+        self._lock = threading.Lock()
+        self._unfinished = 0
+        """Tasks that the executor has, also when the run is over: what runs then can't be stopped."""
+        self._closed = False
 
     def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Future[Any]:
         """Send `task` to the executor; it counts as started from then on, by a worker that is not known (-1)."""
-        if id(task.work) not in self._works:
-            data = pickled(self._outgoing.work_with_content, task.work, "the function", task)
-            self._works[id(task.work)] = (len(self._works), data, task.work)
-        number, work, _ = self._works[id(task.work)]
+        again = task.keys[0] in self._missed
+        number, work = self._works.sent(task, self._outgoing, again)
         part = pickled(self._outgoing.part, task.part, "the part", task)
-        tell(started(task, worker=-1))
+        if not again:
+            tell(started(task, worker=-1))
+        few = self._inline_bytes > UNDELIVERED_BYTES
+        files = None if self._files is None else (self._files.path, INLINE_BYTES_LATER if few else INLINE_BYTES)
         future = self._executor.submit(
-            run_pickled, (self._run, number), work, part, inputs, len(task.keys), task.label, task.place
+            run_pickled, (self._run, number), work, part, inputs, len(task.keys), task.label, task.place, files
         )
+        with self._lock:
+            self._unfinished += 1
         future.add_done_callback(tell)
+        future.add_done_callback(self._finished)
         return future
+
+    def _finished(self, future: Future[Any]) -> None:
+        with self._lock:
+            self._unfinished -= 1
+            is_last = self._closed and not self._unfinished
+        if is_last and self._files is not None:
+            self._files.end()
 
     def outcome(self, task: Task, result: Any) -> Outcome:
         """Return how `task` ended, from what `run_pickled` gave."""
+        if not result:
+            self._missed.add(task.keys[0])
+            self._works.missed()
+            return Outcome(again=True)
+        self._missed.discard(task.keys[0])
         pid, start, stop, bytes_read, skipped, figures, failures, outputs, values, error = result
         worker = self._workers.setdefault(pid, len(self._workers))
         if error is not None:
@@ -98,23 +145,101 @@ class AsBytes:
         report = Report(bytes_read=bytes_read, skipped=skipped, failures=list(map(unpack_failure, load(failures))))
         report.outputs += load(outputs)
         report.take_figures(figures)
-        nbytes = sum(len(piece) for *_, pieces in values for piece in pieces)
+        nbytes = 0
+        for value in values:
+            nbytes += sum(self._keep(value))
         return Outcome(tuple(values), None, worker, start, stop, nbytes, report)
 
     def dealt(self, inputs: list[Any], count: int) -> list[Any]:
-        """Return for each partition where its buckets are: in the bytes that are here."""
-        return dealt(inputs, count, _no_file)
+        """Return for each partition where its buckets are: in the bytes that are here, or in files."""
+
+        def write(table: bytes) -> str:
+            assert self._files is not None, "only tasks that share files leave something in them"
+            path = write_file(self._files, f"table-{uuid.uuid4().hex}", table)
+            self._files.hold(path, files_of(inputs))
+            return path
+
+        made = dealt(inputs, count, write)
+        for value in made:
+            self._keep(value)
+        return made
 
     def read(self, value: Any) -> Any:
         """Return the value that `value` is the pickle of."""
-        return load(value)
+        found, path = load(value), value[1]
+        if isinstance(found, Batches) and path is not None and self._files is not None:
+            # The caller may look at the batches when the run is over: their file stays as long as they do.
+            self._files.keep(path)
+            weakref.finalize(found._batches, self._files.drop, path).atexit = False
+        return found
+
+    def let_go(self, value: Any) -> None:
+        """Let go of a value, and of its file with the last value that is there."""
+        self._inline_bytes -= sizes(value)[0]
+        if value[1] is not None and self._files is not None:
+            self._files.drop(value[1])
 
     def close(self) -> None:
-        """Do nothing: tasks leave everything in memory, because nobody knows which directories they share."""
+        """Remove what tasks left in files, once no task writes to them and the caller has none of it."""
+        with self._lock:
+            self._closed, is_over = True, not self._unfinished
+        if is_over and self._files is not None:
+            self._files.end()
+
+    def _keep(self, value: Any) -> tuple[int, int]:
+        """Count a value as here; return its bytes here and in a file."""
+        inline, in_file = sizes(value)
+        self._inline_bytes += inline
+        if value[1] is not None and self._files is not None:
+            self._files.keep(value[1])
+        return inline, in_file
 
 
-def _no_file(table: bytes) -> str:
-    raise AssertionError("what tasks leave is in memory")
+class Works:
+    """The works of a run, each with what is sent of it to where tasks run; mutable, of that run."""
+
+    def __init__(self, facts: Facts, files: FilesOfRun | None) -> None:
+        self._put = facts.put
+        self._files = files
+        self._first = TASKS_PER_WORKER * facts.workers
+        """How many tasks bring along a work that later ones come without."""
+        self._made: dict[int, tuple[int, Any, Work]] = {}  # the work is held on to, so its id stays its own
+        self._sent: dict[int, int] = {}
+        """How often a work was sent that goes with its first tasks."""
+        self._misses = 0
+
+    def sent(self, task: Task, outgoing: Outgoing, again: bool) -> tuple[int, Any]:
+        """Return the number of the work of `task`, and what to send for it; nothing if it should be there by now."""
+        if id(task.work) not in self._made:
+            data = pickled(outgoing.work_with_content, task.work, "the function", task)
+            self._made[id(task.work)] = (len(self._made), self._placed(data), task.work)
+        number, work, _ = self._made[id(task.work)]
+        if isinstance(work, bytes) and len(work) > SMALL_WORK:
+            self._sent[number] = self._sent.get(number, 0) + 1
+            # Where processes are new each time, as in the cloud, to leave it out would be to ask each time.
+            if self._sent[number] > self._first and not again and self._misses <= 2 * self._first:
+                return number, None
+        return number, work
+
+    def missed(self) -> None:
+        """Note that a process did not have a work that was left out."""
+        self._misses += 1
+
+    def _placed(self, data: bytes) -> Any:
+        if len(data) > SMALL_WORK:
+            if self._put is not None:
+                return self._put(data)
+            if self._files is not None:
+                return write_file(self._files, f"work-{len(self._made)}", data)
+        return data
+
+
+def write_file(files: FilesOfRun, name: str, data: bytes) -> str:
+    """Write a file for tasks to read; raises TaskError where that can't be done."""
+    try:
+        return files.write(name, data)
+    except OSError as error:
+        raise TaskError(f"{files.path}: {len(data)} bytes for tasks can't be stored here: {error}") from error
 
 
 def pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) -> bytes:
@@ -125,60 +250,3 @@ def pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) -
         from bagkit.schedulers.culprits import not_picklable
 
         raise not_picklable(value, what, error, "it can't be sent to another process", name_of(task)) from error
-
-
-WORKS_KEPT = 16
-kept_works: OrderedDict[tuple[str, int], Work] = OrderedDict()
-"""The works that this process unpickled last, by run and number."""
-
-
-def run_pickled(
-    key: tuple[str, int],
-    work: bytes,
-    part: bytes,
-    inputs: Sequence[Stored],
-    width: int,
-    label: str,
-    place: str,
-) -> tuple[Any, ...]:
-    """Run one task in whatever process this is; return plain values that any pickle can take back.
-
-    They are: process id, start, stop, bytes read, skipped records, figures, stored failures, stored outputs, stored
-    values, packed error.
-    """
-    report = Report()
-    start = time.time()
-    # All of it stays in memory: nobody knows which directories the other side can see.
-    output = Output(sys.maxsize, lambda: os.devnull, "")
-    failures: Stored | None = None
-    outputs: Stored | None = None
-    values: tuple[Stored, ...] = ()
-    packed: bytes | None = None
-    try:
-        function = unpickled(key, work)
-        seed_generators(f"{label} {place}")
-        values = call_work(
-            function,
-            loads(part),
-            list(map(load, inputs)),
-            report,
-            width,
-            task_name(label, place),
-            output.store_all,
-        )
-        failures = output.store(list(map(pack_failure, report.failures)))
-        outputs = output.store(report.outputs)
-    except BaseException as error:
-        packed = pack_error(error)
-    said = (report.bytes_read, report.skipped, report.plain_figures(), failures, outputs)
-    return os.getpid(), start, time.time(), *said, values, packed
-
-
-def unpickled(key: tuple[str, int], data: bytes) -> Work:
-    """Return the work that `data` is the pickle of: of each run and number the same one, while it is used."""
-    work = kept_works.get(key)
-    if work is None:
-        work = kept_works.setdefault(key, loads(data))
-        while len(kept_works) > WORKS_KEPT:
-            kept_works.popitem(last=False)
-    return work

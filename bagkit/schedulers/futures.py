@@ -65,6 +65,8 @@ class Outcome:
     stop: float = 0.0
     bytes_out: int = 0
     report: Report = field(default_factory=Report)
+    again: bool = False
+    """Whether the task did not run, and has to be submitted once more."""
 
 
 class Submitter(Protocol):
@@ -84,6 +86,9 @@ class Submitter(Protocol):
 
     def read(self, value: Any) -> Any:
         """Return for the caller what the pool gave as a value."""
+
+    def let_go(self, value: Any) -> None:
+        """Let go of what the pool gave as a value: nobody needs it."""
 
     def close(self) -> None:
         """Remove what tasks left on disk; the run is over."""
@@ -127,6 +132,7 @@ class FuturesRun:
         finally:
             for ticket in tuple(self._running):
                 ticket.cancel()
+            self._release(list(self._values))
             self._observer.emit(RunFinished(ok))
 
     def _submit(self) -> None:
@@ -139,26 +145,33 @@ class FuturesRun:
             if near and len(self._running) > self._workers and not self._small.get(id(task.work)):
                 self._state.put_back(task)
                 return
-            inputs = [self._values[need] for need in task.needs]
             if not near and isinstance(task.work, Dealing):
-                self._deal(task, inputs)
-                continue
-            try:
-                ticket = self._submitter.submit(task, inputs, self._messages.put)
-            except BrokenExecutor as error:
-                raise self._died(task, error) from error
-            except Exception as error:
-                self._failed(task, error)
-                raise
-            self._running[ticket] = task
+                self._deal(task)
+            else:
+                self._start(task)
 
-    def _deal(self, task: Task, inputs: list[Any]) -> None:
+    def _start(self, task: Task) -> None:
+        inputs = [self._values[need] for need in task.needs]
+        try:
+            ticket = self._submitter.submit(task, inputs, self._messages.put)
+        except BrokenExecutor as error:
+            raise self._died(task, error) from error
+        except Exception as error:
+            self._failed(task, error)
+            raise
+        self._running[ticket] = task
+
+    def _release(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            self._submitter.let_go(self._values.pop(key))
+
+    def _deal(self, task: Task) -> None:
         """Do what no worker need do: where values are is known here."""
         start = time.time()
+        inputs = [self._values[need] for need in task.needs]
         self._observer.emit(started(task, -1))
         self._values.update(zip(task.keys, self._submitter.dealt(inputs, len(task.keys)), strict=True))
-        for key in self._state.finish(task):
-            del self._values[key]
+        self._release(self._state.finish(task))
         self._observer.emit(finished(task, -1, start, time.time(), Report()))
 
     def _window(self) -> int:
@@ -174,7 +187,10 @@ class FuturesRun:
         key, last = self._state.deliver()
         self._waiting.discard(key)
         self._submit()  # so that work goes on while the caller is busy
-        return self._submitter.read(self._values.pop(key) if last else self._values[key])
+        value = self._submitter.read(self._values[key])
+        if last:
+            self._release([key])
+        return value
 
     def _listen(self, wait: bool) -> None:
         """Take in all messages there are; wait for one first if asked to."""
@@ -202,6 +218,9 @@ class FuturesRun:
             self._failed(task, error)
             add_notes(error, [f"raised by the executor, for {name_of(task)}"])
             raise
+        if outcome.again:
+            self._start(task)
+            return
         if outcome.error is not None:
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
@@ -213,8 +232,7 @@ class FuturesRun:
         )
         self._values.update(zip(task.keys, outcome.values, strict=True))
         self._waiting.update(self._targets.intersection(task.keys))
-        for key in self._state.finish(task):
-            del self._values[key]
+        self._release(self._state.finish(task))
 
     def _failed(self, task: Task, error: BaseException, worker: int = -1) -> None:
         self._observer.emit(TaskFailed(task.keys[0], task.label, worker, describe(error), tuple(notes_of(error))))

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from bagkit.option_values import SCHEDULERS, checked_scheduler
-from bagkit.schedulers.cpu_count import cpu_count
+from bagkit.schedulers.cpu_count import cpu_count, usable_memory
 from bagkit.schedulers.inside import inside_task
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def get_scheduler(
     workers: int | None = None,
     temporary_directory: str | None = None,
     memory_limit: int | None = None,
+    shared_directory: str | None = None,
 ) -> Scheduler:
     """Return the scheduler for `spec`: a name, an executor of concurrent.futures, an object with `run`, or None.
 
@@ -46,7 +47,9 @@ def get_scheduler(
     if not isinstance(meant, str):
         from bagkit.schedulers.executors import ExecutorScheduler
 
-        return ExecutorScheduler(meant, workers=workers)
+        return ExecutorScheduler(
+            meant, workers=workers, temporary_directory=temporary_directory, shared_directory=shared_directory
+        )
     module, _, name = SCHEDULERS[meant].partition(":")
     scheduler = getattr(import_module(module), name)(
         workers=workers, temporary_directory=temporary_directory, memory_limit=memory_limit
@@ -60,11 +63,32 @@ def tasks_at_a_time(spec: str | Executor | Scheduler | None, workers: int | None
     return (workers or cpu_count()) if meant == "processes" and not inside_task() else 1
 
 
+def room_of(spec: str | Executor | Scheduler | None, workers: int | None, limit: int | None) -> int | None:
+    """Return how many bytes one task may hold on an executor, of a run that may hold `limit`.
+
+    None for other schedulers, and where nothing is known: for an executor that says nothing of its machines.
+    """
+    meant = DEFAULT if spec is None else checked_scheduler(spec)
+    if callable(getattr(meant, "get_executor", None)):
+        meant = executor_of(meant)
+    if isinstance(meant, str) or not callable(getattr(meant, "submit", None)) or inside_task():
+        return None
+    from bagkit.schedulers.executor_facts import facts_of
+
+    facts = facts_of(meant, workers)
+    total = limit or (usable_memory() if facts.here or facts.near else None)
+    rooms = [facts.memory, None if total is None else total // facts.workers]
+    return min([room for room in rooms if room is not None], default=None)
+
+
 def executor_of(client: Any) -> Any:
     """Return what runs tasks for a client, of dask.distributed or ours: an executor."""
     if type(client).__module__.startswith("bagkit."):
-        return client.get_executor()
-    return client.get_executor(pure=False)  # tasks with the same bytes are several tasks
+        executor = client.get_executor()
+        return executor if executor.scheduler is None else executor_of(executor.scheduler)
+    from bagkit.schedulers.cluster import ClusterExecutor
+
+    return ClusterExecutor(client)
 
 
 def start_ahead(spec: str | Executor | Scheduler | None, workers: int | None) -> None:

@@ -11,17 +11,18 @@ import fcntl
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 
 from bagkit.errors import TaskError
 
 PREFIX = "bagkit-"
 LOCK = "lock"
-_NAME = re.compile(rf"{PREFIX}[0-9]+-[a-z0-9_]{{8}}")
 YOUNG_SECONDS = 60
 """A directory without a lock may be one that is being made."""
 
@@ -43,41 +44,22 @@ def live_directories() -> list[str]:
     return [directory.path for directory in tuple(_live)]
 
 
-class RunDirectory:
-    """A directory that only this user can read; mutable, owned by one run.
+class FilesOfRun(ABC):
+    """Files that go when nobody needs them; mutable, owned by one run.
 
-    Files in it have owners: values that use them. A file goes with its last one. The directory goes when the run has
-    ended and the last value that was handed to the caller has gone.
+    Files have owners: values that use them. A file goes with its last one. All go when the run has ended and the last
+    value that was handed to the caller has gone.
     """
 
-    def __init__(self, parent: str | None = None) -> None:
-        parent = os.path.abspath(parent or tempfile.gettempdir())
-        sweep(parent)
+    path: str
+    """Of the directory that has them, or its URL."""
+
+    def __init__(self) -> None:
         self._pid = os.getpid()
         self._uses: dict[str, int] = {}
         self._held: dict[str, list[str]] = {}
         """For a file the others that it leads to, which stay as long as it does."""
         self._ended = False
-        self._undertaker: subprocess.Popen[bytes] | None = None
-        try:
-            self._lock, self.path = _make_locked(parent)
-        except OSError as error:
-            raise TaskError(
-                f"{parent}: a directory for large values can't be made here: {error}; "
-                "hint: give another temporary_directory"
-            ) from error
-        _live.add(self)
-        try:
-            self._undertaker = subprocess.Popen(
-                ["/bin/sh", "-c", _REMOVE_AFTER_OWNER, "bagkit-cleaner", self.path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-            )
-        except OSError:
-            pass  # without a shell the next run sweeps
 
     def keep(self, path: str) -> None:
         """Count one more value that uses the file `path`."""
@@ -103,12 +85,17 @@ class RunDirectory:
         if self._ended and not self._uses:
             self.remove()
 
+    @abstractmethod
     def discard(self, path: str) -> None:
         """Remove a file of the directory, if it is there."""
-        try:
-            os.unlink(os.path.join(self.path, path))
-        except OSError:
-            pass
+
+    @abstractmethod
+    def write(self, name: str, data: bytes) -> str:
+        """Write a file, and return its path; raise OSError where that can't be done."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Remove the directory and all in it."""
 
     def end(self) -> None:
         """Note that the run has ended; remove the directory unless the caller still has values in it."""
@@ -116,8 +103,53 @@ class RunDirectory:
         if not self._uses:
             self.remove()
 
+
+class RunDirectory(FilesOfRun):
+    """A directory that only this user can read.
+
+    One that is `shared` may be on a disk of several machines, whose runs do not see each other's locks: so only runs of
+    this machine are swept there.
+    """
+
+    def __init__(self, parent: str | None = None, *, shared: bool = False) -> None:
+        super().__init__()
+        parent = os.path.abspath(parent or tempfile.gettempdir())
+        prefix = f"{PREFIX}{host()}-" if shared else PREFIX
+        sweep(parent, prefix)
+        self._undertaker: subprocess.Popen[bytes] | None = None
+        try:
+            self._lock, self.path = _make_locked(parent, prefix)
+        except OSError as error:
+            raise TaskError(
+                f"{parent}: a directory for large values can't be made here: {error}; "
+                f"hint: give another {'shared' if shared else 'temporary'}_directory"
+            ) from error
+        _live.add(self)
+        try:
+            self._undertaker = subprocess.Popen(
+                ["/bin/sh", "-c", _REMOVE_AFTER_OWNER, "bagkit-cleaner", self.path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
+        except OSError:
+            pass  # without a shell the next run sweeps
+
+    def discard(self, path: str) -> None:
+        try:
+            os.unlink(os.path.join(self.path, path))
+        except OSError:
+            pass
+
+    def write(self, name: str, data: bytes) -> str:
+        path = os.path.join(self.path, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(data)
+        return path
+
     def remove(self) -> None:
-        """Remove the directory and all in it."""
         if os.getpid() != self._pid or self not in _live:
             return
         shutil.rmtree(self.path, ignore_errors=True)
@@ -136,6 +168,11 @@ class RunDirectory:
             assert self._undertaker.stdin is not None
             self._undertaker.stdin.close()
             self._undertaker.returncode = 0  # not this process's child: nothing to wait for
+
+
+def host() -> str:
+    """Return the name of this machine, as it can stand in a name of a file."""
+    return re.sub("[^a-z0-9]", "_", socket.gethostname().lower()) or "localhost"
 
 
 class LaterDirectory:
@@ -164,10 +201,10 @@ class LaterDirectory:
                 self._directory.remove()
 
 
-def _make_locked(parent: str) -> tuple[int, str]:
+def _make_locked(parent: str, prefix: str) -> tuple[int, str]:
     """Make a directory and take its lock, before which a sweep could take it for a dead one."""
     for _ in range(10):
-        path = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)
+        path = tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent)
         try:
             lock = os.open(os.path.join(path, LOCK), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
@@ -182,10 +219,11 @@ def _make_locked(parent: str) -> tuple[int, str]:
     raise OSError(f"no directory in {parent} stays")
 
 
-def sweep(parent: str) -> None:
+def sweep(parent: str, prefix: str = PREFIX) -> None:
     """Remove the directories in `parent` that runs of this user left behind when they were killed."""
+    name_of_run = re.compile(rf"{re.escape(prefix)}[0-9]+-[a-z0-9_]{{8}}")
     try:
-        names = [entry for entry in os.listdir(parent) if _NAME.fullmatch(entry)]
+        names = [entry for entry in os.listdir(parent) if name_of_run.fullmatch(entry)]
     except OSError:
         return
     for name in names:

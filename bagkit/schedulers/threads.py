@@ -98,6 +98,9 @@ class InThreads:
         """Return `value`."""
         return value
 
+    def let_go(self, value: Any) -> None:
+        """Do nothing: who needs it no more holds it no more."""
+
     def close(self) -> None:
         """Remove what tasks left on disk."""
         self._directory.close()

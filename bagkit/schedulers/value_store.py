@@ -74,15 +74,15 @@ class ValueStore:
 
         It stays until the end of the run, or until the last value that uses it is released.
         """
-        path = os.path.join(self.directory(), name)
+        directory = self.directory()
+        assert self._directory is not None
         try:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-                file.write(data)
+            return self._directory.write(name, data)
         except OSError as error:
             raise TaskError(
-                f"{path}: {len(data)} bytes of {what} can't be stored: {error}; hint: give another temporary_directory"
+                f"{os.path.join(directory, name)}: {len(data)} bytes of {what} can't be stored: {error}; "
+                "hint: give another temporary_directory"
             ) from error
-        return path
 
     def __getitem__(self, key: Key) -> Stored:
         return self._stored[key]

@@ -140,6 +140,10 @@ class Output:
         """Close the file, if there is one."""
         self._file.close()
 
+    def remove(self) -> None:
+        """Remove the file, if there is one: the task has failed."""
+        self._file.remove()
+
     def _part(self, value: Any, where: tuple[str, int] | None) -> Part:
         try:
             self.plain = pickle_into(self, value, watched=self._watched) and self.plain

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
+import pickle
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bagkit as bk
+from bagkit.diagnostics import events
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Task, Work
 from bagkit.schedulers.cpu_count import cpu_count
-from bagkit.schedulers.executors import WORKS_KEPT, ExecutorScheduler, kept_works
+from bagkit.schedulers.elsewhere import WORKS_KEPT, kept_works
+from bagkit.schedulers.executors import ExecutorScheduler
 from bagkit.schedulers.protocol import Scheduler
 from tests.schedulers import works
 from tests.schedulers.contract import ConcurrentContract, InProcessContract, Recorder, SchedulerContract, one, values
@@ -26,9 +34,18 @@ class TestOnThreads(ConcurrentContract, InProcessContract):
             yield ExecutorScheduler(executor)
 
 
+class Recording(ProcessPoolExecutor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        sizes.append(len(pickle.dumps(args)))
+        return super().submit(fn, *args, **kwargs)
+
+
+sizes: list[int] = []
+
+
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Executor]:
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+    with Recording(2, mp_context=multiprocessing.get_context("spawn")) as executor:
         yield executor
 
 
@@ -101,11 +118,49 @@ def test_others_get_bytes_and_a_work_is_unpickled_once() -> None:
     shared = [Task(keys=(n,), work=tasks[0].work, part=n, needs=(n - 1,) if n > 3 else ()) for n in range(3, 30)]
     assert values(ExecutorScheduler(executor), Graph([*tasks, *shared]), range(30)) == list(range(10, 40))
     for function, (key, work, part, *_) in executor.calls:
-        assert function.__module__ == "bagkit.schedulers.executors"
+        assert function.__module__ == "bagkit.schedulers.elsewhere"
         assert isinstance(work, bytes)
         assert isinstance(part, bytes)
         assert key[1] in (0, 1, 2)
     assert sum(key[0] == executor.calls[0][1][0][0] for key in kept_works) == 3
+
+
+def large_tasks(forgets: Sequence[int] = ()) -> Graph:
+    """Return tasks of a work that is large; those in `forgets` have their process forget it."""
+    table = os.urandom(100_000)
+
+    def work(part: int, inputs: Sequence[Any], report: Report) -> int:
+        if part in forgets:
+            importlib.import_module("bagkit.schedulers.elsewhere").kept_works.clear()
+        return len(table) + part
+
+    return Graph([Task(keys=(n,), work=work, part=n) for n in range(60)])
+
+
+@pytest.mark.parametrize(("forgets", "most"), [((), 6), ((20, 30), 8), (range(60), 60)])
+def test_a_large_work_goes_with_the_first_tasks_and_where_it_is_missing(forgets: Sequence[int], most: int) -> None:
+    executor, recorder = Inline(), Recorder()
+    scheduler = ExecutorScheduler(executor, workers=2)
+    assert list(scheduler.run(large_tasks(forgets), range(60), recorder)) == list(range(100_000, 100_060))
+    sent = [arguments[1] for _, arguments in executor.calls]
+    assert sum(work is not None for work in sent) == most
+    assert len(sent) < 60 + 20
+    assert len(recorder.of(events.TaskStarted)) == len(recorder.of(events.TaskFinished)) == 60
+
+
+def test_processes_of_this_machine_share_files(processes: Executor, tmp_path: Path) -> None:
+    """A large work, and what tasks leave for others, do not go through the executor; nothing of it stays."""
+    words = [f"{n % 1000:0200}" for n in range(8_000)]
+    salt = "x" * 50_000
+    sizes.clear()
+    with bk.options(scheduler=processes, temporary_directory=tmp_path, memory_limit="2 MB"):
+        bag = bk.range(8_000, npartitions=8).map(lambda n: f"{n % 1000:0200}" + salt[: n % 2])
+        groups = bag.map(lambda word: word[:200]).groupby(itemgetter(slice(0, 200)), npartitions=4)
+        assert dict(groups.map(lambda group: (group[0], len(group[1]))).compute()) == Counter(words)
+        assert sum(sizes) < 200_000
+        assert next(iter(bk.range(9, npartitions=9).map(lambda n: f"{n}" * 100_000))) == "0" * 100_000
+    while list(tmp_path.iterdir()):  # what was started ahead still runs
+        processes.submit(int).result()
 
 
 def test_only_so_many_works_are_kept() -> None:

@@ -1,0 +1,85 @@
+"""An executor on a client of dask.distributed, which fetches what is done together.
+
+distributed's own executor fetches one result after the other, each with a message there and back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from bagkit.errors import TaskError
+
+T = TypeVar("T")
+
+
+class ClusterExecutor(Executor):
+    """Runs calls on a cluster of dask.distributed; any thread may use it. The client stays open."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self._lock = threading.Lock()
+        self._pending = 0
+        """Calls that are not over; while there are some, a thread fetches their values."""
+        self._done: SimpleQueue[tuple[Any, Future[Any]]] = SimpleQueue()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Have a function called; return the Future of its value.
+
+        Args:
+            fn: The function.
+            *args: Its arguments.
+            **kwargs: Its keyword arguments.
+        """
+        there = self.client.submit(fn, *args, pure=False, **kwargs)  # calls with the same bytes are several calls
+        future: Future[T] = Future()
+        with self._lock:
+            self._pending += 1
+            if self._pending == 1:
+                threading.Thread(target=self._fetch, name="bagkit-cluster", daemon=True).start()
+        there.add_done_callback(lambda done: self._done.put((done, future)))
+        future.add_done_callback(partial(_cancelled, there))
+        return future
+
+    def _fetch(self) -> None:
+        """Give their values to futures, until none is left."""
+        over = False
+        while not over:
+            found = [self._done.get()]
+            try:
+                while True:
+                    found.append(self._done.get_nowait())
+            except Empty:
+                pass
+            self._tell(found)
+            with self._lock:
+                self._pending -= len(found)
+                over = not self._pending
+
+    def _tell(self, found: list[tuple[Any, Future[Any]]]) -> None:
+        wanted = [(there, future) for there, future in found if future.set_running_or_notify_cancel()]
+        made = [there for there, _ in wanted if there.status == "finished"]
+        try:
+            values = dict(zip([there.key for there in made], self.client.gather(made), strict=True)) if made else {}
+        except BaseException:
+            values = {}  # one of them was lost meanwhile: each by itself
+        for there, future in wanted:
+            try:
+                future.set_result(values[there.key] if there.key in values else _value_of(there))
+            except BaseException as error:
+                future.set_exception(error)
+
+
+def _value_of(there: Any) -> Any:
+    if there.status in ("cancelled", "lost"):
+        raise TaskError(f"{there.key}: the cluster has lost it: it is {there.status}")
+    return there.result()
+
+
+def _cancelled(there: Any, future: Future[Any]) -> None:
+    if future.cancelled():
+        there.cancel()

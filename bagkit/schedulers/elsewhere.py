@@ -1,0 +1,105 @@
+"""What a process does that an executor of the user's, or another engine, has given a task: bytes in, plain values out.
+
+A work comes with the task; or it waits in a file, or was left out since this process should have it by now. Then it
+is the work that came before under the same key, or the answer is that it is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from bagkit.flow.report import Report
+from bagkit.lower.graph import Work
+from bagkit.schedulers.by_value import seed_generators
+from bagkit.schedulers.remote_errors import pack_error, pack_failure
+from bagkit.schedulers.sync import call_work
+from bagkit.schedulers.transport import Stored, loads, task_name
+from bagkit.schedulers.values import Output, load
+from bagkit.schedulers.waiting_records import dumps
+
+WORKS_KEPT = 16
+kept_works: OrderedDict[tuple[str, int], Work] = OrderedDict()
+"""The works that this process unpickled last, by run and number."""
+
+Files = tuple[str, int]
+"""The directory that tasks share, and how many bytes of what a task makes may come in its message."""
+
+
+def run_pickled(
+    key: tuple[str, int],
+    work: bytes | str | None,
+    part: bytes,
+    inputs: Sequence[Stored],
+    width: int,
+    label: str,
+    place: str,
+    files: Files | None = None,
+) -> tuple[Any, ...]:
+    """Run one task in whatever process this is; return plain values that any pickle can take back.
+
+    They are: process id, start, stop, bytes read, skipped records, figures, stored failures, stored outputs, stored
+    values, packed error. Nothing at all is returned where the work is missing.
+    """
+    if work is None and key not in kept_works:
+        return ()
+    report = Report()
+    start = time.time()
+    output = _output(files)
+    if files is not None:
+        report.directory, report.dumps = (lambda: files[0]), dumps
+    failures: Stored | None = None
+    outputs: Stored | None = None
+    values: tuple[Stored, ...] = ()
+    packed: bytes | None = None
+    try:
+        function = unpickled(key, work)
+        seed_generators(f"{label} {place}")
+        values = call_work(
+            function,
+            loads(part),
+            list(map(load, inputs)),
+            report,
+            width,
+            task_name(label, place),
+            output.store_all,
+        )
+        failures = output.store(list(map(pack_failure, report.failures)))
+        outputs = output.store(report.outputs)
+        output.close()  # from here on others can read what is in its file
+    except BaseException as error:
+        packed, values = pack_error(error), ()
+        output.remove()
+    said = (report.bytes_read, report.skipped, report.plain_figures(), failures, outputs)
+    return os.getpid(), start, time.time(), *said, values, packed
+
+
+def _output(files: Files | None) -> Output:
+    """Return what takes the values of a task: in memory, where nobody knows which directories the other side sees."""
+    if files is None:
+        return Output(sys.maxsize, lambda: os.devnull, "")
+    directory, budget = files
+    # A task that is run again, since its worker died or was taken for dead, must not write to the same file.
+    return Output(budget, lambda: directory, uuid.uuid4().hex)
+
+
+def unpickled(key: tuple[str, int], data: bytes | str | None) -> Work:
+    """Return the work that `data` is the pickle of: of each run and number the same one, while it is used."""
+    work = kept_works.get(key)
+    if work is None:
+        assert data is not None, "who leaves it out is told that it is missing"
+        work = kept_works.setdefault(key, loads(data if isinstance(data, bytes) else read_file(data)))
+        while len(kept_works) > WORKS_KEPT:
+            kept_works.popitem(last=False)
+    return work
+
+
+def read_file(path: str) -> bytes:
+    """Return what is in a file of the directory that tasks share."""
+    with open(path, "rb") as file:
+        return file.read()
