@@ -73,8 +73,8 @@ def read_text(
             these. The files of a pattern are read in the order of their names.
         blocksize: About how many bytes of a file go into one partition: a number, or text such as "64 MiB". Only for
             files that are not compressed. None: the whole file; large files are read by several workers all the same.
-        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, or zip with one file in it). A name
-            such as "gzip": that, whatever the suffix says. None: the files are not compressed.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, zip). A name such as "gzip": that,
+            whatever the suffix says. None: the files are not compressed. Of a zip archive each file is read.
         encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
         errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
             `bytes.decode` takes.
@@ -157,8 +157,8 @@ def read_json(
             these. The files of a pattern are read in the order of their names.
         blocksize: About how many bytes of a file go into one partition: a number, or text such as "64 MiB". Only for
             files that are not compressed. None: the whole file; large files are read by several workers all the same.
-        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, or zip with one file in it). A name
-            such as "gzip": that, whatever the suffix says. None: the files are not compressed.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, zip). A name such as "gzip": that,
+            whatever the suffix says. None: the files are not compressed. Of a zip archive each file is read.
         encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
         errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
             `bytes.decode` takes.
@@ -279,8 +279,8 @@ def read_csv(
             such a row is a SourceError.
         restval: The value for the fields that a row has too few of, as for `csv.DictReader`. Without it such a row is a
             SourceError.
-        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, or zip with one file in it). A name
-            such as "gzip": that, whatever the suffix says. None: the files are not compressed.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, zip). A name such as "gzip": that,
+            whatever the suffix says. None: the files are not compressed. Of a zip archive each file is read.
         encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
         errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
             `bytes.decode` takes.
@@ -417,8 +417,8 @@ def read_files(
             these. The files of a pattern are read in the order of their names.
         binary: Whether the content is bytes. Otherwise it is text, as Python's text mode reads it.
         include_path: Whether a record is `(path, content)`. Otherwise it is the content alone.
-        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, or zip with one file in it). A name
-            such as "gzip": that, whatever the suffix says. None: the files are not compressed.
+        compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, zip). A name such as "gzip": that,
+            whatever the suffix says. None: the files are not compressed. Of a zip archive each file is read.
         encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
         errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
             `bytes.decode` takes.

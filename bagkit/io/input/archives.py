@@ -1,4 +1,6 @@
-"""Zip archives with one file in them, and framed Snappy: read from their beginning to their end, a part at a time.
+"""Zip archives and framed Snappy, read from their beginning to their end, a part at a time.
+
+Files in archives are found by `io/input/members.py`; an archive is read here as a whole where that can't be done.
 
 The loop of io/input/inflating.py is for formats whose decompressors say where a member ends. These two do not.
 """
@@ -10,11 +12,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from bagkit.exchange.checksum import crc32
-from bagkit.io.input.codecs import DamagedError
+from bagkit.io.input.codecs import FINE, DamagedError, decompressed
 
 _READ: Final = 1 << 17
 _LOCAL, _CENTRAL, _END, _DESCRIPTOR = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x07\x08"
-_HEADER: Final = struct.Struct("<5H3I2H")
+LOCAL_HEADER: Final = struct.Struct("<5H3I2H")
+"""What stands behind the sign of a file: flags, method, checksum, sizes, and how long its name is."""
 _FOLLOWS: Final = (_LOCAL, _CENTRAL, b"PK\x06\x06", _END)
 _DESCRIPTORS: Final = (16, 24, 12, 20)
 """Bytes of what may stand behind a file: with a signature or without, sizes of four bytes or of eight."""
@@ -60,7 +63,9 @@ def unzip(read: Callable[[int], bytes], size: int, decompressors: dict[int, Call
     found: list[str] = []
     while source.peek(4) == _LOCAL:
         source.take(4)
-        _, flags, method, _, _, checksum, packed, _, length, extra_length = _HEADER.unpack(source.take(_HEADER.size))
+        _, flags, method, _, _, checksum, packed, _, length, extra_length = LOCAL_HEADER.unpack(
+            source.take(LOCAL_HEADER.size)
+        )
         name = source.take(length).decode("utf-8", "replace")
         extra = source.take(extra_length)
         if not name.endswith("/"):
@@ -68,12 +73,12 @@ def unzip(read: Callable[[int], bytes], size: int, decompressors: dict[int, Call
             if len(found) > 1:
                 raise DamagedError(
                     f"it is an archive of several files: {found[0]!r}, {name!r}; expected one; "
-                    "hint: 'zip://*::path' reads all of them"
+                    "hint: save it on this machine"
                 )
         if flags & _ENCRYPTED:
             raise DamagedError(f"{name!r} in it is encrypted")
         seen = 0
-        for part in _content(source, name, method, packed if packed != _FULL else _long_size(extra), flags, size,
+        for part in _content(source, name, method, packed if packed != _FULL else long_size(extra), flags, size,
                              decompressors):  # fmt: skip
             seen = crc32(part, seen)
             yield part
@@ -82,6 +87,34 @@ def unzip(read: Callable[[int], bytes], size: int, decompressors: dict[int, Call
         if seen != checksum:
             raise DamagedError(f"its zip data is damaged (the checksum of {name!r} is wrong)")
     _check_end(source, found)
+
+
+def content(
+    read: Callable[[int], bytes],
+    method: int,
+    size: int,
+    decompressors: dict[int, Callable[[], Any]],
+    to_the_byte: bool,
+) -> Iterator[bytes]:
+    """Yield what the packed data says that `read` gives, and that is one file of an archive."""
+    if method == _STORED:
+        while part := read(size):
+            yield part
+        return
+    if method not in decompressors:
+        raise DamagedError(f"it is packed by the method {method}, which is not read; hint: pack it again")
+    decompressor, step = decompressors[method](), FINE if to_the_byte else size
+    while not decompressor.eof:
+        data = b""
+        if decompressor.needs_input:
+            data = read(_READ)
+            if not data:
+                raise DamagedError("its zip data is cut off") from EOFError("no end of the archive")
+        part, error = decompressed(decompressor, data, size, step)
+        if part:
+            yield part
+        if error is not None:
+            raise DamagedError(f"its zip data is damaged ({error})") from error
 
 
 def _content(
@@ -115,7 +148,7 @@ def _content(
     source.data = decompressor.unused_data + source.data
 
 
-def _long_size(extra: bytes) -> int:
+def long_size(extra: bytes) -> int:
     """Return the packed size in the field of an archive with more than 4 GiB."""
     while len(extra) >= 4:
         kind, length = struct.unpack("<2H", extra[:4])

@@ -6,7 +6,7 @@
     xz      .xz, .lzma   lzma
     zstd    .zst, .zstd  compression.zstd, or backports.zstd (the extra `zstd`)
     lz4     .lz4         lz4.frame (the extra `lz4`)
-    zip     .zip         those above, see io/input/archives.py
+    zip     .zip         those above, see io/input/members.py
     snappy  .snappy      cramjam, or python-snappy (the extra `snappy`), see there
 
 The first four are written too.
@@ -167,6 +167,24 @@ def recognise(start: bytes) -> str | None:
 
 
 _PACKAGED: Final[dict[str | None, Callable[[], Any]]] = {"zstd": zstd_module, "lz4": _lz4, "snappy": snappy_uncompress}
+
+FINE: Final = 256
+"""Bytes that a decompressor is asked for where all is wanted that it can give before it fails."""
+
+
+def decompressed(decompressor: Any, data: bytes, size: int, step: int) -> tuple[bytes, Exception | None]:
+    """Return what `data` says, at most `size` bytes, asked for in parts of `step`; and the error that ended it."""
+    parts: list[bytes] = []
+    try:
+        parts.append(decompressor.decompress(data, step))
+        for _ in range(size // step - 1):
+            if decompressor.eof or decompressor.needs_input:
+                break
+            parts.append(decompressor.decompress(b"", step))
+    except Exception as error:
+        return b"".join(parts), error
+    return parts[0] if len(parts) == 1 else b"".join(parts), None
+
 
 GZIP_LEVEL: Final = 2
 """Of igzip's 0 to 3. Files are about as large as with zlib's level 1, in a tenth of the time of zlib's usual 6."""

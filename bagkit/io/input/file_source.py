@@ -24,6 +24,7 @@ from bagkit.io.input.files import FileInfo, InputFile, opened
 from bagkit.io.input.inflating import inflate
 from bagkit.io.input.lines import BLOCK
 from bagkit.io.input.listing import find_files
+from bagkit.io.input.members import Member, MemberFile, members_of
 from bagkit.io.input.paths import base_name, is_url, named, shown_path
 from bagkit.io.input.shares import Share
 from bagkit.option_values import parse_bytes
@@ -56,14 +57,18 @@ class FilePiece:
     """Whether its records can be found from the middle."""
     shareable: bool = False
     """Whether they can be found by reading on from the file's beginning, which is quick."""
+    member: Member | None = None
+    """The file in the archive that it is, if it is one in an archive."""
 
     @property
     def path(self) -> str:
         """The file's absolute path, or URL."""
-        return self.info.path
+        return self.info.path if self.member is None else f"{self.info.path}/{self.member.name}"
 
     @property
     def weight(self) -> int:
+        if self.member is not None:
+            return self.member.packed
         return ((self.info.size or 0) if self.stop is None else self.stop) - self.start
 
     @property
@@ -90,6 +95,13 @@ class FilePiece:
             return (self,)
         edges = [0, *shares.edges(self.weight, count), None]
         return tuple(replace(self, start=a or 0, stop=b) for a, b in pairwise(edges))
+
+
+@context
+def opened_piece(piece: FilePiece, storage_options: Mapping[str, Any]) -> Iterator[InputFile | MemberFile]:
+    """Open what a piece is a part of, and close it in the end; raises what `opened` does."""
+    with opened(piece.info, storage_options) as file:
+        yield file if piece.member is None else MemberFile(file, piece.member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +159,7 @@ class FileSource(Source):
             if self.files.damaged == "skip_file" and not self._is_whole(piece, report):
                 report.read(piece.weight)
                 continue
-            with opened(piece.info, self.files.storage_options) as file:
+            with opened_piece(piece, self.files.storage_options) as file:
                 reader = PieceReader(self, piece, file)
                 try:
                     with _intact(reader):
@@ -163,7 +175,7 @@ class FileSource(Source):
         """Return whether a file can be read to its end, which takes reading it; if not, report what is wrong."""
         if self.any_content and piece.compression is None:
             return True
-        with opened(piece.info, self.files.storage_options) as file:
+        with opened_piece(piece, self.files.storage_options) as file:
             reader = PieceReader(self, piece, file, only_counts=True)
             try:
                 with _intact(reader):
@@ -179,7 +191,7 @@ class FileSource(Source):
     def _read_again(self, piece: FilePiece) -> PieceReader:
         """Return what has read a damaged file from its beginning to where it is damaged."""
         whole = replace(piece, start=0, stop=None)
-        with opened(whole.info, self.files.storage_options) as file:
+        with opened_piece(whole, self.files.storage_options) as file:
             reader = PieceReader(self, whole, file, only_counts=True)
             with suppress(DamagedError):
                 deque(self.blocks(reader, raw=True), 0)
@@ -189,7 +201,9 @@ class FileSource(Source):
 class PieceReader:
     """An open piece, and how much of it was read; mutable, of one reading."""
 
-    def __init__(self, source: FileSource, piece: FilePiece, file: InputFile, only_counts: bool = False) -> None:
+    def __init__(
+        self, source: FileSource, piece: FilePiece, file: InputFile | MemberFile, only_counts: bool = False
+    ) -> None:
         self.source = source
         self.piece = piece
         self.file = file
@@ -291,9 +305,12 @@ def _intact(reader: PieceReader) -> Iterator[None]:
 
 
 def chunks_of(
-    file: InputFile, compression: str | None, begin: int, stop: int | None, to_the_byte: bool = False
+    file: InputFile | MemberFile, compression: str | None, begin: int, stop: int | None, to_the_byte: bool = False
 ) -> Iterator[bytes]:
     """Yield the uncompressed data of a file from byte `begin` to behind `stop`, and as far on as it is asked for."""
+    if isinstance(file, MemberFile):
+        yield from file.chunks(BLOCK, to_the_byte)
+        return
     if compression is not None:
         yield from inflate(file.read, compression, BLOCK, to_the_byte)
         return
@@ -374,21 +391,34 @@ def find_partitions(
         raise PlanError(f"files_per_partition: got {one_line(files_per_partition)}; expected an int of 1 or more")
     if damaged not in DAMAGED:
         raise PlanError(f"damaged: got {one_line(damaged)}; expected one of {', '.join(map(repr, DAMAGED))}")
-    pieces = []
+    pieces: list[FilePiece] = []
     for info in find_files(urlpath, storage_options):
-        packed = compression_of(base_name(info.path), compression)
+        packed = "zip" if info.members else compression_of(base_name(info.path), compression)
+        if packed == "zip" and (found := _in_archive(info, compression, storage_options or {})):
+            pieces.extend(found)
+            continue
         cuttable = divisible and packed is None and info.ranges is True
         quick = packed in shares.QUICK if divisible else read_on and (packed is None or packed in shares.QUICK)
         # A file is left out as a whole, and only shares of lines know which of them meets what is wrong.
         shareable = quick and not is_url(info.path) and (damaged == "raise" or (damaged == "keep" and divisible))
         pieces.append(FilePiece(info, 0, compression=packed, divisible=cuttable, shareable=shareable))
-    check_installed(piece.compression for piece in pieces)
+    check_installed(piece.member.inner if piece.member else piece.compression for piece in pieces)
     if size is not None:
         groups = [[part] for piece in pieces for part in _blocks(piece, size)]
     else:
         step = files_per_partition or 1
         groups = [pieces[at : at + step] for at in range(0, len(pieces), step)]
     return Files(one_line(urlpath, 80), _numbered(groups), compression == "infer", dict(storage_options or {}), damaged)
+
+
+def _in_archive(info: FileInfo, compression: str | None, storage_options: Mapping[str, Any]) -> Sequence[FilePiece]:
+    """Return the files in an archive; each may be compressed too, as its name says, or the user."""
+    inside = None if compression in ("zip", None) else compression
+    members = [
+        replace(member, inner=compression_of(base_name(member.name), inside))
+        for member in members_of(info, storage_options)
+    ]
+    return [FilePiece(info, 0, compression="zip", member=member) for member in members]
 
 
 def _numbered(groups: Iterable[Sequence[FilePiece]]) -> tuple[tuple[FilePiece, ...], ...]:

@@ -28,6 +28,8 @@ class FileInfo:
     """What an object store says that the content is known by."""
     ranges: bool | None = True
     """Whether it can be read from the middle; None if that must be tried."""
+    members: str | None = None
+    """Which of the files in it are wanted, as a name or pattern, where it is an archive; None for all of them."""
 
 
 class InputFile:
@@ -157,6 +159,14 @@ def opened(info: FileInfo, storage_options: Mapping[str, Any] | None = None) -> 
         yield file
     finally:
         file.close()
+
+
+def open_file(info: FileInfo, storage_options: Mapping[str, Any]) -> Any:
+    """Return a file that can be read from the middle, as `open` does."""
+    if not is_url(info.path):
+        return open(info.path, "rb")
+    filesystem, path = filesystem_of(info.path, storage_options)
+    return filesystem.open(path, "rb")
 
 
 def _open_local(info: FileInfo) -> InputFile:

@@ -7,18 +7,24 @@ in all of them: every member is read, zeros after one are padding, anything else
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from bagkit.io.input.archives import unsnap, unzip
-from bagkit.io.input.codecs import BY_NAME, MAGIC_BYTES, ZIP_METHODS, Codec, DamagedError, recognise, snappy_uncompress
+from bagkit.io.input.codecs import (
+    BY_NAME,
+    FINE,
+    MAGIC_BYTES,
+    ZIP_METHODS,
+    Codec,
+    DamagedError,
+    decompressed,
+    recognise,
+    snappy_uncompress,
+)
 
 STEP: Final = 1 << 17
 """How much compressed data is read at a time. Ranges of a compressed file begin and end at multiples of it, so that all
 who read the file are at the same byte of its content there."""
-
-
-_FINE: Final = 256
-"""Bytes that a decompressor is asked for where all is wanted that it can give before it fails."""
 
 
 def inflate(read: Callable[[int], bytes], name: str, size: int, to_the_byte: bool = False) -> Iterator[bytes]:
@@ -37,7 +43,7 @@ def inflate(read: Callable[[int], bytes], name: str, size: int, to_the_byte: boo
             raise DamagedError(_not_a_member(codec, data, member))
         decompressor = codec.decompressor()
         while not decompressor.eof:
-            part, error = _decompressed(decompressor, data, size, _FINE if to_the_byte else size)
+            part, error = decompressed(decompressor, data, size, FINE if to_the_byte else size)
             if part:
                 yield part
             if error is not None:
@@ -49,20 +55,6 @@ def inflate(read: Callable[[int], bytes], name: str, size: int, to_the_byte: boo
                     raise DamagedError(f"its {name} data is cut off") from EOFError("no end-of-stream marker")
         member += 1
         data = _past_padding(read, decompressor.unused_data or b"", member)
-
-
-def _decompressed(decompressor: Any, data: bytes, size: int, step: int) -> tuple[bytes, Exception | None]:
-    """Return what `data` says, at most `size` bytes, asked for in parts of `step`; and the error that ended it."""
-    parts: list[bytes] = []
-    try:
-        parts.append(decompressor.decompress(data, step))
-        for _ in range(size // step - 1):
-            if decompressor.eof or decompressor.needs_input:
-                break
-            parts.append(decompressor.decompress(b"", step))
-    except Exception as error:
-        return b"".join(parts), error
-    return parts[0] if len(parts) == 1 else b"".join(parts), None
 
 
 def _past_padding(read: Callable[[int], bytes], data: bytes, member: int) -> bytes:

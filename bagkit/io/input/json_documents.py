@@ -12,8 +12,8 @@ from bagkit.flow.blocks import Block, Place
 from bagkit.io.input import lines
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding, checked_encoding
-from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, chunks_of, find_partitions
-from bagkit.io.input.files import opened
+from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, chunks_of, find_partitions, opened_piece
+from bagkit.io.input.files import InputFile
 from bagkit.io.input.paths import named
 from bagkit.io.input.shares import Share
 from bagkit.io.input.text import ReadText, plan_text_files
@@ -98,6 +98,7 @@ def _content(reader: PieceReader) -> tuple[Iterator[bytes], Span]:
     piece = reader.piece
     if piece.compression is None or not piece.is_share:
         return reader.chunks(), Span(lambda: piece.start, lambda: piece.stop)
+    assert isinstance(reader.file, InputFile)  # files in archives have no shares
     share = Share(reader.file, piece.compression, piece.start, piece.stop, 0)
     return share.all_chunks(), Span(share.begun_at, lambda: share.stop)
 
@@ -120,7 +121,7 @@ def _as_utf8(chunks: Iterable[bytes], encoding: Encoding, piece: FilePiece) -> I
 def _line_of(source: ReadDocuments, piece: FilePiece, offset: int) -> tuple[int, int]:
     """Return the line and the column of a byte of a file's content, counted from 1."""
     count, begin, at = 1, b"", 0
-    with opened(piece.info, source.files.storage_options) as file:
+    with opened_piece(piece, source.files.storage_options) as file:
         for chunk in _as_utf8(chunks_of(file, piece.compression, 0, None), source.encoding, piece):
             text = begin + chunk[: offset - at]
             at += len(chunk)

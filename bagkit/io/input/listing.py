@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any, Final
@@ -69,6 +70,9 @@ def _find_local(given: str) -> list[FileInfo]:
     path = os.path.expanduser(path)
     # A ".." after a link is not where its name says: only the operating system knows.
     path = os.path.join(os.getcwd(), path) if ".." in path.split("/") else os.path.abspath(path)
+    if (inside := _in_archives(path)) is not None:
+        archives, members = inside
+        return [replace(info, members=members) for info in _find_local(archives)]
     # A name such as `a[1].txt` is a pattern too; whoever has a file of that name means the file.
     if not glob.has_magic(path) or (not re.search(r"[*?]", path) and os.path.exists(path)):
         return [_local_info(path, given)]
@@ -78,6 +82,16 @@ def _find_local(given: str) -> list[FileInfo]:
         what = f"matches no file, only {len(matches)} directories" if matches else "matches no file"
         raise NoFilesError(f"{named(given)}: {what}{_nearby(path)}{_hint_for_data(given)}")
     return files
+
+
+def _in_archives(path: str) -> tuple[str, str] | None:
+    """Return the path of zip archives, and the pattern of files in them, where `path` leads into archives."""
+    for found in re.finditer(r"\.zip/", path, re.IGNORECASE):
+        archive = path[: found.end() - 1]
+        matches = glob.iglob(archive, recursive=True) if glob.has_magic(archive) else [archive]
+        if any(map(os.path.isfile, matches)):
+            return archive, path[found.end() :]
+    return None
 
 
 def _local_info(path: str, given: str) -> FileInfo:

@@ -7,7 +7,7 @@ only and only for them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bagkit.errors import MissingExtraError, PlanError, missing_extra
@@ -68,6 +68,13 @@ def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, st
     except ValueError as error:
         raise PlanError(f"{url}: {error}") from error
     return filesystem, path
+
+
+def name_matcher(pattern: str) -> Callable[[str], Any]:
+    """Return what tells whether a path matches a pattern, in which `*` stays in a folder and `**` does not."""
+    from fsspec.utils import glob_translate
+
+    return re.compile(glob_translate(pattern)).match
 
 
 def is_web(path: str) -> bool:

@@ -14,8 +14,8 @@ from bagkit.flow.blocks import Block, Origin, Place
 from bagkit.io.input import lines
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding
-from bagkit.io.input.file_source import FilePiece, PieceReader, chunks_of
-from bagkit.io.input.files import opened
+from bagkit.io.input.file_source import FilePiece, PieceReader, chunks_of, opened_piece
+from bagkit.io.input.files import InputFile
 from bagkit.io.input.line_search import LineNumbers, LineSearch, LinesUpTo, SearchedOrigin, decoded
 from bagkit.io.input.lines import BOM, DelimiterEnds, Ends, UniversalEnds
 from bagkit.io.input.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
@@ -128,6 +128,7 @@ def _found_lines(
         begin = lines.first_byte(ends, piece.start)
         found = lines.lines_within(reader.chunks(begin), ends, begin, piece.start, piece.stop, gather)
         return found, LinesBefore(piece, options, ends, piece.start)
+    assert isinstance(reader.file, InputFile)  # files in archives have no shares
     share = Share(reader.file, piece.compression, piece.start, piece.stop, ends.lead, reader.to_the_byte)
     reader.share = share
     share.skip()
@@ -207,7 +208,7 @@ class LinesBefore:
         """Return how many there are; None if the file is no longer what it was."""
         if self._count is None and self._start:
             try:
-                with opened(self._piece.info, self._storage_options) as file:
+                with opened_piece(self._piece, self._storage_options) as file:
                     chunks = chunks_of(file, self._piece.compression, 0, self._start)
                     self._count = lines.count_lines(chunks, self._ends, self._start)
             except (SourceError, DamagedError):

@@ -1,4 +1,4 @@
-"""Zip archives of one file, lz4 and snappy: read as any compressed text."""
+"""Zip archives, lz4 and snappy: read as any compressed text."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ def test_zip(tmp_path: Path, method: int, long: bool) -> None:
         data = archive(("in/", ""), ("in/a.txt", text), method=method, long=long, comment=b"made by hand")
         expected = text.splitlines(keepends=True)
         assert lines(tmp_path / "a.zip", data) == lines(tmp_path / "a.x", data, compression="zip") == expected
-        if method != zipfile.ZIP_STORED:
-            assert lines(tmp_path / "a.zip", archive(("a", text), method=method, long=long, piped=True)) == expected
+        assert lines(tmp_path / "a.zip", archive(("a", text), method=method, long=long, piped=True)) == expected
 
 
 def test_records_and_places(tmp_path: Path) -> None:
@@ -74,11 +73,9 @@ def test_records_and_places(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("data", "words"), [
-    (archive(("a.txt", "a\n"), ("b.txt", "b\n")), "an archive of several files: 'a.txt', 'b.txt'; expected one; hint"),
     (archive(), "it is an archive without a file"),
     (b"hello", "it is no zip file, it begins with b'hello'"),
     (b"", "it is no zip file"),
-    (archive(("a.txt", "a\n"), method=zipfile.ZIP_STORED, piped=True), "stored without its size"),
     (archive(("a.txt", "a\n"), method=zipfile.ZIP_LZMA), "packed by the method 14, which is not read"),
 ])  # fmt: skip
 def test_archives_that_are_not_read(tmp_path: Path, data: bytes, words: str) -> None:
@@ -89,7 +86,7 @@ def test_archives_that_are_not_read(tmp_path: Path, data: bytes, words: str) -> 
 def test_damage_is_seen(tmp_path: Path) -> None:
     zipped = archive(("a.txt", TEXT), method=zipfile.ZIP_STORED)
     wrong = zipped.replace(b"line 777 ", b"line 778 ", 1)
-    with pytest.raises(bk.CorruptInputError, match=r"the checksum of 'a\.txt' is wrong"):
+    with pytest.raises(bk.CorruptInputError, match=r"a\.zip/a\.txt: .* \(its checksum is wrong\)"):
         lines(tmp_path / "a.zip", wrong)
     packed = lz4.frame.compress(TEXT.encode(), content_checksum=True)
     snapped = bytes(cramjam.snappy.compress(TEXT.encode()))

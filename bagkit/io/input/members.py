@@ -1,0 +1,217 @@
+"""The files in a zip archive, each read by itself: found by the list at the archive's end, and opened in its middle.
+
+Where that list is missing, for the archive is cut off, members are found by what stands before each of them. What is
+no archive at all, or comes from a server that gives whole files only, is left to `unzip` of `io/input/archives.py`,
+which reads from beginning to end and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bagkit.errors import BagkitError, NoFilesError, SourceError
+from bagkit.exchange.checksum import crc32
+from bagkit.io.input.archives import LOCAL_HEADER, content, long_size
+from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
+from bagkit.io.input.files import FileInfo, InputFile, open_file
+from bagkit.io.input.inflating import inflate
+from bagkit.io.input.paths import name_matcher, named, reason
+
+_ENCRYPTED, _SIZES_LATER, _UTF8 = 1, 8, 1 << 11
+_UNKNOWN: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in a zip archive."""
+
+    name: str
+    offset: int
+    """Of what stands before it in the archive."""
+    packed: int
+    """How many bytes it has in the archive."""
+    size: int
+    """How many bytes it has, or -1 where the archive does not say before its end."""
+    checksum: int
+    inner: str | None = None
+    """What it is compressed with before it is put into the archive."""
+    is_last: bool = False
+    """Whether the archive is cut off in or behind it."""
+
+
+def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[Member]:
+    """Return the files in an archive; none where they can't be found, and reading it says what is wrong.
+
+    Raises NoFilesError where a pattern of theirs names none, SourceError for an archive that can't be opened.
+    """
+    try:
+        file = open_file(info, storage_options)
+    except BagkitError:
+        raise
+    except Exception as error:
+        raise SourceError(f"{named(info.path)}: can't be opened: {reason(error)}") from error
+    try:
+        found = _listed(file)
+    except Exception:  # there is no list, or it makes no sense, or the server can't go to the end first
+        found = _found(file, info.size)
+    finally:
+        file.close()
+    if info.members is None:
+        return [member for member in found if not _is_hidden(member.name)]
+    match, hidden = name_matcher(info.members), _is_hidden(info.members)
+    chosen = [
+        member
+        for member in found
+        if member.name == info.members or (match(member.name) and (hidden or not _is_hidden(member.name)))
+    ]
+    if not chosen:
+        raise NoFilesError(
+            f"{named(info.path)}: {info.members!r} matches no file in it; it has {len(found)}"
+            + (f", such as {found[0].name!r}" if found else "")
+        )
+    return chosen
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a name is one that patterns leave out: hidden, or what macOS keeps beside files."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def _listed(file: Any) -> list[Member]:
+    with zipfile.ZipFile(file) as archive:
+        return [
+            Member(_name(entry), entry.header_offset, entry.compress_size, entry.file_size, entry.CRC)
+            for entry in archive.infolist()
+            if not entry.is_dir()
+        ]
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """Return a member's name: in UTF-8 where its bytes are that, though nothing in the archive says so."""
+    if not entry.flag_bits & _UTF8:
+        try:
+            return entry.filename.encode("cp437").decode()
+        except UnicodeError:
+            pass  # it is in the encoding of old archives
+    return entry.filename
+
+
+def _found(file: Any, size: int | None) -> list[Member]:
+    """Return the members that stand behind each other from the beginning of an archive without its end."""
+    found: list[Member] = []
+    at = 0
+    try:
+        while True:
+            file.seek(at)
+            head = file.read(LOCAL_HEADER.size + 4)
+            if len(head) < LOCAL_HEADER.size + 4 or head[:4] != b"PK\x03\x04":
+                break
+            _, flags, _, _, _, checksum, packed, unpacked, length, extra_length = LOCAL_HEADER.unpack(head[4:])
+            name, extra = file.read(length), file.read(extra_length)
+            later = bool(flags & _SIZES_LATER)
+            if packed == 0xFFFFFFFF:
+                packed, unpacked = long_size(extra), _UNKNOWN
+            text = name.decode("utf-8" if flags & _UTF8 or _is_utf8(name) else "cp437", "replace")
+            if later and not packed:
+                packed, unpacked = max(0, (size or 0) - at), _UNKNOWN
+            found.append(Member(text, at, packed, unpacked, checksum))
+            at += len(head) + length + extra_length + packed
+            if later:
+                break
+    except Exception:  # what has no list and can't be gone through either is read from its beginning on
+        return []
+    found = [member for member in found if not member.name.endswith("/")]
+    if not found:
+        return []
+    last = found[-1]
+    return [*found[:-1], Member(last.name, last.offset, last.packed, last.size, last.checksum, is_last=True)]
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class MemberFile:
+    """A member of an open archive, as a file that is read from its beginning to its end; mutable, of one reading."""
+
+    def __init__(self, file: InputFile, member: Member) -> None:
+        self.info = file.info
+        self.position = 0
+        """How many bytes of the member, as it is packed, were read."""
+        self._file = file
+        self._member = member
+        self._left = 0
+        file.begin(member.offset, None)
+
+    @property
+    def consumed(self) -> int:
+        """How many bytes were read."""
+        return self.position
+
+    def check(self) -> None:
+        """Raise InputChangedError if the archive is not what it was when the plan was made."""
+        self._file.check()
+
+    def chunks(self, size: int, to_the_byte: bool) -> Iterator[bytes]:
+        """Yield the content, at most `size` bytes at a time; raises DamagedError where it can't go on."""
+        inner, parts = self._member.inner, self._unpacked(size, to_the_byte)
+        return parts if inner is None else inflate(_Reading(parts).read, inner, size, to_the_byte)
+
+    def _unpacked(self, size: int, to_the_byte: bool) -> Iterator[bytes]:
+        member = self._member
+        head = self._exactly(LOCAL_HEADER.size + 4)
+        if head[:4] != b"PK\x03\x04":
+            raise DamagedError("its zip data is damaged (it is not where the archive says that it is)")
+        _, flags, method, *_, length, extra_length = LOCAL_HEADER.unpack(head[4:])
+        self._exactly(length + extra_length)
+        if flags & _ENCRYPTED:
+            raise DamagedError("it is encrypted; hint: unpack the archive first")
+        self._left = member.packed
+        self.position = seen = count = 0
+        for part in content(self._read, method, size, ZIP_METHODS, to_the_byte):
+            seen, count = crc32(part, seen), count + len(part)
+            if 0 <= member.size < count:
+                raise DamagedError("its zip data is damaged (it has more data than the archive says)")
+            yield part
+        if member.is_last:
+            raise DamagedError("it is the last that can be found in its archive, whose zip data is cut off")
+        if seen != member.checksum:
+            raise DamagedError("its zip data is damaged (its checksum is wrong)")
+        if count != member.size:
+            raise DamagedError(f"its zip data is damaged (it has {count} bytes of {member.size})")
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = self._file.read(size - len(data))
+            if not more:
+                raise DamagedError("its zip data is cut off") from EOFError("no end of the archive")
+            data += more
+        return data
+
+    def _read(self, size: int) -> bytes:
+        data = self._file.read(min(size, self._left)) if self._left else b""
+        self._left -= len(data)
+        self.position += len(data)
+        return data
+
+
+class _Reading:
+    """Parts of data, as something to read from."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._data = b""
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, none only at the end."""
+        data = self._data or next(self._parts, b"")
+        self._data = data[size:]
+        return data[:size]
