@@ -10,6 +10,7 @@ import sys
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -265,9 +266,15 @@ def _prepared(roots: Sequence[Plan], options: Options, stack: ExitStack, exact: 
     plans = _optimised(tuple(roots), below, options)
     writings = stack.enter_context(closing(Writings()))
     writings.begin(roots)
-    plans = with_room(plans, options)
     workers = tasks_at_a_time(spec, options.workers)
-    graph, keys = lower(plans, on_error=options.on_error, exact=exact, writings=writings, workers=workers)
+    graph, keys = lower(
+        plans,
+        on_error=options.on_error,
+        exact=exact,
+        writings=writings,
+        workers=workers,
+        memory=partial(memory_of_task, options),
+    )
     writings.see(graph)
     return Prepared(plans, graph, keys, spec, options, writings)
 
@@ -337,22 +344,17 @@ def _scheduler(plans: Sequence[Plan], options: Options) -> Any:
     return "sync" if options.workers is None and _is_light(plans) else None
 
 
-def with_room(plans: tuple[Plan, ...], options: Options) -> tuple[Plan, ...]:
-    """Tell the exchanges in `plans` how much a task may hold: a worker's share of the limit."""
-    from bagkit.lower.exchange import with_memory
+def memory_of_task(options: Options) -> int:
+    """Return how many bytes a task may hold: a worker's share of the limit."""
+    from bagkit.schedulers.cpu_count import cpu_count, usable_memory
+    from bagkit.schedulers.registry import room_of
 
-    def share() -> int:
-        from bagkit.schedulers.cpu_count import cpu_count, usable_memory
-        from bagkit.schedulers.registry import room_of
-
-        room = room_of(options.scheduler, options.workers, options.memory_limit)
-        if room is not None:
-            return room
-        limit = options.memory_limit or usable_memory()
-        alone = options.scheduler in ("sync", "synchronous", "single-threaded")
-        return limit // (1 if alone else options.workers or cpu_count())
-
-    return with_memory(plans, share)
+    room = room_of(options.scheduler, options.workers, options.memory_limit)
+    if room is not None:
+        return room
+    limit = options.memory_limit or usable_memory()
+    alone = options.scheduler in ("sync", "synchronous", "single-threaded")
+    return limit // (1 if alone else options.workers or cpu_count())
 
 
 def _is_light(plans: Sequence[Plan]) -> bool:

@@ -439,7 +439,7 @@ def ops() -> Iterator[type[Op]]:
                 yield value
 
 
-MOST_MEMBERS = 31
+MOST_MEMBERS = 30
 """What passes, lowering and tasks may ask of ops, over all kinds. A pass that asks one op alone matches it instead."""
 
 

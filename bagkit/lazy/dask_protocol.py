@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from bagkit.computing import run, run_graph, with_room
+from bagkit.computing import memory_of_task, run, run_graph
 from bagkit.errors import PlanError
 from bagkit.flow.buckets import Dealing, together
 from bagkit.flow.replay import reading
@@ -109,7 +110,7 @@ def _made(plan: Plan) -> DaskGraph:
     if sink is not None:
         return _made_of_sink(plan, sink)
     (root,) = (plan,) if all(isinstance(each.op, DelayedCall) for each in below) else optimize((plan,))
-    graph, (keys,) = lower(with_room((root,), merged()), exact=True, joins=False)
+    graph, (keys,) = lower((root,), exact=True, joins=False, memory=partial(memory_of_task, merged()))
     token = os.urandom(8).hex()
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}

@@ -13,8 +13,7 @@ partition becomes one, nothing is sent: both halves are done by the task that ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from bagkit.flow.buckets import Dealing
@@ -22,7 +21,7 @@ from bagkit.lower.graph import Key, Task
 from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
 from bagkit.plan.kinds import Exchange, SampledExchange
-from bagkit.plan.node import Plan, rewrite, walk
+from bagkit.plan.node import Plan
 from bagkit.work.steps import Collecting, Into
 from bagkit.work.works import Bounding, Cutting
 
@@ -39,7 +38,7 @@ def exchanged(lowering: TaskMaker, plan: Plan) -> list[Pending]:
         sides = [resize(lowering.inputs(child), lowering.sharers(plan)) for child in plan.inputs]
         tasks = sum(map(len, sides))
         if tasks == count == 1 and lowering.policy(plan) == "raise":
-            return [lowering.here(plan, sides[0][0])]
+            return [lowering.then(plan, (sides[0][0],))]
         made = [_split(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
         dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, keys, count)) for keys in made]
     return [lowering.collected(Collecting(op, tasks), plan, needs) for needs in zip(*dealt, strict=True)]
@@ -59,7 +58,7 @@ def _split(
 ) -> list[tuple[Key, ...]]:
     """Add the tasks that split the input number `side`; return the keys of what each leaves."""
     stage = lowering.stage(f"split {op.label}")
-    into = Into(op, tasks, side, plan.npartitions, lowering.policy(plan))
+    into = Into(op, tasks, side, plan.npartitions, lowering.policy(plan), lowering.memory(op))
     made = [keys_of((stage, number), into) for number in range(len(pending))]
     for one, keys in zip(pending, made, strict=True):
         lowering.split(one, into, keys)
@@ -88,16 +87,3 @@ def _bounded(lowering: TaskMaker, op: Exchange, made: Sequence[tuple[Key, ...]],
         task = Task((key,), cutting, None, (records, bounds), f"cut for {op.label}", steps=(op.label,))
         lowering.tasks.append(task)
     return keys
-
-
-def with_memory(roots: tuple[Plan, ...], memory: Callable[[], int]) -> tuple[Plan, ...]:
-    """Return `roots` with ops that hold at most `memory()` bytes in each task."""
-    if not any(hasattr(plan.op, "memory") for plan in walk(*roots)):
-        return roots
-    limit = memory()
-    return rewrite(roots, lambda plan: _limited(plan, limit))
-
-
-def _limited(plan: Plan, limit: int) -> Plan:
-    op: Any = plan.op
-    return Plan(replace(op, memory=limit), plan.inputs) if hasattr(op, "memory") else plan

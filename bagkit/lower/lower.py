@@ -6,8 +6,9 @@ needs the records or the value: a reduction's state, the user, a node that sever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import chain, pairwise
 from typing import Any
 
@@ -58,14 +59,15 @@ def lower(
     joins: bool = True,
     writings: Writings | Foreseen | None = None,
     workers: int = 1,
+    memory: Callable[[], int] | None = None,
 ) -> tuple[Graph, list[list[Key]]]:
     """Return the graph of `roots`, and for each root the keys of its partitions, or of its one value.
 
     An op without a chain mark above it is a task of its own. With `exact` the partitions are those that users see,
     neither cut nor joined; without `joins` each delayed call is a task of its own. `writings` has the sinks below.
-    `workers` is how many tasks run at a time, as far as that is known.
+    `workers` is how many tasks run at a time, as far as that is known. `memory` says how many bytes each may hold.
     """
-    lowering = Lowering(roots, on_error, joins, writings, workers, exact)
+    lowering = Lowering(roots, on_error, joins, writings, workers, exact, memory)
     keys = [lowering.keys(root, exact) for root in roots]
     return Graph(lowering.tasks), keys
 
@@ -75,16 +77,16 @@ class Lowering:
 
     def __init__(
         self, roots: Sequence[Plan], on_error: str, joins: bool = True, writings: Writings | Foreseen | None = None,
-        workers: int = 1, exact: bool = False,
+        workers: int = 1, exact: bool = False, memory: Callable[[], int] | None = None,
     ) -> None:  # fmt: skip
         self.tasks: list[Task] = []
         self._workers = 1  # who share a file
         self._uses = count_uses(*roots)
         self._policies = error_policies(roots, on_error)
         self._writings = writings
+        self._memory = None if memory is None else cache(memory)
         self._keys: dict[Plan, list[Key]] = {}
         self._steps: dict[tuple[int, ...], Step] = {}
-        self._bare: dict[int, Step] = {}
         self._works: dict[tuple[int, int], Chain] = {}
         self._labels: dict[tuple[int, int], tuple[str, ...]] = {}
         self._alive: list[object] = []
@@ -171,7 +173,7 @@ class Lowering:
             step = self._shared((id(plan), id(type(op))), Step(op, (), self._policies[plan]), plan)
             return [Pending(step, (pieces,)) for pieces in op.pieces()]
         if isinstance(op, PerPartition):
-            return [self._then(plan, (child,)) for child in self._inputs(plan.inputs[0], inside)]
+            return [self.then(plan, (child,)) for child in self._inputs(plan.inputs[0], inside)]
         if isinstance(op, Scan):
             return self._scanned(plan, inside)
         if isinstance(op, Pairing):
@@ -183,7 +185,7 @@ class Lowering:
         if isinstance(op, SinkPart):
             return [self._pending_sink_part(op, plan.inputs[0], inside)]
         if isinstance(op, Call):
-            return [self._then(plan, tuple(self.value(child) for child in plan.inputs))]
+            return [self.then(plan, tuple(self.value(child) for child in plan.inputs))]
         if isinstance(op, Exchange):
             return exchanged(self, plan)
         assert isinstance(op, Regroup), op
@@ -196,7 +198,7 @@ class Lowering:
         bags = [self._inputs(child, inside) for child in plan.inputs[: op.bags]]
         values = tuple(self.value(child) for child in plan.inputs[op.bags :])
         rows = zip(*bags, strict=True) if bags else [()]
-        return [self._then(plan, (*row, *values)) for row in rows]
+        return [self.then(plan, (*row, *values)) for row in rows]
 
     def _pending_reduction(self, op: Reduction, plan: Plan, inside: bool) -> Pending:
         states = self.read_once(plan)
@@ -208,18 +210,13 @@ class Lowering:
         # With a policy the state is a task of its own: one that can be made again without the records that fail.
         policy = self._policies[plan]
         if len(pending) == 1 and policy == "raise":
-            return self._then(plan, (pending[0],))
-        into = self._into(op, len(pending), policy)
+            return self.then(plan, (pending[0],))
+        into = self.into(op, len(pending), policy)
         return self._finished(op, into.tasks, self._make(pending, into, gives_value=True))
-
-    def _into(self, op: Reduction, count: int, policy: str = "raise") -> Into:
-        into = Into(op, min(count, op.split_every or count), policy=policy)
-        self._alive.append(into)
-        return into
 
     def _finished(self, op: Reduction, tasks: int, states: list[Key]) -> Pending:
         states = self._combined(op, tasks, states)
-        return Pending(self._leaf(Finish(op, tasks), op), (len(states),), tuple(states))
+        return Pending(self._leaf(Finish(op, tasks), op, self.memory(op)), (len(states),), tuple(states))
 
     def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:
         parts, keys = self._written(op, plan, inside)
@@ -304,7 +301,7 @@ class Lowering:
         scanned: list[Pending] = []
         before: tuple[Pending, ...] = ()
         for number, one in enumerate(self._inputs(plan.inputs[0], inside)):
-            pending = self._then(plan, (one, *before))
+            pending = self.then(plan, (one, *before))
             chain = self._work(pending.step, None, gives_value=False)
             work = works.setdefault(id(chain), WithLast(chain) if before else WithLast(chain, plan.op.leading))
             records, last = (stage, number), (stage, number, "last")
@@ -329,9 +326,9 @@ class Lowering:
 
     def above(self, plan: Plan, steps: tuple[Step, ...]) -> Step:
         """Return the step of `plan` on `steps`."""
-        return self._shared(
-            (id(plan.op), *map(id, steps)), Step(plan.op, steps, self._policies[plan], _done_too(plan.op)), plan.op
-        )
+        op = plan.op
+        step = Step(op, steps, self._policies[plan], _done_too(op), self.memory(op))
+        return self._shared((id(op), *map(id, steps)), step, op)
 
     def joined(self, trunk: Step, steps: tuple[Step, ...]) -> Step:
         """Return the step that gives what `steps` above `trunk` lead to."""
@@ -343,9 +340,10 @@ class Lowering:
         steps = self._labels[id(work), 0] = self._labels.get((id(work), 0)) or work.labels()
         self.tasks.append(replace(task, part=(*one.part, *where), label=f"{task.label} → {label}", steps=steps))
 
-    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int) -> Into:
+    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int = 1) -> Into:
         """Return the end of `count` tasks, kept alive."""
-        into = Into(op, min(count, getattr(op, "split_every", None) or count), count=buckets, policy=policy)
+        together = op.split_every if isinstance(op, Reduction) else None
+        into = Into(op, min(count, together or count), 0, buckets, policy, self.memory(op))
         self._alive.append(into)
         return into
 
@@ -372,13 +370,17 @@ class Lowering:
         """Return what is done about records that fail in `plan`."""
         return self._policies[plan]
 
-    def here(self, plan: Plan, one: Pending) -> Pending:
-        """Return the exchange of a single partition into a single one."""
-        return self._then(plan, (one,))
+    def memory(self, op: Op) -> int | None:
+        """Return how many bytes a task may hold for `op`; None for any number, and for ops that hold little."""
+        if self._memory is None or not isinstance(op, (Exchange, Reduction)):
+            return None
+        from bagkit.ops.tables import ToTable
+
+        return self._memory() if isinstance(op, (Exchange, ToTable)) else None
 
     def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...]) -> Pending:
         """Return the partition that `op` makes of the values of `needs`."""
-        return Pending(self._leaf(op, plan), (len(needs),), needs)
+        return Pending(self._leaf(op, plan, self.memory(plan.op)), (len(needs),), needs)
 
     def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
         """Add the task that splits the records of `one`."""
@@ -425,7 +427,7 @@ class Lowering:
 
     def _combined(self, op: Reduction, tasks: int, states: list[Key]) -> list[Key]:
         """Add levels of the tree until one step can take all states that are left."""
-        work, width = Combine(op, tasks), op.split_every
+        work, width = Combine(op, tasks, self.memory(op)), op.split_every
         while width is not None and len(states) > width:
             stage, made = self.stage(op.label), list[Key]()
             for number, start in enumerate(range(0, len(states), width)):
@@ -443,12 +445,12 @@ class Lowering:
 
     # Steps and works are shared: one crosses to a worker once, however many tasks use it ------------------------------
 
-    def _leaf(self, op: Op, of: object) -> Step:
-        return self._shared((id(of), id(type(op))), Step(op), of)
+    def _leaf(self, op: Op, of: object, memory: int | None = None) -> Step:
+        return self._shared((id(of), id(type(op))), Step(op, memory=memory), of)
 
-    def _then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
-        op, steps = plan.op, tuple(child.step for child in inputs)
-        step = self._shared((id(op), *map(id, steps)), Step(op, steps, self._policies[plan], _done_too(op)), op)
+    def then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
+        """Return what the op of `plan` makes of `inputs`, in the task that makes those."""
+        step = self.above(plan, tuple(child.step for child in inputs))
         part = tuple(entry for child in inputs for entry in child.part)
         return Pending(step, part, tuple(key for child in inputs for key in child.needs))
 

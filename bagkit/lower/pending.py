@@ -36,11 +36,14 @@ class TaskMaker(Protocol):
     def policy(self, plan: Plan) -> str:
         """Return what is done about records that fail in `plan`."""
 
+    def memory(self, op: Op) -> int | None:
+        """Return how many bytes a task may hold for `op`; None for any number."""
+
     def sharers(self, *plans: Plan) -> int:
         """Return how many workers may share a file for `plans`, reductions or exchanges: 1 where it could be seen."""
 
-    def here(self, plan: Plan, one: Pending) -> Pending:
-        """Return the exchange of a single partition into a single one."""
+    def then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
+        """Return what the op of `plan` makes of `inputs`, in the task that makes those."""
 
     def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...]) -> Pending:
         """Return the partition that `op` makes of the values of `needs`."""
@@ -66,7 +69,7 @@ class TaskMaker(Protocol):
     def add(self, work: Several, one: Pending, keys: tuple[Key, ...], label: str, where: tuple[Any, ...]) -> None:
         """Add a task that reads once for several answers; `where` it writes to, if it does."""
 
-    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int) -> Into:
+    def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int = 1) -> Into:
         """Return the end of `count` tasks."""
 
     def writing(self, op: Sink) -> tuple[int, list[Any]]:

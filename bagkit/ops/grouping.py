@@ -48,7 +48,6 @@ class ByKey(Exchange):
     value: Callable[[Any], Any] | None = None
     """What is kept of a record; None for all of it."""
     functions: tuple[Any, ...] = ()
-    memory: int | None = None
 
     def __post_init__(self) -> None:
         check_count(self.name, self.count)
@@ -187,7 +186,6 @@ class SortBy(SampledExchange):
     key: Any
     reverse: bool = False
     count: int | None = None
-    memory: int | None = None
 
     when_cut = "rounded"  # where partitions begin is told from a sample of each task
 

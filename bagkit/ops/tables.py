@@ -39,7 +39,6 @@ class ToTable(Reduction):
     """Whether keys are as plain as records are: not if a function of the user's makes them, or if they are tuples."""
     of_attributes: FoldingField | None = None
     """What does the same with objects that a parser makes faster than dicts."""
-    memory: int | None = None
 
     gives_value = False
 
@@ -116,7 +115,6 @@ class ByTable(Exchange):
     count: int | None = None
     fields: Fields = ALL
     functions: tuple[Any, ...] = ()
-    memory: int | None = None
     as_written: str = ""
     """The label of what the user wrote, where that is something else."""
 

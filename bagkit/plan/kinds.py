@@ -287,9 +287,6 @@ class Exchange(Op):
     Each task of an input splits its records, each partition collects its own.
     """
 
-    memory: int | None
-    """How many bytes a task may hold; None for any number. Set by the run, as for any op that has this field."""
-
     def split(self, side: int, count: int, room: Room) -> Taking:
         """Return what takes the records of a task of input `side`; its state: a bucket a partition, false if empty."""
         raise NotImplementedError

@@ -335,11 +335,11 @@ class Run:
             parts = [next(self._inputs) for _ in range(next(self._parts))]
             return self.next_figures(), self._gathered(op, parts)
         if isinstance(op, Collecting):
-            return self.next_figures(), self._listed(step, self._collected(op.exchange, op.tasks, next(self._parts)))
+            return self.next_figures(), self._listed(step, self._collected(step, op, next(self._parts)))
         if isinstance(op, Exchange):
             blocks = self.blocks(step.inputs[0])
             figures = self.next_figures()
-            return figures, self._listed(step, self._exchanged_here(op, figures, blocks))
+            return figures, self._listed(step, self._exchanged_here(op, step.memory, figures, blocks))
         assert isinstance(op, (Reduction, Finish)), op
         figures, value = self._valued(step)
         return figures, self._listed(step, batched(iter(value), LIST))
@@ -364,17 +364,19 @@ class Run:
             return
         self.failing.raise_in([step.op], None, raised)
 
-    def _collected(self, exchange: Exchange, tasks: int, count: int) -> Iterator[Sequence[Any]]:
+    def _collected(self, step: Step, op: Collecting, count: int) -> Iterator[Sequence[Any]]:
         sides = [next(self._inputs) for _ in range(count)]
-        return exchange.collect(sides, room_of(exchange, self._report, tasks))
+        return op.exchange.collect(sides, room_of(self._report, step.memory, op.tasks))
 
-    def _exchanged_here(self, exchange: Exchange, figures: Figures, blocks: Iterator[Block]) -> Iterator[Sequence[Any]]:
+    def _exchanged_here(
+        self, exchange: Exchange, memory: int | None, figures: Figures, blocks: Iterator[Block]
+    ) -> Iterator[Sequence[Any]]:
         """Yield what an exchange makes of the records of the only partition."""
-        state = state_of(self.failing, Into(exchange), blocks, figures)
+        state = state_of(self.failing, Into(exchange, memory=memory), blocks, figures)
         if isinstance(exchange, SampledExchange):
             prepared, sample = state
             state = Buckets(exchange.cut(prepared, exchange.bounds([sample], 1), 1))
-        yield from exchange.collect([state[0]], room_of(exchange, self._report, 1))
+        yield from exchange.collect([state[0]], room_of(self._report, memory, 1))
 
     # Values -------------------------------------------------------------------------------------------------------
 
@@ -390,10 +392,10 @@ class Run:
             if isinstance(op, Finish):
                 states = [next(self._inputs) for _ in range(next(self._parts))]
                 figures = self.next_figures()
-                value = op.reduction.finish(states, room_of(op.reduction, self._report, op.tasks))
+                value = op.reduction.finish(states, room_of(self._report, step.memory, op.tasks))
             elif isinstance(op, Reduction):
-                figures, state = self._reduced(Into(op), step.inputs[0])
-                value = op.finish([state], room_of(op, self._report, 1))
+                figures, state = self._reduced(Into(op, memory=step.memory), step.inputs[0])
+                value = op.finish([state], room_of(self._report, step.memory, 1))
             else:
                 assert isinstance(op, Call), op
                 values = [self.value(child) for child in step.inputs]

@@ -24,6 +24,8 @@ class Step:
     """What happens to records that fail in it: raise, skip or collect."""
     done_too: tuple[Op, ...] = ()
     """Operations of the user's that the op does too, after its own."""
+    memory: int | None = None
+    """How many bytes a task may hold for it; None for any number."""
 
     def ops(self) -> Iterator[Op]:
         """Yield the ops, the inputs' before its own; of what branches go on from once."""
@@ -137,6 +139,8 @@ class Into:
     """How many buckets there are."""
     policy: str = "raise"
     """What happens to records that it fails on."""
+    memory: int | None = None
+    """How many bytes the task may hold for it; None for any number."""
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
 from bagkit.flow.takings import AllAtOnce, PlacedTaking, UntilEnough
-from bagkit.plan.kinds import Exchange, Reduction, SampledExchange, Taking
+from bagkit.plan.kinds import Exchange, SampledExchange, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
 from bagkit.work.pace import place_in, records_of, together
 from bagkit.work.steps import Into
@@ -25,9 +25,8 @@ LONG = 0.01
 RECORDS_FAIL = "records on which it fails"
 
 
-def room_of(op: Reduction | Exchange, report: Report, tasks: int) -> Room:
-    """Return what a task of `op` may use, where `tasks` of them leave something unwritten at the same time."""
-    memory: int | None = getattr(op, "memory", None)
+def room_of(report: Report, memory: int | None, tasks: int) -> Room:
+    """Return what a task may use, where `tasks` of them leave something unwritten at the same time."""
     return Room(memory, report.directory, report.dumps, tasks)
 
 
@@ -50,7 +49,7 @@ def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Fig
 
 def start(failing: Failing, into: Into) -> Taking:
     """Return what takes the records of one task."""
-    op, room = into.op, room_of(into.op, failing.report, into.tasks)
+    op, room = into.op, room_of(failing.report, into.memory, into.tasks)
     return op.split(into.side, into.count, room) if isinstance(op, Exchange) else op.start(room)
 
 

@@ -30,9 +30,11 @@ class Combine:
     reduction: Reduction
     tasks: int = 1
     """How many states come together in one task."""
+    memory: int | None = None
+    """How many bytes it may hold; None for any number."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        room = room_of(self.reduction, report, self.tasks)
+        room = room_of(report, self.memory, self.tasks)
         return noting(self.reduction, report, lambda: self.reduction.combine(inputs, room))
 
 
