@@ -46,7 +46,10 @@ if TYPE_CHECKING:
         SourceError,
         StoppedEarlyError,
         TaskError,
+        TooManyErrorsError,
         UnstableKeyError,
+        ValidationError,
+        Violation,
         WorkerDiedError,
     )
     from bagkit.io.input.partition_info import PartitionInfo
@@ -112,7 +115,10 @@ __all__ = [
     "Stats",
     "StoppedEarlyError",
     "TaskError",
+    "TooManyErrorsError",
     "UnstableKeyError",
+    "ValidationError",
+    "Violation",
     "WorkerDiedError",
     "as_completed",
     "compute",

@@ -27,6 +27,7 @@ from bagkit.methods.sequences import Sequences
 from bagkit.methods.summaries import Summaries
 from bagkit.methods.table_files import TableFiles
 from bagkit.methods.text import Text
+from bagkit.methods.validating import Validating
 from bagkit.methods.walks import KeysWalk, value_of
 from bagkit.methods.writing import Writing
 from bagkit.ops import reductions as rows
@@ -69,6 +70,7 @@ class Bag(
     Frames[T_co],
     TableFiles[T_co],
     KeepingRejects[T_co],
+    Validating[T_co],
     Making[T_co],
     DaskCollection,
 ):

@@ -312,12 +312,14 @@ def run_graph(
 
     A scheduler that can leaves those in `keep` where they were made, and yields a Kept for each.
     """
+    from bagkit.diagnostics.error_limit import ErrorLimit
     from bagkit.diagnostics.observer import Observers, listeners, recorders
+    from bagkit.lower.limits import readers_of, with_limit
     from bagkit.lower.retries import with_retries
     from bagkit.schedulers.protocol import Keeper
     from bagkit.schedulers.registry import get_scheduler
 
-    graph = with_retries(graph, options.retries)
+    graph = with_retries(with_limit(graph, options.max_errors), options.retries)
     scheduler = get_scheduler(
         spec,
         workers=options.workers,
@@ -327,7 +329,8 @@ def run_graph(
     )
     with ExitStack() as stack:
         told = [recorder.begin(graph) for recorder in recorders()]
-        observer = Observers([*observers, *listeners(), *told, *_watchers(options, stack)])
+        limits = [] if options.max_errors is None else [ErrorLimit(options.max_errors, readers_of(graph))]
+        observer = Observers([*limits, *observers, *listeners(), *told, *_watchers(options, stack)])
         if keep and isinstance(scheduler, Keeper):
             yield from stack.enter_context(closing(scheduler.run(graph, targets, observer, keep)))
         else:

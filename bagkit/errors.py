@@ -15,12 +15,14 @@
     ├── OutputError (OSError)             an output can't be written
     │   ├── OutputExistsError (FileExistsError)
     │   └── OutputBusyError               another run writes to the same place
+    ├── ValidationError (ValueError)      a record does not fit the model of validate
     ├── ColumnTypeError (TypeError)       records that do not go together in typed columns
     ├── EmptyBagError (ValueError)        a result that an empty bag does not have
     ├── NotPicklableError (TypeError)     something can't be sent to, or back from, another process
     ├── UnstableKeyError (TypeError)      a key that can't be told from others in another process
     └── TaskError (RuntimeError)          a task failed with something that can't reach the user as it is
         ├── GroupTooLargeError (MemoryError)  the records of one key do not fit into memory
+        ├── TooManyErrorsError            on_error has left out more records than max_errors allows
         ├── StoppedEarlyError             a function raised StopIteration, which would have ended the data silently
         └── WorkerDiedError               the process that ran a task ended, more than once
 
@@ -33,7 +35,7 @@ notes instead.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from bagkit.visible import one_line as one_line
 from bagkit.visible import printable as printable
@@ -192,6 +194,41 @@ class ColumnTypeError(BagkitError, TypeError):
     """
 
 
+class Violation(TypedDict):
+    """What is wrong with a record that `validate` refuses.
+
+    Attributes:
+        path: The value that does not fit: `"items[2].name"`. `""` is the record itself; `*` stands for any key of a
+            dict.
+        expected: What should be there, in words.
+        got: What is there: a value and its type, or the type of one that can't be told.
+
+    >>> import bagkit as bk
+    >>> violation: bk.Violation = {"path": "age", "expected": "int", "got": "'x' (str)"}
+    """
+
+    path: str
+    expected: str
+    got: str
+
+
+class ValidationError(BagkitError, ValueError):
+    """A record does not fit the model of `validate`.
+
+    Attributes:
+        violations: What is wrong with it, a `Violation` each: the first for a model of msgspec, all for pydantic's.
+
+    >>> import bagkit as bk
+    >>> bk.from_sequence(["x"]).validate(int).compute(scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.errors.ValidationError: the record: expected int, got 'x' (str)
+    """
+
+    def __init__(self, message: str, *, violations: Sequence[Violation] = ()) -> None:
+        super().__init__(message)
+        self.violations = list(violations)
+
+
 class OutputError(BagkitError, OSError):
     """An output can't be written.
 
@@ -282,6 +319,16 @@ class StoppedEarlyError(TaskError):
     >>> bk.range(3, npartitions=1).map(lambda x: next(iter([]))).compute(scheduler="sync")
     Traceback (most recent call last):
     bagkit.errors.StoppedEarlyError: ...
+    """
+
+
+class TooManyErrorsError(TaskError):
+    """More records have failed than `max_errors` allows, so the run has given up.
+
+    >>> import bagkit as bk
+    >>> bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="skip", max_errors=0)
+    Traceback (most recent call last):
+    bagkit.errors.TooManyErrorsError: 1 record has failed, and max_errors=0 allows no more; ...
     """
 
 
@@ -417,6 +464,15 @@ def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
     """
     return MissingExtraError(
         f"the package {package!r} is not installed, and is needed {purpose}; hint: pip install 'bagkit[{extra}]'"
+    )
+
+
+def too_many_errors(lost: int, of: str, most: int | str, first: str) -> TooManyErrorsError:
+    """Return the error for `lost` records that have failed: of how many, and the first, in words."""
+    return TooManyErrorsError(
+        f"{lost:,} record{' has' if lost == 1 else 's have'} failed{of}, and max_errors={most!r} allows no more"
+        + (f"; the first: {first}" if first else "")
+        + "; hint: good, bad = bag.split_errors() keeps any number of them"
     )
 
 

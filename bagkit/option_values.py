@@ -155,6 +155,29 @@ def _check_on_error(value: Any) -> Any:
     return value
 
 
+def share(text: str) -> float:
+    """Return the number that text like "1%" stands for; -1 for any other text.
+
+    >>> share("0.5 %"), share("5")
+    (0.005, -1)
+    """
+    number, percent, rest = text.strip().partition("%")
+    try:
+        found = float(number) / 100 if percent and not rest else -1
+    except ValueError:
+        return -1
+    return found if 0 <= found <= 1 else -1
+
+
+def _check_max_errors(value: Any) -> int | str:
+    if isinstance(value, str):
+        if share(value) >= 0:
+            return value
+    elif (count := _index(value)) > 0 or (isinstance(value, int) and not isinstance(value, bool) and value == 0):
+        return count
+    raise _wrong("max_errors", value, "a whole number from 0 up, or a share as text like '1%'")
+
+
 def _bool_check(name: str) -> Callable[[Any], bool]:
     def check(value: Any) -> bool:
         if not isinstance(value, bool):
@@ -174,5 +197,6 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "on_error": _check_on_error,
     "optimize": _bool_check("optimize"),
     "retries": _check_retries,
+    "max_errors": _check_max_errors,
 }
 """By the name of the option: what returns the value as `Options` holds it, and raises OptionError for another."""

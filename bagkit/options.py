@@ -54,6 +54,8 @@ class Options:
         on_error: What to do with a record for which a function raises: "raise" (the default), "skip", "collect".
         optimize: Whether the plan is rewritten to do less work. True is the default.
         retries: How often a task is run again after a function raised in it. 0 is the default.
+        max_errors: How many records `on_error` may leave out, or which share of those read, such as "1%". None, the
+            default: any number.
 
     >>> Options(workers=4, on_error="skip").workers
     4
@@ -68,6 +70,7 @@ class Options:
     on_error: OnError = "raise"
     optimize: bool = True
     retries: int = 0
+    max_errors: int | str | None = None
 
 
 class GraphOptions(TypedDict, total=False):
@@ -88,6 +91,7 @@ class RunOptions(GraphOptions, total=False):
     """The options without `on_error`, which decides what a run returns."""
 
     scheduler: str | Executor | Scheduler | None
+    max_errors: int | str | None
 
 
 class ComputeOptions(RunOptions, total=False):
@@ -108,6 +112,7 @@ class ComputeOptions(RunOptions, total=False):
         on_error: What to do with a record for which a function raises: "raise" (the default), "skip", "collect".
         optimize: Whether the plan is rewritten to do less work. Default: True.
         retries: How often a task is run again after a function raised in it. Default: 0.
+        max_errors: How many records `on_error` may leave out: a number, or a share such as "1%". Default: any number.
         num_workers: What dask calls `workers`. Default: as there.
         optimize_graph: What dask calls `optimize`. Default: as there.
 
@@ -175,6 +180,9 @@ def set_options(**changes: Unpack[ComputeOptions]) -> None:
                 `optimize_graph`. Default: True.
             retries: How often a task is run again, from its beginning, after a function of yours raised in it: a number
                 from 0 up. Default: 0.
+            max_errors: How many records `on_error` may leave out: with one more the run gives up with a
+                TooManyErrorsError. A number from 0 up; or text like "1%", a share of the records that were read, which
+                is judged as soon as there are 1,000 of them, and at the end. Default: any number.
 
     Raises:
         OptionError: No option has that name, or it can't take that value.

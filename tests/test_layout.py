@@ -178,7 +178,9 @@ ONLY_IN = {
         "exchange/texts.py",
         "schedulers/by_value.py",
         "profiling/reduction.py",
+        "ops/validating.py",
     },
+    "pydantic": {"ops/validating.py"},
     "tqdm": {"diagnostics/progress.py"},
     "vl_convert": {"diagnostics/picture.py"},
     "isal": {

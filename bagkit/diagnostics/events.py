@@ -35,6 +35,12 @@ class TaskProgressed(NamedTuple):
     labels: tuple[str, ...] = ()
     seconds: tuple[float, ...] = ()
     """What each step of this attempt took so far."""
+    records: int = 0
+    """How many records the sources of this attempt have given so far."""
+    lost: int = 0
+    """How many of them, or of what was made of them, were left out because they failed."""
+    failure: str = ""
+    """The first failure, in words."""
 
 
 class StepFigures(NamedTuple):
@@ -50,6 +56,7 @@ class StepFigures(NamedTuple):
         why: What the first of them was about.
         fields: How many fields the records have that a parser was given; known after `explain(analyze=...)` only.
         cut: Whether a sample of its input was enough, as in `explain(analyze=True)`.
+        reads: Whether it is a source, which reads the records of others.
 
     >>> import bagkit as bk
     >>> with bk.Profile() as profile:
@@ -69,6 +76,7 @@ class StepFigures(NamedTuple):
     why: str = ""
     fields: int = 0
     cut: bool = False
+    reads: bool = False
 
     def __add__(self, other: object) -> StepFigures:
         """Return the figures of both together."""
@@ -84,6 +92,7 @@ class StepFigures(NamedTuple):
             self.why or other.why,
             max(self.fields, other.fields),
             self.cut or other.cut,
+            self.reads or other.reads,
         )
 
 

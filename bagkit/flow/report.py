@@ -10,8 +10,8 @@ from typing import Any
 
 from bagkit.flow.sample import Clock, Sample
 
-PlainFigures = tuple[int, int, float, int, int, str, int, bool]
-"""Figures as they cross between processes: records in, records out, seconds, bytes, careful, why, fields, cut."""
+PlainFigures = tuple[int, int, float, int, int, str, int, bool, bool]
+"""Figures as they cross between processes, in their order: records in, records out, seconds, bytes, and so on."""
 
 
 @dataclass(slots=True)
@@ -21,6 +21,10 @@ class Report:
     attempt: int = 1
     bytes_read: int = 0
     skipped: int = 0
+    lost: int = 0
+    """How many records were left out because they failed, skipped or collected."""
+    most: int | None = None
+    """With how many of them the task is to give up."""
     failures: list[Any] = field(default_factory=list)
     damage: list[tuple[Any, BaseException]] = field(default_factory=list)
     """What a source has found to be damaged and was asked to go on without: its place, and what was wrong there.
@@ -79,6 +83,7 @@ class Report:
                     f.why,
                     f.fields,
                     f.cut,
+                    f.reads,
                 )
                 for number, f in enumerate(self.figures)
             ]
@@ -93,13 +98,21 @@ class Report:
         """Take over the figures of a task that ran elsewhere."""
         self.figures += [Figures(self, *each) for each in plain]
 
+    def records(self) -> int:
+        """Return how many records its sources have given so far."""
+        return sum([f.given for f in self.figures if f.reads])
+
+    def first_failure(self) -> str:
+        """Return the first failure in words, "" where there is none."""
+        return str(self.failures[0]) if self.failures else ""
+
     def seconds(self) -> tuple[float, ...]:
         """Return what each step took so far."""
         return tuple([f.seconds for f in self.figures])
 
     def start_over(self) -> None:
         """Forget what was said: the task begins anew."""
-        self.bytes_read = self.skipped = 0
+        self.bytes_read = self.skipped = self.lost = 0
         self.failures.clear()
         self.damage.clear()
         self.outputs.clear()
@@ -130,6 +143,8 @@ class Figures:
     """How many fields the records have that a parser was given, where it has looked."""
     cut: bool = False
     """Whether it has left some of its input, for a sample was enough."""
+    reads: bool = False
+    """Whether it is a source."""
 
     def note(self, taken: int, given: int) -> None:
         """Note how many records the step has just taken and given."""

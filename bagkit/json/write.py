@@ -83,8 +83,19 @@ _DEFAULTS = {
 """What writes values of a type, by its name; with an empty text their own `tolist`, as numpy's have it."""
 
 
-def _hint(text: str) -> str | None:
-    """Return what to do about a value that `json.dumps` refuses, by what that says."""
+_AS_DICTS = {
+    "__struct_fields__": "msgspec.to_builtins",
+    "__dataclass_fields__": "msgspec.to_builtins",
+    "model_dump": "lambda record: record.model_dump(mode='json')",
+}
+"""What types of records have that are no dicts, and what makes dicts of these."""
+
+
+def _hint(text: str, record: object) -> str | None:
+    """Return what to do about a value in `record` that `json.dumps` refuses, by what that says."""
+    for name, function in _AS_DICTS.items():
+        if hasattr(type(record), name):
+            return f"bag.map({function}) makes dicts of them"
     kind = text.removeprefix("Object of type ").removesuffix(" is not JSON serializable")
     if kind != text:
         default = _DEFAULTS.get(kind, "str") or "lambda value: value.tolist()"
@@ -110,7 +121,7 @@ def careful_encoder(default: Callable[[Any], Any] | None, allow_nan: bool) -> Ca
                 error.add_note("hint: allow_nan=True writes NaN and Infinity, as Python's json does")
             raise
         except TypeError as error:
-            if default is None and (hint := _hint(str(error))) is not None:
+            if default is None and (hint := _hint(str(error), record)) is not None:
                 error.add_note(f"hint: {hint}")
             raise
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bagkit.errors import add_notes
+from bagkit.errors import TooManyErrorsError, add_notes
 from bagkit.flow.batches import kept
 from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
@@ -28,6 +28,8 @@ class Retrying:
                 value = self.work(part, inputs, report)
                 # Records that are made while they are sent could fail after some of them have gone.
                 return kept(value)
+            except TooManyErrorsError:
+                raise
             except Exception as error:
                 if attempt == self.retries:
                     add_notes(error, [f"tried {attempt + 1} times"])

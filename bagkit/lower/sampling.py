@@ -122,7 +122,7 @@ class Some:
 
     def _leaves_of(self, work: Work) -> list[Op]:
         if id(work) not in self._leaves:
-            self._leaves[id(work)] = list(_leaves_of(work))
+            self._leaves[id(work)] = list(leaves_of(work))
         return self._leaves[id(work)]
 
     def _costs(self) -> dict[Key, int]:
@@ -171,7 +171,7 @@ def _behind(task: Task) -> int:
     return int(any(piece.start for piece in pieces))
 
 
-def _leaves_of(work: Work) -> Iterator[Op]:
+def leaves_of(work: Work) -> Iterator[Op]:
     """Yield the ops of a work's leaves, in the order in which they take what the task is given."""
     if isinstance(work, Chain):
         yield from _leaves((work.step,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+from bagkit.errors import Violation
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.plan.kinds import Op, Pairing, PerPartition, Returning, Scan, Source
@@ -36,6 +37,7 @@ class Reject(TypedDict):
         input: The record as it was read: the line of the file, or the element.
         record: The record as the operation was given it.
         step: The number of the operation in the plan, counted from 0; None where it is not known.
+        violations: What `validate` found wrong with it, a `Violation` each; an empty list for all other errors.
 
     >>> import bagkit as bk
     >>> good, bad = bk.from_sequence(["1", "two"]).map(int).split_errors()
@@ -55,6 +57,7 @@ class Reject(TypedDict):
     input: Any
     record: Any
     step: int | None
+    violations: list[Violation]
 
 
 class KeepingRejects(Making[T_co]):

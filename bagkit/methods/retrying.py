@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from bagkit.errors import PlanError
 from bagkit.ops.regroup import Concat, Partitions
 from bagkit.ops.retrying import Resumed, ResumedPairing, TakenUp, op_of
+from bagkit.ops.validating import Validate
 from bagkit.plan.kinds import Op, Pairing, PerPartition
 from bagkit.plan.node import Plan
 from bagkit.plan.split_errors import SplitErrors
@@ -183,6 +184,8 @@ def _meant(ops: Sequence[Op], operation: str | None) -> int:
 
 def _with_function(op: Op, function: Callable[..., Any]) -> Op:
     """Return `op` with another function in place of its own."""
+    if isinstance(op, Validate) and not isinstance(function, type):
+        return replace(op, first=function)
     functions = op.user_functions()
     for field in fields(op):  # type: ignore[arg-type]  # ops are dataclasses
         if any(getattr(op, field.name) is each for each in functions if each is not None):

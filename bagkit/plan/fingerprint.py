@@ -19,7 +19,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
 from bagkit.plan.kinds import MemorySource
@@ -247,6 +247,17 @@ def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
         if isinstance(found, types.FunctionType) or not name.startswith("__"):
             yield name.encode()
             yield from _named_parts(found, seen)
+    for name, annotation in sorted(getattr(cls, "__annotations__", {}).items()):  # what a model asks of a field
+        yield f"{name}: {annotation!r}".encode()
+        for inner in _classes_in(annotation):
+            yield from _parts(inner, seen)
+
+
+def _classes_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for each in get_args(annotation):
+        yield from _classes_in(each)
 
 
 # -- other objects -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ Imported when something has to travel by value, in the process that sends and in
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
 import io
@@ -111,6 +112,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             )
         if is_generator(value):
             return generator_reduce(value, self._spawns) or NotImplemented
+        if kind.__name__ == "Meta" and kind.__module__ == "msgspec":
+            return _reduce_meta(value)
         self._ordinary.add(kind)
         return NotImplemented
 
@@ -166,6 +169,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         # By cloudpickle's own number a process would find, and change, the class of an earlier run.
         tracker = tracker if self._tracked else None
         number = _number_of(cls, self._run)
+        members.pop("__msgspec_cache__", None)
         if issubclass(cls, enum.Enum):
             members = {name: each for name, each in members.items() if name not in cls.__members__}
             state = (number, fill, members, enum_attributes(cls))
@@ -364,7 +368,24 @@ def _make_cached_property(function: Callable[[Any], Any], name: str | None) -> f
     return made
 
 
+def _reduce_meta(meta: Any) -> Any:
+    names = [name for name in dir(meta) if name[0] != "_"]
+    return _make_meta, ({name: getattr(meta, name) for name in names if getattr(meta, name) is not None},)
+
+
+def _make_meta(given: dict[str, Any]) -> Any:
+    import msgspec
+
+    return msgspec.Meta(**given)
+
+
+def _reduce_sentinel(name: str, value: Any) -> Any:
+    return _attribute, ("dataclasses", name)
+
+
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
+    type(dataclasses.MISSING): functools.partial(_reduce_sentinel, "MISSING"),  # a copy would be a default
+    type(dataclasses.KW_ONLY): functools.partial(_reduce_sentinel, "KW_ONLY"),
     types.CodeType: _reduce_code,
     functools.cached_property: _reduce_cached_property,  # which has a lock up to Python 3.11
     _SCANNER: _reduce_json_scanner,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Any
 
 from bagkit.diagnostics import events
 from bagkit.errors import notes_of, text_of
@@ -135,10 +136,10 @@ class Dispatch:
                 for task in self._parked.pop(number):
                     self.state.put_back(task)
 
-    def progress(self, task: Task, number: int, bytes_read: int, seconds: tuple[float, ...]) -> None:
+    def progress(self, task: Task, number: int, bytes_read: int, *so_far: Any) -> None:
         """Report the progress of a task, unless it is about another attempt."""
         if number == self.number(task):
-            self._emit(events.TaskProgressed(task.keys[0], bytes_read, task.labels, seconds))
+            self._emit(events.TaskProgressed(task.keys[0], bytes_read, task.labels, *so_far))
 
     def finish(self, task: Task, worker: int, done: transport.DoneMessage) -> None:
         """Keep the values of `task`, and drop values that nobody needs now."""

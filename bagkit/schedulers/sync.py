@@ -156,6 +156,7 @@ def progress_teller(task: Task, tell: Callable[[TaskProgressed], object]) -> Cal
         now = time.monotonic()
         if now >= due:
             due = now + PROGRESS_SECONDS
-            tell(TaskProgressed(task.keys[0], report.bytes_read, task.labels, report.seconds()))
+            so_far = report.seconds(), report.records(), report.lost, report.first_failure()
+            tell(TaskProgressed(task.keys[0], report.bytes_read, task.labels, *so_far))
 
     return on_progress

@@ -363,7 +363,8 @@ class Worker:
             now = time.monotonic()
             if now - last >= PROGRESS_SECONDS and self._current == number and os.getpid() == self._pid:
                 last = now
-                self._send(transport.PROGRESS, marshal.dumps((number, report.bytes_read, report.seconds())))
+                so_far = report.seconds(), report.records(), report.lost, report.first_failure()
+                self._send(transport.PROGRESS, marshal.dumps((number, report.bytes_read, *so_far)))
 
         return on_progress
 

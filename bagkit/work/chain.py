@@ -67,7 +67,7 @@ class Chain:
         # All records once more, one by one: to find the one that fails, or to leave out those that do.
         searching = into.policy == "raise"
         report.failures.clear()
-        report.skipped = report.bytes_read = 0
+        report.skipped = report.lost = report.bytes_read = 0
         run = Run(part, inputs, Report(sample=report.sample) if searching else report)
         try:
             with closing(run):

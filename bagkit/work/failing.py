@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from bagkit.errors import StoppedEarlyError
+from bagkit.errors import StoppedEarlyError, TooManyErrorsError, too_many_errors
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
@@ -78,6 +78,10 @@ class Failing:
             kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
             failure = Failure(place, _operation(error, ops), kept, collected=policy == "collect")
             self.report.failures.append(failure)
+        self.report.lost += 1
+        most = self.report.most
+        if most is not None and self.report.lost > most:
+            raise too_many_errors(self.report.lost, "", most, self.report.first_failure())
 
     def note_damage(self, step: Step) -> None:
         """Note what the source of `step` has found to be damaged, and was asked to go on without."""
@@ -94,7 +98,7 @@ class Failing:
         """Raise `error`, with notes on the one of `ops` that it arose in, and where; unless it has them."""
         if isinstance(error, Unplaced):
             ops, error = [error.into.op], error.error
-        if error is self._told:
+        if error is self._told or isinstance(error, TooManyErrorsError):
             raise error
         ops = list(ops)
         if isinstance(error, (StoppedEarly, StopIteration)):

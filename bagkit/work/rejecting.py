@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
-from bagkit.errors import text_of
+from bagkit.errors import ValidationError, text_of
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.rejected import Rejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
@@ -51,6 +51,7 @@ class Waiting:
             "input": place.record,
             "record": _record(step, op, block, index, place),
             "step": None if op is None else _number(op, self._written),
+            "violations": error.violations if isinstance(error, ValidationError) else [],
         }
         self._places.append(place)
         self._found.append(Rejected(fields))

@@ -152,6 +152,7 @@ class Run:
         source = step.op
         assert isinstance(source, Source), source
         pace, clock = Pace(self._wanted), self._report.clock()
+        figures.reads = True
         blocks, in_memory = source.read(pieces, self._report, raw=raw), isinstance(source, MemorySource)
         if isinstance(blocks, Generator):
             self._readers.append(blocks)

@@ -13,7 +13,7 @@ import operator
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import bagkit as bk
 from tests.operations.case import RECORDS as RECORDS
@@ -26,6 +26,10 @@ from tests.operations.cases_of_sequences import SEQUENCES
 from tests.operations.cases_of_summaries import SUMMARIES
 from tests.operations.cases_of_text import TEXTS
 from tests.operations.cases_of_writing import WRITING
+
+
+class Named(TypedDict):
+    name: str
 
 
 def add(one: Any, other: Any) -> Any:
@@ -147,6 +151,8 @@ ELEMENTWISE = [
     Case("filter(none)", "ints", lambda b: b.filter(lambda x: False), lambda xs: [], "ints"),
     Case("remove", "ints", lambda b: b.remove(lambda x: x % 2), lambda xs: [x for x in xs if not x % 2], "ints"),
     Case("remove(None)", "truths", lambda b: b.remove(None), lambda xs: [x for x in xs if not x], "truths"),
+    Case("validate(dict)", "dicts", lambda b: b.validate(dict[str, Any]), list, "dicts"),
+    Case("validate(TypedDict)", "dicts", lambda b: b.validate(Named), lambda xs: [{"name": x["name"]} for x in xs]),
     Case("pluck(field)", "dicts", lambda b: b.pluck("name"), lambda xs: [r["name"] for r in xs], "strings"),
     Case("pluck(index)", "pairs", lambda b: b.pluck(1), lambda xs: [r[1] for r in xs], "ints"),
     Case("pluck(negative)", "pairs", lambda b: b.pluck(-2), lambda xs: [r[-2] for r in xs], "strings"),

@@ -120,6 +120,7 @@ def test_rejects_have_input_place_operation_and_error(lines: Path, way: dict[str
         "input": "{broken",
         "record": "{broken\n",
         "step": 0,
+        "violations": [],
     }
     one = by_line[fails[0]]
     assert (one["error"], one["operation"], one["step"]) == ("ZeroDivisionError", "map(test_rejects.inverse)", 1)

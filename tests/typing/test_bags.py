@@ -6,8 +6,9 @@ import json
 import operator
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeGuard, Unpack, assert_type
+from typing import Any, Literal, TypedDict, TypeGuard, Unpack, assert_type
 
 import pytest
 
@@ -37,6 +38,15 @@ def ages() -> bk.Bag[tuple[str, int]]:
 @pytest.fixture
 def records() -> bk.Bag[Any]:
     return bk.from_sequence(['{"n": "ada", "x": 1}', '{"n": "bob", "x": 2}'], npartitions=2).map(json.loads)
+
+
+class Named(TypedDict):
+    n: str
+
+
+@dataclass
+class Point:
+    x: int
 
 
 def is_text(value: object) -> TypeGuard[str]:
@@ -295,3 +305,12 @@ def test_options() -> None:
     with bk.options(scheduler="sync", memory_limit="1 GB", on_error="skip") as now:
         assert assert_type(now, bk.Options).memory_limit == 10**9
     assert_type(bk.get_options(), bk.Options)
+
+
+def test_validate_gives_the_model(records: bk.Bag[Any]) -> None:
+    points = records.validate(Point)
+    assert_type(points, bk.Bag[Point])
+    assert_type(records.validate(Named), bk.Bag[Named])
+    assert_type(records.validate(dict[str, str | int]), bk.Bag[dict[str, str | int]])
+    assert_type(points.map(lambda point: point.x).compute(), list[int])
+    assert points.map(lambda point: point.x).compute() == [1, 2]

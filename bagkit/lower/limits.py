@@ -1,0 +1,49 @@
+"""A task that gives up when it alone has left out more records than the run may: in the worker, at that record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bagkit.flow.buckets import Dealing
+from bagkit.flow.report import Report
+from bagkit.lower.graph import Graph, Key, Work
+from bagkit.lower.sampling import leaves_of
+from bagkit.plan.kinds import Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limited:
+    """A Work: does `work`, and gives up with more than `most` records that were left out."""
+
+    work: Work
+    most: int
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        report.most = self.most
+        return self.work(part, inputs, report)
+
+
+def readers_of(graph: Graph) -> frozenset[Key]:
+    """Return the first keys of the tasks of `graph` that read records of a source."""
+    reads: dict[int, bool] = {}
+    for task in graph.tasks:
+        if id(task.work) not in reads:
+            reads[id(task.work)] = any(isinstance(op, Source) for op in leaves_of(task.work))
+    return frozenset([task.keys[0] for task in graph.tasks if reads[id(task.work)]])
+
+
+def with_limit(graph: Graph, most: int | str | None) -> Graph:
+    """Return `graph` with tasks that know how many records they may leave out; of a share only the run can judge."""
+    if not isinstance(most, int):
+        return graph
+    works: dict[int, Limited] = {}  # one for each work, which crosses to a worker once
+    return Graph(
+        [
+            task
+            if isinstance(task.work, Dealing)  # which runs no function, and which schedulers know
+            else replace(task, work=works.setdefault(id(task.work), Limited(task.work, most)))
+            for task in graph.tasks
+        ]
+    )
