@@ -38,7 +38,9 @@ class ErrorLimit:
             case TaskFinished():
                 self._running.pop(event.key, None)
                 self._readers.discard(event.key)
-                self._lost += event.skipped + sum([failure.collected for failure in event.failures])
+                self._lost += event.skipped + sum(
+                    [failure.collected and not failure.is_damage for failure in event.failures]
+                )
                 self._records += sum([step.records_out for step in event.steps if step.reads])
                 if event.failures and not self._first:
                     self._first = str(event.failures[0])
