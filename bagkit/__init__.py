@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from bagkit.profiling.result import DataProfile
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
     from bagkit.rejects import read_errors
+    from bagkit.shown import Shown, show
     from bagkit.work.failures import Failure
 
 __version__ = "0.1.0"
@@ -109,6 +110,7 @@ __all__ = [
     "Rejects",
     "ResumeMismatchError",
     "ShortTakeWarning",
+    "Shown",
     "Signature",
     "SkippedRecordsWarning",
     "SourceError",
@@ -147,6 +149,7 @@ __all__ = [
     "read_text",
     "report",
     "set_options",
+    "show",
     "to_textfiles",
     "visualize",
     "wait",
@@ -161,6 +164,7 @@ _HOMES = {
     "Collected": "bagkit.computing",
     **dict.fromkeys(("Dashboard", "dashboard"), "bagkit.live.dashboard"),
     "report": "bagkit.live.report",
+    **dict.fromkeys(("Shown", "show"), "bagkit.shown"),
     "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.work.failures",
     "Item": "bagkit.item",

@@ -148,6 +148,11 @@ class Bag(
         count = self.npartitions
         return f"Bag of {count} partition{'s' if count != 1 else ''}:\n{plan_text(self.plan)}"
 
+    def _repr_html_(self) -> str:
+        from bagkit.lazy.pages import bag_page
+
+        return bag_page(self.plan, "Rejects" if isinstance(self, Rejects) else "Bag")
+
     # Getting results ------------------------------------------------------------------------------------------------
 
     @overload

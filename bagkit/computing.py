@@ -62,6 +62,11 @@ class Collected(Generic[T]):
         first = f"{', first' if count > 1 else ':'}\n  {self.failures[0]}" if count else ""
         return f"Collected({_size_of(self.result)}; {failures}{first})"
 
+    def _repr_html_(self) -> str:
+        from bagkit.html.results import collected_page
+
+        return collected_page(self.result, self.failures)
+
 
 def _size_of(result: object) -> str:
     """Return type and size of a result in a few words; a small value that holds no others as it is."""

@@ -281,6 +281,11 @@ class Item(DaskCollection, Generic[T_co]):
     def __repr__(self) -> str:
         return f"Item:\n{plan_text(self.plan)}"
 
+    def _repr_html_(self) -> str:
+        from bagkit.lazy.pages import item_page
+
+        return item_page(self.plan)
+
 
 def _number(symbol: str) -> Callable[[Item[Any], object], Any]:
     """Make the method for an operator. Items have no operators: it raises an error that says what to write."""

@@ -70,6 +70,7 @@ ELSEWHERE = (
     "ops/encoding.py",
     "schedulers/",
     "lazy/",
+    "shown.py",
     "live/",
     "lower/calls.py",
     "ops/calls.py",

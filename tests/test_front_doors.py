@@ -85,6 +85,7 @@ CASES: dict[str, Callable[[Path], Any]] = {
     "persist": lambda path: bag().map(divide).persist(scheduler="sync"),
     "take": lambda path: bag().map(divide).take(1),
     "iteration": lambda path: first(bag().map(divide)),
+    "a dict": lambda path: dict(bag().key_by(divide)),
     "delayed": lambda path: bk.delayed(divide)(0).compute(),
     "get": lambda path: bk.get({"a": (divide, 0)}, "a"),
     "a generator": lambda path: bk.from_sequence(numbers()),

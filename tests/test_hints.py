@@ -468,7 +468,7 @@ def test_slips_of_the_pen() -> None:
 def test_what_asks_for_attributes_is_content() -> None:
     for made in (bag(), bag().count(), bk.from_sequence([("a", 1)]).keys()):
         assert not hasattr(made, "shape")
-        assert not hasattr(made, "_repr_html_")
+        assert not hasattr(made, "_repr_latex_")
         assert not hasattr(made, "__array__")
         assert getattr(made, "columns", None) is None
         for same in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):

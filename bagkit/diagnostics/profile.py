@@ -50,6 +50,17 @@ class Profile:
         where = f"; the most of them, {by_step[label]:.3g} s, in {printable(label, 100)}" if label else ""
         return f"Profile({text}, {seconds:.3g} s{where})"
 
+    def _repr_html_(self) -> str:
+        from bagkit.diagnostics.notebook_bar import seconds_text
+        from bagkit.html.runs import profile_page
+
+        rows = [
+            (step.label, step.records_in, step.records_out, seconds_text(step.seconds), step.seconds)
+            for steps in self.figures().values()
+            for step in steps
+        ]
+        return profile_page(len(self.tasks), rows)
+
     def emit(self, event: Event) -> None:
         """Take note of an event: runs call it, while the block is open.
 

@@ -265,6 +265,11 @@ class Delayed(DaskCollection, Generic[T_co]):
     def __repr__(self) -> str:
         return f"Delayed({self.key!r})"
 
+    def _repr_html_(self) -> str:
+        from bagkit.lazy.pages import delayed_page
+
+        return delayed_page(repr(self), self.plan)
+
     def __hash__(self) -> int:
         return object.__hash__(self)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bagkit.diagnostics.layout import lay_out
 from bagkit.diagnostics.notebook_bar import bytes_text, seconds_text
-from bagkit.live.texts import PALETTE, color_of, count_text, shown
+from bagkit.html.style import shown
+from bagkit.live.texts import PALETTE, color_of, count_text
 
 if TYPE_CHECKING:
     from bagkit.live.machine import Sample

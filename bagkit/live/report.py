@@ -9,11 +9,12 @@ from types import TracebackType
 
 from bagkit.errors import notes_of, text_of
 from bagkit.front_doors import front_door
+from bagkit.html.style import shown
 from bagkit.io.output.whole_files import check_place, whole_files
 from bagkit.live.page import page_file, whole_page
 from bagkit.live.recorder import Recorder
 from bagkit.live.sections import of_run, sections
-from bagkit.live.texts import count_text, shown
+from bagkit.live.texts import count_text
 from bagkit.warn import warn_at_caller
 
 MOST_SHOWN = 20
@@ -26,6 +27,7 @@ class Report:
     def __init__(self, place: str) -> None:
         self._place = place
         self._recorder: Recorder | None = None
+        self._text = ""
 
     def __enter__(self) -> Report:
         self._recorder = Recorder()
@@ -39,13 +41,18 @@ class Report:
             return
         recorder.close()
         try:
-            text = report_text(recorder, error)
+            self._text = text = report_text(recorder, error)
             with whole_files("report", self._place, "overwrite") as (name,), open(name, "w", encoding="utf-8") as file:
                 file.write(text)
         except Exception as other:
             if error is None:
                 raise
             warn_at_caller(f"the report {self._place} was not written: {type(other).__name__}: {other}", UserWarning)
+
+    def _repr_html_(self) -> str:
+        from bagkit.html.runs import report_page
+
+        return report_page(self._place, self._text)
 
 
 @front_door

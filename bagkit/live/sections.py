@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from bagkit.diagnostics.notebook_bar import bytes_text, seconds_text
 from bagkit.errors import PlanError
+from bagkit.html.style import shown
 from bagkit.live.charts import memory_svg, stages_svg, stream_svg
-from bagkit.live.texts import color_of, count_text, shown
+from bagkit.live.texts import color_of, count_text
 
 if TYPE_CHECKING:
     from bagkit.live.recorder import Recorder

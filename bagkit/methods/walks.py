@@ -19,6 +19,7 @@ from bagkit.computing import iterate
 from bagkit.errors import LazyError, one_line
 from bagkit.ops.pairs import WithKeys
 from bagkit.plan.node import Plan
+from bagkit.tracebacks import shorten_traceback
 
 _KEY = itemgetter(0)
 
@@ -60,8 +61,12 @@ class KeysWalk(Iterator[Any]):
         _last.walk = self._walk
         try:
             return next(self._keys)
-        except TypeError:
-            self._walk[1].clear()
+        except StopIteration:
+            raise
+        except BaseException as error:
+            if isinstance(error, TypeError):
+                self._walk[1].clear()
+            shorten_traceback(error)
             raise
 
 

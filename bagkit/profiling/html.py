@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from bagkit.html.style import framed
 from bagkit.profiling.kinds import Steps, path_text
 from bagkit.profiling.parts import Findings, NumberProfile, PathProfile, TextProfile, children
 from bagkit.profiling.table import (
@@ -30,19 +31,10 @@ REMARKS: Final = 100
 TOP: Final = 8
 
 STYLE: Final = """
-.bk-profile { --ink: #1f2328; --soft: #656d76; --line: #d8dee4; --back: #ffffff; --bar: #4f7cac; --rest: #e6eaef;
-  --warn: #b35900; --k0: #4f7cac; --k1: #c9824a; --k2: #5b9279; --k3: #8f6bb0; --k4: #b8545f; --k5: #8a8f98;
-  color: var(--ink); background: var(--back); font: 13px/1.45 system-ui, sans-serif; padding: 10px 12px;
-  border: 1px solid var(--line); border-radius: 6px; max-width: 1100px; overflow-x: auto; }
-@media (prefers-color-scheme: dark) { .bk-profile { --ink: #e6edf3; --soft: #9198a1; --line: #3d444d; --back: #151b23;
-  --bar: #6fa3d8; --rest: #2b323b; --warn: #f0a04b; --k0: #6fa3d8; --k1: #dd9e68; --k2: #78b598; --k3: #ad8bd0;
-  --k4: #d9777f; --k5: #9aa0a8; } }
-.bk-profile .bk-head { font-weight: 600; margin-bottom: 6px; }
 .bk-profile summary, .bk-profile .bk-leaf { display: grid; align-items: center; gap: 10px; padding: 1px 4px;
   grid-template-columns: minmax(180px, 2fr) 130px 150px minmax(220px, 3fr); border-radius: 4px; }
 .bk-profile summary { cursor: pointer; list-style: none; }
 .bk-profile summary::-webkit-details-marker { display: none; }
-.bk-profile summary:hover { background: var(--rest); }
 .bk-profile .bk-name { font-family: ui-monospace, monospace; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis; }
 .bk-profile .bk-name::before { content: "\\25B8"; color: var(--soft); display: inline-block; width: 1em; }
@@ -51,7 +43,6 @@ STYLE: Final = """
 .bk-profile .bk-bar i { display: block; height: 100%; }
 .bk-profile .bk-share { display: grid; grid-template-columns: 70px 1fr; gap: 6px; align-items: center; }
 .bk-profile .bk-soft { color: var(--soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.bk-profile .bk-warn { color: var(--warn); }
 .bk-profile .bk-more { margin: 2px 0 6px 22px; padding-left: 8px; border-left: 2px solid var(--line); }
 .bk-profile .bk-more table { border-collapse: collapse; margin: 3px 0; font-size: 12px; background: none;
   color: var(--ink); }
@@ -69,7 +60,7 @@ def page(profile: Findings) -> str:
     shown = dict(list(profile.paths.items())[:ROWS])
     below = children(profile)
     root = profile.paths.get("$")
-    parts = [f"<style>{STYLE}</style>", f'<div class="bk-head">{escape(headline(profile))}</div>']
+    parts = [f'<div class="bk-head">{escape(headline(profile))}</div>']
     found = list(remarks(profile))
     if found:
         rows = "".join([f"<li>{escape(each)}</li>" for each in found[:REMARKS]])
@@ -82,7 +73,7 @@ def page(profile: Findings) -> str:
         parts.append(_node(root, below, shown))
     if len(profile.paths) > ROWS:
         parts.append(f'<div class="bk-soft">{len(profile.paths) - ROWS:,} more paths in profile.paths</div>')
-    return f'<div class="bk-profile">{"".join(parts)}</div>'
+    return framed(*parts, style=STYLE, kind="bk-profile")
 
 
 def _node(each: PathProfile, below: dict[Steps, list[PathProfile]], shown: dict[str, PathProfile]) -> str:
@@ -184,4 +175,4 @@ def changes_page(groups: Iterable[tuple[str, Iterable[Any]]]) -> str:
         rows = "".join([f"<li>{escape(visible(str(each)))}</li>" for each in found])
         if rows:
             parts.append(f'<div class="bk-head">{title}</div><ul>{rows}</ul>')
-    return f'<div class="bk-profile"><style>{STYLE}</style>{"".join(parts) or "no drift"}</div>'
+    return framed(*parts or ("no drift",), style=STYLE, kind="bk-profile")

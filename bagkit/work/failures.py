@@ -96,6 +96,11 @@ class Failure:
         record = f", record: {one_line(place.record)}" if place is not None else ""
         return f"Failure({self}{record})"
 
+    def _repr_html_(self) -> str:
+        from bagkit.html.results import failure_page
+
+        return failure_page(self)
+
 
 def error_text(error: BaseException) -> str:
     """Return the type and the text of `error` on one line: `ValueError: no number`."""

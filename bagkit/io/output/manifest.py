@@ -93,6 +93,11 @@ class Manifest:
             f"{self.nbytes:,} bytes)"
         )
 
+    def _repr_html_(self) -> str:
+        from bagkit.html.results import manifest_page
+
+        return manifest_page(self.files, self.records, f"{self.nbytes:,} bytes")
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
