@@ -139,7 +139,7 @@ def _parsed(record: Any) -> Any:
 
 
 def _traceback(error: BaseException) -> str:
-    """Return the user's lines of a traceback, and what is noted on the error, such as those of a worker."""
+    """Return the user's lines of a traceback, and what is noted on the error, such as a worker's lines."""
     text = "".join(traceback.format_tb(frames_to_show(error), limit=-MOST_LINES)) + "\n".join(notes_of(error))
     return "\n".join(text.splitlines()[-MOST_LINES:])
 

@@ -25,7 +25,7 @@ LONGEST_TEXT: Final = 4_000
 BRIEF: Final = 110
 """Characters of a closed list or dict."""
 OPENED: Final = 40
-"""A tree of so many parts or fewer is opened from the first."""
+"""A tree with no more parts is opened from the first."""
 
 TREE: Final = """
 .bk-tree, .bk-tree summary { font: 12px/1.55 ui-monospace, "DejaVu Sans Mono", monospace; }
