@@ -23,6 +23,7 @@ from bagkit.options import ComputeOptions, Options, PlainOptions, merged
 from bagkit.plan.kinds import Sink, Source
 from bagkit.plan.node import Plan, walk
 from bagkit.tracebacks import as_front_door, shorten_traceback
+from bagkit.visible import type_and_size
 from bagkit.work.failures import Failure
 
 if TYPE_CHECKING:
@@ -60,22 +61,12 @@ class Collected(Generic[T]):
         count = len(self.failures)
         failures = f"{count:,} failure{'s' if count != 1 else ''}" if count else "no failure"
         first = f"{', first' if count > 1 else ':'}\n  {self.failures[0]}" if count else ""
-        return f"Collected({_size_of(self.result)}; {failures}{first})"
+        return f"Collected({type_and_size(self.result)}; {failures}{first})"
 
     def _repr_html_(self) -> str:
         from bagkit.html.results import collected_page
 
         return collected_page(self.result, self.failures)
-
-
-def _size_of(result: object) -> str:
-    """Return type and size of a result in a few words; a small value that holds no others as it is."""
-    kind, shape = type(result).__name__, getattr(result, "shape", None)
-    if isinstance(shape, tuple) and shape:
-        return f"{kind} of {' × '.join([f'{size:,}' if isinstance(size, int) else str(size) for size in shape])}"
-    if isinstance(result, (list, tuple, dict, set, frozenset)):
-        return f"{kind} of {len(result):,}"
-    return one_line(result, 80)
 
 
 def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple[Any, ...]:

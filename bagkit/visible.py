@@ -70,6 +70,16 @@ def one_line(value: object, width: int = 160) -> str:
     return printable(text, width)
 
 
+def type_and_size(result: object) -> str:
+    """Return type and size of a result in a few words; a small value that holds no others as it is."""
+    kind, shape = type(result).__name__, getattr(result, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{kind} of {' × '.join([f'{size:,}' if isinstance(size, int) else str(size) for size in shape])}"
+    if isinstance(result, (list, tuple, dict, set, frozenset)):
+        return f"{kind} of {len(result):,}"
+    return one_line(result, 80)
+
+
 def without_secrets(text: str) -> str:
     """Return `text` with `***` for passwords in URLs, and for the values of what commonly is a secret in their queries.
 

@@ -268,7 +268,7 @@ class TestLaziness:
     def test_names_that_start_with_an_underscore(self) -> None:
         with pytest.raises(AttributeError, match=r"_x.*hint: bagkit.delayed\(getattr\)"):
             _ = bk.delayed(inc)(1)._x
-        assert not hasattr(bk.delayed(inc), "_repr_html_")
+        assert not hasattr(bk.delayed(inc), "_repr_latex_")
 
     def test_it_is_no_array(self) -> None:
         x = bk.delayed(inc)(1)
