@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import compileall
 import signal
+import sys
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # A deadline for each example measures how busy the machine is.
@@ -13,3 +17,13 @@ settings.load_profile("bagkit")
 # A shell starts what runs in its background with SIGINT ignored, and Python leaves that so. Tests of Ctrl-C need it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# pytest rewrites the asserts of all tests, which takes some ten seconds. It keeps what it made in __pycache__ for the
+# next run, also where PYTHONDONTWRITEBYTECODE is set.
+sys.dont_write_bytecode = False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile bagkit once: tests start hundreds of interpreters, which would each compile what they import."""
+    if not hasattr(config, "workerinput"):  # the workers of pytest-xdist start when it is done
+        compileall.compile_dir(Path(__file__).parent.parent / "bagkit", quiet=2)

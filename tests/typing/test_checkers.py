@@ -113,9 +113,9 @@ def line_of(program: str) -> int:
     return HEAD.count("\n") + 1 + list(WRONG).index(program)
 
 
-@pytest.fixture(scope="module")
-def wrong_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("typing") / "wrong_programs.py"
+@pytest.fixture
+def wrong_file(tmp_path: Path) -> Path:
+    path = tmp_path / "wrong_programs.py"
     path.write_text(HEAD + "".join(f"    {program}\n" for program in WRONG))
     return path
 
@@ -149,22 +149,12 @@ def joined(found: list[tuple[str, int, str]]) -> Errors:
 CHECKERS: dict[str, Callable[[Path], Errors]] = {"mypy": run_mypy, "basedpyright": run_basedpyright}
 
 
-@pytest.fixture(scope="module", params=CHECKERS)
-def errors(request: pytest.FixtureRequest, wrong_file: Path) -> Errors:
-    """What one run of a type checker over all programs says."""
-    return CHECKERS[request.param](wrong_file)
-
-
-def test_right_programs_are_taken(errors: Errors) -> None:
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_right_programs_are_taken_and_wrong_ones_refused(checker: str, wrong_file: Path) -> None:
+    """One run of a checker looks at all programs, so all that it says is asked in one test."""
+    errors = CHECKERS[checker](wrong_file)
     assert {place: message for place, message in errors.items() if place[0] != "wrong_programs.py"} == {}
-
-
-@pytest.mark.parametrize("program", WRONG)
-def test_wrong_programs_are_refused(errors: Errors, program: str) -> None:
-    message = errors.get(("wrong_programs.py", line_of(program)), "")
-    assert re.search(WRONG[program], message), message or "taken"
-
-
-def test_nothing_else_is_wrong_with_them(errors: Errors) -> None:
+    said = {program: errors.get(("wrong_programs.py", line_of(program)), "") for program in WRONG}
+    assert {program: text for program, text in said.items() if not re.search(WRONG[program], text)} == {}
     lines = {line for file, line in errors if file == "wrong_programs.py"}
-    assert lines == set(map(line_of, WRONG))
+    assert lines == set(map(line_of, WRONG)), "and nothing else is wrong with them"
