@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         WorkerDiedError,
     )
     from bagkit.io.input.partition_info import PartitionInfo
-    from bagkit.io.output.manifest import Manifest
+    from bagkit.io.output.manifest import Manifest, WrittenAgainWarning
     from bagkit.item import Item
     from bagkit.lazy.delayed import delayed
     from bagkit.lazy.delayed_values import Delayed
@@ -122,6 +122,7 @@ __all__ = [
     "ValidationError",
     "Violation",
     "WorkerDiedError",
+    "WrittenAgainWarning",
     "as_completed",
     "compute",
     "concat",
@@ -168,7 +169,7 @@ _HOMES = {
     "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.work.failures",
     "Item": "bagkit.item",
-    "Manifest": "bagkit.io.output.manifest",
+    **dict.fromkeys(("Manifest", "WrittenAgainWarning"), "bagkit.io.output.manifest"),
     "Reject": "bagkit.methods.rejects",
     "read_errors": "bagkit.rejects",
     "Signature": "bagkit.methods.retrying",

@@ -63,6 +63,7 @@ ELSEWHERE = (
     "io/input/text_blocks.py",
     "io/input/too_long.py",
     "io/output/names.py",
+    "io/output/input_names.py",
     "io/output/commits.py",
     "io/output/stores.py",
     "io/output/locks.py",
@@ -176,6 +177,10 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "explain that analyzes something else": (
         lambda: bag().explain(analyze="all"), bk.PlanError,
         "explain: analyze is 'all'; expected True, False or 'full'"),
+    "update without computing": (
+        lambda: bag().to_jsonl("out/*.jsonl", exist="update", compute=False), bk.PlanError,
+        "to_jsonl: exist='update' looks for what has changed when it writes, and compute=False writes nothing yet; "
+        "hint: leave out compute=False"),
     "explain of a sample that writes": (
         lambda: bag().to_jsonl("out/*.jsonl", compute=False).explain(analyze=True), bk.PlanError,
         "explain: the plan writes files (to_jsonl), and a sample would write a part of them; expected a "

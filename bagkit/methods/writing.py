@@ -29,7 +29,7 @@ else:
 
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-Exist = Literal["error", "overwrite", "resume"]
+Exist = Literal["error", "overwrite", "resume", "update"]
 
 
 class Writing(Making[T_co]):
@@ -89,7 +89,7 @@ class Writing(Making[T_co]):
                 empty text.
             exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an
                 earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
-                had the same operations and inputs.
+                had the same operations and inputs. "update": write what has changed since, and name files after inputs.
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
                 `help(bagkit.set_options)` explains each.
 
@@ -114,10 +114,11 @@ class Writing(Making[T_co]):
         from bagkit.io.output.sinks import plan_lines
 
         encode = ops.EncodeText(encoding)
+        lines = self._then(encode).plan
         sink = plan_lines(
             "to_textfiles",
             path,
-            self.npartitions,
+            lines,
             suffix=".part",
             name_function=name_function,
             compression=compression,
@@ -128,7 +129,7 @@ class Writing(Making[T_co]):
             separator=encode.newline,
             last_separator=last_endline,
         )
-        return written(self._then(encode).plan, sink, compute, options)
+        return written(lines, sink, compute, options)
 
     @overload
     def to_jsonl(self, path: Paths, *, name_function: Callable[[int], str] | None = ..., compression: str | None = ...,
@@ -179,7 +180,7 @@ class Writing(Making[T_co]):
             allow_nan: Whether NaN and infinity are written as `NaN` and `Infinity`, which is not JSON.
             exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an
                 earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
-                had the same operations and inputs.
+                had the same operations and inputs. "update": write what has changed since, and name files after inputs.
             storage_options: What fsspec needs to write to URLs. Not for local files.
             compute: False writes nothing yet, and returns delayed values.
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
@@ -207,10 +208,11 @@ class Writing(Making[T_co]):
         """
         from bagkit.io.output.sinks import plan_lines
 
+        lines = self._then(ops.EncodeJson(default, allow_nan)).plan
         sink = plan_lines(
             "to_jsonl",
             path,
-            self.npartitions,
+            lines,
             suffix=".jsonl",
             name_function=name_function,
             compression=compression,
@@ -218,30 +220,30 @@ class Writing(Making[T_co]):
             exist=exist,
             gives="manifest",
         )
-        return written(self._then(ops.EncodeJson(default, allow_nan)).plan, sink, compute, options)
+        return written(lines, sink, compute, options)
 
     @overload
     def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
                 storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
                 metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
-                exist: Literal["error", "overwrite", "resume"] = ...,
+                exist: Exist = ...,
                 **options: Unpack[PlainOptions]) -> list[str]: ...  # fmt: skip
     @overload
     def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
                 storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
                 metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
-                exist: Literal["error", "overwrite", "resume"] = ...,
+                exist: Exist = ...,
                 **options: Unpack[CollectOptions]) -> Collected[list[str]]: ...  # fmt: skip
     @overload
     def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
                 storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
                 metadata: Mapping[str, str] | None = ..., compute: Literal[True] = ..., *,
-                exist: Literal["error", "overwrite", "resume"] = ...,
+                exist: Exist = ...,
                 **options: Unpack[ComputeOptions]) -> list[str] | Collected[list[str]]: ...  # fmt: skip
     @overload
     def to_avro(self, filename: Paths, schema: Mapping[str, Any], name_function: Callable[[int], str] | None = ...,
                 storage_options: Mapping[str, Any] | None = ..., codec: str = ..., sync_interval: int = ...,
-                metadata: Mapping[str, str] | None = ..., *, exist: Literal["error", "overwrite", "resume"] = ...,
+                metadata: Mapping[str, str] | None = ..., *, exist: Exist = ...,
                 compute: Literal[False]) -> Writes: ...  # fmt: skip
     def to_avro(
         self,
@@ -254,7 +256,7 @@ class Writing(Making[T_co]):
         metadata: Mapping[str, str] | None = None,
         compute: bool = True,
         *,
-        exist: Literal["error", "overwrite", "resume"] = "error",
+        exist: Exist = "error",
         **options: Unpack[ComputeOptions],
     ) -> Any:
         """Write an Avro file for each partition. Needs the extra `avro`.
@@ -276,7 +278,7 @@ class Writing(Making[T_co]):
             compute: False writes nothing yet, and returns delayed values.
             exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an
                 earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
-                had the same operations and inputs.
+                had the same operations and inputs. "update": write what has changed since, and name files after inputs.
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
                 `help(bagkit.set_options)` explains each.
 
@@ -305,7 +307,7 @@ class Writing(Making[T_co]):
 
         encode, sink = plan_avro_files(
             filename,
-            self.npartitions,
+            self.plan,
             schema,
             name_function=name_function,
             storage_options=storage_options,
@@ -358,7 +360,7 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
         last_endline: Whether a newline follows the last record of a file too.
         exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an earlier,
             larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it had the same
-            operations and inputs.
+            operations and inputs. "update": write what has changed since, and name files after their inputs.
         **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
             `help(bagkit.set_options)` explains each.
 
@@ -422,5 +424,10 @@ def written(lines: Plan, sink: Sink, compute: bool, options: ComputeOptions) -> 
         raise PlanError(
             f"{sink.label}: {next(iter(options))!r} is an option of compute, and compute=False; "
             "hint: give it to item.compute(...)"
+        )
+    if not compute and getattr(sink, "exist", "") == "update":
+        raise PlanError(
+            f"{sink.label}: exist='update' looks for what has changed when it writes, and compute=False writes nothing "
+            "yet; hint: leave out compute=False"
         )
     return Item(plan).compute(**options) if compute else Writes(plan, lines.npartitions)

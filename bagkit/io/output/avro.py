@@ -14,6 +14,7 @@ from bagkit.io.input.avro import CODECS, check_codec, import_fastavro
 from bagkit.io.output.avro_values import Reading
 from bagkit.io.output.sinks import OutputFile, WriteLines, plan_lines
 from bagkit.plan.kinds import OnRecords, PerPartition
+from bagkit.plan.node import Plan
 
 _FIELD_SAID: Final = re.compile(r" on field |no default for |^\[")
 """In fastavro's messages, the last one as a list of JSON."""
@@ -157,7 +158,7 @@ class _Target:
 
 def plan_avro_files(
     path: Any,
-    npartitions: int,
+    made_of: Plan,
     schema: Any,
     *,
     name_function: Callable[[int], str] | None,
@@ -177,10 +178,11 @@ def plan_avro_files(
     texts = isinstance(metadata, Mapping) and all(type(text) is str for pair in metadata.items() for text in pair)
     if metadata is not None and not texts:
         raise PlanError(f"to_avro: metadata is {one_line(metadata)}; expected a dict of str to str")
+    encode = EncodeAvro(parsed)
     sink = plan_lines(
         "to_avro",
         path,
-        npartitions,
+        Plan(encode, (made_of,)),
         suffix=".avro",
         name_function=name_function,
         compression=None,
@@ -189,7 +191,7 @@ def plan_avro_files(
         gives="paths",
         make=partial(WriteAvro, schema=parsed, codec=codec, sync_interval=sync_interval, metadata=metadata or {}),
     )
-    return EncodeAvro(parsed), sink
+    return encode, sink
 
 
 def _parsed(schema: Any) -> dict[str, Any]:

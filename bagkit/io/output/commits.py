@@ -37,6 +37,7 @@ from bagkit.io.output.manifest import (
     FORMAT,
     Damaged,
     Recipe,
+    WrittenAgainWarning,
     WrittenFile,
     as_row,
     differences,
@@ -52,6 +53,7 @@ from bagkit.io.output.stores import Store, failed, open_own
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
+    from bagkit.io.input.made_of import MadeOf
     from bagkit.io.output.names import Targets
 
 _EVERY = 5.0
@@ -83,12 +85,15 @@ class FileWriting:
         compressions: Sequence[str | None],
         exist: str,
         recipe: Recipe,
+        made_of: Sequence[MadeOf],
         wanted: frozenset[int] | None = None,
     ) -> None:
         self._operation = operation
         self._targets = targets
         self._store = store
         self._recipe = recipe.as_json()
+        self._made_of = made_of
+        self._inputs = recipe.inputs
         self._wanted = wanted
         """The partitions that are written; None for all. The others are as earlier runs have left them."""
         self._files: dict[int, WrittenFile] = {}
@@ -97,6 +102,8 @@ class FileWriting:
         """What of it the journal does not say yet."""
         self._stale: set[str] = set()
         """What an earlier run has written, by its own account."""
+        self._claimed: set[str] = set()
+        """What this run may write before its account says so."""
         self._journal: BinaryIO | None = None
         self._noted_at = 0.0
         """When the journal was written, by the monotonic clock; 0 where there is none of this run."""
@@ -129,13 +136,15 @@ class FileWriting:
                 self._refuse_existing()
             if exist == "resume":
                 self._take_up()
+            elif exist == "update":
+                self._update()
             elif self._wanted is not None:
                 self._keep_others(self._wanted)
             elif exist == "overwrite":
                 self._replace()
             if len(self._files) < len(self._targets.paths):
                 self._make_staging()
-            elif self._store.read(self._targets.own("manifest.json")) is None:
+            elif self._store.read(self._targets.own("manifest.json")) != self._manifest():
                 self._make_staging()
                 self._complete()
 
@@ -255,6 +264,39 @@ class FileWriting:
         self._lost = dict(earlier.lost) if self._files else {}
         self._take_over(earlier)
 
+    def _update(self) -> None:
+        """Find the files of an earlier run that are made as this one makes them, of the same inputs."""
+        try:
+            earlier = self._earlier()
+        except Damaged as error:
+            raise self._mismatch([f"the account of what was written is damaged: {error}"]) from error
+        files = [] if earlier is None else [from_row(row, self._targets.home) for row in earlier.rows]
+        before = {file.path: file for file in files}
+        known = before.keys() | (() if earlier is None else earlier.stale)
+        if set(self._store.existing(self._targets.paths)) - known:
+            self._refuse_unknown(known)
+        own = self._store.among(before, self._inputs)
+        if own is not None:
+            raise PlanError(
+                f"{self._operation}: {named(own)} was written here by the last run, and is read from now; "
+                "hint: write to another directory"
+            )
+        if earlier is None:
+            self._claimed = set(self._targets.paths)
+            return
+        words = differences(earlier.recipe, self._recipe)
+        for number, (path, part) in enumerate(zip(self._targets.paths, self._made_of, strict=True)):
+            file = before.get(path)
+            if file is not None and not words and file.identity == part.identity and self._is_whole(file):
+                self._files[number] = replace(file, partition=number, inputs=part.inputs, kept=True)
+        self._claimed = {path for n, path in enumerate(self._targets.paths) if n not in self._files}
+        self._lost = dict(earlier.lost) if not self._claimed else {}
+        self._take_over(earlier, before)
+        if words and files:
+            count = f"all {len(self._targets.paths)} files are" if len(self._targets.paths) != 1 else "the file is"
+            message = f"{self._operation}: {count} written again: {'; '.join(words)}"
+            warn_about(None, message, WrittenAgainWarning)
+
     def tell_of_lost(self, again: Collection[str]) -> None:
         """Warn of records that were left out of files that are kept: the run that did may not have come to say so.
 
@@ -269,8 +311,8 @@ class FileWriting:
             message = f"{self._operation}: {count}, as on_error, or damaged=, asked when they were written"
             warn_about(None, message, SkippedRecordsWarning)
 
-    def _refuse_unknown(self) -> None:
-        (path, *_) = self._store.existing(self._targets.paths)
+    def _refuse_unknown(self, known: Collection[str] = ()) -> None:
+        path = next(path for path in self._store.existing(self._targets.paths) if path not in known)
         raise OutputExistsError(
             f"{self._operation}: {named(path)} exists, and nothing tells what it was made of, so it can't be gone on "
             "with; hint: exist='overwrite' replaces it"
@@ -308,7 +350,9 @@ class FileWriting:
     def commit(self, written: Any, lost: int) -> None:
         """Give the file that a task has written its name; with the last one, write the manifest."""
         number, temporary, records, nbytes, checksum, mtime_ns = written
-        file = WrittenFile(self._targets.paths[number], number, records, nbytes, checksum, mtime_ns, lost=lost)
+        part = self._made_of[number]
+        facts = {"lost": lost, "inputs": part.inputs, "identity": part.identity or None}
+        file = WrittenFile(self._targets.paths[number], number, records, nbytes, checksum, mtime_ns, **facts)
         with self._failing_as(file.path):
             if not self._noted_at:
                 self._write_journal()
@@ -329,7 +373,7 @@ class FileWriting:
         """Write the journal, with what is there already; only then is the manifest of before no longer true."""
         home, path = self._targets.home, self._targets.own("journal")
         # Where nothing can be added to it, it says from the beginning what may be there in the end.
-        stale = self._stale if self._store.journals else self._stale.union(self._targets.paths)
+        stale = self._stale | self._claimed if self._store.journals else self._stale.union(self._targets.paths)
         head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(stale), "staging": [*self._staging.values()]}
         rows = [line_of(as_row(file, home)) for file in self._files.values()]
         lost = [line_of({"lost": self._lost})] if self._lost else []
@@ -370,13 +414,14 @@ class FileWriting:
             self._store.settle(directory)
         for path in self._store.apart(self._stale, self._targets.paths):
             self._store.remove(path)
-        files = [self._files[number] for number in range(len(self._targets.paths))]
-        self._put(
-            self._targets.own("manifest.json"), manifest_bytes(self._recipe, files, self._targets.home, self._lost)
-        )
+        self._put(self._targets.own("manifest.json"), self._manifest())
         self._store.settle(self._targets.home)
         self._store.remove(self._targets.own("journal"))
         self._noted_at = 0.0
+
+    def _manifest(self) -> bytes:
+        files = [self._files[number] for number in range(len(self._targets.paths))]
+        return manifest_bytes(self._recipe, files, self._targets.home, self._lost)
 
     def end(self) -> None:
         """Remove what became no output, and let others write here."""
@@ -405,7 +450,7 @@ class FileWriting:
     def _failing_as(self, path: str) -> Iterator[None]:
         try:
             yield
-        except (BagkitError, PlanError):
+        except (BagkitError, PlanError, Warning):  # a warning where filters make an error of it
             raise
         except Exception as error:
             raise failed(getattr(error, "filename", None) or path, error) from error

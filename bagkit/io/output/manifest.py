@@ -13,10 +13,11 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zlib import crc32
 
+from bagkit.io.input.made_of import InputPart
 from bagkit.json.standard import standard_dumps, standard_loads
 from bagkit.visible import without_secrets
 
@@ -39,6 +40,12 @@ class WrittenFile:
     """What an object store knows its content by, as far as that was asked."""
     lost: int = field(default=0, compare=False, repr=False)
     """How many records were left out of it, as `on_error` asked, as far as that is known."""
+    inputs: tuple[InputPart, ...] = field(default=(), compare=False, repr=False)
+    """The files that it was made of; none where that was records in memory, or all of another bag."""
+    identity: str | None = field(default=None, compare=False, repr=False)
+    """A digest of what it was made of, where it is known for `exist="update"`."""
+    kept: bool = field(default=False, compare=False, repr=False)
+    """Whether it was there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ class Manifest:
     """What was written: a file for each partition, in order.
 
     Attributes:
-        files: The files, each with its `path`, `partition`, `records`, `nbytes` and `checksum`.
+        files: The files, each with its `path`, `partition`, `records`, `nbytes`, `checksum`, the `inputs` that it was
+            made of, and `kept`: whether it was there already.
 
     >>> import bagkit as bk, tempfile
     >>> bk.range(3, npartitions=2).to_jsonl(tempfile.mkdtemp(), scheduler="sync")
@@ -86,17 +94,43 @@ class Manifest:
         """
         return sum(file.nbytes for file in self.files)
 
+    @property
+    def kept(self) -> int:
+        """How many of the files were there already, and are as they were.
+
+        >>> import bagkit as bk, tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> [bk.range(3, npartitions=2).to_jsonl(folder, exist="update", scheduler="sync").kept for _ in range(2)]
+        [0, 2]
+        """
+        return sum(file.kept for file in self.files)
+
     def __repr__(self) -> str:
         files, records = len(self.files), self.records
+        kept = f", {self.kept:,} of them kept" if self.kept else ""
         return (
-            f"Manifest({files:,} file{'s' if files != 1 else ''}, {records:,} record{'s' if records != 1 else ''}, "
-            f"{self.nbytes:,} bytes)"
+            f"Manifest({files:,} file{'s' if files != 1 else ''}{kept}, "
+            f"{records:,} record{'s' if records != 1 else ''}, {self.nbytes:,} bytes)"
         )
 
     def _repr_html_(self) -> str:
         from bagkit.html.results import manifest_page
 
         return manifest_page(self.files, self.records, f"{self.nbytes:,} bytes")
+
+
+class WrittenAgainWarning(UserWarning):
+    """A run with `exist="update"` writes all files again: they were made by other operations. The message says which.
+
+    >>> import bagkit as bk, tempfile, warnings
+    >>> folder = tempfile.mkdtemp()
+    >>> manifest = bk.range(2, npartitions=1).to_jsonl(folder, exist="update", scheduler="sync")
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error")
+    ...     bk.range(2, npartitions=1).map(str).to_jsonl(folder, exist="update", scheduler="sync")
+    Traceback (most recent call last):
+    bagkit.io.output.manifest.WrittenAgainWarning: to_jsonl: the file is written again: the operations were ...
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +144,14 @@ class Recipe:
     options: Mapping[str, Any]
     paths: int
     """How many files are written."""
+    operations: tuple[tuple[str, str], ...] | None = None
+    """Labels and digests of the operations, whatever their inputs: where files are updated one by one."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
+        if self.operations is not None:  # of its inputs each file has its own account
+            operations = [list(step) for step in self.operations]
+            return {"operations": operations, "options": dict(self.options), "versions": versions()}
         return {
             "steps": [list(step) for step in self.steps],
             "inputs": {path: list(facts) for path, facts in self.inputs.items()},
@@ -148,18 +187,24 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for key in sorted({*one, *other}):
             if one.get(key) != other.get(key):
                 words.append(f"{key} was {one.get(key)!r} and is {other.get(key)!r}")
+    if ("operations" in then) != ("operations" in now):
+        return ["it was written with exist='update'" if "operations" in then else "no file in it says its own inputs"]
+    if "operations" in now:
+        return [*words, *_step_differences(then["operations"], now["operations"], bool(words))]
     if then["paths"] != now["paths"]:
         words.append(f"there were {then['paths']} partitions and are {now['paths']}")
     words += _input_differences(then["inputs"], now["inputs"])
-    labels = [[label for label, _ in recipe["steps"]] for recipe in (then, now)]
+    return words + _step_differences(then["steps"], now["steps"], bool(words))
+
+
+def _step_differences(then: Sequence[Any], now: Sequence[Any], known: bool) -> list[str]:
+    """Return in words how operations differ; a change inside of one is told where no reason is `known`."""
+    labels = [[label for label, _ in steps] for steps in (then, now)]
     if labels[0] != labels[1]:
-        words.append(f"the operations were {' → '.join(labels[0])} and are {' → '.join(labels[1])}")
-    elif not words:
-        for one, other in zip(then["steps"], now["steps"], strict=True):
-            if one != other:
-                words.append(f"{one[0]} is another: its function, what that refers to, or its data has changed")
-                break
-    return words
+        return [f"the operations were {' → '.join(labels[0])} and are {' → '.join(labels[1])}"]
+    changed = (one for one, other in zip(then, now, strict=True) if one != other)
+    first = None if known else next(changed, None)
+    return [f"{first[0]} is another: its function, what that refers to, or its data has changed"] if first else []
 
 
 def _input_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -246,16 +291,20 @@ def _checksum(content: Any) -> str:
     return hashlib.blake2b(standard_dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost"]
+ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost", "inputs", "identity"]
 
 
 def as_row(file: WrittenFile, home: str) -> list[Any]:
     """Return a file as plain values, its path relative to `home` where it is below."""
     path = file.path.removeprefix(home + "/")
-    return [path, file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag, file.lost]
+    inputs = [[part.path, part.size, part.mtime_ns, part.etag, part.start, part.stop] for part in file.inputs]
+    facts = [file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag, file.lost]
+    return [path, *facts, inputs, file.identity]
 
 
 def from_row(row: Sequence[Any], home: str) -> WrittenFile:
     """Return the file that `as_row` gave."""
-    path = row[0] if os.path.isabs(row[0]) or "://" in row[0] else f"{home}/{row[0]}"
-    return WrittenFile(path, *row[1:])
+    name, *facts = row[:8]
+    path = name if os.path.isabs(name) or "://" in name else f"{home}/{name}"
+    inputs, identity = row[8:] or ((), None)  # an earlier version did not say
+    return replace(WrittenFile(path, *facts), inputs=tuple([InputPart(*part) for part in inputs]), identity=identity)

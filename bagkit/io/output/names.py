@@ -58,11 +58,17 @@ def directory_of(path: str) -> str:
 
 
 def plan_targets(
-    operation: str, path: object, npartitions: int, name_function: Callable[[int], str] | None, suffix: str
+    operation: str,
+    path: object,
+    npartitions: int,
+    name_function: Callable[[int], str] | None,
+    suffix: str,
+    sorts: bool = True,
 ) -> Targets:
     """Return the paths for `npartitions` partitions; raises PlanError for names that leave their directory or collide.
 
     `path` is a directory (files are `0.part`, where `suffix` is `.part`), a pattern with one `*`, or a list of paths.
+    Names that do not sort in the order of the partitions are a warning, if it is expected that they do.
     """
     if isinstance(path, (str, os.PathLike)):
         template = _absolute(operation, path)
@@ -72,7 +78,7 @@ def plan_targets(
             raise PlanError(f"{operation}: {named(str(path))} has more than one '*'; expected one, for the number")
         names = _names(operation, npartitions, name_function)
         paths = [template.replace("*", name) for name in names]
-        ordered = paths == sorted(paths)
+        ordered = not sorts or paths == sorted(paths)
     else:
         template, paths, ordered = "", _listed(operation, path, npartitions), True
     _check(operation, paths)

@@ -5,6 +5,7 @@ A record comes as the bytes of its line; what makes them is in ops/encoding.py.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,10 @@ from typing import Any, Literal
 from bagkit.errors import PlanError
 from bagkit.exchange.checksum import crc32
 from bagkit.io.input.codecs import check_installed, compression_of, compressor
-from bagkit.io.input.paths import base_name, named
+from bagkit.io.input.made_of import MadeOf, operations, parts_made_of
+from bagkit.io.input.paths import base_name, is_url, named
 from bagkit.io.output.commits import FileWriting
+from bagkit.io.output.input_names import planned_targets
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output.names import Targets, plan_targets
 from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
@@ -25,7 +28,7 @@ from bagkit.plan.fingerprint import fingerprint
 from bagkit.plan.kinds import Sink, Source
 from bagkit.plan.node import Plan, walk
 
-Exist = Literal["error", "overwrite", "resume"]
+Exist = Literal["error", "overwrite", "resume", "update"]
 BLOCK = 1 << 18
 """Bytes that are compressed and written at a time."""
 _MOST_LINES = 1 << 12
@@ -47,6 +50,8 @@ class WriteLines(Sink):
     last_separator: bool = False
     """Whether it also stands after the last one."""
     gives: Literal["paths", "manifest"] = "manifest"
+    made_of: tuple[MadeOf, ...] = field(default=(), repr=False)
+    """What each file is made of."""
 
     opaque = False
 
@@ -62,7 +67,7 @@ class WriteLines(Sink):
 
     def bare(self) -> WriteLines:
         assert self.targets is not None
-        return replace(self, targets=replace(self.targets, paths=()), compressions=())
+        return replace(self, targets=replace(self.targets, paths=()), compressions=(), made_of=())
 
     def begin(self, made_of: Plan, wanted: frozenset[int] | None = None) -> FileWriting:
         assert self.targets is not None
@@ -73,9 +78,13 @@ class WriteLines(Sink):
                 f"{self.operation}: {named(own)} is written to, and it is also read from; "
                 "hint: write to another directory"
             )
-        steps = tuple(fingerprint(made_of))
-        recipe = Recipe(steps, without_passwords(inputs), self.made_with, len(self.targets.paths))
-        return FileWriting(self.operation, self.targets, self.store, self.compressions, self.exist, recipe, wanted)
+        updates = self.exist == "update"
+        steps = () if updates else tuple(fingerprint(made_of))
+        known = tuple(operations(made_of)) if updates else None
+        recipe = Recipe(steps, without_passwords(inputs), self.made_with, len(self.targets.paths), known)
+        return FileWriting(
+            self.operation, self.targets, self.store, self.compressions, self.exist, recipe, self.made_of, wanted
+        )
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -121,11 +130,12 @@ class WriteLines(Sink):
         assert self.targets is not None
         if self.gives == "paths":
             return list(self.targets.paths)
-        return Manifest(tuple(_file(path, *each) for path, each in zip(self.targets.paths, written, strict=True)))
+        rows = zip(self.targets.paths, written, self.made_of, strict=True)
+        return Manifest(tuple(replace(_file(path, *each), inputs=part.inputs) for path, each, part in rows))
 
 
 def _file(path: str, number: int, temporary: str, *facts: Any) -> WrittenFile:
-    return WrittenFile(path, number, *facts)
+    return replace(WrittenFile(path, number, *facts), kept=not temporary)
 
 
 def _path(path: str, written: Any) -> str:
@@ -206,7 +216,7 @@ def inputs_of(plan: Plan) -> dict[str, tuple[int | str | None, ...]]:
 def plan_lines(
     operation: str,
     path: object,
-    npartitions: int,
+    made_of: Plan,
     *,
     suffix: str,
     name_function: Callable[[int], str] | None,
@@ -220,9 +230,13 @@ def plan_lines(
     make: Callable[..., WriteLines] = WriteLines,
 ) -> WriteLines:
     """Return the sink for lines that go to `path`, made by `make`; raises PlanError for what can't be written to."""
-    if exist not in ("error", "overwrite", "resume"):
-        raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite' or 'resume'")
-    targets = plan_targets(operation, path, npartitions, name_function, suffix)
+    if exist not in ("error", "overwrite", "resume", "update"):
+        raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite', 'resume' or 'update'")
+    parts = tuple(parts_made_of(made_of, identify=exist == "update"))
+    if exist == "update":
+        targets = _updated(operation, path, parts, suffix, name_function, storage_options)
+    else:
+        targets = plan_targets(operation, path, len(parts), name_function, suffix)
     names = [compression_of(base_name(each), compression, "written") for each in targets.paths]
     check_installed(names)  # now, rather than in a worker
     return make(
@@ -235,4 +249,23 @@ def plan_lines(
         separator,
         last_separator,
         gives,
+        parts,
     )
+
+
+def _updated(
+    operation: str,
+    path: object,
+    parts: Sequence[MadeOf],
+    suffix: str,
+    name_function: Callable[[int], str] | None,
+    storage_options: Mapping[str, Any] | None,
+) -> Targets:
+    if name_function is not None:
+        raise PlanError(
+            f"{operation}: name_function names files by the numbers of partitions, which change when inputs come and "
+            "go; hint: leave it out, exist='update' names files after their inputs"
+        )
+    remote = is_url(os.fspath(path)) if isinstance(path, (str, os.PathLike)) else False
+    store = RemoteStore(dict(storage_options or {})) if remote else LocalStore()
+    return planned_targets(operation, path, parts, suffix, store)

@@ -398,7 +398,9 @@ class TestRefusedWhilePlanning:
         assert "has a NUL in it" in refused("a\0b*")
         assert "has more than one '*'" in refused(tmp_path / "*-*.txt")
         assert "name_function can't be called; got 'x'" in refused(tmp_path / "*", name_function="x")
-        assert "exist is 'append'; expected 'error', 'overwrite' or 'resume'" in refused(tmp_path, exist="append")
+        assert "exist is 'append'; expected 'error', 'overwrite', 'resume' or 'update'" in refused(
+            tmp_path, exist="append"
+        )
         assert "encoding is 'utf-9'; expected the name of a text encoding" in refused(tmp_path, encoding="utf-9")
         assert "encoding is 'hex'" in refused(tmp_path, encoding="hex")
         assert "files of type .zip are not written" in refused(tmp_path / "*.zip")
