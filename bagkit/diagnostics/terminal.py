@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 
-class Drawing(Protocol):
+class DrawnInPlace(Protocol):
     """Something that is drawn in place, again and again."""
 
     def hide(self) -> None:
@@ -23,7 +23,7 @@ class Drawing(Protocol):
         """Draw it again, below what was written meanwhile."""
 
 
-_drawings: list[Drawing] = []
+_drawings: list[DrawnInPlace] = []
 _lock = threading.RLock()
 _open_line = False
 """Whether the last text has not ended its line."""
@@ -47,7 +47,7 @@ def is_terminal(file: Any) -> bool:
         return False
 
 
-def add_drawing(drawing: Drawing) -> None:
+def add_drawing(drawing: DrawnInPlace) -> None:
     """From now on have `drawing` make room for others: also for what this process writes to its terminal."""
     with _lock:
         _drawings.append(drawing)
@@ -59,7 +59,7 @@ def add_drawing(drawing: Drawing) -> None:
                     _lead_handlers(file, getattr(sys, name))
 
 
-def remove_drawing(drawing: Drawing) -> None:
+def remove_drawing(drawing: DrawnInPlace) -> None:
     """Undo `add_drawing`."""
     with _lock:
         _drawings.remove(drawing)
@@ -125,7 +125,7 @@ def room_for_text() -> Iterator[None]:
             _each(lambda drawing: drawing.show())
 
 
-def _each(act: Callable[[Drawing], None]) -> None:
+def _each(act: Callable[[DrawnInPlace], None]) -> None:
     """Call a method of each drawing; ignore errors of a file that can't be written to."""
     for drawing in tuple(_drawings):
         with contextlib.suppress(Exception):

@@ -70,6 +70,6 @@ def fresh(initial: Any) -> Any:
 _IMMUTABLE = frozenset({int, float, complex, bool, str, bytes})
 
 
-def started(initial: Any) -> Any:
+def fresh_initial(initial: Any) -> Any:
     """Return an initial value that no one else holds: what `initial` makes if it can be called, else a copy of it."""
     return initial() if callable(initial) else fresh(initial)

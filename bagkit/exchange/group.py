@@ -107,7 +107,7 @@ class GatherSides(Gather):
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class MeetingValues:
     """One value for a key: what `meet` makes of two, beginning with what `begin` makes, if there is that."""
 
     meet: Callable[[Any, Any], Any]
@@ -125,7 +125,7 @@ class Meeting:
             cell.extend(other)
 
 
-Gathering = Gather | Meeting
+Gathering = Gather | MeetingValues
 
 
 # Splitting ------------------------------------------------------------------------------------------------------------

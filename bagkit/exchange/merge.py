@@ -220,7 +220,7 @@ def _cut_slices(run: SortedRun, bounds: Sequence[Any], parts: list[list[SortedRu
         start = stop
 
 
-def merged(runs: Sequence[SortedRun], order: Order, room: Room) -> Iterator[list[Any]]:
+def merged_runs(runs: Sequence[SortedRun], order: Order, room: Room) -> Iterator[list[Any]]:
     """Yield the records of `runs` in order, in lists: sorted at once where they fit, else merged off the disk."""
     if room.heap is None or sum(run.nbytes for run in runs) <= room.heap:
         records = list(chain.from_iterable(runs))

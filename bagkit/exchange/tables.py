@@ -17,7 +17,7 @@ from bagkit.exchange.spill import MOST_AT_ONCE, Bucket, Frame, Meter, Room, read
 from bagkit.exchange.states import State, States, entries_of, in_memory
 from bagkit.exchange.tabling import Folding, Table, Tabling, one_nan
 from bagkit.exchange.texts import Texts
-from bagkit.exchange.weight import Scale, weight
+from bagkit.exchange.weight import TableScale, weight
 from bagkit.flow.blocks import batched
 
 _LIST = 2048
@@ -34,7 +34,7 @@ class Filling:
         self._room = room
         self._states = States(tabling, room, count)
         self._table: Table = {}
-        self._scale = Scale(room.heap)
+        self._scale = TableScale(room.heap)
         self._put = 0
         self._trying = tabling.takes_lists and room.tasks > 1  # of one task nothing is sent before it is in a table
         self._listing: MostlyDistinct | None = None
@@ -184,10 +184,10 @@ def lists(state: State, tabling: Tabling, room: Room) -> Iterator[list[Any]]:
         table: Any = state[0] if one else _merged(state, tabling)
         yield from batched(iter(tabling.result(table)), _LIST)
         return
-    from bagkit.exchange.group import Meeting, merge_by_key
+    from bagkit.exchange.group import MeetingValues, merge_by_key
 
     begin = tabling.begin if isinstance(tabling, Folding) and tabling.merge_initial else None
-    meeting = Meeting(tabling.meet, begin)
+    meeting = MeetingValues(tabling.meet, begin)
     for entries in merge_by_key([[_bucket(piece, tabling) for piece in state]], meeting, room):
         yield list(tabling.result({key: cell[0] for key, cell in entries}))
 

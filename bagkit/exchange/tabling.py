@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from bagkit.exchange.fold import add_count, started
+from bagkit.exchange.fold import add_count, fresh_initial
 from bagkit.exchange.integers import Integers
 from bagkit.exchange.texts import Texts, packed
 from bagkit.flow.stopped import StoppedEarly
@@ -148,7 +148,7 @@ class Folding:
                 try:
                     total = table[name]
                 except KeyError:
-                    table[name] = binop(started(self.initial[0]), one) if self.initial else one
+                    table[name] = binop(fresh_initial(self.initial[0]), one) if self.initial else one
                 else:
                     table[name] = binop(total, one)
         except StopIteration:
@@ -180,7 +180,7 @@ class Folding:
     def begin(self) -> Any:
         """Return what starts a key of the merged tables."""
         try:
-            return started(self.merge_initial[0])
+            return fresh_initial(self.merge_initial[0])
         except StopIteration:
             raise StoppedEarly from None
 
@@ -219,7 +219,7 @@ class FoldingField(Folding):
                 try:
                     total = table[name]
                 except KeyError:
-                    table[name] = binop(started(initial), only)
+                    table[name] = binop(fresh_initial(initial), only)
                 else:
                     table[name] = binop(total, only)
         except StopIteration:

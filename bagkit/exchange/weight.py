@@ -26,7 +26,7 @@ def weight(table: Packed) -> int:
     return getsizeof(table) + sum(map(deep_size, sample)) * len(table) // max(1, len(sample))
 
 
-class Scale:
+class TableScale:
     """Weighs the table of a task now and then, and says how many records to put into it next; mutable."""
 
     def __init__(self, heap: int | None) -> None:

@@ -44,7 +44,7 @@ class NoJsonError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DocumentBatch:
     """Some documents that follow each other: `text` has them, and begins at the byte `offset`."""
 
     offset: int
@@ -69,7 +69,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DocumentSpan:
     """Which documents are wanted: those that begin from byte `start()` to before `stop()`.
 
     Both are None until it is known: then all that was read so far comes before.
@@ -79,7 +79,9 @@ class Span:
     stop: Callable[[], int | None]
 
 
-def documents(chunks: Iterable[bytes], path: tuple[str, ...], span: Span | None = None) -> Iterator[Batch | Refused]:
+def documents(
+    chunks: Iterable[bytes], path: tuple[str, ...], span: DocumentSpan | None = None
+) -> Iterator[DocumentBatch | Refused]:
     """Yield the documents of a file.
 
     Those that are arrays are in their place the elements that they have. With a `path` the documents are the elements
@@ -98,13 +100,13 @@ def documents(chunks: Iterable[bytes], path: tuple[str, ...], span: Span | None 
     >>> [batch.documents for batch in documents([b'{"n": 1, "a": [1, {}]}'], ("a",))]
     [[b'1', b'{}']]
     """
-    return _Reading(chunks, span or Span(lambda: 0, lambda: None)).read(path)
+    return _Reading(chunks, span or DocumentSpan(lambda: 0, lambda: None)).read(path)
 
 
 class _Reading:
     """A file that is read from its beginning to its end; mutable, of one reading."""
 
-    def __init__(self, chunks: Iterable[bytes], span: Span) -> None:
+    def __init__(self, chunks: Iterable[bytes], span: DocumentSpan) -> None:
         self._chunks = iter(chunks)
         self._span = span
         self._data = b""
@@ -118,7 +120,7 @@ class _Reading:
     def _offset(self) -> int:
         return self._base + self._at
 
-    def read(self, path: tuple[str, ...]) -> Iterator[Batch | Refused]:
+    def read(self, path: tuple[str, ...]) -> Iterator[DocumentBatch | Refused]:
         while len(self._data) < len(_MARK) and self._more():
             pass
         self._at = len(_MARK) if self._data.startswith(_MARK) else 0
@@ -184,7 +186,7 @@ class _Reading:
 
     # A path ---------------------------------------------------------------------------------------------------------
 
-    def _at_path(self, path: tuple[str, ...], depth: int, begin: int) -> Iterator[Batch | Refused]:
+    def _at_path(self, path: tuple[str, ...], depth: int, begin: int) -> Iterator[DocumentBatch | Refused]:
         """Yield the elements of the array that the rest of `path` leads to, in the object that has just begun."""
         found, first = False, True
         while not self._done:
@@ -217,7 +219,7 @@ class _Reading:
         if not found:
             yield from self._own(Refused(begin, f"there is no {'.'.join(path[: depth + 1])!r} in it"))
 
-    def _under(self, path: tuple[str, ...], depth: int, sign: bytes) -> Iterator[Batch | Refused]:
+    def _under(self, path: tuple[str, ...], depth: int, sign: bytes) -> Iterator[DocumentBatch | Refused]:
         begin = self._offset
         if depth + 1 < len(path) and sign == b"{":
             self._at += 1
@@ -263,7 +265,7 @@ class _Reading:
 
     def _wanted(
         self, bodies: Iterator[tuple[int, bytes, bool]], cut: Callable[[bytes, bool], list[bytes]]
-    ) -> Iterator[Batch]:
+    ) -> Iterator[DocumentBatch]:
         """Yield the documents of `bodies` that are wanted, as `cut` finds them."""
         for offset, text, whole in bodies:
             start, stop = self._span.start(), self._span.stop()
@@ -272,12 +274,12 @@ class _Reading:
                 return
             if start is None or offset + len(text) <= start:
                 continue
-            batch = Batch(offset, text, cut(text, whole))
+            batch = DocumentBatch(offset, text, cut(text, whole))
             if offset < start or (stop is not None and offset + len(text) > stop):
                 inside = [start <= at and (stop is None or at < stop) for at in batch.offsets()]
                 chosen = [document for document, is_in in zip(batch.documents, inside, strict=True) if is_in]
                 first = next((at for at, is_in in zip(batch.offsets(), inside, strict=True) if is_in), offset)
-                batch = Batch(first, text[first - offset :], chosen)
+                batch = DocumentBatch(first, text[first - offset :], chosen)
             if batch.documents:
                 yield batch
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bagkit.errors import PlanError
 from bagkit.lazy.nesting import Lift, plan_of
-from bagkit.ops.pairing import Column
+from bagkit.ops.pairing import BagArgument
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole, fill
 
@@ -29,7 +29,7 @@ class Operands(Lift):
         self.bags: list[Plan] = [] if first is None else [first]
         """The plans of the bags, in the order of the numbers of their columns."""
         given = map(self._operand, args)
-        self.args: tuple[Any, ...] = tuple(given) if first is None else (Column(0), *given)
+        self.args: tuple[Any, ...] = tuple(given) if first is None else (BagArgument(0), *given)
         self.kwargs = {name: self._operand(argument) for name, argument in kwargs.items()}
 
     @property
@@ -52,7 +52,7 @@ class Operands(Lift):
             return self.template(argument)
         self.changed = True
         self.bags.append(plan)
-        return Column(len(self.bags) - 1)
+        return BagArgument(len(self.bags) - 1)
 
 
 class OnlyPlain(Lift):

@@ -74,7 +74,7 @@ class DaskCollection:
         return "bagkit", dask_graph(self.plan).token
 
     def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return (only_value if self.plan.op.gives_value else all_records), ()
+        return (only_value if self.plan.op.gives_value else joined_partitions), ()
 
     def __dask_postpersist__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return rebuilt, (self, self.__dask_keys__())
@@ -326,7 +326,7 @@ class SentTask(RunTask):
         return super().run(inputs, report)
 
 
-def all_records(parts: Sequence[list[Any]]) -> list[Any]:
+def joined_partitions(parts: Sequence[list[Any]]) -> list[Any]:
     """Return the records of all partitions of a bag."""
     return [record for part in parts for record in part]
 

@@ -11,7 +11,7 @@ from bagkit.html.style import shown
 from bagkit.live.texts import PALETTE, color_of, count_text
 
 if TYPE_CHECKING:
-    from bagkit.live.machine import Sample
+    from bagkit.live.machine import Measurement
     from bagkit.live.runs import RunRecord, StageRecord
 
 WIDTH = 1000.0
@@ -111,7 +111,7 @@ def _time_axis(seconds: float, y: float) -> Iterator[str]:
         yield _text(x, y + 13, seconds_text(seconds * place / 4) if place else "0", anchor, 10)
 
 
-def memory_svg(samples: Sequence[Sample], since: float, until: float) -> str:
+def memory_svg(samples: Sequence[Measurement], since: float, until: float) -> str:
     """Return the memory of this process, of its workers, and what waits on disk, over a time."""
     samples = [each for each in samples if since - 1 <= each.time <= until + 1]
     if len(samples) < 2:

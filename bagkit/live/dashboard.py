@@ -8,7 +8,7 @@ from html import escape
 
 from bagkit.errors import OptionError, one_line
 from bagkit.front_doors import front_door, front_doors
-from bagkit.live.recorder import Recorder
+from bagkit.live.recorder import RunRecorder
 from bagkit.live.server import PageServer
 
 _lock = threading.Lock()
@@ -28,7 +28,7 @@ class Dashboard:
     """
 
     def __init__(self, port: int) -> None:
-        self._recorder = Recorder()
+        self._recorder = RunRecorder()
         try:
             self._server = PageServer(self._recorder, port)
         except OSError as error:

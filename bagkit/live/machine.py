@@ -19,7 +19,7 @@ MOST_FILES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Measurement:
     """What was measured at one time."""
 
     time: float
@@ -35,7 +35,7 @@ class Samples:
     """What was measured so far; mutable, of one recorder."""
 
     def __init__(self) -> None:
-        self.all: list[Sample] = []
+        self.all: list[Measurement] = []
         self._interval = 0.0
         self._every = 1
         self._asked = 0
@@ -48,7 +48,7 @@ class Samples:
         workers = {worker.number: worker.process.pid for worker in all_workers()}
         memory = memory_of([os.getpid(), *workers.values()])
         taken = {number: memory[pid] for number, pid in workers.items() if pid in memory}
-        self.all.append(Sample(time.time(), memory.get(os.getpid(), 0), taken, _spilled()))
+        self.all.append(Measurement(time.time(), memory.get(os.getpid(), 0), taken, _spilled()))
         if len(self.all) > MOST_SAMPLES:
             self.all = self.all[::2]
             self._every *= 2

@@ -1,4 +1,4 @@
-"""Recorder: hears of all runs of this process, and counts what they say at a fixed rate, in a thread of its own."""
+"""RunRecorder: hears of all runs of this process, and counts what they say at a fixed rate, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_RUNS = 50
 """Runs that are remembered, the last ones."""
 
 
-class Recorder:
+class RunRecorder:
     """What has run in this process since it was made; mutable. Any thread may ask, holding `lock`."""
 
     def __init__(self) -> None:

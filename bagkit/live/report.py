@@ -12,7 +12,7 @@ from bagkit.front_doors import front_door
 from bagkit.html.style import shown
 from bagkit.io.output.whole_files import check_place, whole_files
 from bagkit.live.page import page_file, whole_page
-from bagkit.live.recorder import Recorder
+from bagkit.live.recorder import RunRecorder
 from bagkit.live.sections import of_run, sections
 from bagkit.live.texts import count_text
 from bagkit.warn import warn_at_caller
@@ -21,16 +21,16 @@ MOST_SHOWN = 20
 """Runs that are shown in full, the last ones."""
 
 
-class Report:
+class ReportFile:
     """Records what runs in this process while its `with` block is open, and then writes a file about it."""
 
     def __init__(self, place: str) -> None:
         self._place = place
-        self._recorder: Recorder | None = None
+        self._recorder: RunRecorder | None = None
         self._text = ""
 
-    def __enter__(self) -> Report:
-        self._recorder = Recorder()
+    def __enter__(self) -> ReportFile:
+        self._recorder = RunRecorder()
         return self
 
     def __exit__(
@@ -56,7 +56,7 @@ class Report:
 
 
 @front_door
-def report(path: str | os.PathLike[str]) -> Report:
+def report(path: str | os.PathLike[str]) -> ReportFile:
     """Write a file about what runs in this process inside of the `with` block: what `bagkit.dashboard()` shows.
 
     The file is one page of HTML without scripts, which needs nothing else: to keep, or to send. It is written when the
@@ -79,10 +79,10 @@ def report(path: str | os.PathLike[str]) -> Report:
     >>> Path("run.html").read_text().count("<h2>Run 1 ")
     1
     """
-    return Report(check_place("report", path, "overwrite"))
+    return ReportFile(check_place("report", path, "overwrite"))
 
 
-def report_text(recorder: Recorder, error: BaseException | None) -> str:
+def report_text(recorder: RunRecorder, error: BaseException | None) -> str:
     """Return the page about all that was recorded, until an error ended it."""
     with recorder.lock:
         runs = list(recorder.runs)
@@ -96,7 +96,7 @@ def report_text(recorder: Recorder, error: BaseException | None) -> str:
     return whole_page(page_file("page.css"), content).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _ended(recorder: Recorder, error: BaseException | None) -> str:
+def _ended(recorder: RunRecorder, error: BaseException | None) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(recorder.started))
     head = f'<p class="quiet">recorded from {when} by bagkit {sys.modules["bagkit"].__version__}</p>'
     if error is None:

@@ -13,14 +13,14 @@ from bagkit.live.charts import memory_svg, stages_svg, stream_svg
 from bagkit.live.texts import color_of, count_text
 
 if TYPE_CHECKING:
-    from bagkit.live.recorder import Recorder
+    from bagkit.live.recorder import RunRecorder
     from bagkit.live.runs import RunRecord, StageRecord, StepSum
 
 MOST_ROWS = 200
 """Of the table of steps."""
 
 
-def sections(recorder: Recorder, wanted: int | None = None, *, links: bool = True) -> dict[str, str]:
+def sections(recorder: RunRecorder, wanted: int | None = None, *, links: bool = True) -> dict[str, str]:
     """Return the parts of the page by their ids: all runs, and one of them, the last if none is `wanted`.
 
     The caller holds the recorder's lock.
@@ -34,7 +34,7 @@ def sections(recorder: Recorder, wanted: int | None = None, *, links: bool = Tru
     return {**parts, **of_run(recorder, run)}
 
 
-def of_run(recorder: Recorder, run: RunRecord) -> dict[str, str]:
+def of_run(recorder: RunRecorder, run: RunRecord) -> dict[str, str]:
     """Return the parts of the page that tell of one run."""
     until = time.time() if run.ended is None else run.ended
     return {
@@ -148,7 +148,7 @@ def _step_row(stage: StageRecord, step: StepSum, total: float) -> Iterator[str]:
     yield bytes_text(step.bytes_read) if step.bytes_read else ""
 
 
-def _workers(recorder: Recorder, run: RunRecord) -> str:
+def _workers(recorder: RunRecorder, run: RunRecord) -> str:
     sample = recorder.samples.all[-1] if recorder.samples.all else None
 
     def row(worker: int) -> Iterator[str]:

@@ -17,7 +17,7 @@ from bagkit.live.page import live_page, page_file
 from bagkit.live.sections import sections
 
 if TYPE_CHECKING:
-    from bagkit.live.recorder import Recorder
+    from bagkit.live.recorder import RunRecorder
 
 HOST = "127.0.0.1"
 ALIVE_SECONDS = 10.0
@@ -45,7 +45,7 @@ class PageServer(ThreadingHTTPServer):
     block_on_close = False
     allow_reuse_address = True
 
-    def __init__(self, recorder: Recorder, port: int) -> None:
+    def __init__(self, recorder: RunRecorder, port: int) -> None:
         self.recorder = recorder
         self.token = secrets.token_urlsafe(24)
         self.streams = threading.Semaphore(MOST_STREAMS)

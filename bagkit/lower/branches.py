@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bagkit.lower.attributes import with_attributes
-from bagkit.lower.exchange import keys_of
+from bagkit.lower.exchange import keys_left
 from bagkit.lower.graph import Key
 from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
@@ -54,7 +54,7 @@ def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Ke
         keys: list[Key] = []
         for place, (plan, end) in enumerate(zip(plans, work.ends, strict=True)):
             key = (stage, place, number)
-            its: tuple[Key, ...] = keys_of(key, end.to) if isinstance(end.to, Into) else (key,)
+            its: tuple[Key, ...] = keys_left(key, end.to) if isinstance(end.to, Into) else (key,)
             found[plan].append(its)
             keys.extend(its)
         one = replace(one, needs=(*one.needs, *inner.needs))

@@ -10,7 +10,7 @@ from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.lower.sampling import Some, takes_any
 from bagkit.lower.stages import Stage, StageStep
-from bagkit.work.steps import Gather
+from bagkit.work.steps import TaskRecords
 
 
 class Measured(Protocol):
@@ -79,7 +79,9 @@ class Scales:
                 if takes_any(op) and not isinstance(op, Dealing):
                     own = max(own, times)
                 elif made:
-                    growth = max(growth, self._growth[made[0]] * (times if isinstance(op, (Gather, Dealing)) else 1.0))
+                    growth = max(
+                        growth, self._growth[made[0]] * (times if isinstance(op, (TaskRecords, Dealing)) else 1.0)
+                    )
         read = sum(step.bytes_read for step in steps)
         if any(step.cut for step in steps) and not any(task.needs for task in ran):
             known = [(task.weight, self._figures[task.keys[0]]) for task in ran]

@@ -59,13 +59,13 @@ def _split(
     """Add the tasks that split the input number `side`; return the keys of what each leaves."""
     stage = lowering.stage(f"split {op.label}")
     into = Into(op, tasks, side, plan.npartitions, lowering.policy(plan), lowering.memory(op))
-    made = [keys_of((stage, number), into) for number in range(len(pending))]
+    made = [keys_left((stage, number), into) for number in range(len(pending))]
     for one, keys in zip(pending, made, strict=True):
         lowering.split(one, into, keys)
     return made
 
 
-def keys_of(key: tuple[Any, ...], into: Into) -> tuple[Key, ...]:
+def keys_left(key: tuple[Any, ...], into: Into) -> tuple[Key, ...]:
     """Return the keys of what a task leaves that ends with `into`."""
     if isinstance(into.op, SampledExchange):
         return (*key, "records"), (*key, "sample")

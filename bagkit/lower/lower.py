@@ -43,7 +43,7 @@ from bagkit.plan.kinds import (
 from bagkit.plan.node import Plan, count_uses
 from bagkit.work.chain import Chain
 from bagkit.work.several import Several
-from bagkit.work.steps import Finish, Gather, Into, Joined, Step, Value, bare_step
+from bagkit.work.steps import Finish, Into, Joined, Step, TaskRecords, Value, bare_step
 from bagkit.work.works import AllWritten, Combine, OneWritten, Split, WithLast, Write
 
 DEEPEST = 64
@@ -149,7 +149,7 @@ class Lowering:
 
     def _gathered(self, plan: Plan) -> list[Pending]:
         named = plan.inputs[0] if isinstance(plan.op, ChainMark) else plan
-        step = self._leaf(Gather(named.op.label), plan)
+        step = self._leaf(TaskRecords(named.op.label), plan)
         return [Pending(step, (1,), (key,)) for key in self._materialised(plan)]
 
     def _materialised(self, plan: Plan, inside: bool = False) -> list[Key]:
@@ -273,12 +273,12 @@ class Lowering:
             return [
                 Pending(group[0].step, (tuple(piece for one in group for piece in one.part[0]),)) for group in groups
             ]
-        step = self._leaf(Gather(plan.op.label), plan)
+        step = self._leaf(TaskRecords(plan.op.label), plan)
         keys = self._make(pending, None, gives_value=False)
         return [Pending(step, (b - a,), tuple(keys[a:b])) for a, b in pairwise(edges)]
 
     def _split(self, pending: list[Pending], plan: Plan) -> list[Pending]:
-        step = self._leaf(Gather(plan.op.label), plan)
+        step = self._leaf(TaskRecords(plan.op.label), plan)
         stage = self.stage(plan.op.label)
         keys: list[Key] = []
         works: dict[int, Split] = {}
@@ -293,7 +293,7 @@ class Lowering:
         return [Pending(step, (1,), (key,)) for key in keys]
 
     def _scanned(self, plan: Plan, inside: bool) -> list[Pending]:
-        stage, gather = self.stage(plan.op.label), self._leaf(Gather(plan.op.label), plan)
+        stage, gather = self.stage(plan.op.label), self._leaf(TaskRecords(plan.op.label), plan)
         from bagkit.ops.sequences import Accumulate
 
         assert isinstance(plan.op, Accumulate), plan.op

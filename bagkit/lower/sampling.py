@@ -15,7 +15,7 @@ from bagkit.plan.kinds import Op, Source
 from bagkit.work.chain import Chain
 from bagkit.work.sampled import Sampled
 from bagkit.work.several import Several
-from bagkit.work.steps import Collecting, Finish, Gather, Joined, Step, Value
+from bagkit.work.steps import Collecting, Finish, Joined, Step, TaskRecords, Value
 from bagkit.work.works import Bounding, Combine, Split, WithLast, Write
 
 LEAST, MOST = 4, 16
@@ -96,7 +96,7 @@ class Some:
         """Return `task` with fewer needs, where it takes any number of them."""
         needs, counts = list[Key](), list[int]()
         for op, keys in self.needs(task):
-            kept = self.of(keys) if takes_any(op) else keys[:1] if isinstance(op, Gather) else keys
+            kept = self.of(keys) if takes_any(op) else keys[:1] if isinstance(op, TaskRecords) else keys
             needs += kept
             counts += [len(kept)] if isinstance(op, COUNTED) else []
         if len(needs) == len(task.needs):
@@ -135,7 +135,7 @@ class Some:
                 key
                 for op, keys in self.needs(task)
                 if not takes_any(op)
-                for key in (keys[:1] if isinstance(op, Gather) else keys)
+                for key in (keys[:1] if isinstance(op, TaskRecords) else keys)
             ]
             makers = [self._graph.maker[key] for key in needs]
             missing = [maker for maker in makers if maker.keys[0] not in costs]
@@ -146,7 +146,7 @@ class Some:
         return costs
 
 
-COUNTED = (Finish, Gather, Collecting)
+COUNTED = (Finish, TaskRecords, Collecting)
 """Leaves whose part says how many of the inputs are theirs."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bagkit.lower.graph import Graph, Key, Work
 from bagkit.ops.calls import SinkPart
-from bagkit.plan.kinds import Sink, Writing
+from bagkit.plan.kinds import Sink, SinkRun
 from bagkit.plan.node import Plan, walk
 from bagkit.work.several import Several
 from bagkit.work.works import Write
@@ -20,7 +20,7 @@ class Writings:
     """What it raises ends the run."""
 
     def __init__(self) -> None:
-        self._writings: list[Writing] = []
+        self._writings: list[SinkRun] = []
         self._numbers: dict[int, int] = {}
         self._sinks: list[Sink] = []
         self._readers: dict[Key, list[int]] = {}

@@ -20,7 +20,7 @@ from bagkit.plan.kinds import Exchange, MemorySource, SampledExchange, Source
 from bagkit.visible import visible
 from bagkit.work.chain import Chain
 from bagkit.work.several import End, Several, Written
-from bagkit.work.steps import Collecting, Finish, Gather, Into, Joined, Step, Value
+from bagkit.work.steps import Collecting, Finish, Into, Joined, Step, TaskRecords, Value
 from bagkit.work.works import Split, WithLast, Write
 
 WIDTH = 110
@@ -295,8 +295,8 @@ class _Reading:
             )
         if isinstance(op, Value):
             return StageStep("value", stages=self._taken([1] * len(self._tasks)))
-        if isinstance(op, (Gather, Finish, Collecting)):
-            verb = "records of" if isinstance(op, Gather) else "combine" if isinstance(op, Finish) else "collect"
+        if isinstance(op, (TaskRecords, Finish, Collecting)):
+            verb = "records of" if isinstance(op, TaskRecords) else "combine" if isinstance(op, Finish) else "collect"
             return StageStep(op.label, verb, stages=self._taken([next(part) for part in self._parts]))
         return StageStep(op.label)
 

@@ -149,5 +149,5 @@ class Sequences(Making[T_co]):
         [(0, 1, 2), (1, 2, 3), (2, 3, 4)]
         """
         op = ops.Window(n, step)
-        edges = [] if self.npartitions == 1 else [Plan(ops.edges_row(n, step), (self.plan,))]
+        edges = [] if self.npartitions == 1 else [Plan(ops.window_edges_row(n, step), (self.plan,))]
         return self._with_info(op, *edges)

@@ -37,7 +37,7 @@ _OF_VARIABLES: Final = frozenset(dis.haslocal) | frozenset(dis.hasfree)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Instruction:
     """One thing that a function does."""
 
     name: str
@@ -57,7 +57,7 @@ class Steps:
 
     def __init__(self, code: CodeType, known: Mapping[str, Any]) -> None:
         """Read them from `code`; the variables `known` count as constants."""
-        self.steps: list[Step] = []
+        self.steps: list[Instruction] = []
         self._index: dict[int, int] = {}
         jumped_to = False
         for each in dis.get_instructions(code):
@@ -73,22 +73,22 @@ class Steps:
                 self.steps.append(replace(step, jumped_to=jumped_to))
                 jumped_to = False
 
-    def at(self, index: int) -> Step | None:
+    def at(self, index: int) -> Instruction | None:
         """Return the step number `index`; None where there is none."""
         return self.steps[index] if 0 <= index < len(self.steps) else None
 
-    def target(self, jump: Step) -> int:
+    def target(self, jump: Instruction) -> int:
         """Return the number of the step that `jump` goes to."""
         return self._index.get(jump.value, -1)
 
-    def of(self, variable: str) -> Iterator[tuple[int, Step]]:
+    def of(self, variable: str) -> Iterator[tuple[int, Instruction]]:
         """Yield the steps that do something with a variable, and their numbers."""
         for index, step in enumerate(self.steps):
             if step.of_variable and step.value == variable:
                 yield index, step
 
 
-def _parts(each: dis.Instruction, code: CodeType) -> Iterator[Step]:
+def _parts(each: dis.Instruction, code: CodeType) -> Iterator[Instruction]:
     """Yield the steps of an instruction: two where it does two things."""
     name = each.opname.replace("_BORROW", "")
     name = _NAMES.get(name, name)
@@ -108,9 +108,9 @@ def _parts(each: dis.Instruction, code: CodeType) -> Iterator[Step]:
         yield _step(each, name, each.argval, _effect(each) if name in _OPERANDS else None)
 
 
-def _step(each: dis.Instruction, name: str, value: Any, effect: int | None) -> Step:
+def _step(each: dis.Instruction, name: str, value: Any, effect: int | None) -> Instruction:
     of_variable = each.opcode in _OF_VARIABLES or "_FAST" in name
-    return Step(name, value, each.arg or 0, effect, each.offset, False, of_variable)
+    return Instruction(name, value, each.arg or 0, effect, each.offset, False, of_variable)
 
 
 def _effect(each: dis.Instruction) -> int:

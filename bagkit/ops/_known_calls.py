@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
-from bagkit.ops._bytecode import Step, Steps
+from bagkit.ops._bytecode import Instruction, Steps
 from bagkit.ops._toolz_read import Read, toolz_kind, toolz_name
 from bagkit.plan.kinds import ALL, Fields
 
@@ -90,7 +90,7 @@ class KnownCalls:
             return ALL
         return self.read(function, (*before, RECORD), dict(zip(places, after, strict=False)))
 
-    def _do(self, stack: list[Any], step: Step) -> None:
+    def _do(self, stack: list[Any], step: Instruction) -> None:
         """Do with `stack` what a step does."""
         count = step.argument
         match step.name:

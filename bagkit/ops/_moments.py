@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
-from bagkit.ops._sums import UNIT, Binades, Total, add, binades_of, exactly, in_units, merge_totals, ratio, split
+from bagkit.ops._sums import UNIT, Binades, Total, add, binades_of, exactly, in_units, merge_totals, ratio, split_floats
 
 
 class Distances(NamedTuple):
@@ -44,7 +44,7 @@ def add_moments(state: Moments, numbers: list[Any]) -> Moments:
     if binades := binades_of(numbers):
         return merge_moments((state, _of_floats(numbers, binades)))
     total = add(state.total, numbers)  # in their order, on which the rounding of some depends
-    floats, others, _ = split(numbers)
+    floats, others, _ = split_floats(numbers)
     ints = others
     if not set(map(type, others)) <= {int, bool}:
         ints = [number for number in others if type(number) in (int, bool)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any, Final
 
-from bagkit.ops._bytecode import Step, Steps
+from bagkit.ops._bytecode import Instruction, Steps
 from bagkit.ops._known_calls import KnownCalls
 from bagkit.plan.fields import keys_of
 from bagkit.plan.kinds import ALL
@@ -197,5 +197,5 @@ class _Reading:
         return None
 
 
-def _is_text(step: Step) -> bool:
+def _is_text(step: Instruction) -> bool:
     return step.name == "LOAD_CONST" and type(step.value) is str

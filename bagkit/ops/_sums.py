@@ -46,7 +46,7 @@ def add(total: Total, batch: list[Any]) -> Total:
             rest = None
         if type(rest) is int:
             return total._replace(number=number, rest=rest)
-        floats, others, kind = split(batch)
+        floats, others, kind = split_floats(batch)
         if not floats:
             return total._replace(number=number, rest=sum(batch, total.rest))
         found = add(total._replace(rest=sum(others, total.rest)), floats)
@@ -95,7 +95,7 @@ def mean(total: Total) -> Any:
     return found / total.number
 
 
-def is_nan(total: Total) -> bool:
+def sums_to_nan(total: Total) -> bool:
     """Return whether one of the numbers is NaN, or their sum is."""
     return bool(total.odd != total.odd or total.rest != total.rest)
 
@@ -108,7 +108,7 @@ def ratio(numerator: int, denominator: int) -> float:
         return inf if numerator > 0 else -inf
 
 
-def split(batch: Sequence[Any]) -> tuple[list[float], list[Any], Any]:
+def split_floats(batch: Sequence[Any]) -> tuple[list[float], list[Any], Any]:
     """Return the floats of a batch, the others, and what a sum of the floats is (None where there are none)."""
     kinds = set(map(type, batch))
     found = {kind for kind in kinds if kind is float or (issubclass(kind, float) and kind.__module__ == "numpy")}

@@ -209,7 +209,7 @@ def shown_key(key: Any) -> str:
     return function_label(key) if callable(key) else repr(key)
 
 
-def check_count(operation: str, count: object) -> None:
+def check_npartitions(operation: str, count: object) -> None:
     """Raise PlanError unless `count` is a number of partitions, or None."""
     if count is not None and (type(count) is not int or count < 1):
         raise PlanError(f"{operation}: npartitions is {count!r}; expected an int of 1 or more")

@@ -19,10 +19,10 @@ from bagkit.exchange.group import (
     merge_by_key,
     table_of,
 )
-from bagkit.exchange.merge import Order, Sorting, cut_runs, merged, range_bounds
+from bagkit.exchange.merge import Order, Sorting, cut_runs, merged_runs, range_bounds
 from bagkit.exchange.spill import Room
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
-from bagkit.ops.functions import check_count, key_function, shown_key
+from bagkit.ops.functions import check_npartitions, key_function, shown_key
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.kinds import Exchange, OnRecords, Pairing, SampledExchange, Taking
 
@@ -50,7 +50,7 @@ class ByKey(Exchange):
     functions: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        check_count(self.name, self.count)
+        check_npartitions(self.name, self.count)
 
     @property
     def label(self) -> str:
@@ -190,7 +190,7 @@ class SortBy(SampledExchange):
     when_cut = "rounded"  # where partitions begin is told from a sample of each task
 
     def __post_init__(self) -> None:
-        check_count("sort_by", self.count)
+        check_npartitions("sort_by", self.count)
         if self.key is not None:
             key_function("sort_by", self.key)
 
@@ -221,7 +221,7 @@ class SortBy(SampledExchange):
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with exchange_errors("sort_by"):
-            yield from merged(list(chain.from_iterable(sides[0])), self._order, room)
+            yield from merged_runs(list(chain.from_iterable(sides[0])), self._order, room)
 
 
 # Joining with what is small -------------------------------------------------------------------------------------------

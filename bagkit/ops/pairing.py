@@ -16,7 +16,7 @@ from bagkit.plan.template import fill
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class BagArgument:
     """The argument that is the record, or the partition, of a bag: its number among the bags."""
 
     number: int
@@ -30,7 +30,7 @@ class Paired(Pairing):
     function: Callable[..., Any]
     bags: int
     args: tuple[Any, ...]
-    """Each a Column or a template, with a hole for each single value; at least one is a Column."""
+    """Each a BagArgument or a template, with a hole for each single value; at least one is a BagArgument."""
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,24 +60,24 @@ class Paired(Pairing):
         return "" if self.name == "map_partitions" else "one"
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
-        fixed = {name: fill(value, values) for name, value in self.kwargs.items() if not isinstance(value, Column)}
-        moving = {name: value.number for name, value in self.kwargs.items() if isinstance(value, Column)}
+        fixed = {name: fill(value, values) for name, value in self.kwargs.items() if not isinstance(value, BagArgument)}
+        moving = {name: value.number for name, value in self.kwargs.items() if isinstance(value, BagArgument)}
         function = bind(self.function, fixed)
         if self.name == "starmap":
             return partial(starmap, function)
-        args = [arg if isinstance(arg, Column) else fill(arg, values) for arg in self.args]
+        args = [arg if isinstance(arg, BagArgument) else fill(arg, values) for arg in self.args]
         if self.name == "map":
             return partial(
                 _mapped, _Named(function, tuple(moving)) if moving else function, args, tuple(moving.values())
             )
-        row = [read[arg.number] if isinstance(arg, Column) else arg for arg in args]
+        row = [read[arg.number] if isinstance(arg, BagArgument) else arg for arg in args]
         keywords = {name: read[number] for name, number in moving.items()}
         return lambda: partition_result(self.function, function(*row, **keywords))
 
 
 def _mapped(function: Callable[..., Any], args: Sequence[Any], moving: Sequence[int], *columns: Any) -> Iterator[Any]:
     """Return what `function` gives for rows of the columns, and of those that it has by name behind them."""
-    rows = [columns[arg.number] if isinstance(arg, Column) else repeat(arg) for arg in args]
+    rows = [columns[arg.number] if isinstance(arg, BagArgument) else repeat(arg) for arg in args]
     return map(function, *rows, *[columns[number] for number in moving])
 
 

@@ -78,10 +78,10 @@ class Pick(Regroup):
         return len(self.picks)
 
 
-def shares(total: int, count: int) -> list[int]:
+def even_shares(total: int, count: int) -> list[int]:
     """Return `count` numbers that add up to `total` and differ by one at the most, larger ones spread evenly.
 
-    >>> shares(10, 3), shares(2, 4)
+    >>> even_shares(10, 3), even_shares(2, 4)
     ([3, 3, 4], [0, 1, 0, 1])
     """
     return [total * (n + 1) // count - total * n // count for n in range(count)]

@@ -45,7 +45,7 @@ class ByChance(Pairing):
         return ALL if self.reads_records else wanted
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
-        return partial(self.flags, rng=partition_random(self.seed, read))
+        return partial(self.flags, rng=random_of_info(self.seed, read))
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Candidates(Pairing):
         return inputs[0]
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
-        return partial(self.choose, rng=partition_random(self.seed, read))
+        return partial(self.choose, rng=random_of_info(self.seed, read))
 
 
-def partition_random(seed: int, read: Sequence[list[Any]]) -> random.Random:
+def random_of_info(seed: int, read: Sequence[list[Any]]) -> random.Random:
     """Return the source of random numbers of the partition whose info was read."""
     ((info,),) = read
     return _sample.partition_random(seed, info.index)

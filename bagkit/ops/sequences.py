@@ -200,7 +200,7 @@ class Window(Pairing):
         return islice(found, -start % self.step, None, self.step) if self.step > 1 else found
 
 
-def edges_row(size: int, step: int) -> Row:
+def window_edges_row(size: int, step: int) -> Row:
     """Return the reduction to what windows need of other partitions: what follows each, and where it begins."""
     start: Callable[[], Taking] = accumulating(partial(_edge, size - 1), (([], 0),))
     if step == 1:  # else how many there are decides where a step falls

@@ -13,7 +13,7 @@ from bagkit.exchange import fold
 from bagkit.ops import _buckets as bucket_kernel
 from bagkit.ops import _sketch as sketch
 from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
-from bagkit.ops._sums import is_nan, mean, value
+from bagkit.ops._sums import mean, sums_to_nan, value
 from bagkit.ops.exchange_errors import TakingForUser
 from bagkit.ops.reductions import (
     Accumulating,
@@ -78,7 +78,7 @@ def stats_row(split_every: Any = None) -> Row:
 def _see(state: Any, records: Sequence[Any]) -> _Seen:
     moments = add_moments(Moments() if state is EMPTY else state.moments, list(records))
     # The extremes are looked for among numbers; where NaN is one of them, and so the sum, they are NaN.
-    least, most = (partial(_extreme, min), partial(_extreme, max)) if is_nan(moments.total) else (min, max)
+    least, most = (partial(_extreme, min), partial(_extreme, max)) if sums_to_nan(moments.total) else (min, max)
     found = _Seen(moments, least(records), most(records))
     if state is EMPTY:
         return found

@@ -16,7 +16,7 @@ from bagkit.exchange.states import State
 from bagkit.exchange.tabling import Counting, Folding, FoldingField, Seeing, Tabling
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
-from bagkit.ops.functions import check_callable, check_count, function_label, key_function, shown_key
+from bagkit.ops.functions import check_callable, check_npartitions, function_label, key_function, shown_key
 from bagkit.ops.reductions import FAN_IN, fan_in
 from bagkit.plan.kinds import ALL, Exchange, Fields, Reduction, Taking, WhenCut, union
 from bagkit.sentinels import NOT_GIVEN
@@ -81,7 +81,7 @@ class ToTable(Reduction):
             if not self.most_frequent_first:
                 yield from made
                 return
-            from bagkit.exchange.merge import Order, Sorting, merged
+            from bagkit.exchange.merge import Order, Sorting, merged_runs
 
             order = Order(itemgetter(1), reverse=True)
             sorting = Sorting(order, room)
@@ -89,7 +89,7 @@ class ToTable(Reduction):
                 for records in made:
                     sorting.take(records)
                 runs, _ = sorting.state()
-            yield from merged(runs, order, room)
+            yield from merged_runs(runs, order, room)
 
 
 class Only:
@@ -119,7 +119,7 @@ class ByTable(Exchange):
     """The label of what the user wrote, where that is something else."""
 
     def __post_init__(self) -> None:
-        check_count(self.name, self.count)
+        check_npartitions(self.name, self.count)
 
     @property
     def when_cut(self) -> WhenCut:  # type: ignore[override]  # it depends on the tabling

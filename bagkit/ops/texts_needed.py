@@ -17,7 +17,7 @@ from operator import methodcaller
 from types import BuiltinMethodType, FunctionType
 from typing import Any, Final
 
-from bagkit.ops._bytecode import Step, Steps
+from bagkit.ops._bytecode import Instruction, Steps
 from bagkit.ops.elementwise import Filter
 from bagkit.ops.fields_read import constant_arguments
 from bagkit.ops.text import MatchGlob
@@ -182,7 +182,7 @@ class _Walk:
             case _:
                 raise _NotKnown
 
-    def _further(self, way: _Way, step: Step) -> Iterator[_Way]:
+    def _further(self, way: _Way, step: Instruction) -> Iterator[_Way]:
         name = step.name.replace("_FORWARD", "")
         if name == "JUMP":
             yield replace(way, at=self._steps.target(step))
@@ -204,7 +204,7 @@ class _Walk:
         value = way.stack[-1]
         return (*stack[:-1], _Known(true)) if stack and stack[-1] is value and isinstance(value, _Asked) else stack
 
-    def _done(self, stack: list[_Value], step: Step, way: _Way) -> list[_Value]:
+    def _done(self, stack: list[_Value], step: Instruction, way: _Way) -> list[_Value]:
         """Return the stack after a step, or raise _NotKnown."""
         match step.name:
             case "COPY_FREE_VARS" | "PUSH_NULL" | "PRECALL":
@@ -245,7 +245,7 @@ def _content(cell: Any) -> Any:
         raise _NotKnown from None
 
 
-def _question(step: Step, stack: list[_Value]) -> _Value:
+def _question(step: Instruction, stack: list[_Value]) -> _Value:
     """Return the answer to a question about what is on the stack."""
     match step.name, stack.pop():
         case "UNARY_NOT", _Asked(texts, negated):

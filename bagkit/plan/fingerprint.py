@@ -37,7 +37,7 @@ def fingerprint(plan: Plan) -> list[tuple[str, str]]:
     for number, each in enumerate(walk(plan)):
         numbers[each] = number
         below = [numbers[part] for part in each.inputs]
-        steps.append((each.op.label, digest((type(each.op).__qualname__, each.op, below, each.npartitions))))
+        steps.append((each.op.label, lasting_digest((type(each.op).__qualname__, each.op, below, each.npartitions))))
     return steps
 
 
@@ -59,8 +59,8 @@ def process_fingerprint(plan: Plan) -> str:
             op: Any = each.op
             if isinstance(op, MemorySource):
                 op = [_first_records(piece) for pieces in op.pieces() for piece in pieces]
-            steps.append(digest((each.op.label, op, [numbers[part] for part in each.inputs], each.npartitions)))
-        _process_fingerprints[plan] = digest(steps)
+            steps.append(lasting_digest((each.op.label, op, [numbers[part] for part in each.inputs], each.npartitions)))
+        _process_fingerprints[plan] = lasting_digest(steps)
     return _process_fingerprints[plan]
 
 
@@ -69,12 +69,12 @@ def _first_records(piece: Any) -> Any:
     return piece.weight if records is None else (len(records), list(records[:_RECORDS_SEEN]))
 
 
-def digest(value: Any) -> str:
+def lasting_digest(value: Any) -> str:
     """Return the digest of a value, which lasts from one process to the next.
 
-    >>> digest([1, "a", {"b": lambda x: x + 1}]) == digest([1, "a", {"b": lambda x: x + 1}])
+    >>> lasting_digest([1, "a", {"b": lambda x: x + 1}]) == lasting_digest([1, "a", {"b": lambda x: x + 1}])
     True
-    >>> digest(lambda x: x + 1) == digest(lambda x: x + 2)
+    >>> lasting_digest(lambda x: x + 1) == lasting_digest(lambda x: x + 2)
     False
     """
     try:
@@ -109,7 +109,7 @@ def _parts(value: Any, seen: Seen) -> Iterator[bytes]:
             yield from _parts(key, seen)
             yield from _parts(part, seen)
     elif kind in (set, frozenset):
-        yield from (part.encode() for part in sorted(map(digest, value)))
+        yield from (part.encode() for part in sorted(map(lasting_digest, value)))
     elif id(value) in seen:
         yield b"number %d" % seen[id(value)][0]
     else:

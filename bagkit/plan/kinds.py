@@ -343,8 +343,8 @@ class Call(Op):
 class Sink(Op):
     """Writes each partition to a place of its own, and gives a value that says what was written.
 
-    `begin` and all that its Writing does run in the caller's process, `write` in a worker: what `write` leaves is not
-    an output before the Writing has made it one.
+    `begin` and its SinkRun run in the caller's process, `write` in a worker: what `write` leaves is not an output before
+    the SinkRun has made it one.
     """
 
     gives_value = True
@@ -356,7 +356,7 @@ class Sink(Op):
         """Return the sink without what only the caller's process needs."""
         raise NotImplementedError
 
-    def begin(self, made_of: Any, wanted: frozenset[int] | None = None) -> Writing:
+    def begin(self, made_of: Any, wanted: frozenset[int] | None = None) -> SinkRun:
         """Return the run that writes the plan `made_of`, or the `wanted` partitions; raises where it must not be."""
         raise NotImplementedError
 
@@ -369,7 +369,7 @@ class Sink(Op):
         raise NotImplementedError
 
 
-class Writing(Protocol):
+class SinkRun(Protocol):
     """One run of a Sink; mutable, of the run that it belongs to."""
 
     @property

@@ -186,6 +186,6 @@ def is_key(step: Any) -> bool:
     return isinstance(step, str)
 
 
-def in_order(counts: Mapping[str, int]) -> dict[str, int]:
+def largest_first(counts: Mapping[str, int]) -> dict[str, int]:
     """Return counts with the largest first, and equal ones by name."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

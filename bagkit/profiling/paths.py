@@ -17,7 +17,7 @@ from bagkit.ops._sketch import Seen, add_seen, merge_seen
 from bagkit.profiling.examples import ROW, ROW_BITS, SHOWN, Example, Places, example, first_of
 from bagkit.profiling.kinds import kind_of
 from bagkit.profiling.numbers import Numbers
-from bagkit.profiling.texts import BITS, Texts
+from bagkit.profiling.texts import BITS, PathTexts
 
 DEEPEST: Final = 48
 """Levels of nesting; what is deeper is counted by its type, and not looked into."""
@@ -36,7 +36,7 @@ class Limits:
     """Paths in all."""
 
 
-class Batch:
+class PathBatch:
     """What the nodes of a tree know of the records that are taken together; mutable, of one batch."""
 
     __slots__ = ("created", "limits", "odd", "places")
@@ -50,7 +50,7 @@ class Batch:
         """Whether there was a float that JSON does not have."""
 
 
-class Node:
+class PathNode:
     """What was seen at one path; mutable, of one state."""
 
     __slots__ = (
@@ -66,15 +66,15 @@ class Node:
         self.examples: dict[str, list[Example]] = {}
         self.ints: Numbers | None = None
         self.floats: Numbers | None = None
-        self.texts: Texts | None = None
+        self.texts: PathTexts | None = None
         self.lengths: Numbers | None = None
-        self.items: Node | None = None
+        self.items: PathNode | None = None
         self.empty_lists = 0
         self.empty_dicts = 0
         self.filled = 0
         """Records that have a dict here with a key in it."""
-        self.keys: dict[Any, Node] = {}
-        self.folded: Node | None = None
+        self.keys: dict[Any, PathNode] = {}
+        self.folded: PathNode | None = None
         """What is under all keys, once there are too many; then `keys` is empty."""
         self.keys_seen: Seen = set()
         self.some_keys: list[str] = []
@@ -85,7 +85,7 @@ class Node:
 
     # Taking values ----------------------------------------------------------------------------------------------------
 
-    def take(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def take(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         """Take some values, not none, which stand in `rows`; `records` is how many different ones these are."""
         self.records += records
         types = set(map(type, values))
@@ -97,7 +97,9 @@ class Node:
             where = [row for value, row in zip(values, rows, strict=True) if type(value) is type_]
             self._take_type(type_, found, where, len(where) if records == len(values) else len(set(where)), batch)
 
-    def _take_type(self, type_: type, values: Sequence[Any], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def _take_type(
+        self, type_: type, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch
+    ) -> None:
         kind = kind_of(type_)
         self.types[kind] += len(values)
         shown = self.examples.get(kind)
@@ -108,23 +110,23 @@ class Node:
         if take is not None and (self.depth < DEEPEST or kind not in ("dict", "list")):
             take(self, values, rows, records, batch)
 
-    def _take_ints(self, values: Sequence[int], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def _take_ints(self, values: Sequence[int], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         if self.ints is None:
             self.ints = Numbers()
         self.ints.take(values)
 
-    def _take_floats(self, values: Sequence[float], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def _take_floats(self, values: Sequence[float], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         if self.floats is None:
             self.floats = Numbers()
         if not self.floats.take_floats(values):
             batch.odd = True
 
-    def _take_texts(self, values: Sequence[str], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def _take_texts(self, values: Sequence[str], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         if self.texts is None:
-            self.texts = Texts()
+            self.texts = PathTexts()
         self.texts.take(values, rows, batch.places)
 
-    def _take_lists(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def _take_lists(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         if self.lengths is None:
             self.lengths = Numbers()
         lengths = list(map(len, values))
@@ -135,14 +137,14 @@ class Node:
         if not elements:
             return
         if self.items is None:
-            self.items = Node(self.depth + 1)
+            self.items = PathNode(self.depth + 1)
             batch.created += 1
         their_rows = Repeated(rows, lengths)
         filled = len(lengths) - empty
         records = filled if records == len(values) else len(set(their_rows))
         self.items.take(elements, their_rows, records, batch)
 
-    def _take_dicts(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def _take_dicts(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         if self.folded is not None:
             self._take_folded(values, rows, records, batch)
             return
@@ -159,7 +161,7 @@ class Node:
                 return
         self._take_any_dicts(values, rows, records, batch)
 
-    def _take_any_dicts(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def _take_any_dicts(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         """Take dicts whose keys differ, or are new."""
         columns: dict[Any, tuple[list[Any], list[int]]] = {}
         for row, record in zip(rows, values, strict=True):
@@ -181,7 +183,7 @@ class Node:
         for key, (column, where) in columns.items():
             node = self.keys.get(_key(key))
             if node is None:
-                node = self.keys[_key(key)] = Node(self.depth + 1)
+                node = self.keys[_key(key)] = PathNode(self.depth + 1)
                 batch.created += 1
             node.take(column, where, len(where) if each_has_one else len(set(where)), batch)
 
@@ -192,7 +194,7 @@ class Node:
         self.key_characters += sum(map(len, new))
         return self.key_characters > LONGEST_KEYS
 
-    def _take_folded(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: Batch) -> None:
+    def _take_folded(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         lengths = list(map(len, values))
         self.empty_dicts += lengths.count(0)
         elements = list(chain.from_iterable([value.values() for value in values]))
@@ -217,7 +219,7 @@ class Node:
         nodes = list(self.keys.values())
         self.keys, self.shape, self.key_characters = {}, (), 0
         if self.folded is None:
-            self.folded = Node(self.depth + 1)
+            self.folded = PathNode(self.depth + 1)
         for node in nodes:
             self.folded.merge(node)
 
@@ -225,7 +227,7 @@ class Node:
         """Return how many paths there are from here on."""
         return 1 + sum([node.count() for node in self.below()])
 
-    def below(self) -> Iterator[Node]:
+    def below(self) -> Iterator[PathNode]:
         """Yield what is below."""
         yield from self.keys.values()
         if self.folded is not None:
@@ -248,7 +250,7 @@ class Node:
 
     # Merging ----------------------------------------------------------------------------------------------------------
 
-    def merge(self, other: Node) -> None:
+    def merge(self, other: PathNode) -> None:
         """Take in what another has seen, which comes after it and may change."""
         self.records += other.records
         self.filled += other.filled
@@ -321,10 +323,10 @@ class Repeated(Sequence[int]):
         return iter(self._all())
 
 
-_TAKES: Final[dict[str, Callable[[Node, Sequence[Any], Sequence[int], int, Batch], None]]] = {
-    "int": Node._take_ints,
-    "float": Node._take_floats,
-    "str": Node._take_texts,
-    "list": Node._take_lists,
-    "dict": Node._take_dicts,
+_TAKES: Final[dict[str, Callable[[PathNode, Sequence[Any], Sequence[int], int, PathBatch], None]]] = {
+    "int": PathNode._take_ints,
+    "float": PathNode._take_floats,
+    "str": PathNode._take_texts,
+    "list": PathNode._take_lists,
+    "dict": PathNode._take_dicts,
 }

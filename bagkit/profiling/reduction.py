@@ -15,7 +15,7 @@ from bagkit.profiling.duplicates import Duplicates, digests_of, texts_of
 from bagkit.profiling.examples import Places
 from bagkit.profiling.kinds import Steps
 from bagkit.profiling.lines import BadLine, BadLines
-from bagkit.profiling.paths import Batch, Limits
+from bagkit.profiling.paths import Limits, PathBatch
 from bagkit.profiling.result import DataProfile
 from bagkit.profiling.state import State
 from bagkit.profiling.summing_up import profile_of
@@ -67,7 +67,7 @@ class Profiling(PlacedTaking):
             self._take(records, rows, places)
 
     def _take(self, records: list[Any], rows: Sequence[int], places: Places) -> None:
-        state, batch = self._state, Batch(places, self._limits)
+        state, batch = self._state, PathBatch(places, self._limits)
         state.records += len(records)
         state.root.take(records, rows, len(records), batch)
         if batch.created:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bagkit.profiling.duplicates import Duplicates
 from bagkit.profiling.lines import BadLines
-from bagkit.profiling.paths import Limits, Node
+from bagkit.profiling.paths import Limits, PathNode
 
 
 class State:
@@ -17,7 +17,7 @@ class State:
 
     def __init__(self, keys: Sequence[Any]) -> None:
         self.records = 0
-        self.root = Node(0)
+        self.root = PathNode(0)
         self.duplicates = Duplicates()
         self.keys = [Duplicates() for _ in keys]
         self.bad = BadLines({}, {})

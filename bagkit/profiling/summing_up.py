@@ -17,12 +17,12 @@ from bagkit.profiling.parts import (
     NumberProfile,
     PathProfile,
     TextProfile,
-    in_order,
+    largest_first,
 )
-from bagkit.profiling.paths import Node
+from bagkit.profiling.paths import PathNode
 from bagkit.profiling.result import DataProfile
 from bagkit.profiling.state import State
-from bagkit.profiling.texts import ERROR, Texts
+from bagkit.profiling.texts import ERROR, PathTexts
 
 TOP: Final = 10
 
@@ -42,7 +42,7 @@ def profile_of(state: State, keys: Sequence[tuple[Steps, ...]]) -> DataProfile:
 
 def bad_line_profile(bad: BadLines) -> BadLineProfile:
     """Return what is known of lines that are no JSON."""
-    counts = in_order(bad.counts)
+    counts = largest_first(bad.counts)
     return BadLineProfile(sum(counts.values()), counts, {reason: bad.examples[reason] for reason in counts})
 
 
@@ -51,7 +51,7 @@ def _duplicates(found: Duplicates) -> DuplicateProfile:
     return DuplicateProfile(count, error, found.without)
 
 
-def _paths(node: Node, steps: Steps, parent: Node | None, records: int) -> Iterator[PathProfile]:
+def _paths(node: PathNode, steps: Steps, parent: PathNode | None, records: int) -> Iterator[PathProfile]:
     yield _path(node, steps, parent, records)
     if ANY in steps[-1:]:  # below, each value of this path counts as a record
         records = node.types.total()
@@ -64,9 +64,9 @@ def _paths(node: Node, steps: Steps, parent: Node | None, records: int) -> Itera
         yield from _paths(node.items, (*steps, ITEMS), node, records)
 
 
-def _path(node: Node, steps: Steps, parent: Node | None, records: int) -> PathProfile:
+def _path(node: PathNode, steps: Steps, parent: PathNode | None, records: int) -> PathProfile:
     count = node.types.total()
-    types = in_order(node.types)
+    types = largest_first(node.types)
     folded = bool(steps) and steps[-1] == ANY and parent is not None and parent.folded is node
     return PathProfile(
         path_text(steps),
@@ -86,7 +86,7 @@ def _path(node: Node, steps: Steps, parent: Node | None, records: int) -> PathPr
     )
 
 
-def _share_of_parent(node: Node, steps: Steps, parent: Node | None) -> float:
+def _share_of_parent(node: PathNode, steps: Steps, parent: PathNode | None) -> float:
     if parent is None:
         return 1.0
     if steps[-1] == ITEMS:
@@ -117,8 +117,8 @@ def _numbers(parts: list[Numbers]) -> NumberProfile | None:
     )
 
 
-def _texts(texts: Texts) -> TextProfile:
-    looks = in_order(texts.settled())
+def _texts(texts: PathTexts) -> TextProfile:
+    looks = largest_first(texts.settled())
     lengths = _numbers([texts.lengths])
     assert lengths is not None
     top = sorted(texts.counts.items(), key=lambda item: (-item[1], item[0]))[:TOP]

@@ -28,7 +28,7 @@ BITS: Final = 12
 ERROR: Final = 1.04 / 2 ** (BITS / 2)
 
 
-class Texts:
+class PathTexts:
     """The texts of one path; mutable, of its state."""
 
     __slots__ = ("characters", "counts", "examples", "few", "lengths", "looks", "lost", "marked", "number", "seen")
@@ -128,7 +128,7 @@ class Texts:
         self.marked = {text: self.marked[text] for text in self.marked.keys() & self.counts.keys()}
         self.lost += ranked[FEW][1]
 
-    def merge(self, other: Texts) -> None:
+    def merge(self, other: PathTexts) -> None:
         """Take in what another has seen, which comes after it and may change."""
         self.number += other.number
         for look, found in other.examples.items():

@@ -62,7 +62,7 @@ def open_with(handlers: dict[str, bytes], data: bytes) -> Any:
 _PARTS = ("encode", "decode", "streamreader", "streamwriter", "incrementalencoder", "incrementaldecoder", "name")
 
 
-def encoding(name: str, pickled: Callable[[Any], bytes]) -> bytes:
+def pickled_codec(name: str, pickled: Callable[[Any], bytes]) -> bytes:
     """Return the pickle of what the caller has registered for the encoding `name`; nothing if it has not."""
     try:
         info = codecs.lookup(name)

@@ -21,7 +21,7 @@ from bagkit.schedulers.remote_errors import pack_error, pack_failure
 from bagkit.schedulers.sync import call_work
 from bagkit.schedulers.transport import Stored, loads, task_name
 from bagkit.schedulers.values import Output, load
-from bagkit.schedulers.waiting_records import dumps
+from bagkit.schedulers.waiting_records import dumps_records
 
 WORKS_KEPT = 16
 kept_works: OrderedDict[tuple[str, int], Work] = OrderedDict()
@@ -52,7 +52,7 @@ def run_pickled(
     start = time.time()
     output = _output(files)
     if files is not None:
-        report.directory, report.dumps = (lambda: files[0]), dumps
+        report.directory, report.dumps = (lambda: files[0]), dumps_records
     failures: Stored | None = None
     outputs: Stored | None = None
     values: tuple[Stored, ...] = ()

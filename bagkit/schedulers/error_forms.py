@@ -54,7 +54,9 @@ def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
         parts[3] = parts[2] if given == args else _texts_for("argument", args, [])
         kept = {name: value for name, value in attributes.items() if came_back(value)}
         parts[4] = kept
-        missing += [f"attribute `{name}` ({kind_of(value)})" for name, value in attributes.items() if name not in kept]
+        missing += [
+            f"attribute `{name}` ({type_name_of(value)})" for name, value in attributes.items() if name not in kept
+        ]
         data = to_bytes(_Parts(parts))
     notes = [f"left behind in the worker: {', '.join(missing)}"] if missing else []
     copy, text = loads(data), text_of(error)
@@ -77,11 +79,11 @@ def _texts_for(what: str, values: Sequence[Any], missing: list[str]) -> tuple[An
             kept.append(value)
         else:
             kept.append(one_line(value))
-            missing.append(f"{what} {number} ({kind_of(value)})")
+            missing.append(f"{what} {number} ({type_name_of(value)})")
     return tuple(kept)
 
 
-def kind_of(value: Any) -> str:
+def type_name_of(value: Any) -> str:
     """Return the name of the type of `value`, with its module."""
     return type_name(type(value))
 

@@ -31,7 +31,7 @@ from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.elsewhere import run_pickled
 from bagkit.schedulers.executor_facts import Facts, facts_of
-from bagkit.schedulers.futures import TASKS_PER_WORKER, FuturesRun, Outcome, Submitter, Ticket, started
+from bagkit.schedulers.futures import TASKS_PER_WORKER, FuturesRun, Outcome, Submitter, Ticket, task_started
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.remote_errors import unpack_error, unpack_failure
 from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory
@@ -112,7 +112,7 @@ class AsBytes:
         number, work = self._works.sent(task, self._outgoing, again)
         part = pickled(self._outgoing.part, task.part, "the part", task)
         if not again:
-            tell(started(task, worker=-1))
+            tell(task_started(task, worker=-1))
         few = self._inline_bytes > UNDELIVERED_BYTES
         files = None if self._files is None else (self._files.path, INLINE_BYTES_LATER if few else INLINE_BYTES)
         future = self._executor.submit(

@@ -169,7 +169,7 @@ class FuturesRun:
         """Do what no worker need do: where values are is known here."""
         start = time.time()
         inputs = [self._values[need] for need in task.needs]
-        self._observer.emit(started(task, -1))
+        self._observer.emit(task_started(task, -1))
         self._values.update(zip(task.keys, self._submitter.dealt(inputs, len(task.keys)), strict=True))
         self._release(self._state.finish(task))
         self._observer.emit(finished(task, -1, start, time.time(), Report()))
@@ -251,6 +251,6 @@ def _is_small(value: Any) -> bool:
     return kind in NUMBERS or (kind in (str, bytes) and len(value) <= SHORT)
 
 
-def started(task: Task, worker: int) -> TaskStarted:
+def task_started(task: Task, worker: int) -> TaskStarted:
     """Return the event of a task that begins."""
     return TaskStarted(task.keys[0], task.label, worker)

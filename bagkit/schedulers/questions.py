@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bagkit.schedulers import transport
-from bagkit.schedulers.codec_names import encoding
+from bagkit.schedulers.codec_names import pickled_codec
 
 QUESTIONS = frozenset((transport.NEED_ENCODING, transport.NEED_NAME))
 
@@ -20,7 +20,7 @@ QUESTIONS = frozenset((transport.NEED_ENCODING, transport.NEED_NAME))
 def answer(kind: int, body: bytes, pickled: Callable[[Any], bytes]) -> bytes:
     """Return the body of the answer to a question: nothing where the caller knows nothing either."""
     name = body.decode("utf-8", "surrogatepass")
-    data = encoding(name, pickled) if kind == transport.NEED_ENCODING else _in_main(name, pickled)
+    data = pickled_codec(name, pickled) if kind == transport.NEED_ENCODING else _in_main(name, pickled)
     return marshal.dumps((kind, name, data))
 
 

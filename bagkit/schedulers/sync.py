@@ -21,7 +21,7 @@ from bagkit.schedulers.inside import running_task
 from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.transport import name_of
-from bagkit.schedulers.waiting_records import dumps
+from bagkit.schedulers.waiting_records import dumps_records
 
 PROGRESS_SECONDS = 0.1
 """How often a task tells of its progress, at most."""
@@ -67,7 +67,7 @@ class SyncScheduler:
 def _run_task(task: Task, inputs: list[Any], observer: Observer, directory: LaterDirectory) -> dict[Key, Any]:
     """Return the values of `task` by their keys, and tell `observer` of it."""
     key = task.keys[0]
-    report = Report(on_progress=progress_teller(task, observer.emit), directory=directory.path, dumps=dumps)
+    report = Report(on_progress=progress_teller(task, observer.emit), directory=directory.path, dumps=dumps_records)
     observer.emit(TaskStarted(key, task.label, worker=0))
     start = time.time()
     try:

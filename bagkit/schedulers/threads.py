@@ -22,11 +22,11 @@ from bagkit.errors import TaskError, in_place_of
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
-from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, started
+from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, task_started
 from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.sync import all_kept, call_work, describe, progress_teller
 from bagkit.schedulers.transport import name_of
-from bagkit.schedulers.waiting_records import dumps
+from bagkit.schedulers.waiting_records import dumps_records
 
 
 class ThreadScheduler:
@@ -111,8 +111,8 @@ class InThreads:
             self._workers[thread] = next(self._numbers)
         worker = self._workers[thread]
         on_progress = progress_teller(task, tell)
-        report = Report(on_progress=on_progress, directory=self._directory.path, dumps=dumps)
-        tell(started(task, worker))
+        report = Report(on_progress=on_progress, directory=self._directory.path, dumps=dumps_records)
+        tell(task_started(task, worker))
         start = time.time()
         try:
             values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
@@ -129,7 +129,7 @@ def _own(error: BaseException, task: Task) -> BaseException:
     return in_place_of(error, TaskError(message))
 
 
-class Call:
+class ThreadCall:
     """A call on its way through the threads: a Future without the locks with which others wait for one."""
 
     __slots__ = ("_error", "_function", "_tell", "_value")
@@ -168,12 +168,12 @@ class DaemonThreads:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[ThreadCall | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def start(self, function: Callable[[], Any], tell: Callable[[Ticket], None]) -> Call:
+    def start(self, function: Callable[[], Any], tell: Callable[[Ticket], None]) -> ThreadCall:
         """Have `function` called as soon as a thread is free, and `tell` called with the result's ticket then."""
-        call = Call(function, tell)
+        call = ThreadCall(function, tell)
         self._calls.put(call)
         if len(self._threads) < self._workers:
             thread = threading.Thread(target=_work, args=(self._calls,), name="bagkit", daemon=True)
@@ -187,7 +187,7 @@ class DaemonThreads:
             self._calls.put(None)
 
 
-def _work(calls: SimpleQueue[Call | None]) -> None:
+def _work(calls: SimpleQueue[ThreadCall | None]) -> None:
     while (call := calls.get()) is not None:
         call.run()
         del call  # a waiting thread holds on to nothing

@@ -71,7 +71,7 @@ def frame(kind: int, body: bytes = b"") -> bytes:
     return HEADER.pack(kind, len(body)) + body
 
 
-class Frames:
+class IncomingMessages:
     """Cuts what arrives into messages; mutable, owned by the end of the socket that reads."""
 
     __slots__ = ("_buffer",)

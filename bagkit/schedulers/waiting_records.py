@@ -7,7 +7,7 @@ from typing import Any
 from bagkit.schedulers.transport import to_bytes
 
 
-def dumps(value: Any) -> bytes:
+def dumps_records(value: Any) -> bytes:
     """Pickle a list of records that are to wait on disk; raise NotPicklableError for what can't be pickled."""
     try:
         return to_bytes(value)

@@ -122,7 +122,7 @@ class Worker:
     def __init__(self, connection: int) -> None:
         self._connection = connection
         self._pid = os.getpid()
-        self._frames = transport.Frames()
+        self._frames = transport.IncomingMessages()
         self._writing = _thread.RLock()
         self._writer = 0
         """The thread that is in the middle of a message."""
@@ -304,7 +304,7 @@ class Worker:
         start = time.time()
         number, work, attempt, keys, _, part, inputs, names, room = task
         report = _report(attempt, self._progress(number))
-        report.directory, report.dumps = self._ask_directory, waiting_records.dumps
+        report.directory, report.dumps = self._ask_directory, waiting_records.dumps_records
         function = self._work(work)
         if _BY_VALUE in sys.modules:
             sys.modules[_BY_VALUE].seed_generators(str(number))

@@ -62,7 +62,7 @@ class WorkerProcess:
         self.kept_bytes = 0
         self._unwanted: deque[str] = deque()
         """What it is to keep no longer; any thread adds to it."""
-        self._frames = transport.Frames()
+        self._frames = transport.IncomingMessages()
         self._out = bytearray()
         self._closed = False
         self._start()

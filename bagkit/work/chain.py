@@ -12,7 +12,7 @@ from bagkit.flow.batches import Batches, Bulk
 from bagkit.flow.replay import replayed
 from bagkit.flow.report import Report
 from bagkit.work.failing import USER_ERRORS, Unplaced
-from bagkit.work.run import Run
+from bagkit.work.run import TaskRun
 from bagkit.work.steps import Into, Step
 from bagkit.work.taking import careful_state_of
 
@@ -38,13 +38,13 @@ class Chain:
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         if self.into is not None:
             return self._state(self.into, part, inputs, report)
-        run = Run(part, inputs, report)
+        run = TaskRun(part, inputs, report)
         if not self.gives_value:
             return Batches(self.lists(run))
         with closing(run):
             return replayed(run.value(self.step))
 
-    def lists(self, run: Run) -> Iterator[list[Any]]:
+    def lists(self, run: TaskRun) -> Iterator[list[Any]]:
         """Yield the records in lists that leave the task one after the other."""
         found: list[Any] = []
         begin = perf_counter()
@@ -60,7 +60,7 @@ class Chain:
 
     def _state(self, into: Into, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         try:
-            with closing(Run(part, inputs, report)) as run:
+            with closing(TaskRun(part, inputs, report)) as run:
                 return run.state(into, self.step)
         except Unplaced as unplaced:
             error = unplaced.error
@@ -68,7 +68,7 @@ class Chain:
         searching = into.policy == "raise"
         report.failures.clear()
         report.skipped = report.lost = report.bytes_read = 0
-        run = Run(part, inputs, Report(sample=report.sample) if searching else report)
+        run = TaskRun(part, inputs, Report(sample=report.sample) if searching else report)
         try:
             with closing(run):
                 blocks = run.blocks(self.step)

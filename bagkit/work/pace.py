@@ -79,7 +79,7 @@ class Pace:
             self._size = min(MOST, size * 2)
 
 
-def together(blocks: Iterator[Block], number: int, seconds: float) -> Iterator[list[Block]]:
+def blocks_together(blocks: Iterator[Block], number: int, seconds: float) -> Iterator[list[Block]]:
     """Yield blocks in lists that have `number` records, or took `seconds` to come; before an error those before it."""
     waiting: list[Block] = []
     count, begin, raised = 0, perf_counter(), None

@@ -40,8 +40,8 @@ from bagkit.work.late import Late, Rest
 from bagkit.work.pace import SOME, Pace, Wanted
 from bagkit.work.rejecting import chosen_blocks, returned, with_rejected
 from bagkit.work.rows import Rows, to_the_end
-from bagkit.work.steps import Collecting, Finish, Gather, Into, Joined, Step, TaskOrigin, Value
-from bagkit.work.taking import room_of, state_of
+from bagkit.work.steps import Collecting, Finish, Into, Joined, Step, TaskOrigin, TaskRecords, Value
+from bagkit.work.taking import state_of, task_room
 
 LIST = 2048
 """Records that reductions and exchanges hand on together."""
@@ -52,7 +52,7 @@ NEAR = 8
 NOT_AT_ONCE = "lines that can't be taken all at once"
 
 
-class Run:
+class TaskRun:
     """One run of steps; mutable, of the one task that makes it."""
 
     def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report, answers: int = 1) -> None:
@@ -332,7 +332,7 @@ class Run:
 
     def _made(self, step: Step) -> tuple[Figures, Iterator[Block]]:
         op = step.op
-        if isinstance(op, Gather):
+        if isinstance(op, TaskRecords):
             parts = [next(self._inputs) for _ in range(next(self._parts))]
             return self.next_figures(), self._gathered(op, parts)
         if isinstance(op, Collecting):
@@ -345,7 +345,7 @@ class Run:
         figures, value = self._valued(step)
         return figures, self._listed(step, batched(iter(value), LIST))
 
-    def _gathered(self, op: Gather, parts: Sequence[Batches]) -> Iterator[Block]:
+    def _gathered(self, op: TaskRecords, parts: Sequence[Batches]) -> Iterator[Block]:
         for batches in parts:
             before = 0
             for batch in batches:
@@ -367,7 +367,7 @@ class Run:
 
     def _collected(self, step: Step, op: Collecting, count: int) -> Iterator[Sequence[Any]]:
         sides = [next(self._inputs) for _ in range(count)]
-        return op.exchange.collect(sides, room_of(self._report, step.memory, op.tasks))
+        return op.exchange.collect(sides, task_room(self._report, step.memory, op.tasks))
 
     def _exchanged_here(
         self, exchange: Exchange, memory: int | None, figures: Figures, blocks: Iterator[Block]
@@ -377,7 +377,7 @@ class Run:
         if isinstance(exchange, SampledExchange):
             prepared, sample = state
             state = Buckets(exchange.cut(prepared, exchange.bounds([sample], 1), 1))
-        yield from exchange.collect([state[0]], room_of(self._report, memory, 1))
+        yield from exchange.collect([state[0]], task_room(self._report, memory, 1))
 
     # Values -------------------------------------------------------------------------------------------------------
 
@@ -393,10 +393,10 @@ class Run:
             if isinstance(op, Finish):
                 states = [next(self._inputs) for _ in range(next(self._parts))]
                 figures = self.next_figures()
-                value = op.reduction.finish(states, room_of(self._report, step.memory, op.tasks))
+                value = op.reduction.finish(states, task_room(self._report, step.memory, op.tasks))
             elif isinstance(op, Reduction):
                 figures, state = self._reduced(Into(op, memory=step.memory), step.inputs[0])
-                value = op.finish([state], room_of(self._report, step.memory, 1))
+                value = op.finish([state], task_room(self._report, step.memory, 1))
             else:
                 assert isinstance(op, Call), op
                 values = [self.value(child) for child in step.inputs]

@@ -19,7 +19,7 @@ from bagkit.plan.kinds import SampledExchange, Sink
 from bagkit.work.branches import Branches
 from bagkit.work.chain import leave_now
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Unplaced
-from bagkit.work.run import Run
+from bagkit.work.run import TaskRun
 from bagkit.work.steps import Into, Joined, Step
 from bagkit.work.taking import LONG, RUN, careful_state_of, start, take
 from bagkit.work.taking import end as state_of_all
@@ -110,8 +110,8 @@ class _Running:
                 self._writing = self._run.next_figures()
             number += end.width
 
-    def _begun(self, report: Report) -> tuple[Run, Iterator[Block], Branches]:
-        run, work = Run(self._part, self._inputs, report, len(self._work.ends)), self._work
+    def _begun(self, report: Report) -> tuple[TaskRun, Iterator[Block], Branches]:
+        run, work = TaskRun(self._part, self._inputs, report, len(self._work.ends)), self._work
         blocks = run.blocks(work.trunk)
         return run, blocks, Branches(run, work.trunk, work.steps, [end.step for end in work.ends])
 
@@ -237,7 +237,7 @@ class _Emitter(_Taker):
 class _Reducer(_Taker):
     """Makes the state of a reduction, or the buckets of an exchange."""
 
-    def __init__(self, run: Run, into: Into) -> None:
+    def __init__(self, run: TaskRun, into: Into) -> None:
         self.figures = run.next_figures()
         self._failing = run.failing
         self._into = into

@@ -61,7 +61,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Gather(Op):
+class TaskRecords(Op):
     """Leaf: the records of other tasks. Its part says how many of the inputs are its."""
 
     name: str

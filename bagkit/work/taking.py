@@ -15,7 +15,7 @@ from bagkit.flow.report import Figures, Report
 from bagkit.flow.takings import AllAtOnce, PlacedTaking, UntilEnough
 from bagkit.plan.kinds import Exchange, SampledExchange, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
-from bagkit.work.pace import place_in, records_of, together
+from bagkit.work.pace import blocks_together, place_in, records_of
 from bagkit.work.steps import Into
 
 RUN = 64
@@ -25,7 +25,7 @@ LONG = 0.01
 RECORDS_FAIL = "records on which it fails"
 
 
-def room_of(report: Report, memory: int | None, tasks: int) -> Room:
+def task_room(report: Report, memory: int | None, tasks: int) -> Room:
     """Return what a task may use, where `tasks` of them leave something unwritten at the same time."""
     return Room(memory, report.directory, report.dumps, tasks)
 
@@ -40,7 +40,7 @@ def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Fig
         if isinstance(taking, AllAtOnce):
             return _state_of_all(failing, into, taking, blocks, figures)
         until = taking if isinstance(taking, UntilEnough) else None
-        for some in together(blocks, RUN, LONG) if until is None else ([block] for block in blocks):
+        for some in blocks_together(blocks, RUN, LONG) if until is None else ([block] for block in blocks):
             take(failing, into, taking, some, figures)
             if until is not None and until.is_done():
                 break
@@ -49,7 +49,7 @@ def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Fig
 
 def start(failing: Failing, into: Into) -> Taking:
     """Return what takes the records of one task."""
-    op, room = into.op, room_of(failing.report, into.memory, into.tasks)
+    op, room = into.op, task_room(failing.report, into.memory, into.tasks)
     return op.split(into.side, into.count, room) if isinstance(op, Exchange) else op.start(room)
 
 

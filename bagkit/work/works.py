@@ -18,9 +18,9 @@ from bagkit.sentinels import EMPTY
 from bagkit.work.chain import Chain
 from bagkit.work.failing import USER_ERRORS
 from bagkit.work.failures import add_place, failed_operation
-from bagkit.work.run import Run
+from bagkit.work.run import TaskRun
 from bagkit.work.steps import Value
-from bagkit.work.taking import room_of
+from bagkit.work.taking import task_room
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Combine:
     """How many bytes it may hold; None for any number."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
-        room = room_of(report, self.memory, self.tasks)
+        room = task_room(report, self.memory, self.tasks)
         return noting(self.reduction, report, lambda: self.reduction.combine(inputs, room))
 
 
@@ -80,7 +80,7 @@ class Write:
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         *part, where = part
-        run = Run(part, inputs, report)
+        run = TaskRun(part, inputs, report)
         blocks = run.blocks(self.chain.step)
         figures = run.next_figures()
         handing = Handing(blocks, figures)

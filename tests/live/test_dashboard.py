@@ -15,7 +15,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.diagnostics import events
-from bagkit.live.recorder import Recorder
+from bagkit.live.recorder import RunRecorder
 from bagkit.live.sections import sections
 from tests.live.pages import HOSTILE, Page
 
@@ -165,7 +165,7 @@ def test_there_is_one(page: bk.Dashboard) -> None:
 
 
 def test_a_hundred_thousand_tasks_are_a_small_page() -> None:
-    recorder = Recorder()
+    recorder = RunRecorder()
     try:
         run = recorder.begin(None)
         run.emit(events.RunStarted(0, 0, "client", 4))

@@ -28,7 +28,7 @@ from bagkit.exchange.spill import Bucket, Room
 from bagkit.exchange.tables import Filling, join, lists
 from bagkit.exchange.tabling import Counting, Folding, Seeing, Tabling
 from bagkit.exchange.texts import Texts
-from bagkit.exchange.weight import Scale, weight
+from bagkit.exchange.weight import TableScale, weight
 from bagkit.flow.blocks import batched
 
 SMALL = 60_000
@@ -443,6 +443,6 @@ def test_what_is_large_is_on_disk(tmp_path: Path) -> None:
 def test_a_table_is_weighed_with_its_values() -> None:
     assert weight({}) < 200
     assert weight(dict.fromkeys(range(100), "x" * 1000)) > 100_000
-    scale = Scale(100_000)
+    scale = TableScale(100_000)
     assert not scale.is_full({1: "x"})
     assert scale.is_full(dict.fromkeys(range(20), "x" * 10_000))

@@ -21,7 +21,7 @@ from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import dispatch, pool
 from bagkit.schedulers.processes import ProcessScheduler
 from bagkit.schedulers.transport import loads
-from bagkit.schedulers.waiting_records import dumps
+from bagkit.schedulers.waiting_records import dumps_records
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
 from tests.schedulers.contract import Recorder, one, values
@@ -445,7 +445,7 @@ def test_large_arrays_come_as_they_were(scheduler: ProcessScheduler, order: str)
     (array,) = values(scheduler, one(faulty.large_array, order), ["only"])
     expected = faulty.large_array(order, (), Report())
     assert (array == expected).all()
-    assert (loads(dumps([expected]))[0] == expected).all()
+    assert (loads(dumps_records([expected]))[0] == expected).all()
 
 
 def test_large_values_for_other_tasks_stay_out_of_here(

@@ -20,7 +20,7 @@ from bagkit.schedulers import pool
 from bagkit.schedulers.culprits import find_culprit
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.processes import ProcessScheduler
-from bagkit.schedulers.transport import Frames, frame
+from bagkit.schedulers.transport import IncomingMessages, frame
 from tests.schedulers.contract import Recorder
 
 
@@ -37,7 +37,7 @@ def end_workers() -> Iterator[None]:
 def test_messages_come_out_as_they_went_in_however_they_are_cut(piece: int) -> None:
     messages = [(1, b""), (2, b"x"), (200, bytes(range(256)) * 9), (3, b""), (4, b"end")]
     data = b"".join(frame(kind, body) for kind, body in messages)
-    frames = Frames()
+    frames = IncomingMessages()
     got = [message for at in range(0, len(data), piece) for message in frames.feed(data[at : at + piece])]
     assert got == messages
 

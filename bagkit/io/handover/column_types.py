@@ -265,7 +265,7 @@ Seen = dict[str, list[Type]]
 """The types of each column so far; columns in the order of sight."""
 
 
-def add_seen(seen: Seen, more: Mapping[str, Sequence[Type]]) -> list[str]:
+def add_types(seen: Seen, more: Mapping[str, Sequence[Type]]) -> list[str]:
     """Add the types of further records; return the columns that no longer fit one type and did before."""
     wrong = []
     for name, kinds in more.items():

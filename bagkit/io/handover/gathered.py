@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from bagkit.errors import ColumnTypeError
-from bagkit.io.handover.column_types import Seen, Type, add_seen, either, has_fields
+from bagkit.io.handover.column_types import Seen, Type, add_types, either, has_fields
 from bagkit.io.handover.columns import (
     ColumnBatch,
     EncodeColumns,
@@ -155,7 +155,7 @@ class GatheredColumns:
 
     def _look_at(self, types: Mapping[str, Sequence[Type]], number: int) -> None:
         known = {name: list(kinds) for name, kinds in self.seen.items()}
-        wrong = add_seen(self.seen, types)
+        wrong = add_types(self.seen, types)
         if self.policy != "error":
             return
         for name in wrong:

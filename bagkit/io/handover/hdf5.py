@@ -16,7 +16,7 @@ from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.handover.hdf5_datasets import Datasets, Strings
-from bagkit.io.handover.hdf5_looks import Look, Rows, looks_of, rows_by_group, written_columns
+from bagkit.io.handover.hdf5_looks import Look, Rows, looks_by_group, rows_by_group, written_columns
 from bagkit.io.handover.hdf5_tables import (
     ABOUT,
     TableHome,
@@ -97,7 +97,7 @@ def write_hdf5(table: TypedColumns, path: str, target: Target) -> None:
     columns = written_columns(table, target.by)
     looks = {target.group: Look(table.rows)}
     if target.format == "table" or target.by is not None:
-        looks = looks_of(table, target.by, target.group)
+        looks = looks_by_group(table, target.by, target.group)
     mode: Literal["r+", "w"] = "r+" if target.append and os.path.exists(path) else "w"
     with _disk(path, mode) as disk, h5py.File(disk, mode, libver=("v108", "latest")) as file:  # attributes of any size
         homes = (_table_homes if target.format == "table" else _column_homes)(h5py, file, columns, looks, target)
@@ -218,7 +218,7 @@ def check_appendable(place: str, target: Target) -> None:
     if not h5py.is_hdf5(place):
         raise PlanError(f"to_hdf5: {named(place)} is no HDF5 file; hint: exist='overwrite' replaces it")
     if target.by is None:
-        with reading(place) as file:
+        with opened_to_read(place) as file:
             node = file.get(target.group)
             if isinstance(node, h5py.Group):
                 _check_format(node, target.format)
@@ -227,7 +227,7 @@ def check_appendable(place: str, target: Target) -> None:
 
 
 @context
-def reading(place: str) -> Iterator[Any]:
+def opened_to_read(place: str) -> Iterator[Any]:
     """Give the file at `place`, which no one can write to meanwhile; raises OutputError where someone does."""
     try:
         file = import_h5py().File(place, "r")
@@ -242,7 +242,7 @@ def reading(place: str) -> Iterator[Any]:
 def copy_to_append(place: str, temporary: str) -> None:
     """Copy a file that is there, so that rows can be added to the copy."""
     if os.path.exists(place):
-        with reading(place):
+        with opened_to_read(place):
             shutil.copy(place, temporary)
 
 

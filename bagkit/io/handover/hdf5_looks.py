@@ -74,7 +74,7 @@ def _could_be_missing(value: Any) -> bool:
     return isinstance(value, str) and value.strip("_") == "nan"
 
 
-def looks_of(table: TypedColumns, by: str | None, group: str) -> dict[str, Look]:
+def looks_by_group(table: TypedColumns, by: str | None, group: str) -> dict[str, Look]:
     """Return what there is in each group, in the order of sight; `group` alone where there are no rows."""
     looks: dict[str, Look] = {} if by is not None else {group: Look()}
     for name, columns, rows in rows_by_group(table, by, group):

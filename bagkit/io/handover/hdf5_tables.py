@@ -34,7 +34,7 @@ _CHUNK: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class RowMember:
     """How one column is stored."""
 
     name: str
@@ -71,10 +71,10 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RowLayout:
     """How the rows of a group are stored."""
 
-    members: tuple[Member, ...]
+    members: tuple[RowMember, ...]
     missing: str
     """The text that stands for a missing one."""
 
@@ -91,7 +91,7 @@ def check_parts(group: str) -> None:
             raise PlanError(f"to_hdf5: group is {one_line(group)}; PyTables keeps names like {part!r} for itself")
 
 
-def layout_for(columns: Sequence[Column], look: Look, strings: int | None) -> Layout:
+def layout_for(columns: Sequence[Column], look: Look, strings: int | None) -> RowLayout:
     """Return how columns are stored in which `look` saw these values."""
     if not columns:
         raise ColumnTypeError("to_hdf5: the records have no fields, and a table needs one; hint: columns=[...]")
@@ -111,8 +111,8 @@ def layout_for(columns: Sequence[Column], look: Look, strings: int | None) -> La
                 f"to_hdf5: the field {column.name!r} has missing values, for which a table has float64 with NaN, and "
                 "ints beyond 2**53, which are no floats; hint: format='columns', or text"
             )
-        members.append(Member(column.name, label, kind, _dtype(column.name, kind, look, strings, missing)))
-    return Layout(tuple(members), missing)
+        members.append(RowMember(column.name, label, kind, _dtype(column.name, kind, look, strings, missing)))
+    return RowLayout(tuple(members), missing)
 
 
 def _labels(names: Sequence[str]) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _dtype(name: str, kind: str, look: Look, strings: int | None, missing: str) 
 # What is there already ------------------------------------------------------------------------------------------------
 
 
-def read_layout(home: Any) -> Layout:
+def read_layout(home: Any) -> RowLayout:
     """Return how the rows of a group are stored; raises PlanError unless to_hdf5 wrote them, and all of them."""
     try:
         found = json.loads(home.attrs[ABOUT])
@@ -162,10 +162,10 @@ def read_layout(home: Any) -> Layout:
             f"to_hdf5: another program has changed the table {home.name!r} (it has {rows} rows and "
             f"to_hdf5 wrote {found['rows']}, or it has an index); hint: write to another group"
         )
-    return Layout(tuple(Member(**member) for member in found["members"]), found["missing"])
+    return RowLayout(tuple(RowMember(**member) for member in found["members"]), found["missing"])
 
 
-def check_fits(layout: Layout, columns: Sequence[Column], look: Look, home: str) -> None:
+def check_fits(layout: RowLayout, columns: Sequence[Column], look: Look, home: str) -> None:
     """Raise ColumnTypeError where the values that `look` saw can't be added to a table."""
     kinds = {column.name: str(column.type) for column in columns}
     check_names(home, list(kinds), [member.name for member in layout.members])
@@ -189,7 +189,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:5])) + (" and others" if len(names) > 5 else "") if names else "none"
 
 
-def _misfit(member: Member, kind: str, look: Look, missing: str) -> str:
+def _misfit(member: RowMember, kind: str, look: Look, missing: str) -> str:
     """Return what is wrong with adding values of a type to a column; nothing if they fit."""
     some = member.name in look.missing
     stored = f"{member.type} ({member.pandas_type})"
@@ -219,7 +219,7 @@ def _misfit(member: Member, kind: str, look: Look, missing: str) -> str:
 class TableHome:
     """A group with a table that rows are added to."""
 
-    def __init__(self, h5py: Any, home: Any, layout: Layout) -> None:
+    def __init__(self, h5py: Any, home: Any, layout: RowLayout) -> None:
         self._h5py = h5py
         self._home = home
         self._layout = layout
@@ -392,7 +392,7 @@ def mark_group(h5py: Any, node: Any, is_root: bool) -> None:
 # Values ---------------------------------------------------------------------------------------------------------------
 
 
-def _array(np: Any, member: Member, values: Values, missing: str) -> Any:
+def _array(np: Any, member: RowMember, values: Values, missing: str) -> Any:
     found = values.to_list() if isinstance(values, PackedValues) else values
     if member.type in TIMES:
         return _nanoseconds(np, member, found)
@@ -414,7 +414,7 @@ def _array(np: Any, member: Member, values: Values, missing: str) -> Any:
 _PACKED: Final = {"int": "<i8", "float": "<f8", "bool": "u1"}
 
 
-def _nanoseconds(np: Any, member: Member, values: list[Any]) -> Any:
+def _nanoseconds(np: Any, member: RowMember, values: list[Any]) -> Any:
     """Return times as nanoseconds since 1970, of UTC where they have a zone; those missing as pandas' NaT."""
     if member.type == TIMES[1]:
         offsets = [None if value is None else value.utcoffset() for value in values]

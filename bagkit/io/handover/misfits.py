@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError
-from bagkit.io.handover.column_types import Seen, add_seen, has_fields
+from bagkit.io.handover.column_types import Seen, add_types, has_fields
 from bagkit.io.handover.columns import TOO_DEEP, EncodeColumns, NoRowError, as_row
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import CONFLICT_HINT, Conflict, misfit_message, misfit_text
@@ -89,7 +89,7 @@ class _Fitting:
         kinds = self._op.encode.typing.types_of([value])
         known = list(self._seen.get(name, ()))
         bare = name in self._bare and not all(map(has_fields, kinds))
-        if add_seen(self._seen, {name: kinds}) or bare:
+        if add_types(self._seen, {name: kinds}) or bare:
             self._bare.discard(name)
             yield misfit_text(name, known, kinds)
 

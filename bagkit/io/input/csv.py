@@ -92,7 +92,9 @@ class _Feed:
                 block = block.removeprefix("\ufeff")
                 self._begun = True
             long = len(block) > lines.LONG and "\r" not in block  # a StringIO takes four bytes a character
-            found = lines.split(block, DelimiterEnds("\n")) if long else io.StringIO(block, newline="").readlines()
+            found = (
+                lines.split_lines(block, DelimiterEnds("\n")) if long else io.StringIO(block, newline="").readlines()
+            )
             self._kept.append(found)
             yield found
         # One empty line more: it is a row of its own, unless the file ends inside of quotes.

@@ -17,7 +17,7 @@ from bagkit.io.input.files import InputFile
 from bagkit.io.input.paths import named
 from bagkit.io.input.shares import Share
 from bagkit.io.input.text import ReadText, plan_text_files
-from bagkit.json.documents import Batch, NoJsonError, Refused, Span, documents
+from bagkit.json.documents import DocumentBatch, DocumentSpan, NoJsonError, Refused, documents
 
 _WIDE: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -74,7 +74,7 @@ def _read(source: ReadDocuments, reader: PieceReader, raw: bool) -> Iterator[Blo
         ) from error
 
 
-def _block(reader: PieceReader, origin: DocumentOrigin, found: Batch, upto: int | None, raw: bool) -> Block:
+def _block(reader: PieceReader, origin: DocumentOrigin, found: DocumentBatch, upto: int | None, raw: bool) -> Block:
     if raw:
         return reader.block(origin, found.documents, upto, data=found.text)
     try:
@@ -93,14 +93,14 @@ def refuse(refused: Refused) -> Any:
     raise SourceError(f"read_json: {refused.message}; hint: path=... names the keys that lead to an array")
 
 
-def _content(reader: PieceReader) -> tuple[Iterator[bytes], Span]:
+def _content(reader: PieceReader) -> tuple[Iterator[bytes], DocumentSpan]:
     """Return what a file holds from its beginning on, and which of its documents are in the piece."""
     piece = reader.piece
     if piece.compression is None or not piece.is_share:
-        return reader.chunks(), Span(lambda: piece.start, lambda: piece.stop)
+        return reader.chunks(), DocumentSpan(lambda: piece.start, lambda: piece.stop)
     assert isinstance(reader.file, InputFile)  # files in archives have no shares
     share = Share(reader.file, piece.compression, piece.start, piece.stop, 0)
-    return share.all_chunks(), Span(share.begun_at, lambda: share.stop)
+    return share.all_chunks(), DocumentSpan(share.begun_at, lambda: share.stop)
 
 
 def _as_utf8(chunks: Iterable[bytes], encoding: Encoding, piece: FilePiece) -> Iterator[bytes]:
@@ -138,7 +138,7 @@ class DocumentOrigin:
 
     source: ReadDocuments
     piece: FilePiece
-    found: Batch | Refused
+    found: DocumentBatch | Refused
 
     def place(self, index: int, record: Any) -> Place:
         found = self.found

@@ -195,7 +195,7 @@ def blocks_of_lines(
         yield block
 
 
-def split(block: AnyStr, ends: Ends[AnyStr]) -> list[AnyStr]:
+def split_lines(block: AnyStr, ends: Ends[AnyStr]) -> list[AnyStr]:
     """Return the lines of `block`, each with its line end; of a single long one there is no copy."""
     if len(block) > LONG and ends.first(block, 1) == len(block):
         return [block]

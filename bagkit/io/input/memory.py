@@ -14,7 +14,7 @@ from bagkit.errors import PlanError, one_line
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.ops.functions import rows_of_table
-from bagkit.ops.regroup import shares
+from bagkit.ops.regroup import even_shares
 from bagkit.plan.kinds import MemorySource
 
 DEFAULT_PARTITIONS = 100
@@ -106,7 +106,7 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
         full, rest = divmod(len(records), partition_size)
         sizes = [partition_size] * full + ([rest] if rest or not full else [])
     else:
-        sizes = shares(len(records), npartitions or max(1, min(len(records), DEFAULT_PARTITIONS)))
+        sizes = even_shares(len(records), npartitions or max(1, min(len(records), DEFAULT_PARTITIONS)))
     return FromSequence("from_sequence", records, tuple(sizes))
 
 
@@ -159,4 +159,4 @@ def plan_range(n: int, npartitions: int) -> FromSequence:
     for name, value, least in (("n", n, 0), ("npartitions", npartitions, 1)):
         if type(value) is not int or value < least:
             raise PlanError(f"range: {name} is {value!r}; expected an int of {least} or more")
-    return FromSequence("range", range(n), tuple(shares(n, npartitions)))
+    return FromSequence("range", range(n), tuple(even_shares(n, npartitions)))

@@ -88,7 +88,7 @@ def _records(
     if limit is not None and len(block) > limit.size:
         return limit.checked(ends.split(block), offset), _parsing(form, ends, reader)
     if raw:
-        return lines.split(block, ends), None
+        return lines.split_lines(block, ends), None
     return _decoded(form, ends, block, offset == 0, reader)
 
 
@@ -312,7 +312,7 @@ def _of_text(part: str | LongLine, ends: DelimiterEnds[str], limit: LineLimit | 
         if part.head is not None and limit is not None:
             return [limit.too_long(part.head, None)], given
         return [] if part.content is None else [part.content], None
-    found = lines.split(part, ends)
+    found = lines.split_lines(part, ends)
     if limit is None or len(part) <= limit.size:
         return found, None
     return limit.checked(found), given

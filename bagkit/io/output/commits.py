@@ -39,7 +39,6 @@ from bagkit.io.output.manifest import (
     Recipe,
     WrittenAgainWarning,
     WrittenFile,
-    as_row,
     differences,
     from_row,
     line_of,
@@ -47,6 +46,7 @@ from bagkit.io.output.manifest import (
     manifest_bytes,
     read_journal,
     read_manifest,
+    row_of_file,
 )
 from bagkit.io.output.names import RESERVED, directory_of
 from bagkit.io.output.stores import Store, failed, open_own
@@ -375,7 +375,7 @@ class FileWriting:
         # Where nothing can be added to it, it says from the beginning what may be there in the end.
         stale = self._stale | self._claimed if self._store.journals else self._stale.union(self._targets.paths)
         head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(stale), "staging": [*self._staging.values()]}
-        rows = [line_of(as_row(file, home)) for file in self._files.values()]
+        rows = [line_of(row_of_file(file, home)) for file in self._files.values()]
         lost = [line_of({"lost": self._lost})] if self._lost else []
         self._put(path, b"".join([line_of(head), *lost, *rows]))
         self._unsaid.clear()
@@ -388,7 +388,7 @@ class FileWriting:
     def _add_to_journal(self, file: WrittenFile) -> None:
         assert self._journal is not None
         # Not brought to the disk: it outlives this process, and what a lost line tells of is only written again.
-        line = line_of(as_row(file, self._targets.home))
+        line = line_of(row_of_file(file, self._targets.home))
         if self._unsaid:
             line = line_of({"lost": self._unsaid}) + line
             self._unsaid = {}

@@ -259,7 +259,7 @@ def manifest_bytes(
     recipe: Mapping[str, Any], files: Iterable[WrittenFile], home: str, lost: Mapping[str, int] | None = None
 ) -> bytes:
     """Return the manifest file of a run that is done; `lost` is what tasks below the files have left out."""
-    rows = [as_row(file, home) for file in files]
+    rows = [row_of_file(file, home) for file in files]
     content = {"format": FORMAT, "recipe": recipe, "lost": dict(lost or {}), "fields": ROW, "files": rows}
     return standard_dumps({"checksum": _checksum(content), **content}, indent=1).encode()
 
@@ -294,7 +294,7 @@ def _checksum(content: Any) -> str:
 ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost", "inputs", "identity"]
 
 
-def as_row(file: WrittenFile, home: str) -> list[Any]:
+def row_of_file(file: WrittenFile, home: str) -> list[Any]:
     """Return a file as plain values, its path relative to `home` where it is below."""
     path = file.path.removeprefix(home + "/")
     inputs = [[part.path, part.size, part.mtime_ns, part.etag, part.start, part.stop] for part in file.inputs]

@@ -19,7 +19,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.io.output import manifest as manifests
-from bagkit.plan.fingerprint import digest
+from bagkit.plan.fingerprint import lasting_digest
 
 
 @pytest.fixture(autouse=True)
@@ -494,7 +494,7 @@ class TestDigest:
             ([{"n": n, "s": str(n)} for n in range(2000)], [{"n": n, "s": str(n)} for n in range(2000)]),
             ([{str(n), "x"} for n in range(600)], [{"x", str(n)} for n in range(600)]),
         ):
-            assert digest(one) == digest(other)
+            assert lasting_digest(one) == lasting_digest(other)
 
     def test_different(self) -> None:
         def make(k: Any) -> Any:
@@ -513,12 +513,12 @@ class TestDigest:
             (large, large[:-1]),
             (str.upper, str.lower),
         ):  # fmt: skip
-            assert digest(one) != digest(other), (one, other)
+            assert lasting_digest(one) != lasting_digest(other), (one, other)
 
     def test_functions_and_values_of_the_same_module_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        before = digest(uses_helper)
+        before = lasting_digest(uses_helper)
         monkeypatch.setitem(globals(), "FACTOR", 3)
-        assert digest(uses_helper) != before
+        assert lasting_digest(uses_helper) != before
 
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -547,7 +547,7 @@ class TestDigest:
             monkeypatch.setitem(sys.modules, "users_own", users)
             exec("def uses(): return V", users.__dict__)
             found = [users.uses, eval("lambda: V", {"V": users.V}), eval("lambda: m.V", {"m": users})]
-            return [digest(function) for function in (*found, eval("lambda: uses()", {"uses": users.uses}))]
+            return [lasting_digest(function) for function in (*found, eval("lambda: uses()", {"uses": users.uses}))]
 
         assert digests(one) == digests(one)
         assert not set(digests(one)) & set(digests(other))
@@ -555,21 +555,21 @@ class TestDigest:
     def test_what_is_named_and_can_not_be_compared_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import threading
 
-        before = digest(uses_helper)
+        before = lasting_digest(uses_helper)
         monkeypatch.setitem(globals(), "FACTOR", threading.Lock())
-        assert digest(uses_helper) == digest(uses_helper) != before
+        assert lasting_digest(uses_helper) == lasting_digest(uses_helper) != before
 
     def test_attributes_are_no_names_of_the_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
         function = eval("lambda r: r.result", namespace := {})
-        before = digest(function)
+        before = lasting_digest(function)
         namespace["result"] = 5
-        assert digest(function) == before
+        assert lasting_digest(function) == before
 
     def test_recursive_functions_end(self) -> None:
         def count(n: int) -> int:
             return count(n - 1) if n else 0
 
-        assert digest(count) == digest(count)
+        assert lasting_digest(count) == lasting_digest(count)
 
     def test_is_the_same_in_another_process(self) -> None:
         import subprocess
