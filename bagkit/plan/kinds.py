@@ -343,7 +343,7 @@ class Call(Op):
 class Sink(Op):
     """Writes each partition to a place of its own, and gives a value that says what was written.
 
-    `begin` and its SinkRun run in the caller's process, `write` in a worker: what `write` leaves is not an output before
+    `begin` and its SinkRun run in the process of the caller, `write` in a worker: what it leaves is no output before
     the SinkRun has made it one.
     """
 
