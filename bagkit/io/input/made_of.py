@@ -15,7 +15,7 @@ from typing import Any
 from bagkit.io.input.file_source import FileSource
 from bagkit.io.input.files import FileInfo
 from bagkit.ops.calls import DelayedCall
-from bagkit.plan.fingerprint import digest
+from bagkit.plan.fingerprint import lasting_digest
 from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Scan, Source, picked
 from bagkit.plan.node import Plan, walk
 from bagkit.plan.split_errors import Bad
@@ -85,7 +85,7 @@ def operations(plan: Plan) -> list[tuple[str, str]]:
             op = op.function, op.args, op.kwargs
         elif isinstance(op, Regroup):
             name, op = type(op).__name__.lower(), None  # what it does is seen in what partitions are made of
-        found.append((name, digest((type(each.op).__qualname__, op, [numbers[part] for part in each.inputs]))))
+        found.append((name, lasting_digest((type(each.op).__qualname__, op, [numbers[part] for part in each.inputs]))))
     return found
 
 
@@ -128,7 +128,7 @@ class _Looked:
         info = getattr(piece, "info", None)
         if not isinstance(info, FileInfo):
             records = getattr(piece, "records", None) if self.identify else ()
-            return MadeOf(_unknown() if records is None else digest(records))
+            return MadeOf(_unknown() if records is None else lasting_digest(records))
         bounds = getattr(piece, "start", 0), getattr(piece, "stop", None)
         found = InputPart(without_secrets(info.path), info.size, info.mtime_ns, info.etag, *bounds)
         if info.size is None or (info.mtime_ns is None and info.etag is None):
