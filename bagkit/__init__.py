@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from bagkit.ops.summaries import Stats
     from bagkit.profiling.result import DataProfile
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
+    from bagkit.reading_tables import read_parquet
     from bagkit.rejects import read_errors
     from bagkit.shown import Shown, show
     from bagkit.work.failures import Failure
@@ -147,6 +148,7 @@ __all__ = [
     "read_errors",
     "read_files",
     "read_json",
+    "read_parquet",
     "read_text",
     "report",
     "set_options",
@@ -180,6 +182,7 @@ _HOMES = {
     **dict.fromkeys(("compute", "optimize", "persist", "visualize"), "bagkit.lazy.together"),
     **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range"), "bagkit.create"),
     **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files", "read_json", "read_text"), "bagkit.reading"),
+    "read_parquet": "bagkit.reading_tables",
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
     "PartitionInfo": "bagkit.io.input.partition_info",
     "Stats": "bagkit.ops.summaries",

@@ -208,7 +208,7 @@ def read_json(
     """
     from bagkit.io.input.json_documents import plan_json
 
-    fields = None if columns is None else _fields_of(columns)
+    fields = None if columns is None else fields_of("read_json", columns)
     source = plan_json(
         urlpath,
         lines=lines,
@@ -227,13 +227,13 @@ def read_json(
     return records if fields is None else records._then(Columns(fields))
 
 
-def _fields_of(columns: object) -> frozenset[Field]:
-    """Return the fields that a user asks for. Raises PlanError for what are none."""
+def fields_of(function: str, columns: object) -> frozenset[Field]:
+    """Return the fields that the user of a function asks for. Raises PlanError for what are none."""
     found = [_field(column) for column in columns] if isinstance(columns, (list, tuple)) else [None]
     if None in found:
         raise PlanError(
-            f"read_json: columns is {columns!r}; expected a list of keys, and of tuples of keys for what is inside of "
-            'dicts; hint: read_json(path, columns=["name", ("address", "city")])'
+            f"{function}: columns is {columns!r}; expected a list of keys, and of tuples of keys for what is inside of "
+            f'dicts; hint: {function}(path, columns=["name", ("address", "city")])'
         )
     return union(frozenset([field for field in found if field is not None]), frozenset()) or frozenset()
 

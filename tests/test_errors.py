@@ -55,6 +55,8 @@ ELSEWHERE = (
     "io/input/files.py",
     "io/input/json_documents.py",
     "io/input/listing.py",
+    "io/input/members.py",
+    "io/input/parquet.py",
     "io/input/paths.py",
     "io/input/codecs.py",
     "io/input/encodings.py",

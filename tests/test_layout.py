@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "other_names",
         "random",
         "reading",
+        "reading_tables",
         "rejects",
         "shown",
     },
@@ -68,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "random": {"bag", "lazy"},
     "create": {"bag", "lazy", "io", "ops", "plan"},
     "reading": {"bag", "io", "ops", "plan"},
+    "reading_tables": {"bag", "io", "plan", "reading"},
     "rejects": {"bag", "ops", "plan", "reading"},
     "bag": {
         "lazy",

@@ -1,4 +1,4 @@
-"""Tells parsers which fields of their records anyone reads."""
+"""Tells parsers, and sources of records, which fields anyone reads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.parts_of_records import Columns
 from bagkit.plan.fields import within
-from bagkit.plan.kinds import ALL, Fields, union
+from bagkit.plan.kinds import ALL, Fields, Source, union
 from bagkit.plan.node import Plan, rewrite, walk
+from bagkit.plan.split_errors import SplitErrors
 
 
 def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -19,15 +20,22 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
     What `read_json(columns=)` leaves out is not parsed then, so nothing has to be left out.
 
+    A source of columns reads only those; where `split_errors` may want a whole record back it reads all.
+
     Each op says what it needs of its input, to give what is wanted of it. Declines where any user reads whole records:
     the user who computes the bag does, and so does a function whose bytecode does not show what it reads.
     """
     wanted = wanted_of_each(roots)
+    splits = [plan for plan in walk(*roots) if isinstance(plan.op, SplitErrors)]
+    whole = set(walk(*splits))
 
     def narrowed(plan: Plan) -> Plan:
         fields = wanted.get(plan, ALL)
         if isinstance(plan.op, ParseJson) and fields is not ALL:
             return Plan(replace(plan.op, fields=fields), plan.inputs)
+        if isinstance(plan.op, Source) and fields is not ALL and plan not in whole:
+            source = plan.op.narrowed(fields)
+            return plan if source is plan.op else Plan(source)
         match plan:
             case Plan(Columns(columns), (Plan(ParseJson() as parser) as below,)) if parser.gives_records_of_fields:
                 return below if parser.fields == within(parser.fields, columns) else plan

@@ -333,7 +333,7 @@ def _refuse_compressed(piece: FilePiece, start: bytes) -> None:
 
 
 _FORMATS: Final = {
-    b"PAR1": ("Parquet", "bagkit.from_sequence(pyarrow.parquet.read_table(path).to_pylist())"),
+    b"PAR1": ("Parquet", "bagkit.read_parquet(path)"),
     b"Obj\x01": ("Avro", "bagkit.read_avro(path)"),
     b"SQLite format 3\x00": ("SQLite", "bagkit.from_sequence(sqlite3.connect(path).execute('select * from records'))"),
     b"\x89HDF\r\n\x1a\n": ("HDF5", "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
