@@ -199,7 +199,7 @@ ONLY_IN = {
     },
     "pandas": {"io/handover/frames.py"},
     "polars": {"io/handover/frames.py"},
-    "pyarrow": {"io/handover/arrow.py"},
+    "pyarrow": {"io/input/arrow.py"},
     "h5py": {"io/handover/hdf5.py"},
     "fastavro": {"io/input/avro.py", "io/output/avro.py"},
     "multiprocessing": set(),

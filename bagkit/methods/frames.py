@@ -135,7 +135,8 @@ class Frames(Making[T_co]):
         >>> bk.from_sequence([{"a": 1}, {"a": 2, "b": ["x"]}]).to_arrow(scheduler="sync").to_pylist()
         [{'a': 1, 'b': None}, {'a': 2, 'b': ['x']}]
         """
-        from bagkit.io.handover.arrow import arrow_table, import_pyarrow
+        from bagkit.io.handover.arrow import arrow_table
+        from bagkit.io.input.arrow import import_pyarrow
 
         pyarrow = import_pyarrow("arrow", "for to_arrow")
         encode = columnar.encoding("to_arrow", columns, on_conflict, column_types.Typing())

@@ -91,8 +91,8 @@ class TableFiles(Making[T_co]):
         >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_parquet(path, scheduler="sync") == [path]
         True
         """
-        from bagkit.io.handover.arrow import import_pyarrow
         from bagkit.io.handover.parquet import check_compression, parquet_places, refuse_others, write_parquet
+        from bagkit.io.input.arrow import import_pyarrow
 
         pyarrow = import_pyarrow("arrow", "for to_parquet")
         check_compression(compression)

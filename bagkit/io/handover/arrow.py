@@ -6,20 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import Any
 
-from bagkit.errors import ColumnTypeError, missing_extra
+from bagkit.errors import ColumnTypeError
 from bagkit.io.handover.column_types import ListOf, StructOf, Type
 from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
-
-
-def import_pyarrow(extra: str, purpose: str) -> Any:
-    """Return the module pyarrow; raises MissingExtraError where there is none."""
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise missing_extra("pyarrow", extra, purpose) from error
-    return pyarrow
 
 
 def arrow_type(pa: Any, kind: Type) -> Any:
@@ -125,10 +116,3 @@ def arrow_table(pa: Any, table: TypedColumns) -> Any:
     """Return the pyarrow.Table of the table."""
     schema = arrow_schema(pa, table)
     return pa.Table.from_batches([batch for _, batch in record_batches(pa, table, schema)], schema)
-
-
-def import_parquet() -> Any:
-    """Return pyarrow's module of Parquet."""
-    import pyarrow.parquet
-
-    return pyarrow.parquet

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from bagkit.errors import PlanError, missing_extra, one_line
-from bagkit.io.handover.arrow import arrow_table, import_pyarrow
+from bagkit.io.handover.arrow import arrow_table
 from bagkit.io.handover.casts import check_dtypes
 from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
+from bagkit.io.input.arrow import import_pyarrow
 
 
 def import_pandas() -> Any:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
-from bagkit.io.handover.arrow import arrow_schema, import_parquet, record_batches
+from bagkit.io.handover.arrow import arrow_schema, record_batches
 from bagkit.io.handover.column_types import ListOf, StructOf, Type
 from bagkit.io.handover.gathered import TypedColumns
+from bagkit.io.input.arrow import import_parquet
 from bagkit.io.input.paths import named
 
 GROUP_ROWS: Final = 1 << 17

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 
 from bagkit.errors import BagkitError, CorruptInputError, SourceError
 from bagkit.flow.blocks import Block, Place
-from bagkit.io.handover.arrow import import_parquet, import_pyarrow
+from bagkit.io.input.arrow import import_parquet, import_pyarrow
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import open_file
 from bagkit.io.input.paths import is_url, named
