@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.parts_of_records import Columns
+from bagkit.plan.columns import ColumnSource
 from bagkit.plan.fields import within
-from bagkit.plan.kinds import ALL, Fields, Source, union
+from bagkit.plan.kinds import ALL, Fields, union
 from bagkit.plan.node import Plan, rewrite, walk
 from bagkit.plan.split_errors import SplitErrors
 
@@ -33,9 +34,8 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
         fields = wanted.get(plan, ALL)
         if isinstance(plan.op, ParseJson) and fields is not ALL:
             return Plan(replace(plan.op, fields=fields), plan.inputs)
-        if isinstance(plan.op, Source) and fields is not ALL and plan not in whole:
-            source = plan.op.narrowed(fields)
-            return plan if source is plan.op else Plan(source)
+        if isinstance(plan.op, ColumnSource) and fields is not ALL and plan not in whole:
+            return Plan(plan.op.narrowed(fields))
         match plan:
             case Plan(Columns(columns), (Plan(ParseJson() as parser) as below,)) if parser.gives_records_of_fields:
                 return below if parser.fields == within(parser.fields, columns) else plan

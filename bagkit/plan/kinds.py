@@ -121,10 +121,6 @@ class Source(Op):
         """Return the source that may leave out lines which have none of `texts`; None if it can't look for these."""
         return None
 
-    def narrowed(self, fields: frozenset[Field]) -> Source:
-        """Return the source that may leave out of its records what is in none of `fields`."""
-        return self
-
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return len(self.pieces())
 

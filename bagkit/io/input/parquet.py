@@ -19,6 +19,7 @@ from bagkit.io.input.arrow import import_parquet, import_pyarrow
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import open_file
 from bagkit.io.input.paths import is_url, named
+from bagkit.plan.columns import ColumnSource
 from bagkit.plan.fields import in_order, keys_of, shown_fields, within
 from bagkit.plan.kinds import ALL, Field, Fields
 
@@ -31,7 +32,7 @@ _UTC: Final = frozenset({"UTC", "Etc/UTC", "Z", "+00:00", "GMT"})
 
 
 @dataclass(frozen=True, slots=True)
-class ReadParquet(FileSource):
+class ReadParquet(FileSource, ColumnSource):
     """The rows of Parquet files; made by `plan_parquet`."""
 
     columns: frozenset[Field] | None
