@@ -257,11 +257,13 @@ def _prepared(roots: Sequence[Plan], options: Options, stack: ExitStack, exact: 
     if spec != "sync":
         start_ahead(spec, options.workers)
     from bagkit.lower.lower import lower
+    from bagkit.lower.read_retries import with_read_retries
     from bagkit.lower.sinks import Writings
 
     plans = _optimised(tuple(roots), below, options)
     writings = stack.enter_context(closing(Writings()))
     writings.begin(roots)
+    plans = with_read_retries(plans, options.read_retries)
     workers = tasks_at_a_time(spec, options.workers)
     graph, keys = lower(
         plans,

@@ -119,11 +119,14 @@ def _check_workers(value: Any) -> int:
     return workers
 
 
-def _check_retries(value: Any) -> int:
-    retries = _index(value)
-    if retries < 0 or (not retries and (isinstance(value, bool) or value != 0)):
-        raise _wrong("retries", value, "a whole number from 0 up")
-    return retries
+def _retries_check(name: str) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        retries = _index(value)
+        if retries < 0 or (not retries and (isinstance(value, bool) or value != 0)):
+            raise _wrong(name, value, "a whole number from 0 up")
+        return retries
+
+    return check
 
 
 def _check_directory(value: Any) -> str:
@@ -196,7 +199,8 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "shared_directory": _check_shared_directory,
     "on_error": _check_on_error,
     "optimize": _bool_check("optimize"),
-    "retries": _check_retries,
+    "retries": _retries_check("retries"),
     "max_errors": _check_max_errors,
+    "read_retries": _retries_check("read_retries"),
 }
 """By the name of the option: what returns the value as `Options` holds it, and raises OptionError for another."""

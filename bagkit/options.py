@@ -56,6 +56,8 @@ class Options:
         retries: How often a task is run again after a function raised in it. 0 is the default.
         max_errors: How many records `on_error` may leave out, or which share of those read, such as "1%". None, the
             default: any number.
+        read_retries: How often a read of a remote file is tried again in a row, if what failed may pass. 3 is the
+            default.
 
     >>> Options(workers=4, on_error="skip").workers
     4
@@ -71,6 +73,7 @@ class Options:
     optimize: bool = True
     retries: int = 0
     max_errors: int | str | None = None
+    read_retries: int = 3
 
 
 class GraphOptions(TypedDict, total=False):
@@ -83,6 +86,7 @@ class GraphOptions(TypedDict, total=False):
     shared_directory: str | os.PathLike[str] | None
     optimize: bool | None
     retries: int | None
+    read_retries: int | None
     num_workers: int | None
     optimize_graph: bool | None
 
@@ -113,6 +117,7 @@ class ComputeOptions(RunOptions, total=False):
         optimize: Whether the plan is rewritten to do less work. Default: True.
         retries: How often a task is run again after a function raised in it. Default: 0.
         max_errors: How many records `on_error` may leave out: a number, or a share such as "1%". Default: any number.
+        read_retries: How often a read of a remote file is tried again in a row, if what failed may pass. Default: 3.
         num_workers: What dask calls `workers`. Default: as there.
         optimize_graph: What dask calls `optimize`. Default: as there.
 
@@ -183,6 +188,8 @@ def set_options(**changes: Unpack[ComputeOptions]) -> None:
             max_errors: How many records `on_error` may leave out: with one more the run gives up with a
                 TooManyErrorsError. A number from 0 up; or text like "1%", a share of the records that were read, which
                 is judged as soon as there are 1,000 of them, and at the end. Default: any number.
+            read_retries: How often a read of a remote file is tried again in a row, after a connection that broke, a
+                time-out, or a server that is busy: a number from 0 up. Each time it waits longer. Default: 3.
 
     Raises:
         OptionError: No option has that name, or it can't take that value.

@@ -95,6 +95,8 @@ def _microseconds(seconds: float) -> str:
 
 
 def _remarks(step: StepFigures, parsed: int | None) -> Iterator[str]:
+    if step.reads_again:
+        yield f"{step.reads_again:,} read{'s' * (step.reads_again != 1)} again"
     if step.fields:
         yield f"{step.fields if parsed is None else parsed} of {step.fields} fields"
     if step.careful:

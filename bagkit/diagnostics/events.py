@@ -57,6 +57,7 @@ class StepFigures(NamedTuple):
         fields: How many fields the records have that a parser was given; known after `explain(analyze=...)` only.
         cut: Whether a sample of its input was enough, as in `explain(analyze=True)`.
         reads: Whether it is a source, which reads the records of others.
+        reads_again: How often a source has read again from a remote file what had failed for a reason that passes.
 
     >>> import bagkit as bk
     >>> with bk.Profile() as profile:
@@ -77,6 +78,7 @@ class StepFigures(NamedTuple):
     fields: int = 0
     cut: bool = False
     reads: bool = False
+    reads_again: int = 0
 
     def __add__(self, other: object) -> StepFigures:
         """Return the figures of both together."""
@@ -93,6 +95,7 @@ class StepFigures(NamedTuple):
             max(self.fields, other.fields),
             self.cut or other.cut,
             self.reads or other.reads,
+            self.reads_again + other.reads_again,
         )
 
 

@@ -28,6 +28,8 @@ class Standing:
     seconds: dict[str, float] = field(default_factory=dict)
     """What the steps of each label took."""
     unit: str = "task"
+    reads_again: int = 0
+    """How often something was read again that had failed for a reason that passes."""
 
     def __add__(self, other: Standing) -> Standing:
         return Standing(
@@ -40,6 +42,7 @@ class Standing:
             self.failed + other.failed,
             by_label([*self.seconds.items(), *other.seconds.items()]),
             self.unit,
+            self.reads_again + other.reads_again,
         )
 
     @property
@@ -66,6 +69,8 @@ class Standing:
             remarks.append(f"{self.skipped:,} record{'s' * (self.skipped != 1)} skipped")
         if self.workers_lost:
             remarks.append(f"{self.workers_lost} worker{'s' * (self.workers_lost != 1)} lost")
+        if self.reads_again:
+            remarks.append(f"{self.reads_again:,} read{'s' * (self.reads_again != 1)} again")
         total = sum(self.seconds.values())
         if slowest and total:
             label, most = max(self.seconds.items(), key=lambda item: item[1])
@@ -84,6 +89,7 @@ class Counts:
         self._seconds_running: dict[Key, dict[str, float]] = {}
         self._skipped = 0
         self._workers_lost = 0
+        self._reads_again = 0
         self.ok: bool | None = None
         """Whether the run ended well; None while it goes on."""
 
@@ -99,6 +105,7 @@ class Counts:
                 self._forget(event.key)
                 for step in event.steps:
                     self._seconds_done[step.label] = self._seconds_done.get(step.label, 0.0) + step.seconds
+                    self._reads_again += step.reads_again
                 self._bytes_done += event.bytes_read
                 self._tasks_done += 1
                 self._skipped += event.skipped
@@ -121,7 +128,7 @@ class Counts:
         running = tuple(self._seconds_running.values())
         seconds = by_label(item for each in (self._seconds_done, *running) for item in tuple(each.items()))
         numbers = (self._tasks, self._tasks_done, self._weight, bytes_read, self._skipped, self._workers_lost)
-        return Standing(*numbers, failed=int(self.ok is False), seconds=seconds)
+        return Standing(*numbers, failed=int(self.ok is False), seconds=seconds, reads_again=self._reads_again)
 
 
 def by_label(steps: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bagkit.flow.sample import Clock, Sample
 
-PlainFigures = tuple[int, int, float, int, int, str, int, bool, bool]
+PlainFigures = tuple[int, int, float, int, int, str, int, bool, bool, int]
 """Figures as they cross between processes, in their order: records in, records out, seconds, bytes, and so on."""
 
 
@@ -25,6 +25,8 @@ class Report:
     """How many records were left out because they failed, skipped or collected."""
     most: int | None = None
     """With how many of them the task is to give up."""
+    reads_again: int = 0
+    """How often a read was tried again, since that was last noted of a step."""
     failures: list[Any] = field(default_factory=list)
     damage: list[tuple[Any, BaseException]] = field(default_factory=list)
     """What a source has found to be damaged and was asked to go on without: its place, and what was wrong there.
@@ -84,6 +86,7 @@ class Report:
                     f.fields,
                     f.cut,
                     f.reads,
+                    f.reads_again,
                 )
                 for number, f in enumerate(self.figures)
             ]
@@ -145,6 +148,8 @@ class Figures:
     """Whether it has left some of its input, for a sample was enough."""
     reads: bool = False
     """Whether it is a source."""
+    reads_again: int = 0
+    """How often it read again what had failed for a reason that passes."""
 
     def note(self, taken: int, given: int) -> None:
         """Note how many records the step has just taken and given."""

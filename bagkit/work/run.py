@@ -164,6 +164,9 @@ class TaskRun:
             if self._report.damage:
                 self.failing.note_damage(step)
             figures.note(0, 0)
+            if self._report.reads_again:
+                figures.reads_again += self._report.reads_again
+                self._report.reads_again = 0
             if read is None:
                 return
             for part in upto(clock, pace.cut(read)):

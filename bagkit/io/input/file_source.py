@@ -18,6 +18,7 @@ from bagkit.errors import CorruptInputError, OptionError, PlanError, SourceError
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.io.input import shares
+from bagkit.io.input.again import READ_RETRIES, Attempts
 from bagkit.io.input.codecs import DamagedError, check_installed, compression_of, recognise
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.files import FileInfo, InputFile, opened
@@ -98,9 +99,11 @@ class FilePiece:
 
 
 @context
-def opened_piece(piece: FilePiece, storage_options: Mapping[str, Any]) -> Iterator[InputFile | MemberFile]:
+def opened_piece(
+    piece: FilePiece, storage_options: Mapping[str, Any], attempts: Attempts | None = None
+) -> Iterator[InputFile | MemberFile]:
     """Open what a piece is a part of, and close it in the end; raises what `opened` does."""
-    with opened(piece.info, storage_options) as file:
+    with opened(piece.info, storage_options, attempts) as file:
         yield file if piece.member is None else MemberFile(file, piece.member)
 
 
@@ -116,6 +119,8 @@ class Files:
     storage_options: Mapping[str, Any] = field(repr=False)
     damaged: str = "raise"
     """What is done about a file that turns out to be damaged: one of DAMAGED."""
+    retries: int = READ_RETRIES
+    """How often to try again in a row what may be repeated, of remote files."""
 
     def cut(self, size: int) -> Files:
         """Return the same with about `size` bytes in a partition, where files can be cut."""
@@ -159,7 +164,7 @@ class FileSource(Source):
             if self.files.damaged == "skip_file" and not self._is_whole(piece, report):
                 report.read(piece.weight)
                 continue
-            with opened_piece(piece, self.files.storage_options) as file:
+            with opened_piece(piece, self.files.storage_options, Attempts(self.files.retries, report)) as file:
                 reader = PieceReader(self, piece, file)
                 try:
                     with _intact(reader):
@@ -175,7 +180,7 @@ class FileSource(Source):
         """Return whether a file can be read to its end, which takes reading it; if not, report what is wrong."""
         if self.any_content and piece.compression is None:
             return True
-        with opened_piece(piece, self.files.storage_options) as file:
+        with opened_piece(piece, self.files.storage_options, Attempts(self.files.retries, report)) as file:
             reader = PieceReader(self, piece, file, only_counts=True)
             try:
                 with _intact(reader):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from bagkit.contexts import context
 from bagkit.errors import BagkitError, InputChangedError, SourceError
+from bagkit.io.input.again import Attempts, is_passing
 from bagkit.io.input.paths import etag_of, filesystem_of, is_missing, is_url, is_web, named, reason
 
 _FETCH: Final = 1 << 22
@@ -35,14 +36,12 @@ class FileInfo:
 class InputFile:
     """An open file that is still the one that was planned with; counts what is read of it."""
 
-    def __init__(self, info: FileInfo, file: Any, remote: bool, stream: Callable[[], Any] | None = None) -> None:
-        """`stream` opens the file to be read from its beginning on, where ranges may turn out not to be had."""
+    def __init__(self, info: FileInfo, file: Any, remote: Remote | None = None) -> None:
         self.info = info
         self.position = 0
         self.consumed = 0
         self._file = file
         self._remote = remote
-        self._stream = stream
         self._fetched = memoryview(b"")
         self._limit = info.size or 0
 
@@ -55,21 +54,21 @@ class InputFile:
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, none only at the end; raises InputChangedError if that is not where it was."""
-        data = self._read_fetched(size) if self._remote else self._file.read(size)
+        data = self._file.read(size) if self._remote is None else self._read_fetched(size, self._remote)
         self.position += len(data)
         self.consumed += len(data)
         if not data and self.info.size is not None and self.position != self.info.size:
             raise _changed(self.info, f"{self.position} bytes")
         return data
 
-    def _read_fetched(self, size: int) -> bytes:
+    def _read_fetched(self, size: int, remote: Remote) -> bytes:
         if not self._fetched:
             ahead = max(size, min(_FETCH, self._limit - self.position))
             try:
-                self._fetched = memoryview(self._fetch(ahead))
+                self._fetched = memoryview(remote.attempts.call(lambda: self._fetch(ahead, remote)))
+            except BagkitError:
+                raise
             except Exception as error:
-                if type(error).__name__ == "FileExpired":  # s3fs: no longer the object that was opened
-                    raise _changed(self.info, "another object of this name") from error
                 raise SourceError(
                     f"{named(self.info.path)}: reading failed after byte {self.position}: {reason(error)}"
                 ) from error
@@ -77,28 +76,52 @@ class InputFile:
         self._fetched = self._fetched[size:]
         return part
 
-    def _fetch(self, size: int) -> bytes:
+    def _fetch(self, size: int, remote: Remote) -> bytes:
         try:
+            if self._file is None:
+                self._open_again(remote)
             fetched: bytes = self._file.read(size)
             return fetched
         except ValueError:  # fsspec's way to say that the server gives whole files only
-            if self._stream is None:
+            if remote.from_beginning or remote.stream is None:
                 raise
-        self._file.close()
-        self._file, self._stream = self._stream(), None
-        before = self.position
-        while before and (data := self._file.read(min(before, _FETCH))):
-            before -= len(data)
-        rest: bytes = self._file.read(size)
-        return rest
+        except Exception as error:
+            if type(error).__name__ == "FileExpired":  # s3fs: no longer the object that was opened
+                raise _changed(self.info, "another object of this name") from error
+            if is_passing(error):
+                self.close()  # and it is opened again, to go on from here
+            raise
+        self.close()
+        remote.from_beginning = True
+        return self._fetch(size, remote)
+
+    def _open_again(self, remote: Remote) -> None:
+        """Open a file that is closed, and go to where it was read to."""
+        file = remote.open()
+        try:
+            if not remote.from_beginning:
+                file.seek(self.position)
+            before = self.position if remote.from_beginning else 0
+            while before and (data := file.read(min(before, _FETCH))):
+                before -= len(data)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        if not remote.from_beginning:
+            self.check()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def check(self) -> None:
         """Raise InputChangedError if the file is not what it was when the plan was made."""
-        size, mtime_ns, etag = self._remote_state() if self._remote else self._local_state()
+        if self._file is None:
+            return  # it is opened again before more of it is read, and looked at then
+        size, mtime_ns, etag = self._local_state() if self._remote is None else self._remote_state()
         info = self.info
         if size is not None and info.size is not None and size != info.size:
             raise _changed(info, f"{size} bytes")
@@ -136,13 +159,19 @@ def _time(mtime_ns: int | None) -> str:
 
 
 @context
-def opened(info: FileInfo, storage_options: Mapping[str, Any] | None = None) -> Iterator[InputFile]:
-    """Open a file for reading and close it in the end.
+def opened(
+    info: FileInfo, storage_options: Mapping[str, Any] | None = None, attempts: Attempts | None = None
+) -> Iterator[InputFile]:
+    """Open a file for reading and close it in the end. What fails of a remote one is tried again, as `attempts` say.
 
     Raises InputChangedError if it is gone or not what it was when it was found, SourceError if it can't be opened.
     """
+    attempts = attempts or Attempts()
     try:
-        file = _open_remote(info, storage_options or {}) if is_url(info.path) else _open_local(info)
+        if is_url(info.path):
+            file = attempts.call(lambda: _open_remote(info, storage_options or {}, attempts))
+        else:
+            file = _open_local(info)
     except BagkitError:
         raise
     except Exception as error:
@@ -170,14 +199,32 @@ def open_file(info: FileInfo, storage_options: Mapping[str, Any]) -> Any:
 
 
 def _open_local(info: FileInfo) -> InputFile:
-    return InputFile(info, open(info.path, "rb", buffering=0), remote=False)
+    return InputFile(info, open(info.path, "rb", buffering=0))
 
 
-def _open_remote(info: FileInfo, storage_options: Mapping[str, Any]) -> InputFile:
+@dataclass(slots=True)
+class Remote:
+    """How a remote file is opened; mutable, of one reading of it."""
+
+    opens: Callable[[], Any]
+    attempts: Attempts
+    stream: Callable[[], Any] | None
+    """Opens it to be read from its beginning on, where ranges may turn out not to be had."""
+    from_beginning: bool = False
+    """Whether it is read so."""
+
+    def open(self) -> Any:
+        """Return the file, at its beginning."""
+        return self.stream() if self.from_beginning and self.stream is not None else self.opens()
+
+
+def _open_remote(info: FileInfo, storage_options: Mapping[str, Any], attempts: Attempts) -> InputFile:
     filesystem, path = filesystem_of(info.path, storage_options)
-    file = filesystem.open(path, "rb", cache_type="none")
-    if isinstance(file, io.BytesIO):
+
+    def opens() -> Any:
+        file = filesystem.open(path, "rb", cache_type="none")
         # memory:// gives all its readers one file object, with one position.
-        file = io.BytesIO(file.getvalue())
+        return io.BytesIO(file.getvalue()) if isinstance(file, io.BytesIO) else file
+
     stream = partial(filesystem.open, path, "rb", block_size=0) if is_web(path) else None
-    return InputFile(info, file, remote=True, stream=stream)
+    return InputFile(info, opens(), Remote(opens, attempts, stream))

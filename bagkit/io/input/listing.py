@@ -13,8 +13,10 @@ from itertools import chain
 from typing import Any, Final
 
 from bagkit.errors import BagkitError, NoFilesError, PlanError, SourceError, one_line
+from bagkit.io.input.again import Attempts
 from bagkit.io.input.files import FileInfo
 from bagkit.io.input.paths import etag_of, filesystem_of, full_url, is_missing, is_url, is_web, named, reason
+from bagkit.options import get_options
 
 _FINDERS: Final = 16
 
@@ -161,10 +163,11 @@ def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]
     # In web addresses "?" begins the query.
     magic = re.search(r"[*?\[]", path.partition("?")[0] if is_web(path) else path)
     filesystem.invalidate_cache()  # of listings that may be older than this call
+    attempts = Attempts(get_options().read_retries)
     try:
         if magic is None:
-            return [_remote_info(url, filesystem.info(path))]
-        found = filesystem.glob(path, detail=True)
+            return [_remote_info(url, attempts.call(partial(filesystem.info, path)))]
+        found = attempts.call(partial(_glob, filesystem, path))
         # As in local patterns, "*" finds no hidden names, and nothing that we keep beside an output.
         matches = {name: info for name, info in found.items() if "/.bagkit-" not in name}
     except BagkitError:
@@ -179,6 +182,25 @@ def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]
     if not files:
         raise NoFilesError(f"{named(url)}: matches no file")
     return files
+
+
+def _glob(filesystem: Any, path: str) -> Mapping[str, Any]:
+    """Return what is found under a pattern.
+
+    fsspec leaves out directories that can't be listed, and says nothing; only file systems that list by themselves
+    raise what is wrong.
+    """
+    modules = [
+        kind.__module__ for kind in type(filesystem).__mro__ if {"find", "_find", "glob", "_glob"} & {*vars(kind)}
+    ]
+    keywords = {"on_error": "raise"} if all(name in ("fsspec.spec", "fsspec.asyn") for name in modules) else {}
+    try:
+        found: Mapping[str, Any] = filesystem.glob(path, detail=True, **keywords)
+    except FileNotFoundError as error:
+        if not is_missing(error):
+            raise
+        return {}
+    return found
 
 
 def _remote_info(url: str, info: Mapping[str, Any]) -> FileInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any, Final
 from bagkit.errors import PlanError, SourceError, one_line
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
+from bagkit.io.input.again import READ_RETRIES, Attempts
 from bagkit.plan.kinds import Source
 
 LINES: Final = 1024
@@ -56,6 +58,8 @@ class FromUrl(Source):
 
     name: str
     urls: tuple[str, ...] = field(repr=False)
+    retries: int = READ_RETRIES
+    """How often to try again in a row what may be repeated."""
 
     opaque = True
     """It waits for others, so that workers are of use however little there is to read."""
@@ -76,10 +80,62 @@ class FromUrl(Source):
     def read(self, pieces: Sequence[UrlPiece], report: Report, raw: bool = False) -> Iterator[Block]:
         for piece in pieces:
             before = 0
-            with closing(_opened(piece.path)) as response:
-                while lines := _lines(piece.path, response):
+            reading = _Reading(piece.path, Attempts(self.retries, report))
+            with closing(reading):
+                while lines := reading.lines():
                     yield Block(lines, UrlOrigin(piece, before))
                     before += len(lines)
+
+
+class _Reading:
+    """Reads the lines of one URL; mutable. Where it breaks off it begins again, and goes on behind what it gave."""
+
+    def __init__(self, url: str, attempts: Attempts) -> None:
+        self._url = url
+        self._attempts = attempts
+        self._response: Any = None
+        self._given = self._checksum = 0
+        """How many lines it has given, and what they were."""
+
+    def lines(self) -> list[bytes]:
+        """Return some more lines, none at the end."""
+        while True:
+            try:
+                lines = self._some()
+            except SourceError as error:
+                cause = error.__cause__
+                if not isinstance(cause, Exception) or not self._attempts.waits_for(cause):
+                    raise
+                self.close()
+            else:
+                self._attempts.went_well()
+                self._given += len(lines)
+                self._checksum = _checksum(lines, self._checksum)
+                return lines
+
+    def _some(self) -> list[bytes]:
+        if self._response is None:
+            self._response = _opened(self._url)
+            left, checksum = self._given, 0
+            while left and (lines := _lines(self._url, self._response, min(left, LINES))):
+                left -= len(lines)
+                checksum = _checksum(lines, checksum)
+            if left or checksum != self._checksum:
+                raise SourceError(
+                    f"{one_line(self._url)}: reading it broke off, and the {self._given} lines before that are other "
+                    "ones now; expected the same"
+                )
+        return _lines(self._url, self._response, LINES)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
+
+
+def _checksum(lines: list[bytes], before: int) -> int:
+    return zlib.crc32(b"".join(lines), before)
 
 
 def _opened(url: str) -> Any:
@@ -112,16 +168,18 @@ def _request(url: str) -> Any:
     return request
 
 
-def _lines(url: str, response: Any) -> list[bytes]:
-    from http.client import HTTPException
+def _lines(url: str, response: Any, count: int) -> list[bytes]:
+    from http.client import HTTPException, IncompleteRead
 
     try:
-        lines = list(islice(response, LINES))
+        lines = list(islice(response, count))
     except (OSError, HTTPException) as error:
         raise SourceError(f"{one_line(url)}: reading it broke off: {error}") from error
-    # What is left of the length that the server said.
-    if not lines and getattr(response, "length", None):
-        raise SourceError(f"{one_line(url)}: reading it broke off: {response.length} bytes are missing at the end")
+    # What is left of the length that the server said; the line before may be a part of one.
+    if not (lines and lines[-1].endswith(b"\n")) and getattr(response, "length", None):
+        raise SourceError(
+            f"{one_line(url)}: reading it broke off: {response.length} bytes are missing at the end"
+        ) from IncompleteRead(b"", response.length)
     return lines
 
 
