@@ -151,14 +151,19 @@ def _is_plain(records: Any) -> bool:
 
 @as_front_door
 def iterate(
-    root: Plan, keywords: ComputeOptions | PlainOptions, collected: list[Failure] | None = None
+    root: Plan,
+    keywords: ComputeOptions | PlainOptions,
+    collected: list[Failure] | None = None,
+    *,
+    writes: bool = False,
 ) -> Generator[Any, None, None]:
     """Yield the records of a bag in order, while workers go on with what comes next.
 
-    In the end the failures that were asked for are put into `collected`; without it they count as skipped.
+    In the end the failures that were asked for are put into `collected`; without it they count as skipped. `writes`
+    says that the caller makes a file of the records.
     """
     __tracebackhide__ = True
-    found = _batches(root, keywords, collected)
+    found = _batches(root, keywords, collected, writes)
     try:
         for batch in found:
             yield from batch
@@ -170,13 +175,13 @@ def iterate(
 
 
 def _batches(
-    root: Plan, keywords: ComputeOptions | PlainOptions, collected: list[Failure] | None
+    root: Plan, keywords: ComputeOptions | PlainOptions, collected: list[Failure] | None, writes: bool
 ) -> Generator[Iterable[Any], None, None]:
     _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
-    log = FailureLog((root,))
+    log = FailureLog((root,), writes=writes)
     try:
         with closing(_stream((root,), options, log)) as values:
             for parts in values:

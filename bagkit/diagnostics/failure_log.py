@@ -19,11 +19,15 @@ EXAMPLES = 3
 
 
 class FailureLog:
-    """An observer that keeps failures, in the order of the tasks; mutable, of one run of `roots`."""
+    """An observer that keeps failures, in the order of the tasks; mutable, of one run of `roots`.
 
-    def __init__(self, roots: Sequence[Plan] = ()) -> None:
+    A run `writes` that makes files, of its records or by a sink: what is missing from each file is said.
+    """
+
+    def __init__(self, roots: Sequence[Plan] = (), *, writes: bool = False) -> None:
         self.skipped = 0
         self._roots = roots
+        self._writes = writes
         self._failures: list[tuple[Failure, ...]] = []
 
     def emit(self, event: Event) -> None:
@@ -51,7 +55,7 @@ class FailureLog:
         """Say what is missing: which files are damaged, how many records were skipped, and where the first are.
 
         Records that are `streamed` come without those collected: so that those are not lost silently they count as
-        skipped. It is said once for a plan and its counts.
+        skipped. It is said once for a plan and its counts, but each time by a run that writes.
         """
         self._warn_of_damage(streamed)
         lost = [failure for failure in self.collected() if not failure.is_damage] if streamed else []
@@ -85,7 +89,7 @@ class FailureLog:
 
     def _about(self, *counts: object) -> object:
         """Return what a warning is about, which is said once; None where each run says it anew, for it writes."""
-        if not self._roots or any(isinstance(plan.op, Sink) for plan in walk(*self._roots)):
+        if self._writes or not self._roots or any(isinstance(plan.op, Sink) for plan in walk(*self._roots)):
             return None
         return tuple(map(process_fingerprint, self._roots)), *counts
 

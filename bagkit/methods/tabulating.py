@@ -31,11 +31,14 @@ def hand_over(
     build: Callable[[gathered.TypedColumns], Any],
     store: gathered.KeptInMemory | gathered.KeptInFile | None = None,
 ) -> Any:
-    """Return what `build` makes of the records of `plan` as a table; with `on_error="collect"` a Collected of it."""
+    """Return what `build` makes of the records of `plan` as a table; with `on_error="collect"` a Collected of it.
+
+    With a `store` it makes a file.
+    """
     failures: list[Any] = []
     batches = gathered.GatheredColumns(encode, policy, gathered.KeptInMemory() if store is None else store)
     try:
-        for item in iterate(Plan(encode, (plan,)), options, failures):
+        for item in iterate(Plan(encode, (plan,)), options, failures, writes=store is not None):
             batches.add(item)
         result = build(batches.table())
         return Collected(result, failures) if collects((plan,), merged(**options)) else result

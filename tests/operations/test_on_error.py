@@ -402,6 +402,16 @@ class TestOnce:
         bag = bk.from_sequence([0, 1, 2]).map(fail)
         assert self.told(bag.compute, bag.compute, lambda: bad.write_text("x"), bag.compute) == [1, 1, 1, 2]
 
+    def test_each_run_that_writes_tells_what_its_files_lack(self, tmp_path: Path) -> None:
+        bag = bk.from_sequence(RECORDS, npartitions=2).map(Fails(1, 2)).map(lambda x: {"x": x})
+        for number, write in enumerate(
+            (bag.to_jsonl, bag.to_parquet, functools.partial(bag.to_sqlite, table="t"), bag.to_hdf5)
+        ):
+            places = [tmp_path / f"{number}-{run}" for run in "ab"]
+            assert self.told(*[functools.partial(write, place) for place in places]) == [1, 2], write
+        assert self.told(*[functools.partial(bag.to_jsonl, tmp_path / "0-a", exist="resume")] * 2) == [1, 2]
+        assert self.told(bag.to_arrow, bag.to_arrow) == [1, 1]
+
     def test_a_bag_that_can_not_be_pickled(self) -> None:
         lock = threading.Lock()
         bag = bk.from_sequence(RECORDS).map(lambda x: 1 // x if lock else x)
