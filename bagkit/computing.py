@@ -254,7 +254,7 @@ class Prepared:
 
 def _prepared(roots: Sequence[Plan], options: Options, stack: ExitStack, exact: bool = False) -> Prepared:
     """Return what computes `roots`; what it has begun ends with `stack`."""
-    from bagkit.schedulers.registry import start_ahead, tasks_at_a_time
+    from bagkit.schedulers.registry import memory_of_task, start_ahead, tasks_at_a_time
 
     options = for_this_session(options)
     below = tuple(walk(*roots))
@@ -270,13 +270,9 @@ def _prepared(roots: Sequence[Plan], options: Options, stack: ExitStack, exact: 
     writings.begin(roots)
     plans = with_read_retries(plans, options.read_retries)
     workers = tasks_at_a_time(spec, options.workers)
+    memory = partial(memory_of_task, options)
     graph, keys = lower(
-        plans,
-        on_error=options.on_error,
-        exact=exact,
-        writings=writings,
-        workers=workers,
-        memory=partial(memory_of_task, options),
+        plans, on_error=options.on_error, exact=exact, writings=writings, workers=workers, memory=memory
     )
     writings.see(graph)
     return Prepared(plans, graph, keys, spec, options, writings)
@@ -348,19 +344,6 @@ def _scheduler(plans: Sequence[Plan], options: Options) -> Any:
     if calls and not any(plan.op.opaque for plan in plans if not isinstance(plan.op, DelayedCall)):
         return "threads"
     return "sync" if options.workers is None and _is_light(plans) else None
-
-
-def memory_of_task(options: Options) -> int:
-    """Return how many bytes a task may hold: a worker's share of the limit."""
-    from bagkit.schedulers.cpu_count import cpu_count, usable_memory
-    from bagkit.schedulers.registry import room_of
-
-    room = room_of(options.scheduler, options.workers, options.memory_limit)
-    if room is not None:
-        return room
-    limit = options.memory_limit or usable_memory()
-    alone = options.scheduler in ("sync", "synchronous", "single-threaded")
-    return limit // (1 if alone else options.workers or cpu_count())
 
 
 def _is_light(plans: Sequence[Plan]) -> bool:

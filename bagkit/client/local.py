@@ -33,7 +33,6 @@ from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.crew import Crew
 from bagkit.schedulers.dispatch import ATTEMPTS
 from bagkit.schedulers.hearing import hear
-from bagkit.schedulers.questions import QUESTIONS
 from bagkit.schedulers.remote_errors import unpack_error, worker_died
 from bagkit.schedulers.sending import NOTHING, Pickled, Sending
 from bagkit.schedulers.value_store import ValueStore
@@ -329,11 +328,7 @@ class LocalEngine:
                 error = unpack_error(body, transport.name_of(entry.task))
                 self._record.fail(entry, worker.number, error)
                 self._end_entry(entry, error)
-        elif kind == transport.NEED_DIRECTORY:
-            self._sending.tell_directory(worker)
-            self._crew.flush(worker)
-        elif kind in QUESTIONS:
-            self._sending.answer(worker, kind, body)
+        elif self._sending.answer(worker, kind, body):
             self._crew.flush(worker)
 
     def _over(self, worker: WorkerProcess) -> Entry:

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from bagkit.computing import memory_of_task, run, run_graph
+from bagkit.computing import run, run_graph
 from bagkit.errors import PlanError
 from bagkit.flow.buckets import Dealing, together
 from bagkit.flow.replay import reading
@@ -104,6 +104,7 @@ def dask_graph(plan: Plan) -> DaskGraph:
 def _made(plan: Plan) -> DaskGraph:
     from bagkit.lower.lower import lower
     from bagkit.optimizer import optimize
+    from bagkit.schedulers.registry import memory_of_task
 
     below = tuple(walk(plan))
     sink = next((each for each in below if isinstance(each.op, Sink)), None)

@@ -48,7 +48,6 @@ from bagkit.schedulers.dispatch import Dispatch
 from bagkit.schedulers.hearing import Hearing
 from bagkit.schedulers.homes import home_of, move_in
 from bagkit.schedulers.pump import Pump
-from bagkit.schedulers.questions import QUESTIONS
 from bagkit.schedulers.sending import NOTHING, Sending
 from bagkit.schedulers.value_store import ValueStore
 from bagkit.schedulers.worker_process import WorkerProcess
@@ -269,17 +268,13 @@ class Run:
             self._dispatch.finish(task, worker.number, done)
         elif kind == transport.PROGRESS:
             self._dispatch.progress(task, *marshal.loads(body))
-        elif kind == transport.NEED_DIRECTORY:
-            self._sending.tell_directory(worker)
-            self._crew.flush(worker)
-        elif kind in QUESTIONS:
-            self._sending.answer(worker, kind, body)
-            self._crew.flush(worker)
         elif kind == transport.FAILING:
             self._dispatch.expect_error(worker.number)
         elif kind == transport.FAILED:
             self._crew.set_free(worker)
             self._dispatch.fail(task, worker.number, body)
+        elif self._sending.answer(worker, kind, body):
+            self._crew.flush(worker)
 
     def _note_kept(self, task: Task, worker: WorkerProcess, kept: tuple[int, ...]) -> None:
         for key, nbytes in zip(task.keys, kept, strict=True):

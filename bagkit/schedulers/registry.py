@@ -16,6 +16,7 @@ from bagkit.schedulers.inside import inside_task
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from bagkit.options import Options
     from bagkit.schedulers.protocol import Scheduler
 
 DEFAULT = "processes"
@@ -63,7 +64,17 @@ def tasks_at_a_time(spec: str | Executor | Scheduler | None, workers: int | None
     return (workers or cpu_count()) if meant == "processes" and not inside_task() else 1
 
 
-def room_of(spec: str | Executor | Scheduler | None, workers: int | None, limit: int | None) -> int | None:
+def memory_of_task(options: Options) -> int:
+    """Return how many bytes a task may hold: a worker's share of the limit."""
+    room = _room_of(options.scheduler, options.workers, options.memory_limit)
+    if room is not None:
+        return room
+    limit = options.memory_limit or usable_memory()
+    alone = options.scheduler in ("sync", "synchronous", "single-threaded")
+    return limit // (1 if alone else options.workers or cpu_count())
+
+
+def _room_of(spec: str | Executor | Scheduler | None, workers: int | None, limit: int | None) -> int | None:
     """Return how many bytes one task may hold on an executor, of a run that may hold `limit`.
 
     None for other schedulers, and where nothing is known: for an executor that says nothing of its machines.

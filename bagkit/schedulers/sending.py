@@ -15,7 +15,7 @@ from bagkit.schedulers.homes import home_of
 from bagkit.schedulers.kept_parts import kept_in, may_hold_code, with_residents
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.purity import may_change
-from bagkit.schedulers.questions import answer
+from bagkit.schedulers.questions import QUESTIONS, answer
 from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import INLINE_BYTES, ValueStore
 from bagkit.warn import warn_at_caller
@@ -112,17 +112,23 @@ class Sending:
         worker.tell(transport.MODULES, self._content)
         worker.give_work(work, self._messages[work], self.versions)
         if self._values.has_directory:
-            self.tell_directory(worker)
+            self._tell_directory(worker)
         message = (number, work, attempt, len(task.keys), self._values.inline_budget, part, inputs, *keep)
         worker.give_task(task, marshal.dumps(message))
 
-    def tell_directory(self, worker: WorkerProcess) -> None:
+    def _tell_directory(self, worker: WorkerProcess) -> None:
         """Tell `worker` where large values go."""
         worker.tell(transport.DIRECTORY, os.fsencode(self._values.directory()))
 
-    def answer(self, worker: WorkerProcess, kind: int, body: bytes) -> None:
-        """Answer a question of a task."""
-        worker.send(transport.ANSWER, answer(kind, body, self._outgoing.work))
+    def answer(self, worker: WorkerProcess, kind: int, body: bytes) -> bool:
+        """Answer a question of a task; return whether it was one."""
+        if kind == transport.NEED_DIRECTORY:
+            self._tell_directory(worker)
+        elif kind in QUESTIONS:
+            worker.send(transport.ANSWER, answer(kind, body, self._outgoing.work))
+        else:
+            return False
+        return True
 
     def _part(self, worker: WorkerProcess, task: Task, inputs: Iterable[Stored], room: int) -> bytes:
         part = task.part
