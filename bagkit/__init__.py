@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from bagkit.ops.summaries import Stats
     from bagkit.profiling.result import DataProfile
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
-    from bagkit.reading_tables import read_parquet
+    from bagkit.reading_tables import read_parquet, read_sqlite
     from bagkit.rejects import read_errors
     from bagkit.shown import Shown, show
     from bagkit.work.failures import Failure
@@ -149,6 +149,7 @@ __all__ = [
     "read_files",
     "read_json",
     "read_parquet",
+    "read_sqlite",
     "read_text",
     "report",
     "set_options",
@@ -182,7 +183,7 @@ _HOMES = {
     **dict.fromkeys(("compute", "optimize", "persist", "visualize"), "bagkit.lazy.together"),
     **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range"), "bagkit.create"),
     **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files", "read_json", "read_text"), "bagkit.reading"),
-    "read_parquet": "bagkit.reading_tables",
+    **dict.fromkeys(("read_parquet", "read_sqlite"), "bagkit.reading_tables"),
     **dict.fromkeys(("map", "map_partitions", "zip"), "bagkit.combine"),
     "PartitionInfo": "bagkit.io.input.partition_info",
     "Stats": "bagkit.ops.summaries",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,3 +65,48 @@ def read_parquet(
         files_per_partition=files_per_partition,
     )
     return Bag(Plan(source))
+
+
+@front_door
+def read_sqlite(
+    path: str | os.PathLike[str],
+    query: str,
+    params: Sequence[Any] | Mapping[str, Any] = (),
+    *,
+    key: str | None = None,
+    npartitions: int | None = None,
+) -> Bag[dict[str, Any]]:
+    """Read the rows that a query gives of a SQLite database, as dicts.
+
+    The database is opened to be read only. The call looks whether the query can be run; its rows are read, as they are
+    asked for, when the bag is computed. They are in one partition, in the order of the query, unless `key` cuts them.
+
+    Args:
+        path: The file of the database, on this machine.
+        query: What to select, such as `"select name, age from people where age > ?"`.
+        params: Values for the query's question marks, as a tuple, or for its names such as `:age`, as a dict.
+        key: A column of the result with numbers. Ranges of them are the partitions, which several workers read at once,
+            each by running the query for its range: say it where there is an index, or the query is quick. Rows
+            without a number are in the first partition. None: one partition.
+        npartitions: How many ranges, at the most. Only together with `key`.
+
+    Returns:
+        A bag of dicts with the values that SQLite has: int, float, str, bytes, None.
+
+    Raises:
+        NoFilesError: There is no such file. None is made.
+        PlanError: The query can't be run, gives a column twice, or an argument has a value that is not allowed.
+        SourceError: The file can't be read; also when the bag is computed.
+        CorruptInputError: The file is not a SQLite database.
+        InputChangedError: When the bag is computed: the database has changed since the call.
+
+    >>> import bagkit as bk, tempfile
+    >>> path = tempfile.mkdtemp() + "/people.db"
+    >>> bk.from_sequence([{"name": "Ada", "born": 1815}]).to_sqlite(path, "people", scheduler="sync")
+    1
+    >>> bk.read_sqlite(path, "select * from people where born < ?", (1900,)).compute(scheduler="sync")
+    [{'name': 'Ada', 'born': 1815}]
+    """
+    from bagkit.io.input.sqlite import plan_sqlite
+
+    return Bag(Plan(plan_sqlite(path, query, params, key=key, npartitions=npartitions)))

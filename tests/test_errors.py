@@ -61,6 +61,7 @@ ELSEWHERE = (
     "io/input/codecs.py",
     "io/input/encodings.py",
     "io/input/file_source.py",
+    "io/input/sqlite.py",
     "io/input/text.py",
     "io/input/text_blocks.py",
     "io/input/too_long.py",

@@ -340,7 +340,7 @@ def _refuse_compressed(piece: FilePiece, start: bytes) -> None:
 _FORMATS: Final = {
     b"PAR1": ("Parquet", "bagkit.read_parquet(path)"),
     b"Obj\x01": ("Avro", "bagkit.read_avro(path)"),
-    b"SQLite format 3\x00": ("SQLite", "bagkit.from_sequence(sqlite3.connect(path).execute('select * from records'))"),
+    b"SQLite format 3\x00": ("SQLite", "bagkit.read_sqlite(path, 'select * from records')"),
     b"\x89HDF\r\n\x1a\n": ("HDF5", "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
     b"ARROW1\x00\x00": ("Arrow", "bagkit.from_sequence(pyarrow.feather.read_table(path).to_pylist())"),
     b"\x93NUMPY": ("NumPy", "bagkit.from_sequence(numpy.load(path))"),
