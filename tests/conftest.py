@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -27,3 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile bagkit once: tests start hundreds of interpreters, which would each compile what they import."""
     if not hasattr(config, "workerinput"):  # the workers of pytest-xdist start when it is done
         compileall.compile_dir(Path(__file__).parent.parent / "bagkit", quiet=2)
+
+
+def pytest_collection_finish() -> None:
+    """Keep modules and tests out of the garbage collector, which would look at all of them in each `gc.collect()`."""
+    gc.collect()
+    gc.freeze()

@@ -85,9 +85,14 @@ def cluster() -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture(params=["local", "distributed"])
-def client(request: pytest.FixtureRequest) -> Iterator[bk.Client]:
-    where = request.getfixturevalue("cluster") if request.param == "distributed" else None
+@pytest.fixture(scope="module", params=["local", "distributed"])
+def where(request: pytest.FixtureRequest) -> Any:
+    """Of the module, so that the tests on the cluster come one after the other, and few workers of pytest start one."""
+    return request.getfixturevalue("cluster") if request.param == "distributed" else None
+
+
+@pytest.fixture
+def client(where: Any) -> Iterator[bk.Client]:
     with bk.Client(where) if where is not None else bk.Client(workers=2) as client:
         yield client
 

@@ -38,16 +38,21 @@ Way = tuple[str, bool, str]
 """A partitioning, whether the optimiser runs, and a scheduler."""
 
 
-def ways(schedulers: Iterable[str]) -> dict[str, list[Way]]:
+def ways(partitionings: Iterable[str], schedulers: Iterable[str]) -> dict[str, list[Way]]:
     """Return the ways in which to run each case, by its name."""
     found: dict[str, list[Way]] = {}
-    for name, *way in rows(IDS, PARTITIONINGS, (True, False), schedulers):
+    for name, *way in rows(IDS, partitionings, (True, False), schedulers):
         found.setdefault(name, []).append(tuple(way))
     return found
 
 
-WAYS = ways(SCHEDULERS)
-WAYS_OF_NOTHING = ways(SCHEDULERS if WHOLE else SCHEDULERS[:1])
+ALIKE = {"by size", "by default", "empty middle", "empty last"}
+"""Partitionings that differ from no other where there are no records: one partition that is empty, or several."""
+WAYS = ways(PARTITIONINGS, SCHEDULERS)
+WAYS_OF_NOTHING = ways(
+    PARTITIONINGS if WHOLE else [name for name in PARTITIONINGS if name not in ALIKE],
+    SCHEDULERS if WHOLE else SCHEDULERS[:1],
+)
 
 
 @functools.cache

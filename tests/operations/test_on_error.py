@@ -86,59 +86,79 @@ def compute(made: Any, **options: Any) -> tuple[Any, int]:
     return result, int(str(caught[0].message).split()[0])
 
 
-@pytest.mark.parametrize(("operation", "position", "npartitions"), rows(ELEMENTWISE, POSITIONS, (1, 3, 20)))
-class TestEveryOperation:
-    def test_skips(self, operation: str, position: str, npartitions: int) -> None:
-        bad = POSITIONS[position]
-        made = ELEMENTWISE[operation](bk.from_sequence(RECORDS, npartitions=npartitions), Fails(*bad))
-        for optimize in (True, False):
-            result, skipped = compute(made, on_error="skip", optimize=optimize)
-            assert result == [x for x in RECORDS if x not in bad]
-            assert skipped == len(bad)
-
-    def test_skips_for_a_part_of_the_plan(self, operation: str, position: str, npartitions: int) -> None:
-        bad = POSITIONS[position]
-        bag = bk.from_sequence(RECORDS, npartitions=npartitions)
-        made = ELEMENTWISE[operation](bag, Fails(*bad)).on_error("skip").map(lambda x: x * 2)
-        result, skipped = compute(made)
-        assert result == [x * 2 for x in RECORDS if x not in bad]
-        assert skipped == len(bad)
-
-    def test_collects(self, operation: str, position: str, npartitions: int) -> None:
-        bad = POSITIONS[position]
-        made = ELEMENTWISE[operation](bk.from_sequence(RECORDS, npartitions=npartitions), Fails(*bad))
-        got = made.compute(scheduler="sync", on_error="collect")
-        assert got.result == [x for x in RECORDS if x not in bad]
-        assert sorted(failure.error.args[0] for failure in got.failures) == bad
-        assert all(isinstance(failure.error, BadRecord) for failure in got.failures)
-
-    def test_raises(self, operation: str, position: str, npartitions: int) -> None:
-        bad = POSITIONS[position]
-        made = ELEMENTWISE[operation](bk.from_sequence(RECORDS, npartitions=npartitions), Fails(*bad))
-        for inner in (made, made.on_error("raise")):
-            if bad:
-                with pytest.raises(BadRecord) as caught:
-                    inner.compute(scheduler="sync")
-                assert caught.value.args == (bad[0],)
-            else:
-                assert inner.compute(scheduler="sync") == RECORDS
-
-    def test_raises_for_a_part_of_the_plan(self, operation: str, position: str, npartitions: int) -> None:
-        bad = POSITIONS[position]
-        bag = bk.from_sequence(RECORDS, npartitions=npartitions)
-        made = ELEMENTWISE[operation](bag, Fails(*bad)).on_error("raise").map(Fails(1))
-        if bad:
-            with pytest.raises(BadRecord):
-                made.compute(scheduler="sync", on_error="skip")
-        else:
-            assert compute(made, on_error="skip") == ([x for x in RECORDS if x != 1], 1)
-
-    def test_a_stop_iteration_is_a_failure_too(self, operation: str, position: str, npartitions: int) -> None:
-        bad = POSITIONS[position]
-        made = ELEMENTWISE[operation](bk.from_sequence(RECORDS, npartitions=npartitions), stops(*bad))
-        result, skipped = compute(made, on_error="skip")
+def skips(operation: str, position: str, npartitions: int) -> None:
+    bad = POSITIONS[position]
+    made = ELEMENTWISE[operation](bk.from_sequence(RECORDS, npartitions=npartitions), Fails(*bad))
+    for optimize in (True, False):
+        result, skipped = compute(made, on_error="skip", optimize=optimize)
         assert result == [x for x in RECORDS if x not in bad]
         assert skipped == len(bad)
+
+
+def skips_for_a_part_of_the_plan(operation: str, position: str, npartitions: int) -> None:
+    bad = POSITIONS[position]
+    bag = bk.from_sequence(RECORDS, npartitions=npartitions)
+    made = ELEMENTWISE[operation](bag, Fails(*bad)).on_error("skip").map(lambda x: x * 2)
+    result, skipped = compute(made)
+    assert result == [x * 2 for x in RECORDS if x not in bad]
+    assert skipped == len(bad)
+
+
+def collects(operation: str, position: str, npartitions: int) -> None:
+    bad = POSITIONS[position]
+    made = ELEMENTWISE[operation](bk.from_sequence(RECORDS, npartitions=npartitions), Fails(*bad))
+    got = made.compute(scheduler="sync", on_error="collect")
+    assert got.result == [x for x in RECORDS if x not in bad]
+    assert sorted(failure.error.args[0] for failure in got.failures) == bad
+    assert all(isinstance(failure.error, BadRecord) for failure in got.failures)
+
+
+def raises(operation: str, position: str, npartitions: int) -> None:
+    bad = POSITIONS[position]
+    made = ELEMENTWISE[operation](bk.from_sequence(RECORDS, npartitions=npartitions), Fails(*bad))
+    for inner in (made, made.on_error("raise")):
+        if bad:
+            with pytest.raises(BadRecord) as caught:
+                inner.compute(scheduler="sync")
+            assert caught.value.args == (bad[0],)
+        else:
+            assert inner.compute(scheduler="sync") == RECORDS
+
+
+def raises_for_a_part_of_the_plan(operation: str, position: str, npartitions: int) -> None:
+    bad = POSITIONS[position]
+    bag = bk.from_sequence(RECORDS, npartitions=npartitions)
+    made = ELEMENTWISE[operation](bag, Fails(*bad)).on_error("raise").map(Fails(1))
+    if bad:
+        with pytest.raises(BadRecord):
+            made.compute(scheduler="sync", on_error="skip")
+    else:
+        assert compute(made, on_error="skip") == ([x for x in RECORDS if x != 1], 1)
+
+
+def a_stop_iteration_is_a_failure_too(operation: str, position: str, npartitions: int) -> None:
+    bad = POSITIONS[position]
+    made = ELEMENTWISE[operation](bk.from_sequence(RECORDS, npartitions=npartitions), stops(*bad))
+    result, skipped = compute(made, on_error="skip")
+    assert result == [x for x in RECORDS if x not in bad]
+    assert skipped == len(bad)
+
+
+BEARS = (
+    skips,
+    skips_for_a_part_of_the_plan,
+    collects,
+    raises,
+    raises_for_a_part_of_the_plan,
+    a_stop_iteration_is_a_failure_too,
+)
+
+
+@pytest.mark.parametrize(("operation", "position", "npartitions"), rows(ELEMENTWISE, POSITIONS, (1, 3, 20)))
+def test_every_operation_bears_failures(operation: str, position: str, npartitions: int) -> None:
+    """All ways to treat failures in one test: pytest's own share of six would be larger than theirs."""
+    for check in BEARS:
+        check(operation, position, npartitions)
 
 
 PLACED = ["map", "map keyword", "map item", "filter", "remove", "starmap", "map, map", "behind flatten",

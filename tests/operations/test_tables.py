@@ -127,11 +127,11 @@ def filled(records: Iterable[Any], tabling: Tabling, room: Room, count: int = 1)
 def test_what_is_merged_off_the_disk_stays_within_the_memory(tmp_path: Path) -> None:
     tabling = Folding(str, add_length, add, (0,), (0,))
     room = Room(3_000_000, lambda: os.fspath(tmp_path), pickle.dumps, 4)
-    keys = [f"a rather long key, so that there is a lot of it: {number:06}" for number in range(100_000)]
+    keys = [f"a rather long key, so that there is a lot of it: {number:06}" for number in range(50_000)]
     state = [
         piece
-        for start in range(0, 100_000, 25_000)
-        for piece in filled(iter(keys[start : start + 25_000]), tabling, room)[0]
+        for start in range(0, 50_000, 12_500)
+        for piece in filled(iter(keys[start : start + 12_500]), tabling, room)[0]
     ]
     tracemalloc.start()
     try:
@@ -139,7 +139,7 @@ def test_what_is_merged_off_the_disk_stays_within_the_memory(tmp_path: Path) -> 
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert number == 100_000
+    assert number == 50_000
     assert peak < 3_000_000
 
 
@@ -382,7 +382,7 @@ def test_a_state_of_texts_is_small_where_it_is_sent() -> None:
 
 
 def unhashable(number: int) -> Any:
-    return [number] if number == 30_001 else f"key {number}"
+    return [number] if number == 25_001 else f"key {number}"
 
 
 class Alone:
@@ -396,14 +396,14 @@ def alone(number: int) -> Any:
 @pytest.mark.parametrize("npartitions", [None, 3])
 def test_the_record_that_can_be_in_no_table_is_found(npartitions: int | None) -> None:
     """Also where it was pulled with others, which needed no look."""
-    bag = bk.range(80_000, npartitions=2).map(unhashable)
+    bag = bk.range(54_000, npartitions=2).map(unhashable)
     for counted in (bag.distinct(npartitions=npartitions), bag.frequencies(npartitions=npartitions)):
         with pytest.raises(TypeError, match="unhashable type: 'list'") as caught:
             counted.compute(scheduler="sync")
-        assert any("record 30001, partition 0" in note for note in caught.value.__notes__), caught.value.__notes__
+        assert any("record 25001, partition 0" in note for note in caught.value.__notes__), caught.value.__notes__
         with pytest.warns(bk.errors.SkippedRecordsWarning, match="1 record skipped"):
             lenient = counted.compute(scheduler="sync", on_error="skip")
-        assert len(lenient) == 79_999
+        assert len(lenient) == 53_999
 
 
 @dataclass
