@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Violation,
         WorkerDiedError,
     )
+    from bagkit.going_on import cache_clear
     from bagkit.io.input.partition_info import PartitionInfo
     from bagkit.io.output.manifest import Manifest, WrittenAgainWarning
     from bagkit.item import Item
@@ -125,6 +126,7 @@ __all__ = [
     "WorkerDiedError",
     "WrittenAgainWarning",
     "as_completed",
+    "cache_clear",
     "compute",
     "concat",
     "dashboard",
@@ -171,6 +173,7 @@ _HOMES = {
     **dict.fromkeys(("Shown", "show"), "bagkit.shown"),
     "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.work.failures",
+    "cache_clear": "bagkit.going_on",
     "Item": "bagkit.item",
     **dict.fromkeys(("Manifest", "WrittenAgainWarning"), "bagkit.io.output.manifest"),
     "Reject": "bagkit.methods.rejects",

@@ -15,6 +15,7 @@ from bagkit.lazy.dask_protocol import DaskCollection
 from bagkit.methods.elementwise import Elementwise
 from bagkit.methods.folds import Folds
 from bagkit.methods.frames import Frames
+from bagkit.methods.going_on import GoingOn
 from bagkit.methods.grouping import Grouping
 from bagkit.methods.making import Making, T_co, check_now
 from bagkit.methods.pairs import KeyValue
@@ -67,6 +68,7 @@ class Bag(
     Sequences[T_co],
     Text[T_co],
     Writing[T_co],
+    GoingOn[T_co],
     Frames[T_co],
     TableFiles[T_co],
     KeepingRejects[T_co],

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bagkit.lower.graph import Graph, Key
     from bagkit.lower.sinks import Writings
     from bagkit.lower.stages import Stage
+    from bagkit.plan.caching import Use
 
 T = TypeVar("T")
 
@@ -252,8 +253,10 @@ class Prepared:
     writings: Writings
 
 
-def _prepared(roots: Sequence[Plan], options: Options, stack: ExitStack, exact: bool = False) -> Prepared:
-    """Return what computes `roots`; what it has begun ends with `stack`."""
+def _prepared(
+    roots: Sequence[Plan], options: Options, stack: ExitStack, exact: bool = False, use: Use = "keep",
+) -> Prepared:  # fmt: skip
+    """Return what computes `roots`; what it has begun ends with `stack`; `use` is for caches."""
     from bagkit.schedulers.registry import memory_of_task, start_ahead, tasks_at_a_time
 
     options = for_this_session(options)
@@ -261,11 +264,12 @@ def _prepared(roots: Sequence[Plan], options: Options, stack: ExitStack, exact: 
     spec = _scheduler(below, options)
     if spec != "sync":
         start_ahead(spec, options.workers)
+    from bagkit.lower.caches import with_caches
     from bagkit.lower.lower import lower
     from bagkit.lower.read_retries import with_read_retries
     from bagkit.lower.sinks import Writings
 
-    plans = _optimised(tuple(roots), below, options)
+    plans = _optimised(with_caches(tuple(roots), options.on_error, use), below, options)
     writings = stack.enter_context(closing(Writings()))
     writings.begin(roots)
     plans = with_read_retries(plans, options.read_retries)
@@ -409,7 +413,7 @@ def _analyzed(root: Plan, options: Options, whole: bool) -> str:
         _refuse_to_write(root)
     try:
         with ExitStack() as stack:
-            ready = _prepared((root,), options, stack)
+            ready = _prepared((root,), options, stack, use="keep" if whole else "read")
             workers = tasks_at_a_time(ready.spec, ready.options.workers)
             targets = [key for part in ready.keys for key in part]
             run, targets = (
@@ -473,6 +477,7 @@ def _analysis(graph: Graph, run: Graph, tasks: Sequence[TaskFinished], workers: 
 
 def stages(roots: tuple[Plan, ...], options: Options) -> tuple[Stage, ...]:
     """Return the stages in which a run with `options` computes `roots`; runs, opens and writes nothing."""
+    from bagkit.lower.caches import with_caches
     from bagkit.lower.lower import lower
     from bagkit.lower.sinks import Foreseen
     from bagkit.lower.stages import stages_of
@@ -480,7 +485,6 @@ def stages(roots: tuple[Plan, ...], options: Options) -> tuple[Stage, ...]:
 
     options = for_this_session(options)
     below = tuple(walk(*roots))
-    plans = _optimised(roots, below, options)
+    plans = _optimised(with_caches(roots, options.on_error, "look"), below, options)
     workers = tasks_at_a_time(_scheduler(below, options), options.workers)
-    graph, _ = lower(plans, on_error=options.on_error, writings=Foreseen(plans), workers=workers)
-    return stages_of(graph)
+    return stages_of(lower(plans, on_error=options.on_error, writings=Foreseen(plans), workers=workers)[0])

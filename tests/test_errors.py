@@ -67,6 +67,7 @@ ELSEWHERE = (
     "io/input/too_long.py",
     "io/output/names.py",
     "io/output/input_names.py",
+    "io/output/cache.py",
     "io/output/commits.py",
     "io/output/stores.py",
     "io/output/locks.py",

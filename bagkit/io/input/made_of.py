@@ -15,6 +15,7 @@ from typing import Any
 from bagkit.io.input.file_source import FileSource
 from bagkit.io.input.files import FileInfo
 from bagkit.ops.calls import DelayedCall
+from bagkit.plan.caching import Caching
 from bagkit.plan.fingerprint import lasting_digest
 from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Scan, Source, picked
 from bagkit.plan.node import Plan, walk
@@ -83,6 +84,8 @@ def operations(plan: Plan) -> list[tuple[str, str]]:
             op = op.bare()
         elif isinstance(op, DelayedCall):
             op = op.function, op.args, op.kwargs
+        elif isinstance(op, Caching):
+            name, op = "cache", None  # where records are kept does not change them
         elif isinstance(op, Regroup):
             name, op = type(op).__name__.lower(), None  # what it does is seen in what partitions are made of
         found.append((name, lasting_digest((type(each.op).__qualname__, op, [numbers[part] for part in each.inputs]))))
