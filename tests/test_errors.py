@@ -486,9 +486,12 @@ def pattern(node: ast.expr) -> str:
     return ".*"
 
 
-@pytest.mark.parametrize(("place", "template"), list(templates()))
-def test_every_message_has_a_case(place: str, template: str) -> None:
-    assert any(re.fullmatch(template, message, re.DOTALL) for _, _, message in CASES.values()), place
+def test_every_message_has_a_case() -> None:
+    found = list(templates())
+    assert len(found) > 50
+    messages = [message for _, _, message in CASES.values()]
+    missing = [(place, text) for place, text in found if not any(re.fullmatch(text, m, re.DOTALL) for m in messages)]
+    assert missing == []
 
 
 @pytest.mark.parametrize("name", sorted(OWN))
