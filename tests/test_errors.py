@@ -76,6 +76,7 @@ ELSEWHERE = (
     "schedulers/",
     "lazy/",
     "shown.py",
+    "shell/",
     "live/",
     "lower/calls.py",
     "ops/calls.py",

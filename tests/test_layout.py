@@ -51,6 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "shown",
     },
     "shown": set(),
+    "__main__": {"shell"},
+    "shell": {"__init__", "methods.rejects", "io.output.whole_files"},
     "html": {"tracebacks", "json.standard"},
     "client": {
         "computing",

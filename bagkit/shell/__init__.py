@@ -1,0 +1,1 @@
+"""The shell command `bagkit`: bags from a command line. docs/shell.md says how it is used."""

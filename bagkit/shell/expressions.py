@@ -1,0 +1,152 @@
+"""Steps as text: `filter(r["age"] > 30)`, `pluck(name)`, `freq`, made calls of a bag's methods.
+
+An argument that uses `r` is a function of a record. A bare word is a field where a method takes one, and a function
+where it does not: `pluck(id)` is a field, `map(str.upper)` a function. `address.city` is a field inside of another.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import linecache
+from typing import Any, Final
+
+from bagkit.errors import PlanError, one_line
+from bagkit.option_values import did_you_mean
+
+ALIASES: Final = {
+    "freq": ("frequencies", {"sort": True}),
+    "head": ("take", {}),
+    "uniq": ("distinct", {}),
+    "unique": ("distinct", {}),
+    "sort": ("sort_by", {}),
+    "top": ("topk", {}),
+}
+"""Short words, and what a shell's users call things."""
+
+_FUNCTIONS: Final = {
+    "map",
+    "filter",
+    "remove",
+    "flat_map",
+    "starmap",
+    "map_values",
+    "map_partitions",
+    "fold",
+    "tap",
+    "pipe",
+}
+"""Methods whose first argument is a function; what others take by a word is a field."""
+_LAZILY: Final = {"take": {"compute": False}}
+_REFUSED: Final = {"compute", "persist", "profile", "visualize", "explain", "to_delayed", "split_errors", "unpersist"}
+
+
+class WrongStep(PlanError):
+    """A step on a command line can't be understood."""
+
+
+def with_step(value: Any, text: str) -> Any:
+    """Return `value`, a bag or an Item, with the step that `text` says."""
+    name, args, keywords = _read(text)
+    name, defaults = ALIASES.get(name, (name, {}))
+    method = getattr(type(value), name, None)
+    if name.startswith(("_", "to_")) or name in _REFUSED or not callable(method):
+        known = [each for each in dir(type(value)) if not each.startswith(("_", "to_")) and each not in _REFUSED]
+        kind = type(value).__name__.lower()
+        near = did_you_mean(name, [*known, *ALIASES])
+        raise WrongStep(f"step {one_line(text, 80)}: there is no {one_line(name, 40)} of a {kind}{near}")
+    plain = not args and not keywords
+    given = [_argument(name, text, arg, first=not number) for number, arg in enumerate(args)]
+    named = {str(each.arg): _argument(name, text, each.value, first=False) for each in keywords}
+    if name == "pluck" and len(given) == 1 and callable(given[0]):  # a field inside of another
+        return value.map(given[0])
+    try:
+        return method(value, *given, **{**(defaults if plain else {}), **_LAZILY.get(name, {}), **named})
+    except TypeError as error:
+        raise WrongStep(f"step {one_line(text, 80)}: {error}") from None
+
+
+def _read(text: str) -> tuple[str, list[ast.expr], list[ast.keyword]]:
+    try:
+        found = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise WrongStep(
+            f"step {one_line(text, 80)}: not understood: {_reason(error)}; expected name or name(...)"
+        ) from None
+    if isinstance(found, ast.Name):
+        return found.id, [], []
+    if isinstance(found, ast.Call) and isinstance(found.func, ast.Name):
+        return found.func.id, found.args, found.keywords
+    raise WrongStep(f"step {one_line(text, 80)}: not understood; expected name or name(...), such as 'pluck(name)'")
+
+
+def _reason(error: BaseException) -> str:
+    return error.msg if isinstance(error, SyntaxError) else str(error)
+
+
+def _argument(name: str, text: str, node: ast.expr, first: bool) -> Any:
+    """Return what stands for an argument of the method `name`."""
+    words = _dotted(node)
+    takes_field = not (first and name in _FUNCTIONS)
+    if words and words[0] != "r" and takes_field:
+        return words[0] if len(words) == 1 else function_of(_as_field(words), text)
+    if takes_field and isinstance(node, (ast.List, ast.Tuple)) and all(len(_dotted(each)) == 1 for each in node.elts):
+        return [_dotted(each)[0] for each in node.elts]
+    if isinstance(node, ast.Lambda):
+        return _evaluated(ast.unparse(node), text)
+    if any(isinstance(each, ast.Name) and each.id == "r" for each in ast.walk(node)):
+        return function_of(ast.unparse(node), text)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return _evaluated(ast.unparse(node), text)
+
+
+def _dotted(node: ast.expr) -> list[str]:
+    """Return the words of `address.city`, none for anything else."""
+    words: list[str] = []
+    while isinstance(node, ast.Attribute):
+        words.append(node.attr)
+        node = node.value
+    return [*reversed([*words, node.id])] if isinstance(node, ast.Name) else []
+
+
+def _as_field(words: list[str]) -> str:
+    return "r" + "".join([f"[{word!r}]" for word in words])
+
+
+def function_of(expression: str, text: str) -> Any:
+    """Return the function of a record `r` that gives what `expression` says."""
+    function = _evaluated(f"lambda r: {expression}", text)
+    function.__name__ = function.__qualname__ = expression
+    function.__module__ = "__main__"
+    return function
+
+
+def _evaluated(source: str, text: str) -> Any:
+    """Return the value of `source`. Names that are no builtins are modules, imported now."""
+    code = compile(source, f"<{text}>", "eval")
+    linecache.cache[f"<{text}>"] = (len(source), None, [source], f"<{text}>")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    tree = ast.parse(source, mode="eval")
+    own = {each.arg for each in ast.walk(tree) if isinstance(each, ast.arg)}
+    own |= {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Name) and each.id not in own and not hasattr(builtins, each.id):
+            names[each.id] = _module(each.id, text)
+    try:
+        return eval(code, names)
+    except Exception as error:
+        raise WrongStep(f"step {one_line(text, 80)}: {type(error).__name__}: {error}") from None
+
+
+def _module(name: str, text: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        hint = f"{text.partition('(')[0]}({name!r})"
+        raise WrongStep(
+            f"step {one_line(text, 80)}: {name} is not known: no module has this name, and a record is called r; "
+            f"hint: {hint} takes it as a text"
+        ) from None

@@ -1,0 +1,108 @@
+"""From words of a command line to a bag: which of them are files, and how those are read."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import bagkit as bk
+from bagkit.contexts import context
+from bagkit.errors import LineTooLongError, PlanError, one_line
+from bagkit.shell.arguments import Arguments
+
+_COMPRESSED: Final = re.compile(r"\.(gz|gzip|bz2|xz|lzma|zst|zstd|lz4|sz|snappy|zip|bgz)$", re.IGNORECASE)
+_BY_SUFFIX: Final = {
+    "jsonl": "json", "ndjson": "json", "json": "json?", "csv": "csv", "tsv": "csv", "avro": "avro",
+    "parquet": "parquet", "txt": "text",
+}  # fmt: skip
+LONGEST_FIRST_LINE: Final = 1 << 20
+
+
+def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words that are files, and those that follow: the first is a file, and others that look like one."""
+    count = 1
+    while count < len(words) and _is_file(words[count]):
+        count += 1
+    return list(words[:count]), list(words[count:])
+
+
+def _is_file(word: str) -> bool:
+    if word == "-" or os.path.exists(word) or re.match(r"[a-z][a-z0-9+.\-]*://", word):
+        return True
+    return "(" not in word and bool(re.search(r"[*?\[]", word)) and bool(glob.glob(word, recursive=True))
+
+
+@context
+def bag_of(files: Sequence[str], given: Arguments) -> Iterator[bk.Bag[Any]]:
+    """Give the bag of the records in `files`, until the block ends."""
+    if "-" not in files:
+        yield _read(list(files), given)
+        return
+    with tempfile.TemporaryDirectory(prefix="bagkit-") as folder:
+        place = os.path.join(folder, "stdin")
+        with open(place, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield _read([place if each == "-" else each for each in files], given)
+
+
+def _read(paths: list[str], given: Arguments) -> bk.Bag[Any]:
+    kind = given.format or _told_by(paths)
+    if given.path is not None:
+        kind = "documents"
+    if kind == "json":
+        return bk.read_json(paths)
+    if kind == "documents":
+        return bk.read_json(paths, lines=False, path=given.path)
+    if kind == "csv":
+        return bk.read_csv(paths, dialect="excel-tab" if _suffix(paths[0]) == "tsv" else "excel")
+    if kind == "text":
+        return bk.read_text(paths).map(_without_end)
+    if kind == "avro":
+        return bk.read_avro(paths)
+    reader = getattr(bk, f"read_{kind}", None)
+    if reader is None:
+        raise PlanError(f"{one_line(paths[0], 100)}: this version of bagkit does not read {kind}")
+    found: bk.Bag[Any] = reader(paths)
+    return found
+
+
+def _without_end(line: str) -> str:
+    return line.rstrip("\r\n")
+
+
+def _suffix(path: str) -> str:
+    path = path.partition("?")[0] if "://" in path else path
+    return _COMPRESSED.sub("", path).rpartition("/")[2].rpartition(".")[2].lower()
+
+
+def _told_by(paths: Sequence[str]) -> str:
+    """Return what files are, by their names, and where these leave it open by the first lines."""
+    kind = _BY_SUFFIX.get(_suffix(paths[0]), "?")
+    if not kind.endswith("?"):
+        return kind
+    try:
+        first = list(bk.read_text(paths, max_line=LONGEST_FIRST_LINE).take(5, warn=False, scheduler="sync"))
+    except (LineTooLongError, UnicodeDecodeError):
+        return "documents" if kind == "json?" else "text"
+    lines = [line for line in first if line.strip()]
+    if not lines:
+        return "json" if kind == "json?" else "text"
+    if _is_json(lines[0]) and not (len(lines) == 1 and lines[0].lstrip()[0] == "["):
+        return "json" if kind == "json?" or lines[0].lstrip()[0] in "{[" else "text"
+    begins = lines[0].lstrip()[0]
+    return "documents" if kind == "json?" and begins in "{[" else "json" if kind == "json?" else "text"
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,62 @@
+"""What the shell calls: arguments in, an exit code out. Nothing large is imported before the arguments are right."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from bagkit.shell.arguments import Arguments, parsed
+
+DONE: Final = 0
+FAILED: Final = 1
+BROKEN_DATA: Final = 2
+WRONG_USE: Final = 64
+INTERRUPTED: Final = 130
+NOBODY_READS: Final = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that `arguments` say, of the program itself by default, and return its exit code."""
+    try:
+        given = parsed(list(sys.argv[1:] if arguments is None else arguments))
+    except SystemExit as error:  # of argparse: help was asked for, or the arguments are wrong
+        return WRONG_USE if error.code else DONE
+    try:
+        return _run(given)
+    except BrokenPipeError:
+        # Who reads has had enough. Python would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(given: Arguments) -> int:
+    from bagkit.errors import BagkitError
+    from bagkit.shell.commands import COMMANDS
+    from bagkit.shell.telling import GOING_ON, error_text, exit_code, in_a_shell, told
+
+    try:
+        with told():
+            COMMANDS[given.command](given)
+            sys.stdout.flush()
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        if given.traceback:
+            raise
+        text = in_a_shell(str(error)) if isinstance(error, BagkitError) else error_text(error)
+        code = exit_code(error)
+        hints = [GOING_ON] if code == BROKEN_DATA and given.on_error == "raise" and not given.bad else []
+        print("\n".join(["bagkit: " + text, *_notes(error), *hints]), file=sys.stderr)
+        return code
+    return DONE
+
+
+def _notes(error: BaseException) -> list[str]:
+    from bagkit.errors import notes_of
+
+    return [f"  {line}" for note in notes_of(error) for line in note.splitlines()]

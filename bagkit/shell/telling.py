@@ -1,0 +1,69 @@
+"""What the shell command says on standard error, and by its exit code."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final
+
+from bagkit.contexts import context
+from bagkit.errors import (
+    BagkitError,
+    ColumnTypeError,
+    LineTooLongError,
+    TooManyErrorsError,
+    notes_of,
+    text_of,
+)
+from bagkit.shell.expressions import WrongStep
+from bagkit.visible import visible_message
+
+_OF_DATA: Final = (ColumnTypeError, LineTooLongError, TooManyErrorsError)
+
+
+_IN_PYTHON: Final = {
+    'as on_error="skip" asked; hint: on_error="collect" gives each with its place': (
+        "as --on-error skip asked; hint: --bad FILE keeps each with its place"
+    ),
+    "hint: exist='overwrite' replaces": "hint: --overwrite replaces",
+    "hint: on_conflict='string'": "hint: --on-conflict string",
+    "hint: columns=[...]": "hint: --columns A,B",
+}
+"""What hints say, and what is to be typed in a shell."""
+GOING_ON: Final = "  hint: --on-error skip leaves such records out, and --bad FILE keeps them in a file"
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code for an error: 2 for what the data did, 64 for what the user wrote, 1 for all else."""
+    if isinstance(error, WrongStep):
+        return 64
+    if isinstance(error, _OF_DATA):
+        return 2
+    at_a_record = any(note.startswith("record: ") for note in notes_of(error))
+    return 2 if at_a_record and not isinstance(error, BagkitError) else 1
+
+
+def error_text(error: BaseException) -> str:
+    """Return the type and the text of an error that is none of bagkit's own."""
+    return visible_message(f"{type(error).__name__}: {text_of(error)}")
+
+
+def in_a_shell(message: str) -> str:
+    """Return a message with hints that a shell's user can follow."""
+    for python, shell in _IN_PYTHON.items():
+        message = message.replace(python, shell)
+    return message
+
+
+@context
+def told() -> Iterator[None]:
+    """Have warnings said in a line, without the place in the code that gave them."""
+
+    def say(message: Any, *_: Any, **__: Any) -> None:
+        print(f"bagkit: {in_a_shell(str(message))}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=UserWarning)
+        warnings.showwarning = say
+        yield

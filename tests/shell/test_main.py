@@ -1,0 +1,319 @@
+"""The shell command: what it prints, and its exit codes; the answers are those of plain Python on the same records."""
+
+from __future__ import annotations
+
+import csv
+import doctest
+import gzip
+import io
+import json
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pyarrow.parquet
+import pytest
+
+import bagkit as bk
+from bagkit.shell.main import main
+
+PEOPLE = [{"name": f"n{n % 7}", "age": n % 90, "id": n, "home": {"city": f"c{n % 3}"}} for n in range(300)]
+EVIL = "\x1b[31mred\u202e"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "logs").mkdir()
+    for part in range(3):
+        lines = "".join([json.dumps(each) + "\n" for each in PEOPLE[part * 100 : part * 100 + 100]])
+        with gzip.open(tmp_path / f"logs/{part}.json.gz", "wt") as file:
+            file.write(lines)
+    with gzip.open(tmp_path / "bad.json.gz", "wt") as file:
+        file.write('{"name": "n0", "age": 1}\n{broken\n{"name": "n1"}\n')
+    return tmp_path
+
+
+class Ran:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+        assert "\x1b" not in out + err
+
+    @property
+    def records(self) -> list[Any]:
+        assert self.code == 0, self.err
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*words: str) -> Ran:
+        capsys.readouterr()
+        with bk.options(scheduler="sync"):
+            code = main(words)
+        return Ran(code, *capsys.readouterr())
+
+    return call
+
+
+def test_counts(run: Any) -> None:
+    assert run("count", "logs/*.gz").records == [300]
+    names = Counter([each["name"] for each in PEOPLE]).most_common()
+    assert run("count", "logs/*.gz", "name").records == [{"name": name, "count": count} for name, count in names]
+    assert run("count", "logs/*.gz", "name", "--top", "2").records == [
+        {"name": name, "count": count} for name, count in names[:2]
+    ]
+    assert run("count", "logs/0.json.gz", "logs/2.json.gz", "home.city", "--output", "csv").out.splitlines()[0] == (
+        "home.city,count"
+    )
+    assert run("count", "logs/*.gz", "name", "age").code == 64
+
+
+STEPS: dict[tuple[str, ...], Any] = {
+    ('filter(r["age"] > 80)', "pluck(name)"): [each["name"] for each in PEOPLE if each["age"] > 80],
+    ("pluck(age)", "sum"): [sum(each["age"] for each in PEOPLE)],
+    ("pluck(home.city)", "distinct", "sort(r)"): ["c0", "c1", "c2"],
+    ("topk(2, id)", "pluck(id)"): [299, 298],
+    ("map({**r, 'new': math.floor(r['age'] / 7)})", "pluck(new)", "max"): [89 // 7],
+    ("remove(lambda r: r['age'])", "count"): [sum(not each["age"] for each in PEOPLE)],
+    ("pluck('name')", "map(str.upper)", "head(1)"): ["N0"],
+    ("pluck([id, age])", "take(1)"): [[0, 0]],
+    ('map([x for x in r["name"]])', "flatten", "take(2)"): ["n", "0"],
+    ("pluck(id)", "mean"): [149.5],
+}
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_steps(run: Any, steps: tuple[str, ...]) -> None:
+    assert run("logs/*.gz", *steps).records == STEPS[steps]
+
+
+def test_functions_cross_to_workers(here: Path) -> None:
+    """As a process of its own, with worker processes: standard output is a pipe, so what comes is JSON."""
+    steps = [
+        "filter(re.match('n[12]', r['name']))",
+        "pluck(name)",
+        "freq",
+        "--scheduler",
+        "processes",
+        "--workers",
+        "2",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "bagkit", "logs/*.gz", *steps], capture_output=True, text=True, check=True, env=env()
+    )
+    assert done.stderr == ""
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert dict(found) == Counter([each["name"] for each in PEOPLE if each["name"] in ("n1", "n2")])
+
+
+def env() -> dict[str, str]:
+    root = str(Path(bk.__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))}
+
+
+def test_a_pipe_that_is_closed_and_standard_input(here: Path) -> None:
+    (here / "many.jsonl").write_text('{"a": "x"}\n' * 50_000)
+    with subprocess.Popen(
+        [sys.executable, "-m", "bagkit", "many.jsonl", "map(r)", "--scheduler", "sync"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env(),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b'{"a": "x"}\n'
+        process.stdout.close()
+        assert process.wait(60) == 141
+        assert process.stderr.read() == b""
+    done = subprocess.run(
+        [sys.executable, "-m", "bagkit", "count", "-"], input=b'{"a": 1}\n{"a": 2}\n', capture_output=True, env=env()
+    )
+    assert done.stdout == b"2\n"
+
+
+def test_tables(run: Any, here: Path) -> None:
+    (here / "t.jsonl").write_text(json.dumps({"a": 1, "b": EVIL}) + '\n{"a": 22, "c": [1, null]}\n')
+    assert run("t.jsonl", "map(r)", "--output", "table").out.splitlines() == [
+        " a  b                  c",
+        "──  ─────────────────  ─────────",
+        r" 1  \x1b[31mred\u202e",
+        "22                     [1, null]",
+    ]
+    wide = {"a": "x" * 500, "b": "y" * 500, "c": 1}
+    (here / "wide.jsonl").write_text(json.dumps(wide))
+    assert max(map(len, run("head", "wide.jsonl", "--output", "table").out.splitlines())) <= 100
+    assert run("head", "t.jsonl", "-n", "0", "--output", "table").err == "no records\n"
+
+
+def test_csv(run: Any, here: Path) -> None:
+    found = list(csv.DictReader(io.StringIO(run("logs/*.gz", "map(r)", "--output", "csv").out)))
+    assert [int(each["id"]) for each in found] == list(range(300))
+    assert json.loads(found[1]["home"]) == {"city": "c1"}
+    (here / "late.jsonl").write_text('{"a": 1}\n' * 1000 + '{"b": 2}\n')
+    ran = run("late.jsonl", "map(r)", "--output", "csv")
+    assert (ran.code, ran.err) == (
+        1,
+        "bagkit: csv: a record has the field 'b', and the first 1,000 have not; hint: --columns a,b\n",
+    )
+    assert run("late.jsonl", "map(r)", "--output", "csv", "--columns", "a,b").out.splitlines()[-1] == ",2"
+
+
+def test_records_that_fail(run: Any, here: Path) -> None:
+    ran = run("bad.json.gz", "pluck(age)", "sum")
+    assert (ran.code, ran.out) == (2, "")
+    lines = ran.err.splitlines()
+    assert lines[0].startswith("bagkit: JSONDecodeError: ")
+    assert "bad.json.gz, line 2" in ran.err
+    assert lines[-1] == "  hint: --on-error skip leaves such records out, and --bad FILE keeps them in a file"
+    ran = run("bad.json.gz", "pluck(age)", "sum", "--on-error", "skip")
+    assert (ran.code, ran.out) == (0, "1\n")
+    assert "2 records skipped, as --on-error skip asked; hint: --bad FILE keeps each" in ran.err
+    assert run("bad.json.gz", "pluck(age)", "sum", "--on-error", "skip", "--max-errors", "1").code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("pluck(age)", "sum"), ("pluck(age)", "map(r)"), ("pluck(age)", "freq", "pluck(0)"), ("pluck(age)", "take(5)")],
+)
+def test_records_that_fail_are_kept(run: Any, here: Path, words: tuple[str, ...]) -> None:
+    ran = run("bad.json.gz", *words, "--bad", "rejects.jsonl")
+    assert ran.records == [1]
+    assert ran.err.startswith("bagkit: 2 records of 3 failed, see 'rejects.jsonl'\n")
+    rejects = [json.loads(line) for line in (here / "rejects.jsonl").read_text().splitlines()]
+    assert [(each["error"], each["line"]) for each in rejects] == [("JSONDecodeError", 2), ("KeyError", 3)]
+    assert run("bad.json.gz", *words, "--bad", "rejects.jsonl", "--max-errors", "67%").code == 0
+    ran = run("bad.json.gz", *words, "--bad", "rejects.jsonl", "--max-errors", "1")
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_files_of_other_formats(run: Any, here: Path) -> None:
+    (here / "t.csv").write_text("a,b\n1,x\n")
+    (here / "t.txt").write_text("one\ntwo\n")
+    (here / "doc.json").write_text(json.dumps([{"a": 1}, {"a": 2}], indent=1))
+    (here / "page.json").write_text(json.dumps({"data": {"items": [1, 2]}}))
+    (here / "log").write_text("[12:30] started\n")
+    assert run("head", "t.csv").records == [{"a": "1", "b": "x"}]
+    assert run("head", "t.txt").records == ["one", "two"]
+    assert run("head", "log").records == ["[12:30] started"]
+    assert run("head", "doc.json").records == [{"a": 1}, {"a": 2}]
+    assert run("head", "page.json", "--path", "data.items").records == [1, 2]
+    assert run("head", "doc.json", "--format", "text", "-n", "1").records == ["["]
+
+
+def test_convert(run: Any, here: Path) -> None:
+    for name in ("o.parquet", "o.jsonl.gz", "o.csv", "o.h5", "o.db", "o.txt.gz", "o-*.jsonl"):
+        assert run("convert", "logs/*.gz", 'map({"id": r["id"]})', name).code == 0
+    ids = [each["id"] for each in PEOPLE]
+    assert pyarrow.parquet.read_table("o.parquet")["id"].to_pylist() == ids
+    assert [each["id"] for each in bk.read_json("o.jsonl.gz").compute(scheduler="sync")] == ids
+    assert [int(row["id"]) for row in csv.DictReader((here / "o.csv").read_text().splitlines())] == ids
+    with h5py.File("o.h5") as file:
+        assert file["id"][:].tolist() == ids
+    with closing(sqlite3.connect("o.db")) as database:
+        assert [row[0] for row in database.execute("select id from records")] == ids
+    assert len(gzip.decompress((here / "o.txt.gz").read_bytes()).splitlines()) == 300
+    assert len(list(here.glob("o-*.jsonl"))) == 3
+    for name in ("o.parquet", "o.jsonl.gz", "o.csv"):
+        ran = run("convert", "logs/*.gz", name)
+        assert ran.code == 1
+        assert "hint: --overwrite replaces it when the new one is whole" in ran.err
+    assert run("convert", "logs/0.json.gz", "o.csv", "--overwrite", "--columns", "name,id").code == 0
+    assert (here / "o.csv").read_text().splitlines()[:2] == ["name,id", "n0,0"]
+    assert run("convert", "bad.json.gz", 'map({"age": r["age"]})', "b.parquet", "--bad", "b.jsonl").code == 0
+    assert pyarrow.parquet.read_table("b.parquet")["age"].to_pylist() == [1]
+    assert run("convert", "bad.json.gz", "c.parquet", "--bad", "b.jsonl", "--max-errors", "0").code == 2
+    assert not (here / "c.parquet").exists()
+
+
+def test_split_errors_and_profile(run: Any, here: Path) -> None:
+    assert run("split-errors", "bad.json.gz", "pluck(age)", "--good", "g.jsonl", "--bad", "b.jsonl").code == 0
+    assert (here / "g.jsonl").read_text() == "1\n"
+    assert len((here / "b.jsonl").read_text().splitlines()) == 2
+    assert run("split-errors", "bad.json.gz", "--good", "g.jsonl", "--bad", "b.jsonl").code == 1
+    (profile,) = run("profile", "bad.json.gz", "--html", "p.html").records
+    assert profile["records"] == 2
+    assert "bad.json.gz" in run("profile", "bad.json.gz", "--output", "table").out
+    assert "bk-profile" in (here / "p.html").read_text()
+
+
+WRONG: dict[tuple[str, ...], str] = {
+    ("logs/*.gz", "filtr(r)"): "step 'filtr(r)': there is no 'filtr' of a bag; did you mean 'filter'?",
+    ("logs/*.gz", "sum", "map(r)"): "step 'map(r)': there is no 'map' of a item",
+    ("logs/*.gz", "filter("): "step 'filter(': not understood: '(' was never closed; expected name or name(...)",
+    ("logs/*.gz", "1 + 1"): "step '1 + 1': not understood; expected name or name(...), such as 'pluck(name)'",
+    ("logs/*.gz", "map(nope(r))"): "step 'map(nope(r))': nope is not known: no module has this name, and a record is "
+    "called r; hint: map('nope') takes it as a text",
+    ("logs/*.gz", "take(1 / 0)"): "step 'take(1 / 0)': ZeroDivisionError: division by zero",
+    ("logs/*.gz", "topk()"): "step 'topk()': ",
+    ("logs/*.gz", "to_jsonl(out)"): "step 'to_jsonl(out)': there is no 'to_jsonl' of a bag",
+    ("logs/*.gz", "compute"): "step 'compute': there is no 'compute' of a bag",
+    ("count", "logs/*.gz", "name", "age"): "count: got 'name', 'age'; expected FILES and one FIELD",
+    ("head", "logs/*.gz", "count"): "head: the steps give one value, and no records",
+    ("convert", "logs/*.gz", "out.xyz"): "convert: 'out.xyz': the name does not say which format; expected .parquet",
+    ("profile", "logs/*.gz", "--bad", "b"): "profile: --bad is for other commands; a profile counts lines that do",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_is_written_wrongly(run: Any, words: tuple[str, ...]) -> None:
+    ran = run(*words)
+    assert (ran.code, ran.out) == (64, "")
+    assert ran.err.startswith(f"bagkit: {WRONG[words]}")
+
+
+def test_exit_codes(run: Any, here: Path) -> None:
+    (here / "cut.json.gz").write_bytes((here / "logs/0.json.gz").read_bytes()[:-30])
+    for code, words in {
+        0: [("--help",), ("--version",), ("count", "--help")],
+        1: [("count", "nothing.json"), ("count", "cut.json.gz"), ("convert", "logs/*.gz", "no/folder/o.csv")],
+        2: [("count", "bad.json.gz"), ("logs/*.gz", "map(r['nope'])", "count")],
+        64: [(), ("count",), ("count", "logs/*.gz", "--top", "0"), ("convert", "a"), ("head", "a", "--output", "xml"),
+             ("count", "a", "--max-errors", "1"), ("count", "a", "--bad", "b", "--max-errors", "x")],
+    }.items():  # fmt: skip
+        for each in words:
+            assert run(*each).code == code, each
+
+
+def test_a_traceback_for_who_asks(run: Any) -> None:
+    with pytest.raises(KeyError):
+        run("logs/*.gz", "map(r['nope'])", "--traceback")
+
+
+def test_help_imports_little() -> None:
+    code = "import sys, bagkit.shell.main as m; m.main(['count', '--help']); print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env())
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not loaded & {"bagkit.bag", "bagkit.computing", "msgspec", "fsspec", "json", "multiprocessing"}
+
+
+def examples() -> list[tuple[str, str]]:
+    """Return the commands of the page about the shell, each with what it shows."""
+    page = (Path(bk.__file__).parents[1] / "docs/shell.md").read_text()
+    blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    found = [part.partition("\n")[::2] for block in blocks for part in re.split(r"(?m)^\$ ", block)[1:]]
+    assert len(found) > 10
+    return found
+
+
+def test_the_page_about_it(run: Any, here: Path) -> None:
+    for path in (here / "logs").iterdir():
+        path.unlink()
+    for command, expected in examples():
+        program, *words = shlex.split(command)
+        place = here / words[0]
+        if program == "cat" and not place.exists():
+            place.write_text(expected)
+            continue
+        ran = run(*words) if program == "bagkit" else Ran(0, place.read_text(), "")
+        shown = doctest.OutputChecker().check_output(expected, ran.out + ran.err, doctest.ELLIPSIS)
+        assert shown, (command, ran.out, ran.err)
