@@ -226,7 +226,8 @@ def _settle(given: Arguments, failed: int, fine: int) -> None:
     """Say how many records have failed; raise TooManyErrorsError if these are more than are allowed."""
     if not failed:
         return
-    said = f"{failed:,} record{'s' if failed != 1 else ''} of {failed + fine:,} failed, see {one_line(given.bad, 200)}"
+    some = f"{failed:,} record{'s' if failed != 1 else ''}"
+    said = f"{some} failed, {fine:,} came through; see {one_line(given.bad, 200)}"
     limit = given.max_errors
     if limit is not None:
         allowed = float(limit[:-1]) / 100 * (failed + fine) if limit.endswith("%") else int(limit)
