@@ -68,9 +68,9 @@ class Arguments(Namespace):
 def parsed(words: list[str]) -> Arguments:
     """Return what `words` say; leaves by SystemExit where they are wrong, or ask for help."""
     if words == ["--version"]:
-        from bagkit import __version__
+        import bagkit
 
-        print(f"bagkit {__version__}")
+        print(f"bagkit {bagkit.__version__}")
         raise SystemExit(0)
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP, end="", file=sys.stdout if words else sys.stderr)
