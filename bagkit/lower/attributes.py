@@ -32,7 +32,7 @@ def with_attributes(work: Several) -> Several:
     for step in work.steps:
         op = step.op
         if step.inputs[0] is trunk and isinstance(op, Pluck):
-            op = PluckAttribute(op.key, attribute=f"field_{names.index(op.key)}")
+            op = PluckAttribute(op.key, number=names.index(op.key))
         made[id(step)] = replace(step, op=op, inputs=tuple([made.get(id(below), below) for below in step.inputs]))
     ends = tuple([End(made[id(end.step)], end.to) for end in work.ends])
     return Several(made[id(trunk)], tuple([made[id(step)] for step in work.steps]), ends)

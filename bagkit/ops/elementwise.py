@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import starmap
-from operator import attrgetter, itemgetter, not_
+from operator import itemgetter, not_
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
 from bagkit.flow.blocks import Block
-from bagkit.json.parse import JsonParser, json_parser
+from bagkit.json.parse import JsonParser, attribute_values, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read
@@ -200,22 +200,23 @@ class Pluck(PerPartition):
 class PluckAttribute(Pluck):
     """A pluck of one field where a parser gives objects in place of dicts: an attribute of theirs is the field."""
 
-    attribute: str = ""
+    number: int = 0
+    """Of the field among those of the parser."""
 
     def begin(self) -> OnRecords:
-        return partial(_attributes, attrgetter(self.attribute), self.key)
+        return partial(_attributes, attribute_values(self.number), self.key)
 
 
-def _attributes(attribute: Callable[[Any], Any], key: str, records: Sequence[Any]) -> Iterable[Any]:
+def _attributes(values: Callable[[Sequence[Any]], list[Any]], key: str, records: Sequence[Any]) -> Iterable[Any]:
     try:
-        return list(map(attribute, records))
+        return values(records)
     except AttributeError:  # where a field is missing, there are dicts
-        return map(partial(_attribute_or_item, attribute, key), records)
+        return map(partial(_attribute_or_item, values, key), records)
 
 
-def _attribute_or_item(attribute: Callable[[Any], Any], key: str, record: Any) -> Any:
+def _attribute_or_item(values: Callable[[Sequence[Any]], list[Any]], key: str, record: Any) -> Any:
     try:
-        return attribute(record)
+        return values((record,))[0]
     except AttributeError:
         pass
     return record[key]

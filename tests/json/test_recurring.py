@@ -87,7 +87,8 @@ class Told:
     def __init__(self) -> None:
         self.texts: list[frozenset[Any]] = []
 
-    def __call__(self, texts: frozenset[Any]) -> Callable[[Sequence[Any]], list[Any]]:
+    def __call__(self, known: Sequence[frozenset[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
+        (texts,) = known
         self.texts.append(texts)
 
         def decode(lines: Sequence[Any]) -> list[Any]:
@@ -111,7 +112,7 @@ class Told:
 def test_it_does_not_try_where_nothing_is_gained(block: list[Any]) -> None:
     told = Told()
     with eager(MOST_LETTERS=9):
-        decode = Recurring(texts_of, texts_of, told)
+        decode = Recurring(texts_of, [texts_of], told)
         for _ in range(9):
             assert decode(block) == block
             assert decode(["a"]) == ["a"]
@@ -121,7 +122,7 @@ def test_it_does_not_try_where_nothing_is_gained(block: list[Any]) -> None:
 def test_it_stops_looking_where_new_texts_keep_coming() -> None:
     told = Told()
     with eager(MOST_TEXTS=10**6, LOOKED_AT=3_000):
-        decode = Recurring(texts_of, texts_of, told)
+        decode = Recurring(texts_of, [texts_of], told)
         for number in range(1_000):
             for text in ("a", "b", "c", "d", f"new {number}"):
                 assert decode([text]) == [text]
@@ -131,6 +132,6 @@ def test_it_stops_looking_where_new_texts_keep_coming() -> None:
 
 def test_threads_may_share_it() -> None:
     with eager(), ThreadPoolExecutor(4) as threads:
-        decode = Recurring(texts_of, texts_of, Told())
+        decode = Recurring(texts_of, [texts_of], Told())
         blocks = [["a"], ["b", "a"], ["a"] * 3, ["c"]] * 500
         assert list(threads.map(decode, blocks)) == blocks
