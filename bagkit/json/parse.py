@@ -18,7 +18,7 @@ from codecs import utf_8_decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import compress, filterfalse, repeat
+from itertools import compress, count, filterfalse, repeat
 from operator import attrgetter, itemgetter
 from threading import Lock
 from typing import Any, Final, Literal
@@ -47,6 +47,7 @@ _DEEP: Final = 1000
 _LONG: Final = 512
 """How many bytes a line must have for it to pay to ask each line whether it is ASCII."""
 _PIECE: Final = 1 << 12
+_numbers: Final = count()
 
 
 def json_parser(fields: tuple[Field, ...] | None, shape: Shape = "record") -> JsonParser:
@@ -184,7 +185,8 @@ def attribute_values(number: int) -> Callable[[Sequence[Any]], list[Any]]:
 def _decoder_knowing(fields: tuple[str, ...], shape: Shape, texts: Sequence[frozenset[Any]]) -> BlockDecoder:
     """Return a block decoder for records whose fields are some of `texts`: it gives these very objects."""
     any_of: Any = Literal
-    kinds = [any_of[tuple(known)] if known else Any for known in texts]
+    # Literal remembers what it made of equal texts before, which are other objects: so one text is always new.
+    kinds = [any_of[(*known, f"\0{next(_numbers)}")] if known else Any for known in texts]
     return _block_decoder((_struct_decoder(fields, kinds),), shape)
 
 

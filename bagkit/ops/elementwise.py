@@ -201,7 +201,7 @@ class PluckAttribute(Pluck):
     """A pluck of one field where a parser gives objects in place of dicts: an attribute of theirs is the field."""
 
     number: int = 0
-    """Of the field among those of the parser."""
+    """Which field of the parser it is."""
 
     def begin(self) -> OnRecords:
         return partial(_attributes, attribute_values(self.number), self.key)

@@ -77,6 +77,28 @@ def test_a_text_that_comes_again_is_the_same_object(shape: Any) -> None:
         assert texts("Edsger")[0] is texts("Edsger")[0]
 
 
+def test_each_field_is_learnt() -> None:
+    def fields(*rows: tuple[Any, Any]) -> list[tuple[Any, Any]]:
+        records, careful = parse(parser, [json.dumps({"a": a, "b": b}) for a, b in rows], None)
+        assert careful is None
+        found = [(record.field_0, record.field_1) for record in records]
+        assert found == list(rows)
+        return found
+
+    def are_same(row: tuple[Any, Any]) -> tuple[bool, bool]:
+        (first,), (second,) = fields(row), fields(row)
+        return first[0] is second[0], first[1] is second[1]
+
+    with eager():
+        parser = json_parser(("a", "b"), "attributes")
+        fields(("Ada", "Rome"), ("Bob", "Oslo"))
+        fields(*[("Ada", "Oslo")] * 3)
+        assert are_same(("Bob", "Rome")) == (True, True)
+        fields(("Ada", "Kiel"))  # which is new, so the other field goes on without this one
+        fields(*[("Ada", "Oslo")] * 9)
+        assert are_same(("Bob", "Rome")) == (True, False)
+
+
 def texts_of(lines: Sequence[Any]) -> list[Any]:
     return list(lines)
 
