@@ -109,14 +109,15 @@ def _found(file: Any, size: int | None) -> list[Member]:
             head = file.read(LOCAL_HEADER.size + 4)
             if len(head) < LOCAL_HEADER.size + 4 or head[:4] != b"PK\x03\x04":
                 break
-            _, flags, _, _, _, checksum, packed, unpacked, length, extra_length = LOCAL_HEADER.unpack(head[4:])
+            _, flags, method, _, _, checksum, packed, unpacked, length, extra_length = LOCAL_HEADER.unpack(head[4:])
             name, extra = file.read(length), file.read(extra_length)
             later = bool(flags & _SIZES_LATER)
             if packed == 0xFFFFFFFF:
                 packed, unpacked = long_size(extra), _UNKNOWN
             text = name.decode("utf-8" if flags & _UTF8 or _is_utf8(name) else "cp437", "replace")
             if later and not packed:
-                packed, unpacked = max(0, (size or 0) - at), _UNKNOWN
+                # Of what is packed the data say where it ends; of what is not, nothing does.
+                packed, unpacked = max(0, (size or 0) - at) if method else 0, _UNKNOWN
             found.append(Member(text, at, packed, unpacked, checksum))
             at += len(head) + length + extra_length + packed
             if later:

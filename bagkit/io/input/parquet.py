@@ -204,6 +204,8 @@ def _exact(pa: Any, kind: Any) -> Any:
         return pa.list_(_exact_field(pa, kind.value_field))
     if types.is_large_list(kind):
         return pa.large_list(_exact_field(pa, kind.value_field))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(_exact_field(pa, kind.value_field), kind.list_size)
     if types.is_map(kind):
         return pa.map_(_exact(pa, kind.key_type), _exact(pa, kind.item_type))
     return kind

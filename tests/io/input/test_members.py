@@ -142,3 +142,9 @@ def test_of_an_archive_that_is_cut_off_stays_what_there_is(tmp_path: Path, targe
         assert kept == found[: len(kept)]
         assert len(found) > 1000 or size < 100
         assert [warning.category for warning in told] == [bk.DamagedInputWarning] * 2
+
+
+def test_what_has_no_end_is_not_taken_for_all_that_follows(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped(FILES, Pipe(), method=zipfile.ZIP_STORED)[:-30])
+    with pytest.warns(bk.DamagedInputWarning, match="the last that can be found"):
+        assert bk.read_text(tmp_path / "a.zip", damaged="keep").compute(**SYNC) == []

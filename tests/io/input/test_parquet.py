@@ -111,6 +111,7 @@ def test_values_are_exact(tmp_path: Path) -> None:
             pa.list_(pa.struct([("at", pa.timestamp("ns")), ("x", pa.list_(pa.int8()))])),
             [[{"at": moment, "x": [1, None]}, None], None, []],
         ),
+        "two": (pa.list_(pa.timestamp("ns"), 2), [[moment, None], None, [moment, moment]]),
         "nothing": (pa.null(), [None, None, None]),
         "a.b": (pa.int64(), [1, None, 2]),
         "a": (pa.struct([("b", pa.int64())]), [{"b": 1}, None, {"b": None}]),
