@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         Violation,
         WorkerDiedError,
     )
-    from bagkit.going_on import cache_clear
+    from bagkit.going_on import cache_clear, merge_manifests
     from bagkit.io.input.partition_info import PartitionInfo
     from bagkit.io.output.manifest import Manifest, WrittenAgainWarning
     from bagkit.item import Item
@@ -140,6 +140,7 @@ __all__ = [
     "get_options",
     "map",
     "map_partitions",
+    "merge_manifests",
     "optimize",
     "options",
     "persist",
@@ -173,7 +174,7 @@ _HOMES = {
     **dict.fromkeys(("Shown", "show"), "bagkit.shown"),
     "Delayed": "bagkit.lazy.delayed_values",
     "Failure": "bagkit.work.failures",
-    "cache_clear": "bagkit.going_on",
+    **dict.fromkeys(("cache_clear", "merge_manifests"), "bagkit.going_on"),
     "Item": "bagkit.item",
     **dict.fromkeys(("Manifest", "WrittenAgainWarning"), "bagkit.io.output.manifest"),
     "Reject": "bagkit.methods.rejects",

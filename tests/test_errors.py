@@ -68,6 +68,8 @@ ELSEWHERE = (
     "io/output/names.py",
     "io/output/input_names.py",
     "io/output/cache.py",
+    "io/output/merging.py",
+    "io/input/sharding.py",
     "io/output/commits.py",
     "io/output/stores.py",
     "io/output/locks.py",

@@ -57,3 +57,30 @@ class GoingOn(Making[T_co]):
         from bagkit.io.output.cache import plan_cache
 
         return self._then(plan_cache(folder, limit))
+
+    def shard(self, k: int, *, of: int) -> Bag[T_co]:
+        """Return one of `of` parts of the bag, for programs that share its work: the jobs of a job array.
+
+        Each partition is in one of the parts, and together they are the bag. Partitions are dealt by the bytes of their
+        inputs, so that each part has about as many; the same inputs are dealt in the same way each time. What
+        the parts write into one folder has names that do not collide.
+
+        Args:
+            k: Which part, from 0 to `of - 1`.
+            of: How many parts there are.
+
+        Returns:
+            A bag of some of the partitions, in their order. Use it right behind the reading: behind `groupby`, each
+            part would do the work of all.
+
+        Raises:
+            PlanError: `k` or `of` is out of range, or the bag is a shard already.
+
+        >>> import bagkit as bk
+        >>> numbers = bk.range(6, npartitions=3)
+        >>> [numbers.shard(k, of=2).compute(scheduler="sync") for k in range(2)]
+        [[0, 1, 4, 5], [2, 3]]
+        """
+        from bagkit.io.input.sharding import plan_shard
+
+        return self._then(plan_shard(self.plan, k, of))

@@ -99,6 +99,8 @@ class TableFiles(Making[T_co]):
         encode = columnar.encoding("to_parquet", columns, on_conflict, column_types.Typing())
         place = whole_files.check_place("to_parquet", path, exist)
         places = parquet_places(place, self.npartitions)
+        if len(places) > 1 or places[0] != place:
+            whole_files.refuse_shard("to_parquet", self.plan)
         for each in places:
             whole_files.check_place("to_parquet", each, exist)
         refuse_others(place, places)

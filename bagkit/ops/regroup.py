@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 from bagkit.errors import PlanError
@@ -76,6 +77,37 @@ class Pick(Regroup):
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return len(self.picks)
+
+
+@dataclass(frozen=True)
+class Shard(Regroup):
+    """`shard(k, of=n)`: the partitions of one of several programs that share a bag."""
+
+    number: int
+    of: int
+    picks: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        return f"shard({self.number}, of={self.of})"
+
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return len(self.picks)
+
+
+def dealt(weights: Sequence[int], count: int) -> list[tuple[int, ...]]:
+    """Return `count` lists of the numbers of `weights`, each of about the same weight: the largest are dealt first.
+
+    >>> dealt([5, 1, 4, 2], 2), dealt([0, 0, 0], 2)
+    ([(0, 1), (2, 3)], [(0, 2), (1,)])
+    """
+    heap = [(0, 0, number) for number in range(count)]
+    found: list[list[int]] = [[] for _ in range(count)]
+    for at in sorted(range(len(weights)), key=lambda at: (-weights[at], at)):
+        weight, parts, number = heappop(heap)
+        found[number].append(at)
+        heappush(heap, (weight + weights[at], parts + 1, number))
+    return [tuple(sorted(numbers)) for numbers in found]
 
 
 def even_shares(total: int, count: int) -> list[int]:

@@ -124,5 +124,5 @@ def test_every_operation_has_a_case() -> None:
     operations = {name for kind in (bk.Bag, bk.Item) for name in dir(kind) if not name.startswith("_")} - LAZY
     operations -= {"plan", "unpersist"}
     operations -= {"split_errors", "profile"}  # test_rejects.py and tests/profiling hold these to lists
-    operations -= {"cache"}  # tests/io/output/test_cache.py
+    operations -= {"cache", "shard"}  # tests/io/output/test_cache.py and test_merging.py
     assert operations <= {case.operation for case in CASES}

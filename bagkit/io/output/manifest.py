@@ -55,6 +55,7 @@ class Manifest:
     Attributes:
         files: The files, each with its `path`, `partition`, `records`, `nbytes`, `checksum`, the `inputs` that it was
             made of, and `kept`: whether it was there already.
+        path: Where the manifest is, as a file.
 
     >>> import bagkit as bk, tempfile
     >>> bk.range(3, npartitions=2).to_jsonl(tempfile.mkdtemp(), scheduler="sync")
@@ -62,6 +63,7 @@ class Manifest:
     """
 
     files: tuple[WrittenFile, ...]
+    path: str = field(default="", compare=False, repr=False)
 
     @property
     def paths(self) -> list[str]:
@@ -146,13 +148,16 @@ class Recipe:
     """How many files are written."""
     operations: tuple[tuple[str, str], ...] | None = None
     """Labels and digests of the operations, whatever their inputs: where files are updated one by one."""
+    shard: Mapping[str, Any] | None = None
+    """Which shard of a bag it is, if it is one."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         if self.operations is not None:  # of its inputs each file has its own account
             operations = [list(step) for step in self.operations]
             return {"operations": operations, "options": dict(self.options), "versions": versions()}
-        return {
+        shard = {} if self.shard is None else {"shard": dict(self.shard)}
+        return shard | {
             "steps": [list(step) for step in self.steps],
             "inputs": {path: list(facts) for path, facts in self.inputs.items()},
             "options": dict(self.options),

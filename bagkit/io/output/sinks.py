@@ -5,6 +5,7 @@ A record comes as the bytes of its line; what makes them is in ops/encoding.py.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from bagkit.exchange.checksum import crc32
 from bagkit.io.input.codecs import check_installed, compression_of, compressor
 from bagkit.io.input.made_of import MadeOf, operations, parts_made_of
 from bagkit.io.input.paths import base_name, is_url, named
+from bagkit.io.input.sharding import ShardOf, shard_of
 from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.input_names import planned_targets
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
@@ -52,6 +54,7 @@ class WriteLines(Sink):
     gives: Literal["paths", "manifest"] = "manifest"
     made_of: tuple[MadeOf, ...] = field(default=(), repr=False)
     """What each file is made of."""
+    shard: ShardOf | None = field(default=None, repr=False)
 
     opaque = False
 
@@ -81,7 +84,8 @@ class WriteLines(Sink):
         updates = self.exist == "update"
         steps = () if updates else tuple(fingerprint(made_of))
         known = tuple(operations(made_of)) if updates else None
-        recipe = Recipe(steps, without_passwords(inputs), self.made_with, len(self.targets.paths), known)
+        shard = None if self.shard is None else self.shard.as_json()
+        recipe = Recipe(steps, without_passwords(inputs), self.made_with, len(self.targets.paths), known, shard)
         return FileWriting(
             self.operation, self.targets, self.store, self.compressions, self.exist, recipe, self.made_of, wanted
         )
@@ -131,7 +135,8 @@ class WriteLines(Sink):
         if self.gives == "paths":
             return list(self.targets.paths)
         rows = zip(self.targets.paths, written, self.made_of, strict=True)
-        return Manifest(tuple(replace(_file(path, *each), inputs=part.inputs) for path, each, part in rows))
+        files = tuple(replace(_file(path, *each), inputs=part.inputs) for path, each, part in rows)
+        return Manifest(files, self.targets.own("manifest.json"))
 
 
 def _file(path: str, number: int, temporary: str, *facts: Any) -> WrittenFile:
@@ -233,8 +238,11 @@ def plan_lines(
     if exist not in ("error", "overwrite", "resume", "update"):
         raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite', 'resume' or 'update'")
     parts = tuple(parts_made_of(made_of, identify=exist == "update"))
+    shard = shard_of(made_of)
     if exist == "update":
-        targets = _updated(operation, path, parts, suffix, name_function, storage_options)
+        targets = _updated(operation, path, parts, suffix, name_function, storage_options, shard)
+    elif shard is not None:
+        targets = _of_shard(operation, path, len(parts), suffix, name_function, shard)
     else:
         targets = plan_targets(operation, path, len(parts), name_function, suffix)
     names = [compression_of(base_name(each), compression, "written") for each in targets.paths]
@@ -250,7 +258,31 @@ def plan_lines(
         last_separator,
         gives,
         parts,
+        shard,
     )
+
+
+def _of_shard(
+    operation: str,
+    path: object,
+    npartitions: int,
+    suffix: str,
+    name_function: Callable[[int], str] | None,
+    shard: ShardOf,
+) -> Targets:
+    """Return the paths of a shard: with names, and an account, that no other shard has."""
+
+    def name(partition: int) -> str:
+        return shard.name(partition, None if name_function is None else name_function(shard.number_of(partition)))
+
+    if not npartitions:
+        raise PlanError(
+            f"{operation}: shard {shard.number} of {shard.of} has no partition; expected as many shards as partitions, "
+            "or fewer; hint: blocksize= cuts large files into more partitions"
+        )
+    targets = plan_targets(operation, path, npartitions, name, suffix, sorts=False)
+    own = f"{targets.key} {shard.number} of {shard.of}".encode()
+    return replace(targets, key=hashlib.blake2b(own, digest_size=6).hexdigest())
 
 
 def _updated(
@@ -260,7 +292,13 @@ def _updated(
     suffix: str,
     name_function: Callable[[int], str] | None,
     storage_options: Mapping[str, Any] | None,
+    shard: ShardOf | None,
 ) -> Targets:
+    if shard is not None:
+        raise PlanError(
+            f"{operation}: exist='update' can't be used for a shard, whose inputs may be of another the next time; "
+            "hint: update the whole bag, or exist='resume'"
+        )
     if name_function is not None:
         raise PlanError(
             f"{operation}: name_function names files by the numbers of partitions, which change when inputs come and "

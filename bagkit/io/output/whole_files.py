@@ -9,14 +9,18 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.contexts import context
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.input.paths import is_url, named
+from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
 from bagkit.io.output.stores import bring_names_to_disk, bring_to_disk, failed
+
+if TYPE_CHECKING:
+    from bagkit.plan.node import Plan
 
 
 def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("error", "overwrite")) -> str:
@@ -43,6 +47,15 @@ def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("
     if exist == "error":
         _refuse_existing(operation, place)
     return place
+
+
+def refuse_shard(operation: str, plan: Plan) -> None:
+    """Raise PlanError for a shard where files have the numbers of its partitions: other shards have the same."""
+    if shard_of(plan) is not None:
+        raise PlanError(
+            f"{operation}: shards would write files of the same numbers; expected a path without *; "
+            "hint: one file for each shard, f'part-{k}.parquet'"
+        )
 
 
 def _refuse_existing(operation: str, place: str) -> None:
