@@ -148,6 +148,8 @@ def _existing_directory(name: str, value: Any) -> str:
 
 
 def _check_shared_directory(value: Any) -> str:
+    if isinstance(value, str) and "://" in value:
+        return value.rstrip("/")
     return _existing_directory("shared_directory", value)
 
 

@@ -50,7 +50,7 @@ class Options:
         progress: Whether to draw a progress bar. None, the default: in a terminal and in a notebook.
         temporary_directory: Where large intermediate values go. None, the default: where `tempfile` puts its files.
         shared_directory: Where an executor or cluster puts what tasks leave for tasks on other machines: a path that
-            all of them have. None, the default: no such directory.
+            all of them have, or a URL. None, the default: no such directory.
         on_error: What to do with a record for which a function raises: "raise" (the default), "skip", "collect".
         optimize: Whether the plan is rewritten to do less work. True is the default.
         retries: How often a task is run again after a function raised in it. 0 is the default.
@@ -112,7 +112,7 @@ class ComputeOptions(RunOptions, total=False):
         progress: Whether to draw a progress bar. Default: in a terminal and in a notebook.
         temporary_directory: Where large intermediate values go. Default: where `tempfile` puts its files.
         shared_directory: Where an executor or cluster puts what tasks leave for tasks on other machines: a path that
-            all of them have. Default: none.
+            all of them have, or a URL. Default: none.
         on_error: What to do with a record for which a function raises: "raise" (the default), "skip", "collect".
         optimize: Whether the plan is rewritten to do less work. Default: True.
         retries: How often a task is run again after a function raised in it. Default: 0.
@@ -176,8 +176,8 @@ def set_options(**changes: Unpack[ComputeOptions]) -> None:
             temporary_directory: Where large intermediate values go: the path of a directory that exists. Default: where
                 the module `tempfile` puts its files.
             shared_directory: Where tasks on an executor or a cluster leave what other tasks need, if it is large: a
-                path that all machines have. Default: none; it goes through the program that computes, or on one machine
-                through `temporary_directory`.
+                path that all machines have, or a URL such as "s3://bucket/tmp". Default: none; it goes through the
+                program that computes, or on one machine through `temporary_directory`.
             on_error: What to do with a record for which a function raises. "raise": the run ends with the error.
                 "skip": the record is left out, and a warning says how many were. "collect": it is left out, and what is
                 computed is `Collected(result, failures)`. Default: "raise".

@@ -140,6 +140,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "flow.buckets",
         "exchange.checksum",
         "exchange.frames",
+        "exchange.remote",
         "flow.kept",
         "flow.replay",
         "exchange.spill",
@@ -180,7 +181,7 @@ FOR_TYPES_ONLY = {("options", "schedulers.protocol"), ("diagnostics", "work.fail
 """Further edges of imports that only type checkers see."""
 
 ONLY_IN = {
-    "fsspec": {"io/input/paths.py"},
+    "fsspec": {"io/input/paths.py", "exchange/remote.py"},
     "cloudpickle": {"schedulers/by_value.py"},
     "msgspec": {
         "json/parse.py",

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from bagkit.exchange.remote import RemoteWriter
+
 FramePlace = tuple[int, int, int]
 MAPPED_BYTES = 1 << 20
 """Frames longer than this are read through a map of the file, without a copy."""
+_SCHEME = "://"
+"""What a path has that is a URL: a file that several machines see."""
 _ENTRY = Struct("<QQI")
 _CHECK = Struct("<I")
 _ENTRY_BYTES = _ENTRY.size + _CHECK.size
@@ -44,7 +48,7 @@ class FrameFile:
 
     def __init__(self, new_path: Callable[[], str]) -> None:
         self._new_path = new_path
-        self._file: int | None = None
+        self._file: int | RemoteWriter | None = None
         self.path = ""
         """Empty until something is written."""
         self._start = self._end = self._checksum = 0
@@ -54,6 +58,9 @@ class FrameFile:
         rest = memoryview(data).cast("B")
         self._checksum = crc32(data, self._checksum)
         file = self._open() if self._file is None else self._file
+        if not isinstance(file, int):
+            self._end += file.write(rest)
+            return
         while rest:
             written = os.pwrite(file, rest[:WRITTEN_BYTES], self._end)
             self._end += written
@@ -73,11 +80,20 @@ class FrameFile:
 
     def restart(self) -> None:
         """Throw away what was written of the frame."""
-        self._end, self._checksum = self._start, 0
+        if self._file is None or isinstance(self._file, int):
+            self._end = self._start
+        else:
+            self._start = self._end  # what was sent off stays there
+        self._checksum = 0
 
-    def _open(self) -> int:
+    def _open(self) -> int | RemoteWriter:
         while self._file is None:
             before, self.path = self.path, self._new_path()
+            if _SCHEME in self.path:
+                from bagkit.exchange.remote import RemoteWriter
+
+                self._file = RemoteWriter(self.path)
+                break
             try:
                 self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             except FileExistsError:
@@ -92,18 +108,30 @@ class FrameFile:
         self.close()
 
     def __del__(self) -> None:
-        self.close()  # of a task that has failed
+        try:
+            self.close()  # of a task that has failed
+        except OSError:
+            pass
 
     def close(self) -> None:
         """Close the file; what is in it stays."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        file, self._file = self._file, None
+        if isinstance(file, int):
+            os.close(file)
+        elif file is not None:
+            file.close()
 
     def remove(self) -> None:
         """Close the file and remove it."""
-        self.close()
-        if self.path:
+        try:
+            self.close()
+        except OSError:
+            pass  # of a file that could not be written
+        if _SCHEME in self.path:
+            from bagkit.exchange.remote import remove_file
+
+            remove_file(self.path)
+        elif self.path:
             try:
                 os.unlink(self.path)
             except OSError:
@@ -112,6 +140,8 @@ class FrameFile:
 
 def load_frame(path: str, place: FramePlace, loads: Callable[[bytes | memoryview], Any]) -> Any:
     """Return what `loads` makes of a frame; raises FrameError if the frame is not as it was written."""
+    if _SCHEME in path:
+        return loads(_slice(path, place))
     file = _opened(path)
     try:
         return _load(file, place, loads)
@@ -121,15 +151,38 @@ def load_frame(path: str, place: FramePlace, loads: Callable[[bytes | memoryview
 
 def load_indexed(path: str, index: FramePlace, number: int, loads: Callable[[bytes | memoryview], Any]) -> Any:
     """Return what `loads` makes of the frame whose place is the entry `number` of an index; None for an empty one."""
+    begin = index[0] + number * _ENTRY_BYTES
+    if _SCHEME in path:
+        place = _entry(_bytes(path, begin, _ENTRY_BYTES), number)
+        return loads(_slice(path, place)) if place[1] else None
     file = _opened(path)
     try:
-        entry = os.pread(file, _ENTRY_BYTES, index[0] + number * _ENTRY_BYTES)
-        if len(entry) != _ENTRY_BYTES or entry[_ENTRY.size :] != _CHECK.pack(crc32(entry[: _ENTRY.size])):
-            raise FrameError(f"was changed: the entry {number} of its index is not as written")
-        place = _ENTRY.unpack_from(entry)
+        place = _entry(os.pread(file, _ENTRY_BYTES, begin), number)
         return _load(file, place, loads) if place[1] else None
     finally:
         os.close(file)
+
+
+def _entry(entry: bytes, number: int) -> FramePlace:
+    if len(entry) != _ENTRY_BYTES or entry[_ENTRY.size :] != _CHECK.pack(crc32(entry[: _ENTRY.size])):
+        raise FrameError(f"was changed: the entry {number} of its index is not as written")
+    offset, length, checksum = _ENTRY.unpack_from(entry)
+    return offset, length, checksum
+
+
+def _slice(path: str, place: FramePlace) -> bytes | memoryview:
+    return _verified(_bytes(path, place[0], place[1]), place[1], place[2])
+
+
+def _bytes(path: str, start: int, length: int) -> bytes:
+    from bagkit.exchange.remote import read_slice
+
+    if not length:
+        return b""
+    try:
+        return read_slice(path, start, length)
+    except OSError as error:
+        raise FrameError(f"can't be read: {error}; was it removed?") from error
 
 
 def entries(index: FramePlace) -> int:

@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
 
 _numbers = count()
+_process = os.urandom(4).hex()
+"""Tells the names of this process's files from others where several machines share a directory."""
 SAMPLE = 16
 """How many records of a list are measured."""
 _LEAST_PACKED = 4096
@@ -113,7 +115,7 @@ class SpillFile(FrameFile):
     """A file of lists of records."""
 
     def __init__(self, directory: Callable[[], str], dumps: Callable[[Any], bytes]) -> None:
-        super().__init__(lambda: os.path.join(directory(), f"spill-{os.getpid()}-{next(_numbers)}"))
+        super().__init__(lambda: os.path.join(directory(), f"spill-{os.getpid()}-{_process}-{next(_numbers)}"))
         self._dumps = dumps
 
     def write(self, records: Sequence[Any], nbytes: int) -> Frame:

@@ -14,10 +14,10 @@ from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from bagkit.computing import run, run_graph
+from bagkit.computing import for_this_session, run, run_graph
 from bagkit.errors import PlanError
 from bagkit.flow.buckets import Dealing, together
 from bagkit.flow.replay import reading
@@ -28,6 +28,9 @@ from bagkit.ops.calls import DelayedCall, SinkPart, as_written, identity
 from bagkit.options import merged
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
+
+if TYPE_CHECKING:
+    from bagkit.lazy.dask_files import Leaving
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ class DaskCollection:
         return run_dask_graph(dsk, keys, **keywords)
 
 
-_graphs: WeakKeyDictionary[Plan, DaskGraph] = WeakKeyDictionary()
+_graphs: WeakKeyDictionary[Plan, dict[str | None, DaskGraph]] = WeakKeyDictionary()
+"""By the directory that machines share, if the options have one."""
 
 
 def dask_graph(plan: Plan) -> DaskGraph:
@@ -96,12 +100,14 @@ def dask_graph(plan: Plan) -> DaskGraph:
 
     Raises PlanError for what works on files that are to be written first.
     """
-    if plan not in _graphs:
-        _graphs[plan] = _made(plan)
-    return _graphs[plan]
+    graphs, shared = _graphs.setdefault(plan, {}), merged().shared_directory
+    if shared not in graphs:
+        graphs[shared] = _made(plan)
+    return graphs[shared]
 
 
 def _made(plan: Plan) -> DaskGraph:
+    from bagkit.lazy.dask_files import DealFiles, Leaving
     from bagkit.lower.lower import lower
     from bagkit.optimizer import optimize
     from bagkit.schedulers.registry import memory_of_task
@@ -111,24 +117,40 @@ def _made(plan: Plan) -> DaskGraph:
     if sink is not None:
         return _made_of_sink(plan, sink)
     (root,) = (plan,) if all(isinstance(each.op, DelayedCall) for each in below) else optimize((plan,))
-    graph, (keys,) = lower((root,), exact=True, joins=False, memory=partial(memory_of_task, merged()))
+    options = for_this_session(merged())
+    graph, (keys,) = lower((root,), exact=True, joins=False, memory=partial(memory_of_task, options))
+    dealt = {need for task in graph.tasks if isinstance(task.work, Dealing) for need in task.needs}
+    directory = _directory(options.shared_directory) if dealt else None
     token = os.urandom(8).hex()
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}
     partitions = set() if plan.op.gives_value else set(keys)
     seal = Seal()
     for task in graph.tasks:
-        if isinstance(task.work, Dealing):
+        if isinstance(task.work, Dealing) and directory is None:
             tasks.update(_dealt(task, names))
             continue
-        call = (RunTask(task, seal, task.keys[0] in partitions), *[names[need] for need in task.needs])
-        if len(task.keys) == 1:
+        leaving = None if directory is None else Leaving(directory, task.keys[0] in dealt)
+        run: Any = RunTask(task, seal, task.keys[0] in partitions, leaving)
+        if directory is not None and isinstance(task.work, Dealing):
+            run = DealFiles(directory, len(task.keys))
+        call = (run, *[names[need] for need in task.needs])
+        if len(task.keys) == 1 and not isinstance(run, DealFiles):
             tasks[names[task.keys[0]]] = call
         else:
             whole = (*names[task.keys[0]], "all")
             tasks[whole] = call
             tasks.update({names[key]: (operator.itemgetter(n), whole) for n, key in enumerate(task.keys)})
     return DaskGraph(tasks, [names[key] for key in keys], token)
+
+
+def _directory(shared: str | None) -> str | None:
+    """Return a directory for what tasks of a graph leave; it goes with the program, for dask may keep the graph."""
+    if shared is None:
+        return None
+    from bagkit.schedulers.executors import shared_files
+
+    return shared_files(shared).path
 
 
 def _dealt(task: Task, names: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
@@ -253,7 +275,8 @@ class Seal:
 class RunTask:
     """A task of ours as a function of what it needs. It travels as bytes, which it opens when it is called."""
 
-    def __init__(self, task: Task, seal: Seal, gives_partition: bool = False) -> None:
+    def __init__(self, task: Task, seal: Seal, gives_partition: bool = False, leaving: Leaving | None = None) -> None:
+        self._leaving = leaving
         self._work = task.work
         self._gives_partition = gives_partition
         """Whether dask takes its value: for dask a partition is a list of records."""
@@ -265,7 +288,7 @@ class RunTask:
 
     def __reduce__(self) -> tuple[Any, ...]:
         sealed = self._seal.work(self._work), self._seal.part(self._part)
-        return SentTask, (sealed, self._width, self._name, self._place, self._gives_partition)
+        return SentTask, (sealed, self._width, self._name, self._place, self._gives_partition, self._leaving)
 
     @property
     def is_call(self) -> bool:
@@ -291,7 +314,10 @@ class RunTask:
         """Return the value, or the tuple of the values of several keys."""
         from bagkit.schedulers.sync import all_kept, call_work
 
-        values = call_work(self._work, self._part, inputs, report, self._width, self._name, all_kept)
+        keep: Callable[[Any], Any] = all_kept
+        if self._leaving is not None:
+            inputs, keep = self._leaving.begin(inputs, report), self._leaving.store(keep)
+        values = call_work(self._work, self._part, inputs, report, self._width, self._name, keep)
         if self._gives_partition:
             return [record for batch in values[0] for record in batch]
         return values[0] if self._width == 1 else values
@@ -304,8 +330,15 @@ class SentTask(RunTask):
     """A RunTask in another process, where it may be sent on."""
 
     def __init__(
-        self, sealed: tuple[SealedWork, bytes], width: int, name: str, place: str, gives_partition: bool
+        self,
+        sealed: tuple[SealedWork, bytes],
+        width: int,
+        name: str,
+        place: str,
+        gives_partition: bool,
+        leaving: Leaving | None,
     ) -> None:
+        self._leaving = leaving
         self._sealed = sealed
         self._width = width
         self._name = name
@@ -313,7 +346,7 @@ class SentTask(RunTask):
         self._gives_partition = gives_partition
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SentTask, (self._sealed, self._width, self._name, self._place, self._gives_partition)
+        return SentTask, (self._sealed, self._width, self._name, self._place, self._gives_partition, self._leaving)
 
     def run(self, inputs: Sequence[Any], report: Report) -> Any:
         """Open what it is to do, and do it."""

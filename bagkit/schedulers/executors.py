@@ -81,8 +81,17 @@ class ExecutorScheduler:
 
     def _files(self) -> FilesOfRun | None:
         if self._shared_directory is not None:
-            return RunDirectory(self._shared_directory, shared=True)
+            return shared_files(self._shared_directory)
         return RunDirectory(self._temporary_directory) if self.facts.here else None
+
+
+def shared_files(directory: str) -> FilesOfRun:
+    """Return a directory of its own for a run in one that machines share, a path or a URL."""
+    if "://" not in directory:
+        return RunDirectory(directory, shared=True)
+    from bagkit.schedulers.remote_directory import RemoteDirectory
+
+    return RemoteDirectory(directory)
 
 
 class AsBytes:

@@ -236,6 +236,16 @@ class TestOurScheduler:
     def test_those_on_schedulers_of_dask_stay_in_memory(self, tmp_path: Path) -> None:
         assert self.spilled(tmp_path, lambda bag: dask.compute(bag, scheduler="threads")[0]) == {False}
 
+    def test_with_a_shared_directory_keys_are_not_tasks_times_partitions(self, tmp_path: Path) -> None:
+        keyed = bk.range(20_000, npartitions=30).map(lambda n: (n % 500, "x" * 40))
+        bag = keyed.groupby(0, npartitions=20).map(lambda pair: (pair[0], len(pair[1])))
+        with bk.options(memory_limit=200_000, shared_directory=tmp_path):
+            assert len(bag.__dask_graph__()) < 3 * (30 + 20)
+            (counts,) = dask.compute(bag, scheduler="threads", num_workers=2)
+            assert dict(counts) == dict.fromkeys(range(500), 40)
+            assert any(tmp_path.glob("bagkit-*/*"))
+        assert len(bag.__dask_graph__()) > 30 * 20
+
     @pytest.mark.parametrize("scheduler", ["threads", None])
     def test_skipped_records_are_told(self, scheduler: str | None) -> None:
         bag = bk.from_sequence(["1", "two", "3"], npartitions=1).map(int).on_error("skip")

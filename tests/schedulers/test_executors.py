@@ -4,7 +4,12 @@ import importlib
 import multiprocessing
 import os
 import pickle
+import signal
+import subprocess
+import sys
+import textwrap
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -15,7 +20,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.diagnostics import events
+from bagkit.diagnostics import events, observer
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Task, Work
@@ -246,3 +251,47 @@ def test_futures_that_have_not_started_are_cancelled() -> None:
         release.set()
         assert executor._work_queue.qsize() <= 12
         assert executor.submit(int).result(timeout=50) == 0
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_shared_directory(processes: Executor, tmp_path: Path, scheme: str) -> None:
+    """What tasks leave goes through it, by a path or a URL, and nothing of it stays, also when the run fails."""
+    seen: list[bool] = []
+
+    class Looks:
+        def emit(self, event: events.Event) -> None:
+            seen.append(any(tmp_path.glob("bagkit-*/*")))
+
+    numbers = range(3_000)
+    with bk.options(scheduler=processes, shared_directory=f"{scheme}{tmp_path}", memory_limit="1 MB"):
+        bag = bk.from_sequence(numbers, npartitions=6).map(lambda n: (n % 10, f"{n}" * 100))
+        groups = bag.groupby(0, npartitions=3).map(lambda group: (group[0], [text for _, text in group[1]]))
+        looks = Looks()
+        observer.listen(looks)
+        assert sorted(groups.compute()) == [(n, [f"{m}" * 100 for m in numbers[n::10]]) for n in range(10)]
+        assert sorted(bag.pluck(1).distinct().compute()) == sorted(f"{n}" * 100 for n in numbers)
+        observer.stop_listening(looks)
+        with pytest.raises(ZeroDivisionError):
+            groups.map(lambda group: 1 // (group[0] - 3)).compute()
+    assert any(seen)
+    while list(tmp_path.iterdir()):  # what was started ahead still runs
+        processes.submit(int).result()
+
+
+def test_a_shared_directory_goes_when_the_program_is_killed(tmp_path: Path) -> None:
+    program = f"""
+        import os, signal
+        from bagkit.schedulers.executors import shared_files
+
+        for directory in ({str(tmp_path / "here")!r}, {"file://" + str(tmp_path / "there")!r}):
+            files = shared_files(directory)
+            files.write("a", b"bytes")
+            print(files.path, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    (tmp_path / "here").mkdir()
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    assert len(ran.stdout.splitlines()) == 2
+    while list(tmp_path.glob("*/bagkit-*")):
+        time.sleep(0.01)
