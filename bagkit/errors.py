@@ -491,8 +491,3 @@ def notes_on_text(error: BaseException) -> list[str]:
     except Exception as broken:
         return [f"its text can't be shown: its str() raises {type(broken).__name__}: {text_of(broken)}"]
     return []
-
-
-def python_version() -> str:
-    """Return the running Python's version as `3.11.7`."""
-    return ".".join(map(str, sys.version_info[:3]))

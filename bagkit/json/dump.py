@@ -79,7 +79,6 @@ class BlockDumper:
         self._left = 0
         """How many blocks to leave to `dumps`."""
         self._wait = 0
-        self._quickly = 0
 
     def __call__(self, records: Sequence[Any]) -> Iterable[str]:
         """Return the line of each record; what iterates over them raises what `dumps` raises."""

@@ -22,8 +22,6 @@ MOST_LANES = 64
 MOST_BOXES = 60
 """Stages that are drawn."""
 BOX = (230.0, 46.0)
-TURN = 2
-"""How many boxes stand side by side before it gets wider than a page."""
 
 
 def _svg(width: float, height: float, parts: Sequence[str], label: str) -> str:

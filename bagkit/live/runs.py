@@ -149,11 +149,6 @@ class RunRecord:
         """How long it has been going on."""
         return max(0.0, (time.time() if self.ended is None else self.ended) - self.started)
 
-    @property
-    def has_news(self) -> bool:
-        """Whether events wait to be counted."""
-        return bool(self._events)
-
     def count(self) -> None:
         """Count the events that came since the last time."""
         events, begun = self._events, self._begun

@@ -91,8 +91,3 @@ def steps_of(path: str) -> Steps:
         else:
             steps.append(ITEMS if text == "[]" else ANY)
     return tuple(steps)
-
-
-def is_container(value: Any) -> bool:
-    """Return whether a value has others inside."""
-    return isinstance(value, (dict, list, tuple))

@@ -78,14 +78,14 @@ def _parsed(careful: Callable[[Any], Any], line: Any) -> Any:
     try:
         return careful(line)
     except Exception as error:
-        return BadLine(_reason(error, line), _shown(line))
+        return BadLine(_reason(error), _shown(line))
 
 
 def _shown(line: Any) -> Any:
     return line[:200] if isinstance(line, (str, bytes)) else one_line(line)
 
 
-def _reason(error: Exception, line: Any) -> str:
+def _reason(error: Exception) -> str:
     """Return why a line is no JSON, in the same words for all lines with the same fault."""
     if isinstance(error, UnicodeDecodeError):
         return f"bytes that are not {error.encoding}"
