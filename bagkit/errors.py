@@ -34,7 +34,6 @@ notes instead.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from bagkit.visible import one_line as one_line

@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -301,6 +302,12 @@ def allowed(source: str, target: str) -> bool:
 
 def test_every_room_is_in_the_table() -> None:
     assert {room(name_of(path)) for path in FILES} == set(MAY_IMPORT)
+
+
+def test_every_module_is_on_the_map() -> None:
+    words = set(re.findall(r"\w+", (ROOT.parent / "docs/architecture.md").read_text()))
+    missing = [name_of(path) for path in FILES if path.stem not in words and path.stem != "__init__"]
+    assert missing == [], "docs/architecture.md names each module, with some words on what it is for"
 
 
 def test_imports_go_one_way() -> None:
