@@ -51,7 +51,12 @@ class Largest:
         ranked: Iterable[tuple[Any, Any]] = zip(ranks, records, strict=True)
         if self._ranked and len(self._ranked) == self._k:
             lowest = self._ranked[-1][0]
-            ranked = [pair for pair in ranked if lowest < pair[0]]
+            if ranks is records:
+                ranked = [(record, record) for record in records if lowest < record]  # no pair for all the others
+            else:
+                ranked = [(rank, record) for rank, record in ranked if lowest < rank]
+            if not ranked:
+                return
         self._ranked = nlargest(self._k, chain(self._ranked, ranked), key=_RANK)
 
     def state(self) -> list[Any]:
