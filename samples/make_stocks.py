@@ -43,3 +43,14 @@ def walk(stock: str, days: int) -> list[dict[str, object]]:
         )
         date += datetime.timedelta(days=3 if date.weekday() == 4 else 1)
     return result
+
+
+def make_arrays(folder: Path, days: int = 20_000) -> list[Path]:
+    """Write one file for each stock with one JSON array of all its days, which name the stock; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{stock}.json" for stock in STOCKS]
+    for path in paths:
+        if not path.exists():
+            named = [{"symbol": path.stem, **day} for day in walk(path.stem, days)]
+            path.write_text(json.dumps(named, indent=1))
+    return paths

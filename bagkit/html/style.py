@@ -47,6 +47,7 @@ STYLE: Final = f"""
   color: inherit; vertical-align: top; overflow-wrap: anywhere; max-width: 60em; white-space: normal; }}
 .bk table.bk-rows th {{ color: var(--soft); font-weight: 600; white-space: nowrap;
   border-bottom: 1px solid var(--line); }}
+.bk table.bk-rows tbody tr:nth-child(n) {{ background: none; }}
 .bk table.bk-rows .bk-number {{ text-align: right; white-space: nowrap; }}
 """
 

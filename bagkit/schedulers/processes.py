@@ -91,6 +91,9 @@ class ProcessScheduler:
             while not run.is_done:
                 yield run.next_value()
             run.ok = True
+        except GeneratorExit:
+            run.ok = True  # the caller has enough
+            raise
         except KeyboardInterrupt as error:
             raise error.with_traceback(None) from None  # where in here it struck is nobody's concern
         except Exception:
