@@ -18,8 +18,8 @@ _OF_BYTES: Final[dict[str, Callable[[str], bytes]]] = {
     "iso8859-1": lambda text: text.encode("latin-1"),
 }
 """Encodings in which the bytes of a text are in a line wherever the text is, and how they are written."""
-_OFTEN: Final = 3
-"""Where a third of the lines have a text, it is faster to cut and decode them all."""
+_OFTEN: Final = 6
+"""Where a sixth of the lines have a text, it is faster to cut and decode them all."""
 _SOME: Final = 1 << 12
 """How many bytes of lines are taken before it is asked how often the texts are found."""
 _LONGEST_WAIT: Final = 64
