@@ -49,6 +49,7 @@ ELSEWHERE = (
     "io/output/whole_files.py",
     "methods/elementwise.py",
     "methods/tabulating.py",
+    "methods/updating.py",
     "client/",
     "optimizer/check.py",
     "diagnostics/",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from bagkit.lazily import Lazily
@@ -35,17 +35,17 @@ class TableFiles(Making[T_co]):
     @overload
     def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = ...,
                    on_conflict: columnar.Policy = ..., compression: str | None = ...,
-                   exist: Literal["error", "overwrite"] = ...,
+                   exist: Literal["error", "overwrite", "update"] = ...,
                    **options: Unpack[PlainOptions]) -> list[str]: ...  # fmt: skip
     @overload
     def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = ...,
                    on_conflict: columnar.Policy = ..., compression: str | None = ...,
-                   exist: Literal["error", "overwrite"] = ...,
+                   exist: Literal["error", "overwrite", "update"] = ...,
                    **options: Unpack[CollectOptions]) -> Collected[list[str]]: ...  # fmt: skip
     @overload
     def to_parquet(self, path: str | os.PathLike[str], columns: Iterable[str] | None = ...,
                    on_conflict: columnar.Policy = ..., compression: str | None = ...,
-                   exist: Literal["error", "overwrite"] = ...,
+                   exist: Literal["error", "overwrite", "update"] = ...,
                    **options: Unpack[ComputeOptions]) -> list[str] | Collected[list[str]]: ...  # fmt: skip
     def to_parquet(
         self,
@@ -53,7 +53,7 @@ class TableFiles(Making[T_co]):
         columns: Iterable[str] | None = None,
         on_conflict: columnar.Policy = "error",
         compression: str | None = "snappy",
-        exist: Literal["error", "overwrite"] = "error",
+        exist: Literal["error", "overwrite", "update"] = "error",
         **options: Unpack[ComputeOptions],
     ) -> Any:
         """Write a Parquet file with a row for each record, or one file for each partition. Needs the extra `arrow`.
@@ -71,6 +71,8 @@ class TableFiles(Making[T_co]):
                 type, and drop the others.
             compression: How the file is compressed: "snappy", "gzip", "zstd", "lz4", "brotli" or None.
             exist: "error": a file that is there is an error. "overwrite": it is replaced when the new one is whole.
+                "update": what is new or has changed is written, and files are named after their inputs; all of them
+                are written again if the types of the columns change.
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
                 `help(bagkit.set_options)` explains each.
 
@@ -97,7 +99,16 @@ class TableFiles(Making[T_co]):
         pyarrow = import_pyarrow("arrow", "for to_parquet")
         check_compression(compression)
         encode = columnar.encoding("to_parquet", columns, on_conflict, column_types.Typing())
-        place = whole_files.check_place("to_parquet", path, exist)
+        place = whole_files.check_place("to_parquet", path, exist, ("error", "overwrite", "update"))
+        if exist == "update":
+            from bagkit.methods.updating import TableUpdate
+
+            def write_some(table: gathered.TypedColumns, paths: Sequence[str]) -> None:
+                write_parquet(pyarrow, table, paths, compression)
+
+            return TableUpdate(self.plan, encode, on_conflict, place, [compression, on_conflict], write_some).run(
+                options
+            )
         places = parquet_places(place, self.npartitions)
         if len(places) > 1 or places[0] != place:
             whole_files.refuse_shard("to_parquet", self.plan)

@@ -132,6 +132,8 @@ class GatheredColumns:
     """The rows of each batch of each partition; the last is not complete."""
     conflicts: dict[str, Conflict] = field(default_factory=dict)
     """Columns that are an error; what comes after the first of them is looked at, and not kept."""
+    types: list[Seen] = field(default_factory=lambda: [{}])
+    """The types that were seen in each partition; the last is not complete."""
     bare: dict[str, Conflict] = field(default_factory=dict)
     """Columns with dicts that had no fields so far."""
 
@@ -143,6 +145,7 @@ class GatheredColumns:
                 self._raise_conflicts()
                 raise Misfit(number, f"{self.encode.name}: {item.problem}")
             self.partitions.append([])
+            self.types.append({})
             self.before = {name: list(kinds) for name, kinds in self.seen.items()}
             return
         self._look_at(item.types, number)
@@ -156,6 +159,7 @@ class GatheredColumns:
     def _look_at(self, types: Mapping[str, Sequence[Type]], number: int) -> None:
         known = {name: list(kinds) for name, kinds in self.seen.items()}
         wrong = add_types(self.seen, types)
+        add_types(self.types[-1], types)
         if self.policy != "error":
             return
         for name in wrong:
@@ -177,12 +181,15 @@ class GatheredColumns:
             if not all(map(has_fields, self.seen[name])):
                 self.conflicts.setdefault(name, conflict)
         self._raise_conflicts()
-        seen = self.seen if self.encode.columns is None else {
-            name: self.seen.get(name, []) for name in self.encode.columns
-        }  # fmt: skip
-        return TypedColumns(
-            final_columns(self.encode.name, seen, self.policy, self.encode.typing), self.partitions[:-1], self.store
-        )
+        columns = columns_for(self.encode, self.policy, self.seen)
+        return TypedColumns(columns, self.partitions[:-1], self.store, self.types[:-1])
+
+
+def columns_for(encode: EncodeColumns, policy: Policy, seen: Seen) -> tuple[Column, ...]:
+    """Return the columns of a table, given the types that were seen in all of it."""
+    if encode.columns is not None:
+        seen = {name: seen.get(name, []) for name in encode.columns}
+    return final_columns(encode.name, seen, policy, encode.typing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,8 @@ class TypedColumns:
     partitions: list[list[int]]
     """The rows of each batch of each partition."""
     store: KeptInMemory | KeptInFile
+    types: list[Seen] = field(default_factory=list)
+    """The types that were seen in each partition."""
 
     @property
     def rows(self) -> int:

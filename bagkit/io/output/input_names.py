@@ -66,12 +66,13 @@ def _names_there(place: Targets, store: Store) -> dict[_Slot, str]:
     files = [from_row(row, place.home) for row in rows]
     before, _, after = place.template.partition("*")
     found = sorted((file for file in files if place.could_be(file.path)), key=_partition)
-    slots = _slots([file.inputs for file in found])
-    return {
-        slot: file.path[len(before) : len(file.path) - len(after)]
-        for slot, file in zip(slots, found, strict=True)
-        if file.inputs
-    }
+    return slots_of([(file.inputs, file.path[len(before) : len(file.path) - len(after)]) for file in found])
+
+
+def slots_of(named: Sequence[tuple[Sequence[InputPart], str]]) -> dict[_Slot, str]:
+    """Return who has which of the names that an earlier run has given to partitions, made of these inputs."""
+    slots = _slots([inputs for inputs, _ in named])
+    return {slot: name for slot, (inputs, name) in zip(slots, named, strict=True) if inputs}
 
 
 def _partition(file: WrittenFile) -> int:

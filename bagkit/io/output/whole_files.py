@@ -105,6 +105,11 @@ def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = 
             lock.release()
 
 
+def remove(path: str) -> None:
+    """Remove a file, if it is there."""
+    Path(path).unlink(missing_ok=True)
+
+
 def _sync(path: str) -> None:
     handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

@@ -567,7 +567,7 @@ def test_places_that_can_not_be_written_to(tmp_path: Path, path: Any, message: s
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"compression": "rar"},
      "to_parquet: compression is 'rar'; expected one of 'snappy', 'zstd', 'gzip', 'lz4', 'brotli', None"),
-    ({"exist": "resume"}, "to_parquet: exist is 'resume'; expected 'error' or 'overwrite'"),
+    ({"exist": "resume"}, "to_parquet: exist is 'resume'; expected 'error', 'overwrite' or 'update'"),
 ])  # fmt: skip
 def test_parquet_arguments(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(bk.PlanError) as caught:
