@@ -51,6 +51,8 @@ class Arguments(Namespace):
     on_error: Literal["raise", "skip"]
     max_errors: str | None
     format: str | None
+    encoding: str
+    allow_nan: bool
     path: str | None
     workers: int | None
     scheduler: str | None
@@ -99,6 +101,7 @@ def _parser(command: str) -> ArgumentParser:
         help="what the files are; by default their names and first lines tell; json is JSON lines, documents is JSON "
         "over several lines, or one large array",
     )  # fmt: skip
+    group.add_argument("--encoding", default="utf-8", help="of text; utf-8 by default, utf-8-sig for files with a mark")
     group.add_argument("--path", help="where in a JSON document the records are, such as data.items")
     group = parser.add_argument_group("records that fail")
     group.add_argument(
@@ -158,6 +161,7 @@ def _profile(parser: ArgumentParser) -> None:
 
 
 def _writing(parser: ArgumentParser) -> None:
+    parser.add_argument("--allow-nan", action="store_true", help="write NaN and Infinity, which are no JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
 
 

@@ -93,7 +93,10 @@ def split_errors(given: Arguments) -> None:
         bad = made.bad if made.bad is not None else _bag(made, "split-errors")
         for place in (given.good, str(given.bad)):
             _refuse_existing(place, given)
-        writes = [*_lines_of(_bag(made, "split-errors"), given.good, exist), *_lines_of(bad, str(given.bad), exist)]
+        writes = [
+            *_lines_of(_bag(made, "split-errors"), given.good, exist, given.allow_nan),
+            *_lines_of(bad, str(given.bad), exist),
+        ]
         *_, failed, fine = bk.compute(*writes, *_counts(made), **_options(given))
         _settle(given, failed, fine)
 
@@ -214,12 +217,12 @@ def _counts(made: Made) -> tuple[Any, Any]:
     return made.bad.count(), made.good.count()
 
 
-def _lines_of(bag: bk.Bag[Any], place: str, exist: Any) -> list[Any]:
+def _lines_of(bag: bk.Bag[Any], place: str, exist: Any, allow_nan: bool = False) -> list[Any]:
     """Return the lazy writes of a bag to one file of JSON lines, or to one for each partition where there is a *."""
     if "*" in place or place.endswith("/"):
-        return list(bag.to_jsonl(place, exist=exist, default=str, compute=False))
+        return list(bag.to_jsonl(place, exist=exist, default=str, allow_nan=allow_nan, compute=False))
     single = bag.repartition(npartitions=1)
-    return list(single.to_jsonl([place], exist=exist, default=str, compute=False))
+    return list(single.to_jsonl([place], exist=exist, default=str, allow_nan=allow_nan, compute=False))
 
 
 def _settle(given: Arguments, failed: int, fine: int) -> None:
@@ -247,7 +250,7 @@ def _writer(out: str, given: Arguments, names: Sequence[str]) -> Callable[[bk.Ba
     conflict: Any = given.on_conflict
     if suffix in ("jsonl", "ndjson", "json"):
         _refuse_existing(out, given)
-        return lambda bag, options: bk.compute(*_lines_of(bag, out, exist), **options)
+        return lambda bag, options: bk.compute(*_lines_of(bag, out, exist, given.allow_nan), **options)
     if suffix in ("txt", "text", "log"):
         _refuse_existing(out, given)
         return lambda bag, options: bk.compute(*_text_of(bag, out, exist), **options)

@@ -137,7 +137,7 @@ def _evaluated(source: str, text: str) -> Any:
             names[each.id] = _module(each.id, text)
     try:
         return eval(code, names)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise WrongStep(f"step {one_line(text, 80)}: {type(error).__name__}: {error}") from None
 
 

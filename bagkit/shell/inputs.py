@@ -53,17 +53,19 @@ def bag_of(files: Sequence[str], given: Arguments) -> Iterator[bk.Bag[Any]]:
 
 
 def _read(paths: list[str], given: Arguments) -> bk.Bag[Any]:
-    kind = given.format or _told_by(paths)
+    kind = given.format or _told_by(paths, given.encoding)
     if given.path is not None:
         kind = "documents"
     if kind == "json":
-        return bk.read_json(paths)
+        return bk.read_json(paths, encoding=given.encoding)
     if kind == "documents":
-        return bk.read_json(paths, lines=False, path=given.path)
+        return bk.read_json(paths, encoding=given.encoding, lines=False, path=given.path)
     if kind == "csv":
-        return bk.read_csv(paths, dialect="excel-tab" if _suffix(paths[0]) == "tsv" else "excel")
+        return bk.read_csv(
+            paths, dialect="excel-tab" if _suffix(paths[0]) == "tsv" else "excel", encoding=given.encoding
+        )
     if kind == "text":
-        return bk.read_text(paths).map(_without_end)
+        return bk.read_text(paths, encoding=given.encoding).map(_without_end)
     if kind == "avro":
         return bk.read_avro(paths)
     reader = getattr(bk, f"read_{kind}", None)
@@ -82,13 +84,15 @@ def _suffix(path: str) -> str:
     return _COMPRESSED.sub("", path).rpartition("/")[2].rpartition(".")[2].lower()
 
 
-def _told_by(paths: Sequence[str]) -> str:
+def _told_by(paths: Sequence[str], encoding: str) -> str:
     """Return what files are, by their names, and where these leave it open by the first lines."""
     kind = _BY_SUFFIX.get(_suffix(paths[0]), "?")
     if not kind.endswith("?"):
         return kind
     try:
-        first = list(bk.read_text(paths, max_line=LONGEST_FIRST_LINE).take(5, warn=False, scheduler="sync"))
+        first = list(
+            bk.read_text(paths, encoding=encoding, max_line=LONGEST_FIRST_LINE).take(5, warn=False, scheduler="sync")
+        )
     except (LineTooLongError, UnicodeDecodeError):
         return "documents" if kind == "json?" else "text"
     lines = [line for line in first if line.strip()]

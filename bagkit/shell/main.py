@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ def _run(given: Arguments) -> int:
     from bagkit.shell.commands import COMMANDS
     from bagkit.shell.telling import GOING_ON, error_text, exit_code, in_a_shell, told
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # JSON has characters that no encoding has
     try:
         with told():
             COMMANDS[given.command](given)
@@ -58,5 +61,6 @@ def _run(given: Arguments) -> int:
 
 def _notes(error: BaseException) -> list[str]:
     from bagkit.errors import notes_of
+    from bagkit.shell.telling import in_a_shell
 
-    return [f"  {line}" for note in notes_of(error) for line in note.splitlines()]
+    return [f"  {in_a_shell(line)}" for note in notes_of(error) for line in note.splitlines()]

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from itertools import chain, islice
 from typing import Any, Final, TextIO
 
@@ -51,8 +52,10 @@ def _plain(value: Any) -> Any:
         return sorted(value, key=repr)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    fields = getattr(value, "_asdict", None) or getattr(value, "to_dict", None)
-    return fields() if callable(fields) else str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    as_dict = getattr(value, "_asdict", None) or getattr(value, "to_dict", None)
+    return as_dict() if callable(as_dict) else str(value)
 
 
 def _with_text_keys(value: Any) -> Any:

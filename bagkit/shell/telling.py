@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ _IN_PYTHON: Final = {
     "hint: exist='overwrite' replaces": "hint: --overwrite replaces",
     "hint: on_conflict='string'": "hint: --on-conflict string",
     "hint: columns=[...]": "hint: --columns A,B",
+    "hint: allow_nan=True writes": "hint: --allow-nan writes",
 }
 """What hints say, and what is to be typed in a shell."""
 GOING_ON: Final = "  hint: --on-error skip leaves such records out, and --bad FILE keeps them in a file"
@@ -44,6 +46,9 @@ def exit_code(error: BaseException) -> int:
     return 2 if at_a_record and not isinstance(error, BagkitError) else 1
 
 
+_ENCODING: Final = re.compile(r"hint: bk\.read_\w+\([^()]*, encoding='([\w-]+)'\)")
+
+
 def error_text(error: BaseException) -> str:
     """Return the type and the text of an error that is none of bagkit's own."""
     return visible_message(f"{type(error).__name__}: {text_of(error)}")
@@ -53,7 +58,7 @@ def in_a_shell(message: str) -> str:
     """Return a message with hints that a shell's user can follow."""
     for python, shell in _IN_PYTHON.items():
         message = message.replace(python, shell)
-    return message
+    return _ENCODING.sub(r"hint: --encoding \1", message)
 
 
 @context

@@ -210,6 +210,20 @@ def test_files_of_other_formats(run: Any, here: Path) -> None:
     assert run("head", "doc.json", "--format", "text", "-n", "1").records == ["["]
 
 
+def test_what_json_has_and_others_have_not(run: Any, here: Path) -> None:
+    (here / "odd.jsonl").write_text('{"a": "\\ud800", "b": NaN}\n')
+    assert run("odd.jsonl", "pluck(a)").out == '"\\ud800"\n'
+    ran = run("convert", "odd.jsonl", "o.jsonl")
+    assert (ran.code, "hint: --allow-nan writes NaN" in ran.err) == (2, True)
+    assert run("convert", "odd.jsonl", "pluck(b)", "o.jsonl", "--allow-nan").code == 0
+    (here / "mark.jsonl").write_text('{"a": 1}\n', encoding="utf-8-sig")
+    ran = run("count", "mark.jsonl")
+    assert (ran.code, "hint: --encoding utf-8-sig takes it off" in ran.err) == (2, True)
+    assert run("count", "mark.jsonl", "--encoding", "utf-8-sig").records == [1]
+    (stats,) = run("logs/*.gz", "pluck(age)", "stats").records
+    assert stats["max"] == 89
+
+
 def test_convert(run: Any, here: Path) -> None:
     for name in ("o.parquet", "o.jsonl.gz", "o.csv", "o.h5", "o.db", "o.txt.gz", "o-*.jsonl"):
         assert run("convert", "logs/*.gz", 'map({"id": r["id"]})', name).code == 0
@@ -254,6 +268,7 @@ WRONG: dict[tuple[str, ...], str] = {
     ("logs/*.gz", "map(nope(r))"): "step 'map(nope(r))': nope is not known: no module has this name, and a record is "
     "called r; hint: map('nope') takes it as a text",
     ("logs/*.gz", "take(1 / 0)"): "step 'take(1 / 0)': ZeroDivisionError: division by zero",
+    ("logs/*.gz", "map(exit(1))"): "step 'map(exit(1))': SystemExit: 1",
     ("logs/*.gz", "topk()"): "step 'topk()': ",
     ("logs/*.gz", "to_jsonl(out)"): "step 'to_jsonl(out)': there is no 'to_jsonl' of a bag",
     ("logs/*.gz", "compute"): "step 'compute': there is no 'compute' of a bag",
