@@ -200,6 +200,7 @@ ONLY_IN = {
         "json/parse.py",
         "json/dump.py",
         "json/documents.py",
+        "json/cutting.py",
         "exchange/texts.py",
         "schedulers/by_value.py",
         "profiling/reduction.py",

@@ -12,15 +12,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from bagkit.json.levels import Level, cut_at_brackets, cut_at_commas, ends_in_escape, surveyed
+from bagkit.json.cutting import Seam, elements, one_by_one
+from bagkit.json.levels import Level, ends_in_escape, surveyed
 from bagkit.json.standard import loads_here
 
 _SPACE: Final = b" \t\n\r"
-_BETWEEN: Final = re.compile(rb"(?<=[}\]])[ \t\n\r]*(?=[{\[])")
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SCALAR: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"{}\[\],:]+|[,:]|"', re.DOTALL)
 _ASKED_AT: Final = 1 << 23
@@ -103,6 +102,16 @@ def documents(
     return _Reading(chunks, span or DocumentSpan(lambda: 0, lambda: None)).read(path)
 
 
+class _Body(NamedTuple):
+    """Some text with documents in it: `whole` says whether it is all that is between two brackets."""
+
+    offset: int
+    text: bytes
+    whole: bool
+    documents: Sequence[Any] | None = None
+    """The documents, as msgspec's Raw, where they are known already."""
+
+
 class _Reading:
     """A file that is read from its beginning to its end; mutable, of one reading."""
 
@@ -134,9 +143,9 @@ class _Reading:
                     yield from self._refuse(begin, _kind(sign), path, 0)
             elif sign == b"[":
                 self._at += 1
-                yield from self._wanted(self._between(b"[]"), _elements)
+                yield from self._wanted(self._between(b"[]"), elements)
             else:
-                yield from self._wanted(self._bodies(b""), _one_by_one)
+                yield from self._wanted(self._bodies(b""), one_by_one)
 
     def _is_behind(self, offset: int) -> bool:
         stop = self._span.stop()
@@ -226,7 +235,7 @@ class _Reading:
             yield from self._at_path(path, depth + 1, begin)
         elif depth + 1 == len(path) and sign == b"[":
             self._at += 1
-            yield from self._wanted(self._between(b"[]"), _elements)
+            yield from self._wanted(self._between(b"[]"), elements)
         else:
             yield from self._refuse(begin, _kind(sign), path, depth + 1)
 
@@ -250,7 +259,7 @@ class _Reading:
         if sign in (b"{", b"["):
             self._at += 1
             brackets = b"{}" if sign == b"{" else b"[]"
-            for offset, text, whole in self._between(brackets):
+            for offset, text, whole, _ in self._between(brackets):
                 if not whole and not text.strip(_SPACE):
                     raise NoJsonError("Expecting value", offset + len(text))
                 _check(sign + text + brackets[1:], offset - 1)
@@ -263,18 +272,16 @@ class _Reading:
 
     # Documents ------------------------------------------------------------------------------------------------------
 
-    def _wanted(
-        self, bodies: Iterator[tuple[int, bytes, bool]], cut: Callable[[bytes, bool], list[bytes]]
-    ) -> Iterator[DocumentBatch]:
+    def _wanted(self, bodies: Iterator[_Body], cut: Callable[[bytes, bool], list[bytes]]) -> Iterator[DocumentBatch]:
         """Yield the documents of `bodies` that are wanted, as `cut` finds them."""
-        for offset, text, whole in bodies:
+        for offset, text, whole, known in bodies:
             start, stop = self._span.start(), self._span.stop()
             if stop is not None and offset >= stop:
                 self._done = True
                 return
             if start is None or offset + len(text) <= start:
                 continue
-            batch = DocumentBatch(offset, text, cut(text, whole))
+            batch = DocumentBatch(offset, text, cut(text, whole) if known is None else list(map(bytes, known)))
             if offset < start or (stop is not None and offset + len(text) > stop):
                 inside = [start <= at and (stop is None or at < stop) for at in batch.offsets()]
                 chosen = [document for document, is_in in zip(batch.documents, inside, strict=True) if is_in]
@@ -283,21 +290,21 @@ class _Reading:
             if batch.documents:
                 yield batch
 
-    def _between(self, brackets: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    def _between(self, brackets: bytes) -> Iterator[_Body]:
         """Yield what is inside of brackets, cut at commas, with its offsets, and whether that is all of it.
 
         Goes on behind the closing bracket.
         """
         first = True
-        for offset, text, ended in self._bodies(brackets[:1]):
-            yield offset, text, first and ended
+        for offset, text, ended, known in self._bodies(brackets[:1]):
+            yield _Body(offset, text, first and ended, known)
             first = False
             if self._done:
                 return
         if not self._done and self._data[self._at - 1 : self._at] != brackets[1:]:
             raise NoJsonError("Expecting ',' delimiter", self._offset - 1)
 
-    def _bodies(self, opening: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    def _bodies(self, opening: bytes) -> Iterator[_Body]:
         """Yield what is behind the `opening` bracket, up to the one that closes it, in parts that end at commas.
 
         Each comes with its offset, and whether it is the last one.
@@ -306,18 +313,27 @@ class _Reading:
         """
         held: list[bytes] = []
         size, level, begin, asked, look = 0, Level(), self._offset, _ASKED_AT, _FIRST_LOOK
-        while self._at < len(self._data) or self._more():
+        seam = Seam()
+        while not self._done and (self._at < len(self._data) or self._more()):
             chunk, look = self._look(look), 2 * look
+            if opening == b"[" and (cut := seam.cut(held, chunk)) is not None:
+                edge, known = cut
+                yield _Body(begin, b"".join([*held, chunk[:edge]]), False, known)
+                begin, held, size, level = begin + size + edge + 1, [], 0, Level()
+                self._at -= len(chunk) - edge - 1  # to see whether the array ends there
+                self._done = self._is_behind(begin)
+                continue
             after, end, edge = surveyed(chunk, level, "comma" if opening else "close")
             if end >= 0:
                 self._at -= len(chunk) - end
-                yield begin, b"".join([*held, chunk[:end]]), True
+                yield _Body(begin, b"".join([*held, chunk[:end]]), True)
                 if not opening:
                     raise NoJsonError("Expecting value", self._offset)
                 self._at += 1
                 return
             if edge >= 0:
-                yield begin, b"".join([*held, chunk[:edge]]), False
+                yield _Body(begin, b"".join([*held, chunk[:edge]]), False)
+                seam.learn(chunk, edge)
                 edge += bool(opening)
                 begin, held, size, chunk = begin + size + edge, [], 0, chunk[edge:]
                 if not opening and chunk.lstrip(_SPACE)[:1] in (b"", b"["):
@@ -328,13 +344,13 @@ class _Reading:
             if size >= asked:
                 self._ask(begin, b"".join(held), opening)
                 asked = 2 * size
-            if self._is_behind(begin):
-                self._done = True
-                return
+            self._done = self._is_behind(begin)
+        if self._done:
+            return
         text = b"".join(held)
         if opening or level != Level():
             raise _unfinished(begin, text, opening)
-        yield begin, text, True
+        yield _Body(begin, text, True)
 
     def _look(self, size: int) -> bytes:
         """Take about `size` bytes of what has been read."""
@@ -357,60 +373,6 @@ class _Reading:
             raise raised
 
 
-# -- cutting -----------------------------------------------------------------------------------------------------------
-
-
-def _elements(text: bytes, whole: bool) -> list[bytes]:
-    """Return the elements of an array, or a part of it; what is no JSON among them is for its parser to refuse."""
-    try:
-        found = list(map(bytes, _raws()(b"[" + text + b"]")))
-    except Exception:  # something is no JSON for msgspec: the slow way cuts, and the parser says what it is
-        found = cut_at_commas(text)
-    return found if found or whole else [b""]  # a comma has nothing beside it
-
-
-@cache
-def _raws() -> Callable[[bytes], list[Any]]:
-    """Return the function that cuts an array into its elements."""
-    import msgspec
-
-    decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[msgspec.Raw]).decode
-    return decode
-
-
-def _raw(text: bytes) -> None:
-    """Raise an exception unless `text` is a document, as far as msgspec knows."""
-    import msgspec
-
-    msgspec.json.decode(text, type=msgspec.Raw)
-
-
-def _one_by_one(text: bytes, whole: bool) -> list[bytes]:
-    """Return the documents that follow each other in `text`, and in place of an array its elements."""
-    found = _BETWEEN.split(text.strip(_SPACE))
-    try:
-        if list(map(bytes, _raws()(b"[" + b",".join(found) + b"]"))) != found:
-            found = _cut_at_brackets(text)
-    except Exception:  # something is no JSON for msgspec, or these are no whole documents
-        found = _cut_at_brackets(text)
-    if any(document.startswith(b"[") for document in found):
-        found = [
-            part for document in found
-            for part in (_elements(document[1:-1], True) if document[:1] + document[-1:] == b"[]" else [document])
-        ]  # fmt: skip
-    return found
-
-
-def _cut_at_brackets(text: bytes) -> list[bytes]:
-    """Return documents one by one, each cut out by its brackets; texts and numbers are documents too."""
-    found, at = list[bytes](), 0
-    for start, stop in [*cut_at_brackets(text), (len(text), len(text))]:
-        found += _SCALAR.findall(text, at, start)
-        found += [text[start:stop]] if start < stop else []
-        at = stop
-    return found
-
-
 # -- what is wrong -----------------------------------------------------------------------------------------------------
 
 
@@ -427,6 +389,13 @@ def _parsed(text: bytes, offset: int) -> Any:
         raise NoJsonError(error.msg, offset + len(error.doc[: error.pos].encode())) from None
     except (ValueError, RecursionError) as error:
         raise NoJsonError(str(error), offset) from None
+
+
+def _raw(text: bytes) -> None:
+    """Raise an exception unless `text` is a document, as far as msgspec knows."""
+    import msgspec
+
+    msgspec.json.decode(text, type=msgspec.Raw)
 
 
 def _check(text: bytes, offset: int) -> None:
