@@ -18,6 +18,9 @@ SCHEDULERS: Mapping[str, str] = {
 
 It stands here because a wrong name is an error of the call that gives it, before any scheduler is imported."""
 
+ENGINES: Mapping[str, str] = {"ray": "bagkit.schedulers.ray_executor:RayExecutor"}
+"""The executors that have a name."""
+
 SCHEDULER_ALIASES: Mapping[str, str] = {
     "synchronous": "sync",
     "single-threaded": "sync",
@@ -95,9 +98,9 @@ def checked_scheduler(value: Any) -> Any:
     """
     if isinstance(value, str):
         name = SCHEDULER_ALIASES.get(value, value)
-        if name not in SCHEDULERS:
-            near = did_you_mean(value, [*SCHEDULERS, *SCHEDULER_ALIASES])
-            raise _wrong("scheduler", value, f"one of {', '.join(SCHEDULERS)}", near)
+        if name not in SCHEDULERS and name not in ENGINES:
+            near = did_you_mean(value, [*SCHEDULERS, *ENGINES, *SCHEDULER_ALIASES])
+            raise _wrong("scheduler", value, f"one of {', '.join([*SCHEDULERS, *ENGINES])}", near)
         return name
     if isinstance(value, type):
         raise _wrong("scheduler", value, "an object", f"; hint: this is a class, call it: {value.__name__}(...)")
@@ -107,7 +110,8 @@ def checked_scheduler(value: Any) -> Any:
         raise _wrong(
             "scheduler",
             value,
-            f"one of {', '.join(SCHEDULERS)}, an executor of concurrent.futures, or an object with a method `run`",
+            f"one of {', '.join([*SCHEDULERS, *ENGINES])}, an executor of concurrent.futures, or an object with a "
+            "method `run`",
         )
     return value
 

@@ -431,6 +431,9 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "aggregate_by_key hold no groups; or give more memory_limit, or fewer workers"),
     "notes without a place": (
         note_nothing, bk.TaskError, "what is known of the NoNotesError, which takes no notes"),
+    "engine of a client": (
+        lambda: bk.Client(engine="spark"), bk.OptionError,
+        "Client: engine='spark'; expected 'ray' alone, or none; hint: bagkit.Client(address) is for dask.distributed"),
     "full disk": (
         lambda: in_kernel(SpillError("/tmp/x: can't be written: no space")), bk.TaskError,
         "groupby: /tmp/x: can't be written: no space; hint: give another temporary_directory"),

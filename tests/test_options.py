@@ -353,9 +353,12 @@ def test_values_that_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ({"num_workers": 0}, "option 'workers': wrong value: got 0"),
         (
             {"scheduler": "proceses"},
-            "got 'proceses', expected one of sync, threads, processes; did you mean 'processes'?",
+            "got 'proceses', expected one of sync, threads, processes, ray; did you mean 'processes'?",
         ),
-        ({"scheduler": 3}, "got 3, expected one of sync, threads, processes, an executor of concurrent.futures, or"),
+        (
+            {"scheduler": 3},
+            "got 3, expected one of sync, threads, processes, ray, an executor of concurrent.futures, or",
+        ),
         ({"scheduler": Runs}, "expected an object; hint: this is a class, call it: Runs(...)"),
         (
             {"memory_limit": "many"},

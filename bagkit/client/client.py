@@ -55,6 +55,8 @@ class Client(Executor):
     Args:
         where: The address of a dask.distributed scheduler, such as "tcp://host:8786", or a client of dask.distributed:
             calls, and the bags that this client computes, run there. Default: None, worker processes of this machine.
+        engine: "ray": calls, and the bags that this client computes, run on Ray, in the session that the program has,
+            or one on this machine. Default: None, what `where` says.
         workers: How many processes to use. Default: the option `workers`, else the number of CPUs.
         temporary_directory: Where large values are kept. Default: the option of that name.
         memory_limit: How much memory the values that wait in this process may take a part of, as the option of that
@@ -63,7 +65,7 @@ class Client(Executor):
             serves it: `dashboard_link` is its address. Default: False.
 
     Raises:
-        MissingExtraError: dask.distributed is not installed.
+        MissingExtraError: dask.distributed, or Ray, is not installed.
         OptionError: An argument that an option of that name does not take.
 
     >>> import bagkit as bk
@@ -77,6 +79,7 @@ class Client(Executor):
         self,
         where: Any = None,
         *,
+        engine: str | None = None,
         workers: int | None = None,
         temporary_directory: str | None = None,
         memory_limit: int | str | None = None,
@@ -90,8 +93,8 @@ class Client(Executor):
         self._computing = threading.Lock()
         """Held by the bag that is computed: each uses all workers."""
         self._engine: Engine = InlineEngine()
-        if where is not None:
-            self._engine = _engine_on(where, given)
+        if where is not None or engine is not None:
+            self._engine = _engine_on(where, engine, given)
         elif not inside_task():
             from bagkit.client.local import LocalEngine
 
@@ -464,13 +467,22 @@ def get_client() -> Client:
     return Client() if last is None else last
 
 
-def _engine_on(where: Any, given: Mapping[str, Any]) -> Engine:
+def _engine_on(where: Any, engine: str | None, given: Mapping[str, Any]) -> Engine:
     """Return what runs calls on a cluster."""
     from bagkit.client.distributed import DistributedEngine, client_of
 
+    if engine is not None and (engine != "ray" or where is not None):
+        raise OptionError(
+            f"Client: engine={engine!r}{' and a place' if where is not None else ''}; expected 'ray' alone, or none; "
+            "hint: bagkit.Client(address) is for dask.distributed"
+        )
     for name, value in given.items():
         if value is not None:
             raise OptionError(f"Client: {name} is for worker processes of this machine; hint: the cluster has its own")
+    if engine is not None:
+        from bagkit.client.ray import RayEngine
+
+        return RayEngine()
     client, owned = client_of(where)
     return DistributedEngine(client, owned=owned)
 

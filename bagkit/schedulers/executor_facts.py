@@ -51,6 +51,8 @@ def facts_of(executor: Executor, workers: int | None = None) -> Facts:
     client = next((getattr(executor, _OF_DASK[name], None) for name in names if name in _OF_DASK), None)
     if client is not None and not getattr(client, "asynchronous", False):
         return _facts_of_dask(client, workers)
+    if "bagkit.schedulers.ray_executor.RayExecutor" in names:
+        return _facts_of_ray(getattr(executor, "ray", None), workers)
     own = getattr(executor, "_max_workers", None)
     count = workers or (own if isinstance(own, int) and own > 0 else cpu_count())
     # Its threads belong to interpreters of their own, though it is a ThreadPoolExecutor (Python 3.14 and later).
@@ -70,6 +72,14 @@ def _facts_of_dask(client: Any, workers: int | None) -> Facts:
 
     here = bool(threads) and all(map(_is_loopback, threads))
     return Facts(count, here=here, memory=_memory_of_dask(client, threads), put=put)
+
+
+def _facts_of_ray(ray: Any, workers: int | None) -> Facts:
+    """Return what is known of the session of Ray that the program has."""
+    nodes = [node for node in ray.nodes() if node.get("Alive", True)]
+    own = ray.util.get_node_ip_address()
+    here = len(nodes) == 1 and nodes[0].get("NodeManagerAddress") in (own, "127.0.0.1")
+    return Facts(workers or int(ray.cluster_resources().get("CPU", 0)) or cpu_count(), here=here, put=ray.put)
 
 
 def _is_loopback(address: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from bagkit.option_values import SCHEDULERS, checked_scheduler
+from bagkit.option_values import ENGINES, SCHEDULERS, checked_scheduler
 from bagkit.schedulers.cpu_count import cpu_count, usable_memory
 from bagkit.schedulers.inside import inside_task
 
@@ -39,9 +39,9 @@ def get_scheduler(
     'sync'
     """
     meant = DEFAULT if spec is None else checked_scheduler(spec)
-    if callable(getattr(meant, "get_executor", None)):
-        meant = executor_of(meant)
-    if not isinstance(meant, str) and not callable(getattr(meant, "submit", None)):
+    if not inside_task():
+        meant = _executor_if_any(meant)
+    if not isinstance(meant, str) and not _is_pool(meant):
         return cast("Scheduler", meant)
     if inside_task():
         meant = "sync"
@@ -80,9 +80,9 @@ def _room_of(spec: str | Executor | Scheduler | None, workers: int | None, limit
     None for other schedulers, and where nothing is known: for an executor that says nothing of its machines.
     """
     meant = DEFAULT if spec is None else checked_scheduler(spec)
-    if callable(getattr(meant, "get_executor", None)):
-        meant = executor_of(meant)
-    if isinstance(meant, str) or not callable(getattr(meant, "submit", None)) or inside_task():
+    if not inside_task():
+        meant = _executor_if_any(meant)
+    if isinstance(meant, str) or not _is_pool(meant) or inside_task():
         return None
     from bagkit.schedulers.executor_facts import facts_of
 
@@ -90,6 +90,18 @@ def _room_of(spec: str | Executor | Scheduler | None, workers: int | None, limit
     total = limit or (usable_memory() if facts.here or facts.near else None)
     rooms = [facts.memory, None if total is None else total // facts.workers]
     return min([room for room in rooms if room is not None], default=None)
+
+
+def _is_pool(meant: Any) -> bool:
+    return callable(getattr(meant, "submit", None)) or callable(getattr(meant, "get_executor", None))
+
+
+def _executor_if_any(meant: Any) -> Any:
+    """Return the executor of a client, or the one that a name stands for; anything else as it is."""
+    if isinstance(meant, str) and meant in ENGINES:
+        module, _, name = ENGINES[meant].partition(":")
+        return getattr(import_module(module), name)()
+    return executor_of(meant) if callable(getattr(meant, "get_executor", None)) else meant
 
 
 def executor_of(client: Any) -> Any:

@@ -78,12 +78,15 @@ def test_inside_of_a_task_a_scheduler_is_still_used_as_it_is() -> None:
     [
         (
             "procesess",
-            "option 'scheduler': wrong value: got 'procesess', expected one of sync, threads, processes; "
+            "option 'scheduler': wrong value: got 'procesess', expected one of sync, threads, processes, ray; "
             "did you mean 'processes'?",
         ),
         ("thread", "did you mean 'threads'?"),
-        ("zzz", "expected one of sync, threads, processes"),
-        (5, "got 5, expected one of sync, threads, processes, an executor of concurrent.futures, or an object with"),
+        ("zzz", "expected one of sync, threads, processes, ray"),
+        (
+            5,
+            "got 5, expected one of sync, threads, processes, ray, an executor of concurrent.futures, or an",
+        ),
         (Mine, "expected an object; hint: this is a class, call it: Mine(...)"),
     ],
 )
