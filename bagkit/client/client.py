@@ -7,7 +7,7 @@ import threading
 import uuid
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -94,7 +94,9 @@ class Client(Executor):
         """Held by the bag that is computed: each uses all workers."""
         self._engine: Engine = InlineEngine()
         if where is not None or engine is not None:
-            self._engine = _engine_on(where, engine, given)
+            from bagkit.client.engine import engine_on
+
+            self._engine = engine_on(where, engine, given)
         elif not inside_task():
             from bagkit.client.local import LocalEngine
 
@@ -465,26 +467,6 @@ def get_client() -> Client:
     """
     last = _known[0]() if _known and not inside_task() else None
     return Client() if last is None else last
-
-
-def _engine_on(where: Any, engine: str | None, given: Mapping[str, Any]) -> Engine:
-    """Return what runs calls on a cluster."""
-    from bagkit.client.distributed import DistributedEngine, client_of
-
-    if engine is not None and (engine != "ray" or where is not None):
-        raise OptionError(
-            f"Client: engine={engine!r}{' and a place' if where is not None else ''}; expected 'ray' alone, or none; "
-            "hint: bagkit.Client(address) is for dask.distributed"
-        )
-    for name, value in given.items():
-        if value is not None:
-            raise OptionError(f"Client: {name} is for worker processes of this machine; hint: the cluster has its own")
-    if engine is not None:
-        from bagkit.client.ray import RayEngine
-
-        return RayEngine()
-    client, owned = client_of(where)
-    return DistributedEngine(client, owned=owned)
 
 
 def _has_failed(future: Any) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bagkit.client.futures import Owner
+from bagkit.errors import OptionError
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bagkit.client.calls import Submitted
     from bagkit.client.futures import Future
@@ -43,3 +44,23 @@ class Engine(Owner, Protocol):
 
     def close(self, *, wait: bool, cancel: bool) -> None:
         """Take no more calls; end when all are over, or with `cancel` now."""
+
+
+def engine_on(where: Any, engine: str | None, given: Mapping[str, Any]) -> Engine:
+    """Return what runs calls on a cluster; raises OptionError for what does not go together."""
+    from bagkit.client.distributed import DistributedEngine, client_of
+
+    if engine is not None and (engine != "ray" or where is not None):
+        raise OptionError(
+            f"Client: engine={engine!r}{' and a place' if where is not None else ''}; expected 'ray' alone, or none; "
+            "hint: bagkit.Client(address) is for dask.distributed"
+        )
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(f"Client: {name} is for worker processes of this machine; hint: the cluster has its own")
+    if engine is not None:
+        from bagkit.client.ray import RayEngine
+
+        return RayEngine()
+    client, owned = client_of(where)
+    return DistributedEngine(client, owned=owned)
