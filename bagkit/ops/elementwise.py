@@ -426,6 +426,7 @@ class _ParsingJson:
         self._parser = parser
         self._first = first
         self._of_lines = of_lines
+        self._whole: Callable[[Any], Any] | None = None
 
     def ways(self, block: Block) -> Ways:
         if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one
@@ -434,7 +435,9 @@ class _ParsingJson:
         return self._ways(block.records, block.data, first)
 
     def whole(self, line: Any) -> Any:
-        return loads_here()(line)
+        if self._whole is None:
+            self._whole = json_parser(None).ways((), None)[1]
+        return self._whole(line)
 
     def _ways(self, lines: Sequence[Any], data: bytes | None, first: Any = None) -> Ways:
         quick, careful = self._parser.ways(lines, data)

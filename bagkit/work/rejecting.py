@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -23,39 +25,59 @@ LONG = 0.1
 """Seconds after which they are handed on, however few there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is the same for all records that fail in one operation of a step."""
+
+    label: str
+    number: int | None
+    """Of the operation in the plan as written."""
+    record: Callable[[Any, Place], Any]
+    """Gives the record that the operation was given, whole, of what the step was given and its place."""
+
+
 class Waiting:
-    """What failed below one SplitErrors since it gave the last block; mutable, of one run."""
+    """What failed below one Rejecting since it gave the last block; mutable, of one run."""
 
     def __init__(self, written: Sequence[Op]) -> None:
         self._written = written
         self._found: list[Rejected] = []
         self._places: list[Place] = []
+        self._known: dict[tuple[int, str], _Known] = {}
 
     def add(self, step: Step, ops: Sequence[Op], block: Block, index: int, error: BaseException) -> bool:
         """Take the record number `index` of `block`, which has failed in `step`, in one of its `ops`.
 
         Return whether there are enough to be handed on, though no record may come that does not fail.
         """
-        place = block.place(index)
-        label = ops[0].error_label if len(ops) == 1 else failed_operation(error, ops)
-        op = next((op for op in ops if op.error_label == label), None)
+        place, record = block.place(index), block.records[index]
+        key = id(step), "" if len(ops) == 1 else failed_operation(error, ops)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._of(step, ops, key[1])
         fields = {
             "error": type(error).__name__,
             "message": text_of(error)[:LONGEST],
-            "operation": label,
+            "operation": known.label,
             "path": place.source,
             "line": place.line,
             "offset": place.offset,
             "index": place.index,
             "partition": place.partition,
             "input": place.record,
-            "record": _record(step, op, block, index, place),
-            "step": None if op is None else _number(op, self._written),
+            "record": record.record if type(record) is Resuming else known.record(record, place),
+            "step": known.number,
             "violations": error.violations if isinstance(error, ValidationError) else [],
         }
         self._places.append(place)
         self._found.append(Rejected(fields))
         return len(self._found) >= ENOUGH
+
+    def _of(self, step: Step, ops: Sequence[Op], label: str) -> _Known:
+        """Return what is known of the operation of `step` with that label; of the only one without."""
+        label = label or ops[0].error_label
+        op = next((op for op in ops if op.error_label == label), None)
+        return _Known(label, None if op is None else _number(op, self._written), _record(step, op))
 
     def __len__(self) -> int:
         return len(self._found)
@@ -67,41 +89,46 @@ class Waiting:
             yield Block(found, RejectedFrom(places))
 
 
-def _record(step: Step, op: Op | None, block: Block, index: int, place: Place) -> Any:
-    """Return the record that `op` of `step` was given, whole: a parser leaves out fields that no later op reads."""
-    record = block.records[index]
-    if type(record) is Resuming:
-        return record.record
+def _record(step: Step, op: Op | None) -> Callable[[Any, Place], Any]:
+    """Return what gives the record that `op` of `step` was given: a parser leaves out fields that no later op reads."""
     parser, passed = step.parser, list[PerPartition]()
     if parser is not None or isinstance(step.op, Completion):
         if parser is None or op not in step.done_too:
-            return _text(record)
+            return _text
     else:
         below = step.inputs[0] if step.inputs else None
         while below is not None and below.parser is None:
             if not isinstance(below.op, PerPartition) or isinstance(below.op, (Choosing, SplitErrors)):
-                return record
+                return _itself
             if below.op.per_record == "one" and not isinstance(below.op, Completion):
                 if below.op.opaque:
-                    return record  # it made the record, of what it reads
+                    return _itself  # it made the record, of what it reads
                 passed.insert(0, below.op)
             elif below.op.per_record == "many":
-                return record
+                return _itself
             below = below.inputs[0]
         if below is None or below.parser is None:
-            return record
+            return _itself
         parser = below.parser
         passed[:0] = [each for each in below.done_too if isinstance(each, PerPartition)]
+    return partial(_made_again, parser.begin().whole, passed)
+
+
+def _itself(record: Any, place: Place) -> Any:
+    return record
+
+
+def _made_again(whole: Callable[[Any], Any], passed: Sequence[PerPartition], record: Any, place: Place) -> Any:
     try:
-        whole = parser.begin().whole(place.record)
+        found = whole(place.record)
         for each in passed:
-            (whole,) = each.begin()([whole])
+            (found,) = each.begin()([found])
     except Exception:  # the line can't be read again: what was made of it has to do
         return record
-    return whole
+    return found
 
 
-def _text(line: Any) -> Any:
+def _text(line: Any, place: Place) -> Any:
     """Return a line as those who wrote the plan see it: a parser takes the bytes that it is read from."""
     if isinstance(line, bytes):
         try:

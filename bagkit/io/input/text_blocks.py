@@ -65,7 +65,8 @@ def _read_cut(form: LineFormat, ends: Ends[bytes], reader: PieceReader, raw: boo
         records, parse = _records(form, ends, block, offset, reader, raw)
         size, kept, data = _measured(ends, block)
         reader.unpacked += size
-        origin = LineOrigin(form, piece, before, ends, offset, reader.count, kept)
+        given = records if raw and parse is None else ()
+        origin = LineOrigin(form, piece, before, ends, offset, reader.count, kept, given)
         upto = None if compressed else offset + size
         yield reader.block(origin, records, upto, parse=parse, data=data if raw else None)
 
@@ -229,6 +230,8 @@ class LineOrigin:
     """How many lines of the piece there were before."""
     data: bytes | None
     """None for a long line, which is the record."""
+    given: Sequence[Any] = field(default=(), repr=False, compare=False)
+    """Its lines as bytes, as far as they were given: nearly always all of the data."""
     _cut: list[Any] = field(default_factory=list, repr=False, compare=False)
     """Its lines, whether the text has the same, and where each begins: once somebody has asked for a place."""
 
@@ -239,8 +242,12 @@ class LineOrigin:
                 self.piece.path, self.piece.partition, self._line(index), self.offset, record=self._text(record)
             )
         if not self._cut:
-            found = self.ends.split(self.data)
-            self._cut.extend((found, self._one_to_one(found, self.data), list(accumulate(map(len, found), initial=0))))
+            offsets = list(accumulate(map(len, self.given), initial=0))
+            found: Sequence[bytes] = self.given
+            if offsets[-1] != len(self.data):
+                found = self.ends.split(self.data)
+                offsets = list(accumulate(map(len, found), initial=0))
+            self._cut.extend((found, self._one_to_one(found, self.data), offsets))
         found, one_to_one, offsets = self._cut
         if not one_to_one:
             return Place(self.piece.path, self.piece.partition, self._line(index))
@@ -269,7 +276,7 @@ class LineOrigin:
         except UnicodeDecodeError:
             return bytes(line[:size])
 
-    def _one_to_one(self, found: list[bytes], data: bytes) -> bool:
+    def _one_to_one(self, found: Sequence[bytes], data: bytes) -> bool:
         """Whether text and bytes have the same lines: not where bad bytes vanish between two line ends."""
         encoding = self.format.encoding
         if encoding.errors in ("strict", "surrogateescape", "surrogatepass"):
