@@ -7,10 +7,10 @@ a run record by record would raise. Nothing is paid for that while nothing fails
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Protocol
 
 from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of
 from bagkit.flow.report import Figures
@@ -20,9 +20,21 @@ from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
 from bagkit.work.pace import Pace
 
-Fail = Callable[[Block, int, BaseException], bool]
-"""Called with a record that has failed; returns if it is to be left out. If it is true, an empty block is to be given:
-many failed records wait for what comes through the steps."""
+
+class Fail(Protocol):
+    """What is done about a record that has failed."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what fails goes on beside the others, in its own order: an exception is never raised."""
+
+    def __call__(self, block: Block, index: int, error: BaseException, /) -> bool:
+        """Return if the record is to be left out, else raise.
+
+        If it is true, an empty block is to be given: many failed records wait for what comes through the steps.
+        """
+
+
 Row = tuple[Block, Sequence[Sequence[Any]]]
 """Records of one bag, and those beside them of others."""
 
@@ -56,6 +68,9 @@ def _given(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figure
 def _given_further(
     function: OnRecords, row: Row, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
 ) -> Iterator[tuple[list[Any], Block]]:
+    if fail.keeps:
+        yield from _given_without(function, row, fail, figures, found, error)
+        return
     block, others = row
     start, end = 0, len(block.records)
     while True:
@@ -71,6 +86,33 @@ def _given_further(
         if start == end:
             return
         found, error = _apply(function, (block.records[start:], *[column[start:] for column in others]))
+
+
+def _given_without(
+    function: OnRecords, row: Row, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
+) -> Iterator[tuple[list[Any], Block]]:
+    """Yield in one part what comes through, though records between have failed: each part costs the later steps."""
+    block, others = row
+    records, flags = block.records, [True] * len(block.records)
+    start, made, waited_for = 0, found, False
+    while error is not None:
+        index = start + len(found)
+        start = index + 1
+        if not isinstance(error, Exception):
+            if made and isinstance(error, WAITING_ERRORS):
+                yield made, chosen_from(block, [*flags[:index], *[False] * (len(records) - index)])
+            fail(block, index, error)
+        flags[index] = False
+        waited_for |= fail(block, index, error)
+        if start == len(records):
+            break
+        found, error = _apply(function, (records[start:], *[column[start:] for column in others]))
+        made += found
+    figures.note(len(records) - len(made), 0)
+    if made:
+        yield made, chosen_from(block, flags)
+    elif waited_for:
+        yield [], block.part(0, 0)
 
 
 def ones(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[Block]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from bagkit.errors import StoppedEarlyError, TooManyErrorsError, too_many_errors
@@ -53,6 +54,10 @@ class Failing:
             for below in steps_below(step):
                 self._waiting[id(below)] = waiting
         return self._waiting[id(step)]
+
+    def keeps(self, step: Step) -> bool:
+        """Return whether what fails in `step` goes on beside the others."""
+        return step.policy == "reject" and id(step) in self._waiting
 
     def fail(self, step: Step, block: Block, index: int, error: BaseException) -> bool:
         """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says.
@@ -108,6 +113,23 @@ class Failing:
         self._told = error
         add_place(error, place, _operation(error, ops))
         raise error
+
+
+@dataclass(frozen=True, slots=True)
+class StepFails:
+    """What a run does about records that fail in one step."""
+
+    failing: Failing
+    step: Step
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what fails goes on beside the others."""
+        return self.failing.keeps(self.step)
+
+    def __call__(self, block: Block, index: int, error: BaseException) -> bool:
+        """Raise `error` of the record number `index` of `block`, or note it; return whether many wait."""
+        return self.failing.fail(self.step, block, index, error)
 
 
 def _operation(error: BaseException, ops: Sequence[Op]) -> str:

@@ -86,6 +86,9 @@ class Waiting:
         """Yield a block of what has failed, if there is any, and forget it."""
         if self._found:
             found, places, self._found, self._places = self._found, self._places, [], []
+            if len(self._known) > 1:  # each step takes many records before the next one takes the first
+                order = _in_order(places)
+                found, places = [found[number] for number in order], [places[number] for number in order]
             yield Block(found, RejectedFrom(places))
 
 
@@ -112,6 +115,17 @@ def _record(step: Step, op: Op | None) -> Callable[[Any, Place], Any]:
         parser = below.parser
         passed[:0] = [each for each in below.done_too if isinstance(each, PerPartition)]
     return partial(_made_again, parser.begin().whole, passed)
+
+
+def _in_order(places: Sequence[Place]) -> list[int]:
+    """Return the numbers of places of one task in the order in which these stand in what it reads."""
+    sources = {source: number for number, source in enumerate(dict.fromkeys([place.source for place in places]))}
+
+    def key(number: int) -> tuple[int, int, int, int]:
+        place = places[number]
+        return sources[place.source], place.line or 0, place.offset or 0, place.index or 0
+
+    return sorted(range(len(places)), key=key)
 
 
 def _itself(record: Any, place: Place) -> Any:

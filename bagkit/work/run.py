@@ -35,7 +35,7 @@ from bagkit.plan.split_errors import Choosing, SplitErrors
 from bagkit.visible import one_line
 from bagkit.work.branches import Branches
 from bagkit.work.elementwise import Fail, Row, many, ones, some
-from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing
+from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing, StepFails
 from bagkit.work.late import Late, Rest
 from bagkit.work.pace import SOME, Pace, Wanted
 from bagkit.work.rejecting import chosen_blocks, returned, with_rejected
@@ -197,7 +197,7 @@ class TaskRun:
         figures.note(0, 0)
 
     def _fail(self, step: Step) -> Fail:
-        return partial(self.failing.fail, step)
+        return StepFails(self.failing, step)
 
     # What ops make of records -------------------------------------------------------------------------------------
 

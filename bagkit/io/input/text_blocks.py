@@ -6,7 +6,6 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import accumulate
 from typing import Any, NoReturn
 
 from bagkit.errors import SourceError
@@ -233,7 +232,7 @@ class LineOrigin:
     given: Sequence[Any] = field(default=(), repr=False, compare=False)
     """Its lines as bytes, as far as they were given: nearly always all of the data."""
     _cut: list[Any] = field(default_factory=list, repr=False, compare=False)
-    """Its lines, whether the text has the same, and where each begins: once somebody has asked for a place."""
+    """Once somebody has asked for a place: its lines, whether the text has the same; which was asked for, its begin."""
 
     def place(self, index: int, record: Any) -> Place:
         encoding = self.format.encoding
@@ -242,17 +241,15 @@ class LineOrigin:
                 self.piece.path, self.piece.partition, self._line(index), self.offset, record=self._text(record)
             )
         if not self._cut:
-            offsets = list(accumulate(map(len, self.given), initial=0))
-            found: Sequence[bytes] = self.given
-            if offsets[-1] != len(self.data):
-                found = self.ends.split(self.data)
-                offsets = list(accumulate(map(len, found), initial=0))
-            self._cut.extend((found, self._one_to_one(found, self.data), offsets))
-        found, one_to_one, offsets = self._cut
+            given = self.given if sum(map(len, self.given)) == len(self.data) else self.ends.split(self.data)
+            self._cut.extend((given, self._one_to_one(given, self.data), 0, 0))
+        found, one_to_one, last, begin = self._cut
         if not one_to_one:
             return Place(self.piece.path, self.piece.partition, self._line(index))
         line = lines.strip_end(found[index], self.ends)
-        offset = self.offset + offsets[index]
+        begin = sum(map(len, found[last:index]), begin) if index >= last else sum(map(len, found[:index]))
+        self._cut[2:] = index, begin  # nearly always who asks next asks for one behind it
+        offset = self.offset + begin
         try:
             text: str | bytes = line.decode(encoding.name_at(offset), encoding.errors)
         except UnicodeDecodeError:
