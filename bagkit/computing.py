@@ -89,7 +89,14 @@ def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple
     log.warn()
     if not collects(roots, options):
         return tuple(result)
-    return tuple(Collected(value, log.collected()) for value in result)
+    return tuple(Collected(value, _collected(log, roots)) for value in result)
+
+
+def _collected(log: FailureLog, roots: Sequence[Plan]) -> list[Failure]:
+    """Return the failures that were asked for; they know the plan, and can be replayed."""
+    from bagkit.replaying import replayed
+
+    return [replace(failure, again=partial(replayed, run, roots)) for failure in log.collected()]
 
 
 def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> list[list[Kept] | Any]:
@@ -193,7 +200,7 @@ def _batches(
         raise
     log.warn(streamed=collected is None)
     if collected is not None:
-        collected.extend(log.collected())
+        collected.extend(_collected(log, (root,)))
 
 
 def _refuse_at_the_end() -> None:

@@ -1,7 +1,7 @@
 """Every message that bagkit raises of its own, raised once; and that each message is here.
 
-Messages about options, pictures, files, clients, schedulers, legal plans, sequences, samples, summaries, profiles and
-models are raised in the tests of these.
+Messages about options, pictures, files, clients, schedulers, legal plans, sequences, samples, summaries, profiles,
+models and replays are raised in the tests of these.
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ ELSEWHERE = (
     "ops/validating.py",
     "profiling/",
     "random.py",
+    "replaying.py",
+    "work/failures.py",
 )
 
 

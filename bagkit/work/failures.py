@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from bagkit.errors import add_notes, attribute, notes_on_text, one_line, printable, text_of
+from bagkit.errors import PlanError, add_notes, attribute, notes_on_text, one_line, printable, text_of
 from bagkit.flow.blocks import Place
 from bagkit.plan.kinds import Op
 from bagkit.visible import visible
@@ -45,6 +45,8 @@ class Failure:
     """Whether it was asked for, or is an example of those skipped."""
     is_damage: bool = False
     """Whether it is a file that is damaged, and not a record."""
+    again: Callable[[Failure, bool], Any] | None = field(default=None, repr=False, compare=False)
+    """Takes the record through the plan again; None where the plan is not known."""
 
     @property
     def where(self) -> str:
@@ -56,6 +58,42 @@ class Failure:
         'from_sequence, record 1, partition 0'
         """
         return place_text(self.place) if self.place is not None else "an unknown place"
+
+    def replay(self, *, pdb: bool = False) -> Any:
+        """Run the record through the operations on single records once more, here in this process.
+
+        The file is read again up to the record. Operations that need others beside it, such as a `groupby` behind
+        them, are left out.
+
+        Args:
+            pdb: Whether to open the debugger where it fails, at the innermost frame of your code. Default: False, the
+                error is raised.
+
+        Returns:
+            The list of what the record becomes, if it does not fail this time; of a reduction its value. None after the
+            debugger.
+
+        Raises:
+            PlanError: The plan is not known, as of a failure that was pickled; or the record can't be had again.
+            Exception: What your function raises.
+
+        >>> import bagkit as bk
+        >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")
+        >>> got.failures[0].replay()
+        Traceback (most recent call last):
+        ValueError: invalid literal for int() with base 10: 'two'
+        """
+        if self.again is None:
+            raise PlanError(
+                "replay: the plan that the record failed in is not known; got a failure that was pickled, or is an "
+                'example of those skipped; expected one of compute(on_error="collect"); '
+                "hint: bad.retry() of good, bad = bag.split_errors() takes rejects up again, also of read_errors"
+            )
+        return self.again(self, pdb)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle all but the plan."""
+        return Failure, (self.place, self.operation, self.error, self.collected, self.is_damage)
 
     def note_on(self, error: BaseException) -> None:
         """Note on another error where this failure was.
