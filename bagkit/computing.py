@@ -96,7 +96,7 @@ def _collected(log: FailureLog, roots: Sequence[Plan]) -> list[Failure]:
     """Return the failures that were asked for; they know the plan, and can be replayed."""
     from bagkit.replaying import replayed
 
-    return [replace(failure, again=partial(replayed, run, roots)) for failure in log.collected()]
+    return [replace(failure, _again=partial(replayed, run, roots)) for failure in log.collected()]
 
 
 def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> list[list[Kept] | Any]:

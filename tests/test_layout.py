@@ -76,6 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reading": {"bag", "io", "ops", "plan"},
     "reading_tables": {"bag", "io", "plan", "reading"},
     "rejects": {"bag", "ops", "plan", "reading"},
+    "replaying": {"errors", "flow", "io", "ops", "options", "plan", "user_modules", "work"},
     "bag": {
         "lazy",
         "methods",
@@ -115,6 +116,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "warn",
     },
     "computing": {
+        "replaying",
         "optimizer",
         "lower",
         "work.failures",

@@ -45,7 +45,7 @@ class Failure:
     """Whether it was asked for, or is an example of those skipped."""
     is_damage: bool = False
     """Whether it is a file that is damaged, and not a record."""
-    again: Callable[[Failure, bool], Any] | None = field(default=None, repr=False, compare=False)
+    _again: Callable[[Failure, bool], Any] | None = field(default=None, repr=False, compare=False)
     """Takes the record through the plan again; None where the plan is not known."""
 
     @property
@@ -83,13 +83,13 @@ class Failure:
         Traceback (most recent call last):
         ValueError: invalid literal for int() with base 10: 'two'
         """
-        if self.again is None:
+        if self._again is None:
             raise PlanError(
                 "replay: the plan that the record failed in is not known; got a failure that was pickled, or is an "
                 'example of those skipped; expected one of compute(on_error="collect"); '
                 "hint: bad.retry() of good, bad = bag.split_errors() takes rejects up again, also of read_errors"
             )
-        return self.again(self, pdb)
+        return self._again(self, pdb)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle all but the plan."""
