@@ -112,8 +112,9 @@ def used(steps: Sequence[Measured], known: Sequence[StageStep]) -> tuple[int, ..
 def reader(task: Any) -> str:
     """Return what one task reads, for people: `one xz file`; "" if that is no file."""
     pieces = [piece for part in task.part if isinstance(part, tuple) for piece in part] if task.weight else []
-    kinds = {piece.compression for piece in pieces if getattr(piece, "path", None)}
-    paths = {piece.path for piece in pieces if getattr(piece, "path", None)}
+    files = [piece for piece in pieces if hasattr(piece, "compression")]  # databases and entries of caches have none
+    kinds = {piece.compression for piece in files}
+    paths = {piece.path for piece in files}
     if len(kinds) != 1 or len(paths) != 1:
         return ""
     return f"one {kinds.pop() or 'plain'} file"

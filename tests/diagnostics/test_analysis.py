@@ -167,6 +167,18 @@ def test_a_careful_way_and_one_reader_are_named(tmp_path: Path, capsys: pytest.C
     assert re.match(r"1 of 2 fields; \d+% one by one: .*JSON", remark)
 
 
+def test_what_is_read_need_be_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bk.from_sequence([{"n": number} for number in range(3)], npartitions=1).to_sqlite(tmp_path / "a.db", "t")
+    rows = bk.read_sqlite(tmp_path / "a.db", "select n from t")
+    cached = rows.cache(tmp_path / "cache")
+    cached.compute(scheduler="sync")
+    for bag, name in ((rows, "read_sqlite("), (cached, "read cache(")):
+        for analyze in (True, "full"):
+            text = analysis(bag.pluck("n").sum(), capsys, analyze, scheduler="sync")
+            assert name in text
+            assert " file: " not in text
+
+
 def test_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in ("all", 1, None):
         with pytest.raises(bk.errors.PlanError, match="expected True, False or 'full'"):
