@@ -53,11 +53,13 @@ class Failing:
             waiting = self._waiting[id(step)] = Waiting(step.op.written)
             for below in steps_below(step):
                 self._waiting[id(below)] = waiting
+                waiting.by_block &= getattr(below.op, "per_record", "one") != "many"
         return self._waiting[id(step)]
 
     def keeps(self, step: Step) -> bool:
-        """Return whether what fails in `step` goes on beside the others."""
-        return step.policy == "reject" and id(step) in self._waiting
+        """Return whether what fails in `step` goes on beside the others, and in order though its block stays whole."""
+        waiting = self._waiting.get(id(step)) if step.policy == "reject" else None
+        return waiting is not None and waiting.by_block
 
     def fail(self, step: Step, block: Block, index: int, error: BaseException) -> bool:
         """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says.

@@ -44,6 +44,8 @@ class Waiting:
         self._found: list[Rejected] = []
         self._places: list[Place] = []
         self._known: dict[tuple[int, str], _Known] = {}
+        self.by_block = True
+        """Whether a block comes as one block through all steps: what has failed of it is known when it comes."""
 
     def add(self, step: Step, ops: Sequence[Op], block: Block, index: int, error: BaseException) -> bool:
         """Take the record number `index` of `block`, which has failed in `step`, in one of its `ops`.
