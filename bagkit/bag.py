@@ -18,6 +18,7 @@ from bagkit.methods.frames import Frames
 from bagkit.methods.going_on import GoingOn
 from bagkit.methods.grouping import Grouping
 from bagkit.methods.making import Making, T_co, check_now
+from bagkit.methods.near import NearDuplicates
 from bagkit.methods.pairs import KeyValue
 from bagkit.methods.partitions import PartitionWise
 from bagkit.methods.profiling import Profiles
@@ -60,6 +61,7 @@ class Bag(
     PartitionWise[T_co],
     Grouping[T_co],
     KeyValue[T_co],
+    NearDuplicates[T_co],
     Reductions[T_co],
     Folds[T_co],
     Sampling[T_co],

@@ -76,6 +76,7 @@ ELSEWHERE = (
     "io/output/locks.py",
     "io/output/sinks.py",
     "ops/encoding.py",
+    "ops/near.py",
     "schedulers/",
     "lazy/",
     "shown.py",

@@ -166,3 +166,26 @@ GROUPING += [
     Case("distinct(key, npartitions)", "dicts", lambda b: b.distinct("name", npartitions=1),
          lambda xs: [members[0] for _, members in groups(lambda r: r["name"], xs)]),
 ]  # fmt: skip
+
+
+def near_groups(texts: Iterable[str], threshold: float) -> list[list[str]]:
+    """Return the groups of texts that lead from one to the next by pairs with enough characters in common."""
+    groups: list[list[tuple[int, str]]] = []
+    for number, text in enumerate(texts):
+        alike = [group for group in groups if any(jaccard(text, other) >= threshold for _, other in group)]
+        groups = [group for group in groups if group not in alike]
+        groups.append(sorted([(number, text), *chain.from_iterable(alike)]))
+    return [[text for _, text in group] for group in sorted(groups)]
+
+
+def jaccard(one: str, other: str) -> float:
+    ours, others = set(one.strip()), set(other.strip())
+    return len(ours & others) / len(ours | others) if ours | others else 1.0
+
+
+GROUPING += [
+    Case("near_distinct", "strings", lambda b: b.near_distinct(str, 0.3, unit="characters", shingle=1),
+         lambda xs: [group[0] for group in near_groups(xs, 0.3)], "strings"),
+    Case("near_groups", "strings", lambda b: b.near_groups(str, 0.3, unit="characters", shingle=1),
+         lambda xs: [group for group in near_groups(xs, 0.3) if len(group) > 1]),
+]  # fmt: skip
