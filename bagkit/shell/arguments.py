@@ -52,6 +52,7 @@ class Arguments(Namespace):
     max_errors: str | None
     format: str | None
     encoding: str
+    damaged: Literal["raise", "keep", "skip_file"]
     allow_nan: bool
     path: str | None
     workers: int | None
@@ -102,6 +103,13 @@ def _parser(command: str) -> ArgumentParser:
         "over several lines, or one large array",
     )  # fmt: skip
     group.add_argument("--encoding", default="utf-8", help="of text; utf-8 by default, utf-8-sig for files with a mark")
+    group.add_argument(
+        "--damaged",
+        choices=["raise", "keep", "skip_file"],
+        default="raise",
+        help="what to do about a compressed file that is cut off or damaged: end (the default), keep what can be read "
+        "of it, or leave it out; not for Avro and Parquet",
+    )
     group.add_argument("--path", help="where in a JSON document the records are, such as data.items")
     group = parser.add_argument_group("records that fail")
     group.add_argument(

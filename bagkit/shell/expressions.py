@@ -36,8 +36,9 @@ _FUNCTIONS: Final = {
     "fold",
     "tap",
     "pipe",
+    "validate",
 }
-"""Methods whose first argument is a function; what others take by a word is a field."""
+"""Methods whose first argument is a function, or a type; what others take by a word is a field."""
 _LAZILY: Final = {"take": {"compute": False}}
 _REFUSED: Final = {"compute", "persist", "profile", "visualize", "explain", "to_delayed", "split_errors", "unpersist"}
 

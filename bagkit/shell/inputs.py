@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -53,19 +54,20 @@ def bag_of(files: Sequence[str], given: Arguments) -> Iterator[bk.Bag[Any]]:
 
 
 def _read(paths: list[str], given: Arguments) -> bk.Bag[Any]:
-    kind = given.format or _told_by(paths, given.encoding)
+    kind = given.format or _told_by(paths, given)
     if given.path is not None:
         kind = "documents"
     if kind == "json":
-        return bk.read_json(paths, encoding=given.encoding)
+        return bk.read_json(paths, encoding=given.encoding, damaged=given.damaged)
     if kind == "documents":
-        return bk.read_json(paths, encoding=given.encoding, lines=False, path=given.path)
+        return bk.read_json(paths, encoding=given.encoding, lines=False, path=given.path, damaged=given.damaged)
     if kind == "csv":
-        return bk.read_csv(
-            paths, dialect="excel-tab" if _suffix(paths[0]) == "tsv" else "excel", encoding=given.encoding
-        )
+        dialect = "excel-tab" if _suffix(paths[0]) == "tsv" else "excel"
+        return bk.read_csv(paths, dialect=dialect, encoding=given.encoding, damaged=given.damaged)
     if kind == "text":
-        return bk.read_text(paths, encoding=given.encoding).map(_without_end)
+        return bk.read_text(paths, encoding=given.encoding, damaged=given.damaged).map(_without_end)
+    if given.damaged != "raise":
+        raise PlanError(f"{one_line(paths[0], 100)}: --damaged is for text, JSON and CSV; got {kind}")
     if kind == "avro":
         return bk.read_avro(paths)
     reader = getattr(bk, f"read_{kind}", None)
@@ -84,18 +86,20 @@ def _suffix(path: str) -> str:
     return _COMPRESSED.sub("", path).rpartition("/")[2].rpartition(".")[2].lower()
 
 
-def _told_by(paths: Sequence[str], encoding: str) -> str:
+def _told_by(paths: Sequence[str], given: Arguments) -> str:
     """Return what files are, by their names, and where these leave it open by the first lines."""
     kind = _BY_SUFFIX.get(_suffix(paths[0]), "?")
     if not kind.endswith("?"):
         return kind
     try:
-        first = list(
-            bk.read_text(paths, encoding=encoding, max_line=LONGEST_FIRST_LINE).take(5, warn=False, scheduler="sync")
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", bk.DamagedInputWarning)  # the run says it
+            lines = bk.read_text(
+                paths, encoding=given.encoding, max_line=LONGEST_FIRST_LINE, damaged=given.damaged
+            ).take(5, warn=False, scheduler="sync")
     except (LineTooLongError, UnicodeDecodeError):
         return "documents" if kind == "json?" else "text"
-    lines = [line for line in first if line.strip()]
+    lines = tuple([line for line in lines if line.strip()])
     if not lines:
         return "json" if kind == "json?" else "text"
     if _is_json(lines[0]) and not (len(lines) == 1 and lines[0].lstrip()[0] == "["):

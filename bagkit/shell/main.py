@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: Arguments) -> int:
     from bagkit.errors import BagkitError
     from bagkit.shell.commands import COMMANDS
-    from bagkit.shell.telling import GOING_ON, error_text, exit_code, in_a_shell, told
+    from bagkit.shell.telling import GOING_ON, PARTLY_GOOD, error_text, exit_code, in_a_shell, is_partly_good, told
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # JSON has characters that no encoding has
@@ -54,6 +54,7 @@ def _run(given: Arguments) -> int:
         text = in_a_shell(str(error)) if isinstance(error, BagkitError) else error_text(error)
         code = exit_code(error)
         hints = [GOING_ON] if code == BROKEN_DATA and given.on_error == "raise" and not given.bad else []
+        hints += [PARTLY_GOOD] if is_partly_good(error) and given.damaged == "raise" else []
         print("\n".join(["bagkit: " + text, *_notes(error), *hints]), file=sys.stderr)
         return code
     return DONE

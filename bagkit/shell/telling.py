@@ -12,6 +12,7 @@ from bagkit.contexts import context
 from bagkit.errors import (
     BagkitError,
     ColumnTypeError,
+    CorruptInputError,
     LineTooLongError,
     TooManyErrorsError,
     notes_of,
@@ -27,6 +28,7 @@ _IN_PYTHON: Final = {
     'as on_error="skip" asked; hint: on_error="collect" gives each with its place': (
         "as --on-error skip asked; hint: --bad FILE keeps each with its place"
     ),
+    'as damaged= asked; hint: on_error="collect" gives each with its place': "as --damaged asked",
     "hint: exist='overwrite' replaces": "hint: --overwrite replaces",
     "hint: on_conflict='string'": "hint: --on-conflict string",
     "hint: columns=[...]": "hint: --columns A,B",
@@ -34,6 +36,13 @@ _IN_PYTHON: Final = {
 }
 """What hints say, and what is to be typed in a shell."""
 GOING_ON: Final = "  hint: --on-error skip leaves such records out, and --bad FILE keeps them in a file"
+
+PARTLY_GOOD: Final = "  hint: --damaged keep takes what can be read of such files, of text, JSON and CSV"
+
+
+def is_partly_good(error: BaseException) -> bool:
+    """Tell whether a file is damaged behind a place up to which it can be read."""
+    return isinstance(error, CorruptInputError) and "; before that, " in str(error)
 
 
 def exit_code(error: BaseException) -> int:

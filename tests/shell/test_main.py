@@ -89,6 +89,7 @@ STEPS: dict[tuple[str, ...], Any] = {
     ("pluck([id, age])", "take(1)"): [[0, 0]],
     ('map([x for x in r["name"]])', "flatten", "take(2)"): ["n", "0"],
     ("pluck(id)", "mean"): [149.5],
+    ("validate(dict)", "count"): [300],
 }
 
 
@@ -208,6 +209,23 @@ def test_files_of_other_formats(run: Any, here: Path) -> None:
     assert run("head", "doc.json").records == [{"a": 1}, {"a": 2}]
     assert run("head", "page.json", "--path", "data.items").records == [1, 2]
     assert run("head", "doc.json", "--format", "text", "-n", "1").records == ["["]
+
+
+def test_files_that_are_damaged(run: Any, here: Path) -> None:
+    lines = [json.dumps({"n": number}) + "\n" for number in range(100)]
+    (here / "cut.json.gz").write_bytes(gzip.compress("".join(lines).encode(), 0)[:500])
+    (here / "cut.json").write_text("".join(lines))
+    kept = run("cut.json*", "pluck(n)", "--damaged", "keep")
+    assert kept.records == [*range(100), *range(len(kept.records) - 100)]
+    assert len(kept.records) > 100
+    assert kept.err.count("bagkit: ") == 1
+    assert "as --damaged asked" in kept.err
+    assert run("count", "cut.json*", "--damaged", "skip_file").records == [100]
+    assert run("count", "cut.json.gz", "--damaged", "keep", "--bad", "bad.jsonl").records == [len(kept.records) - 100]
+    ended = run("count", "cut.json*")
+    assert (ended.code, "hint: --damaged keep" in ended.err) == (1, True)
+    refused = run("count", "cut.json.gz", "--format", "avro", "--damaged", "keep")
+    assert (refused.code, "--damaged is for text, JSON and CSV" in refused.err) == (1, True)
 
 
 def test_what_json_has_and_others_have_not(run: Any, here: Path) -> None:
