@@ -16,7 +16,7 @@ import marshal
 import pickle
 import secrets
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial
 from typing import Any, get_args
@@ -247,10 +247,33 @@ def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
         if isinstance(found, types.FunctionType) or not name.startswith("__"):
             yield name.encode()
             yield from _named_parts(found, seen)
+    for name in _OF_MODELS:
+        for value in _each(getattr(cls, name, None)):
+            yield from _named_parts(value, seen)
     for name, annotation in sorted(getattr(cls, "__annotations__", {}).items()):  # what a model asks of a field
         yield f"{name}: {annotation!r}".encode()
         for inner in _classes_in(annotation):
             yield from _parts(inner, seen)
+
+
+_OF_MODELS = (
+    "__total__", "__required_keys__", "__struct_defaults__", "__struct_encode_fields__", "__struct_config__",
+    "__pydantic_fields__",
+)  # fmt: skip
+"""Where TypedDicts, msgspec's Structs and pydantic's models keep what they ask of fields, beside the annotations."""
+
+
+def _each(declared: Any) -> Iterable[Any]:
+    """Return the values in what a model declares, each to be looked at by itself: some can't be pickled."""
+    match declared:
+        case dict():
+            return [part for item in declared.items() for part in item]
+        case tuple():
+            return [getattr(value, "factory", value) for value in declared]
+        case None | bool() | frozenset():
+            return [declared]
+        case _:  # a StructConfig
+            return [getattr(declared, name) for name in sorted(dir(declared)) if not name.startswith("_")]
 
 
 def _classes_in(annotation: Any) -> Iterator[type]:

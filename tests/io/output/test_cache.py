@@ -8,8 +8,10 @@ import re
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+import msgspec
+import pydantic
 import pytest
 
 import bagkit as bk
@@ -163,6 +165,36 @@ def test_other_versions_and_other_code_have_their_own_entries(job: Job, monkeypa
     assert job.called() == "abc"
     assert job.made().cache(job.kept).pluck("of").compute(scheduler="sync") == [*"aaaaabbbbbccccc"]
     assert job.called() == ""
+
+
+def test_a_model_that_asks_for_something_else_is_other_code(job: Job) -> None:
+    def struct(extra: Any = 1, **config: Any) -> Any:
+        return msgspec.defstruct("Model", [("n", int), ("extra", Any, extra)], module=__name__, **config)
+
+    def pydantics(**asked: Any) -> Any:
+        return pydantic.create_model("Model", __module__=__name__, n=(int, pydantic.Field(**asked)))
+
+    def typed(total: bool) -> Any:
+        return TypedDict("Model", {"n": int, "left": int}, total=total)  # type: ignore[misc, operator]  # made anew
+
+    models = [
+        (lambda: struct(), lambda: struct(2), lambda: struct(msgspec.field(default_factory=list))),
+        (lambda: struct(), lambda: struct(rename={"extra": "of"}), lambda: struct(forbid_unknown_fields=True)),
+        (lambda: pydantics(le=9), lambda: pydantics(le=3), lambda: pydantics(alias="of")),
+        (lambda: typed(False), lambda: typed(True)),
+    ]
+    records = bk.read_json(job.folder / "*.json")
+
+    def outcome(bag: Any) -> str:
+        try:
+            return repr(bag.map(repr).cache(job.kept).compute(scheduler="sync"))
+        except bk.errors.ValidationError as error:
+            return str(error)
+
+    for kinds in models:
+        found = [outcome(records.validate(kind())) for kind in kinds]
+        assert len(set(found)) == len(kinds)
+        assert [outcome(records.validate(kind())) for kind in kinds] == found
 
 
 def test_what_can_not_be_kept_is_said(job: Job) -> None:
