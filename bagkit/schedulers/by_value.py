@@ -175,6 +175,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             state = (number, fill, members, enum_attributes(cls))
             return _make_class, (number, _make_enum, (tracker, enum_parts(cls))), state, None, None, _fill_enum
         members = {name: each for name, each in members.items() if not _is_descriptor_of(each, cls)}
+        if typing.is_typeddict(cls) and dict in arguments[2]:  # one made by a call, or that inherits from another
+            arguments[2] = tuple([typing.TypedDict if base is dict else base for base in arguments[2]])
         arguments[3] = {**arguments[3], "__qualname__": cls.__qualname__}
         if "__slots__" in vars(cls) and not hasattr(cls, "_fields"):  # of a NamedTuple, which makes its own
             arguments[3]["__slots__"] = members.pop("__slots__")

@@ -96,21 +96,7 @@ def _parser(command: str) -> ArgumentParser:
     )
     parser.add_argument("words", nargs="+", metavar="FILES", help=f"files: {FILES}; steps: {STEPS}")
     add(parser)
-    group = parser.add_argument_group("reading")
-    group.add_argument(
-        "--format", choices=["json", "documents", "text", "csv", "avro", "parquet"],
-        help="what the files are; by default their names and first lines tell; json is JSON lines, documents is JSON "
-        "over several lines, or one large array",
-    )  # fmt: skip
-    group.add_argument("--encoding", default="utf-8", help="of text; utf-8 by default, utf-8-sig for files with a mark")
-    group.add_argument(
-        "--damaged",
-        choices=["raise", "keep", "skip_file"],
-        default="raise",
-        help="what to do about a compressed file that is cut off or damaged: end (the default), keep what can be read "
-        "of it, or leave it out; not for Avro and Parquet",
-    )
-    group.add_argument("--path", help="where in a JSON document the records are, such as data.items")
+    _reading(parser)
     group = parser.add_argument_group("records that fail")
     group.add_argument(
         "--on-error",
@@ -131,6 +117,24 @@ def _parser(command: str) -> ArgumentParser:
     group.add_argument("--quiet", action="store_true", help="no progress bar")
     group.add_argument("--traceback", action="store_true", help="show where in Python an error was raised")
     return parser
+
+
+def _reading(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("reading")
+    group.add_argument(
+        "--format", choices=["json", "documents", "text", "csv", "avro", "parquet"],
+        help="what the files are; by default their names and first lines tell; json is JSON lines, documents is JSON "
+        "over several lines, or one large array",
+    )  # fmt: skip
+    group.add_argument("--encoding", default="utf-8", help="of text; utf-8 by default, utf-8-sig for files with a mark")
+    group.add_argument(
+        "--damaged",
+        choices=["raise", "keep", "skip_file"],
+        default="raise",
+        help="what to do about a compressed file that is cut off or damaged: end (the default), keep what can be read "
+        "of it, or leave it out; not for Avro and Parquet",
+    )
+    group.add_argument("--path", help="where in a JSON document the records are, such as data.items")
 
 
 def _output(parser: ArgumentParser) -> None:

@@ -257,3 +257,17 @@ def test_pydantic_is_not_imported_for_others() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "msgspec" in loaded
     assert "pydantic" not in loaded
+
+
+def test_models_made_inside_of_a_function_cross_to_workers() -> None:
+    class First(TypedDict):
+        n: int
+
+    class Second(First, total=False):
+        more: int
+
+    called = TypedDict("called", {"n": int, "more": NotRequired[int]})  # noqa: UP013  # made by a call
+    records = [{"n": n, "left": n} for n in range(4)]
+    for model in (First, Second, called):
+        bag = bk.from_sequence(records, npartitions=2).validate(model)
+        assert bag.compute(scheduler="processes", workers=2) == [{"n": n} for n in range(4)]
