@@ -170,3 +170,11 @@ def test_iterators_that_end_are_no_error() -> None:
     bag = bk.from_sequence([3, 0, 2], npartitions=2)
     assert bag.map(lambda x: iter(range(x))).flatten().compute(scheduler="sync") == [0, 1, 2, 0, 1]
     assert bag.map_partitions(iter).compute(scheduler="sync") == [3, 0, 2]
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_a_failure_that_is_kept_has_the_error_that_says_so(scheduler: str) -> None:
+    bag = bk.from_sequence(RECORDS, npartitions=2).map(stops(3))
+    found = bag.compute(on_error="collect", scheduler=scheduler, workers=2)
+    assert found.result == [record for record in RECORDS if record != 3]
+    assert [type(failure.error) for failure in found.failures] == [bk.StoppedEarlyError]
