@@ -65,7 +65,7 @@ OF_BAGS: Mapping[str, str] = {
     **dict.fromkeys(("rolling", "sliding_window", "windowed"), "bag.window(3)"),
     **dict.fromkeys(("batched", "chunk", "chunks", "chunked", "partition_all"), "bag.batch(100)"),
     **dict.fromkeys(("foreach", "for_each", "each", "do"), "bag.tap(function)"),
-    **dict.fromkeys(("cache", "checkpoint", "localCheckpoint"), "bag.persist()"),
+    **dict.fromkeys(("checkpoint", "localCheckpoint"), "bag.persist()"),
     **dict.fromkeys(("coalesce", "rechunk", "rebalance"), "bag.repartition(npartitions=4)"),
     **dict.fromkeys(("partitionBy", "shuffle_by"), "bag.partition_by(key)"),
     **dict.fromkeys(("getNumPartitions", "num_partitions", "npartition"), "bag.npartitions"),

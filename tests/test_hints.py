@@ -445,9 +445,13 @@ def test_names_that_bagkit_does_not_have(name: str, tmp_path: Path) -> None:
         getattr(bk, name)
     assert str(caught.value) == f"module 'bagkit' has no attribute {name!r}; hint: {OF_MODULE[name]}"
     frame = TABLES["polars" if name == "from_polars" else "pandas"]
-    path = {"read_hdf": "a.h5", "read_hdf5": "a.h5", "read_parquet": "a.parquet"}.get(name, "a.feather")
-    names = {"paths": "a.json", "path": path, "frame": frame, "table": TABLES["arrow"], "bags": [bag()]}
-    run(OF_MODULE[name], **names)
+    sqlite3.connect("a.db").close()
+    kinds = {"hdf": "a.h5", "parquet": "a.parquet", "sql": "a.db", "database": "a.db"}
+    path = next((path for kind, path in kinds.items() if kind in name), "a.feather")
+    paths = path if "parquet" in name else "a.json"
+    names = {"paths": paths, "path": path, "frame": frame, "table": TABLES["arrow"], "bags": [bag()]}
+    for code in OF_MODULE[name].split(", or "):
+        run(code, **names)
 
 
 def test_slips_of_the_pen() -> None:

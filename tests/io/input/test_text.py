@@ -307,9 +307,10 @@ def test_files_are_closed_when_nobody_reads_on(tmp_path, monkeypatch):
     source = plan_text_files(written(tmp_path, b"a\n" * 300_000))
     blocks = source.read(source.pieces()[0], Report())
     next(blocks)
-    assert not opened[0]._file.closed
+    file = opened[0]._file
+    assert not file.closed
     blocks.close()
-    assert opened[0]._file.closed
+    assert file.closed
 
 
 def _remember(opened, function, info):

@@ -575,9 +575,10 @@ class TestDigest:
         import subprocess
 
         code = (
-            "from bagkit.plan.fingerprint import digest; import json, re;"
+            "from bagkit.plan.fingerprint import lasting_digest; import json, re;"
             "\nclass Words:\n  def __init__(self): self.stop = {'a', 'b', 'c', 'd'}; self.regex = re.compile('a')\n"
-            "print(digest([{'a', 'b', 'c'}, lambda x: x in {'p', 'q', 'r'}, json.loads, {'k': (1, None)}, Words()]))"
+            "values = [{'a', 'b', 'c'}, lambda x: x in {'p', 'q', 'r'}, json.loads, {'k': (1, None)}, Words()]\n"
+            "print(lasting_digest(values))"
         )
         found = {
             subprocess.run(
