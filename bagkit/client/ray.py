@@ -158,7 +158,7 @@ def call_there(key: tuple[str, int], work: bytes, part: bytes, retries: int, *in
             try:
                 with running_task():
                     return None, function(arguments, [reading(value) for value in inputs], Report())
-            except Exception:
+            except Exception:  # whatever it was: retries are for any error of the user's
                 if not left:
                     raise
     except BaseException as error:

@@ -82,7 +82,7 @@ def remove_file(url: str) -> None:
     try:
         filesystem, path = filesystem_of(url)
         filesystem.rm_file(path)
-    except Exception:
+    except Exception:  # each kind of file system has its own
         pass  # the directory goes later
 
 
@@ -92,7 +92,7 @@ def remove_all(url: str) -> None:
         filesystem, path = filesystem_of(url)
         filesystem.invalidate_cache()
         filesystem.rm(path, recursive=True)
-    except Exception:
+    except Exception:  # each kind of file system has its own
         pass  # nothing was written, or nobody is there to remove it
 
 
@@ -102,7 +102,7 @@ def _again(url: str, function: Callable[[], T]) -> T:
             return function()
         except FileNotFoundError:
             raise
-        except Exception:
+        except Exception:  # each kind of file system has its own; the last time it is raised
             time.sleep(FIRST_SECONDS * 2**attempt * _random.uniform(0.5, 1.5))
     return _as_os_error(url, function)
 

@@ -76,7 +76,7 @@ def near(name: str, key: Any, threshold: Any, permutations: Any, shingle: Any, u
         )
     key_function(name, key)
     try:
-        import numpy  # noqa: F401
+        import numpy  # noqa: F401  # to see whether it is there
     except ImportError as error:
         raise missing_extra("numpy", "near", f"for {name}") from error
     return Near(name, key, float(threshold), MinHash(shingle, unit, permutations // rows, rows, seed))

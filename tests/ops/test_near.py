@@ -15,7 +15,7 @@ from bagkit.ops import _near_pairs
 
 
 def some_texts(families: int = 120, seed: int = 5) -> list[str]:
-    """Return texts of 30 words: many alone, some with copies of which up to three words are others."""
+    """Return texts of 30 words: many alone, some with copies that have up to three other words."""
     chance = random.Random(seed)
     words = [f"w{number}" for number in range(900)]
     texts = []

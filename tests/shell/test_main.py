@@ -1,4 +1,4 @@
-"""The shell command: what it prints, and its exit codes; the answers are those of plain Python on the same records."""
+"""The shell command: what it prints, and its exit codes. Plain Python on the same records gives the same answers."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Job:
         return bk.read_json(str(self.folder / "*.json")).map(clean)
 
     def run(self, **options: Any) -> str:
-        """Update; check that the files are those of a run of all, and return of which inputs records were made."""
+        """Update; check that a run of all makes the same files; return the inputs that were read."""
         self.calls.write_text("")
         given = {"exist": "update", "scheduler": "sync", **options}
         paths = self.bag().to_parquet(self.out / "*.parquet", **given)

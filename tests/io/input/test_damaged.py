@@ -170,4 +170,4 @@ def test_records_that_fail_are_told_apart_from_files(delivery: list[str]) -> Non
     assert [warning.category for warning in told] == [bk.DamagedInputWarning, bk.SkippedRecordsWarning]
     assert "2 records skipped" in str(told[1].message)
     with pytest.raises(PlanError, match="damaged: got 'ignore'; expected one of 'raise', 'skip_file', 'keep'"):
-        bk.read_text(delivery, damaged="ignore")  # type: ignore[call-overload]
+        bk.read_text(delivery, damaged="ignore")  # type: ignore[call-overload]  # wrong on purpose

@@ -145,7 +145,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert bag.compute(**SYNC) == rows
     bag.to_parquet(tmp_path / "again.parquet", **SYNC)
     assert bk.read_parquet(tmp_path / "again.parquet").compute(**SYNC) == rows
-    assert sum((part.compute(**SYNC) for part in bag.to_delayed()), []) == rows  # noqa: RUF017
+    assert sum((part.compute(**SYNC) for part in bag.to_delayed()), []) == rows  # noqa: RUF017  # lists of a few
 
 
 def test_other_places_and_what_is_no_parquet(path: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class Job:
         return self.made().cache(self.kept, **options)
 
     def called(self) -> str:
-        """Return of which files records were made since this was asked the last time."""
+        """Return the files that were read since this was asked the last time."""
         found = self.calls.read_text() if self.calls.exists() else ""
         self.calls.write_text("")
         return "".join(sorted(set(found)))

@@ -51,7 +51,7 @@ class TestShards:
         bag = bk.read_text(inputs)
         for k, of in ((2, 2), (-1, 2), (True, 2), ("a", 2)):
             with pytest.raises(bk.PlanError, match=r"shard: k is .*; expected the number of a shard, from 0 to 1"):
-                bag.shard(k, of=of)  # type: ignore[arg-type]
+                bag.shard(k, of=of)  # type: ignore[arg-type]  # wrong on purpose
         with pytest.raises(bk.PlanError, match="shard: of is 0; expected how many shards there are"):
             bag.shard(0, of=0)
         with pytest.raises(bk.PlanError, match="the bag is a shard already"):
@@ -114,7 +114,7 @@ class TestMerging:
         with pytest.raises(bk.MismatchError, match="expected one folder for all of them"):
             bk.merge_manifests([write(inputs, tmp_path / "other", 0, exist="overwrite"), second, third])
         with pytest.raises(bk.PlanError, match="got 7; expected a list of folders"):
-            bk.merge_manifests(7)  # type: ignore[arg-type]
+            bk.merge_manifests(7)  # type: ignore[arg-type]  # wrong on purpose
         whole = bk.read_text(inputs).to_jsonl(tmp_path / "whole", scheduler="sync")
         with pytest.raises(bk.MismatchError, match="there is no manifest of a shard"):
             bk.merge_manifests(whole)

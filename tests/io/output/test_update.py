@@ -89,7 +89,7 @@ class Job:
         return bk.read_json(str(self.folder / "*.json")).map(clean)
 
     def run(self, **options: Any) -> tuple[Any, str]:
-        """Update, and return the manifest, and of which files records were made."""
+        """Update; return the manifest and the files that were read."""
         self.calls.write_text("")
         found = self.bag().to_jsonl(self.out / "*.jsonl", **{"exist": "update", "scheduler": "sync", **options})
         return found, "".join(sorted(self.calls.read_text()))
