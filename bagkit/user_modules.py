@@ -34,6 +34,9 @@ _OF_GENERATORS = frozenset(
 Version = tuple[str, int, int]
 """The file of a module, when it was changed last, and its size."""
 
+HEAP = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: the flag of classes that were made while running, not compiled into Python or an extension."""
+
 DEPTH = 4
 """How many decorators on top of each other are looked through."""
 
@@ -57,6 +60,14 @@ def is_users_here(module: object) -> bool:
 def is_others(module: str) -> bool:
     """Return whether a module is of the standard library, or an installed one that is not bagkit's."""
     return not is_users(module) and module.partition(".")[0] != "bagkit"
+
+
+def found_by_name(value: Any) -> Any:
+    """Return what the module that a function or class names holds under its name; None if it holds nothing there."""
+    found: Any = sys.modules.get(value.__module__)
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found
 
 
 def is_made_by_exec(function: types.FunctionType) -> bool:

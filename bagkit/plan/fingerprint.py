@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 
 from bagkit.plan.kinds import MemorySource
 from bagkit.plan.node import Plan, walk
-from bagkit.user_modules import is_made_by_exec, is_users
+from bagkit.user_modules import HEAP, found_by_name, is_made_by_exec, is_users
 
 Seen = dict[int, tuple[int, Any]]
 """The functions and classes that were described already, by their ids, with a number; kept, so that ids stay theirs."""
@@ -231,7 +231,9 @@ def _code_parts(code: types.CodeType, seen: Seen) -> Iterator[bytes]:
 def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
     """Yield the name of a class, and where it is the user's its bases, its methods and the values in it."""
     yield _name_of(cls)
-    if not is_users(cls.__module__):
+    # What makes classes names a module of the standard library where it can't see who asks: make_dataclass on 3.11.
+    made = "<" not in cls.__qualname__ and cls.__flags__ & HEAP and found_by_name(cls) is None
+    if not (made or is_users(cls.__module__)):
         return
     yield from _parts(cls.__bases__, seen)
     for name, member in sorted(vars(cls).items()):

@@ -35,11 +35,9 @@ from bagkit.json.standard import is_replaced
 from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
-from bagkit.user_modules import CACHED, MAIN, is_generator, names_of
+from bagkit.user_modules import CACHED, HEAP, MAIN, found_by_name, is_generator, names_of
 
 PROTOCOL = 5
-_HEAP = 1 << 9
-"""The flag of types that a class statement makes, and a few others."""
 
 _numbers: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
 """The number of each class that was sent or received."""
@@ -148,10 +146,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _cached(self, function: Any) -> Any:
         """Reduce what functools.cache and lru_cache make: by its name where that leads to it, else by what it wraps."""
-        found: Any = None if self._is_by_value(function) else sys.modules.get(function.__module__)
-        for name in function.__qualname__.split("."):
-            found = getattr(found, name, None)
-        if found is function:
+        if not self._is_by_value(function) and found_by_name(function) is function:
             return function.__qualname__
         settings = function.cache_parameters()
         return _make_cached, (function.__wrapped__, settings["maxsize"], settings["typed"])
@@ -161,7 +156,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         reduced = _dynamic_class_reduce(cls) if self._is_by_value(cls) else super().reducer_override(cls)
         if reduced is NotImplemented or len(reduced) != 6:
             return reduced
-        if not cls.__flags__ & _HEAP:  # in whose place stands another: it is found where that is not put yet
+        if not cls.__flags__ & HEAP:  # in whose place stands another: it is found where that is not put yet
             return original, (cls.__module__, cls.__qualname__)
         if type(cls).__module__ == "msgspec._core":
             return _make_class, (_number_of(cls, self._run), _make_struct, _struct_parts(cls))

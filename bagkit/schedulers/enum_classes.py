@@ -10,11 +10,10 @@ import enum
 from collections.abc import Iterator
 from typing import Any
 
+from bagkit.user_modules import HEAP
+
 Member = tuple[str, Any, tuple[Any, ...]]
 """A name, its value, and what its type of data is made of: nothing where that is none of Python's own."""
-
-_HEAP = 1 << 9
-"""The flag of types that were made by a class statement, or could have been."""
 
 
 def enum_parts(cls: Any) -> tuple[Any, ...]:
@@ -84,7 +83,7 @@ def _is_enums(name: str) -> bool:
 
 def _native_type(cls: Any) -> Any:
     """Return the type that lays out the members: one of Python's own, `object` where there is no other."""
-    return next(each for each in cls._member_type_.__mro__ if each.__flags__ & _HEAP == 0)
+    return next(each for each in cls._member_type_.__mro__ if each.__flags__ & HEAP == 0)
 
 
 def _native_arguments(native: Any, member: Any) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bagkit.user_modules import CACHED
+from bagkit.user_modules import CACHED, HEAP
 
 _MODULES = frozenset(
     ("math", "re", "json", "datetime", "string", "unicodedata", "hashlib", "base64", "html", "textwrap", "statistics",
@@ -51,8 +51,6 @@ _INSTRUCTIONS = re.compile(
 )
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented))
 _METHOD_KINDS = (types.MethodDescriptorType, types.ClassMethodDescriptorType, types.WrapperDescriptorType)
-_HEAP = 1 << 9
-"""The flag of types that a class statement makes."""
 LARGEST = 100_000
 """Elements of a table that a function looks things up in: whether a larger one is plain takes too long to tell."""
 
@@ -147,7 +145,7 @@ class _Look:
 def _is_known_type(kind: type) -> bool:
     """Return whether making an object of a type, or having one, changes nothing."""
     if kind.__module__ == "builtins":
-        return not kind.__flags__ & _HEAP  # else the user's, made by exec
+        return not kind.__flags__ & HEAP  # else the user's, made by exec
     return _is_known(kind.__module__, kind.__qualname__)
 
 

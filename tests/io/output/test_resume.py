@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -570,6 +571,14 @@ class TestDigest:
             return count(n - 1) if n else 0
 
         assert lasting_digest(count) == lasting_digest(count)
+
+    def test_classes_that_were_made_by_a_call(self) -> None:
+        made = [
+            dataclasses.make_dataclass("Made", [("n", int, dataclasses.field(default=default))])
+            for default in (1, 1, 2)
+        ]
+        one, same, other = map(lasting_digest, made)
+        assert one == same != other
 
     def test_is_the_same_in_another_process(self) -> None:
         import subprocess
