@@ -33,6 +33,7 @@ THIRDS = [(n, 1000) for n in range(3)]
 
 @pytest.fixture(scope="module", autouse=True)
 def end_workers() -> Iterator[None]:
+    pool.end_workers()  # those of other tests may keep what no collector has met yet
     yield
     pool.end_workers()
 

@@ -208,10 +208,13 @@ def _escaped(path: Any) -> str:
 def _opened(path: str) -> Any:
     import sqlite3
 
+    database: Any = None
     try:
         database = connected(path)
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
+        if database is not None:
+            database.close()
         if "not a database" in str(error) or "malformed" in str(error):
             raise CorruptInputError(f"{named(path)}: can't be read as a SQLite database: {error}") from error
         raise SourceError(f"{named(path)}: can't be opened as a SQLite database: {error}") from error
