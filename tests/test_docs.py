@@ -69,6 +69,22 @@ def test_links_between_pages() -> None:
     assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
 
 
+def test_the_site_has_every_page_once() -> None:
+    nav = re.findall(r"^ +- (?:[\w ]+: )?([\w./-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    outside = re.findall(r'^    "(.+)": "(.+\.md)",$', (ROOT / ".ci/site_pages.py").read_text(), re.MULTILINE)
+    assert [source for source, _ in outside if not (ROOT / source).exists()] == []
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
+    assert sorted(nav) == sorted([*pages, *(page for _, page in outside)])
+
+
+def test_the_reference_has_every_public_name_once() -> None:
+    texts = [page.read_text() for page in sorted((ROOT / "docs/api").glob("*.md"))]
+    shown = [name for text in texts for name in re.findall(r"^::: bagkit\.([\w.]+)$", text, re.MULTILINE)]
+    assert sorted(shown) == sorted(
+        [*bagkit.__all__, *(f"random.{name}" for name in importlib.import_module("bagkit.random").__all__)]
+    )
+
+
 def test_contributing_names_what_is_there() -> None:
     """Each path in CONTRIBUTING.md exists, and each constant or private name of a step is in a file of that step."""
     steps = re.split(r"\n(?=\d\. |\n)", (ROOT / "CONTRIBUTING.md").read_text())
