@@ -33,7 +33,7 @@ THIRDS = [(n, 1000) for n in range(3)]
 
 @pytest.fixture(scope="module", autouse=True)
 def end_workers() -> Iterator[None]:
-    pool.end_workers()  # those of other tests may keep what no collector has met yet
+    pool.end_workers()  # workers of earlier tests may still keep records
     yield
     pool.end_workers()
 
