@@ -48,7 +48,7 @@ class Engine(Owner, Protocol):
 
 def engine_on(where: Any, engine: str | None, given: Mapping[str, Any]) -> Engine:
     """Return what runs calls on a cluster; raises OptionError for what does not go together."""
-    from bagkit.client.distributed import DistributedEngine, client_of
+    from bagkit.client.remote import RemoteEngine
 
     if engine is not None and (engine != "ray" or where is not None):
         raise OptionError(
@@ -59,8 +59,10 @@ def engine_on(where: Any, engine: str | None, given: Mapping[str, Any]) -> Engin
         if value is not None:
             raise OptionError(f"Client: {name} is for worker processes of this machine; hint: the cluster has its own")
     if engine is not None:
-        from bagkit.client.ray import RayEngine
+        from bagkit.client.ray import RayCluster
 
-        return RayEngine()
+        return RemoteEngine(RayCluster())
+    from bagkit.client.distributed import DistributedCluster, client_of
+
     client, owned = client_of(where)
-    return DistributedEngine(client, owned=owned)
+    return RemoteEngine(DistributedCluster(client, owned=owned))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -71,7 +71,12 @@ class ClusterExecutor(Executor):
             try:
                 future.set_result(values[there.key] if there.key in values else _value_of(there))
             except BaseException as error:
-                future.set_exception(error)
+                future.set_exception(raised(error))
+
+
+def raised(error: BaseException) -> BaseException:
+    """Return an error of the cluster; where the workers died, as executors say it."""
+    return BrokenExecutor(str(error)) if type(error).__name__ == "KilledWorker" else error
 
 
 def _value_of(there: Any) -> Any:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from typing import Any, TypeVar
 
 from bagkit.errors import missing_extra
 
 T = TypeVar("T")
+
+_DIED = frozenset({"WorkerCrashedError", "NodeDiedError", "OutOfMemoryError"})
+"""The errors of a task whose process died each time."""
 
 
 def running_ray(purpose: str) -> Any:
@@ -61,7 +64,7 @@ def _tell(future: Future[Any], there: Future[Any]) -> None:
     if error is None:
         future.set_result(there.result())
     else:
-        future.set_exception(error)
+        future.set_exception(BrokenExecutor(str(error)) if type(error).__name__ in _DIED else error)
 
 
 def _cancel(ray: Any, reference: Any, future: Future[Any]) -> None:

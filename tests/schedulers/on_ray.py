@@ -1,4 +1,4 @@
-"""Bags and calls on Ray: the contract, a part of the table of operations, kills. `.ci/run ray` runs it.
+"""Bags on Ray: the contract, a part of the table of operations, kills. `.ci/run ray` runs it.
 
 It is not among the tests that run by themselves: Ray is 80 MB, has wheels for some Pythons only, and is slow to start.
 """
@@ -16,7 +16,6 @@ import pytest
 import ray
 
 import bagkit as bk
-from bagkit.errors import OptionError
 from bagkit.schedulers.executors import ExecutorScheduler
 from bagkit.schedulers.protocol import Scheduler
 from bagkit.schedulers.ray_executor import RayExecutor
@@ -83,24 +82,6 @@ def test_exchanges_go_through_files(tmp_path: Path) -> None:
         found = texts.groupby(0, npartitions=3).map(lambda group: (group[0], len(group[1]))).compute()
         assert sorted(found) == [(key, len(NUMBERS[key::7])) for key in range(7)]
     assert list(tmp_path.iterdir()) == []
-
-
-def test_client() -> None:
-    with bk.Client(engine="ray") as client:
-        parts = client.map(lambda n: n * n, range(8))
-        while len(parts) > 1:
-            pairs = zip(parts[::2], parts[1::2], strict=True)
-            parts = [client.submit(lambda a, b: a + b, one, other) for one, other in pairs]
-        assert parts[0].result(60) == sum(n * n for n in range(8))
-        failed = client.submit(divmod, 1, 0)
-        after = client.submit(abs, failed)
-        for future in (failed, after):
-            assert type(future.exception(60)) is ZeroDivisionError
-        assert client.gather(client.scatter({"a": 1})) == {"a": 1}
-        assert client.compute(bag().sum()).result(60) == sum(NUMBERS)
-        assert client.submit(sum, client.scatter([1, 2])).result(60) == 3
-        with pytest.raises(OptionError, match="scales itself"):
-            client.scale(3)
 
 
 def test_killed_workers(tmp_path: Path) -> None:
