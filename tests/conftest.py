@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import compileall
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+
+# pytest rewrites the asserts of all tests and of Hypothesis, which takes each process ten seconds. It keeps what it
+# made in __pycache__ for the next run, also where PYTHONDONTWRITEBYTECODE is set. So do programs that tests start.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+from hypothesis import settings  # noqa: E402 - it is among what is kept
 
 # A deadline for each example measures how busy the machine is.
 settings.register_profile("bagkit", deadline=None)
@@ -18,10 +25,6 @@ settings.load_profile("bagkit")
 # A shell starts what runs in its background with SIGINT ignored, and Python leaves that so. Tests of Ctrl-C need it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-# pytest rewrites the asserts of all tests, which takes some ten seconds. It keeps what it made in __pycache__ for the
-# next run, also where PYTHONDONTWRITEBYTECODE is set.
-sys.dont_write_bytecode = False
 
 
 def pytest_configure(config: pytest.Config) -> None:
