@@ -10,13 +10,14 @@ from benchmarks import (
     delayed_tasks,
     grouping,
     main_job,
+    python_work,
     sample_programs,
     tiny_partitions,
     whole_records,
     writing,
 )
 from benchmarks.contenders import Contender, Setting
-from benchmarks.generate import GROUPS, IDS, LARGE, MANY, ONE, SMALL, TIMES, Input
+from benchmarks.generate import ADDRESSES, GROUPS, IDS, LARGE, MANY, NUMBERS, ONE, SMALL, TIMES, Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ WARM = {
     ),
     "main-large": Benchmark("ten most frequent names, records of 2 kB", main_job.CONTENDERS, counts_above_last, LARGE),
     "main-one": Benchmark("ten most frequent names of one file", main_job.CONTENDERS, counts_above_last, ONE),
+    "cities": Benchmark(
+        "cities of those above thirty, from a nested field", python_work.CITIES, sorted_pairs, ADDRESSES
+    ),
+    "slow-files": Benchmark("10 µs of Python a record", python_work.SLOW_NAMES, counts_above_last, SMALL),
+    "slow-one": Benchmark("10 µs of Python a record, one file", python_work.SLOW_NAMES, counts_above_last, ONE),
     "whole-count": Benchmark("filter and map whole records, count", whole_records.ADULTS, int, SMALL),
     "whole-reduce": Benchmark("filter and map whole records, frequencies", whole_records.DECADES, sorted_pairs, SMALL),
     "records-back": Benchmark(
@@ -89,6 +95,7 @@ WARM = {
         "records filtered, written by json.dumps, to gz files", writing.DUMPS, writing.contents_digest, SMALL
     ),
     "groupby": Benchmark("960,000 records grouped by name", grouping.GROUPBY, sorted_pairs, GROUPS, once=SLOW),
+    "join": Benchmark("960,000 records joined with 400 rows", grouping.JOIN, int, GROUPS),
     "groupby-disk": Benchmark(
         "960,000 records grouped by name, of which bagkit may hold 256 MB",
         grouping.GROUPBY_THROUGH_THE_DISK,
@@ -99,6 +106,7 @@ WARM = {
     ),
     "foldby": Benchmark("ages summed by name", grouping.FOLDBY, sorted_pairs, SMALL),
     "distinct": Benchmark("a million distinct ids of two million records", grouping.DISTINCT, int, IDS),
+    "distinct-numbers": Benchmark("960,000 distinct numbers counted", grouping.DISTINCT_NUMBERS, int, NUMBERS),
     "distinct-range": Benchmark(
         "a million distinct keys made of two million numbers",
         grouping.DISTINCT_OF_RANGE,

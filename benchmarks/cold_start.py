@@ -11,7 +11,9 @@ from benchmarks.catalogue import counts_above_last
 from benchmarks.generate import FEW, SMALL
 from benchmarks.measure import Figure, environment, merge
 
-SCRIPTS = {name: Path(__file__).parent / "cold" / f"with_{name}.py" for name in ("bagkit", "dask", "pool", "polars")}
+SCRIPTS = {
+    name: Path(__file__).parent / "cold" / f"with_{name}.py" for name in ("bagkit", "dask", "pool", "polars", "duckdb")
+}
 DATA = {"cold-few": FEW, "cold-small": SMALL}
 
 

@@ -6,12 +6,14 @@ arguments that is timed. What it opens it registers with `keep`, which closes it
 
 import importlib.util
 import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
+from pathlib import Path
 from typing import Any, TypeAlias
 
 
@@ -30,12 +32,15 @@ class Setting:
 
 Job: TypeAlias = Callable[[], Any]
 Contender: TypeAlias = Callable[[Setting, ExitStack], Job]
+Program: TypeAlias = Callable[[Any, Setting], Any]
+"""What libraries with dask.bag's methods run alike: it gets the library, and returns what is computed."""
 
 PACKAGES = {
     "dask": "dask",
     "dask-best": "dask",
     "polars": "polars",
     "polars-name": "polars",
+    "duckdb": "duckdb",
     "pyspark": "pyspark",
 }
 PROGRAMS = {"pyspark": "java"}
@@ -71,3 +76,33 @@ def dask_bag(setting: Setting, keep: ExitStack, *, best: bool) -> Any:
         keep.enter_context(pool)
         keep.enter_context(dask.config.set(pool=pool, chunksize=1))
     return dask.bag
+
+
+def new_folder(keep: ExitStack) -> Path:
+    """Return a directory that is removed when the measuring is over."""
+    folder = Path(tempfile.mkdtemp(prefix="bagkit-benchmark-"))
+    keep.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def contenders(program: Program, by_hand: Callable[[Pool, Setting], Any]) -> dict[str, Contender]:
+    """Return the contenders: bagkit and dask.bag, which run the same `program`, and a pool that is used `by_hand`."""
+
+    def bagkit(setting: Setting, keep: ExitStack) -> Job:
+        import bagkit as bk
+
+        keep.enter_context(bk.options(memory_limit=setting.memory_limit or None))
+        return lambda: program(bk, setting).compute(workers=setting.workers)
+
+    def dask(setting: Setting, keep: ExitStack, *, best: bool = False) -> Job:
+        library = dask_bag(setting, keep, best=best)
+        return lambda: program(library, setting).compute()
+
+    def dask_best(setting: Setting, keep: ExitStack) -> Job:
+        return dask(setting, keep, best=True)
+
+    def pool(setting: Setting, keep: ExitStack) -> Job:
+        workers = process_pool(setting, keep)
+        return lambda: by_hand(workers, setting)
+
+    return {"bagkit": bagkit, "dask": dask, "dask-best": dask_best, "pool": pool}

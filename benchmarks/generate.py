@@ -54,6 +54,17 @@ def small_record(name: str, rng: random.Random) -> dict[str, Any]:
     }
 
 
+def addressed_record(name: str, rng: random.Random) -> dict[str, Any]:
+    """Return a record of about a hundred bytes with an address in it."""
+    address = {"street": f"{rng.randrange(1, 200)} High Street", "city": rng.choice(CITIES)}
+    return {"name": name, "age": rng.randrange(18, 90), "address": address, "ts": 1_700_000_000 + rng.randrange(10**7)}
+
+
+def numbered_record(name: str, rng: random.Random) -> dict[str, Any]:
+    """Return a flat record with a number that hardly any other record has."""
+    return {"id": rng.getrandbits(52), **small_record(name, rng)}
+
+
 def large_record(name: str, rng: random.Random) -> dict[str, Any]:
     """Return a nested record of about two kilobytes; the name stands in its middle."""
     items = [
@@ -123,6 +134,8 @@ FEW = DataSet("few", 8_000, 8, small_record)
 MANY = DataSet("many", 480_000, 8, small_record)
 GROUPS = DataSet("groups", 960_000, 8, small_record)
 TIMES = DataSet("times", 1_100_000, 8, small_record)
+ADDRESSES = DataSet("addresses", 1_600_000, 8, addressed_record)
+NUMBERS = DataSet("numbers", 960_000, 8, numbered_record)
 IDS = DataSet("ids", 2_000_000, 8, small_record, ids=1_255_000)  # of which the records have a million
 
 

@@ -3,17 +3,15 @@
 import gzip
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable
 from functools import partial
 from multiprocessing.pool import Pool
 from operator import add
 from typing import Any
 
-from benchmarks import spark
-from benchmarks.contenders import Contender, Job, Setting, dask_bag, process_pool
-
-Program = Callable[[Any, Setting], Any]
+from benchmarks import column_engines, spark
+from benchmarks.contenders import Setting, contenders
+from benchmarks.generate import NAMES
 
 
 def group(library: Any, setting: Setting) -> Any:
@@ -44,6 +42,15 @@ def mean(library: Any, setting: Setting) -> Any:
     return library.read_text(setting.paths).map(json.loads).pluck("age").mean()
 
 
+MEMBERS = [{"name": name, "number": number} for number, name in enumerate(NAMES[:400])]
+
+
+def join(library: Any, setting: Setting) -> Any:
+    """Pair the records with the rows of a small table that have their name; sum a number of each row."""
+    pairs = library.read_text(setting.paths).map(json.loads).join(MEMBERS, "name")
+    return pairs.map(lambda pair: pair[0]["number"] + pair[1]["age"]).sum()
+
+
 def parsed(path: str) -> list[Any]:
     """Parse one file with the standard library."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -58,7 +65,13 @@ def summed(path: str) -> Counter[str]:
     return total
 
 
-def ids(path: str) -> set[str]:
+def joined(path: str) -> int:
+    """Look the records of one file up in the small table."""
+    numbers = {row["name"]: row["number"] for row in MEMBERS}
+    return sum(numbers[record["name"]] + record["age"] for record in parsed(path) if record["name"] in numbers)
+
+
+def ids(path: str) -> set[Any]:
     """Return the distinct ids of one file."""
     return {record["id"] for record in parsed(path)}
 
@@ -88,6 +101,11 @@ def fold_pool(pool: Pool, setting: Setting) -> Any:
     return list(sum_counters(pool.imap_unordered(summed, setting.paths)).items())
 
 
+def join_pool(pool: Pool, setting: Setting) -> Any:
+    """Look up each record of each file in a pool."""
+    return sum(pool.imap_unordered(joined, setting.paths))
+
+
 def sum_counters(counters: Iterable[Counter[str]]) -> Counter[str]:
     """Return the sums of all counters."""
     total: Counter[str] = Counter()
@@ -114,32 +132,11 @@ def mean_pool(pool: Pool, setting: Setting) -> Any:
     return sum(ages for _, ages in counts) / sum(number for number, _ in counts)
 
 
-def contenders(program: Program, by_hand: Callable[[Pool, Setting], Any]) -> dict[str, Contender]:
-    """Return the contenders: bagkit and dask.bag, which run the same `program`, and a pool that is used `by_hand`."""
-
-    def bagkit(setting: Setting, keep: ExitStack) -> Job:
-        import bagkit as bk
-
-        keep.enter_context(bk.options(memory_limit=setting.memory_limit or None))
-        return lambda: program(bk, setting).compute(workers=setting.workers)
-
-    def dask(setting: Setting, keep: ExitStack, *, best: bool = False) -> Job:
-        library = dask_bag(setting, keep, best=best)
-        return lambda: program(library, setting).compute()
-
-    def dask_best(setting: Setting, keep: ExitStack) -> Job:
-        return dask(setting, keep, best=True)
-
-    def pool(setting: Setting, keep: ExitStack) -> Job:
-        workers = process_pool(setting, keep)
-        return lambda: by_hand(workers, setting)
-
-    return {"bagkit": bagkit, "dask": dask, "dask-best": dask_best, "pool": pool}
-
-
 GROUPBY = {**contenders(group, group_pool), "pyspark": spark.contender(spark.group)}
 GROUPBY_THROUGH_THE_DISK = {name: GROUPBY[name] for name in ("bagkit", "dask", "pyspark")}
-FOLDBY = {**contenders(fold, fold_pool), "pyspark": spark.contender(spark.fold)}
-DISTINCT = {**contenders(distinct, distinct_pool), "pyspark": spark.contender(spark.distinct)}
+FOLDBY = {**contenders(fold, fold_pool), **column_engines.FOLDBY, "pyspark": spark.contender(spark.fold)}
+DISTINCT_NUMBERS = {**contenders(distinct, distinct_pool), **column_engines.DISTINCT}
+DISTINCT = {**DISTINCT_NUMBERS, "pyspark": spark.contender(spark.distinct)}
 DISTINCT_OF_RANGE = contenders(distinct_of_range, distinct_of_range_pool)
-MEAN = contenders(mean, mean_pool)
+MEAN = {**contenders(mean, mean_pool), **column_engines.MEAN}
+JOIN = contenders(join, join_pool)

@@ -13,6 +13,7 @@ from operator import attrgetter
 import msgspec
 from isal import igzip
 
+from benchmarks import column_engines
 from benchmarks.contenders import Contender, Job, Setting, dask_bag, process_pool
 
 BLOCK = 1 << 20
@@ -99,30 +100,11 @@ def fastest(setting: Setting, keep: ExitStack) -> Job:
     return job
 
 
-def polars(setting: Setting, keep: ExitStack, *, only_name: bool = False) -> Job:
-    """Polars, lazily, as its guide shows it: the types of all fields are inferred first."""
-    import polars as pl  # type: ignore[import-not-found, unused-ignore]
-
-    schema = {"name": pl.String} if only_name else None
-
-    def job() -> object:
-        counts = pl.scan_ndjson(setting.paths, schema=schema).group_by("name").len()
-        return counts.sort("len", descending=True).head(10).collect().rows()
-
-    return job
-
-
-def polars_name(setting: Setting, keep: ExitStack) -> Job:
-    """Polars, lazily, told that there is only the name column."""
-    return polars(setting, keep, only_name=True)
-
-
 CONTENDERS: dict[str, Contender] = {
     "bagkit": bagkit,
     "dask": dask,
     "dask-best": dask_best,
     "pool": pool,
-    "polars": polars,
-    "polars-name": polars_name,
+    **column_engines.MAIN,
     "fastest": fastest,
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.measure import Figure
 from benchmarks.targets import OWN, judge
 
-PACKAGES = ("bagkit", "dask", "polars", "pyspark", "msgspec", "isal", "orjson")
+PACKAGES = ("bagkit", "dask", "polars", "duckdb", "pyspark", "msgspec", "isal", "orjson")
 
 
 def own_figure(figures: Sequence[Figure]) -> Figure | None:

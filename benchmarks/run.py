@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import cold_start, import_time, memory
+from benchmarks import cold_start, import_time, memory, page
 from benchmarks.catalogue import BEYOND, MEASURED, WARM
 from benchmarks.contenders import what_is_missing
 from benchmarks.generate import SMALL, DataSet, files_of, uncompressed_bytes
@@ -16,8 +16,10 @@ from benchmarks.report import answers_agree, table, write_json
 CONTENDERS = tuple(dict.fromkeys(name for benchmark in MEASURED.values() for name in benchmark.contenders))
 NAMES = (*WARM, import_time.NAME, *cold_start.DATA, *memory.NAMES)
 FAMILIES: Mapping[str, Sequence[str]] = {
+    "page": page.NAMES,
     "main": ("main-small", "main-large", "main-one"),
-    "grouping": ("groupby", "groupby-disk", "foldby", "distinct", "distinct-range", "mean"),
+    "python": ("cities", "slow-files", "slow-one", "whole-count", "whole-reduce", "records-back"),
+    "grouping": ("groupby", "groupby-disk", "join", "foldby", "distinct", "distinct-numbers", "distinct-range", "mean"),
     "writing": ("write-text", "write-json", "write-dumps"),
     "delayed": ("delayed-build", "delayed-run", "delayed-many", "delayed-processes", memory.DELAYED),
     "samples": ("sample-letters", "sample-tree", "sample-stocks"),
@@ -92,6 +94,12 @@ class Session:
             title = f"{name}: {MEASURED[name].title} ({setting.tasks:,} tasks)"
             yield title, memory.measure_waiting(self.contenders, setting)
 
+    def peaks(self, name: str) -> list[Figure]:
+        """Return the peaks in memory of the contenders of one of the warm benchmarks, in a single cold run of each."""
+        setting = WARM[name].setting(self.scale, self.folder, self.effort.workers)
+        chosen = [contender for contender in WARM[name].contenders if contender in self.contenders]
+        return [peak for one in chosen for peak in memory.measure_one(name, name, one, setting)]
+
     def run(self, names: Sequence[str]) -> Iterator[tuple[str, list[Figure]]]:
         """Run the named benchmarks, one after the other, and yield a title and figures for each."""
         for name in names:
@@ -122,6 +130,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="how much data, 1 being 150 MB (default: 1)")
     parser.add_argument("--data", type=Path, default=Path("data/benchmarks"), help="where the input files are kept")
     parser.add_argument("--memory", action="store_true", help="the same as the name memory")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="put the figures, and peaks in memory, into a page such as docs/benchmarks.md",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
     arguments = parser.parse_args(argv)
     asked = [*arguments.names, *(["memory"] if arguments.memory else [])]
@@ -146,11 +160,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, lack in missing.items():
         print(f"left out: {name}, because {lack} is not there")
     contenders = [name for name in asked if name not in missing]
-    groups: list[list[Figure]] = []
-    for title, figures in Session(arguments, contenders).run(arguments.names):
+    session = Session(arguments, contenders)
+    timed: dict[str, list[Figure]] = {}
+    for title, figures in session.run(arguments.names):
         print(table(title, figures), flush=True)
-        groups.append(figures)
+        timed[title] = figures
     if arguments.json:
-        write_json(arguments.json, groups)
-    sound = all(answers_agree(figures) and not any(figure.error for figure in figures) for figures in groups)
+        write_json(arguments.json, list(timed.values()))
+    if arguments.page:
+        peaks = {WARM[name].title: session.peaks(name) for name in arguments.names if name in WARM}
+        asked_for = " ".join(["python -m benchmarks", *(sys.argv[1:] if argv is None else argv)])
+        page.rewrite(arguments.page, asked_for, timed, peaks)
+    sound = all(answers_agree(figures) and not any(figure.error for figure in figures) for figures in timed.values())
     return 0 if sound else 1

@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import Contender, Job, Setting
+from benchmarks.contenders import Contender, Job, Setting, new_folder
 from benchmarks.measure import ROOT
-from benchmarks.writing import new_folder
 
 POINTS = 32_704_000
 """How many points `tree_sum` evaluates until its area no longer changes by more than 2e-13."""

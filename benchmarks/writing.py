@@ -3,20 +3,11 @@
 import gzip
 import hashlib
 import json
-import shutil
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import Contender, Job, Setting, dask_bag, process_pool
-
-
-def new_folder(keep: ExitStack) -> Path:
-    """Return a directory that is removed when the measuring is over."""
-    folder = Path(tempfile.mkdtemp(prefix="bagkit-benchmark-"))
-    keep.callback(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+from benchmarks import column_engines
+from benchmarks.contenders import Contender, Job, Setting, dask_bag, new_folder, process_pool
 
 
 def contents_digest(paths: Any) -> list[Any]:
@@ -145,3 +136,4 @@ JSON: dict[str, Contender] = {
     "pool": json_pool,
 }
 DUMPS: dict[str, Contender] = {**JSON, "bagkit": dumps_bagkit}
+JSON |= column_engines.WRITE_JSON

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import contenders, memory, report, targets
+from benchmarks import contenders, memory, page, report, targets
 from benchmarks.beyond_memory import joined_digest, ordered_digest
 from benchmarks.catalogue import BEYOND, MEASURED, WARM, counts_above_last
-from benchmarks.generate import FEW, IDS, LARGE, SMALL, files_of, write_repeated
+from benchmarks.generate import ADDRESSES, FEW, IDS, LARGE, NUMBERS, SMALL, files_of, write_repeated
 from benchmarks.measure import Figure, merge
 from benchmarks.run import FAMILIES, NAMES, main, parse_arguments
 
@@ -79,7 +79,7 @@ def test_import_time(tmp_path: Path) -> None:
     status, figures, printed = run_benchmarks(tmp_path, "import", "--contenders", "bagkit")
     assert status == 0, printed
     assert figures[0]["unit"] == "ms"
-    assert figures[0]["target"] == "<= 60 ms"
+    assert figures[0]["target"] == "<= 30 ms"
 
 
 def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,11 +128,11 @@ def test_answers_that_differ_are_reported() -> None:
     assert changed.error.startswith("two rounds gave two answers")
 
 
-@pytest.mark.parametrize(("seconds", "met"), [(8.1, True), (7.9, False)])
+@pytest.mark.parametrize(("seconds", "met"), [(9.1, True), (8.9, False)])
 def test_a_ratio_is_judged(seconds: float, met: bool) -> None:
     own = Figure("main-small", "bagkit", "s", (1.0, 0.9, 5.0))
     verdict = targets.judge(Figure("main-small", "dask", "s", (seconds,)), own)
-    assert verdict == targets.Verdict(seconds, ">= 8.00x", met)
+    assert verdict == targets.Verdict(seconds, ">= 9.00x", met)
 
 
 def test_a_limit_is_judged() -> None:
@@ -166,20 +166,44 @@ def test_ties_for_the_last_place_do_not_matter() -> None:
     assert counts_above_last([("a", 3), ("b", 1)]) != counts_above_last([("b", 3), ("a", 1)])
 
 
-@pytest.mark.parametrize(("data", "low", "high"), [(SMALL, 80, 120), (IDS, 95, 140), (LARGE, 1700, 2200)])
+@pytest.mark.parametrize(
+    ("data", "low", "high"),
+    [(SMALL, 80, 120), (IDS, 95, 140), (ADDRESSES, 80, 120), (NUMBERS, 95, 145), (LARGE, 1700, 2200)],
+)
 def test_generated_files_are_as_said(data: Any, low: int, high: int, tmp_path: Path) -> None:
     data = data.scaled(0.001)
     paths = files_of(data, tmp_path)
     lines = [line for path in paths for line in read_lines(path)]
     assert len(lines) == data.records
     assert low < sum(map(len, lines)) / len(lines) < high
-    assert all({"name", "age", "tags"} <= set(json.loads(line)) for line in lines)
+    assert all({"name", "age"} <= set(json.loads(line)) for line in lines)
     assert files_of(data, tmp_path) == paths
 
 
 def test_generated_files_are_the_same_every_time(tmp_path: Path) -> None:
     first, second = (files_of(FEW.scaled(0.01), tmp_path / folder) for folder in ("first", "second"))
     assert [read_lines(path) for path in first] == [read_lines(path) for path in second]
+
+
+def test_the_page_is_made_of_figures(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(f"Before.\n\n{page.BEGIN}\nyesterday\n{page.END}\nAfter.\n", encoding="utf-8")
+    timed = [
+        Figure("main-small", "bagkit", "s", (0.5,)),
+        Figure("main-small", "dask", "s", (2.0,)),
+        Figure("main-small", "pool", "s", (5.0,)),
+        Figure("main-small", "duckdb", "s", (), error="it broke"),
+    ]
+    peaks = [Figure("main-small", "bagkit parent", "MB", (40.4,)), Figure("main-small", "bagkit worker", "MB", (60.0,))]
+    page.rewrite(path, "python -m benchmarks", {"names": timed}, {"names": peaks})
+    written = path.read_text(encoding="utf-8")
+    assert (written[:8], written[-8:]) == ("Before.\n", "\nAfter.\n")
+    assert "yesterday" not in written
+    assert "| names | 0.5 s | **4x (9)** |  | 10x (5) |  |  | failed |  |" in written
+    assert "| names | 40 + 60 |" in written
+    path.write_text("no marks", encoding="utf-8")
+    with pytest.raises(SystemExit, match="between which"):
+        page.rewrite(path, "", {}, {})
 
 
 @pytest.mark.parametrize("name", ["one.json", "one.json.gz"])
