@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from bagkit.reading_tables import read_parquet, read_sqlite
     from bagkit.rejects import read_errors
     from bagkit.shown import Shown, show
+    from bagkit.tallies import Tallies, tally
     from bagkit.work.failures import Failure
 
 __version__ = "0.1.0"
@@ -118,6 +119,7 @@ __all__ = [
     "SourceError",
     "Stats",
     "StoppedEarlyError",
+    "Tallies",
     "TaskError",
     "TooManyErrorsError",
     "UnstableKeyError",
@@ -157,6 +159,7 @@ __all__ = [
     "report",
     "set_options",
     "show",
+    "tally",
     "to_textfiles",
     "visualize",
     "wait",
@@ -180,6 +183,7 @@ _HOMES = {
     "Reject": "bagkit.methods.rejects",
     "read_errors": "bagkit.rejects",
     "Signature": "bagkit.methods.retrying",
+    **dict.fromkeys(("Tallies", "tally"), "bagkit.tallies"),
     "to_textfiles": "bagkit.methods.writing",
     "Profile": "bagkit.diagnostics.profile",
     "delayed": "bagkit.lazy.delayed",

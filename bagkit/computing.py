@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import NotPicklableError, PlanError, TaskError, add_notes, one_line
 from bagkit.flow.kept import Kept
-from bagkit.flow.replay import Replay, reading
+from bagkit.flow.replay import for_many, reading
+from bagkit.flow.tallies import Counted
 from bagkit.ops.calls import DelayedCall
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import ComputeOptions, Options, PlainOptions, merged
@@ -42,12 +43,13 @@ LIGHT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Collected(Generic[T]):
+class Collected(Counted, Generic[T]):
     """What a run with `on_error="collect"` returns: the result without the records that failed, and the failures.
 
     Attributes:
         result: What the run returns otherwise, such as a list of records.
         failures: The records that failed, in order, each with its error and its place.
+        tallies: What was counted by reason in the run: by `filter(reason=)`, and by `bagkit.tally` in functions.
 
     >>> import bagkit as bk
     >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")
@@ -60,14 +62,14 @@ class Collected(Generic[T]):
 
     def __repr__(self) -> str:
         count = len(self.failures)
-        failures = f"{count:,} failure{'s' if count != 1 else ''}" if count else "no failure"
+        failures = f"{count:,} failure{'s' * (count != 1)}" if count else "no failure"
         first = f"{', first' if count > 1 else ':'}\n  {self.failures[0]}" if count else ""
-        return f"Collected({type_and_size(self.result)}; {failures}{first})"
+        return f"Collected({type_and_size(self.result)}; {failures}{self.counted_words()}{first})"
 
     def _repr_html_(self) -> str:
         from bagkit.html.results import collected_page
 
-        return collected_page(self.result, self.failures)
+        return collected_page(self.result, self.failures, self.tallies)
 
 
 def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple[Any, ...]:
@@ -87,9 +89,10 @@ def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple
         shorten_traceback(error)
         raise
     log.warn()
+    result, tallies = log.with_tallies(result), log.reasons.most_first()
     if not collects(roots, options):
         return tuple(result)
-    return tuple(Collected(value, _collected(log, roots)) for value in result)
+    return tuple(Collected(value, _collected(log, roots), tallies=tallies) for value in result)
 
 
 def _collected(log: FailureLog, roots: Sequence[Plan]) -> list[Failure]:
@@ -118,7 +121,7 @@ def _exactly(roots: Sequence[Plan], options: Options) -> list[list[Kept] | Any]:
         with closing(_stream(roots, options, log, exact=True)) as values:
             for root, parts in zip(roots, values, strict=True):
                 found = list(parts)
-                result.append(_for_many(found[0]) if root.op.gives_value else list(map(_kept, found)))
+                result.append(for_many(found[0]) if root.op.gives_value else list(map(_kept, found)))
     except BaseException as error:
         shorten_traceback(error)
         raise
@@ -161,14 +164,14 @@ def _is_plain(records: Any) -> bool:
 def iterate(
     root: Plan,
     keywords: ComputeOptions | PlainOptions,
-    collected: list[Failure] | None = None,
+    collected: Collected[Any] | None = None,
     *,
     writes: bool = False,
 ) -> Generator[Any, None, None]:
     """Yield the records of a bag in order, while workers go on with what comes next.
 
-    In the end the failures that were asked for are put into `collected`; without it they count as skipped. `writes`
-    says that the caller makes a file of the records.
+    In the end `collected` has what was counted, and the failures that were asked for; without it they count as skipped.
+    `writes` says that the caller makes a file of the records.
     """
     __tracebackhide__ = True
     found = _batches(root, keywords, collected, writes)
@@ -183,7 +186,7 @@ def iterate(
 
 
 def _batches(
-    root: Plan, keywords: ComputeOptions | PlainOptions, collected: list[Failure] | None, writes: bool
+    root: Plan, keywords: ComputeOptions | PlainOptions, collected: Collected[Any] | None, writes: bool
 ) -> Generator[Iterable[Any], None, None]:
     _refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
@@ -200,7 +203,8 @@ def _batches(
         raise
     log.warn(streamed=collected is None)
     if collected is not None:
-        collected.extend(_collected(log, (root,)))
+        collected.failures.extend(_collected(log, (root,)))
+        collected.tallies.update(log.reasons.most_first())
 
 
 def _refuse_at_the_end() -> None:
@@ -220,10 +224,6 @@ def _gathered(root: Plan, parts: Iterable[Any]) -> Any:
     return records
 
 
-def _for_many(value: Any) -> Any:
-    return value.for_many() if type(value) is Replay else value
-
-
 def collects(roots: Sequence[Plan], options: Options) -> bool:
     """Return whether failures are collected, as the options or a plan say."""
     policies = [plan.op.policy for plan in walk(*roots) if isinstance(plan.op, OnErrorFor)]
@@ -238,6 +238,7 @@ def _stream(
         ready = _prepared(roots, options, stack, exact)
         targets = [key for part in ready.keys for key in part]
         bags = zip(ready.plans, ready.keys, strict=True) if exact else ()
+        log.reasons.add(ready.writings.kept_tallies())
         keep = {key for plan, part in bags if not plan.op.gives_value for key in part}
         run = run_graph(ready.graph, targets, ready.spec, ready.options, log, ready.writings, keep=keep)
         values = stack.enter_context(closing(run))

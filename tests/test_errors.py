@@ -243,6 +243,14 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bag().filter(5), bk.PlanError,
         "filter: the function can't be called; got 5 of type int; "
         "hint: pass the function itself, as in filter(str.upper)"),
+    "reason of a filter": (
+        lambda: bag().remove(None, reason=5), bk.PlanError,
+        "remove: the reason is 5; expected text, or a function that takes a record and returns text"),
+    "reason of a tally": (
+        lambda: bk.tally(5), bk.PlanError,  # type: ignore[arg-type]  # that is the error
+        "tally: the reason is 5; expected text; hint: str(...) makes text of it"),
+    "count of a tally": (
+        lambda: bk.tally("a", -1), bk.PlanError, "tally: the count is -1; expected a whole number from 0 up"),
     "key": (
         lambda: bag().foldby({}, max), bk.PlanError,
         "foldby: the key is neither a function nor an index; got {}; "

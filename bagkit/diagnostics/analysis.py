@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bagkit.diagnostics.events import StepFigures
 from bagkit.errors import printable
+from bagkit.flow.tallies import in_words
 from bagkit.visible import visible
 
 WIDEST = 44
@@ -97,6 +98,8 @@ def _microseconds(seconds: float) -> str:
 def _remarks(step: StepFigures, parsed: int | None) -> Iterator[str]:
     if step.reads_again:
         yield f"{step.reads_again:,} read{'s' * (step.reads_again != 1)} again"
+    if step.tallies:
+        yield in_words(dict(step.tallies))
     if step.fields:
         yield f"{step.fields if parsed is None else parsed} of {step.fields} fields"
     if step.careful:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bagkit.flow.tallies import together
+
 if TYPE_CHECKING:
     from bagkit.flow.report import PlainFigures
 
@@ -58,6 +60,8 @@ class StepFigures(NamedTuple):
         cut: Whether a sample of its input was enough, as in `explain(analyze=True)`.
         reads: Whether it is a source, which reads the records of others.
         reads_again: How often a source has read again from a remote file what had failed for a reason that passes.
+        tallies: What its functions have counted by reason, as `filter(reason=)` and `bagkit.tally` do: pairs of a
+            reason and its count.
 
     >>> import bagkit as bk
     >>> with bk.Profile() as profile:
@@ -79,6 +83,7 @@ class StepFigures(NamedTuple):
     cut: bool = False
     reads: bool = False
     reads_again: int = 0
+    tallies: tuple[tuple[str, int], ...] = ()
 
     def __add__(self, other: object) -> StepFigures:
         """Return the figures of both together."""
@@ -96,6 +101,7 @@ class StepFigures(NamedTuple):
             self.cut or other.cut,
             self.reads or other.reads,
             self.reads_again + other.reads_again,
+            together(self.tallies, other.tallies),
         )
 
 
@@ -122,6 +128,11 @@ class TaskFinished(NamedTuple):
         if len(self.labels) == 1 and not self.figures:
             return (StepFigures(self.labels[0], seconds=self.stop - self.start),)
         return tuple(map(StepFigures, self.labels, *zip(*self.figures, strict=True))) if self.figures else ()
+
+    @property
+    def tallies(self) -> list[tuple[str, int]]:
+        """What the steps have counted by reason."""
+        return [pair for step in self.figures if step[-1] for pair in step[-1]]
 
 
 class TaskFailed(NamedTuple):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from bagkit.diagnostics.events import Event, TaskFinished
 from bagkit.errors import DamagedInputWarning, SkippedRecordsWarning
+from bagkit.flow.tallies import Counted, Reasons
 from bagkit.plan.fingerprint import process_fingerprint
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
@@ -26,6 +28,8 @@ class FailureLog:
 
     def __init__(self, roots: Sequence[Plan] = (), *, writes: bool = False) -> None:
         self.skipped = 0
+        self.reasons = Reasons()
+        """What was counted by reason."""
         self._roots = roots
         self._writes = writes
         self._failures: list[tuple[Failure, ...]] = []
@@ -34,12 +38,22 @@ class FailureLog:
         """Take the failures of a task that is done."""
         if isinstance(event, TaskFinished):
             self.take(event.skipped, event.failures)
+            self.reasons.add(event.tallies)
 
     def take(self, skipped: int, failures: Sequence[Failure]) -> None:
         """Take what one task reports about its failures."""
         self.skipped += skipped
         if failures:
             self._failures.append(tuple(failures))
+
+    def with_tallies(self, values: Sequence[Any]) -> list[Any]:
+        """Return the values of the roots; what tells of files has in it what the run has counted."""
+        return [
+            replace(value, tallies=self.reasons.most_first())
+            if isinstance(root.op, Sink) and isinstance(value, Counted)
+            else value
+            for root, value in zip(self._roots, values, strict=True)
+        ]
 
     @property
     def failures(self) -> list[Failure]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bagkit.diagnostics.events import Event, StepFigures, TaskFinished
 from bagkit.diagnostics.observer import listen, stop_listening
 from bagkit.errors import printable
+from bagkit.flow.tallies import Reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Profile:
             for steps in self.figures().values()
             for step in steps
         ]
-        return profile_page(len(self.tasks), rows)
+        return profile_page(len(self.tasks), rows, self.tallies())
 
     def emit(self, event: Event) -> None:
         """Take note of an event: runs call it, while the block is open.
@@ -125,6 +126,24 @@ class Profile:
         sum 100 0 True
         """
         return figures_by_labels(self.tasks)
+
+    def tallies(self) -> dict[str, int]:
+        """Add up what was counted by reason: by `bagkit.tally`, and by `filter(reason=)`.
+
+        Returns:
+            A dict from each reason to its count, the largest first.
+
+        >>> import bagkit as bk
+        >>> with bk.Profile() as profile:
+        ...     bk.range(9, npartitions=2).filter(lambda x: x % 3, reason="a third").sum().compute(scheduler="sync")
+        27
+        >>> profile.tallies()
+        {'a third': 3}
+        """
+        reasons = Reasons()
+        for task in self.tasks:
+            reasons.add(task.tallies)
+        return reasons.most_first()
 
 
 def figures_by_labels(tasks: Iterable[TaskFinished]) -> dict[tuple[str, ...], tuple[StepFigures, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bagkit.diagnostics.events import Event, Key, RunFinished, RunStarted, TaskFinished, TaskProgressed, WorkerLost
 from bagkit.errors import printable
+from bagkit.flow.tallies import Reasons, in_words, together
 
 NAME_LENGTH = 40
 """Characters of the name of a step, at the most."""
@@ -30,6 +31,8 @@ class Standing:
     unit: str = "task"
     reads_again: int = 0
     """How often something was read again that had failed for a reason that passes."""
+    tallies: tuple[tuple[str, int], ...] = ()
+    """What was counted by reason, the largest counts first."""
 
     def __add__(self, other: Standing) -> Standing:
         return Standing(
@@ -43,6 +46,7 @@ class Standing:
             by_label([*self.seconds.items(), *other.seconds.items()]),
             self.unit,
             self.reads_again + other.reads_again,
+            together(self.tallies, other.tallies),
         )
 
     @property
@@ -71,6 +75,8 @@ class Standing:
             remarks.append(f"{self.workers_lost} worker{'s' * (self.workers_lost != 1)} lost")
         if self.reads_again:
             remarks.append(f"{self.reads_again:,} read{'s' * (self.reads_again != 1)} again")
+        if self.tallies:
+            remarks.append(in_words(dict(self.tallies)))
         total = sum(self.seconds.values())
         if slowest and total:
             label, most = max(self.seconds.items(), key=lambda item: item[1])
@@ -90,6 +96,7 @@ class Counts:
         self._skipped = 0
         self._workers_lost = 0
         self._reads_again = 0
+        self._reasons = Reasons()
         self.ok: bool | None = None
         """Whether the run ended well; None while it goes on."""
 
@@ -109,6 +116,7 @@ class Counts:
                 self._bytes_done += event.bytes_read
                 self._tasks_done += 1
                 self._skipped += event.skipped
+                self._reasons.add(event.tallies)
             case WorkerLost():
                 # Its task begins anew.
                 self._forget(event.key)
@@ -128,7 +136,9 @@ class Counts:
         running = tuple(self._seconds_running.values())
         seconds = by_label(item for each in (self._seconds_done, *running) for item in tuple(each.items()))
         numbers = (self._tasks, self._tasks_done, self._weight, bytes_read, self._skipped, self._workers_lost)
-        return Standing(*numbers, failed=int(self.ok is False), seconds=seconds, reads_again=self._reads_again)
+        tallies = tuple(self._reasons.most_first().items())
+        failed = int(self.ok is False)
+        return Standing(*numbers, failed=failed, seconds=seconds, reads_again=self._reads_again, tallies=tallies)
 
 
 def by_label(steps: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -100,3 +100,8 @@ def reading(value: Any) -> Any:
     1
     """
     return iter(value) if type(value) is Replay else value
+
+
+def for_many(value: Any) -> Any:
+    """Return `value`, or of a Replay one that several may use, each as often as it likes."""
+    return value.for_many() if type(value) is Replay else value

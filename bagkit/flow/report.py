@@ -9,8 +9,9 @@ from time import perf_counter
 from typing import Any
 
 from bagkit.flow.sample import Clock, Sample
+from bagkit.flow.tallies import Pairs, Reasons
 
-PlainFigures = tuple[int, int, float, int, int, str, int, bool, bool, int]
+PlainFigures = tuple[int, int, float, int, int, str, int, bool, bool, int, Pairs]
 """Figures as they cross between processes, in their order: records in, records out, seconds, bytes, and so on."""
 
 
@@ -43,7 +44,9 @@ class Report:
     """Pickles what is written to such a file."""
     figures: list[Figures] = field(default_factory=list)
     """Of each step, in the order of the task's labels."""
-    noted: float = 0.0
+    tallied: Reasons = field(default_factory=Reasons)
+    """What was counted by reason, since that was last noted of a step."""
+    noted: float = field(default_factory=perf_counter)
     """When the time was last given to a step. What passes until the next is noted belongs to that one."""
     sample: Sample | None = None
     """How much of its input the task reads, if it is to look at it more closely."""
@@ -57,6 +60,7 @@ class Report:
     def begin(self) -> None:
         """Begin the figures: also again, where an attempt has failed, whose figures do not count."""
         self.figures.clear()
+        self.tallied.clear()
         if self.sample is not None:
             self.sample.begin()
         self.noted = perf_counter()
@@ -73,6 +77,8 @@ class Report:
 
     def plain_figures(self) -> tuple[PlainFigures, ...]:
         """Return the figures of all steps as plain values."""
+        if self.tallied:  # behind the last of them; or the task has told nothing of its only step
+            (self.figures[-1] if self.figures else self.next_step()).note(0, 0)
         sample = self.sample
         return tuple(
             [
@@ -87,6 +93,7 @@ class Report:
                     f.cut,
                     f.reads,
                     f.reads_again,
+                    tuple(f.tallies.items()) if f.tallies else (),
                 )
                 for number, f in enumerate(self.figures)
             ]
@@ -99,7 +106,8 @@ class Report:
 
     def take_figures(self, plain: Iterable[PlainFigures]) -> None:
         """Take over the figures of a task that ran elsewhere."""
-        self.figures += [Figures(self, *each) for each in plain]
+        for each in plain:
+            self.figures.append(Figures(self, *each[:-1], Reasons(each[-1]) if each[-1] else None))
 
     def records(self) -> int:
         """Return how many records its sources have given so far."""
@@ -120,6 +128,8 @@ class Report:
         self.damage.clear()
         self.outputs.clear()
         self.figures.clear()
+        self.tallied.clear()
+        self.noted = perf_counter()
 
 
 @dataclass(slots=True)
@@ -150,6 +160,8 @@ class Figures:
     """Whether it is a source."""
     reads_again: int = 0
     """How often it read again what had failed for a reason that passes."""
+    tallies: Reasons | None = None
+    """What its functions have counted by reason; None for nothing."""
 
     def note(self, taken: int, given: int) -> None:
         """Note how many records the step has just taken and given."""
@@ -159,6 +171,14 @@ class Figures:
         report.noted = now
         self.taken += taken
         self.given += given
+        if report.tallied:
+            self._take_tallied(report.tallied)
+
+    def _take_tallied(self, tallied: Reasons) -> None:
+        if self.tallies is None:
+            self.tallies = Reasons()
+        self.tallies.add(tallied.items())
+        tallied.clear()
 
     def took_care(self, records: int, why: str) -> None:
         """Note that the step took records one by one."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from bagkit.errors import attribute, notes_of
-from bagkit.html.style import folded, framed, head, lines, shown, table
+from bagkit.html.style import counted, folded, framed, head, lines, shown, table
 from bagkit.html.trees import TREE, tree
 from bagkit.json.standard import standard_loads
 from bagkit.tracebacks import frames_to_show
@@ -65,26 +65,27 @@ def failure_page(failure: Failed) -> str:
     return framed(title, _failure(failure, opened=True), style=TREE)
 
 
-def collected_page(result: object, failures: Sequence[Failed]) -> str:
+def collected_page(result: object, failures: Sequence[Failed], tallies: Mapping[str, int]) -> str:
     """Return the page of a result and the failures that it is without."""
     count = len(failures)
     said = f"{count:,} failure{'' if count == 1 else 's'}" if count else "no failure"
     parts = [head("Collected", said)]
     if count:
         parts.append(folded(said, _kinds(failures) + _list(failures), opened=True, kind="bk-bad"))
+    parts.append(counted(tallies))
     parts.append(folded("the result", _result(result), opened=True))
     return framed(*parts, style=TREE)
 
 
-def manifest_page(files: Sequence[Written], records: int, size: str) -> str:
-    """Return the page of files that were written, and how large all of them are."""
+def manifest_page(files: Sequence[Written], records: int, size: str, tallies: Mapping[str, int]) -> str:
+    """Return the page of files that were written, how large all of them are, and what was counted on the way."""
     count = len(files)
     facts = (f"{records:,} record{'' if records == 1 else 's'}", size)
     more = f"… and {count - MOST_FILES:,} more in manifest.files" if count > MOST_FILES else ""
     rows = [(file.path, file.partition, file.records, file.nbytes) for file in files[:MOST_FILES]]
     listed = table(("path", "partition", "records", "bytes"), rows, more)
     title = head(f"Manifest of {count:,} file{'' if count == 1 else 's'}", *facts)
-    return framed(title, folded("the files", listed, opened=count <= 12))
+    return framed(title, folded("the files", listed, opened=count <= 12), counted(tallies))
 
 
 def _result(result: object) -> str:

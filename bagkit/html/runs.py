@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-from bagkit.html.style import framed, head, shown
+from bagkit.html.style import counted, framed, head, shown
 
 MOST_STEPS: Final = 100
 
@@ -17,8 +17,11 @@ BARS: Final = """
 """
 
 
-def profile_page(tasks: int, steps: Sequence[tuple[str, int, int, str, float]]) -> str:
-    """Return the page of what steps took: label, records in and out, time in words and in seconds of each."""
+def profile_page(tasks: int, steps: Sequence[tuple[str, int, int, str, float]], tallies: Mapping[str, int]) -> str:
+    """Return the page of what steps took: label, records in and out, time in words and in seconds of each.
+
+    Below it stands what was counted by reason.
+    """
     whole = sum([seconds for *_, seconds in steps]) or 1.0
     rows = "".join(
         [
@@ -33,7 +36,7 @@ def profile_page(tasks: int, steps: Sequence[tuple[str, int, int, str, float]]) 
     more = len(steps) - MOST_STEPS
     left = f'<div class="bk-soft">… and {more:,} more steps in profile.figures()</div>' if more > 0 else ""
     title = head("Profile", f"{tasks:,} task{'' if tasks == 1 else 's'}")
-    return framed(title, listed, left, style=BARS)
+    return framed(title, listed, left, counted(tallies), style=BARS)
 
 
 def report_page(place: str, text: str) -> str:

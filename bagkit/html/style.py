@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final
 
 from bagkit.visible import printable
+
+MOST_REASONS: Final = 20
 
 LIGHT: Final = (
     "--ink: #1f2328; --soft: #656d76; --line: #d8dee4; --back: #ffffff; --bar: #4f7cac; --rest: #e6eaef; "
@@ -89,6 +91,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], more: str = 
     heads = "".join([f"<th>{shown(name)}</th>" for name in columns])
     rest = f'<div class="bk-soft">{shown(more)}</div>' if more else ""
     return f'<table class="bk-rows"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{rest}'
+
+
+def counted(tallies: Mapping[str, int]) -> str:
+    """Return a table of what was counted by reason; nothing where nothing was."""
+    if not tallies:
+        return ""
+    more = f"… and {len(tallies) - MOST_REASONS:,} more in .tallies" if len(tallies) > MOST_REASONS else ""
+    rows = [(count, reason) for reason, count in [*tallies.items()][:MOST_REASONS]]
+    return folded("counted", table(("count", "reason"), rows, more), opened=True)
 
 
 def _cell(value: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-IDS = ("ended", "runs", "run", "stages", "steps", "stream", "workers", "memory", "failures", "said")
+IDS = ("ended", "runs", "run", "stages", "steps", "counted", "stream", "workers", "memory", "failures", "said")
 """The parts of the page, in their order."""
 
 

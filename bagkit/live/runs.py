@@ -21,6 +21,7 @@ from bagkit.diagnostics.events import (
     WorkerSaid,
 )
 from bagkit.errors import one_line
+from bagkit.flow.tallies import Reasons
 from bagkit.live.stream import Lane
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class StepSum:
     bytes_read: int = 0
     careful: int = 0
     why: str = ""
+    reasons: Reasons = field(default_factory=Reasons)
+    """What its functions have counted."""
 
 
 @dataclass(slots=True)
@@ -194,13 +197,16 @@ class RunRecord:
             stage.steps = list(map(StepSum, event.labels))
         if not event.figures and len(stage.steps) == 1:
             stage.steps[0].seconds += event.stop - event.start
-        for step, (taken, given, seconds, nbytes, careful, why, *_) in zip(stage.steps, event.figures, strict=False):
+        for step, figures in zip(stage.steps, event.figures, strict=False):
+            taken, given, seconds, nbytes, careful, why, *_, tallies = figures
             step.records_in += taken
             step.records_out += given
             step.seconds += seconds
             step.bytes_read += nbytes
             step.careful += careful
             step.why = step.why or why
+            if tallies:
+                step.reasons.add(tallies)
         if event.skipped or event.failures:
             self.skipped += event.skipped
             self.failures += max(event.skipped, len(event.failures))

@@ -41,6 +41,7 @@ def of_run(recorder: RunRecorder, run: RunRecord) -> dict[str, str]:
         "run": _summary(run),
         "stages": _titled("Stages", _stages(run)),
         "steps": _titled("Steps", _steps(run)),
+        "counted": _titled("Counted", _counted(run)),
         "stream": _titled("Workers over time", stream_svg(run)),
         "workers": _titled("Workers", _workers(recorder, run)),
         "memory": _titled("Memory", memory_svg(recorder.samples.all, run.started, until)),
@@ -146,6 +147,16 @@ def _step_row(stage: StageRecord, step: StepSum, total: float) -> Iterator[str]:
     yield f"{step.seconds / records * 1e6:,.2f}" if records else ""
     yield f"{_meter(share)} {share:.0%}"
     yield bytes_text(step.bytes_read) if step.bytes_read else ""
+
+
+def _counted(run: RunRecord) -> str:
+    found = [(step, reason, count) for stage in run.stages for step in stage.steps
+             for reason, count in step.reasons.most_first().items()]  # fmt: skip
+    found.sort(key=lambda each: -each[2])
+    rows = [(count_text(count), shown(reason), _code(step.label)) for step, reason, count in found[:MOST_ROWS]]
+    table = _table(("count", "reason", "in"), rows, "counted")
+    left = len(found) - MOST_ROWS
+    return table + (f'<p class="quiet">and {count_text(left)} more reasons</p>' if left > 0 else "")
 
 
 def _workers(recorder: RunRecorder, run: RunRecord) -> str:

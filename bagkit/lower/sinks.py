@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bagkit.lower.graph import Graph, Key, Work
@@ -61,12 +61,19 @@ class Writings:
         if outputs is None:  # it is no task's end
             return
         lost = event.skipped + sum(failure.collected or failure.is_damage for failure in event.failures)
+        tallies = tuple(event.tallies)
         told: set[int] = set()
         for number, written in outputs:
-            self._writings[number].commit(written, lost if number not in told else 0)
+            first = number not in told
+            self._writings[number].commit(written, lost if first else 0, tallies if first else ())
             told.add(number)
-        for number in self._readers.get(event.key, ()) if lost and not told else ():
-            self._writings[number].lose(_name(event.key), lost)
+        for number in self._readers.get(event.key, ()) if (lost or tallies) and not told else ():
+            self._writings[number].lose(_name(event.key), lost, tallies)
+
+    def kept_tallies(self) -> Iterator[tuple[str, int]]:
+        """Yield what was counted when the files were written that are kept."""
+        for writing in self._writings:
+            yield from writing.kept_tallies()
 
     def close(self) -> None:
         """End all writing: what was not committed is removed."""

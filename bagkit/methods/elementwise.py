@@ -29,6 +29,9 @@ K = TypeVar("K")
 U = TypeVar("U")
 V = TypeVar("V")
 P = ParamSpec("P")
+R = TypeVar("R")
+
+Reason = str | Callable[[R], str] | None
 
 
 class Elementwise(Making[T_co]):
@@ -150,52 +153,61 @@ class Elementwise(Making[T_co]):
         return bag.map(func, *args, **kwargs).flatten()
 
     @overload
-    def filter(self: Making[U | None], predicate: None) -> Bag[U]: ...
+    def filter(self: Making[U | None], predicate: None, *, reason: Reason[Any] = ...) -> Bag[U]: ...
     @overload
-    def filter(self, predicate: Callable[[T_co], TypeGuard[U]]) -> Bag[U]: ...
+    def filter(self, predicate: Callable[[T_co], TypeGuard[U]], *, reason: Reason[T_co] = ...) -> Bag[U]: ...
     @overload
-    def filter(self, predicate: Callable[[T_co], TypeIs[U]]) -> Bag[U]: ...
+    def filter(self, predicate: Callable[[T_co], TypeIs[U]], *, reason: Reason[T_co] = ...) -> Bag[U]: ...
     @overload
-    def filter(self, predicate: Callable[[T_co], object]) -> Bag[T_co]: ...
-    def filter(self, predicate: Callable[[T_co], Any] | None) -> Any:
+    def filter(self, predicate: Callable[[T_co], object], *, reason: Reason[T_co] = ...) -> Bag[T_co]: ...
+    def filter(self, predicate: Callable[[T_co], Any] | None, *, reason: Reason[Any] = None) -> Any:
         """Keep the records for which `predicate` is true.
 
         Args:
             predicate: A function that takes a record and returns true or false. None keeps the records that are true
                 themselves: no None, no 0, no empty text or list.
+            reason: Why a record is dropped: text, or a function that takes the record and returns text. How many
+                records were dropped for each reason stands in the Manifest of what writes files, in Collected, in
+                `bagkit.Tallies`, and in the progress bar. Default: nothing is counted.
 
         Returns:
             A bag of the records that are kept, in order and in the same partitions.
 
         Raises:
-            PlanError: `predicate` can't be called.
+            PlanError: `predicate` can't be called, or `reason` is neither text nor a function.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).filter(lambda x: x % 2 == 0).compute(scheduler="sync")
         [0, 2, 4]
         >>> bk.from_sequence(["a", "", None]).filter(None).compute(scheduler="sync")
         ['a']
+        >>> with bk.Tallies() as dropped:
+        ...     bk.from_sequence(["a", "bcd"]).filter(lambda text: len(text) > 1, reason="too short").compute()
+        ['bcd']
+        >>> dropped["too short"]
+        1
         """
-        return self._then(Filter(predicate))
+        return self._then(Filter(predicate, reason=reason))
 
-    def remove(self, predicate: Callable[[T_co], object] | None) -> Bag[T_co]:
+    def remove(self, predicate: Callable[[T_co], object] | None, *, reason: Reason[T_co] = None) -> Bag[T_co]:
         """Drop the records for which `predicate` is true: the opposite of `filter`.
 
         Args:
             predicate: A function that takes a record and returns true or false. None drops the records that are true
                 themselves.
+            reason: Why a record is dropped, as for `filter`.
 
         Returns:
             A bag of the records that are left, in order and in the same partitions.
 
         Raises:
-            PlanError: `predicate` can't be called.
+            PlanError: `predicate` can't be called, or `reason` is neither text nor a function.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).remove(lambda x: x % 2 == 0).compute(scheduler="sync")
         [1, 3, 5]
         """
-        return self._then(Filter(predicate, keep=False))
+        return self._then(Filter(predicate, keep=False, reason=reason))
 
     @overload
     def pluck(self: Making[OnlyAny], key: Any, default: Any = ...) -> Bag[Any]: ...

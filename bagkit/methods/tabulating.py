@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bagkit.computing import Collected, collects, iterate
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from bagkit.io.handover import columns as columnar
     from bagkit.io.handover import gathered, misfits
     from bagkit.options import ComputeOptions
-    from bagkit.work.failures import Failure
 else:
     gathered = Lazily("bagkit.io.handover.gathered")
     columnar = Lazily("bagkit.io.handover.columns")
@@ -35,13 +35,13 @@ def hand_over(
 
     With a `store` it makes a file.
     """
-    failures: list[Any] = []
+    collected = Collected(None, [])
     batches = gathered.GatheredColumns(encode, policy, gathered.KeptInMemory() if store is None else store)
     try:
-        for item in iterate(Plan(encode, (plan,)), options, failures, writes=store is not None):
+        for item in iterate(Plan(encode, (plan,)), options, collected, writes=store is not None):
             batches.add(item)
         result = build(batches.table())
-        return Collected(result, failures) if collects((plan,), merged(**options)) else result
+        return replace(collected, result=result) if collects((plan,), merged(**options)) else result
     except gathered.Misfit as misfit:
         found = misfit
     raise _in_place(plan, encode, found, options)
@@ -67,12 +67,12 @@ def _several(
     plan: Plan, encode: columnar.EncodeColumns, conflicts: Sequence[gathered.Conflict], options: ComputeOptions
 ) -> ColumnTypeError:
     """Return the error for conflicts in several columns, with the place of each: the partitions are read again."""
-    failures: list[Failure] = []
+    collected = Collected(None, [])
     for conflict in {each.partition: each for each in conflicts[: misfits.LISTED]}.values():
         find = misfits.finding(conflict, conflicts, encode, misfits.FindMisfits)
-        for _ in iterate(Plan(find, (_part(plan, conflict.partition),)), {**options, "on_error": "collect"}, failures):
+        for _ in iterate(Plan(find, (_part(plan, conflict.partition),)), {**options, "on_error": "collect"}, collected):
             pass
-    ours = [failure for failure in failures if isinstance(failure.error, ColumnTypeError)]
+    ours = [failure for failure in collected.failures if isinstance(failure.error, ColumnTypeError)]
     found = {text: failure.where for failure in ours for text in str(failure.error).split(misfits.SEPARATOR)}
     error = ColumnTypeError(misfits.several_message(encode.name, conflicts, found))
     if ours:

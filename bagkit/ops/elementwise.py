@@ -13,8 +13,9 @@ from itertools import starmap
 from operator import itemgetter, not_
 from typing import Any, Literal
 
-from bagkit.errors import PlanError
+from bagkit.errors import PlanError, one_line
 from bagkit.flow.blocks import Block
+from bagkit.flow.tallies import count_here
 from bagkit.json.parse import JsonParser, attribute_values, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.ops._toolz_read import plucked_fields
@@ -124,16 +125,22 @@ class StarMap(PerPartition):
 
 @dataclass(frozen=True)
 class Filter(PerPartition):
-    """`filter(predicate)` and, with `keep=False`, `remove(predicate)`."""
+    """`filter(predicate)` and, with `keep=False`, `remove(predicate)`; with a reason it counts what it drops."""
 
     predicate: Callable[[Any], Any] | None
     keep: bool = True
+    reason: str | Callable[[Any], str] | None = None
 
     per_record = "some"
     plain = "as given"
 
     def __post_init__(self) -> None:
         check_callable(self._name, self.predicate, none_is="the record's own truth")
+        if self.reason is not None and not isinstance(self.reason, str) and not callable(self.reason):
+            raise PlanError(
+                f"{self._name}: the reason is {one_line(self.reason)}; expected text, or a function that takes a "
+                "record and returns text"
+            )
 
     @property
     def _name(self) -> str:
@@ -141,19 +148,58 @@ class Filter(PerPartition):
 
     @property
     def label(self) -> str:
-        return f"{self._name}({function_label(self.predicate)})"
+        reason = self.reason
+        if reason is None:
+            return f"{self._name}({function_label(self.predicate)})"
+        shown = one_line(reason, 40) if isinstance(reason, str) else function_label(reason)
+        return f"{self._name}({function_label(self.predicate)}, reason={shown})"
+
+    @property
+    def reads(self) -> Fields:
+        """Which fields of a record the predicate and the reason read."""
+        if self.predicate is None:
+            return ALL
+        read = fields_read(self.predicate)
+        return union(read, fields_read(self.reason)) if callable(self.reason) else read
 
     def demand(self, wanted: Fields) -> Fields:
-        return ALL if self.predicate is None else union(wanted, fields_read(self.predicate))
+        return union(wanted, self.reads)
 
     def user_functions(self) -> tuple[Any, ...]:
-        return (self.predicate,)
+        return (self.predicate, self.reason) if callable(self.reason) else (self.predicate,)
 
     def begin(self) -> OnRecords:
         predicate = self.predicate
+        if self.reason is not None:
+            return partial(map, _Counting(self._name, predicate, self.keep, self.reason))
         if self.keep:
             return _as_they_are if predicate is None else partial(map, predicate)
         return partial(map, not_) if predicate is None else lambda records: map(not_, map(predicate, records))
+
+
+class _Counting:
+    """Says of each record whether a filter keeps it, and counts the reasons of those that it drops."""
+
+    def __init__(
+        self, name: str, predicate: Callable[[Any], Any] | None, keep: bool, reason: str | Callable[[Any], str]
+    ) -> None:
+        self._name = name
+        self._predicate = bool if predicate is None else predicate
+        self._keep = keep
+        self._reason = reason
+
+    def __call__(self, record: Any) -> bool:
+        kept = bool(self._predicate(record)) is self._keep
+        if not kept:
+            count_here(self._reason if type(self._reason) is str else self._reason_of(record))
+        return kept
+
+    def _reason_of(self, record: Any) -> str:
+        reason = self._reason if isinstance(self._reason, str) else self._reason(record)
+        if isinstance(reason, str):
+            return str.__str__(reason)  # of an enum, say
+        shown = one_line(reason)
+        raise TypeError(f"{self._name}: the reason of a record is {shown}; expected text; hint: str(...) makes it that")
 
 
 @dataclass(frozen=True)

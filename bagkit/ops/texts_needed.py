@@ -53,7 +53,9 @@ def texts_needed(op: Op) -> tuple[str, ...]:
 
 def _ways(op: Op) -> Iterator[tuple[str, ...]]:
     """Yield for each way that may keep a line the texts that it has one of; no texts where they are not known."""
-    if isinstance(op, MatchGlob):
+    if isinstance(op, Filter) and op.reason is not None:
+        yield ()  # what it drops is counted
+    elif isinstance(op, MatchGlob):
         yield _told(max(re.split(r"[*?]", op.pattern), key=len)) if "[" not in op.pattern else ()
     elif isinstance(op, Filter) and op.keep and isinstance(op.predicate, (methodcaller, BuiltinMethodType)):
         yield _of_method(op.predicate)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bagkit.ops.elementwise import Filter, ParseJson
-from bagkit.ops.fields_read import fields_read
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.plan.fields import within
 from bagkit.plan.kinds import ALL, Fields, Source, union
@@ -32,7 +31,7 @@ def filter_first(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     def put_first(plan: Plan) -> Plan:
         if not isinstance(plan.op, Filter) or plan.op.predicate is None:
             return plan
-        below, read = plan.inputs[0], fields_read(plan.op.predicate)
+        below, read = plan.inputs[0], plan.op.reads
         match below:
             case Plan(ParseJson() as parser, (Plan(Source()),)) if parser.gives_records and id(parser) not in shared:
                 return _completed(plan, below, parser, read) or plan

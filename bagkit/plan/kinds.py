@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 from bagkit.exchange.spill import Room
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
+from bagkit.flow.tallies import Pairs
 from bagkit.plan.pieces import Piece
 
 T = TypeVar("T")
@@ -376,17 +377,20 @@ class SinkRun(Protocol):
     def parts(self) -> Sequence[tuple[bool, Any] | None]:
         """For each partition whether it is written already, and what was written, or where to; None: not wanted."""
 
-    def commit(self, written: Any, lost: int) -> None:
+    def commit(self, written: Any, lost: int, tallies: Pairs) -> None:
         """Make an output of what a task has written; with the last one, of all of them.
 
-        `lost` is how many records the task left out, as `on_error` asked.
+        `lost` is how many records the task left out, as `on_error` asked, `tallies` what it has counted by reason.
         """
 
     def tell_of_lost(self, again: Collection[str]) -> None:
         """Tell of records that were left out of what is kept, but for those that tasks leave out which run `again`."""
 
-    def lose(self, task: str, lost: int) -> None:
-        """Take note that a task whose result is written by others has left out `lost` records."""
+    def lose(self, task: str, lost: int, tallies: Pairs) -> None:
+        """Take note that a task whose result is written by others has left out `lost` records, and counted others."""
+
+    def kept_tallies(self) -> Iterable[tuple[str, int]]:
+        """Return what was counted when what is kept was written."""
 
     def end(self) -> None:
         """Remove what became no output."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextvars import ContextVar, Token
 
+from bagkit.flow.tallies import Reasons, counting
+
 _running: ContextVar[bool] = ContextVar("bagkit_running_task", default=False)
 _worker_process = False
 
@@ -20,13 +22,21 @@ def become_worker() -> None:
 
 
 class running_task:
-    """Mark the code in the `with` block, in this thread, as part of a task. Used by one thread at a time."""
+    """Mark the code in the `with` block, in this thread, as part of a task. Used by one thread at a time.
 
-    __slots__ = ("_token",)
+    What it counts by reason goes to `reasons`, if somebody wants to know.
+    """
+
+    __slots__ = ("_counting", "_token")
     _token: Token[bool]
+
+    def __init__(self, *reasons: Reasons) -> None:
+        self._counting = counting(*reasons)
 
     def __enter__(self) -> None:
         self._token = _running.set(True)
+        self._counting.__enter__()
 
     def __exit__(self, *exc: object) -> None:
+        self._counting.__exit__()
         _running.reset(self._token)

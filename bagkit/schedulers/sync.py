@@ -95,7 +95,7 @@ def call_work(
     and the like become TaskError. Each has the original as its cause. `name` is what messages call the task.
     """
     try:
-        with running_task():
+        with running_task(report.tallied):
             value = work(part, inputs, report)
             values = tuple(store((value,) if width == 1 else value))
     except StopIteration as error:

@@ -308,15 +308,16 @@ class Worker:
         function = self._work(work)
         if _BY_VALUE in sys.modules:
             sys.modules[_BY_VALUE].seed_generators(str(number))
-        value = function(transport.loads(part), [load(stored) for stored in inputs], report)
-        if os.getpid() != self._pid:
-            os._exit(0)
-        made = (value,) if keys == 1 else self._several(value, keys)
-        kept: tuple[int, ...] = ()
-        if names:
-            values, kept = self._kept(made, output, names, room)
-        else:
-            values = tuple(output.store_all(made))
+        with inside.running_task(report.tallied):
+            value = function(transport.loads(part), [load(stored) for stored in inputs], report)
+            if os.getpid() != self._pid:
+                os._exit(0)
+            made = (value,) if keys == 1 else self._several(value, keys)
+            kept: tuple[int, ...] = ()
+            if names:
+                values, kept = self._kept(made, output, names, room)
+            else:
+                values = tuple(output.store_all(made))
         failures = _pickle_failures(report.failures) if report.failures else None
         said = (report.bytes_read, report.skipped, failures, report.outputs, report.plain_figures())
         return marshal.dumps((number, start, time.time(), *said, values, kept))

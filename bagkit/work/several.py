@@ -15,6 +15,7 @@ from bagkit.flow.batches import Emit, InTurns
 from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.report import Report
 from bagkit.flow.takings import UntilEnough
+from bagkit.flow.tallies import uncounted
 from bagkit.plan.kinds import SampledExchange, Sink
 from bagkit.work.branches import Branches
 from bagkit.work.chain import leave_now
@@ -193,10 +194,12 @@ class _Running:
                 branches.feed(block)
                 yield from branches.given(end.step)
 
+        again = uncounted(given())
         with closing(run):
             if taker is None:
-                return careful_state_of(run.failing, into, given(), run.next_figures())
-            return careful_state_of(self._run.failing, into, given(), taker.figures)
+                return careful_state_of(run.failing, into, again, run.next_figures())
+            taker.figures.tallies = None  # all its records are taken again
+            return careful_state_of(self._run.failing, into, again, taker.figures)
 
 
 class _Taker:

@@ -13,6 +13,7 @@ from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
 from bagkit.flow.takings import AllAtOnce, PlacedTaking, UntilEnough
+from bagkit.flow.tallies import counting
 from bagkit.plan.kinds import Exchange, SampledExchange, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
 from bagkit.work.pace import blocks_together, place_in, records_of
@@ -111,13 +112,14 @@ def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block]
 
 
 def _alone(failing: Failing, into: Into, record: Any) -> None:
-    """Make a state of `record` alone; raises what is wrong with it."""
-    taking = start(failing, into)
-    if isinstance(taking, AllAtOnce):
-        taking.state_of(iter((record,)))
-        return
-    taking.take([record])
-    taking.state()
+    """Make a state of `record` alone; raises what is wrong with it. What it counts is counted when it is taken."""
+    with counting():
+        taking = start(failing, into)
+        if isinstance(taking, AllAtOnce):
+            taking.state_of(iter((record,)))
+            return
+        taking.take([record])
+        taking.state()
 
 
 def careful_state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Any:

@@ -146,6 +146,8 @@ ELEMENTWISE = [
     Case("filter(field)", "dicts", lambda b: b.filter(lambda r: r["n"] > 1), lambda xs: [r for r in xs if r["n"] > 1],
          "dicts"),
     Case("filter(None)", "truths", lambda b: b.filter(None), lambda xs: [x for x in xs if x], "truths"),
+    Case("filter(reason)", "ints", lambda b: b.filter(lambda x: x % 2, reason=str), lambda xs: [x for x in xs if x % 2],
+         "ints"),
     Case("filter(text)", "strings", lambda b: b.filter(str.isalpha), lambda xs: [x for x in xs if x.isalpha()],
          "strings"),
     Case("filter(none)", "ints", lambda b: b.filter(lambda x: False), lambda xs: [], "ints"),

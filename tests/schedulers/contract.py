@@ -259,6 +259,13 @@ class SchedulerContract:
         assert all(0 < event.start <= event.stop < time.time() + 1 for event in finished.values())
         assert sorted(map(str, (event.key for event in recorder.of(events.TaskStarted)))) == sorted(map(str, finished))
 
+    def test_what_tasks_count_comes_back(self, scheduler: Scheduler) -> None:
+        tasks = [Task(keys=(n,), work=works.tally_twice, part=n, label="counting", steps=("step",)) for n in (3, 4)]
+        recorder = Recorder()
+        assert list(scheduler.run(Graph(tasks), [3, 4], recorder)) == [3, 4]
+        found = {event.key: dict(event.tallies) for event in recorder.of(events.TaskFinished)}
+        assert found == {n: {"counted": n, "also": 1} for n in (3, 4)}
+
     def test_events_tell_of_a_failure(self, scheduler: Scheduler) -> None:
         recorder = Recorder()
         with pytest.raises(works.CodedError):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import bagkit as bk
 from bagkit.flow.batches import Batches
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Task
@@ -47,6 +48,12 @@ def add_marked(part: tuple[str, str, int], inputs: Sequence[int], report: Report
     directory, name, number = part
     mark(directory, name)
     return number + sum(inputs)
+
+
+def tally_twice(part: int, inputs: Sequence[Any], report: Report) -> int:
+    bk.tally("counted", part)
+    bk.tally("also")
+    return part
 
 
 def split(part: int, inputs: Sequence[list[int]], report: Report) -> list[list[int]]:

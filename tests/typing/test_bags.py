@@ -139,6 +139,8 @@ def test_filter(words: Words) -> None:
     assert assert_type(some.filter(None), bk.Bag[str]).compute() == ["a"]
     assert assert_type(words.filter(str.isalpha), bk.Bag[str]).count().compute() == 4
     assert assert_type(words.remove(lambda word: word == "b"), bk.Bag[str]).compute() == ["a", "ccc"]
+    assert assert_type(mixed.filter(is_text, reason="no text"), bk.Bag[str]).compute() == ["a"]
+    assert assert_type(words.remove(None, reason=lambda word: word.upper()), bk.Bag[str]).compute() == []
 
 
 def test_methods_of_text(words: Words) -> None:

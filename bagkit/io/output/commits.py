@@ -17,7 +17,7 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -31,18 +31,21 @@ from bagkit.errors import (
     SkippedRecordsWarning,
 )
 from bagkit.exchange.checksum import crc32
+from bagkit.flow.tallies import Pairs
 from bagkit.io.input.paths import named
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.manifest import (
     FORMAT,
+    Below,
     Damaged,
     Recipe,
     WrittenAgainWarning,
     WrittenFile,
+    below_manifest,
+    below_of,
     differences,
     from_row,
     line_of,
-    lost_below,
     manifest_bytes,
     read_journal,
     read_manifest,
@@ -66,8 +69,8 @@ class _Account(NamedTuple):
     recipe: Any
     rows: list[Any]
     """Of its files."""
-    lost: Mapping[str, int]
-    """How many records tasks left out whose results are in several files, by the names of those tasks."""
+    below: Below
+    """What tasks had to say whose results are in several files."""
     stale: Sequence[str] = ()
     """What it has yet to remove."""
     staging: Sequence[str] = ()
@@ -97,8 +100,8 @@ class FileWriting:
         self._wanted = wanted
         """The partitions that are written; None for all. The others are as earlier runs have left them."""
         self._files: dict[int, WrittenFile] = {}
-        self._lost: dict[str, int] = {}
-        self._unsaid: dict[str, int] = {}
+        self._below = Below()
+        self._unsaid = Below()
         """What of it the journal does not say yet."""
         self._stale: set[str] = set()
         """What an earlier run has written, by its own account."""
@@ -199,9 +202,9 @@ class FileWriting:
         journal = self._store.read(self._targets.own("journal"))
         if journal is not None:
             head, rows = read_journal(journal)
-            return _Account(head["recipe"], rows, head.get("lost", {}), head["stale"], head["staging"])
+            return _Account(head["recipe"], rows, below_of(head), head["stale"], head["staging"])
         manifest = self._store.read(self._targets.own("manifest.json"))
-        return None if manifest is None else _Account(*read_manifest(manifest), lost_below(manifest))
+        return None if manifest is None else _Account(*read_manifest(manifest), below_manifest(manifest))
 
     def _replace(self) -> None:
         """Find what an earlier run has left; nothing of it is kept."""
@@ -228,7 +231,7 @@ class FileWriting:
             for file in kept
             if file.path == self._targets.paths[file.partition] and self._is_whole(file)
         }
-        self._lost = dict(earlier.lost) if self._files else {}
+        self._below = earlier.below if self._files else Below()
         self._take_over(earlier)
 
     def _take_over(self, earlier: _Account, paths: Iterable[str] = ()) -> None:
@@ -261,7 +264,7 @@ class FileWriting:
                 raise self._mismatch([f"partition {file.partition} was {named(file.path)} and is {named(path)}"])
             if self._is_whole(file):
                 self._files[file.partition] = file
-        self._lost = dict(earlier.lost) if self._files else {}
+        self._below = earlier.below if self._files else Below()
         self._take_over(earlier)
 
     def _update(self) -> None:
@@ -290,7 +293,7 @@ class FileWriting:
             if file is not None and not words and file.identity == part.identity and self._is_whole(file):
                 self._files[number] = replace(file, partition=number, inputs=part.inputs, kept=True)
         self._claimed = {path for n, path in enumerate(self._targets.paths) if n not in self._files}
-        self._lost = dict(earlier.lost) if not self._claimed else {}
+        self._below = earlier.below if not self._claimed else Below()
         self._take_over(earlier, before)
         if words and files:
             count = f"all {len(self._targets.paths)} files are" if len(self._targets.paths) != 1 else "the file is"
@@ -302,10 +305,10 @@ class FileWriting:
 
         Of the tasks that run `again` this run says itself what they leave out.
         """
-        self._lost = {task: lost for task, lost in self._lost.items() if task not in again}
+        self._below = self._below.without(again)
         asked = self._files if self._wanted is None else self._files.keys() & self._wanted
         lost = sum(self._files[number].lost for number in asked)
-        lost += sum(self._lost.values()) if self._wanted is None else 0
+        lost += sum(self._below.lost.values()) if self._wanted is None else 0
         if lost:
             count = f"{lost:,} record{'s were' if lost != 1 else ' was'} left out of the files that are kept"
             message = f"{self._operation}: {count}, as on_error, or damaged=, asked when they were written"
@@ -343,15 +346,24 @@ class FileWriting:
 
     # What is written ------------------------------------------------------------------------------------------------
 
-    def lose(self, task: str, lost: int) -> None:
-        """Take note that a task whose result goes into several files has left out `lost` records."""
-        self._lost[task] = self._unsaid[task] = lost
+    def kept_tallies(self) -> Iterator[tuple[str, int]]:
+        """Yield what was counted when the files were written that are kept; asked before others are."""
+        for file in self._files.values():
+            yield from file.tallies
+        for pairs in self._below.tallies.values():
+            yield from pairs
 
-    def commit(self, written: Any, lost: int) -> None:
+    def lose(self, task: str, lost: int, tallies: Pairs) -> None:
+        """Take note of what a task whose result goes into several files has left out and counted."""
+        for below in (self._below, self._unsaid):
+            below.lost |= {task: lost} if lost else {}
+            below.tallies |= {task: tallies} if tallies else {}
+
+    def commit(self, written: Any, lost: int, tallies: Pairs = ()) -> None:
         """Give the file that a task has written its name; with the last one, write the manifest."""
         number, temporary, records, nbytes, checksum, mtime_ns = written
         part = self._made_of[number]
-        facts = {"lost": lost, "inputs": part.inputs, "identity": part.identity or None}
+        facts = {"tallies": tallies, "lost": lost, "inputs": part.inputs, "identity": part.identity or None}
         file = WrittenFile(self._targets.paths[number], number, records, nbytes, checksum, mtime_ns, **facts)
         with self._failing_as(file.path):
             if not self._noted_at:
@@ -376,9 +388,9 @@ class FileWriting:
         stale = self._stale | self._claimed if self._store.journals else self._stale.union(self._targets.paths)
         head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(stale), "staging": [*self._staging.values()]}
         rows = [line_of(row_of_file(file, home)) for file in self._files.values()]
-        lost = [line_of({"lost": self._lost})] if self._lost else []
-        self._put(path, b"".join([line_of(head), *lost, *rows]))
-        self._unsaid.clear()
+        below = [line_of(self._below.as_json())] if self._below else []
+        self._put(path, b"".join([line_of(head), *below, *rows]))
+        self._unsaid = Below()
         if not self._noted_at:
             self._store.remove(self._targets.own("manifest.json"))
         self._noted_at = time.monotonic()
@@ -390,8 +402,8 @@ class FileWriting:
         # Not brought to the disk: it outlives this process, and what a lost line tells of is only written again.
         line = line_of(row_of_file(file, self._targets.home))
         if self._unsaid:
-            line = line_of({"lost": self._unsaid}) + line
-            self._unsaid = {}
+            line = line_of(self._unsaid.as_json()) + line
+            self._unsaid = Below()
         if self._journal.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._targets.own("journal"))
 
@@ -421,7 +433,7 @@ class FileWriting:
 
     def _manifest(self) -> bytes:
         files = [self._files[number] for number in range(len(self._targets.paths))]
-        return manifest_bytes(self._recipe, files, self._targets.home, self._lost)
+        return manifest_bytes(self._recipe, files, self._targets.home, self._below)
 
     def end(self) -> None:
         """Remove what became no output, and let others write here."""

@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zlib import crc32
 
+from bagkit.flow.tallies import Counted, Pairs
 from bagkit.io.input.made_of import InputPart
 from bagkit.json.standard import standard_dumps, standard_loads
 from bagkit.visible import without_secrets
@@ -46,16 +47,20 @@ class WrittenFile:
     """A digest of what it was made of, where it is known for `exist="update"`."""
     kept: bool = field(default=False, compare=False, repr=False)
     """Whether it was there already."""
+    tallies: Pairs = field(default=(), compare=False, repr=False)
+    """What the task that wrote it has counted by reason, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Counted):
     """What was written: a file for each partition, in order.
 
     Attributes:
         files: The files, each with its `path`, `partition`, `records`, `nbytes`, `checksum`, the `inputs` that it was
             made of, and `kept`: whether it was there already.
         path: Where the manifest is, as a file.
+        tallies: What was counted by reason: by `filter(reason=)`, and by `bagkit.tally` in functions. It counts for all
+            files, also for those that were there already.
 
     >>> import bagkit as bk, tempfile
     >>> bk.range(3, npartitions=2).to_jsonl(tempfile.mkdtemp(), scheduler="sync")
@@ -112,13 +117,13 @@ class Manifest:
         kept = f", {self.kept:,} of them kept" if self.kept else ""
         return (
             f"Manifest({files:,} file{'s' if files != 1 else ''}{kept}, "
-            f"{records:,} record{'s' if records != 1 else ''}, {self.nbytes:,} bytes)"
+            f"{records:,} record{'s' if records != 1 else ''}, {self.nbytes:,} bytes{self.counted_words()})"
         )
 
     def _repr_html_(self) -> str:
         from bagkit.html.results import manifest_page
 
-        return manifest_page(self.files, self.records, f"{self.nbytes:,} bytes")
+        return manifest_page(self.files, self.records, f"{self.nbytes:,} bytes", self.tallies)
 
 
 class WrittenAgainWarning(UserWarning):
@@ -219,6 +224,33 @@ def _input_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     return [*words[:3], f"and {len(words) - 3} more files differ"] if len(words) > 4 else words
 
 
+BELOW = ("lost", "tallies")
+
+
+@dataclass(slots=True)
+class Below:
+    """What tasks have to say whose results are in several files, by the names of those tasks; mutable, of one run."""
+
+    lost: dict[str, int] = field(default_factory=dict)
+    """How many records they left out."""
+    tallies: dict[str, Pairs] = field(default_factory=dict)
+    """What they have counted by reason."""
+
+    def __bool__(self) -> bool:
+        return bool(self.lost or self.tallies)
+
+    def without(self, tasks: Collection[str]) -> Below:
+        """Return what the others say."""
+        return Below(
+            {task: lost for task, lost in self.lost.items() if task not in tasks},
+            {task: pairs for task, pairs in self.tallies.items() if task not in tasks},
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"lost": dict(self.lost), "tallies": dict(self.tallies)}
+
+
 class Damaged(Exception):
     """A manifest or a journal is not as it was written."""
 
@@ -235,7 +267,8 @@ def line_of(entry: Any) -> bytes:
 def read_journal(data: bytes) -> tuple[Any, list[Any]]:
     """Return the first entry of a journal, and the rows that follow it and are whole.
 
-    The entry's `lost` is what tasks below the files have left out. Raises Damaged where the first one is not.
+    The entry's `lost` is what tasks below the files have left out, its `tallies` what they have counted. Raises Damaged
+    where the first one is not.
     """
     head, *rest = data.split(b"\n")
     first = _entry(head)
@@ -244,7 +277,7 @@ def read_journal(data: bytes) -> tuple[Any, list[Any]]:
     entries = list(map(_entry, rest))
     for entry in entries:
         if isinstance(entry, dict):
-            first = {**first, "lost": {**first.get("lost", {}), **entry.get("lost", {})}}
+            first = {**first, **{name: {**first.get(name, {}), **entry.get(name, {})} for name in BELOW}}
     return first, [entry for entry in entries if isinstance(entry, list)]
 
 
@@ -260,12 +293,10 @@ def _entry(line: bytes) -> Any:
 # -- the manifest file -------------------------------------------------------------------------------------------------
 
 
-def manifest_bytes(
-    recipe: Mapping[str, Any], files: Iterable[WrittenFile], home: str, lost: Mapping[str, int] | None = None
-) -> bytes:
-    """Return the manifest file of a run that is done; `lost` is what tasks below the files have left out."""
+def manifest_bytes(recipe: Mapping[str, Any], files: Iterable[WrittenFile], home: str, below: Below) -> bytes:
+    """Return the manifest file of a run that is done; `below` is what tasks below the files have to say."""
     rows = [row_of_file(file, home) for file in files]
-    content = {"format": FORMAT, "recipe": recipe, "lost": dict(lost or {}), "fields": ROW, "files": rows}
+    content = {"format": FORMAT, "recipe": recipe, **below.as_json(), "fields": ROW, "files": rows}
     return standard_dumps({"checksum": _checksum(content), **content}, indent=1).encode()
 
 
@@ -286,17 +317,26 @@ def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
         raise Damaged(f"it can't be read: {error}") from error
 
 
-def lost_below(manifest: bytes) -> dict[str, int]:
-    """Return what a manifest that is whole says that tasks below its files have left out."""
-    lost: dict[str, int] = standard_loads(manifest).get("lost", {})
-    return lost
+def below_of(content: Mapping[str, Any]) -> Below:
+    """Return what a journal's first entry, or the content of a manifest, says of tasks below its files."""
+    lost, tallies = (content.get(name, {}) for name in BELOW)  # an earlier version did not say
+    return Below(dict(lost), {task: _pairs(rows) for task, rows in tallies.items()})
+
+
+def _pairs(rows: Iterable[Sequence[Any]]) -> Pairs:
+    return tuple([(reason, count) for reason, count in rows])
+
+
+def below_manifest(manifest: bytes) -> Below:
+    """Return what a manifest that is whole says of tasks below its files."""
+    return below_of(standard_loads(manifest))
 
 
 def _checksum(content: Any) -> str:
     return hashlib.blake2b(standard_dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost", "inputs", "identity"]
+ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost", "inputs", "identity", "tallies"]
 
 
 def row_of_file(file: WrittenFile, home: str) -> list[Any]:
@@ -304,12 +344,18 @@ def row_of_file(file: WrittenFile, home: str) -> list[Any]:
     path = file.path.removeprefix(home + "/")
     inputs = [[part.path, part.size, part.mtime_ns, part.etag, part.start, part.stop] for part in file.inputs]
     facts = [file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag, file.lost]
-    return [path, *facts, inputs, file.identity]
+    return [path, *facts, inputs, file.identity, [list(pair) for pair in file.tallies]]
 
 
 def from_row(row: Sequence[Any], home: str) -> WrittenFile:
     """Return the file that `as_row` gave."""
     name, *facts = row[:8]
     path = name if os.path.isabs(name) or "://" in name else f"{home}/{name}"
-    inputs, identity = row[8:] or ((), None)  # an earlier version did not say
-    return replace(WrittenFile(path, *facts), inputs=tuple([InputPart(*part) for part in inputs]), identity=identity)
+    inputs, identity = row[8:10] or ((), None)  # an earlier version did not say
+    tallies = row[10] if len(row) > 10 else ()
+    return replace(
+        WrittenFile(path, *facts),
+        inputs=tuple([InputPart(*part) for part in inputs]),
+        identity=identity,
+        tallies=_pairs(tallies),
+    )

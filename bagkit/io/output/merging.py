@@ -11,14 +11,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from bagkit.errors import MismatchError, PlanError, one_line
+from bagkit.flow.tallies import Reasons
 from bagkit.io.input.paths import filesystem_of, is_url, named
 from bagkit.io.output.manifest import (
+    Below,
     Damaged,
     Manifest,
     WrittenFile,
+    below_manifest,
     differences,
     from_row,
-    lost_below,
     manifest_bytes,
     read_manifest,
 )
@@ -35,7 +37,7 @@ class _Account:
     path: str
     recipe: Mapping[str, Any]
     files: Sequence[WrittenFile]
-    lost: Mapping[str, int]
+    below: Below
 
     @property
     def shard(self) -> Mapping[str, Any]:
@@ -66,11 +68,12 @@ def merged(manifests: Any, storage_options: Mapping[str, Any] | None) -> Manifes
             f"merge_manifests: the shards are in {named(home)} and in {named(directory_of(accounts[-1].path))}; "
             "expected one folder for all of them"
         )
-    lost: dict[str, int] = {}
+    below = Below()
     for account in accounts:
-        for task, count in account.lost.items():
-            lost[f"shard {account.shard['number']}: {task}"] = count
-    return _write(home, accounts, files, lost, _store(home, options))
+        name = f"shard {account.shard['number']}: "
+        below.lost |= {name + task: count for task, count in account.below.lost.items()}
+        below.tallies |= {name + task: pairs for task, pairs in account.below.tallies.items()}
+    return _write(home, accounts, files, below, _store(home, options))
 
 
 def _store(path: str, options: Mapping[str, Any]) -> Store:
@@ -115,7 +118,7 @@ def _read(path: str, store: Store) -> _Account | None:
         ) from error
     if "shard" not in recipe:
         return None
-    return _Account(path, recipe, [from_row(row, directory_of(path)) for row in rows], lost_below(data))
+    return _Account(path, recipe, [from_row(row, directory_of(path)) for row in rows], below_manifest(data))
 
 
 def _check_same(accounts: Sequence[_Account]) -> None:
@@ -187,7 +190,7 @@ def _check_files(files: Sequence[WrittenFile], options: Mapping[str, Any]) -> No
 
 
 def _write(
-    home: str, accounts: Sequence[_Account], files: Sequence[WrittenFile], lost: Mapping[str, int], store: Store
+    home: str, accounts: Sequence[_Account], files: Sequence[WrittenFile], below: Below, store: Store
 ) -> Manifest:
     recipe = {**accounts[0].recipe, "inputs": {}, "paths": len(files)}
     for account in accounts:
@@ -197,8 +200,11 @@ def _write(
     temporary = f"{path}.{secrets.token_hex(8)}"
     try:
         with store.create(temporary) as file:
-            file.write(manifest_bytes(recipe, files, home, lost))
+            file.write(manifest_bytes(recipe, files, home, below))
         store.move(temporary, path)
     except OSError as error:
         raise failed(path, error) from error
-    return Manifest(tuple(files), str(PurePosixPath(path)) if not is_url(path) else path)
+    reasons = Reasons()
+    for pairs in [*[file.tallies for file in files], *below.tallies.values()]:
+        reasons.add(pairs)
+    return Manifest(tuple(files), str(PurePosixPath(path)) if not is_url(path) else path, tallies=reasons.most_first())

@@ -1,0 +1,124 @@
+"""Counting by reason: what functions drop, or change, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from operator import index
+
+from bagkit.diagnostics.events import Event, TaskFinished
+from bagkit.diagnostics.observer import listen, stop_listening
+from bagkit.errors import PlanError, one_line
+from bagkit.flow.tallies import Reasons, count_here, counting, counting_here
+from bagkit.front_doors import front_door
+
+
+@front_door
+def tally(reason: str, count: int = 1) -> None:
+    """Count a reason, in a function that a bag or a delayed value calls.
+
+    The counts of all tasks come back together: in the Manifest of what writes files, in Collected, in `bagkit.Tallies`,
+    and in the progress bar. A task that is run again, because its worker died or it is retried, counts once. Outside of
+    a run a `with bagkit.Tallies()` block counts it; where there is none nobody does, so that a function can be tried
+    alone.
+
+    Args:
+        reason: What is counted, in a few words: `"too short"`. Of a longer text the first 200 characters count.
+        count: How often to count it. Default: 1.
+
+    Raises:
+        PlanError: `reason` is no text, or `count` no whole number from 0 up.
+
+    >>> import bagkit as bk
+    >>> def clean(line):
+    ...     if len(line) < 3:
+    ...         bk.tally("too short")
+    ...     return line.strip()
+    >>> with bk.Tallies() as counts:
+    ...     bk.from_sequence(["a", "b", "long enough"]).map(clean).count().compute(scheduler="sync")
+    3
+    >>> counts
+    Tallies({'too short': 2})
+    """
+    if type(reason) is not str:
+        if not isinstance(reason, str):
+            raise PlanError(f"tally: the reason is {one_line(reason)}; expected text; hint: str(...) makes text of it")
+        reason = str.__str__(reason)  # of an enum, say
+    if type(count) is not int or count < 0:
+        count = _whole(count)
+    count_here(reason, count)
+
+
+def _whole(count: object) -> int:
+    try:
+        number = index(count)  # type: ignore[arg-type]  # it raises for what is none
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise PlanError(f"tally: the count is {one_line(count)}; expected a whole number from 0 up")
+    return number
+
+
+class Tallies(Mapping[str, int]):
+    """Counts by reason what the runs inside its block have counted: a mapping, the largest counts first.
+
+    Runs in which a filter has a `reason`, or a function calls `bagkit.tally`, count. What they have counted is added
+    when a task ends. Of a run in the background, or in another thread, nothing is heard here.
+
+    >>> import bagkit as bk
+    >>> b = bk.range(10, npartitions=3)
+    >>> with bk.Tallies() as counts:
+    ...     b.filter(lambda x: x % 2, reason="even").remove(lambda x: x > 5, reason="large").compute(scheduler="sync")
+    [1, 3, 5]
+    >>> counts
+    Tallies({'even': 5, 'large': 2})
+    """
+
+    def __init__(self) -> None:
+        self._reasons = Reasons()
+
+    def emit(self, event: Event) -> None:
+        """Take note of an event: runs call it, while the block is open.
+
+        Args:
+            event: The event. Only finished tasks count.
+
+        >>> import bagkit as bk
+        >>> with bk.Profile() as profile:
+        ...     bk.range(3, npartitions=1).filter(None, reason="zero").compute(scheduler="sync")
+        [1, 2]
+        >>> counts = bk.Tallies()
+        >>> for task in profile.tasks:
+        ...     counts.emit(task)
+        >>> counts
+        Tallies({'zero': 1})
+        """
+        if isinstance(event, TaskFinished):
+            self._reasons.add(event.tallies)
+
+    def __enter__(self) -> Tallies:
+        listen(self)
+        self._counting = counting(*counting_here(), self._reasons)
+        self._counting.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._counting.__exit__()
+        stop_listening(self)
+
+    def __getitem__(self, reason: str) -> int:
+        return self._reasons[reason]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._reasons.most_first())
+
+    def __len__(self) -> int:
+        return len(self._reasons.most_first())
+
+    def __repr__(self) -> str:
+        return f"Tallies({self._reasons.most_first()})"
+
+    def _repr_html_(self) -> str:
+        from bagkit.html.style import counted, framed, head
+
+        tallies = self._reasons.most_first()
+        return framed(head("Tallies", "" if tallies else "nothing was counted"), counted(tallies))
