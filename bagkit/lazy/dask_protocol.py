@@ -11,10 +11,9 @@ import operator
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from bagkit.computing import for_this_session, run, run_graph
@@ -22,15 +21,12 @@ from bagkit.errors import PlanError
 from bagkit.flow.buckets import Dealing, together
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
-from bagkit.front_doors import front_door
-from bagkit.lower.graph import Graph, Key, Task, Work
+from bagkit.lazy.dask_tasks import RunTask, Seal, report_of_run
+from bagkit.lower.graph import Graph, Key, Task
 from bagkit.ops.calls import DelayedCall, SinkPart, as_written, identity
 from bagkit.options import merged
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
-
-if TYPE_CHECKING:
-    from bagkit.lazy.dask_files import Leaving
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +121,21 @@ def _made(plan: Plan) -> DaskGraph:
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}
     partitions = set() if plan.op.gives_value else set(keys)
-    seal = Seal()
+    seal = Seal(graph.tasks)
     for task in graph.tasks:
         if isinstance(task.work, Dealing) and directory is None:
             tasks.update(_dealt(task, names))
             continue
         leaving = None if directory is None else Leaving(directory, task.keys[0] in dealt)
         run: Any = RunTask(task, seal, task.keys[0] in partitions, leaving)
+        needs = [names[need] for need in task.needs]
         if directory is not None and isinstance(task.work, Dealing):
             run = DealFiles(directory, len(task.keys))
-        call = (run, *[names[need] for need in task.needs])
+        elif run.shared_work is not None:
+            name = (f"bagkit-{token}", "work", run.shared_work.number)
+            tasks[name] = (run.shared_work,)
+            needs.insert(0, name)
+        call = (run, *needs)
         if len(task.keys) == 1 and not isinstance(run, DealFiles):
             tasks[names[task.keys[0]]] = call
         else:
@@ -240,126 +241,6 @@ def _flat(key: Any) -> list[str | int]:
     return [part for each in key for part in _flat(each)] if isinstance(key, tuple) else [key]
 
 
-_report: ContextVar[Report | None] = ContextVar("the report of the task that runs", default=None)
-"""The report that our scheduler takes; None where another scheduler calls."""
-
-
-SealedWork = tuple[tuple[str, int], bytes]
-
-
-class Seal:
-    """Makes bytes of works and parts, a work once; mutable, of one graph.
-
-    Schedulers of distributed have a process of their own, which unpickles what tasks are and can't import the user's
-    modules. So what a task does stays bytes until it runs.
-    """
-
-    def __init__(self) -> None:
-        from bagkit.schedulers.outgoing import Outgoing
-
-        self._outgoing = Outgoing(tracked=True)
-        self._works: dict[int, tuple[SealedWork, Work]] = {}  # the work is held on to, so its id stays its own
-
-    def work(self, work: Work) -> SealedWork:
-        """Return `work` as a key, by which a process knows it, and bytes."""
-        if id(work) not in self._works:
-            key = (self._outgoing.run, len(self._works))
-            self._works[id(work)] = ((key, self._outgoing.work_with_content(work)), work)
-        return self._works[id(work)][0]
-
-    def part(self, part: Any) -> bytes:
-        """Return the part of a task as bytes."""
-        return self._outgoing.part(part)
-
-
-class RunTask:
-    """A task of ours as a function of what it needs. It travels as bytes, which it opens when it is called."""
-
-    def __init__(self, task: Task, seal: Seal, gives_partition: bool = False, leaving: Leaving | None = None) -> None:
-        self._leaving = leaving
-        self._work = task.work
-        self._gives_partition = gives_partition
-        """Whether dask takes its value: for dask a partition is a list of records."""
-        self._part = task.part
-        self._width = len(task.keys)
-        self._name = task.label or "task"
-        self._place = task.place
-        self._seal = seal
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        sealed = self._seal.work(self._work), self._seal.part(self._part)
-        return SentTask, (sealed, self._width, self._name, self._place, self._gives_partition, self._leaving)
-
-    @property
-    def is_call(self) -> bool:
-        """Whether it is of a delayed call."""
-        from bagkit.lower.calls import Calls
-
-        return isinstance(self._work, Calls)
-
-    @front_door
-    def __call__(self, *inputs: Any) -> Any:
-        report = _report.get()
-        if report is not None:
-            return self.run(inputs, report)
-        from bagkit.diagnostics.failure_log import FailureLog
-
-        report, log = Report(), FailureLog()
-        value = self.run(inputs, report)
-        log.take(report.skipped, report.failures)
-        log.warn(streamed=True)  # in the worker: nobody collects what tasks say beside their values
-        return value
-
-    def run(self, inputs: Sequence[Any], report: Report) -> Any:
-        """Return the value, or the tuple of the values of several keys."""
-        from bagkit.schedulers.sync import all_kept, call_work
-
-        keep: Callable[[Any], Any] = all_kept
-        if self._leaving is not None:
-            inputs, keep = self._leaving.begin(inputs, report), self._leaving.store(keep)
-        values = call_work(self._work, self._part, inputs, report, self._width, self._name, keep)
-        if self._gives_partition:
-            return [record for batch in values[0] for record in batch]
-        return values[0] if self._width == 1 else values
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-class SentTask(RunTask):
-    """A RunTask in another process, where it may be sent on."""
-
-    def __init__(
-        self,
-        sealed: tuple[SealedWork, bytes],
-        width: int,
-        name: str,
-        place: str,
-        gives_partition: bool,
-        leaving: Leaving | None,
-    ) -> None:
-        self._leaving = leaving
-        self._sealed = sealed
-        self._width = width
-        self._name = name
-        self._place = place
-        self._gives_partition = gives_partition
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return SentTask, (self._sealed, self._width, self._name, self._place, self._gives_partition, self._leaving)
-
-    def run(self, inputs: Sequence[Any], report: Report) -> Any:
-        """Open what it is to do, and do it."""
-        from bagkit.schedulers.by_value import seed_generators
-        from bagkit.schedulers.elsewhere import unpickled
-        from bagkit.schedulers.transport import loads
-
-        (key, work), part = self._sealed
-        self._work, self._part = unpickled(key, work), loads(part)
-        seed_generators(f"{self._name} {self._place}")
-        return super().run(inputs, report)
-
-
 def joined_partitions(parts: Sequence[list[Any]]) -> list[Any]:
     """Return the records of all partitions of a bag."""
     return [record for part in parts for record in part]
@@ -451,11 +332,11 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
 def run_node(part: tuple[Any, tuple[Key, ...]], inputs: Sequence[Any], report: Report) -> Any:
     """A Work: one task of dask's."""
     node, needs = part
-    before = _report.set(report)
+    before = report_of_run.set(report)
     try:
         return node(dict(zip(needs, inputs, strict=True)))
     finally:
-        _report.reset(before)
+        report_of_run.reset(before)
 
 
 def run_ours(part: RunTask, inputs: Sequence[Any], report: Report) -> Any:

@@ -39,6 +39,7 @@ def lazies() -> dict[str, tuple[Any, Any]]:
         "item": (b.sum(), 90),
         "reduction": (b.map(str).map(len).frequencies(), [(1, 5), (2, 5)]),
         "split": (b.repartition(7), doubled),
+        "many": (bk.range(40, npartitions=20).map(double), [2 * n for n in range(40)]),
         "joined": (b.repartition(2), doubled),
         "groupby": (b.groupby(lambda n: n % 3).map(lambda kv: (kv[0], sorted(kv[1]))), None),
         "text": (bk.concat([b, bk.from_sequence("ab")]), [*doubled, "a", "b"]),
@@ -307,6 +308,19 @@ def test_tasks_are_bytes_to_a_scheduler_that_can_not_import_what_they_run(
         with pytest.raises(ModuleNotFoundError, match="only_workers_know"):
             pickle.loads(sent_on)[0]()
     assert [list(task()) for task in pickle.loads(sent_on)] == [[2], [4, 6]]
+
+
+def test_a_graph_of_many_partitions_is_small_and_its_work_stands_in_it_once() -> None:
+    from distributed.protocol.pickle import dumps
+
+    bag = bk.range(10_000, npartitions=10_000).map(double).map(str)
+    assert len(bag.__dask_graph__()) == 10_000 + 1
+    assert len(dumps([bag.__dask_graph__(), bag.__dask_keys__()])) < 1_300_000
+    table = os.urandom(100_000)
+    graph = bk.range(40, npartitions=40).map(lambda n: table[n]).__dask_graph__()
+    sent = sorted(len(dumps(task)) for task in graph.values())
+    assert sent[-1] > 100_000
+    assert sent[-2] < 1000
 
 
 def test_dask_is_not_imported() -> None:

@@ -1,0 +1,295 @@
+"""Kills workers of dask.distributed and of Ray at random moments: `python -m benchmarks.engine_faults --engine ray`.
+
+Each run is of one job on a cluster of two workers on this machine. Whatever is killed, the result must be the right
+one, no record may be in the files twice, and nothing may be left: no file in the directory that tasks share or among the
+output, no process, no open file, no key of the cluster's scheduler and no reference to the store of Ray.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+import bagkit as bk
+from benchmarks.fault_jobs import BYTES_A_RECORD, PARTITIONS, describe, record
+from benchmarks.faults import expected_groups, waited_for
+
+WORKERS = 2
+FILES = 4
+
+
+class Engine(Protocol):
+    """A cluster of two workers on this machine."""
+
+    name: str
+    scheduler: Any
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that run tasks."""
+
+    def held(self) -> int:
+        """Return how many values the cluster holds for this program."""
+
+
+class Distributed:
+    """A LocalCluster."""
+
+    name = "distributed"
+
+    def __init__(self, client: Any) -> None:
+        self.scheduler = client
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the workers; their nannies replace them."""
+        return [psutil.Process(pid) for pid in self.scheduler.run(os.getpid).values()]
+
+    def held(self) -> int:
+        """Return how many keys the scheduler has."""
+        return int(self.scheduler.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)))
+
+
+class OnRay:
+    """Ray on this machine."""
+
+    name = "ray"
+    scheduler = "ray"
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes of Ray that run tasks, or wait for one."""
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            try:
+                if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::"):
+                    found.append(process)
+            except psutil.Error:
+                continue  # gone
+        return [process for process in found if "IDLE" not in process.cmdline()[0]] or found
+
+    def held(self) -> int:
+        """Return how many references to the store this process has."""
+        return len(self._ray._private.worker.global_worker.core_worker.get_all_reference_counts())
+
+
+@contextmanager
+def distributed_here() -> Iterator[Engine]:
+    """Give a LocalCluster."""
+    import dask
+    import distributed
+
+    make_cluster: Any = distributed.LocalCluster
+    make_client: Any = distributed.Client
+    # A LocalCluster gives up a worker that is not back after 15 seconds, and then waits for ever when it has none.
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"}),
+        make_cluster(
+            n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as cluster,
+        make_client(cluster, set_as_default=False) as client,
+    ):
+        yield Distributed(client)
+
+
+@contextmanager
+def ray_here() -> Iterator[Engine]:
+    """Give Ray on this machine."""
+    import ray
+
+    module: Any = ray
+    environment = {"env_vars": {"PYTHONPATH": os.getcwd()}}
+    module.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    try:
+        yield OnRay(module)
+    finally:
+        module.shutdown()
+
+
+ENGINES: dict[str, Callable[[], AbstractContextManager[Engine]]] = {"distributed": distributed_here, "ray": ray_here}
+
+
+# Jobs -----------------------------------------------------------------------------------------------------------------
+
+
+class Jobs:
+    """The jobs, on records that are in files of `folder`."""
+
+    def __init__(self, folder: Path, records: int) -> None:
+        self.folder = folder
+        self.records = records
+        (folder / "input").mkdir()
+        for number in range(FILES):
+            with (folder / "input" / f"{number}.jsonl").open("w") as file:
+                file.writelines(json.dumps(record(n)) + "\n" for n in range(number, records, FILES))
+        self._expected: dict[str, Any] = {}
+        self.clear()
+
+    def run(self, name: str, scheduler: Any) -> Any:
+        """Return what a job gives, and what is in the files that it has written."""
+        shared, memory = self.folder / "shared", self.records * BYTES_A_RECORD
+        options: Any = {"scheduler": scheduler, "shared_directory": str(shared), "memory_limit": memory}
+        if scheduler == "sync":
+            options = {"scheduler": "sync"}
+        if name == "main job":
+            names = bk.read_text(f"{self.folder}/input/*.jsonl", blocksize=200_000).map(json.loads).pluck("key")
+            found: Any = names.frequencies().topk(10, key=lambda pair: (pair[1], pair[0])).compute(**options)
+            return found
+        bag = bk.range(self.records, npartitions=PARTITIONS).map(record)
+        if name == "groupby":
+            return sorted(bag.groupby("key", npartitions=PARTITIONS // 2).map(describe).compute(**options))
+        paths = bag.to_jsonl(f"{self.folder}/output/*.jsonl.gz", **options).paths
+        return [bk.read_json(path).compute(scheduler="sync") for path in paths]
+
+    def expected(self, name: str) -> Any:
+        """Return what a job gives without an engine."""
+        if name not in self._expected:
+            if name == "groupby":
+                self._expected[name] = [tuple(each) for each in expected_groups(self.records)]
+            else:
+                self._expected[name] = self.run(name, "sync")
+                self.clear()
+        return self._expected[name]
+
+    def clear(self) -> None:
+        """Make an empty directory of what jobs write."""
+        for name in ("shared", "output", "temporary"):
+            (self.folder / name).mkdir(exist_ok=True)
+            for path in (self.folder / name).iterdir():
+                path.unlink()
+
+    def left(self, name: str) -> list[str]:
+        """Return the files that ought not to be there."""
+        written = [path.name for path in (self.folder / "output").iterdir()]
+        wanted = {f"{n:02}.jsonl.gz" for n in range(PARTITIONS)} if name == "to_jsonl" else set()
+        hidden = [each for each in written if each not in wanted and not each.endswith("manifest.json")]
+        between = [path.name for place in ("shared", "temporary") for path in (self.folder / place).iterdir()]
+        return hidden + between
+
+
+JOBS = ("main job", "groupby", "to_jsonl")
+
+
+# Kills ----------------------------------------------------------------------------------------------------------------
+
+
+class Series:
+    """Runs of one job on one engine, in each of which a worker is killed at a random moment."""
+
+    def __init__(self, engine: Engine, jobs: Jobs, job: str, seed: str) -> None:
+        self.engine, self.jobs, self.job = engine, jobs, job
+        self._chance = random.Random(f"{seed} {engine.name} {job}")
+        self.seconds = 0.0
+        """How long a run without a kill takes."""
+
+    def runs(self, count: int) -> Iterator[list[str]]:
+        """Yield of each of `count` runs what was wrong."""
+        calm, _ = self._run(None)
+        if calm:
+            raise RuntimeError(f"{self.job} on {self.engine.name} fails without kills: {calm}")
+        struck = 0
+        while struck < count:
+            problems, was_struck = self._run(self._chance.uniform(0, self.seconds))
+            if was_struck or problems:
+                struck += 1
+                yield problems
+
+    def _run(self, moment: float | None) -> tuple[list[str], bool]:
+        """Run the job, with a kill after `moment` seconds; return what was wrong, and whether the kill came in time."""
+        self.jobs.expected(self.job)  # which writes files, too
+        self.jobs.clear()
+        while self.engine.name == "distributed" and len(self.engine.workers()) < WORKERS:
+            time.sleep(0.1)
+        over, struck = threading.Event(), threading.Event()
+        victims = self.engine.workers()
+
+        def strike() -> None:
+            if moment is not None and not over.wait(moment):
+                alive = (self.engine.workers() if self.engine.name == "ray" else victims) or victims
+                if alive and not over.is_set():
+                    self._chance.choice(alive).kill()
+                    struck.set()
+
+        striking = threading.Thread(target=strike)
+        begin = time.monotonic()
+        striking.start()
+        problems = []
+        try:
+            if self.jobs.run(self.job, self.engine.scheduler) != self.jobs.expected(self.job):
+                problems.append("another result")
+        except Exception as error:
+            problems.append(f"{type(error).__name__}: {error}")
+        finally:
+            over.set()
+            striking.join()
+        if moment is None:
+            self.seconds = time.monotonic() - begin
+        return problems + self._left(), struck.is_set()
+
+    def _left(self) -> list[str]:
+        problems = []
+        if not waited_for(lambda: not self.jobs.left(self.job)):
+            problems.append(f"left: {self.jobs.left(self.job)}")
+        if not waited_for(lambda: not self._held()):
+            problems.append(f"left: {self._held()} values on the cluster")
+        if not waited_for(lambda: not self._open_files()):
+            problems.append(f"left: open files {self._open_files()}")
+        own = [thread.name for thread in threading.enumerate() if thread.name.startswith("bagkit")]
+        if own:
+            problems.append(f"left: threads {own}")
+        return problems
+
+    def _held(self) -> int:
+        gc.collect()
+        return self.engine.held()
+
+    def _open_files(self) -> list[str]:
+        """Return the files of the job that this process has open; sockets of the cluster come and go."""
+        opened = [file.path for file in psutil.Process().open_files()]
+        return [path for path in opened if path.startswith(str(self.jobs.folder))]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run all series, print what came of them, and return 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine_faults", description=__doc__)
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="only this one, or these (default: all)")
+    parser.add_argument("--job", action="append", choices=JOBS, help="only this one, or these (default: all)")
+    parser.add_argument("--runs", type=int, default=20, help="of each job (default: 20)")
+    parser.add_argument("--records", type=int, default=60_000, help="of each job (default: 60000)")
+    parser.add_argument("--seed", default=str(random.randrange(10**6)), help="decides the moments (default: by chance)")
+    arguments = parser.parse_args(argv)
+    print(f"seed {arguments.seed}, {arguments.records} records")
+    print(f"{'':28}{'seconds':>10}{'right':>8}{'WRONG':>8}", flush=True)
+    problems: list[str] = []
+    for engine_name in arguments.engine or ENGINES:
+        with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+            jobs = Jobs(Path(folder), arguments.records)
+            with ENGINES[engine_name]() as engine, bk.options(temporary_directory=f"{folder}/temporary"):
+                for job in arguments.job or JOBS:
+                    series, counts = Series(engine, jobs, job, arguments.seed), Counter[bool]()
+                    for wrong in series.runs(arguments.runs):
+                        counts[not wrong] += 1
+                        problems += [f"{engine_name}, {job}: {each}" for each in wrong]
+                    row = f"{engine_name + ', ' + job:28}{series.seconds:10.1f}{counts[True]:8}{counts[False]:8}"
+                    print(row, flush=True)
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
