@@ -1,8 +1,8 @@
 """Kills workers of dask.distributed and of Ray at random moments: `python -m benchmarks.engine_faults --engine ray`.
 
 Each run is of one job on a cluster of two workers on this machine. Whatever is killed, the result must be the right
-one, no record may be in the files twice, and nothing may be left: no file in the directory that tasks share or among the
-output, no process, no open file, no key of the cluster's scheduler and no reference to the store of Ray.
+one, no record may be in the files twice, and nothing may be left: no file in the directory that tasks share or among
+the output, no open file, no thread, no key of the cluster's scheduler and no reference to the store of Ray.
 """
 
 from __future__ import annotations
