@@ -15,6 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import NotPicklableError, PlanError, TaskError, add_notes, one_line
+from bagkit.flow.anew import Attempts
 from bagkit.flow.kept import Kept
 from bagkit.flow.replay import for_many, reading
 from bagkit.flow.tallies import Counted
@@ -81,10 +82,11 @@ def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
-    log = FailureLog(roots)
     try:
-        with closing(_stream(roots, options, log)) as values:
-            result = [_gathered(root, parts) for root, parts in zip(roots, values, strict=True)]
+        for attempt in Attempts():
+            log = FailureLog(roots)
+            with attempt, closing(_stream(roots, options, log)) as values:
+                result = [_gathered(root, parts) for root, parts in zip(roots, values, strict=True)]
     except BaseException as error:
         shorten_traceback(error)
         raise
@@ -115,13 +117,13 @@ def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) 
 def _exactly(roots: Sequence[Plan], options: Options) -> list[list[Kept] | Any]:
     from bagkit.diagnostics.failure_log import FailureLog
 
-    log = FailureLog(roots)
-    result: list[Any] = []
     try:
-        with closing(_stream(roots, options, log, exact=True)) as values:
-            for root, parts in zip(roots, values, strict=True):
-                found = list(parts)
-                result.append(for_many(found[0]) if root.op.gives_value else list(map(_kept, found)))
+        for attempt in Attempts():
+            log, result = FailureLog(roots), list[Any]()
+            with attempt, closing(_stream(roots, options, log, exact=True)) as values:
+                for root, parts in zip(roots, values, strict=True):
+                    found = list(parts)
+                    result.append(for_many(found[0]) if root.op.gives_value else list(map(_kept, found)))
     except BaseException as error:
         shorten_traceback(error)
         raise
@@ -192,12 +194,11 @@ def _batches(
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
-    log = FailureLog((root,), writes=writes)
     try:
-        with closing(_stream((root,), options, log)) as values:
-            for parts in values:
-                for batches in parts:
-                    yield from batches
+        for attempt in Attempts():
+            log = FailureLog((root,), writes=writes)
+            with attempt, closing(_stream((root,), options, log)) as values:
+                yield from attempt.fresh(chain.from_iterable(chain.from_iterable(values)))
     except GeneratorExit:
         log.warn(streamed=True)
         raise
@@ -484,7 +485,7 @@ def _analysis(graph: Graph, run: Graph, tasks: Sequence[TaskFinished], workers: 
 
 
 def stages(roots: tuple[Plan, ...], options: Options) -> tuple[Stage, ...]:
-    """Return the stages in which a run with `options` computes `roots`; runs, opens and writes nothing."""
+    """Return the stages in which a run with `options` computes `roots`; runs and writes nothing."""
     from bagkit.lower.caches import with_caches
     from bagkit.lower.lower import lower
     from bagkit.lower.sinks import Foreseen
@@ -495,4 +496,4 @@ def stages(roots: tuple[Plan, ...], options: Options) -> tuple[Stage, ...]:
     below = tuple(walk(*roots))
     plans = _optimised(with_caches(roots, options.on_error, "look"), below, options)
     workers = tasks_at_a_time(_scheduler(below, options), options.workers)
-    return stages_of(lower(plans, on_error=options.on_error, writings=Foreseen(plans), workers=workers)[0])
+    return stages_of(lower(plans, on_error=options.on_error, writings=Foreseen(plans), workers=workers)[0], workers)

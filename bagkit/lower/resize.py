@@ -2,9 +2,10 @@
 
 Only where it can't be seen: one source with nothing but elementwise ops on it, whose records go on in order.
 
-A compressed file is cut too where workers would wait for the one that reads it. That costs something, for all but the
-first of its tasks inflate what comes before (`io/input/shares.py`), and it depends on how many workers there are: so
-only where the result is the same however records are cut.
+A compressed file is cut too where workers would wait for the one that reads it: between two of its members if it has
+several (`io/input/borders.py`), and elsewhere so that all but the first of its tasks inflate what comes before
+(`io/input/shares.py`). It depends on how many workers there are: so only where the result is the same however records
+are cut.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from bagkit.lower.pending import Pending
 from bagkit.plan.node import Plan
+from bagkit.plan.pieces import Separable
 
 CUT_BYTES = 32 << 20
 """Of plain files in one task. Fixed, so that results which depend on it (float sums) do not depend on the machine."""
@@ -106,33 +108,87 @@ def _shared(tasks: list[tuple[Any, ...]], workers: int) -> list[tuple[Any, ...]]
     if any(weight > JOIN_BYTES and len(pieces) > 1 for pieces, weight in zip(tasks, weights, strict=True)):
         tasks = [part for pieces, weight in zip(tasks, weights, strict=True)
                  for part in ([(piece,) for piece in pieces] if weight > JOIN_BYTES else [pieces])]  # fmt: skip
-    counts = _share_counts(tasks, workers)
+    sharings = [_Sharing(pieces, workers) for pieces in tasks]
+    while True:
+        counts = _share_counts(sharings, workers)
+        unseen = [one for one, count in zip(sharings, counts, strict=True) if count > 1 and not one.is_sure]
+        if not unseen:
+            break
+        for one, count in zip(sharings, counts, strict=True):
+            if one in unseen:
+                one.look(count)
     return [
         (share,) if count > 1 else pieces
-        for pieces, count in zip(tasks, counts, strict=True)
-        for share in (pieces[0].shares(count) if count > 1 else pieces[:1])
+        for pieces, one, count in zip(tasks, sharings, counts, strict=True)
+        for share in (one.shares(count) if count > 1 else pieces[:1])
     ]
 
 
-def _share_counts(tasks: Sequence[tuple[Any, ...]], workers: int) -> list[int]:
+class _Sharing:
+    """Ways to share the pieces of one task; mutable, of one planning.
+
+    A file that may have parts which are read without each other is thought to have them, until it is opened: which is
+    done only if it is to be shared then.
+    """
+
+    def __init__(self, pieces: tuple[Any, ...], workers: int) -> None:
+        self._pieces = pieces
+        self._workers = workers
+        self.parts: Sequence[Any] | None = None
+        """Its parts that are read without each other, once they are found."""
+        self.weight: int = sum(piece.weight for piece in pieces)
+        separable = len(pieces) == 1 and isinstance(pieces[0], Separable)
+        most = min(workers, pieces[0].most_parts) if separable else 1
+        self.is_sure = most < 2
+        """Whether it is known to be shared in this way."""
+        self.most = most
+        if self.is_sure:
+            self._share_again()
+
+    def _share_again(self) -> None:
+        """Have shares that read what is before them, as far as there are any."""
+        count = min(self._workers, MOST_SHARES)
+        self.most = len(self._pieces[0].shares(count)) if len(self._pieces) == 1 else 1
+
+    def look(self, count: int) -> None:
+        """Find out whether there are parts that are read without each other."""
+        self.is_sure = True
+        parts = self._pieces[0].parts(count)
+        if len(parts) > 1:
+            self.parts, self.most = parts, len(parts)
+        else:
+            self._share_again()
+
+    def shares(self, count: int) -> Sequence[Any]:
+        """Return `count` shares."""
+        return self._pieces[0].shares(count) if self.parts is None else self.parts
+
+    def cost(self, count: int) -> int:
+        """Return how long each of `count` shares takes."""
+        if not self.is_sure:
+            return self.weight // count
+        largest: int = max([piece.weight for piece in self.shares(count)])
+        return largest  # of those that skip the first, and the others take as long
+
+
+def _share_counts(sharings: Sequence[_Sharing], workers: int) -> list[int]:
     """Return for each task how many it becomes, so that the workers are done as soon as can be."""
-    found = [pieces[0].shares(min(workers, MOST_SHARES)) if len(pieces) == 1 else pieces[:1] for pieces in tasks]
-    most = list(map(len, found))
-    costs = [sum(piece.weight for piece in pieces) for pieces in tasks]
-    limit, counts = UNEVEN * sum(costs) / workers, [1] * len(tasks)
+    counts = [1 if one.parts is None else one.most for one in sharings]
+    costs = [one.cost(count) if count > 1 else one.weight for one, count in zip(sharings, counts, strict=True)]
+    limit = UNEVEN * sum(one.weight for one in sharings) / workers
     best, soonest = counts, float("inf")
     for _ in range(ROUNDS):
         ends = _ends(costs, counts, workers)
         if max(ends) < soonest:
             best, soonest = counts, max(ends)
-        growing = [number for number, count in enumerate(counts) if count < most[number]]
+        growing = [number for number, count in enumerate(counts) if count < sharings[number].most]
         if not growing or soonest <= limit:
             break
-        last = max(range(len(tasks)), key=lambda number: (ends[number], number))
-        if counts[last] == most[last]:
+        last = max(range(len(sharings)), key=lambda number: (ends[number], number))
+        if counts[last] == sharings[last].most:
             last = max(growing, key=costs.__getitem__)
         counts = [count + (number == last) for number, count in enumerate(counts)]
-        costs[last] = tasks[last][0].shares(counts[last])[0].weight  # the first skips nothing, others take as long
+        costs[last] = sharings[last].cost(counts[last])
     return best
 
 

@@ -1,4 +1,4 @@
-"""The physical plan: which tasks run which steps, read off the graph that `lower` has made. It runs and opens nothing.
+"""The physical plan: which tasks run which steps, read off the graph that `lower` has made. It runs nothing.
 
     stage 1, 8 tasks   read_text('logs/*.json.gz') (9.3 GB) -> parse_json(value: name) -> frequencies
     stage 2, 1 task    combine frequencies of stage 1 -> topk(10, key=1)
@@ -29,6 +29,8 @@ MOST_LINES = 4
 """Of one stage."""
 SHOWN_FIRST, SHOWN_LAST = 40, 10
 """How many stages of a long plan are shown: a loop can make thousands."""
+LONG_FILE = 1 << 21
+"""Of bytes: what could be read by two."""
 MOST_INPUTS = 6
 """Inputs of a step, or stages that it takes values of, that are written out."""
 
@@ -49,11 +51,14 @@ class StageStep:
     """Of the files that it reads in all tasks."""
     parses: int | None = None
     """How many fields of a record it parses, if it does not parse all."""
+    limit: str = ""
+    """Why it is done in fewer tasks than could run at a time: `one reader of one xz file`."""
 
     @property
     def text(self) -> str:
         """What it does, for people."""
-        size = f" ({_bytes(self.nbytes)})" if self.nbytes else ""
+        limit = f", {self.limit}" if self.limit else ""
+        size = f" ({_bytes(self.nbytes)}{limit})" if self.nbytes else ""
         return f"{self.verb} {self.label}".strip() + _of_stages(self.stages) + size
 
 
@@ -175,14 +180,19 @@ def _times(text: str, count: int) -> str:
     return text if count == 1 else f"{count:,} times {text}"
 
 
-def stages_of(graph: Graph) -> tuple[Stage, ...]:
-    """Return the stages of `graph`, numbered from 1 in the order of their first tasks."""
+def stages_of(graph: Graph, workers: int = 1) -> tuple[Stage, ...]:
+    """Return the stages of `graph`, numbered from 1 in the order of their first tasks; `workers` run at a time."""
     tasks: dict[int, list[Task]] = {}
     for task in graph.tasks:
         tasks.setdefault(id(task.work), []).append(task)
     numbers = {key: number for number, some in enumerate(tasks.values(), 1) for task in some for key in task.keys}
     return tuple(
-        Stage(number, len(some), tuple(_Reading(some, number, numbers).steps()), frozenset(t.keys[0] for t in some))
+        Stage(
+            number,
+            len(some),
+            tuple(_Reading(some, number, numbers, workers).steps()),
+            frozenset(task.keys[0] for task in some),
+        )
         for number, some in enumerate(tasks.values(), 1)
     )
 
@@ -217,8 +227,9 @@ def stages_alike(graph: Graph) -> list[Stage]:
 class _Reading:
     """Reads the steps of one stage off its tasks; mutable, of one call."""
 
-    def __init__(self, tasks: Sequence[Task], number: int, numbers: dict[Key, int]) -> None:
+    def __init__(self, tasks: Sequence[Task], number: int, numbers: dict[Key, int], workers: int) -> None:
         self._tasks = tasks
+        self._workers = workers
         self._number = number
         self._numbers = numbers
         self._parts = [iter(task.part) if isinstance(task.part, (tuple, list)) else iter(()) for task in tasks]
@@ -290,9 +301,10 @@ class _Reading:
         op = step.op
         if isinstance(op, Source):
             pieces = [piece for part in self._parts for piece in next(part)]
-            return StageStep(
-                op.label, nbytes=0 if isinstance(op, MemorySource) else sum(piece.weight for piece in pieces)
-            )
+            if isinstance(op, MemorySource):
+                return StageStep(op.label)
+            limit = readers(pieces) if len(self._tasks) < self._workers else ""
+            return StageStep(op.label, nbytes=sum(piece.weight for piece in pieces), limit=limit)
         if isinstance(op, Value):
             return StageStep("value", stages=self._taken([1] * len(self._tasks)))
         if isinstance(op, (TaskRecords, Finish, Collecting)):
@@ -306,6 +318,17 @@ class _Reading:
 
     def _stages(self, keys: Iterable[Key]) -> tuple[int, ...]:
         return tuple(sorted({self._numbers[key] for key in keys} - {self._number}))
+
+
+def readers(pieces: Sequence[Any]) -> str:
+    """Return who reads files that are long and not cut, for people: `one reader of one xz file`; "" for others."""
+    files = [piece for piece in pieces if hasattr(piece, "compression")]  # databases and entries of caches have none
+    paths, kinds = {piece.path for piece in files}, {piece.compression or "plain" for piece in files}
+    if len(files) != len(paths) or any(piece.weight < LONG_FILE for piece in files) or len(kinds) != 1:
+        return ""
+    return "one reader of " + (
+        f"one {kinds.pop()} file" if len(paths) == 1 else f"each of {len(paths)} {kinds.pop()} files"
+    )
 
 
 def _of_stages(numbers: Sequence[int]) -> str:

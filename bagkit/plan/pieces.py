@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Piece(Protocol):
@@ -25,3 +25,15 @@ class Piece(Protocol):
 
         Only itself if it can't be read so.
         """
+
+
+@runtime_checkable
+class Separable(Protocol):
+    """A piece that may have parts which are read without each other, and which nobody knows before it is opened."""
+
+    @property
+    def most_parts(self) -> int:
+        """How many parts it has at the most; 1 if it is known to have no others."""
+
+    def parts(self, count: int) -> Sequence[Piece]:
+        """Return about `count` parts, or only itself; opens it to find them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import random
@@ -83,6 +84,26 @@ class TestSharing:
     def test_not_what_takes_no_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(file_source, "LEAST_SHARE", 8_000)
         assert count(bk.read_text(files(tmp_path, 10_000)), 4) == 1
+
+    def test_members(self, tmp_path: Path) -> None:
+        path, line = tmp_path / "a.json.bz2", b'{"x": 1}\n'
+        path.write_bytes(bz2.compress(line * 100) * 400)
+        bag = bk.read_text(str(path))
+        assert [count(bag, workers) for workers in (1, 2, 4, 20)] == [1, 2, 4, 20]
+        found = ranges(bag, 4)
+        assert [stop for ((_, stop),) in found] == [*[start for ((start, _),) in found[1:]], None]
+        path.write_bytes(bz2.compress(random.Random(1).randbytes(20_000)))
+        assert count(bk.read_text(str(path)), 4) == 1
+        assert count(bk.read_text([str(path), *files(tmp_path, 40_000)]), 4) > 2  # the other one is shared
+
+    def test_none_is_opened_where_all_are_busy(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        opened: list[str] = []
+        monkeypatch.setattr(file_source, "borders", lambda info, *_: opened.append(info.path) or [])
+        paths = files(tmp_path, *[10_000] * 8)
+        assert count(bk.read_text(paths), 4) == 8
+        assert opened == []
+        assert count(bk.read_text(paths[:3]), 2) == 4
+        assert len(opened) == 1
 
 
 class TestExactness:

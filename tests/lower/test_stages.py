@@ -156,6 +156,19 @@ def test_many_partitions_and_many_bags_are_few_lines(capsys: pytest.CaptureFixtu
     assert "combine count of stages 1 to 501" in lines[-2]
 
 
+def test_what_has_one_reader_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bagkit.lower.stages.LONG_FILE", 20)
+    for name in ("a.xz", "b.xz", "c.json"):
+        Path(name).write_bytes(bytes(30))
+    with bk.options(scheduler="processes", workers=3):
+        assert stages(bk.read_text("a.xz"), capsys) == [
+            "stage 1, 1 task   read_text('a.xz') (30 B, one reader of one xz file)"
+        ]
+        assert "(60 B, one reader of each of 2 xz files)" in stages(bk.read_text("*.xz"), capsys)[0]
+        assert "(90 B)" in stages(bk.read_text(["*.xz", "c.json"]), capsys)[0]
+    assert "(30 B)" in stages(bk.read_text("a.xz"), capsys)[0]
+
+
 def test_what_runs_is_shown_safely(capsys: pytest.CaptureFixture[str]) -> None:
     Path("\x1b[31m.txt").write_text("a\n")
     bk.read_text("\x1b[31m.txt").explain()

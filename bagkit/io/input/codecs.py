@@ -110,15 +110,15 @@ CODECS: Final = (
 _WRITTEN: Final = ("gzip", "bz2", "xz", "zstd")
 ZIP_METHODS: Final[dict[int, Callable[[], Any]]] = {8: _raw_deflate, 12: _bz2, 93: _zstd}
 
-_SURE_SIGNS: Final = (
-    ("gzip", re.compile(rb"\x1f\x8b\x08")),
-    ("bz2", re.compile(rb"BZh[1-9]1AY&SY")),
-    ("xz", re.compile(rb"\xfd7zXZ\0")),
-    ("zstd", re.compile(rb"\x28\xb5\x2f\xfd")),
-    ("lz4", re.compile(rb"\x04\x22\x4d\x18")),
-    ("zip", re.compile(rb"PK\x03\x04")),
-    ("snappy", re.compile(rb"\xff\x06\0\0sNaPpY")),
-)
+SURE_SIGNS: Final = {
+    "gzip": re.compile(rb"\x1f\x8b\x08"),
+    "bz2": re.compile(rb"BZh[1-9]1AY&SY"),
+    "xz": re.compile(rb"\xfd7zXZ\0"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
+    "zip": re.compile(rb"PK\x03\x04"),
+    "snappy": re.compile(rb"\xff\x06\0\0sNaPpY"),
+}
 MAGIC_BYTES: Final = 10
 _ALIASES: Final = {"gz": "gzip", "lzma": "xz", "zst": "zstd", "bzip2": "bz2"}
 BY_NAME: Final = {codec.name: codec for codec in CODECS}
@@ -163,7 +163,7 @@ def check_installed(names: Iterable[str | None]) -> None:
 
 def recognise(start: bytes) -> str | None:
     """Return the name of the compression that a file's first bytes are a sure sign of; None if they are of none."""
-    return next((name for name, sign in _SURE_SIGNS if sign.match(start)), None)
+    return next((name for name, sign in SURE_SIGNS.items() if sign.match(start)), None)
 
 
 _PACKAGED: Final[dict[str | None, Callable[[], Any]]] = {"zstd": zstd_module, "lz4": _lz4, "snappy": snappy_uncompress}

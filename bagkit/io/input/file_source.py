@@ -19,6 +19,7 @@ from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.io.input import shares
 from bagkit.io.input.again import READ_RETRIES, Attempts
+from bagkit.io.input.borders import SEPARABLE, borders
 from bagkit.io.input.codecs import DamagedError, check_installed, compression_of, recognise
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.files import FileInfo, InputFile, opened
@@ -33,6 +34,12 @@ from bagkit.plan.kinds import Source
 
 LEAST_SHARE: Final = 1 << 20
 """Bytes of a share of a compressed file; what takes less is not worth a task."""
+
+LEAST_FETCHED: Final = 1 << 24
+"""The same of a remote file: to look for members takes some requests."""
+
+UNEVEN: Final = 1.1
+"""How much larger the largest part of whole members may be than the first of shares that skip what is before them."""
 
 DAMAGED: Final = ("raise", "skip_file", "keep")
 """What can be done about a file that is cut off or damaged."""
@@ -58,8 +65,14 @@ class FilePiece:
     """Whether its records can be found from the middle."""
     shareable: bool = False
     """Whether they can be found by reading on from the file's beginning, which is quick."""
+    separable: bool = False
+    """Whether they can be found from any member on of a compressed file, if it has several."""
+    of_members: bool = False
+    """Whether it begins where a member does, and ends where another one begins."""
     member: Member | None = None
     """The file in the archive that it is, if it is one in an archive."""
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What a remote file is opened with where it is looked for members."""
 
     @property
     def path(self) -> str:
@@ -88,7 +101,13 @@ class FilePiece:
 
     @property
     def is_share(self) -> bool:
-        return self.shareable and (self.start > 0 or self.stop is not None)
+        return (self.shareable or self.of_members) and (self.start > 0 or self.stop is not None)
+
+    @property
+    def most_parts(self) -> int:
+        if not self.separable or self.start or self.stop is not None:
+            return 1
+        return max(1, self.weight // (LEAST_FETCHED if is_url(self.path) else LEAST_SHARE))
 
     def shares(self, count: int) -> Sequence[FilePiece]:
         count = min(count, self.weight // LEAST_SHARE)
@@ -96,6 +115,16 @@ class FilePiece:
             return (self,)
         edges = [0, *shares.edges(self.weight, count), None]
         return tuple(replace(self, start=a or 0, stop=b) for a, b in pairwise(edges))
+
+    def parts(self, count: int) -> Sequence[FilePiece]:
+        found = borders(self.info, self.compression or "", min(count, self.most_parts), self.storage_options)
+        edges, whole = [0, *found, None], replace(self, of_members=True, storage_options={})
+        parts = tuple(replace(whole, start=a or 0, stop=b) for a, b in pairwise(edges))
+        largest = max(part.weight for part in parts)
+        # Where it would be shared anyway, it is cut there only if that is about as even.
+        if not found or (self.shareable and largest > UNEVEN * self.shares(count)[0].weight):
+            return (self,)
+        return parts
 
 
 @context
@@ -366,6 +395,7 @@ def find_partitions(
     files_per_partition: int | None = None,
     divisible: bool = False,
     read_on: bool = False,
+    from_members: bool = False,
     damaged: str = "raise",
 ) -> Files:
     """Find the files that `urlpath` names, and put them into partitions; opens none.
@@ -378,6 +408,7 @@ def find_partitions(
         files_per_partition: How many whole files go into one; None for one.
         divisible: Whether the format finds records from the middle of a file that is not compressed.
         read_on: Whether it finds them by reading on from the beginning of any file, compressed or not.
+        from_members: Whether it finds them from any member on of a file that is compressed.
         damaged: What is done about a damaged file: one of DAMAGED.
 
     Returns:
@@ -406,7 +437,10 @@ def find_partitions(
         quick = packed in shares.QUICK if divisible else read_on and (packed is None or packed in shares.QUICK)
         # A file is left out as a whole, and only shares of lines know which of them meets what is wrong.
         shareable = quick and not is_url(info.path) and (damaged == "raise" or (damaged == "keep" and divisible))
-        pieces.append(FilePiece(info, 0, compression=packed, divisible=cuttable, shareable=shareable))
+        # Nor is more kept of a damaged file than one reading gives: none of what comes after the damage.
+        separable = from_members and packed in SEPARABLE and info.ranges is True and damaged == "raise"
+        piece = FilePiece(info, 0, 0, None, packed, cuttable, shareable, separable)
+        pieces.append(replace(piece, storage_options=storage_options) if separable and storage_options else piece)
     check_installed(piece.member.inner if piece.member else piece.compression for piece in pieces)
     if size is not None:
         groups = [[part] for piece in pieces for part in _blocks(piece, size)]

@@ -27,11 +27,18 @@ STEP: Final = 1 << 17
 who read the file are at the same byte of its content there."""
 
 
-def inflate(read: Callable[[int], bytes], name: str, size: int, to_the_byte: bool = False) -> Iterator[bytes]:
+def inflate(
+    read: Callable[[int], bytes],
+    name: str,
+    size: int,
+    to_the_byte: bool = False,
+    at_member: Callable[[int], None] | None = None,
+) -> Iterator[bytes]:
     """Yield what the compressed data that `read` gives says, at most `size` bytes at a time.
 
     Raises DamagedError where it can't go on, after all that came before: without `to_the_byte` but for the last part,
-    which the decompressor keeps.
+    which the decompressor keeps. `at_member` is told before each member how many of the bytes that were read are of it,
+    or come after it.
     """
     if name in ("zip", "snappy"):
         yield from unzip(read, size, ZIP_METHODS) if name == "zip" else unsnap(read, snappy_uncompress())
@@ -41,6 +48,8 @@ def inflate(read: Callable[[int], bytes], name: str, size: int, to_the_byte: boo
     while data:
         if not codec.magic.match(data):
             raise DamagedError(_not_a_member(codec, data, member))
+        if at_member is not None:
+            at_member(len(data))
         decompressor = codec.decompressor()
         while not decompressor.eof:
             part, error = decompressed(decompressor, data, size, FINE if to_the_byte else size)

@@ -250,8 +250,8 @@ def first_byte(ends: Ends[bytes], start: int) -> int:
     return 0 if ends.lead < 0 else max(0, start - ends.lead)
 
 
-def count_lines(chunks: Iterable[bytes], ends: Ends[bytes], stop: int | None = None) -> int:
-    """Return how many lines of the file that `chunks` hold begin before `stop`."""
+def count_lines(chunks: Iterable[bytes], ends: Ends[bytes], stop: int | Callable[[], int | None] | None = None) -> int:
+    """Return how many lines of the file that `chunks` hold begin before `stop`, as `lines_within` has it."""
     several = isinstance(ends, UniversalEnds) and ends.ascii_only  # what is one line here may be cut further
     found = lines_within(chunks, ends, 0, 0, stop, lambda offset: Gathering(io.BytesIO(), None if several else 0))
     blocks = (block.content if isinstance(block, LongLine) else block for _, block in found)

@@ -8,6 +8,10 @@ that takes less time than to send what another has inflated, it needs nobody, an
 
 Both borders are multiples of the steps in which all shares read. The byte of the content that belongs to a border is
 how much was inflated of all that comes before it; so who ends there finds the same byte as who begins there.
+
+A file of many members has parts that begin with one (`io/input/borders.py`), and nothing is inflated twice: its content
+is counted from the border on. What was before it is not known, so a line belongs to a part if it begins as far behind
+the border as a line end is long: both who ends there and who begins there see that line end.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bagkit.io.input import inflating
+from bagkit.io.input.borders import false_border
 from bagkit.io.input.files import InputFile
 from bagkit.io.input.lines import BLOCK
 
@@ -46,24 +51,39 @@ class Share:
     def __init__(
         self, file: InputFile, compression: str, start: int, stop: int | None, lead: int, to_the_byte: bool = False
     ) -> None:
-        """`lead` is how many bytes are wanted from before the share, to see whether a line begins with it."""
+        """`lead` is how many bytes must be seen of what is before a line, to know that it begins there."""
         self.start = 0
         """The byte of the content with which the share begins."""
         self.stop: int | None = None
         """The byte of the content where it ends, as soon as all before it was given."""
         self._file = file
+        self._compression = compression
         self._range = start, stop
         self._lead = lead
         self._before = b""
         self._first: bytes | None = None
         self._inflated = 0
         self._begun = not start
+        self._counts_from_border = False
         self._parts = inflating.inflate(self._read, compression, BLOCK, to_the_byte)
+
+    @classmethod
+    def of_members(cls, file: InputFile, compression: str, start: int, stop: int | None, lead: int) -> Share:
+        """Return the part of a file that begins and ends where members do; bytes of its content are counted from there.
+
+        It raises FalseBorderError where no member begins at `stop`.
+        """
+        share = cls(file, compression, start, stop, lead)
+        share._counts_from_border = share._begun = True
+        share.start = lead if start else 0
+        share._parts = share._of_members(compression)
+        file.begin(start, stop)
+        return share
 
     @property
     def begin(self) -> int:
         """The byte of the content with which the chunks begin."""
-        return self.start - len(self._before)
+        return 0 if self._counts_from_border else self.start - len(self._before)
 
     def skip(self) -> None:
         """Inflate what comes before the share."""
@@ -98,12 +118,33 @@ class Share:
             self._inflated += len(part)
             yield part
 
+    def _of_members(self, compression: str) -> Iterator[bytes]:
+        yield from inflating.inflate(self._read_members, compression, BLOCK, at_member=self._at_member)
+        self._at_member(0)
+
+    def _at_member(self, left: int) -> None:
+        """Take note of a member that begins `left` bytes before the end of what was read last."""
+        _, stop = self._range
+        at = self._file.position - left
+        if stop is None or self.stop is not None or (at < stop and left):
+            return
+        if at != stop:
+            self._file.check()
+            raise false_border(self._file.info, stop, self._compression)
+        self.stop = self._inflated + self._lead
+
+    def _read_members(self, size: int) -> bytes:
+        return self._whole(size - self._file.position % size)  # the steps in which the file is read in one piece
+
     def _read(self, size: int) -> bytes:
         start, stop = self._range
         if not self._begun and self._file.position == start:
             self._begun, self.start = True, self._inflated
         if self._file.position == stop:
             self.stop = self._inflated
+        return self._whole(size)
+
+    def _whole(self, size: int) -> bytes:
         data = self._file.read(size)
         while len(data) < size and (more := self._file.read(size - len(data))):
             data += more

@@ -91,6 +91,9 @@ def plan_text_files(
         blocksize=blocksize,
         files_per_partition=files_per_partition,
         divisible=ends is not None and ends.lead >= 0,
+        from_members=ends is not None
+        and ends.lead >= 0
+        and longest is None,  # which tells bytes of lines that it meets
         damaged=damaged,
     )
     return ReadText(files, known, bool(include_path), linedelimiter, longest)

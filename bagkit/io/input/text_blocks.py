@@ -18,6 +18,7 @@ from bagkit.io.input.files import InputFile
 from bagkit.io.input.line_search import LineNumbers, LineSearch, LinesUpTo, SearchedOrigin, decoded
 from bagkit.io.input.lines import BOM, DelimiterEnds, Ends, UniversalEnds
 from bagkit.io.input.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
+from bagkit.io.input.members import MemberFile
 from bagkit.io.input.paths import named
 from bagkit.io.input.shares import Share
 from bagkit.io.input.too_long import LineLimit, TooLong
@@ -65,7 +66,7 @@ def _read_cut(form: LineFormat, ends: Ends[bytes], reader: PieceReader, raw: boo
         size, kept, data = _measured(ends, block)
         reader.unpacked += size
         given = records if raw and parse is None else ()
-        origin = LineOrigin(form, piece, before, ends, offset, reader.count, kept, given)
+        origin = LineOrigin(form, piece, before, ends, offset, reader.count, kept, given, before.border)
         upto = None if compressed else offset + size
         yield reader.block(origin, records, upto, parse=parse, data=data if raw else None)
 
@@ -97,13 +98,13 @@ def _read_searched(form: LineFormat, ends: Ends[bytes], reader: PieceReader) -> 
     piece, search = reader.piece, LineSearch(form.texts, ends)
     options, longest = reader.source.files.storage_options, form.longest
     reader.unpacked, reader.counts_all = 0, False
-    found, _ = _found_lines(form, ends, reader, raw=False)
+    found, before = _found_lines(form, ends, reader, raw=False)
     numbers = LineNumbers(lambda upto: LinesBefore(piece, options, ends, upto).count())
     for offset, block in found:
         size, kept, _ = _measured(ends, block)
         reader.unpacked += size
         upto = None if piece.compression is not None else offset + size
-        origin: Origin = LineOrigin(form, piece, numbers.at(offset), ends, offset, 0, kept)
+        origin: Origin = LineOrigin(form, piece, numbers.at(offset), ends, offset, 0, kept, border=before.border)
         may_begin_with_mark = offset == 0 and form.encoding.name == "utf-8-sig"
         whole = not may_begin_with_mark and (longest is None or size <= longest)
         chosen = search.find(block) if whole and isinstance(block, bytes) else None
@@ -129,7 +130,10 @@ def _found_lines(
         found = lines.lines_within(reader.chunks(begin), ends, begin, piece.start, piece.stop, gather)
         return found, LinesBefore(piece, options, ends, piece.start)
     assert isinstance(reader.file, InputFile)  # files in archives have no shares
-    share = Share(reader.file, piece.compression, piece.start, piece.stop, ends.lead, reader.to_the_byte)
+    if piece.of_members:
+        share = Share.of_members(reader.file, piece.compression, piece.start, piece.stop, ends.lead)
+    else:
+        share = Share(reader.file, piece.compression, piece.start, piece.stop, ends.lead, reader.to_the_byte)
     reader.share = share
     share.skip()
     found = lines.lines_within(share.chunks(), ends, share.begin, share.start, lambda: share.stop, gather)
@@ -197,23 +201,41 @@ class LinesBefore:
     """How many lines of a file there are before a piece, counted when somebody asks; mutable, of one reading."""
 
     def __init__(self, piece: FilePiece, storage_options: Mapping[str, Any], ends: Ends[bytes], start: int) -> None:
-        """`start` is the byte of the file's content with which the piece begins."""
+        """`start` is the byte of the file's content with which the piece begins, or the byte behind its border."""
         self._piece = piece
         self._storage_options = storage_options
         self._ends = ends
         self._start = start
         self._count: int | None = None
+        self._border: int | None = None
 
     def count(self) -> int | None:
         """Return how many there are; None if the file is no longer what it was."""
         if self._count is None and self._start:
             try:
                 with opened_piece(self._piece, self._storage_options) as file:
-                    chunks = chunks_of(file, self._piece.compression, 0, self._start)
-                    self._count = lines.count_lines(chunks, self._ends, self._start)
+                    self._count = self._counted(file)
             except (SourceError, DamagedError):
                 return None
         return self._count or 0
+
+    def border(self) -> int | None:
+        """Return the byte of the content from which bytes of the piece are counted; None if that can't be known."""
+        if not self._piece.of_members or not self._piece.start:
+            return 0
+        self.count()
+        return self._border
+
+    def _counted(self, file: InputFile | MemberFile) -> int:
+        piece = self._piece
+        if not piece.of_members or not piece.start:
+            return lines.count_lines(chunks_of(file, piece.compression, 0, self._start), self._ends, self._start)
+        assert isinstance(file, InputFile)  # files in archives are not cut
+        assert piece.compression is not None
+        before = Share.of_members(file, piece.compression, 0, piece.start, self._start)
+        found = lines.count_lines(before.chunks(), self._ends, lambda: before.stop)
+        self._border = None if before.stop is None else before.stop - self._start
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,15 +253,16 @@ class LineOrigin:
     """None for a long line, which is the record."""
     given: Sequence[Any] = field(default=(), repr=False, compare=False)
     """Its lines as bytes, as far as they were given: nearly always all of the data."""
+    border: Callable[[], int | None] = lambda: 0
+    """Gives the byte of the content that `offset` is counted from."""
     _cut: list[Any] = field(default_factory=list, repr=False, compare=False)
     """Once somebody has asked for a place: its lines, whether the text has the same; which was asked for, its begin."""
 
     def place(self, index: int, record: Any) -> Place:
         encoding = self.format.encoding
         if self.data is None:
-            return Place(
-                self.piece.path, self.piece.partition, self._line(index), self.offset, record=self._text(record)
-            )
+            offset = self._byte(0)
+            return Place(self.piece.path, self.piece.partition, self._line(index), offset, record=self._text(record))
         if not self._cut:
             given = self.given if sum(map(len, self.given)) == len(self.data) else self.ends.split(self.data)
             self._cut.extend((given, self._one_to_one(given, self.data), 0, 0))
@@ -249,12 +272,16 @@ class LineOrigin:
         line = lines.strip_end(found[index], self.ends)
         begin = sum(map(len, found[last:index]), begin) if index >= last else sum(map(len, found[:index]))
         self._cut[2:] = index, begin  # nearly always who asks next asks for one behind it
-        offset = self.offset + begin
+        offset = self._byte(begin)
         try:
-            text: str | bytes = line.decode(encoding.name_at(offset), encoding.errors)
+            text: str | bytes = line.decode(encoding.name_at(self.offset + begin), encoding.errors)
         except UnicodeDecodeError:
             text = line
         return Place(self.piece.path, self.piece.partition, self._line(index), offset, record=text)
+
+    def _byte(self, begin: int) -> int | None:
+        border = self.border()
+        return None if border is None else border + self.offset + begin
 
     def _text(self, record: Any) -> str | bytes:
         """Return a long line without its end, and without more copies than one."""
