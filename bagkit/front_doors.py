@@ -33,14 +33,14 @@ def front_door(function: F) -> F:
     """
     if getattr(function, "__front_door__", False):
         return function
-    shorten = shorten_traceback
+    tidy = _tidy
 
     def called(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         try:
             return function(*args, **kwargs)
         except BaseException as error:
-            shorten(error)
+            tidy(error, function)
             raise
 
     code = called.__code__.replace(
@@ -53,8 +53,34 @@ def front_door(function: F) -> F:
     return cast("F", made)
 
 
+def _tidy(error: BaseException, function: Callable[..., Any]) -> None:
+    """Take bagkit's frames off an error of `function`. If its arguments did not fit, note which ones do."""
+    trace = error.__traceback__
+    of_call = type(error) is TypeError and trace is not None and trace.tb_next is None  # no frame has come to be
+    shorten_traceback(error)
+    if of_call:
+        error.add_note(f"expected {call_text(function)}")
+
+
+def call_text(function: Callable[..., Any]) -> str:
+    """Return how `function` is called: its name, its parameters and their defaults.
+
+    >>> import bagkit as bk
+    >>> print(call_text(bk.Bag.sort_by))
+    Bag.sort_by(key=None, reverse=False, npartitions=None)
+    """
+    import inspect
+
+    signature = inspect.signature(function)
+    parameters = [each.replace(annotation=each.empty) for each in signature.parameters.values() if each.name != "self"]
+    return f"{inspect.unwrap(function).__qualname__}{signature.replace(parameters=parameters, return_annotation=signature.empty)}"
+
+
 def front_doors(kind: C) -> C:
-    """Make front doors of the public methods of `kind`, and of the methods that it inherits from classes of bagkit."""
+    """Make front doors of the public methods of `kind`, and of the methods that it inherits from classes of bagkit.
+
+    Python's errors for arguments that do not fit name the methods as methods of `kind`, whatever class has them.
+    """
     for each in kind.__mro__:
         if not each.__module__.startswith("bagkit."):
             continue
@@ -64,7 +90,10 @@ def front_doors(kind: C) -> C:
             if name.startswith("_") and name not in SPECIAL:
                 continue
             if isinstance(value, FunctionType):
-                setattr(each, name, front_door(value))
+                door = front_door(value)
+                if door is not value:
+                    value.__qualname__ = f"{kind.__name__}.{name}"
+                setattr(each, name, door)
             elif isinstance(value, (staticmethod, classmethod)):
                 setattr(each, name, type(value)(front_door(value.__func__)))
     return kind

@@ -220,6 +220,56 @@ def test_none_as_a_field_has_no_order() -> None:
         assert run(last, bag=made, key=operator.itemgetter("age")) == [rows[2], rows[0], rows[1]]
 
 
+@pytest.mark.parametrize("name", ["sum", "mean", "std", "stats"])
+def test_none_is_not_added(name: str) -> None:
+    made = bk.from_sequence([3, None, 1], npartitions=1)
+    with pytest.raises(TypeError, match="unsupported operand") as caught:
+        getattr(made, name)().compute()
+    (code,) = codes(caught.value)
+    assert run(f"{code}.{name}()", bag=made) == getattr(bk.from_sequence([3, 1]), name)().compute()
+
+
+def test_fields_that_are_missing_or_inside_of_others() -> None:
+    made = bk.from_sequence([{"home": {"city": "Rome"}}])
+    with pytest.raises(KeyError) as caught:
+        made.pluck("home.city").compute()
+    assert [run(code, bag=made) for code in codes(caught.value)] == [["Rome"], [None]]
+    with pytest.raises(KeyError) as caught:
+        made.pluck("hme").compute(scheduler="processes")
+    assert [run(code, bag=made) for code in codes(caught.value)] == [[None]]
+    with pytest.raises(KeyError) as caught:
+        made.map(lambda record: record["hme"]).compute()
+    assert codes(caught.value) == []
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
+def test_lines_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    said = "Zürich – 3 €" if encoding == "cp1252" else "Zürich"
+    (tmp_path / "a.json").write_text(json.dumps({"city": said}, ensure_ascii=False), encoding=encoding)
+    with pytest.raises(UnicodeDecodeError) as caught:
+        bk.read_json("a.json").compute()
+    (found,) = re.findall(r"encoding='(.+?)' reads it", told(caught.value))
+    assert bk.read_json("a.json", encoding=found).compute() == [{"city": said}]
+    assert (encoding == "utf-16") == ("Zürich" not in told(caught.value).partition("hint: ")[2])
+    with pytest.raises(UnicodeDecodeError) as caught:
+        bk.read_json("a.json", encoding=found).map(lambda _: b"\xff".decode()).compute()
+    assert "hint" not in told(caught.value)
+
+
+def test_arguments_that_do_not_fit_name_the_ones_that_do() -> None:
+    for act, expected in (
+        (lambda: bag().join(bag(), on="name"), "expected Bag.join(other, "),
+        (lambda: bag().cache(), "expected Bag.cache(folder, "),
+        (lambda: bk.range(), "expected range(n, npartitions)"),
+    ):
+        with pytest.raises(TypeError) as caught:
+            act()
+        assert caught.value.__notes__[0].startswith(expected)
+    with pytest.raises(TypeError) as caught:
+        bag().map(operator.itemgetter()).compute()  # type: ignore[call-overload]
+    assert not hasattr(caught.value, "__notes__")
+
+
 def test_a_partition_of_a_reduction_has_no_length() -> None:
     made = bk.from_sequence([1, 2, 3], npartitions=2)
     with pytest.raises(TypeError, match="has no len") as caught:

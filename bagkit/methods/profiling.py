@@ -69,12 +69,11 @@ class Profiles(Making[T_co]):
         """
         check_now("profile", True, options)
         limits = paths.Limits(_checked("max_keys", max_keys), _checked("max_paths", max_paths))
-        plan, lines_plan = lines.with_bad_lines(self.plan)
+        plan, all_lines = lines.with_bad_lines(self.plan)
         roots = [Plan(reduction.ProfileRecords(_keys(keys), limits), (plan,))]
-        if lines_plan is not None:
-            roots.append(Plan(reduction.CountBadLines(), (lines_plan,)))
+        roots += [Plan(reduction.CountBadLines(), (each,)) for each in all_lines]
         found, *bad = run(roots, options)
-        return summing_up.with_bad(found, bad[0] if bad else None)
+        return summing_up.with_bad(found, bad)
 
 
 def _checked(name: str, value: Any) -> int:

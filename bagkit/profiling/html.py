@@ -11,6 +11,7 @@ from bagkit.profiling.kinds import Steps, path_text
 from bagkit.profiling.parts import Findings, NumberProfile, PathProfile, TextProfile, children
 from bagkit.profiling.table import (
     headline,
+    in_folder,
     number_words,
     path_words,
     percent,
@@ -64,9 +65,10 @@ def page(profile: Findings) -> str:
     found = list(remarks(profile))
     if found:
         rows = "".join([f"<li>{escape(each)}</li>" for each in found[:REMARKS]])
+        title = f"{len(found):,} to look at{escape(in_folder(profile))}"
         rest = f"<li>and {len(found) - REMARKS:,} more</li>" if len(found) > REMARKS else ""
         parts.append(
-            f'<details open><summary><span class="bk-name bk-warn">{len(found):,} to look at</span></summary>'
+            f'<details open><summary><span class="bk-name bk-warn">{title}</span></summary>'
             f"<ul>{rows}{rest}</ul></details>"
         )
     if root is not None:

@@ -12,8 +12,9 @@ from bagkit.errors import LineTooLongError, one_line
 from bagkit.flow.blocks import Block, Place
 from bagkit.json.standard import is_standard_loads
 from bagkit.ops.elementwise import Filter, Map, MapLines, OnErrorFor, ParseJson
+from bagkit.ops.regroup import Concat
 from bagkit.plan.kinds import BlockParser, Parsing, PerPartition, Ways
-from bagkit.plan.node import Plan
+from bagkit.plan.node import Plan, walk
 from bagkit.profiling.examples import Example, example, first_of
 
 
@@ -131,25 +132,40 @@ def is_record(value: Any) -> bool:
     return type(value) is not BadLine
 
 
-def with_bad_lines(plan: Plan) -> tuple[Plan, Plan | None]:
-    """Return the plan in which lines that are no JSON do not fail; and where they are left out on the way, their plan.
+def with_bad_lines(plan: Plan) -> tuple[Plan, tuple[Plan, ...]]:
+    """Return the plan in which lines that are no JSON do not fail; and where they are left out on the way, their plans.
 
-    The first gives BadLines too where nothing comes between the parser and who asks.
+    The first gives BadLines too where nothing but `concat` comes between the parsers and who asks.
     """
-    above: list[Plan] = []
-    at = plan
-    while isinstance(at.op, PerPartition) and len(at.inputs) == 1:
-        op = at.op
-        if isinstance(op, Map) and not op.kwargs and is_standard_loads(op.function):
-            parsed = Plan(ParseLines(isinstance(op, MapLines)), at.inputs)
-            if not above:
-                return parsed, None
-            found = Plan(Filter(is_record), (parsed,))
-            for each in reversed(above):
-                found = Plan(each.op, (found,))
-            return found, parsed
-        if isinstance(op, OnErrorFor):
-            break
-        above.append(at)
-        at = at.inputs[0]
-    return plan, None
+    reached = _with_parsers(plan)
+    parsers = {each: Plan(ParseLines(isinstance(each.op, MapLines)), each.inputs) for each in reached if _parses(each)}
+    if not parsers:
+        return plan, ()
+    direct = all(isinstance(each.op, Concat) for each in reached if each not in parsers)
+    done: dict[Plan, Plan] = {}
+    for each in walk(plan):
+        parsed = parsers.get(each)
+        if parsed is not None:
+            done[each] = parsed if direct else Plan(Filter(is_record), (parsed,))
+        elif each in reached:
+            done[each] = each.with_inputs(tuple([done.get(part, part) for part in each.inputs]))
+    return done[plan], () if direct else tuple(parsers.values())
+
+
+def _with_parsers(plan: Plan) -> dict[Plan, None]:
+    """Return the parsers that records of `plan` come from, and what lies between: work record by record, `concat`."""
+    found: dict[Plan, None] = {}
+    stack = [plan]
+    while stack:
+        each = stack.pop()
+        by_record = isinstance(each.op, PerPartition) and not isinstance(each.op, OnErrorFor) and len(each.inputs) == 1
+        if each in found or not (by_record or isinstance(each.op, Concat)):
+            continue
+        found[each] = None
+        stack += [] if _parses(each) else reversed(each.inputs)
+    return found
+
+
+def _parses(plan: Plan) -> bool:
+    op = plan.op
+    return isinstance(op, Map) and not op.kwargs and len(plan.inputs) == 1 and is_standard_loads(op.function)

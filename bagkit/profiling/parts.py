@@ -8,6 +8,7 @@ from typing import Any
 
 from bagkit.profiling.examples import Example
 from bagkit.profiling.kinds import Steps
+from bagkit.visible import one_line, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class TextProfile:
     examples: dict[str, list[Example]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PathProfile:
     """What is known of the values at one path.
 
@@ -120,6 +121,34 @@ class PathProfile:
     lengths: NumberProfile | None = None
     folded: int | None = None
     keys: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{printable(self.path)}: in {self.records:,} records, {self.count:,} values, {self.non_null:,} not null",
+            *_counts(self.types, self.examples, "  "),
+        ]
+        for name, numbers in (("numbers", self.numbers), ("lengths", self.lengths)):
+            if numbers is not None:
+                nan = f", {numbers.nan:,} NaN" if numbers.nan else ""
+                median = numbers.quantiles.get(0.5)
+                lines.append(
+                    f"  {name}: from {numbers.min} to {numbers.max}, median {median}, mean {numbers.mean}{nan}"
+                )
+        if self.texts is not None:
+            top = ", ".join([f"{one_line(text, 40)} {count:,}" for text, count in self.texts.top[:5]])
+            about = "about " if self.texts.distinct_error else ""
+            lines.append(f"  texts: {about}{self.texts.distinct:,} different" + (f"; {top}" if top else ""))
+            lines += _counts(self.texts.looks, self.texts.examples, "    ")
+        return "\n".join(lines)
+
+
+def _counts(counts: Mapping[str, int], examples: Mapping[str, list[Example]], indent: str) -> list[str]:
+    """Return a line for each kind of value: how many there are, and the first of them."""
+    lines = []
+    for kind, count in counts.items():
+        first = [f", such as {printable(each.value)} at {each.where}" for each in examples.get(kind, [])[:1]]
+        lines.append(f"{indent}{kind}: {count:,}{''.join(first)}")
+    return lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,8 +135,13 @@ def _texts(texts: PathTexts) -> TextProfile:
     )
 
 
-def with_bad(profile: DataProfile, bad: BadLines | None) -> DataProfile:
-    """Return a profile with the lines that are no JSON of its records' way."""
+def with_bad(profile: DataProfile, bad: Sequence[BadLines]) -> DataProfile:
+    """Return a profile with the lines that are no JSON of its records' ways, in their order."""
     from dataclasses import replace
 
-    return profile if bad is None else replace(profile, bad_lines=bad_line_profile(bad))
+    if not bad:
+        return profile
+    first, *others = bad
+    for other in others:
+        first.merge(other)
+    return replace(profile, bad_lines=bad_line_profile(first))

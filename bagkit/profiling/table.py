@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, Final
 
 from bagkit.profiling.examples import Example
 from bagkit.profiling.kinds import ANY
 from bagkit.profiling.parts import Findings, NumberProfile, PathProfile, TextProfile
-from bagkit.visible import one_line, printable
+from bagkit.visible import one_line, printable, visible
 
 _PATH: Final = 40
 _VALUES: Final = 100
@@ -34,7 +35,7 @@ def table(profile: Findings) -> str:
         lines.append(f"... {len(profile.paths) - ROWS:,} more paths; hint: profile.paths has all")
     found = list(remarks(profile))
     if found:
-        lines += ["", "to look at:", *[f"  {each}" for each in found[:ROWS]]]
+        lines += ["", f"to look at{in_folder(profile)}:", *[f"  {each}" for each in found[:ROWS]]]
     return "\n".join(lines)
 
 
@@ -134,16 +135,44 @@ def _texts_words(texts: TextProfile) -> str:
     return "; ".join([", ".join(said), ", ".join(top)]) if top else ", ".join(said)
 
 
+def in_folder(profile: Findings) -> str:
+    """Return in which folder all places are, in words; nothing where there is no such folder."""
+    folder = _folder(profile)
+    return f", in {visible(folder)}" if folder else ""
+
+
+def _folder(profile: Findings) -> str:
+    """Return the folder of all files that are named in a profile, with a slash at its end."""
+    found = [
+        *profile.bad_lines.examples.values(),
+        *[each for one in profile.paths.values() for each in _places_of(one)],
+    ]
+    sources = {example.source or "" for examples in found for example in examples}
+    first, last = min(sources, default=""), max(sources, default="")  # what these have in common all have
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    folder, slash, _ = "".join([letter for letter, _ in same]).rpartition("/")
+    return folder + slash
+
+
+def _places_of(each: PathProfile) -> Iterator[list[Example]]:
+    yield from each.examples.values()
+    yield from each.texts.examples.values() if each.texts is not None else ()
+
+
 def remarks(profile: Findings) -> Iterator[str]:
-    """Yield what is worth a look, with places: lines that are no JSON, rare types, odd texts."""
+    """Yield what is worth a look, with places: lines that are no JSON, rare types, odd texts.
+
+    The places are in the folder that `in_folder` says.
+    """
+    folder = _folder(profile)
     for reason, count in profile.bad_lines.reasons.items():
-        yield f"{count:,} × no JSON: {printable(reason)}: {places(profile.bad_lines.examples[reason])}"
+        yield f"{count:,} × no JSON: {printable(reason)}: {places(profile.bad_lines.examples[reason], folder)}"
     for each in profile.paths.values():
         for kind in rare_types(each):
-            yield f"{path_words(each)}: {each.types[kind]:,} × {kind}: {places(each.examples[kind])}"
+            yield f"{path_words(each)}: {each.types[kind]:,} × {kind}: {places(each.examples[kind], folder)}"
         for look in rare_looks(each):
             assert each.texts is not None
-            found = places(each.texts.examples.get(look, []))
+            found = places(each.texts.examples.get(look, []), folder)
             yield f"{path_words(each)}: {each.texts.looks[look]:,} × {look}: {found}"
         if each.steps and each.steps[-1] == ANY and each.folded is not None:
             yield f"{path_words(each)}: about {each.folded:,} different keys stand for one path"
@@ -164,6 +193,8 @@ def rare_looks(each: PathProfile) -> list[str]:
     return [look for look, count in each.texts.looks.items() if look in _ALWAYS or count < RARE * each.texts.count]
 
 
-def places(examples: list[Example]) -> str:
-    """Return examples in one line."""
-    return ", ".join([f"{printable(each.value, 40)} at {each.where}" for each in examples])
+def places(examples: list[Example], folder: str = "") -> str:
+    """Return examples in one line, with their places in a folder."""
+    return ", ".join(
+        [f"{printable(each.value, 40)} at {each.where.removeprefix(visible(folder))}" for each in examples]
+    )

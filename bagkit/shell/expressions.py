@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import ast
 import builtins
-import importlib
+import importlib.machinery
+import importlib.util
+import inspect
 import linecache
+import os
+import sys
 from typing import Any, Final
 
 from bagkit.errors import PlanError, one_line
+from bagkit.front_doors import call_text
 from bagkit.option_values import did_you_mean
 
 ALIASES: Final = {
     "freq": ("frequencies", {"sort": True}),
-    "head": ("take", {}),
+    "head": ("take", {"k": 10}),
+    "take": ("take", {"k": 10}),
     "uniq": ("distinct", {}),
     "unique": ("distinct", {}),
     "sort": ("sort_by", {}),
-    "top": ("topk", {}),
+    "top": ("topk", {"k": 10}),
+    "topk": ("topk", {"k": 10}),
 }
 """Short words, and what a shell's users call things."""
 
@@ -49,8 +56,8 @@ class WrongStep(PlanError):
 
 def with_step(value: Any, text: str) -> Any:
     """Return `value`, a bag or an Item, with the step that `text` says."""
-    name, args, keywords = _read(text)
-    name, defaults = ALIASES.get(name, (name, {}))
+    word, args, keywords = _read(text)
+    name, defaults = ALIASES.get(word, (word, {}))
     method = getattr(type(value), name, None)
     if name.startswith(("_", "to_")) or name in _REFUSED or not callable(method):
         known = [each for each in dir(type(value)) if not each.startswith(("_", "to_")) and each not in _REFUSED]
@@ -62,10 +69,13 @@ def with_step(value: Any, text: str) -> Any:
     named = {str(each.arg): _argument(name, text, each.value, first=False) for each in keywords}
     if name == "pluck" and len(given) == 1 and callable(given[0]):  # a field inside of another
         return value.map(given[0])
+    given_by_name = {**(defaults if plain else {}), **_LAZILY.get(name, {}), **named}
     try:
-        return method(value, *given, **{**(defaults if plain else {}), **_LAZILY.get(name, {}), **named})
+        inspect.signature(method).bind(value, *given, **given_by_name)
     except TypeError as error:
-        raise WrongStep(f"step {one_line(text, 80)}: {error}") from None
+        parameters = call_text(method).partition("(")[2]
+        raise WrongStep(f"step {one_line(text, 80)}: {error}; expected {word}({parameters}") from None
+    return method(value, *given, **given_by_name)
 
 
 def _read(text: str) -> tuple[str, list[ast.expr], list[ast.keyword]]:
@@ -142,7 +152,17 @@ def _evaluated(source: str, text: str) -> Any:
         raise WrongStep(f"step {one_line(text, 80)}: {type(error).__name__}: {error}") from None
 
 
+def _is_in(folder: str, name: str) -> bool:
+    return importlib.machinery.PathFinder.find_spec(name, [folder]) is not None
+
+
 def _module(name: str, text: str) -> Any:
+    here = os.getcwd()
+    if here not in sys.path and importlib.util.find_spec(name) is None and _is_in(here, name):
+        # Python puts the folder of the program there, and not the user's. At the end, and only where a step names a
+        # module of it, so that a file among somebody's data is not taken for a library.
+        sys.path.append(here)
+        importlib.invalidate_caches()
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -32,6 +32,8 @@ _IN_PYTHON: Final = {
     "hint: exist='overwrite' replaces": "hint: --overwrite replaces",
     "hint: on_conflict='string'": "hint: --on-conflict string",
     "hint: columns=[...]": "hint: --columns A,B",
+    "; errors='replace' goes on with marks in place of such bytes": "",
+    "hint: bag.pluck(": "hint: pluck(",
     "hint: allow_nan=True writes": "hint: --allow-nan writes",
 }
 """What hints say, and what is to be typed in a shell."""
@@ -55,7 +57,7 @@ def exit_code(error: BaseException) -> int:
     return 2 if at_a_record and not isinstance(error, BagkitError) else 1
 
 
-_ENCODING: Final = re.compile(r"hint: bk\.read_\w+\([^()]*, encoding='([\w-]+)'\)")
+_ENCODING: Final = re.compile(r"hint: (?:bk\.read_\w+\([^()]*, )?encoding='([\w-]+)'\)?")
 
 
 def error_text(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from bagkit.errors import PlanError, add_notes, attribute, notes_on_text, one_li
 from bagkit.flow.blocks import Place
 from bagkit.plan.kinds import Op
 from bagkit.visible import visible
+from bagkit.work.encoding_errors import encoding_hint
 from bagkit.work.json_errors import json_column, json_hint, json_position
 
 
@@ -127,7 +128,7 @@ class Failure:
         >>> got.failures[0].hint is None
         True
         """
-        return json_hint(self.error, self.place)
+        return json_hint(self.error, self.place) or encoding_hint(self.error, self.place)
 
     def __repr__(self) -> str:
         place = None if self.is_damage else self.place
@@ -165,7 +166,7 @@ def add_place(error: BaseException, place: Place | None, operation: str) -> None
     notes = [f"in {operation}"] if operation else []
     if place is not None:
         notes += [f"at {place_text(place)}", f"record: {one_line(place.record)}"]
-        column, hint = json_column(error, place), json_hint(error, place)
+        column, hint = json_column(error, place), json_hint(error, place) or encoding_hint(error, place)
         notes += [f"in the line: column {column}, its end"] if column is not None else []
         position = json_position(error, place)
         notes += [f"in the file: {position}"] if position is not None else []
@@ -201,9 +202,29 @@ def _order_hint(operation: str) -> list[str]:
     ]
 
 
+_ADDED = re.compile(r"(sum|mean|var|std|stats)\b")
+"""Operations that add values up."""
+
+
+def _field_hint(error: KeyError, operation: str) -> list[str]:
+    """Return what to call where records do not have a field that `pluck` takes."""
+    (key,) = error.args if len(error.args) == 1 else (None,)
+    if not isinstance(key, str) or operation != f"pluck({key!r})":
+        return []
+    hints = [f"bag.pluck({key!r}, None) gives None where it is missing"]
+    if all(word.isidentifier() for word in key.split(".")) and "." in key:
+        inside = "".join([f".pluck({word!r})" for word in key.split(".")])
+        hints.insert(0, f"bag{inside} takes the field inside of another")
+    return [f"hint: {', '.join(hints)}"]
+
+
 def _key_hint(error: BaseException, operation: str) -> list[str]:
-    """Return what to do where a record, such as a dict, is no key, or has no order with others."""
+    """Return what to do where a record is no key, has no order with others, is None, or lacks a field."""
+    if isinstance(error, KeyError):
+        return _field_hint(error, operation)
     text = text_of(error) if isinstance(error, TypeError) else ""
+    if text.startswith("unsupported operand type(s) for +") and "'NoneType'" in text and _ADDED.match(operation):
+        return ["hint: bag.filter(lambda value: value is not None) leaves None out"]
     if text.startswith(("'<' not supported", "'>' not supported")):
         return _order_hint(operation) if "'NoneType'" in text else []
     if not re.match(r"(cannot use '.*' as a .* \()?unhashable type: ", text):  # the first words are Python 3.14's

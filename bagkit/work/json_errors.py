@@ -66,7 +66,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
     if text.startswith("\ufeff"):
         return f"the file begins with a mark; hint: bk.read_json({source}, encoding='utf-8-sig') takes it off"
     if text.startswith("{'") or line.startswith(_PYTHONS, getattr(error, "pos", 0)):
-        return f"that is Python, not JSON; hint: bk.read_text({source}).map(ast.literal_eval) reads it"
+        return f"that is Python, not JSON; hint: bk.read_text({source}).map(ast.literal_eval) reads such a file"
     if _PART.fullmatch(text) is None:
         return None
     if place.line == 1 and text.startswith("{") and text.endswith("},"):

@@ -148,6 +148,43 @@ def test_bad_lines_on_the_way_to_other_operations_are_counted_too(tmp_path: Path
     assert next(iter(profile.bad_lines.examples.values()))[0].line == 2
 
 
+def test_what_is_known_of_a_path_is_shown_in_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": 1, "t": [1]}\n{"a": "2024-05-01"}\n{"a": null}\n')
+    profile = bk.read_json(tmp_path / "a.json").profile(scheduler="sync")
+    assert repr(profile["a"]).splitlines() == [
+        "a: in 3 records, 3 values, 2 not null",
+        f"  int: 1, such as 1 at {tmp_path}/a.json:1",
+        f"  null: 1, such as None at {tmp_path}/a.json:3",
+        f"  str: 1, such as '2024-05-01' at {tmp_path}/a.json:2",
+        "  numbers: from 1 to 1, median 1, mean 1.0",
+        "  texts: 1 different; '2024-05-01' 1",
+        f"    date YYYY-MM-DD: 1, such as '2024-05-01' at {tmp_path}/a.json:2",
+    ]
+    assert repr(profile["t"]).splitlines()[-1] == "  lengths: from 1 to 1, median 1, mean 1.0"
+    (tmp_path / "b.json").write_text('{"a": 1}\nno\n')
+    text = str(bk.read_json([tmp_path / "a.json", tmp_path / "b.json"]).profile(scheduler="sync"))
+    assert f"to look at, in {tmp_path}/:" in text
+    assert "b'no\\n' at b.json:2" in text
+
+
+def test_bad_lines_of_several_bags_behind_each_other_are_counted(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+    for number, path in enumerate(paths):
+        path.write_text('{"a": 1}\n' * number + 'no\n{"a": 2}\n')
+    one, other = map(bk.read_json, paths)
+    for bag, records in [
+        (bk.concat([one, other]), 3),
+        (bk.concat([one, other.map(dict), bk.from_sequence([{"a": 3}])]), 4),
+        (bk.concat([bk.concat([one, other]), one]).filter(lambda each: each["a"] > 1), 3),
+    ]:
+        profile = bag.profile(scheduler="sync")
+        (examples,) = profile.bad_lines.examples.values()
+        places = [(Path(each.source or "").name, each.line) for each in examples]
+        assert (profile.records, places[:2]) == (records, [("a.json", 1), ("b.json", 2)])
+    with pytest.raises(ValueError, match="Expecting value"):
+        bk.concat([one.distinct(lambda each: each["a"]), other]).profile(scheduler="sync")
+
+
 @pytest.mark.parametrize("style", ["msgspec", "TypedDict"])
 def test_types_written_for_records_decode_them(messy: list[Any], style: Any) -> None:
     records = [each for each in messy[:900] if isinstance(each, dict) and each.get("id") != "\ud800"]

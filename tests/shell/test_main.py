@@ -98,6 +98,21 @@ def test_steps(run: Any, steps: tuple[str, ...]) -> None:
     assert run("logs/*.gz", *steps).records == STEPS[steps]
 
 
+def test_steps_use_modules_of_the_current_folder(run: Any, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each not in ("", str(here))])
+    Path("own_steps.py").write_text("def doubled(record):\n    return record['id'] * 2\n")
+    Path("textwrap.py").write_text("raise ValueError('somebody else has put it there')\n")
+    assert run("logs/*.gz", "map(own_steps.doubled)", "take(2)").records == [0, 2]
+    assert run("logs/*.gz", "map(textwrap.dedent(r['name']))", "take(1)").records == ["n0"]
+    sys.modules.pop("own_steps")
+
+
+@pytest.mark.parametrize("step", ["head", "take"])
+def test_steps_have_the_numbers_of_the_commands(run: Any, step: str) -> None:
+    assert len(run("logs/*.gz", step).records) == 10
+    assert run("logs/*.gz", "pluck(id)", "top").records == [*range(299, 289, -1)]
+
+
 def test_functions_cross_to_workers(here: Path) -> None:
     """As a process of its own, with worker processes: standard output is a pipe, so what comes is JSON."""
     steps = [
@@ -287,7 +302,7 @@ WRONG: dict[tuple[str, ...], str] = {
     "called r; hint: map('nope') takes it as a text",
     ("logs/*.gz", "take(1 / 0)"): "step 'take(1 / 0)': ZeroDivisionError: division by zero",
     ("logs/*.gz", "map(exit(1))"): "step 'map(exit(1))': SystemExit: 1",
-    ("logs/*.gz", "topk()"): "step 'topk()': ",
+    ("logs/*.gz", "shard(0,3)"): "step 'shard(0,3)': too many positional arguments; expected shard(k, *, of)",
     ("logs/*.gz", "to_jsonl(out)"): "step 'to_jsonl(out)': there is no 'to_jsonl' of a bag",
     ("logs/*.gz", "compute"): "step 'compute': there is no 'compute' of a bag",
     ("count", "logs/*.gz", "name", "age"): "count: got 'name', 'age'; expected FILES and one FIELD",

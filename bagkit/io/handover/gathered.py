@@ -71,10 +71,10 @@ def misfit_text(name: str, known: Sequence[Type] = (), kinds: Sequence[Type] = (
 
 def misfit_message(operation: str, text: str) -> str:
     """Return the message for one column that can't be of one type."""
-    return f"{operation}: {text}; expected values of one type in a column; {CONFLICT_HINT}"
+    return f"{operation}: {text}; expected values of one type that a column can have; {CONFLICT_HINT}"
 
 
-CONFLICT_HINT: Final = "hint: on_conflict='string', 'json' or 'null'"
+CONFLICT_HINT: Final = "hint: on_conflict='string', 'json' or 'null', or columns=[...] without it"
 
 
 class KeptInMemory:

@@ -113,6 +113,6 @@ def several_message(operation: str, conflicts: Sequence[Conflict], found: Mappin
         lines.append(SEPARATOR + next(known, f"{each.text} (in partition {each.partition})"))
     more = f"\n  and {len(conflicts) - LISTED} more" if len(conflicts) > LISTED else ""
     return (
-        f"{operation}: {len(conflicts)} fields can't be columns; expected values of one type in a column; "
+        f"{operation}: {len(conflicts)} fields can't be columns; expected values of one type that a column can have; "
         f"{CONFLICT_HINT}{''.join(lines)}{more}"
     )

@@ -193,8 +193,8 @@ def test_by_default_other_types_are_an_error_with_the_place_of_the_record(name: 
         arrow([{"x": value} for value in values], npartitions)
     was = f", and was {before} before" if before else ""
     assert str(caught.value) == (
-        f"to_arrow: the field 'x' is {kind}{was}; expected values of one type in a column; "
-        "hint: on_conflict='string', 'json' or 'null'"
+        f"to_arrow: the field 'x' is {kind}{was}; expected values of one type that a column can have; "
+        "hint: on_conflict='string', 'json' or 'null', or columns=[...] without it"
     )
     assert caught.value.__notes__[0] == "in to_arrow"
     assert caught.value.__notes__[1].startswith("at from_sequence, record")
@@ -229,8 +229,8 @@ def test_all_fields_that_are_wrong_are_said_at_once_each_with_its_place(
         getattr(bk.read_json(tmp_path / "*.json"), method)(*where, on_error=on_error, **SYNC)
     at = f"at {tmp_path}/1.json, line 3 (byte 96), partition 1"
     assert str(caught.value) == (
-        f"{method}: 4 fields can't be columns; expected values of one type in a column; "
-        "hint: on_conflict='string', 'json' or 'null'\n"
+        f"{method}: 4 fields can't be columns; expected values of one type that a column can have; "
+        "hint: on_conflict='string', 'json' or 'null', or columns=[...] without it\n"
         f"  the field 'n' is str, and was int before ({at})\n"
         f"  the field 't' is int, and was str before ({at})\n"
         f"  the field 'm' is bool, and was int before (at {tmp_path}/2.json, line 5 (byte 192), partition 2)\n"

@@ -1,0 +1,39 @@
+"""What else can be said of a line that does not decode: which encoding reads it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from bagkit.flow.blocks import Place
+from bagkit.visible import one_line
+
+_AROUND = 12
+"""How many bytes before and after the first odd one are shown, as another encoding reads them."""
+_MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def encoding_hint(error: BaseException, place: Place | None) -> str | None:
+    """Return which encoding reads a line that is not UTF-8, and what it then says; None for all else.
+
+    >>> line = "name: Zürich".encode("latin-1")
+    >>> try:
+    ...     line.decode()
+    ... except ValueError as error:
+    ...     encoding_hint(error, Place("a.txt", line=1, record=line))
+    "hint: encoding='latin-1' reads it as 'name: Zürich'; errors='replace' goes on with marks in place of such bytes"
+    """
+    if place is None or not isinstance(place.record, bytes) or not isinstance(error, UnicodeDecodeError):
+        return None
+    if error.encoding not in ("utf-8", "utf8") or error.object[error.start : error.end] not in place.record:
+        return None
+    mark = next((name for mark, name in _MARKS if error.object.startswith(mark)), None)
+    if mark is not None:
+        return f"the file begins with a mark; hint: encoding={mark!r} reads it"
+    near = error.object[max(0, error.start - _AROUND) : error.start + _AROUND]
+    name = "cp1252" if re.search(rb"[\x80-\x9f]", near) else "latin-1"
+    try:
+        said = one_line(near.decode(name))
+    except UnicodeDecodeError:
+        return None
+    return f"hint: encoding={name!r} reads it as {said}; errors='replace' goes on with marks in place of such bytes"
