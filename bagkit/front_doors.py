@@ -73,7 +73,8 @@ def call_text(function: Callable[..., Any]) -> str:
 
     signature = inspect.signature(function)
     parameters = [each.replace(annotation=each.empty) for each in signature.parameters.values() if each.name != "self"]
-    return f"{inspect.unwrap(function).__qualname__}{signature.replace(parameters=parameters, return_annotation=signature.empty)}"
+    shown = signature.replace(parameters=parameters, return_annotation=signature.empty)
+    return f"{inspect.unwrap(function).__qualname__}{shown}"
 
 
 def front_doors(kind: C) -> C:
