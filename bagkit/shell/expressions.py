@@ -14,13 +14,14 @@ import inspect
 import linecache
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 from bagkit.errors import PlanError, one_line
 from bagkit.front_doors import call_text
 from bagkit.option_values import did_you_mean
 
-ALIASES: Final = {
+ALIASES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "freq": ("frequencies", {"sort": True}),
     "head": ("take", {"k": 10}),
     "take": ("take", {"k": 10}),
