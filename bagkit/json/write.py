@@ -91,11 +91,19 @@ _AS_DICTS = {
 """What types of records have that are no dicts, and what makes dicts of these."""
 
 
-def _hint(text: str, record: object) -> str | None:
-    """Return what to do about a value in `record` that `json.dumps` refuses, by what that says."""
+def dicts_hint(record: object) -> str | None:
+    """Return what makes dicts of objects such as `record`; None for what is no object with attributes."""
     for name, function in _AS_DICTS.items():
         if hasattr(type(record), name):
             return f"bag.map({function}) makes dicts of them"
+    return None
+
+
+def _hint(text: str, record: object) -> str | None:
+    """Return what to do about a value in `record` that `json.dumps` refuses, by what that says."""
+    hint = dicts_hint(record)
+    if hint is not None:
+        return hint
     kind = text.removeprefix("Object of type ").removesuffix(" is not JSON serializable")
     if kind != text:
         default = _DEFAULTS.get(kind, "str") or "lambda value: value.tolist()"

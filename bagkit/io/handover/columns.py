@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 from bagkit.errors import PlanError, one_line
 from bagkit.flow.batches import Bulk
 from bagkit.io.handover.column_types import Type, Typing, encodes, fits_one
+from bagkit.json.write import dicts_hint
 from bagkit.plan.kinds import ALL, Fields, OnRecords, PerPartition
 
 Policy = Literal["error", "string", "json", "null"]
@@ -153,9 +154,8 @@ def as_row(record: Any, columns: Sequence[str] | None) -> dict[str, Any]:
                 )
         return {str.__str__(name): value for name, value in record.items()}  # plain text for members of an enum
     if columns is None:
-        raise NoRowError(
-            f"the record is {_kind(record)}; expected a dict; hint: columns=[...] gives the elements of tuples names"
-        )
+        hint = dicts_hint(record) or "columns=[...] gives the elements of tuples names"
+        raise NoRowError(f"the record is {_kind(record)}; expected a dict; hint: {hint}")
     if isinstance(record, (tuple, list)):
         if len(record) != len(columns):
             raise NoRowError(f"the record has {len(record)} elements; expected {len(columns)}: {', '.join(columns)}")

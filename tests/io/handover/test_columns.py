@@ -7,6 +7,7 @@ import enum
 import json
 import math
 from collections import OrderedDict
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +38,11 @@ def column(*values: Any, **arguments: Any) -> tuple[str, list[Any]]:
     tables = [arrow(records, npartitions=n, **arguments) for n in (1, len(records))]
     assert tables[0].equals(tables[1])
     return str(tables[0]["x"].type), tables[0]["x"].to_pylist()
+
+
+@dataclass
+class Point:
+    x: int
 
 
 class Colour(enum.IntEnum):
@@ -397,6 +403,10 @@ NO_ROWS: dict[str, tuple[list[Any], list[str] | None, str]] = {
     "a number": (
         [{"a": 1}, 5], None,
         "the record is 5 of type int; expected a dict; hint: columns=[...] gives the elements of tuples names"),
+    "an object, which has a hint": (
+        [{"a": 1}, Point(2)], None,
+        "the record is Point(x=2) of type Point; expected a dict; "
+        "hint: bag.map(msgspec.to_builtins) makes dicts of them"),
     "a short tuple": ([(1, 2), (3,)], ["a", "b"], "the record has 1 elements; expected 2: a, b"),
     "a key that is no text": (
         [{"a": 1}, {2: 3}], None,
