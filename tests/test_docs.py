@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import gzip
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,11 +65,56 @@ def test_examples_of_pages(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert not failed
 
 
+BLOCK = re.compile(r"^```python\n(?!>>> )(.*?)^```", re.DOTALL | re.MULTILINE)
+"""A piece of Python that is no session."""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.name)
+def test_blocks_of_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of a page run one after the other. The README's has files to read here."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/a.json.gz").write_bytes(gzip.compress(b'{"name": "Ada"}\n'))
+    text, names = page.read_text(), {"__name__": "__main__"}
+    with bagkit.options(scheduler="sync"):
+        for block in BLOCK.finditer(text):
+            before = "\n" * (text.count("\n", 0, block.start()) + 1)  # errors have the lines of the page
+            exec(compile(before + block.group(1), str(page), "exec", dont_inherit=True), names)
+
+
+LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)")
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```|`[^`\n]+`", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what links can lead to in a page, as GitHub and mkdocs name headings."""
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE), re.M
+    )
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 def test_links_between_pages() -> None:
     pages = [*PAGES, ROOT / "benchmarks/README.md"]
-    links = [(page, target) for page in pages for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text())]
+    links = [(page, *link) for page in pages for link in LINK.findall(without_code(page.read_text()))]
     assert len(links) > 20
-    assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
+    assert [(page.name, target) for page, target, _ in links if target and not (page.parent / target).exists()] == []
+    led = [(page, page.parent / target if target else page, anchor) for page, target, anchor in links if anchor]
+    assert len(led) > 10
+    assert [(page.name, goal.name, anchor) for page, goal, anchor in led if anchor not in anchors(goal)] == []
+
+
+def test_options_have_a_page() -> None:
+    rows = re.findall(r"^\| `(\w+)`(?: \(dask: `(\w+)`\))? \|", (ROOT / "docs/options.md").read_text(), re.MULTILINE)
+    assert {name for row in rows for name in row if name} == set(bagkit.ComputeOptions.__annotations__)
+
+
+def test_llms_txt_is_what_its_program_writes() -> None:
+    made = subprocess.run([sys.executable, ROOT / ".ci/llms.py", "--print"], capture_output=True, text=True, check=True)
+    assert (ROOT / "docs/llms.txt").read_text() == made.stdout, "python .ci/llms.py writes it"
 
 
 def test_the_site_has_every_page_once() -> None:
