@@ -18,8 +18,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from hypothesis import settings  # noqa: E402 - it is among what is kept
 
+from tests.examples import FACTOR  # noqa: E402
+
 # A deadline for each example measures how busy the machine is.
-settings.register_profile("bagkit", deadline=None)
+settings.register_profile("bagkit", deadline=None, max_examples=50 * FACTOR)
 settings.load_profile("bagkit")
 
 # A shell starts what runs in its background with SIGINT ignored, and Python leaves that so. Tests of Ctrl-C need it.

@@ -6,9 +6,9 @@ import sys
 
 
 def outputs_by_hash_seed(code: str) -> set[str]:
-    """Return what the program prints, run with one hash seed and then with others."""
+    """Return what the program prints, run with one hash seed and then with another."""
     said = set()
-    for seed in ("0", "1", "12345"):
+    for seed in ("0", "12345"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
         said.add(run.stdout)

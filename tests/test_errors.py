@@ -25,6 +25,7 @@ from bagkit.exchange.spill import SpillError
 from bagkit.lower.graph import Graph, Task
 from bagkit.ops.grouping import exchange_errors
 from bagkit.optimizer import PASSES, optimize
+from tests.each_case import each_case
 
 ROOT = Path(bk.__file__).parent
 OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, bk.BagkitError)}
@@ -512,7 +513,7 @@ def test_every_message_has_a_case() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", sorted(OWN))
+@each_case("name", sorted(OWN))
 def test_errors_are_what_people_catch(name: str) -> None:
     kind = getattr(errors, name)
     assert issubclass(kind, bk.BagkitError)

@@ -15,6 +15,7 @@ import dask
 import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 
 ROOT = str(Path(bk.__file__).parent)
 
@@ -103,7 +104,7 @@ def written(path: Path, text: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", CASES)
+@each_case("name", CASES)
 def test_tracebacks_are_the_users_lines(tmp_path: Path, name: str) -> None:
     with pytest.raises(Exception) as caught:
         CASES[name](tmp_path)
@@ -167,7 +168,7 @@ def test_a_bug_of_ours_keeps_its_frames(monkeypatch: pytest.MonkeyPatch) -> None
     assert sum(file.startswith(ROOT) for file in files) >= 3
 
 
-@pytest.mark.parametrize("name", sorted(bk.__all__))
+@each_case("name", sorted(bk.__all__))
 def test_every_function_is_a_front_door(name: str) -> None:
     value = getattr(bk, name)
     if inspect.isfunction(value) and name != "get_options":

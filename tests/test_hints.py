@@ -6,9 +6,11 @@ import ast
 import copy
 import json
 import operator
+import os
 import pickle
 import re
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ import pytest
 import bagkit
 import bagkit as bk
 from bagkit.other_names import OF_BAGS, OF_ITEMS, OF_MODULE
+from tests.each_case import each_case
 
 RECORDS = [{"name": "Ada", "age": 36, "plan": "pro"}, {"name": "Bob", "age": 17, "plan": "free"}]
 
@@ -450,8 +453,9 @@ def test_files_of_other_formats(tmp_path: Path) -> None:
 # Names --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", OF_BAGS)
-def test_names_that_bags_do_not_have(name: str) -> None:
+@each_case("name", OF_BAGS)
+def test_names_that_bags_do_not_have(name: str, tmp_path: Path) -> None:
+    os.chdir(tempfile.mkdtemp(dir=tmp_path))
     numbers = bk.from_sequence([3, 1, 2])
     pairs = bk.from_sequence([("a", 1), ("b", 2)])
     with pytest.raises(AttributeError) as caught:
@@ -485,8 +489,9 @@ def test_an_attribute_of_the_value() -> None:
     assert run("item.compute().mean", item=item) == 2
 
 
-@pytest.mark.parametrize("name", OF_MODULE)
+@each_case("name", OF_MODULE)
 def test_names_that_bagkit_does_not_have(name: str, tmp_path: Path) -> None:
+    os.chdir(tempfile.mkdtemp(dir=tmp_path))
     Path("a.json").write_text('{"a": 1}\n')
     pandas.DataFrame(RECORDS).to_parquet("a.parquet")
     pandas.DataFrame(RECORDS).to_feather("a.feather")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 
 SCHEDULERS = ("sync", "threads", "processes")
 
@@ -129,8 +130,8 @@ def all_notes(error: BaseException) -> list[str]:
     return notes
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("kind", KINDS)
+@each_case("scheduler", SCHEDULERS)
+@each_case("kind", KINDS)
 def test_the_type_stays_and_the_place_is_told(kind: type[Exception], scheduler: str) -> None:
     error = caught_from(kind, scheduler)
     assert type(error) is kind
@@ -151,8 +152,8 @@ def test_notes_of_one_are_not_those_of_all() -> None:
     assert SharedNotesError.__notes__ == []
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("kind", KINDS)
+@each_case("scheduler", SCHEDULERS)
+@each_case("kind", KINDS)
 def test_their_records_can_be_left_out(kind: type[Exception], scheduler: str) -> None:
     bag = bk.from_sequence([7, 8]).map(raises(kind))
     with bk.options(scheduler=scheduler):

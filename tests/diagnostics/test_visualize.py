@@ -11,13 +11,15 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.diagnostics.drawing import Drawing, Edge, Node, clean
 from bagkit.diagnostics.layout import GAP, lay_out, ranks
 from bagkit.diagnostics.picture import MOST_NODES, Picture
+from tests.each_case import each_case
+from tests.examples import examples
 from tests.operations.cases import CASES, RECORDS, Case
 from tests.operations.compare import outcome
 
@@ -154,7 +156,7 @@ def test_a_profile_hears_of_every_run_inside_its_block_and_of_nothing_else() -> 
     assert all(task.stop >= task.start for task in outer.tasks)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name}-{case.takes}")
+@each_case("case", CASES, ids=lambda case: f"{case.name}-{case.takes}")
 @pytest.mark.filterwarnings("ignore::bagkit.ShortTakeWarning")
 def test_every_operation_is_drawn_and_each_task_is_counted_once(case: Case) -> None:
     result = case.on_bag(bk.from_sequence(RECORDS[case.takes], npartitions=3))
@@ -212,7 +214,7 @@ def test_mermaid_has_numbers_for_signs() -> None:
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@examples(60)
 def test_any_text_makes_xml(text: str) -> None:
     drawing = Drawing([Node((clean(text),), "function", "#ffffff")], [], "TB")
     root = ElementTree.fromstring(Picture(drawing).svg)
@@ -345,7 +347,7 @@ def graphs(draw: Any) -> tuple[list[tuple[float, float]], list[tuple[int, int]]]
 
 
 @given(graphs())
-@settings(max_examples=150, deadline=None)
+@examples(60)
 def test_no_two_nodes_overlap_and_edges_go_down(graph: Any) -> None:
     sizes, edges = graph
     layout = lay_out(sizes, edges)
@@ -363,7 +365,7 @@ def test_no_two_nodes_overlap_and_edges_go_down(graph: Any) -> None:
 
 
 @given(graphs())
-@settings(max_examples=100, deadline=None)
+@examples(50)
 def test_each_edge_goes_to_a_later_layer(graph: Any) -> None:
     sizes, edges = graph
     layers = ranks(len(sizes), edges)

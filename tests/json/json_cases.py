@@ -77,10 +77,15 @@ LINES = [
 ]
 
 
-def documents() -> list[bytes]:
-    """Return all lines: each value alone, read, passed over, in another value that is passed over."""
+def documents_of(value: bytes) -> list[bytes]:
+    """Return lines with a value: alone, read, passed over, in another value that is passed over."""
     around = [(b"", b"\n"), (b'{"a":', b"}\n"), (b'{"a":1,"z":', b"}\n"), (b'{"z":[{"y":', b'}],"a":1,"b":[2]}\r\n')]
-    return LINES + [before + value.replace(b"\n", b" ") + after for value in VALUES for before, after in around]
+    return [before + value.replace(b"\n", b" ") + after for before, after in around]
+
+
+def documents() -> list[bytes]:
+    """Return all lines, and those with a value."""
+    return LINES + [line for value in VALUES for line in documents_of(value)]
 
 
 def parse(parser: Any, lines: Any, data: bytes | None) -> tuple[Any, Any]:

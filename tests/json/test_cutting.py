@@ -13,6 +13,7 @@ import bagkit as bk
 from bagkit.errors import CorruptInputError
 from bagkit.io.input import file_source
 from bagkit.json import documents, levels
+from tests.each_case import each_case
 
 SYNC: dict[str, Any] = {"scheduler": "sync"}
 
@@ -40,7 +41,7 @@ def records(choose: random.Random) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(40))
+@each_case("seed", range(40))
 def test_documents_are_what_json_loads_gives(tmp_path: Path, seed: int) -> None:
     choose, path = random.Random(seed), tmp_path / "a.json"
     values, indent = records(choose), choose.choice([None, None, 1])
@@ -59,7 +60,7 @@ def test_documents_are_what_json_loads_gives(tmp_path: Path, seed: int) -> None:
     assert repr(bk.read_json(path, lines=False).compute(**SYNC)) == repr(values * 2)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@each_case("seed", range(40))
 def test_what_is_no_json_is_found_where_it_is(tmp_path: Path, seed: int) -> None:
     """One sign too much or too little: then it is an error, unless it is JSON all the same."""
     choose, path = random.Random(seed), tmp_path / "a.json"

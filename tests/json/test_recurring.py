@@ -39,7 +39,7 @@ LINES = st.one_of(
 )
 
 
-@examples(300)
+@examples(120)
 @given(
     st.lists(
         st.lists(st.sampled_from(['{"a": "x", "b": 1}', '{"a": "y", "b": 2}']), max_size=4)

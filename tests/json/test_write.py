@@ -13,10 +13,12 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bagkit.json.write import json_lines_encoder
+from tests.each_case import each_case
+from tests.examples import examples
 
 SCALARS = (
     st.none()
@@ -125,14 +127,14 @@ def check(value: Any, allow_nan: bool, default: Any = None) -> None:
     assert same(json.loads(line), expected)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(150)
 @given(VALUES, st.booleans())
 def test_is_what_json_dumps_means(value: Any, allow_nan: bool) -> None:
     check(value, allow_nan)
 
 
-@pytest.mark.parametrize("allow_nan", [True, False])
-@pytest.mark.parametrize("value", ODD, ids=[f"{number}-{type(odd).__name__}" for number, odd in enumerate(ODD)])
+@each_case("allow_nan", [True, False])
+@each_case("value", ODD, ids=[f"{number}-{type(odd).__name__}" for number, odd in enumerate(ODD)])
 def test_is_what_json_dumps_means_of_odd_values(value: Any, allow_nan: bool) -> None:
     for around in (value, [value], {"a": [1, value]}, (1, value)):
         check(around, allow_nan)

@@ -21,6 +21,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.errors import PlanError
+from tests.each_case import each_case
 
 SCHEDULERS = ["sync", "threads", None]  # None: what __dask_scheduler__ does
 
@@ -52,8 +53,8 @@ def lazies() -> dict[str, tuple[Any, Any]]:
 
 
 class TestCompute:
-    @pytest.mark.parametrize("scheduler", SCHEDULERS)
-    @pytest.mark.parametrize("name", list(lazies()))
+    @each_case("scheduler", SCHEDULERS)
+    @each_case("name", list(lazies()))
     def test_each_kind(self, name: str, scheduler: str | None) -> None:
         lazy, expected = lazies()[name]
         if expected is None:

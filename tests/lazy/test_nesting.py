@@ -11,6 +11,7 @@ import dask
 import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 
 
 @pytest.fixture(autouse=True)
@@ -146,8 +147,8 @@ def found(lazy: Any) -> Any:
     return value[0] if isinstance(lazy, bk.Bag) else value
 
 
-@pytest.mark.parametrize("lazy", LAZY)
-@pytest.mark.parametrize("container", [*CONTAINERS, *USED_UP])
+@each_case("lazy", LAZY)
+@each_case("container", [*CONTAINERS, *USED_UP])
 def test_what_is_found_in_one_place_is_found_in_all(container: str, lazy: str) -> None:
     make = {**CONTAINERS, **USED_UP}[container]
     expected = shown(make(10))
@@ -208,8 +209,8 @@ class TestBags:
         assert found(bk.delayed(shown)(make(bk.range(3, 2)))) == shown(make([0, 1, 2]))
         assert bk.compute(make(bk.range(3, 2)))[0] == make([0, 1, 2])
 
-    @pytest.mark.parametrize("container", [name for name in CONTAINERS if name != "itself"])
-    @pytest.mark.parametrize("entry", [name for name in ENTRIES if "elayed" not in name])
+    @each_case("container", [name for name in CONTAINERS if name != "itself"])
+    @each_case("entry", [name for name in ENTRIES if "elayed" not in name])
     def test_are_refused_where_records_or_values_are_taken(self, container: str, entry: str) -> None:
         with pytest.raises(
             bk.PlanError, match=r"^\w+: a bag stands where only values and items can; hint: for all of its records"
@@ -218,8 +219,8 @@ class TestBags:
 
 
 class TestPlainValuesOnly:
-    @pytest.mark.parametrize("container", CONTAINERS)
-    @pytest.mark.parametrize("lazy", [*LAZY, "bag"])
+    @each_case("container", CONTAINERS)
+    @each_case("lazy", [*LAZY, "bag"])
     def test_lazy_ones_are_refused(self, container: str, lazy: str) -> None:
         value = CONTAINERS[container](LAZY[lazy]() if lazy != "bag" else bk.range(2, 1))
         bag = one()

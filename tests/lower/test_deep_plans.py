@@ -16,7 +16,7 @@ from bagkit.optimizer import optimize
 from bagkit.plan.fingerprint import fingerprint
 from bagkit.work.chain import Chain, Step
 
-DEPTH = 2_500
+DEPTH = 1_500
 
 
 def inc(x: int) -> int:
@@ -40,11 +40,11 @@ def test_a_deep_bag_runs(deep: bk.Bag[int], scheduler: str) -> None:
     assert deep.compute(scheduler=scheduler, num_workers=2) == [DEPTH + n for n in range(5)]
 
 
-def test_ten_thousand_operations_run() -> None:
+def test_far_more_operations_than_python_calls_deep_run() -> None:
     bag = bk.range(5, npartitions=1)
-    for _ in range(10_000):
+    for _ in range(4_000):
         bag = bag.map(inc)
-    assert bag.sum().compute(scheduler="sync") == 50_010
+    assert bag.sum().compute(scheduler="sync") == 20_010
 
 
 def test_no_task_goes_deep(deep: bk.Bag[int]) -> None:
@@ -59,7 +59,7 @@ def test_a_deep_bag_is_shown_by_its_first_and_last_lines(deep: bk.Bag[int], caps
     deep.explain()
     for text in (repr(deep), capsys.readouterr().out):
         assert "map(test_deep_plans.inc)\n" in text
-        assert "… 2,421 more …" in text
+        assert "… 1,421 more …" in text
         assert " range" in text
         assert len(text) < 30_000
 
@@ -95,9 +95,9 @@ GROWING: dict[str, Callable[[Any], Any]] = {
 def test_deep_plans_of_all_kinds(how: str) -> None:
     grown = bk.range(3, npartitions=2)
     expected = GROWING[how](grown).max()
-    for _ in range(300):
+    for _ in range(150):
         grown = GROWING[how](grown)
-    factor = 2**299 if how == "map of itself" else 1
+    factor = 2**149 if how == "map of itself" else 1
     assert grown.max().compute(scheduler="sync") == factor * expected.compute(scheduler="sync")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 
 BAD = ['{"a": ', '{"a": "x', "", '{"a": 1', "[", "nul", '{"a" 1}', '{"a": 1}}', "\t", '{"a":\t"\t"}', "é", '"\\u12']
 READERS: dict[str, Callable[[Path], Any]] = {
@@ -50,9 +51,9 @@ def failing(made: Any, **options: Any) -> json.JSONDecodeError:
     raise AssertionError("there was no error")
 
 
-@pytest.mark.parametrize("optimize", [True, False])
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("end", ["\n", "\r\n", "", "\n" + '{"a": 3}' + "\n"])
+@each_case("optimize", [True, False])
+@each_case("reader", READERS)
+@each_case("end", ["\n", "\r\n", "", "\n" + '{"a": 3}' + "\n"])
 def test_the_position_is_that_in_the_line(tmp_path: Path, end: str, reader: str, optimize: bool) -> None:
     for bad in BAD if end else filter(None, BAD):
         path = written(tmp_path / "a.json", '{"a": 1}\n' + bad + end, reader)

@@ -16,6 +16,7 @@ from dask.delayed import delayed as dask_delayed
 
 import bagkit as bk
 from bagkit import random
+from tests.each_case import each_case
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -202,7 +203,7 @@ def outcome(program: Program, db: ModuleType) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-@pytest.mark.parametrize("name", SAME)
+@each_case("name", SAME)
 def test_it_is_the_same(name: str) -> None:
     ours, theirs = outcome(SAME[name], bk), outcome(SAME[name], dask.bag)
     if re.match(r"\w+Error: ", theirs):

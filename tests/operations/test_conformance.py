@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 from tests.operations.cases import CASES, RECORDS, Case
 from tests.operations.compare import assert_same, outcome
 from tests.operations.partitionings import PARTITIONINGS, partitions_of
@@ -104,8 +105,8 @@ def test_a_result_can_be_computed_again(case: Case) -> None:
         assert parts[0] == "error" or parts[1] == [1] * made.npartitions
 
 
-@pytest.mark.parametrize("records", RECORDS.values(), ids=RECORDS)
-@pytest.mark.parametrize("partitioning", PARTITIONINGS)
+@each_case("records", RECORDS.values(), ids=RECORDS)
+@each_case("partitioning", PARTITIONINGS)
 def test_partitionings_hold_all_records_in_order(records: list[Any], partitioning: str) -> None:
     bag = PARTITIONINGS[partitioning](records)
     parts = partitions_of(bag)

@@ -50,8 +50,8 @@ def skipped_lines(bag: Any, scheduler: str) -> list[int]:
 def test_the_same_records_fail_everywhere(path: str) -> None:
     found = {
         (name, scheduler): skipped_lines(operation(bk.read_json(path)), scheduler)
-        for name, operation in OPERATIONS.items()
-        for scheduler in ("sync", "threads", "processes")
+        for number, (name, operation) in enumerate(OPERATIONS.items())
+        for scheduler in ("sync", ("threads", "processes")[number % 2])
     }
     first, *others = found.values()
     assert all(lines == first for lines in others), found

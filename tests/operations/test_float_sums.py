@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.ops._sums import Total, add, value
+from tests.each_case import each_case
+from tests.examples import examples
 
 SYNC = {"scheduler": "sync"}
 Numbers = list[Any]
@@ -57,7 +59,7 @@ def in_partitions(numbers: Numbers, cuts: list[int]) -> bk.Bag[Any]:
     return bk.concat(parts)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(
     st.one_of(*(st.lists(each, min_size=1, max_size=40) for each in (FLOATS, CENTS, SMALL, LARGE, FLOATS | SMALL))),
     st.lists(st.integers(0, 100), max_size=5),
@@ -150,8 +152,8 @@ def test_infinities_and_nan(numbers: Numbers, expected: float, npartitions: int)
     assert all(map(math.isnan, (stats.var, stats.std, bag.var().compute(**SYNC))))
 
 
-@pytest.mark.parametrize("npartitions", [1, 2, 3])
-@pytest.mark.parametrize(
+@each_case("npartitions", [1, 2, 3])
+@each_case(
     ("numbers", "expected"),
     [
         ([-0.0], 0.0),

@@ -109,8 +109,7 @@ def spread() -> dict[str, Any]:
 def test_results_depend_on_no_limit_and_no_scheduler(operation: str) -> None:
     bag = spread()[operation]
     expected = bag.compute(scheduler="sync")
-    for scheduler, workers, limit in [("sync", 1, 300_000), ("sync", 1, 3_000_000), ("threads", 3, 2_000_000),
-                                      ("processes", 1, 2_000_000), ("processes", 3, 8_000_000)]:  # fmt: skip
+    for scheduler, workers, limit in [("sync", 1, 300_000), ("threads", 3, 2_000_000), ("processes", 2, 2_000_000)]:
         assert bag.compute(scheduler=scheduler, workers=workers, memory_limit=limit) == expected, (scheduler, limit)
 
 
@@ -210,7 +209,6 @@ bag = bk.range(COUNT, npartitions=8).map(record)
 made = {
     "groupby": lambda: bag.groupby("key").map(lambda group: len(group[1])).sum(),
     "sort_by": lambda: bag.sort_by("name").count(),
-    "distinct": lambda: bag.distinct("name", npartitions=8).count(),
 }[operation]()
 with bk.options(scheduler="processes", workers=1):
     before = max(bk.range(1, 1).map_partitions(peak).compute())
@@ -219,7 +217,7 @@ with bk.options(scheduler="processes", workers=1):
 """
 
 
-@pytest.mark.parametrize("operation", ["groupby", "sort_by", "distinct"])
+@pytest.mark.parametrize("operation", ["groupby", "sort_by"])
 def test_four_times_the_limit_stays_within_it(operation: str, tmp_path: Path) -> None:
     limit = 16 << 20  # and the records take 64 MiB
     run = subprocess.run([sys.executable, "-c", PEAK, operation, str(limit)], capture_output=True, text=True,

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bagkit as bk
+from tests.each_case import each_case
 from tests.operations.partitionings import partitions_of
 
 
@@ -26,8 +27,8 @@ def sizes(bag: Any) -> list[int]:
 
 
 class TestFromSequence:
-    @pytest.mark.parametrize("length", [0, 1, 5, 9, 100, 101, 199])
-    @pytest.mark.parametrize("npartitions", [1, 2, 6, 9, 100, 150])
+    @each_case("length", [0, 1, 5, 9, 100, 101, 199])
+    @each_case("npartitions", [1, 2, 6, 9, 100, 150])
     def test_npartitions_are_exact_and_even(self, length: int, npartitions: int) -> None:
         bag = bk.from_sequence(list(range(length)), npartitions=npartitions)
         assert bag.npartitions == npartitions
@@ -95,8 +96,8 @@ class TestRange:
 
 
 class TestRepartition:
-    @pytest.mark.parametrize("before", [1, 2, 3, 7, 10])
-    @pytest.mark.parametrize("after", [1, 2, 3, 5, 10, 19, 40])
+    @each_case("before", [1, 2, 3, 7, 10])
+    @each_case("after", [1, 2, 3, 5, 10, 19, 40])
     def test_it_is_exact_and_keeps_the_order(self, before: int, after: int) -> None:
         source = bk.range(30, before)
         for bag in (source, source.map(abs), source.map_partitions(list), source.distinct().repartition(before)):

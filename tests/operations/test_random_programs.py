@@ -204,4 +204,4 @@ class Programs(RuleBasedStateMachine):
 
 
 def test_random_programs() -> None:
-    run_state_machine_as_test(Programs, settings=examples(25, stateful_step_count=10))
+    run_state_machine_as_test(Programs, settings=examples(15, stateful_step_count=10))

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bagkit as bk
+from tests.each_case import each_case
 
 
 @pytest.fixture(autouse=True)
@@ -117,8 +118,8 @@ TIED = [("a", 2), ("b", 3), ("c", 3), ("d", 1), ("e", 3), ("f", 2)]
 
 
 class TestTopk:
-    @pytest.mark.parametrize("npartitions", [1, 2, 3, 6, 9])
-    @pytest.mark.parametrize("k", range(8))
+    @each_case("npartitions", [1, 2, 3, 6, 9])
+    @each_case("k", range(8))
     def test_ties_come_in_the_order_of_the_input(self, k: int, npartitions: int) -> None:
         bag = bk.from_sequence(TIED, npartitions=npartitions)
         expected = sorted(TIED, key=lambda record: record[1], reverse=True)[:k]
@@ -196,8 +197,8 @@ class TestSplitEvery:
         "reduction": lambda b, n: b.reduction(max, max, split_every=n),
     }
 
-    @pytest.mark.parametrize("wrong", [1, 0, -1, 2.0, True, "8"])
-    @pytest.mark.parametrize("name", OPERATIONS)
+    @each_case("wrong", [1, 0, -1, 2.0, True, "8"])
+    @each_case("name", OPERATIONS)
     def test_it_is_checked(self, name: str, wrong: Any) -> None:
         with pytest.raises(bk.PlanError, match=f"^{name}: split_every is {wrong!r}; expected"):
             self.OPERATIONS[name](bk.range(5, 5), wrong)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.errors import PlanError, SkippedRecordsWarning, StoppedEarlyError
+from tests.each_case import each_case
 from tests.operations.functions import Counts, Fails, stops
 
 PARTS = st.lists(st.lists(st.integers(-9, 9), max_size=5), min_size=1, max_size=6)
@@ -260,7 +261,7 @@ def test_an_error_before_a_pipe_ends_its_program() -> None:
 BAG = bk.range(6, npartitions=3)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("call", "message"),
     [
         (lambda: bk.zip(), "zip: got nothing; expected one bag or more"),
@@ -311,7 +312,7 @@ def test_zip_of_unequal_partitions_is_an_error_wherever_they_differ() -> None:
             bk.zip(*bags).compute(scheduler="sync")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("made", "expected"),
     [
         (lambda b, f: b.random_sample(1).map(f), [0, 1, 3, 4]),
@@ -331,7 +332,7 @@ def test_zip_of_unequal_partitions_is_an_error_wherever_they_differ() -> None:
         (lambda b, f: b.key_by(lambda x: "a").map_values(f).sample_by_key({"a": 1}).pluck(1), [0, 1, 3, 4]),
     ],
 )
-@pytest.mark.parametrize("npartitions", [1, 2, 5])
+@each_case("npartitions", [1, 2, 5])
 def test_records_that_fail_later_on_can_be_skipped(made: Any, expected: list[int], npartitions: int) -> None:
     bag = made(bk.range(5, npartitions=npartitions), Fails(2))
     with pytest.warns(SkippedRecordsWarning):

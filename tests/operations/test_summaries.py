@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.errors import EmptyBagError, PlanError
 from bagkit.flow.blocks import batched
 from bagkit.ops._sketch import Ranks, add_seen, estimate, fingerprints, merge_ranks, merge_seen
+from tests.examples import examples
 
 FINGERPRINT_OF_A = 14250148980241042346
 
@@ -74,7 +75,7 @@ def test_ranks_are_as_close_as_said(order: str, error: float) -> None:
     assert (found[0], found[-1]) == (ordered[0], ordered[-1])
 
 
-@settings(max_examples=80, deadline=None)
+@examples(40)
 @given(st.lists(st.lists(NUMBERS, max_size=60), min_size=1, max_size=9), st.integers(2, 4), st.floats(0, 1))
 def test_ranks_keep_to_their_bound_in_small_buffers(parts: list[list[Any]], width: int, fraction: float) -> None:
     size = 8
@@ -130,7 +131,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(30)
 @given(st.lists(VALUES, max_size=30))
 def test_equal_values_are_one_and_others_are_not(values: list[Any]) -> None:
     assert estimate(merge_seen(14, [seen(14, iter(values[::2])), seen(14, iter(values[1::2]))])) == len(set(values))
@@ -223,7 +224,7 @@ def test_stats_of_decimals_are_decimals() -> None:
     assert (found.mean, found.std, found.sum) == (Decimal(2), Decimal(1), Decimal(4))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(40)
 @given(st.lists(st.integers(-9, 9) | st.floats(-9, 9), min_size=1, max_size=40), st.integers(1, 6), st.integers(1, 5))
 def test_every_record_is_in_a_bucket_of_a_histogram(values: list[float], buckets: int, n: int) -> None:
     edges, counts = bk.from_sequence(values, npartitions=n).histogram(buckets).compute(scheduler="sync")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 from tests.operations.functions import BadRecord, Counts, Fails
 from tests.operations.partitionings import partitions_of
 
@@ -18,9 +19,9 @@ def sync() -> Any:
         yield
 
 
-@pytest.mark.parametrize("k", [0, 1, 2, 3, 5, 9, 10])
-@pytest.mark.parametrize("npartitions", [1, 3, 10, 15])
-@pytest.mark.parametrize("optimize", [True, False])
+@each_case("k", [0, 1, 2, 3, 5, 9, 10])
+@each_case("npartitions", [1, 3, 10, 15])
+@each_case("optimize", [True, False])
 def test_it_works_out_no_partition_more_than_it_needs_and_no_more_than_k_of_each(
     k: int, npartitions: int, optimize: bool
 ) -> None:

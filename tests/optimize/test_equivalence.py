@@ -33,7 +33,7 @@ for _case in CASES:
     if not _case.sees_partitions and not _case.of_all and "numbers" not in _case.name:
         BY_KIND.setdefault(_case.takes, []).append(_case)
 
-SETTINGS = examples(150)
+SETTINGS = examples(60)
 
 
 @st.composite

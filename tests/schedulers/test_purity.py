@@ -14,9 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
 from bagkit.schedulers.purity import may_change
+from tests.each_case import each_case
 
 TABLE = {"a": 1}
 FUNCTIONS = {"a": len}
@@ -127,12 +126,12 @@ CHANGING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("function", HARMLESS)
+@each_case("function", HARMLESS)
 def test_known_to_change_nothing(function: Any) -> None:
     assert not may_change([function])
 
 
-@pytest.mark.parametrize("function", CHANGING)
+@each_case("function", CHANGING)
 def test_all_else_is_declined(function: Any) -> None:
     assert may_change([function])
     assert may_change([len, function])

@@ -11,6 +11,7 @@ import pytest
 from bagkit.errors import PlanError
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.state import RunState
+from tests.each_case import each_case
 
 
 def work(part: Any, inputs: Sequence[Any], report: Any) -> Any:
@@ -137,7 +138,7 @@ def test_a_long_chain_and_many_tasks() -> None:
     assert order[0] == "t0"
 
 
-@pytest.mark.parametrize("seed", range(30))
+@each_case("seed", range(30))
 def test_any_graph_runs_and_releases_every_value_once(seed: int) -> None:
     choose = random.Random(seed)
     tasks: list[Task] = []

@@ -18,12 +18,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.io.handover.column_types import Typing, fits_one, has_fields, unify
 from bagkit.io.handover.columns import as_row, columns_of, pack
+from tests.each_case import each_case
+from tests.examples import examples
 
 SYNC = {"scheduler": "sync"}
 
@@ -191,8 +193,8 @@ MIXED: dict[str, tuple[list[Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("npartitions", [1, 3])
-@pytest.mark.parametrize("name", MIXED)
+@each_case("npartitions", [1, 3])
+@each_case("name", MIXED)
 def test_by_default_other_types_are_an_error_with_the_place_of_the_record(name: str, npartitions: int) -> None:
     values, before, kind = MIXED[name]
     with pytest.raises(bk.ColumnTypeError) as caught:
@@ -496,13 +498,13 @@ VALUES = st.one_of(
 
 
 @given(st.lists(VALUES, max_size=8))
-@settings(max_examples=150, deadline=None)
+@examples(60)
 def test_packed_values_are_given_back_exactly(values: list[Any]) -> None:
     assert repr(pack(values).to_list()) == repr(values)
 
 
 @given(st.lists(VALUES, min_size=1, max_size=6), st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@examples(40)
 def test_what_comes_out_does_not_depend_on_partitions_and_is_what_went_in(values: list[Any], npartitions: int) -> None:
     seen = Typing().types_of(values)
     records = [{"x": value} for value in values]
@@ -523,7 +525,7 @@ def filled(value: Any, values: list[Any]) -> Any:
 
 
 @given(st.lists(VALUES, min_size=2, max_size=2))
-@settings(max_examples=100, deadline=None)
+@examples(50)
 def test_types_go_together_whichever_comes_first(values: list[Any]) -> None:
     one, other = map(Typing().type_of, values)
     assert (unify(one, other) is None) == (unify(other, one) is None)

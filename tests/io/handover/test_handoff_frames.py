@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 
 SYNC = {"scheduler": "sync"}
 RECORDS: list[dict[str, Any]] = [
@@ -114,7 +115,7 @@ CAST: list[tuple[Any, str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "dtype"), CHANGED, ids=str)
+@each_case(("value", "dtype"), CHANGED, ids=str)
 def test_meta_that_would_change_a_value_is_an_error(value: Any, dtype: Any) -> None:
     for records in ([{"a": value}], [{"a": None}, {"a": value}]):
         with pytest.raises(
@@ -123,7 +124,7 @@ def test_meta_that_would_change_a_value_is_an_error(value: Any, dtype: Any) -> N
             frame(records, 1, meta={"a": dtype})
 
 
-@pytest.mark.parametrize(("value", "dtype", "expected"), CAST, ids=str)
+@each_case(("value", "dtype", "expected"), CAST, ids=str)
 def test_meta_gives_what_keeps_a_value(value: Any, dtype: Any, expected: Any) -> None:
     made = frame([{"a": value}], meta={"a": dtype})["a"]
     assert made[0] == expected

@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 
 SYNC = {"scheduler": "sync"}
 NOON = dt.datetime(2026, 1, 2, 12, 0, 0, 678901)
@@ -185,7 +185,7 @@ def as_float(value: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__}")
+@each_case("value", VALUES, ids=lambda value: f"{type(value).__name__}")
 def test_what_is_read_back_is_what_was_given_or_it_is_an_error(value: Any, tmp_path: Path) -> None:
     for way in WAYS:
         try:

@@ -20,6 +20,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.io.input.avro import check_codec
+from tests.each_case import each_case
 from tests.io.input.contract import FileSourceContract
 
 SYNC = {"scheduler": "sync"}
@@ -251,7 +252,7 @@ LOST: list[tuple[Any, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "value"), LOST, ids=str)
+@each_case(("kind", "value"), LOST, ids=str)
 def test_a_value_that_would_be_read_back_as_another_is_an_error_with_its_place(
     tmp_path: Path, kind: Any, value: Any
 ) -> None:
@@ -286,7 +287,7 @@ KEPT: list[tuple[Any, Any, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "value", "expected"), KEPT, ids=str)
+@each_case(("kind", "value", "expected"), KEPT, ids=str)
 def test_values_that_avro_can_hold(tmp_path: Path, kind: Any, value: Any, expected: Any) -> None:
     schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": kind}]}
     assert read(write(tmp_path, [{"x": value}], 1, schema=schema)) == [{"x": expected}]

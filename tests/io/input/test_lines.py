@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bagkit.io.input import lines
 from bagkit.io.input.lines import DelimiterEnds, UniversalEnds, byte_ends
 from bagkit.io.input.long_lines import LongLine
+from tests.each_case import each_case
 
 CONTENT = st.lists(
     st.sampled_from([b"a", b"|", b"||", b"\n", b"\r", b"\r\n", b"\xc3\xa9", b"\xff", b"\xe2\x80\xa8", b"\x0b\x0c"]),
@@ -162,7 +163,7 @@ def test_most_encodings_are_safe():
 
 
 @of_no_length
-@pytest.mark.parametrize(("encoding", "errors"), SAFE)
+@each_case(("encoding", "errors"), SAFE)
 def test_a_safe_encoding_has_newlines_just_where_their_bytes_are(encoding, errors):
     heads = [bytes([one]) for one in range(256) if one not in b"\r\n"]
     if encoding in lines._MULTIBYTE:

@@ -18,7 +18,7 @@ from typing import Any
 import bagkit as bk
 
 PARTITIONS = 12
-EACH = 3000
+EACH = 1000
 TROUBLED = 5 * EACH + EACH // 2
 
 
@@ -28,7 +28,7 @@ def record(n: int) -> dict[str, Any]:
 
 def with_troubles(folder: str) -> Callable[[int], dict[str, Any]]:
     def make(n: int) -> dict[str, Any]:
-        if n % 500 == 0 and os.path.exists(f"{folder}/slow"):
+        if n % 200 == 0 and os.path.exists(f"{folder}/slow"):
             time.sleep(0.02)
         while n % EACH == 0 and os.path.exists(f"{folder}/held-{n // EACH}"):
             time.sleep(0.01)
