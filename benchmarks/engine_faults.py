@@ -55,7 +55,10 @@ class Distributed:
 
     def workers(self) -> list[psutil.Process]:
         """Return the workers; their nannies replace them."""
-        return [psutil.Process(pid) for pid in self.scheduler.run(os.getpid).values()]
+        try:
+            return [psutil.Process(pid) for pid in self.scheduler.run(os.getpid).values()]
+        except (OSError, psutil.Error):
+            return []  # one of them is just being replaced
 
     def held(self) -> int:
         """Return how many keys the scheduler has."""
@@ -72,15 +75,18 @@ class OnRay:
         self._ray = ray
 
     def workers(self) -> list[psutil.Process]:
-        """Return the processes of Ray that run tasks, or wait for one."""
-        found = []
+        """Return the processes of Ray that run tasks of ours, or else those that wait for one."""
+        found: dict[str, list[psutil.Process]] = {"ray::run_pickled": [], "ray::IDLE": []}
         for process in psutil.Process().children(recursive=True):
             try:
-                if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::"):
-                    found.append(process)
+                title = " ".join(process.cmdline()[:1])
             except psutil.Error:
                 continue  # gone
-        return [process for process in found if "IDLE" not in process.cmdline()[0]] or found
+            for name, processes in found.items():
+                if title.startswith(name):
+                    processes.append(process)
+        busy, idle = found.values()
+        return busy or idle
 
     def held(self) -> int:
         """Return how many references to the store this process has."""

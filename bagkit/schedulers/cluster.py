@@ -56,6 +56,8 @@ class ClusterExecutor(Executor):
             except Empty:
                 pass
             self._tell(found)
+            for there, _ in found:
+                there.release()  # the cluster is to hold a value no longer than somebody waits for it
             with self._lock:
                 self._pending -= len(found)
                 over = not self._pending

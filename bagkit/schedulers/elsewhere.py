@@ -79,6 +79,21 @@ def run_pickled(
     return os.getpid(), start, time.time(), *said, values, packed
 
 
+def run_several(
+    key: tuple[str, int],
+    work: bytes | str | None,
+    calls: Sequence[tuple[bytes, Sequence[Stored], int, str, str]],
+    files: Files | None = None,
+) -> list[tuple[Any, ...]]:
+    """Run several tasks of one work, to the first that fails; return what `run_pickled` does of each."""
+    results = []
+    for call in calls:
+        results.append(run_pickled(key, work, *call, files))
+        if not results[-1] or results[-1][-1] is not None:
+            break
+    return results
+
+
 def _output(files: Files | None) -> Output:
     """Return what takes the values of a task: in memory, where nobody knows which directories the other side sees."""
     if files is None:

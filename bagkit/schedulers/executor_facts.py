@@ -40,6 +40,8 @@ class Facts:
     """Whether its tasks see the files of this machine."""
     memory: int | None = None
     """How many bytes one task may hold; None where that is not known."""
+    mends: bool = False
+    """Whether a process that dies is replaced, and its calls run again."""
     put: Callable[[bytes], Any] | None = None
     """Brings bytes to where tasks run, for many tasks; what it returns stands for them among the arguments of a call.
     None where the executor has no such thing."""
@@ -71,7 +73,7 @@ def _facts_of_dask(client: Any, workers: int | None) -> Facts:
         return client.submit(bytes, data, pure=False)
 
     here = bool(threads) and all(map(_is_loopback, threads))
-    return Facts(count, here=here, memory=_memory_of_dask(client, threads), put=put)
+    return Facts(count, here=here, memory=_memory_of_dask(client, threads), mends=True, put=put)
 
 
 def _facts_of_ray(ray: Any, workers: int | None) -> Facts:
@@ -79,7 +81,8 @@ def _facts_of_ray(ray: Any, workers: int | None) -> Facts:
     nodes = [node for node in ray.nodes() if node.get("Alive", True)]
     own = ray.util.get_node_ip_address()
     here = len(nodes) == 1 and nodes[0].get("NodeManagerAddress") in (own, "127.0.0.1")
-    return Facts(workers or int(ray.cluster_resources().get("CPU", 0)) or cpu_count(), here=here, put=ray.put)
+    count = workers or int(ray.cluster_resources().get("CPU", 0)) or cpu_count()
+    return Facts(count, here=here, mends=True, put=ray.put)
 
 
 def _is_loopback(address: str) -> bool:

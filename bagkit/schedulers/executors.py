@@ -29,9 +29,17 @@ from bagkit.errors import TaskError
 from bagkit.flow.batches import Batches
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
-from bagkit.schedulers.elsewhere import run_pickled
+from bagkit.schedulers.elsewhere import run_pickled, run_several
 from bagkit.schedulers.executor_facts import Facts, facts_of
-from bagkit.schedulers.futures import TASKS_PER_WORKER, FuturesRun, Outcome, Submitter, Ticket, task_started
+from bagkit.schedulers.futures import (
+    MOST_TOGETHER,
+    TASKS_PER_WORKER,
+    FuturesRun,
+    Outcome,
+    Submitter,
+    Ticket,
+    task_started,
+)
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.remote_errors import unpack_error, unpack_failure
 from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory
@@ -104,6 +112,9 @@ class AsBytes:
         self._files = files
         self._run = uuid.uuid4().hex
         self._works = Works(facts, files)
+        self.most_together = (
+            MOST_TOGETHER if facts.mends else 1
+        )  # where none is replaced it must be known which one died
         self._outgoing = Outgoing()
         self._workers: dict[Any, int] = {}  # a small number for each process
         self._missed: set[Key] = set()
@@ -115,18 +126,26 @@ class AsBytes:
         """Tasks that the executor has, also when the run is over: what runs then can't be stopped."""
         self._closed = False
 
-    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Future[Any]:
-        """Send `task` to the executor; it counts as started from then on, by a worker that is not known (-1)."""
-        again = task.keys[0] in self._missed
-        number, work = self._works.sent(task, self._outgoing, again)
-        part = pickled(self._outgoing.part, task.part, "the part", task)
-        if not again:
-            tell(task_started(task, worker=-1))
+    def submit(
+        self, tasks: Sequence[Task], inputs: Sequence[list[Any]], tell: Callable[[Event | Ticket], None]
+    ) -> Future[Any]:
+        """Send `tasks` to the executor; they count as started from then on, by a worker that is not known (-1)."""
+        again = tasks[0].keys[0] in self._missed
+        number, work = self._works.sent(tasks[0], self._outgoing, again)
+        calls = []
+        for task, values in zip(tasks, inputs, strict=True):
+            part = pickled(self._outgoing.part, task.part, "the part", task)
+            calls.append((part, values, len(task.keys), task.label, task.place))
+            if not again:
+                tell(task_started(task, worker=-1))
         few = self._inline_bytes > UNDELIVERED_BYTES
         files = None if self._files is None else (self._files.path, INLINE_BYTES_LATER if few else INLINE_BYTES)
-        future = self._executor.submit(
-            run_pickled, (self._run, number), work, part, inputs, len(task.keys), task.label, task.place, files
-        )
+        key = self._run, number
+        future: Future[Any]
+        if len(calls) == 1:
+            future = self._executor.submit(run_pickled, key, work, *calls[0], files)
+        else:
+            future = self._executor.submit(run_several, key, work, calls, files)
         with self._lock:
             self._unfinished += 1
         future.add_done_callback(tell)

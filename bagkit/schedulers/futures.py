@@ -9,6 +9,10 @@ are workers, for what waits there was chosen before the newest values were made,
 functions that are quick and have made nothing large, the quicker they are, the more tasks. Of those that the next
 target does not need, only as many are started as leave no more than that number, and three a worker, undone or not
 handed out.
+
+To send a task elsewhere takes about a millisecond, and as long on the other side. Where a pool replaces processes that
+die, tasks of one work that are quick, and make little, go several in one message; the more of those run ahead, the more
+values the caller has asked for.
 """
 
 from __future__ import annotations
@@ -39,6 +43,10 @@ QUICK_SECONDS = 0.0005
 QUEUED_SECONDS, MOST_PER_WORKER = 0.0015, 32
 """How much work, and how many tasks at the most, wait for a thread then: to go from one thread to another takes longer
 than a tiny task does."""
+MESSAGE_SECONDS, MOST_TOGETHER = 0.01, 32
+"""How much work, and how many tasks at the most, go with one message to where tasks are quick."""
+LITTLE = 10_000
+"""How many bytes the values may have of a task that goes together with others."""
 NUMBERS = frozenset({int, float, complex, bool, type(None)})
 SHORT = 1000
 """How many characters or bytes a value may have and still count as small."""
@@ -74,9 +82,16 @@ class Submitter(Protocol):
 
     near: bool
     """Whether its workers take a task at once, without anything being sent."""
+    most_together: int
+    """How many tasks may go with one message."""
 
-    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Ticket:
-        """Start `task` when there is room, and `tell` its ticket when it is over; from any thread."""
+    def submit(
+        self, tasks: Sequence[Task], inputs: Sequence[list[Any]], tell: Callable[[Event | Ticket], None]
+    ) -> Ticket:
+        """Start `tasks` of one work when there is room, and `tell` their ticket when they are over; from any thread.
+
+        What the ticket has of several is a list of what it would have of each, to the first that has failed.
+        """
 
     def outcome(self, task: Task, result: Any) -> Outcome:
         """Return how `task` ended, from the result of its ticket."""
@@ -110,7 +125,12 @@ class FuturesRun:
         self._small: dict[int, bool] = {}  # by the ids of works: whether nothing that it made is large
         self._values: dict[Key, Any] = {}
         self._waiting: set[Key] = set()  # made, wanted by the caller, and not handed out yet
-        self._running: dict[Ticket, Task] = {}
+        self._running: dict[Ticket, Sequence[Task]] = {}
+        self._begun = 0
+        """How many tasks are running, or waiting for a worker."""
+        self._delivered = 0
+        self._seconds_of: dict[int, float] = {}
+        """By the ids of works: how long the slower ones of the last tasks took that may go together with others."""
         self._messages: SimpleQueue[Event | Ticket] = SimpleQueue()
 
     def values(self) -> Generator[Any, None, None]:
@@ -138,8 +158,7 @@ class FuturesRun:
     def _submit(self) -> None:
         window, near = self._window(), self._submitter.near
         while len(self._running) < window:
-            ahead = len(self._running) + len(self._waiting) < min(window, TASKS_PER_WORKER * self._workers)
-            task = self._state.next_task(ahead=ahead)
+            task = self._next_task(window)
             if task is None:
                 return
             if near and len(self._running) > self._workers and not self._small.get(id(task.work)):
@@ -148,18 +167,41 @@ class FuturesRun:
             if not near and isinstance(task.work, Dealing):
                 self._deal(task)
             else:
-                self._start(task)
+                self._start(self._with_others(task, window))
 
-    def _start(self, task: Task) -> None:
-        inputs = [self._values[need] for need in task.needs]
+    def _next_task(self, window: int, chosen: int = 0) -> Task | None:
+        """Return a task that may begin, when as many are `chosen` already."""
+        some = min(window, TASKS_PER_WORKER * self._workers)
+        most = max(some, min(self._delivered // 4, some * self._submitter.most_together))
+        return self._state.next_task(ahead=self._begun + chosen + len(self._waiting) < most)
+
+    def _with_others(self, task: Task, window: int) -> list[Task]:
+        """Return `task`, and others that go with it in one message."""
+        tasks = [task]
+        seconds = self._seconds_of.get(id(task.work), MESSAGE_SECONDS)
+        count = min(self._submitter.most_together, int(MESSAGE_SECONDS / max(seconds, MESSAGE_SECONDS / MOST_TOGETHER)))
+        count = min(count, self._state.ready // self._workers)
+        while len(tasks) < count:
+            other = self._next_task(window, len(tasks))
+            if other is None:
+                break
+            if other.work is not task.work:
+                self._state.put_back(other)
+                break
+            tasks.append(other)
+        return tasks
+
+    def _start(self, tasks: Sequence[Task]) -> None:
+        inputs = [[self._values[need] for need in task.needs] for task in tasks]
         try:
-            ticket = self._submitter.submit(task, inputs, self._messages.put)
+            ticket = self._submitter.submit(tasks, inputs, self._messages.put)
         except BrokenExecutor as error:
-            raise self._died(task, error) from error
+            raise self._died(tasks[0], error) from error
         except Exception as error:
-            self._failed(task, error)
+            self._failed(tasks[0], error)
             raise
-        self._running[ticket] = task
+        self._running[ticket] = tasks
+        self._begun += len(tasks)
 
     def _release(self, keys: Sequence[Key]) -> None:
         for key in keys:
@@ -185,6 +227,7 @@ class FuturesRun:
 
     def _next_value(self) -> Any:
         key, last = self._state.deliver()
+        self._delivered += 1
         self._waiting.discard(key)
         self._submit()  # so that work goes on while the caller is busy
         value = self._submitter.read(self._values[key])
@@ -206,33 +249,56 @@ class FuturesRun:
             pass
 
     def _take(self, ticket: Ticket) -> None:
-        task = self._running.pop(ticket)
+        tasks = self._running.pop(ticket)
+        self._begun -= len(tasks)
         try:
-            outcome = self._submitter.outcome(task, ticket.result())
+            result = ticket.result()
         except BrokenExecutor as error:
-            raise self._died(task, error) from error
+            if len(tasks) == 1:
+                raise self._died(tasks[0], error) from error
+            results: Sequence[Any] = ()  # which of them it was is not known: each by itself
         except CancelledError as error:
-            self._failed(task, error)
-            raise TaskError(f"{name_of(task)}: the executor cancelled it, and gave no result") from error
+            self._failed(tasks[0], error)
+            raise TaskError(f"{name_of(tasks[0])}: the executor cancelled it, and gave no result") from error
+        except Exception as error:
+            self._failed(tasks[0], error)
+            add_notes(error, [f"raised by the executor, for {name_of(tasks[0])}"])
+            raise
+        else:
+            results = result if len(tasks) > 1 else [result]
+        for task, one in zip(tasks, results, strict=False):
+            self._finish(task, one)
+        for task in tasks[len(results) :]:
+            self._start([task])
+
+    def _finish(self, task: Task, result: Any) -> None:
+        """Take in how one task ended."""
+        try:
+            outcome = self._submitter.outcome(task, result)
         except Exception as error:
             self._failed(task, error)
-            add_notes(error, [f"raised by the executor, for {name_of(task)}"])
             raise
         if outcome.again:
-            self._start(task)
+            self._start([task])
             return
         if outcome.error is not None:
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
-        self._seconds = max(outcome.stop - outcome.start, self._seconds * 0.9)
-        work = id(task.work)
-        self._small[work] = self._small.get(work, True) and all(map(_is_small, outcome.values))
+        self._time(task, outcome)
         self._observer.emit(
             finished(task, outcome.worker, outcome.start, outcome.stop, outcome.report, outcome.bytes_out)
         )
         self._values.update(zip(task.keys, outcome.values, strict=True))
         self._waiting.update(self._targets.intersection(task.keys))
         self._release(self._state.finish(task))
+
+    def _time(self, task: Task, outcome: Outcome) -> None:
+        """Note how long a task took, and whether it made little."""
+        seconds, work = outcome.stop - outcome.start, id(task.work)
+        self._seconds = max(seconds, self._seconds * 0.9)
+        self._small[work] = self._small.get(work, True) and all(map(_is_small, outcome.values))
+        alone = seconds if outcome.bytes_out <= LITTLE else MESSAGE_SECONDS
+        self._seconds_of[work] = max(alone, self._seconds_of.get(work, 0.0) * 0.9)
 
     def _failed(self, task: Task, error: BaseException, worker: int = -1) -> None:
         self._observer.emit(TaskFailed(task.keys[0], task.label, worker, describe(error), tuple(notes_of(error))))

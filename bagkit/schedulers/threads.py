@@ -73,6 +73,7 @@ class InThreads:
     """
 
     near = True
+    most_together = 1
 
     def __init__(self, start: Start, temporary_directory: str | None = None) -> None:
         self._start = start
@@ -81,9 +82,11 @@ class InThreads:
         self._workers: dict[int, int] = {}  # a small number for each thread
         self._numbers = count()
 
-    def submit(self, task: Task, inputs: list[Any], tell: Callable[[Event | Ticket], None]) -> Ticket:
-        """Start `task` when there is a free thread."""
-        return self._start(partial(self._context.copy().run, self._call, task, inputs, tell), tell)
+    def submit(
+        self, tasks: Sequence[Task], inputs: Sequence[list[Any]], tell: Callable[[Event | Ticket], None]
+    ) -> Ticket:
+        """Start the one task when there is a free thread."""
+        return self._start(partial(self._context.copy().run, self._call, tasks[0], inputs[0], tell), tell)
 
     def outcome(self, task: Task, result: Any) -> Outcome:
         """Return `result`, which is one."""

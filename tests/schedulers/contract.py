@@ -68,6 +68,9 @@ class SchedulerContract:
     ahead: ClassVar[int] = 16
     """How many tasks may have been started, of those that nobody needs yet, while the consumer holds a value."""
 
+    many: ClassVar[int] = 2000
+    """How many tasks a deep or a wide graph has; fewer where each takes long."""
+
     @pytest.fixture
     def scheduler(self) -> Scheduler | Iterator[Scheduler]:
         raise NotImplementedError
@@ -169,13 +172,14 @@ class SchedulerContract:
             assert values(scheduler, graph, ["read"]) == [(3, {0: "x" * size, 2: "y"})]
 
     def test_a_deep_chain(self, scheduler: Scheduler) -> None:
-        tasks = [Task(keys=(n,), work=works.add, part=1, needs=(n - 1,) if n else ()) for n in range(2000)]
-        assert values(scheduler, Graph(tasks), [1999]) == [2000]
+        tasks = [Task(keys=(n,), work=works.add, part=1, needs=(n - 1,) if n else ()) for n in range(self.many)]
+        assert values(scheduler, Graph(tasks), [self.many - 1]) == [self.many]
 
     def test_a_wide_graph(self, scheduler: Scheduler) -> None:
-        tasks = [Task(keys=(n,), work=works.give, part=n) for n in range(2000)]
-        tasks.append(Task(keys=("sum",), work=works.add, part=0, needs=tuple(range(2000))))
-        assert values(scheduler, Graph(tasks), ["sum", *range(2000)]) == [1999000, *range(2000)]
+        numbers = range(self.many)
+        tasks = [Task(keys=(n,), work=works.give, part=n) for n in numbers]
+        tasks.append(Task(keys=("sum",), work=works.add, part=0, needs=tuple(numbers)))
+        assert values(scheduler, Graph(tasks), ["sum", *numbers]) == [sum(numbers), *numbers]
 
     # Errors
 

@@ -173,3 +173,14 @@ class Counted:
 
 def make_counted(part: Any, inputs: Sequence[Any], report: Report) -> Counted:
     return Counted()
+
+
+def nap(part: int, inputs: Sequence[Any], report: Report) -> int:
+    time.sleep(0.02)
+    return part
+
+
+def dies_at_last(part: int, inputs: Sequence[Any], report: Report) -> int:
+    if part == 59:
+        os._exit(3)
+    return part

@@ -1,0 +1,14 @@
+"""The program that kills workers of engines: a small run of it on distributed."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import engine_faults
+
+
+def test_workers_of_distributed_are_killed(capsys: pytest.CaptureFixture[str]) -> None:
+    status = engine_faults.main(["--engine=distributed", "--runs=1", "--records=2000", "--seed=suite"])
+    said = capsys.readouterr().out
+    assert status == 0, said
+    assert [line.split()[-2:] for line in said.splitlines()[2:]] == [["1", "0"]] * 3
