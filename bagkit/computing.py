@@ -278,7 +278,7 @@ def _prepared(
     from bagkit.lower.read_retries import with_read_retries
     from bagkit.lower.sinks import Writings
 
-    plans = _optimised(with_caches(tuple(roots), options.on_error, use), below, options)
+    plans = _optimised(with_caches(tuple(roots), options.on_error, use), below, options, spec)
     writings = stack.enter_context(closing(Writings()))
     writings.begin(roots)
     plans = with_read_retries(plans, options.read_retries)
@@ -291,16 +291,17 @@ def _prepared(
     return Prepared(plans, graph, keys, spec, options, writings)
 
 
-def _optimised(roots: tuple[Plan, ...], below: Sequence[Plan], options: Options) -> tuple[Plan, ...]:
-    """Return `roots`, which have the plans `below`, as they run."""
+def _optimised(roots: tuple[Plan, ...], below: Sequence[Plan], options: Options, spec: Any) -> tuple[Plan, ...]:
+    """Return `roots`, which have the plans `below`, as they run on the scheduler that `spec` names."""
     if all(isinstance(plan.op, DelayedCall) for plan in below):
         return roots  # there is nothing to rewrite in calls alone
     from bagkit.optimizer import optimize
     from bagkit.optimizer.fuse import fuse
     from bagkit.optimizer.materialise_generators import materialise_generators
+    from bagkit.schedulers.registry import sends_records
 
     roots = materialise_generators(roots)
-    return optimize(roots) if options.optimize else fuse(roots)
+    return optimize(roots, sends=sends_records(spec)) if options.optimize else fuse(roots)
 
 
 def for_this_session(options: Options) -> Options:
@@ -494,6 +495,6 @@ def stages(roots: tuple[Plan, ...], options: Options) -> tuple[Stage, ...]:
 
     options = for_this_session(options)
     below = tuple(walk(*roots))
-    plans = _optimised(with_caches(roots, options.on_error, "look"), below, options)
+    plans = _optimised(with_caches(roots, options.on_error, "look"), below, options, _scheduler(below, options))
     workers = tasks_at_a_time(_scheduler(below, options), options.workers)
     return stages_of(lower(plans, on_error=options.on_error, writings=Foreseen(plans), workers=workers)[0], workers)

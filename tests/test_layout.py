@@ -534,9 +534,10 @@ USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "r
 
 
 def test_every_op_can_be_had() -> None:
-    # ParseJson and CompleteJson are what passes make of maps and filters, PluckAttribute what lowering makes of a
-    # pluck, SinkPart what a sink makes of a part; each reduction is a value of Row or of ToTable, which makes ByTables.
-    passes = ("optimizer/recognise_json.py", "optimizer/recognise_dumps.py", "optimizer/filter_first.py")
+    # Passes make ParseJson, CompleteJson and WithLines of maps and filters, lowering PluckAttribute of a pluck, a sink
+    # SinkPart of a part; each reduction is a value of Row or of ToTable, which makes ByTables.
+    passes = ("optimizer/recognise_json.py", "optimizer/recognise_dumps.py", "optimizer/filter_first.py",
+              "optimizer/send_lines.py")  # fmt: skip
     used = names_in(*USERS_OF_OPS, *passes, "lower/attributes.py", "io/output/sinks.py", "io/input/sharding.py")
     assert {op.__name__ for op in ops()} - used == {"Row", "ToTable", "ByTable"}
 

@@ -20,6 +20,7 @@ from operator import itemgetter
 from typing import Any
 
 from bagkit.exchange.digest import bucket_of, is_nan
+from bagkit.exchange.lines import KEY_PART, LINE_PART, Parse, whole_records
 from bagkit.exchange.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
 from bagkit.flow.stopped import results
 
@@ -206,12 +207,15 @@ class Splitting:
         gathering: Gather,
         buckets: int,
         room: Room,
+        parse: Parse | None = None,
     ) -> None:
+        """Take how records are split. With `parse` they come in two parts, and travel as lines which it parses."""
         self._key = key
-        self._value = value
+        self._value = value if parse is None else LINE_PART
+        self._key_part = None if parse is None else KEY_PART
         self._gathering = gathering
         self._groups = Groups(buckets)
-        self._meter = Meter(room.heap)
+        self._meter = Meter(room.heap, None if parse is None else whole_records(parse))
         self._piles = Piles(buckets, room)
         self._waiting: list[Any] = []
         """Records that are not weighed yet."""
@@ -221,7 +225,7 @@ class Splitting:
         step = self._meter.step
         for start in range(0, len(records), step):
             some = records[start : start + step]
-            feed(some, self._key, self._value, self._gathering, self._groups)
+            feed(some, self._key, self._value, self._gathering, self._groups, self._key_part)
             self._waiting += some
             if len(self._waiting) >= step:
                 self._weigh()
@@ -247,9 +251,10 @@ def feed(
     value: Callable[[Any], Any] | None,
     gathering: Gather,
     groups: Groups,
+    key_part: Callable[[Any], Any] | None = None,
 ) -> None:
     """Put `records` into `groups`; raises StoppedEarly where a function raises StopIteration."""
-    keys = results(key, records)
+    keys = results(key, records if key_part is None else list(map(key_part, records)))
     gathering.feed(groups, iter(keys), iter(records if value is None else results(value, records)))
 
 

@@ -18,6 +18,7 @@ from itertools import accumulate, chain, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from bagkit.exchange.lines import KEY_PART, LINE_PART, Parse, whole_records
 from bagkit.exchange.spill import Frame, Held, Meter, Room, SpillFile, read_frame
 from bagkit.flow.stopped import results
 
@@ -94,12 +95,13 @@ Sample = list[tuple[Any, int]]
 class Sorting:
     """Takes records into sorted runs, and a sample of their keys; mutable, of one task."""
 
-    def __init__(self, order: Order, room: Room) -> None:
+    def __init__(self, order: Order, room: Room, parse: Parse | None = None) -> None:
+        """Take the order. With `parse` records are a key and a line, which it parses."""
         self._order = order
         self._room = room
         self._runs: list[SortedRun] = []
         self._sample: Sample = []
-        self._meter = Meter(room.heap)
+        self._meter = Meter(room.heap, None if parse is None else whole_records(parse))
         self._records: list[Any] = []
         self._keys: list[Any] = []
         self._weighed = 0
@@ -136,6 +138,23 @@ class Sorting:
         if self._file is not None:
             self._file.close()
         return self._runs, self._sample
+
+
+class SortingLines:
+    """Takes records in two parts, and has their keys and lines sorted; mutable, of one task."""
+
+    def __init__(self, key: Callable[[Any], Any], sorting: Sorting) -> None:
+        self._key = key
+        self._sorting = sorting
+
+    def take(self, records: Sequence[Any]) -> None:
+        """Take some records more; if it raises, one of them is at fault."""
+        keys = results(self._key, list(map(KEY_PART, records)))
+        self._sorting.take(list(zip(keys, map(LINE_PART, records), strict=True)))
+
+    def state(self) -> tuple[list[SortedRun], Sample]:
+        """Return the runs and the sample."""
+        return self._sorting.state()
 
 
 def _sorted(records: list[Any], keys: list[Any], order: Order) -> tuple[list[Any], list[Any]]:

@@ -212,8 +212,10 @@ class Held:
 class Meter:
     """Adds up what lists of records take, and says how many to take next; mutable, of one task."""
 
-    def __init__(self, heap: int | None) -> None:
+    def __init__(self, heap: int | None, made: Callable[[Sequence[Any]], Sequence[Any]] | None = None) -> None:
+        """Take how many bytes may be held; `made` gives the records to measure, if others wait in their place."""
         self._heap = heap
+        self._made = made
         self.nbytes = 0
         self.step = MOST_AT_ONCE if heap is None else 4 * LEAST_AT_ONCE
 
@@ -226,15 +228,16 @@ class Meter:
         """Count `records` in."""
         if self._heap is None or not records:
             return
-        size = size_of(records)
+        size = size_of(records, self._made)
         self.nbytes += size
         wanted = self._heap // 16 * len(records) // max(size, 1)
         self.step = min(MOST_AT_ONCE, max(LEAST_AT_ONCE, wanted))
 
 
-def size_of(records: Sequence[Any]) -> int:
-    """Return about how many bytes `records` take, from a sample that is the same each time."""
+def size_of(records: Sequence[Any], made: Callable[[Sequence[Any]], Sequence[Any]] | None = None) -> int:
+    """Return about how many bytes `records` take, from a sample that is the same each time, or what is `made` of it."""
     sample = records[:: max(1, len(records) // SAMPLE)]
+    sample = sample if made is None else made(sample)
     return sum(map(deep_size, sample)) * len(records) // max(1, len(sample))
 
 

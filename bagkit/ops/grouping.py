@@ -19,8 +19,10 @@ from bagkit.exchange.group import (
     merge_by_key,
     table_of,
 )
-from bagkit.exchange.merge import Order, Sorting, cut_runs, merged_runs, range_bounds
+from bagkit.exchange.lines import KEY_PART, Parse, completed, whole_records
+from bagkit.exchange.merge import Order, Sorting, SortingLines, cut_runs, merged_runs, range_bounds
 from bagkit.exchange.spill import Room
+from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.functions import check_npartitions, key_function, shown_key
 from bagkit.ops.reductions import CustomReduction
@@ -48,6 +50,8 @@ class ByKey(Exchange):
     value: Callable[[Any], Any] | None = None
     """What is kept of a record; None for all of it."""
     functions: tuple[Any, ...] = ()
+    parsers: tuple[ParseJson | None, ...] = ()
+    """Of each input whose records travel as lines, what parses these; empty where none do."""
 
     def __post_init__(self) -> None:
         check_npartitions(self.name, self.count)
@@ -56,6 +60,11 @@ class ByKey(Exchange):
     def label(self) -> str:
         return f"{self.name}({self.shown})" if self.shown else self.name
 
+    @property
+    def keys_of_records(self) -> tuple[Callable[[Any], Any], ...]:
+        """The key functions of inputs whose whole records travel."""
+        return self.keys if self.value is None else ()
+
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
 
@@ -63,11 +72,16 @@ class ByKey(Exchange):
         return inputs[0] if self.count is None else self.count
 
     def split(self, side: int, count: int, room: Room) -> Taking:
-        return TakingForUser(self.name, Splitting(self.keys[side], self.value, self.gathering, count, room))
+        parser = self.parsers[side] if self.parsers else None
+        parse = None if parser is None else parser.begin()
+        return TakingForUser(self.name, Splitting(self.keys[side], self.value, self.gathering, count, room, parse))
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with exchange_errors(self.name):
-            yield from map(self.emit, merge_by_key(sides, self.gathering, room))
+            groups = merge_by_key(sides, self.gathering, room)
+            if self.parsers:
+                groups = completed(groups, [None if parser is None else parser.begin() for parser in self.parsers])
+            yield from map(self.emit, groups)
 
 
 # What becomes of groups: each is called with a list of (key, cell) ---------------------------------------------------
@@ -186,6 +200,8 @@ class SortBy(SampledExchange):
     key: Any
     reverse: bool = False
     count: int | None = None
+    parsers: tuple[ParseJson | None, ...] = ()
+    """As for ByKey: what parses the lines, if records travel as lines. Their keys travel with these."""
 
     when_cut = "rounded"  # where partitions begin is told from a sample of each task
 
@@ -201,7 +217,19 @@ class SortBy(SampledExchange):
 
     @property
     def _order(self) -> Order:
+        if self.parsers:
+            return Order(KEY_PART, self.reverse)
         return Order(None if self.key is None else key_function("sort_by", self.key), self.reverse)
+
+    @property
+    def keys_of_records(self) -> tuple[Callable[[Any], Any], ...]:
+        """The key function, if there is one."""
+        return () if self.key is None else (key_function("sort_by", self.key),)
+
+    @property
+    def _parse(self) -> Parse | None:
+        parser = self.parsers[0] if self.parsers else None
+        return None if parser is None else parser.begin()
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.key,) if callable(self.key) else ()
@@ -210,7 +238,9 @@ class SortBy(SampledExchange):
         return inputs[0] if self.count is None else self.count
 
     def split(self, side: int, count: int, room: Room) -> Taking:
-        return TakingForUser("sort_by", Sorting(self._order, room))
+        sorting = Sorting(self._order, room, self._parse)
+        taking = SortingLines(key_function("sort_by", self.key), sorting) if self.parsers else sorting
+        return TakingForUser("sort_by", taking)
 
     def bounds(self, samples: Sequence[Any], count: int) -> Any:
         return range_bounds(samples, count, self._order) if count > 1 else []
@@ -221,7 +251,8 @@ class SortBy(SampledExchange):
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with exchange_errors("sort_by"):
-            yield from merged_runs(list(chain.from_iterable(sides[0])), self._order, room)
+            runs, parse = merged_runs(list(chain.from_iterable(sides[0])), self._order, room), self._parse
+            yield from runs if parse is None else map(whole_records(parse), runs)
 
 
 # Joining with what is small -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 from bagkit.json.parse import only
 from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.fields import in_order, shown_fields, within
-from bagkit.plan.kinds import Completion, Field, Fields, OnRecords, PerPartition
+from bagkit.plan.kinds import Completion, Field, Fields, LaterCompletion, OnRecords, PerPartition
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,23 @@ class CompleteJson(Completion):
     @property
     def label(self) -> str:
         return f"{self.parser.label}, of what is left"
+
+    def begin(self) -> OnRecords:
+        return _as_they_are
+
+
+@dataclass(frozen=True)
+class WithLines(LaterCompletion):
+    """Gives an exchange each record in two parts: what its key reads, and the line that `parser` makes it of.
+
+    Where there is no such line the second part is the record.
+    """
+
+    parser: ParseJson
+
+    @property
+    def label(self) -> str:
+        return f"{self.parser.label}, later"
 
     def begin(self) -> OnRecords:
         return _as_they_are

@@ -15,6 +15,7 @@ from bagkit.optimizer.push_fields import push_fields
 from bagkit.optimizer.recognise_dumps import recognise_dumps
 from bagkit.optimizer.recognise_json import recognise_json
 from bagkit.optimizer.search_lines import search_lines
+from bagkit.optimizer.send_lines import send_lines
 from bagkit.optimizer.spread_concat import spread_concat
 from bagkit.optimizer.spread_tables import spread_tables
 from bagkit.plan.node import Plan
@@ -33,13 +34,15 @@ PASSES: tuple[Pass, ...] = (
     pluck_in_parser,  # these two after push_fields: the parser knows its fields then
     fold_attributes,
     filter_first,  # after those, which join what follows a parser with it
+    send_lines,  # after filter_first: whose filters are given the same first parts
     fuse,  # last: it marks what becomes one task, which no other rule looks into
 )
 
 
-def optimize(roots: Roots, until: str | None = None) -> Roots:
+def optimize(roots: Roots, until: str | None = None, sends: bool = True) -> Roots:
     """Return `roots` after the passes, or after those up to and with the one named `until`.
 
+    Without `sends`, tasks find what others leave for them in memory: `send_lines` would save nothing, and is left out.
     What `to_delayed(optimize_graph=False)` was asked for stays as it was written.
 
     Raises PlanError for a name that no pass has.
@@ -51,7 +54,8 @@ def optimize(roots: Roots, until: str | None = None) -> Roots:
     for rule in PASSES:
         if rule is fuse:  # what runs as it was written runs in chains too
             roots, hidden = show(roots, hidden), {}
-        roots = rule(roots)
+        if sends or rule is not send_lines:
+            roots = rule(roots)
         if rule.__name__ == until:
             break
     return show(roots, hidden)

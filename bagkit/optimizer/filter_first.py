@@ -36,7 +36,7 @@ def filter_first(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
             case Plan(ParseJson() as parser, (Plan(Source()),)) if parser.gives_records and id(parser) not in shared:
                 return _completed(plan, below, parser, read) or plan
             case Plan(CompleteJson(parser), (kept,)) if id(kept.op) not in shared:
-                before = _parser_below(kept).first
+                before = parser_below(kept).first
                 return _completed(plan, kept, parser, union(read, before)) or plan
         return plan
 
@@ -48,18 +48,19 @@ def _completed(plan: Plan, below: Plan, parser: ParseJson, first: Fields) -> Pla
     if first is ALL or not first:
         return None
     if parser.fields is not ALL and parser.fields == within(parser.fields, first):
-        return plan.with_inputs((_giving(below, parser),))
-    return Plan(CompleteJson(parser), (plan.with_inputs((_giving(below, replace(parser, first=first)),)),))
+        return plan.with_inputs((giving(below, parser),))
+    return Plan(CompleteJson(parser), (plan.with_inputs((giving(below, replace(parser, first=first)),)),))
 
 
-def _giving(plan: Plan, parser: ParseJson) -> Plan:
+def giving(plan: Plan, parser: ParseJson) -> Plan:
     """Return filters on a parser with another one in its place."""
     if isinstance(plan.op, ParseJson):
         return Plan(parser, plan.inputs)
-    return plan.with_inputs((_giving(plan.inputs[0], parser),))
+    return plan.with_inputs((giving(plan.inputs[0], parser),))
 
 
-def _parser_below(plan: Plan) -> ParseJson:
+def parser_below(plan: Plan) -> ParseJson:
+    """Return the parser that filters stand on."""
     while not isinstance(plan.op, ParseJson):
         (plan,) = plan.inputs
     return plan.op

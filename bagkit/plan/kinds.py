@@ -197,6 +197,10 @@ class Completion(PerPartition):
     can_raise = False
 
 
+class LaterCompletion(Completion):
+    """Leaves that to the tasks that lines are sent to: gives of each record what was read, and its line."""
+
+
 class Placing(Protocol):
     """Makes records of others, which say where they come from."""
 

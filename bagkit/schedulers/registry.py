@@ -64,6 +64,20 @@ def tasks_at_a_time(spec: str | Executor | Scheduler | None, workers: int | None
     return (workers or cpu_count()) if meant == "processes" and not inside_task() else 1
 
 
+def sends_records(spec: str | Executor | Scheduler | None) -> bool:
+    """Return whether tasks of a run with `spec` pickle what they leave for others: not where they share objects."""
+    meant = DEFAULT if spec is None else checked_scheduler(spec)
+    if inside_task():
+        return False
+    if isinstance(meant, str):
+        return meant not in ("sync", "threads")
+    if not callable(getattr(meant, "submit", None)):
+        return True
+    from bagkit.schedulers.executor_facts import facts_of
+
+    return not facts_of(meant).near
+
+
 def memory_of_task(options: Options) -> int:
     """Return how many bytes a task may hold: a worker's share of the limit."""
     room = _room_of(options.scheduler, options.workers, options.memory_limit)

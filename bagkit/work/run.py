@@ -21,6 +21,7 @@ from bagkit.plan.kinds import (
     Call,
     Completion,
     Exchange,
+    LaterCompletion,
     MemorySource,
     OnRecords,
     Pairing,
@@ -213,7 +214,8 @@ class TaskRun:
         if isinstance(op, Head):
             return self._limited(blocks, figures, op.k)
         if isinstance(op, Completion):
-            return self._complete(self._fail(step), blocks, figures)
+            complete = self._with_lines if isinstance(op, LaterCompletion) else self._complete
+            return complete(self._fail(step), blocks, figures)
         if op.per_record:
             return self.through(step, None if op.per_record == "same" else op.begin(), blocks, figures)
         return self._whole(step, figures, op.begin, [Handing(blocks, figures)])
@@ -236,6 +238,17 @@ class TaskRun:
             else:
                 figures.note(len(lines), len(lines))
                 yield whole.pop()
+
+    def _with_lines(self, fail: Fail, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
+        """Yield records in two parts: what filters and keys read of them, and their lines, or else all of them."""
+        for block in blocks:
+            found = lines_of(block)
+            if found is not None and set(map(type, found[0])) == {bytes}:
+                figures.note(len(block.records), len(block.records))
+                yield made_of(block, list(zip(block.records, found[0], strict=True)))
+                continue
+            for whole in self._complete(fail, iter((block,)), figures):
+                yield made_of(whole, list(zip(whole.records, whole.records, strict=True)))
 
     def through(
         self, step: Step, function: OnRecords | None, blocks: Iterator[Block], figures: Figures

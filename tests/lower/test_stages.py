@@ -63,7 +63,8 @@ STAGES = {
         stage 2, 7 tasks    combine sum of stage 1
         stage 3, 1 task     combine sum of stage 2""",
     "groupby": """
-        stage 1, 2 tasks   read_text(['a.json', 'b.json']) (48 B) -> parse_json -> split for groupby('name')
+        stage 1, 2 tasks   read_text(['a.json', 'b.json']) (48 B) -> parse_json(first: name) -> parse_json, later
+                             -> split for groupby('name')
         stage 2, 1 task    deal buckets of groupby('name') of stage 1
         stage 3, 4 tasks   collect groupby('name') of stage 2 -> map(len)""",
     "sort_by": """
