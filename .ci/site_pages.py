@@ -24,6 +24,9 @@ PAGES = {
 """By the path in the checkout: the page."""
 _SOURCES = {page: source for source, page in PAGES.items()}
 _LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\(([^)#:\s]+)(#[^)\s]*)?\)")
+_IMAGE = re.compile(r"!\[([^\[\]]+)\]\(docs/([^)]+)\)")
+_BLANK = re.compile(r"^ *<BLANKLINE>$", re.MULTILINE)
+"""What doctest has for an empty line."""
 _FENCED_SESSION = re.compile(r"^```python\n(?=>>> )", re.MULTILINE)
 
 
@@ -49,4 +52,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return text
         return f"[{text}]({posixpath.relpath(goal, posixpath.dirname(here) or '.')}{anchor})"
 
-    return _FENCED_SESSION.sub("```pycon\n", _LINK.sub(linked, markdown))
+    shown = _BLANK.sub("", _IMAGE.sub(r"![\1](\2)", markdown) if source == "README.md" else markdown)
+    return _FENCED_SESSION.sub("```pycon\n", _LINK.sub(linked, shown))

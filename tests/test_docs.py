@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import gzip
+import html
 import importlib
 import pkgutil
 import re
@@ -112,9 +113,19 @@ def test_options_have_a_page() -> None:
     assert {name for row in rows for name in row if name} == set(bagkit.ComputeOptions.__annotations__)
 
 
+def printed(program: str) -> str:
+    command = [sys.executable, ROOT / program, "--print"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8").stdout
+
+
 def test_llms_txt_is_what_its_program_writes() -> None:
-    made = subprocess.run([sys.executable, ROOT / ".ci/llms.py", "--print"], capture_output=True, text=True, check=True)
-    assert (ROOT / "docs/llms.txt").read_text() == made.stdout, "python .ci/llms.py writes it"
+    assert (ROOT / "docs/llms.txt").read_text() == printed(".ci/llms.py"), "python .ci/llms.py writes it"
+
+
+def test_the_picture_shows_what_bagkit_prints() -> None:
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", (ROOT / "docs/readme.svg").read_text())
+    shown = [html.unescape(text).replace("\u00a0", " ") for text in texts if not text.startswith("&gt;&gt;&gt;")]
+    assert shown[1:] == printed(".ci/picture.py").splitlines(), "python .ci/picture.py draws it"
 
 
 def test_the_site_has_every_page_once() -> None:
