@@ -37,3 +37,39 @@ class Counts:
     def __call__(self, record: Any) -> Any:
         self.calls.append(record)
         return record
+
+
+# What tests of exchanges and tables do in workers, which import this and none of what the tests need -----------------
+
+
+def word(number: int) -> str:
+    return f"word {number * 7919 % 1501}"
+
+
+def longest(total: str, record: str) -> str:
+    return max(total, record, key=len)
+
+
+def add_length(total: int, record: str) -> int:
+    return total + len(record)
+
+
+def put(words: list[str], word: str) -> list[str]:
+    words.append(word)
+    return words
+
+
+def add(one: Any, other: Any) -> Any:
+    return one + other
+
+
+def first(record: Any) -> Any:
+    return record[0]
+
+
+def long_record(number: int) -> tuple[str, int, str]:
+    return str(number * 7919 % 2003), number, "x" * 50
+
+
+def record(number: int) -> tuple[str, int, str]:
+    return str(number * 7919 % 809), number, "x" * 50

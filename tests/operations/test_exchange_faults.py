@@ -25,6 +25,7 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import dispatch, pool
 from tests.operations.compare import outcome
+from tests.operations.functions import record
 from tests.schedulers.faulty_works import first_time
 from tests.schedulers.works import wait_for
 
@@ -41,10 +42,6 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     with bk.options(temporary_directory=home):
         yield home
     assert os.listdir(home) == []
-
-
-def record(number: int) -> tuple[str, int, str]:
-    return str(number * 7919 % 809), number, "x" * 50
 
 
 def records(function: Callable[[Any], Any] = lambda record: record) -> Any:

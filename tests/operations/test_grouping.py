@@ -24,7 +24,7 @@ from bagkit.lower.lower import lower
 from bagkit.optimizer import optimize
 from tests.hash_seeds import outputs_by_hash_seed
 from tests.operations.cases_of_grouping import groups, joined, same
-from tests.operations.functions import BadRecord, Fails, stops
+from tests.operations.functions import BadRecord, Fails, first, long_record, stops
 
 KEYS = st.one_of(
     st.none(),
@@ -52,10 +52,6 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     with bk.options(temporary_directory=tmp_path):
         yield tmp_path
     assert os.listdir(tmp_path) == []
-
-
-def first(record: Any) -> Any:
-    return record[0]
 
 
 @given(RECORDS, st.integers(1, 16), st.integers(1, 16), LIMITS)
@@ -87,10 +83,6 @@ def test_sorting_is_sorted(records: list[Any], before: int, after: int, reverse:
     assert len(parts) == after
     assert repr(list(chain(*parts))) == repr(sorted(records, key=first, reverse=reverse))
     assert repr(parts) == repr(parts_of(bag))
-
-
-def long_record(number: int) -> tuple[str, int, str]:
-    return str(number * 7919 % 2003), number, "x" * 50
 
 
 def spread() -> dict[str, Any]:

@@ -30,6 +30,7 @@ from bagkit.exchange.tabling import Counting, Folding, Seeing, Tabling
 from bagkit.exchange.texts import Texts
 from bagkit.exchange.weight import TableScale, weight
 from bagkit.flow.blocks import batched
+from tests.operations.functions import add, add_length, longest, put, word
 
 SMALL = 60_000
 """Bytes. A task holds a quarter of them: some hundred keys."""
@@ -45,33 +46,12 @@ def directory(tmp_path: Path) -> Iterator[None]:
     assert os.listdir(runs) == []
 
 
-def word(number: int) -> str:
-    return f"word {number * 7919 % 1501}"
-
-
 NUMBERS = [n * n % 2003 for n in range(6_000)]
 WORDS = list(map(word, NUMBERS))
 
 
 def words(npartitions: int = 6) -> Any:
     return bk.from_sequence(NUMBERS, npartitions=npartitions).map(word)
-
-
-def longest(total: str, record: str) -> str:
-    return max(total, record, key=len)
-
-
-def add_length(total: int, record: str) -> int:
-    return total + len(record)
-
-
-def put(words: list[str], word: str) -> list[str]:
-    words.append(word)
-    return words
-
-
-def add(one: Any, other: Any) -> Any:
-    return one + other
 
 
 def lengths(start: int = 0) -> dict[str, int]:
