@@ -7,10 +7,9 @@ which reads from beginning to end and says what is wrong.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bagkit.errors import BagkitError, NoFilesError, SourceError
 from bagkit.exchange.checksum import crc32
@@ -19,6 +18,9 @@ from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
 from bagkit.io.input.files import FileInfo, InputFile, open_file
 from bagkit.io.input.inflating import inflate
 from bagkit.io.input.paths import name_matcher, named, reason
+
+if TYPE_CHECKING:
+    import zipfile
 
 _ENCRYPTED, _SIZES_LATER, _UTF8 = 1, 8, 1 << 11
 _UNKNOWN: Final = -1
@@ -81,6 +83,8 @@ def _is_hidden(name: str) -> bool:
 
 
 def _listed(file: Any) -> list[Member]:
+    import zipfile  # takes long, and workers that read no archive have no use for it
+
     with zipfile.ZipFile(file) as archive:
         return [
             Member(_name(entry), entry.header_offset, entry.compress_size, entry.file_size, entry.CRC)
