@@ -149,8 +149,9 @@ class Bag(
         return visualize(self, filename=filename, **looks)
 
     def __repr__(self) -> str:
-        count = self.npartitions
-        return f"Bag of {count} partition{'s' if count != 1 else ''}:\n{plan_text(self.plan)}"
+        count, standing = self.npartitions, getattr(self.plan.op, "standing", "")
+        made = f", {standing}" if standing else ""
+        return f"Bag of {count} partition{'s' if count != 1 else ''}{made}:\n{plan_text(self.plan)}"
 
     def _repr_html_(self) -> str:
         from bagkit.lazy.pages import bag_page
@@ -189,11 +190,18 @@ class Bag(
         return run((self.plan,), options)[0]
 
     def persist(self, **options: Unpack[ComputeOptions]) -> Bag[T_co]:
-        """Do the work, and keep the records, for several further computations.
+        """Do the work in the background, and keep the records, for several further computations.
 
-        With processes they stay in the workers that made them, as far as a quarter of the memory limit goes, and in
-        files of a temporary directory; what is computed with them runs there. They go with the last bag of them, or
-        at `unpersist`.
+        The bag is there at once; what is computed with it waits for the records that it needs. Functions are pickled
+        now: what is changed later does not matter. With scheduler="sync", which has no background, all is computed
+        now; so it is in a task, and where there is next to nothing to do. Runs in the background come one after the
+        other. `bagkit.progress(bag)` draws how far they are, `repr(bag)` says it.
+
+        With processes the records stay in the workers that made them, as far as a quarter of the memory limit goes,
+        and in files of a temporary directory; what is computed with them runs there. They go with the last bag of
+        them, or at `unpersist`, which also stop what still runs.
+
+        An error of the run is raised by what is computed with the bag.
 
         Args:
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
@@ -204,11 +212,12 @@ class Bag(
 
         Raises:
             OptionError: No option has that name, or it can't take that value.
+            NotPicklableError: A function can't be sent to a worker process.
 
         >>> import bagkit as bk
-        >>> b = bk.range(4, npartitions=2).map(str).persist(scheduler="sync")
-        >>> b.npartitions, b.compute(scheduler="sync")
-        (2, ['0', '1', '2', '3'])
+        >>> b = bk.range(4, npartitions=2).map(lambda n: n * n).persist(workers=2)
+        >>> b.npartitions, b.compute(workers=2)
+        (2, [0, 1, 4, 9])
         """
         from bagkit.lazy.together import persist
 
@@ -216,6 +225,8 @@ class Bag(
 
     def unpersist(self) -> None:
         """Let go of the records that `persist` keeps for this bag, and for others made of it, which can't be used then.
+
+        What is still to be made of them is stopped.
 
         Raises:
             PlanError: This bag is not one that `persist` gave.

@@ -5,25 +5,25 @@ It imports them when it needs them: workers boot meanwhile, and a program that o
 
 from __future__ import annotations
 
-import marshal
 import sys
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.errors import NotPicklableError, PlanError, TaskError, add_notes, one_line
+from bagkit.errors import PlanError, TaskError, add_notes, one_line
 from bagkit.flow.anew import Attempts
-from bagkit.flow.kept import Kept
-from bagkit.flow.replay import for_many, reading
+from bagkit.flow.replay import reading
 from bagkit.flow.tallies import Counted
-from bagkit.ops.calls import DelayedCall
+from bagkit.io.input.persisted import Persisted
+from bagkit.ops.calls import DelayedCall, FutureValue, Known
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import ComputeOptions, Options, PlainOptions, merged
-from bagkit.plan.kinds import Sink, Source
-from bagkit.plan.node import Plan, walk
+from bagkit.plan.head import Head
+from bagkit.plan.kinds import Regroup, Sink, Source
+from bagkit.plan.node import Plan, rewrite, walk
 from bagkit.tracebacks import as_front_door, shorten_traceback
 from bagkit.visible import type_and_size
 from bagkit.work.failures import Failure
@@ -78,14 +78,14 @@ def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple
 
     With `on_error="collect"`, in `keywords`, in the options or in a plan, each is a Collected.
     """
-    _refuse_at_the_end()
+    refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
     try:
         for attempt in Attempts():
             log = FailureLog(roots)
-            with attempt, closing(_stream(roots, options, log)) as values:
+            with attempt, closing(stream(roots, options, log)) as values:
                 result = [_gathered(root, parts) for root, parts in zip(roots, values, strict=True)]
     except BaseException as error:
         shorten_traceback(error)
@@ -102,64 +102,6 @@ def _collected(log: FailureLog, roots: Sequence[Plan]) -> list[Failure]:
     from bagkit.replaying import replayed
 
     return [replace(failure, _again=partial(replayed, run, roots)) for failure in log.collected()]
-
-
-def run_exactly(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> list[list[Kept] | Any]:
-    """Return the value of each of `roots`: for a bag what is kept of each of its partitions."""
-    _refuse_at_the_end()
-    options = for_this_session(merged(**keywords))
-    if options.scheduler is None and _is_to_move(roots):
-        with suppress(NotPicklableError, TaskError):  # of what stays here then
-            return _exactly(roots, replace(options, scheduler="processes"))
-    return _exactly(roots, options)
-
-
-def _exactly(roots: Sequence[Plan], options: Options) -> list[list[Kept] | Any]:
-    from bagkit.diagnostics.failure_log import FailureLog
-
-    try:
-        for attempt in Attempts():
-            log, result = FailureLog(roots), list[Any]()
-            with attempt, closing(_stream(roots, options, log, exact=True)) as values:
-                for root, parts in zip(roots, values, strict=True):
-                    found = list(parts)
-                    result.append(for_many(found[0]) if root.op.gives_value else list(map(_kept, found)))
-    except BaseException as error:
-        shorten_traceback(error)
-        raise
-    log.warn(streamed=True)
-    return result
-
-
-def _kept(part: Any) -> Kept:
-    return part if isinstance(part, Kept) else Kept(local=list(chain.from_iterable(part)))
-
-
-MOVED_RECORDS = 10_000
-"""So many records that the caller has are worth to be brought to workers, where what follows most likely runs."""
-
-
-def _is_to_move(roots: Sequence[Plan]) -> bool:
-    """Return whether persist brings what the caller has to workers: much of it, all of it plain data."""
-    plans = tuple(walk(*roots))
-    if any(plan.op.opaque or plan.op.gives_value for plan in plans):
-        return False
-    sources = [plan.op for plan in plans if isinstance(plan.op, Source)]
-    parts = chain.from_iterable(pieces for op in sources for pieces in op.pieces())
-    records: list[Any] = [getattr(piece, "records", None) for piece in parts]
-    if any(part is None for part in records):
-        return False  # of files: they go where files go
-    return sum(map(len, records)) >= MOVED_RECORDS and all(map(_is_plain, records))
-
-
-def _is_plain(records: Any) -> bool:
-    if type(records) is range:
-        return True
-    try:
-        marshal.dumps(records, 2)
-    except ValueError:
-        return False
-    return True
 
 
 @as_front_door
@@ -190,14 +132,14 @@ def iterate(
 def _batches(
     root: Plan, keywords: ComputeOptions | PlainOptions, collected: Collected[Any] | None, writes: bool
 ) -> Generator[Iterable[Any], None, None]:
-    _refuse_at_the_end()
+    refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
 
     options = merged(**keywords)
     try:
         for attempt in Attempts():
             log = FailureLog((root,), writes=writes)
-            with attempt, closing(_stream((root,), options, log)) as values:
+            with attempt, closing(stream((root,), options, log)) as values:
                 yield from attempt.fresh(chain.from_iterable(chain.from_iterable(values)))
     except GeneratorExit:
         log.warn(streamed=True)
@@ -208,7 +150,7 @@ def _batches(
         collected.tallies.update(log.reasons.most_first())
 
 
-def _refuse_at_the_end() -> None:
+def refuse_at_the_end() -> None:
     """Raise TaskError in a finaliser that runs as the last of a program: nothing can be imported or started then."""
     if sys.is_finalizing():
         raise TaskError("compute: the program is over and Python is being shut down; hint: compute before its end")
@@ -231,12 +173,16 @@ def collects(roots: Sequence[Plan], options: Options) -> bool:
     return "collect" in (options.on_error, *policies)
 
 
-def _stream(
-    roots: Sequence[Plan], options: Options, log: FailureLog, exact: bool = False
+def stream(
+    roots: Sequence[Plan], options: Options, log: FailureLog, exact: bool = False, boot: bool = True
 ) -> Generator[Iterator[Any], None, None]:
-    """Yield an iterator for each root, over the values of its keys. Use up one before the next."""
+    """Yield an iterator for each root, over the values of its keys. Use up one before the next.
+
+    With `exact` these are the partitions that users see, as a Kept each where the scheduler keeps them. When the first
+    iterator is there, all is ready, and nothing runs; but workers `boot`, unless it is a while until it has its turn.
+    """
     with ExitStack() as stack:
-        ready = _prepared(roots, options, stack, exact)
+        ready = _prepared(roots, options, stack, exact, boot=boot)
         targets = [key for part in ready.keys for key in part]
         bags = zip(ready.plans, ready.keys, strict=True) if exact else ()
         log.reasons.add(ready.writings.kept_tallies())
@@ -264,14 +210,16 @@ class Prepared:
 
 def _prepared(
     roots: Sequence[Plan], options: Options, stack: ExitStack, exact: bool = False, use: Use = "keep",
+    boot: bool = True,
 ) -> Prepared:  # fmt: skip
     """Return what computes `roots`; what it has begun ends with `stack`; `use` is for caches."""
     from bagkit.schedulers.registry import memory_of_task, start_ahead, tasks_at_a_time
 
     options = for_this_session(options)
+    roots = with_values(roots)
     below = tuple(walk(*roots))
-    spec = _scheduler(below, options)
-    if spec != "sync":
+    spec = scheduler_for(below, options)
+    if spec != "sync" and boot and not any(isinstance(plan.op, Persisted) and plan.op.standing for plan in below):
         start_ahead(spec, options.workers)
     from bagkit.lower.caches import with_caches
     from bagkit.lower.lower import lower
@@ -289,6 +237,16 @@ def _prepared(
     )
     writings.see(graph)
     return Prepared(plans, graph, keys, spec, options, writings)
+
+
+def with_values(roots: Sequence[Plan]) -> tuple[Plan, ...]:
+    """Return `roots` with their values in the place of futures: wait for these, and raise what they raise."""
+
+    def known(plan: Plan) -> Plan:
+        return Plan(Known(plan.op.future.result())) if isinstance(plan.op, FutureValue) else plan
+
+    found = any(isinstance(plan.op, FutureValue) for plan in walk(*roots))
+    return rewrite(tuple(roots), known) if found else tuple(roots)
 
 
 def _optimised(roots: tuple[Plan, ...], below: Sequence[Plan], options: Options, spec: Any) -> tuple[Plan, ...]:
@@ -323,8 +281,18 @@ def run_graph(
 ) -> Generator[Any, None, None]:
     """Run `graph` on the scheduler that `spec` names, and yield the values of `targets`. `observers` are told too.
 
-    A scheduler that can leaves those in `keep` where they were made, and yields a Kept for each.
+    A scheduler that can leaves those in `keep` where they were made, and yields a Kept for each. What it needs to take
+    of this process it has taken when this returns; nothing runs before a value is asked for.
     """
+    values = _values(graph, targets, spec, options, observers, keep)
+    next(values)
+    return values
+
+
+def _values(
+    graph: Graph, targets: Sequence[Key], spec: Any, options: Options, observers: Sequence[Observer],
+    keep: Collection[Key],
+) -> Generator[Any, None, None]:  # fmt: skip
     from bagkit.diagnostics.error_limit import ErrorLimit
     from bagkit.diagnostics.observer import Observers, listeners, recorders
     from bagkit.lower.limits import readers_of, with_limit
@@ -344,13 +312,29 @@ def run_graph(
         told = [recorder.begin(graph) for recorder in recorders()]
         limits = [] if options.max_errors is None else [ErrorLimit(options.max_errors, readers_of(graph))]
         observer = Observers([*limits, *observers, *listeners(), *told, *_watchers(options, stack)])
-        if keep and isinstance(scheduler, Keeper):
-            yield from stack.enter_context(closing(scheduler.run(graph, targets, observer, keep)))
-        else:
-            yield from stack.enter_context(closing(scheduler.run(graph, targets, observer)))
+        kept = (keep,) if keep and isinstance(scheduler, Keeper) else ()
+        run = stack.enter_context(closing(scheduler.run(graph, targets, observer, *kept)))
+        yield  # all is ready
+        if getattr(scheduler, "name", "") != "sync":  # which needs no more than the next task does
+            _await_kept(graph, options, isinstance(scheduler, Keeper))
+        yield from run
 
 
-def _scheduler(plans: Sequence[Plan], options: Options) -> Any:
+def _await_kept(graph: Graph, options: Options, in_workers: bool) -> None:
+    """Wait until the records are there that runs in the background make for `graph`, and draw how far those are.
+
+    What `in_workers` is to run waits for those too that this process has, and that are brought there.
+    """
+    from bagkit.diagnostics.progress import wants_progress
+    from bagkit.schedulers.kept_parts import promised_in
+
+    for task in graph.tasks:
+        for kept in promised_in(task.part):
+            if in_workers or kept.local is None:
+                kept.wait(draw=wants_progress(options.progress))
+
+
+def scheduler_for(plans: Sequence[Plan], options: Options) -> Any:
     """Return the scheduler for `plans`: what the user said, or what suits most (docs/decisions/delayed.md)."""
     if options.scheduler is not None:
         return options.scheduler
@@ -365,6 +349,8 @@ def _is_light(plans: Sequence[Plan]) -> bool:
 
     So it is where no function of the user's runs, and there is little data, or all of it would have to be sent.
     """
+    if all(isinstance(plan.op, (Persisted, Head, Regroup)) for plan in plans):
+        return True  # a partition is read when it is asked for, which is less than to have a worker hand it over
     weight = 0
     for plan in plans:
         if plan.op.opaque:
@@ -412,7 +398,7 @@ def explain(root: Plan, analyze: bool | str, keywords: ComputeOptions | PlainOpt
 
 def _analyzed(root: Plan, options: Options, whole: bool) -> str:
     """Return the text of the stages that run `root`, with what a run of all of it, or of a sample, has measured."""
-    _refuse_at_the_end()
+    refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
     from bagkit.diagnostics.profile import Profile
     from bagkit.lower.sampling import looking_closely, sample_of
@@ -495,6 +481,6 @@ def stages(roots: tuple[Plan, ...], options: Options) -> tuple[Stage, ...]:
 
     options = for_this_session(options)
     below = tuple(walk(*roots))
-    plans = _optimised(with_caches(roots, options.on_error, "look"), below, options, _scheduler(below, options))
-    workers = tasks_at_a_time(_scheduler(below, options), options.workers)
+    plans = _optimised(with_caches(roots, options.on_error, "look"), below, options, scheduler_for(below, options))
+    workers = tasks_at_a_time(scheduler_for(below, options), options.workers)
     return stages_of(lower(plans, on_error=options.on_error, writings=Foreseen(plans), workers=workers)[0], workers)

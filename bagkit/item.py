@@ -111,7 +111,10 @@ class Item(DaskCollection, Generic[T_co]):
         return Item(Plan(Apply(func, operands.args, operands.kwargs), operands.inputs))
 
     def persist(self, **options: Unpack[ComputeOptions]) -> Item[T_co]:
-        """Do the work, and keep the value in memory, for several further computations.
+        """Do the work in the background, and keep the value in memory, for several further computations.
+
+        The Item is there at once; what is computed with it waits for the value, and raises the error of the run. With
+        scheduler="sync", and where there is next to nothing to do, the value is computed now.
 
         Args:
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.

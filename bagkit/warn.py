@@ -6,10 +6,29 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Hashable, Iterator
-from types import FrameType
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 from bagkit.tracebacks import is_own
 from bagkit.visible import visible_message
+
+
+class Line(NamedTuple):
+    """A line of the user's."""
+
+    filename: str
+    number: int
+    module: str
+
+
+_begun_at: ContextVar[Line | None] = ContextVar("bagkit_begun_at", default=None)
+"""Where the user has begun what runs in this thread, in the background; None: the user's line is among the callers."""
+
+
+def begun_at(line: Line) -> None:
+    """Have warnings of this thread, or context, point at `line`."""
+    _begun_at.set(line)
+
 
 _told: dict[Hashable, None] = {}
 """What there was a warning about; the oldest go when there are too many."""
@@ -18,6 +37,11 @@ _MOST_TOLD = 4096
 
 def warn_at_caller(message: str, category: type[Warning]) -> None:
     """Warn with the line of the first caller outside of bagkit."""
+    begun = _begun_at.get()
+    if begun is not None:
+        with _shown_where_it_can_be():
+            warnings.warn_explicit(visible_message(message), category, *begun)
+        return
     level = 2
     frame = sys._getframe(1)
     while frame.f_back is not None and is_own(frame):
@@ -33,9 +57,8 @@ def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
     So it is where Python's filters leave it to a default: "error", "always", "ignore" and "once" mean what they do.
     """
     message = visible_message(message)
-    frame = _caller()
-    module, line = frame.f_globals.get("__name__", "<string>"), frame.f_lineno
-    action = _action(message, category, module, line)
+    (filename, number, module), names = _users_line()
+    action = _action(message, category, module, number)
     if about is not None and action != "ignore":
         known = about in _told
         _told[about] = None
@@ -45,7 +68,7 @@ def warn_about(about: Hashable, message: str, category: type[Warning]) -> None:
             return
     # A registry of its own: Python's would take two warnings of one text and line for one, whatever they are about.
     with _shown_where_it_can_be():
-        warnings.warn_explicit(message, category, frame.f_code.co_filename, line, module, {}, frame.f_globals)
+        warnings.warn_explicit(message, category, filename, number, module, {}, names)
 
 
 @contextlib.contextmanager
@@ -60,11 +83,21 @@ def _shown_where_it_can_be() -> Iterator[None]:
             raise  # of a function of the user's
 
 
-def _caller() -> FrameType:
+def users_line() -> Line:
+    """Return the line of the first caller outside of bagkit, or the one that has begun what runs in this thread."""
+    return _users_line()[0]
+
+
+def _users_line() -> tuple[Line, dict[str, Any] | None]:
+    """Return that line, and the globals of its module if it is among the callers."""
+    begun = _begun_at.get()
+    if begun is not None:
+        return begun, None
     frame = sys._getframe(1)
     while frame.f_back is not None and is_own(frame):
         frame = frame.f_back
-    return frame
+    module = frame.f_globals.get("__name__", "<string>")
+    return Line(frame.f_code.co_filename, frame.f_lineno, module), frame.f_globals
 
 
 def _action(text: str, category: type[Warning], module: str, line: int) -> str:

@@ -73,6 +73,36 @@ def in_tenths(setting: Setting, keep: ExitStack) -> Job:
     return job
 
 
+def submitted(client: Callable[[Setting], Any]) -> Contender:
+    """Return the contender that submits as many calls, and asks each future for its result."""
+
+    def contender(setting: Setting, keep: ExitStack) -> Job:
+        made = keep.enter_context(client(setting))
+
+        def job() -> object:
+            futures = [made.submit(increment, number) for number in range(setting.tasks)]
+            return sum([future.result() for future in futures])
+
+        return job
+
+    return contender
+
+
+def bagkit_client(setting: Setting) -> Any:
+    """bagkit's client, on worker processes."""
+    import bagkit as bk
+
+    return bk.Client(workers=setting.workers)
+
+
+def dask_client(setting: Setting) -> Any:
+    """dask's client, on a cluster of this machine."""
+    import distributed
+
+    client: Any = distributed.Client  # it has no types
+    return client(n_workers=setting.workers, threads_per_worker=1, processes=True, dashboard_address=None)
+
+
 BUILD: dict[str, Contender] = {"bagkit": building(bagkit_total), "dask": building(dask_total)}
 THREADS: dict[str, Contender] = {
     "bagkit": running(bagkit_total, "threads"),
@@ -84,3 +114,4 @@ PROCESSES: dict[str, Contender] = {
     "bagkit": running(bagkit_total, "processes"),
     "dask": running(dask_total, "processes"),
 }
+SUBMIT: dict[str, Contender] = {"bagkit": submitted(bagkit_client), "dask": submitted(dask_client)}

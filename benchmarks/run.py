@@ -21,7 +21,7 @@ FAMILIES: Mapping[str, Sequence[str]] = {
     "python": ("cities", "slow-files", "slow-one", "whole-count", "whole-reduce", "records-back"),
     "grouping": ("groupby", "groupby-disk", "join", "foldby", "distinct", "distinct-numbers", "distinct-range", "mean"),
     "writing": ("write-text", "write-json", "write-dumps"),
-    "delayed": ("delayed-build", "delayed-run", "delayed-many", "delayed-processes", memory.DELAYED),
+    "delayed": ("delayed-build", "delayed-run", "delayed-many", "delayed-processes", "submit", memory.DELAYED),
     "samples": ("sample-letters", "sample-tree", "sample-stocks"),
     "limits": tuple(BEYOND),
     "memory": memory.NAMES,

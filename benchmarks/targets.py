@@ -35,6 +35,7 @@ RATIOS: dict[str, dict[str, float]] = {
     "delayed-run": {"dask": 10.0},
     "delayed-many": {"in-tenths": 1 / 1.5},
     "delayed-processes": {"dask": 2.0},
+    "submit": {"dask": 10.0},
     "sample-letters": {"in-sequence": 1.8},
     "sample-tree": {"in-sequence": 1.8},
 }

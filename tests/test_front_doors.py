@@ -161,7 +161,7 @@ def test_a_bug_of_ours_keeps_its_frames(monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError("a bug")
 
     exec(compile("def broken(*args):\n    raise AssertionError('a bug')", ROOT + "/x.py", "exec"), namespace := {})
-    monkeypatch.setattr("bagkit.computing._scheduler", namespace["broken"])
+    monkeypatch.setattr("bagkit.computing.scheduler_for", namespace["broken"])
     with pytest.raises(AssertionError) as caught:
         bag().compute()
     files = [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)]

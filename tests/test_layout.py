@@ -118,6 +118,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "warn",
     },
     "computing": {
+        "io.input.persisted",
         "replaying",
         "optimizer",
         "lower",

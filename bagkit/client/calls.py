@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bagkit.lazy.nesting import Lift
 from bagkit.lower.calls import Calls, Entry
@@ -20,8 +19,7 @@ MOST_WORKS = 500
 """Functions that are known at the same time. Programs that submit new lambdas again and again have more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(NamedTuple):
     """One call, ready to be run."""
 
     key: Key

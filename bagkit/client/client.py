@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bagkit.client.background import compute_for
 from bagkit.client.calls import CallMaker
 from bagkit.client.executor import ClientExecutor
-from bagkit.client.futures import Future, FutureValue
+from bagkit.client.futures import Future
 from bagkit.client.inline import InlineEngine
 from bagkit.client.page import Page
 from bagkit.diagnostics.standing import Counts
 from bagkit.errors import OptionError, one_line
 from bagkit.front_doors import front_door, front_doors
+from bagkit.lazy.background import Turns, here
 from bagkit.lazy.nesting import Lift, plan_of
+from bagkit.ops.calls import FutureValue
 from bagkit.options import merged
 from bagkit.plan.node import Plan
 from bagkit.plan.template import fill
 from bagkit.schedulers.inside import inside_task
+from bagkit.warn import begun_at, users_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -90,8 +93,6 @@ class Client(Executor):
         self._calls = CallMaker()
         self._lock = threading.Lock()
         self._by_key: weakref.WeakValueDictionary[Any, Future[Any]] = weakref.WeakValueDictionary()
-        self._computing = threading.Lock()
-        """Held by the bag that is computed: each uses all workers."""
         self._engine: Engine = InlineEngine()
         if where is not None or engine is not None:
             from bagkit.client.engine import engine_on
@@ -102,6 +103,8 @@ class Client(Executor):
 
             limit: Any = options.memory_limit
             self._engine = LocalEngine(options.workers, options.temporary_directory, limit)
+        self._turns = here if self._engine.scheduler is None else Turns()
+        """The row of the bags that it computes: each uses all workers."""
         weakref.finalize(self, self._engine.close, wait=False, cancel=False).atexit = False
         self._page = Page() if dashboard and not inside_task() else None
         if not inside_task():
@@ -306,7 +309,7 @@ class Client(Executor):
         return self._computed(plan, options)
 
     def persist(self, value: Any, **options: Unpack[ComputeOptions]) -> Any:
-        """Compute a bag or an item, and keep what it is where it was made.
+        """Compute a bag or an item in the background, and keep what it is where it was made.
 
         Args:
             value: The bag, item or delayed value; or a list or tuple of those.
@@ -320,11 +323,11 @@ class Client(Executor):
         ...     client.persist(bk.range(4, npartitions=2)).count().compute()
         4
         """
-        from bagkit.lazy.together import persist
+        from bagkit.lazy.together import persist_in
 
         several = isinstance(value, (list, tuple))
-        kept = persist(*(value if several else (value,)), **options)
-        return list(kept) if several else kept[0]
+        kept = persist_in(self._turns, value if several else (value,), traverse=True, options=self._options(options))
+        return kept if several else kept[0]
 
     def cancel(self, futures: Any) -> None:
         """Have calls not run that do not run yet, nor those that need their values.
@@ -422,7 +425,7 @@ class Client(Executor):
     def _future_of(self, plan: Plan) -> Future[Any]:
         """Return the future of what stands among the arguments of a call."""
         other = plan.op.future if isinstance(plan.op, FutureValue) else self._computed(plan, {})
-        if other.belongs_to(self._engine):
+        if isinstance(other, Future) and other.belongs_to(self._engine):
             return other
         future: Future[Any] = Future(f"value-{uuid.uuid4().hex}", self._engine)
         self._engine.promise(other, future)
@@ -437,16 +440,18 @@ class Client(Executor):
         """Return the future of a plan, which a thread computes."""
         future: Future[Any] = Future(f"compute-{uuid.uuid4().hex}")
         future.counts = Counts()
-        if self._engine.scheduler is not None:
-            options = {"scheduler": self._engine.scheduler, **options}
-
-        work = partial(compute_for, future, plan, options, self._computing)
+        work = partial(compute_for, future, plan, self._options(options))
         if isinstance(self._engine, InlineEngine):
             work()
         else:
             context = contextvars.copy_context()  # with the options of this block
-            threading.Thread(target=context.run, args=(work,), name="bagkit-compute", daemon=True).start()
+            context.run(begun_at, users_line())
+            self._turns.add(partial(context.run, work))
         return future
+
+    def _options(self, options: ComputeOptions) -> ComputeOptions:
+        """Return the options of a run on what this client runs calls on."""
+        return options if self._engine.scheduler is None else {"scheduler": self._engine.scheduler, **options}
 
 
 _known: deque[weakref.ref[Client]] = deque(maxlen=1)

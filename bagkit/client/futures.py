@@ -5,17 +5,15 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from bagkit.flow.replay import reading
 from bagkit.front_doors import front_door, front_doors
-from bagkit.plan.kinds import Call
+from bagkit.ops.calls import FutureValue
 from bagkit.plan.node import Plan
 from bagkit.tracebacks import shorten_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bagkit.diagnostics.standing import Counts
     from bagkit.lower.graph import Key
 
@@ -141,7 +139,7 @@ class Future(concurrent.futures.Future[T]):
             shorten_traceback(error)
             raise
         if type(found) is Elsewhere:
-            found = found.load()
+            found = reading(found.load())
             with self._condition:
                 if type(self._result) is Elsewhere:
                     self._result = found
@@ -172,27 +170,6 @@ class Future(concurrent.futures.Future[T]):
 def known(value: T) -> T:
     """Return the value of a future that has crossed to another process."""
     return value
-
-
-@dataclass(frozen=True, eq=False)
-class FutureValue(Call):
-    """The value of a future, where a plan needs it."""
-
-    future: Future[Any] = field(repr=False)
-
-    can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "future"
-
-    def call(self, values: Sequence[Any]) -> Any:
-        return self.future.result()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from bagkit.ops.calls import Known
-
-        return Known, (self.future.result(),)
 
 
 @front_door

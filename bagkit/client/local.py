@@ -26,7 +26,6 @@ from bagkit.client.calls import MOST_WORKS
 from bagkit.client.futures import Elsewhere
 from bagkit.client.recording import CallRecord
 from bagkit.errors import TaskError
-from bagkit.flow.replay import reading
 from bagkit.lower.graph import Key, Task
 from bagkit.schedulers import transport
 from bagkit.schedulers.cpu_count import cpu_count
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 
     from bagkit.client.calls import Submitted
     from bagkit.client.futures import Future
-    from bagkit.flow.kept import Kept
     from bagkit.schedulers.transport import Stored
 
 IDLE_SECONDS = 1.0
@@ -102,8 +100,8 @@ class LocalEngine:
             self._check_open()
             if not self._waiting:
                 self._begin_anew()
-            task = Task((call.key,), call.work, call.part, call.needs, call.title)
-            task = Task(task.keys, task.work, Pickled(self._sending.learn(task)), task.needs, task.label)
+            part = self._sending.learn(call.work, call.part, call.title)
+            task = Task((call.key,), call.work, Pickled(part), call.needs, call.title)
             self._numbers += 1
             self._waiting += 1
             entry = Entry(task, self._numbers, future, call.retries, call.priority)
@@ -204,6 +202,7 @@ class LocalEngine:
     def _tell(self, order: Order) -> None:
         self._inbox.append(order)
         if self._asleep:
+            self._asleep = False  # one is enough to wake it
             with contextlib.suppress(OSError):
                 os.write(self._wake[1], b"\0")
 
@@ -284,7 +283,7 @@ class LocalEngine:
             self._alone = True
             return self._again.popleft()
         while (entry := self._backlog.next()) is not None:
-            if entry.future is not None and (entry.future.running() or entry.future.set_running_or_notify_cancel()):
+            if entry.future is not None and (entry.runs or entry.future.set_running_or_notify_cancel()):
                 return entry
             self._end_entry(entry, None)
         return None
@@ -374,12 +373,12 @@ class LocalEngine:
     def _make(self, entry: Entry, stored: Stored) -> None:
         """Note that a call has made its value."""
         self._values.put(entry.key, stored)
-        kept = self._values.keep(entry.key, entry.task, "", 0)
+        load = self._values.loader(entry.key, entry.task)
         future, entry.future = entry.future, None
         self._waiting -= 1
         released = self._backlog.finish(entry)
         if future is not None:
-            future.set_result(Elsewhere(partial(_load, kept)))
+            future.set_result(Elsewhere(load))
         self._release(released)
 
     def _end_entry(self, entry: Entry, error: BaseException | None) -> None:
@@ -446,10 +445,6 @@ def _tell_future(entry: Entry, error: BaseException | None) -> None:
         future.set_exception(CancelledError("the client was restarted or closed"))
     else:
         future.end_cancelled()
-
-
-def _load(kept: Kept) -> Any:
-    return reading(kept.batches())
 
 
 def _nothing(part: Any, inputs: Sequence[Any], report: Any) -> None:

@@ -7,14 +7,13 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bagkit.client.futures import Future, FutureValue
 from bagkit.diagnostics.progress import ProgressBar, in_notebook
 from bagkit.diagnostics.standing import Standing
 from bagkit.errors import LazyError, OptionError
 from bagkit.front_doors import front_door
 from bagkit.io.input.persisted import Persisted
 from bagkit.lazy.nesting import plan_of
-from bagkit.ops.calls import Known
+from bagkit.ops.calls import FutureValue, Known
 from bagkit.plan.node import walk
 
 INTERVAL = 0.1
@@ -34,8 +33,8 @@ def progress(*values: Any, notebook: bool | None = None) -> None:
 
     Args:
         *values: Futures of a `Client`, of `concurrent.futures` or of dask.distributed; lists and other containers of
-            futures. A bag, an item or a delayed value stands for the futures that it is made of, and is over if it is
-            persisted. One that nothing computes is an error.
+            futures. A bag, an item or a delayed value stands for the futures that it is made of, and for the runs in
+            which `persist` computes it. One that nothing computes is an error.
         notebook: Whether to draw for a notebook. Default: whether this is one.
 
     Raises:
@@ -74,7 +73,9 @@ class Watched:
 
     def __init__(self, futures: Sequence[Any]) -> None:
         self.futures = futures
-        self._runs = [future.counts for future in futures if isinstance(future, Future) and future.counts is not None]
+        counts = [getattr(future, "counts", None) for future in futures]
+        self._counted = sum(each is not None for each in counts)
+        self._runs = list({id(each): each for each in counts if each is not None}.values())
         self._lock = threading.Lock()
         self._done = self._failed = 0
         self._all_done = threading.Event()
@@ -95,7 +96,7 @@ class Watched:
 
     def standing(self) -> Standing:
         """Return how far they are: in figures of runs, if all are runs."""
-        if len(self._runs) == len(self.futures):
+        if self._counted == len(self.futures):
             return sum([counts.standing() for counts in self._runs], Standing())
         return Standing(len(self.futures), self._done, failed=self._failed, unit="call")
 
@@ -107,6 +108,17 @@ def _status(future: Any) -> str:
     return str(getattr(future, "status", "finished"))
 
 
+def _of_op(op: Any) -> Iterator[Any]:
+    """Yield the futures that an op of a plan waits for."""
+    if isinstance(op, FutureValue):
+        yield op.future
+    elif isinstance(op, Persisted):
+        for kept in op.parts:
+            promise: Any = kept.promise
+            if promise is not None:
+                yield promise.run.future
+
+
 def _futures(value: Any) -> Iterator[Any]:
     """Yield the futures that a value of the user's stands for."""
     if isinstance(value, concurrent.futures.Future):
@@ -114,7 +126,7 @@ def _futures(value: Any) -> Iterator[Any]:
         return
     plan = plan_of(value)
     if plan is not None:  # a delayed value seems to have any method
-        found = [each.op.future for each in walk(plan) if isinstance(each.op, FutureValue)]
+        found = [future for each in walk(plan) for future in _of_op(each.op)]
         if not found and not isinstance(plan.op, (Known, Persisted)):
             raise LazyError(
                 f"progress: nothing computes this {type(value).__name__} in the background; hint: "

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+
+class Promise(Protocol):
+    """Who says that a partition will be kept."""
+
+    @property
+    def state(self) -> str:
+        """Whether it waits for others, runs, or has failed, in words."""
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Is held by who keeps the promise, or lets go of what was promised."""
+
+    def wait(self, kept: Kept, draw: bool) -> None:
+        """Wait until the records are there; raise what has kept them from being made. Perhaps `draw` how far it is."""
 
 
 class Kept:
     """The records of a partition that `persist` has computed; mutable: `release` lets go of them.
 
     They are `local` records of this process, or what a scheduler has `stored` under a `name`, can `read`, and can
-    `release`. Pickled, it is its records.
+    `release`; or there is a `promise`, and they come later. Pickled, it is its records.
 
     >>> import pickle
     >>> kept = Kept(local=[1, 2])
@@ -28,6 +44,7 @@ class Kept:
         nbytes: int = 0,
         read: Callable[[], Iterable[Sequence[Any]]] | None = None,
         release: Callable[[], None] | None = None,
+        promise: Promise | None = None,
     ) -> None:
         self.name = name
         self.stored = stored
@@ -35,6 +52,10 @@ class Kept:
         """About how many bytes there are to read; 0 where the records are here."""
         self.local = local
         self._read = read
+        self.promise = promise
+        """Who will make them; None when they are there, or nobody wants them any more."""
+        self._made: Kept | None = None
+        """What has the records, if this was a promise: it may stand behind several."""
         self._end = None if release is None else weakref.finalize(self, release)
         if self._end is not None:
             self._end.atexit = False
@@ -42,7 +63,22 @@ class Kept:
     @property
     def is_released(self) -> bool:
         """Whether the records are gone."""
-        return self.local is None and self._read is None
+        if self._made is not None and self._made.is_released:
+            return True
+        return self.local is None and self._read is None and self.promise is None
+
+    def wait(self, draw: bool = False) -> None:
+        """Wait until the records are there, if they are to come; raise what has kept them from being made."""
+        promise = self.promise
+        if promise is not None:
+            promise.wait(self, draw)
+
+    def keep_promise(self, made: Kept) -> None:
+        """Have the records that were `made`."""
+        self._made, self.stored, self._read, self.name = made, made.stored, made._read, made.name
+        if self.local is None:
+            self.local, self.nbytes = made.local, made.nbytes
+        self.promise = None
 
     def also_here(self, records: Sequence[Any]) -> None:
         """Note that this process has the `records` too."""
@@ -52,12 +88,21 @@ class Kept:
         """Return the records in lists."""
         if self.local is not None:
             return (self.local,)
+        self.wait()
+        if self.local is not None:
+            return (self.local,)
         assert self._read is not None, "who reads has asked whether there is something"
         return self._read()
 
     def release(self) -> None:
         """Let go of the records."""
+        promise = self.promise
+        if promise is not None:
+            with promise.lock:
+                self.promise = None
         self.local = self._read = None
+        if self._made is not None:
+            self._made.release()
         if self._end is not None:
             self._end()
 

@@ -117,14 +117,17 @@ class Delayed(DaskCollection, Generic[T_co]):
         return run((self.plan,), options)[0]
 
     def persist(self, **options: Unpack[ComputeOptions]) -> Delayed[T_co]:
-        """Do the work, and keep the value in memory, for several further computations.
+        """Do the work in the background, and keep the value in memory, for several further computations.
+
+        What is computed with it waits for the value, and raises the error of the run. With scheduler="sync" the value
+        is computed now.
 
         Args:
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
                 `help(bagkit.set_options)` explains each.
 
         Returns:
-            A delayed value that computes to the same, at once.
+            A delayed value that computes to the same.
 
         Raises:
             OptionError: No option has that name, or it can't take that value.

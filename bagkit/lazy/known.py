@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.io.input.memory import FromSequence
 from bagkit.io.input.persisted import Persisted
-from bagkit.ops.calls import DelayedCall, Known, known_call
+from bagkit.ops.calls import DelayedCall, FutureValue, Known, known_call
 from bagkit.plan.node import Plan
+from bagkit.plan.template import Hole
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 def known_plan(plan: Plan, value: Any) -> Plan:
@@ -20,3 +24,9 @@ def known_plan(plan: Plan, value: Any) -> Plan:
         for kept, (piece,) in zip(value, plan.op.pieces(), strict=True):
             kept.also_here(piece.records)
     return Plan(Persisted(tuple(value)))
+
+
+def promised_value(plan: Plan, future: Future[Any]) -> Plan:
+    """Return the plan of a value that the `future` will have."""
+    value = Plan(FutureValue(future))
+    return Plan(known_call(Hole(0), plan.op), (value,)) if isinstance(plan.op, DelayedCall) else value

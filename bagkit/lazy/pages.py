@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bagkit.diagnostics.notebook_bar import bytes_text
 from bagkit.errors import BagkitError
@@ -12,11 +12,14 @@ from bagkit.html.style import folded, framed, head, lines, shown
 from bagkit.html.trees import TREE, tree
 from bagkit.io.input.memory import FromSequence
 from bagkit.io.input.persisted import Persisted
-from bagkit.ops.calls import DelayedCall, Known, identity
+from bagkit.ops.calls import DelayedCall, FutureValue, Known, identity
 from bagkit.options import merged
 from bagkit.plan.explain import plan_text
 from bagkit.plan.kinds import MemorySource, Source
 from bagkit.plan.node import Plan, walk
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PREVIEW: Final = 5
 """Records that are shown, where they are in memory already."""
@@ -40,7 +43,13 @@ def item_page(plan: Plan) -> str:
     """Return the page of an Item: its plan, and its value if that is known."""
     if isinstance(plan.op, Known):
         return framed(head("Item", "computed"), tree(plan.op.value), style=TREE)
+    if isinstance(plan.op, FutureValue) and _has_value(plan.op.future):
+        return framed(head("Item", "computed"), tree(plan.op.future.result()), style=TREE)
     return framed(head("Item, not computed yet", *_facts(plan)), lines(plan_text(plan)), _as_run(plan))
+
+
+def _has_value(future: Future[Any]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def delayed_page(name: str, plan: Plan) -> str:
@@ -54,7 +63,9 @@ def delayed_page(name: str, plan: Plan) -> str:
 
 
 def _facts(plan: Plan) -> Iterator[str]:
-    """Yield what is known of the files below a plan."""
+    """Yield what is known of the files below a plan, and how far a run is that computes it in the background."""
+    if isinstance(plan.op, Persisted) and plan.op.standing:
+        yield plan.op.standing
     sources = [each.op for each in walk(plan) if isinstance(each.op, Source) and not isinstance(each.op, MemorySource)]
     if not sources:
         return

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
-from bagkit.computing import run, run_exactly
+from bagkit.computing import run
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.lazy.nesting import Lift
@@ -15,10 +15,12 @@ from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole, fill
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Unpack
 
     from bagkit.diagnostics.picture import Picture
     from bagkit.diagnostics.profile import Profile
+    from bagkit.lazy.background import Turns
     from bagkit.lazy.dask_protocol import DaskCollection
     from bagkit.options import ComputeOptions, PlainOptions
 
@@ -119,7 +121,10 @@ def persist(*args: A, traverse: bool = ..., **options: Unpack[ComputeOptions]) -
 def persist(*args: Any, traverse: bool = ..., **options: Unpack[ComputeOptions]) -> tuple[Any, ...]: ...
 @front_door
 def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]) -> tuple[Any, ...]:
-    """Compute several bags, Items and delayed values in one run, and keep the results in memory.
+    """Compute several bags, Items and delayed values in one run in the background, and keep the results.
+
+    It returns at once; what is computed with them waits for what it needs, and raises the error of the run. With
+    scheduler="sync", which has no background, all is computed now. `bag.persist` says more.
 
     Args:
         *args: Bags, Items and delayed values, also inside lists, tuples, sets, dicts, dataclasses and the like.
@@ -134,23 +139,28 @@ def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
 
     Raises:
         OptionError: No option has that name, or it can't take that value.
+        NotPicklableError: A function can't be sent to a worker process.
 
     >>> import bagkit as bk
     >>> (squares,) = bk.persist(bk.range(4, npartitions=2).map(lambda x: x * x), scheduler="sync")
     >>> squares.npartitions, squares.sum().compute(scheduler="sync")
     (2, 14)
     """
-    from bagkit.lazy.known import known_plan
+    return tuple(persist_in(None, args, traverse, options))
+
+
+def persist_in(
+    turns: Turns | None, args: Sequence[Any], traverse: bool, options: ComputeOptions | PlainOptions
+) -> list[Any]:
+    """Do what persist does with `args`, in a row of turns."""
+    from bagkit.lazy.persisting import persisted
 
     lift = Owners("persist")
     templates = [lift.argument(argument, traverse) for argument in args]
     merged(**options)
-    values = run_exactly(lift.plans, options) if lift.plans else []
-    kept = [
-        with_plan(owner, known_plan(plan, value))
-        for owner, plan, value in zip(lift.owners, lift.plans, values, strict=True)
-    ]
-    return tuple([fill(template, kept) for template in templates])
+    plans = persisted(lift.plans, options, turns) if lift.plans else []
+    made = [with_plan(owner, plan) for owner, plan in zip(lift.owners, plans, strict=True)]
+    return [fill(template, made) for template in templates]
 
 
 def with_plan(owner: Any, plan: Plan) -> Any:

@@ -11,13 +11,16 @@ import pickle
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from bagkit.errors import PlanError, one_line
 from bagkit.ops.by_name import by_name, function_of
 from bagkit.plan.kinds import Call, OnRecords, Pairing
 from bagkit.plan.template import fill_arguments
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _numbers = itertools.count()
 next_number = _numbers.__next__
@@ -99,6 +102,25 @@ class Known(Call):
 
     def call(self, values: Sequence[Any]) -> Any:
         return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class FutureValue(Call):
+    """The value of a future, where a plan needs it. A run waits for it before it begins."""
+
+    future: Future[Any] = field(repr=False)
+
+    can_raise = False
+
+    @property
+    def label(self) -> str:
+        return "future"
+
+    def call(self, values: Sequence[Any]) -> Any:
+        return self.future.result()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Known, (self.future.result(),)
 
 
 @dataclass(frozen=True)
@@ -188,7 +210,7 @@ def _restored(function: Any, args: Any, kwargs: Any, title: str, key: Any, file:
 
 
 def known_call(value: Any, op: DelayedCall) -> DelayedCall:
-    """Return the call that gives `value`, which the call `op` gave, by the name of that."""
+    """Return the call that gives `value`, which the call `op` gave, by the name of that; of a Hole what fills it."""
     return DelayedCall(identity, (value,), None, op.title, next_number(), op.key, op.file, op.line)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import selectors
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bagkit.schedulers import pool, transport
@@ -24,11 +25,14 @@ class Crew:
     def __init__(self, size: int, hear: Callable[[bytes, int], None]) -> None:
         self._size = size
         self._hear = hear
-        self._selector = selectors.DefaultSelector()
         self._workers: set[WorkerProcess] = set()
         self._free: list[WorkerProcess] = []
         self._sending: set[WorkerProcess] = set()
         """Workers with bytes left to send, once their sockets take more."""
+
+    @cached_property
+    def _selector(self) -> selectors.BaseSelector:
+        return selectors.DefaultSelector()  # an open file, which a run that waits for its turn need not have
 
     @property
     def has_free(self) -> bool:

@@ -31,6 +31,7 @@ from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
+from bagkit.schedulers.stopping import check_stopped
 from bagkit.schedulers.sync import describe, finished
 from bagkit.schedulers.transport import name_of
 
@@ -141,6 +142,7 @@ class FuturesRun:
         ok = False
         try:
             while not state.done:
+                check_stopped()
                 self._submit()
                 self._listen(wait=not state.deliverable)
                 if state.deliverable:

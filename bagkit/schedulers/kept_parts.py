@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 
 def kept_in(part: Any) -> Sequence[Kept]:
     """Return what pieces in the part of a task a scheduler keeps."""
-    if type(part) is not tuple:
-        return ()
-    return [
-        piece.kept
-        for pieces in part
-        if type(pieces) is tuple and pieces and _is_kept(pieces[0])
-        for piece in pieces
-        if piece.kept.name
-    ]
+    return [kept for kept in _all_kept(part) if kept.name or kept.promise is not None]
+
+
+def _all_kept(part: Any) -> Iterator[Kept]:
+    for pieces in part if type(part) is tuple else ():
+        if type(pieces) is tuple and pieces and _is_kept(pieces[0]):
+            for piece in pieces:
+                yield piece.kept
+
+
+def promised_in(part: Any) -> Iterator[Kept]:
+    """Yield what pieces in the part of a task a run in the background is still to make."""
+    return (kept for kept in _all_kept(part) if kept.promise is not None)
 
 
 def _is_kept(piece: Any) -> bool:

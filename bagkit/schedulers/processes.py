@@ -49,6 +49,7 @@ from bagkit.schedulers.hearing import Hearing
 from bagkit.schedulers.homes import home_of, move_in
 from bagkit.schedulers.pump import Pump
 from bagkit.schedulers.sending import NOTHING, Sending
+from bagkit.schedulers.stopping import check_stopped
 from bagkit.schedulers.value_store import ValueStore
 from bagkit.schedulers.worker_process import WorkerProcess
 
@@ -83,11 +84,20 @@ class ProcessScheduler:
     ) -> Generator[Any, None, None]:
         """Run what `targets` need, and yield their values in their order.
 
-        Of those in `keep` the value stays where it was made: a Kept is yielded in its place.
+        Of those in `keep` the value stays where it was made: a Kept is yielded in its place. Functions are pickled now,
+        as they are; workers are taken when the first value is asked for.
         """
+        values = self._values(graph, targets, observer, keep)
+        next(values)
+        return values
+
+    def _values(
+        self, graph: Graph, targets: Sequence[Key], observer: Observer, keep: Collection[Key]
+    ) -> Generator[Any, None, None]:
         run = Run(self, graph, targets, observer, keep)
         try:
             run.start()
+            yield  # now it is ready
             while not run.is_done:
                 yield run.next_value()
             run.ok = True
@@ -123,6 +133,7 @@ class Run:
         self._values = ValueStore(targets, scheduler.temporary_directory, scheduler.memory_limit)
         self._dispatch = Dispatch(graph, targets, self._values, self._hearing.emit, scheduler.workers)
         self._crew = Crew(scheduler.workers, self._hearing.take)
+        self._has_crew = False
         self._pump = Pump()
         self._names = {key: uuid.uuid4().hex for key in keep}
         """The names of values that are kept."""
@@ -133,14 +144,18 @@ class Run:
         _open_runs.add(self)
 
     def start(self) -> None:
-        """Pickle the works, and take warm workers."""
+        """Pickle the works, before anybody changes what they refer to."""
         tasks, count = self._dispatch.state.tasks, self._scheduler.workers
         weight = sum(task.weight for task in tasks)
         self._hearing.emit(events.RunStarted(len(tasks), weight, self._scheduler.name, count))
         self._sending = Sending(tasks, self._values)
         if self._names or self._sending.has_kept:
             self._room = self._scheduler.room_to_keep()
-        self._crew.gather(len(tasks), self._sending.versions, self._sending.kept)
+
+    def _take_crew(self) -> None:
+        """Take warm workers, rather those that keep what is needed, as far as that is made by now."""
+        self._crew.gather(len(self._dispatch.state.tasks), self._sending.versions, self._sending.kept)
+        self._has_crew = True
 
     @property
     def is_done(self) -> bool:
@@ -156,6 +171,9 @@ class Run:
         """Wait for the value of the next target and return it."""
         if os.getpid() != self._pid:
             raise TaskError("run: this process was forked from the one that the run belongs to; start one here")
+        check_stopped()
+        if not self._has_crew:
+            self._take_crew()
         state = self._dispatch.state
         self._pump.take_turn()
         try:
@@ -163,6 +181,7 @@ class Run:
             if state.deliverable:
                 self._step(0)
             while not state.deliverable and self._dispatch.error is None:
+                check_stopped()
                 if self._pump.is_closed:
                     raise TaskError("run: it was closed by another thread, or by the end of the program")
                 self._hand_out()

@@ -60,7 +60,8 @@ class Sending:
         self._works: dict[int, int] = {}
         self._messages: list[bytes] = []
         for task in tasks:
-            self._learn(task)
+            if id(task.work) not in self._works:
+                self._learn(task)
         self.renew_surroundings()
 
     def renew_surroundings(self) -> None:
@@ -73,19 +74,17 @@ class Sending:
         """How many works there are."""
         return len(self._messages)
 
-    def learn(self, task: Task) -> bytes:
+    def learn(self, work: Work, part: Any, label: str) -> bytes:
         """Pickle the work of another task, unless it is known, and return the pickle of its part."""
-        if self._learn(task):
+        if id(work) not in self._works:
+            self._learn(Task((), work, label=label))
             self._content = self._outgoing.content()
-        return self._pickled_part(task.part, task)
+        return _pickled(self._outgoing.part, part, "the part", label)
 
-    def _learn(self, task: Task) -> bool:
-        if id(task.work) in self._works:
-            return False
+    def _learn(self, task: Task) -> None:
         message = self._work_message(len(self._messages), task)
         self._works[id(task.work)] = len(self._messages)
         self._messages.append(message)
-        return True
 
     @property
     def versions(self) -> Mapping[str, Version]:

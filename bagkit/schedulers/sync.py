@@ -18,8 +18,10 @@ from bagkit.flow.batches import Batches, InTurns, kept
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.inside import running_task
+from bagkit.schedulers.kept_parts import promised_in
 from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.state import RunState
+from bagkit.schedulers.stopping import check_stopped
 from bagkit.schedulers.transport import name_of
 from bagkit.schedulers.waiting_records import dumps_records
 
@@ -50,6 +52,10 @@ class SyncScheduler:
                 while not state.deliverable:
                     task = state.next_task(ahead=False)
                     assert task is not None, "a graph has no circles, so some task is ready"
+                    check_stopped()
+                    for kept in promised_in(task.part):
+                        if kept.local is None:
+                            kept.wait()
                     values.update(_run_task(task, [values[need] for need in task.needs], observer, directory))
                     for key in state.finish(task):
                         del values[key]

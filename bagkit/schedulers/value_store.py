@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -152,6 +152,11 @@ class ValueStore:
             read=partial(_read, stored, task),
             release=partial(_let_go, name, directory, path),
         )
+
+    def loader(self, key: Key, task: Task) -> Callable[[], Any]:
+        """Return what loads the value, which `task` made, also when it is released here: its file stays as long."""
+        stored = self._stored[key]
+        return partial(_read, stored, task) if stored[1] is None else self.keep(key, task, "", 0).batches
 
     def release(self, key: Key) -> None:
         """Let go of a value that nobody needs."""

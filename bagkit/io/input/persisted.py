@@ -13,6 +13,9 @@ from bagkit.flow.kept import Kept
 from bagkit.flow.report import Report
 from bagkit.plan.kinds import MemorySource
 
+UNKNOWN_BYTES = 2 << 20
+"""About how much there is in a partition that is not made yet: more than is worth reading in the caller's process."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptPiece:
@@ -28,7 +31,8 @@ class KeptPiece:
 
     @property
     def weight(self) -> int:
-        return self.kept.nbytes
+        kept = self.kept
+        return UNKNOWN_BYTES if kept.promise is not None and kept.local is None else kept.nbytes
 
     @property
     def label(self) -> str:
@@ -64,6 +68,16 @@ class Persisted(MemorySource):
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return len(self.parts)
+
+    @property
+    def standing(self) -> str:
+        """How far the run is that makes the records, in words; nothing when it is over."""
+        promised = [kept for kept in self.parts if kept.promise is not None]
+        if not promised:
+            return ""
+        made = len(self.parts) - len(promised)
+        state = promised[0].promise.state if promised[0].promise is not None else ""
+        return f"{made:,} of {len(self.parts):,} made" + (f", {state}" if state else "")
 
     @cached_property
     def _pieces(self) -> tuple[tuple[KeptPiece, ...], ...]:
