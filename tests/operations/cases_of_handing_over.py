@@ -17,7 +17,6 @@ HANDING_OVER = [
     Case("to_polars", "dicts", lambda b: b.to_polars().to_dicts(), list),
     Case("to_parquet", "dicts", handed_over.parquet, list),
     Case("to_sqlite", "pairs", lambda b: handed_over.sqlite(b, ["k", "v"]), list),
-    Case("to_hdf5", "pairs", lambda b: handed_over.hdf5(b, ["k", "v"]), list),
     Case("to_avro", "pairs", lambda b: handed_over.avro(b),
          lambda parts: [[{"k": k, "v": v} for k, v in part] for part in parts], sees_partitions=True),
 ]  # fmt: skip

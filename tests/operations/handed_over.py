@@ -26,18 +26,6 @@ def sqlite(bag: Any, columns: list[str]) -> list[tuple[Any, ...]]:
     return rows
 
 
-def hdf5(bag: Any, columns: list[str]) -> list[tuple[Any, ...]]:
-    import h5py
-
-    with tempfile.TemporaryDirectory() as directory:
-        count = bag.to_hdf5(f"{directory}/a.h5", columns=columns)
-        with h5py.File(f"{directory}/a.h5") as file:
-            values = [file[name] for name in file.attrs["columns"]]
-            lists = [v.asstr()[:].tolist() if h5py.check_string_dtype(v.dtype) else v[:].tolist() for v in values]
-    assert {len(one) for one in lists} == {count}
-    return list(zip(*lists, strict=True))
-
-
 def avro(bag: Any) -> list[list[dict[str, Any]]]:
     import fastavro
 

@@ -439,9 +439,7 @@ class TestOnce:
 
     def test_each_run_that_writes_tells_what_its_files_lack(self, tmp_path: Path) -> None:
         bag = bk.from_sequence(RECORDS, npartitions=2).map(Fails(1, 2)).map(lambda x: {"x": x})
-        for number, write in enumerate(
-            (bag.to_jsonl, bag.to_parquet, functools.partial(bag.to_sqlite, table="t"), bag.to_hdf5)
-        ):
+        for number, write in enumerate((bag.to_jsonl, bag.to_parquet, functools.partial(bag.to_sqlite, table="t"))):
             places = [tmp_path / f"{number}-{run}" for run in "ab"]
             assert self.told(*[functools.partial(write, place) for place in places]) == [1, 2], write
         assert self.told(*[functools.partial(bag.to_jsonl, tmp_path / "0-a", exist="resume")] * 2) == [1, 2]

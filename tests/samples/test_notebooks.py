@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import nbformat
 import pandas as pd
 import pytest
@@ -67,15 +66,6 @@ def test_cleaning_a_delivery(tmp_path: Path) -> None:
     assert len(frame) == len(expected) > 5_900
     assert {type(each).__name__ for each in frame["date"]} == {"date"}
     assert bk.read_errors(folder / "rejects").count().compute(scheduler="sync") == 10
-
-
-def test_json_to_hdf5(tmp_path: Path) -> None:
-    shown = run_notebook("json_to_hdf5", tmp_path)
-    assert shown[-1] == "True"
-    days = bk.read_json(tmp_path / "data/stocks/ibm.json").compute(scheduler="sync")
-    with h5py.File(tmp_path / "data/hdf5/columns.h5") as file:
-        assert len(file) == 20
-        assert file["ibm/volume"][:].tolist() == [day["volume"] for day in days]
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_runs_in_processes(tmp_path: Path) -> None:
         (large,) = bk.from_sequence([30_000_000]).map(bytes).compute(workers=2)
         print(len(large))
         rows = bag.map(lambda r: {"n": r["n"]})
-        print(len(rows.to_parquet("out.parquet", workers=2)), rows.to_hdf5("out.h5", workers=2))
+        print(len(rows.to_parquet("out.parquet", workers=2)), rows.to_sqlite("out.db", "t", workers=2))
         for number in bk.range(10, 5).map(lambda n: n * n):
             print(number, end=" ")
         """,

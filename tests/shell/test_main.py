@@ -18,7 +18,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import h5py
 import pyarrow.parquet
 import pytest
 
@@ -258,14 +257,12 @@ def test_what_json_has_and_others_have_not(run: Any, here: Path) -> None:
 
 
 def test_convert(run: Any, here: Path) -> None:
-    for name in ("o.parquet", "o.jsonl.gz", "o.csv", "o.h5", "o.db", "o.txt.gz", "o-*.jsonl"):
+    for name in ("o.parquet", "o.jsonl.gz", "o.csv", "o.db", "o.txt.gz", "o-*.jsonl"):
         assert run("convert", "logs/*.gz", 'map({"id": r["id"]})', name).code == 0
     ids = [each["id"] for each in PEOPLE]
     assert pyarrow.parquet.read_table("o.parquet")["id"].to_pylist() == ids
     assert [each["id"] for each in bk.read_json("o.jsonl.gz").compute(scheduler="sync")] == ids
     assert [int(row["id"]) for row in csv.DictReader((here / "o.csv").read_text().splitlines())] == ids
-    with h5py.File("o.h5") as file:
-        assert file["id"][:].tolist() == ids
     with closing(sqlite3.connect("o.db")) as database:
         assert [row[0] for row in database.execute("select id from records")] == ids
     assert len(gzip.decompress((here / "o.txt.gz").read_bytes()).splitlines()) == 300

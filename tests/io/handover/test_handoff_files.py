@@ -1,4 +1,4 @@
-"""to_parquet, to_sqlite, to_hdf5: what the libraries read back, and that a file is there whole or not at all."""
+"""to_parquet, to_sqlite: what the libraries read back, and that a file is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import datetime as dt
 import errno
 import fcntl
 import io
-import json
 import os
 import resource
 import shutil
@@ -20,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -224,128 +221,6 @@ def test_sqlite_arguments(tmp_path: Path, arguments: dict[str, Any], message: st
     assert str(caught.value) == message
 
 
-# HDF5 ---------------------------------------------------------------------------------------------------------------
-
-
-def test_hdf5_gives_back_the_records(tmp_path: Path) -> None:
-    path = tmp_path / "a.h5"
-    assert bag().to_hdf5(path, group="/logs/2026", **SYNC) == 3
-    with h5py.File(path) as file:
-        home = file["logs/2026"]
-        assert list(home.attrs["columns"]) == list(RECORDS[0])
-        assert home.attrs["rows"] == 3
-        assert home["i"][:].tolist() == [1, 2**63 - 1, -(2**63)]
-        assert home["n"][:].tolist() == [0, 2**60 + 1, 3]
-        assert home["n__missing"][:].tolist() == [True, False, False]
-        assert home["f"].dtype == "float64"
-        assert np.isnan(home["f"][1])
-        assert home["f__missing"][:].tolist() == [False, True, False]
-        assert home["b"][:].tolist() == [True, False, True]
-        assert home["m"][:].tolist() == [False, False, True]
-        assert home["s"].asstr()[:].tolist() == ["é", "😀\n", ""]
-        assert home["s__missing"][:].tolist() == [False, False, True]
-        assert [bytes(value) for value in home["raw"][:]] == [b"\xff\0", b"", b""]
-        assert home["day"].asstr()[:].tolist() == ["2026-01-02", "", "0001-01-01"]
-        assert "i__missing" not in home
-        assert home["i"].maxshape == (None,)
-
-
-@pytest.mark.parametrize("values", [[b"ab"], [b"ab", b"cd"], [b"", b""], [None], [b"a", b"bc", b""]])
-def test_hdf5_bytes_of_any_length(tmp_path: Path, values: list[Any]) -> None:
-    bag([{"x": value, "y": b"123"} for value in values], 1).to_hdf5(tmp_path / "a.h5", **SYNC)
-    with h5py.File(tmp_path / "a.h5") as file:
-        assert [bytes(array) for array in file["y"][:]] == [b"123"] * len(values)
-        if values != [None]:
-            assert [bytes(array) for array in file["x"][:]] == values
-
-
-def test_hdf5_of_many_batches_with_values_missing_late(tmp_path: Path) -> None:
-    made = bk.range(40_000, 3).map(lambda n: {"n": n, "m": None if n == 39_000 else n, "t": str(n)})
-    assert made.to_hdf5(tmp_path / "a.h5", compression="gzip", scheduler="processes", workers=2) == 40_000
-    with h5py.File(tmp_path / "a.h5") as file:
-        assert file["n"][:].tolist() == list(range(40_000))
-        assert np.flatnonzero(file["m__missing"][:]).tolist() == [39_000]
-        assert file["t"].asstr()[39_999] == "39999"
-        assert file["n"].compression == "gzip"
-
-
-def test_hdf5_text_of_fixed_length(tmp_path: Path) -> None:
-    bag([{"s": "é"}, {"s": "abcd"}, {"s": None}]).to_hdf5(tmp_path / "a.h5", strings=4, **SYNC)
-    with h5py.File(tmp_path / "a.h5") as file:
-        assert h5py.check_string_dtype(file["s"].dtype).length == 4
-        assert file["s"].asstr()[:].tolist() == ["é", "abcd", ""]
-    long = bag([{"s": "ab"}, {"s": "ééé"}], 2)
-    with pytest.raises(bk.ColumnTypeError) as caught:
-        long.to_hdf5(tmp_path / "b.h5", strings=4, **SYNC)
-    assert "the field 's' is str of more than 4 bytes, and was str before" in str(caught.value)
-    assert "at from_sequence, record 0, partition 1" in caught.value.__notes__
-    long.to_hdf5(tmp_path / "b.h5", strings=4, on_conflict="null", **SYNC)
-    with h5py.File(tmp_path / "b.h5") as file:
-        assert file["s__missing"][:].tolist() == [False, True]
-    with pytest.raises(bk.ColumnTypeError) as caught:
-        long.to_hdf5(tmp_path / "c.h5", strings=4, on_conflict="string", **SYNC)
-    assert str(caught.value) == (
-        "to_hdf5: the field 's' has text of 6 bytes in UTF-8; expected 4 at the most; got 'ééé'"
-    )
-    assert sorted(os.listdir(tmp_path)) == ["a.h5", "b.h5"]
-
-
-def test_hdf5_has_no_nul_no_lists_no_large_ints_so_they_follow_the_policy(tmp_path: Path) -> None:
-    for number, value in enumerate(["a\0b", [1], {"a": 1}, 2**64]):
-        path = tmp_path / f"{number}.h5"
-        with pytest.raises(bk.ColumnTypeError, match="to_hdf5: the field 'x' is"):
-            bag([{"x": value}]).to_hdf5(path, **SYNC)
-        bag([{"x": value}]).to_hdf5(path, on_conflict="json", **SYNC)
-        with h5py.File(path) as file:
-            assert file["x"].asstr()[0] == json.dumps(value)
-    bag([{"x": "a\0b"}]).to_hdf5(tmp_path / "s.h5", on_conflict="string", **SYNC)
-    with h5py.File(tmp_path / "s.h5") as file:
-        assert file["x"].asstr()[0] == "a\\x00b"
-
-
-def test_hdf5_names_of_more_columns_than_old_attributes_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "bagkit.io.handover.hdf5_datasets._create", lambda *arguments: None
-    )  # each takes a millisecond or two
-    monkeypatch.setattr("bagkit.io.handover.hdf5_datasets._append", lambda *arguments: None)
-    names = [f"field {n}" for n in range(5000)]
-    bag([dict.fromkeys(names, 1)], 1).to_hdf5(tmp_path / "a.h5", **SYNC)
-    with h5py.File(tmp_path / "a.h5") as file:
-        assert file.attrs["columns"].tolist() == names
-
-
-def test_hdf5_of_nothing(tmp_path: Path) -> None:
-    assert bag([]).to_hdf5(tmp_path / "a.h5", columns=["a"], **SYNC) == 0
-    assert bag([{"a": None}, {}], 2).to_hdf5(tmp_path / "b.h5", **SYNC) == 2
-    with h5py.File(tmp_path / "a.h5") as file, h5py.File(tmp_path / "b.h5") as other:
-        assert file["a"].shape == (0,)
-        assert other["a__missing"][:].tolist() == [True, True]
-
-
-@pytest.mark.parametrize(("records", "message"), [
-    ([{"a/b": 1}], "to_hdf5: the field 'a/b' can't be the name of a dataset"),
-    ([{"": 1}], "to_hdf5: the field '' can't be the name of a dataset"),
-    ([{"a": None, "a__missing": 1}],
-     "to_hdf5: the field 'a__missing' has the name of the dataset for what is missing of 'a'"),
-])  # fmt: skip
-def test_hdf5_columns_it_can_not_have(tmp_path: Path, records: list[Any], message: str) -> None:
-    with pytest.raises(bk.ColumnTypeError) as caught:
-        bag(records, 1).to_hdf5(tmp_path / "a.h5", **SYNC)
-    assert str(caught.value) == message
-    assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"group": "a/../b"}, "to_hdf5: group is 'a/../b'; expected a name such as '/' or '/logs/2026'"),
-    ({"strings": 0}, "to_hdf5: strings is 0; expected 'variable', or how many bytes of UTF-8 each may have"),
-    ({"compression": "zip"}, "to_hdf5: compression is 'zip'; expected 'gzip', 'lzf' or None"),
-])  # fmt: skip
-def test_hdf5_arguments(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(bk.PlanError) as caught:
-        bag().to_hdf5(tmp_path / "a.h5", **arguments, **SYNC)
-    assert str(caught.value) == message
-
-
 def test_a_missing_package_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -395,16 +270,16 @@ def test_files_of_more_partitions_are_an_error(tmp_path: Path, then: int, now: i
 
 
 def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "a.h5"
+    path = tmp_path / "a.parquet"
     with pytest.raises(bk.OutputExistsError):
-        bag([1]).map(lambda n: path.write_text("theirs") and {"n": n}).to_hdf5(path, **SYNC)
+        bag([1]).map(lambda n: path.write_text("theirs") and {"n": n}).to_parquet(path, **SYNC)
     assert path.read_text() == "theirs"
-    assert os.listdir(tmp_path) == ["a.h5"]
+    assert os.listdir(tmp_path) == ["a.parquet"]
 
 
 def test_two_at_once_and_what_the_dead_have_left(tmp_path: Path) -> None:
     """Whoever has the lock is the only one that writes there; the next one removes what a dead owner has left."""
-    for write, name in ((pq_write, "*.parquet"), (h5_write, "a.h5")):
+    for write, name in ((pq_write, "*.parquet"), (pq_write, "a.parquet")):
         place = str(tmp_path / name)
         with whole_files.whole_files("test", place, "error") as (temporary,):
             Path(temporary).touch()
@@ -427,10 +302,6 @@ def pq_write(place: str) -> None:
     bag().to_parquet(place, **SYNC)
 
 
-def h5_write(place: str) -> None:
-    bag().to_hdf5(place, **SYNC)
-
-
 def temporary_lock(temporary: str) -> Path:
     return Path(temporary.rsplit(".", 2)[0] + ".lock")
 
@@ -441,12 +312,12 @@ def test_a_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def no_locks(file: int, how: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    with whole_files.whole_files("test", str(tmp_path / "a.h5"), "error") as (theirs,):
+    with whole_files.whole_files("test", str(tmp_path / "a"), "error") as (theirs,):
         Path(theirs).write_text("theirs")
         monkeypatch.setattr(fcntl, "flock", no_locks)
-        h5_write(str(tmp_path / "a.h5"))
+        pq_write(str(tmp_path / "a"))
         assert Path(theirs).read_text() == "theirs"
-        (tmp_path / "a.h5").unlink()
+        (tmp_path / "a").unlink()
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,12 +325,9 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    for write in (
-        lambda: bag().to_parquet(tmp_path / "*.parquet", **SYNC),
-        lambda: bag().to_hdf5(tmp_path / "a.h5", **SYNC),
-    ):
+    for name in ("*.parquet", "a.parquet"):
         with pytest.raises(bk.OutputError, match="can't be written: no space left on device"):
-            write()
+            bag().to_parquet(tmp_path / name, **SYNC)
     assert os.listdir(tmp_path) == []
 
 
@@ -472,8 +340,6 @@ def test_a_full_disk_while_columns_wait_leaves_nothing(tmp_path: Path, monkeypat
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("bagkit.io.output.whole_files.tempfile.TemporaryFile", FullDisk)
-    with pytest.raises(bk.OutputError, match=r"a\.h5: can't be written: no space left on device"):
-        bag().to_hdf5(tmp_path / "a.h5", **SYNC)
     with pytest.raises(bk.OutputError, match=r"a\.db: can't be written: no space left on device"):
         bag().to_sqlite(tmp_path / "a.db", "t", **SYNC)
     assert os.listdir(tmp_path) == []
@@ -490,16 +356,11 @@ def files_up_to(size: int) -> Iterator[None]:
 
 
 def test_no_room_for_what_the_libraries_write_is_an_error_of_ours(tmp_path: Path) -> None:
-    """Columns take less room while they wait. HDF5 left alone with a full disk ends the process."""
+    """Columns take less room while they wait."""
     flags = bk.range(20_000, 2).map(lambda n: {"b": n % 3 == 0, "s": "a"})
-    for write in (
-        lambda: flags.to_hdf5(tmp_path / "a.h5", strings=100, **SYNC),
-        lambda: flags.to_hdf5(tmp_path / "a.h5", columns=["s"], **SYNC),
-        lambda: flags.to_sqlite(tmp_path / "a.db", "t", **SYNC),
-    ):
-        with files_up_to(160_000), pytest.raises(bk.OutputError, match=r"a\.(h5|db): can't be written: .* are free"):
-            write()
-        assert os.listdir(tmp_path) == []
+    with files_up_to(160_000), pytest.raises(bk.OutputError, match=r"a\.db: can't be written: .* are free"):
+        flags.to_sqlite(tmp_path / "a.db", "t", **SYNC)
+    assert os.listdir(tmp_path) == []
 
 
 def test_sqlite_what_is_no_database_and_one_that_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -527,26 +388,26 @@ def test_a_worker_that_is_killed_changes_nothing(tmp_path: Path) -> None:
         return {"n": n}
 
     made = bk.range(20_000, 2).map(kill_once)
-    assert made.to_hdf5(out / "a.h5", scheduler="processes", workers=2) == 20_000
+    assert made.to_sqlite(out / "a.db", "t", scheduler="processes", workers=2) == 20_000
     assert flag.exists()
-    with h5py.File(out / "a.h5") as file:
-        assert file["n"][:].tolist() == list(range(20_000))
-    assert os.listdir(out) == ["a.h5"]
+    with closing(sqlite3.connect(out / "a.db")) as database:
+        assert database.execute("SELECT n FROM t ORDER BY rowid").fetchall() == [(n,) for n in range(20_000)]
+    assert os.listdir(out) == ["a.db"]
 
 
 def test_errors_of_users_that_look_like_ours_stay_theirs(tmp_path: Path) -> None:
     def missing(record: Any) -> Any:
         raise FileNotFoundError(2, "No such file", "theirs")
 
-    for write in ("to_parquet", "to_hdf5"):
+    for write in (bk.Bag.to_parquet, partial(bk.Bag.to_sqlite, table="t")):
         with pytest.raises(FileNotFoundError, match="theirs"):
-            getattr(bag().map(missing), write)(tmp_path / "a", **SYNC)
+            write(bag().map(missing), tmp_path / "a", **SYNC)
 
 
 def test_files_have_the_permissions_of_new_files(tmp_path: Path) -> None:
-    bag().to_hdf5(tmp_path / "a.h5", **SYNC)
+    bag().to_parquet(tmp_path / "a", **SYNC)
     (tmp_path / "b").touch()
-    assert stat.S_IMODE((tmp_path / "a.h5").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
 
 
 @pytest.mark.parametrize(("path", "message"), [

@@ -144,8 +144,12 @@ def header(path: str) -> Any:
         return fastavro.reader(file).metadata
 
 
-@pytest.mark.parametrize("codec", ["null", "deflate", "snappy", "bzip2", "xz", "zstandard", "lz4"])
+@pytest.mark.parametrize("codec", ["null", "deflate", "snappy", "bzip2", "xz", "zstandard"])
 def test_a_round_trip(tmp_path: Path, codec: str) -> None:
+    check_round_trip(tmp_path, codec)
+
+
+def check_round_trip(tmp_path: Path, codec: str) -> None:
     paths = write(tmp_path, codec=codec, metadata={"made by": "é"})
     assert [Path(path).name for path in paths] == ["0.avro", "1.avro", "2.avro", "3.avro"]
     assert [record for path in paths for record in fastavro_records(Path(path))] == RECORDS
@@ -161,18 +165,22 @@ def test_workers_write_what_this_process_would(tmp_path: Path) -> None:
 
 
 def test_a_codec_whose_package_is_missing_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (path, *_) = write(tmp_path, codec="lz4")
+    (path, *_) = write(tmp_path, codec="snappy")
 
     def missing(*arguments: Any) -> None:
-        raise ValueError("lz4 codec is supported but you need to install one of the following libraries: lz4")
+        raise ValueError("snappy codec is supported but you need to install one of the following libraries: cramjam")
 
     check_codec.cache_clear()
-    monkeypatch.setitem(fastavro._write.BLOCK_WRITERS, "lz4", missing)
+    monkeypatch.setitem(fastavro._write.BLOCK_WRITERS, "snappy", missing)
     message = (
-        "the package 'fastavro[lz4]' is not installed, and is needed for Avro's codec 'lz4'; "
+        "the package 'fastavro[snappy]' is not installed, and is needed for Avro's codec 'snappy'; "
         "hint: pip install 'bagkit[avro-codecs]'"
     )
-    for use in (lambda: write(tmp_path / "more", codec="lz4"), lambda: read(path), lambda: read(path, blocksize=2000)):
+    for use in (
+        lambda: write(tmp_path / "more", codec="snappy"),
+        lambda: read(path),
+        lambda: read(path, blocksize=2000),
+    ):
         with pytest.raises(bk.MissingExtraError) as caught:
             use()
         assert str(caught.value) == message

@@ -29,10 +29,6 @@ def write_rows(folder: Path) -> None:
     bk.from_sequence([{"a": 1}]).to_parquet(folder / "a.parquet", exist="overwrite", scheduler="sync")
 
 
-def write_columns(folder: Path) -> None:
-    bk.from_sequence([{"a": 1}]).to_hdf5(folder / "a.h5", exist="overwrite", scheduler="sync")
-
-
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".bagkit-"))
 
@@ -40,7 +36,6 @@ def names(folder: Path) -> list[str]:
 WRITERS = {
     write_lines: ["0.txt", "1.txt", "2.txt"],
     write_rows: ["a.parquet"],
-    write_columns: ["a.h5"],
 }
 all_writers = pytest.mark.parametrize(
     ("write", "expected"), WRITERS.items(), ids=lambda each: getattr(each, "__name__", "")
