@@ -382,6 +382,7 @@ def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
 def explain(root: Plan, analyze: bool | str, keywords: ComputeOptions | PlainOptions) -> None:
     """Print the plan as it was written, and the tasks that run it: after a run, if it is to `analyze` one."""
     from bagkit.lower.stages import stages_text
+    from bagkit.optimizer.declined import why_not
     from bagkit.plan.explain import plan_text
 
     if not isinstance(analyze, bool) and analyze != "full":
@@ -393,7 +394,7 @@ def explain(root: Plan, analyze: bool | str, keywords: ComputeOptions | PlainOpt
         as_run = _analyzed(root, options, whole=analyze == "full")
     else:
         as_run = stages_text(stages((root,), options))
-    print(f"as written:\n\n{plan_text(root)}\n\nas run{policy}:\n\n{as_run}")
+    print(f"as written:\n\n{plan_text(root)}\n\nas run{policy}:\n\n{as_run}{why_not(root) if options.optimize else ''}")
 
 
 def _analyzed(root: Plan, options: Options, whole: bool) -> str:

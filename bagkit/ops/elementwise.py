@@ -18,11 +18,12 @@ from bagkit.flow.blocks import Block
 from bagkit.flow.tallies import count_here
 from bagkit.json.parse import JsonParser, attribute_values, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
+from bagkit.json.unchanged import Unchanged
 from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
 from bagkit.plan.fields import in_order, shown_fields
-from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, OnRecords, Parsing, PerPartition, Ways, union
+from bagkit.plan.kinds import ALL, BlockParser, Copying, Field, Fields, OnRecords, Parsing, PerPartition, Ways, union
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
@@ -393,8 +394,10 @@ class ParseJson(BlockParser):
     """The fields that become attributes of objects in place of records, for those who take them so."""
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
-    first: frozenset[Field] = frozenset()
+    first: frozenset[Field] | None = None
     """The fields that filters on it read, if these come before the others; then a CompleteJson follows."""
+    copies: bool = False
+    """Whether that one gives lines in place of records where they would be written as they are."""
 
     per_record = "one"
     opaque = False
@@ -411,19 +414,19 @@ class ParseJson(BlockParser):
     @property
     def gives_records(self) -> bool:
         """Whether its records are what json.loads gives, or dicts of some fields."""
-        return self.plucked is None and not self.attributes and not self.first
+        return self.plucked is None and not self.attributes and self.first is None
 
     @property
     def parses(self) -> int | None:
         """How many fields of a record it parses; None for all of them."""
         if self.plucked is not None:
             return len(set(self.plucked.keys))
-        fields = self.first or self.attributes or self.fields
+        fields = self.first if self.first is not None else self.attributes or self.fields
         return None if fields is ALL else len(fields)
 
     @property
     def label(self) -> str:
-        if self.first:
+        if self.first is not None:
             return f"parse_json(first: {shown_fields(self.first)})"
         if self.fields is ALL:
             return "parse_json"
@@ -455,10 +458,15 @@ class ParseJson(BlockParser):
 
     @cached_property
     def _first_parser(self) -> JsonParser:
-        return json_parser(in_order(self.first), "scalars")
+        return json_parser(in_order(self.first or frozenset()), "scalars")
+
+    @cached_property
+    def _unchanged(self) -> Unchanged:
+        return Unchanged()
 
     def begin(self) -> Parsing:
-        return _ParsingJson(self._parser, self._first_parser if self.first else None, self.of_lines)
+        first = None if self.first is None else self._first_parser
+        return _ParsingJson(self._parser, first, self.of_lines, self._unchanged if self.copies else None)
 
 
 def _quick_way(parser: JsonParser, block: Block) -> Callable[[Sequence[Any]], list[Any]] | None:
@@ -468,7 +476,10 @@ def _quick_way(parser: JsonParser, block: Block) -> Callable[[Sequence[Any]], li
 class _ParsingJson:
     """What a ParseJson does with the lines of a partition."""
 
-    def __init__(self, parser: JsonParser, first: JsonParser | None, of_lines: bool) -> None:
+    def __init__(
+        self, parser: JsonParser, first: JsonParser | None, of_lines: bool, unchanged: Unchanged | None
+    ) -> None:
+        self.unchanged: Copying | None = unchanged
         self._parser = parser
         self._first = first
         self._of_lines = of_lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from operator import methodcaller
 from typing import Any
 
@@ -119,6 +119,8 @@ class EncodeJson(PerPartition):
 
     default: Callable[[Any], Any] | None = None
     allow_nan: bool = False
+    copies: bool = False
+    """Whether some records are lines already, as bytes."""
 
     per_record = "one"
 
@@ -140,10 +142,28 @@ class EncodeJson(PerPartition):
         return self.default is not None
 
     def user_functions(self) -> tuple[Any, ...]:
-        return (careful_encoder(None, False), *([self.default] if self.default is not None else []))
+        return (_careful(), *([self.default] if self.default is not None else []))
 
     def begin(self) -> OnRecords:
-        return json_lines_encoder(self.default, self.allow_nan)
+        encode = json_lines_encoder(self.default, self.allow_nan)
+        return partial(_encode_others, encode) if self.copies else encode
+
+
+@cache
+def _careful() -> Callable[[Any], bytes]:
+    """Return a function through whose code an error in encoding is known as one of to_jsonl."""
+    return careful_encoder(None, False)
+
+
+def _encode_others(encode: OnRecords, records: Sequence[Any]) -> Iterable[bytes]:
+    """Return the lines of `records`; those that are bytes are lines."""
+    others = [record for record in records if type(record) is not bytes]
+    if not others:
+        return records
+    if len(others) == len(records):
+        return encode(records)
+    made = iter(encode(others))
+    return (record if type(record) is bytes else next(made) for record in records)
 
 
 _USUAL = Style()

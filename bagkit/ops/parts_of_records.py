@@ -38,10 +38,12 @@ class CompleteJson(Completion):
     """Makes the records of `parser` of the lines that filters have kept."""
 
     parser: ParseJson
+    copies: bool = False
+    """Whether it gives lines that would be written as they are, in place of their records."""
 
     @property
     def label(self) -> str:
-        return f"{self.parser.label}, of what is left"
+        return f"{self.parser.label}, of what is {'not written as it is' if self.copies else 'left'}"
 
     def begin(self) -> OnRecords:
         return _as_they_are

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bagkit.errors import PlanError
 from bagkit.optimizer.as_written import hide, show
+from bagkit.optimizer.copy_lines import copy_lines
 from bagkit.optimizer.filter_first import filter_first
 from bagkit.optimizer.fold_attributes import fold_attributes
 from bagkit.optimizer.fuse import fuse
@@ -35,6 +36,7 @@ PASSES: tuple[Pass, ...] = (
     fold_attributes,
     filter_first,  # after those, which join what follows a parser with it
     send_lines,  # after filter_first: whose filters are given the same first parts
+    copy_lines,
     fuse,  # last: it marks what becomes one task, which no other rule looks into
 )
 

@@ -145,7 +145,7 @@ def _check_parsers(roots: Roots) -> None:
                 raise PlanError(f"check: {op.label} takes attributes of {parser.label}, which does not give them")
         if not isinstance(op, ParseJson):
             continue
-        if (op.first or op.attributes) and not isinstance(_under_mark(plan.inputs[0]).op, Source):
+        if (op.first is not None or op.attributes) and not isinstance(_under_mark(plan.inputs[0]).op, Source):
             raise PlanError(f"check: {op.label} does not stand on a source")
         given = op.attributes if op.plucked is None else op.plucked.keys
         if given and (op.fields is ALL or union(op.fields, frozenset(given)) != op.fields):

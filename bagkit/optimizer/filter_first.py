@@ -37,7 +37,7 @@ def filter_first(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
                 return _completed(plan, below, parser, read) or plan
             case Plan(CompleteJson(parser), (kept,)) if id(kept.op) not in shared:
                 before = parser_below(kept).first
-                return _completed(plan, kept, parser, union(read, before)) or plan
+                return _completed(plan, kept, parser, union(read, before or frozenset())) or plan
         return plan
 
     return rewrite(roots, put_first)

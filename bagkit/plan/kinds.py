@@ -166,8 +166,26 @@ class Ways(NamedTuple):
     What it gives raises where a record has in it what a filter could change."""
 
 
+class Copying(Protocol):
+    """Tells which lines of one partition are written as they are."""
+
+    @property
+    def is_hopeful(self) -> bool:
+        """Whether many lines are expected to be written as they are."""
+
+    def pays(self) -> bool:
+        """Say whether it is worth while for the next block."""
+
+    def lines_or_records(self, lines: Sequence[Any], decode: Callable[[Sequence[Any]], list[Any]], /) -> list[Any]:
+        """Return for each line the bytes that are written of it, or its record; raises what `decode` raises."""
+
+
 class Parsing(Protocol):
     """Parses the lines of one partition."""
+
+    @property
+    def unchanged(self) -> Copying | None:
+        """What tells which lines are written as they are, if a Completion is to give these."""
 
     def __call__(self, lines: Sequence[Any], /) -> Iterable[Any]:
         """Return the records of lines that another task has read."""

@@ -55,6 +55,8 @@ class ParseLines(BlockParser):
 class _ParsingLines:
     """What a ParseLines does with the lines of a partition."""
 
+    unchanged = None
+
     def __init__(self, parsing: Parsing) -> None:
         self._parsing = parsing
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from bagkit.flow.blocks import Block, FirstOf
+from bagkit.plan.kinds import Copying
 
 Decode = Callable[[Sequence[Any]], list[Any]]
 
@@ -25,6 +26,8 @@ _WORTH: Final = 0.9
 class Late:
     """What both ways cost, as seen in one task so far: seconds, and records."""
 
+    unchanged: Copying | None = None
+    """What tells which lines are written as they are, if any are to be."""
     first_seconds: float = 0.0
     given: int = 0
     whole_seconds: float = 0.0
@@ -41,6 +44,8 @@ class Late:
 
     def pays(self) -> bool:
         """Say whether the next block is parsed in two goes."""
+        if self.unchanged is not None and self.unchanged.pays():
+            return True
         if self.waiting:
             self.waiting -= 1
             return False
@@ -77,7 +82,9 @@ class Late:
         return Block(found, FirstOf(lines, lines.records, rest))
 
     def rest(self, decode: Decode, lines: Sequence[Any]) -> list[Any]:
-        """Return the records of lines that filters have kept."""
+        """Return the records of lines that filters have kept; or of some the bytes that are written of them."""
+        if self.unchanged is not None and self.unchanged.is_hopeful:
+            return self.unchanged.lines_or_records(lines, decode)
         self.kept += len(lines)
         begun = perf_counter()
         found = decode(lines)

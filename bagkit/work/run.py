@@ -121,7 +121,8 @@ class TaskRun:
     ) -> Iterator[Block]:
         """Yield what a parser makes of the lines that a source reads."""
         last: Block | None = None
-        late, parsing = Late(), parser.begin()
+        parsing = parser.begin()
+        late = Late(parsing.unchanged)
         for part, read in reading:
             if read is not last:
                 last, (quick, careful, first) = read, parsing.ways(read)

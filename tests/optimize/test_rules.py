@@ -19,6 +19,7 @@ import pytest
 import toolz.curried
 
 import bagkit as bk
+from bagkit.computing import explain
 from bagkit.optimizer import PASSES, optimize
 from bagkit.plan.explain import plan_text
 from tests.optimize.checked import check_passes
@@ -138,3 +139,38 @@ def test_bags_may_be_added_in_a_loop() -> None:
         bag = bk.concat([bag, bk.range(1, 1)])
     assert bag.count().compute(scheduler="sync") == 1501
     assert bag.map(str).distinct().compute(scheduler="sync") == ["0"]
+
+
+def test_explain_says_why_lines_are_decoded_and_records_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only where a pass might have done otherwise; nothing is said where it has."""
+    records, shared = bk.read_json("a.json"), bk.read_text("a.json")
+    writes = {
+        records: "",
+        records.filter(lambda r: r["n"] > 1): "",
+        bk.from_sequence([{"n": 1}]): "",
+        records.map(whole): "copying lines for to_jsonl: map(test_rules.whole) stands before it",
+        records.filter(
+            whole
+        ): "it can't be told what filter(test_rules.whole) reads of a record, or whether it changes it",
+        bk.read_json("a.json", columns=["n"]): "only some fields of the records are written",
+        bk.read_text("a.json").map(str.strip).map(json.loads): "map(str.strip) makes the lines",
+    }
+    for bag, reason in writes.items():
+        (write,) = bag.to_jsonl("out/*.jsonl", compute=False)
+        explain(write.plan, False, {})
+        told = capsys.readouterr().out.partition("not done:")[2]
+        assert reason in told
+        assert bool(told) is bool(reason)
+    filters: dict[Any, str] = {
+        shared.filter(lambda line: "ada" in line): "",
+        shared.filter(whole): "filter(test_rules.whole) may keep a line whatever is in it, as far as its code shows",
+        bk.read_text("a.json", encoding="utf-16").filter(lambda line: "ada" in line): "can't be told in bytes",
+        bk.zip(shared, shared.filter(lambda line: "ada" in line)): "others read all lines of read_text('a.json') too",
+    }
+    for bag, reason in filters.items():
+        bag.explain()
+        told = capsys.readouterr().out.partition("not done:")[2]
+        assert reason in told
+        assert bool(told) is bool(reason)
+        bag.explain(optimize=False)
+        assert "not done" not in capsys.readouterr().out
