@@ -60,8 +60,15 @@ def toolz_reads(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], r
             return reduce(union, [read(each, args, kwargs) for each in function.funcs], nothing)
         case "excepts":
             return read(function.func, args, kwargs)
+        case "complement":
+            return read(complemented(function), args, kwargs)
     reads = _READS.get(toolz_name(function))
     return ALL if reads is None or len(args) != 2 else reads(args[0], kwargs)
+
+
+def complemented(function: Any) -> Any:
+    """Return the function inside a complement of cytoolz, which tells pickle only; toolz's is a Compose."""
+    return function.__reduce__()[1][0]
 
 
 def _get(index: Any, kwargs: Mapping[str, Any]) -> Fields:
@@ -99,8 +106,10 @@ def plucked_fields(function: Any) -> Fields:
     """Return the fields that toolz's `pluck("name")`, curried or partial, reads of each of the records it is given."""
     if toolz_kind(function) != "curry" and type(function) is not partial:
         return ALL
-    args: tuple[Any, ...] = function.args
-    if toolz_name(function.func) != "pluck" or len(args) != 1 or function.keywords.keys() - {"default"}:
+    inner, args, keywords = function.func, function.args, set(function.keywords or ())
+    if toolz_kind(inner) == "curry":  # partial(toolz.curried.pluck, "name")
+        inner, args, keywords = inner.func, (*inner.args, *args), keywords | set(inner.keywords or ())
+    if toolz_name(inner) != "pluck" or len(args) != 1 or keywords - {"default"}:
         return ALL
     return _of_names(args[0] if type(args[0]) is list else [args[0]])
 

@@ -9,7 +9,7 @@ from operator import itemgetter, methodcaller
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
-from bagkit.ops._toolz_read import toolz_kind, toolz_name
+from bagkit.ops._toolz_read import complemented, toolz_kind, toolz_name
 from bagkit.plan.node import Plan
 from bagkit.visible import visible
 
@@ -45,8 +45,8 @@ def _made_label(function: Any) -> str:
     """Return what to show for a function that operator or toolz made: `itemgetter('name')`; "" for others."""
     match toolz_kind(function):
         case "curry":
-            given = [one_line(arg) for arg in function.args]
-            given += [f"{name}={one_line(arg)}" for name, arg in (function.keywords or {}).items()]
+            given = [_argument_label(arg) for arg in function.args]
+            given += [f"{name}={_argument_label(arg)}" for name, arg in (function.keywords or {}).items()]
             label = function_label(function.func)
             return f"{label}({', '.join(given)})" if given else label
         case "Compose":
@@ -54,12 +54,20 @@ def _made_label(function: Any) -> str:
             return f"compose({', '.join(map(function_label, parts))})"
         case "juxt":
             return f"juxt({', '.join(map(function_label, function.funcs))})"
+        case "complement":
+            return f"complement({function_label(complemented(function))})"
+        case "excepts":
+            return f"excepts({_argument_label(function.exc)}, {function_label(function.func)})"
     if type(function) in (itemgetter, methodcaller):
         make, args = function.__reduce__()[:2]
         if make is type(function):
             return f"{make.__name__}({', '.join(map(one_line, args))})"
     name = toolz_name(function)
     return f"{function.__module__.partition('.')[0]}.{name}" if name else ""
+
+
+def _argument_label(value: Any) -> str:
+    return function_label(value) if callable(value) else one_line(value)
 
 
 def short_label(function: Any) -> str:

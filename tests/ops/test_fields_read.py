@@ -13,6 +13,7 @@ import toolz.curried as curried
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bagkit as bk
 from bagkit.ops.fields_read import fields_read
 from tests.each_case import each_case
 from tests.pairwise import WHOLE
@@ -641,3 +642,44 @@ def test_same_answer_from_a_dict_of_these_fields(record: Any) -> None:
 )
 def test_the_record_may_be_the_second_of_two_arguments(binop, expected):
     assert fields_read(binop, 2) == expected
+
+
+@pytest.mark.parametrize("words", [toolz, cytoolz, curried, cycurried], ids=lambda module: module.__name__)
+def test_twins_are_known_by_what_they_read_and_by_name(words: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """toolz, cytoolz, and the curried form of each: the same fields, and names that say which function it is."""
+    home, made = ("cytoolz", cycurried) if "cytoolz" in words.__name__ else ("toolz", curried)
+    negated = f"complement({home}.get('a'))" if home == "cytoolz" else f"compose(operator.not_, {home}.get('a'))"
+    known: list[tuple[Any, str, str]] = [
+        (functools.partial(words.get, "a"), "a", f"partial({home}.get)"),
+        (words.curry(words.get)("a"), "a", f"{home}.get('a')"),
+        (made.get(["a", "b"]), "a b", f"{home}.get(['a', 'b'])"),
+        (functools.partial(words.get_in, ["a", "x"]), "a.x", f"partial({home}.get_in)"),
+        (made.get_in(["a", "x"], default=0), "a.x", f"{home}.get_in(['a', 'x'], default=0)"),
+        (words.compose(str, made.get("a")), "a", f"compose(str, {home}.get('a'))"),
+        (words.compose_left(made.get("a"), str), "a", f"compose(str, {home}.get('a'))"),
+        (words.juxt(made.get("a"), made.get("b")), "a b", f"juxt({home}.get('a'), {home}.get('b'))"),
+        (words.complement(made.get("a")), "a", negated),
+        (words.excepts(KeyError, made.get("a")), "a", f"excepts(KeyError, {home}.get('a'))"),
+        (functools.partial(words.keyfilter, {"a", "b"}.__contains__), "a b", f"partial({home}.keyfilter)"),
+        (made.keyfilter({"a", "b"}.__contains__), "a b", f"{home}.keyfilter(set.__contains__)"),
+    ]
+    space = {"words": words, "made": made}
+    known += [
+        (eval(f"lambda r: words.{call}", space), fields, "lambda")
+        for call, fields in (
+            ("get('a', r)", "a"),
+            ("get_in(['a', 'x'], r)", "a.x"),
+            ("pipe(r, made.get('a'), str)", "a"),
+            ("keyfilter({'a', 'b'}.__contains__, r)", "a b"),
+        )
+    ]
+    for function, fields, name in known:
+        assert fields_read(function) == names(fields), name
+        bk.range(1, 1).map(function).explain()
+        assert f"map({name})" in capsys.readouterr().out
+    for function in (made.pluck("a"), functools.partial(words.pluck, "a"), functools.partial(made.pluck, "a")):
+        bk.read_json(__file__).map_partitions(function).explain()
+        assert "parse_json(fields: a)" in capsys.readouterr().out
+    with pytest.raises(TypeError) as caught:
+        bk.range(1, 1).map(words.compose(made.get("a"), str)).compute(scheduler="sync")
+    assert f"in map(compose({home}.get('a'), str))" in "".join(caught.value.__notes__)

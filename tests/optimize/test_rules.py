@@ -149,9 +149,7 @@ def test_explain_says_why_lines_are_decoded_and_records_made(capsys: pytest.Capt
         records.filter(lambda r: r["n"] > 1): "",
         bk.from_sequence([{"n": 1}]): "",
         records.map(whole): "copying lines for to_jsonl: map(test_rules.whole) stands before it",
-        records.filter(
-            whole
-        ): "it can't be told what filter(test_rules.whole) reads of a record, or whether it changes it",
+        records.filter(whole): "what filter(test_rules.whole) reads of a record, or whether it changes it",
         bk.read_json("a.json", columns=["n"]): "only some fields of the records are written",
         bk.read_text("a.json").map(str.strip).map(json.loads): "map(str.strip) makes the lines",
     }
