@@ -208,6 +208,7 @@ ONLY_IN = {
         "json/dump.py",
         "json/documents.py",
         "json/cutting.py",
+        "json/unchanged.py",
         "exchange/texts.py",
         "schedulers/by_value.py",
         "profiling/reduction.py",

@@ -39,12 +39,14 @@ _MOST_KEYS: Final = 256
 _LARGEST: Final = 1 << 10
 """Of a shape: an expression is made in some 50 µs for each key and list."""
 _DEEPEST: Final = 24
-_SEEN: Final = 512
+_SEEN: Final = 256
 """Lines after which it is asked whether enough of them are written as they are."""
+_SEEN_AGAIN: Final = 64
+"""The same after a pause."""
 _TOO_MANY: Final = 0.5
-_AGAIN: Final = 64
+_AGAIN: Final = 256
 """After how many blocks it is tried again; each time that it was in vain, after twice as many."""
-_SELDOM: Final = 4096
+_SELDOM: Final = 8192
 
 
 class _TooVaried(Exception):
@@ -138,9 +140,11 @@ def _deeper(depth: int) -> int:
 class Unchanged:
     """Finds lines that `to_jsonl` would write as they are; mutable. Threads may share it: any state of it is right."""
 
-    def __init__(self) -> None:
+    def __init__(self, alone: bool = False) -> None:
+        """Begin to look. `alone` says that lines are parsed twice for this only, not for a filter."""
         import msgspec
 
+        self.alone = alone
         self._without_spaces: Callable[[bytes], bytes] = partial(msgspec.json.format, indent=-1)  # type: ignore[assignment]  # overloads: of bytes it gives bytes
         self._shape = _Shape()
         self._size = 0
@@ -153,9 +157,10 @@ class Unchanged:
         self._given = self._missing = 0
         self._waiting: float = 0
         self._again = _AGAIN
+        self._seen = _SEEN
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Unchanged, ()
+        return Unchanged, (self.alone,)
 
     @property
     def is_hopeful(self) -> bool:
@@ -243,12 +248,13 @@ class Unchanged:
         """Note how many lines of a block were not found, and wait where these are many."""
         self._given += given
         self._missing += missing
-        if self._given < _SEEN:
+        if self._given < self._seen:
             return
         if self._missing > _TOO_MANY * self._given:
             self._waiting, self._again = self._again, min(_SELDOM, 2 * self._again)
+            self._seen = _SEEN_AGAIN
         else:
-            self._again = _AGAIN
+            self._again, self._seen = _AGAIN, _SEEN
         self._given = self._missing = 0
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.exchange import fold
-from bagkit.flow.blocks import batched
 from bagkit.flow.takings import UntilEnough
 from bagkit.ops import _windows as windows
 from bagkit.ops._pipe import piped
@@ -242,7 +241,9 @@ class Batch(PerPartition):
         return f"batch({self.size})"
 
     def begin(self) -> OnRecords:
-        return partial(batched, size=self.size)
+        from cytoolz.itertoolz import partition_all
+
+        return lambda records: map(list, partition_all(self.size, records))
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,10 @@ class Copying(Protocol):
     """Tells which lines of one partition are written as they are."""
 
     @property
+    def alone(self) -> bool:
+        """Whether lines are parsed twice for this only, not for a filter."""
+
+    @property
     def is_hopeful(self) -> bool:
         """Whether many lines are expected to be written as they are."""
 

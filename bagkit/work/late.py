@@ -44,11 +44,11 @@ class Late:
 
     def pays(self) -> bool:
         """Say whether the next block is parsed in two goes."""
-        if self.unchanged is not None and self.unchanged.pays():
-            return True
         if self.waiting:
             self.waiting -= 1
             return False
+        if self.unchanged is not None and (self.unchanged.pays() or self.unchanged.alone):
+            return self.unchanged.is_hopeful
         if self.given < _SEEN or not self.whole:
             return True
         each = self.whole_seconds / self.whole
