@@ -33,8 +33,9 @@ _SCALARS: Final = {int: _INTEGER, float: _FLOAT, bool: "true|false", type(None):
 
 _LOOKED_AT: Final = 32
 """How many records are looked at before an expression is made, which takes as long as to write some hundreds."""
-_LEARNT: Final = 1 << 12
-"""How many are looked at in all."""
+_OF_BLOCK: Final = 16
+_LEARNT: Final = 512
+"""How many of a block, and in all, are looked at to make it: that takes longer than to write them."""
 _MOST_KEYS: Final = 256
 _LARGEST: Final = 1 << 10
 """Of a shape: an expression is made in some 50 µs for each key and list."""
@@ -223,10 +224,11 @@ class Unchanged:
     def _learn(self, records: Sequence[Any]) -> None:
         if self._left <= 0:
             return
-        self._left -= len(records)
+        looked_at = records[:_OF_BLOCK]
+        self._left -= len(looked_at)
         self._missed += len(records)
         try:
-            for record in records:
+            for record in looked_at:
                 self._shape.take(record)
             if self._missed < self._until:
                 return
