@@ -391,9 +391,7 @@ def explain(root: Plan, analyze: bool | str, keywords: ComputeOptions | PlainOpt
     policy = "" if options.on_error == "raise" else f", on_error={options.on_error!r}"
     if analyze:
         policy += ", measured" if analyze == "full" else ", measured on a sample"
-        as_run = _analyzed(root, options, whole=analyze == "full")
-    else:
-        as_run = stages_text(stages((root,), options))
+    as_run = _analyzed(root, options, analyze == "full") if analyze else stages_text(stages((root,), options))
     print(f"as written:\n\n{plan_text(root)}\n\nas run{policy}:\n\n{as_run}{why_not(root) if options.optimize else ''}")
 
 
