@@ -16,7 +16,7 @@ from types import FunctionType
 from typing import Any
 
 _HOME = dirname(vars(json.decoder)["py_scanstring"].__code__.co_filename)
-_HOOKS = ("object_hook", "object_pairs_hook")
+_HOOKS = ("object_hook", "object_pairs_hook", "array_hook")  # the last since Python 3.15
 
 
 def is_standard_loads(function: Any) -> bool:
@@ -115,7 +115,7 @@ def _has_no_hooks(decoder: Any) -> bool:
         decoder.parse_float in (float, None)
         and decoder.parse_int in (int, None)
         and decoder.strict
-        and all(getattr(decoder, name) is None for name in _HOOKS)
+        and all(getattr(decoder, name, None) is None for name in _HOOKS)
         and getattr(decoder.parse_constant, "__name__", "") == "__getitem__"
     )
 

@@ -339,7 +339,7 @@ def _fill_module(module: types.ModuleType, content: dict[str, Any]) -> None:
 
 
 def _reduce_json_scanner(scanner: Any) -> Any:
-    return _make_json_scanner, ({name: getattr(scanner, name) for name in _SCANNER_SETTINGS},)
+    return _make_json_scanner, ({name: getattr(scanner, name, None) for name in _SCANNER_SETTINGS},)
 
 
 def _make_json_scanner(settings: dict[str, Any]) -> Any:
@@ -347,7 +347,16 @@ def _make_json_scanner(settings: dict[str, Any]) -> Any:
 
 
 _SCANNER: Any = type(vars(json.JSONDecoder())["scan_once"])
-_SCANNER_SETTINGS = ("strict", "object_hook", "object_pairs_hook", "parse_float", "parse_int", "parse_constant")
+_SCANNER_SETTINGS = (
+    "strict",
+    "object_hook",
+    "object_pairs_hook",
+    "parse_float",
+    "parse_int",
+    "parse_constant",
+    "array_hook",
+)
+"""What a scanner is made of; `array_hook` since Python 3.15."""
 
 
 def _reduce_weak_dictionary(value: Any) -> Any:
