@@ -19,3 +19,8 @@ def test_examples_of_docstrings(name: str) -> None:
 @pytest.mark.parametrize("page", test_docs.PAGES_OF_HDF5, ids=lambda page: page.name)
 def test_examples_of_pages(page: Path) -> None:
     test_docs.check_page(page)
+
+
+@pytest.mark.parametrize("page", test_docs.BLOCKS_OF_HDF5, ids=lambda page: page.name)
+def test_blocks_of_pages(page: Path, tmp_path: Path) -> None:
+    test_docs.check_blocks(page, tmp_path)

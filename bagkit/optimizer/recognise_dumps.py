@@ -16,7 +16,7 @@ from bagkit.plan.node import Plan, rewrite
 
 _STRAIGHT: Final = frozenset(
     {"RESUME", "CACHE", "PUSH_NULL", "LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD", "LOAD_FAST", "LOAD_FAST_BORROW"}
-    | {"LOAD_CONST", "LOAD_SMALL_INT", "KW_NAMES", "PRECALL", "CALL", "CALL_KW", "RETURN_VALUE"}
+    | {"LOAD_CONST", "LOAD_COMMON_CONSTANT", "LOAD_SMALL_INT", "KW_NAMES", "PRECALL", "CALL", "CALL_KW", "RETURN_VALUE"}
 )
 """Instructions of a function that does nothing but call another."""
 
