@@ -13,7 +13,6 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from math import sqrt
-from operator import methodcaller
 from random import Random
 from typing import Any, Final
 
@@ -25,19 +24,24 @@ SAMPLE: Final = 1 << 17
 
 def _shuffled_bytes() -> bytes:
     table = list(range(256))
+    table.remove(_NEWLINE)
     Random(1).shuffle(table)
-    return bytes(table)
+    return bytes([*table[:_NEWLINE], _NEWLINE, *table[_NEWLINE:]])
 
 
-_OTHER_BYTES: Final = methodcaller("translate", _shuffled_bytes())
-"""Puts another byte in the place of each: what has the same checksum has another one then."""
+_NEWLINE: Final = 10
+_OTHER_BYTES: Final = _shuffled_bytes()
+"""Another byte for each but the end of a line: what has the same checksum as something has another one then."""
 
 
-def digests_of(texts: Sequence[bytes]) -> array[int]:
-    """Return a digest of 64 bits of each text. All loops are C's."""
+def digests_of(lines: bytes) -> array[int]:
+    """Return a digest of 64 bits of each line, which all end. All loops are C's."""
+    texts, others = lines.split(b"\n"), lines.translate(_OTHER_BYTES).split(b"\n")
+    texts.pop()
+    others.pop()
     both = array("I", bytes(8 * len(texts)))
-    both[0::2] = array("I", map(crc32, texts))
-    both[1::2] = array("I", map(crc32, map(_OTHER_BYTES, texts)))
+    both[0::2] = array("I", list(map(crc32, texts)))
+    both[1::2] = array("I", list(map(crc32, others)))
     return array("Q", both.tobytes())
 
 
@@ -108,29 +112,28 @@ class Duplicates:
         return len(self.each) - len(set(self.each)), 0.0
 
 
-def texts_of(records: Sequence[Any], encode_lines: Any, odd: bool) -> list[bytes | None]:
-    """Return for each record text that is the same for equal ones; None for what can't be written.
+def lines_of(records: Sequence[Any], encode_lines: Any, odd: bool) -> tuple[bytes, Sequence[int]]:
+    """Return a line for each record that is the same for equal ones, and which of the records have one.
 
     `odd` says that there may be floats that JSON does not have, for which the encoder writes null.
     """
     try:
-        texts: list[bytes | None] = encode_lines(records).split(b"\n")
-        texts.pop()
+        data: bytes = encode_lines(records)
+        if data.count(b"\n") == len(records) and not (odd and b"null" in data):
+            return data, range(len(records))
     except Exception:  # a record that can't be written: one by one it is known which
-        return [_text_of(record, encode_lines, odd) for record in records]
-    if not odd:
-        return texts
-    return [
-        _text_of(record, encode_lines, odd) if text is not None and b"null" in text else text
-        for record, text in zip(records, texts, strict=True)
-    ]
+        pass
+    texts = [_text_of(record, encode_lines, odd) for record in records]
+    found = [text + b"\n" for text in texts if text is not None]
+    return b"".join(found), [row for row, text in enumerate(texts) if text is not None]
 
 
 def _text_of(record: Any, encode_lines: Any, odd: bool) -> bytes | None:
     try:
         if not (odd and _has_odd(record)):
             found: bytes = encode_lines([record])[:-1]
-            return found
+            if b"\n" not in found:
+                return found
     except Exception:  # the other way may take it: lone surrogates, keys that are no texts
         pass
     try:

@@ -151,7 +151,11 @@ class PathNode:
         shape = self.shape
         if shape and set(map(len, values)) == {len(shape)}:
             try:
-                columns = [list(map(itemgetter(key), values)) for key in shape]
+                columns = (
+                    list(zip(*map(itemgetter(*shape), values), strict=True))
+                    if len(shape) > 1
+                    else [list(map(itemgetter(*shape), values))]
+                )
             except KeyError:
                 pass
             else:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from bagkit.exchange.spill import Room
 from bagkit.flow.blocks import Place
 from bagkit.flow.takings import PlacedTaking
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking
-from bagkit.profiling.duplicates import Duplicates, digests_of, texts_of
+from bagkit.profiling.duplicates import Duplicates, digests_of, lines_of
 from bagkit.profiling.examples import Places
 from bagkit.profiling.kinds import Steps
 from bagkit.profiling.lines import BadLine, BadLines
@@ -54,7 +55,7 @@ class Profiling(PlacedTaking):
 
     def _take_waiting(self) -> None:
         waiting, self._waiting, self._number = self._waiting, [], 0
-        records = waiting[0][0] if len(waiting) == 1 else [record for some, _ in waiting for record in some]
+        records = waiting[0][0] if len(waiting) == 1 else list(chain.from_iterable([some for some, _ in waiting]))
         places = Places(_place_in(waiting))
         rows: Sequence[int] = range(len(records))
         if BadLine in set(map(type, records)):
@@ -80,10 +81,10 @@ class Profiling(PlacedTaking):
                 self._see(duplicates, values, batch.odd)
 
     def _see(self, duplicates: Duplicates, values: list[Any], odd: bool) -> None:
-        texts = texts_of(values, self._encode_lines, odd)
-        known = [text for text in texts if text is not None]
-        duplicates.without += len(texts) - len(known)
-        duplicates.take(digests_of(known))
+        lines, rows = lines_of(values, self._encode_lines, odd)
+        duplicates.without += len(values) - len(rows)
+        if rows:
+            duplicates.take(digests_of(lines))
 
 
 def _place_in(waiting: Sequence[tuple[list[Any], Callable[[int], Place | None]]]) -> Callable[[int], Place | None]:
