@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, compress, count, islice
+from itertools import accumulate, chain, compress, count, islice, repeat
 from typing import Any, Protocol, cast
 
 from bagkit.flow.report import Figures
@@ -138,6 +138,78 @@ def _placed(block: Block) -> Placed:
     """Return what knows the places of `block`. It holds no records that a step has made, which may be large."""
     origin = block.origin
     return cast("Placed", origin) if type(origin) in _LEADING_ON else block
+
+
+def rows_below(block: Block) -> tuple[Placed, Sequence[int]]:
+    """Return the lowest block that the records of `block` are made of, and for each record its number there."""
+    placed, rows = _placed(block), cast("Sequence[int]", range(len(block.records)))
+    while True:
+        origin: Any = placed.origin if isinstance(placed, Block) else placed
+        match origin:
+            case PartOf():
+                start = origin.start
+                rows = (
+                    range(start + rows.start, start + rows.stop) if type(rows) is range else [start + r for r in rows]
+                )
+            case ChosenFrom():
+                rows = _picked(list(compress(count(), origin.flags)), rows)
+            case FlattenedFrom():
+                owners = chain.from_iterable(map(repeat, count(origin.start), origin.counts))
+                rows = _picked(list(owners), rows)
+            case MadeOf():
+                pass
+            case _:
+                return placed, rows
+        placed = origin.below
+
+
+def _picked(found: list[int], rows: Sequence[int]) -> Sequence[int]:
+    return found[rows.start : rows.stop] if type(rows) is range else [found[row] for row in rows]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacesOf:
+    """Where records stand that are taken together: those of `blocks`, one after the other."""
+
+    blocks: Sequence[Block] = ()
+
+    def at(self, index: int) -> Place | None:
+        """Return the place of record number `index`; None where it is not known."""
+        for block in self.blocks:
+            if index < len(block.records):
+                return block.place(index)
+            index -= len(block.records)
+        return None
+
+    def spans(self) -> Iterator[tuple[Place, Sequence[int]]]:
+        """Yield the place of a record, and of it and those behind it how many lines further each stands.
+
+        Where there are no lines it is how many records further in the partition.
+        """
+        for block in self.blocks:
+            if block.records:
+                yield from _spans(*rows_below(block))
+
+
+def _spans(placed: Placed, rows: Sequence[int]) -> Iterator[tuple[Place, Sequence[int]]]:
+    first, last = placed.place(rows[0]), placed.place(rows[-1])
+    if _follow(first, last, rows[-1] - rows[0]):
+        yield first, range(len(rows)) if type(rows) is range else [row - rows[0] for row in rows]
+        return
+    if len(rows) == 1 or (first.line is None and first.index is None):
+        yield first, [0] * len(rows)
+        return
+    yield from _spans(placed, rows[: len(rows) // 2])
+    yield from _spans(placed, rows[len(rows) // 2 :])
+
+
+def _follow(first: Place, last: Place, apart: int) -> bool:
+    """Return whether places are as far apart as their records, so that those between have one line each."""
+    if first.source != last.source:
+        return False
+    if first.line is not None:
+        return last.line == first.line + apart
+    return first.index is not None and last.index == first.index + apart
 
 
 def made_of(block: Block, records: Sequence[Any]) -> Block:

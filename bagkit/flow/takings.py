@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bagkit.flow.blocks import Place
+from bagkit.flow.blocks import PlacesOf
 
 
 class UntilEnough:
@@ -51,11 +51,11 @@ class PlacedTaking(ABC):
 
     def take(self, records: list[Any]) -> None:
         """Take records whose places are not known."""
-        self.take_placed(records, lambda number: None)
+        self.take_placed(records, PlacesOf())
 
     @abstractmethod
-    def take_placed(self, records: list[Any], place: Callable[[int], Place | None]) -> None:
-        """Take some records, not none; `place` says of the number of one where it stands."""
+    def take_placed(self, records: list[Any], places: PlacesOf) -> None:
+        """Take some records, not none; `places` says where each stands, or is of none."""
 
     @abstractmethod
     def state(self) -> Any:

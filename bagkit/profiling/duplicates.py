@@ -12,14 +12,20 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from io import BytesIO
 from math import sqrt
 from random import Random
 from typing import Any, Final
 
 from isal.isal_zlib import crc32
 
+from bagkit.profiling.examples import SHOWN, Repeat, repeat_of
+from bagkit.profiling.runs import Runs
+
 EXACT: Final = 1 << 20
 SAMPLE: Final = 1 << 17
+CHUNK: Final = 1 << 10
+"""Digests that are looked at together for the first that come again."""
 
 
 def _shuffled_bytes() -> bytes:
@@ -36,19 +42,17 @@ _OTHER_BYTES: Final = _shuffled_bytes()
 
 def digests_of(lines: bytes) -> array[int]:
     """Return a digest of 64 bits of each line, which all end. All loops are C's."""
-    texts, others = lines.split(b"\n"), lines.translate(_OTHER_BYTES).split(b"\n")
-    texts.pop()
-    others.pop()
+    texts = BytesIO(lines).readlines()  # which searches for ends many bytes at a time; split and splitlines do not
     both = array("I", bytes(8 * len(texts)))
     both[0::2] = array("I", list(map(crc32, texts)))
-    both[1::2] = array("I", list(map(crc32, others)))
+    both[1::2] = array("I", list(map(crc32, BytesIO(lines.translate(_OTHER_BYTES)).readlines())))
     return array("Q", both.tobytes())
 
 
 class Duplicates:
     """The digests of some records; mutable, of one state."""
 
-    __slots__ = ("bits", "counts", "each", "number", "without")
+    __slots__ = ("bits", "counts", "each", "number", "numbers", "shown", "without")
 
     def __init__(self) -> None:
         self.number = 0
@@ -56,28 +60,70 @@ class Duplicates:
         """Records that have no digest: of no key, or of values that can't be compared."""
         self.each: array[int] | None = array("Q")
         """The digests of all records; None once they are too many."""
+        self.numbers: array[int] | None = None
+        """For each of these digests the number of its record; None while all records have one."""
+        self.shown: list[Repeat] = []
+        """The first repeats of those records whose digests are not kept any more."""
         self.bits = 0
         """How many bits of the digests in `counts` are zero."""
         self.counts: Counter[int] = Counter()
 
-    def take(self, digests: array[int]) -> None:
-        """Take the digests of some records."""
-        self.number += len(digests)
+    def take(self, digests: array[int], rows: Sequence[int], of: int, runs: Runs) -> None:
+        """Take the digests of those records of a batch `of` as many that stand in `rows`."""
+        before = self.number + self.without
+        self.without += of - len(digests)
         if self.each is None:
+            self.number += len(digests)
             mask = (1 << self.bits) - 1
             self.counts.update([each for each in digests if not each & mask] if mask else digests)
             self._settle()
             return
+        if self.without:
+            self._count_numbers().extend([before + row for row in rows])
+        self.number += len(digests)
         self.each += digests
         if self.number > EXACT:
-            self._thin()
+            self._thin(runs)
 
-    def _thin(self) -> None:
-        each, self.each = self.each, None
-        for start in range(0, len(each or ()), SAMPLE):
+    def _count_numbers(self) -> array[int]:
+        if self.numbers is None:
+            self.numbers = array("Q", range(self.number))
+        return self.numbers
+
+    def _thin(self, runs: Runs) -> None:
+        self.shown = self.repeats(runs)
+        each, self.each, self.numbers = self.each or array("Q"), None, None
+        for start in range(0, len(each), SAMPLE):
             mask = (1 << self.bits) - 1
-            self.counts.update([one for one in (each or ())[start : start + SAMPLE] if not one & mask])
+            self.counts.update([one for one in each[start : start + SAMPLE] if not one & mask])
             self._settle()
+
+    def repeats(self, runs: Runs) -> list[Repeat]:
+        """Return the first records that are the same as one before, of those whose digests are known."""
+        if self.each is None:
+            return self.shown
+        return [repeat_of(runs.place(number), runs.place(first)) for number, first in self._first_pairs(self.each)]
+
+    def _first_pairs(self, each: array[int]) -> list[tuple[int, int]]:
+        """Return the numbers of the first records that are the same as one before, and of the first that is."""
+        seen: set[int] = set()
+        again, end = set[int](), 0
+        for start in range(0, len(each), CHUNK):
+            some, number = each[start : start + CHUNK], len(seen)
+            seen.update(some)
+            if len(seen) - number < len(some):
+                again.update(some)
+                end = start + len(some)
+                if end - len(seen) >= SHOWN:
+                    break
+        first: dict[int, int] = {}
+        pairs = []
+        for at in range(end) if again else ():
+            if each[at] in again and first.setdefault(each[at], at) != at:
+                pairs.append((at, first[each[at]]))
+        numbers = self.numbers
+        found = pairs if numbers is None else [(numbers[one], numbers[other]) for one, other in pairs]
+        return found[:SHOWN]
 
     def _settle(self) -> None:
         while len(self.counts) > SAMPLE:
@@ -85,16 +131,24 @@ class Duplicates:
             mask = (1 << self.bits) - 1
             self.counts = Counter({one: count for one, count in self.counts.items() if not one & mask})
 
-    def merge(self, other: Duplicates) -> None:
-        """Take in what another has seen, which may change."""
-        self.without += other.without
-        if self.each is not None and other.each is not None:
-            self.take(other.each)
+    def merge(self, other: Duplicates, runs: Runs, other_runs: Runs) -> None:
+        """Take in what another has seen, which may change: its records come after these."""
+        before = self.number + self.without
+        if self.each is not None and other.each is not None and self.number + other.number <= EXACT:
+            if self.without or other.without:
+                theirs = range(other.number) if other.numbers is None else other.numbers
+                self._count_numbers().extend([before + number for number in theirs])
+            self.each += other.each
+            self.number += other.number
+            self.without += other.without
             return
-        for one in (self, other):
+        shown = [*self.repeats(runs), *other.repeats(other_runs)][:SHOWN]
+        for one, its_runs in ((self, runs), (other, other_runs)):
             if one.each is not None:
-                one._thin()
+                one._thin(its_runs)
+        self.shown = shown
         self.number += other.number
+        self.without += other.without
         self.bits = max(self.bits, other.bits)
         mask = (1 << self.bits) - 1
         kept = Counter({one: count for one, count in self.counts.items() if not one & mask})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bagkit.flow.blocks import Place
+from bagkit.flow.blocks import Place, PlacesOf
 from bagkit.visible import one_line, visible
 
 SHOWN: Final = 3
@@ -45,11 +45,52 @@ class Example:
         >>> Example("'x'", "orders.json.gz", 12).where
         'orders.json.gz:12'
         """
-        if self.source is None:
-            return "an unknown place"
-        if self.line is not None:
-            return f"{visible(self.source)}:{self.line}"
-        return f"{visible(self.source)}, record {self.index}" if self.index is not None else visible(self.source)
+        return _in_words(self.source, self.line, self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A record that is the same as one before it, or has the same key: where it stands, and where that one does.
+
+    Attributes:
+        source: The file or URL, or words for what is none; None where it is not known.
+        line: The line of the file, counted from 1; None where there are no lines.
+        index: Where there are no lines: the number of the record in its partition, counted from 0.
+        first: The place of the first record that is the same, in words.
+
+    >>> import bagkit as bk
+    >>> p = bk.from_sequence([{"id": 1}, {"id": 2}, {"id": 1}], npartitions=1).profile(scheduler="sync")
+    >>> p.duplicates.examples[0].where, p.duplicates.examples[0].first
+    ('from_sequence, record 2', 'from_sequence, record 0')
+    """
+
+    source: str | None
+    line: int | None
+    index: int | None
+    first: str
+
+    @property
+    def where(self) -> str:
+        """The place in words, such as `orders.json.gz:12`.
+
+        >>> Repeat("orders.json.gz", 12, None, "orders.json.gz:3").where
+        'orders.json.gz:12'
+        """
+        return _in_words(self.source, self.line, self.index)
+
+
+def _in_words(source: str | None, line: int | None, index: int | None) -> str:
+    if source is None:
+        return "an unknown place"
+    if line is not None:
+        return f"{visible(source)}:{line}"
+    return f"{visible(source)}, record {index}" if index is not None else visible(source)
+
+
+def repeat_of(place: Place | None, first: Place | None) -> Repeat:
+    """Return the repeat that stands at `place`, of the record that stands at `first`."""
+    one, other = place or Place(), first or Place()
+    return Repeat(one.source, one.line, one.index, _in_words(other.source, other.line, other.index))
 
 
 def example(value: Any, place: Place | None) -> Example:
@@ -79,15 +120,21 @@ def first_different(found: Iterable[Sequence[Example]]) -> list[Example]:
 class Places:
     """Says where the records of a batch stand, each asked for once; mutable, of one batch."""
 
-    __slots__ = ("_known", "_place")
+    __slots__ = ("_known", "_places", "number")
 
-    def __init__(self, place: Callable[[int], Place | None]) -> None:
-        self._place = place
+    def __init__(self, places: Sequence[PlacesOf], number: int) -> None:
+        self.number = number
+        """How many records the batch has."""
+        self._places = PlacesOf([block for each in places for block in each.blocks])
         self._known: dict[int, Place | None] = {}
 
     def at(self, row: int) -> Place | None:
         """Return the place of the record of the batch that `row` stands for."""
         row &= ROW
         if row not in self._known:
-            self._known[row] = self._place(row)
+            self._known[row] = self._places.at(row)
         return self._known[row]
+
+    def spans(self) -> Iterator[tuple[Place, Sequence[int]]]:
+        """Yield where all stand, as `PlacesOf` does."""
+        return self._places.spans()

@@ -23,7 +23,7 @@ FEW: Final = 1024
 """Different numbers that are counted each."""
 BUCKETS: Final = 2048
 WAITING: Final = 4096
-"""Numbers whose buckets are counted together: the counts do not stay in a processor's cache from one call to the next."""
+"""Numbers whose buckets are counted together: the counts have left a processor's cache by the next call."""
 _UNIT: Final = 1074
 _HALF: Final = 32
 _HIGH_HALVES: Final = slice(sys.byteorder == "little", None, 2)

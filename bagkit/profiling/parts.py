@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bagkit.profiling.examples import Example
+from bagkit.profiling.examples import Example, Repeat
 from bagkit.profiling.kinds import Steps
 from bagkit.visible import one_line, printable
 
@@ -179,6 +179,8 @@ class DuplicateProfile:
         count: How many are the same as a record before them.
         error: The standard error of that number. 0: it is exact, up to a million records.
         without: Records that were not compared: they have none of the keys, or a value that can't be written as JSON.
+        examples: The first of them, each with its place and the place of the first record that is the same. Of more
+            than a million records not all can be found; there may be none then.
 
     >>> import bagkit as bk
     >>> bk.from_sequence([{"a": 1, "b": 2}, {"b": 2, "a": 1}]).profile(scheduler="sync").duplicates.count
@@ -188,6 +190,7 @@ class DuplicateProfile:
     count: int
     error: float
     without: int
+    examples: list[Repeat] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

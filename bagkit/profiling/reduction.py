@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, Final
 
 from bagkit.exchange.spill import Room
-from bagkit.flow.blocks import Place
+from bagkit.flow.blocks import PlacesOf
 from bagkit.flow.takings import PlacedTaking
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking
 from bagkit.profiling.duplicates import Duplicates, digests_of, lines_of
@@ -37,12 +37,12 @@ class Profiling(PlacedTaking):
         self._keys = keys
         self._limits = limits
         self._encode_lines = Encoder(order="sorted").encode_lines
-        self._waiting: list[tuple[list[Any], Callable[[int], Place | None]]] = []
+        self._waiting: list[tuple[list[Any], PlacesOf]] = []
         self._number = 0
 
-    def take_placed(self, records: list[Any], place: Callable[[int], Place | None]) -> None:
+    def take_placed(self, records: list[Any], places: PlacesOf) -> None:
         """Take records, and what says where each stands."""
-        self._waiting.append((records, place))
+        self._waiting.append((records, places))
         self._number += len(records)
         if self._number >= TOGETHER or len(records) < FEWEST:
             self._take_waiting()
@@ -56,7 +56,7 @@ class Profiling(PlacedTaking):
     def _take_waiting(self) -> None:
         waiting, self._waiting, self._number = self._waiting, [], 0
         records = waiting[0][0] if len(waiting) == 1 else list(chain.from_iterable([some for some, _ in waiting]))
-        places = Places(_place_in(waiting))
+        places = Places([some for _, some in waiting], len(records))
         rows: Sequence[int] = range(len(records))
         if BadLine in set(map(type, records)):
             for row, record in enumerate(records):
@@ -73,29 +73,19 @@ class Profiling(PlacedTaking):
         state.root.take(records, rows, len(records), batch)
         if batch.created:
             state.root.settle(self._limits)
-        self._see(state.duplicates, records, batch.odd)
+        if state.wants_places():
+            state.runs.take(places, rows)
+        self._see(state.duplicates, records, range(len(records)), len(records), batch.odd)
         for duplicates, key in zip(state.keys, self._keys, strict=True):
-            values = [value for record in records if (value := _values(record, key)) is not None]
-            duplicates.without += len(records) - len(values)
-            if values:
-                self._see(duplicates, values, batch.odd)
+            found = [(value, row) for row, record in enumerate(records) if (value := _values(record, key)) is not None]
+            values, their_rows = [value for value, _ in found], [row for _, row in found]
+            self._see(duplicates, values, their_rows, len(records), batch.odd)
 
-    def _see(self, duplicates: Duplicates, values: list[Any], odd: bool) -> None:
-        lines, rows = lines_of(values, self._encode_lines, odd)
-        duplicates.without += len(values) - len(rows)
-        if rows:
-            duplicates.take(digests_of(lines))
-
-
-def _place_in(waiting: Sequence[tuple[list[Any], Callable[[int], Place | None]]]) -> Callable[[int], Place | None]:
-    def place(row: int) -> Place | None:
-        for records, place_of in waiting:
-            if row < len(records):
-                return place_of(row)
-            row -= len(records)
-        return None
-
-    return place
+    def _see(self, duplicates: Duplicates, values: list[Any], rows: Sequence[int], of: int, odd: bool) -> None:
+        lines, known = lines_of(values, self._encode_lines, odd)
+        if len(known) < len(rows):
+            rows = [rows[number] for number in known]
+        duplicates.take(digests_of(lines), rows, of, self._state.runs)
 
 
 _NOTHING: Final = object()
@@ -183,11 +173,11 @@ class _Counting(PlacedTaking):
     def __init__(self) -> None:
         self._state = BadLines({}, {})
 
-    def take_placed(self, records: list[Any], place: Callable[[int], Place | None]) -> None:
+    def take_placed(self, records: list[Any], places: PlacesOf) -> None:
         if BadLine in set(map(type, records)):
             for row, record in enumerate(records):
                 if type(record) is BadLine:
-                    self._state.take(record, partial(place, row))
+                    self._state.take(record, partial(places.at, row))
 
     def state(self) -> BadLines:
         return self._state

@@ -21,6 +21,7 @@ from bagkit.profiling.parts import (
 )
 from bagkit.profiling.paths import PathNode
 from bagkit.profiling.result import DataProfile
+from bagkit.profiling.runs import Runs
 from bagkit.profiling.state import State
 from bagkit.profiling.texts import ERROR, PathTexts
 
@@ -34,8 +35,8 @@ def profile_of(state: State, keys: Sequence[tuple[Steps, ...]]) -> DataProfile:
     return DataProfile(
         state.records,
         paths,
-        _duplicates(state.duplicates),
-        dict(zip(names, map(_duplicates, state.keys), strict=True)),
+        _duplicates(state.duplicates, state.runs),
+        {name: _duplicates(found, state.runs) for name, found in zip(names, state.keys, strict=True)},
         bad_line_profile(state.bad),
     )
 
@@ -46,9 +47,9 @@ def bad_line_profile(bad: BadLines) -> BadLineProfile:
     return BadLineProfile(sum(counts.values()), counts, {reason: bad.examples[reason] for reason in counts})
 
 
-def _duplicates(found: Duplicates) -> DuplicateProfile:
+def _duplicates(found: Duplicates, runs: Runs) -> DuplicateProfile:
     count, error = found.repeated()
-    return DuplicateProfile(count, error, found.without)
+    return DuplicateProfile(count, error, found.without, found.repeats(runs) if count else [])
 
 
 def _paths(node: PathNode, steps: Steps, parent: PathNode | None, records: int) -> Iterator[PathProfile]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any, Final
 
-from bagkit.profiling.examples import Example
+from bagkit.profiling.examples import Example, Repeat
 from bagkit.profiling.kinds import ANY
 from bagkit.profiling.parts import Findings, NumberProfile, PathProfile, TextProfile
 from bagkit.visible import one_line, printable, visible
@@ -167,15 +167,23 @@ def remarks(profile: Findings) -> Iterator[str]:
     folder = _folder(profile)
     for reason, count in profile.bad_lines.reasons.items():
         yield f"{count:,} × no JSON: {printable(reason)}: {places(profile.bad_lines.examples[reason], folder)}"
+    for what, found in (("same record", profile.duplicates), *profile.duplicate_keys.items()):
+        if found.examples:
+            yield f"{_about(found.count, found.error)} × again: {printable(what, 60)}: {_repeats(found.examples, folder)}"
     for each in profile.paths.values():
         for kind in rare_types(each):
             yield f"{path_words(each)}: {each.types[kind]:,} × {kind}: {places(each.examples[kind], folder)}"
         for look in rare_looks(each):
             assert each.texts is not None
-            found = places(each.texts.examples.get(look, []), folder)
-            yield f"{path_words(each)}: {each.texts.looks[look]:,} × {look}: {found}"
+            shown = places(each.texts.examples.get(look, []), folder)
+            yield f"{path_words(each)}: {each.texts.looks[look]:,} × {look}: {shown}"
         if each.steps and each.steps[-1] == ANY and each.folded is not None:
             yield f"{path_words(each)}: about {each.folded:,} different keys stand for one path"
+
+
+def _repeats(examples: list[Repeat], folder: str) -> str:
+    inside = visible(folder)
+    return ", ".join([f"{each.where.removeprefix(inside)} as {each.first.removeprefix(inside)}" for each in examples])
 
 
 def rare_types(each: PathProfile) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
-from bagkit.flow.blocks import Block, Place
+from bagkit.flow.blocks import Block
 from bagkit.work.failing import WAITING_ERRORS
 
 SOME = 64
@@ -104,12 +104,3 @@ def records_of(blocks: Sequence[Block]) -> list[Any]:
     if len(blocks) == 1 and type(first) is list:
         return first
     return list(chain.from_iterable([block.records for block in blocks]))
-
-
-def place_in(blocks: Sequence[Block], index: int) -> Place:
-    """Return the place of a record by its number among the records of several blocks."""
-    for block in blocks:
-        if index < len(block.records):
-            return block.place(index)
-        index -= len(block.records)
-    raise IndexError(index)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import chain
 from typing import Any, NoReturn
 
 from bagkit.errors import TaskError
 from bagkit.exchange.spill import Held, Room
-from bagkit.flow.blocks import Block, Handing
+from bagkit.flow.blocks import Block, Handing, PlacesOf
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
 from bagkit.flow.takings import AllAtOnce, PlacedTaking, UntilEnough
 from bagkit.flow.tallies import counting
 from bagkit.plan.kinds import Exchange, SampledExchange, Taking
 from bagkit.work.failing import USER_ERRORS, Failing, Unplaced
-from bagkit.work.pace import blocks_together, place_in, records_of
+from bagkit.work.pace import blocks_together, records_of
 from bagkit.work.steps import Into
 
 RUN = 64
@@ -59,7 +58,7 @@ def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], 
     records = records_of(blocks)
     try:
         if isinstance(taking, PlacedTaking):
-            taking.take_placed(records, partial(place_in, blocks))
+            taking.take_placed(records, PlacesOf(blocks))
         else:
             taking.take(records)
     except USER_ERRORS as error:
