@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     from bagkit.methods.retrying import Signature
     from bagkit.methods.writing import to_textfiles
     from bagkit.ops.summaries import Stats
+    from bagkit.profiling.diff import Drift
+    from bagkit.profiling.parts import PathProfile
     from bagkit.profiling.result import DataProfile
     from bagkit.reading import from_url, read_avro, read_csv, read_files, read_json, read_text
     from bagkit.reading_tables import read_parquet, read_sqlite
@@ -88,6 +90,7 @@ __all__ = [
     "Dashboard",
     "DataProfile",
     "Delayed",
+    "Drift",
     "EmptyBagError",
     "Failure",
     "Future",
@@ -107,6 +110,7 @@ __all__ = [
     "OutputError",
     "OutputExistsError",
     "PartitionInfo",
+    "PathProfile",
     "PlanError",
     "Profile",
     "Reject",
@@ -196,6 +200,8 @@ _HOMES = {
     "PartitionInfo": "bagkit.io.input.partition_info",
     "Stats": "bagkit.ops.summaries",
     "DataProfile": "bagkit.profiling.result",
+    "Drift": "bagkit.profiling.diff",
+    "PathProfile": "bagkit.profiling.parts",
 }
 """Where names are that are not in bagkit.errors."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from msgspec import UNSET
 
 from bagkit.visible import visible
 
@@ -42,7 +44,41 @@ def kind_of(type_: type) -> str:
     for wide in (dict, str, int, float, list, tuple):
         if issubclass(type_, wide):
             return _NAMES[wide]
-    return visible(type_.__name__)
+    return _NAMES[dict] if has_fields(type_) else visible(type_.__name__)
+
+
+def has_fields(type_: type) -> bool:
+    """Return whether a type is a Struct or a dataclass: a dict of its fields to a profile."""
+    return hasattr(type_, "__struct_fields__") or hasattr(type_, "__dataclass_fields__")
+
+
+_PLAIN_VALUES: Final[dict[str, Callable[[Any], Any]]] = {
+    "int": int.__int__,
+    "float": float.__float__,
+    "str": str.__str__,
+    "dict": dict,
+}
+
+
+def plain_values(type_: type, kind: str, values: Sequence[Any]) -> Sequence[Any]:
+    """Return values of a type as what Python has for its kind: a dict of the fields of a Struct or dataclass.
+
+    >>> from collections import OrderedDict
+    >>> plain_values(OrderedDict, "dict", [OrderedDict(a=1)]), plain_values(int, "int", [1])
+    ([{'a': 1}], [1])
+    """
+    if type_ in _NAMES or kind not in _PLAIN_VALUES:
+        return values
+    if kind == "dict" and not issubclass(type_, dict):
+        return list(map(fields_of, values))
+    return list(map(_PLAIN_VALUES[kind], values))
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    """Return the fields of a Struct or dataclass that are set."""
+    names = value.__struct_fields__ if hasattr(value, "__struct_fields__") else value.__dataclass_fields__
+    found = [(name, getattr(value, name, UNSET)) for name in names]
+    return {name: each for name, each in found if each is not UNSET}
 
 
 def path_text(steps: Sequence[str | int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Final
 
 _NUMBER: Final = re.compile(
@@ -53,12 +54,17 @@ EMPTY, BLANK, SURROUNDED, ODD = "empty", "blank", "surrounding blanks", "odd cha
 NUMBER, BOOLEAN, MISSING, URL, EMAIL, UUID = "number", "boolean", "missing-value word", "URL", "e-mail", "UUID"
 DATE: Final = "date "
 """What the names of looks begin with that are dates."""
+STANDARD: Final = "RFC 3339"
+"""What no user sees as a look: dates, and dates with time and zone, just as JSON Schema has them."""
+_STANDARD_TIME: Final = re.compile(
+    r"[Tt](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 
 
 def looks_of(text: str) -> Iterator[str]:
     """Yield what `text` looks like; nothing for most texts.
 
-    >>> list(looks_of(" 12.50")), list(looks_of("2024-03-01T10:00:00Z")), list(looks_of("Ada"))
+    >>> list(looks_of(" 12.50")), list(looks_of("2024-03-01T10:00Z")), list(looks_of("Ada"))
     (['surrounding blanks', 'number'], ['date YYYY-MM-DD time zone'], [])
     """
     if not text:
@@ -88,6 +94,8 @@ def _short_looks(text: str) -> Iterator[str]:
             found = date_format(text)
             if found:
                 yield DATE + found
+                if found.startswith("YYYY-MM-DD") and _is_standard(text):
+                    yield STANDARD
             elif len(text) == 36 and _UUID.fullmatch(text):
                 yield UUID
             return
@@ -100,6 +108,15 @@ def _short_looks(text: str) -> Iterator[str]:
             yield BOOLEAN
         elif lower in _MISSING:
             yield MISSING
+
+
+def _is_standard(text: str) -> bool:
+    """Return whether a date is one of the calendar, with nothing behind it or all of a time."""
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return len(text) == 10 or _STANDARD_TIME.fullmatch(text, 10) is not None
 
 
 def _has_digit(text: str) -> bool:

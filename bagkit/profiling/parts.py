@@ -60,6 +60,7 @@ class TextProfile:
         looks: What texts look like, with how many do: "empty", "blank", "number", "boolean", "URL", "e-mail", "UUID",
             "date YYYY-MM-DD" and other formats, "surrounding blanks", "odd characters", "missing-value word".
         examples: For each look the first texts that have it, and where they stand.
+        standard_dates: How many are dates, or dates with time and zone, as RFC 3339 and so JSON Schema have them.
 
     >>> import bagkit as bk
     >>> p = bk.from_sequence(["12", " x", "12"], npartitions=1).profile(scheduler="sync")
@@ -75,6 +76,7 @@ class TextProfile:
     top_error: int
     looks: dict[str, int]
     examples: dict[str, list[Example]]
+    standard_dates: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from bagkit.ops._sketch import Seen, add_seen, merge_seen
 from bagkit.profiling.examples import ROW, ROW_BITS, SHOWN, Example, Places, example, first_of
-from bagkit.profiling.kinds import kind_of
+from bagkit.profiling.kinds import kind_of, plain_values
 from bagkit.profiling.numbers import Numbers
 from bagkit.profiling.texts import BITS, PathTexts
 
@@ -106,6 +106,7 @@ class PathNode:
         if shown is None or len(shown) < SHOWN:
             found = [example(value, batch.places.at(row)) for value, row in zip(values[:SHOWN], rows, strict=False)]
             self.examples[kind] = first_of((shown or (), found))
+        values = plain_values(type_, kind, values)
         take = _TAKES.get(kind)
         if take is not None and (self.depth < DEEPEST or kind not in ("dict", "list")):
             take(self, values, rows, records, batch)

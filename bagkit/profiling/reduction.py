@@ -14,7 +14,7 @@ from bagkit.flow.takings import PlacedTaking
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking
 from bagkit.profiling.duplicates import Duplicates, digests_of, lines_of
 from bagkit.profiling.examples import Places
-from bagkit.profiling.kinds import Steps
+from bagkit.profiling.kinds import Steps, fields_of, has_fields
 from bagkit.profiling.lines import BadLine, BadLines
 from bagkit.profiling.paths import Limits, PathBatch
 from bagkit.profiling.result import DataProfile
@@ -101,6 +101,8 @@ def _values(record: Any, key: tuple[Steps, ...]) -> tuple[Any, ...] | None:
 
 def _value(record: Any, steps: Steps) -> Any:
     for step in steps:
+        if has_fields(type(record)):
+            record = fields_of(record)
         if not isinstance(record, dict) or step not in record:
             return _NOTHING
         record = record[step]

@@ -126,8 +126,8 @@ class DataProfile(Findings, Mapping[str, PathProfile]):
         """Make a JSON Schema that all records fit.
 
         Returns:
-            A dict, in the dialect of 2020-12: which types each path has, which keys are always there, and the values
-            of texts where there are few different ones.
+            A dict, in the dialect of 2020-12: which types each path has, which keys are always there, and the format
+            of texts that are all dates, times with zones (as RFC 3339 has them) or UUIDs.
 
         >>> import bagkit as bk
         >>> p = bk.from_sequence([{"a": 1}, {"a": 2, "b": None}], npartitions=1).profile(scheduler="sync")

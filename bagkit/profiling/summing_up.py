@@ -10,6 +10,7 @@ from bagkit.profiling import numbers as kept
 from bagkit.profiling.duplicates import Duplicates
 from bagkit.profiling.kinds import ANY, ITEMS, Steps, path_text
 from bagkit.profiling.lines import BadLines
+from bagkit.profiling.looks import STANDARD
 from bagkit.profiling.numbers import Numbers
 from bagkit.profiling.parts import (
     BadLineProfile,
@@ -119,7 +120,8 @@ def _numbers(parts: list[Numbers]) -> NumberProfile | None:
 
 
 def _texts(texts: PathTexts) -> TextProfile:
-    looks = largest_first(texts.settled())
+    settled = texts.settled()
+    looks = largest_first({look: count for look, count in settled.items() if look != STANDARD})
     lengths = _numbers([texts.lengths])
     assert lengths is not None
     top = sorted(texts.counts.items(), key=lambda item: (-item[1], item[0]))[:TOP]
@@ -133,6 +135,7 @@ def _texts(texts: PathTexts) -> TextProfile:
         texts.lost,
         looks,
         {look: texts.examples[look] for look in looks if look in texts.examples},
+        settled[STANDARD],
     )
 
 

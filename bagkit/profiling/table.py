@@ -169,7 +169,8 @@ def remarks(profile: Findings) -> Iterator[str]:
         yield f"{count:,} × no JSON: {printable(reason)}: {places(profile.bad_lines.examples[reason], folder)}"
     for what, found in (("same record", profile.duplicates), *profile.duplicate_keys.items()):
         if found.examples:
-            yield f"{_about(found.count, found.error)} × again: {printable(what, 60)}: {_repeats(found.examples, folder)}"
+            many = _about(found.count, found.error)
+            yield f"{many} × again: {printable(what, 60)}: {_repeats(found.examples, folder)}"
     for each in profile.paths.values():
         for kind in rare_types(each):
             yield f"{path_words(each)}: {each.types[kind]:,} × {kind}: {places(each.examples[kind], folder)}"

@@ -14,7 +14,7 @@ from typing import Final
 
 from bagkit.ops._sketch import Seen, add_seen, merge_seen
 from bagkit.profiling.examples import SHOWN, Example, Places, example, first_different
-from bagkit.profiling.looks import looks_of
+from bagkit.profiling.looks import STANDARD, looks_of
 from bagkit.profiling.numbers import Numbers
 
 FEW: Final = 2048
@@ -67,7 +67,8 @@ class PathTexts:
         self.characters += sum(map(len, new))
         for text in reversed(new):
             for look in looks_of(text):
-                self._show(look, text, values, rows, places)
+                if look != STANDARD:
+                    self._show(look, text, values, rows, places)
         if len(counts) > FEW or self.characters > CHARACTERS:
             self._spread()
 
@@ -110,7 +111,8 @@ class PathTexts:
         self._note(counts, new)
         for text in new if self.marked else ():
             for look in self.marked.get(text, ()):
-                self._show(look, text, values, rows, places)
+                if look != STANDARD:
+                    self._show(look, text, values, rows, places)
         if new and max(map(len, new)) > LONG:
             for text in [text for text in new if len(text) > LONG]:
                 del counts[text]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -203,6 +207,90 @@ def test_types_written_for_records_decode_them(messy: list[Any], style: Any) -> 
                 decode(json.dumps(each))
     finally:
         del sys.modules[module.__name__]
+
+
+class Word(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise AssertionError("what a class of the user's says of itself is not asked")
+
+
+@dataclass
+class Point:
+    x: float
+    y: Any = None
+
+
+class Order(msgspec.Struct):
+    id: int
+    at: Point
+    note: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def test_records_of_other_types_than_those_of_json() -> None:
+    records: list[Any] = [Order(1, Point(1.5)), Order(2, Point(2.0, 3), "x"), Order(1, Point(1.5))]
+    profile = bk.from_sequence(records, npartitions=1).profile(keys=["id"], scheduler="sync")
+    assert list(profile) == ["$", "id", "at", "at.x", "at.y", "note"]
+    assert (profile["note"].count, profile["at.y"].types) == (1, {"null": 2, "int": 1})
+    assert (profile.duplicates.count, profile.duplicate_keys["id"].count) == (1, 1)
+    counting = [defaultdict(int, a=1, b=2), defaultdict(int, a=1, c=2), OrderedDict(a=HTTPStatus.OK, b=True)]
+    profile = bk.from_sequence([*counting, {"a": Word("x"), "b": datetime(2024, 3, 1)}], npartitions=1).profile(
+        scheduler="sync"
+    )
+    assert profile["a"].types == {"int": 3, "str": 1}
+    assert profile["b"].types == {"bool": 1, "datetime": 1, "int": 1}
+    assert sorted(counting[1]) == ["a", "c"]
+    assert profile["a"].numbers is not None
+    assert type(profile["a"].numbers.max) is int
+
+
+def deep(levels: int) -> Any:
+    found: Any = 1
+    for _ in range(levels):
+        found = {"a": [found]}
+    return found
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [None],
+        [[], [[]], "", "a", 0, None, 1.5, (), {}, b"x", {1}],
+        [deep(200), deep(3)],
+        [10**400, -(10**400), *range(3000), 10**5000],
+        [{f"k{n}" for n in range(3)}, {f"{n}": n for n in range(100_000)}],
+        [{"t": "\u00e9" * 2_000_000}, {"t": "a@" * 300_000}, {"t": "1" * 1_000_000}, {"t": "\ud800"}],
+        [{"a": float("inf")}, {"a": float("nan")}, {1: 2, None: 3, "1": 4}],
+    ],
+    ids=["nothing", "None", "no dicts", "deep", "huge ints", "many keys", "long texts", "odd"],
+)
+def test_any_records_have_a_profile(records: list[Any]) -> None:
+    profile = bk.from_sequence(records, npartitions=2).profile(keys=["a"], scheduler="sync")
+    assert profile.records == len(records)
+    assert profile["$"].count == len(records) if records else True
+    assert len(str(profile)) < 30_000
+    assert len(profile._repr_html_()) < 200_000
+    json.dumps([profile.to_dict(), profile.schema()], allow_nan=False)
+    compile(profile.struct(), "source", "exec")
+    assert not profile.diff(profile)
+
+
+def test_a_schema_has_the_format_of_texts_that_all_have_it() -> None:
+    moments = ["2024-03-01T10:00:00Z", "2024-02-29t23:59:59.5+02:00"]
+    texts = {
+        "day": ["2024-03-01", "2024-02-29"],
+        "moment": moments,
+        "no day": ["2024-03-01", "2024-02-31"],
+        "both": ["2024-03-01", moments[0]],
+        "no zone": ["2024-03-01T10:00:00", "2024-03-01T10:00:00"],
+        "id": ["123e4567-e89b-12d3-a456-426614174000"] * 2,
+    }
+    records = [{name: some[number] for name, some in texts.items()} for number in range(2)]
+    schema = bk.from_sequence(records, npartitions=2).profile(scheduler="sync").schema()
+    found = {name: each.get("format") for name, each in schema["properties"].items()}
+    assert found == {"day": "date", "moment": "date-time", "no day": None, "both": None, "no zone": None, "id": "uuid"}
 
 
 def test_hostile_texts_are_escaped() -> None:
