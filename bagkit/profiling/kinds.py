@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from msgspec import UNSET
-
 from bagkit.visible import visible
 
 ITEMS: Final = 0
@@ -77,8 +75,8 @@ def plain_values(type_: type, kind: str, values: Sequence[Any]) -> Sequence[Any]
 def fields_of(value: Any) -> dict[str, Any]:
     """Return the fields of a Struct or dataclass that are set."""
     names = value.__struct_fields__ if hasattr(value, "__struct_fields__") else value.__dataclass_fields__
-    found = [(name, getattr(value, name, UNSET)) for name in names]
-    return {name: each for name, each in found if each is not UNSET}
+    found = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return {name: each for name, each in found.items() if type(each).__name__ != "UnsetType"}  # msgspec's
 
 
 def path_text(steps: Sequence[str | int]) -> str:

@@ -11,13 +11,13 @@ import struct
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, islice
 from math import inf, isfinite, isnan
-from operator import not_, xor
+from operator import mul, not_, xor
 from typing import Any, Final
 
-from bagkit.ops._sums import Total, add, merge_totals, ratio
+from bagkit.ops._sums import Total, add, in_units, merge_totals, ratio
 
 FEW: Final = 1024
 """Different numbers that are counted each."""
@@ -84,18 +84,19 @@ class Numbers:
     def _spread(self) -> None:
         """Stop to count each number."""
         few, self.few = self.few or Counter(), None
-        self.low, self.high = min(few, default=inf), max(few, default=-inf)
-        for value, count in few.items():
-            self._note_total(value, count)
-            self._buckets[_bits(value)] += count
+        if not few:
+            return
+        numbers = list(few)
+        self.low, self.high = min(numbers), max(numbers)
+        if type(numbers[0]) is float:
+            units = sum(map(mul, map(in_units, numbers), few.values()))
+            self.total = Total(self.number, 0, units, 0.0, float)
+        else:
+            self.total = Total(self.number, sum(map(mul, numbers, few.values())))
+        self.whole = _whole_of(few)
+        for bits, count in zip(memoryview(_doubles(numbers)).cast("Q"), few.values(), strict=True):
+            self._buckets[bits] += count
         self._settle()
-
-    def _note_total(self, value: Any, count: int) -> None:
-        one = add(Total(), [value])
-        self.total = merge_totals(
-            [self.total, Total(count, one.rest * count, one.floats * count, 0.0, one.kind)],
-        )
-        self.whole += count if isinstance(value, int) or value.is_integer() else 0
 
     def _take_many(self, values: Sequence[Any]) -> None:
         if type(values[0]) is float:
@@ -105,10 +106,7 @@ class Numbers:
             self.total = self.total._replace(rest=sum(values, self.total.rest))
             self.whole += len(values)
         self.low, self.high = min(self.low, min(values)), max(self.high, max(values))
-        try:
-            self._waiting.append(struct.pack(f"={len(values)}d", *values))
-        except (struct.error, OverflowError):  # ints beyond all floats
-            self._waiting.append(struct.pack(f"={len(values)}Q", *map(_bits, values)))
+        self._waiting.append(_doubles(values))
         self._waits += len(values)
         if self._waits >= WAITING:
             self._count_waiting()
@@ -176,14 +174,12 @@ class Numbers:
         self._settle()
 
 
-def _bits(value: Any) -> int:
-    """Return the bits of a number as a float."""
+def _doubles(values: Sequence[Any]) -> bytes:
+    """Return numbers as doubles; ints beyond all of these as infinite ones."""
     try:
-        number = float(value)
-    except OverflowError:
-        number = inf if value > 0 else -inf
-    found: int = struct.unpack("<Q", struct.pack("<d", number))[0]
-    return found
+        return struct.pack(f"={len(values)}d", *values)
+    except (struct.error, OverflowError):
+        return struct.pack(f"={len(values)}d", *[ratio(value, 1) for value in values])
 
 
 def _number(bits: int) -> float:
@@ -210,7 +206,11 @@ def whole_of(part: Numbers) -> int:
     """Return how many are whole numbers."""
     if part.few is None:
         return part.whole
-    return sum([count for value, count in part.few.items() if isinstance(value, int) or value.is_integer()])
+    return _whole_of(part.few)
+
+
+def _whole_of(few: Mapping[Any, int]) -> int:
+    return sum([count for value, count in few.items() if isinstance(value, int) or value.is_integer()])
 
 
 def extremes_of(parts: Iterable[Numbers]) -> tuple[Any, Any]:

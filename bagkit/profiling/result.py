@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bagkit.errors import PlanError
 from bagkit.profiling.kinds import Steps, path_text, steps_of
@@ -180,6 +180,10 @@ class DataProfile(Findings, Mapping[str, PathProfile]):
         return page(self)
 
 
+_MOST_BITS: Final = 14_000
+"""Of an int that Python writes as decimal digits; of a larger one `to_dict` has the nearest power of two, as text."""
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}
@@ -187,6 +191,8 @@ def _plain(value: Any) -> Any:
         return list(map(_plain, value))
     if isinstance(value, float) and not isfinite(value):
         return str(value)
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"{'-' * (value < 0)}2 ** {value.bit_length() - 1}"
     if value is None or type(value) in (str, int, float, bool):
         return value
     if isinstance(value, float):
