@@ -181,17 +181,23 @@ class PlacesOf:
             index -= len(block.records)
         return None
 
-    def spans(self) -> Iterator[tuple[Place, Sequence[int]]]:
-        """Yield the place of a record, and of it and those behind it how many lines further each stands.
-
-        Where there are no lines it is how many records further in the partition.
-        """
+    def below(self) -> Iterator[tuple[Placed, Sequence[int]]]:
+        """Yield the lowest block of each block that has records, and which of its records these are made of."""
         for block in self.blocks:
             if block.records:
-                yield from _spans(*rows_below(block))
+                yield rows_below(block)
 
 
-def _spans(placed: Placed, rows: Sequence[int]) -> Iterator[tuple[Place, Sequence[int]]]:
+def stands_in_lines(placed: Placed) -> bool:
+    """Return whether it is known that each record of a lowest block is one line, behind the one before."""
+    return bool(getattr(placed.origin, "one_line_each", False)) if isinstance(placed, Block) else False
+
+
+def spans(placed: Placed, rows: Sequence[int]) -> Iterator[tuple[Place, Sequence[int]]]:
+    """Yield the place of a record of `rows`, and of it and those behind it how many lines further each stands.
+
+    Where there are no lines it is how many records further in the partition.
+    """
     first, last = placed.place(rows[0]), placed.place(rows[-1])
     if _follow(first, last, rows[-1] - rows[0]):
         yield first, range(len(rows)) if type(rows) is range else [row - rows[0] for row in rows]
@@ -199,8 +205,8 @@ def _spans(placed: Placed, rows: Sequence[int]) -> Iterator[tuple[Place, Sequenc
     if len(rows) == 1 or (first.line is None and first.index is None):
         yield first, [0] * len(rows)
         return
-    yield from _spans(placed, rows[: len(rows) // 2])
-    yield from _spans(placed, rows[len(rows) // 2 :])
+    yield from spans(placed, rows[: len(rows) // 2])
+    yield from spans(placed, rows[len(rows) // 2 :])
 
 
 def _follow(first: Place, last: Place, apart: int) -> bool:

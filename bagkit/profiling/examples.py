@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bagkit.flow.blocks import Place, PlacesOf
+from bagkit.flow.blocks import Place, Placed, PlacesOf
 from bagkit.visible import one_line, visible
 
 SHOWN: Final = 3
@@ -135,6 +135,6 @@ class Places:
             self._known[row] = self._places.at(row)
         return self._known[row]
 
-    def spans(self) -> Iterator[tuple[Place, Sequence[int]]]:
-        """Yield where all stand, as `PlacesOf` does."""
-        return self._places.spans()
+    def below(self) -> Iterator[tuple[Placed, Sequence[int]]]:
+        """Yield the lowest blocks, as `PlacesOf` does."""
+        return self._places.below()

@@ -51,6 +51,7 @@ class Profiling(PlacedTaking):
         """Return what is known of all."""
         if self._waiting:
             self._take_waiting()
+        self._state.runs.rest()
         return self._state
 
     def _take_waiting(self) -> None:

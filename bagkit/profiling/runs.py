@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from bagkit.flow.blocks import Place
+from bagkit.flow.blocks import Place, Placed, spans, stands_in_lines
 from bagkit.profiling.examples import Places
 
 
@@ -47,22 +47,43 @@ class _Run:
 class Runs:
     """Where the records of a state stand; mutable."""
 
-    __slots__ = ("_number", "_runs")
+    __slots__ = ("_last", "_next", "_number", "_runs")
 
     def __init__(self) -> None:
+        self._last: Placed | None = None
+        """The lowest block of the records taken last, if each of its records is a line."""
+        self._next = 0
+        """The number of the record there that would be next."""
         self._number = 0
         self._runs: list[_Run] = []
 
     def take(self, places: Places, rows: Sequence[int]) -> None:
         """Take the records of a batch that stand in `rows`."""
         begin = 0
-        for place, further in places.spans():
-            end = begin + len(further)
+        for placed, below in places.below():
             if len(rows) == places.number:
-                self._append(place, further)
-            else:
+                self._take_all(placed, below)
+                continue
+            self.rest()
+            for place, further in spans(placed, below):
+                end = begin + len(further)
                 self._append(place, [further[row - begin] for row in rows if begin <= row < end])
-            begin = end
+                begin = end
+
+    def _take_all(self, placed: Placed, below: Sequence[int]) -> None:
+        if placed is self._last and type(below) is range and below.start == self._next:
+            self._runs[-1].stop = self._number = self._number + len(below)
+            self._next = below.stop
+            return
+        for place, further in spans(placed, below):
+            self._append(place, further)
+        self.rest()
+        if type(below) is range and self._runs[-1].further is None and stands_in_lines(placed):
+            self._last, self._next = placed, below.stop
+
+    def rest(self) -> None:
+        """Let go of the block."""
+        self._last = None
 
     def _append(self, place: Place, further: Sequence[int]) -> None:
         if not further:

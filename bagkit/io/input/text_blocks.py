@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from bagkit.errors import SourceError
 from bagkit.flow.blocks import Block, Origin, Place
@@ -257,6 +257,8 @@ class LineOrigin:
     """Gives the byte of the content that `offset` is counted from."""
     _cut: list[Any] = field(default_factory=list, repr=False, compare=False)
     """Once somebody has asked for a place: its lines, whether the text has the same; which was asked for, its begin."""
+    one_line_each: ClassVar = True
+    """Who knows where one record stands knows it of those behind."""
 
     def place(self, index: int, record: Any) -> Place:
         encoding = self.format.encoding
