@@ -169,7 +169,7 @@ def _picked(found: list[int], rows: Sequence[int]) -> Sequence[int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacesOf:
-    """Where records stand that are taken together: those of `blocks`, one after the other."""
+    """Where the records of several blocks stand, which are taken together, one block after the other."""
 
     blocks: Sequence[Block] = ()
 

@@ -1,4 +1,4 @@
-"""Where records stand, by their number among those of a state: in little memory, as most stand one after the other."""
+"""Where the records of a state stand, by their number: in little memory, as most stand one after the other."""
 
 from __future__ import annotations
 
