@@ -46,6 +46,21 @@ def users_frame() -> FrameType:
     return frame
 
 
+def shown_file(frame: FrameType) -> str:
+    """Return the name of the file whose code `frame` runs; of a notebook's cell what its tracebacks call it.
+
+    >>> import sys
+    >>> shown_file(sys._getframe())
+    '<doctest bagkit.tracebacks.shown_file[1]>'
+    """
+    name = frame.f_code.co_filename
+    if "IPython" not in sys.modules:
+        return name
+    shell: Any = sys.modules["IPython"].get_ipython()
+    known: Any = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(name)
+    return " ".join(known) if known else name
+
+
 def shorten_traceback(error: BaseException) -> None:
     """Leave only the user's frames in the traceback of an error whose message or notes say where it came from.
 

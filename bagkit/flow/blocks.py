@@ -74,7 +74,7 @@ class Block:
         """Return the records from `start` up to `stop`: itself if these are all."""
         if start == 0 and stop >= len(self.records):
             return self
-        return Block(self.records[start:stop], PartOf(_placed(self), start))
+        return Block(self.records[start:stop], PartOf(placed(self), start))
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +134,7 @@ class FlattenedFrom:
 _LEADING_ON = frozenset({PartOf, MadeOf, ChosenFrom, FlattenedFrom})
 
 
-def _placed(block: Block) -> Placed:
+def placed(block: Block) -> Placed:
     """Return what knows the places of `block`. It holds no records that a step has made, which may be large."""
     origin = block.origin
     return cast("Placed", origin) if type(origin) in _LEADING_ON else block
@@ -226,12 +226,12 @@ def made_of(block: Block, records: Sequence[Any]) -> Block:
 
 def chosen_from(block: Block, flags: Sequence[Any]) -> Block:
     """Return the block of those records of `block` whose flags are true."""
-    return Block(list(compress(block.records, flags)), ChosenFrom(_placed(block), flags))
+    return Block(list(compress(block.records, flags)), ChosenFrom(placed(block), flags))
 
 
 def flattened_from(block: Block, counts: Sequence[int], elements: Sequence[Any], start: int = 0) -> Block:
     """Return the block of `elements`: `counts` says how many of them each record of `block` has, from `start` on."""
-    return Block(elements, FlattenedFrom(_placed(block), counts, start))
+    return Block(elements, FlattenedFrom(placed(block), counts, start))
 
 
 def lines_of(block: Block) -> tuple[Sequence[Any], FirstOf] | None:

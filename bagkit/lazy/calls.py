@@ -10,6 +10,7 @@ from bagkit.errors import PlanError, one_line
 from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.ops.calls import DelayedCall, call_token, identity, next_number
 from bagkit.plan.node import Plan
+from bagkit.tracebacks import shown_file
 
 
 def plan_of_call(
@@ -29,9 +30,7 @@ def plan_of_call(
         inputs = tuple(lift.plans)
     if pure and name is None:
         name = pure_name(title, function, (args, kwargs or None), inputs)
-    op = DelayedCall(
-        function, args, kwargs or None, title, next_number(), name, frame.f_code.co_filename, frame.f_lineno
-    )
+    op = DelayedCall(function, args, kwargs or None, title, next_number(), name, shown_file(frame), frame.f_lineno)
     return Plan(op, inputs)
 
 

@@ -22,7 +22,7 @@ from bagkit.ops.calls import DelayedCall, identity, next_number
 from bagkit.ops.functions import short_label
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
-from bagkit.tracebacks import users_frame
+from bagkit.tracebacks import shown_file, users_frame
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
         mine["_given"] = name
         mine["_pure"] = pure
         mine["_nout"] = nout
-        mine["_frame"] = (frame.f_code.co_filename, frame.f_lineno)
+        mine["_frame"] = (shown_file(frame), frame.f_lineno)
 
     @property
     def plan(self) -> Plan:
@@ -185,6 +185,6 @@ def delayed(
     if pure and name is None:
         name = pure_name(type(obj).__name__, identity, template, tuple(lift.plans))
     op = DelayedCall(
-        identity, (template,), None, type(obj).__name__, next_number(), name, frame.f_code.co_filename, frame.f_lineno
+        identity, (template,), None, type(obj).__name__, next_number(), name, shown_file(frame), frame.f_lineno
     )
     return Delayed(Plan(op, tuple(lift.plans)), nout)

@@ -23,7 +23,7 @@ from bagkit.ops.calls import (
 )
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole
-from bagkit.tracebacks import users_frame
+from bagkit.tracebacks import shown_file, users_frame
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ class DelayedAttribute(Delayed[Any]):
     def __init__(self, of: Delayed[Any], name: str, frame: FrameType) -> None:
         _set_of(self, of)
         _set_name(self, name)
-        _set_frame(self, (frame.f_code.co_filename, frame.f_lineno))
+        _set_frame(self, (shown_file(frame), frame.f_lineno))
         set_plan(self, None)
         set_length(self, None)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
 from typing import Any, NamedTuple, get_args
+from weakref import finalize
 
 from bagkit.errors import PlanError, ValidationError, Violation, one_line
 from bagkit.ops.functions import function_label
@@ -61,7 +63,14 @@ class Validate(PerPartition):
 
     def begin(self) -> OnRecords:
         converted = partial(_converted, self._way)
+        if self._looked_at:
+            finalize(converted, _forget, self._looked_at)
         return converted if self.first is None else partial(_after, self.first, converted)
+
+    @cached_property
+    def _looked_at(self) -> tuple[type, ...]:
+        """The classes on which msgspec may keep what it knows of them."""
+        return () if _is_pydantic(self.model) else tuple(_classes_of(self.model))
 
     @cached_property
     def _way(self) -> _Way:
@@ -70,7 +79,7 @@ class Validate(PerPartition):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_way"}
+        return {name: value for name, value in vars(self).items() if name not in ("_way", "_looked_at")}
 
 
 def _name_of(model: Any) -> str:
@@ -120,6 +129,39 @@ NOTHING = "nothing"
 
 
 # msgspec --------------------------------------------------------------------------------------------------------------
+
+
+_CACHE = "__msgspec_cache__"
+
+
+def _forget(classes: Iterable[type]) -> None:
+    """Take away what msgspec has put on classes: no pickle takes it, nor such a class of `__main__`.
+
+    It makes it again when it needs it.
+    """
+    for each in classes:
+        if _CACHE in vars(each):
+            with suppress(AttributeError):  # another thread was faster
+                delattr(each, _CACHE)
+
+
+def _classes_of(model: Any) -> Iterator[type]:
+    """Yield the classes that are part of a model."""
+    from msgspec import inspect
+
+    kept: dict[int, Any] = {}  # what is held there is nowhere else, so its id stays its own
+    waiting: list[Any] = [inspect.type_info(model)]
+    while waiting:
+        info = waiting.pop()
+        if id(info) in kept:
+            continue
+        kept[id(info)] = info
+        cls = getattr(info, "cls", None)
+        if isinstance(cls, type):
+            yield cls
+        values = [getattr(info, name) for name in info.__struct_fields__]
+        parts = chain.from_iterable([value if isinstance(value, tuple) else (value,) for value in values])
+        waiting += [each for each in parts if isinstance(each, (inspect.Type, inspect.Field))]
 
 
 def _check_for_msgspec(model: Any) -> None:

@@ -29,6 +29,7 @@ _IN_PYTHON: Final = {
         "as --on-error skip asked; hint: --bad FILE keeps each with its place"
     ),
     'as damaged= asked; hint: on_error="collect" gives each with its place': "as --damaged asked",
+    "; hint: damaged='keep' takes what comes before the damage, damaged='skip_file' leaves out such files": "",
     "hint: exist='overwrite' replaces": "hint: --overwrite replaces",
     "hint: on_conflict='string'": "hint: --on-conflict string",
     "hint: columns=[...]": "hint: --columns A,B",

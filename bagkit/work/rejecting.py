@@ -8,8 +8,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from bagkit.errors import ValidationError, text_of
-from bagkit.flow.blocks import Block, Place
+from bagkit.errors import ValidationError, Violation, text_of
+from bagkit.flow.blocks import Block, Place, Placed, placed
 from bagkit.flow.rejected import Rejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
 from bagkit.plan.kinds import BlockParser, Completion, Op, Pairing, PerPartition, Placing, Returning
@@ -41,8 +41,7 @@ class Waiting:
 
     def __init__(self, written: Sequence[Op]) -> None:
         self._written = written
-        self._found: list[Rejected] = []
-        self._places: list[Place] = []
+        self._found: list[tuple[Placed, int, Any, str, str, list[Violation], _Known]] = []
         self._known: dict[tuple[int, str], _Known] = {}
         self.by_block = True
         """Whether a block comes as one block through all steps: what has failed of it is known when it comes."""
@@ -50,29 +49,16 @@ class Waiting:
     def add(self, step: Step, ops: Sequence[Op], block: Block, index: int, error: BaseException) -> bool:
         """Take the record number `index` of `block`, which has failed in `step`, in one of its `ops`.
 
+        What is known of it is put together when it is handed on, with that of others: code that has just run is quick.
         Return whether there are enough to be handed on, though no record may come that does not fail.
         """
-        place, record = block.place(index), block.records[index]
         key = id(step), "" if len(ops) == 1 else failed_operation(error, ops)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self._of(step, ops, key[1])
-        fields = {
-            "error": type(error).__name__,
-            "message": text_of(error)[:LONGEST],
-            "operation": known.label,
-            "path": place.source,
-            "line": place.line,
-            "offset": place.offset,
-            "index": place.index,
-            "partition": place.partition,
-            "input": place.record,
-            "record": record.record if type(record) is Resuming else known.record(record, place),
-            "step": known.number,
-            "violations": error.violations if isinstance(error, ValidationError) else [],
-        }
-        self._places.append(place)
-        self._found.append(Rejected(fields))
+        violations = error.violations if isinstance(error, ValidationError) else []
+        said = type(error).__name__, text_of(error)[:LONGEST], violations
+        self._found.append((placed(block), index, block.records[index], *said, known))
         return len(self._found) >= ENOUGH
 
     def _of(self, step: Step, ops: Sequence[Op], label: str) -> _Known:
@@ -87,11 +73,34 @@ class Waiting:
     def taken(self) -> Iterator[Block]:
         """Yield a block of what has failed, if there is any, and forget it."""
         if self._found:
-            found, places, self._found, self._places = self._found, self._places, [], []
+            waiting, self._found = self._found, []
+            places = [origin.place(index) for origin, index, *_ in waiting]
+            found = [_rejected(place, *each) for place, (_, _, *each) in zip(places, waiting, strict=True)]
             if len(self._known) > 1:  # each step takes many records before the next one takes the first
                 order = _in_order(places)
                 found, places = [found[number] for number in order], [places[number] for number in order]
             yield Block(found, RejectedFrom(places))
+
+
+def _rejected(
+    place: Place, record: Any, error: str, message: str, violations: list[Violation], known: _Known
+) -> Rejected:
+    return Rejected(
+        {
+            "error": error,
+            "message": message,
+            "operation": known.label,
+            "path": place.source,
+            "line": place.line,
+            "offset": place.offset,
+            "index": place.index,
+            "partition": place.partition,
+            "input": place.record,
+            "record": record.record if type(record) is Resuming else known.record(record, place),
+            "step": known.number,
+            "violations": violations,
+        }
+    )
 
 
 def _record(step: Step, op: Op | None) -> Callable[[Any, Place], Any]:

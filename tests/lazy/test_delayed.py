@@ -14,6 +14,7 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
@@ -552,3 +553,12 @@ def test_what_programs_for_dask_ask_for() -> None:
     assert value._key == value.key == "one"
     with pytest.warns(UserWarning, match="dask.delayed objects have no `visualise` method"):
         value.visualise()
+
+
+def test_an_error_names_the_cell_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = SimpleNamespace(format_code_name=lambda name: ("Cell", "In[3]") if name == __file__ else None)
+    shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(compile=cells))
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    with pytest.raises(ZeroDivisionError) as caught:
+        bk.delayed(divmod)(1, 0).compute(scheduler="sync")
+    assert any(note.startswith('called in "Cell In[3]", line ') for note in caught.value.__notes__)

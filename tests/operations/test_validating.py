@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
 
+import cloudpickle
 import msgspec
 import pytest
 
@@ -271,3 +272,13 @@ def test_models_made_inside_of_a_function_cross_to_workers() -> None:
     for model in (First, Second, called):
         bag = bk.from_sequence(records, npartitions=2).validate(model)
         assert bag.compute(scheduler="processes", workers=2) == [{"n": n} for n in range(4)]
+
+
+def test_models_are_as_they_were_after_a_run() -> None:
+    """What msgspec keeps on a class is no part of it: any pickle takes the class, as one of a notebook."""
+
+    inner: Any = make_dataclass("Inner", [("x", int)])
+    outer = make_dataclass("Outer", [("inner", inner | None), ("others", list[inner])])
+    records = [{"inner": {"x": 1}, "others": [{"x": 2}]}]
+    (found,) = bk.from_sequence(records).validate(outer).compute(scheduler="sync")
+    assert cloudpickle.loads(cloudpickle.dumps(found)).others[0].x == 2

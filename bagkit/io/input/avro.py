@@ -53,6 +53,7 @@ class ReadAvro(FileSource):
 
     function = "read_avro"
     unit = "records"
+    takes_damaged = False
 
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:
         return _read(reader)

@@ -43,6 +43,7 @@ UNEVEN: Final = 1.1
 
 DAMAGED: Final = ("raise", "skip_file", "keep")
 """What can be done about a file that is cut off or damaged."""
+DAMAGED_HINT = "; hint: damaged='keep' takes what comes before the damage, damaged='skip_file' leaves out such files"
 
 _TAIL: Final = 1 << 16
 """How much is read at a time behind the end of a range, to find the end of its last record."""
@@ -171,6 +172,8 @@ class FileSource(Source):
     """What users call: "read_text"."""
     unit: ClassVar[str]
     """What the records of the format are called: "lines"."""
+    takes_damaged: ClassVar[bool] = True
+    """Whether what users call can be told what to do about damaged files."""
     any_content: ClassVar[bool] = False
     """Whether a file can have any content: only one that is compressed can be damaged then."""
 
@@ -332,8 +335,10 @@ def _intact(reader: PieceReader) -> Iterator[None]:
             reader.good = reader.source._read_again(reader.piece)  # so that the error is the same whoever finds it
         reader = reader.good
         amount = "" if reader.unpacked is None else f" ({reader.unpacked} bytes, uncompressed)"
+        asks = reader.source.takes_damaged and reader.source.files.damaged == "raise"
         raise CorruptInputError(
             f"{named(reader.piece.path)}: {error}; before that, {reader.count} {reader.source.unit} were good{amount}"
+            + (DAMAGED_HINT if asks else "")
         ) from (error.__cause__ or error)
     reader.file.check()
 
