@@ -49,7 +49,7 @@ class Waiting:
     def add(self, step: Step, ops: Sequence[Op], block: Block, index: int, error: BaseException) -> bool:
         """Take the record number `index` of `block`, which has failed in `step`, in one of its `ops`.
 
-        What is known of it is put together when it is handed on, with that of others: code that has just run is quick.
+        Its reject is made when several are handed on: code that has just run is quick.
         Return whether there are enough to be handed on, though no record may come that does not fail.
         """
         key = id(step), "" if len(ops) == 1 else failed_operation(error, ops)
