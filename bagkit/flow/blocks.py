@@ -142,9 +142,9 @@ def placed(block: Block) -> Placed:
 
 def rows_below(block: Block) -> tuple[Placed, Sequence[int]]:
     """Return the lowest block that the records of `block` are made of, and for each record its number there."""
-    placed, rows = _placed(block), cast("Sequence[int]", range(len(block.records)))
+    lowest, rows = placed(block), cast("Sequence[int]", range(len(block.records)))
     while True:
-        origin: Any = placed.origin if isinstance(placed, Block) else placed
+        origin: Any = lowest.origin if isinstance(lowest, Block) else lowest
         match origin:
             case PartOf():
                 start = origin.start
@@ -159,8 +159,8 @@ def rows_below(block: Block) -> tuple[Placed, Sequence[int]]:
             case MadeOf():
                 pass
             case _:
-                return placed, rows
-        placed = origin.below
+                return lowest, rows
+        lowest = origin.below
 
 
 def _picked(found: list[int], rows: Sequence[int]) -> Sequence[int]:
