@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from bagkit.errors import PlanError, TaskError, add_notes, one_line
 from bagkit.flow.anew import Attempts
 from bagkit.flow.replay import reading
-from bagkit.flow.tallies import Counted
+from bagkit.flow.tallies import Counted, counted_words
 from bagkit.io.input.persisted import Persisted
 from bagkit.ops.calls import DelayedCall, FutureValue, Known
 from bagkit.ops.elementwise import OnErrorFor
@@ -65,7 +65,7 @@ class Collected(Counted, Generic[T]):
         count = len(self.failures)
         failures = f"{count:,} failure{'s' * (count != 1)}" if count else "no failure"
         first = f"{', first' if count > 1 else ':'}\n  {self.failures[0]}" if count else ""
-        return f"Collected({type_and_size(self.result)}; {failures}{self.counted_words()}{first})"
+        return f"Collected({type_and_size(self.result)}; {failures}{counted_words(self.tallies)}{first})"
 
     def _repr_html_(self) -> str:
         from bagkit.html.results import collected_page

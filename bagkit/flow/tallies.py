@@ -99,9 +99,10 @@ class Counted:
 
     tallies: dict[str, int] = field(default_factory=dict, compare=False, repr=False, kw_only=True)
 
-    def counted_words(self) -> str:
-        """Return the largest counts, to be put behind other words; nothing where nothing was counted."""
-        return f"; counted: {in_words(self.tallies)}" if self.tallies else ""
+
+def counted_words(tallies: dict[str, int]) -> str:
+    """Return the largest counts, to be put behind other words; nothing where nothing was counted."""
+    return f"; counted: {in_words(tallies)}" if tallies else ""
 
 
 _counting: ContextVar[tuple[Reasons, ...]] = ContextVar("bagkit_counting", default=())

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zlib import crc32
 
-from bagkit.flow.tallies import Counted, Pairs
+from bagkit.flow.tallies import Counted, Pairs, counted_words
 from bagkit.io.input.made_of import InputPart
 from bagkit.json.standard import standard_dumps, standard_loads
 from bagkit.visible import without_secrets
@@ -117,7 +117,7 @@ class Manifest(Counted):
         kept = f", {self.kept:,} of them kept" if self.kept else ""
         return (
             f"Manifest({files:,} file{'s' if files != 1 else ''}{kept}, "
-            f"{records:,} record{'s' if records != 1 else ''}, {self.nbytes:,} bytes{self.counted_words()})"
+            f"{records:,} record{'s' if records != 1 else ''}, {self.nbytes:,} bytes{counted_words(self.tallies)})"
         )
 
     def _repr_html_(self) -> str:

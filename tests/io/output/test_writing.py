@@ -326,10 +326,10 @@ class TestExisting:
         (tmp_path / "precious").write_text("keep")
         words(2).to_textfiles(tmp_path / "out")
         (manifest,) = (tmp_path / "out").glob(".bagkit-*.json")
-        from bagkit.io.output.manifest import WrittenFile, manifest_bytes
+        from bagkit.io.output.manifest import Below, WrittenFile, manifest_bytes
 
         odd = [WrittenFile(path, 0, 1, 1, 1) for path in (f"{tmp_path}/precious", f"{tmp_path}/out/../precious")]
-        manifest.write_bytes(manifest_bytes({}, odd, str(tmp_path / "out")))
+        manifest.write_bytes(manifest_bytes({}, odd, str(tmp_path / "out"), Below()))
         words(1).to_textfiles(tmp_path / "out")
         assert (tmp_path / "precious").read_text() == "keep"
 
