@@ -221,7 +221,7 @@ class Series:
         while self.engine.name == "distributed" and len(self.engine.workers()) < WORKERS:
             time.sleep(0.1)
         over, struck = threading.Event(), threading.Event()
-        victims = self.engine.workers()
+        victims, threads = self.engine.workers(), own_threads()
 
         def strike() -> None:
             if moment is not None and not over.wait(moment):
@@ -244,9 +244,9 @@ class Series:
             striking.join()
         if moment is None:
             self.seconds = time.monotonic() - begin
-        return problems + self._left(), struck.is_set()
+        return problems + self._left(threads), struck.is_set()
 
-    def _left(self) -> list[str]:
+    def _left(self, threads: set[str]) -> list[str]:
         problems = []
         if not waited_for(lambda: not self.jobs.left(self.job)):
             problems.append(f"left: {self.jobs.left(self.job)}")
@@ -254,9 +254,8 @@ class Series:
             problems.append(f"left: {self._held()} values on the cluster")
         if not waited_for(lambda: not self._open_files()):
             problems.append(f"left: open files {self._open_files()}")
-        own = [thread.name for thread in threading.enumerate() if thread.name.startswith("bagkit")]
-        if own:
-            problems.append(f"left: threads {own}")
+        if not waited_for(lambda: own_threads() <= threads):
+            problems.append(f"left: threads {own_threads() - threads}")
         return problems
 
     def _held(self) -> int:
@@ -267,6 +266,11 @@ class Series:
         """Return the files of the job that this process has open; sockets of the cluster come and go."""
         opened = [file.path for file in psutil.Process().open_files()]
         return [path for path in opened if path.startswith(str(self.jobs.folder))]
+
+
+def own_threads() -> set[str]:
+    """Return the names of the threads of bagkit's in this process."""
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("bagkit")}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
