@@ -82,9 +82,9 @@ def raised(error: BaseException) -> BaseException:
 
 
 def _value_of(there: Any) -> Any:
-    if there.status in ("cancelled", "lost"):
+    if there.status == "cancelled":
         raise TaskError(f"{there.key}: the cluster has lost it: it is {there.status}")
-    return there.result()
+    return there.result()  # waits where the value was lost with a worker: the cluster makes it again
 
 
 def _cancelled(there: Any, future: Future[Any]) -> None:

@@ -67,6 +67,13 @@ def kept_in_all() -> int:
     return sum(found.values())
 
 
+@pytest.fixture
+def new_workers() -> None:
+    """End the workers: those of earlier tests may have been killed, or still keep what an error held."""
+    gc.collect()
+    pool.end_workers()
+
+
 def kill_workers(number: int = 2) -> None:
     for worker in pool.all_workers()[:number]:
         os.kill(worker.process.pid, signal.SIGKILL)
@@ -146,6 +153,7 @@ class TestWhereTheyAre:
             assert len({pid for pair in pids for pid in pair}) <= 2
         assert len(pids) == 8
 
+    @pytest.mark.usefixtures("new_workers")
     def test_light_work_finds_them_as_objects(self) -> None:
         bag = made()
         assert kept_in_all() == 6
@@ -168,6 +176,7 @@ class TestWhereTheyAre:
 
         assert len(set(bag.map(slow).compute(scheduler="processes", workers=2))) == 2
 
+    @pytest.mark.usefixtures("new_workers")
     def test_what_does_not_fit_is_read_from_files(self) -> None:
         bag = bk.range(3000, npartitions=6).map(RECORDS_OF).persist(scheduler="processes", memory_limit=100_000)
         assert kept_in_all() == 0
@@ -179,6 +188,7 @@ class TestWhereTheyAre:
         assert bag.map(len).sum().compute(scheduler="processes") == 40_000_000
         assert psutil.Process().memory_info().rss - before < 20_000_000
 
+    @pytest.mark.usefixtures("new_workers")
     def test_what_the_caller_has_is_brought_once(self) -> None:
         records = [{"n": n, "text": "y" * 10} for n in range(20_000)]
         with bk.options(workers=None):
@@ -335,6 +345,7 @@ class TestEnds:
         module = importlib.reload(module)
         assert bag.map(module.f).compute(scheduler="processes") == [n + 200 for n in range(3000)]
 
+    @pytest.mark.usefixtures("new_workers")
     def test_dropping_the_bag_frees_them(self, tmp_path: Path) -> None:
         big = bk.range(3000, npartitions=6).map(lambda n: {**RECORDS_OF(n), "more": f"{n}" * 200})
         bag = big.persist(scheduler="processes")
@@ -349,6 +360,7 @@ class TestEnds:
         assert not list(tmp_path.iterdir())
         assert wait_for(lambda: kept_in_all() == 0)
 
+    @pytest.mark.usefixtures("new_workers")
     def test_unpersist(self, tmp_path: Path) -> None:
         for scheduler in ("processes", "threads", "sync"):
             bag = bk.range(3000, npartitions=6).map(RECORDS_OF).persist(scheduler=scheduler)
@@ -389,6 +401,7 @@ class TestElsewhere:
 
     @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
     @pytest.mark.parametrize("scheduler", ["sync", "processes"])
+    @pytest.mark.usefixtures("new_workers")
     def test_in_a_forked_process(self, scheduler: Any, tmp_path: Path) -> None:
         bag = made()
         answer = tmp_path.with_name(tmp_path.name + "-answer")
