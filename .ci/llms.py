@@ -1,4 +1,4 @@
-"""Writes docs/llms.txt: what bagkit is, and its pages, for programs that read docs. The pages are those of mkdocs.yml.
+"""Writes docs/llms.txt for programs that read docs: what bagkit is, and its pages, which mkdocs.yml names.
 
     python .ci/llms.py            # writes the file
     python .ci/llms.py --print    # prints it
@@ -58,7 +58,7 @@ def _line(page: str, name: str) -> str:
 
 if __name__ == "__main__":
     if "--print" in sys.argv:
-        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # a program's output is a TextIOWrapper
         print(text(), end="")
     else:
         (ROOT / "docs/llms.txt").write_text(text(), encoding="utf-8")

@@ -194,7 +194,7 @@ JOBS = ("main job", "groupby", "to_jsonl")
 
 
 class Series:
-    """Runs of one job on one engine, in each of which a worker is killed at a random moment."""
+    """Runs of one job on one engine; each kills a worker at a random moment."""
 
     def __init__(self, engine: Engine, jobs: Jobs, job: str, seed: str) -> None:
         self.engine, self.jobs, self.job = engine, jobs, job

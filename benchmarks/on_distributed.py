@@ -2,7 +2,7 @@
 
 A LocalCluster of two workers, which are warm: the main job beside dask.bag's, answers compared; and what a task costs
 that does nothing, beside a delayed call of dask's. Contenders take turns. What is printed are microseconds by the clock
-and of processors, those of the program, the scheduler and the workers together: on a machine that is busy with other
+and of processors, added up over program, scheduler and workers: on a machine that is busy with other
 things only the latter mean something.
 """
 
@@ -131,7 +131,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.on_distributed", description=__doc__)
     parser.add_argument("--records", type=int, default=1_600_000, help="of the main job (default: 1600000)")
     parser.add_argument("--tasks", type=int, default=2000, help="that do nothing (default: 2000)")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the best counts (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often to measure; the best counts (default: 3)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, cluster() as client:
         pattern = generate(Path(folder), arguments.records)

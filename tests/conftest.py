@@ -29,7 +29,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # h5py, PyTables and lz4 have no wheels for Python 3.15. What tests them stands in files of their own, left out there,
-# as what runs the benchmarks, one of which writes HDF5.
+# as what runs the benchmarks: a benchmark writes HDF5.
 OF_HDF5_OR_LZ4 = [
     "benchmarks/test_benchmarks.py",
     "io/handover/test_hdf5.py",

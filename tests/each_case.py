@@ -51,7 +51,7 @@ def each_case(
 
         signature = inspect.signature(test)
         left = [parameter for name, parameter in signature.parameters.items() if name not in asked]
-        test_of_all.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]
+        test_of_all.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]  # pytest reads it
         return test_of_all
 
     return decorate

@@ -261,7 +261,7 @@ def test_arguments_that_do_not_fit_name_the_ones_that_do() -> None:
             act()
         assert caught.value.__notes__[0].startswith(expected)
     with pytest.raises(TypeError) as caught:
-        bag().map(operator.itemgetter()).compute()  # type: ignore[call-overload]
+        bag().map(operator.itemgetter()).compute()  # type: ignore[call-overload]  # that is the error
     assert not hasattr(caught.value, "__notes__")
 
 

@@ -69,7 +69,7 @@ def kept_in_all() -> int:
 
 @pytest.fixture
 def new_workers() -> None:
-    """End the workers: those of earlier tests may have been killed, or still keep what an error held."""
+    """End the workers: earlier tests may have killed some, and others may still keep what an error held."""
     gc.collect()
     pool.end_workers()
 

@@ -203,7 +203,7 @@ def test_the_hints_for_other_names_work(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     with bk.options(scheduler="sync"):
         with pytest.raises(AttributeError) as caught:
-            bag().to_hdf  # noqa: B018
+            bag().to_hdf  # noqa: B018 - to look it up raises
         (code,) = test_hints.codes(caught.value)
         test_hints.run(code)
         assert pandas.read_hdf("out.h5", "records").to_dict("records") == test_hints.RECORDS
