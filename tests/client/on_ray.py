@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import ray
 
 import bagkit as bk
+from tests import clusters
 from tests.client.contract import ClientContract, MakeClient
 
 
 @pytest.fixture(scope="module", autouse=True)
 def session() -> Iterator[None]:
-    module: Any = ray
-    environment: Any = {"env_vars": {"PYTHONPATH": os.getcwd()}}
-    module.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
-    yield
-    module.shutdown()
+    yield from clusters.ray_session()
 
 
 class TestOnRay(ClientContract):

@@ -14,28 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dask
-import distributed
 import pytest
 
 import bagkit as bk
 from bagkit.schedulers import pool
+from tests import clusters
 from tests.client.contract import ClientContract, MakeClient, fail_until, inc, wait_for
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A cluster of dask.distributed, of two worker processes."""
-    make_cluster: Any = distributed.LocalCluster
-    make_client: Any = distributed.Client
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-        make_cluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-        ) as cluster,
-        make_client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+    yield from clusters.dask_client()
 
 
 class TestLocal(ClientContract):

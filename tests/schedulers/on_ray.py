@@ -9,16 +9,15 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-import ray
 
 import bagkit as bk
 from bagkit.schedulers.executors import ExecutorScheduler
 from bagkit.schedulers.protocol import Scheduler
 from bagkit.schedulers.ray_executor import RayExecutor
+from tests import clusters
 from tests.operations.case import Case
 from tests.operations.cases import CASES
 from tests.operations.test_conformance import check, name_of
@@ -27,11 +26,7 @@ from tests.schedulers.contract import ConcurrentContract
 
 @pytest.fixture(scope="module", autouse=True)
 def session() -> Iterator[None]:
-    module: Any = ray
-    environment: Any = {"env_vars": {"PYTHONPATH": os.getcwd()}}
-    module.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
-    yield
-    module.shutdown()
+    yield from clusters.ray_session()
 
 
 class TestContract(ConcurrentContract):

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dask
-import distributed
 import pytest
 
 import bagkit as bk
@@ -17,23 +15,14 @@ from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.cluster import ClusterExecutor
 from bagkit.schedulers.executors import ExecutorScheduler
 from bagkit.schedulers.protocol import Scheduler
+from tests import clusters
 from tests.schedulers import works
 from tests.schedulers.contract import ConcurrentContract, values
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    """The client of a cluster of two workers, which ask no third time for a task that kills them."""
-    make_cluster: Any = distributed.LocalCluster
-    make_client: Any = distributed.Client
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-        make_cluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-        ) as cluster,
-        make_client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+    yield from clusters.dask_client()
 
 
 class TestContract(ConcurrentContract):
