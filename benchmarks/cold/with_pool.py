@@ -16,6 +16,10 @@ def count_names(path: str) -> Counter[str]:
 if __name__ == "__main__":
     total: Counter[str] = Counter()
     with Pool(int(sys.argv[1])) as pool:
-        for counts in pool.imap_unordered(count_names, sys.argv[2:]):
-            total.update(counts)
+        try:
+            for counts in pool.imap_unordered(count_names, sys.argv[2:]):
+                total.update(counts)
+        finally:  # a failure ends the `with` while workers still work, and then ending the pool hangs now and then
+            pool.close()
+            pool.join()
     print(json.dumps(total.most_common(10)))
