@@ -160,7 +160,8 @@ def test_the_site_has_every_page_once() -> None:
     outside = re.findall(r'^    "(.+)": "(.+\.md)",$', (ROOT / ".ci/site_pages.py").read_text(), re.MULTILINE)
     assert [source for source, _ in outside if not (ROOT / source).exists()] == []
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
-    assert sorted(nav) == sorted([*pages, *(page for _, page in outside)])
+    assert sorted(nav) == sorted({*pages, *(page for _, page in outside)})
+    assert len(nav) == len(pages) + len(outside), "a page from outside has the name of one in docs/"
 
 
 def test_the_reference_has_every_public_name_once() -> None:
