@@ -16,7 +16,7 @@ import pytest
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-from hypothesis import settings  # noqa: E402 - it is among what is kept
+from hypothesis import find, settings, strategies  # noqa: E402 - it is among what is kept
 
 from tests.examples import FACTOR  # noqa: E402
 
@@ -49,5 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """Keep modules and tests out of the garbage collector, which would look at all of them in each `gc.collect()`."""
+    # When Hypothesis first runs, it asks the collector who holds its random numbers: it must not be frozen before.
+    find(strategies.none(), lambda value: True)
     gc.collect()
     gc.freeze()
