@@ -96,8 +96,8 @@ class Bag(
     def explain(self, analyze: bool | Literal["full"] = False, **options: Unpack[ComputeOptions]) -> None:
         """Print the plan as it is written, and the tasks that run it, stage by stage.
 
-        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing is
-        run, opened or written, unless it is to `analyze`.
+        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing runs,
+        and no file is opened or written, unless `analyze` asks for a run.
 
         Args:
             analyze: True: run a sample, for about a second, and print with each step its records, its time, and what
@@ -109,7 +109,7 @@ class Bag(
         Raises:
             PlanError: `analyze` is something else, or a sample would write files.
             OptionError: No option has that name, or it can't take that value.
-            BagkitError: What can go wrong in a run. An error of your own function is raised as it is.
+            BagkitError: The run failed. An error of your own function is raised as it is.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).map(str).count().explain()
@@ -138,7 +138,7 @@ class Bag(
 
         Raises:
             PlanError: An argument does not fit.
-            MissingExtraError: What draws png and pdf is not installed.
+            MissingExtraError: The package that draws png and pdf is not installed.
 
         >>> import bagkit as bk
         >>> bk.range(10, npartitions=2).map(str).visualize(rankdir="LR")
@@ -178,8 +178,8 @@ class Bag(
 
         Raises:
             OptionError: No option has that name, or it can't take that value.
-            BagkitError: What can go wrong in a run; `help(bagkit.errors)` lists it. An error of your own function is
-                raised as it is, with notes that say which record and which file it was about.
+            BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
+                as it is, with notes that say which record and which file it was about.
 
         >>> import bagkit as bk
         >>> bk.from_sequence(["1", "2"], npartitions=2).map(int).compute(workers=2)
@@ -192,16 +192,16 @@ class Bag(
     def persist(self, **options: Unpack[ComputeOptions]) -> Bag[T_co]:
         """Do the work in the background, and keep the records, for several further computations.
 
-        The bag is there at once; what is computed with it waits for the records that it needs. Functions are pickled
-        now: what is changed later does not matter. With scheduler="sync", which has no background, all is computed
-        now; so it is in a task, and where there is next to nothing to do. Runs in the background come one after the
-        other. `bagkit.progress(bag)` draws how far they are, `repr(bag)` says it.
+        It returns at once. A run that uses the bag waits for the records that it needs. Functions are pickled now, so
+        later changes do not matter. Runs in the background come one after the other; `bagkit.progress(bag)` draws how
+        far they are, and `repr(bag)` says it. With scheduler="sync", inside a task, and where there is next to nothing
+        to do, nothing runs in the background: `persist` computes before it returns.
 
-        With processes the records stay in the workers that made them, as far as a quarter of the memory limit goes,
-        and in files of a temporary directory; what is computed with them runs there. They go with the last bag of
-        them, or at `unpersist`, which also stop what still runs.
+        With processes, workers keep the records that they made, up to a quarter of the memory limit, and put the others
+        into files of a temporary directory. Runs that use the records go to these workers. The records go when you let
+        go of the last bag of them, or at `unpersist`; both also stop a run that still makes them.
 
-        An error of the run is raised by what is computed with the bag.
+        If the run fails, each run that uses the bag raises its error.
 
         Args:
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
@@ -246,7 +246,7 @@ class Bag(
         """Make a delayed value of each partition.
 
         Args:
-            optimize_graph: With False it is computed as it was written, whatever the option `optimize` says then.
+            optimize_graph: False computes the plan as it is written, whatever the option `optimize` says.
 
         Returns:
             A list of delayed values: each is the list of a partition's records.
@@ -277,7 +277,7 @@ class Bag(
             k: How many records, from 0 up.
             npartitions: How many partitions to look at, from the first on. Default: -1, all of them. dask looks at one.
             compute: False returns a bag of the records, which is computed later.
-            warn: Whether there is a ShortTakeWarning if there are fewer than `k` records.
+            warn: Whether a ShortTakeWarning tells if there are fewer than `k` records.
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
                 `help(bagkit.set_options)` explains each.
 
@@ -420,11 +420,11 @@ class Rejects(Bag[Reject], Generic[T]):
     def summary(self) -> Bag[Signature]:
         """Count the rejects that failed in the same way: in one operation, with one error, and nearly one message.
 
-        Numbers, and what messages quote of the data, make no difference.
+        Numbers in messages, and the data that messages quote, make no difference.
 
         Returns:
-            A bag of one partition with a dict for each: `count`, `operation`, `error`, `message`, the first `places`
-            and the input of the first as an `example`; the most frequent first.
+            A bag of one partition with a dict for each kind: `count`, `operation`, `error`, `message`, the first
+            `places`, and the input of the first as an `example`. The most frequent kind comes first.
 
         >>> import bagkit as bk
         >>> good, bad = bk.from_sequence(["1", "two", "ten"]).map(int).split_errors()
@@ -440,17 +440,17 @@ class Rejects(Bag[Reject], Generic[T]):
         """Take up the records where they failed, and run the rest of the plan on them.
 
         Args:
-            function: What takes the place of the function that they failed in. None: the same function again, for a
-                server that did not answer, say.
-            operation: Which operation `function` is for, as rejects have it: `"map(clean)"`. None: the only one of the
-                plan that has a function of yours.
+            function: A function to call in place of the one that failed. None: the same function again, for a server
+                that did not answer, say.
+            operation: The operation that `function` is for, as rejects name it: `"map(clean)"`. None: the only
+                operation of the plan with a function of yours.
 
         Returns:
-            A bag of records such as `good` has. Its `split_errors()` gives the ones that fail again.
+            A bag of records as in `good`. Its `split_errors()` gives the records that fail again.
 
         Raises:
-            PlanError: It is not known which operation `function` is for, or the rejects were read from a file and
-                `read_errors` was not told what bag they are `of`.
+            PlanError: bagkit can't tell which operation `function` is for, or `read_errors` was not told which bag the
+                rejects are `of`.
 
         >>> import bagkit as bk
         >>> good, bad = bk.from_sequence(["1", "two", "3"]).map(int).map(float).split_errors()

@@ -63,8 +63,8 @@ def map(func: Callable[..., U] = BY_NAME, /, *args: Any, **kwargs: Any) -> Bag[U
 
     Args:
         func: The function to call. Can also be given by name, as `func=`.
-        *args: The arguments of `func`. Of a bag it gets one record after the other. Anything else is the same for every
-            call; an Item or a delayed value is computed first.
+        *args: The arguments of `func`. For a bag, it gets one record after the other. Anything else is the same for
+            every call; an Item or a delayed value is computed first.
         **kwargs: The same, by name.
 
     Returns:
@@ -87,7 +87,7 @@ def map_partitions(func: Callable[..., Any] = BY_NAME, /, *args: Any, **kwargs: 
 
     Args:
         func: The function to call. Can also be given by name, as `func=`.
-        *args: The arguments of `func`. Of a bag it gets the list of a partition's records. Anything else is the same
+        *args: The arguments of `func`. For a bag, it gets the list of a partition's records. Anything else is the same
             for every call; an Item or a delayed value is computed first.
         **kwargs: The same, by name.
 

@@ -52,7 +52,7 @@ def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitio
 
 @front_door
 def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that dask.bag's users know)
-    """Make a bag of the numbers from 0 to just before `n`. They are not made before they are needed.
+    """Make a bag of the numbers from 0 to just before `n`. Each is made when it is needed.
 
     Args:
         n: How many numbers, from 0 up.
@@ -88,7 +88,7 @@ def from_delayed(values: Any) -> Bag[Any]:
         A bag with a partition for each value.
 
     Raises:
-        PlanError: Something else is among `values`; or when the bag is computed: a value is text, a dict, or can't be
+        PlanError: `values` has something else in it; or when the bag is computed: a value is text, a dict, or can't be
             iterated over.
 
     >>> import bagkit as bk

@@ -49,7 +49,7 @@ E = TypeVar("E", bound=BaseException)
 class BagkitError(Exception):
     """The root of all errors of bagkit's own: `except bagkit.BagkitError` catches them.
 
-    What your own functions raise is not among them: it keeps its type, and gets notes that say where.
+    Errors of your own functions are not among them: they keep their types, and get notes that say where.
 
     >>> import bagkit as bk
     >>> try:
@@ -65,7 +65,7 @@ class BagkitError(Exception):
 
 
 class PlanError(BagkitError, ValueError, TypeError):
-    """A call that can't become a plan: an argument is wrong, or arguments do not go together.
+    """A call can't become a plan: an argument is wrong, or arguments do not go together.
 
     >>> import bagkit as bk
     >>> bk.range(3, npartitions=0)
@@ -87,7 +87,7 @@ class ResumeMismatchError(PlanError):
 
 
 class MismatchError(PlanError, AssertionError):
-    """Things that have to fit do not: bags to zip have different numbers of partitions, or a schema is none.
+    """Things do not fit together: bags to zip have different numbers of partitions, or a schema is not one.
 
     >>> import bagkit as bk
     >>> bk.zip(bk.range(3, npartitions=1), bk.range(3, npartitions=2))
@@ -97,7 +97,7 @@ class MismatchError(PlanError, AssertionError):
 
 
 class OptionError(BagkitError, TypeError, ValueError):
-    """An option that does not exist, or a value that it can't take.
+    """An option does not exist, or can't take a value.
 
     >>> import bagkit as bk
     >>> bk.range(3, npartitions=1).compute(worker=3)
@@ -260,7 +260,7 @@ class OutputBusyError(OutputError):
 
 
 class EmptyBagError(BagkitError, ValueError):
-    """A bag without records has no such result.
+    """A bag without records has no mean, minimum and so on.
 
     >>> import bagkit as bk
     >>> bk.from_sequence([]).max().compute(scheduler="sync")
@@ -270,7 +270,7 @@ class EmptyBagError(BagkitError, ValueError):
 
 
 class NotPicklableError(BagkitError, TypeError):
-    """A function or a value can't be sent to another process. The message says which, and by what it is held.
+    """A function or a value can't be sent to another process. The message says which, and what holds it.
 
     `scheduler="threads"` runs it in this process, where nothing has to be sent.
 
@@ -332,11 +332,11 @@ class TooManyErrorsError(TaskError):
 
 
 class WorkerDiedError(TaskError):
-    """The process that ran a task ended, on every attempt: it was killed, or ran out of memory.
+    """The process that ran a task died, in each attempt: it was killed, or ran out of memory.
 
     Attributes:
         attempts: How often the task was tried.
-        exit_code: The exit code of the process, as `subprocess` has it: a negative number is a signal's.
+        exit_code: The exit code of the process, as in `subprocess`: a negative number stands for a signal.
 
     >>> import bagkit as bk
     >>> bk.WorkerDiedError("the worker ended", attempts=3, exit_code=-9).exit_code
@@ -362,7 +362,7 @@ class SkippedRecordsWarning(UserWarning):
 
 
 class DamagedInputWarning(UserWarning):
-    """Data of damaged files is missing, as `damaged=` asks. The message says of how many, and what is wrong with some.
+    """Data of damaged files is missing, as `damaged=` asks. The message counts the files, and says what is wrong.
 
     >>> import bagkit as bk, pathlib, tempfile, warnings
     >>> path = pathlib.Path(tempfile.mkdtemp(), "a.txt.gz")

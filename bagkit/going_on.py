@@ -42,7 +42,7 @@ def merge_manifests(
     *,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """Make one manifest of what the shards of a bag have written into one folder, and check that all of them are there.
+    """Make one manifest for all shards of a bag that have written into one folder, and check that none is missing.
 
     Args:
         manifests: The folder; or a list of folders, of paths of manifests, or of Manifests.
@@ -52,8 +52,8 @@ def merge_manifests(
         The Manifest of all files, in the order of the whole bag. It is written beside the manifests of the shards.
 
     Raises:
-        MismatchError: A shard is missing or there twice, shards are of different operations or inputs, or a file is not
-            there as its shard has written it.
+        MismatchError: A shard is missing or there twice, shards have different operations or inputs, or a file is not
+            as its shard has written it.
         PlanError: `manifests` is neither.
 
     >>> import bagkit as bk, tempfile

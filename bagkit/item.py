@@ -67,8 +67,8 @@ class Item(DaskCollection, Generic[T_co]):
 
         Raises:
             OptionError: No option has that name, or it can't take that value.
-            BagkitError: What can go wrong in a run; `help(bagkit.errors)` lists it. An error of your own function is
-                raised as it is, with notes that say which record and which file it was about.
+            BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
+                as it is, with notes that say which record and which file it was about.
 
         >>> import bagkit as bk
         >>> bk.range(5, npartitions=2).sum().compute(scheduler="sync")
@@ -113,8 +113,8 @@ class Item(DaskCollection, Generic[T_co]):
     def persist(self, **options: Unpack[ComputeOptions]) -> Item[T_co]:
         """Do the work in the background, and keep the value in memory, for several further computations.
 
-        The Item is there at once; what is computed with it waits for the value, and raises the error of the run. With
-        scheduler="sync", and where there is next to nothing to do, the value is computed now.
+        It returns at once. A run that uses the Item waits for the value; if it failed, that run raises the error. With
+        scheduler="sync", and where there is next to nothing to do, `persist` computes before it returns.
 
         Args:
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
@@ -139,7 +139,7 @@ class Item(DaskCollection, Generic[T_co]):
         """Make a delayed value of the Item, which has operators, attributes and methods of its own.
 
         Args:
-            optimize_graph: With False it is computed as it was written, whatever the option `optimize` says then.
+            optimize_graph: False computes the plan as it is written, whatever the option `optimize` says.
 
         Returns:
             A delayed value that computes to the same.
@@ -181,8 +181,8 @@ class Item(DaskCollection, Generic[T_co]):
     def explain(self, analyze: bool | Literal["full"] = False, **options: Unpack[ComputeOptions]) -> None:
         """Print the plan as it is written, and the tasks that run it, stage by stage.
 
-        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing is
-        run, opened or written, unless it is to `analyze`.
+        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing runs,
+        and no file is opened or written, unless `analyze` asks for a run.
 
         Args:
             analyze: True: run a sample, for about a second, and print with each step its records, its time, and what
@@ -194,7 +194,7 @@ class Item(DaskCollection, Generic[T_co]):
         Raises:
             PlanError: `analyze` is something else, or a sample would write files.
             OptionError: No option has that name, or it can't take that value.
-            BagkitError: What can go wrong in a run. An error of your own function is raised as it is.
+            BagkitError: The run failed. An error of your own function is raised as it is.
 
         >>> import bagkit as bk
         >>> bk.range(6, npartitions=2).sum().explain()
@@ -222,7 +222,7 @@ class Item(DaskCollection, Generic[T_co]):
 
         Raises:
             PlanError: An argument does not fit.
-            MissingExtraError: What draws png and pdf is not installed.
+            MissingExtraError: The package that draws png and pdf is not installed.
 
         >>> import bagkit as bk
         >>> bk.range(10, npartitions=2).sum().visualize(rankdir="LR")

@@ -155,32 +155,33 @@ A stack and no tokens, so one `options(...)` object can be entered twice, and by
 
 @front_door
 def set_options(**changes: Unpack[ComputeOptions]) -> None:
-    """Set options for the session: for all that is computed from now on, in all threads.
+    """Set options for the session: for all runs from now on, in all threads.
 
-    What one call says, as in `bag.compute(workers=2)`, goes before it. So does what `with bagkit.options(...):` says
-    for a block of code. None for an option restores its default.
+    An option of a single call, as in `bag.compute(workers=2)`, wins over the session, and so does an option of a block,
+    `with bagkit.options(...):`. None for an option restores its default.
 
     Args:
         **changes: The options to set, by their names:
             scheduler: What runs the tasks. "processes": worker processes that stay warm between runs. "threads":
                 threads of this process. "sync": one task after the other, in this thread, for the debugger. Or an
                 executor of concurrent.futures, or an object with a method `run`. Default: what suits the plan. That is
-                processes; threads for delayed calls; sync for a little data and no function of yours. "synchronous" and
-                "single-threaded", "threading", "multiprocessing" are dask's words for the same.
+                processes; threads for delayed calls; sync if the data is small and no function of yours runs.
+                "synchronous" and "single-threaded", "threading", "multiprocessing" are dask's words for the same.
             workers: How many processes or threads there are, a number from 1 up; also as `num_workers`. Default: as
                 many as there are CPUs for this process.
-            memory_limit: How much a run may hold before what it holds waits on disk: a number of bytes, or text like
-                "512 MiB" or "2 GB". Default: half of the memory that the machine, or the container, has to give.
+            memory_limit: How much memory a run may hold for groups, sorts and the like before they wait on disk: a
+                number of bytes, or text like "512 MiB" or "2 GB". Default: half of the memory that the machine, or the
+                container, has to give.
             progress: Whether to draw a progress bar. Default: in a terminal and in a notebook, for runs that take a
                 while.
             temporary_directory: Where large intermediate values go: the path of a directory that exists. Default: where
                 the module `tempfile` puts its files.
-            shared_directory: Where tasks on an executor or a cluster leave what other tasks need, if it is large: a
-                path that all machines have, or a URL such as "s3://bucket/tmp". Default: none; it goes through the
-                program that computes, or on one machine through `temporary_directory`.
+            shared_directory: Where tasks on an executor or a cluster leave large values for other tasks: a path that
+                all machines have, or a URL such as "s3://bucket/tmp". Default: none; values go through the program that
+                computes, or on one machine through `temporary_directory`.
             on_error: What to do with a record for which a function raises. "raise": the run ends with the error.
-                "skip": the record is left out, and a warning says how many were. "collect": it is left out, and what is
-                computed is `Collected(result, failures)`. Default: "raise".
+                "skip": the record is left out, and a warning says how many were. "collect": it is left out, and the run
+                returns `Collected(result, failures)`. Default: "raise".
             optimize: Whether the plan is rewritten to do less work; the values are the same either way. Also as
                 `optimize_graph`. Default: True.
             retries: How often a task is run again, from its beginning, after a function of yours raised in it: a number
@@ -210,7 +211,7 @@ class options(ContextDecorator):
     """Set options for a block of code, or for the calls of a function; in a line of its own, for the session.
 
     `with bagkit.options(...):` holds for the block, in this thread; `@bagkit.options(...)` for the calls of a function.
-    A call that is a statement by itself does what `set_options` does, because there is no block that it could be for.
+    A call that stands alone as a statement does what `set_options` does, because it has no block.
 
     Args:
         **changes: The options to set, by the names of `bagkit.Options`. `help(bagkit.set_options)` explains each.
@@ -303,7 +304,7 @@ def _stands_alone(frame: FrameType) -> bool:
 
 
 def get_options() -> Options:
-    """Return the options in force here: what the innermost `with bagkit.options(...):` says, on top of the session's.
+    """Return the options that hold here: the session's, as changed by the `with bagkit.options(...):` blocks around.
 
     Returns:
         An Options. It does not change when options are set later.

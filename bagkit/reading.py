@@ -74,7 +74,7 @@ def read_text(
         blocksize: About how many bytes of a file go into one partition: a number, or text such as "64 MiB". Only for
             files that are not compressed. None: the whole file; large files are read by several workers all the same.
         compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, zip). A name such as "gzip": that,
-            whatever the suffix says. None: the files are not compressed. Of a zip archive each file is read.
+            whatever the suffix says. None: the files are not compressed. From a zip archive each file is read.
         encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
         errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
             `bytes.decode` takes.
@@ -88,9 +88,9 @@ def read_text(
         max_line: How many bytes a line may have, its end included, after it is decompressed: a number, or text such as
             "10 MB". A longer line is a LineTooLongError, raised before it is read to its end. None: a line may be of
             any length, and is held in memory once. In encodings such as UTF-16 characters are counted.
-        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError.
-            "keep": the whole lines before the damage stay, and what is behind it is not read. "skip_file": the file
-            has no records; it is read through first, to see. A DamagedInputWarning counts such files, and with
+        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError. "keep":
+            the whole lines before the damage stay, and nothing behind it is read. "skip_file": such a file has no
+            records; files are read through first, to see. A DamagedInputWarning counts such files, and with
             `on_error="collect"` each is a Failure.
 
     Returns:
@@ -149,8 +149,8 @@ def read_json(
     """Read files of JSON: a record is what `json.loads` makes of a line, or with `lines=False` of a document.
 
     The call lists the files and opens none. If only some fields are used, as by `pluck`, only those are parsed. With
-    `lines=False` a file may be one document or many, each over several lines or behind each other; of a document that
-    is an array each element is a record. A file is read a part at a time, whatever its size.
+    `lines=False` a file may be one document or many, over several lines or behind each other; if a document is an
+    array, each element is a record. A file is read a part at a time, whatever its size.
 
     Args:
         urlpath: A path, a pattern such as `"logs/*.json.gz"`, a URL such as `"s3://bucket/logs/*.json"`, or a list of
@@ -158,7 +158,7 @@ def read_json(
         blocksize: About how many bytes of a file go into one partition: a number, or text such as "64 MiB". Only for
             files that are not compressed. None: the whole file; large files are read by several workers all the same.
         compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, zip). A name such as "gzip": that,
-            whatever the suffix says. None: the files are not compressed. Of a zip archive each file is read.
+            whatever the suffix says. None: the files are not compressed. From a zip archive each file is read.
         encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
         errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
             `bytes.decode` takes.
@@ -169,16 +169,16 @@ def read_json(
             "10 MB". A longer line is a LineTooLongError, raised before it is read to its end. None: a line may be of
             any length, and is held in memory once. In encodings such as UTF-16 characters are counted.
         columns: The fields that records are to have, such as `["name", ("address", "city")]`: a key, or a tuple of
-            keys, each of the dict under the one before. Others are checked and not built, which takes a fraction of the
-            time; say it where bagkit can't see in your functions which fields they read. A field that a line does not
-            have is not in its record; what is no dict stays as it is. None: all fields.
+            keys, each of the dict under the one before. Other fields are checked and not built, which takes a fraction
+            of the time. Give it if bagkit can't see in your functions which fields they read. A field that a line does
+            not have is not in its record; a record that is not a dict stays as it is. None: all fields.
         lines: Whether each line of a file is a document. False: documents may be written in any way that JSON allows.
         path: The keys that lead to an array in each document, as in "items" or "data.items"; a tuple of keys where one
             has a dot in it. The elements of the array are the records then. For `lines=False` only. None: no keys.
         damaged: What to do about a compressed file, or a document, that is cut off or damaged. "raise": a
-            CorruptInputError. "keep": the lines or documents before the damage stay, and what is behind it is not read.
-            "skip_file": the file has no records; it is read through first, to see. A DamagedInputWarning counts such
-            files, and with `on_error="collect"` each is a Failure.
+            CorruptInputError. "keep": the lines or documents before the damage stay, and nothing behind it is read.
+            "skip_file": such a file has no records; files are read through first, to see. A DamagedInputWarning counts
+            such files, and with `on_error="collect"` each is a Failure.
 
     Returns:
         A bag of the values of the lines, or documents: mostly dicts.
@@ -188,10 +188,9 @@ def read_json(
         SourceError: A file can't be read; also when the bag is computed.
         PlanError: An argument has a value that is not allowed, or arguments do not go together.
         MissingExtraError: A package that the files' compression or URL needs is not installed.
-        json.JSONDecodeError: When the bag is computed: a line is not JSON; nor is a blank line. `on_error="skip"`
-            leaves it out.
-        CorruptInputError: When the bag is computed: a compressed file is cut off or damaged; or what is around the
-            documents of a file is not JSON, as where the end of an array is missing.
+        json.JSONDecodeError: When the bag is computed: a line is not JSON, or blank. `on_error="skip"` leaves it out.
+        CorruptInputError: When the bag is computed: a compressed file is cut off or damaged; or the text around the
+            documents of a file is not JSON, as when the end of an array is missing.
         LineTooLongError: When the bag is computed: a line is longer than `max_line`. `on_error="skip"` leaves it out.
 
     >>> import bagkit as bk, pathlib, tempfile
@@ -265,8 +264,8 @@ def read_csv(
 ) -> Bag[Any]:
     """Read the rows of CSV files, as the csv module does.
 
-    There is one partition for each file, unless `files_per_partition` says otherwise: a file can't be cut, because only
-    from its beginning on is it clear where a row begins. Blank lines are no rows. All values are text.
+    There is one partition for each file, unless `files_per_partition` says otherwise. A file can't be cut, because only
+    a reader that begins at its start knows where rows begin. Blank lines are no rows. All values are text.
 
     Args:
         urlpath: A path, a pattern such as `"logs/*.json.gz"`, a URL such as `"s3://bucket/logs/*.json"`, or a list of
@@ -275,12 +274,12 @@ def read_csv(
         header: True: the first row of each file has the names of the fields. A list of names: no row has them. False:
             there are no names, which goes with `as_tuples=True` only.
         as_tuples: Whether a record is a tuple. Otherwise it is a dict by the names of the fields.
-        restkey: The name for the list of the fields that a row has too many of, as for `csv.DictReader`. Without it
-            such a row is a SourceError.
-        restval: The value for the fields that a row has too few of, as for `csv.DictReader`. Without it such a row is a
-            SourceError.
+        restkey: The name for the list of surplus fields of a row, as for `csv.DictReader`. Without it a row with too
+            many fields is a SourceError.
+        restval: The value for missing fields of a row, as for `csv.DictReader`. Without it a row with too few fields is
+            a SourceError.
         compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, zip). A name such as "gzip": that,
-            whatever the suffix says. None: the files are not compressed. Of a zip archive each file is read.
+            whatever the suffix says. None: the files are not compressed. From a zip archive each file is read.
         encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
         errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
             `bytes.decode` takes.
@@ -288,10 +287,10 @@ def read_csv(
         files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
             files. None: one.
         include_path: Whether each record comes with the path of its file, as `(record, path)`.
-        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError.
-            "keep": the rows before the damage stay, and what is behind it is not read. "skip_file": the file
-            has no records; it is read through first, to see. A DamagedInputWarning counts such files, and with
-            `on_error="collect"` each is a Failure.
+        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError. "keep":
+            the rows before the damage stay, and nothing behind it is read. "skip_file": such a file has no records;
+            files are read through first, to see. A DamagedInputWarning counts such files, and with `on_error="collect"`
+            each is a Failure.
         **csv_options: Details of the dialect: `delimiter`, `quotechar`, `doublequote`, `escapechar`,
             `skipinitialspace`, `quoting`, `strict`. The csv module's documentation explains them.
 
@@ -418,17 +417,17 @@ def read_files(
         binary: Whether the content is bytes. Otherwise it is text, as Python's text mode reads it.
         include_path: Whether a record is `(path, content)`. Otherwise it is the content alone.
         compression: "infer": by the file's suffix (gz, bz2, xz, zst, lz4, snappy, zip). A name such as "gzip": that,
-            whatever the suffix says. None: the files are not compressed. Of a zip archive each file is read.
+            whatever the suffix says. None: the files are not compressed. From a zip archive each file is read.
         encoding: How text is encoded, by the name that Python has for it. Default: "utf-8".
         errors: What to do with bytes that do not decode: "strict" (an error), "replace", "ignore", or another word that
             `bytes.decode` takes.
         storage_options: What fsspec needs to open URLs, such as `{"anon": True}` or keys. Not for local files.
         files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
             files. None: one.
-        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError.
-            "keep": the content before the damage stays, and what is behind it is not read. "skip_file": the file
-            has no records; it is read through first, to see. A DamagedInputWarning counts such files, and with
-            `on_error="collect"` each is a Failure.
+        damaged: What to do about a compressed file that is cut off or damaged. "raise": a CorruptInputError. "keep":
+            the content before the damage stays, and nothing behind it is read. "skip_file": such a file has no records;
+            files are read through first, to see. A DamagedInputWarning counts such files, and with `on_error="collect"`
+            each is a Failure.
 
     Returns:
         A bag of pairs, or of contents.
@@ -475,7 +474,7 @@ def from_url(urls: str | Sequence[str]) -> Bag[bytes]:
         A bag of lines as bytes, with their line ends.
 
     Raises:
-        PlanError: `urls` is nothing of that kind.
+        PlanError: `urls` is neither.
         SourceError: When the bag is computed: a URL can't be read to its end.
 
     >>> import bagkit as bk

@@ -24,8 +24,8 @@ def read_parquet(
     """Read the rows of Parquet files as dicts. Needs the extra `arrow`.
 
     The call lists the files and opens none. If only some columns are used, as by `pluck`, only those are read and
-    decoded. Values are Python's own, and exact: dates, times, Decimals, bytes, lists and dicts; None where there is
-    none. Of a map there is a list of pairs.
+    decoded. Values are Python's own, and exact: dates, times, Decimals, bytes, lists and dicts; None for null. A map
+    becomes a list of pairs.
 
     Args:
         urlpath: A path, a pattern such as `"tables/*.parquet"`, a URL such as `"s3://bucket/tables/*.parquet"`, or a
@@ -76,18 +76,18 @@ def read_sqlite(
     key: str | None = None,
     npartitions: int | None = None,
 ) -> Bag[dict[str, Any]]:
-    """Read the rows that a query gives of a SQLite database, as dicts.
+    """Read the rows of a query to a SQLite database, as dicts.
 
-    The database is opened to be read only. The call looks whether the query can be run; its rows are read, as they are
-    asked for, when the bag is computed. They are in one partition, in the order of the query, unless `key` cuts them.
+    The database is opened only for reading. The call checks the query; its rows are read when the bag is computed, as
+    they are asked for. They are in one partition, in the order of the query, unless `key` cuts them.
 
     Args:
         path: The file of the database, on this machine.
         query: What to select, such as `"select name, age from people where age > ?"`.
         params: Values for the query's question marks, as a tuple, or for its names such as `:age`, as a dict.
-        key: A column of the result with numbers. Ranges of them are the partitions, which several workers read at once,
-            each by running the query for its range: say it where there is an index, or the query is quick. Rows
-            without a number are in the first partition. None: one partition.
+        key: A column of the result with numbers. Each partition is a range of them, and several workers run the query
+            at once, each for its range. Give it if the column has an index, or the query is quick. Rows without a
+            number are in the first partition. None: one partition.
         npartitions: How many ranges, at the most. Only together with `key`.
 
     Returns:

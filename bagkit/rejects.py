@@ -25,12 +25,12 @@ def read_errors(
     Args:
         urlpath: A directory, whose files of JSON lines are read; or a path, a pattern, a URL or a list, as for
             `read_json`.
-        of: The bag whose errors were split: `good, bad = of.split_errors()`. It is what `retry` runs the rejects
-            through. None: they can be looked at, and not retried.
+        of: The bag whose errors were split: `good, bad = of.split_errors()`. `retry` runs the rejects through its
+            operations. None: you can look at the rejects, but not retry them.
         storage_options: What fsspec needs to open URLs. Not for local files.
 
     Returns:
-        Rejects. Their places are those that they had when they failed.
+        Rejects, with the places at which they failed.
 
     Raises:
         NoFilesError: A path or a pattern names no file.

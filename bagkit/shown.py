@@ -18,7 +18,7 @@ WIDEST: Final = 20
 
 
 class Shown:
-    """A value as a notebook and a prompt show it: a tree, as large as can be read; `value` is all of it.
+    """A value that a notebook and a prompt show as a tree, cut to what people can read; `value` is all of it.
 
     >>> import bagkit as bk
     >>> bk.show([1, 2]).value
@@ -41,15 +41,14 @@ class Shown:
 
 @front_door
 def show(value: Any, levels: int | None = None) -> Shown:
-    """Show records, or any other value, as a tree: in a notebook one that opens and closes, at a prompt as text.
+    """Show records, or any other value, as a tree: in a notebook it opens and closes, at a prompt it is text.
 
-    A notebook shows it where it is the last expression of a cell, `display` anywhere else; `print` gives the text. A
-    huge value is cut: to about 1,000 of its parts in a notebook, and to 60 lines of text.
+    A notebook shows it if it is the last expression of a cell, and `display` shows it anywhere else; `print` gives the
+    text. A huge value is cut: to about 1,000 of its parts in a notebook, and to 60 lines of text.
 
     Args:
-        value: What to show: what `take` or `compute` returns, a record, a list, anything. Nothing lazy, for it would
-            have to be computed.
-        levels: How many levels are open at first. Default: None, all where there is little to see, otherwise one.
+        value: What to show: the result of `take` or `compute`, a record, a list, anything that is computed.
+        levels: How many levels are open at first. Default: None, all levels if there is little to see, otherwise one.
 
     Returns:
         A Shown, whose `value` is the value.

@@ -16,17 +16,17 @@ from bagkit.front_doors import front_door
 def tally(reason: str, count: int = 1) -> None:
     """Count a reason, in a function that a bag or a delayed value calls.
 
-    The counts of all tasks come back together: in the Manifest of what writes files, in Collected, in `bagkit.Tallies`,
-    and in the progress bar. A task that is run again, because its worker died or it is retried, counts once. Outside of
-    a run a `with bagkit.Tallies()` block counts it; where there is none nobody does, so that a function can be tried
-    alone.
+    The counts of all tasks come back together: in the Manifest of a method that writes, in Collected, in
+    `bagkit.Tallies`, and in the progress bar. A task that runs again, because its worker died or it is retried, counts
+    once. Outside a run, a `with bagkit.Tallies()` block counts it. Without a block nobody does, so you can try a
+    function alone.
 
     Args:
-        reason: What is counted, in a few words: `"too short"`. Of a longer text the first 200 characters count.
+        reason: What is counted, in a few words: `"too short"`. Only the first 200 characters count.
         count: How often to count it. Default: 1.
 
     Raises:
-        PlanError: `reason` is no text, or `count` no whole number from 0 up.
+        PlanError: `reason` is not text, or `count` is not a whole number from 0 up.
 
     >>> import bagkit as bk
     >>> def clean(line):
@@ -61,8 +61,8 @@ def _whole(count: object) -> int:
 class Tallies(Mapping[str, int]):
     """Counts by reason what the runs inside its block have counted: a mapping, the largest counts first.
 
-    Runs in which a filter has a `reason`, or a function calls `bagkit.tally`, count. What they have counted is added
-    when a task ends. Of a run in the background, or in another thread, nothing is heard here.
+    Filters with a `reason` count, and functions that call `bagkit.tally`. The counts of a task are added when it ends.
+    Runs in the background, and in other threads, are not heard here.
 
     >>> import bagkit as bk
     >>> b = bk.range(10, npartitions=3)

@@ -48,28 +48,28 @@ AHEAD = 1000
 class Client(Executor):
     """Runs calls in the background, on worker processes, and gives a future for the value of each.
 
-    A call may have futures among its arguments, also inside of lists, dicts and dataclasses: it runs when their values
-    are there, and gets these. Values stay where they were made until somebody asks for a result. In a task, `Client()`
+    A call may have futures among its arguments, also inside lists, dicts and dataclasses: it runs when their values are
+    there, and gets these. Values stay where they were made until somebody asks for a result. Inside a task, `Client()`
     runs each call at once, in the process of the task: so a task never waits for workers that wait for it.
 
     A Client is an Executor of `concurrent.futures`, so `asyncio` and others can use it. But its `map` returns futures;
     `get_executor()` is one whose `map` returns values.
 
     Args:
-        where: The address of a dask.distributed scheduler, such as "tcp://host:8786", or a client of dask.distributed:
-            calls, and the bags that this client computes, run there. Default: None, worker processes of this machine.
-        engine: "ray": calls, and the bags that this client computes, run on Ray, in the session that the program has,
-            or one on this machine. Default: None, what `where` says.
+        where: Where calls, and the bags that this client computes, run: the address of a dask.distributed scheduler,
+            such as "tcp://host:8786", or a client of dask.distributed. Default: None, worker processes of this machine.
+        engine: "ray" runs calls and bags on Ray, in the session of the program, or in one on this machine. Default:
+            None, what `where` says.
         workers: How many processes to use. Default: the option `workers`, else the number of CPUs.
         temporary_directory: Where large values are kept. Default: the option of that name.
-        memory_limit: How much memory the values that wait in this process may take a part of, as the option of that
-            name. Default: that option.
-        dashboard: Whether to have a page in the browser that shows what runs in this process, as `bagkit.dashboard()`
-            serves it: `dashboard_link` is its address. Default: False.
+        memory_limit: The memory for values that wait in this process, as the option of that name: they take a part of
+            it. Default: that option.
+        dashboard: Whether to serve a page that shows what runs in this process, as `bagkit.dashboard()` does;
+            `dashboard_link` is its address. Default: False.
 
     Raises:
         MissingExtraError: dask.distributed, or Ray, is not installed.
-        OptionError: An argument that an option of that name does not take.
+        OptionError: An argument has a value that the option of that name does not take.
 
     >>> import bagkit as bk
     >>> with bk.Client(workers=2) as client:
@@ -145,27 +145,27 @@ class Client(Executor):
         priority: float = 0.0,
         **kwargs: Any,
     ) -> Future[T]:
-        """Have a function called in the background.
+        """Call a function in the background.
 
-        The arguments are pickled now: what is changed later does not matter.
+        The arguments are pickled now, so later changes do not matter.
 
         Args:
-            function: The function. One with an argument called `key`, `retries` or `priority` is handed over as
+            function: The function. If it has an argument called `key`, `retries` or `priority` itself, give
                 `functools.partial(function, key=...)`.
             *args: Its arguments. Futures, bags, items and delayed values among them, also inside of containers, are
                 replaced by their values.
-            key: What the call is called. While somebody holds the future of a call with that key, it is returned and
-                nothing is called. Default: a name of its own.
-            retries: How many times to call the function again when it raises. Default: 0.
-            priority: Of the calls that can run, those with the highest number run first. Default: 0.
+            key: The name of the call. While somebody holds the future of a call with that name, `submit` returns this
+                future and calls nothing. Default: a new name.
+            retries: How often to call the function again if it raises. Default: 0.
+            priority: Calls with a higher number run first. Default: 0.
             **kwargs: Its keyword arguments.
 
         Returns:
-            The Future of what the function returns. The call runs also if nobody holds it.
+            The Future of what the function returns. The call runs even if nobody holds the future.
 
         Raises:
             NotPicklableError: The function or an argument can't be sent to a worker process.
-            OptionError: `retries` is no number from 0.
+            OptionError: `retries` is not a number from 0 up.
             TaskError: The client is closed.
 
         >>> import bagkit as bk
@@ -195,22 +195,23 @@ class Client(Executor):
         priority: float = 0.0,
         **kwargs: Any,
     ) -> Sequence[Future[T]] | Iterator[Future[T]]:
-        """Have a function called for each element, in the background.
+        """Call a function for each element, in the background.
 
         Args:
             function: The function.
-            *iterables: Its arguments: of several iterables those that stand side by side, to the end of the shortest.
-            retries: How many times to call the function again when it raises. Default: 0.
-            priority: Of the calls that can run, those with the highest number run first. Default: 0.
+            *iterables: Its arguments. From several iterables each call gets the elements at the same place, to the end
+                of the shortest.
+            retries: How often to call the function again if it raises. Default: 0.
+            priority: Calls with a higher number run first. Default: 0.
             **kwargs: Keyword arguments that are the same in each call.
 
         Returns:
-            A list of the futures, in order. Where an iterable does not know its length, an iterator of the futures,
-            which submits the calls while it is read, some ahead: so it may be very long.
+            A list of the futures, in order. If an iterable does not know its length, an iterator of the futures, which
+            submits calls while you read it, some ahead: so the iterable may be endless.
 
         Raises:
             NotPicklableError: The function or an argument can't be sent to a worker process.
-            OptionError: `retries` is no number from 0.
+            OptionError: `retries` is not a number from 0 up.
             TaskError: The client is closed.
 
         >>> import bagkit as bk
@@ -229,14 +230,14 @@ class Client(Executor):
 
         Args:
             futures: A future, or containers with futures anywhere inside. An iterator gives a list.
-            errors: "raise" raises the first error, "skip" leaves out of a list the futures that have failed. Default:
+            errors: "raise" raises the first error; "skip" leaves futures that have failed out of their list. Default:
                 "raise".
 
         Returns:
-            The same with values in the place of the futures.
+            The same, with values in place of the futures.
 
         Raises:
-            OptionError: Another word for `errors`.
+            OptionError: `errors` is another word.
             Exception: What a function raised.
 
         >>> import bagkit as bk
@@ -255,7 +256,7 @@ class Client(Executor):
         return fill(template, [self._future_of(plan).result() for plan in lift.plans])
 
     def scatter(self, data: Any) -> Any:
-        """Keep data for calls to come, so that each worker gets them from where large values are kept.
+        """Keep data for later calls, so that each worker gets it from the place for large values.
 
         Args:
             data: A value. A list, tuple or set gives a future for each element, a dict one for each value.
@@ -287,10 +288,10 @@ class Client(Executor):
             **options: Options of `compute`.
 
         Returns:
-            The Future of the result; of a list or tuple, a list of futures.
+            The Future of the result; for a list or tuple, a list of futures.
 
         Raises:
-            OptionError: An option that `compute` does not take.
+            OptionError: `compute` does not take an option.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:
@@ -309,14 +310,14 @@ class Client(Executor):
         return self._computed(plan, options)
 
     def persist(self, value: Any, **options: Unpack[ComputeOptions]) -> Any:
-        """Compute a bag or an item in the background, and keep what it is where it was made.
+        """Compute a bag or an item in the background, and keep its records or value where they were made.
 
         Args:
             value: The bag, item or delayed value; or a list or tuple of those.
             **options: Options of `compute`.
 
         Returns:
-            What `value.persist()` returns; of a list or tuple, a list of that.
+            What `value.persist()` returns; for a list or tuple, a list of that.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:
@@ -330,7 +331,7 @@ class Client(Executor):
         return kept if several else kept[0]
 
     def cancel(self, futures: Any) -> None:
-        """Have calls not run that do not run yet, nor those that need their values.
+        """Cancel calls that do not run yet, and calls that need their values.
 
         Args:
             futures: A future, or an iterable of futures.
@@ -343,13 +344,13 @@ class Client(Executor):
             future.cancel()
 
     def scale(self, workers: int) -> None:
-        """Have more workers, or fewer, from now on. Calls that run are not disturbed.
+        """Have more workers, or fewer, from now on. Calls that run already go on.
 
         Args:
-            workers: How many processes to use, from 1.
+            workers: How many processes to use, from 1 up.
 
         Raises:
-            OptionError: `workers` is no number from 1.
+            OptionError: `workers` is not a number from 1 up.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:
@@ -362,7 +363,7 @@ class Client(Executor):
         self._engine.scale(count)
 
     def restart(self) -> None:
-        """End the workers at once and cancel all that is not done; calls that come have new workers.
+        """End the workers at once, and cancel all calls that are not done. Later calls get new workers.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:
@@ -390,7 +391,7 @@ class Client(Executor):
 
         Args:
             wait: Whether to wait until all calls are over. Default: True.
-            cancel_futures: Whether to cancel what does not run yet, and to end what runs. Default: False.
+            cancel_futures: Whether to cancel calls that do not run yet, and to end calls that run. Default: False.
 
         >>> import bagkit as bk
         >>> client = bk.Client(workers=1)
@@ -401,7 +402,7 @@ class Client(Executor):
             self._page.close()
 
     def close(self) -> None:
-        """Cancel what is not done and let go of the workers; results that were made can still be asked for.
+        """Cancel all calls that are not done, and let go of the workers. Results that are there can still be asked for.
 
         >>> import bagkit as bk
         >>> client = bk.Client(workers=1)
@@ -460,7 +461,7 @@ _known: deque[weakref.ref[Client]] = deque(maxlen=1)
 
 @front_door
 def get_client() -> Client:
-    """Return the client that was made last in this process; inside of a task, one that runs calls at once.
+    """Return the client that was made last in this process; inside a task, a client that runs each call at once.
 
     Returns:
         The Client. One is made if there is none.

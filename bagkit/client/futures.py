@@ -43,9 +43,9 @@ class Elsewhere:
 class Future(concurrent.futures.Future[T]):
     """A value that is made in the background: what `Client.submit` returns.
 
-    It is a `concurrent.futures.Future`, so all that takes those takes it. It can be awaited. Among the arguments of
-    further calls, also inside of lists, dicts and dataclasses, it stands for its value. The value stays where it was
-    made until `result()` is called. When nobody holds the future any more, the value is let go of.
+    It is a `concurrent.futures.Future`, so code that takes such futures takes it, and it can be awaited. As an argument
+    of further calls, also inside lists, dicts and dataclasses, it stands for its value. The value stays where it was
+    made until you call `result()`. When nobody holds the future any more, its value goes.
 
     >>> import bagkit as bk
     >>> with bk.Client(workers=1) as client:
@@ -64,10 +64,10 @@ class Future(concurrent.futures.Future[T]):
         """How far the run is that makes its value; None for a call."""
 
     def cancel(self) -> bool:
-        """Have the call not run, nor those that need its value.
+        """Cancel the call, and the calls that need its value.
 
         Returns:
-            Whether it is cancelled; False where it runs already, or is over.
+            Whether it is cancelled; False if it runs already, or is over.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:
@@ -124,9 +124,9 @@ class Future(concurrent.futures.Future[T]):
             The value: the same object each time.
 
         Raises:
-            TimeoutError: It has not been made in `timeout` seconds.
-            concurrent.futures.CancelledError: It was cancelled.
-            Exception: What the function raised, with a note that says in which call.
+            TimeoutError: The value is not there after `timeout` seconds.
+            concurrent.futures.CancelledError: The call was cancelled.
+            Exception: The function raised it; a note names the call.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:
@@ -186,7 +186,7 @@ def wait(
         return_when: "ALL_COMPLETED", "FIRST_COMPLETED" or "FIRST_EXCEPTION". Default: "ALL_COMPLETED".
 
     Returns:
-        Two sets: the futures that are done, and those that are not.
+        Two sets: the futures that are done, and the others.
 
     >>> import bagkit as bk
     >>> with bk.Client(workers=1) as client:
@@ -207,7 +207,7 @@ def as_completed(futures: Iterable[concurrent.futures.Future[Any]], timeout: flo
         timeout: How many seconds to wait for all of them. Default: None, without end.
 
     Returns:
-        An iterator of the futures, those that are done first as the first.
+        An iterator of the futures, in the order in which they are done.
 
     Raises:
         TimeoutError: Some were not done in `timeout` seconds.
@@ -222,7 +222,7 @@ def as_completed(futures: Iterable[concurrent.futures.Future[Any]], timeout: flo
 
 @front_door
 def fire_and_forget(futures: Any) -> None:
-    """Say that nobody will ask for some results. Their calls run in any case; this is for programs of dask's.
+    """Say that nobody will ask for some results. Calls run in any case; this is here for programs written for dask.
 
     Args:
         futures: A future, or an iterable of futures.

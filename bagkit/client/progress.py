@@ -25,8 +25,8 @@ def progress(*values: Any, notebook: bool | None = None) -> None:
     """Draw the progress of what runs in the background.
 
     In a terminal it draws one line, and returns when all is over. In a notebook it returns at once; the bar goes on in
-    the output of its cell, and stays there when the notebook is saved. What fails counts as over: the error is raised
-    where its result is asked for.
+    the output of its cell, and stays there when the notebook is saved. A call or run that fails counts as over; its
+    error is raised where you ask for the result.
 
     The futures of bags (`client.compute(bag)`) are drawn in bytes of input, where these are known, with the operation
     that takes most of the time. Calls are counted. Several values are drawn together.
@@ -34,12 +34,12 @@ def progress(*values: Any, notebook: bool | None = None) -> None:
     Args:
         *values: Futures of a `Client`, of `concurrent.futures` or of dask.distributed; lists and other containers of
             futures. A bag, an item or a delayed value stands for the futures that it is made of, and for the runs in
-            which `persist` computes it. One that nothing computes is an error.
+            which `persist` computes it. If nothing computes it, that is an error.
         notebook: Whether to draw for a notebook. Default: whether this is one.
 
     Raises:
-        LazyError: A bag, an item or a delayed value that nothing computes in the background.
-        OptionError: A value that has no progress.
+        LazyError: Nothing computes a bag, an item or a delayed value in the background.
+        OptionError: A value has no progress.
 
     >>> import bagkit as bk
     >>> with bk.Client(workers=1) as client:

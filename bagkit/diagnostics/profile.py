@@ -23,7 +23,7 @@ class Spent:
 
 
 class Profile:
-    """Collects what the tasks of all runs inside its block took; `visualize(color="time")` draws it.
+    """Collects the times of all tasks of the runs inside its block; `visualize(color="time")` draws them.
 
     >>> import bagkit as bk
     >>> with bk.Profile() as profile:
@@ -94,7 +94,7 @@ class Profile:
 
         Returns:
             A dict from the labels of the operations that a task ran, first to last, to the number of tasks and their
-            seconds: with what it took to get and to send values, which belongs to no operation.
+            seconds. These include the time to get and send values, which belongs to no operation.
 
         >>> import bagkit as bk
         >>> with bk.Profile() as profile:

@@ -40,7 +40,7 @@ _FIRST = (Hole(0),)
 
 
 class Delayed(DaskCollection, Generic[T_co]):
-    """A value that is not computed yet: what a delayed function will return, or what is done to such a value.
+    """A value that is not computed yet: the result of a delayed function, or of something done to such a result.
 
     Attributes, methods, operators, indexing and calls of a delayed value give further delayed values. It can be an
     argument of further delayed calls, also inside lists, tuples, sets, dicts, slices, dataclasses and namedtuples. The
@@ -96,7 +96,7 @@ class Delayed(DaskCollection, Generic[T_co]):
     @overload
     def compute(self, **options: Unpack[ComputeOptions]) -> T_co | Collected[T_co]: ...
     def compute(self, **options: Unpack[ComputeOptions]) -> Any:
-        """Do the work, and return the value. It is done in threads unless the options say otherwise.
+        """Do the work, and return the value. It runs in threads unless the options say otherwise.
 
         Args:
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
@@ -107,8 +107,8 @@ class Delayed(DaskCollection, Generic[T_co]):
 
         Raises:
             OptionError: No option has that name, or it can't take that value.
-            BagkitError: What can go wrong in a run; `help(bagkit.errors)` lists it. An error of your own function is
-                raised as it is, with notes that say in which call.
+            BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
+                as it is, with notes that say in which call.
 
         >>> import bagkit as bk
         >>> bk.delayed(max)([3, bk.delayed(abs)(-5)]).compute(scheduler="sync")
@@ -119,8 +119,8 @@ class Delayed(DaskCollection, Generic[T_co]):
     def persist(self, **options: Unpack[ComputeOptions]) -> Delayed[T_co]:
         """Do the work in the background, and keep the value in memory, for several further computations.
 
-        What is computed with it waits for the value, and raises the error of the run. With scheduler="sync" the value
-        is computed now.
+        A run that uses it waits for the value; if it failed, that run raises the error. With scheduler="sync" `persist`
+        computes before it returns.
 
         Args:
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
@@ -153,7 +153,7 @@ class Delayed(DaskCollection, Generic[T_co]):
 
         Raises:
             PlanError: An argument does not fit.
-            MissingExtraError: What draws png and pdf is not installed.
+            MissingExtraError: The package that draws png and pdf is not installed.
 
         >>> import bagkit as bk
         >>> (bk.delayed(len)("ab") + bk.delayed(3)).visualize()

@@ -78,8 +78,9 @@ def compute(*args: Any, traverse: bool = ..., **options: Unpack[ComputeOptions])
 def compute(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]) -> tuple[Any, ...]:
     """Compute several bags, Items and delayed values in one run.
 
-    What they share is done once: a file that two of them read is read once. Without a scheduler among the options
-    delayed values run in threads, unless there is also a bag with a function of yours, which runs in processes.
+    What they share is done once: if two of them read a file, it is read once. Without a scheduler among the options,
+    delayed values run in threads, and bags with a function of yours in processes; all run in processes if there are
+    both.
 
     Args:
         *args: Bags, Items and delayed values, also inside lists, tuples, sets, dicts, dataclasses and the like.
@@ -94,8 +95,8 @@ def compute(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
 
     Raises:
         OptionError: No option has that name, or it can't take that value.
-        BagkitError: What can go wrong in a run; `help(bagkit.errors)` lists it. An error of your own function is raised
-            as it is, with notes that say which record and which file it was about.
+        BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised as
+            it is, with notes that say which record and which file it was about.
 
     >>> import bagkit as bk
     >>> b = bk.range(10, npartitions=2)
@@ -123,8 +124,8 @@ def persist(*args: Any, traverse: bool = ..., **options: Unpack[ComputeOptions])
 def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]) -> tuple[Any, ...]:
     """Compute several bags, Items and delayed values in one run in the background, and keep the results.
 
-    It returns at once; what is computed with them waits for what it needs, and raises the error of the run. With
-    scheduler="sync", which has no background, all is computed now. `bag.persist` says more.
+    It returns at once. Runs that use the results wait for them; if they failed, those runs raise the error. With
+    scheduler="sync" `persist` computes before it returns. `help(bagkit.Bag.persist)` says more.
 
     Args:
         *args: Bags, Items and delayed values, also inside lists, tuples, sets, dicts, dataclasses and the like.
@@ -134,8 +135,8 @@ def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
             `help(bagkit.set_options)` explains each.
 
     Returns:
-        A tuple of the arguments. A bag is a bag as before, with as many partitions, but what is computed with it from
-        now on starts from the results. The same holds for Items and delayed values.
+        A tuple of bags, Items and delayed values as in the arguments. Runs that use them start from the results. A bag
+        has as many partitions as before.
 
     Raises:
         OptionError: No option has that name, or it can't take that value.
@@ -185,7 +186,7 @@ def optimize(*args: Any, traverse: bool = ...) -> tuple[Any, ...]: ...
 def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
     """Rewrite the plans of several bags, Items and delayed values, so that they do less work.
 
-    `compute` does it anyway: this shows what it makes of them. What several of them share stays shared.
+    `compute` does it anyway; here you can look at the result. Parts that several of them share stay shared.
 
     Args:
         *args: Bags, Items and delayed values, also inside lists, tuples, sets, dicts, dataclasses and the like.
@@ -232,7 +233,7 @@ def visualize(*objects: Any, filename: str | os.PathLike[str] | None = None, for
 
     Raises:
         PlanError: There is nothing to draw, or an argument does not fit.
-        MissingExtraError: What draws png and pdf is not installed.
+        MissingExtraError: The package that draws png and pdf is not installed.
 
     >>> import bagkit as bk
     >>> b = bk.range(10, npartitions=2)

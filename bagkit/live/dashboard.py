@@ -40,7 +40,7 @@ class Dashboard:
 
     @property
     def address(self) -> str:
-        """What to open in a browser. It has a token in it: who knows the address sees the page.
+        """The address to open in a browser. It has a token in it: whoever knows the address sees the page.
 
         >>> import bagkit as bk
         >>> with bk.dashboard() as page:
@@ -51,7 +51,7 @@ class Dashboard:
 
     @property
     def port(self) -> int:
-        """The port of 127.0.0.1 that it is served on.
+        """Its port on 127.0.0.1.
 
         >>> import bagkit as bk
         >>> with bk.dashboard() as page:
@@ -62,7 +62,7 @@ class Dashboard:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is not served any more.
+        """Whether it has ended.
 
         >>> import bagkit as bk
         >>> page = bk.dashboard()
@@ -73,7 +73,7 @@ class Dashboard:
         return self._recorder.is_closed
 
     def close(self) -> None:
-        """Serve the page no more, and forget what was recorded. Runs go on.
+        """End the page, and forget what it has recorded. Runs go on.
 
         >>> import bagkit as bk
         >>> bk.dashboard().close()
@@ -112,16 +112,16 @@ def dashboard(port: int | None = None) -> Dashboard:
     """Serve a page that shows what runs in this process: runs, their stages and steps, workers, memory, failures.
 
     The page is served to this machine only, at an address with a token in it. It shows all runs that start from now on,
-    in all threads, and the calls of clients. One that is open already is returned.
+    in all threads, and the calls of clients. If a page is open already, this one is returned.
 
     Args:
         port: The port of 127.0.0.1 to serve it on. Default: None, a free one.
 
     Returns:
-        The Dashboard: `address` is what to open in a browser, `close()` ends it, and so does leaving its `with` block.
+        The Dashboard: open its `address` in a browser. `close()` ends it, and so does the end of its `with` block.
 
     Raises:
-        OptionError: The port is none, is in use, or is another than the open dashboard has.
+        OptionError: The port is not a port, is in use, or is not the port of the open dashboard.
 
     >>> import bagkit as bk
     >>> with bk.dashboard() as page:

@@ -57,10 +57,11 @@ class ReportFile:
 
 @front_door
 def report(path: str | os.PathLike[str]) -> ReportFile:
-    """Write a file about what runs in this process inside of the `with` block: what `bagkit.dashboard()` shows.
+    """Write a file with what `bagkit.dashboard()` would show of the runs inside the `with` block.
 
     The file is one page of HTML without scripts, which needs nothing else: to keep, or to send. It is written when the
-    block ends, also by an error, and says so then. A file that is there is replaced when the new one is whole.
+    block ends; if an error ends the block, the page says so. A file that is there is replaced when the new one is
+    whole.
 
     Args:
         path: The file to write, such as "run.html".

@@ -166,9 +166,9 @@ class Elementwise(Making[T_co]):
         Args:
             predicate: A function that takes a record and returns true or false. None keeps the records that are true
                 themselves: no None, no 0, no empty text or list.
-            reason: Why a record is dropped: text, or a function that takes the record and returns text. How many
-                records were dropped for each reason stands in the Manifest of what writes files, in Collected, in
-                `bagkit.Tallies`, and in the progress bar. Default: nothing is counted.
+            reason: Why a record is dropped: text, or a function that takes the record and returns text. The Manifest of
+                a method that writes, Collected, `bagkit.Tallies` and the progress bar say how many were dropped for
+                each reason. Default: nothing is counted.
 
         Returns:
             A bag of the records that are kept, in order and in the same partitions.
@@ -264,8 +264,8 @@ class Elementwise(Making[T_co]):
     def tap(self, func: Callable[[T_co], object]) -> Bag[T_co]:
         """Call `func` with each record as it passes by, and keep the record.
 
-        The call is made where the task runs: in a worker process, unless another scheduler is chosen. It is made each
-        time the task runs.
+        The task makes the call: in a worker process, unless you choose another scheduler, and again each time the task
+        runs.
 
         Args:
             func: The function to call, such as `print` or a logger's method. What it returns is ignored.

@@ -65,14 +65,13 @@ class Folds(Making[T_co]):
 
         Args:
             binop: `binop(total, record)` returns the new total.
-            combine: `combine(total, total)` merges the totals of two partitions. None: `binop` does it too, which is
-                right where totals and records are of the same kind.
+            combine: `combine(total, total)` merges the totals of two partitions. None: `binop` merges them too, which
+                is right if a total is like a record.
             initial: The total that each partition with records starts from; it is copied, so `binop` may change it.
                 Without it a partition starts from its first record.
             split_every: How many partial results are combined at a time: a number from 2 up. None: 8. False: all at
                 once. The result is the same; a smaller number needs less memory where partial results are large.
-            out_type: `bagkit.Item`, or `bagkit.Bag` where the value is a list whose elements are to be the records of a
-                bag.
+            out_type: `bagkit.Item`, or `bagkit.Bag` if the value is a list, and its elements are to be records.
 
         Returns:
             An Item of the total; `initial` for a bag without records.
@@ -173,8 +172,7 @@ class Folds(Making[T_co]):
             aggregate: A function of an iterator over the results of `perpartition`.
             split_every: How many results `aggregate` gets at a time: a number from 2 up; it must then take its own
                 results too. None: all at once.
-            out_type: `bagkit.Item`, or `bagkit.Bag` where `aggregate` returns a list whose elements are to be the
-                records of a bag.
+            out_type: `bagkit.Item`, or `bagkit.Bag` if `aggregate` returns a list, and its elements are to be records.
             name: What plans and errors call the operation. None: the names of the functions.
 
         Returns:

@@ -50,12 +50,12 @@ class Frames(Making[T_co]):
     ) -> Any:
         """Compute the bag, and return a pandas.DataFrame with a row for each record. Needs the extra `pandas`.
 
-        Records are dicts, whose missing fields become missing values, or tuples, or single values. No value becomes
-        another: ints stay ints where some are missing.
+        Records are dicts, whose missing fields become missing values, or tuples, or single values. No value changes:
+        ints stay ints where some are missing.
 
         Args:
             meta: The dtypes of the columns, in place of `columns`: a frame, a dict of names and dtypes, or pairs of
-                them. A column is cast if no value becomes another by it.
+                them. A column is cast if no value changes by it.
             columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
                 single values: what their elements are called. None: all fields of the dicts, in the order in which they
                 are first seen.

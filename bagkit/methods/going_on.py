@@ -19,8 +19,8 @@ class GoingOn(Making[T_co]):
     def cache(self, folder: str | os.PathLike[str], limit: int | str | None = None) -> Bag[T_co]:
         """Keep the records in a folder: the first run that needs them writes them, later ones read them.
 
-        A partition is read if an earlier run has kept it, of the same operations and inputs (path, size and time of
-        change; of records in memory their content), with the same versions of bagkit and Python. So the folder can be
+        A run reads a partition if an earlier run has kept it, with the same operations and inputs (path, size and time
+        of change; for records in memory their content) and the same versions of bagkit and Python. So the folder can be
         used in other sessions, and for other bags. Entries that are damaged or not whole are made again. Records are
         pickled: use a folder that only you can write in.
 
@@ -32,7 +32,7 @@ class GoingOn(Making[T_co]):
         Returns:
             A bag of the same records. `explain` shows whether they will be read ("read cache") or made ("keep in
             cache"). A run with an `on_error` other than "raise" reads what is kept, and keeps nothing: records that
-            fail would be missing later. So does what is behind `split_errors`.
+            fail would be missing later. A run with `split_errors` behind the cache neither reads nor keeps.
 
         Raises:
             PlanError: `folder` is no local folder, or `limit` no size.
@@ -59,11 +59,11 @@ class GoingOn(Making[T_co]):
         return self._then(plan_cache(folder, limit))
 
     def shard(self, k: int, *, of: int) -> Bag[T_co]:
-        """Return one of `of` parts of the bag, for programs that share its work: the jobs of a job array.
+        """Return one of `of` parts of the bag, for programs that share the work, such as the jobs of an array.
 
-        Each partition is in one of the parts, and together they are the bag. Partitions are dealt by the bytes of their
-        inputs, so that each part has about as many; the same inputs are dealt in the same way each time. What
-        the parts write into one folder has names that do not collide.
+        Each partition is in one of the parts, and together they are the bag. The bytes of their inputs decide which, so
+        that parts are about equally large; the same inputs give the same parts each time. The parts can write into one
+        folder: the names of their files do not collide.
 
         Args:
             k: Which part, from 0 to `of - 1`.
@@ -71,7 +71,7 @@ class GoingOn(Making[T_co]):
 
         Returns:
             A bag of some of the partitions, in their order. Use it right behind the reading: behind `groupby`, each
-            part would do the work of all.
+            part would do all of the work.
 
         Raises:
             PlanError: `k` or `of` is out of range, or the bag is a shard already.

@@ -170,16 +170,15 @@ class Grouping(Making[T_co]):
         """Pair the records of this bag with the records of another that have the same key.
 
         If `other` is a bag of several partitions, or `how` is "right" or "outer", the records of both travel to other
-        partitions by their keys. Otherwise each task holds all of `other`, and the records of this bag keep their order
-        and partitions: the way for an `other` that fits into memory.
+        partitions by their keys. Otherwise each task holds all of `other`, which has to fit into memory, and the
+        records of this bag keep their order and partitions.
 
         Args:
             other: A bag, an Item of a list, a delayed value, or anything that can be iterated over.
             on_self: The key of the records of this bag: a function of a record, or the name or position of a field.
             on_other: The key of the records of `other`, as for `on_self`. None: `on_self` serves both.
-            how: "inner": only pairs. "left": each record of this bag is there, with None as its other if it has none.
-                "right": each record of `other` is there, with None beside it if no record of this bag fits. "outer":
-                both.
+            how: "inner": only pairs. "left": also records of this bag without a partner; None takes its place. "right":
+                also records of `other` without a partner. "outer": both.
             npartitions: How many partitions the result has. None: as many as this bag. A number from 1 up makes the
                 records travel.
 

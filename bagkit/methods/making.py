@@ -50,7 +50,7 @@ class Making(Generic[T_co]):
 
     @property
     def npartitions(self) -> int:
-        """How many partitions the bag has: into how many tasks its work is cut.
+        """How many partitions the bag has.
 
         >>> import bagkit as bk
         >>> bk.range(10, npartitions=4).npartitions

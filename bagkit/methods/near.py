@@ -45,23 +45,23 @@ class NearDuplicates(Making[T_co]):
     ) -> Bag[T_co]:
         """Keep the first of each group of records whose texts are nearly the same.
 
-        Two texts are near duplicates if they have a share of `threshold` or more of their shingles in common. A shingle
-        is a run of words. A group is all records that lead from one to the next by such pairs. MinHash and LSH find the
-        pairs to compare, and these are compared by all their shingles: so no pair counts that is less alike than asked,
-        and 98 % or more are found of the pairs just at the threshold. It needs numpy: `pip install 'bagkit[near]'`.
+        A shingle is a run of words. Two texts are near duplicates if they have a share of `threshold` or more of their
+        shingles in common. A group is a chain of records, each a near duplicate of another one in it. MinHash and LSH
+        find pairs, whose shingles are then all compared: so no pair counts that is less alike than `threshold`, and at
+        least 98 % of the pairs just at the threshold are found. It needs numpy: `pip install 'bagkit[near]'`.
 
         Args:
-            key: The text of a record: a function of a record, or the name or position of a field. Words are what
-                blanks part; upper and lower case differ.
+            key: The text of a record: a function of a record, or the name or position of a field. Blanks separate
+                words; upper and lower case differ.
             threshold: The Jaccard similarity of near duplicates, above 0 and up to 1. Default: 0.8.
-            against: A bag of records of the same form. What is a near duplicate of one of them is dropped too, as if
-                they came before. None: no such bag.
+            against: A bag of records of the same form. Near duplicates of its records are dropped too, as if its
+                records came first. None: no such bag.
             shingle: How many words, or characters, a shingle has, from 1 up. A text with fewer is one shingle. Default:
                 3.
             unit: "words", the default, or "characters", for short texts and languages without blanks: with a `shingle`
                 of 5, say.
-            permutations: How many numbers are made of a text, from 1 to 1024. More find candidates that are more alike,
-                and take longer. Default: 128.
+            permutations: How many numbers stand for a text, from 1 to 1024. With more, fewer pairs are compared in
+                vain, and making them takes longer. Default: 128.
             seed: Which permutations are used. The result is the same on every run with the same seed. Default: 1.
 
         Returns:
@@ -98,21 +98,21 @@ class NearDuplicates(Making[T_co]):
     ) -> Bag[list[Any]]:
         """Bring the records together whose texts are nearly the same.
 
-        What near duplicates are, and how they are found, is as for `near_distinct`, which keeps the first record of
-        each of these groups. It needs numpy: `pip install 'bagkit[near]'`.
+        `near_distinct` keeps the first record of each of these groups; its help says what near duplicates are, and how
+        they are found. It needs numpy: `pip install 'bagkit[near]'`.
 
         Args:
-            key: The text of a record: a function of a record, or the name or position of a field. Words are what
-                blanks part; upper and lower case differ.
+            key: The text of a record: a function of a record, or the name or position of a field. Blanks separate
+                words; upper and lower case differ.
             threshold: The Jaccard similarity of near duplicates, above 0 and up to 1. Default: 0.8.
-            against: A bag of records of the same form. Only groups are given that have records of both bags, and these
-                records come first. None: groups of this bag alone.
+            against: A bag of records of the same form. The result then has only groups with records of both bags, and
+                the records of `against` come first. None: groups of this bag alone.
             shingle: How many words, or characters, a shingle has, from 1 up. A text with fewer is one shingle. Default:
                 3.
             unit: "words", the default, or "characters", for short texts and languages without blanks: with a `shingle`
                 of 5, say.
-            permutations: How many numbers are made of a text, from 1 to 1024. More find candidates that are more alike,
-                and take longer. Default: 128.
+            permutations: How many numbers stand for a text, from 1 to 1024. With more, fewer pairs are compared in
+                vain, and making them takes longer. Default: 128.
             seed: Which permutations are used. The result is the same on every run with the same seed. Default: 1.
 
         Returns:

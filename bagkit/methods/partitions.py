@@ -59,7 +59,7 @@ class PartitionWise(Making[T_co]):
             func: The function to call. A partition has to fit into memory for it. Can also be given by name, as
                 `func=`.
             *args: Further arguments of `func`: plain values; Items and delayed values, which are computed first; or
-                bags with as many partitions: of each `func` gets the list of the same partition's records.
+                bags with as many partitions: `func` gets the list of the same partition's records.
             **kwargs: The same, by name.
 
         Returns:

@@ -39,14 +39,14 @@ class Profiles(Making[T_co]):
     ) -> DataProfile:
         """Compute what the records are like, path by path: types, missing values, numbers, texts, oddities, duplicates.
 
-        It is one pass in bounded memory. Where the bag is `read_json(...)` or has `.map(json.loads)`, lines that are
-        no JSON are counted, with reason and place, and do not fail.
+        It is one pass in bounded memory. If `read_json` or `.map(json.loads)` makes the bag, lines that are not JSON do
+        not fail: they are counted, with reason and place.
 
         Args:
             keys: Keys that should be unique: paths such as `"user.id"`, or tuples of several paths that are a key
-                together. How many records repeat a key is counted for each. Default: none.
-            max_keys: How many different keys dicts at one path may have, from 1 up. With more, as where ids are keys,
-                what is under all of them is one path, `*`. Default: 1000.
+                together. For each key, the profile counts how many records repeat it. Default: none.
+            max_keys: How many different keys dicts at one path may have, from 1 up. With more, as when ids are keys,
+                one path `*` stands for all of them. Default: 1000.
             max_paths: How many paths there may be in all, from 1 up. With more, those with the most keys become `*`.
                 Default: 5000. A path takes up to some hundred KB of memory.
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.

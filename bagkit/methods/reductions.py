@@ -80,7 +80,7 @@ class Reductions(Making[T_co]):
                 once. The result is the same; a smaller number needs less memory where partial results are large.
 
         Returns:
-            An Item of the smallest record, the first one of several equal ones.
+            An Item of the smallest record, the first of several equal ones.
 
         Raises:
             PlanError: `split_every` has a value that is not allowed.
@@ -101,7 +101,7 @@ class Reductions(Making[T_co]):
                 once. The result is the same; a smaller number needs less memory where partial results are large.
 
         Returns:
-            An Item of the largest record, the first one of several equal ones.
+            An Item of the largest record, the first of several equal ones.
 
         Raises:
             PlanError: `split_every` has a value that is not allowed.
@@ -278,7 +278,7 @@ class Reductions(Making[T_co]):
                 once. The result is the same; a smaller number needs less memory where partial results are large.
 
         Returns:
-            A bag of one partition, the largest record first. Of equal ones those come first that the bag has first.
+            A bag of one partition, the largest record first. Equal records keep the order of the bag.
 
         Raises:
             PlanError: `k` is not a whole number from 0 up, or `split_every` has a value that is not allowed.
@@ -293,7 +293,8 @@ class Reductions(Making[T_co]):
     def distinct(self, key: Callable[[T_co], Any] | Field | None = None, npartitions: int | None = None) -> Bag[T_co]:
         """Drop repeated records, and keep the first of each.
 
-        Equal records are one whatever their types: 1, 1.0 and True. Records that do not fit into memory wait on disk.
+        Equal records count as one, whatever their types: 1, 1.0 and True. Records that do not fit into memory wait on
+        disk.
 
         Args:
             key: What has to differ: a function of a record, or the name or position of a field. None: the records

@@ -28,14 +28,14 @@ class Reject(TypedDict):
     Attributes:
         error: The name of the exception's type: `"ValueError"`.
         message: The exception's text.
-        operation: What it failed in: `"map(clean)"`.
-        path: The file that it comes from, or words for what is no file. None where it is not known.
-        line: Its line in the file, counted from 1. None where there are no lines.
+        operation: The operation in which it failed: `"map(clean)"`.
+        path: Its file, or words for a source that is not a file. None if it is not known.
+        line: Its line in the file, counted from 1. None if there are no lines.
         offset: Where its line begins in the uncompressed file, in bytes.
-        index: Its number in its partition, counted from 0, where there are no lines.
+        index: Its number in its partition, counted from 0, if there are no lines.
         partition: The number of its partition.
         input: The record as it was read: the line of the file, or the element.
-        record: The record as the operation was given it.
+        record: The record as the operation got it.
         step: The number of the operation in the plan, counted from 0; None where it is not known.
         violations: What `validate` found wrong with it, a `Violation` each; an empty list for all other errors.
 
@@ -68,9 +68,9 @@ class KeepingRejects(Making[T_co]):
     def split_errors(self) -> tuple[Bag[T_co], Rejects[T_co]]:
         """Split the bag into the records that come through, and the records that fail on the way.
 
-        It holds for the operations before it that work record by record, back to one that does not, such as `groupby`
-        or `map_partitions`. `bagkit.compute(good, bad)`, or of what is made of both, reads once and calls each function
-        once; what is computed of one of them alone is a run of its own.
+        It covers the operations before it that work record by record, back to one that does not, such as `groupby` or
+        `map_partitions`. `bagkit.compute(good, bad)` reads each record once and calls each function once with it, and
+        so does a `compute` of two things that are made of them. Computing one after the other takes two runs.
 
         Returns:
             A pair of bags, `good, bad`, with the same partitions. `good` has the records that do not fail, in order.

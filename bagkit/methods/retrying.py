@@ -21,9 +21,9 @@ class Signature(TypedDict):
 
     Attributes:
         count: How many there are.
-        operation: What they failed in.
+        operation: The operation in which they failed.
         error: The name of the exception's type.
-        message: The exception's text, with N for numbers, and … for what stands in quotes and is data.
+        message: The exception's text, with N for numbers, and … for data in quotes.
         places: Where the first three come from.
         example: The input of the first.
 

@@ -119,7 +119,7 @@ class Sequences(Making[T_co]):
     def zip_with_index(self) -> Bag[tuple[T_co, int]]:
         """Number the records of the whole bag, from 0.
 
-        With several partitions their records are counted first. They are kept in between, not read again.
+        With several partitions the records are counted first, and kept in between, not read again.
 
         Returns:
             A bag of `(record, number)`.

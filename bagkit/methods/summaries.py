@@ -93,7 +93,7 @@ class Summaries(Making[T_co]):
                 result is exact. 0 is always exact, but holds all records in memory.
 
         Returns:
-            An Item of the record, or for a list of numbers of the list of records.
+            An Item of the record; for a list of numbers, an Item of the list of records.
 
         Raises:
             PlanError: `qs` or `error` has a value that is not allowed.
@@ -109,8 +109,8 @@ class Summaries(Making[T_co]):
     def approx_distinct(self, error: float = 0.01) -> Item[int]:
         """Count about how many different records there are, in little memory.
 
-        `distinct().count()` counts exactly, and needs memory for all different records. Equal records are one whatever
-        their types: 1, 1.0 and True. Small numbers, up to (1.04 / `error`)² / 8, are counted exactly here too.
+        `distinct().count()` counts exactly, and needs memory for all different records. Equal records count as one,
+        whatever their types: 1, 1.0 and True. Small numbers, up to (1.04 / `error`)² / 8, are counted exactly here too.
 
         Args:
             error: The standard error, from 0.002 to 0.25: two of three results are off by a smaller share than this,

@@ -223,8 +223,8 @@ class TableFiles(Making[T_co]):
     ) -> Any:
         """Write records to an HDF5 file, computed at once. Needs the extra `hdf5`.
 
-        The file appears under its name when it is whole, and stays as it was where something fails. HDF5 has no type
-        for lists, dicts and text with NUL, so they follow `on_conflict`.
+        The file appears under its name when it is whole. If something fails, an older file stays as it was. HDF5 has no
+        type for lists, dicts and text with NUL, so they follow `on_conflict`.
 
         Args:
             path: A local path. Its directory has to exist.
@@ -256,7 +256,7 @@ class TableFiles(Making[T_co]):
         Raises:
             ColumnTypeError: The values of a column are not all of one type, or do not fit what is there.
             MissingExtraError: h5py is not installed.
-            PlanError: An argument makes no sense, or the file can't be appended to.
+            PlanError: An argument has a value that is not allowed, or the file can't be appended to.
             OutputExistsError: The file exists, and `exist` is "error".
             OutputError: The file can't be written.
 

@@ -26,24 +26,25 @@ class Validating(Making[T_co]):
     @overload  # of what mypy has no type for, such as int | str
     def validate(self, model: Any, *, strict: bool | None = None) -> Bag[Any]: ...
     def validate(self, model: Any, *, strict: bool | None = None) -> Any:
-        """Make of each record one of the type `model`; a record that does not fit fails.
+        """Turn each record into a value of the type `model`; a record that does not fit fails.
 
-        What fails follows `on_error`, and is a reject of `split_errors`, whose `violations` say what is wrong: `path`,
-        `expected`, `got`. msgspec tells the first violation of a record, pydantic all of them. Of JSON only the fields
-        of the model are parsed, unless it is pydantic's, forbids unknown fields, or is another kind of type.
+        `on_error` and `split_errors` deal with records that fail. `violations` of such a reject say what is wrong:
+        `path`, `expected`, `got`. msgspec tells the first violation of a record, pydantic all of them. Only the fields
+        of the model are parsed from JSON, unless it is a model of pydantic, forbids unknown fields, or is another kind
+        of type.
 
         Args:
             model: A subclass of msgspec.Struct, a dataclass, a TypedDict, a NamedTuple, or another type that msgspec
                 knows, such as `dict[str, int]`; or a model of pydantic 2.
-            strict: Whether a value has to be of the declared type already. False: `"1"` does for an int. None, the
-                default: True for msgspec, and for pydantic what the model says. In both cases an int does for a float,
-                and text for a date, a UUID, a Decimal or an enum; fields that the model does not have are left out.
+            strict: Whether a value has to be of the declared type already. False also takes `"1"` for an int. None, the
+                default: True for msgspec, and for pydantic what the model says. Both take an int for a float, and text
+                for a date, a UUID, a Decimal or an enum, and leave out fields that the model does not have.
 
         Returns:
             A bag with a value of that type for each record, in the same order and in the same partitions.
 
         Raises:
-            PlanError: `model` is nothing that records can be held to.
+            PlanError: `model` is not a type that records can have.
 
         >>> import bagkit as bk
         >>> from dataclasses import dataclass

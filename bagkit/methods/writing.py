@@ -165,8 +165,8 @@ class Writing(Making[T_co]):
     ) -> Any:
         """Write a file of JSON lines for each partition.
 
-        What is written means what `json.dumps` means, without spaces and in UTF-8. A file appears under its name when
-        it is whole, whatever breaks.
+        The text is what `json.dumps` writes, without spaces and in UTF-8. A file appears under its name when it is
+        whole, whatever breaks.
 
         Args:
             path: A directory, whose files become `0.jsonl`, `1.jsonl` and so on; or a pattern with one `*`, which
@@ -197,7 +197,7 @@ class Writing(Making[T_co]):
             ResumeMismatchError: `exist` is "resume", and the files there come from other operations or inputs.
             OutputBusyError: Another run writes to the same place.
             OutputError: A file can't be written.
-            TypeError: A value is none that JSON has.
+            TypeError: JSON does not have the type of a value.
             ValueError: A value is NaN or infinite, and `allow_nan` is False.
 
         >>> import bagkit as bk, pathlib, tempfile

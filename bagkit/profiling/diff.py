@@ -44,14 +44,14 @@ def _share(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Drift:
-    """What has changed from one profile to a later one. It is true where anything has.
+    """What has changed from one profile to a later one. It is true if anything has changed.
 
     Attributes:
         came: Paths that only the later one has.
         went: Paths that only the earlier one has.
-        types: Types that came, went, or whose share of a path's values changed by more than the tolerance.
-        rates: Other shares that did: how often a path is present, texts that look like something, records that are
-            duplicates, lines that are no JSON.
+        types: Types that came or went, and types whose share of a path's values changed by more than the tolerance.
+        rates: Other shares that changed so much: how often a path is present, texts that look like something, records
+            that are duplicates, lines that are not JSON.
 
     >>> import bagkit as bk
     >>> p = bk.from_sequence([{"a": 1}], npartitions=1).profile(scheduler="sync")

@@ -85,7 +85,7 @@ class PathProfile:
 
     Attributes:
         path: The path as text: `user.address.city`, `tags[]` for the elements of a list, `users.*` for the values of
-            all keys of a dict. A key that is more than a name stands in brackets: `user["a.b"]`.
+            all keys of a dict. A key that is not a plain name stands in brackets: `user["a.b"]`.
         steps: The path step by step: keys, 0 for elements, 1 for all keys.
         count: How many values there are, None included. Below a list a record may have several.
         records: How many records have a value here.
@@ -99,8 +99,7 @@ class PathProfile:
         numbers: What is known of ints and floats; None where there are none.
         texts: What is known of texts; None where there are none.
         lengths: How many elements lists have; None where there is no list.
-        folded: About how many different keys stand at the parent, where this is the path of all of them; None
-            elsewhere.
+        folded: If this path stands for all keys of its parent: about how many different keys there are. None otherwise.
         keys: Some of these keys.
 
     >>> import bagkit as bk

@@ -26,9 +26,9 @@ class DataProfile(Findings, Mapping[str, PathProfile]):
     Attributes:
         records: How many records there are.
         paths: What is known of each path, in the order of the tree.
-        duplicates: Records that are the same as one before.
-        duplicate_keys: The same for each key that `profile(keys=...)` asked for, by its text.
-        bad_lines: Lines that are no JSON.
+        duplicates: Records that equal an earlier one.
+        duplicate_keys: The same for each key that `profile(keys=...)` asked for, by the key's text.
+        bad_lines: Lines that are not JSON.
 
     >>> import bagkit as bk
     >>> p = bk.from_sequence([{"id": 1, "tags": ["a"]}, {"id": "x"}], npartitions=1).profile(scheduler="sync")
@@ -81,7 +81,7 @@ class DataProfile(Findings, Mapping[str, PathProfile]):
         return len(self.paths)
 
     def to_dict(self) -> dict[str, Any]:
-        """Make plain dicts, lists, texts and numbers of it, which `json.dumps` writes.
+        """Turn it into plain dicts, lists, texts and numbers, which `json.dumps` writes.
 
         Returns:
             A dict with `records`, `paths`, `duplicates`, `duplicate_keys` and `bad_lines`.
@@ -98,14 +98,14 @@ class DataProfile(Findings, Mapping[str, PathProfile]):
 
         Args:
             other: The later profile.
-            tolerance: By how much a share may change without being told: from 0 to 1. Default: 0.05, five percent of
-                the records.
+            tolerance: By how much a share may change before the Drift tells: from 0 to 1. Default: 0.05, five percent
+                of the records.
 
         Returns:
             A Drift: paths that came and went, whose types changed, or whose shares did.
 
         Raises:
-            PlanError: `other` is no DataProfile, or `tolerance` is not allowed.
+            PlanError: `other` is not a DataProfile, or `tolerance` has a value that is not allowed.
 
         >>> import bagkit as bk
         >>> old = bk.from_sequence([{"id": 1, "x": 1}], npartitions=1).profile(scheduler="sync")

@@ -25,11 +25,11 @@ class Failure:
     Attributes:
         place: Where the record comes from: `place.record` is the record, `place.path` and `place.line` its file and
             line. None where it is not known.
-        operation: The operation that it failed in, such as `map(clean)`.
+        operation: The operation in which it failed, such as `map(clean)`.
         error: What was raised.
         collected: Whether the failure was asked for, with "collect". Otherwise it is an example of the records that
             "skip" left out.
-        is_damage: Whether it is no record, but a file that is damaged: `damaged=` of what reads it asked to go on.
+        is_damage: Whether this is a damaged file and no record; `damaged=` asked to go on without it.
 
     >>> import bagkit as bk
     >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")
@@ -63,19 +63,19 @@ class Failure:
     def replay(self, *, pdb: bool = False) -> Any:
         """Run the record through the operations on single records once more, here in this process.
 
-        The file is read again up to the record. Operations that need others beside it, such as a `groupby` behind
+        The file is read again up to the record. Operations that need other records too, such as a `groupby` behind
         them, are left out.
 
         Args:
-            pdb: Whether to open the debugger where it fails, at the innermost frame of your code. Default: False, the
-                error is raised.
+            pdb: Whether to open the debugger where it fails, in the innermost frame of your code. Default: False, raise
+                the error.
 
         Returns:
-            The list of what the record becomes, if it does not fail this time; of a reduction its value. None after the
-            debugger.
+            If it does not fail this time: the list of the records that it becomes, or the value of a reduction. None
+            after the debugger.
 
         Raises:
-            PlanError: The plan is not known, as of a failure that was pickled; or the record can't be had again.
+            PlanError: The plan is not known, as for a failure that was pickled; or the record can't be read again.
             Exception: What your function raises.
 
         >>> import bagkit as bk
@@ -121,7 +121,7 @@ class Failure:
 
     @property
     def hint(self) -> str | None:
-        """What to do about the failure, as far as one line can tell; None where it can't.
+        """One line on what to do about the failure; None if there is nothing to say.
 
         >>> import bagkit as bk
         >>> got = bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect")

@@ -17,13 +17,13 @@ _PATHS_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class PartitionInfo:
-    """Which partition of a bag it is: what `map_partitions_with_info` gives to a function.
+    """Tells a function of `map_partitions_with_info` which partition it has.
 
     Attributes:
         index: The number of the partition, from 0.
         npartitions: How many partitions the bag has.
-        paths: The files that the partition is read from. There are none where records are in memory, or where each
-            partition has records of the whole bag.
+        paths: The files that the partition is read from. Empty if records are in memory, or if each partition has
+            records of the whole bag.
 
     >>> import bagkit as bk
     >>> bk.range(4, npartitions=2).map_partitions_with_info(lambda records, info: [info]).compute(scheduler="sync")

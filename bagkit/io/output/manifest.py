@@ -127,7 +127,7 @@ class Manifest(Counted):
 
 
 class WrittenAgainWarning(UserWarning):
-    """A run with `exist="update"` writes all files again: they were made by other operations. The message says which.
+    """A run with `exist="update"` writes all files again, because other operations made them. The message says which.
 
     >>> import bagkit as bk, tempfile, warnings
     >>> folder = tempfile.mkdtemp()
