@@ -232,7 +232,7 @@ class options(ContextDecorator):
         global _session
         self._changes = _checked(changes)
         self._for_session: tuple[Options, Options] | None = None
-        if _stands_alone(users_frame()):
+        if _is_statement(users_frame()):
             with _session_lock:
                 before, _session = _session, replace(_session, **self._changes)
                 self._for_session = before, _session
@@ -283,7 +283,7 @@ class options(ContextDecorator):
         return f"<bagkit.options({given}): for a `with` block; bagkit.set_options({given}) sets them for the session>"
 
 
-def _stands_alone(frame: FrameType) -> bool:
+def _is_statement(frame: FrameType) -> bool:
     """Return whether the call that `frame` is in is a statement: its value is dropped, or shown by a prompt.
 
     Setting at once and putting back at the end of a `with` would need no look at the caller. But other threads would

@@ -145,7 +145,7 @@ def is_changed(module: types.ModuleType) -> bool:
         return True  # made by hand
     if not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
         # A namespace, an extension, a zip file, tests that pytest has rewritten: no one can tell more.
-        return any(map(_is_put_there, tuple(vars(module).values())))
+        return any(map(_is_foreign, tuple(vars(module).values())))
     made_of = version(module)
     if made_of is None:
         return True
@@ -158,8 +158,8 @@ def is_changed(module: types.ModuleType) -> bool:
     return known.changed
 
 
-def _is_put_there(value: Any) -> bool:
-    """Return whether `value` stands in a module that can't have made it: a function of `__main__`, or a mock."""
+def _is_foreign(value: Any) -> bool:
+    """Return whether a module can't have made `value` itself: a function of `__main__`, or a mock."""
     return is_mock(value) or (isinstance(value, types.FunctionType) and value.__globals__.get("__name__") in MAIN)
 
 

@@ -333,7 +333,7 @@ def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
     except RecursionError:
         if not _RECURSION_IS_OF_CALLS or _levels(line) > sys.getrecursionlimit() - _CALLS_OF_LOADS:
             raise
-    return _from_the_ground(ways.loads, line)
+    return _loads_with_more_room(ways.loads, line)
 
 
 def _levels(line: str | bytes) -> int:
@@ -348,8 +348,8 @@ def _levels(line: str | bytes) -> int:
     return deepest
 
 
-def _from_the_ground(loads: Callable[[Any], Any], line: Any) -> Any:
-    """Parse what is nested as deep as `json.loads` takes it where a program calls it, however many calls are around.
+def _loads_with_more_room(loads: Callable[[Any], Any], line: Any) -> Any:
+    """Parse a line as deeply nested as `json.loads` takes it from a program, however many calls are around.
 
     So the same documents are parsed in every operation and by every scheduler.
     """

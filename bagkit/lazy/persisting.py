@@ -47,7 +47,7 @@ def persisted(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions, tu
     options = for_this_session(merged(**keywords))
     wanted = tuple(dict.fromkeys(root for root in roots if not isinstance(root.op, Persisted)))
     made: dict[Plan, Plan] = {}
-    if wanted and _is_at_once(wanted, options):
+    if wanted and _runs_here(wanted, options):
         found: list[list[Any]] = [[] for _ in wanted]
         _run(wanted, options)([each.append for each in found])
         for root, pieces in zip(wanted, found, strict=True):
@@ -57,8 +57,8 @@ def persisted(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions, tu
     return [made.get(root, root) for root in roots]
 
 
-def _is_at_once(roots: Sequence[Plan], options: Options) -> bool:
-    """Return whether nothing but this thread would compute `roots`."""
+def _runs_here(roots: Sequence[Plan], options: Options) -> bool:
+    """Return whether only this thread would compute `roots`."""
     if inside_task():
         return True
     if options.scheduler is None and _is_to_move(roots):

@@ -142,7 +142,7 @@ class Some:
             waiting += missing
             if not missing:
                 waiting.pop()
-                costs[task.keys[0]] = min(1 << 30, _behind(task) + sum(1 + costs[maker.keys[0]] for maker in makers))
+                costs[task.keys[0]] = min(1 << 30, _skips(task) + sum(1 + costs[maker.keys[0]] for maker in makers))
         return costs
 
 
@@ -165,8 +165,8 @@ def _chosen(tasks: Sequence[Task], costs: Mapping[Key, int], most: int) -> Seque
     return [cheap[(2 * n + 1) * len(cheap) // (2 * number)] for n in range(number)]
 
 
-def _behind(task: Task) -> int:
-    """Return 1 for a task that reads what comes before its part too: of a compressed file that several share."""
+def _skips(task: Task) -> int:
+    """Return 1 for a task of a shared compressed file, which also reads what comes before its part."""
     pieces = [piece for part in task.part for piece in part] if task.one_of is not None else ()
     return int(any(piece.start for piece in pieces))
 

@@ -53,8 +53,13 @@ def _is_inside(path: Field, fields: frozenset[Field]) -> bool:
 
 
 WhenCut = Literal["same", "same if plain", "rounded", "other"]
-"""The same; the same for plain records, as sums of others are rounded; as good a result, as where a function of the
-user's joins states; or another, so that tasks must have the partitions that users see."""
+"""What an op gives if its records come in other tasks than the partitions that users see.
+
+    "same"           the same
+    "same if plain"  the same for plain records; sums of other records may be rounded otherwise
+    "rounded"        as good a result: a function of the user's joins states, and may round
+    "other"          another result: tasks must have the partitions that users see
+"""
 
 
 class Op:
@@ -63,15 +68,15 @@ class Op:
     gives_value: bool = False
     """Whether the result is a single value rather than partitions of records."""
     can_raise: bool = True
-    """Whether it can fail on a record of its own, without a user's function."""
+    """Whether it can fail on a record by itself, without a user's function."""
     plain: Literal["", "always", "as given"] = ""
-    """When its records are text, numbers, None, tuples of text, or what has no hash: all know which are equal."""
+    """When its records are text, numbers, None, tuples of text, or have no hash: then equality is known."""
     when_cut: WhenCut = "same"
-    """What it gives where its records come in other tasks than the partitions that users see."""
+    """What it gives if its records come in other tasks than the partitions that users see."""
 
     @property
     def error_label(self) -> str:
-        """The op as its user wrote it, where `label` shows what became of it."""
+        """The op as its user wrote it; `label` may show what a pass has made of it."""
         return self.label
 
     @property
@@ -84,7 +89,7 @@ class Op:
         raise TypeError(f"{type(self).__name__} does not say its partitions")
 
     def demand(self, wanted: Fields) -> Fields:
-        """Return which fields of its input's records the op needs, to give `wanted` fields of its own."""
+        """Return the fields of its input's records that the op needs, to give records with the `wanted` fields."""
         return ALL
 
     def user_functions(self) -> tuple[Any, ...]:
@@ -108,7 +113,7 @@ class Source(Op):
         raise NotImplementedError
 
     def bare(self) -> Source:
-        """Return the source without its pieces: what crosses to workers, which are sent pieces one by one."""
+        """Return the source without its pieces. This crosses to workers; pieces are sent one by one."""
         raise NotImplementedError
 
     def read(self, pieces: Sequence[Any], report: Report, raw: bool = False) -> Iterator[Block]:
@@ -119,7 +124,7 @@ class Source(Op):
         raise NotImplementedError
 
     def having(self, texts: tuple[str, ...]) -> Source | None:
-        """Return the source that may leave out lines which have none of `texts`; None if it can't look for these."""
+        """Return a source that may leave out lines without any of `texts`; None if it can't look for them."""
         return None
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
@@ -131,7 +136,14 @@ class MemorySource(Source):
 
 
 PerRecord = Literal["", "same", "one", "some", "many"]
-"""What an op gives for each record: itself, one other, whether it stays, an iterable of others; "" for all at once."""
+"""What an op gives for each record.
+
+    "same"  the record itself
+    "one"   one record
+    "some"  true or false: whether the record stays
+    "many"  an iterable of records
+    ""      nothing: it works on all records at once
+"""
 
 OnRecords = Callable[..., Iterable[Any]]
 """Gives what `per_record` says for each of the records that it is called with, in order; it pulls none ahead."""
@@ -149,7 +161,7 @@ class PerPartition(Op):
     def begin(self) -> OnRecords:
         """Return the function that is called with some records of a partition, or with an iterator over all of them.
 
-        What it has to remember of one call for the next, it keeps itself.
+        If a call needs to know of the calls before, the function remembers that itself.
         """
         raise NotImplementedError
 
@@ -162,8 +174,8 @@ class Ways(NamedTuple):
     careful: Callable[[Any], Any]
     """Parses any single line."""
     first: Callable[[], Callable[[Sequence[Any]], list[Any]] | None] | None
-    """Gives what makes records of lines for filters alone, where a Completion follows; or None, if that can't be told.
-    What it gives raises where a record has in it what a filter could change."""
+    """Gives a function that makes records for filters alone, if a Completion follows; or None, if that can't be told.
+    The function raises if a filter could change something in a record."""
 
 
 class Copying(Protocol):
@@ -178,10 +190,10 @@ class Copying(Protocol):
         """Whether many lines are expected to be written as they are."""
 
     def pays(self) -> bool:
-        """Say whether it is worth while for the next block."""
+        """Say whether copying pays for the next block."""
 
     def lines_or_records(self, lines: Sequence[Any], decode: Callable[[Sequence[Any]], list[Any]], /) -> list[Any]:
-        """Return for each line the bytes that are written of it, or its record; raises what `decode` raises."""
+        """Return for each line the bytes to write, or its record; raises what `decode` raises."""
 
 
 class Parsing(Protocol):
@@ -189,7 +201,7 @@ class Parsing(Protocol):
 
     @property
     def unchanged(self) -> Copying | None:
-        """What tells which lines are written as they are, if a Completion is to give these."""
+        """Tells which lines are written as they are, if a Completion is to give lines."""
 
     def __call__(self, lines: Sequence[Any], /) -> Iterable[Any]:
         """Return the records of lines that another task has read."""
@@ -198,7 +210,7 @@ class Parsing(Protocol):
         """Return the functions that parse lines of `block`, straight off the source."""
 
     def whole(self, line: Any, /) -> Any:
-        """Return the record of a line, with all its fields, as those who wrote the plan see it."""
+        """Return the record of a line with all its fields, as the plan's author sees it."""
 
 
 class BlockParser(PerPartition):
@@ -212,7 +224,7 @@ class BlockParser(PerPartition):
 
 
 class Completion(PerPartition):
-    """Makes whole records of what filters have kept, where they were given records of only what they read."""
+    """Makes whole records behind filters that got records with only the fields that they read."""
 
     per_record = "one"
     opaque = False
@@ -220,26 +232,26 @@ class Completion(PerPartition):
 
 
 class LaterCompletion(Completion):
-    """Leaves that to the tasks that lines are sent to: gives of each record what was read, and its line."""
+    """A Completion for tasks that lines are sent to: gives for each record the fields that were read, and its line."""
 
 
 class Placing(Protocol):
-    """Makes records of others, which say where they come from."""
+    """Makes records of other records, which say where they come from, as rejects do."""
 
     def __call__(self, records: Sequence[Any], /) -> Iterable[Any]:
-        """Return what is made of the records."""
+        """Return the records that are made of `records`."""
 
     def place(self, record: Any, /) -> Place:
-        """Return where the record comes from that is made of `record`."""
+        """Return the place of the record that is made of `record`."""
 
 
 class Returning(PerPartition):
-    """Makes of records, which say where others come from, those others."""
+    """Makes records again of records that say where those came from, as `retry` does of rejects."""
 
     per_record = "one"
 
     def begin(self) -> Placing:
-        """Return what makes the records of a partition, and knows their places."""
+        """Return the function that makes the records of a partition, and knows their places."""
         raise NotImplementedError  # each op of the kind has its own
 
 
@@ -251,39 +263,40 @@ class Pairing(Op):
 
     bags: int
     read_first: int = 0
-    """How many of the bags, the last ones, it has read to their end before it gives a record."""
+    """How many of the bags, counted from the last, it reads to their end before it gives a record."""
     per_record: PerRecord = ""
-    """What it gives for each row of records that stand side by side in the other bags; as of a PerPartition."""
+    """What it gives for each row of records side by side in the other bags, as for a PerPartition."""
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         """Return the function that is called with some records of each of the other bags, or with all of them.
 
-        `read` has the records of the bags that are read first. What it has to remember of one call for the next, it
-        keeps itself.
+        `read` has the records of the bags that are read first. If a call needs to know of the calls before, the
+        function remembers that itself.
         """
         raise NotImplementedError
 
 
 class Scan(Pairing):
-    """A Pairing of one bag whose partitions are done one after the other, each with a value of those before it.
+    """A Pairing of one bag that does partitions one after the other.
 
-    That is the last record which they gave, EMPTY if they gave none; the first partition has no value.
+    Each partition gets a value: the last record that the partitions before it gave, or EMPTY if they gave none. The
+    first partition has no value.
     """
 
     bags = 1
 
 
 class Taking(Protocol):
-    """Takes the records of one partition, some at a time; how they are cut must not be seen in the state.
+    """Takes the records of one partition, some at a time. The state must not depend on how they are cut.
 
-    `flow/takings.py` has those that are given no more records than they need, all of them at once, or their places too.
+    `flow/takings.py` has other kinds: they get no more records than they need, all at once, or places too.
     """
 
     def take(self, records: list[Any]) -> None:
         """Take some records, not none. If it raises, one of them is at fault."""
 
     def state(self) -> Any:
-        """Return what it has made of all records; called once, at the end."""
+        """Return the state of all records; called once, at the end."""
 
 
 class Reduction(Op):
@@ -296,7 +309,7 @@ class Reduction(Op):
         return 1
 
     def start(self, room: Room) -> Taking:
-        """Return what takes the records of one partition."""
+        """Return an object that takes the records of one partition."""
         raise NotImplementedError
 
     def combine(self, states: Sequence[Any], room: Room) -> Any:
@@ -315,11 +328,14 @@ class Exchange(Op):
     """
 
     def split(self, side: int, count: int, room: Room) -> Taking:
-        """Return what takes the records of a task of input `side`; its state: a bucket a partition, false if empty."""
+        """Return an object that takes the records of a task of input `side`.
+
+        Its state is a bucket for each partition; an empty bucket is false.
+        """
         raise NotImplementedError
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
-        """Yield lists of the records of one partition, of the buckets that there are for it, by input and in order."""
+        """Yield lists of the records of one partition; `sides` has its buckets by input, in order."""
         raise NotImplementedError
 
 
@@ -330,7 +346,7 @@ class SampledExchange(Exchange):
     """
 
     def bounds(self, samples: Sequence[Any], count: int) -> Any:
-        """Return what tells every `cut` which of `count` partitions a record belongs to, made of all samples."""
+        """Return the bounds, made of all samples, that tell `cut` which of `count` partitions a record belongs to."""
         raise NotImplementedError
 
     def cut(self, prepared: Any, bounds: Any, count: int) -> list[Any]:
@@ -342,7 +358,7 @@ class Regroup(Op):
     """The same records in other partitions."""
 
     picks: slice | tuple[int, ...] | None = None
-    """Which partitions of its inputs, put one after the other, it is; None where it makes others of them."""
+    """Which partitions of its inputs, put one after the other, it has; None if it makes new partitions of them."""
     can_raise = False
 
     def demand(self, wanted: Fields) -> Fields:
@@ -370,8 +386,8 @@ class Call(Op):
 class Sink(Op):
     """Writes each partition to a place of its own, and gives a value that says what was written.
 
-    `begin` and its SinkRun run in the process of the caller, `write` in a worker: what it leaves is no output before
-    the SinkRun has made it one.
+    `begin` and its SinkRun run in the process of the caller, and `write` runs in a worker. A file that it leaves is no
+    output before the SinkRun has made it one.
     """
 
     gives_value = True
@@ -384,7 +400,7 @@ class Sink(Op):
         raise NotImplementedError
 
     def begin(self, made_of: Any, wanted: frozenset[int] | None = None) -> SinkRun:
-        """Return the run that writes the plan `made_of`, or the `wanted` partitions; raises where it must not be."""
+        """Return the run that writes the plan `made_of`, or its `wanted` partitions; raises if it must not write."""
         raise NotImplementedError
 
     def write(self, records: Iterator[Any], where: Any, attempt: int) -> Any:
@@ -401,22 +417,22 @@ class SinkRun(Protocol):
 
     @property
     def parts(self) -> Sequence[tuple[bool, Any] | None]:
-        """For each partition whether it is written already, and what was written, or where to; None: not wanted."""
+        """For each partition: whether it is written already, and what was written or where to; None if not wanted."""
 
     def commit(self, written: Any, lost: int, tallies: Pairs) -> None:
-        """Make an output of what a task has written; with the last one, of all of them.
+        """Make an output of the file that a task has written; with the last file, finish all outputs.
 
         `lost` is how many records the task left out, as `on_error` asked, `tallies` what it has counted by reason.
         """
 
     def tell_of_lost(self, again: Collection[str]) -> None:
-        """Tell of records that were left out of what is kept, but for those that tasks leave out which run `again`."""
+        """Tell of records that are missing in kept files; tasks that run `again` tell of theirs themselves."""
 
     def lose(self, task: str, lost: int, tallies: Pairs) -> None:
-        """Take note that a task whose result is written by others has left out `lost` records, and counted others."""
+        """Note that a task whose records other tasks write has left out `lost` records, and what it has counted."""
 
     def kept_tallies(self) -> Iterable[tuple[str, int]]:
-        """Return what was counted when what is kept was written."""
+        """Return the counts by reason of the files that are kept."""
 
     def end(self) -> None:
-        """Remove what became no output."""
+        """Remove files that became no output."""

@@ -60,7 +60,7 @@ class Crew:
     def gather(self, count: int, modules: Mapping[str, Version], kept: Iterable[str]) -> None:
         """Take in up to `count` warm workers, rather those that keep `kept`, and none with other `modules`."""
         for worker in pool.take_workers(min(count, self._size), modules, kept):
-            self._employ(worker)
+            self._take_in(worker)
 
     def take_free(self, wanted: WorkerProcess | None = None) -> WorkerProcess:
         """Return a free worker, which is busy from now on: `wanted` if it is free; start one if none is."""
@@ -74,7 +74,7 @@ class Crew:
             self._hear_out(worker, worker.receive_all()[0], [])
             self.part_from(worker)
         worker = pool.start_worker()
-        self._employ(worker)
+        self._take_in(worker)
         return self._free.pop()
 
     def set_free(self, worker: WorkerProcess) -> None:
@@ -84,7 +84,7 @@ class Crew:
         if len(self._workers) > self._size:
             self.let_go_free(1)
 
-    def _employ(self, worker: WorkerProcess) -> None:
+    def _take_in(self, worker: WorkerProcess) -> None:
         self._workers.add(worker)
         self._free.append(worker)
         self._selector.register(worker.socket, selectors.EVENT_READ, worker)

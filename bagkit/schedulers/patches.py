@@ -43,7 +43,7 @@ def _below(owner: Any, module: str, prefix: str, names: AbstractSet[str], depth:
     own = vars(owner)
     for name in own.keys() & names:
         value = own[name]
-        if _is_put_there(value, name):
+        if _is_replacement(value, name):
             yield (module, prefix + name), value
         elif not depth:
             continue
@@ -58,8 +58,8 @@ def _is_of_others(module: types.ModuleType) -> bool:
     return is_others(module.__name__) and module.__name__.partition(".")[0] not in _WORKERS_OWN
 
 
-def _is_put_there(value: Any, name: str) -> bool:
-    """Return whether `value`, an attribute `name` of a module or class of others, is the user's or a mock."""
+def _is_replacement(value: Any, name: str) -> bool:
+    """Return whether the user has put `value` in place of others' attribute `name`, or it is a mock."""
     if is_mock(value):
         return True
     if isinstance(value, (staticmethod, classmethod)):

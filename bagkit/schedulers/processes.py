@@ -226,7 +226,7 @@ class Run:
         for worker, kind, body in said:
             self._take(worker, kind, body)
         for worker in ended:
-            self._bury(worker)
+            self._part_from_ended(worker)
         if timeout is not None:
             self._hand_out()
 
@@ -303,8 +303,8 @@ class Run:
             if nbytes:
                 move_in(self._names[key], worker, nbytes)
 
-    def _bury(self, worker: WorkerProcess) -> None:
-        """Take leave of a worker that has ended, and see to the task that it had."""
+    def _part_from_ended(self, worker: WorkerProcess) -> None:
+        """Let go of a worker that has ended, and see to the task that it had."""
         task: Task | None = worker.task
         code, report = self._crew.part_from(worker)
         if task is not None:

@@ -54,7 +54,7 @@ def bag_of(files: Sequence[str], given: Arguments) -> Iterator[bk.Bag[Any]]:
 
 
 def _read(paths: list[str], given: Arguments) -> bk.Bag[Any]:
-    kind = given.format or _told_by(paths, given)
+    kind = given.format or _format_of_files(paths, given)
     if given.path is not None:
         kind = "documents"
     if kind == "json":
@@ -86,8 +86,8 @@ def _suffix(path: str) -> str:
     return _COMPRESSED.sub("", path).rpartition("/")[2].rpartition(".")[2].lower()
 
 
-def _told_by(paths: Sequence[str], given: Arguments) -> str:
-    """Return what files are, by their names, and where these leave it open by the first lines."""
+def _format_of_files(paths: Sequence[str], given: Arguments) -> str:
+    """Return the format of files: by their names, and if these do not tell, by the first lines."""
     kind = _BY_SUFFIX.get(_suffix(paths[0]), "?")
     if not kind.endswith("?"):
         return kind

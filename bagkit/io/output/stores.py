@@ -275,16 +275,16 @@ class RemoteStore:
         if "memory" in _protocols(filesystem):
             _check_memory_is_shared(path)
         file: BinaryIO = filesystem.open(inner, "wb")
-        self._refuse_the_late(path)
+        self._refuse_late_write(path)
         return file
 
     def seal(self, file: BinaryIO, path: str) -> int | None:
         file.close()
-        self._refuse_the_late(path)
+        self._refuse_late_write(path)
         return None
 
-    def _refuse_the_late(self, path: str) -> None:
-        """Remove what a thread has written that did not notice that its run was over, and end it."""
+    def _refuse_late_write(self, path: str) -> None:
+        """Remove the file if a thread wrote it after the end of its run, and end the thread."""
         if directory_of(path) in _over:
             self.remove(path)
             raise OutputError(f"{named(directory_of(directory_of(path)))}: the run is over; nothing more is written")
