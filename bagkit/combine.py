@@ -1,4 +1,4 @@
-"""Several bags side by side: the names of dask.bag that are also Python's own, apart from where those are used."""
+"""Several bags side by side: zip, map and map_partitions, apart from code that uses Python's own zip and map."""
 
 from __future__ import annotations
 

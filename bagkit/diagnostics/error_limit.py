@@ -1,4 +1,4 @@
-"""Gives up when more records have failed than a run is to bear."""
+"""Ends a run when more records have failed than `max_errors` allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines that a drawing (a progress bar) shares with all else that is written, and files that are none.
+"""Lets a progress bar share the terminal with everything else that is written there.
 
 `sys.stderr` may be anything: closed, None where there is no console, or an object of the user's that has a `write` and
 nothing else.

@@ -1,4 +1,4 @@
-"""Runs that begin anew: what was thought of an input when they were planned is not so, and that is known now."""
+"""Runs that begin anew, because their plan was wrong about an input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of its input a task reads where a sample will do, and what it looks at beside its work."""
+"""How much of its input a task reads for a sample, and what it measures there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways of taking records that who runs a task knows apart: until there is enough, all at once, and with places."""
+"""Ways of taking records that a task treats differently: until there is enough, all at once, and with places."""
 
 from __future__ import annotations
 

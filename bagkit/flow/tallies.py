@@ -1,4 +1,4 @@
-"""How often what was counted, by reason: what users' functions count, and what filters drop.
+"""Counts by reason: of `tally` in users' functions, and of records that filters drop.
 
 A task counts into what its report has. A run adds up the counts of the tasks that ended well.
 """

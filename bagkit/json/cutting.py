@@ -1,4 +1,4 @@
-"""Text cut into the JSON documents in it: what is no JSON is cut out like the others, for its parser to refuse."""
+"""Cuts text into its JSON documents. Text that is not JSON is cut out too, for the parser to refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fast writers of JSON are asked about a block of records that they have written: are these values JSON's own?
+"""Are the values of records JSON's own? Fast writers of JSON ask that about each block.
 
 orjson takes values that `json.dumps` refuses (UUIDs, enums), and writes NaN as null. So all values are looked at, but
 not one by one: those that stand in the same place of each record are, most often, of one type, and a loop in C tells.

@@ -1,4 +1,4 @@
-"""Which lines of JSON are, byte for byte, what a writer would write of their records: told without making these.
+"""Finds lines of JSON that a writer would write unchanged, byte for byte, without making their records.
 
 A regular expression tells. It is made of the first records: it has their keys, in their order, and takes for a value
 what is written in one way only. It is asked about lines that are known to be JSON in UTF-8, and need not see whether

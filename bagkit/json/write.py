@@ -1,4 +1,4 @@
-"""JSON lines as `json.dumps` means them, written by orjson where that comes to the same.
+"""JSON lines as `json.dumps` writes them, written by orjson if that gives the same.
 
 orjson is several times faster, and more lenient: NaN becomes null, UUIDs and enums become text. So what it has written
 of a block counts where all values of the records are of JSON's own types, and all floats are finite (`json.plain`).

@@ -1,4 +1,4 @@
-"""Runs in the background: one after the other, in a thread; what they are to make is promised at once.
+"""Runs in the background: one after the other, in a thread. Promises stand for their results at once.
 
     caller's thread                              the thread of a row of turns
       persist()  plan, pickle ── Turns ────────▶ run ── a partition, the next ──▶ keep_promise

@@ -1,4 +1,4 @@
-"""What tasks of a graph for dask leave in files that all machines see: N tasks leave N values, of them one makes M.
+"""Files through which tasks of a graph for dask exchange records: N tasks leave N values, and one task makes M of them.
 
 dask moves whole values, so without files each bucket has to be a value, and there are N × M.
 """

@@ -1,4 +1,4 @@
-"""Dask's collection protocol: bags, items and delayed values as dask, and a distributed Client, know collections.
+"""Dask's collection protocol: it makes bags, items and delayed values collections for dask and a distributed Client.
 
 Dask is not imported. A graph that dask asks for is the one that bagkit would run itself, a task of ours a task of
 dask's; what dask hands back to be run (`__dask_scheduler__`) runs on our schedulers. There exchanges keep to the memory

@@ -1,4 +1,4 @@
-"""Tasks of ours as what stands in graphs of dask's, and how they travel.
+"""Our tasks in graphs for dask, and how they travel.
 
 Schedulers of distributed have a process of their own, which unpickles what tasks are and can't import the user's
 modules. So what a task does stays bytes until it runs. A work that many tasks share is a value of the graph of its own

@@ -1,4 +1,4 @@
-"""Plans of what is computed already: what `persist` leaves."""
+"""Plans of values that are computed already, as `persist` leaves them."""
 
 from __future__ import annotations
 

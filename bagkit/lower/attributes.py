@@ -1,4 +1,4 @@
-"""Where all who share a read pluck fields, the parser gives objects with attributes: they are made faster than dicts.
+"""If all consumers of a read only pluck fields, the parser gives objects with attributes, made faster than dicts.
 
     parse_json(fields: age, name) ─┬─ pluck('age') ─ max          records are objects with attributes
                                    └─ pluck('name') ─ frequencies

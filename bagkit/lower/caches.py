@@ -1,4 +1,4 @@
-"""What a run does about records that are kept: known when it begins, before the passes."""
+"""Decides, before the passes, which cached records a run reads and which it keeps."""
 
 from __future__ import annotations
 

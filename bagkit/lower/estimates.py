@@ -1,4 +1,4 @@
-"""What a sample says of all: how many times longer each step takes for everything than it took for the sample."""
+"""Scales a sample up: how many times longer each step takes for everything than for the sample."""
 
 from __future__ import annotations
 

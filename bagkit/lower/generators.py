@@ -1,4 +1,4 @@
-"""Do functions of the user's hold a generator of random numbers? Each task has its own of those."""
+"""Finds generators of random numbers in the user's functions; each task gets generators of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task that gives up when it alone has left out more records than the run may: in the worker, at that record."""
+"""Ends a task, in the worker, at the record with which it alone has left out more than the run may."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan becomes a graph: one function for each kind of op, which says what its partitions are made of.
+"""Turns a plan into a graph of tasks: one function for each kind of op makes its partitions.
 
 What is not a task yet is `Pending`: the steps to run and what to run them on. Steps pile up on it until something
 needs the records or the value: a reduction's state, the user, a node that several others use.

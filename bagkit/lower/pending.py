@@ -1,4 +1,4 @@
-"""Partitions that are not tasks yet, and what makes tasks of them, as those who lower some kind of op know it."""
+"""Partitions that are not tasks yet, as the functions that lower each kind of op see them."""
 
 from __future__ import annotations
 

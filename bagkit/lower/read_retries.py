@@ -1,4 +1,4 @@
-"""How often sources try again what failed of a read, as the option says."""
+"""Tells sources how often to try a read again, as the option says."""
 
 from __future__ import annotations
 

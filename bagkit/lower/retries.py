@@ -1,4 +1,4 @@
-"""Running a task again that raised: in the worker, from scratch, so that no scheduler need know of it."""
+"""Runs a task again that raised: in the worker, from its beginning, so that no scheduler need know."""
 
 from __future__ import annotations
 

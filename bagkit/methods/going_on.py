@@ -1,4 +1,4 @@
-"""Methods that go on from what earlier runs have done, or do a part of what others do."""
+"""Methods that go on where earlier runs stopped, or do a part of the work for several programs."""
 
 from __future__ import annotations
 

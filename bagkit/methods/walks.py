@@ -1,4 +1,4 @@
-"""Walks over the keys of a bag of pairs, and the values that go with them: what makes `dict(bag)` one computation.
+"""Walks over the keys of a bag of pairs, with their values: so `dict(bag)` is one computation.
 
 `dict` takes whatever has `keys` for a mapping: it makes a list of an iterator over the keys, and then asks for the
 value of each. Others, such as OrderedDict, ask for the value of a key before they go on to the next. So the pairs are

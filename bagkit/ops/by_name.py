@@ -1,4 +1,4 @@
-"""Functions by the names that their modules have for what a decorator made of them."""
+"""Finds functions by name, if a decorator has put something else into their module under that name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records to the bytes that stand for them in a file, one by one, so that a record that can't be written is known."""
+"""Turns records into bytes for a file, one by one, so that an error knows its record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records as a model has them: by msgspec, and where the model is pydantic's by pydantic."""
+"""Turns records into values of a model: by msgspec, or by pydantic for a model of pydantic's."""
 
 from __future__ import annotations
 

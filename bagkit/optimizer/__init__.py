@@ -1,4 +1,4 @@
-"""Plan to plan: each pass is a function of the roots, each leaves the result as it was."""
+"""The passes, from plan to plan. Each is a function of the roots, and leaves the result of the plan as it was."""
 
 from __future__ import annotations
 

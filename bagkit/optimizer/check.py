@@ -1,4 +1,4 @@
-"""What a legal plan is, and what every pass keeps. For tests and for who writes a pass: no run pays for it."""
+"""Says what a legal plan is, and what every pass must keep. Tests and authors of passes use it; runs do not."""
 
 from __future__ import annotations
 

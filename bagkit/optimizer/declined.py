@@ -1,4 +1,4 @@
-"""Why passes have left lines to be read or made in full, for people who look at a plan. No run asks."""
+"""Says why passes could not skip or copy lines, for people who look at a plan. Runs do not use it."""
 
 from __future__ import annotations
 

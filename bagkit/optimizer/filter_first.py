@@ -1,4 +1,4 @@
-"""Filters run before the fields are built that only what follows them reads."""
+"""Filters run before the parser builds fields that only later operations read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where only the number of keys is asked for, and not their order, they are counted in several partitions."""
+"""Counts keys in several partitions, if only their number is asked for and not their order."""
 
 from __future__ import annotations
 

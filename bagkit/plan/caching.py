@@ -1,4 +1,4 @@
-"""Ops whose records are kept from one run to the next: what a run does about them is known when it begins."""
+"""Ops whose records are kept from one run to the next; a run decides when it begins whether to read or to keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan is known by from one run of a program to the next: digests of its ops, their functions, their inputs.
+"""Tells whether a plan is the same in the next run of a program: by digests of its ops, their functions, their inputs.
 
 Of a function written in Python it is the bytecode, the constants, the names, the defaults, what it has closed over, and
 what it names: the same of the functions and classes of the user's own modules, the values of all else. Of a class it is

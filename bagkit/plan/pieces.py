@@ -1,4 +1,4 @@
-"""What partitions are read by: pieces, each by itself."""
+"""Pieces: the parts of partitions that are read one by one."""
 
 from __future__ import annotations
 

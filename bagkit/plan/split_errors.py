@@ -1,4 +1,4 @@
-"""The ops that split records from what failed on the way: who runs steps leads what fails past the steps between."""
+"""The ops of `split_errors`. What fails goes past the steps between its operation and the split."""
 
 from __future__ import annotations
 

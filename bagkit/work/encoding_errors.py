@@ -1,4 +1,4 @@
-"""What else can be said of a line that does not decode: which encoding reads it."""
+"""A hint for a line that does not decode: an encoding that would read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saying where a record failed, and in which operation."""
+"""Says where a record failed, and in which operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else can be said of a line that is no JSON: where in the line, as its reader sees it, and what to call."""
+"""More about a line that is not JSON: the place in the line, and a hint what to call."""
 
 from __future__ import annotations
 

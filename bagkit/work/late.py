@@ -1,4 +1,4 @@
-"""Whether records are parsed in two goes: what filters read of all of them, and the others of what the filters keep."""
+"""Parses in two goes: first the fields that filters read, then the other fields of records that the filters keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines that are longer than `max_line` allows: what stands for one until its turn to be an error comes."""
+"""Lines that are longer than `max_line` allows: a mark stands for such a line until its turn to be an error comes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a record that was encoded is read back as what it was.
+"""Checks that an encoded record is read back as it was.
 
 fastavro writes infinity for a number that a float can't hold, and leaves out parts of times that have no room. So each
 record is read back, and where it is not equal to what was given, each value is looked at with its part of the schema.

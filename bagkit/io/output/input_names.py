@@ -1,4 +1,4 @@
-"""Names of outputs after their inputs, for `exist="update"`: `logs/monday.json.gz` becomes `out/monday.jsonl`.
+"""Names outputs after their inputs, for `exist="update"`: `logs/monday.json.gz` becomes `out/monday.jsonl`.
 
 A name has to stay when other inputs come and go, which a number does not. So it is made of the input's own name. Where
 two inputs would have one name, the account of the last run says who has it, and the other gets a digest of its path.

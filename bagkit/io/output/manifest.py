@@ -1,4 +1,4 @@
-"""What was written: for users as a Manifest, for the next run as a manifest file, and until that is there a journal.
+"""What a run has written: a Manifest for users, a manifest file for the next run, and a journal until that is there.
 
     .bagkit-<key>.journal        a line when the run begins, one for each file when it gets its name, and before it one
                                  for records that were left out of no one file: what was made of the others is in many

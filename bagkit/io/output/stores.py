@@ -1,4 +1,4 @@
-"""The places that outputs are in: a local file system, or what fsspec has behind a URL.
+"""Stores of outputs: a local file system, or a file system of fsspec behind a URL.
 
 Both can write a whole object so that it is there at once or not at all, move one, and tell what is there. Only the
 local one has locks, and files that can be added to.
