@@ -10,8 +10,9 @@ Of the ready calls the one with the highest priority is next, then the one that 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
@@ -34,11 +35,13 @@ class Entry:
     """How many times it was given to a worker."""
     missing: int = 0
     """How many of the values that it needs are not made."""
-    dependents: list[Entry] = field(default_factory=list)
-    """Calls that wait for its value."""
+    dependents: list[Entry] | None = None
+    """Calls that wait for its value, if there were some."""
     is_made: bool = False
     error: BaseException | None = None
     is_cancelled: bool = False
+    is_over: bool = False
+    """Whether it will not run any more."""
     users: int = 0
     """How many calls that are not over need its value."""
     is_held: bool = True
@@ -49,18 +52,16 @@ class Entry:
         """The key of its value."""
         return self.task.keys[0]
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it will not run any more."""
-        return self.is_made or self.error is not None or self.is_cancelled
-
 
 class Backlog:
     """The calls of a client; mutable, of the one thread that runs them."""
 
     def __init__(self) -> None:
         self._entries: dict[Key, Entry] = {}
-        self._ready: list[tuple[float, int, Entry]] = []
+        self._in_order: deque[Entry] = deque()
+        """Ready calls of the usual priority, in the order in which they were submitted: nearly all."""
+        self._others: list[tuple[float, int, Entry]] = []
+        """The other ready calls, as a heap."""
         self.pending = 0
         """How many calls are not over."""
 
@@ -72,16 +73,19 @@ class Backlog:
 
     def add(self, entry: Entry) -> Entry | None:
         """Take in a call. Return the call that it needs and that has failed or was cancelled, if there is one."""
-        makers = [self._entries[need] for need in dict.fromkeys(entry.task.needs)]
+        task = entry.task
+        makers = [self._entries[need] for need in dict.fromkeys(task.needs)] if task.needs else ()
         for maker in makers:
             if maker.error is not None or maker.is_cancelled:
                 return maker
-        self._entries[entry.key] = entry
+        self._entries[task.keys[0]] = entry
         self.pending += 1
         for maker in makers:
             maker.users += 1
             if not maker.is_made:
                 entry.missing += 1
+                if maker.dependents is None:
+                    maker.dependents = []
                 maker.dependents.append(entry)
         if not entry.missing:
             self.put_back(entry)
@@ -89,25 +93,34 @@ class Backlog:
 
     def next(self) -> Entry | None:
         """Return the ready call that should run next, or None."""
-        while self._ready:
-            *_, entry = heappop(self._ready)
+        while self.has_ready:
+            entry = self._first()
             if not entry.is_over:
                 return entry
         return None
 
+    def _first(self) -> Entry:
+        others = self._others
+        if self._in_order and not (others and others[0] < (0, self._in_order[0].number)):
+            return self._in_order.popleft()
+        return heappop(others)[-1]
+
     @property
     def has_ready(self) -> bool:
         """Whether a call can run."""
-        return bool(self._ready)
+        return bool(self._in_order or self._others)
 
     def put_back(self, entry: Entry) -> None:
         """Make a call, which was running, ready again."""
-        heappush(self._ready, (-entry.priority, entry.number, entry))
+        if entry.priority == 0 and not (self._in_order and self._in_order[-1].number > entry.number):
+            self._in_order.append(entry)
+        else:
+            heappush(self._others, (-entry.priority, entry.number, entry))
 
     def finish(self, entry: Entry) -> list[Key]:
         """Note that a call has made its value; return the keys of values that nobody holds or needs now."""
         entry.is_made = True
-        for dependent in entry.dependents:
+        for dependent in entry.dependents or ():
             dependent.missing -= 1
             if not dependent.missing and not dependent.is_over:
                 self.put_back(dependent)
@@ -127,7 +140,7 @@ class Backlog:
                 continue
             each.error, each.is_cancelled = error, error is None
             ended.append(each)
-            waiting.extend(each.dependents)
+            waiting.extend(each.dependents or ())
             released += self._end(each)
         return ended, released
 
@@ -141,8 +154,10 @@ class Backlog:
 
     def _end(self, entry: Entry) -> list[Key]:
         self.pending -= 1
-        entry.dependents = []
+        entry.is_over, entry.dependents = True, None
         released = self._released(entry)
+        if not entry.task.needs:
+            return released
         for need in dict.fromkeys(entry.task.needs):
             maker = self._entries[need]
             maker.users -= 1

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bagkit.lazy.nesting import Lift
+from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.lower.calls import Calls, Entry
 from bagkit.lower.graph import Key
 
@@ -50,10 +50,14 @@ class CallMaker:
         priority: float,
     ) -> tuple[Submitted, list[Future[Any]]]:
         """Return the call, and the futures whose values it needs; `future_of` gives the future of a lazy value."""
-        lift = Lift("submit")
-        given = tuple([lift.template(arg) for arg in args])
-        named = {name: lift.template(value) for name, value in kwargs.items()} if kwargs else None
-        futures = [future_of(plan) for plan in lift.plans]
+        given: tuple[Any, ...] = tuple(args)
+        named: dict[str, Any] | None = None
+        futures: list[Future[Any]] = []
+        if kwargs or not ATOMS.issuperset(map(type, args)):
+            lift = Lift("submit")
+            given = tuple([lift.template(arg) for arg in args])
+            named = {name: lift.template(value) for name, value in kwargs.items()} if kwargs else None
+            futures = [future_of(plan) for plan in lift.plans]
         work = self._works.get(id(function))
         if work is None:
             if len(self._works) >= MOST_WORKS:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from bagkit.flow.replay import reading
@@ -30,13 +31,10 @@ class Owner(Protocol):
         """Note that the future of `key` was cancelled."""
 
 
-class Elsewhere:
-    """Stands for a value that is not in this process yet; `load` brings it."""
+class Elsewhere(partial[Any]):
+    """Stands for a value that is not in this process yet; to call it brings the value."""
 
-    __slots__ = ("load",)
-
-    def __init__(self, load: Callable[[], Any]) -> None:
-        self.load = load
+    __slots__ = ()
 
 
 @front_doors
@@ -139,7 +137,7 @@ class Future(concurrent.futures.Future[T]):
             shorten_traceback(error)
             raise
         if type(found) is Elsewhere:
-            found = reading(found.load())
+            found = reading(found())
             with self._condition:
                 if type(self._result) is Elsewhere:
                     self._result = found

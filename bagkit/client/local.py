@@ -53,8 +53,8 @@ QUEUED = 16
 next one."""
 QUICK_SECONDS = 0.0005
 
-Order = Callable[[], None]
-"""What the thread is told to do."""
+Order = Entry | tuple[Key] | Callable[[], None]
+"""What the thread is told to do: take in a call, let go of a value, or anything."""
 
 
 class LocalEngine:
@@ -105,7 +105,7 @@ class LocalEngine:
             self._numbers += 1
             self._waiting += 1
             entry = Entry(task, self._numbers, future, call.retries, call.priority)
-            self._tell(partial(self._take_in, entry))
+            self._tell(entry)
 
     def keep(self, key: Key, value: Any, future: Future[Any]) -> None:
         """Store a value that is there already, and give it to `future`."""
@@ -113,7 +113,7 @@ class LocalEngine:
             self._check_open()
             entry = self._entry_of_value(key)
             stored = self._stored(entry, value)
-            self._tell(partial(self._take_in, entry))
+            self._tell(entry)
             self._tell(partial(self._make, entry, stored))
         future.set_result(value)
 
@@ -135,13 +135,13 @@ class LocalEngine:
             self._check_open()
             entry = self._entry_of_value(future.key, future)
             future.set_running_or_notify_cancel()
-            self._tell(partial(self._take_in, entry))
+            self._tell(entry)
         other.add_done_callback(keep_promise)
 
     def let_go(self, key: Key) -> None:
         """Note that nobody holds the future of `key`; called by finalisers, in the middle of anything."""
         if not self._ended and os.getpid() == self._pid:
-            self._tell(partial(self._let_go, key))
+            self._tell((key,))
 
     def cancel(self, key: Key) -> None:
         """Note that the future of `key` was cancelled."""
@@ -206,7 +206,7 @@ class LocalEngine:
             with contextlib.suppress(OSError):
                 os.write(self._wake[1], b"\0")
 
-    def _wait_for(self, order: Order) -> None:
+    def _wait_for(self, order: Callable[[], None]) -> None:
         if self._thread is None or self._ended:
             return
         done = threading.Event()
@@ -241,7 +241,13 @@ class LocalEngine:
 
     def _do_orders(self) -> None:
         while self._inbox:
-            self._inbox.popleft()()
+            order = self._inbox.popleft()
+            if type(order) is Entry:
+                self._take_in(order)
+            elif type(order) is tuple:
+                self._release(self._backlog.let_go(order[0]))
+            elif callable(order):
+                order()
 
     def _step(self) -> None:
         """Wait for something to happen, and take note of it."""
@@ -296,7 +302,10 @@ class LocalEngine:
         except Exception as error:
             self._end_entry(entry, error)
             return
-        self._running.setdefault(worker, deque()).append(entry)
+        if worker in self._running:
+            self._running[worker].append(entry)
+        else:
+            self._running[worker] = deque((entry,))
         self._record.start(entry, worker.number)
         given.add(worker)
 
@@ -394,9 +403,6 @@ class LocalEngine:
             entry = self._backlog[key]
             if not entry.future or not entry.future.running():
                 self._end_entry(entry, None)
-
-    def _let_go(self, key: Key) -> None:
-        self._release(self._backlog.let_go(key))
 
     def _release(self, keys: Sequence[Key]) -> None:
         for key in keys:

@@ -230,7 +230,7 @@ class RemoteEngine:
         error = there.error()
         if error is None and not future.cancelled():
             self._open.pop(future.key, None)
-            future.set_result(Elsewhere(partial(_load, future.key, there)))
+            future.set_result(Elsewhere(_load, future.key, there))
         else:
             self._end(future, error)
 

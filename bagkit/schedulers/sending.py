@@ -32,13 +32,10 @@ Keep = tuple[tuple[str, ...], int]
 NOTHING: Keep = (), 0
 
 
-class Pickled:
+class Pickled(bytes):
     """The part of a task that was pickled before, when it was what its user meant."""
 
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    __slots__ = ()
 
 
 class Sending:
@@ -105,7 +102,7 @@ class Sending:
     def give(self, worker: WorkerProcess, task: Task, number: int, attempt: int, keep: Keep) -> None:
         """Send `task` to `worker`, which is free, with what it needs and `worker` does not have."""
         inputs = tuple([self._values[need] for need in task.needs])
-        part = task.part.data if type(task.part) is Pickled else self._part(worker, task, inputs, keep[1])
+        part = task.part if type(task.part) is Pickled else self._part(worker, task, inputs, keep[1])
         work = self._works[id(task.work)]
         worker.tell(transport.SURROUNDINGS, self._surroundings)
         worker.tell(transport.MODULES, self._content)

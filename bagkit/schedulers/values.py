@@ -25,7 +25,7 @@ from functools import partial
 from bagkit.exchange.checksum import crc32
 from bagkit.exchange.frames import FrameError, FrameFile, entries, load_frame, load_indexed, without_collector
 from bagkit.flow.replay import Replay
-from bagkit.schedulers.transport import Part, Stored, loads, pickle_into
+from bagkit.schedulers.transport import PROTOCOL, Part, Stored, loads, pickle_into
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ def sizes(value: Stored) -> tuple[int, int]:
     return inline, in_file
 
 
+NUMBERS = frozenset({int, float, bool, type(None)})
+TEXTS = frozenset({str, bytes})
+SHORT = 1000
+"""How long a text or bytes may be that are pickled without more ado, as numbers are."""
+
+
 class NotStored(Exception):
     """Writing to the file failed, which is no fault of the value that is pickled."""
 
@@ -65,7 +71,10 @@ class Output:
     def __init__(self, budget: int, directory: Callable[[], str], name: str) -> None:
         self._pid = os.getpid()
         self._budget = budget
-        self._file = FrameFile(lambda: os.path.join(directory(), name))
+        self._directory = directory
+        self._name = name
+        self._made: FrameFile | None = None
+        """The file, once something has asked for it: most tasks make little."""
         self._chunks: list[bytes] = []
         self._chunk_bytes = 0
         self._error: OSError | None = None
@@ -74,9 +83,23 @@ class Output:
         self.plain = True
         """Whether what was stored last is plain data, if that is watched."""
 
+    @property
+    def _file(self) -> FrameFile:
+        if self._made is None:
+            self._made = FrameFile(self._new_path)
+        return self._made
+
+    def _new_path(self) -> str:
+        return os.path.join(self._directory(), self._name)
+
     def store(self, value: Any, *, watched: bool = False) -> Stored:
         """Pickle `value`; an error of its pickling is a NotPicklableError, one of making its batches goes through."""
         self._watched = self.plain = watched
+        if type(value) in NUMBERS or (type(value) in TEXTS and len(value) <= SHORT):
+            data = _pickle.dumps(value, PROTOCOL)
+            if len(data) <= self._budget and os.getpid() == self._pid:
+                self._budget -= len(data)
+                return ONE, None, (data,)
         batches, buckets = sys.modules.get("bagkit.flow.batches"), sys.modules.get("bagkit.flow.buckets")
         if buckets is not None and type(value) is buckets.Buckets:
             return self._of_kind(BUCKETS, self._buckets(value))
@@ -138,11 +161,13 @@ class Output:
 
     def close(self) -> None:
         """Close the file, if there is one."""
-        self._file.close()
+        if self._made is not None:
+            self._made.close()
 
     def remove(self) -> None:
         """Remove the file, if there is one: the task has failed."""
-        self._file.remove()
+        if self._made is not None:
+            self._made.remove()
 
     def _part(self, value: Any, where: tuple[str, int] | None) -> Part:
         try:
@@ -162,7 +187,8 @@ class Output:
             os._exit(0)  # forked by the user's function, which let it return: the other one gives the result
         self._chunks.clear()
         self._chunk_bytes = 0
-        self._file.restart()
+        if self._made is not None:
+            self._made.restart()
         self._spilled = False
 
     def write(self, chunk: Any) -> None:
@@ -297,7 +323,7 @@ def _dealt_buckets(path: str | None, parts: tuple[Any, ...]) -> list[Any]:
 
 def _read(path: str | None, part: Part) -> Any:
     if isinstance(part, bytes):
-        return without_collector(loads, part)
+        return loads(part) if len(part) <= SHORT else without_collector(loads, part)
     assert path is not None
     try:
         return without_collector(load_frame, path, part, loads)
