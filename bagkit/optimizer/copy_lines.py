@@ -49,19 +49,17 @@ def _copying(plan: Plan, shared: set[int]) -> Plan | None:
             first = replace(parser, first=frozenset(), copies=True)
             return Plan(CompleteJson(parser, copies=True), (Plan(first, plan.inputs),))
         case Plan(CompleteJson(parser), (below,)) if parser.fields is ALL:
-            kept = _parsing_first(below, shared)
+            kept = _parsing_first(below)
             return None if kept is None else Plan(CompleteJson(parser, copies=True), (kept,))
     return None
 
 
-def _parsing_first(plan: Plan, shared: set[int]) -> Plan | None:
+def _parsing_first(plan: Plan) -> Plan | None:
     """Return filters on a parser of what they read, where that tells which lines are written as they are."""
-    if id(plan.op) in shared:
-        return None
-    match plan:
+    match plan:  # no other uses these: filters that others use too are given whole records
         case Plan(ParseJson() as parser):
             return Plan(replace(parser, copies=True), plan.inputs)
         case Plan(Filter(), (below,)):
-            parsing = _parsing_first(below, shared)
+            parsing = _parsing_first(below)
             return None if parsing is None else plan.with_inputs((parsing,))
     return None

@@ -7,7 +7,6 @@ from dataclasses import replace
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.parts_of_records import Columns
 from bagkit.plan.columns import ColumnSource
-from bagkit.plan.fields import within
 from bagkit.plan.kinds import ALL, Fields, union
 from bagkit.plan.node import Plan, rewrite, walk
 from bagkit.plan.split_errors import SplitErrors
@@ -37,8 +36,8 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
         if isinstance(plan.op, ColumnSource) and fields is not ALL and plan not in whole:
             return Plan(plan.op.narrowed(fields))
         match plan:
-            case Plan(Columns(columns), (Plan(ParseJson() as parser) as below,)) if parser.gives_records_of_fields:
-                return below if parser.fields == within(parser.fields, columns) else plan
+            case Plan(Columns(), (Plan(ParseJson() as parser) as below,)) if parser.gives_records_of_fields:
+                return below  # nothing else uses that parser, so it gives what is asked of these columns
         return plan
 
     return rewrite(roots, narrowed)

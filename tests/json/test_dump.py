@@ -193,6 +193,15 @@ def test_each_odd_value_among_others(settings: dict[str, Any]) -> None:
     check(values, settings)
 
 
+@each_case("settings", [{}, {"separators": (",", ":")}, {"ensure_ascii": False}], ids=repr)
+def test_long_lines_some_of_them_not_ascii(settings: dict[str, Any]) -> None:
+    """Those that are ASCII are left as they are, so the others have to go back to where they were."""
+    odd = ["é", "日本", "😀", "\x7f", "\x80", "\n", '"', "\x1e", "\U0010ffff"]
+    records = [{"n": n, "text": "a" * 700 + "".join(odd[n % 9 :: 4]) * (n % 3)} for n in range(300)]
+    check(records, settings)
+    check([{"n": n, "text": "a" * 700 + "\\" * (n % 2) + "é"} for n in range(100)], settings)
+
+
 def test_deep_nesting_ends_where_json_dumps_ends() -> None:
     levels = range(sys.getrecursionlimit() - 300, sys.getrecursionlimit(), 2)
     bag = bk.from_sequence([nested(depth) for depth in levels], npartitions=1).map(json.dumps)

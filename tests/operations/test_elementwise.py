@@ -30,6 +30,15 @@ class Scale:
         return record + self.factor
 
 
+class WithoutTruth:
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of this is not known")
+
+
+def flag_of(number: int) -> Any:
+    return WithoutTruth() if number % 6 == 5 else number % 2
+
+
 class TestMap:
     @pytest.mark.parametrize("function", [
         abs, float, lambda x: x, Scale(3), Scale(3).method, functools.partial(pow, 2), operator.neg,
@@ -90,6 +99,22 @@ class TestFilter:
         assert bk.from_sequence(records).filter(lambda x: x).compute() == [1, "a", [0]]
         assert bk.from_sequence(records).filter(None).compute() == [1, "a", [0]]
         assert bk.from_sequence(records).remove(None).compute() == [0, "", None, [], {}, 0.0]
+
+    @pytest.mark.parametrize("way", [{}, {"optimize": False}, {"scheduler": "processes", "workers": 2}], ids=str)
+    def test_a_flag_without_a_truth_fails_for_its_record(self, way: Any) -> None:
+        """A function is called for a block of records before the first flag is looked at."""
+        bag = bk.range(24, npartitions=1).filter(flag_of)
+        with pytest.raises(ValueError, match="the truth value of this is not known") as caught:
+            bag.compute(**way)
+        assert "record: 5" in caught.value.__notes__
+        even = [number for number in range(24) if number % 6 != 5 and number % 2]
+        found = bag.compute(on_error="collect", **way)
+        assert found.result == even
+        assert [(failure.place.record, failure.operation) for failure in found.failures] == [
+            (number, "filter(test_elementwise.flag_of)") for number in range(5, 24, 6)
+        ]
+        good, bad = bag.split_errors()
+        assert bk.compute(good, bad.pluck("input"), **way) == (even, [5, 11, 17, 23])
 
     def test_records_pass_as_they_are(self) -> None:
         assert repr(bk.from_sequence([True, 1, 1.0]).filter(lambda x: x == 1).compute()) == "[True, 1, 1.0]"

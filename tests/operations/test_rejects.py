@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from tests.examples import examples
+from tests.operations.functions import stops
 
 WAYS: list[dict[str, Any]] = [
     {"scheduler": "sync"},
@@ -84,6 +85,44 @@ def test_nothing_is_lost_whatever_the_program() -> None:
         assert (bk.compute(good.count(), bad.count(), **way)) == (len(records), len(rejects))
 
     check()
+
+
+STOPPING: dict[str, Callable[[Any], Any]] = {
+    "map": lambda bag: bag.map(stops(0, 4, 5, 11)),
+    "filter": lambda bag: bag.filter(stops(0, 4, 5, 11, then=lambda number: True)),
+    "flat_map": lambda bag: bag.flat_map(stops(0, 4, 5, 11, then=lambda number: [number])),
+    "map beside an item": lambda bag: bag.map(lambda number, total: stops(0, 4, 5, 11)(number), bag.sum()),
+    "all of them": lambda bag: bag.map(stops(*range(12))),
+}
+
+
+@pytest.mark.parametrize("name", STOPPING)
+def test_a_function_that_stops_is_a_reject(name: str) -> None:
+    """StopIteration ends no data; the record that it was raised for is the one that is rejected."""
+    for npartitions, way in ((1, WAYS[0]), (3, WAYS[1]), (3, WAYS[2])):
+        good, bad = STOPPING[name](bk.range(12, npartitions=npartitions)).map(str).split_errors()
+        records, rejects = bk.compute(good, bad, **way)
+        stopped = [*range(12)] if name == "all of them" else [0, 4, 5, 11]
+        assert records == [str(number) for number in range(12) if number not in stopped]
+        assert [reject["record"] for reject in rejects] == stopped
+        assert {reject["error"] for reject in rejects} == {"StoppedEarlyError"}
+        assert all("it raised StopIteration, which would have ended" in reject["message"] for reject in rejects)
+
+
+@pytest.mark.parametrize("way", WAYS[::3], ids=str)
+def test_rejects_of_one_task_have_the_order_of_what_it_reads(tmp_path: Path, way: dict[str, Any]) -> None:
+    """Each step takes many records before the next one takes the first, and a partition may have several files."""
+    rows = {"b.jsonl": ["3", "{", "1", "3", "{"], "a.jsonl": ["{", "3", "2", "{", "3"]}
+    for name, lines in rows.items():
+        (tmp_path / name).write_text("".join((line if line == "{" else f'{{"n": {line}}}') + "\n" for line in lines))
+    paths = [tmp_path / name for name in rows]
+    bag = bk.read_text(paths, files_per_partition=2).map(json.loads).map(inverse)
+    good, bad = bag.split_errors()
+    records, rejects = bk.compute(good, bad, **way)
+    assert records == [-30, -60]
+    assert [(Path(reject["path"]).name, reject["line"]) for reject in rejects] == [
+        (name, number) for name, lines in rows.items() for number, line in enumerate(lines, 1) if line in "{3"
+    ]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import bagkit as bk
 from bagkit.ops.fields_read import fields_read
+from bagkit.ops.functions import tuple_getter
 from tests.each_case import each_case
 from tests.pairwise import WHOLE
 
@@ -195,6 +196,9 @@ TOLD: list[tuple[Callable[[Any], Any], str]] = [
     (closed_over(3), "a"),
     (operator.itemgetter("a"), "a"),
     (operator.itemgetter("a", "b"), "a b"),
+    (tuple_getter(["a"]), "a"),
+    (tuple_getter(["b", "a"]), "a b"),
+    (tuple_getter([]), ""),
     (operator.methodcaller("get", "a"), "a"),
     (operator.methodcaller("get", "a", []), "a"),
     (functools.partial(two_lines), "a b"),

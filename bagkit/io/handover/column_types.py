@@ -66,8 +66,6 @@ class Typing:
         kind = type(value)
         if kind in _WORDS:
             return _WORDS[kind]
-        if isinstance(value, bool):
-            return BOOL
         if isinstance(value, int):
             return INT if abs(value) <= 1 << 53 else WIDE if -(1 << 63) <= value < 1 << 63 else HUGE
         if isinstance(value, float):

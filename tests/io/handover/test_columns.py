@@ -55,11 +55,22 @@ class Word(enum.StrEnum):
     YES = "yes"
 
 
+class Large(enum.IntEnum):
+    """Subclasses of int are looked at one by one."""
+
+    EXACT = 2**53
+    WIDE = 2**53 + 1
+    LEAST = -(2**63)
+    HUGE = 2**63
+
+
 UTC = dt.UTC
 TYPES: dict[str, tuple[list[Any], str]] = {
     "ints": ([1, -(2**63), 2**63 - 1], "int64"),
     "ints, some missing": ([None, 2**60, None], "int64"),
     "ints and floats": ([1, 2.5, -(2**53)], "double"),
+    "the largest of such ints": ([2**53, 0.5, Large.EXACT], "double"),
+    "ints of subclasses": ([1, Large.WIDE, Large.LEAST], "int64"),
     "floats and None": ([1.5, None], "double"),
     "bools": ([True, False], "bool"),
     "bools and None": ([None, True, False, None, True, False, True, True, False, True], "bool"),
@@ -170,6 +181,10 @@ MIXED: dict[str, tuple[list[Any], str, str]] = {
     "int and str": ([1, None, "x"], "int", "str"),
     "bool and int": ([True, 1], "bool", "int"),
     "float and a large int": ([0.5, 2**53 + 1], "float", "int beyond 2**53"),
+    "float and a large negative int": ([0.5, -(2**53) - 1], "float", "int beyond 2**53"),
+    "float and a large int of a subclass": ([0.5, Large.WIDE], "float", "int beyond 2**53"),
+    "an int of 64 bits without a sign": ([1, 2**63], "int", "int beyond 64 bits"),
+    "the same of a subclass": ([1, Large.HUGE], "int", "int beyond 64 bits"),
     "list and int": ([[1], 1], "list of int", "int"),
     "a list of both": ([[], [1, "a"]], "list of null", "list of int or str"),
     "dict and list": ([{"a": 1}, [1]], "dict of a: int", "list of int"),
