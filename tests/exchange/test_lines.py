@@ -66,6 +66,17 @@ def test_records_are_as_if_they_travelled_whole(bag: Any, way: str) -> None:
         assert repr(made.compute(scheduler="processes", workers=2, memory_limit=limit)) == expected
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_lines_that_are_no_utf8_travel_as_records(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.json").write_text("".join(f'{{"k": "é{n % 3}", "n": {n}}}\n' for n in range(40)), encoding)
+    bag = bk.read_text(tmp_path / "a.json", encoding=encoding).map(json.loads)
+    records = [{"k": f"é{n % 3}", "n": n} for n in range(40)]
+    groups = bag.filter(lambda record: record["n"] % 2).groupby("k").compute(scheduler="processes", workers=2)
+    assert dict(groups) == {f"é{k}": [each for each in records[1::2] if each["n"] % 3 == k] for k in range(3)}
+    ordered = bag.sort_by("k").compute(scheduler="processes", workers=2)
+    assert ordered == sorted(records, key=lambda record: record["k"])
+
+
 def test_explain_says_that_lines_travel(bag: Any, capsys: pytest.CaptureFixture[str]) -> None:
     grouped = bag.groupby("k")
     grouped.explain(scheduler="processes")

@@ -138,6 +138,16 @@ def test_all_nan_are_one_key(count: int) -> None:
     assert sorted(len(members) for _, members in got) == [2, 3]
 
 
+def test_nan_joins_nan_whatever_is_joined_with() -> None:
+    records, others = [float("nan"), 1, float("nan"), 2], [(float("nan"), "x"), (2.0, "y"), (Decimal("nan"), "z")]
+    bag = bk.from_sequence(records, npartitions=2)
+    for other in (others, bk.from_sequence(others, npartitions=2)):
+        got = bag.join(other, same, first).compute(scheduler="sync")
+        assert sorted((text, repr(record)) for (_, text), record in got) == [
+            *[("x", "nan")] * 2, ("y", "2"), *[("z", "nan")] * 2,
+        ]  # fmt: skip
+
+
 def test_keys_that_cannot_be_told_apart_fail_at_their_record() -> None:
     bag = bk.from_sequence([1, 2, object, 4], npartitions=2).map(lambda x: x() if x is object else x)
     with pytest.raises(bk.UnstableKeyError, match="compared by identity") as caught:
