@@ -24,6 +24,7 @@ def small_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_source, "BLOCK", 97)
     monkeypatch.setattr(documents, "_FIRST_LOOK", 16)
     monkeypatch.setattr(levels, "_SMALL", 32)
+    monkeypatch.setattr(levels, "_ROUNDS", 1)  # and what is nested deeper is counted bracket by bracket
 
 
 def records(choose: random.Random) -> list[Any]:
@@ -39,6 +40,16 @@ def records(choose: random.Random) -> list[Any]:
         if choose.random() < 0.05:
             found.append(choose.choice(odd))
     return found
+
+
+def test_text_is_not_cut_inside_of_an_escape(tmp_path: Path) -> None:
+    """However many backslashes come before: an odd one says something of what follows it."""
+    path = tmp_path / "a.json"
+    values = [{"n": count, "t": "\\" * count + '"}, {"n": 1'} for count in range(0, 90, 2)]
+    path.write_text(json.dumps(values))
+    assert bk.read_json(path, lines=False).compute(**SYNC) == values
+    path.write_text("\n".join(map(json.dumps, values)))
+    assert bk.read_json(path, lines=False).compute(**SYNC) == values
 
 
 @each_case("seed", range(40))

@@ -109,6 +109,7 @@ ODD: list[Any] = [
     decimal.Decimal("1.5"), datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1), datetime.timedelta(1),
     datetime.time(1), object, ..., orjson.Fragment(b"1"), msgspec.Raw(b"1"), HOLDING_ITSELF, nested(300), nested(250),
     2**64, -(2**63) - 1, 2**63, 10**40, "\ud800", "a\udc00b", {Text("a"): 1}, {Word.YES: 1}, {(1, 2): 3},
+    ["a", "\x1e", "b"], {"a": [1, "\x1e", "\x1e", None]},
 ]  # fmt: skip
 FLOATS = [
     float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1e16, 1e15, 9999999999999998.0, 1e-4, 1e-5, 9.999e-5, 5e-324,

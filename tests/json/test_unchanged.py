@@ -134,7 +134,7 @@ def test_most_lines_are_copied_and_explain_says_so(
     monkeypatch.chdir(tmp_path)
     records = [{"id": n, "name": f"n{n % 5}", "tags": ["a"] * (n % 3), "f": n / 4} for n in range(2000)]
     lines = [json.dumps(each, separators=(",", ":") if n % 2 else None) + "\n" for n, each in enumerate(records)]
-    Path("a.json").write_text("".join(lines))
+    Path("a.json").write_text("".join(lines).removesuffix("\n"))
     asked: list[int] = []
     look = Unchanged.lines_or_records
 
@@ -144,9 +144,9 @@ def test_most_lines_are_copied_and_explain_says_so(
         return found
 
     monkeypatch.setattr(Unchanged, "lines_or_records", counted)
-    kept = bk.read_json("a.json").filter(lambda r: r["id"] % 4 == 1)
+    kept = bk.read_json("a.json").filter(lambda r: r["id"] % 4 == 3)
     kept.to_jsonl("out", scheduler="sync")
-    assert Path("out/0.jsonl").read_bytes() == b"".join(map(encoded, records[1::4]))
+    assert Path("out/0.jsonl").read_bytes() == b"".join(map(encoded, records[3::4]))
     assert 450 < sum(asked) <= 500
     kept.to_jsonl("more", compute=False)[0].compute(scheduler="processes", workers=2)
     assert Path("more/0.jsonl").read_bytes() == Path("out/0.jsonl").read_bytes()

@@ -36,6 +36,10 @@ def test_a_count_is_over_all_partitions(way: dict[str, Any]) -> None:
         assert "tried" not in " ".join(getattr(caught.value, "__notes__", []))
     with bk.options(max_errors=3, on_error="skip", **way), pytest.raises(bk.TooManyErrorsError):
         list(bag)
+    alone = bk.range(100, npartitions=1).map(checked).count()  # its task counts too, to end soon
+    assert alone.compute(on_error="skip", max_errors=10, **way) == 90
+    with pytest.raises(bk.TooManyErrorsError):
+        alone.compute(on_error="skip", max_errors=9, **way)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
