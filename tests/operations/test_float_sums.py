@@ -117,6 +117,20 @@ def test_over_many_batches(kind: str) -> None:
     assert is_root(std, exact_variance(numbers) * 9000 / 8999)
 
 
+@pytest.mark.parametrize("spread", [0, 12, 40])
+def test_what_is_left_where_others_cancel_out(spread: int) -> None:
+    """A rounding on the way, or a part of a sum that is lost, is all that there would be."""
+    chance = random.Random(spread)
+    numbers = [chance.uniform(1, 2) * 2.0 ** chance.randint(-spread, 0) for _ in range(1500)]
+    left = [2.0**-43, 2.0**-30, 3 * 2.0**-49]
+    numbers = [*numbers, left[0], *[-each for each in chance.sample(numbers, 1500)], *left[1:]]
+    for npartitions in (1, 2, 5):
+        bag = bk.from_sequence(numbers, npartitions=npartitions)
+        for every in (None, 2):
+            assert bag.sum(split_every=every).compute(**SYNC) == sum(left)
+        assert (bag.mean().compute(**SYNC), bag.stats().compute(**SYNC).sum) == (sum(left) / 3003, sum(left))
+
+
 @pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
 def test_on_every_scheduler(scheduler: str) -> None:
     numbers = [0.1 * n**3 for n in range(1000)]
