@@ -2,7 +2,7 @@
 
     BagkitError
     ├── PlanError (ValueError, TypeError) a call that can't become a plan: wrong arguments, partitions that do not match
-    │   ├── ResumeMismatchError           an output that is to be gone on with was made otherwise, or of other inputs
+    │   ├── ResumeMismatchError           the files there come from other operations or inputs
     │   └── MismatchError (AssertionError)  what must fit does not: bags to zip, a schema of Avro
     ├── OptionError (TypeError, ValueError)           an option that does not exist, or a value it can't take
     ├── LazyError (TypeError)             a lazy value used as if it were computed

@@ -47,9 +47,9 @@ def replayed(run: Run, roots: Sequence[Plan], failure: Failure, pdb: bool) -> An
             _look_at(error)
             return None
     raise PlanError(
-        f"replay: the record can't be had again; got {failure.where}, in {failure.operation}; expected a record of a "
+        f"replay: the record can't be read again; got {failure.where}, in {failure.operation}; expected a record of a "
         "source that is as it was, which operations took one by one; "
-        "hint: failure.place.record is what is known of it"
+        "hint: failure.place.record has what is known of it"
     )
 
 
@@ -91,7 +91,7 @@ def _by_record(op: Op) -> bool:
 
 
 def _given(base: Plan, place: Place | None) -> list[Any] | None:
-    """Return the record that `base` gives at a place, in a list; None where it can't be had again."""
+    """Return the record that `base` gives at a place, in a list; None if it can't be read again."""
     if place is None:
         return None
     op = base.op

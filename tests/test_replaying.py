@@ -106,5 +106,5 @@ def test_what_can_not_be_had_again_is_a_clear_error(tmp_path: Path) -> None:
         failure.replay()
     two = bk.from_sequence([1, 2]), bk.from_sequence([0, 1])
     (failure,) = bk.map(divmod, *two).compute(scheduler="sync", on_error="collect").failures
-    with pytest.raises(bk.PlanError, match="replay: the record can't be had again; got from_sequence, record 0"):
+    with pytest.raises(bk.PlanError, match="replay: the record can't be read again; got from_sequence, record 0"):
         failure.replay()

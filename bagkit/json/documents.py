@@ -212,7 +212,7 @@ class _Reading:
                 self._skip(sign)
             elif found:
                 way = ".".join(path[: depth + 1])
-                raise NoJsonError(f"the key {way!r} is there twice; expected once, for the last one is what counts", at)
+                raise NoJsonError(f"the key {way!r} is there twice; expected once, for the last one would count", at)
             else:
                 found = True
                 yield from self._under(path, depth, sign)

@@ -110,7 +110,7 @@ def retried(rejects: Plan, split: Plan | None, function: Callable[..., Any] | No
     """Return the plan that takes up `rejects` in the plan that `split` splits the errors of."""
     if split is None:
         raise PlanError(
-            "retry: it is not known which operations the records failed in; "
+            "retry: the rejects do not know the operations that they failed in; "
             "hint: bagkit.read_errors(path, of=bag), where bag is what split_errors() was called on"
         )
     if isinstance(split.op, Concat):

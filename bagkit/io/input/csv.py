@@ -43,7 +43,7 @@ class RowMaker:
         if (count > expected and self.restkey is NOT_GIVEN) or (count < expected and self.restval is NOT_GIVEN):
             raise SourceError(
                 f"read_csv: the row has {count} fields; expected {expected}, as in the header; "
-                "hint: restkey=... keeps what is too much, restval=... fills what is missing"
+                "hint: restkey=... keeps surplus fields, restval=... fills missing ones"
             )
         if count > expected:
             record[self.restkey] = list(row[expected:])

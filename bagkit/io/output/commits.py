@@ -317,13 +317,13 @@ class FileWriting:
     def _refuse_unknown(self, known: Collection[str] = ()) -> None:
         path = next(path for path in self._store.existing(self._targets.paths) if path not in known)
         raise OutputExistsError(
-            f"{self._operation}: {named(path)} exists, and nothing tells what it was made of, so it can't be gone on "
-            "with; hint: exist='overwrite' replaces it"
+            f"{self._operation}: {named(path)} exists, and nothing tells what it was made of; "
+            "hint: exist='overwrite' replaces it"
         )
 
     def _mismatch(self, words: Sequence[str]) -> ResumeMismatchError:
         return ResumeMismatchError(
-            f"{self._operation}: what is in {named(self._targets.home)} can't be gone on with: {'; '.join(words)}; "
+            f"{self._operation}: can't go on with the files in {named(self._targets.home)}: {'; '.join(words)}; "
             "hint: exist='overwrite' begins anew"
         )
 

@@ -170,7 +170,7 @@ def test_rows_of_other_lengths_are_errors_that_can_be_skipped(tmp_path: Path, mo
         read("a.csv")
     assert str(caught.value) == (
         "read_csv: the row has 1 fields; expected 2, as in the header; "
-        "hint: restkey=... keeps what is too much, restval=... fills what is missing"
+        "hint: restkey=... keeps surplus fields, restval=... fills missing ones"
     )
     assert caught.value.__notes__ == ["in read_csv('a.csv')", f"at {path}, line 3, partition 0", "record: '3'"]
     got = bk.read_csv(path).compute(on_error="collect", **SYNC)

@@ -301,7 +301,7 @@ class TestRefused:
         before = visible(tmp_path)
         with pytest.raises(bk.ResumeMismatchError) as caught:
             change(bag).to_jsonl(tmp_path / "*.jsonl", name_function=str, exist="resume")
-        assert str(caught.value).startswith(f"to_jsonl: what is in {tmp_path} can't be gone on with: ")
+        assert str(caught.value).startswith(f"to_jsonl: can't go on with the files in {tmp_path}: ")
         assert words in str(caught.value)
         assert str(caught.value).endswith("; hint: exist='overwrite' begins anew")
         assert visible(tmp_path) == before
@@ -414,7 +414,7 @@ class TestBehindAUrl:
         job.break_off()
         before = self.contents()
         with pytest.raises(
-            bk.ResumeMismatchError, match="memory://resume/out can't be gone on with: the operations were"
+            bk.ResumeMismatchError, match="can't go on with the files in memory://resume/out: the operations were"
         ):
             job.bag().map(dict).to_jsonl(job.out, exist="resume")
         assert self.contents() == before
