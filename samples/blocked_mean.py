@@ -6,8 +6,8 @@
 
 Blocks are read in parallel, and each is boiled down to four numbers. Values go as soon as nothing needs them,
 and what is newest runs first, so that never more than a block for each worker, and two, are in memory. It runs in
-threads, which hand blocks on without a copy. HDF5 reads for one thread at a time, so of data that comes from memory or
-a fast disk do not expect that it is faster than a loop: what this shows is that it needs no more memory.
+threads, which hand blocks on without a copy. HDF5 reads for one thread at a time, so with data in memory or on a fast
+disk this is not faster than a loop; but it needs no more memory.
 """
 
 import argparse
