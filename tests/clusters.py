@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+FORKED = {"distributed.worker.multiprocessing-method": "forkserver"}
+"""dask's setting to fork workers from a process that has imported distributed once: that takes each two seconds."""
+
 
 def dask_client() -> Iterator[Any]:
     """Yield the client of a cluster of two workers, which ask no third time for a task that kills them."""
@@ -15,7 +18,7 @@ def dask_client() -> Iterator[Any]:
     make_cluster: Any = distributed.LocalCluster
     make_client: Any = distributed.Client
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 1, **FORKED}),
         make_cluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
         ) as cluster,
