@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,4 +53,12 @@ def pytest_collection_finish() -> None:
     # When Hypothesis first runs, it asks the collector who holds its random numbers: it must not be frozen before.
     find(strategies.none(), lambda value: True)
     gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def nothing_frozen() -> Iterator[None]:
+    """Let the collector see all that there is, while a test asks what is kept out of it; tests behind it need not."""
+    gc.unfreeze()
+    yield
     gc.freeze()

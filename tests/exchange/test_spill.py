@@ -40,9 +40,9 @@ def test_damage_is_seen(tmp_path: Path, at: int) -> None:
         read_frame(frame)
 
 
+@pytest.mark.usefixtures("nothing_frozen")
 def test_what_was_frozen_is_unfrozen_by_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "HELD_SECONDS", 0)
-    gc.unfreeze()
     with Held():
         with Held():
             Held.add()
@@ -53,13 +53,12 @@ def test_what_was_frozen_is_unfrozen_by_the_last(monkeypatch: pytest.MonkeyPatch
     with Held():
         Held.add()
     assert gc.get_freeze_count()
-    gc.unfreeze()
 
 
+@pytest.mark.usefixtures("nothing_frozen")
 def test_what_is_made_in_no_time_is_not_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     """To ask whether something was frozen before takes longer than that."""
     monkeypatch.setattr(spill, "HELD_SECONDS", 1000)
-    gc.unfreeze()
     with Held():
         Held.add()
         assert not gc.get_freeze_count()

@@ -10,7 +10,7 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,8 @@ def made(npartitions: int = 6) -> bk.Bag[Any]:
 def kept_in_all() -> int:
     """Return how many partitions all warm workers keep."""
     background.here.join(60)
-    ours = {worker.process.pid for worker in pool.all_workers()}
     found: dict[int, int] = {}
-    while ours - found.keys():
+    while {worker.process.pid for worker in pool.all_workers()} - found.keys():
         pairs = bk.range(4, npartitions=4).map(lambda n: (os.getpid(), kept_in_worker(n)))
         found.update(pairs.compute(scheduler="processes"))
     return sum(found.values())
@@ -72,6 +71,18 @@ def new_workers() -> None:
     """End the workers: earlier tests may have killed some, and others may still keep what an error held."""
     gc.collect()
     pool.end_workers()
+
+
+def meeting(tmp_path: Path) -> Callable[[], bool]:
+    """Return a function for tasks that waits until a second process has called it; it says whether one has."""
+    directory = tmp_path.with_name(tmp_path.name + "-meeting")
+    directory.mkdir()
+
+    def both() -> bool:
+        (directory / str(os.getpid())).touch()
+        return wait_for(lambda: len(os.listdir(directory)) >= 2)
+
+    return both
 
 
 def kill_workers(number: int = 2) -> None:
@@ -148,6 +159,7 @@ class TestAnswers:
 class TestWhereTheyAre:
     def test_tasks_go_where_the_records_are(self) -> None:
         bag = bk.range(8, npartitions=8).map(lambda n: {"made by": os.getpid(), "n": n}).persist(scheduler="processes")
+        background.here.join(60)  # so that no run has workers of its own meanwhile
         for _ in range(3):
             pids = bag.map(lambda r: (r["made by"], r["n"])).map(lambda p: (p[0], os.getpid())).compute()
             assert len({pid for pair in pids for pid in pair}) <= 2
@@ -160,21 +172,20 @@ class TestWhereTheyAre:
         assert bag.map(lambda r: r["id"]).sum().compute(scheduler="processes") == sum(range(3000))
         assert kept_in_all() == 6
 
-    def test_distinct_records_in_several_partitions_are_in_all_workers(self) -> None:
+    @pytest.mark.usefixtures("new_workers")
+    def test_distinct_records_in_several_partitions_are_in_all_workers(self, tmp_path: Path) -> None:
+        both = meeting(tmp_path)
         bag = bk.range(4000, npartitions=8).map(lambda n: n % 1000).distinct(npartitions=8)
-        kept = bag.map_partitions(lambda part: [{"n": list(part)}]).persist(scheduler="processes")
+        kept = bag.map_partitions(lambda part: [{"n": list(part), "both": both()}]).persist(scheduler="processes")
         background.here.join(60)
         assert sorted(n for part in kept.compute() for n in part["n"]) == list(range(1000))
-        assert sorted(len(worker.keeps) for worker in pool.all_workers())[-2] >= 2
+        assert all(kept.pluck("both").compute()), "one worker made some while the other did"
+        assert len([worker for worker in pool.all_workers() if worker.keeps]) == 2
 
-    def test_slow_work_is_shared(self) -> None:
+    def test_slow_work_is_shared(self, tmp_path: Path) -> None:
+        both = meeting(tmp_path)
         bag = bk.range(8, npartitions=8).map(lambda n: {"n": n}).persist(scheduler="processes", workers=1)
-
-        def slow(record: dict[str, int]) -> int:
-            time.sleep(0.2)
-            return os.getpid()
-
-        assert len(set(bag.map(slow).compute(scheduler="processes", workers=2))) == 2
+        assert all(bag.map(lambda record: both()).compute(scheduler="processes", workers=2))
 
     @pytest.mark.usefixtures("new_workers")
     def test_what_does_not_fit_is_read_from_files(self) -> None:

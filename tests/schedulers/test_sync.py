@@ -65,9 +65,9 @@ def test_progress_is_told_now_and_then() -> None:
     assert told == sorted(told)
 
 
+@pytest.mark.usefixtures("nothing_frozen")
 def test_the_collector_leaves_records_alone_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill, "HELD_SECONDS", 0)
-    gc.unfreeze()
     numbers = bk.from_sequence(range(5000), npartitions=1)
     frozen = numbers.map(lambda n: [n, n in (0, 4999) and gc.get_freeze_count()])
     records = frozen.compute(scheduler="sync")
