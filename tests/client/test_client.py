@@ -19,7 +19,8 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 from tests import clusters
-from tests.client.contract import ClientContract, MakeClient, fail_until, inc, wait_for
+from tests.client.calls import fail_until, inc, wait_for
+from tests.client.contract import ClientContract, MakeClient
 
 
 @pytest.fixture(scope="module")

@@ -101,20 +101,20 @@ KINDS: dict[str, Callable[[random.Random], Any]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_over_many_batches(kind: str) -> None:
     chance = random.Random(7)
-    numbers = [KINDS[kind](chance) for _ in range(9000)]
+    numbers = [KINDS[kind](chance) for _ in range(5000)]
     found = {
         (bag.sum().compute(**SYNC), bag.mean().compute(**SYNC), bag.std(ddof=1).compute(**SYNC))
         for bag in (
             bk.from_sequence(numbers, npartitions=1),
-            bk.from_sequence(chance.sample(numbers, 9000), npartitions=3),
-            bk.from_sequence(chance.sample(numbers, 9000), npartitions=40),
+            bk.from_sequence(chance.sample(numbers, 5000), npartitions=3),
+            bk.from_sequence(chance.sample(numbers, 5000), npartitions=40),
         )
     }
     assert len(found) == 1
     total, mean, std = found.pop()
     assert total == exact_sum(numbers)
-    assert mean == (total / 9000 if math.isfinite(total) else nearest(sum(map(Fraction, numbers)) / 9000))
-    assert is_root(std, exact_variance(numbers) * 9000 / 8999)
+    assert mean == (total / 5000 if math.isfinite(total) else nearest(sum(map(Fraction, numbers)) / 5000))
+    assert is_root(std, exact_variance(numbers) * 5000 / 4999)
 
 
 @pytest.mark.parametrize("spread", [0, 12, 40])

@@ -97,7 +97,7 @@ def test_sorting_by_what_has_no_order_loses_nothing(limit: int | None) -> None:
 
 
 def spread() -> dict[str, Any]:
-    bag = bk.range(8_000, npartitions=7).map(long_record)
+    bag = bk.range(4_000, npartitions=7).map(long_record)
     return {
         "groupby": bag.groupby(0, npartitions=3),
         "sort_by": bag.sort_by(0, npartitions=3),
@@ -112,7 +112,7 @@ def spread() -> dict[str, Any]:
 def test_results_depend_on_no_limit_and_no_scheduler(operation: str) -> None:
     bag = spread()[operation]
     expected = bag.compute(scheduler="sync")
-    for scheduler, workers, limit in [("sync", 1, 300_000), ("threads", 3, 2_000_000), ("processes", 2, 2_000_000)]:
+    for scheduler, workers, limit in [("sync", 1, 150_000), ("threads", 3, 1_000_000), ("processes", 2, 1_000_000)]:
         assert bag.compute(scheduler=scheduler, workers=workers, memory_limit=limit) == expected, (scheduler, limit)
 
 
@@ -259,7 +259,7 @@ def test_executors_of_the_users_run_exchanges(executor: Any) -> None:
     bag = spread()["groupby"]
     context = {"mp_context": get_context("forkserver")} if executor is ProcessPoolExecutor else {}
     with executor(2, **context) as pool_of_two:
-        got = bag.compute(scheduler=pool_of_two, memory_limit=2_000_000)
+        got = bag.compute(scheduler=pool_of_two, memory_limit=1_000_000)
     assert got == bag.compute(scheduler="sync")
 
 

@@ -130,11 +130,11 @@ def test_no_targets() -> None:
 
 
 def test_a_long_chain_and_many_tasks() -> None:
-    chain = [task("t0"), *(task(f"t{i}", f"t{i - 1}") for i in range(1, 50_000))]
-    wide = [task(f"w{i}") for i in range(50_000)]
+    chain = [task("t0"), *(task(f"t{i}", f"t{i - 1}") for i in range(1, 20_000))]
+    wide = [task(f"w{i}") for i in range(20_000)]
     graph = Graph([*chain, *wide])
-    order = drain(RunState(graph, ["t49999", *(f"w{i}" for i in range(50_000))]))
-    assert len(order) == 100_000
+    order = drain(RunState(graph, ["t19999", *(f"w{i}" for i in range(20_000))]))
+    assert len(order) == 40_000
     assert order[0] == "t0"
 
 

@@ -1,0 +1,58 @@
+"""Functions that clients call: of a module that workers import, and light."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import namedtuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bagkit as bk
+
+Pair = namedtuple("Pair", "left right")
+
+
+@dataclass
+class Box:
+    content: Any
+
+
+def inc(x: int) -> int:
+    return x + 1
+
+
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+def wait_for(path: Path) -> str:
+    while not path.exists() or not path.read_text():  # it is there before it is written
+        time.sleep(0.005)
+    return path.read_text()
+
+
+def die_once(path: Path) -> int:
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 7
+
+
+def die(_: Any) -> None:
+    os._exit(3)
+
+
+def fail_until(path: Path, times: int) -> int:
+    with path.open("a") as file:
+        file.write("x")
+    if path.stat().st_size < times:
+        raise OSError("not yet")
+    return path.stat().st_size
+
+
+def nested(numbers: list[int]) -> int:
+    client = bk.get_client()
+    return sum(client.gather(client.map(inc, numbers)))
