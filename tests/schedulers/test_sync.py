@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from bagkit.errors import TaskError
 from bagkit.exchange import spill
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.protocol import Scheduler
-from bagkit.schedulers.sync import SyncScheduler
+from bagkit.schedulers.sync import PROGRESS_SECONDS, SyncScheduler
 from tests.schedulers import works
 from tests.schedulers.contract import InProcessContract, Recorder, one, values, wide
 
@@ -58,10 +59,10 @@ def test_a_wrong_number_of_values_is_told() -> None:
 def test_progress_is_told_now_and_then() -> None:
     from bagkit.diagnostics.events import TaskProgressed
 
-    recorder = Recorder()
+    recorder, began = Recorder(), time.monotonic()
     list(SyncScheduler().run(one(works.read_slowly, 12), ["only"], recorder))
     told = [event.bytes_read for event in recorder.of(TaskProgressed)]
-    assert 1 <= len(told) <= 5
+    assert 1 <= len(told) <= (time.monotonic() - began) / PROGRESS_SECONDS, "however long the naps were"
     assert told == sorted(told)
 
 
