@@ -134,10 +134,7 @@ def one_more(total: int, record: Any) -> int:
 @pytest.mark.parametrize("memory", [None, SMALL])
 @pytest.mark.parametrize("odd", ["", '{"word": "word 1", "n": NaN}', '{"word": "word 1", "n": 2, "n": 3}'])
 def test_fields_of_json_lines_are_folded(tmp_path: Path, memory: int | None, odd: str) -> None:
-    lines = [
-        json.dumps({"word": word, "n": len(word), **({} if len(word) == 6 else {"more": word})})
-        for word in WORDS
-    ]
+    lines = [json.dumps({"word": word, "n": len(word), **({} if len(word) == 6 else {"more": word})}) for word in WORDS]
     lines[1500:1500] = [odd] * bool(odd)
     (tmp_path / "a.json").write_text("".join(f"{line}\n" for line in lines[:1000]))
     (tmp_path / "b.json").write_text("".join(f"{line}\n" for line in lines[1000:]))

@@ -172,21 +172,23 @@ def test_idle_workers_killed_between_runs(scheduler: ProcessScheduler, stop: sig
     assert all(event.attempt <= 1 for event in recorder.of(events.WorkerLost))
 
 
-def test_an_idle_worker_killed_during_a_run(scheduler: ProcessScheduler) -> None:
-    tasks = [Task(("slow",), faulty.sleep, 0.5), Task(("fast",), works.give, 1)]
-    tasks += [Task((n,), works.add, 1, needs=("slow",)) for n in range(4)]
+def test_an_idle_worker_killed_during_a_run(scheduler: ProcessScheduler, tmp_path: Path) -> None:
+    tasks = [Task(("slow",), works.hold, (str(tmp_path), "slow")), Task(("fast",), works.give, 1)]
+    tasks += [Task((n,), works.inputs_as_they_are, needs=("slow",)) for n in range(4)]
     recorder = Recorder()
 
     def kill() -> None:
         works.wait_for(lambda: len(recorder.of(events.TaskFinished)) == 1)
-        time.sleep(0.05)
-        for worker in pool.all_workers():
-            if worker.task is None:
-                worker.process.kill()
+        works.wait_for(lambda: any(worker.task is None for worker in pool.all_workers()))
+        idle = {worker for worker in pool.all_workers() if worker.task is None}
+        for worker in idle:
+            worker.process.kill()
+        works.wait_for(lambda: not idle & set(pool.all_workers()))
+        (tmp_path / "release").touch()
 
     killer = threading.Thread(target=kill)
     killer.start()
-    assert list(scheduler.run(Graph(tasks), ["slow", "fast", *range(4)], recorder)) == [0.5, 1, *[1.5] * 4]
+    assert list(scheduler.run(Graph(tasks), ["slow", "fast", *range(4)], recorder)) == ["slow", 1, *[["slow"]] * 4]
     killer.join()
     assert {event.key for event in recorder.of(events.WorkerLost)} <= {None}
 

@@ -1,4 +1,4 @@
-"""A program that writes JSON lines, for tests that kill it: `python writing_job.py OUT TROUBLES SUFFIX LIMIT`.
+"""A program that writes JSON lines, for tests that kill it: `writing_job.py OUT TROUBLES SUFFIX LIMIT SCHEDULER`.
 
 What goes wrong is what there is a file for in the directory TROUBLES: slow, held, held-3 (which holds partition 3 from
 its first record on), error, worker-once, worker-always. So it is the same plan with and without it.
@@ -48,11 +48,12 @@ def with_troubles(folder: str) -> Callable[[int], dict[str, Any]]:
 
 
 def main() -> None:
-    out, troubles, suffix, limit = sys.argv[1:]
+    scheduler: Any
+    out, troubles, suffix, limit, scheduler = sys.argv[1:]
     if int(limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
     bag = bk.range(PARTITIONS * EACH, npartitions=PARTITIONS).map(with_troubles(troubles))
-    bag.to_jsonl(f"{out}/*.jsonl{suffix}", exist="resume", scheduler="processes", workers=2)
+    bag.to_jsonl(f"{out}/*.jsonl{suffix}", exist="resume", scheduler=scheduler, workers=2)
 
 
 if __name__ == "__main__":
