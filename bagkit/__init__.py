@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from bagkit.lazy.delayed import delayed
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.lazy.graphs import get
-    from bagkit.lazy.together import compute, optimize, persist, visualize
+    from bagkit.lazy.together import compute, explain, optimize, persist, visualize
     from bagkit.live.dashboard import Dashboard, dashboard
     from bagkit.live.report import report
     from bagkit.methods.rejects import Reject
@@ -137,6 +137,7 @@ __all__ = [
     "concat",
     "dashboard",
     "delayed",
+    "explain",
     "fire_and_forget",
     "from_delayed",
     "from_sequence",
@@ -192,7 +193,7 @@ _HOMES = {
     "Profile": "bagkit.diagnostics.profile",
     "delayed": "bagkit.lazy.delayed",
     "get": "bagkit.lazy.graphs",
-    **dict.fromkeys(("compute", "optimize", "persist", "visualize"), "bagkit.lazy.together"),
+    **dict.fromkeys(("compute", "explain", "optimize", "persist", "visualize"), "bagkit.lazy.together"),
     **dict.fromkeys(("concat", "from_delayed", "from_sequence", "range"), "bagkit.create"),
     **dict.fromkeys(("from_url", "read_avro", "read_csv", "read_files", "read_json", "read_text"), "bagkit.reading"),
     **dict.fromkeys(("read_parquet", "read_sqlite"), "bagkit.reading_tables"),

@@ -124,7 +124,7 @@ class Bag(
         stage 1, 2 tasks   range -> map(str) -> count
         stage 2, 1 task    combine count of stage 1
         """
-        explain(self.plan, analyze, options)
+        explain((self.plan,), analyze, options)
 
     def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
         """Draw the plan.

@@ -379,8 +379,8 @@ def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
     return found
 
 
-def explain(root: Plan, analyze: bool | str, keywords: ComputeOptions | PlainOptions) -> None:
-    """Print the plan as it was written, and the tasks that run it: after a run, if it is to `analyze` one."""
+def explain(roots: tuple[Plan, ...], analyze: bool | str, keywords: ComputeOptions | PlainOptions) -> None:
+    """Print the plans as they were written, and the tasks that run them: after a run, if it is to `analyze` one."""
     from bagkit.lower.stages import stages_text
     from bagkit.optimizer.declined import why_not
     from bagkit.plan.explain import plan_text
@@ -391,30 +391,32 @@ def explain(root: Plan, analyze: bool | str, keywords: ComputeOptions | PlainOpt
     policy = "" if options.on_error == "raise" else f", on_error={options.on_error!r}"
     if analyze:
         policy += ", measured" if analyze == "full" else ", measured on a sample"
-    as_run = _analyzed(root, options, analyze == "full") if analyze else stages_text(stages((root,), options))
-    print(f"as written:\n\n{plan_text(root)}\n\nas run{policy}:\n\n{as_run}{why_not(root) if options.optimize else ''}")
+    as_run = _analyzed(roots, options, analyze == "full") if analyze else stages_text(stages(roots, options))
+    not_done = why_not(*roots) if options.optimize else ""
+    print(f"as written:\n\n{plan_text(*roots)}\n\nas run{policy}:\n\n{as_run}{not_done}")
 
 
-def _analyzed(root: Plan, options: Options, whole: bool) -> str:
-    """Return the text of the stages that run `root`, with what a run of all of it, or of a sample, has measured."""
+def _analyzed(roots: tuple[Plan, ...], options: Options, whole: bool) -> str:
+    """Return the text of the stages that run `roots`, with what a run of all of it, or of a sample, has measured."""
     refuse_at_the_end()
     from bagkit.diagnostics.failure_log import FailureLog
     from bagkit.diagnostics.profile import Profile
     from bagkit.lower.sampling import looking_closely, sample_of
     from bagkit.schedulers.registry import tasks_at_a_time
 
-    log, profile = FailureLog((root,)), Profile()
+    log, profile = FailureLog(roots), Profile()
     if not whole:
-        _refuse_to_write(root)
+        _refuse_to_write(roots)
     try:
         with ExitStack() as stack:
-            ready = _prepared((root,), options, stack, use="keep" if whole else "read")
+            ready = _prepared(roots, options, stack, use="keep" if whole else "read")
             workers = tasks_at_a_time(ready.spec, ready.options.workers)
             targets = [key for part in ready.keys for key in part]
             run, targets = (
                 (looking_closely(ready.graph), targets) if whole else sample_of(ready.graph, targets, workers)
             )
-            own = frozenset(() if root.op.gives_value else ready.keys[0])
+            bags = [part for root, part in zip(roots, ready.keys, strict=True) if not root.op.gives_value]
+            own = frozenset(chain.from_iterable(bags))
             found = run_graph(run, targets, ready.spec, ready.options, log, profile, ready.writings)
             for key, value in zip(targets, stack.enter_context(closing(found)), strict=True):
                 for _ in value if key in own else ():
@@ -431,8 +433,8 @@ def _analyzed(root: Plan, options: Options, whole: bool) -> str:
 IN_SAMPLE = "explain(analyze=True) ran a sample of the records; explain(analyze='full') runs all of them"
 
 
-def _refuse_to_write(root: Plan) -> None:
-    sink = next((plan.op for plan in walk(root) if isinstance(plan.op, Sink)), None)
+def _refuse_to_write(roots: tuple[Plan, ...]) -> None:
+    sink = next((plan.op for plan in walk(*roots) if isinstance(plan.op, Sink)), None)
     if sink is not None:
         raise PlanError(
             f"explain: the plan writes files ({sink.label}), and a sample would write a part of them; expected a plan "

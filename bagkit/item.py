@@ -208,7 +208,7 @@ class Item(DaskCollection, Generic[T_co]):
         stage 1, 2 tasks   range -> sum
         stage 2, 1 task    combine sum of stage 1
         """
-        explain(self.plan, analyze, options)
+        explain((self.plan,), analyze, options)
 
     def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
         """Draw the plan.

@@ -189,6 +189,9 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "explain that analyzes something else": (
         lambda: bag().explain(analyze="all"), bk.PlanError,
         "explain: analyze is 'all'; expected True, False or 'full'"),
+    "explain of nothing": (
+        lambda: bk.explain([1]), bk.PlanError,
+        "explain: there is nothing to explain; expected bags, items or delayed values, also in containers"),
     "update without computing": (
         lambda: bag().to_jsonl("out/*.jsonl", exist="update", compute=False), bk.PlanError,
         "to_jsonl: exist='update' looks for what has changed when it writes, and compute=False writes nothing yet; "

@@ -1,11 +1,12 @@
-"""Several lazy values at once, also inside of containers: compute, persist, optimize, visualize."""
+"""Several lazy values at once, also inside of containers: compute, persist, optimize, explain, visualize."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
+from bagkit.computing import explain as explain_plans
 from bagkit.computing import run
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
@@ -211,6 +212,51 @@ def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
     plans = optimized(tuple(lift.plans), until="push_fields") if lift.plans else ()
     made = [with_plan(owner, plan) for owner, plan in zip(lift.owners, plans, strict=True)]
     return tuple([fill(template, made) for template in templates])
+
+
+@front_door
+def explain(*objects: Any, analyze: bool | Literal["full"] = False, **options: Unpack[ComputeOptions]) -> None:
+    """Print the plans of several bags, Items and delayed values, and the tasks that compute them in one run.
+
+    What they share is read and done once, and shown once. Files that are still to be written are shown like anything
+    else: nothing is written, unless it is to `analyze` in full.
+
+    Args:
+        *objects: Bags, Items, delayed values, and what is written with `compute=False`; also inside lists, dicts and
+            the like.
+        analyze: True: run a sample, for about a second, and print with each step its records, its time, and what
+            everything would take. "full": run everything, as `compute` does, and drop the results. False, the
+            default: run nothing.
+        **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+            `help(bagkit.set_options)` explains each.
+
+    Raises:
+        PlanError: There is nothing to explain, `analyze` is something else, or a sample would write files.
+        OptionError: No option has that name, or it can't take that value.
+        BagkitError: What can go wrong in a run. An error of your own function is raised as it is.
+
+    >>> import bagkit as bk
+    >>> writes = bk.range(4, npartitions=2).map(str).to_textfiles("numbers/*.txt", compute=False)
+    >>> bk.explain(writes)
+    as written:
+    <BLANKLINE>
+    to_textfiles
+      encode('utf-8')
+        map(str)
+          range
+    <BLANKLINE>
+    as run:
+    <BLANKLINE>
+    stage 1, 2 tasks   range -> map(str) -> encode('utf-8') -> to_textfiles
+    stage 2, 1 task    values of stage 1 -> to_textfiles
+    """
+    lift = Lift("explain")
+    lift.template(objects)
+    if not lift.plans:
+        raise PlanError(
+            "explain: there is nothing to explain; expected bags, items or delayed values, also in containers"
+        )
+    explain_plans(tuple(lift.plans), analyze, options)
 
 
 @front_door

@@ -83,7 +83,7 @@ class Writing(Making[T_co]):
             compression: "infer": by the file's suffix (gz, bz2, xz, zst). A name such as "gzip": that. None: the files
                 are not compressed.
             encoding: How text is encoded. None: the records are bytes, and are written as they are.
-            compute: False writes nothing yet, and returns delayed values.
+            compute: False writes nothing yet, and returns delayed values; their `explain()` shows what would run.
             storage_options: What fsspec needs to write to URLs. Not for local files.
             last_endline: Whether a newline follows the last record of a file too. Set it to True where records can be
                 empty text.
@@ -182,7 +182,7 @@ class Writing(Making[T_co]):
                 earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
                 had the same operations and inputs. "update": write what has changed since, and name files after inputs.
             storage_options: What fsspec needs to write to URLs. Not for local files.
-            compute: False writes nothing yet, and returns delayed values.
+            compute: False writes nothing yet, and returns delayed values; their `explain()` shows what would run.
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
                 `help(bagkit.set_options)` explains each.
 
@@ -275,7 +275,7 @@ class Writing(Making[T_co]):
                 the extra `avro-codecs` also "snappy", "zstandard" or "lz4".
             sync_interval: About how many bytes a block inside a file has, before it is compressed.
             metadata: Texts for the header of each file, by their names.
-            compute: False writes nothing yet, and returns delayed values.
+            compute: False writes nothing yet, and returns delayed values; their `explain()` shows what would run.
             exist: What to do with files that are there. "overwrite": replace them one by one, and remove what an
                 earlier, larger run left. "error": refuse. "resume": keep the files that an earlier run completed, if it
                 had the same operations and inputs. "update": write what has changed since, and name files after inputs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import operator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,18 @@ def test_one_read_for_several_answers(capsys: pytest.CaptureFixture[str]) -> Non
     assert first.startswith("stage 1, 2 tasks   read_text(['a.json', 'b.json']) (48 B) -> parse_json(")
     assert first.endswith(" -> [count] and [pluck('n') -> max]")
     assert second == "stage 2, 1 task    combine count of stage 1"
+
+
+def test_several_and_what_is_to_be_written_are_one_run(capsys: pytest.CaptureFixture[str]) -> None:
+    records = bk.read_text(["a.json", "b.json"]).map(json.loads)
+    writes = records.map(lambda record: record).to_jsonl("out", compute=False)
+    bk.explain({"files": writes, "answers": [records.count()]}, bk.delayed(len)("ab"))
+    _, written, run = re.split("as written:|as run:", capsys.readouterr().out)
+    assert [line for line in written.splitlines() if line[:1].strip()] == ["to_jsonl", "count", "len"]
+    assert "map(json.loads) [#1]" in written
+    assert "map(lambda) -> encode_json -> to_jsonl] and [count]" in re.sub(r"\s+", " ", run)
+    assert run.endswith("not done:\n\ncopying lines for to_jsonl: map(lambda) stands before it\n")
+    assert not Path("out").exists()
 
 
 def test_options_that_change_what_runs_are_heeded(capsys: pytest.CaptureFixture[str]) -> None:
