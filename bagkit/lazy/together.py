@@ -248,7 +248,7 @@ def explain(*objects: Any, analyze: bool | Literal["full"] = False, **options: U
     as run:
     <BLANKLINE>
     stage 1, 2 tasks   range -> map(str) -> encode('utf-8') -> to_textfiles
-    stage 2, 1 task    values of stage 1 -> to_textfiles
+    stage 2, 1 task    finish to_textfiles of stage 1
     """
     lift = Lift("explain")
     lift.template(objects)

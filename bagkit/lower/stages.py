@@ -21,7 +21,7 @@ from bagkit.visible import visible
 from bagkit.work.chain import Chain
 from bagkit.work.several import End, Several, Written
 from bagkit.work.steps import Collecting, Finish, Into, Joined, Step, TaskRecords, Value
-from bagkit.work.works import Split, WithLast, Write
+from bagkit.work.works import AllWritten, Split, WithLast, Write
 
 WIDTH = 110
 """Of a line; a stage with more steps goes on in the next."""
@@ -291,6 +291,9 @@ class _Reading:
         if isinstance(step.op, Joined):
             self._go_through(*step.inputs)
             return self._shared[id(step.inputs[-1])]
+        if isinstance(step.op, AllWritten):
+            files = self._taken([len(step.inputs)] * len(self._tasks))
+            return self._add(StageStep(step.op.label, "finish", stages=files))
         inputs = tuple([self._step(child) for child in step.inputs])
         if not inputs:
             return self._add(self._leaf(step))

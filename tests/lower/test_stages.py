@@ -144,6 +144,7 @@ def test_several_and_what_is_to_be_written_are_one_run(capsys: pytest.CaptureFix
     assert [line for line in written.splitlines() if line[:1].strip()] == ["to_jsonl", "count", "len"]
     assert "map(json.loads) [#1]" in written
     assert "map(lambda) -> encode_json -> to_jsonl] and [count]" in re.sub(r"\s+", " ", run)
+    assert re.search(r"stage \d, 1 task +finish to_jsonl of stage 1\n", run)
     assert run.endswith("not done:\n\ncopying lines for to_jsonl: map(lambda) stands before it\n")
     assert not Path("out").exists()
 
