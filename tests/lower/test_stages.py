@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import operator
+import re
 from pathlib import Path
 from typing import Any
 
