@@ -10,22 +10,21 @@ each group carries the number of its first entry, by which they are put in order
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from heapq import merge
-from itertools import count, islice
-from operator import itemgetter
-from typing import Any
+from itertools import count, filterfalse, islice
+from operator import itemgetter, ne
+from typing import Any, Final
 
-from bagkit.exchange.digest import bucket_of, is_nan
+from bagkit.exchange.digest import MAY_BE_NAN, bucket_of, divided, is_nan, numbers_of
 from bagkit.exchange.lines import KEY_PART, LINE_PART, Parse, whole_records
+from bagkit.exchange.pairs import Entry, Listing, Pairs
 from bagkit.exchange.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
+from bagkit.exchange.weight import are_new
 from bagkit.flow.stopped import results
-
-Entry = tuple[Any, list[Any]]
-"""A key and its cell."""
 
 NOTHING = object()
 MANY = object()
@@ -37,6 +36,8 @@ MOST_PARTS = 64
 PARTS_AGAIN = 32
 """Parts of a part that one key makes much larger than the others."""
 DEEPEST = 8
+_TRIED = 8192
+"""Records put into groups before it is known whether that makes less of them."""
 _KEY, _CELL, _RANKED_CELL = itemgetter(0), itemgetter(1), itemgetter(3)
 
 
@@ -48,33 +49,63 @@ class KeyTooLarge(Exception):
         self.key, self.nbytes, self.limit = key, nbytes, limit
 
 
-class Groups(dict[Any, list[Any]]):
-    """Cells by key, and the entries of each bucket in the order of first sight; a new key finds its bucket."""
+class Groups(defaultdict[Any, list[Any]]):
+    """Cells by key, in the order of first sight; a key that is not there gets a cell when it is looked up.
 
-    __slots__ = ("_nan", "entries")
+    Keys that may be of any type are to be `known` before.
+    """
+
+    __slots__ = ("_buckets", "_nan", "_numbers")
 
     def __init__(self, buckets: int = 1) -> None:
-        super().__init__()
-        self.entries: list[list[Entry]] = [[] for _ in range(buckets)]
-        self._nan: list[Any] | None = None
+        super().__init__(list)
+        self._buckets = buckets
+        self._nan: Any = NOTHING
+        self._numbers: dict[Any, int] = {}
+        """The buckets of keys for which they take long to find."""
 
-    def __missing__(self, key: Any) -> list[Any]:
-        cell: list[Any] = []
-        if is_nan(key):
-            # Never equal to a key that is there, so all of them are one: two copies of one NaN would be two groups.
-            if self._nan is not None:
-                return self._nan
-            self._nan = cell
+    def known(self, keys: Sequence[Any]) -> Sequence[Any]:
+        """Return `keys` as they can be looked up; raises Undigestible for one that has no bucket.
+
+        A NaN is never equal to a key that is there, but found if it is the same object: so all of them are one.
+        """
+        kinds = set(map(type, keys))
+        if kinds <= _PLAIN or (kinds <= _PLAIN_OR_FLOAT and not any(map(ne, keys, keys))):
+            return keys
+        if any(issubclass(kind, MAY_BE_NAN) for kind in kinds):
+            keys = list(map(self._one_nan, keys))
+        if self._buckets > 1 and not kinds <= _PLAIN_OR_FLOAT:
+            for key in filterfalse(self.__contains__, keys):
+                self._numbers[key] = bucket_of(key, self._buckets)
+        return keys
+
+    def _one_nan(self, key: Any) -> Any:
+        if key in self or not is_nan(key):
+            return key
+        if self._nan is NOTHING:
+            self._nan = key
+        return self._nan
+
+    def entries(self) -> list[list[Entry]]:
+        """Return the entries of each bucket, in the order of first sight."""
+        if self._buckets == 1:
+            return [list(self.items())]
+        numbers: Iterable[int]
+        if known := self._numbers:
+            numbers = [known[key] if key in known else bucket_of(key, self._buckets) for key in self]
         else:
-            self[key] = cell
-        number = bucket_of(key, len(self.entries)) if len(self.entries) > 1 else 0
-        self.entries[number].append((key, cell))
-        return cell
+            numbers = numbers_of(self, set(map(type, self)))
+        return divided(self.items(), numbers, self._buckets)
 
     def find(self, key: Any) -> list[Any] | None:
         """Return the cell of `key`, None if there is none; no cell is made."""
         found = self.get(key)
-        return self._nan if found is None and is_nan(key) else found
+        return self.get(self._nan) if found is None and is_nan(key) else found
+
+
+_PLAIN: Final = frozenset({str, int, bool, bytes, type(None)})
+"""Types of keys that all have a bucket."""
+_PLAIN_OR_FLOAT: Final = _PLAIN | {float}
 
 
 # What is kept of the records of a key ---------------------------------------------------------------------------------
@@ -147,7 +178,7 @@ class Piles:
             bucket = self.buckets[number] = Bucket()
         return bucket
 
-    def write(self, piles: Sequence[list[Any]], weigh: Callable[[list[Any]], int], nbytes: int) -> None:
+    def write(self, piles: Sequence[Any], weigh: Callable[[Any], int], nbytes: int) -> None:
         """Write `piles`, one a bucket, that take `nbytes` together; `weigh` gives the share of each."""
         if self._file is None:
             self._file = self._room.file()
@@ -163,7 +194,7 @@ class Piles:
             for start in range(0, len(pile), step):
                 frames.append(self._file.write(pile[start : start + step], size // portions))
 
-    def finish(self, piles: Sequence[list[Any]], weigh: Callable[[list[Any]], int], nbytes: int) -> list[Bucket | None]:
+    def finish(self, piles: Sequence[Any], weigh: Callable[[Any], int], nbytes: int) -> list[Bucket | None]:
         """Take the last of it, which stays unwritten if it is little; return the buckets."""
         if self._room.rest is not None and nbytes > self._room.rest:
             self.write(piles, weigh, nbytes)
@@ -193,7 +224,9 @@ class Piles:
             self._file.remove()
 
 
-def _weight(entries: list[Entry]) -> int:
+def _weight(entries: list[Entry] | Pairs) -> int:
+    if isinstance(entries, Pairs):
+        return 2 * len(entries)
     return len(entries) + sum(map(len, map(_CELL, entries)))
 
 
@@ -214,7 +247,12 @@ class Splitting:
         self._value = value if parse is None else LINE_PART
         self._key_part = None if parse is None else KEY_PART
         self._gathering = gathering
+        self._buckets = buckets
         self._groups = Groups(buckets)
+        self._listing: Listing | None = None
+        """Takes records that go into no groups, where hardly any key comes twice."""
+        self._put = 0
+        """Records until that is known."""
         self._meter = Meter(room.heap, None if parse is None else whole_records(parse))
         self._piles = Piles(buckets, room)
         self._waiting: list[Any] = []
@@ -225,43 +263,58 @@ class Splitting:
         step = self._meter.step
         for start in range(0, len(records), step):
             some = records[start : start + step]
-            feed(some, self._key, self._value, self._gathering, self._groups, self._key_part)
+            keys, values = keyed(some, self._key, self._value, self._key_part)
+            if self._listing is not None:
+                self._listing.add(keys, values)
+            else:
+                self._gathering.feed(self._groups, iter(self._groups.known(keys)), iter(values))
+                self._look(len(some))
             self._waiting += some
             if len(self._waiting) >= step:
                 self._weigh()
+
+    def _look(self, number: int) -> None:
+        """Count `number` records, and begin to list those that follow if nearly all have a key of their own."""
+        before, self._put = self._put, self._put + number
+        if before < _TRIED <= self._put and are_new(len(self._groups), self._put):
+            self._listing, self._groups = Listing(self._groups.entries()), Groups(self._buckets)
 
     def _weigh(self) -> None:
         Held.add()
         self._meter.add(self._waiting)
         self._waiting = []
         if self._meter.full:
-            self._piles.write(self._groups.entries, _weight, self._meter.nbytes)
-            self._groups, self._meter.nbytes = Groups(len(self._piles.buckets)), 0
+            self._piles.write(self._held(), _weight, self._meter.nbytes)
+            self._groups, self._meter.nbytes = Groups(self._buckets), 0
+            if self._listing is not None:
+                self._listing = Listing(self._groups.entries())
+
+    def _held(self) -> Sequence[list[Entry] | Pairs]:
+        return self._groups.entries() if self._listing is None else self._listing.pairs
 
     def state(self) -> list[Bucket | None]:
         """Return the buckets, None for one that has nothing."""
         if self._waiting:
             self._weigh()
-        return self._piles.finish(self._groups.entries, _weight, self._meter.nbytes)
+        return self._piles.finish(self._held(), _weight, self._meter.nbytes)
 
 
-def feed(
+def keyed(
     records: Sequence[Any],
     key: Callable[[Any], Any],
     value: Callable[[Any], Any] | None,
-    gathering: Gather,
-    groups: Groups,
     key_part: Callable[[Any], Any] | None = None,
-) -> None:
-    """Put `records` into `groups`; raises StoppedEarly where a function raises StopIteration."""
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return the keys and the values of `records`; raises StoppedEarly where a function raises StopIteration."""
     keys = results(key, records if key_part is None else list(map(key_part, records)))
-    gathering.feed(groups, iter(keys), iter(records if value is None else results(value, records)))
+    return keys, records if value is None else results(value, records)
 
 
 def table_of(key: Callable[[Any], Any], records: Iterable[Any]) -> Groups:
     """Return `records` by their keys."""
     groups = Groups()
-    feed(list(records), key, None, Gather(), groups)
+    keys, values = keyed(list(records), key, None)
+    Gather().feed(groups, iter(groups.known(keys)), iter(values))
     return groups
 
 
@@ -284,18 +337,22 @@ def merge_by_key(sides: Sequence[Sequence[Bucket]], gathering: Gathering, room: 
                 for entries, _ in bucket.lists():
                     merge_entries(groups, gathering, side, entries)
                     Held.add()
-    (entries,) = groups.entries
-    for start in range(0, len(entries), LIST):
-        yield entries[start : start + LIST]
+    found = iter(groups.items())
+    while batch := list(islice(found, LIST)):
+        yield batch
 
 
-def merge_entries(groups: Groups, gathering: Gathering, side: int, entries: list[Entry]) -> None:
+def merge_entries(groups: Groups, gathering: Gathering, side: int, entries: list[Entry] | Pairs) -> None:
     """Add the cells of `entries` to the cells of `groups`."""
+    keys = groups.known(list(entries.keys if isinstance(entries, Pairs) else map(_KEY, entries)))
     if type(gathering) is Gather:
-        cells = map(groups.__getitem__, map(_KEY, entries))
-        deque(map(list.extend, cells, map(_CELL, entries)), maxlen=0)
+        cells = map(groups.__getitem__, keys)
+        if isinstance(entries, Pairs):
+            deque(map(list.append, cells, entries.values), maxlen=0)
+        else:
+            deque(map(list.extend, cells, map(_CELL, entries)), maxlen=0)
         return
-    for key, cell in entries:
+    for key, (_, cell) in zip(keys, entries, strict=True):
         gathering.merge(groups[key], side, cell)
 
 
@@ -402,13 +459,14 @@ def _grouped(
     """Return the groups of `part`, which wait on disk until they are read, `open_bytes` at a time."""
     groups, first = Groups(), list[int]()
     for frame in part.frames:
-        for number, side, key, cell in read_frame(frame):
-            known = len(groups.entries[0])
+        ranked = read_frame(frame)
+        for key, (number, side, _, cell) in zip(groups.known([key for _, _, key, _ in ranked]), ranked, strict=True):
+            known = len(groups)
             gathering.merge(groups[key], side, cell)
-            if len(groups.entries[0]) > known:
+            if len(groups) > known:
                 first.append(number)
         Held.add()
-    rows = [(number, key, cell) for number, (key, cell) in zip(first, groups.entries[0], strict=True)]
+    rows = [(number, key, cell) for number, (key, cell) in zip(first, groups.items(), strict=True)]
     file = room.file()
     stack.callback(file.remove)
     step = max(1, open_bytes * len(rows) // max(1, part.nbytes))

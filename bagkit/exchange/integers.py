@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from typing import Any
 
 _IN_MEMORY = 40
 """How many bytes an integer takes in memory, with its place in a list."""
@@ -39,3 +40,13 @@ class Integers:
     def extend(self, other: Integers) -> None:
         """Add the integers of `other`."""
         self._values += other._values
+
+
+def packed_integers(values: list[Any]) -> list[Any] | Integers:
+    """Return `values`, packed if all of them are integers of at most 64 bits."""
+    if set(map(type, values)) == {int}:
+        try:
+            return Integers(values)
+        except OverflowError:
+            pass
+    return values

@@ -14,6 +14,7 @@ from bagkit.exchange.integers import Integers
 from bagkit.exchange.states import States
 from bagkit.exchange.tabling import Table
 from bagkit.exchange.texts import Texts
+from bagkit.exchange.weight import are_new
 
 _LOOKED_AT = 16
 """One key in this many is looked at, to see whether it comes again."""
@@ -23,11 +24,6 @@ _MANY = 1 << 16
 """Keys for which it pays to look at some first."""
 _PLAIN = frozenset({str, int, bool, bytes, type(None)})
 """Types of records that can be put into any table, so that it may be done later."""
-
-
-def are_new(found: int, number: int) -> bool:
-    """Say whether a table saves too little to go on with it: it `found` that many keys in a `number` of records."""
-    return 4 * found > 3 * number
 
 
 class MostlyDistinct:

@@ -1,4 +1,4 @@
-"""How much memory a table takes, and when it is too much."""
+"""How much memory a table takes, when it is too much, and whether it saves any."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def weight(table: Packed) -> int:
     entries: Any = table if isinstance(table, list) else table.items()
     sample = [*islice(entries, SAMPLE // 2), *islice(reversed(entries), SAMPLE // 2)]
     return getsizeof(table) + sum(map(deep_size, sample)) * len(table) // max(1, len(sample))
+
+
+def are_new(found: int, number: int) -> bool:
+    """Say whether a table saves too little to go on with it: it `found` that many keys in a `number` of records."""
+    return 4 * found > 3 * number
 
 
 class TableScale:

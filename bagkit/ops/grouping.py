@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.exchange.group import (
-    Entry,
     Gather,
     GatherSides,
     Groups,
@@ -21,6 +20,7 @@ from bagkit.exchange.group import (
 )
 from bagkit.exchange.lines import KEY_PART, Parse, completed, whole_records
 from bagkit.exchange.merge import Order, Sorting, SortingLines, cut_runs, merged_runs, range_bounds
+from bagkit.exchange.pairs import Entry
 from bagkit.exchange.spill import Room
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors

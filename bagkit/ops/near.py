@@ -22,7 +22,8 @@ from operator import itemgetter
 from typing import Any, get_args
 
 from bagkit.errors import PlanError, missing_extra, one_line
-from bagkit.exchange.group import Entry, GatherSides
+from bagkit.exchange.group import GatherSides
+from bagkit.exchange.pairs import Entry
 from bagkit.exchange.spill import Room
 from bagkit.ops._minhash import SKETCH, MinHash, Unit, in_words, jaccard, rows_for, shingles
 from bagkit.ops._near_pairs import Falling, candidates, joined
