@@ -224,9 +224,9 @@ class Bag(
         return persist(self, **options)[0]
 
     def unpersist(self) -> None:
-        """Let go of the records that `persist` keeps for this bag, and for others made of it, which can't be used then.
+        """Let go of the records that `persist` keeps for this bag and for bags made of it, which can't be used then.
 
-        What is still to be made of them is stopped.
+        A run that still makes them is stopped.
 
         Raises:
             PlanError: This bag is not one that `persist` gave.
@@ -355,7 +355,7 @@ class Bag(
     if not TYPE_CHECKING:  # for type checkers all names would exist
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Raise AttributeError, with a hint for names that others have for what a bag does."""
+            """Raise AttributeError, with a hint for names of other libraries."""
             if name.startswith("_"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             from bagkit.other_names import OF_BAGS, missing_attribute

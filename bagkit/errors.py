@@ -439,12 +439,12 @@ def _by_cause(error: BaseException, note: str) -> None:
 
 
 def put(error: BaseException, name: str, value: object) -> None:
-    """Set an attribute that every exception has, past what the class of `error` does about attributes."""
+    """Set an attribute that every exception has, past the rules of the class of `error` for attributes."""
     BaseException.__setattr__(error, name, value)
 
 
 def attribute(error: BaseException, name: str) -> Any:
-    """Return an attribute that every exception has, past what the class of `error` does about attributes."""
+    """Return an attribute that every exception has, past the rules of the class of `error` for attributes."""
     return BaseException.__getattribute__(error, name)
 
 

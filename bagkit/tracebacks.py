@@ -78,7 +78,7 @@ def frames_to_show(error: BaseException) -> TracebackType | None:
 
 
 def frames_of_worker(error: BaseException) -> TracebackType | None:
-    """Return what is told of the traceback of `error`, which is on its way out of a worker.
+    """Return the text of the traceback of `error`, which is on its way out of a worker.
 
     There the frames above the user's are always the same. Without any of theirs it is about ours.
     """

@@ -96,7 +96,7 @@ def without_secrets(text: str) -> str:
 
 
 def _made() -> list[tuple[Pattern[str], str]]:
-    """Return patterns and what is put in place of what they match. None of them takes more than a step back."""
+    """Return patterns and their replacements. No pattern takes more than one step back."""
     from re import IGNORECASE
     from re import compile as pattern
 

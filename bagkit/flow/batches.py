@@ -44,7 +44,7 @@ class InTurns:
     """
 
     def __init__(self, width: int, batched: frozenset[int], run: Callable[[Emit], Sequence[Any]]) -> None:
-        """Take the number of values, those that are records, and what gives all: it emits those and returns the others.
+        """Take the number of values, which are records, and a function that emits these and returns the others.
 
         In what `run` returns there is None in the place of those that it emits.
         """

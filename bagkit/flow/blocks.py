@@ -100,7 +100,7 @@ class MadeOf:
 
 @dataclass(slots=True, eq=False)
 class FirstOf(MadeOf):
-    """Origin of records that have only what filters ask for; `late` makes whole ones of the `lines`."""
+    """Origin of records with only the fields that filters read; `late` makes whole records of the `lines`."""
 
     lines: Sequence[Any]
     late: Any
@@ -135,7 +135,7 @@ _LEADING_ON = frozenset({PartOf, MadeOf, ChosenFrom, FlattenedFrom})
 
 
 def placed(block: Block) -> Placed:
-    """Return what knows the places of `block`. It holds no records that a step has made, which may be large."""
+    """Return an object that knows the places of `block`. It holds no records of later steps, which may be large."""
     origin = block.origin
     return cast("Placed", origin) if type(origin) in _LEADING_ON else block
 
@@ -182,7 +182,7 @@ class PlacesOf:
         return None
 
     def below(self) -> Iterator[tuple[Placed, Sequence[int]]]:
-        """Yield the lowest block of each block that has records, and which of its records these are made of."""
+        """Yield for each block with records its lowest block, and which records there they are made of."""
         for block in self.blocks:
             if block.records:
                 yield rows_below(block)
@@ -210,7 +210,7 @@ def spans(placed: Placed, rows: Sequence[int]) -> Iterator[tuple[Place, Sequence
 
 
 def _follow(first: Place, last: Place, apart: int) -> bool:
-    """Return whether places are as far apart as their records, so that those between have one line each."""
+    """Return whether places are as far apart as their records: then each record between has one line."""
     if first.source != last.source:
         return False
     if first.line is not None:

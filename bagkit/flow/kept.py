@@ -17,7 +17,7 @@ class Promise(Protocol):
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
-        """Is held by who keeps the promise, or lets go of what was promised."""
+        """The lock of whoever keeps the promise, or lets go of the promised records."""
 
     def wait(self, kept: Kept, draw: bool) -> None:
         """Wait until the records are there; raise what has kept them from being made. Perhaps `draw` how far it is."""

@@ -49,7 +49,7 @@ class Replay:
             number += 1
 
     def _advance(self, number: int) -> bool:
-        """Return whether there is a record of that `number`, which is the next one for whoever asks."""
+        """Return whether there is a record with that `number`, the next one for whoever asks."""
         with self._lock:
             if number < len(self._records):
                 return True

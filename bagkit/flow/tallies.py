@@ -95,7 +95,7 @@ def in_words(reasons: Mapping[str, int], most: int = 3) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A result that has in it what its run has counted."""
+    """A result that holds the counts of its run."""
 
     tallies: dict[str, int] = field(default_factory=dict, compare=False, repr=False, kw_only=True)
 
@@ -109,13 +109,13 @@ _counting: ContextVar[tuple[Reasons, ...]] = ContextVar("bagkit_counting", defau
 
 
 def count_here(reason: str, count: int = 1) -> None:
-    """Count a reason for the task that runs in this thread; outside of tasks for those who listen."""
+    """Count a reason for the task that runs in this thread; outside tasks, for open Tallies blocks."""
     for reasons in _counting.get():
         reasons.count(reason, count)
 
 
 def counting_here() -> tuple[Reasons, ...]:
-    """Return who counts what is counted in this thread."""
+    """Return the counter of this thread."""
     return _counting.get()
 
 

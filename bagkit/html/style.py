@@ -70,7 +70,7 @@ def shown(text: object, width: int = 300) -> str:
 
 
 def head(title: str, *facts: str) -> str:
-    """Return the first line of a result: what it is, and facts about it; those that are empty are left out."""
+    """Return the first line of a result: what it is, and facts about it, but no empty ones."""
     rest = "".join([f' <span class="bk-soft">· {shown(fact)}</span>' for fact in facts if fact])
     return f'<div class="bk-head">{shown(title)}{rest}</div>'
 

@@ -163,7 +163,7 @@ class _Reading:
         return bool(chunks)
 
     def _next_sign(self) -> bytes:
-        """Return the next byte that is no space, which stays where it is; none at the end."""
+        """Return the next byte that is no space, without taking it; none at the end."""
         while True:
             spaces = _SPACES.match(self._data, self._at)
             self._at = spaces.end() if spaces is not None else self._at
@@ -247,14 +247,14 @@ class _Reading:
         yield from self._own(Refused(begin, f"{where} is {kind}; expected {expected}"))
 
     def _own(self, refused: Refused) -> Iterator[Refused]:
-        """Yield what was found out here, if here is where it is wanted: who reads the end of a document says so."""
+        """Yield what was found out here, if it is wanted here: the reader of a document's end decides."""
         start, here = self._span.start(), self._offset - 1
         self._done = self._is_behind(here)
         if start is not None and start <= here and not self._done:
             yield refused
 
     def _skip(self, sign: bytes) -> None:
-        """Go on behind a value that nobody wants, which is JSON."""
+        """Pass over a value that nobody wants; it has to be JSON."""
         at = self._offset
         if sign in (b"{", b"["):
             self._at += 1
@@ -408,7 +408,7 @@ def _check(text: bytes, offset: int) -> None:
 
 
 def _unfinished(begin: int, text: bytes, opening: bytes) -> NoJsonError:
-    """Return the error for a file that ends inside of a document, which may be wrong long before."""
+    """Return the error for a file that ends inside a document; the document may be wrong long before."""
     if len(text) <= _EXPLAINED:
         try:
             _parsed(opening + text, begin - len(opening))

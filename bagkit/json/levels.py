@@ -76,7 +76,7 @@ def _counted(signs: bytes) -> tuple[int, int]:
 
 
 def surveyed(text: bytes, level: Level, cut: Cut) -> tuple[Level, int, int]:
-    """Return the level behind `text`, where the bracket is that closes what is around depth 0, and the last cut.
+    """Return the level behind `text`, the place of the bracket that closes depth 0, and the last cut.
 
     A cut is a comma at depth 0, or behind a bracket that closes to depth 0. What is not there is -1; where the closing
     bracket is, the cut is not looked for.
@@ -163,7 +163,7 @@ def _parts(text: bytes, level: Level) -> Iterator[tuple[int, bytes, Level, int]]
 
 
 def ends_in_escape(text: bytes, stop: int) -> bool:
-    """Return whether `text` up to `stop` ends in a backslash that says something of what follows it."""
+    """Return whether `text` up to `stop` ends in a backslash that escapes the next character."""
     if text[stop - 1 : stop] != b"\\":
         return False
     before = text[max(0, stop - 64) : stop]

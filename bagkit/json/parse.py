@@ -155,7 +155,7 @@ def _make_ways(fields: tuple[Any, ...] | None, shape: Shape) -> _Ways:
 
 
 def _block_decoder(steps: Steps, shape: Shape) -> BlockDecoder:
-    """Return the function that does for many lines what `steps` do for one."""
+    """Return a function that does the work of `steps` for many lines at once."""
     first, *more = steps
     if shape == "value":
         # What the second step does, faster: the interpreter remembers where attributes are, attrgetter looks them up.
@@ -253,7 +253,7 @@ _SCALAR: Final = None | bool | int | float | str
 
 
 def _record_type(tree: Tree, leaf: Any) -> Any:
-    """Return the type that has msgspec make dicts of what is wanted, each of a `leaf`."""
+    """Return the type with which msgspec makes dicts of the wanted parts, each part a `leaf`."""
     from typing import TypedDict
 
     kinds = {
@@ -282,7 +282,7 @@ def _filled(tree: Tree) -> dict[str, Any]:
 
 
 def _picker(fields: tuple[Any, ...] | None, shape: Shape) -> Callable[[Any], Any]:
-    """Return the function that makes what is wanted of a whole record."""
+    """Return the function that takes the wanted parts out of a whole record."""
     if fields is None:
         return lambda record: record
     if shape in ("record", "attributes", "scalars"):
@@ -294,7 +294,7 @@ def _picker(fields: tuple[Any, ...] | None, shape: Shape) -> Callable[[Any], Any
 
 
 def only(fields: Iterable[Field]) -> Callable[[Any], Any]:
-    """Return the function that leaves only `fields` of a record, in its order; what is no dict stays what it is.
+    """Return the function that leaves only `fields` of a record, in its order; a value that is no dict stays as it is.
 
     >>> only(["a", ("b", "c")])({"b": {"c": 1, "d": 2}, "e": 3, "a": {"x": 4}})
     {'b': {'c': 1}, 'a': {'x': 4}}

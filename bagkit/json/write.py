@@ -46,7 +46,7 @@ def json_lines_encoder(
 
 
 def _quick_encoder() -> Callable[[Sequence[Any]], list[bytes]]:
-    """Return what gives the lines of records; none where orjson may not write what `json.dumps` means."""
+    """Return a function that gives the lines of records; None if orjson may write something else than `json.dumps`."""
     import orjson
 
     dumps = orjson.dumps
@@ -88,11 +88,11 @@ _AS_DICTS = {
     "__dataclass_fields__": "msgspec.to_builtins",
     "model_dump": "lambda record: record.model_dump(mode='json')",
 }
-"""What types of records have that are no dicts, and what makes dicts of these."""
+"""Attributes by which types of records are known that are no dicts, and functions that make dicts of these."""
 
 
 def dicts_hint(record: object) -> str | None:
-    """Return what makes dicts of objects such as `record`; None for what is no object with attributes."""
+    """Return a hint how to make dicts of objects such as `record`; None for other values."""
     for name, function in _AS_DICTS.items():
         if hasattr(type(record), name):
             return f"bag.map({function}) makes dicts of them"

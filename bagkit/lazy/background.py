@@ -199,7 +199,7 @@ class PromisedPart:
 
     @property
     def lock(self) -> threading.Condition:
-        """Is held by who keeps the promise, or lets go of what was promised."""
+        """The lock of whoever keeps the promise, or lets go of the promised records."""
         return self.run.lock
 
     @property

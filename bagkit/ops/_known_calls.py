@@ -38,7 +38,7 @@ class KnownCalls:
     read: Read
 
     def fields(self, steps: Steps, start: int, end: int) -> Fields:
-        """Return what is read by the call that gets what steps `start` up to `end` put on the stack."""
+        """Return which parts a call reads that gets the values that steps `start` up to `end` put on the stack."""
         for begin in range(start - 1, max(-1, start - _FAR), -1):
             step = steps.at(begin)
             if step is not None and step.name == "LOAD_GLOBAL":

@@ -92,7 +92,7 @@ class _Reading:
                 self.paths |= inside.paths
 
     def _follow(self, start: int, path: Path) -> Path | None:
-        """Return what is read of the value that step `start` puts on the stack, which is the part `path`.
+        """Return which parts are read of the value that step `start` puts on the stack: the part `path` of the record.
 
         None where it is given another name, which has reads of its own.
         """
@@ -120,7 +120,7 @@ class _Reading:
         return self._called(start, at, path) if straight else path
 
     def _called(self, start: int, end: int, path: Path) -> Path | None:
-        """Return what is read by the function which is called with what the steps up to `end` put on the stack."""
+        """Return which parts a function reads, called with the values that steps up to `end` put on the stack."""
         fields = self._calls.fields(self._steps, start, end)
         if fields is ALL:
             return path

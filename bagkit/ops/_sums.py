@@ -170,7 +170,7 @@ def _exact_sum(numbers: list[float], binades: Binades) -> tuple[int, float]:
 
 
 def _parts(numbers: list[float], binades: Binades) -> list[float]:
-    """Return floats that add up to exactly what `numbers` do: their rounded sum, what it is off by, and so on.
+    """Return floats with exactly the sum of `numbers`: the rounded sum, the error of that, and so on.
 
     Where all lie in 32 binades, two are enough, which saves a look at what is left. If the lowest of those binades
     begins at 2 ** low, all numbers are multiples of 2 ** (low - 52), and so is what is left after the first part. That

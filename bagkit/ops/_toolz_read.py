@@ -45,7 +45,7 @@ def _is_of_toolz(module: Any) -> bool:
 
 
 def toolz_reads(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], read: Read) -> Fields:
-    """Return what a function of toolz reads of the last of `args`, `read` what others do that it calls."""
+    """Return which fields a function of toolz reads of the last of `args`; `read` tells it of functions it calls."""
     match toolz_kind(function):
         case "curry":
             # A curried function that is not known to take no more arguments may return itself with the record bound.

@@ -78,7 +78,7 @@ class DelayedCall(Call):
         return self.function(*args, **kwargs)
 
     def digest(self, inputs: Sequence[Any]) -> str:
-        """Return text that is the same for calls that compute the same of `inputs`, which are keys."""
+        """Return text that is equal for calls that compute the same from `inputs`, which are keys."""
         return call_token(self.function, (self.args, self.kwargs, tuple(inputs)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -210,7 +210,7 @@ def _restored(function: Any, args: Any, kwargs: Any, title: str, key: Any, file:
 
 
 def known_call(value: Any, op: DelayedCall) -> DelayedCall:
-    """Return the call that gives `value`, which the call `op` gave, by the name of that; of a Hole what fills it."""
+    """Return a call that gives `value`, the value of the call `op`, under its name; a Hole gives what fills it."""
     return DelayedCall(identity, (value,), None, op.title, next_number(), op.key, op.file, op.line)
 
 
@@ -243,7 +243,7 @@ def identity(value: Any, /) -> Any:
 
 
 def as_written(value: Any, /) -> Any:
-    """Return `value`, which is computed as it was written: passes leave alone what a call of this works on."""
+    """Return `value`, computed as it was written: passes leave alone the plans that such a call works on."""
     return value
 
 

@@ -365,7 +365,7 @@ class ParseJson(BlockParser):
     plucked: Pluck | None = None
     """The pluck that it does too, so that it gives values in place of records."""
     attributes: tuple[str, ...] = ()
-    """The fields that become attributes of objects in place of records, for those who take them so."""
+    """The fields that become attributes of objects in place of records, for consumers that can take objects."""
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
     first: frozenset[Field] | None = None

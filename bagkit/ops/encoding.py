@@ -21,7 +21,7 @@ _MARKED = {
     "utf-16": (codecs.BOM_UTF16, "utf-16-le" if codecs.BOM_UTF16 == codecs.BOM_UTF16_LE else "utf-16-be"),
     "utf-32": (codecs.BOM_UTF32, "utf-32-le" if codecs.BOM_UTF32 == codecs.BOM_UTF32_LE else "utf-32-be"),
 }
-"""Encodings whose files begin with a mark: that, and the encoding of what follows."""
+"""Encodings whose files begin with a mark: the mark, and the encoding of the text behind it."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def fields_read(function: Any, arguments: int = 1) -> Fields:
 
 
 def needs_all(function: Any) -> bool:
-    """Say whether a record that lacks a field which `function` reads is an error: no default, and nothing is caught.
+    """Say whether `function` raises for a record that lacks a field it reads: it has no default, and catches nothing.
 
     Nor does it keep the record for later, in a function that it makes.
 
@@ -78,7 +78,7 @@ _NOT_KNOWN: Final = object()
 def _fields_read(
     function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], inside: tuple[CodeType, ...] = ()
 ) -> Fields:
-    """Return the fields that a call with these arguments reads of the record, which is the last of `args`.
+    """Return the fields that a call with these arguments reads of the record, the last of `args`.
 
     `inside` has the code of those that call it.
     """

@@ -106,7 +106,7 @@ _WAYS = {
 
 
 def _way(operation: str, function: object) -> str:
-    """Return what to do in place of an operation with what is no function."""
+    """Return what to write if an operation was given something that is no function."""
     if operation in _WAYS:
         return f"pass the function itself, as in {_WAYS[operation]}"
     if operation in ("filter", "remove") and (isinstance(function, str) or hasattr(function, "plan")):
@@ -117,7 +117,7 @@ def _way(operation: str, function: object) -> str:
 
 
 _ROWS = "frame.astype(object).where(frame.notna(), None).to_dict('records')"
-"""The rows of a frame of pandas, with None for what is missing: else that is NaN, which is no text."""
+"""The rows of a frame of pandas, with None for missing values; pandas has NaN there, which is no text."""
 
 _TABLES = {
     **dict.fromkeys([(module, "DataFrame") for module in ("pandas", "dask", "modin", "cudf")], _ROWS),
@@ -139,7 +139,7 @@ def rows_of_table(kind: object) -> str | None:
 
 
 def key_function(operation: str, key: object) -> Callable[[Any], Any]:
-    """Return the function that `key` stands for: itself, or what takes `record[key]`, or a tuple of several.
+    """Return the function that `key` stands for: `key` itself, or one that takes one or several items of a record.
 
     Raises PlanError for a key that can be neither called nor used as an index.
 

@@ -76,7 +76,7 @@ class Paired(Pairing):
 
 
 def _mapped(function: Callable[..., Any], args: Sequence[Any], moving: Sequence[int], *columns: Any) -> Iterator[Any]:
-    """Return what `function` gives for rows of the columns, and of those that it has by name behind them."""
+    """Return what `function` gives for rows of the columns; columns that it takes by name come last."""
     rows = [columns[arg.number] if isinstance(arg, BagArgument) else repeat(arg) for arg in args]
     return map(function, *rows, *[columns[number] for number in moving])
 

@@ -1,4 +1,4 @@
-"""Operations that give parts of JSON records, or build those parts first that filters read."""
+"""Operations that give parts of JSON records, or first build the parts that filters read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bagkit.plan.kinds import Completion, Field, Fields, LaterCompletion, OnReco
 
 @dataclass(frozen=True)
 class Columns(PerPartition):
-    """`read_json(columns=)`: of each record only some fields; what is no dict stays what it is."""
+    """`read_json(columns=)`: leaves only some fields of each record; a record that is no dict stays as it is."""
 
     fields: frozenset[Field]
 

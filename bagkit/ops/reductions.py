@@ -48,7 +48,7 @@ class Accumulating:
 
 
 def accumulating(add: Callable[[Any, list[Any]], Any], initial: Any = EMPTY) -> Callable[[], Accumulating]:
-    """Return what starts with the state `initial`, which `add` may not change, and adds records to it."""
+    """Return an object that starts with the state `initial`, and adds records to it; `add` may not change `initial`."""
     return partial(Accumulating, add, initial)
 
 
@@ -123,7 +123,7 @@ _OF_ONE_FIELD = {
     "histogram": "10",
     "quantiles": "0.5",
 }
-"""Operations that users of tables give a field's name, and what they take in its place."""
+"""Operations to which users of tables give a field's name, and what to write instead."""
 
 
 def hint_for_field(operation: str, argument: object) -> str:

@@ -33,7 +33,7 @@ def _fields(records: Sequence[Rejected]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class ForJson(PerPartition):
-    """Rejects with nothing in them that JSON does not have: what is no JSON is there as text, under another name."""
+    """Rejects that JSON can hold: a value that JSON does not have is there as text, under another name."""
 
     per_record = "one"
     can_raise = False
@@ -47,7 +47,7 @@ class ForJson(PerPartition):
 
 
 RECORDS = ("input", "record")
-"""The fields of a reject that hold what is the user's own."""
+"""The fields of a reject that hold values of the user's."""
 
 
 def for_json(reject: Mapping[str, Any]) -> dict[str, Any]:

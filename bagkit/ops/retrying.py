@@ -41,7 +41,7 @@ def _as_reject(record: Any) -> Any:
 
 @dataclass(frozen=True)
 class TakenUp(Returning):
-    """Makes of a reject the record that failed, which waits for the operation that it failed in."""
+    """Makes the record of a reject again, which waits for the operation in which it failed."""
 
     @property
     def label(self) -> str:

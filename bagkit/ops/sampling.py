@@ -110,7 +110,7 @@ def shares(weights: Any, seed: int) -> list[ByChance]:
 
 
 def candidates(operation: str, size: int, seed: int, *, replace: bool) -> Candidates:
-    """Return the op that takes of each partition what may be in a sample of `size` records of the bag."""
+    """Return the op that takes from each partition the records that may be in a sample of `size` records of the bag."""
     kind = _sample.smallest_in_slots if replace else _sample.smallest
     return Candidates(f"{operation}({size}): candidates", partial(kind, size), seed)
 

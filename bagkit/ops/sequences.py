@@ -105,7 +105,7 @@ class Accumulate(Scan):
         return (self.binop,)
 
     def leading(self) -> Sequence[Any]:
-        """Return the records that come before what all others give."""
+        """Return the records that stand in front of the result: `initial`, if it is given."""
         return () if self.initial is NOT_GIVEN else (fold.fresh(self.initial),)
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
@@ -200,7 +200,7 @@ class Window(Pairing):
 
 
 def window_edges_row(size: int, step: int) -> Row:
-    """Return the reduction to what windows need of other partitions: what follows each, and where it begins."""
+    """Return the reduction for windows: the records that follow each partition, and where it begins."""
     start: Callable[[], Taking] = accumulating(partial(_edge, size - 1), (([], 0),))
     if step == 1:  # else how many there are decides where a step falls
         start = partial(UntilEnough, start, partial(_has_edge, size - 1))

@@ -34,7 +34,7 @@ _SPECIAL: Final = frozenset(".^$*+?{}[]\\()")
 
 
 def texts_needed(op: Op) -> tuple[str, ...]:
-    """Return texts such that `op`, which is given lines, keeps none that has not at least one of them; none if unknown.
+    """Return texts: `op` keeps only lines that have at least one of them. No texts if that is unknown.
 
     >>> texts_needed(Filter(lambda line: "error" in line and "debug" not in line))
     ('error',)
@@ -202,7 +202,7 @@ class _Walk:
             yield replace(way, at=way.at + 1, stack=tuple(self._done(list(way.stack), step, way)))
 
     def _settled(self, stack: tuple[_Value, ...], way: _Way, true: bool) -> tuple[_Value, ...]:
-        """Return a stack where the value that was asked for stood on top of a copy of it, which is known now too."""
+        """Return the stack, on which a copy of the value that was just asked for is known now too."""
         value = way.stack[-1]
         return (*stack[:-1], _Known(true)) if stack and stack[-1] is value and isinstance(value, _Asked) else stack
 
@@ -277,7 +277,7 @@ def _looked_up(owner: _Value, name: str) -> _Method:
 
 
 def _called(function: _Value, args: list[_Value]) -> _Value:
-    """Return what a known method gives, which never raises."""
+    """Return what a known method gives, if it never raises."""
     if not isinstance(function, _Method):
         raise _NotKnown
     name = function.name

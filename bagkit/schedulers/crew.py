@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bagkit.user_modules import Version
 
 Said = list[tuple[WorkerProcess, int, bytes]]
-"""Messages of workers: who, which kind, and the rest."""
+"""Messages of workers: the worker, the kind, and the rest."""
 
 
 class Crew:

@@ -30,7 +30,7 @@ _OF_VALUES = frozenset({"Cache", "CacheProfiler"})
 
 
 def with_session(options: Options) -> Options:
-    """Return `options` with what `dask.config` says in place of what they do not say."""
+    """Return `options`, filled up from `dask.config`."""
     config = _config()
     if config is None or inside_task():
         return options

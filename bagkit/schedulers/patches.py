@@ -28,7 +28,7 @@ _DEPTH = 2
 
 
 def patches_in(content: Mapping[str, Any], names: AbstractSet[str]) -> Patches:
-    """Return what was replaced of what code reaches that uses `names`, with `content` for its globals."""
+    """Return the replacements that code can reach which uses `names`, with `content` for its globals."""
     found: Patches = {}
     for name in (*names, "builtins"):
         module = content.get(name)

@@ -57,7 +57,7 @@ class Packing:
         return self._numbers[id(error)][0]
 
     def node(self, error: BaseException) -> Node:
-        """Return what is sent of `error`, and number what hangs on it."""
+        """Return the form of `error` to send, and number the errors that hang on it."""
         _, depth = self._numbers[id(error)]
         data, missing = pickled_error(error)
         members = None

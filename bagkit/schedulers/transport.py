@@ -182,7 +182,7 @@ def _dump(file: Restartable, value: Any) -> None:
 
 
 def _dump_deep(file: Restartable, value: Any) -> None:
-    """Pickle what json.loads makes, which may be twice as deep as pickle follows.
+    """Pickle a value of json.loads, which may be twice as deep as pickle follows.
 
     Up to Python 3.11 it is the recursion limit that stops pickle, whose C frames are small. Since 3.12 it is a limit of
     calls in C, which pickle in Python does not make.

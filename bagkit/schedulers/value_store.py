@@ -137,7 +137,7 @@ class ValueStore:
         return value
 
     def keep(self, key: Key, task: Task, name: str, nbytes: int) -> Kept:
-        """Return the value, which `task` made, as what stays stored when the run is over.
+        """Return the value that `task` made in a form that stays stored when the run is over.
 
         A worker keeps it under a `name`, and has `nbytes` of it, or none.
         """
