@@ -68,7 +68,7 @@ def empty_tasks(client: Any, count: int) -> dict[str, Job]:
         "bagkit": lambda: list(bk.compute(*[calls(n) for n in range(count)], scheduler=client)),
         "bagkit, a bag": lambda: bk.range(count, npartitions=count).map(nothing).compute(scheduler=client),
         "dask": lambda: list(dask.compute(*[delayed(n) for n in range(count)], scheduler=client)),
-        "bagkit, submit": lambda: [future.result() for future in [ours.submit(nothing, n) for n in range(count)]],
+        "bagkit, submit": lambda: ours.gather([ours.submit(nothing, n) for n in range(count)]),
         "dask, submit": lambda: client.gather([client.submit(nothing, n, pure=False) for n in range(count)]),
     }
 

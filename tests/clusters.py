@@ -8,6 +8,8 @@ from typing import Any
 
 FORKED = {"distributed.worker.multiprocessing-method": "forkserver"}
 """dask's setting to fork workers from a process that has imported distributed once: that takes each two seconds."""
+LATE = {"distributed.deploy.lost-worker-timeout": "10 minutes"}
+"""A worker that is killed is back late on a busy machine: the cluster is not to give it up after 15 seconds."""
 
 
 def dask_client() -> Iterator[Any]:
@@ -18,7 +20,7 @@ def dask_client() -> Iterator[Any]:
     make_cluster: Any = distributed.LocalCluster
     make_client: Any = distributed.Client
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1, **FORKED}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 1, **LATE, **FORKED}),
         make_cluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
         ) as cluster,

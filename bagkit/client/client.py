@@ -253,7 +253,9 @@ class Client(Executor):
             futures = type(futures)([each for each in futures if not _has_failed(each)])
         lift = Lift("gather")
         template = lift.template(futures)
-        return fill(template, [self._future_of(plan).result() for plan in lift.plans])
+        found = [self._future_of(plan) for plan in lift.plans]
+        self._engine.bring(found)
+        return fill(template, [future.result() for future in found])
 
     def scatter(self, data: Any) -> Any:
         """Keep data for later calls, so that each worker gets it from the place for large values.

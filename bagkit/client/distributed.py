@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,27 @@ if TYPE_CHECKING:
     from bagkit.client.remote import There
 
 
+MESSAGE_BYTES = 1 << 20
+"""How many bytes of arguments go with one message: dask warns of large ones."""
+
+
 class DistributedCluster:
-    """A client of dask.distributed; any thread may use it."""
+    """A client of dask.distributed; any thread may use it.
+
+    Calls are sent by the thread that has dask's loop, all of them that have come until it is its turn: dask takes
+    several with one message in a part of the time. While the program does nothing else, its turn is at once.
+    """
 
     def __init__(self, client: Any, *, owned: bool) -> None:
         self._client = client
         self._owned = owned
         """Whether the client was made for this, and ends with it."""
         self._numbers = 0
+        self._lock = threading.Lock()
+        """For the calls that wait."""
+        self._sending = threading.RLock()
+        """For those who send: when it is free, what was called before is sent."""
+        self._waiting: list[tuple[OnDistributed, float, tuple[Any, ...]]] = []
 
     @property
     def workers(self) -> int:
@@ -41,18 +55,57 @@ class DistributedCluster:
     def keep(self, value: Any) -> There:
         """Scatter a value."""
         (future,) = self._client.scatter([value], hash=False)
-        return OnDistributed(future)
+        return OnDistributed(self, future)
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
-        """Submit a call."""
-        self._numbers += 1
-        name = f"{call.title}-{key[0]}-{self._numbers}"
+        """Submit a call: now if it needs values, which were asked for before; else with others, soon."""
+        with self._lock:
+            self._numbers += 1
+            name = f"{call.title}-{key[0]}-{self._numbers}"
+            if not inputs and self._client.status == "running":
+                there = OnDistributed(self)
+                self._waiting.append((there, call.priority, (name, key, work, part, [], call.retries)))
+                if len(self._waiting) == 1:
+                    self._client.loop.add_callback(self.send)
+                return there
         given = key, work, part, list(inputs), call.retries
-        return OnDistributed(self._client.submit(run_call, *given, key=name, priority=call.priority, pure=False))
+        future = self._client.submit(run_call, *given, key=name, priority=call.priority, pure=False)
+        return OnDistributed(self, future)
+
+    def send(self) -> None:
+        """Send the calls that wait."""
+        with self._sending:
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
+            together: list[tuple[OnDistributed, tuple[Any, ...]]] = []
+            nbytes = 0
+            for number, (there, priority, call) in enumerate(waiting, 1):
+                together.append((there, call))
+                nbytes += len(call[3])
+                if number == len(waiting) or waiting[number][1] != priority or nbytes > MESSAGE_BYTES:
+                    self._send(together, priority)
+                    together, nbytes = [], 0
+
+    def _send(self, calls: list[tuple[OnDistributed, tuple[Any, ...]]], priority: float) -> None:
+        names, *given = map(list, zip(*[call for _, call in calls], strict=True))
+        try:
+            futures = self._client.map(run_call, *given, key=names, priority=priority, pure=False, batch_size=None)
+        except BaseException as error:  # whose calls it is about has nobody to raise it to
+            for there, _ in calls:
+                there.end(None, error)
+        else:
+            for (there, _), future in zip(calls, futures, strict=True):
+                there.end(future, None)
+
+    def load_all(self, values: Sequence[There]) -> list[Any]:
+        """Bring values with one message to each worker that has some."""
+        found: list[Any] = self._client.gather([value.reference for value in values])
+        return found
 
     def cancel(self, calls: Sequence[There]) -> None:
         """Have calls not run, with one message."""
-        self._client.cancel([call.reference for call in calls])
+        self.send()
+        self._client.cancel([call.reference for call in calls if call.reference is not None])
 
     def scale(self, workers: int) -> None:
         """Have that many workers, if the cluster is one that can be told."""
@@ -70,22 +123,54 @@ class DistributedCluster:
 
     def close(self) -> None:
         """Close the client, if it is ours."""
+        self.send()
         if self._owned:
             self._client.close()
 
 
 class OnDistributed:
-    """A value on the cluster, with the future of dask's that holds it there."""
+    """A value on the cluster, with the future of dask's that holds it there: None until its call is sent."""
 
-    def __init__(self, future: Any) -> None:
-        self.reference = future
+    def __init__(self, cluster: DistributedCluster, future: Any = None) -> None:
+        self._cluster = cluster
+        self._future = future
+        self._error: BaseException | None = None
+        """Why the call could not be sent."""
+        self._lock = threading.Lock()
+        self._tell: Callable[[], None] | None = None
+
+    @property
+    def reference(self) -> Any:
+        """The future of dask's; the call is sent now, if it is not."""
+        if self._future is None:
+            self._cluster.send()
+        return self._future
+
+    def end(self, future: Any, error: BaseException | None) -> None:
+        """Note that the call is sent, or can't be."""
+        with self._lock:
+            self._future, self._error, tell = future, error, self._tell
+        if tell is not None:
+            self._when_over(tell)
 
     def when_over(self, tell: Callable[[], None]) -> None:
         """Have `tell` called when the call is over."""
-        self.reference.add_done_callback(lambda _: tell())
+        with self._lock:
+            self._tell = tell
+            is_sent = self._future is not None or self._error is not None
+        if is_sent:
+            self._when_over(tell)
+
+    def _when_over(self, tell: Callable[[], None]) -> None:
+        if self._future is None:
+            tell()
+        else:
+            self._future.add_done_callback(lambda _: tell())
 
     def error(self) -> BaseException | None:
         """Return why there is no value."""
+        if self._error is not None:
+            return self._error
         status = self.reference.status
         if status == "finished":
             return None

@@ -36,6 +36,9 @@ class Engine(Owner, Protocol):
     def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
         """Give `future` what the `other` one, which is not of this engine, will have."""
 
+    def bring(self, futures: Sequence[Future[Any]]) -> None:
+        """Bring values here together, where that is quicker than one by one: somebody is about to ask for each."""
+
     def scale(self, workers: int) -> None:
         """Have that many workers from now on."""
 

@@ -89,6 +89,18 @@ class Future(concurrent.futures.Future[T]):
         self.set_running_or_notify_cancel()
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether its value is made, and not in this process."""
+        return type(self._result) is Elsewhere
+
+    def bring(self, value: Any) -> Any:
+        """Take the value, which was elsewhere, unless it is here; return the one that is here. The engine calls it."""
+        with self._condition:
+            if type(self._result) is Elsewhere:
+                self._result = reading(value)
+            return self._result
+
+    @property
     def plan(self) -> Plan:
         """The plan that gives its value, where it stands among lazy values."""
         if self._plan is None:
@@ -137,11 +149,7 @@ class Future(concurrent.futures.Future[T]):
             shorten_traceback(error)
             raise
         if type(found) is Elsewhere:
-            found = reading(found())
-            with self._condition:
-                if type(self._result) is Elsewhere:
-                    self._result = found
-                found = self._result
+            found = self.bring(found())
         return found  # type: ignore[no-any-return]  # it is what the function returned
 
     def __await__(self) -> Generator[Any, None, T]:

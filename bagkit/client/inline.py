@@ -50,6 +50,9 @@ class InlineEngine:
         else:
             future.set_exception(error)
 
+    def bring(self, futures: Sequence[Future[Any]]) -> None:
+        """Do nothing: the futures have the values."""
+
     def let_go(self, key: Key) -> None:
         """Do nothing: the future has the value."""
 

@@ -138,6 +138,9 @@ class LocalEngine:
             self._tell(entry)
         other.add_done_callback(keep_promise)
 
+    def bring(self, futures: Sequence[Future[Any]]) -> None:
+        """Do nothing: the values came to this machine when they were made."""
+
     def let_go(self, key: Key) -> None:
         """Note that nobody holds the future of `key`; called by finalisers, in the middle of anything."""
         if not self._ended and os.getpid() == self._pid:

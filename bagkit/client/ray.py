@@ -42,6 +42,11 @@ class RayCluster:
         end, value = self._call.remote(key, work, part, call.retries, *inputs)
         return OnRay(self._ray, value, future_of(self._ray, end))
 
+    def load_all(self, values: Sequence[There]) -> list[Any]:
+        """Bring values together."""
+        found: list[Any] = self._ray.get([value.reference for value in values])
+        return found
+
     def cancel(self, calls: Sequence[There]) -> None:
         """Have calls not run; those that run are interrupted."""
         for call in calls:

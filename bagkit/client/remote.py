@@ -6,10 +6,11 @@ Whose call it is, what it needs, who waits for it and what is let go of is the s
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError
+from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, CancelledError
 from concurrent.futures import wait as wait_for
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -75,6 +76,9 @@ class Cluster(Protocol):
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
         """Have `run_call` run there with these arguments; `work` and `inputs` are references."""
+
+    def load_all(self, values: Sequence[There]) -> list[Any]:
+        """Bring values that are made; raises whatever it likes where one of them fails."""
 
     def cancel(self, calls: Sequence[There]) -> None:
         """Have calls not run."""
@@ -142,6 +146,21 @@ class RemoteEngine:
     def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
         """Give `future`, and the cluster, what the `other` one, which is not of this engine, will have."""
         other.add_done_callback(partial(self._keep_other, future))
+
+    def bring(self, futures: Sequence[Future[Any]]) -> None:
+        """Wait for `futures`, unless one fails, and bring their values together: one by one is a message each."""
+        if len(futures) < 2:
+            return
+        wait_for(futures, return_when=FIRST_EXCEPTION)
+        wanted = [(future, self._values[future.key]) for future in futures if self._has(future)]
+        if not wanted:
+            return
+        with contextlib.suppress(Exception):  # each by itself says what is wrong with it
+            for (future, _), value in zip(wanted, self._cluster.load_all([there for _, there in wanted]), strict=True):
+                future.bring(value)
+
+    def _has(self, future: Future[Any]) -> bool:
+        return future.is_elsewhere and future.belongs_to(self) and future.key in self._values
 
     def let_go(self, key: Key) -> None:
         """Note that nobody holds the future of `key`."""

@@ -40,6 +40,33 @@ class TestOnDistributed(ClientContract):
         return lambda: bk.Client(cluster)
 
 
+class Counted:
+    """Counts how often a method of dask's client is called."""
+
+    def __init__(self, client: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sizes: list[int] = []
+        method = getattr(client, name)
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.sizes.append(len(args[-1]) if name == "map" else 1)
+            return method(*args, **kwargs)
+
+        monkeypatch.setattr(client, name, counted)
+
+
+def test_a_cluster_is_sent_calls_and_asked_for_values_together(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bk.Client(cluster) as client:
+        assert client.submit(inc, 0).result() == 1
+        alone, together, fetched = (Counted(cluster, name, monkeypatch) for name in ("submit", "map", "gather"))
+        parts: list[Any] = [client.submit(inc, n, priority=n % 2) for n in range(40)]
+        large = client.submit(len, b"x" * 3_000_000)
+        both = client.submit(sum, parts)
+        assert client.gather([*parts, both, large]) == [*range(1, 41), 820, 3_000_000]
+    assert sum(together.sizes) == 41  # all that need no value of another
+    assert len(alone.sizes) == 3  # what needs values, and the two functions that are new
+    assert len(fetched.sizes) == 1
+
+
 @pytest.fixture
 def local() -> Iterator[bk.Client]:
     with bk.Client(workers=2) as client:

@@ -24,7 +24,7 @@ from bagkit.io.input.codecs import DamagedError, check_installed, compression_of
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.files import FileInfo, InputFile, opened
 from bagkit.io.input.inflating import inflate
-from bagkit.io.input.lines import BLOCK
+from bagkit.io.input.lines import BLOCK, PLAIN_BLOCK
 from bagkit.io.input.listing import find_files
 from bagkit.io.input.members import Member, MemberFile, members_of
 from bagkit.io.input.paths import base_name, is_url, named, shown_path
@@ -355,7 +355,7 @@ def chunks_of(
         return
     file.begin(begin, stop)
     while True:
-        size = BLOCK if stop is None else min(BLOCK, stop - file.position)
+        size = PLAIN_BLOCK if stop is None else min(PLAIN_BLOCK, stop - file.position)
         chunk = file.read(size if size > 0 else _TAIL)
         if not chunk:
             return
