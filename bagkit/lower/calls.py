@@ -81,13 +81,9 @@ def list_of_records(part: Any, inputs: Sequence[Any], report: Report) -> list[An
 class CallTasks:
     """The tasks of the calls in one lowering; mutable, of that lowering."""
 
-    def __init__(
-        self, uses: dict[Plan, int], tasks: list[Task], keys_of: Callable[[Plan], list[Key]], joins: bool
-    ) -> None:
+    def __init__(self, uses: dict[Plan, int], tasks: list[Task], joins: bool) -> None:
         self._uses = uses
         self._tasks = tasks
-        self._keys_of = keys_of
-        """Gives the keys of the partitions of a bag, or of the value of an item."""
         self._waiting: dict[Plan, tuple[list[DelayedCall], tuple[Key, ...]]] = {}
         """Calls that are no task yet: whoever works on them may be one with them."""
         self._made: dict[Plan, Key] = {}
@@ -97,8 +93,12 @@ class CallTasks:
         self._joins = joins
         """Whether calls that only wait for one another are one task."""
 
-    def add(self, plan: Plan) -> None:
-        """Take in a call, after those below it."""
+    def add(self, plan: Plan, keys_of: Callable[[Plan], list[Key]]) -> None:
+        """Take in a call, after those below it.
+
+        `keys_of` gives the keys of the partitions of a bag, or of the value of an item. It is not held: then lowering
+        would be a circle, and its plans, with the records that persist keeps, would wait for the garbage collector.
+        """
         op = plan.op
         assert isinstance(op, DelayedCall)
         if op.name is not None and self._is_known(plan, op):
@@ -111,7 +111,7 @@ class CallTasks:
                 calls.append(op)
                 self._waiting[plan] = calls, needs
                 return
-        self._waiting[plan] = [op], tuple([self._need(part) for part in below])
+        self._waiting[plan] = [op], tuple([self._need(part, keys_of) for part in below])
 
     def key(self, plan: Plan) -> Key:
         """Return the key of the value of a call that was added, making its task unless it is made."""
@@ -136,10 +136,10 @@ class CallTasks:
         self._made[plan] = self.key(other)
         return True
 
-    def _need(self, plan: Plan) -> Key:
+    def _need(self, plan: Plan, keys_of: Callable[[Plan], list[Key]]) -> Key:
         if isinstance(plan.op, DelayedCall):
             return self.key(plan)
-        keys = self._keys_of(plan)
+        keys = keys_of(plan)
         if plan.op.gives_value:
             return keys[0]
         if plan not in self._lists:

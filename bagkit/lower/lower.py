@@ -94,7 +94,7 @@ class Lowering:
         self._stages = 0
         self._sunk: dict[Plan, dict[int, Key]] = {}
         """For each sink the keys of what it writes now."""
-        self._calls = CallTasks(self._uses, self.tasks, self.keys, joins)
+        self._calls = CallTasks(self._uses, self.tasks, joins)
         self._shared_reads: dict[Plan, SharedRead] = {}
         self._meetings: dict[Plan, Meeting] = {}
         self._read: dict[Plan, list[tuple[Key, ...]]] = {}
@@ -111,7 +111,7 @@ class Lowering:
             self._workers = 1 if hold_generator(chain.from_iterable(found)) else workers
         for plan in self._uses:  # what is below comes first
             if isinstance(plan.op, DelayedCall):
-                self._calls.add(plan)
+                self._calls.add(plan, self.keys)
             elif plan in self._cut:
                 if self._policies[plan] == "reject":
                     raise PlanError(
@@ -259,7 +259,7 @@ class Lowering:
     def value(self, plan: Plan) -> Pending:
         """Return a single value that a task has made."""
         (key,) = self._materialised(plan)
-        return Pending(self._leaf(Value(), self), (), (key,))
+        return Pending(self._leaf(Value(), Value), (), (key,))
 
     def _repartitioned(self, pending: list[Pending], plan: Plan) -> list[Pending]:
         count = plan.npartitions
@@ -307,7 +307,7 @@ class Lowering:
             records, last = (stage, number), (stage, number, "last")
             self.tasks.append(self._task(work, pending, (records, last)))
             scanned.append(Pending(gather, (1,), (records,)))
-            before = (Pending(self._leaf(Value(), self), (), (last,)),)
+            before = (Pending(self._leaf(Value(), Value), (), (last,)),)
         return scanned
 
     # What shares a read ---------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bagkit.ops.regroup import Concat
 from bagkit.plan.kinds import PerPartition
 from bagkit.plan.node import Plan, count_uses, rewrite
@@ -21,10 +23,11 @@ def spread_concat(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     uses = count_uses(*roots)
     shared = {id(plan.op) for plan, number in uses.items() if number > 1}
 
-    def spread(plan: Plan) -> Plan:
-        match plan:
-            case Plan(PerPartition() as op, (Plan(Concat() as concat, bags),)) if id(concat) not in shared:
-                return Plan(concat, tuple(spread(Plan(op, (bag,))) for bag in bags))
-        return plan
+    return rewrite(roots, partial(_spread, shared))
 
-    return rewrite(roots, spread)
+
+def _spread(shared: set[int], plan: Plan) -> Plan:
+    match plan:
+        case Plan(PerPartition() as op, (Plan(Concat() as concat, bags),)) if id(concat) not in shared:
+            return Plan(concat, tuple(_spread(shared, Plan(op, (bag,))) for bag in bags))
+    return plan

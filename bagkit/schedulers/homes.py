@@ -28,7 +28,7 @@ def take_away(name: str) -> None:
     """Note that a task takes the records `name` from the worker that keeps them."""
     worker = move_out(name)
     if worker is not None:
-        worker.let_go(name, taken=True)
+        worker.take(name)
 
 
 def move_out(name: str) -> WorkerProcess | None:

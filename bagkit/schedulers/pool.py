@@ -134,6 +134,7 @@ def give_back(worker: WorkerProcess) -> None:
     with _lock:
         _idle.append(worker)
         _reaper.add(worker)
+        _say_unwanted(worker)  # of what others have let go since it left its run
 
 
 def let_go(name: str) -> None:
@@ -146,17 +147,25 @@ def let_go(name: str) -> None:
         return
     worker.let_go(name)
     with _lock:
-        if worker in _letting_go or worker not in _idle:
-            return
-        _letting_go.add(worker)
-        try:
-            worker.flush_unwanted()
-        finally:
-            _letting_go.discard(worker)
+        if worker in _idle:
+            _say_unwanted(worker)
+
+
+def _say_unwanted(worker: WorkerProcess) -> None:
+    """Tell an idle worker what it is to let go of, also what a finaliser adds in the middle of that."""
+    if worker in _letting_go:
+        return
+    _letting_go.add(worker)
+    try:
+        while worker.has_unwanted:
+            worker.send_unwanted()
+            worker.flush()
+    finally:
+        _letting_go.discard(worker)
 
 
 _letting_go: set[WorkerProcess] = set()
-"""Those that are being told so: a finaliser may run in the middle of it."""
+"""Those that are being told what to let go of."""
 
 
 def start_workers(count: int) -> None:

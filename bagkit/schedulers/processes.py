@@ -293,6 +293,8 @@ class Run:
         elif kind == transport.FAILING:
             self._dispatch.expect_error(worker.number)
         elif kind == transport.FAILED:
+            for name in filter(None, map(self._names.get, task.keys)):
+                worker.let_go(name)  # it may have kept some of what it made
             self._crew.set_free(worker)
             self._dispatch.fail(task, worker.number, body)
         elif self._sending.answer(worker, kind, body):

@@ -71,6 +71,8 @@ def keep(name: str, stored: Stored, room: int) -> int:
 
 
 def _settle(name: str, read: list[Sequence[Any]]) -> None:
+    if name not in _promised:
+        return  # it was let go of meanwhile
     _records[name] = read
     gc.freeze()  # plain data, most of it for long: the collector need not go through it again and again
 

@@ -102,6 +102,8 @@ class Sending:
     def give(self, worker: WorkerProcess, task: Task, number: int, attempt: int, keep: Keep) -> None:
         """Send `task` to `worker`, which is free, with what it needs and `worker` does not have."""
         inputs = tuple([self._values[need] for need in task.needs])
+        if worker.has_unwanted:  # before it is told what to keep, which is to go after that if it is let go of
+            worker.send_unwanted()
         part = task.part if type(task.part) is Pickled else self._part(worker, task, inputs, keep[1])
         work = self._works[id(task.work)]
         worker.tell(transport.SURROUNDINGS, self._surroundings)

@@ -81,6 +81,8 @@ def _run_task(task: Task, inputs: list[Any], observer: Observer, directory: Late
     except BaseException as error:
         observer.emit(TaskFailed(key, task.label, worker=0, error=describe(error), notes=tuple(notes_of(error))))
         raise
+    finally:
+        report.on_progress = None  # it leads to the plan, and a report waits for the garbage collector
     observer.emit(finished(task, 0, start, time.time(), report))
     return dict(zip(task.keys, values, strict=True))
 
@@ -156,6 +158,7 @@ def finished(task: Task, worker: int, start: float, stop: float, report: Report,
 def progress_teller(task: Task, tell: Callable[[TaskProgressed], object]) -> Callable[[Report], None]:
     """Return an `on_progress` that tells how far `task` is, not more often than is of use."""
     due = time.monotonic() + PROGRESS_SECONDS
+    key, labels = task.keys[0], task.labels  # a report lives on for a while, and its task may have kept records
 
     def on_progress(report: Report) -> None:
         nonlocal due
@@ -163,6 +166,6 @@ def progress_teller(task: Task, tell: Callable[[TaskProgressed], object]) -> Cal
         if now >= due:
             due = now + PROGRESS_SECONDS
             so_far = report.seconds(), report.records(), report.lost, report.first_failure()
-            tell(TaskProgressed(task.keys[0], report.bytes_read, task.labels, *so_far))
+            tell(TaskProgressed(key, report.bytes_read, labels, *so_far))
 
     return on_progress

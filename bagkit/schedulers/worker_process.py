@@ -61,7 +61,9 @@ class WorkerProcess:
         """What it keeps for later runs: names, and how many bytes they take."""
         self.kept_bytes = 0
         self._unwanted: deque[str] = deque()
-        """What it is to keep no longer; any thread adds to it."""
+        """What it is to keep no longer; any thread adds to it, and finalisers in the middle of anything."""
+        self._taken: list[str] = []
+        """What its task has to itself: when that is over, it keeps none of it, whether or not it has read it."""
         self._frames = transport.IncomingMessages()
         self._out = bytearray()
         self._closed = False
@@ -114,8 +116,6 @@ class WorkerProcess:
 
     def give_task(self, task: Any, message: bytes) -> None:
         """Send a task."""
-        if self._unwanted:
-            self._send_unwanted()
         self.send(transport.TASK, message)
         self.task = task
         self._busy_since = time.monotonic()
@@ -124,6 +124,8 @@ class WorkerProcess:
     def rest(self) -> None:
         """Note that its task is over."""
         self.task = None
+        self._unwanted.extend(self._taken)
+        self._taken.clear()
         self._idle_since = time.monotonic()
         self._slowest = max(self._slowest, self._idle_since - self._busy_since)
 
@@ -131,7 +133,7 @@ class WorkerProcess:
         """Make the worker forget the run that it was in."""
         self._works.clear()
         self._told.pop(transport.DIRECTORY, None)
-        self._send_unwanted()
+        self.send_unwanted()
         self.send(transport.FORGET)
         self.flush()
         self.rest()
@@ -147,23 +149,28 @@ class WorkerProcess:
         self.kept_bytes += nbytes - self.keeps.get(name, 0)
         self.keeps[name] = nbytes
 
-    def let_go(self, name: str, *, taken: bool = False) -> None:
-        """Note that it keeps the records `name` no longer; tell it with the next message, if they were not `taken`."""
-        self.kept_bytes -= self.keeps.pop(name, 0)
-        if not taken:
-            self._unwanted.append(name)
+    def let_go(self, name: str) -> None:
+        """Have it keep the records `name` no longer: it is told with the next message."""
+        self._unwanted.append(name)
 
-    def _send_unwanted(self) -> None:
+    def take(self, name: str) -> None:
+        """Note that the task that it is about to get takes the records `name`."""
+        self.kept_bytes -= self.keeps.pop(name, 0)
+        self._taken.append(name)
+
+    @property
+    def has_unwanted(self) -> bool:
+        """Whether it is to be told what it is to let go of."""
+        return bool(self._unwanted)
+
+    def send_unwanted(self) -> None:
+        """Tell it what it is to let go of; what it is given to keep after that, it keeps."""
         names = []
         while self._unwanted:
             names.append(self._unwanted.popleft())
+            self.kept_bytes -= self.keeps.pop(names[-1], 0)
         if names:
             self.send(transport.LET_GO, marshal.dumps(names))
-
-    def flush_unwanted(self) -> None:
-        """Tell it, while it is idle, what it is to let go of."""
-        self._send_unwanted()
-        self.flush()
 
     def flush(self) -> None:
         """Send as much as goes without waiting."""

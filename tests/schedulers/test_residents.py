@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 import bagkit as bk
-from bagkit.errors import PlanError, TaskError
+from bagkit.errors import NotPicklableError, PlanError, TaskError
 from bagkit.lazy import background
 from bagkit.schedulers import pool, worker_process
 from tests.schedulers.resident_works import RECORDS_OF, Thing, kept_in_worker, operator_id
@@ -395,6 +395,47 @@ class TestEnds:
         gc.collect()
         assert wait_for(lambda: kept_in_all() == 0)
         assert not list(tmp_path.iterdir())
+
+    @pytest.mark.usefixtures("new_workers")
+    def test_tasks_that_fail_leave_nothing(self) -> None:
+        def spoil(record: dict[str, Any]) -> int:
+            record["id"] += 1
+            return 1 // (record["id"] - 100)
+
+        def no_pickle_for(number: int) -> Any:
+            return (each for each in ()) if number == 9 else number
+
+        bag, numbers = made(), bk.range(10, npartitions=1)
+        with pytest.raises(ZeroDivisionError):  # in the first of three partitions that the task has taken
+            bag.repartition(2).map(spoil).compute(scheduler="processes")
+        texts, failing = bk.persist(numbers.map(str), numbers.map(no_pickle_for), scheduler="processes")
+        with pytest.raises(NotPicklableError):
+            failing.compute()
+        for each in (bag, texts, failing):
+            each.unpersist()
+        assert kept_in_all() == 0
+
+    @pytest.mark.parametrize("scheduler", ["processes", "threads", "sync"])
+    def test_they_need_no_garbage_collector_to_go(self, scheduler: Any, tmp_path: Path) -> None:
+        uses: list[Any] = [
+            lambda bag: bag.map(len).sum().compute(),
+            lambda bag: bag.map(len).accumulate(max).compute(),
+            lambda bag: bk.concat([bag, bag]).map(len).compute(),
+            lambda bag: bag.take(1),
+        ]
+        gc.collect()
+        gc.disable()
+        try:
+            with bk.options(scheduler=scheduler):
+                for number, use in enumerate(uses):
+                    bag = bk.range(2, npartitions=2).map(lambda n: "x" * 100_000).persist(scheduler="processes")
+                    use(bag)
+                    background.here.join(60)
+                    assert list(tmp_path.iterdir())
+                    del bag
+                    assert not list(tmp_path.iterdir()), number
+        finally:
+            gc.enable()
 
     def test_at_the_end_of_the_pool(self) -> None:
         bag = made()
