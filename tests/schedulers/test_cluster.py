@@ -15,6 +15,7 @@ from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.cluster import ClusterExecutor
 from bagkit.schedulers.executors import ExecutorScheduler
 from bagkit.schedulers.protocol import Scheduler
+from benchmarks import cluster_memory
 from tests import clusters
 from tests.schedulers import works
 from tests.schedulers.contract import ConcurrentContract, values
@@ -132,3 +133,9 @@ def test_of_tasks_that_went_together_the_one_is_named_that_kills(client: Any) ->
     tasks = [Task(keys=(n,), work=works.dies_at_last, part=n, label=f"task {n}") for n in range(60)]
     with pytest.raises(WorkerDiedError, match="task 59"):
         values(ExecutorScheduler(ClusterExecutor(client)), Graph(tasks), range(60))
+
+
+@pytest.mark.parametrize("job", ["groupby", "for x in bag"])
+def test_nobody_holds_all_records(job: str, client: Any) -> None:
+    # There are 40 MB of them: who held them all would grow by more than 24 MB and a tenth, which is a problem there.
+    assert cluster_memory.measure(job, client, cluster_memory.Setting(40_000, None), limit=10**9) == []
