@@ -156,15 +156,28 @@ class Jobs:
             found: Any = names.frequencies().topk(10, key=lambda pair: (pair[1], pair[0])).compute(**options)
             return found
         bag = bk.range(self.records, npartitions=PARTITIONS).map(record)
-        if name == "groupby":
-            return sorted(bag.groupby("key", npartitions=PARTITIONS // 2).map(describe).compute(**options))
+        if name in GROUPING:
+            if name != "groupby":
+                del options["shared_directory"]
+            return self._grouped(name, bag, options)
         paths = bag.to_jsonl(f"{self.folder}/output/*.jsonl.gz", **options).paths
         return [bk.read_json(path).compute(scheduler="sync") for path in paths]
+
+    @staticmethod
+    def _grouped(name: str, bag: bk.Bag[Any], options: Any) -> Any:
+        if name == "persist":
+            bag = bag.persist(**options)
+        groups = bag.groupby("key", npartitions=PARTITIONS // 2).map(describe)
+        if name != "dask graph":
+            return sorted(groups.compute(**options))
+        client = options.pop("scheduler")
+        with bk.options(**options):
+            return sorted(client.compute(groups).result())
 
     def expected(self, name: str) -> Any:
         """Return what a job gives without an engine."""
         if name not in self._expected:
-            if name == "groupby":
+            if name in GROUPING:
                 self._expected[name] = [tuple(each) for each in expected_groups(self.records)]
             else:
                 self._expected[name] = self.run(name, "sync")
@@ -187,7 +200,10 @@ class Jobs:
         return hidden + between
 
 
-JOBS = ("main job", "groupby", "to_jsonl")
+GROUPING = ("groupby", "groupby alone", "persist", "dask graph")
+"""Jobs that group: through `shared_directory`, through what there is without it, what persist has kept, and as a graph
+that dask.distributed runs by itself, with values in its own store."""
+JOBS = ("main job", "to_jsonl", *GROUPING)
 
 
 # Kills ----------------------------------------------------------------------------------------------------------------
@@ -290,6 +306,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             jobs = Jobs(Path(folder), arguments.records)
             with ENGINES[engine_name]() as engine, bk.options(temporary_directory=f"{folder}/temporary"):
                 for job in arguments.job or JOBS:
+                    if job == "dask graph" and engine_name != "distributed":
+                        continue
                     series, counts = Series(engine, jobs, job, arguments.seed), Counter[bool]()
                     for wrong in series.runs(arguments.runs):
                         counts[not wrong] += 1
