@@ -47,7 +47,7 @@ class FailureLog:
             self._failures.append(tuple(failures))
 
     def with_tallies(self, values: Sequence[Any]) -> list[Any]:
-        """Return the values of the roots; what tells of files has in it what the run has counted."""
+        """Return the values of the roots; a Manifest among them gets the counts of the run."""
         return [
             replace(value, tallies=self.reasons.most_first())
             if isinstance(root.op, Sink) and isinstance(value, Counted)
@@ -102,7 +102,7 @@ class FailureLog:
         warn_about(self._about("damage", len(damage)), message, DamagedInputWarning)
 
     def _about(self, *counts: object) -> object:
-        """Return what a warning is about, which is said once; None where each run says it anew, for it writes."""
+        """Return the subject of a warning that comes once; None if each run warns anew, because it writes."""
         if self._writes or not self._roots or any(isinstance(plan.op, Sink) for plan in walk(*self._roots)):
             return None
         return tuple(map(process_fingerprint, self._roots)), *counts

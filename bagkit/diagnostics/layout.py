@@ -107,7 +107,7 @@ class Layers:
         return [*gaps, 0.0][: len(self._layers)]
 
     def _path(self, source: int, target: int) -> list[int]:
-        """Return the nodes that an edge passes, from `source` to `target`, making those between them."""
+        """Return the nodes that an edge passes, from `source` to `target`; nodes between them are made."""
         path = [source]
         for rank in range(self._ranks[source] + 1, self._ranks[target]):
             path.append(len(self._ranks))

@@ -65,7 +65,7 @@ class Standing:
         return self.done / self.total if self.total else 0.0
 
     def remarks(self, *, slowest: bool) -> list[str]:
-        """Return what there is to say beside how much is done; with `slowest` which step takes most of the time."""
+        """Return remarks beside how much is done; with `slowest` also the step that takes most of the time."""
         remarks = [f"{self.tasks_done}/{self.tasks} {self.unit}s"] if self.weight else []
         if self.failed:
             remarks.append(f"{self.failed:,} failed")

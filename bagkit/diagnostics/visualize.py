@@ -60,7 +60,7 @@ class Drawn:
         self._edges: dict[Edge, None] = {}
         """As a set that keeps its order: an argument that is used twice is one edge."""
         self._numbers: dict[Plan, int] = {}
-        """The nodes from which edges go to those that work on what a plan gives."""
+        """The nodes from which edges lead to the users of a plan's values."""
         self._calls: dict[Any, int] = {}
         """The nodes of delayed calls, by the keys of their tasks."""
         self._values: dict[Any, int] = {}

@@ -32,7 +32,7 @@ from bagkit.warn import Line, begun_at
 NOTICE_SECONDS = 0.25
 """The longest wait: who waits may be stopped too."""
 BEGUN = "in the background, begun"
-"""How the note of an error begins: the run that needs what has failed adds none."""
+"""The beginning of an error's note. A run that needs the failed one adds no other note."""
 END_SECONDS = 2.0
 """How long the end of the program waits for runs that it has stopped."""
 
@@ -220,7 +220,7 @@ class PromisedBag:
         self._parts = deque(map(weakref.ref, parts))
 
     def take(self, made: Kept) -> None:
-        """Give the partition that is next to those who wait for it; let go of it if there is nobody."""
+        """Give the next partition to whoever waits for it; let go of it if nobody does."""
         kept = self._parts.popleft()()
         with self._lock:
             if kept is not None and kept.promise is not None:

@@ -160,4 +160,4 @@ _OPENERS: dict[type, Callable[[Any], Opened]] = {
     type(iter(set())): _iterator,
     GeneratorType: lambda value: (list(value), iter),
 }
-"""For each type of container that is searched: what returns its parts, and what makes another one."""
+"""For each type of container that is searched: a function for its parts, and a function that makes another one."""

@@ -85,7 +85,7 @@ def _begun(roots: tuple[Plan, ...], options: Options, turns: Turns | None) -> li
 
 
 def _promised(run: BackgroundRun, root: Plan) -> tuple[Plan, Take]:
-    """Return the plan of what `root` will be, and what takes the pieces that are made of it."""
+    """Return the plan of the value that `root` will have, and a function that takes its pieces."""
     from bagkit.lazy.background import PromisedBag, PromisedPart, PromisedValue, taker
 
     if root.op.gives_value:
@@ -100,7 +100,7 @@ Work = Callable[[Sequence[Take]], None]
 
 
 def _prepared(roots: tuple[Plan, ...], options: Options, boot: bool) -> Work:
-    """Return the run that computes `roots`. It has what it needs of this process, unless it has to wait for a value."""
+    """Return the run that computes `roots`. It needs nothing more from here, unless it has to wait for a value."""
     if any(isinstance(plan.op, FutureValue) and not plan.op.future.done() for plan in walk(*roots)):
         return lambda takes: _run(roots, options)(takes)
     if options.scheduler is None and _is_to_move(roots):
@@ -159,7 +159,7 @@ def _all_taken(roots: tuple[Plan, ...], options: Options, ready: Ready | None, t
 def _pieces(
     roots: Sequence[Plan], takes: Sequence[Take], first: Iterator[Any], others: Iterator[Iterator[Any]]
 ) -> Iterator[Callable[[], None]]:
-    """Yield for each piece that a run makes what gives it to those who wait for it."""
+    """Yield, for each piece that a run makes, a function that gives it to whoever waits."""
     for root, take, parts in zip(roots, takes, chain([first], others), strict=True):
         for part in parts:
             yield partial(take, for_many(part) if root.op.gives_value else _kept(part))

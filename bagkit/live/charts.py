@@ -40,7 +40,7 @@ def _box(x: float, y: float, width: float, height: float, look: str, title: str 
 
 
 def stages_svg(run: RunRecord) -> str:
-    """Return the stages of a run, as boxes that fill up while they are worked off; arrows lead to who takes values."""
+    """Return the stages of a run as boxes that fill up; arrows lead to the stages that take their values."""
     stages = run.stages[:MOST_BOXES]
     known = {stage.number: place for place, stage in enumerate(stages)}
     edges = [(known[need], known[stage.number]) for stage in stages for need in stage.needs if need in known]

@@ -51,7 +51,7 @@ def of_run(recorder: RunRecorder, run: RunRecord) -> dict[str, str]:
 
 
 def _newest(runs: list[RunRecord]) -> RunRecord | None:
-    """Return the last run, one that goes on before those that are over."""
+    """Return the last run that goes on, or else the last of all."""
     return max(runs, key=lambda run: (run.ended is None and not run.is_client, run.number), default=None)
 
 

@@ -98,7 +98,7 @@ class PageHandler(BaseHTTPRequestHandler):
         """Log nothing."""
 
     def do_GET(self) -> None:
-        """Answer with the page, what belongs to it, or the stream of what changes."""
+        """Answer with the page, a file of it, or the stream of changes."""
         server = cast("PageServer", self.server)
         url = urlsplit(self.path)
         _, token, *rest = f"{url.path}//".split("/")

@@ -9,7 +9,7 @@ from bagkit.plan.split_errors import SplitErrors
 
 
 def with_caches(roots: tuple[Plan, ...], on_error: str, use: Use) -> tuple[Plan, ...]:
-    """Return `roots` such that what is kept is read, and what is not is kept, unless `use` says otherwise.
+    """Return `roots` in which kept records are read, and others are kept, unless `use` says otherwise.
 
     Records that fail must not be missing in later runs, which would know nothing of them. So a partition is kept only
     where they end the run; and rejects, which are looked for behind all operations, keep nothing.

@@ -56,7 +56,7 @@ def _dealt(lowering: TaskMaker, plan: Plan, op: Exchange, made: tuple[Key, ...])
 def _split(
     lowering: TaskMaker, plan: Plan, op: Exchange, side: int, pending: Sequence[Pending], tasks: int
 ) -> list[tuple[Key, ...]]:
-    """Add the tasks that split the input number `side`; return the keys of what each leaves."""
+    """Add the tasks that split the input number `side`; return the key of the value that each leaves."""
     stage = lowering.stage(f"split {op.label}")
     into = Into(op, tasks, side, plan.npartitions, lowering.policy(plan), lowering.memory(op))
     made = [keys_left((stage, number), into) for number in range(len(pending))]

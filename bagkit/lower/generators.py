@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 MOST: Final = 1000
-"""Objects that are looked at; who holds more is taken to hold a generator too."""
+"""How many objects are looked at; a function that holds more counts as one with a generator."""
 
 
 def hold_generator(functions: Iterable[Any]) -> bool:

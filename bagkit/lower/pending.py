@@ -43,7 +43,7 @@ class TaskMaker(Protocol):
         """Return how many workers may share a file for `plans`, reductions or exchanges: 1 where it could be seen."""
 
     def then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
-        """Return what the op of `plan` makes of `inputs`, in the task that makes those."""
+        """Return the partitions that the op of `plan` makes of `inputs`, in the same tasks."""
 
     def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...]) -> Pending:
         """Return the partition that `op` makes of the values of `needs`."""
@@ -61,7 +61,7 @@ class TaskMaker(Protocol):
         """Return the step of `plan` on `steps`."""
 
     def joined(self, trunk: Step, steps: tuple[Step, ...]) -> Step:
-        """Return the step that gives what `steps` above `trunk` lead to."""
+        """Return the step that gives the records to which `steps` above `trunk` lead."""
 
     def value(self, plan: Plan) -> Pending:
         """Return a single value that a task has made."""

@@ -21,7 +21,7 @@ from bagkit.plan.node import Plan
 from bagkit.plan.pieces import Separable
 
 CUT_BYTES = 32 << 20
-"""Of plain files in one task. Fixed, so that results which depend on it (float sums) do not depend on the machine."""
+"""Bytes of plain files in one task. Fixed, so that results that depend on it do not depend on the machine."""
 
 JOIN_BYTES = 4 << 20
 """Of small files in one task, at the most."""

@@ -27,7 +27,7 @@ LEAST_SECONDS, MOST_SECONDS = 0.05, 0.3
 
 
 def looking_closely(graph: Graph) -> Graph:
-    """Return `graph` with tasks that look closer at what they read."""
+    """Return `graph` with tasks that measure their reads more closely."""
     return Graph(_sampled(graph.tasks, inf))
 
 

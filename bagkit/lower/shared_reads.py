@@ -28,7 +28,7 @@ Writable = Callable[[Sink], bool]
 
 @dataclass(frozen=True, slots=True)
 class SharedRead:
-    """Records that several use, and what is made of them in the task that makes them."""
+    """Records with several users, and everything that is made of them in the same task."""
 
     records: Plan
     inner: tuple[Plan, ...]
@@ -43,7 +43,7 @@ class SharedRead:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """Records that are used by steps which all lead to one pairing, and those steps; the last is the pairing."""
+    """Records whose users all lead to one pairing, and the steps on the way; the last step is the pairing."""
 
     records: Plan
     inner: tuple[Plan, ...]
@@ -108,7 +108,7 @@ class _Above:
 
 
 def _above(records: Plan, users: _Users, policies: Mapping[Plan, str], writable: Writable) -> _Above:
-    """Return all that works on `records` one by one, whether it leads anywhere or not, and what takes them."""
+    """Return all steps that work on `records` one by one, whether they lead anywhere or not, and their consumers."""
     inside, ends = {records: True}, list[Plan]()
     waiting = [(users.order[plan], plan) for plan in dict.fromkeys(users.of.get(records, ()))]
     heapify(waiting)  # numbers differ, so plans are not compared
@@ -167,7 +167,7 @@ def _waits(value: Plan, uses: Mapping[Plan, int]) -> bool:
 
 
 def _meeting(records: Plan, above: _Above, users: _Users) -> Meeting | None:
-    """Return the first pairing that all ways from `records` lead to, if there is one, and those ways."""
+    """Return the first pairing to which all ways from `records` lead, if there is one, and these ways."""
     if users.roots(records):
         return None
     for number, top in enumerate(above.inner):

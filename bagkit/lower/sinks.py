@@ -14,7 +14,7 @@ from bagkit.work.works import Write
 
 
 class Writings:
-    """An observer that makes outputs of what tasks have written; mutable, of the one run that it observes."""
+    """An observer that makes outputs of the files that tasks write; mutable, of the run that it observes."""
 
     essential = True
     """What it raises ends the run."""
@@ -24,7 +24,7 @@ class Writings:
         self._numbers: dict[int, int] = {}
         self._sinks: list[Sink] = []
         self._readers: dict[Key, list[int]] = {}
-        """The numbers of the sinks that write what is made of a task's values, by its first key."""
+        """The numbers of the sinks that write records made of a task's values, by the task's first key."""
 
     def begin(self, roots: Sequence[Plan]) -> None:
         """Begin the writing of all sinks below `roots`; raises what forbids one of them."""

@@ -72,7 +72,7 @@ class Stage:
     keys: frozenset[Key]
     """The first key of each task: what events of a run name it by."""
     last: int = 0
-    """The number of the last of several stages that do alike, which this one stands for."""
+    """If this stage stands for several alike, the number of the last of them."""
 
     def steps_of(self, labels: Sequence[str]) -> tuple[StageStep, ...]:
         """Return the step for each of the `labels` that its tasks tell figures of: one after the other, if unsure."""

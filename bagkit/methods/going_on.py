@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class GoingOn(Making[T_co]):
-    """Methods that go on from what earlier runs have done."""
+    """Methods that go on where earlier runs stopped."""
 
     __slots__ = ()
 

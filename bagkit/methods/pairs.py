@@ -1,4 +1,4 @@
-"""Methods for records that are `(key, value)` pairs, and those that make such."""
+"""Methods for records that are `(key, value)` pairs, and methods that make pairs."""
 
 from __future__ import annotations
 

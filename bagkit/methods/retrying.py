@@ -47,7 +47,7 @@ PLACES = 3
 LONGEST = 200
 """Characters of a message that are compared."""
 _NAMES_ARE_CODE = frozenset({"KeyError", "AttributeError", "TypeError", "NameError", "UnboundLocalError"})
-"""Errors that quote names which programs have, rather than data."""
+"""Errors that quote names of a program rather than data."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|\d+")
 

@@ -31,7 +31,7 @@ Write = Callable[[gathered.TypedColumns, Sequence[str]], None]
 
 
 class TableUpdate:
-    """One run that brings the files at `place` to what the plan gives now; mutable, of that run."""
+    """One run that brings the files at `place` up to date with the plan; mutable, of that run."""
 
     def __init__(
         self, plan: Plan, encode: EncodeColumns, policy: Policy, place: str, made_with: Any, write: Write

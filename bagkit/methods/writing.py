@@ -418,7 +418,7 @@ class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item 
 
 
 def written(lines: Plan, sink: Sink, compute: bool, options: ComputeOptions) -> Any:
-    """Write the lines now, and return what the sink gives; or return what is to be written: it takes no `options`."""
+    """Write now, and return the result of the sink; or return values that write later: these take no `options`."""
     plan = Plan(sink, (lines,))
     if not compute and options:
         raise PlanError(

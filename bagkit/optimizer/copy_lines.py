@@ -55,7 +55,7 @@ def _copying(plan: Plan, shared: set[int]) -> Plan | None:
 
 
 def _parsing_first(plan: Plan) -> Plan | None:
-    """Return filters on a parser of what they read, where that tells which lines are written as they are."""
+    """Return filters whose parser gives the fields that they read, and tells which lines are written as they are."""
     match plan:  # no other uses these: filters that others use too are given whole records
         case Plan(ParseJson() as parser):
             return Plan(replace(parser, copies=True), plan.inputs)

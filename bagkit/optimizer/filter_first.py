@@ -44,7 +44,7 @@ def filter_first(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
 
 def _completed(plan: Plan, below: Plan, parser: ParseJson, first: Fields) -> Plan | None:
-    """Return the filter `plan` on what is below, which gives `first`, and behind it the records of `parser`."""
+    """Return the filter `plan` on the plan below, which gives `first`, and behind it the whole records of `parser`."""
     if first is ALL or not first:
         return None
     if parser.fields is not ALL and parser.fields == within(parser.fields, first):

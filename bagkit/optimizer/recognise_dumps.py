@@ -56,7 +56,7 @@ def _called(function: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _straight_call(function: Any) -> tuple[Any, dict[str, Any]] | None:
-    """Return what a function like `lambda r: json.dumps(r, sort_keys=True)` calls, and with what beside its record."""
+    """Return what a function such as `lambda r: json.dumps(r, sort_keys=True)` calls, and the other arguments."""
     if type(function) is not FunctionType:
         return None
     code = function.__code__

@@ -44,7 +44,7 @@ def send_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
 
 def _with_lines(plan: Plan, read: Fields, shared: set[int]) -> Plan | None:
-    """Return what gives the records of `plan` in two parts, the first with what is `read`; None if nothing can."""
+    """Return the plan of `plan`'s records in two parts, first the fields that are `read`; None if that can't be."""
     if read is ALL or not read:
         return None
     match plan:

@@ -9,5 +9,5 @@ class ColumnSource(Source):
     """A Source that reads only the fields that are asked of it."""
 
     def narrowed(self, fields: frozenset[Field]) -> Source:
-        """Return the source that may leave out of its records what is in none of `fields`."""
+        """Return a source whose records need only have `fields`."""
         raise NotImplementedError  # each format has its own

@@ -172,7 +172,7 @@ def _name_of(value: Any) -> bytes:
 
 
 def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]:
-    """Yield the parts of a function: of one that is not the user's the name, and what the user may have put in."""
+    """Yield the parts of a function; of a library's function its name, and whatever the user may have put in."""
     users = is_made_by_exec(function) or is_users(function.__module__)
     nameless = "<" in function.__qualname__  # a lambda, or made inside of a function: others have the same name
     yield from _code_parts(function.__code__, seen) if users or nameless else (_name_of(function),)
@@ -301,7 +301,7 @@ class _Pickler(pickle.Pickler):
 
 
 class _Hashed:
-    """A file that keeps only the digest of what is written to it: an object can be large."""
+    """A file that keeps only the digest of its bytes, for an object can be large."""
 
     def __init__(self) -> None:
         self.content = hashlib.blake2b(digest_size=16)

@@ -18,7 +18,7 @@ class Piece(Protocol):
         """For people: `logs/a.json.gz`, `logs/a.json bytes 0-33554432`."""
 
     def cut(self, size: int) -> Sequence[Piece]:
-        """Return pieces of about `size` bytes that are together what this one is: only itself if it can't be cut."""
+        """Return pieces of about `size` bytes that together are this one; only itself if it can't be cut."""
 
     def shares(self, count: int) -> Sequence[Piece]:
         """Return up to `count` pieces that take about as long as each other, and more than this one takes alone.

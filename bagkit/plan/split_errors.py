@@ -37,7 +37,7 @@ def _as_they_are(records: Any) -> Any:
 
 
 class Choosing(PerPartition):
-    """Takes of what a SplitErrors gives the records, or what failed."""
+    """Takes the records, or the failures, out of what a SplitErrors gives."""
 
     per_record = "some"
     can_raise = False

@@ -134,7 +134,7 @@ class Made:
         return replace(self, value=with_step(self.value, text), names=pairs)
 
     def split(self) -> Made:
-        """Return it without the records that fail, which are kept."""
+        """Return the bag without the records that fail, and keep these."""
         if self.bad is not None or not isinstance(self.value, bk.Bag):
             return self
         good, bad = self.value.split_errors()

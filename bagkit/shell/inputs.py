@@ -27,7 +27,7 @@ LONGEST_FIRST_LINE: Final = 1 << 20
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the words that are files, and those that follow: the first is a file, and others that look like one."""
+    """Return the words that are files, and the other words. The first is a file, and so are all that look like one."""
     count = 1
     while count < len(words) and _is_file(words[count]):
         count += 1

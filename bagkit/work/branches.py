@@ -34,12 +34,12 @@ class StepRun(Protocol):
         """Return the figures of the next step."""
 
     def each(self, step: Step, function: OnRecords, rows: Iterator[Row], figures: Figures) -> Iterator[Block]:
-        """Yield what the op of `step`, which has begun `function`, makes of each row of records."""
+        """Yield what `function`, the op of `step`, makes of each row of records."""
 
     def through(
         self, step: Step, function: OnRecords | None, blocks: Iterator[Block], figures: Figures
     ) -> Iterator[Block]:
-        """Yield what the op of `step`, which has begun `function`, makes of each record; without one they pass."""
+        """Yield what `function`, the op of `step`, makes of each record; without a function records pass."""
 
 
 Made = tuple[list[Block], BaseException | None]
@@ -50,7 +50,7 @@ class Branches:
     """The steps above some records in one run; mutable, of that run."""
 
     def __init__(self, run: StepRun, trunk: Step, steps: Sequence[Step], tops: Sequence[Step]) -> None:
-        """Begin `steps`, which stand in order above `trunk`; `tops` are who uses what they give."""
+        """Begin `steps`, which stand in order above `trunk`; `tops` are their consumers."""
         self._run = run
         self._trunk = trunk
         self._block: Block | None = None
@@ -126,7 +126,7 @@ class Branches:
             raise error
 
     def _for_many(self, step: Step, block: Block) -> Block:
-        """Return `block` with iterators that can be copied, in the place of those that only one can read."""
+        """Return `block` with iterators that can be copied, in place of iterators with one reader."""
         if id(step) not in self._opaque or ONE_SHOT.isdisjoint(map(type, block.records)):
             return block
         records = [tee(record, 1)[0] if type(record) in ONE_SHOT else record for record in block.records]

@@ -14,7 +14,7 @@ _MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 def encoding_hint(error: BaseException, place: Place | None) -> str | None:
-    """Return which encoding reads a line that is not UTF-8, and what it then says; None for all else.
+    """Return an encoding that reads a line that is not UTF-8, and the line in it; None for other errors.
 
     >>> line = "name: Zürich".encode("latin-1")
     >>> try:

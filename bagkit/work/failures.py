@@ -186,7 +186,7 @@ _ORDERED = re.compile(
     r"\b(?:(?:min|max|quantiles)\b|sort_by\((?!\[)(?P<by>'[^']*'|[^=,')]*[,)])?"
     r"|topk\(\d+(?:, key=(?!\[)(?P<key>'[^']*'|[^,)]*))?)"
 )
-"""Of an operation that puts records in order: the field by which it does, or the function."""
+"""Of an operation that puts records in order: the field that it compares, or the function."""
 
 
 def _order_hint(operation: str) -> list[str]:

@@ -254,7 +254,7 @@ class TaskRun:
     def through(
         self, step: Step, function: OnRecords | None, blocks: Iterator[Block], figures: Figures
     ) -> Iterator[Block]:
-        """Yield what the op of `step`, which has begun `function`, makes of each record; without one they pass."""
+        """Yield what `function`, the op of `step`, makes of each record; without a function records pass."""
         op = step.op
         if isinstance(op, SplitErrors):
             return with_rejected(self.failing.rejected_below(step), blocks, figures)
@@ -267,7 +267,7 @@ class TaskRun:
         return self.each(step, function, map(_row_of, blocks), figures)
 
     def each(self, step: Step, function: OnRecords, rows: Iterator[Row], figures: Figures) -> Iterator[Block]:
-        """Yield what the op of `step`, which has begun `function`, makes of each row of records."""
+        """Yield what `function`, the op of `step`, makes of each row of records."""
         op = step.op
         assert isinstance(op, (PerPartition, Pairing)), op
         if op.per_record == "one":
@@ -437,7 +437,7 @@ class TaskRun:
 
 
 def _passed(figures: Figures, block: Block) -> Block:
-    """Count the records that pass a step which does nothing about them."""
+    """Count the records that pass a step unchanged."""
     figures.note(len(block.records), len(block.records))
     return block
 
@@ -445,7 +445,7 @@ def _passed(figures: Figures, block: Block) -> Block:
 def _parsed_in_parts(
     quick: Callable[[Sequence[Any]], list[Any]], careful: Callable[[Any], Any], lines: Sequence[Any]
 ) -> Iterator[Any]:
-    """Yield what a parser makes of lines where one is wrong: of those near it line by line, of others in one go."""
+    """Yield the records of lines, one of them wrong: lines near it are parsed one by one, others in one go."""
     for start in range(0, len(lines), NEAR):
         some = lines[start : start + NEAR]
         found: Iterator[Any]

@@ -125,7 +125,7 @@ def _alone(failing: Failing, into: Into, record: Any) -> None:
 
 
 def careful_state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Any:
-    """Return what is made of those records that do not fail alone; what happens to the others, the policy says."""
+    """Return the state of the records that do not fail alone; the policy says what happens to the others."""
     good = _good(failing, into, blocks, figures)
     with Held():
         taking = start(failing, into)

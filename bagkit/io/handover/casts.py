@@ -117,7 +117,7 @@ def _compare(pd: Any, series: Any, made: Any) -> None:
 
 
 def _rounding(dtype: Any) -> tuple[float, float] | None:
-    """Return the smallest number that a float of fewer bits than Python's holds fully, and what rounding changes."""
+    """Return the smallest number that a float of fewer bits holds fully, and how much rounding changes."""
     import numpy as np
 
     plain = getattr(dtype, "numpy_dtype", dtype)

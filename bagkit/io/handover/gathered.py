@@ -138,7 +138,7 @@ class GatheredColumns:
     """Columns with dicts that had no fields so far."""
 
     def add(self, item: ColumnBatch | PartitionEnd) -> None:
-        """Take what comes next; raises Misfit for what can't be handed over."""
+        """Take the next batch; raises Misfit for a value that can't be handed over."""
         number = len(self.partitions) - 1
         if isinstance(item, PartitionEnd):
             if item.problem:

@@ -15,7 +15,7 @@ from bagkit.io.handover.hdf5_tables import check_names
 Strings = Literal["variable"] | int
 
 MISSING: Final = "__missing"
-"""What is added to a column's name for the dataset that says which of its values are missing."""
+"""Added to a column's name, this names the dataset that says which of its values are missing."""
 
 _NUMBERS: Final = {"bool": "?", "int": "<i8", "int beyond 2**53": "<i8", "float": "<f8", "null": "<f8"}
 

@@ -57,7 +57,7 @@ class Look:
         self.widths[name] = max(width, self.widths.get(name, 0))
 
     def free_text(self) -> str:
-        """Return a text that no value is, for those that are missing: as pandas does it."""
+        """Return a text for missing values that no value equals, as pandas does it."""
         text = "nan"
         while text in self.texts:
             text = f"_{text}_"

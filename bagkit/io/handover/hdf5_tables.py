@@ -22,7 +22,7 @@ INTS: Final = ("int", "int beyond 2**53")
 TIMES: Final = ("datetime", "datetime with a time zone", "date")
 
 ABOUT: Final = "bagkit"
-"""The attribute of a group that says what `to_hdf5` wrote there: only such a table is appended to."""
+"""The attribute of a group that says what `to_hdf5` wrote there. Rows are appended only to such a table."""
 
 _RESERVED: Final = ("_c_", "_f_", "_g_", "_i_", "_p_", "_v_")
 """With these begin names that PyTables keeps for itself."""
@@ -176,7 +176,7 @@ def check_fits(layout: RowLayout, columns: Sequence[Column], look: Look, home: s
 
 
 def check_names(home: str, names: Sequence[str], old: Sequence[str]) -> None:
-    """Raise ColumnTypeError unless the columns that are added are those that are there, in any order."""
+    """Raise ColumnTypeError unless the new columns are the same as the old ones, in any order."""
     more, less = [name for name in names if name not in old], [name for name in old if name not in names]
     if more or less:
         raise ColumnTypeError(

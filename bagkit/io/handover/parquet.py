@@ -35,7 +35,7 @@ def parquet_places(place: str, npartitions: int) -> list[str]:
 
 
 def refuse_others(place: str, places: Sequence[str]) -> None:
-    """Raise OutputExistsError for files of another number of partitions, which would be read with those in `places`."""
+    """Raise OutputExistsError for files of another number of partitions: readers would take them for parts too."""
     before, star, after = place.partition("*")
     found = glob.glob(f"{glob.escape(before)}*{glob.escape(after)}") if star else []
     others = (

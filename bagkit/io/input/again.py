@@ -107,7 +107,7 @@ class Attempts:
         return True
 
     def went_well(self) -> None:
-        """Note that it went well: what fails next is something else."""
+        """Note that a read went well: a later failure counts anew."""
         self._failed = 0
 
     def call(self, function: Callable[[], T]) -> T:

@@ -175,7 +175,7 @@ def _header(fastavro: Any, file: _Bytes) -> tuple[bytes, bytes]:
 
 
 class _Recorded:
-    """A file that remembers what was read of it."""
+    """A file that remembers the bytes that were read."""
 
     def __init__(self, file: _Bytes) -> None:
         self.file = file

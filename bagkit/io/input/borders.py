@@ -118,7 +118,7 @@ class _Enough(Exception):
 
 
 def _begins_member(file: Any, compression: str, at: int) -> bool:
-    """Return whether what is at a byte of a file can be unpacked, and what follows it."""
+    """Return whether a member can begin at a byte of a file: the data there, and behind it, can be unpacked."""
     file.seek(at)
     data = _all_of(file, SEEN + 1)
     is_whole = len(data) <= SEEN

@@ -132,7 +132,7 @@ class FilePiece:
 def opened_piece(
     piece: FilePiece, storage_options: Mapping[str, Any], attempts: Attempts | None = None
 ) -> Iterator[InputFile | MemberFile]:
-    """Open what a piece is a part of, and close it in the end; raises what `opened` does."""
+    """Open the file of a piece, and close it in the end; raises as `opened` does."""
     with opened(piece.info, storage_options, attempts) as file:
         yield file if piece.member is None else MemberFile(file, piece.member)
 
@@ -173,7 +173,7 @@ class FileSource(Source):
     unit: ClassVar[str]
     """What the records of the format are called: "lines"."""
     takes_damaged: ClassVar[bool] = True
-    """Whether what users call can be told what to do about damaged files."""
+    """Whether the format's function takes `damaged=`."""
     any_content: ClassVar[bool] = False
     """Whether a file can have any content: only one that is compressed can be damaged then."""
 
@@ -209,7 +209,7 @@ class FileSource(Source):
             report.read(max(0, piece.weight - reader.nbytes))
 
     def _is_whole(self, piece: FilePiece, report: Report) -> bool:
-        """Return whether a file can be read to its end, which takes reading it; if not, report what is wrong."""
+        """Read a file to its end, and return whether that works; if not, report what is wrong."""
         if self.any_content and piece.compression is None:
             return True
         with opened_piece(piece, self.files.storage_options, Attempts(self.files.retries, report)) as file:
@@ -273,7 +273,7 @@ class PieceReader:
         return share is None or (share.begun_at() is not None and share.stop is None)
 
     def damage(self, error: CorruptInputError, done: str) -> tuple[Place, CorruptInputError]:
-        """Return the place of damage that was met, and `error` with what is `done` about it."""
+        """Return the place of damage, and `error`, which says what is `done` about it."""
         piece, good = self.piece, self.good
         known = good.unpacked is not None
         told = CorruptInputError(f"{error}; {done}")
@@ -379,7 +379,7 @@ _FORMATS: Final = {
     b"ARROW1\x00\x00": ("Arrow", "bagkit.from_sequence(pyarrow.feather.read_table(path).to_pylist())"),
     b"\x93NUMPY": ("NumPy", "bagkit.from_sequence(numpy.load(path))"),
 }
-"""How files begin that are no text and hold records, and what makes a bag of one."""
+"""How files begin that hold records and are no text, and the function that reads each."""
 
 
 def _refuse_binary(piece: FilePiece, start: bytes) -> None:

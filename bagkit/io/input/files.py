@@ -34,7 +34,7 @@ class FileInfo:
 
 
 class InputFile:
-    """An open file that is still the one that was planned with; counts what is read of it."""
+    """An open file, the same as when the plan was made; counts the bytes that are read."""
 
     def __init__(self, info: FileInfo, file: Any, remote: Remote | None = None) -> None:
         self.info = info

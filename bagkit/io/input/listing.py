@@ -145,7 +145,7 @@ def _nearby(path: str) -> str:
 
 
 def _hint_for_data(given: str) -> str:
-    """Return the hint for text that is no path but what a file would hold."""
+    """Return the hint for text that is no path but the content of a file."""
     if "\n" not in given and given.lstrip()[:1] not in ("{", "["):
         return ""
     return "; hint: for text that is at hand already, bagkit.from_sequence(text.splitlines()), and .map(json.loads)"

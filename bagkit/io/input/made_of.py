@@ -173,5 +173,5 @@ def _mixed(*parts: str) -> str:
 
 
 def _unknown() -> str:
-    """Return the identity of what can't be told from what it was before."""
+    """Return an identity for a source that can't be compared with what it was before."""
     return secrets.token_hex(16)

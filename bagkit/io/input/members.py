@@ -78,7 +78,7 @@ def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[M
 
 
 def _is_hidden(name: str) -> bool:
-    """Return whether a name is one that patterns leave out: hidden, or what macOS keeps beside files."""
+    """Return whether patterns leave a name out: it is hidden, or macOS keeps it beside files."""
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 

@@ -111,7 +111,7 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
 
 
 def check_records(operation: str, seq: object) -> None:
-    """Raise PlanError for what can't be iterated, and for what certainly is not meant to be: tables, and paths."""
+    """Raise PlanError for a value that can't be iterated, and for tables and paths, which are not meant to be."""
     rows = rows_of_table(type(seq))
     if rows is not None:
         raise PlanError(

@@ -71,7 +71,7 @@ def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, st
 
 
 def name_matcher(pattern: str) -> Callable[[str], Any]:
-    """Return what tells whether a path matches a pattern, in which `*` stays in a folder and `**` does not."""
+    """Return a test whether a path matches a pattern, in which `*` stays in a folder and `**` does not."""
     from fsspec.utils import glob_translate
 
     return re.compile(glob_translate(pattern)).match

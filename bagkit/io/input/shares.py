@@ -113,7 +113,7 @@ class Share:
         return self.start if self._begun else None
 
     def all_chunks(self) -> Iterator[bytes]:
-        """Yield the data of the file from its beginning on, for those who must see what comes before the share."""
+        """Yield the data of the file from its beginning, for readers that must see what comes before the share."""
         for part in self._parts:
             self._inflated += len(part)
             yield part

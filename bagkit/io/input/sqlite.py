@@ -157,7 +157,7 @@ def log_of(path: str) -> tuple[int, int]:
 
 
 def connected(path: str) -> Any:
-    """Return a connection to a database that is there, which can't be written to."""
+    """Return a connection that only reads a database, which has to be there."""
     import sqlite3
 
     return sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, check_same_thread=False)

@@ -168,7 +168,7 @@ def plan_avro_files(
     metadata: Any,
     exist: str,
 ) -> tuple[EncodeAvro, WriteLines]:
-    """Return what encodes records and what writes them; raises PlanError for arguments that make no sense."""
+    """Return a function that encodes records and one that writes them; raises PlanError for wrong arguments."""
     parsed = _parsed(schema)
     if codec not in CODECS:
         raise PlanError(f"to_avro: codec is {codec!r}; expected one of {', '.join(map(repr, CODECS))}")

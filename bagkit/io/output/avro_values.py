@@ -23,14 +23,14 @@ Schema = Any
 """A parsed schema, or a part: a word, a list for a union, or a dict."""
 
 Test = Callable[[Any, Any], bool]
-"""Called with what was given and what is read."""
+"""Called with the value that was given and the value that is read."""
 
 SMALLEST: Final = 2.0**-126
 """Numbers below it have fewer digits in 32 bits than others."""
 
 
 class Reading:
-    """Compares what is read back with what was given."""
+    """Compares the records that are read back with the records that were given."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema

@@ -47,7 +47,7 @@ _UNFINISHED: Final = ".part"
 _FRAME: Final = 1 << 20
 """About how many bytes of pickled records are a frame."""
 _OLD: Final = 86400.0
-"""Seconds after which what was begun and not ended is of a run that is dead."""
+"""Seconds after which a file that was begun and not ended belongs to a dead run."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def _is_whole(path: str, size: int, mtime_ns: int) -> bool:
 
 
 def _touch(path: str) -> None:
-    """Say that an entry was used now: those that were not for the longest time go first."""
+    """Note that an entry is used now: entries that were unused for longest go first."""
     try:
         os.utime(path, ns=(time.time_ns(), os.stat(path).st_mtime_ns))
     except OSError:

@@ -235,7 +235,7 @@ class FileWriting:
         self._take_over(earlier)
 
     def _take_over(self, earlier: _Account, paths: Iterable[str] = ()) -> None:
-        """Note what is to be removed in the end, and remove what the other run was writing to.
+        """Note the files to remove in the end, and remove the temporary files of the other run.
 
         That is over, or ends now: where there are no locks no one can tell. Its account may have been tampered with.
         """

@@ -294,7 +294,7 @@ def _entry(line: bytes) -> Any:
 
 
 def manifest_bytes(recipe: Mapping[str, Any], files: Iterable[WrittenFile], home: str, below: Below) -> bytes:
-    """Return the manifest file of a run that is done; `below` is what tasks below the files have to say."""
+    """Return the manifest file of a run that is done; `below` is what tasks before the writing have reported."""
     rows = [row_of_file(file, home) for file in files]
     content = {"format": FORMAT, "recipe": recipe, **below.as_json(), "fields": ROW, "files": rows}
     return standard_dumps({"checksum": _checksum(content), **content}, indent=1).encode()

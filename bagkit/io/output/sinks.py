@@ -234,7 +234,7 @@ def plan_lines(
     last_separator: bool = False,
     make: Callable[..., WriteLines] = WriteLines,
 ) -> WriteLines:
-    """Return the sink for lines that go to `path`, made by `make`; raises PlanError for what can't be written to."""
+    """Return the sink for lines that go to `path`, made by `make`; raises PlanError if `path` can't be written to."""
     if exist not in ("error", "overwrite", "resume", "update"):
         raise PlanError(f"{operation}: exist is {exist!r}; expected 'error', 'overwrite', 'resume' or 'update'")
     parts = tuple(parts_made_of(made_of, identify=exist == "update"))
