@@ -152,6 +152,16 @@ class Future(concurrent.futures.Future[T]):
             found = self.bring(found())
         return found  # type: ignore[no-any-return]  # it is what the function returned
 
+    def _get_snapshot(self) -> tuple[bool, bool, Any, BaseException | None]:
+        """Return whether it is over, whether it is cancelled, its value and its error.
+
+        From Python 3.15 on asyncio asks for these in one go, not for `result`.
+        """
+        if not self.done() or self.cancelled():
+            return self.done(), self.cancelled(), None, None
+        error = self.exception()
+        return True, False, self.result() if error is None else None, error
+
     def __await__(self) -> Generator[Any, None, T]:
         import asyncio
 

@@ -13,7 +13,6 @@ Imported when something has to travel by value, in the process that sends and in
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import functools
 import io
@@ -35,6 +34,7 @@ from bagkit.json.standard import is_replaced
 from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
+from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
 from bagkit.user_modules import CACHED, HEAP, MAIN, found_by_name, is_generator, names_of
 
 PROTOCOL = 5
@@ -385,13 +385,8 @@ def _make_meta(given: dict[str, Any]) -> Any:
     return msgspec.Meta(**given)
 
 
-def _reduce_sentinel(name: str, value: Any) -> Any:
-    return _attribute, ("dataclasses", name)
-
-
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
-    type(dataclasses.MISSING): functools.partial(_reduce_sentinel, "MISSING"),  # a copy would be a default
-    type(dataclasses.KW_ONLY): functools.partial(_reduce_sentinel, "KW_ONLY"),
+    **dict.fromkeys(SENTINEL_TYPES, reduce_sentinel),
     types.CodeType: _reduce_code,
     functools.cached_property: _reduce_cached_property,  # which has a lock up to Python 3.11
     _SCANNER: _reduce_json_scanner,

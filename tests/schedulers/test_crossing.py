@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import dataclasses
 import importlib
 import sys
 import textwrap
@@ -487,3 +489,23 @@ def test_a_seeded_generator_gives_the_same_on_any_number_of_workers(name: str) -
         return bag.compute(scheduler="processes", workers=workers)
 
     assert numbers(1) == numbers(2)
+
+
+def test_sentinels_are_the_ones_under_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of dataclasses have one type from Python 3.15 on, of which a program can make some."""
+    make = getattr(builtins, "sentinel", lambda name: dataclasses.KW_ONLY)
+    own = eval("make('OWN')", {"__name__": "__main__", "make": make})
+    monkeypatch.setattr(sys.modules["__main__"], "OWN", own, raising=False)
+    known = [dataclasses.MISSING, dataclasses.KW_ONLY, own]
+    with_default: Any = dataclasses.make_dataclass("WithDefault", [("x", int), ("y", Any, own)])
+
+    def looked_at(number: int) -> tuple[list[bool], Any, bool]:
+        fields = dataclasses.fields(with_default)
+        defaults = [each is fields[number % 2].default for each in known]
+        return defaults, own, own is known[2] and with_default(1).y is own
+
+    found = bk.range(4, npartitions=2).map(looked_at).compute(scheduler="processes", workers=2)
+    fields = dataclasses.fields(with_default)
+    assert [each for each, _, _ in found] == [[each is fields[n % 2].default for each in known] for n in range(4)]
+    assert all(is_same for _, _, is_same in found)
+    assert all(each is own for _, each, _ in found) or make is not getattr(builtins, "sentinel", None)
