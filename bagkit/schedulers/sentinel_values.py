@@ -10,7 +10,7 @@ from typing import Any
 
 _OF_DATACLASSES = ("MISSING", "KW_ONLY")
 SENTINEL_TYPES = frozenset({type(getattr(dataclasses, name)) for name in _OF_DATACLASSES})
-"""From Python 3.15 on that is one type, of which everybody can make some."""
+"""From Python 3.15 on that is one type, and programs make sentinels of it too."""
 
 
 def reduce_sentinel(value: Any) -> Any:
