@@ -8,6 +8,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
+LET_GO = "persist: the records were let go of by unpersist(); hint: use the bag that persist() was called on"
+
+
 class Promise(Protocol):
     """Who says that a partition will be kept."""
 

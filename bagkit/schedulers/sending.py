@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from bagkit.errors import TaskError
+from bagkit.flow.kept import LET_GO
 from bagkit.lower.graph import Task, Work
 from bagkit.schedulers import transport
 from bagkit.schedulers.codec_names import with_error_handlers
@@ -131,6 +133,8 @@ class Sending:
     def _part(self, worker: WorkerProcess, task: Task, inputs: Iterable[Stored], room: int) -> bytes:
         part = task.part
         if self.has_kept and (several := self._kept.get(task.keys[0])):
+            if any(kept.is_released for kept in several):
+                raise TaskError(LET_GO)
             changes = id(task.work) in self._changing or any(map(may_hold_code, inputs))
             part = with_residents(part, worker, changes, room, together=len(several) > 1)
         return self._pickled_part(part, task)

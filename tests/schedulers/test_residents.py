@@ -387,6 +387,17 @@ class TestEnds:
         with pytest.raises(PlanError, match="unpersist"):
             bk.range(3, npartitions=1).unpersist()
 
+    @pytest.mark.parametrize("scheduler", ["processes", "threads"])
+    def test_unpersist_of_what_a_waiting_run_needs(self, scheduler: Any) -> None:
+        gate = threading.Event()
+        background.here.add(gate.wait)
+        bag = bk.range(3000, npartitions=6).map(RECORDS_OF).persist(scheduler=scheduler)
+        more = bag.map(len).persist(scheduler=scheduler)
+        bag.unpersist()
+        gate.set()
+        with pytest.raises(TaskError, match="unpersist"):
+            more.compute()
+
     def test_a_persist_that_fails_leaves_nothing(self, tmp_path: Path) -> None:
         bag = bk.range(600, npartitions=6).map(lambda n: 1 // (n - 550)).persist(scheduler="processes")
         with pytest.raises(ZeroDivisionError):

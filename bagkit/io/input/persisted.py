@@ -9,7 +9,7 @@ from typing import Any
 
 from bagkit.errors import TaskError
 from bagkit.flow.blocks import Block, Place
-from bagkit.flow.kept import Kept
+from bagkit.flow.kept import LET_GO, Kept
 from bagkit.flow.report import Report
 from bagkit.plan.kinds import MemorySource
 
@@ -85,9 +85,7 @@ class Persisted(MemorySource):
 
     def pieces(self) -> Sequence[tuple[KeptPiece, ...]]:
         if any(kept.is_released for kept in self.parts):
-            raise TaskError(
-                "persist: the records were let go of by unpersist(); hint: use the bag that persist() was called on"
-            )
+            raise TaskError(LET_GO)
         return self._pieces
 
     def bare(self) -> MemorySource:
@@ -96,6 +94,8 @@ class Persisted(MemorySource):
     def read(self, pieces: Sequence[KeptPiece], report: Report, raw: bool = False) -> Iterator[Block]:
         for piece in pieces:
             before = 0
+            if getattr(piece.kept, "is_released", False):  # since the run was planned; what is in a worker is there
+                raise TaskError(LET_GO)
             for batch in piece.kept.batches():
                 yield Block(batch, KeptOrigin(piece.partition, before))
                 before += len(batch)
