@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-
 LET_GO = "persist: the records were let go of by unpersist(); hint: use the bag that persist() was called on"
 
 
