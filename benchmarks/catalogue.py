@@ -119,6 +119,9 @@ WARM = {
     "delayed-run": Benchmark("10,000 delayed tasks run on threads", delayed_tasks.THREADS, int, tasks=10_000),
     "delayed-many": Benchmark("100,000 delayed tasks built and run", delayed_tasks.MANY, int, tasks=100_000),
     "submit": Benchmark("10,000 calls submitted to a client", delayed_tasks.SUBMIT, int, tasks=10_000),
+    "round-trips": Benchmark(
+        "1,000 calls submitted to a client one after the other", delayed_tasks.ROUND_TRIPS, int, tasks=1_000
+    ),
     "delayed-processes": Benchmark("2,000 delayed tasks on processes", delayed_tasks.PROCESSES, int, tasks=2_000),
     "sample-letters": Benchmark(
         "samples/count_letters.py", sample_programs.LETTERS, counted_letters, sample_programs.TEXTS, cold=True

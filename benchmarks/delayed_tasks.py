@@ -88,6 +88,16 @@ def submitted(client: Callable[[Setting], Any]) -> Contender:
     return contender
 
 
+def one_by_one(client: Callable[[Setting], Any]) -> Contender:
+    """Return the contender that submits as many calls, each when it has the result of the one before."""
+
+    def contender(setting: Setting, keep: ExitStack) -> Job:
+        made = keep.enter_context(client(setting))
+        return lambda: sum([made.submit(increment, number).result() for number in range(setting.tasks)])
+
+    return contender
+
+
 def bagkit_client(setting: Setting) -> Any:
     """bagkit's client, on worker processes."""
     import bagkit as bk
@@ -115,3 +125,4 @@ PROCESSES: dict[str, Contender] = {
     "dask": running(dask_total, "processes"),
 }
 SUBMIT: dict[str, Contender] = {"bagkit": submitted(bagkit_client), "dask": submitted(dask_client)}
+ROUND_TRIPS: dict[str, Contender] = {"bagkit": one_by_one(bagkit_client), "dask": one_by_one(dask_client)}

@@ -36,6 +36,7 @@ RATIOS: dict[str, dict[str, float]] = {
     "delayed-many": {"in-tenths": 1 / 1.5},
     "delayed-processes": {"dask": 2.0},
     "submit": {"dask": 10.0},
+    "round-trips": {"dask": 5.0},
     "sample-letters": {"in-sequence": 1.8},
     "sample-tree": {"in-sequence": 1.8},
 }
@@ -45,6 +46,8 @@ WITHIN = ("groupby", "sort", "distinct", "distinct-keys", "frequencies", "foldby
 LIMITS: dict[tuple[str, str], float] = {
     **{(f"memory-{name}", f"bagkit {process}"): 1.3 for name in WITHIN for process in ("parent", "worker")},
     ("memory-delayed", "bagkit"): 1500.0,
+    ("submit", "bagkit"): 100.0,
+    ("round-trips", "bagkit"): 1000.0,
     ("import", "bagkit"): 30.0,
     ("memory-plain-main-small", "bagkit worker"): 150.0,
     ("memory-plain-whole-count", "bagkit worker"): 150.0,
