@@ -101,9 +101,11 @@ def distributed_here() -> Iterator[Engine]:
 
     make_cluster: Any = distributed.LocalCluster
     make_client: Any = distributed.Client
-    # A LocalCluster gives up a worker that is not back after 15 seconds, and then waits for ever when it has none.
+    # A LocalCluster gives up a worker that is not back after 15 seconds, or has not called after 30: on a busy machine
+    # each of them, one by one, and then it waits for ever.
+    patience = ("deploy.lost-worker-timeout", "comm.timeouts.connect", "comm.timeouts.tcp")
     with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"}),
+        dask.config.set({f"distributed.{name}": "10 minutes" for name in patience}),
         make_cluster(
             n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
         ) as cluster,
