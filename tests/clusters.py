@@ -6,8 +6,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-FORKED = {"distributed.worker.multiprocessing-method": "forkserver"}
-"""dask's setting to fork workers from a process that has imported distributed once: that takes each two seconds."""
+LIGHT = {
+    "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+}
+"""Settings of dask with which clusters take little: workers are forked from a process that has imported distributed
+once, which takes each of them a second, and nobody looks a hundred times a second what they do."""
 LATE = {"distributed.deploy.lost-worker-timeout": "10 minutes"}
 """A worker that is killed is back late on a busy machine: the cluster is not to give it up after 15 seconds."""
 
@@ -20,7 +25,7 @@ def dask_client() -> Iterator[Any]:
     make_cluster: Any = distributed.LocalCluster
     make_client: Any = distributed.Client
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1, **LATE, **FORKED}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 1, **LATE, **LIGHT}),
         make_cluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
         ) as cluster,

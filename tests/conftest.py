@@ -48,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(__file__).parent.parent / "bagkit", quiet=2)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: nobody is to wait at the end for the one process that checks types."""
+    items.sort(key=lambda item: "test_checkers.py" not in item.nodeid)
+
+
 def pytest_collection_finish() -> None:
     """Keep modules and tests out of the garbage collector, which would look at all of them in each `gc.collect()`."""
     # When Hypothesis first runs, it asks the collector who holds its random numbers: it must not be frozen before.
