@@ -19,7 +19,6 @@ import pytest
 import toolz.curried
 
 import bagkit as bk
-from bagkit.computing import explain
 from bagkit.optimizer import PASSES, optimize
 from bagkit.plan.explain import plan_text
 from tests.optimize.checked import check_passes
@@ -155,7 +154,7 @@ def test_explain_says_why_lines_are_decoded_and_records_made(capsys: pytest.Capt
     }
     for bag, reason in writes.items():
         (write,) = bag.to_jsonl("out/*.jsonl", compute=False)
-        explain(write.plan, False, {})
+        bk.explain(write)
         told = capsys.readouterr().out.partition("not done:")[2]
         assert reason in told
         assert bool(told) is bool(reason)
