@@ -40,10 +40,15 @@ _OTHER_BYTES: Final = _shuffled_bytes()
 """Another byte for each but the end of a line: what has the same checksum as something has another one then."""
 
 
-def digests_of(lines: bytes) -> array[int]:
-    """Return a digest of 64 bits of each line, which all end. All loops are C's."""
-    texts = BytesIO(lines).readlines()  # which searches for ends many bytes at a time; split and splitlines do not
-    both = array("I", bytes(8 * len(texts)))
+def digests_of(lines: bytes, number: int) -> array[int] | None:
+    """Return a digest of 64 bits of each line, which all end; None if there are not `number` of them.
+
+    All loops are C's.
+    """
+    texts = BytesIO(lines).readlines()  # which searches for ends many bytes at a time; split and count do not
+    if len(texts) != number:
+        return None
+    both = array("I", bytes(8 * number))
     both[0::2] = array("I", list(map(crc32, texts)))
     both[1::2] = array("I", list(map(crc32, BytesIO(lines.translate(_OTHER_BYTES)).readlines())))
     return array("Q", both.tobytes())
@@ -166,20 +171,24 @@ class Duplicates:
         return len(self.each) - len(set(self.each)), 0.0
 
 
-def lines_of(records: Sequence[Any], encode_lines: Any, odd: bool) -> tuple[bytes, Sequence[int]]:
-    """Return a line for each record that is the same for equal ones, and which of the records have one.
+def digests_of_equals(records: Sequence[Any], encode_lines: Any) -> array[int] | None:
+    """Return a digest of each record that equal ones share, if no record is out of the ordinary."""
+    try:
+        return digests_of(encode_lines(records), len(records))
+    except Exception:  # a record that can't be written: one by one it is known which
+        return None
+
+
+def digests_of_odd(records: Sequence[Any], encode_lines: Any, odd: bool) -> tuple[array[int], Sequence[int]]:
+    """Return a digest of each record that has one, which equal ones share, and which of the records these are.
 
     `odd` says that there may be floats that JSON does not have, for which the encoder writes null.
     """
-    try:
-        data: bytes = encode_lines(records)
-        if data.count(b"\n") == len(records) and not (odd and b"null" in data):
-            return data, range(len(records))
-    except Exception:  # a record that can't be written: one by one it is known which
-        pass
     texts = [_text_of(record, encode_lines, odd) for record in records]
-    found = [text + b"\n" for text in texts if text is not None]
-    return b"".join(found), [row for row, text in enumerate(texts) if text is not None]
+    known = [row for row, text in enumerate(texts) if text is not None]
+    found = digests_of(b"".join([text + b"\n" for text in texts if text is not None]), len(known))
+    assert found is not None, "no text has an end of a line in it"
+    return found, known
 
 
 def _text_of(record: Any, encode_lines: Any, odd: bool) -> bytes | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bagkit.flow.blocks import Place, Placed, PlacesOf
+from bagkit.flow.blocks import Place, Placed
 from bagkit.visible import one_line, visible
 
 SHOWN: Final = 3
@@ -120,21 +120,25 @@ def first_different(found: Iterable[Sequence[Example]]) -> list[Example]:
 class Places:
     """Says where the records of a batch stand, each asked for once; mutable, of one batch."""
 
-    __slots__ = ("_known", "_places", "number")
+    __slots__ = ("_known", "below", "number")
 
-    def __init__(self, places: Sequence[PlacesOf], number: int) -> None:
+    def __init__(self, below: Sequence[tuple[Placed, Sequence[int]]], number: int) -> None:
         self.number = number
         """How many records the batch has."""
-        self._places = PlacesOf([block for each in places for block in each.blocks])
+        self.below = below
+        """The lowest blocks that the records are made of, as `PlacesOf.below` gives them; none if not known."""
         self._known: dict[int, Place | None] = {}
 
     def at(self, row: int) -> Place | None:
         """Return the place of the record of the batch that `row` stands for."""
         row &= ROW
         if row not in self._known:
-            self._known[row] = self._places.at(row)
+            self._known[row] = self._place(row)
         return self._known[row]
 
-    def below(self) -> Iterator[tuple[Placed, Sequence[int]]]:
-        """Yield the lowest blocks, as `PlacesOf` does."""
-        return self._places.below()
+    def _place(self, row: int) -> Place | None:
+        for placed, rows in self.below:
+            if row < len(rows):
+                return placed.place(rows[row])
+            row -= len(rows)
+        return None

@@ -87,10 +87,15 @@ class PathNode:
 
     def take(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         """Take some values, not none, which stand in `rows`; `records` is how many different ones these are."""
+        self.take_types(set(map(type, values)), values, rows, records, batch)
+
+    def take_types(
+        self, types: set[type], values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch
+    ) -> None:
+        """Take some values, as `take` does, whose types are known."""
         self.records += records
-        types = set(map(type, values))
         if len(types) == 1:
-            self._take_type(types.pop(), values, rows, records, batch)
+            self._take_type(*types, values, rows, records, batch)
             return
         for type_ in sorted(types, key=lambda each: (each.__module__, each.__qualname__)):
             found = [value for value in values if type(value) is type_]
@@ -149,22 +154,40 @@ class PathNode:
         if self.folded is not None:
             self._take_folded(values, rows, records, batch)
             return
+        columns = self.columns_of(values)
+        if columns is None:
+            self._take_any_dicts(values, rows, records, batch)
+        else:
+            self._take_columns(columns, rows, records, batch)
+
+    def columns_of(self, values: Sequence[dict[Any, Any]]) -> list[Sequence[Any]] | None:
+        """Return the values of each key, if all dicts have the keys of the ones seen last, and no others."""
         shape = self.shape
-        if shape and set(map(len, values)) == {len(shape)}:
-            try:
-                columns = (
-                    list(zip(*map(itemgetter(*shape), values), strict=True))
-                    if len(shape) > 1
-                    else [list(map(itemgetter(*shape), values))]
-                )
-            except KeyError:
-                pass
-            else:
-                self.filled += records
-                for key, column in zip(shape, columns, strict=True):
-                    self.keys[key].take(column, rows, records, batch)
-                return
-        self._take_any_dicts(values, rows, records, batch)
+        if not shape or set(map(len, values)) != {len(shape)}:
+            return None
+        try:
+            if len(shape) == 1:
+                return [list(map(itemgetter(*shape), values))]
+            return list(zip(*map(itemgetter(*shape), values), strict=True))
+        except KeyError:
+            return None
+
+    def knows_dicts(self) -> bool:
+        """Return whether the first places of dicts are known."""
+        return len(self.examples.get("dict", ())) >= SHOWN
+
+    def take_records(self, columns: Sequence[Sequence[Any]], rows: Sequence[int], batch: PathBatch) -> None:
+        """Take dicts of which `columns_of` has given the columns; the first places of dicts are known already."""
+        self.records += len(rows)
+        self.types["dict"] += len(rows)
+        self._take_columns(columns, rows, len(rows), batch)
+
+    def _take_columns(
+        self, columns: Sequence[Sequence[Any]], rows: Sequence[int], records: int, batch: PathBatch
+    ) -> None:
+        self.filled += records
+        for key, column in zip(self.shape, columns, strict=True):
+            self.keys[key].take(column, rows, records, batch)
 
     def _take_any_dicts(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         """Take dicts whose keys differ, or are new."""

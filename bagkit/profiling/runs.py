@@ -60,7 +60,7 @@ class Runs:
     def take(self, places: Places, rows: Sequence[int]) -> None:
         """Take the records of a batch that stand in `rows`."""
         begin = 0
-        for placed, below in places.below():
+        for placed, below in places.below:
             if len(rows) == places.number:
                 self._take_all(placed, below)
                 continue
