@@ -210,6 +210,7 @@ ONLY_IN = {
         "json/cutting.py",
         "json/unchanged.py",
         "exchange/texts.py",
+        "schedulers/annotations.py",
         "schedulers/by_value.py",
         "profiling/reduction.py",
         "ops/validating.py",

@@ -42,7 +42,7 @@ class Validate(PerPartition):
     per_record = "one"
 
     def __post_init__(self) -> None:
-        if _is_pydantic(self.model):
+        if self._by_pydantic:
             _ = self._way
         else:
             _check_for_msgspec(self.model)
@@ -56,7 +56,7 @@ class Validate(PerPartition):
         return True  # models have methods
 
     def demand(self, wanted: Fields) -> Fields:
-        return ALL if self.first is not None or _is_pydantic(self.model) else _fields_of(self.model)
+        return ALL if self.first is not None or self._by_pydantic else _fields_of(self.model)
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.first or self.model,)
@@ -70,16 +70,18 @@ class Validate(PerPartition):
     @cached_property
     def _looked_at(self) -> tuple[type, ...]:
         """The classes on which msgspec may keep what it knows of them."""
-        return () if _is_pydantic(self.model) else tuple(_classes_of(self.model))
+        return () if self._by_pydantic else tuple(_classes_of(self.model))
+
+    @cached_property
+    def _by_pydantic(self) -> bool:
+        return _is_pydantic(self.model)
 
     @cached_property
     def _way(self) -> _Way:
-        return (
-            _of_pydantic(self.model, self.strict) if _is_pydantic(self.model) else _of_msgspec(self.model, self.strict)
-        )
+        return _of_pydantic(self.model, self.strict) if self._by_pydantic else _of_msgspec(self.model, self.strict)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_way", "_looked_at")}
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 def _name_of(model: Any) -> str:
@@ -170,11 +172,20 @@ def _check_for_msgspec(model: Any) -> None:
     try:
         info = msgspec.inspect.type_info(model)
     except Exception as error:  # such as a NameError, of an annotation that names nothing
-        raise PlanError(
-            f"validate: {one_line(model, LONGEST)} is no model: {type(error).__name__}: {error}; {_EXPECTED}"
-        ) from None
+        raise _no_model(model, error) from None
     if isinstance(info, msgspec.inspect.CustomType):
         raise PlanError(f"validate: {one_line(model, LONGEST)} is no model: it has no declared fields; {_EXPECTED}")
+
+
+def _no_model(model: Any, error: Exception) -> PlanError:
+    first = f"{error}".partition("\n")[0]
+    why = f"validate: {one_line(model, LONGEST)} is no model: {type(error).__name__}: {first}"
+    if isinstance(error, NameError):
+        return PlanError(
+            f"{why}; expected annotations whose names stand in the module of the model; hint: define what they name "
+            "outside of functions, or leave out `from __future__ import annotations` there"
+        )
+    return PlanError(f"{why}; {_EXPECTED}")
 
 
 _EXPECTED = (
@@ -203,7 +214,7 @@ def _of_msgspec(model: Any, strict: bool | None) -> _Way:
     import msgspec
 
     convert = partial(msgspec.convert, type=model, strict=strict is not False)
-    return _Way(convert, msgspec.ValidationError, _violation_of_msgspec)
+    return _Way(convert, msgspec.ValidationError, partial(_violation_of_msgspec, model))
 
 
 _EXPECTED_GOT = re.compile(r"Expected (.*?)(?:, got (.*))?", re.DOTALL)
@@ -214,7 +225,7 @@ _FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`", 
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
-def _violation_of_msgspec(error: Exception, record: Any) -> list[Violation]:
+def _violation_of_msgspec(model: Any, error: Exception, record: Any) -> list[Violation]:
     """Return the one violation that msgspec tells of.
 
     >>> import msgspec
@@ -223,7 +234,7 @@ def _violation_of_msgspec(error: Exception, record: Any) -> list[Violation]:
     >>> try:
     ...     msgspec.convert({"points": [{"x": "1"}]}, dict[str, list[Point]])
     ... except msgspec.ValidationError as error:
-    ...     _violation_of_msgspec(error, {"points": [{"x": "1"}]})
+    ...     _violation_of_msgspec(dict[str, list[Point]], error, {"points": [{"x": "1"}]})
     [{'path': '*[0].x', 'expected': 'int', 'got': 'str'}]
     """
     head, at, path = str(error).rpartition(" - at `")
@@ -237,12 +248,57 @@ def _violation_of_msgspec(error: Exception, record: Any) -> list[Violation]:
         return [Violation(path=_path([*steps, name]), expected=expected, got=got)]
     if "key` in `" in str(error):
         head, value = f"{head} as key", _UNKNOWN
-    if found := _EXPECTED_GOT.fullmatch(head):
+    values = _values_at(model, steps) if head.startswith(_ONE_OF) else []
+    if values:
+        expected, kind = " or ".join(map(repr, values)), ""
+        expected = f"one of {len(values)} values" if len(expected) > LONGEST else expected
+    elif found := _EXPECTED_GOT.fullmatch(head):
         expected, kind = found[1].replace("`", ""), (found[2] or "").replace("`", "")
     else:
         expected, kind = head.removeprefix("Invalid ") if head.startswith(_OWN) else _OF_MODEL + head, ""
     got = (kind or "another value") if value is _UNKNOWN else _shown(value)
     return [Violation(path=_path(steps), expected=expected, got=got)]
+
+
+_ONE_OF = ("Invalid enum value", "Invalid value")
+
+
+def _values_at(model: Any, steps: Sequence[str | int]) -> list[Any]:
+    """Return the values that a model allows at a path, where they are a few: of an enum, a Literal, a tag."""
+    from msgspec import inspect
+
+    waiting = [inspect.type_info(model)]
+    for number, step in enumerate(steps):
+        waiting = _alternatives(waiting)
+        tags = [info.tag for info in waiting if isinstance(info, inspect.StructType) and info.tag_field == step]
+        if tags and number == len(steps) - 1:
+            return tags
+        waiting = list(chain.from_iterable([_below(info, step) for info in waiting]))
+    found: list[Any] = []
+    for info in _alternatives(waiting):
+        found += info.values if isinstance(info, inspect.LiteralType) else []
+        found += [each.value for each in info.cls] if isinstance(info, inspect.EnumType) else []
+    return found
+
+
+def _alternatives(infos: Iterable[Any]) -> list[Any]:
+    """Return the types that unions are of, and the other types."""
+    from msgspec import inspect
+
+    found = chain.from_iterable([getattr(info, "types", (info,)) for info in infos])
+    return [getattr(info, "type", info) if isinstance(info, inspect.Metadata) else info for info in found]
+
+
+def _below(info: Any, step: str | int) -> Iterable[Any]:
+    """Return the types that msgspec knows of what stands one step below."""
+    fields = getattr(info, "fields", ())
+    if isinstance(step, int) and step < len(fields):
+        return (fields[step].type,)
+    if fields:
+        return [field.type for field in fields if field.encode_name == step]
+    if isinstance(step, int) and step < len(getattr(info, "item_types", ())):
+        return (info.item_types[step],)
+    return [getattr(info, name) for name in ("item_type", "value_type") if hasattr(info, name)]
 
 
 _UNKNOWN = object()
@@ -271,21 +327,40 @@ def _path(steps: Sequence[str | int]) -> str:
 
 
 def _is_pydantic(model: Any) -> bool:
-    """Return whether `model` is a class of pydantic's: then pydantic is there."""
-    if "pydantic" not in sys.modules:
-        return False
-    return hasattr(model, "__pydantic_validator__") or any(
-        each.__module__.partition(".")[0] == "pydantic" for each in getattr(model, "__mro__", ())
+    """Return whether a model is pydantic's, or has one of pydantic's in it: then pydantic is there."""
+    return "pydantic" in sys.modules and any(map(_is_of_pydantic, _parts_of(model)))
+
+
+def _is_of_pydantic(part: Any) -> bool:
+    return hasattr(part, "__pydantic_validator__") or any(
+        each.__module__.partition(".")[0] == "pydantic" for each in getattr(part, "__mro__", ())
     )
+
+
+def _parts_of(model: Any) -> Iterator[Any]:
+    """Yield a model, and the types in it."""
+    yield model
+    if _is_of_pydantic(model):
+        return
+    for part in get_args(model):
+        yield from _parts_of(part)
+    with suppress(Exception):  # whatever is wrong with it is said where it is checked
+        yield from _classes_of(model)
 
 
 def _of_pydantic(model: Any, strict: bool | None) -> _Way:
     import pydantic
 
-    if not hasattr(model, "__pydantic_validator__"):
+    if isinstance(model, type) and not hasattr(model, "__pydantic_validator__") and _is_of_pydantic(model):
         raise PlanError(f"validate: {_name_of(model)} is a model of pydantic 1; {_EXPECTED}")
-    convert: Any = partial(pydantic.TypeAdapter(model).validate_python, strict=strict)
-    return _Way(convert, pydantic.ValidationError, _violations_of_pydantic)
+    if model is pydantic.BaseModel:
+        raise PlanError(f"validate: {_name_of(model)} is no model: it has no declared fields; {_EXPECTED}")
+    try:
+        adapter: Any = pydantic.TypeAdapter(model)
+        len(adapter.core_schema)  # which is made now where it was put off, as names were not known
+    except Exception as error:
+        raise _no_model(model, error) from None
+    return _Way(partial(adapter.validate_python, strict=strict), pydantic.ValidationError, _violations_of_pydantic)
 
 
 _CHECKS = ("Value error, ", "Assertion failed, ")

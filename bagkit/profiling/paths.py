@@ -95,7 +95,8 @@ class PathNode:
         """Take some values, as `take` does, whose types are known."""
         self.records += records
         if len(types) == 1:
-            self._take_type(*types, values, rows, records, batch)
+            (only,) = types
+            self._take_type(only, values, rows, records, batch)
             return
         for type_ in sorted(types, key=lambda each: (each.__module__, each.__qualname__)):
             found = [value for value in values if type(value) is type_]

@@ -31,6 +31,7 @@ import cloudpickle
 from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_track, _module_reduce
 
 from bagkit.json.standard import is_replaced
+from bagkit.schedulers.annotations import is_meta, reduce_meta, resolved
 from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
@@ -110,8 +111,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             )
         if is_generator(value):
             return generator_reduce(value, self._spawns) or NotImplemented
-        if kind.__name__ == "Meta" and kind.__module__ == "msgspec":
-            return _reduce_meta(value)
+        if is_meta(value):
+            return reduce_meta(value)
         self._ordinary.add(kind)
         return NotImplemented
 
@@ -159,12 +160,16 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if not cls.__flags__ & HEAP:  # in whose place stands another: it is found where that is not put yet
             return original, (cls.__module__, cls.__qualname__)
         if type(cls).__module__ == "msgspec._core":
-            return _make_class, (_number_of(cls, self._run), _make_struct, _struct_parts(cls))
+            number = _number_of(cls, self._run)
+            types_of_fields = number, {**cls.__annotations__, **resolved(cls)}
+            return _make_class, (number, _make_struct, _struct_parts(cls)), types_of_fields, None, None, _fill_struct
         make, (*arguments, tracker, extra), (members, slot_state), _, _, fill = reduced
         # By cloudpickle's own number a process would find, and change, the class of an earlier run.
         tracker = tracker if self._tracked else None
         number = _number_of(cls, self._run)
         members.pop("__msgspec_cache__", None)
+        if hints := resolved(cls):
+            members["__annotations__"] = {**vars(cls)["__annotations__"], **hints}
         if issubclass(cls, enum.Enum):
             members = {name: each for name, each in members.items() if name not in cls.__members__}
             state = (number, fill, members, enum_attributes(cls))
@@ -282,7 +287,9 @@ def _struct_parts(cls: Any) -> tuple[Any, ...]:
         for name, value in {**vars(cls), "__qualname__": cls.__qualname__}.items()
         if name not in own and (name in kept or not name.startswith("__") or callable(value))
     }
-    return cls.__name__, cls.__bases__, {**members, "__annotations__": own}, fields, config
+    # The types of fields come later: they may name the class itself.
+    annotations = {name: Any if name in fields else annotation for name, annotation in own.items()}
+    return cls.__name__, cls.__bases__, {**members, "__annotations__": annotations}, fields, config
 
 
 def _make_struct(
@@ -292,6 +299,12 @@ def _make_struct(
 
     made = {field: msgspec.field(**given) for field, given in fields.items()}
     return types.new_class(name, bases, config, lambda namespace: namespace.update({**members, **made}))
+
+
+def _fill_struct(cls: Any, state: tuple[str, dict[str, Any]]) -> None:
+    if state[0] in _unfinished:
+        _unfinished.discard(state[0])
+        cls.__annotations__ = state[1]
 
 
 def _is_descriptor_of(member: Any, cls: type) -> bool:
@@ -372,17 +385,6 @@ def _make_cached_property(function: Callable[[Any], Any], name: str | None) -> f
     if name is not None:
         made.__set_name__(object, name)
     return made
-
-
-def _reduce_meta(meta: Any) -> Any:
-    names = [name for name in dir(meta) if name[0] != "_"]
-    return _make_meta, ({name: getattr(meta, name) for name in names if getattr(meta, name) is not None},)
-
-
-def _make_meta(given: dict[str, Any]) -> Any:
-    import msgspec
-
-    return msgspec.Meta(**given)
 
 
 _REDUCERS: dict[type, Callable[[Any], Any]] = {

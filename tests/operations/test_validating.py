@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import cloudpickle
 import msgspec
@@ -73,7 +73,7 @@ EXPECTED: dict[Any, tuple[Callable[[Any], Any], dict[int, tuple[str, str, str]]]
             2: ("orderId", "a value", "nothing"),
             3: ("tags[1]", "str", "3 (int)"),
             4: ("orderId", "int >= 0", "-4 (int)"),
-            5: ("kind", "value 'other'", "'other' (str)"),
+            5: ("kind", "'order'", "'other' (str)"),
             6: ("", "to pass its check: no such luck", "dict of 1"),
             7: ("", "object", "list of 2"),
             8: ("", "object", "list of 2"),
@@ -85,7 +85,7 @@ EXPECTED: dict[Any, tuple[Callable[[Any], Any], dict[int, tuple[str, str, str]]]
         {
             1: ("order_id", "int", "'2' (str)"),
             2: ("order_id", "a value", "nothing"),
-            3: ("colours[1]", "enum value 'blue'", "'blue' (str)"),
+            3: ("colours[1]", "'red'", "'blue' (str)"),
             5: ("order_id", "int", "1.5 (float)"),
             6: ("order_id", "a value", "nothing"),
             7: ("", "object", "list of 2"),
@@ -242,6 +242,49 @@ def test_what_is_no_model_is_an_error_at_once(model: Any, words: str) -> None:
         bk.range(3, npartitions=1).validate(model)
     assert words in str(caught.value)
     assert "hint: bag.map(function) calls a function with each record" in str(caught.value)
+
+
+def test_a_model_of_pydantic_inside_of_another_is_held_to_as_well() -> None:
+    import pydantic
+
+    class Small(pydantic.BaseModel):
+        n: int
+
+        @pydantic.field_validator("n")
+        @classmethod
+        def is_small(cls, value: int) -> int:
+            if value > 3:
+                raise ValueError("too large")
+            return value
+
+    holder: Any = make_dataclass("Holder", [("small", Small)])
+    other: Any = msgspec.defstruct("Other", [("small", Small)])
+    later: Any = pydantic.create_model("Later", field=("Nowhere", ...))
+    given: dict[Any, Callable[[int], Any]] = {
+        list[Small]: lambda n: [{"n": n}],
+        Small | None: lambda n: {"n": n},
+        holder: lambda n: {"small": {"n": n}},
+    }
+    for model, record in given.items():
+        good, bad = bk.from_sequence([record(1), record(5)], npartitions=1).validate(model).split_errors()
+        found, wrong = bk.compute(good, bad.pluck("violations"), scheduler="sync")
+        assert "n=1" in str(found)
+        assert [each["expected"] for each in wrong[0]] == ["to pass its check: too large"], model
+    for model in (other, later, pydantic.BaseModel, Small(n=1)):
+        with pytest.raises(bk.PlanError, match="is no model: "):
+            bk.range(3, npartitions=1).validate(model)
+
+
+def test_values_that_are_allowed_are_named() -> None:
+    tags: Any = msgspec.defstruct("A", [], tag="a") | msgspec.defstruct("B", [], tag="b")
+    allowed: dict[Any, tuple[Any, str]] = {
+        dict[str, list[Colour]]: ({"x": ["blue"]}, "'red'"),
+        tuple[int, Literal["x", "y"] | None]: ([1, "z"], "'x' or 'y'"),
+        tags: ({"type": "c"}, "'a' or 'b'"),
+    }
+    for model, (record, expected) in allowed.items():
+        bad = bk.from_sequence([record], npartitions=1).validate(model).split_errors()[1]
+        assert bad.compute(scheduler="sync")[0]["violations"][0]["expected"] == expected
 
 
 def test_models_of_pydantic_1_are_an_error_at_once() -> None:
