@@ -178,7 +178,7 @@ class PathNode:
         return len(self.examples.get("dict", ())) >= SHOWN
 
     def take_records(self, columns: Sequence[Sequence[Any]], rows: Sequence[int], batch: PathBatch) -> None:
-        """Take dicts of which `columns_of` has given the columns; the first places of dicts are known already."""
+        """Take dicts, as their columns that `columns_of` has given; the first places of dicts are known already."""
         self.records += len(rows)
         self.types["dict"] += len(rows)
         self._take_columns(columns, rows, len(rows), batch)
