@@ -53,7 +53,7 @@ class ParsingJson:
         self._parser = parser
         self._first = first
         self._of_lines = of_lines
-        self._whole: Callable[[Any], Any] | None = None
+        self._whole: JsonParser | None = None
 
     def ways(self, block: Block) -> Ways:
         if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one
@@ -61,10 +61,10 @@ class ParsingJson:
         first = None if self._first is None else partial(_quick_way, self._first, block)
         return self._ways(block.records, block.data, first)
 
-    def whole(self, line: Any) -> Any:
+    def whole(self, lines: Sequence[Any]) -> Iterable[Any]:
         if self._whole is None:
-            self._whole = json_parser(None).ways((), None)[1]
-        return self._whole(line)
+            self._whole = json_parser(None)
+        return _in_one_go(*self._whole.ways(lines, None), lines)
 
     def _ways(self, lines: Sequence[Any], data: bytes | None, first: Any = None) -> Ways:
         quick, careful = self._parser.ways(lines, data)
@@ -72,9 +72,15 @@ class ParsingJson:
 
     def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
         quick, careful, _ = self._ways(lines, None)
-        if quick is not None:
-            try:
-                return quick(lines)
-            except Exception:  # whatever it was, the careful way says it better, or finds nothing wrong
-                pass
-        return map(careful, lines)
+        return _in_one_go(quick, careful, lines)
+
+
+def _in_one_go(
+    quick: Callable[[Sequence[Any]], list[Any]] | None, careful: Callable[[Any], Any], lines: Sequence[Any]
+) -> Iterable[Any]:
+    if quick is not None:
+        try:
+            return quick(lines)
+        except Exception:  # whatever it was, the careful way says it better, or finds nothing wrong
+            pass
+    return map(careful, lines)

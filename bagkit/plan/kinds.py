@@ -209,8 +209,8 @@ class Parsing(Protocol):
     def ways(self, block: Block, /) -> Ways:
         """Return the functions that parse lines of `block`, straight off the source."""
 
-    def whole(self, line: Any, /) -> Any:
-        """Return the record of a line with all its fields, as the plan's author sees it."""
+    def whole(self, lines: Sequence[Any], /) -> Iterable[Any]:
+        """Return the records of lines with all their fields, as the plan's author sees them."""
 
 
 class BlockParser(PerPartition):

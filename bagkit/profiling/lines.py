@@ -64,17 +64,18 @@ class _ParsingLines:
         quick, careful, _ = self._parsing.ways(block)
         return Ways(quick, partial(_parsed, careful), None)
 
-    def whole(self, line: Any) -> Any:
-        return _parsed(self._parsing.whole, line)
+    def whole(self, lines: Sequence[Any]) -> Iterable[Any]:
+        return _each_parsed(self._parsing.whole, lines)
 
     def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
-        try:
-            return list(self._parsing(lines))
-        except Exception:  # it is known line by line then
-            return [_parsed(self._one, line) for line in lines]
+        return _each_parsed(self._parsing, lines)
 
-    def _one(self, line: Any) -> Any:
-        return next(iter(self._parsing([line])))
+
+def _each_parsed(parse: Callable[[Sequence[Any]], Iterable[Any]], lines: Sequence[Any]) -> Iterable[Any]:
+    try:
+        return list(parse(lines))
+    except Exception:  # it is known line by line then
+        return [_parsed(lambda line: next(iter(parse([line]))), line) for line in lines]
 
 
 def _parsed(careful: Callable[[Any], Any], line: Any) -> Any:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Protocol
 
-from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of
+from bagkit.flow.blocks import Block, ChosenFrom, chosen_from, flattened_from, made_of, placed
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import StoppedEarly
@@ -93,16 +93,17 @@ def _given_without(
 ) -> Iterator[tuple[list[Any], Block]]:
     """Yield in one part what comes through, though records between have failed: each part costs the later steps."""
     block, others = row
-    records, flags = block.records, [True] * len(block.records)
-    start, made, waited_for = 0, found, False
+    records, flags = block.records, bytearray(b"\1") * len(block.records)
+    start, made, given, waited_for = 0, found, list[Any](), False
     while error is not None:
         index = start + len(found)
+        given += records[start:index]
         start = index + 1
         if not isinstance(error, Exception):
             if made and isinstance(error, WAITING_ERRORS):
-                yield made, chosen_from(block, [*flags[:index], *[False] * (len(records) - index)])
+                yield made, chosen_from(block, bytes(flags[:index]).ljust(len(records), b"\0"))
             fail(block, index, error)
-        flags[index] = False
+        flags[index] = 0
         waited_for |= fail(block, index, error)
         if start == len(records):
             break
@@ -110,7 +111,8 @@ def _given_without(
         made += found
     figures.note(len(records) - len(made), 0)
     if made:
-        yield made, chosen_from(block, flags)
+        given += records[start:]
+        yield made, Block(given, ChosenFrom(placed(block), flags))
     elif waited_for:
         yield [], block.part(0, 0)
 

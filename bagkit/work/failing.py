@@ -66,15 +66,15 @@ class Failing:
 
         Return whether many records wait to be handed on: then an empty block should be given, with which they go.
         """
-        source = [] if step.parser is None else [step.inputs[0].op]
-        ops = [*source, step.op, *step.done_too]
-        if step.policy != "reject" or not isinstance(error, Exception):
-            self.fail_in(ops, step.policy, block.place(index), error)
-            return False
-        error = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
-        if id(step) not in self._waiting:
-            self.raise_in(ops, block.place(index), error)  # rather than lose it
-        return self._waiting[id(step)].add(step, ops, block, index, error)
+        if step.policy == "reject" and isinstance(error, Exception):
+            waiting = self._waiting.get(id(step))
+            if waiting is None:
+                self.raise_in(step.own_ops(), block.place(index), error)  # rather than lose it
+            if isinstance(error, (StoppedEarly, StopIteration)):
+                error = stopped_early(step.own_ops())
+            return waiting.add(step, block, index, error)
+        self.fail_in(step.own_ops(), step.policy, block.place(index), error)
+        return False
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
         """Raise `error` of one of `ops`, or note it."""

@@ -36,6 +36,11 @@ class Step:
             yield from step.ops()
         yield self.op
 
+    def own_ops(self) -> list[Op]:
+        """Return the ops that a record may fail in when it fails in this step: a parser reads its source itself."""
+        source = [] if self.parser is None else [self.inputs[0].op]
+        return [*source, self.op, *self.done_too]
+
     def _ops_of_branches(self) -> Iterator[Op]:
         trunk, *steps = self.inputs
         yield from trunk.ops()

@@ -260,3 +260,18 @@ def test_a_deep_plan_says_so() -> None:
         bag = bag.map(abs)
     with pytest.raises(bk.PlanError, match="split errors in the middle too"):
         bag.split_errors()[0].compute(scheduler="sync")
+
+
+def test_rejects_stand_where_they_say_and_are_whole_among_odd_lines(tmp_path: Path) -> None:
+    odd = ['"x": NaN', '"x": "\\ud800"', '"x": 1e400', '"é": {"a": [1]}', f'"x": {"9" * 40}', '"x": "\\u00e9"', '"x": 1']
+    lines = [f'{{"n": {n % 4}, {odd[n % 7]}, "at": {n}}}' for n in range(400)]
+    content = "".join([line + ("\r\n" if n % 3 else "\n") for n, line in enumerate(lines)]).encode()
+    (tmp_path / "a.jsonl").write_bytes(content)
+    good, bad = bk.read_json(tmp_path / "a.jsonl").map(lambda record: 6 // (record["n"] % 3)).split_errors()
+    kept, rejects = bk.compute(good, bad, scheduler="sync")
+    assert len(kept) == 200
+    assert [reject["input"] for reject in rejects] == [line for n, line in enumerate(lines) if n % 4 in (0, 3)]
+    for reject in rejects:
+        text = reject["input"].encode()
+        assert content[reject["offset"] : reject["offset"] + len(text)] == text
+        assert repr(reject["record"]) == repr(json.loads(reject["input"])), "whole, though only n is read"

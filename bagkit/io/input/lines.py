@@ -267,9 +267,10 @@ def strip_end(line: AnyStr, ends: Ends[AnyStr]) -> AnyStr:
     """Return `line` without its line end."""
     if isinstance(ends, DelimiterEnds):
         return line.removesuffix(ends.delimiter)
-    for end in (b"\r\n", b"\n", b"\r"):
-        if isinstance(line, bytes) and line.endswith(end):
-            return line[: -len(end)]
+    if isinstance(line, bytes):
+        if line.endswith(b"\n"):
+            return line[:-2] if line.endswith(b"\r\n") else line[:-1]
+        return line.removesuffix(b"\r")
     return line
 
 
