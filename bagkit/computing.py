@@ -295,7 +295,7 @@ def _values(
 ) -> Generator[Any, None, None]:  # fmt: skip
     from bagkit.diagnostics.error_limit import ErrorLimit
     from bagkit.diagnostics.observer import Observers, listeners, recorders
-    from bagkit.lower.limits import readers_of, with_limit
+    from bagkit.lower.limits import readers_of, turns_of, with_limit
     from bagkit.lower.retries import with_retries
     from bagkit.schedulers.protocol import Keeper
     from bagkit.schedulers.registry import get_scheduler
@@ -310,7 +310,8 @@ def _values(
     )
     with ExitStack() as stack:
         told = [recorder.begin(graph) for recorder in recorders()]
-        limits = [] if options.max_errors is None else [ErrorLimit(options.max_errors, readers_of(graph))]
+        most = options.max_errors
+        limits = [] if most is None else [ErrorLimit(most, readers_of(graph), turns_of(graph, targets))]
         observer = Observers([*limits, *observers, *listeners(), *told, *_watchers(options, stack)])
         kept = (keep,) if keep and isinstance(scheduler, Keeper) else ()
         run = stack.enter_context(closing(scheduler.run(graph, targets, observer, *kept)))

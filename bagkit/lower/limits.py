@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +32,26 @@ def readers_of(graph: Graph) -> frozenset[Key]:
         if id(task.work) not in reads:
             reads[id(task.work)] = any(isinstance(op, Source) for op in leaves_of(task.work))
     return frozenset([task.keys[0] for task in graph.tasks if reads[id(task.work)]])
+
+
+def turns_of(graph: Graph, targets: Iterable[Key]) -> dict[Key, tuple[Key, ...]]:
+    """Return for each task below `targets` that reads a part of a file, by its first key, those of the parts before.
+
+    They stand in the graph as in the file.
+    """
+    needed, waiting = set[Key](), list(targets)
+    while waiting:
+        task = graph.maker[waiting.pop()]
+        if task.keys[0] not in needed:
+            needed.add(task.keys[0])
+            waiting.extend(task.needs)
+    before: dict[Hashable, tuple[Key, ...]] = {}
+    turns: dict[Key, tuple[Key, ...]] = {}
+    for task in graph.tasks:
+        if task.one_of is not None and task.keys[0] in needed:
+            turns[task.keys[0]] = before.get(task.one_of, ())
+            before[task.one_of] = (*turns[task.keys[0]], task.keys[0])
+    return turns
 
 
 def with_limit(graph: Graph, most: int | str | None) -> Graph:
