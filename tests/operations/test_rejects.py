@@ -263,8 +263,8 @@ def test_a_deep_plan_says_so() -> None:
 
 
 def test_rejects_stand_where_they_say_and_are_whole_among_odd_lines(tmp_path: Path) -> None:
-    odd = ['"x": NaN', '"x": "\\ud800"', '"x": 1e400', '"é": {"a": [1]}', f'"x": {"9" * 40}', '"x": "\\u00e9"', '"x": 1']
-    lines = [f'{{"n": {n % 4}, {odd[n % 7]}, "at": {n}}}' for n in range(400)]
+    odd = ['"x": NaN', '"x": "\\ud800"', '"x": 1e400', '"é": {"a": [1]}', f'"x": {"9" * 40}', '"x": "\\u00e9"']
+    lines = [f'{{"n": {n % 4}, {odd[n % 6]}, "at": {n}}}' for n in range(400)]
     content = "".join([line + ("\r\n" if n % 3 else "\n") for n, line in enumerate(lines)]).encode()
     (tmp_path / "a.jsonl").write_bytes(content)
     good, bad = bk.read_json(tmp_path / "a.jsonl").map(lambda record: 6 // (record["n"] % 3)).split_errors()
