@@ -35,9 +35,9 @@ def readers_of(graph: Graph) -> frozenset[Key]:
 
 
 def turns_of(graph: Graph, targets: Iterable[Key]) -> dict[Key, tuple[Key, ...]]:
-    """Return for each task below `targets` that reads a part of a file, by its first key, those of the parts before.
+    """Return the tasks that read the parts before, for each task below `targets` that reads a part of a file.
 
-    They stand in the graph as in the file.
+    Keys are the first ones of the tasks, which stand in the graph as their parts in the file.
     """
     needed, waiting = set[Key](), list(targets)
     while waiting:

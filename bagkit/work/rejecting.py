@@ -124,7 +124,7 @@ def _rejected(waiting: Sequence[_Found], places: Sequence[Place]) -> list[Reject
 
 
 def _records(waiting: Sequence[_Found], places: Sequence[Place]) -> list[Any]:
-    """Return the records as the operations were given them: those of one operation are made again in one go."""
+    """Return the records as the operations were given them; for one operation they are all made again in one go."""
     records = [each[2] for each in waiting]
     for known in dict.fromkeys([each[-1] for each in waiting]):
         if known.again is not None:
