@@ -109,7 +109,7 @@ def test_a_function_that_stops_is_a_reject(name: str) -> None:
         assert all("it raised StopIteration, which would have ended" in reject["message"] for reject in rejects)
 
 
-@pytest.mark.parametrize("way", WAYS[::3], ids=str)
+@pytest.mark.parametrize("way", WAYS[:2], ids=str)
 def test_rejects_of_one_task_have_the_order_of_what_it_reads(tmp_path: Path, way: dict[str, Any]) -> None:
     """Each step takes many records before the next one takes the first, and a partition may have several files."""
     rows = {"b.jsonl": ["3", "{", "1", "3", "{"], "a.jsonl": ["{", "3", "2", "{", "3"]}
