@@ -210,6 +210,7 @@ def test_a_finaliser_that_prints() -> None:
     assert set(out.getvalue().splitlines()) <= {"gone", "x" * 200}
 
 
+@pytest.mark.filterwarnings("ignore:.*is multi-threaded, use of fork:DeprecationWarning")  # from Python 3.15 on it is
 def test_a_process_that_a_function_forks_prints_by_itself(capfd: pytest.CaptureFixture[str]) -> None:
     def fork(x: int) -> int:
         child = os.fork()
