@@ -16,21 +16,31 @@ from typing import Any
 
 
 def resolved(cls: type) -> dict[str, Any]:
-    """Return the class's own annotations that have text in them, as what they name.
+    """Return the class's own annotations with what text in them names; nothing where no text names anything.
 
     What names nothing here, or can't cross, stays text.
     """
-    own = vars(cls).get("__annotations__")
-    if not isinstance(own, dict):
-        return {}
-    found = {}
+    own = _own(cls)
+    found: dict[str, Any] = {}
     for name, annotation in own.items():
         if _has_text(annotation):
             with suppress(Exception):  # whatever the text makes of itself: it is nobody's business before it is asked
                 value = _evaluated(annotation, cls)
                 _Trial(io.BytesIO()).dump(value)
                 found[name] = value
-    return found
+    if not found:
+        return {}
+    texts = {name: getattr(each, "__forward_arg__", each) for name, each in own.items()}
+    return {name: found.get(name, each) for name, each in texts.items()}
+
+
+def _own(cls: type) -> dict[str, Any]:
+    if sys.version_info >= (3, 14):  # which makes them when they are asked for
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    found = vars(cls).get("__annotations__")
+    return found if isinstance(found, dict) else {}
 
 
 def _has_text(annotation: Any) -> bool:

@@ -161,7 +161,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return original, (cls.__module__, cls.__qualname__)
         if type(cls).__module__ == "msgspec._core":
             number = _number_of(cls, self._run)
-            types_of_fields = number, {**cls.__annotations__, **resolved(cls)}
+            types_of_fields = number, resolved(cls) or dict(cls.__annotations__)
             return _make_class, (number, _make_struct, _struct_parts(cls)), types_of_fields, None, None, _fill_struct
         make, (*arguments, tracker, extra), (members, slot_state), _, _, fill = reduced
         # By cloudpickle's own number a process would find, and change, the class of an earlier run.
@@ -169,7 +169,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         number = _number_of(cls, self._run)
         members.pop("__msgspec_cache__", None)
         if hints := resolved(cls):
-            members["__annotations__"] = {**vars(cls)["__annotations__"], **hints}
+            members["__annotations__"] = hints
         if issubclass(cls, enum.Enum):
             members = {name: each for name, each in members.items() if name not in cls.__members__}
             state = (number, fill, members, enum_attributes(cls))
