@@ -12,7 +12,7 @@ from typing import Any
 
 from bagkit.errors import PlanError, add_notes, attribute, notes_on_text, one_line, printable, text_of
 from bagkit.flow.blocks import Place
-from bagkit.plan.kinds import Op
+from bagkit.plan.kinds import Op, Source
 from bagkit.visible import visible
 from bagkit.work.encoding_errors import encoding_hint
 from bagkit.work.json_errors import json_column, json_hint, json_position
@@ -256,6 +256,8 @@ def failed_operation(error: BaseException, ops: Iterable[Op]) -> str:
     own = _at_work(ops, frames)
     if own is not None:  # what comes after it has not begun
         silent = [op for number, op in enumerate(ops) if number == own or (number < own and op in silent)]
+    if not silent and isinstance(error, UnicodeDecodeError):  # lines that go to a parser are decoded there
+        silent = [op for op in ops if isinstance(op, Source)]
     return " or ".join(dict.fromkeys(op.error_label for op in silent))
 
 
