@@ -132,7 +132,7 @@ class FuturesRun:
         self._delivered = 0
         self._seconds_of: dict[int, float] = {}
         """By the ids of works: how long the slower ones of the last tasks took that may go together with others."""
-        self._messages: SimpleQueue[Event | Ticket] = SimpleQueue()
+        self._messages = _Messages()
 
     def values(self) -> Generator[Any, None, None]:
         """Yield the values of the targets, as the Scheduler protocol says."""
@@ -154,6 +154,7 @@ class FuturesRun:
         finally:
             for ticket in tuple(self._running):
                 ticket.cancel()
+            self._messages.end()
             self._release(list(self._values))
             self._observer.emit(RunFinished(ok))
 
@@ -240,13 +241,13 @@ class FuturesRun:
     def _listen(self, wait: bool) -> None:
         """Take in all messages there are; wait for one first if asked to."""
         try:
-            message = self._messages.get(block=wait, timeout=NOTICE_SECONDS if wait else None)
+            message = self._messages.queue.get(block=wait, timeout=NOTICE_SECONDS if wait else None)
             while True:
                 if isinstance(message, tuple):
                     self._observer.emit(message)
                 else:
                     self._take(message)
-                message = self._messages.get_nowait()
+                message = self._messages.queue.get_nowait()
         except Empty:
             pass
 
@@ -312,6 +313,29 @@ class FuturesRun:
             f"killed, for want of memory or by a crash of compiled code",
             attempts=1,
         )
+
+
+class _Messages:
+    """What tickets and events tell a run until it is over; tickets have `put`, and may have it for longer."""
+
+    __slots__ = ("_is_over", "queue")
+
+    def __init__(self) -> None:
+        self.queue: SimpleQueue[Event | Ticket] = SimpleQueue()
+        self._is_over = False
+
+    def put(self, message: Event | Ticket) -> None:
+        if not self._is_over:
+            self.queue.put(message)
+
+    def end(self) -> None:
+        """Let go of what nobody will hear: a ticket in the queue holds itself, and what it brought to a cluster."""
+        self._is_over = True
+        try:
+            while True:
+                self.queue.get_nowait()
+        except Empty:
+            pass
 
 
 def _is_small(value: Any) -> bool:
