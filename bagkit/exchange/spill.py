@@ -89,6 +89,8 @@ class Room:
     dumps: Callable[[Any], bytes] = _pickle.dumps
     tasks: int = 1
     """How many tasks hold at the same time what they did not write."""
+    files: list[Any] = field(default_factory=list, compare=False)
+    """Takes the files that are made, for whoever closes them when the task ends."""
 
     @property
     def heap(self) -> int | None:
@@ -108,7 +110,9 @@ class Room:
     def file(self) -> SpillFile:
         """Return a new file in the directory, made when something is written."""
         assert self.directory is not None
-        return SpillFile(self.directory, self.dumps)
+        file = SpillFile(self.directory, self.dumps)
+        self.files.append(file)
+        return file
 
 
 class SpillFile(FrameFile):

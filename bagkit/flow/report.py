@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _pickle
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -50,6 +51,15 @@ class Report:
     """When the time was last given to a step. What passes until the next is noted belongs to that one."""
     sample: Sample | None = None
     """How much of its input the task reads, if it is to look at it more closely."""
+    files: list[Any] = field(default_factory=list)
+    """Files that the task has begun to write for itself or for others."""
+
+    def close_files(self) -> None:
+        """Close what the task has begun to write: a task that fails leaves no file to the collector."""
+        for file in self.files:
+            with suppress(OSError):  # what could not be written has been told when it was
+                file.close()
+        self.files.clear()
 
     def read(self, nbytes: int) -> None:
         """Count `nbytes` more bytes of input as done with."""

@@ -66,10 +66,11 @@ class TaskRun:
         self._readers: list[Generator[Block]] = []
 
     def close(self) -> None:
-        """Close what its sources have open: a run that fails or is given up leaves no file to the collector."""
+        """Close what its sources and it have open: a run that fails or is given up leaves no file to the collector."""
         for reader in self._readers:
             with suppress(*USER_ERRORS):  # nobody wants the rest of the file
                 reader.close()
+        self._report.close_files()
 
     # Records ------------------------------------------------------------------------------------------------------
 

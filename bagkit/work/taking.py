@@ -30,7 +30,7 @@ RECORDS_FAIL = "records on which it fails"
 
 def task_room(report: Report, memory: int | None, tasks: int) -> Room:
     """Return what a task may use, where `tasks` of them leave something unwritten at the same time."""
-    return Room(memory, report.directory, report.dumps, tasks)
+    return Room(memory, report.directory, report.dumps, tasks, report.files)
 
 
 def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Any:

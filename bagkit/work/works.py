@@ -164,5 +164,7 @@ def noting(op: Op, report: Report, function: Callable[[], Any]) -> Any:
     except Exception as error:
         add_place(error, None, failed_operation(error, [op]))
         raise
+    finally:
+        report.close_files()
     figures.note(0, 0)
     return value

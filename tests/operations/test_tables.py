@@ -208,9 +208,10 @@ def test_a_combine_that_stops_is_no_end() -> None:
             bag.compute(scheduler="sync", memory_limit=limit)
 
 
+@pytest.mark.parametrize("before", [10, 2_000])  # the task has begun to write when the later one fails
 @pytest.mark.parametrize("operation", ["groupby", "sort_by", "foldby"])
-def test_a_failure_leaves_no_file_open(operation: str) -> None:
-    bag = words(1).map(lambda each: each if each != WORDS[10] else None)
+def test_a_failure_leaves_no_file_open(operation: str, before: int) -> None:
+    bag = bk.from_sequence([*WORDS[:before], None, *WORDS[before:]], npartitions=1)
     made = {
         "groupby": lambda: bag.groupby(len, npartitions=3),
         "sort_by": lambda: bag.sort_by(len, npartitions=3),
