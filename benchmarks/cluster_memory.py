@@ -1,8 +1,8 @@
 """What a LocalCluster of small workers holds of a gigabyte: `python -m benchmarks.cluster_memory`.
 
 Two workers that dask.distributed ends when they take more than 200 MB each. Records of a thousand bytes, five times
-as many as fit into a worker, are grouped, come back in a loop, are taken and collected. Answers must be those of
-plain Python, no worker may come above its limit or be replaced, no process may grow by more than a tenth of the
+as many as fit into a worker, are grouped, come back in a loop, are taken and collected. Answers must equal what
+plain Python gives, no worker may come above its limit or be replaced, no process may grow by more than a tenth of the
 records, and no file may be left. What is printed are peaks in MB, of the larger worker and of this program, which has
 dask's scheduler.
 """

@@ -1,4 +1,4 @@
-"""Keys that hardly ever come twice: their records are in no groups on the way, and come to those of a dict."""
+"""Keys that hardly ever come twice: their records go into no groups on the way, and come out as a dict groups them."""
 
 from __future__ import annotations
 

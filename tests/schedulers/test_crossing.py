@@ -492,7 +492,7 @@ def test_a_seeded_generator_gives_the_same_on_any_number_of_workers(name: str) -
 
 
 def test_sentinels_are_the_ones_under_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of dataclasses have one type from Python 3.15 on, of which a program can make some."""
+    """From Python 3.15 on, the two of dataclasses have one type, and a program can make more of it."""
     make = getattr(builtins, "sentinel", lambda name: dataclasses.KW_ONLY)
     own = eval("make('OWN')", {"__name__": "__main__", "make": make})
     monkeypatch.setattr(sys.modules["__main__"], "OWN", own, raising=False)

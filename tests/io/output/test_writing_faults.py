@@ -54,7 +54,7 @@ class Place:
         return status
 
     def run_to_its_end(self, clean: dict[str, bytes]) -> None:
-        """Go on with what is there, in one process, which starts sooner; the files are those of a run of several."""
+        """Go on with what is there, in one process, which starts sooner; several processes write the same files."""
         assert self.start(scheduler="sync").wait(DEADLINE) == 0, self.said()
         assert self.files() == clean
 
