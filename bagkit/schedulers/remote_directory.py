@@ -54,9 +54,7 @@ class RemoteDirectory(FilesOfRun):
         remote.write_file(path, data)
         return path
 
-    def remove(self) -> None:
-        if os.getpid() != self._pid or self not in _live:
-            return
+    def _remove(self) -> None:
         _live.discard(self)
         remote.remove_all(self.path)
         self._undertaker.kill()

@@ -48,7 +48,7 @@ class FilesOfRun(ABC):
     """Files that go when nobody needs them; mutable, owned by one run.
 
     Files have owners: values that use them. A file goes with its last one. All go when the run has ended and the last
-    value that was handed to the caller has gone.
+    value that was handed to the caller has gone. Values go in any thread, several at once, in the middle of anything.
     """
 
     path: str
@@ -60,10 +60,13 @@ class FilesOfRun(ABC):
         self._held: dict[str, list[str]] = {}
         """For a file the others that it leads to, which stay as long as it does."""
         self._ended = False
+        self._removed = False
+        self._counting = threading.RLock()
 
     def keep(self, path: str) -> None:
         """Count one more value that uses the file `path`."""
-        self._uses[path] = self._uses.get(path, 0) + 1
+        with self._counting:
+            self._uses[path] = self._uses.get(path, 0) + 1
 
     def hold(self, path: str, others: list[str]) -> None:
         """Have the files `others` stay as long as values use the file `path`."""
@@ -75,10 +78,11 @@ class FilesOfRun(ABC):
         """Count one value less; remove the file with the last."""
         if os.getpid() != self._pid:
             return
-        self._uses[path] -= 1
-        if self._uses[path]:
-            return
-        del self._uses[path]
+        with self._counting:
+            self._uses[path] -= 1
+            if self._uses[path]:
+                return
+            del self._uses[path]
         self.discard(path)
         for other in self._held.pop(path, ()):
             self.drop(other)
@@ -93,9 +97,19 @@ class FilesOfRun(ABC):
     def write(self, name: str, data: bytes) -> str:
         """Write a file, and return its path; raise OSError where that can't be done."""
 
-    @abstractmethod
     def remove(self) -> None:
-        """Remove the directory and all in it."""
+        """Remove the directory and all in it; whoever asks after the first does nothing."""
+        if os.getpid() != self._pid:
+            return
+        with self._counting:
+            if self._removed:
+                return
+            self._removed = True
+        self._remove()
+
+    @abstractmethod
+    def _remove(self) -> None:
+        """Remove the directory and all in it: called once, in the process that made it."""
 
     def end(self) -> None:
         """Note that the run has ended; remove the directory unless the caller still has values in it."""
@@ -149,9 +163,7 @@ class RunDirectory(FilesOfRun):
             file.write(data)
         return path
 
-    def remove(self) -> None:
-        if os.getpid() != self._pid or self not in _live:
-            return
+    def _remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         _live.discard(self)
         os.close(self._lock)

@@ -444,6 +444,10 @@ class TestEnds:
                     background.here.join(60)
                     assert list(tmp_path.iterdir())
                     del bag
+                    for _ in range(500):  # a thread that has just taken part may be the last to let go
+                        if not list(tmp_path.iterdir()):
+                            break
+                        time.sleep(0.01)
                     assert not list(tmp_path.iterdir()), number
         finally:
             gc.enable()
