@@ -18,6 +18,9 @@ from bagkit.io.input import file_source, files
 from bagkit.io.input.text import plan_text_files
 from tests.io.input.reading import Reading, read, read_partitions
 
+# The lowest botocore that s3fs takes uses what Python 3.12 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
+
 LINES = [f"line {n} é\n" for n in range(30_000)]
 DATA = "".join(LINES).encode()
 FILES = {
