@@ -38,6 +38,21 @@ def is_own(frame: FrameType) -> bool:
     return name.startswith(_OWN) or generated
 
 
+def clear_own_frames(error: BaseException) -> None:
+    """Let our frames in the traceback of an error that is kept let go of what they worked on: blocks of other records.
+
+    The user's keep their variables, for a debugger. So do ours that are still at work.
+    """
+    trace = _trace(error)
+    while trace is not None:
+        if is_own(trace.tb_frame):
+            try:
+                trace.tb_frame.clear()
+            except RuntimeError:
+                pass  # it is at work, and lets go of them itself
+        trace = trace.tb_next
+
+
 def users_frame() -> FrameType:
     """Return the innermost frame that is not ours, among the callers of the caller."""
     frame = sys._getframe(2)

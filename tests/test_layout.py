@@ -133,7 +133,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "profiling": {"ops", "plan", "flow", "json.standard", "exchange.spill"},
     "optimizer": {"exchange.tabling", "json", "ops", "plan"},
     "lower": {"plan", "flow", "work", "ops"},
-    "work": {"plan", "flow", "exchange"},
+    "work": {"plan", "flow", "exchange", "tracebacks"},
     "io": {"ops", "plan", "flow", "json", "exchange.checksum", "exchange.frames", "warn"},
     "ops": {"plan", "flow", "json", "exchange"},
     "plan": {"flow", "exchange.spill", "user_modules"},

@@ -63,9 +63,9 @@ class Chain:
             with closing(TaskRun(part, inputs, report)) as run:
                 return run.state(into, self.step)
         except Unplaced as unplaced:
-            error = unplaced.error
+            searching = into.policy == "raise"
+            error = unplaced.error if searching else None  # it holds the records
         # All records once more, one by one: to find the one that fails, or to leave out those that do.
-        searching = into.policy == "raise"
         report.failures.clear()
         report.skipped = report.lost = report.bytes_read = 0
         run = TaskRun(part, inputs, Report(sample=report.sample) if searching else report)
@@ -76,7 +76,7 @@ class Chain:
         except USER_ERRORS as second:
             found: BaseException = second
         else:
-            if not searching:
+            if error is None:
                 return state
             found = error
         return run.failing.raise_in([into.op], None, found)

@@ -7,10 +7,11 @@ a run record by record would raise. Nothing is paid for that while nothing fails
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
-from typing import Any, Protocol
+from types import FrameType
+from typing import Any, Protocol, TypeVar
 
 from bagkit.flow.blocks import Block, ChosenFrom, chosen_from, flattened_from, made_of, placed
 from bagkit.flow.report import Figures
@@ -19,6 +20,8 @@ from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
 from bagkit.work.pace import Pace
+
+T = TypeVar("T")
 
 
 class Fail(Protocol):
@@ -62,14 +65,25 @@ def _given(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figure
             del row, found
             yield given.pop()
         else:
-            yield from _given_further(function, row, fail, figures, found, error)
+            yield from _forgotten(_given_further(function, row, fail, figures, found, error))
+            del row, found
+
+
+def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
+    """Yield what `given` yields, and then let its frame go of the block that it is about.
+
+    The frame stays with an error that is kept, since a traceback leads to it.
+    """
+    frame: FrameType = given.gi_frame  # type: ignore[attr-defined]
+    yield from given
+    frame.clear()
 
 
 def _given_further(
     function: OnRecords, row: Row, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
-) -> Iterator[tuple[list[Any], Block]]:
+) -> Generator[tuple[list[Any], Block], None, None]:
     if fail.keeps:
-        yield from _given_without(function, row, fail, figures, found, error)
+        yield from _forgotten(_given_without(function, row, fail, figures, found, error))
         return
     block, others = row
     start, end = 0, len(block.records)
@@ -90,7 +104,7 @@ def _given_further(
 
 def _given_without(
     function: OnRecords, row: Row, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
-) -> Iterator[tuple[list[Any], Block]]:
+) -> Generator[tuple[list[Any], Block], None, None]:
     """Yield in one part what comes through, though records between have failed: each part costs the later steps."""
     block, others = row
     records, flags = block.records, bytearray(b"\1") * len(block.records)
@@ -131,10 +145,10 @@ def _made(figures: Figures, given: tuple[list[Any], Block]) -> Block:
 def some(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[Block]:
     """Yield the blocks of the records for which `function` gives what is true."""
     for flags, block in _given(function, rows, fail, figures):
-        try:
-            chosen = [chosen_from(block, flags)]
-        except Exception:  # of a flag that is neither true nor false
-            yield from _chosen_one_by_one(flags, block, fail, figures)
+        chosen = _chosen(flags, block)
+        if not chosen:  # a flag is neither true nor false
+            yield from _forgotten(_chosen_one_by_one(flags, block, fail, figures))
+            del flags, block
             continue
         figures.note(len(flags), len(chosen[0].records))
         is_asked_for = bool(chosen[0].records) or not flags
@@ -143,7 +157,17 @@ def some(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures)
             yield chosen.pop()
 
 
-def _chosen_one_by_one(flags: Sequence[Any], block: Block, fail: Fail, figures: Figures) -> Iterator[Block]:
+def _chosen(flags: Sequence[Any], block: Block) -> list[Block]:
+    """Return a list with the block of the records that are asked for; empty where a flag raises an exception."""
+    try:
+        return [chosen_from(block, flags)]
+    except Exception:
+        return []
+
+
+def _chosen_one_by_one(
+    flags: Sequence[Any], block: Block, fail: Fail, figures: Figures
+) -> Generator[Block, None, None]:
     for index, flag in enumerate(flags):
         try:
             kept = bool(flag)
@@ -175,12 +199,13 @@ def many(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures,
                 del iterables, block
                 yield from upto(clock, pace.cut(elements.pop()))
                 continue
-        yield from _flattened(iterables, block, fail, figures, pace, clock)
+        yield from _forgotten(_flattened(iterables, block, fail, figures, pace, clock))
+        del iterables, block
 
 
 def _flattened(
     iterables: Sequence[Any], block: Block, fail: Fail, figures: Figures, pace: Pace, clock: Clock | None
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Yield blocks of what iterators give. No more is taken of one than a block may have, for it may have no end."""
     found: list[Any] = []
     counts: list[int] = []

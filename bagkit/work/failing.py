@@ -12,6 +12,7 @@ from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
+from bagkit.tracebacks import clear_own_frames
 from bagkit.work.failures import Failure, add_place, failed_operation, user_code
 from bagkit.work.rejecting import Waiting, steps_below
 from bagkit.work.steps import Into, Step
@@ -83,6 +84,7 @@ class Failing:
         self.report.skipped += policy == "skip"
         if policy == "collect" or self.report.skipped <= FAILURES_SHOWN:
             kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
+            clear_own_frames(kept)
             failure = Failure(place, _operation(error, ops), kept, collected=policy == "collect")
             self.report.failures.append(failure)
         self.report.lost += 1

@@ -235,11 +235,12 @@ class TaskRun:
                 whole = [Block(rest.late.rest(rest.quick, lines), block.origin)]
             except Exception as error:  # json.loads takes it
                 figures.took_care(len(lines), one_line(error))
-                rows: Iterator[Row] = iter([(Block(lines, block.origin), ())])
-                yield from ones(partial(map, rest.careful), rows, fail, figures)
             else:
                 figures.note(len(lines), len(lines))
                 yield whole.pop()
+                continue
+            rows: Iterator[Row] = iter([(Block(lines, block.origin), ())])
+            yield from ones(partial(map, rest.careful), rows, fail, figures)
 
     def _with_lines(self, fail: Fail, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
         """Yield records in two parts: what filters and keys read of them, and their lines, or else all of them."""

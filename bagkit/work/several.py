@@ -177,10 +177,12 @@ class _Running:
         taker = self._takers[number]
         assert isinstance(taker, _Reducer)
         try:
-            state = taker.state()
+            state, fails = taker.state(), False
         except Unplaced:
             if end.to.policy == "raise":
                 raise
+            fails = True
+        if fails:  # no more in the `except`, for what is raised now would have the error as its context
             state = self._state_again(end, end.to, taker)
         return (state,) if end.width == 1 else state
 

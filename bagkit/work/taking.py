@@ -140,6 +140,8 @@ def careful_state_of(failing: Failing, into: Into, blocks: Iterator[Block], figu
 
 def _good(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figures) -> Iterator[list[Any]]:
     for block in blocks:
+        if not block.records:
+            continue
         figures.took_care(len(block.records), RECORDS_FAIL)
         good = []
         for index, record in enumerate(block.records):
@@ -153,3 +155,4 @@ def _good(failing: Failing, into: Into, blocks: Iterator[Block], figures: Figure
         if good:
             yield good
             figures.note(0, 0)
+        del block, record, good  # errors that are kept hold this frame

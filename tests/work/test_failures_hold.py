@@ -1,0 +1,150 @@
+"""Failures that are kept hold the records that they are about, and no others: a run may collect millions."""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import bagkit as bk
+from bagkit import Bag, Item
+
+
+class Record:
+    live: ClassVar[weakref.WeakSet[Record]] = weakref.WeakSet()
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.live.add(self)
+
+    def __lt__(self, other: Record) -> bool:
+        return self.number < other.number
+
+
+class Doubtful:
+    def __init__(self, record: Record) -> None:
+        self.number = record.number
+
+    def __bool__(self) -> bool:
+        if self.number % 10 == 0:
+            raise ValueError(self.number)
+        return True
+
+
+def tenth_fails(record: Record) -> int:
+    if record.number % 10 == 0:
+        raise ValueError(record.number)
+    return record.number
+
+
+def fails_late(record: Record) -> Iterator[int]:
+    yield record.number
+    tenth_fails(record)
+
+
+def fails_of(error: Exception, record: Record) -> int:
+    try:
+        return tenth_fails(record)
+    except ValueError as cause:
+        raise error from cause
+
+
+def as_json(record: Record) -> str:
+    return json.dumps({"number": record.number}) if record.number % 10 else "{"
+
+
+OPERATIONS: dict[str, Callable[[Bag[Record]], Item[Any]]] = {
+    "map": lambda bag: bag.map(tenth_fails).count(),
+    "map with a cause": lambda bag: bag.map(lambda record: fails_of(KeyError(1), record)).count(),
+    "map of two bags": lambda bag: bag.map(lambda record, other: tenth_fails(other), bag).count(),
+    "map behind map": lambda bag: bag.map(lambda record: record).map(tenth_fails).map(str).count(),
+    "map of lines": lambda bag: bag.map(as_json).map(json.loads).count(),
+    "starmap": lambda bag: bag.map(lambda record: (record,)).starmap(tenth_fails).count(),
+    "filter": lambda bag: bag.filter(tenth_fails).count(),
+    "filter by a doubtful flag": lambda bag: bag.filter(Doubtful).count(),
+    "flat_map": lambda bag: bag.flat_map(lambda record: [tenth_fails(record)]).count(),
+    "flat_map of an iterator": lambda bag: bag.flat_map(fails_late).count(),
+    "zip": lambda bag: bk.zip(bag, bag).map(lambda both: tenth_fails(both[0])).count(),
+    "accumulate": lambda bag: bag.map(tenth_fails).accumulate(max).count(),
+    "frequencies": lambda bag: bag.map(tenth_fails).frequencies().count(),
+    "distinct": lambda bag: bag.distinct(tenth_fails).count(),
+    "groupby": lambda bag: bag.groupby(tenth_fails).count(),
+    "topk": lambda bag: bag.topk(3, key=tenth_fails).count(),
+    "foldby": lambda bag: bag.foldby(tenth_fails, lambda count, _: count + 1, 0, int.__add__).count(),
+}
+
+
+def others_left() -> int:
+    """Return how many records are left that have not failed."""
+    for _ in range(500):  # a thread may still be on its way out of its task
+        gc.collect()
+        left = sum([record.number % 10 != 0 for record in tuple(Record.live)])
+        if left <= 100:
+            break
+        time.sleep(0.01)
+    return left
+
+
+def made() -> Bag[Record]:
+    return bk.range(2000, npartitions=2).map(Record)
+
+
+def made_before() -> Bag[Record]:
+    """Return the records as values of other tasks: whole lists come to the operation."""
+    return bk.from_delayed([bk.delayed(list)(bk.delayed(map)(Record, range(n, n + 1000))) for n in (0, 1000)])
+
+
+@pytest.mark.parametrize("name", list(OPERATIONS))
+@pytest.mark.parametrize("source", [made, made_before])
+@pytest.mark.parametrize("scheduler", ["sync", "threads"])
+def test_other_records_go(scheduler: Any, source: Callable[[], Bag[Record]], name: str) -> None:
+    Record.live = weakref.WeakSet()
+    item = OPERATIONS[name](source())
+    got = item.compute(scheduler=scheduler, on_error="collect")
+    assert len(got.failures) == 200
+    assert others_left() <= 100, "no more than is at hand at the end"
+    assert all(failure.error.__traceback__ is not None for failure in got.failures)
+    assert all(type(failure.error.__context__) in (type(None), ValueError) for failure in got.failures)
+
+
+@pytest.mark.parametrize("name", ["distinct", "foldby", "frequencies", "map"])
+def test_other_records_go_where_there_are_several_answers(name: str) -> None:
+    Record.live = weakref.WeakSet()
+    bag = made()
+    got = bk.compute(OPERATIONS[name](bag), bag.count(), scheduler="sync", on_error="collect")
+    failures = {id(failure.error): failure for each in got for failure in each.failures}
+    assert len(failures) == 200
+    assert others_left() <= 100
+    assert all(failure.error.__context__ is None for failure in failures.values())
+
+
+def test_the_users_variables_are_kept_for_a_debugger() -> None:
+    got = bk.range(20, npartitions=1).map(Record).map(tenth_fails).compute(scheduler="sync", on_error="collect")
+    trace = got.failures[1].error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    assert trace.tb_frame.f_locals["record"].number == 10
+
+
+def test_a_worker_holds_no_more(tmp_path: Path) -> None:
+    """Each record takes 1 MB once it is parsed, in one task; every tenth fails."""
+    import resource
+
+    def large(number: int) -> bytearray:
+        return bytearray(1_000_000 + number)
+
+    def fail(data: bytearray) -> int:
+        if len(data) % 10 == 0:
+            del data  # the failure would hold it
+            raise ValueError(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        return 1
+
+    got = bk.range(1000, npartitions=1).map(large).map(fail).compute(scheduler="processes", on_error="collect")
+    assert len(got.failures) == 100
+    assert got.failures[-1].error.args[0] < 400_000
