@@ -36,8 +36,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+from bagkit.visible import ask as ask
+from bagkit.visible import notes_on_text as notes_on_text
 from bagkit.visible import one_line as one_line
 from bagkit.visible import printable as printable
+from bagkit.visible import text_of as text_of
 from bagkit.visible import visible, visible_message
 
 if TYPE_CHECKING:
@@ -408,7 +411,7 @@ def notes_of(error: BaseException) -> list[str]:
 
 
 def _by_method(error: BaseException, note: str) -> bool:
-    if "__notes__" not in attribute(error, "__dict__") and hasattr(type(error), "__notes__"):
+    if "__notes__" not in attribute(error, "__dict__") and ask(type(error), "__notes__", False) is not False:
         return False  # all exceptions of the class would get it
     try:
         error.add_note(note)
@@ -440,12 +443,16 @@ def _by_cause(error: BaseException, note: str) -> None:
 
 def put(error: BaseException, name: str, value: object) -> None:
     """Set an attribute that every exception has, past the rules of the class of `error` for attributes."""
-    BaseException.__setattr__(error, name, value)
+    own = vars(BaseException).get(name)
+    if own is None:
+        BaseException.__setattr__(error, name, value)
+    else:
+        own.__set__(error, value)
 
 
-def attribute(error: BaseException, name: str) -> Any:
-    """Return an attribute that every exception has, past the rules of the class of `error` for attributes."""
-    return BaseException.__getattribute__(error, name)
+def attribute(error: BaseException, name: str, of: type[BaseException] = BaseException) -> Any:
+    """Return an attribute that every exception of Python's type `of` has, whatever the class of `error` does to it."""
+    return vars(of)[name].__get__(error)
 
 
 def in_place_of(cause: BaseException, error: E) -> E:
@@ -473,20 +480,3 @@ def too_many_errors(lost: int, of: str, most: int | str, first: str) -> TooManyE
         + (f"; the first: {first}" if first else "")
         + "; hint: good, bad = bag.split_errors() keeps any number of them"
     )
-
-
-def text_of(error: BaseException) -> str:
-    """Return the text of `error`, or words for what its `__str__` raises."""
-    try:
-        return str(error)
-    except Exception as broken:
-        return f"<its str() raises {type(broken).__name__}>"
-
-
-def notes_on_text(error: BaseException) -> list[str]:
-    """Return a note on why `error` has no text that can be shown, if that is so."""
-    try:
-        str(error)
-    except Exception as broken:
-        return [f"its text can't be shown: its str() raises {type(broken).__name__}: {text_of(broken)}"]
-    return []

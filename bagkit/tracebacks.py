@@ -167,7 +167,7 @@ def _is_said(cause: BaseException, error: BaseException) -> bool:
     if isinstance(error, (NotPicklableError, UnstableKeyError)) or isinstance(cause, _MISSING):
         return True
     said = text_of(error).lower()
-    reasons = [text_of(cause), getattr(cause, "strerror", None)]
+    reasons = [text_of(cause), attribute(cause, "strerror", OSError) if isinstance(cause, OSError) else None]
     return any(isinstance(reason, str) and reason and reason.lower() in said for reason in reasons)
 
 

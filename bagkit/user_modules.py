@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bagkit.visible import ask
+
 MAIN = frozenset(("__main__", "__mp_main__"))
 """The program's own module. multiprocessing gives it the second name where it starts the program again."""
 
@@ -310,9 +312,9 @@ def _wraps(value: Any, codes: Codes, depth: int) -> bool:
     """Return whether a function was made around one of `codes`, as decorators do."""
     if not depth:
         return False
-    if getattr(value, "__code__", None) in codes:
+    if ask(value, "__code__") in codes:
         return True
-    inner = [*map(_content, getattr(value, "__closure__", None) or ()), getattr(value, "__wrapped__", None)]
+    inner = [*map(_content, ask(value, "__closure__") or ()), ask(value, "__wrapped__")]
     return any(_wraps(each, codes, depth - 1) for each in inner if callable(each))
 
 

@@ -1,8 +1,9 @@
 """Text of others made safe to show: in messages, notes, warnings, plans, pictures and reprs.
 
 File names, keys and the texts of exceptions come from anywhere. What bagkit writes has no character in it that moves a
-terminal's cursor, turns text around or begins a line of its own, and no password of a URL. A leaf that every worker
-imports: it knows nothing of bagkit, and takes `re` only where there is a URL.
+terminal's cursor, turns text around or begins a line of its own, and no password of a URL. What is asked for a text may
+raise, as code of users does. A leaf that every worker imports: it knows nothing of bagkit, and takes `re` only where
+there is a URL.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
     from re import Pattern
+    from typing import Any
 
 HIDDEN = "***"
 SECRETS = (
@@ -70,9 +72,40 @@ def one_line(value: object, width: int = 160) -> str:
     return printable(text, width)
 
 
+def ask(value: object, name: str, default: Any = None) -> Any:
+    """Return an attribute of what a user has made; `default` if it has none, or its own code raises anything instead.
+
+    >>> class Row(dict):
+    ...     __getattr__ = dict.__getitem__
+    >>> ask(Row(a=1), "a"), ask(Row(a=1), "shape")
+    (1, None)
+    """
+    try:
+        return getattr(value, name, default)
+    except Exception:
+        return default
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of `error`, or words for what its `__str__` raises."""
+    try:
+        return str(error)
+    except Exception as broken:
+        return f"<its str() raises {type(broken).__name__}>"
+
+
+def notes_on_text(error: BaseException) -> list[str]:
+    """Return a note on why `error` has no text that can be shown, if that is so."""
+    try:
+        str(error)
+    except Exception as broken:
+        return [f"its text can't be shown: its str() raises {type(broken).__name__}: {text_of(broken)}"]
+    return []
+
+
 def type_and_size(result: object) -> str:
     """Return type and size of a result in a few words; a small value that holds no others as it is."""
-    kind, shape = type(result).__name__, getattr(result, "shape", None)
+    kind, shape = type(result).__name__, ask(result, "shape")
     if isinstance(shape, tuple) and shape:
         return f"{kind} of {' × '.join([f'{size:,}' if isinstance(size, int) else str(size) for size in shape])}"
     if isinstance(result, (list, tuple, dict, set, frozenset)):

@@ -6,11 +6,13 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bagkit as bk
+from bagkit.errors import attribute
 from tests.each_case import each_case
 
 SCHEDULERS = ("sync", "threads", "processes")
@@ -99,10 +101,87 @@ class KeywordError(Exception):
         self.reason = reason
 
 
+class AnswersFromDataError(Exception):
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+        self.data = {"code": code}
+
+    def __getattr__(self, name: str) -> Any:
+        return self.data[name]
+
+
+class AnswersFromInsideError(Exception):
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)  # which it does not have: a RecursionError
+
+
+class AnswersAnythingError(Exception):
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **keywords: self
+
+
+class NoArgumentsError(KeyError):
+    @property
+    def args(self) -> Any:
+        raise ValueError("no arguments")
+
+
+class NoDictionaryError(Exception):
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise ValueError("no dictionary")
+
+
+class _RefusesQuestions(type):
+    def __getattr__(cls, name: str) -> Any:
+        raise ValueError(f"{name} is not for others")
+
+
+class OfAnOddClassError(Exception, metaclass=_RefusesQuestions):
+    pass
+
+
+def _secretive(self: Any, name: str) -> Any:
+    if name[:2] != "__":
+        raise ValueError(f"{name} is not for others")
+    return BaseException.__getattribute__(self, name)
+
+
+class SecretiveOSError(OSError):
+    __getattribute__ = _secretive
+
+
+class JSONDecodeError(ValueError):
+    """One that has the name of json's own, and none of its attributes."""
+
+    __getattribute__ = _secretive
+
+
+class _Undecodable(UnicodeDecodeError):
+    __getattribute__ = _secretive
+
+    def __init__(self, code: int) -> None:
+        super().__init__("utf-8", b"\xff", 0, 1, "bad")
+
+    def __new__(cls, code: int) -> Any:
+        return super().__new__(cls, "utf-8", b"\xff", 0, 1, "bad")
+
+
+class _SecretiveGroup(ExceptionGroup[Exception]):
+    @property
+    def message(self) -> Any:
+        raise ValueError("no message")
+
+    def __new__(cls, code: int) -> Any:
+        return super().__new__(cls, "a group", [ValueError(code)])
+
+
 KINDS: list[Callable[[int], Exception]] = [
     FrozenError, FrozenSlotsError, RefusesAttributesError, SlotsError, TupleNotesError, TextNotesError,
     SharedNotesError, NumberForNotesError, RefusesNotesError, ForgetsNotesError, NoTextError, NoReprError,
-    NoPickleError, NoStateError,
+    NoPickleError, NoStateError, AnswersFromDataError, AnswersFromInsideError, AnswersAnythingError, NoArgumentsError,
+    NoDictionaryError, OfAnOddClassError, SecretiveOSError, JSONDecodeError, _Undecodable, _SecretiveGroup,
 ]  # fmt: skip
 
 
@@ -124,9 +203,8 @@ def all_notes(error: BaseException) -> list[str]:
     notes: list[str] = []
     each: BaseException | None = error
     while each is not None:
-        found = BaseException.__getattribute__(each, "__dict__").get("__notes__", ())
-        notes += found
-        each = BaseException.__getattribute__(each, "__cause__")
+        notes += attribute(each, "__dict__").get("__notes__", ())
+        each = attribute(each, "__cause__")
     return notes
 
 
@@ -140,11 +218,19 @@ def test_the_type_stays_and_the_place_is_told(kind: type[Exception], scheduler: 
         assert notes.count(note) == 1
     if kind in (TupleNotesError, TextNotesError):
         assert "one of mine" in str(notes[0])
-    if hasattr(kind, "code") or "code" in BaseException.__getattribute__(error, "__dict__"):
+    if "code" in dir(kind) or "code" in attribute(error, "__dict__"):
         assert error.code == 7  # type: ignore[attr-defined]
     if kind is NoTextError:
         assert "its text can't be shown: its str() raises ValueError: no words" in notes
     assert "record: 7" in "".join(traceback.format_exception(error))
+
+
+@each_case("kind", KINDS)
+def test_lines_of_files_are_told_of_too(kind: type[Exception], tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{'a': 1}\n")
+    with pytest.raises(kind) as caught:
+        bk.read_text(tmp_path / "a.json").map(raises(kind)).compute(scheduler="sync")
+    assert [note for note in all_notes(caught.value) if "line 1 (byte 0), partition 0" in note]
 
 
 def test_notes_of_one_are_not_those_of_all() -> None:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bagkit.errors import ask
 from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.lower.calls import Calls, Entry
 from bagkit.lower.graph import Key
@@ -63,7 +64,7 @@ class CallMaker:
             if len(self._works) >= MOST_WORKS:
                 self._works = {}
             work = self._works[id(function)] = Calls((function,))  # which holds on to it, so its id stays its own
-        title = getattr(function, "__name__", None) or type(function).__name__
+        title = ask(function, "__name__") or type(function).__name__
         if key is None:
             key = f"{title}-{self._prefix}-{next(self._numbers)}"
         part: tuple[Entry, ...] = ((given, named, key, "", 0),)

@@ -247,11 +247,21 @@ def size_of(records: Sequence[Any], made: Callable[[Sequence[Any]], Sequence[Any
 
 def _array_size(value: Any) -> int:
     """Return the bytes of an array, which may be in memory that is not its own; 0 for what is none."""
-    size = getattr(value, "nbytes", 0) if type(value) not in _PLAIN else 0
+    try:
+        size = getattr(value, "nbytes", 0) if type(value) not in _PLAIN else 0
+    except Exception:  # whatever code of the user's says instead
+        return 0
     return size if type(size) is int else 0
 
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+def _attributes(value: Any) -> Any:
+    try:
+        return getattr(value, "__dict__", None)
+    except Exception:
+        return None
 
 
 def deep_size(value: Any, depth: int = 8) -> int:
@@ -270,7 +280,7 @@ def deep_size(value: Any, depth: int = 8) -> int:
             inside = list(value)
         else:
             size = max(size, _array_size(value))
-            inside = getattr(value, "__dict__", None)
+            inside = _attributes(value)
             inside = list(inside.values()) if type(inside) is dict else ()
         if inside:
             sample = inside if len(inside) <= 32 else inside[:: len(inside) // 32]

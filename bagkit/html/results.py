@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from bagkit.errors import attribute, notes_of
+from bagkit.errors import ask, attribute, notes_of
 from bagkit.html.style import counted, folded, framed, head, lines, shown, table
 from bagkit.html.trees import TREE, tree
 from bagkit.json.standard import standard_loads
@@ -89,7 +89,7 @@ def manifest_page(files: Sequence[Written], records: int, size: str, tallies: Ma
 
 
 def _result(result: object) -> str:
-    own = getattr(type(result), "_repr_html_", None)
+    own = ask(type(result), "_repr_html_")
     if own is not None:  # of a data frame, say
         return str(own(result))
     return tree(result, opened=1)

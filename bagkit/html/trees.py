@@ -7,12 +7,12 @@ so that one huge record does not hide the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from itertools import count, islice
 from typing import Any, Final
 
 from bagkit.html.style import shown
-from bagkit.visible import one_line, printable
+from bagkit.visible import ask, one_line, printable
 
 NODES: Final = 1_000
 WIDEST: Final = 100
@@ -113,7 +113,7 @@ def parts_of(value: Any) -> Parts | None:
     if isinstance(value, list):
         return "[", list.__len__(value), ((str(number), part) for number, part in enumerate(list.__iter__(value))), "]"
     if isinstance(value, tuple):
-        named = getattr(kind, "_fields", None)
+        named = ask(kind, "_fields")
         names = map(str, named if isinstance(named, tuple) else count())
         start = f"{kind.__name__}(" if isinstance(named, tuple) else "("
         return start, tuple.__len__(value), zip(names, tuple.__iter__(value), strict=False), ")"
@@ -125,9 +125,9 @@ def parts_of(value: Any) -> Parts | None:
 
 def _fields(value: Any) -> list[str]:
     """Return the names of the fields of a dataclass or a Struct of msgspec."""
-    if is_dataclass(value) and not isinstance(value, type):
+    if ask(type(value), "__dataclass_fields__") is not None:
         return [each.name for each in fields(value)]
-    found = getattr(type(value), "__struct_fields__", ())
+    found = ask(type(value), "__struct_fields__", ())
     return list(found) if isinstance(found, tuple) else []
 
 

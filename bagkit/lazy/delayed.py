@@ -48,7 +48,7 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
         # In the dictionary of the instance, which assignment does not reach.
         mine = self.__dict__
         for attribute in (*functools.WRAPPER_ASSIGNMENTS, "__annotations__"):  # the last is none of them in Python 3.14
-            with contextlib.suppress(AttributeError, NameError):  # annotations may name what only type checkers see
+            with contextlib.suppress(Exception):  # annotations may name what only type checkers see
                 mine[attribute] = getattr(function, attribute)
         mine["__wrapped__"] = function
         mine["_title"] = short_label(function)

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any, Unpack
 
 from bagkit.computing import for_this_session, run_graph
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import PlanError, ask, one_line
 from bagkit.flow.replay import reading
 from bagkit.front_doors import front_door
 from bagkit.lower.calls import Calls
@@ -118,7 +118,7 @@ class Tasks:
             itself = self._is_name(value) and value == name
             function, args = _value, (value if itself else self._template(value, needs),)
         work = self._works.setdefault(id(function), Calls((function,)))
-        title = getattr(function, "__name__", type(function).__name__) if _is_task(value) else "value"
+        title = ask(function, "__name__", type(function).__name__) if _is_task(value) else "value"
         self.made.append(Task((name,), work, ((args, None, name, "", 0),), tuple(needs), title))
         return tuple(needs)
 

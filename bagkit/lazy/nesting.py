@@ -8,11 +8,11 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from types import BuiltinFunctionType, FunctionType, GeneratorType, NoneType
 from typing import Any
 
-from bagkit.errors import PlanError
+from bagkit.errors import PlanError, ask
 from bagkit.plan.node import Plan
 from bagkit.plan.template import CopyWith, Hole, Nest, as_dict, as_ordered_dict, as_slice
 
@@ -27,7 +27,10 @@ Opened = tuple[Sequence[Any], Callable[[list[Any]], Any]]
 
 def plan_of(argument: Any) -> Plan | None:
     """Return the plan of a bag, an item or a delayed value, also of dask's own, None for anything else."""
-    if not hasattr(type(argument), "__dask_graph__"):  # all of ours have it
+    try:
+        if not hasattr(type(argument), "__dask_graph__"):  # all of ours have it
+            return None
+    except Exception:  # of a class of the user's class
         return None
     plan = getattr(argument, "plan", None)
     if isinstance(plan, Plan):
@@ -111,9 +114,9 @@ class Lift:
 
 def _opener_of_fields(kind: type) -> Callable[[Any], Opened] | None:
     """Return what opens namedtuples or dataclasses; None for a type of other values."""
-    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+    if issubclass(kind, tuple) and ask(kind, "_fields") is not None:
         return _named_tuple
-    return _dataclass if is_dataclass(kind) else None
+    return _dataclass if ask(kind, "__dataclass_fields__") is not None else None
 
 
 def _named_tuple(value: Any) -> Opened:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bagkit.errors import PlanError, add_notes, notes_on_text
+from bagkit.errors import PlanError, add_notes, ask, notes_on_text
 from bagkit.flow.replay import ONE_SHOT, Replay, reading, replayed
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
@@ -65,7 +65,7 @@ class Calls:
 
 def failure_notes(function: Callable[..., Any], key: Key, file: str, line: int) -> list[str]:
     """Return what is noted on an error of a call: the task, its function, the user's line."""
-    name = getattr(function, "__qualname__", None) or getattr(function, "name", None) or type(function).__name__
+    name = ask(function, "__qualname__") or ask(function, "name") or type(function).__name__
     return [f"in the task {key!r}: {name}", *([f'called in "{file}", line {line}'] if line else [])]
 
 

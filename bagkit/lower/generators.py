@@ -8,6 +8,8 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from bagkit.visible import ask
+
 MOST: Final = 1000
 """How many objects are looked at; a function that holds more counts as one with a generator."""
 
@@ -57,7 +59,7 @@ def _held(value: Any) -> Iterator[Any]:
         yield from value.values()
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from value
-    yield from getattr(value, "__dict__", {}).values()
+    yield from ask(value, "__dict__", {}).values()
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:

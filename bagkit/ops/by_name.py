@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from bagkit.visible import ask
+
 
 @dataclass(frozen=True, slots=True)
 class Decorated:
@@ -28,14 +30,14 @@ def by_name(function: Callable[..., Any]) -> Any:
 
     Such a function can't be pickled by its name; by its value it would bring all that it refers to.
     """
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    module, name = ask(function, "__module__"), ask(function, "__qualname__")
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
         return function
     try:
         found = attrgetter(name)(sys.modules[module])
-    except (AttributeError, KeyError):
+    except Exception:
         return function
-    return Decorated(module, name) if getattr(found, "__wrapped__", None) is function else function
+    return Decorated(module, name) if ask(found, "__wrapped__") is function else function
 
 
 def function_of(reference: Any) -> Any:

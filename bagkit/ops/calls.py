@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import PlanError, ask, one_line
 from bagkit.ops.by_name import by_name, function_of
 from bagkit.plan.kinds import Call, OnRecords, Pairing
 from bagkit.plan.template import fill_arguments
@@ -189,7 +189,7 @@ class _Pickler(pickle.Pickler):
     """Writes a number for each function and class, not its name."""
 
     def persistent_id(self, value: Any) -> int | None:
-        if isinstance(value, type) or (callable(value) and hasattr(value, "__code__")):
+        if isinstance(value, type) or (callable(value) and ask(value, "__code__") is not None):
             return number_of(value)
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from operator import itemgetter, methodcaller
 from typing import Any
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import PlanError, ask, one_line
 from bagkit.ops._toolz_read import complemented, toolz_kind, toolz_name
 from bagkit.plan.node import Plan
 from bagkit.visible import visible
@@ -29,13 +29,13 @@ def function_label(function: object) -> str:
     made = _made_label(function)
     if made:
         return made
-    name = getattr(function, "__qualname__", None)
+    name = ask(function, "__qualname__")
     if not isinstance(name, str):
         return visible(type(function).__name__) if callable(function) else one_line(function)
     name = visible(name.rpartition("<locals>.")[2])
     if name == "<lambda>":
         return "lambda"
-    module = getattr(function, "__module__", None)
+    module = ask(function, "__module__")
     if not module or module in ("__main__", "builtins") or not isinstance(module, str):
         return name
     return f"{visible(module.rpartition('.')[2].lstrip('_'))}.{name}"
@@ -109,7 +109,7 @@ def _way(operation: str, function: object) -> str:
     """Return what to write if an operation was given something that is no function."""
     if operation in _WAYS:
         return f"pass the function itself, as in {_WAYS[operation]}"
-    if operation in ("filter", "remove") and (isinstance(function, str) or hasattr(function, "plan")):
+    if operation in ("filter", "remove") and (isinstance(function, str) or ask(function, "plan") is not None):
         return f"{operation}(lambda record: record['age'] > 30) asks each record"
     if operation in ("map", "flat_map") and isinstance(function, Mapping):
         return f"{operation}(mapping.get) looks each record up"
@@ -131,7 +131,7 @@ _TABLES = {
 
 def rows_of_table(kind: object) -> str | None:
     """Return what gives the rows of a table as dicts, if `kind` is a type of tables; None for all else."""
-    for each in getattr(kind, "__mro__", ()):
+    for each in kind.__mro__ if isinstance(kind, type) else ():
         rows = _TABLES.get((each.__module__.partition(".")[0], each.__name__))
         if rows is not None:
             return rows
@@ -152,7 +152,7 @@ def key_function(operation: str, key: object) -> Callable[[Any], Any]:
         return key
     if isinstance(key, list):
         return tuple_getter(key)
-    if isinstance(getattr(key, "plan", None), Plan):
+    if isinstance(ask(key, "plan"), Plan):
         raise PlanError(
             f"{operation}: the key is a {type(key).__name__}, which is not computed yet; expected a function, a "
             f"field's name, an index, or a list of those; hint: {operation}(lambda record: ...) is given each record"
@@ -184,7 +184,7 @@ def takes_one_argument(function: Callable[..., Any]) -> bool:
     """Return whether `function` can be called with one positional argument; True where that can't be known."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):
+    except Exception:  # there is none, or code of the user's says what there is
         return True
     try:
         signature.bind(None)

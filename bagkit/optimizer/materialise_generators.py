@@ -35,4 +35,9 @@ def materialise_generators(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
 def _gives_generators(op: Op) -> bool:
     """Return whether the records of `op` are generators: of one process, and to be read once."""
-    return isinstance(op, (Map, StarMap, Paired)) and op.per_record == "one" and isgeneratorfunction(op.function)
+    if not isinstance(op, (Map, StarMap, Paired)) or op.per_record != "one":
+        return False
+    try:
+        return isgeneratorfunction(op.function)
+    except Exception:  # an object that can be called, whose own code has been asked for its attributes
+        return False

@@ -22,6 +22,7 @@ from functools import cached_property, partial
 from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
+from bagkit.errors import ask
 from bagkit.plan.kinds import MemorySource
 from bagkit.plan.node import Plan, walk
 from bagkit.user_modules import HEAP, found_by_name, is_made_by_exec, is_users
@@ -153,8 +154,8 @@ def _object_parts(value: Any, seen: Seen) -> Iterator[bytes]:
             yield _name_of(value)
         case Plan():
             yield from (part for step in fingerprint(value) for part in _parts(step, seen))
-        case _ if hasattr(value, "__wrapped__"):  # functools.cache
-            yield from _parts(value.__wrapped__, seen)
+        case _ if (wrapped := ask(value, "__wrapped__", value)) is not value:  # functools.cache
+            yield from _parts(wrapped, seen)
         case _ if is_dataclass(value):
             yield from _parts(type(value), seen)
             for field in fields(value):

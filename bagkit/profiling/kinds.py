@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from bagkit.visible import visible
+from bagkit.visible import ask, visible
 
 ITEMS: Final = 0
 """The step of a path from a list to its elements."""
@@ -47,7 +47,7 @@ def kind_of(type_: type) -> str:
 
 def has_fields(type_: type) -> bool:
     """Return whether a type is a Struct or a dataclass: a dict of its fields to a profile."""
-    return hasattr(type_, "__struct_fields__") or hasattr(type_, "__dataclass_fields__")
+    return ask(type_, "__struct_fields__") is not None or ask(type_, "__dataclass_fields__") is not None
 
 
 _PLAIN_VALUES: Final[dict[str, Callable[[Any], Any]]] = {

@@ -9,10 +9,11 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bagkit.errors import NotPicklableError
+from bagkit.errors import NotPicklableError, ask
 from bagkit.schedulers.outgoing import Outgoing
 
 DEPTH = 30
+_NOTHING = object()
 Where = tuple[str, str]
 """Words, and the path from there: subscripts and attributes."""
 ELEMENTS = 100_000
@@ -138,12 +139,12 @@ def _global_names(code: types.CodeType) -> Iterator[str]:
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
-    yield from getattr(value, "__dict__", {}).items()
+    yield from ask(value, "__dict__", {}).items()
     for kind in type(value).__mro__:
         slots = kind.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            if hasattr(value, name):
-                yield name, getattr(value, name)
+            if (held := ask(value, name, _NOTHING)) is not _NOTHING:
+                yield name, held
 
 
 def _kind(value: Any) -> str:
@@ -153,7 +154,8 @@ def _kind(value: Any) -> str:
 
 
 def _function_name(value: Any) -> str:
-    return getattr(value, "__qualname__", type(value).__qualname__)
+    name: str = ask(value, "__qualname__", type(value).__qualname__)
+    return name
 
 
 def _short(key: Any) -> str:

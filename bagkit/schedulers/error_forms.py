@@ -36,7 +36,7 @@ def pickled_error(error: BaseException) -> tuple[bytes | None, list[str]]:
 def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
     native, args, state = native_type(error), attribute(error, "args"), {}
     if isinstance(error, BaseExceptionGroup):
-        given: tuple[Any, ...] = (error.message,)
+        given: tuple[Any, ...] = (attribute(error, "message", BaseExceptionGroup),)
         args = given  # the members have bytes of their own
     else:
         _, given, *more = native.__reduce__(error)  # type: ignore[str-unpack, assignment]
@@ -103,14 +103,14 @@ def attributes_of(error: BaseException) -> dict[str, Any]:
     """Return the attributes of `error`, those in slots too."""
     found: dict[str, Any] = {}
     for kind in reversed(type(error).__mro__):
-        slots = kind.__dict__.get("__slots__", ())
+        slots = vars(kind).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             member = f"_{kind.__name__.lstrip('_')}{name}" if name[:2] == "__" != name[-2:] else name
             if member not in ("__dict__", "__weakref__"):
                 try:
                     found[member] = BaseException.__getattribute__(error, member)
-                except AttributeError:
-                    pass  # it was not set
+                except Exception:
+                    pass  # it was not set, or something else stands in its place
     return {**found, **attribute(error, "__dict__")}
 
 

@@ -62,9 +62,10 @@ class Packing:
         data, missing = pickled_error(error)
         members = None
         if isinstance(error, BaseExceptionGroup):
-            members = [number for each in error.exceptions if (number := self.number(each, depth)) is not None]
-            if len(members) < len(error.exceptions):
-                missing.append(f"left behind: {len(error.exceptions) - len(members)} more exceptions of the group")
+            inside = attribute(error, "exceptions", BaseExceptionGroup)
+            members = [number for each in inside if (number := self.number(each, depth)) is not None]
+            if len(members) < len(inside):
+                missing.append(f"left behind: {len(inside) - len(members)} more exceptions of the group")
         hidden = attribute(error, "__suppress_context__")
         cause = self.number(attribute(error, "__cause__"), depth + 1)
         context = self.number(None if hidden else attribute(error, "__context__"), depth + 1)
@@ -135,7 +136,7 @@ def unpack_error(data: bytes, task: str) -> BaseException:
 
 
 def _arguments(error: BaseException) -> str:
-    return ", ".join(one_line(argument, 200) for argument in error.args)
+    return ", ".join(one_line(argument, 200) for argument in attribute(error, "args"))
 
 
 def _unpack(number: int, nodes: list[Node], errors: dict[int, BaseException], task: str) -> BaseException:

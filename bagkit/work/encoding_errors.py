@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 
+from bagkit.errors import attribute
 from bagkit.flow.blocks import Place
 from bagkit.visible import one_line
 
 _AROUND = 12
 """How many bytes before and after the first odd one are shown, as another encoding reads them."""
+_SAID = ("encoding", "object", "start", "end")
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -25,12 +27,13 @@ def encoding_hint(error: BaseException, place: Place | None) -> str | None:
     """
     if place is None or not isinstance(place.record, bytes) or not isinstance(error, UnicodeDecodeError):
         return None
-    if error.encoding not in ("utf-8", "utf8") or error.object[error.start : error.end] not in place.record:
+    encoding, data, start, end = (attribute(error, name, UnicodeDecodeError) for name in _SAID)
+    if encoding not in ("utf-8", "utf8") or data[start:end] not in place.record:
         return None
-    mark = next((name for mark, name in _MARKS if error.object.startswith(mark)), None)
+    mark = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if mark is not None:
         return f"the file begins with a mark; hint: encoding={mark!r} reads it"
-    near = error.object[max(0, error.start - _AROUND) : error.start + _AROUND]
+    near = data[max(0, start - _AROUND) : start + _AROUND]
     name = "cp1252" if re.search(rb"[\x80-\x9f]", near) else "latin-1"
     try:
         said = one_line(near.decode(name))

@@ -7,10 +7,10 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
-from bagkit.errors import PlanError, add_notes, attribute, notes_on_text, one_line, printable, text_of
+from bagkit.errors import PlanError, add_notes, ask, attribute, notes_on_text, one_line, printable, text_of
 from bagkit.flow.blocks import Place
 from bagkit.plan.kinds import Op, Source
 from bagkit.visible import visible
@@ -208,7 +208,8 @@ _ADDED = re.compile(r"(sum|mean|var|std|stats)\b")
 
 def _field_hint(error: KeyError, operation: str) -> list[str]:
     """Return what to call where records do not have a field that `pluck` takes."""
-    (key,) = error.args if len(error.args) == 1 else (None,)
+    args = attribute(error, "args")
+    (key,) = args if len(args) == 1 else (None,)
     if not isinstance(key, str) or operation != f"pluck({key!r})":
         return []
     hints = [f"bag.pluck({key!r}, None) gives None where it is missing"]
@@ -230,6 +231,10 @@ def _key_hint(error: BaseException, operation: str) -> list[str]:
     if not re.match(r"(cannot use '.*' as a .* \()?unhashable type: ", text):  # the first words are Python 3.14's
         return []
     return [f"hint: {hint}" for name, hint in _KEY_HINTS.items() if re.search(rf"\b{name}\b", operation)][:1]
+
+
+_MOST_WRAPPED = 100
+"""Functions in functions that are looked into; an object whose class makes up attributes has more without end."""
 
 
 def failed_operation(error: BaseException, ops: Iterable[Op]) -> str:
@@ -266,7 +271,7 @@ def _at_work(ops: Sequence[Op], frames: Sequence[FrameType]) -> int | None:
     labels = [op.label for op in ops]
     for frame in reversed(frames):
         owner = frame.f_locals.get("self")
-        op = getattr(owner, "op", owner)
+        op = ask(owner, "op", owner)
         if isinstance(op, Op) and op.label in labels:
             return labels.index(op.label)
     return None
@@ -281,17 +286,20 @@ def _frames_of(error: BaseException) -> Iterator[FrameType]:
 
 def user_code(function: object) -> object | None:
     """Return the code object that runs when `function` is called, None for one that is not written in Python."""
-    while True:
+    for _ in range(_MOST_WRAPPED):
         if isinstance(function, functools.partial):
             function = function.func
         elif inspect.ismethod(function):
             function = function.__func__
-        elif not hasattr(function, "__code__") and hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
+        elif _code_of(function) is None and (inside := ask(function, "__wrapped__")) is not None:
+            function = inside
         else:
             break
     if isinstance(function, type):
-        return getattr(inspect.getattr_static(function, "__init__"), "__code__", None)
-    if hasattr(function, "__code__"):
-        return function.__code__  # type: ignore[no-any-return]
-    return getattr(inspect.getattr_static(type(function), "__call__", None), "__code__", None)
+        return _code_of(inspect.getattr_static(function, "__init__"))
+    return _code_of(function) or _code_of(inspect.getattr_static(type(function), "__call__", None))
+
+
+def _code_of(function: object) -> CodeType | None:
+    code = ask(function, "__code__")
+    return code if isinstance(code, CodeType) else None

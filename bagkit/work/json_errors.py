@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bagkit.errors import attribute, text_of
 from bagkit.flow.blocks import Place
 from bagkit.visible import visible
 
@@ -22,9 +23,8 @@ def json_column(error: BaseException, place: Place | None) -> int | None:
     ...     json_column(error, Place("a.json", line=1, record='{"a": '))
     7
     """
-    line = _line_of(error, place)
-    at = getattr(error, "pos", 0)
-    return len(line) + 1 if line is not None and error.doc != line and at >= len(line) else None  # type: ignore[attr-defined]
+    line, (doc, at) = _line_of(error, place), _said(error)
+    return len(line) + 1 if line is not None and doc != line and at >= len(line) else None
 
 
 def json_position(error: BaseException, place: Place | None) -> str | None:
@@ -37,10 +37,10 @@ def json_position(error: BaseException, place: Place | None) -> str | None:
     ...     json_position(error, Place("a.json", line=9, record='{"a":\\n  x}', column=3))
     'line 10, column 3'
     """
-    if place is None or place.column is None or place.line is None or type(error).__name__ != "JSONDecodeError":
+    if place is None or place.column is None or place.line is None:
         return None
-    doc, at = getattr(error, "doc", None), getattr(error, "pos", 0)
-    if not isinstance(doc, str) or not isinstance(place.record, str) or len(doc) > len(place.record):
+    doc, at = _said(error)
+    if doc is None or not isinstance(place.record, str) or len(doc) > len(place.record):
         return None
     line = doc.count("\n", 0, at)
     column = at - doc.rfind("\n", 0, at)
@@ -55,7 +55,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
     line = _line_of(error, place)
     if line is None:
         text = place.record.strip()
-        if isinstance(error, TypeError) and str(error).startswith("list ind") and text[:1] + text[-1:] == "[]":
+        if isinstance(error, TypeError) and text_of(error).startswith("list ind") and text[:1] + text[-1:] == "[]":
             return f"the line is a JSON array; hint: bk.read_json({source}, lines=False) gives its elements"
         return None
     text = line.strip()
@@ -65,7 +65,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
         )
     if text.startswith("\ufeff"):
         return f"the file begins with a mark; hint: bk.read_json({source}, encoding='utf-8-sig') takes it off"
-    if text.startswith("{'") or line.startswith(_PYTHONS, getattr(error, "pos", 0)):
+    if text.startswith("{'") or line.startswith(_PYTHONS, _said(error)[1]):
         return f"that is Python, not JSON; hint: bk.read_text({source}).map(ast.literal_eval) reads such a file"
     if _PART.fullmatch(text) is None:
         return None
@@ -81,7 +81,19 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
 
 def _line_of(error: BaseException, place: Place | None) -> str | None:
     """Return the line without its end that `error` says is no JSON; None for other errors, and other places."""
-    if type(error).__name__ != "JSONDecodeError" or place is None or not isinstance(place.record, str):
+    doc, _ = _said(error)
+    if doc is None or place is None or not isinstance(place.record, str):
         return None
-    doc = getattr(error, "doc", None)
     return place.record if doc in (place.record, place.record + "\n") else None
+
+
+def _said(error: BaseException) -> tuple[str | None, int]:
+    """Return the text that `error` says is no JSON, and where in it; None and 0 for an error that is about no text.
+
+    Parsers leave both in the error itself. Code of its class is not asked: it may raise whatever it likes.
+    """
+    if type(error).__name__ != "JSONDecodeError":
+        return None, 0
+    own = attribute(error, "__dict__")
+    doc, at = own.get("doc"), own.get("pos")
+    return (doc, at) if type(doc) is str and type(at) is int else (None, 0)

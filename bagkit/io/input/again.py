@@ -10,9 +10,9 @@ import errno
 import random
 import time
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from bagkit.errors import BagkitError
+from bagkit.errors import BagkitError, ask
 from bagkit.flow.report import Report
 from bagkit.io.input.paths import is_missing
 
@@ -49,6 +49,8 @@ _LASTING: Final = (
     NotImplementedError,
 )
 
+_STATUS: Final = ("status", "status_code", "code")
+_NOTHING: Final = object()
 _random = random.SystemRandom()  # of its own: the state of the user's generator stays what it is
 pause: Callable[[float], object] = time.sleep
 """Waits; Ctrl-C ends it."""
@@ -69,21 +71,26 @@ def is_passing(error: BaseException) -> bool:
         return status >= 500 or status in _BUSY
     if isinstance(error, _LASTING):
         return False
-    if isinstance(error, (TimeoutError, ConnectionError)) or getattr(error, "errno", None) in _PASSING:
+    if isinstance(error, (TimeoutError, ConnectionError)) or _errno_of(error) in _PASSING:
         return True
-    reason = getattr(error, "reason", None)  # of urllib's error, which is about another one
+    reason = ask(error, "reason")  # of urllib's error, which is about another one
     if isinstance(reason, BaseException):
         return is_passing(reason)
     return not _NAMES.isdisjoint(f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__)
 
 
-def _status_of(error: Any) -> int | None:
+def _errno_of(error: BaseException) -> int | None:
+    told = ask(error, "errno")
+    return told if type(told) is int else None
+
+
+def _status_of(error: BaseException) -> int | None:
     """Return what a server has said with the error, as the packages for the web and for stores have it."""
-    response = getattr(error, "response", None)
-    told = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+    response = ask(error, "response")
+    about = response.get("ResponseMetadata") if isinstance(response, dict) else None
+    told = about.get("HTTPStatusCode") if isinstance(about, dict) else None
     if told is None:
-        name = next((name for name in ("status", "status_code", "code") if hasattr(error, name)), "")
-        told = getattr(error, name, None)
+        told = next((said for name in _STATUS if (said := ask(error, name, _NOTHING)) is not _NOTHING), None)
     return told if type(told) is int and 400 <= told < 600 else None
 
 
