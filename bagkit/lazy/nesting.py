@@ -13,6 +13,7 @@ from types import BuiltinFunctionType, FunctionType, GeneratorType, NoneType
 from typing import Any
 
 from bagkit.errors import PlanError, ask
+from bagkit.flow.replay import Replay, is_plain, read_again
 from bagkit.plan.node import Plan
 from bagkit.plan.template import CopyWith, Hole, Nest, as_dict, as_ordered_dict, as_slice
 
@@ -100,7 +101,9 @@ class Lift:
                 return self.hole(plan, value)
             open_up = _opener_of_fields(kind)
             if open_up is None:
-                return value
+                value_again = _of_no_container(value)
+                self.changed = self.changed or value_again is not value
+                return value_again
         parts, make = open_up(value)
         once = make is iter  # one that is used up: another one for each task
         if not once and ATOMS.issuperset(map(type, parts)):
@@ -110,6 +113,11 @@ class Lift:
             return value
         self.changed = True
         return Nest(make, inner)
+
+
+def _of_no_container(value: Any) -> Any:
+    """Return `value`; in place of one of Python's own iterators what gives each call another one to read."""
+    return Nest(read_again, [Replay(value, shared=True)]) if is_plain(type(value)) else value
 
 
 def _opener_of_fields(kind: type) -> Callable[[Any], Opened] | None:

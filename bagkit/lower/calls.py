@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bagkit.errors import PlanError, add_notes, ask, notes_on_text
-from bagkit.flow.replay import ONE_SHOT, Replay, reading, replayed
+from bagkit.flow.replay import Replay, reading, replayed
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
 from bagkit.ops.by_name import by_name, function_of
 from bagkit.ops.calls import DelayedCall
+from bagkit.plan.kinds import Pairing
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Nest, fill, fill_arguments
 
@@ -57,7 +58,7 @@ class Calls:
             values = (value,)
             if several:
                 report.next_step().note(0, 0)
-        return replayed(value, self.shared) if type(value) in ONE_SHOT else value
+        return replayed(value, self.shared) if hasattr(type(value), "__next__") else value
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _calls, (tuple(map(by_name, self.functions)), self.shared)
@@ -90,6 +91,7 @@ class CallTasks:
         self._lists: dict[Plan, Key] = {}
         self._named: dict[Key, Plan] = {}
         self._works: dict[tuple[int, ...], Calls] = {}
+        self._repeated = {part for plan in uses for part in _read_repeatedly(plan)}
         self._joins = joins
         """Whether calls that only wait for one another are one task."""
 
@@ -118,7 +120,8 @@ class CallTasks:
         made = self._made.get(plan)
         if made is None:
             calls, needs = self._waiting.pop(plan)
-            made = self._made[plan] = self._make(calls, needs, self._uses[plan] > 1 or not self._joins)
+            shared = self._uses[plan] > 1 or plan in self._repeated or not self._joins
+            made = self._made[plan] = self._make(calls, needs, shared)
         return made
 
     def _is_known(self, plan: Plan, op: DelayedCall) -> bool:
@@ -164,6 +167,12 @@ class CallTasks:
         steps = tuple([op.title for op in calls])
         self._tasks.append(Task((key,), work, part, needs, _label(calls), steps=steps))
         return key
+
+
+def _read_repeatedly(plan: Plan) -> Sequence[Plan]:
+    """Return the values that `plan` reads more than once, if they are iterators: for each record, or partition."""
+    op = plan.op
+    return plan.inputs[op.bags :] if isinstance(op, Pairing) and op.bags else ()
 
 
 def _keys(plan: Plan) -> list[Any]:

@@ -167,7 +167,7 @@ class PartitionOf(Pairing):
                 f"{self.name}: a value computes to {one_line(value, 60)} of type {type(value).__name__}; expected an "
                 f"iterable of the records of one partition; hint: for a single record let its function return {hint}"
             )
-        return lambda: value
+        return lambda: value  # a Replay gives its records from the beginning
 
 
 def call_token(function: Any, arguments: Any) -> str:

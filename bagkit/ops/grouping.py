@@ -22,6 +22,7 @@ from bagkit.exchange.lines import KEY_PART, Parse, completed, whole_records
 from bagkit.exchange.merge import Order, Sorting, SortingLines, cut_runs, merged_runs, range_bounds
 from bagkit.exchange.pairs import Entry
 from bagkit.exchange.spill import Room
+from bagkit.flow.replay import reading
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.functions import check_npartitions, key_function, shown_key
@@ -284,7 +285,7 @@ class Match(Pairing):
         return inputs[0]
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
-        others = values[0] if self.others is None else self.others
+        others = reading(values[0]) if self.others is None else self.others
         table = table_of(key_function("join", self.on_other), others)
         return partial(map, Matches(key_function("join", self.on_self), table, self.how))
 

@@ -9,10 +9,11 @@ from itertools import repeat, starmap
 from typing import Any
 
 from bagkit.errors import PlanError
+from bagkit.flow.replay import Replay, reading
 from bagkit.ops.elementwise import bind, partition_result
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import OnRecords, Pairing, PerRecord
-from bagkit.plan.template import fill
+from bagkit.plan.template import fill, makes_iterators
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,19 @@ class Paired(Pairing):
         return "" if self.name == "map_partitions" else "one"
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
+        if self.per_record and self._has_iterators(values):
+            return partial(map, partial(self._of_row, values))
+        return self._begun(read, [*map(reading, values)])
+
+    def _has_iterators(self, values: Sequence[Any]) -> bool:
+        templates = (*self.args, *self.kwargs.values())
+        return Replay in map(type, values) or any(map(makes_iterators, templates))
+
+    def _of_row(self, values: Sequence[Any], *row: Any) -> Any:
+        """Return what the function gives for a row of records, and for iterators that begin anew for each row."""
+        return next(iter(self._begun((), [*map(reading, values)])(*[[record] for record in row])))
+
+    def _begun(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         fixed = {name: fill(value, values) for name, value in self.kwargs.items() if not isinstance(value, BagArgument)}
         moving = {name: value.number for name, value in self.kwargs.items() if isinstance(value, BagArgument)}
         function = bind(self.function, fixed)

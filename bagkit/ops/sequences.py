@@ -15,6 +15,7 @@ from typing import Any
 
 from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.exchange import fold
+from bagkit.flow.replay import reading
 from bagkit.flow.takings import UntilEnough
 from bagkit.ops import _windows as windows
 from bagkit.ops._pipe import piped
@@ -109,7 +110,7 @@ class Accumulate(Scan):
         return () if self.initial is NOT_GIVEN else (fold.fresh(self.initial),)
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
-        before = values or self.leading()
+        before = [*map(reading, values)] or self.leading()
         return partial(map, _Totals(self.binop, before[0] if before else EMPTY))
 
 
@@ -286,7 +287,7 @@ class MapPartitionsWithInfo(Pairing):
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         records, (info,) = read
-        args, kwargs = fill_arguments(self.args, self.kwargs, values)
+        args, kwargs = fill_arguments(self.args, self.kwargs, [*map(reading, values)])
         return lambda: partition_result(self.function, self.function(records, info, *args, **kwargs))
 
 

@@ -270,7 +270,8 @@ class Pairing(Op):
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         """Return the function that is called with some records of each of the other bags, or with all of them.
 
-        `read` has the records of the bags that are read first. If a call needs to know of the calls before, the
+        `read` has the records of the bags that are read first. An iterator among the values is a `flow.replay.Replay`,
+        which can be read more than once. If a call needs to know of the calls before, the
         function remembers that itself.
         """
         raise NotImplementedError

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bagkit.flow.replay import read_again
+
 
 class Hole:
     """The place of a value that is computed later: the number of the value."""
@@ -48,6 +50,13 @@ def fill(template: Any, values: Sequence[Any]) -> Any:
     if kind is Nest:
         return template.make([fill(part, values) for part in template.parts])
     return template
+
+
+def makes_iterators(template: Any) -> bool:
+    """Return whether what fills `template` can be read once: each user needs one of its own."""
+    if type(template) is not Nest:
+        return False
+    return template.make in (iter, read_again) or any(map(makes_iterators, template.parts))
 
 
 def fill_arguments(

@@ -175,7 +175,7 @@ class Output:
         except NotStored:
             raise self._not_stored() from None
         except Exception as error:
-            raise _not_picklable(value, where, error) from error
+            raise _not_picklable(value.content() if type(value) is Replay else value, where, error) from error
         if self._spilled:
             return self._file.cut()
         self._budget -= self._chunk_bytes

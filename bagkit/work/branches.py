@@ -13,7 +13,7 @@ from itertools import tee
 from typing import Any, Protocol
 
 from bagkit.flow.blocks import Block, made_of
-from bagkit.flow.replay import ONE_SHOT
+from bagkit.flow.replay import is_plain
 from bagkit.flow.report import Figures
 from bagkit.plan.kinds import OnRecords, Pairing, PerPartition
 from bagkit.work.elementwise import Row
@@ -127,9 +127,11 @@ class Branches:
 
     def _for_many(self, step: Step, block: Block) -> Block:
         """Return `block` with iterators that can be copied, in place of iterators with one reader."""
-        if id(step) not in self._opaque or ONE_SHOT.isdisjoint(map(type, block.records)):
+        kinds = set(map(type, block.records)) if id(step) in self._opaque else ()
+        plain = {kind for kind in kinds if is_plain(kind)}
+        if not plain:
             return block
-        records = [tee(record, 1)[0] if type(record) in ONE_SHOT else record for record in block.records]
+        records = [tee(record, 1)[0] if type(record) in plain else record for record in block.records]
         return _Copied(records, made_of(block, records).origin)
 
     def _making(self, step: Step) -> Iterator[Block]:

@@ -401,13 +401,16 @@ class TaskRun:
     # Values -------------------------------------------------------------------------------------------------------
 
     def value(self, step: Step) -> Any:
-        """Return the single value that `step` gives, or the iterable of a reduction that gives a bag."""
+        """Return the single value that `step` gives, or the iterable of a reduction that gives a bag.
+
+        An iterator that another task gave is a Replay.
+        """
         return self._valued(step)[1]
 
     def _valued(self, step: Step) -> tuple[Figures, Any]:
         op = step.op
         if isinstance(op, Value):
-            return self.next_figures(), replay.reading(next(self._inputs))
+            return self.next_figures(), next(self._inputs)
         try:
             if isinstance(op, Finish):
                 states = [next(self._inputs) for _ in range(next(self._parts))]
@@ -418,7 +421,7 @@ class TaskRun:
                 value = op.finish([state], task_room(self._report, step.memory, 1))
             else:
                 assert isinstance(op, Call), op
-                values = [self.value(child) for child in step.inputs]
+                values = [replay.reading(self.value(child)) for child in step.inputs]
                 figures = self.next_figures()
                 value = op.call(values)
         except USER_ERRORS as error:
