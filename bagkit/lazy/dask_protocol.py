@@ -16,14 +16,14 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from bagkit.computing import for_this_session, run, run_graph
-from bagkit.errors import PlanError
+from bagkit.computing import for_this_session, run_graph
 from bagkit.flow.buckets import Dealing, together
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lazy.dask_tasks import RunTask, Seal, report_of_run
+from bagkit.lazy.dask_writes import TakeWritten, WriteFiles, function_and_needs, tasks_of_sink, with_common_writes
 from bagkit.lower.graph import Graph, Key, Task
-from bagkit.ops.calls import DelayedCall, SinkPart, as_written, identity
+from bagkit.ops.calls import DelayedCall
 from bagkit.options import merged
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
@@ -80,7 +80,7 @@ class DaskCollection:
 
     @staticmethod
     def __dask_optimize__(dsk: Any, keys: Any, **_: Any) -> Any:
-        return with_wanted(dsk)  # the plan was optimised before it became a graph
+        return with_common_writes(dsk)  # the plan was optimised before it became a graph
 
     @staticmethod
     def __dask_scheduler__(dsk: Any, keys: Any, **keywords: Any) -> Any:
@@ -111,7 +111,7 @@ def _made(plan: Plan) -> DaskGraph:
     below = tuple(walk(plan))
     sink = next((each for each in below if isinstance(each.op, Sink)), None)
     if sink is not None:
-        return _made_of_sink(plan, sink)
+        return DaskGraph(*tasks_of_sink(plan, sink))
     (root,) = (plan,) if all(isinstance(each.op, DelayedCall) for each in below) else optimize((plan,))
     options = for_this_session(merged())
     graph, (keys,) = lower((root,), exact=True, joins=False, memory=partial(memory_of_task, options))
@@ -163,72 +163,6 @@ def _dealt(task: Task, names: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
         yield names[key], (together, *buckets)
 
 
-def _made_of_sink(plan: Plan, sink: Plan) -> DaskGraph:
-    """Return the graph in which one task writes all files that are asked for: they have one lock and one manifest."""
-    token = _sink_tokens.setdefault(sink, os.urandom(8).hex())
-    passes_on = isinstance(plan.op, DelayedCall) and plan.op.function in (identity, as_written) and plan.inputs
-    part = plan.inputs[0] if passes_on else plan
-    op, key = part.op, plan.op.key if isinstance(plan.op, DelayedCall) else (f"bagkit-{token}", 0)
-    number = op.number if isinstance(op, SinkPart) else None
-    if part is not sink and (number is None or part.inputs != (sink,)):
-        raise PlanError(
-            f"{sink.op.label}: dask can't run what works on files that are yet to be written; "
-            "hint: its own compute() does"
-        )
-    whole = (f"bagkit-{token}", "all")
-    return DaskGraph({whole: (WriteFiles(sink, None),), key: (TakeWritten(number), whole)}, [key], f"{token}-{number}")
-
-
-_sink_tokens: WeakKeyDictionary[Plan, str] = WeakKeyDictionary()
-
-
-class WriteFiles:
-    """Writes the `wanted` files of a sink, or all. Returns what each became by its number, and the whole under None."""
-
-    def __init__(self, sink: Plan, wanted: frozenset[int] | None) -> None:
-        self.sink = sink
-        self.wanted = wanted
-
-    def __call__(self) -> dict[int | None, Any]:
-        numbers = range(self.sink.inputs[0].npartitions) if self.wanted is None else sorted(self.wanted)
-        sink: Any = self.sink.op
-        plans = [Plan(sink.part(number), (self.sink,)) for number in numbers]
-        values = run((*plans, self.sink) if self.wanted is None else plans, {})
-        return dict(zip((*numbers, None), values, strict=False))
-
-
-class TakeWritten:
-    """Takes the value of one file from what WriteFiles returns, or without a `number` the whole."""
-
-    def __init__(self, number: int | None) -> None:
-        self.number = number
-
-    def __call__(self, written: dict[int | None, Any]) -> Any:
-        return written[self.number]
-
-
-def with_wanted(graph: Any) -> Any:
-    """Return a graph that writes only the files that something takes."""
-    found = {key: _function_and_needs(graph[key]) for key in graph}
-    writes = [key for key, (head, _) in found.items() if isinstance(head, WriteFiles)]
-    if not writes:
-        return graph
-    new = dict(graph)
-    for key in writes:
-        taken = {head.number for head, needs in found.values() if isinstance(head, TakeWritten) and key in needs}
-        if None not in taken:
-            wanted = frozenset(number for number in taken if number is not None)
-            new[key] = (WriteFiles(found[key][0].sink, wanted),)
-    return new
-
-
-def _function_and_needs(node: Any) -> tuple[Any, Any]:
-    """Return the function of a task and what it needs. A task is a tuple or an object of dask's; others have None."""
-    if type(node) is tuple and node:
-        return node[0], node[1:]
-    return getattr(node, "func", None), getattr(node, "dependencies", ())
-
-
 def _name(key: Key, task: Task, token: str) -> Any:
     from bagkit.lower.calls import Calls
 
@@ -264,7 +198,7 @@ def rebuilt(
 
     named = [_renamed(key, rename or {}) for key in keys]
     found = [values[key] for key in named]
-    ours = all(isinstance(_function_and_needs(value)[0], (RunTask, TakeWritten)) for value in found)
+    ours = all(isinstance(function_and_needs(value)[0], (RunTask, TakeWritten)) for value in found)
     if ours and not rename:
         return collection
     if ours or len(values) > len(keys) or not isinstance(values, dict) or hasattr(found[0], "dependencies"):
@@ -308,9 +242,14 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
             if type(node) is tuple and node and isinstance(node[0], RunTask):
                 self.made.append(Task((name,), run_ours, node[0], node[1:], repr(node[0])))
                 return node[1:]
+            head, needs = function_and_needs(node)
+            if isinstance(head, WriteFiles):
+                # Now, and in no task of this run: there it would have one thread.
+                self.made.append(Task((name,), run_value, head.write({}), (), "value"))
+                return ()
             if not hasattr(node, "dependencies"):
                 return super().add_one(name)
-            needs = tuple(node.dependencies)
+            needs = tuple(needs)
             self.made.append(Task((name,), run_node, (node, needs), needs, str(getattr(node, "func", "value"))))
             return needs
 
@@ -327,6 +266,11 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
         found = dict(zip(targets, values, strict=True))
     log.warn(streamed=True)
     return shaped(keys, found)
+
+
+def run_value(part: Any, inputs: Sequence[Any], report: Report) -> Any:
+    """A Work: a value that is there already."""
+    return part
 
 
 def run_node(part: tuple[Any, tuple[Key, ...]], inputs: Sequence[Any], report: Report) -> Any:

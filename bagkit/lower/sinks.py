@@ -29,8 +29,11 @@ class Writings:
     def begin(self, roots: Sequence[Plan]) -> None:
         """Begin the writing of all sinks below `roots`; raises what forbids one of them."""
         wanted = _wanted(roots)
-        for plan in walk(*roots):
-            if isinstance(plan.op, Sink) and id(plan.op) not in self._numbers:
+        plans = [plan for plan in walk(*roots) if isinstance(plan.op, Sink)]
+        # In one order in all runs: those of one token wait for each other, and must not wait in a circle.
+        for plan in sorted(plans, key=lambda plan: getattr(plan.op, "token", "")):
+            assert isinstance(plan.op, Sink)
+            if id(plan.op) not in self._numbers:
                 self._writings.append(plan.op.begin(plan.inputs[0], wanted[id(plan.op)]))
                 self._numbers[id(plan.op)] = len(self._sinks)
                 self._sinks.append(plan.op)

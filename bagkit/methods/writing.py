@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from bagkit.errors import PlanError
@@ -386,6 +388,11 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
     )
 
 
+@dataclass
+class _OneField:
+    files: list[Any]
+
+
 class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item refuses to be indexed
     """Files that are still to be written: a list with a delayed value for each, and an Item that writes them all.
 
@@ -400,12 +407,29 @@ class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item 
     ['0.txt', '1.txt']
     """
 
-    def __init__(self, plan: Plan, count: int) -> None:
+    # dask takes every list for that alone, so for dask it is none of its collections, but a dataclass whose one field
+    # is the list: dask computes what is in it, and makes another one of the values, which is a plain list.
+    __dask_graph__ = None  # type: ignore[assignment]
+    __dataclass_fields__ = _OneField.__dataclass_fields__
+
+    def __new__(cls, files: Iterable[Any]) -> Any:
+        return list(files)
+
+    @classmethod
+    def of(cls, plan: Plan, count: int) -> Writes:
+        """Return what writes the `count` files of the sink of `plan`."""
         from bagkit.lazy.delayed import delayed
 
+        made = list.__new__(cls)
         sink: Any = plan.op
-        list.__init__(self, [delayed(Item(Plan(sink.part(number), (plan,)))) for number in range(count)])
-        Item.__init__(self, plan)
+        list.__init__(made, [delayed(Item(Plan(sink.part(number), (plan,)))) for number in range(count)])
+        Item.__init__(made, plan)
+        return made
+
+    @property
+    def files(self) -> list[Delayed[Any]]:
+        """The delayed values, in a plain list."""
+        return list(self)
 
     def __bool__(self) -> bool:  # type: ignore[override]
         return len(self) > 0
@@ -414,12 +438,11 @@ class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item 
         return f"Writes of {len(self)} file{'s' if len(self) != 1 else ''}:\n{plan_text(self.plan)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Writes, (self.plan, len(self))
+        return Writes.of, (self.plan, len(self))
 
 
 def written(lines: Plan, sink: Sink, compute: bool, options: ComputeOptions) -> Any:
     """Write now, and return the result of the sink; or return values that write later: these take no `options`."""
-    plan = Plan(sink, (lines,))
     if not compute and options:
         raise PlanError(
             f"{sink.label}: {next(iter(options))!r} is an option of compute, and compute=False; "
@@ -430,4 +453,7 @@ def written(lines: Plan, sink: Sink, compute: bool, options: ComputeOptions) -> 
             f"{sink.label}: exist='update' looks for what has changed when it writes, and compute=False writes nothing "
             "yet; hint: leave out compute=False"
         )
-    return Item(plan).compute(**options) if compute else Writes(plan, lines.npartitions)
+    if compute:
+        return Item(Plan(sink, (lines,))).compute(**options)
+    several: Any = sink  # runs, which know each other by a token
+    return Writes.of(Plan(replace(several, token=secrets.token_hex(8)), (lines,)), lines.npartitions)

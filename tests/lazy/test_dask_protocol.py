@@ -105,28 +105,6 @@ class TestCompute:
         assert dask.get(b.dask, b.__dask_keys__()) == ([0, 2], [4, 6, 8])
 
 
-class TestWriting:
-    """What `compute=False` leaves for dask to do."""
-
-    def writes(self, folder: Path) -> Any:
-        return bk.from_sequence("abc", npartitions=3).to_textfiles(folder / "*.txt", compute=False)
-
-    @pytest.mark.parametrize("scheduler", SCHEDULERS)
-    def test_all_files_in_one_run(self, tmp_path: Path, scheduler: str | None) -> None:
-        paths = [str(tmp_path / f"{n}.txt") for n in range(3)]
-        assert dask.compute(*self.writes(tmp_path), scheduler=scheduler) == tuple(paths)
-        assert dask.compute(self.writes(tmp_path), scheduler=scheduler) == (paths,)
-        assert dask.compute(list(self.writes(tmp_path)), scheduler=scheduler) == (paths,)
-        assert dask.delayed(list)(list(self.writes(tmp_path))).compute(scheduler="sync") == paths
-        assert [Path(path).read_text() for path in paths] == ["a", "b", "c"]
-
-    @pytest.mark.parametrize("scheduler", SCHEDULERS)
-    def test_only_the_files_that_are_asked_for(self, tmp_path: Path, scheduler: str | None) -> None:
-        first, _, last = self.writes(tmp_path)
-        dask.compute({"a": first, "z": [last]}, scheduler=scheduler)
-        assert sorted(path.name for path in tmp_path.glob("*.txt")) == ["0.txt", "2.txt"]
-
-
 class TestOptimize:
     @pytest.mark.parametrize("name", list(lazies()))
     def test_each_kind(self, name: str) -> None:
@@ -301,14 +279,18 @@ def test_tasks_are_bytes_to_a_scheduler_that_can_not_import_what_they_run(
     double = importlib.import_module("only_workers_know").double
     bag = bk.from_sequence([1, 2, 3], npartitions=2).map(double)
     graph, keys = bag.__dask_graph__(), bag.__dask_keys__()
-    sent = pickle.dumps([graph[key][0] for key in keys])
+    writes = bag.map(str).to_textfiles(tmp_path / "*.txt", compute=False)[1].__dask_graph__()
+    sent = pickle.dumps([*(graph[key][0] for key in keys), *(node[0] for node in writes.values() if len(node) == 1)])
     with monkeypatch.context() as scheduler:
         scheduler.delitem(sys.modules, "only_workers_know")
         scheduler.setattr(sys, "path", [entry for entry in sys.path if entry != str(tmp_path)])
         sent_on = pickle.dumps(pickle.loads(sent))
         with pytest.raises(ModuleNotFoundError, match="only_workers_know"):
             pickle.loads(sent_on)[0]()
-    assert [list(task()) for task in pickle.loads(sent_on)] == [[2], [4, 6]]
+    *tasks, write = pickle.loads(sent_on)
+    assert [list(task()) for task in tasks] == [[2], [4, 6]]
+    assert write() == {1: str(tmp_path / "1.txt")}
+    assert (tmp_path / "1.txt").read_text() == "4\n6"
 
 
 def test_a_graph_of_many_partitions_is_small_and_its_work_stands_in_it_once() -> None:

@@ -14,8 +14,10 @@ names as temporary is removed.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -90,6 +92,7 @@ class FileWriting:
         recipe: Recipe,
         made_of: Sequence[MadeOf],
         wanted: frozenset[int] | None = None,
+        token: str = "",
     ) -> None:
         self._operation = operation
         self._targets = targets
@@ -116,7 +119,10 @@ class FileWriting:
             for directory in targets.directories:
                 store.make_directory(directory)
             if store.journals:
-                self._lock = Lock(targets.own("lock"))
+                self._lock = Lock(targets.own("lock"), token)
+            elif token:  # runs of one output take turns on each machine, at least
+                name = hashlib.blake2b(f"{token} {targets.key}".encode(), digest_size=12).hexdigest()
+                self._lock = Lock(os.path.join(tempfile.gettempdir(), f"bagkit-{name}.lock"), token)
         try:
             self._prepare(exist)
         except BaseException:
@@ -154,7 +160,7 @@ class FileWriting:
     # What is there --------------------------------------------------------------------------------------------------
 
     def _remove_dead(self) -> None:
-        if self._lock is None or not self._lock.excludes:
+        if self._lock is None or not self._lock.excludes or not self._store.journals:
             return
         for directory in self._targets.directories:
             for path in self._store.staging(directory, f"{RESERVED}{self._targets.key}."):

@@ -1,9 +1,14 @@
-"""The right to write to one place: one run has it at a time."""
+"""The right to write to one place: one run has it at a time.
+
+Runs that each write some files of one output (`compute=False` gives a value for each file) take turns: they have one
+token. dask starts as many of them at once as it has threads and workers.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 
 from bagkit.errors import BagkitError, OutputBusyError
@@ -12,30 +17,30 @@ from bagkit.io.output.names import directory_of
 from bagkit.io.output.stores import open_own
 from bagkit.json.standard import standard_dumps, standard_loads
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.1
+"""Seconds between two looks at a lock that somebody else has."""
+_LOOKS = 10
+"""How often a waiting run looks before it believes that the owner is a stranger: who has just come has said nothing."""
+
 
 class Lock:
     """The right to write to one place; mutable, of the run that has it.
 
-    It is the kernel's, so it ends with its owner however that ends; the file says who the owner is.
+    It is the kernel's, so it ends with its owner however that ends; the file says who the owner is. With a `token` it
+    is waited for while an owner of the same token has it.
     """
 
     excludes = True
     """Whether no one else can have it: not so on network disks that know no locks."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, token: str = "") -> None:
         self._path = path
+        self._token = token
         self._pid = os.getpid()
+        self._thread = threading.get_ident()
         self._file: int | None = None
         for _ in range(100):
-            file = open_own(path, os.O_RDWR | os.O_CREAT)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError):
-                text = os.pread(file, 4096, 0)
-                os.close(file)
-                raise _busy(path, text) from None
-            except OSError:
-                self.excludes = False
+            file = self._locked()
             if _is_at(file, path):
                 if os.fstat(file).st_nlink < 2:
                     break
@@ -45,13 +50,50 @@ class Lock:
             raise OutputBusyError(f"{named(path)}: other runs take the lock again and again")
         self._file = file
         _held.add(self)
-        owner = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
+        owner = {
+            "pid": os.getpid(),
+            "host": os.uname().nodename,
+            "since": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+            "token": token,
+        }
         try:
             os.ftruncate(file, 0)
             os.pwrite(file, standard_dumps(owner).encode(), 0)
         except OSError:
             self.release()
             raise
+
+    def _locked(self) -> int:
+        """Return the open file, locked; raises OutputBusyError where a run has it that is not waited for."""
+        pause, looks = _FIRST_PAUSE, _LOOKS
+        while True:
+            file = open_own(self._path, os.O_RDWR | os.O_CREAT)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                text = os.pread(file, 4096, 0)
+                os.close(file)
+            except OSError:
+                self.excludes = False
+                return file
+            else:
+                return file
+            looks = _LOOKS if self._has_token(text) else looks - 1
+            if not self._token or not looks or self._is_this_threads():
+                raise _busy(self._path, text)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _has_token(self, text: bytes) -> bool:
+        """Return whether the owner, who has written `text`, writes files of the same output."""
+        try:
+            return bool(standard_loads(text)["token"] == self._token)
+        except (ValueError, KeyError, TypeError):
+            return False
+
+    def _is_this_threads(self) -> bool:
+        """Return whether this very thread has the lock, which would wait for itself for ever."""
+        return any(lock._path == self._path and lock._thread == self._thread for lock in tuple(_held))
 
     def release(self) -> None:
         """Let others write."""

@@ -55,6 +55,8 @@ class WriteLines(Sink):
     made_of: tuple[MadeOf, ...] = field(default=(), repr=False)
     """What each file is made of."""
     shard: ShardOf | None = field(default=None, repr=False)
+    token: str = field(default="", repr=False)
+    """By which runs know each other that each write some of the files; empty where one run writes all."""
 
     opaque = False
 
@@ -87,7 +89,15 @@ class WriteLines(Sink):
         shard = None if self.shard is None else self.shard.as_json()
         recipe = Recipe(steps, without_passwords(inputs), self.made_with, len(self.targets.paths), known, shard)
         return FileWriting(
-            self.operation, self.targets, self.store, self.compressions, self.exist, recipe, self.made_of, wanted
+            self.operation,
+            self.targets,
+            self.store,
+            self.compressions,
+            self.exist,
+            recipe,
+            self.made_of,
+            wanted,
+            self.token,
         )
 
     @property
