@@ -9,6 +9,7 @@ Names are imported when they are first used: a worker process needs none of them
 
 from typing import TYPE_CHECKING, Any
 
+from bagkit import module_loads  # noqa: F401  (first: it notes the imports of the user's modules from here on)
 from bagkit.options import ComputeOptions, Options, get_options, options, set_options
 
 if TYPE_CHECKING:

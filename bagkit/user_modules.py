@@ -1,9 +1,10 @@
 """Which code is the user's own, for all who ask, and whether what modules hold now is still what their files make.
 
 A function of a module of the user's travels to a worker by reference: the worker imports the module. That gives the
-caller's function only while the module in memory is the one in the file. It is not after an edit that was not reloaded,
-after a function was patched, or where no file made it. `is_changed` finds that out by the code: what the file compiles
-to against what the module's functions and methods have.
+caller's function only while the module in memory is the one that an import would make. `is_changed` says where it is
+not. After an edit that was not reloaded the file is another one than the module was made of (module_loads.py). Where a
+function was patched, what the file compiles to is not what the module's functions and methods have. And where another
+module was reloaded, this one may still hold what was in that before.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import operator
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bagkit.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
+from bagkit.module_loads import Watcher, is_edited, is_of_others, newer_than, version_of
 from bagkit.visible import ask
 
 MAIN = frozenset(("__main__", "__mp_main__"))
@@ -48,10 +51,9 @@ def is_users(module: str | None) -> bool:
     """Return whether a module is the user's own: not of the standard library, not installed, not of bagkit."""
     if module in MAIN:
         return True
-    if module is None or module.partition(".")[0] in ("bagkit", *sys.stdlib_module_names):
+    if module is None:
         return False
-    file = getattr(sys.modules.get(module), "__file__", None) or ""
-    return "site-packages" not in file and "dist-packages" not in file
+    return not is_of_others(module, getattr(sys.modules.get(module), "__file__", None) or "")
 
 
 def is_users_here(module: object) -> bool:
@@ -88,36 +90,82 @@ def is_generator(value: Any) -> bool:
 def modules_below(name: str) -> list[types.ModuleType]:
     """Return the user's module `name` and the user's modules that it uses, directly or not; not `__main__`."""
     found: dict[str, types.ModuleType] = {}
-    waiting = [name]
+    done: set[tuple[str, bool]] = set()
+    waiting = [(name, True)]
     while waiting:
-        each = waiting.pop()
+        each, whole = waiting.pop()
         module = sys.modules.get(each)
-        if each in found or each in MAIN or module is None or not is_users(each):
+        if not done.isdisjoint(((each, True), (each, whole))) or module is None or each in MAIN or not is_users(each):
             continue
+        done.add((each, whole))
         found[each] = module
-        waiting += _uses(module)
+        waiting += _uses(module, whole)
     return list(found.values())
 
 
-def _uses(module: types.ModuleType) -> set[str]:
-    """Return the names of the modules that what stands in `module` comes from."""
-    found = set()
+def imported_by(function: types.FunctionType) -> list[str]:
+    """Return the user's modules that `function` imports while it runs, as far as this process has them."""
+    imports = imports_in(function.__code__, package_of(function.__globals__))
+    return sorted({name for name, _ in modules_of(imports) if name not in MAIN and _is_users_whole(name)})
+
+
+def _is_users_whole(name: str) -> bool:
+    """Return whether a module and the packages that it is in are the user's: others' packages make modules by hand."""
+    return is_users(name) and ("." not in name or _is_users_whole(name.rpartition(".")[0]))
+
+
+_known_imports: dict[str, tuple[Any, frozenset[Import]]] = {}
+
+
+def _imports(module: types.ModuleType) -> frozenset[Import]:
+    """Return what the code of a module imports, also while its functions run; not what Python itself has."""
+    spec = getattr(module, "__spec__", None)
+    known = _known_imports.get(module.__name__)
+    if known is not None and known[0] is spec:
+        return known[1]
+    found = frozenset(each for each in _all_imports(module) if not _is_pythons(each[0]))
+    _known_imports[module.__name__] = spec, found
+    return found
+
+
+def _is_pythons(name: str) -> bool:
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _all_imports(module: types.ModuleType) -> Iterator[Import]:
+    package, made_of, loader = package_of(vars(module)), version(module), _loader(module)
+    if made_of is not None and isinstance(loader, importlib.machinery.SourceFileLoader):
+        for code in _codes(module.__name__, made_of, loader)[0]:
+            yield from imports_outside(code, package)
+    else:
+        for part in _parts(module):
+            if isinstance(part, types.CodeType):
+                yield from imports_in(part, package)
+
+
+def _loader(module: types.ModuleType) -> Any:
+    return getattr(getattr(module, "__spec__", None), "loader", None)
+
+
+def _uses(module: types.ModuleType, whole: bool = True) -> set[tuple[Any, bool]]:
+    """Return the names of the modules that `module` imports, and that what stands in it comes from.
+
+    If it is a package that is not used as a whole, these are not all modules in it.
+    """
+    found: set[tuple[Any, bool]] = {each for each in modules_of(_imports(module)) if _is_users_whole(each[0])}
+    inside = f"{module.__name__}."
     for value in tuple(vars(module).values()):
         if isinstance(value, types.ModuleType):
-            found.add(value.__name__)
+            if whole or not value.__name__.startswith(inside):
+                found.add((value.__name__, True))
         else:
-            found.add((value if isinstance(value, (types.FunctionType, type)) else type(value)).__module__)
-    return {name for name in found if isinstance(name, str)}
+            found.add(((value if isinstance(value, (types.FunctionType, type)) else type(value)).__module__, True))
+    return {each for each in found if isinstance(each[0], str)}
 
 
 def version(module: types.ModuleType) -> Version | None:
     """Return the version of the file that makes `module`; None where there is none."""
-    file = getattr(module, "__file__", None)
-    try:
-        status = os.stat(file or "")
-    except (OSError, ValueError):
-        return None
-    return file or "", status.st_mtime_ns, status.st_size
+    return version_of(getattr(module, "__file__", None) or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +190,10 @@ _known: dict[str, _Known] = {}
 
 def is_changed(module: types.ModuleType) -> bool:
     """Return whether a process that imports `module` by its name would get other functions than this one has."""
+    return _differs_from_import(module) or holds_old(module)
+
+
+def _differs_from_import(module: types.ModuleType) -> bool:
     spec = getattr(module, "__spec__", None)
     if spec is None:
         return True  # made by hand
@@ -149,7 +201,7 @@ def is_changed(module: types.ModuleType) -> bool:
         # A namespace, an extension, a zip file, tests that pytest has rewritten: no one can tell more.
         return any(map(_is_foreign, tuple(vars(module).values())))
     made_of = version(module)
-    if made_of is None:
+    if made_of is None or is_edited(module, made_of):
         return True
     state = module, made_of, tuple(sys.path), tuple(_parts(module))
     known = _known.get(module.__name__)
@@ -158,6 +210,59 @@ def is_changed(module: types.ModuleType) -> bool:
         changed = not found or _has_other_code(module, made_of, spec.loader)
         known = _known[module.__name__] = _Known(*state, changed, tuple(_assigned_in(module)), _names_in(module))
     return known.changed
+
+
+def holds_old(module: types.ModuleType) -> bool:
+    """Return whether `module` holds something of another module that was reloaded, and has other things now."""
+    newer = newer_than(module)
+    if not newer or newer.isdisjoint(name for name, _ in _uses(module)):
+        return False
+    seen: set[int] = set()
+    values = tuple(vars(module).values())
+    return any(_is_old(value, newer) for value in _reached(values, seen, DEPTH))
+
+
+def _is_old(value: Any, newer: set[str]) -> bool:
+    if isinstance(value, (types.FunctionType, type, CACHED)):
+        return value.__module__ in newer and found_by_name(value) is not value
+    return False
+
+
+def _reached(values: Iterable[Any], seen: set[int], depth: int) -> Iterator[Any]:
+    """Yield `values`, their classes, and what is in functions, classes, partials and containers among them."""
+    for value in values:
+        if isinstance(value, types.ModuleType) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        yield value
+        yield type(value)
+        if depth:
+            yield from _reached(_inside(value), seen, depth - 1)
+
+
+_MOST_PARTS = 1000
+"""A container with more parts than this is taken for data."""
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, types.FunctionType):
+        cells = map(_content, value.__closure__ or ())
+        return [*cells, *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), *vars(value).values()]
+    if isinstance(value, type):
+        return [*value.__mro__, *vars(value).values()]
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, types.MethodType):
+        return [value.__func__, value.__self__]
+    if isinstance(value, (staticmethod, classmethod)):
+        return [value.__func__]
+    if isinstance(value, property):
+        return [value.fget, value.fset, value.fdel]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(value) if len(value) <= _MOST_PARTS else ()
+    if isinstance(value, dict):
+        return tuple(value.values()) if len(value) <= _MOST_PARTS else ()
+    return getattr(value, "__dict__", {}).values() if is_users(type(value).__module__) else ()
 
 
 def _is_foreign(value: Any) -> bool:
@@ -241,7 +346,7 @@ def _is_found(name: str, file: str) -> bool:
     parent, _, _ = name.rpartition(".")
     path = getattr(sys.modules.get(parent), "__path__", None) if parent else None
     for finder in sys.meta_path:
-        find = getattr(finder, "find_spec", None)
+        find = getattr(finder, "find_spec", None) if finder is not Watcher else None
         try:
             spec = find(name, path) if find is not None else None
         except Exception:  # a finder of the user's that fails finds nothing

@@ -1,11 +1,11 @@
 """Tells whether a plan is the same in the next run of a program: by digests of its ops, their functions, their inputs.
 
 Of a function written in Python it is the bytecode, the constants, the names, the defaults, what it has closed over, and
-what it names: the same of the functions and classes of the user's own modules, the values of all else. Of a class it is
-its methods, likewise. Of data it is the value. Code of the standard library and of installed packages is known by its
-name. Not seen are: what a function reaches through names made while running, and the data of a file or a service that
-it reads by itself. What can't be pickled has no digest that would last, so it is never the same; where code only names
-it, it is known by its class.
+what it names, also in modules that it imports while it runs: the same of the functions and classes of the user's own
+modules, the values of all else. Of a class it is its methods, and those of its metaclass, likewise. Of data it is the
+value. Code of the standard library and of installed packages is known by its name. Not seen are: what a function
+reaches through names made while running, and the data of a file or a service that it reads by itself. What can't be
+pickled has no digest that would last, so it is never the same; where code only names it, it is known by its class.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import hashlib
 import marshal
 import pickle
 import secrets
+import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -25,7 +26,7 @@ from weakref import WeakKeyDictionary
 from bagkit.errors import ask
 from bagkit.plan.kinds import MemorySource
 from bagkit.plan.node import Plan, walk
-from bagkit.user_modules import HEAP, found_by_name, is_made_by_exec, is_users
+from bagkit.user_modules import HEAP, found_by_name, imported_by, is_made_by_exec, is_users
 
 Seen = dict[int, tuple[int, Any]]
 """The functions and classes that were described already, by their ids, with a number; kept, so that ids stay theirs."""
@@ -190,8 +191,11 @@ def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]
 def _named(function: types.FunctionType) -> Iterator[Any]:
     """Yield what a function finds in its module, and in those modules of the user's that it finds there."""
     names, attributes = _names(function.__code__)
+    imported = [sys.modules[name] for name in imported_by(function)]
+    yield from imported
+    known = {module.__name__ for module in imported}
     spaces: list[Mapping[str, Any]] = [{name: function.__globals__.get(name) for name in names}]
-    known: set[str] = set()
+    spaces += map(vars, imported)
     for space in spaces:
         for value in map(space.__getitem__, sorted(space.keys() & {*names, *attributes})):
             yield value
@@ -237,6 +241,8 @@ def _class_parts(cls: type, seen: Seen) -> Iterator[bytes]:
     if not (made or is_users(cls.__module__)):
         return
     yield from _parts(cls.__bases__, seen)
+    if is_users(type(cls).__module__):
+        yield from _parts(type(cls), seen)
     for name, member in sorted(vars(cls).items()):
         match member:
             case staticmethod() | classmethod():

@@ -36,7 +36,7 @@ from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
 from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
-from bagkit.user_modules import CACHED, HEAP, MAIN, found_by_name, is_generator, names_of
+from bagkit.user_modules import CACHED, HEAP, MAIN, found_by_name, imported_by, is_generator, names_of
 
 PROTOCOL = 5
 
@@ -60,7 +60,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     `run` tells classes of this run from those that a process has kept from an earlier one. With `spawns` generators of
     random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours. What functions use
-    that was replaced in the modules of others is put into `patches`, all that is no plain data into `seen`.
+    that was replaced in the modules of others is put into `patches`, all that is no plain data into `seen`, the names
+    of the user's modules that functions import while they run into `imported`.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         tracked: bool = False,
         patches: Patches | None = None,
         seen: list[Any] | None = None,
+        imported: set[str] | None = None,
     ) -> None:
         # A dict, for it is asked once an object: cloudpickle's ChainMap takes half of the time of small objects. It has
         # to be there before pickle looks for it.
@@ -84,6 +86,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._tracked = tracked
         self._patches = patches
         self._seen = seen
+        self._imported = imported
         self._ordinary: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:
@@ -131,6 +134,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             known.update({name: value for name, value in found.items() if self._crosses(value)})
         if self._patches is not None:
             self._patches.update(patches_in(reduced[2][1]["__globals__"], {*names_of(function.__code__)}))
+        if self._imported is not None:
+            self._imported.update(imported_by(function))
         return reduced
 
     def _reduced(self, function: types.FunctionType) -> Any:
@@ -187,7 +192,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if module.__name__ not in MAIN and not self._by_value(module.__name__):
             return _module_reduce(module)
         content = {
-            name: value for name, value in vars(module).items() if not name.startswith("__") and self._crosses(value)
+            name: value
+            for name, value in vars(module).items()
+            if (name in _OF_PACKAGES or not name.startswith("__")) and self._crosses(value)
         }
         return _make_module, (module.__name__,), content, None, None, _fill_module
 
@@ -204,19 +211,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return True
 
 
-def dumps(
-    value: Any,
-    by_value: Callable[[str], bool],
-    run: str,
-    *,
-    spawns: bool = False,
-    tracked: bool,
-    patches: Patches | None = None,
-    seen: list[Any] | None = None,
-) -> bytes:
-    """Return the pickle of `value`, as a Pickler makes it."""
+def dumps(value: Any, by_value: Callable[[str], bool], run: str, **settings: Any) -> bytes:
+    """Return the pickle of `value`, as a Pickler makes it with these settings."""
     with io.BytesIO() as file:
-        Pickler(file, by_value, run, spawns=spawns, tracked=tracked, patches=patches, seen=seen).dump(value)
+        Pickler(file, by_value, run, **settings).dump(value)
         return file.getvalue()
 
 
@@ -341,6 +339,10 @@ def _reduce_code(code: types.CodeType) -> Any:
 
 def _make_cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
     return functools.lru_cache(maxsize, typed)(function)
+
+
+_OF_PACKAGES = frozenset(("__file__", "__path__", "__package__"))
+"""What imports look at that start from a module."""
 
 
 def _make_module(name: str) -> types.ModuleType:

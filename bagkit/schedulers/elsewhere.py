@@ -17,6 +17,7 @@ from typing import Any
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Work
 from bagkit.schedulers.by_value import seed_generators
+from bagkit.schedulers.given_modules import take_modules_back
 from bagkit.schedulers.remote_errors import pack_error, pack_failure
 from bagkit.schedulers.sync import call_work
 from bagkit.schedulers.transport import Stored, loads, task_name
@@ -108,6 +109,8 @@ def unpickled(key: tuple[str, int], data: bytes | str | None) -> Work:
     work = kept_works.get(key)
     if work is None:
         assert data is not None, "who leaves it out is told that it is missing"
+        if not any(run == key[0] for run, _ in kept_works):  # of another run, which has modules of its own
+            take_modules_back()
         work = kept_works.setdefault(key, loads(data if isinstance(data, bytes) else read_file(data)))
         while len(kept_works) > WORKS_KEPT:
             kept_works.popitem(last=False)

@@ -17,6 +17,7 @@ from typing import Any
 
 from bagkit.errors import NotPicklableError, one_line
 from bagkit.json.standard import is_replaced
+from bagkit.module_loads import Loads, reloaded
 from bagkit.schedulers.module_values import plain_values
 from bagkit.schedulers.patches import Patches, patches_in, with_patches
 from bagkit.schedulers.received import open_work
@@ -41,15 +42,22 @@ class _ByValue(Exception):
 class Outgoing:
     """Pickles what one run sends; mutable, owned by that run.
 
-    With `tracked` classes have cloudpickle's numbers too, for values that others bring back with cloudpickle.
+    With `tracked` classes have cloudpickle's numbers too, for values that others bring back with cloudpickle. `ours`
+    says whether the processes are bagkit's own, which end after a reload.
     """
 
-    def __init__(self, *, tracked: bool = False) -> None:
-        self.versions: dict[str, Version] = {}
-        """The versions of the user's modules that travel by reference."""
+    def __init__(self, *, tracked: bool = False, ours: bool = False) -> None:
+        self._ours = ours
+        self.versions: dict[str, Version] = {"": ("", Loads.again, 0)}
+        """The versions of the user's modules that travel by reference; under no name how many were reloaded so far.
+
+        What a worker has imported for functions and records that came later is not known. So one that ran before a
+        reload is not used after it.
+        """
         self._tracked = tracked
         self.run = uuid.uuid4().hex
         self._decided: dict[str, bool] = {}
+        self._changed: dict[str, bool] = {}
         self._met: set[str] = set()
         self._patches: Patches = {}
         """What works use that was replaced in the modules of others."""
@@ -68,12 +76,24 @@ class Outgoing:
         try:
             data = _by_reference(value, by_value, seen)
         except Exception:  # cloudpickle does more, and gives the better error
-            from bagkit.schedulers.by_value import dumps
-
-            settings: Any = {"spawns": True, "tracked": self._tracked, "patches": self._patches, "seen": seen}
-            data = dumps(value, by_value, self.run, **settings)
+            data = self._dumped(value, by_value, spawns=True, patches=self._patches, seen=seen)
         self._met |= met
         return data
+
+    def _dumped(self, value: Any, by_value: Callable[[str], bool], **settings: Any) -> bytes:
+        """Return the pickle of what travels by value, with the modules that its functions import and that do so too."""
+        from bagkit.schedulers.by_value import dumps
+        from bagkit.schedulers.given_modules import with_modules
+
+        given: dict[str, types.ModuleType] = {}
+        while True:
+            imported: set[str] = set()
+            whole = with_modules(given, value)
+            data = dumps(whole, by_value, self.run, tracked=self._tracked, imported=imported, **settings)
+            more = {name: sys.modules[name] for name in sorted(imported - given.keys()) if by_value(name)}
+            if not more:
+                return data
+            given.update(more)
 
     def patched(self, data: bytes) -> bytes:
         """Return the pickle of a work with what it uses that was replaced in the modules of others."""
@@ -92,6 +112,11 @@ class Outgoing:
                 f"{names}: it was replaced in this process, by something that can't be sent to a worker process "
                 f"({one_line(error, 200)}); hint: use scheduler='threads'"
             ) from error
+
+    @property
+    def met(self) -> int:
+        """How many modules works and parts have named so far."""
+        return len(self._met)
 
     def content(self) -> bytes:
         """Return the values that workers' modules are told, pickled; empty if there are none."""
@@ -118,23 +143,34 @@ class Outgoing:
         except Exception:
             pass  # cloudpickle does more, and gives the better error
         else:
-            if not _names_a_class(data) or not any(map(self._is_by_value, _modules_named(data))):
+            named = list(_modules_named(data)) if _names_a_class(data) else []
+            self._met.update(named)
+            if not any(map(self._is_by_value, named)):
                 return data
-        from bagkit.schedulers.by_value import dumps
-
-        return dumps(value, self._is_by_value, self.run, tracked=self._tracked)
+        return self._dumped(value, self._is_by_value)
 
     def _is_by_value(self, name: str) -> bool:
         """Return whether what stands in the module `name` travels by value."""
         if name in MAIN:
             return True
+        reloads = "", Loads.again, 0
+        if self.versions[""] != reloads:
+            self._decided.clear()
+            self._changed.clear()
+            self.versions = {"": reloads}
         decided = self._decided.get(name)
         if decided is None:
             below = modules_below(name)
-            decided = self._decided[name] = any(map(is_changed, below)) or _is_registered(name)
+            decided = self._decided[name] = any(map(self._is_changed, below)) or _is_registered(name)
             if not decided:
                 self.versions.update({each.__name__: found for each in below if (found := version(each)) is not None})
         return decided
+
+    def _is_changed(self, module: types.ModuleType) -> bool:
+        name = module.__name__
+        if name not in self._changed:
+            self._changed[name] = is_changed(module) or (not self._ours and name in reloaded)
+        return self._changed[name]
 
 
 class _Opened:

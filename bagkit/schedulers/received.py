@@ -34,20 +34,56 @@ def tell_modules() -> None:
 
     A value that came before and has not changed since is left alone: functions may have filled it meanwhile.
     """
-    for module_name in tuple(_waiting):
-        module = sys.modules.get(module_name)
-        if module is None:
+    for name in tuple(_waiting):
+        module = sys.modules.get(name)
+        if module is not None:
+            _tell(name, module)
+    if _waiting and _Importing not in sys.meta_path:
+        sys.meta_path.insert(0, _Importing)
+
+
+def _tell(module_name: str, module: Any) -> None:
+    values, received = _waiting.pop(module_name), _received.setdefault(module_name, {})
+    for name in received.keys() - values.keys():
+        del received[name]
+        _take_back(module, name, _own.pop((module_name, name), _NOTHING))
+    for name, value in values.items():
+        if name in received and _same(received[name], value):
             continue
-        values, received = _waiting.pop(module_name), _received.setdefault(module_name, {})
-        for name in received.keys() - values.keys():
-            del received[name]
-            _take_back(module, name, _own.pop((module_name, name), _NOTHING))
-        for name, value in values.items():
-            if name in received and _same(received[name], value):
-                continue
-            received[name] = _pickle.loads(_pickle.dumps(value, 5)) if type(value) in _MUTABLE else value
-            _own.setdefault((module_name, name), _present(module, name))
-            _put(module, name, value)
+        received[name] = _pickle.loads(_pickle.dumps(value, 5)) if type(value) in _MUTABLE else value
+        _own.setdefault((module_name, name), _present(module, name))
+        _put(module, name, value)
+
+
+class _Importing:
+    """A finder that finds what the others do, and has modules told once they are made: functions import them too."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        """Return the spec of a module that waits; None for others."""
+        if name not in _waiting:
+            return None
+        for finder in sys.meta_path:
+            find = getattr(finder, "find_spec", None) if finder is not _Importing else None
+            spec: Any = None if find is None else find(name, path, target)
+            if spec is not None:
+                _have_told(name, spec.loader)
+                return spec
+        return None
+
+
+def _have_told(name: str, loader: Any) -> None:
+    if not hasattr(loader, "exec_module") or not hasattr(loader, "__dict__"):
+        return  # it is told before the next task
+    make = loader.exec_module
+
+    def make_and_tell(module: Any) -> None:
+        vars(loader).pop("exec_module", None)
+        make(module)
+        if name in _waiting:
+            _tell(name, module)
+
+    loader.exec_module = make_and_tell
 
 
 def open_work(content: bytes, data: bytes) -> Any:

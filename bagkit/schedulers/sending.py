@@ -48,7 +48,7 @@ class Sending:
 
     def __init__(self, tasks: Iterable[Task], values: ValueStore) -> None:
         self._values = values
-        self._outgoing = Outgoing()
+        self._outgoing = Outgoing(ours=True)
         tasks = tuple(tasks)
         self._kept = {task.keys[0]: kept for task in tasks if (kept := kept_in(task.part))}
         """What workers keep of the part of a task."""
@@ -66,7 +66,11 @@ class Sending:
     def renew_surroundings(self) -> None:
         """Take the surroundings, and the values of the user's modules, as they are now."""
         self._surroundings = take_surroundings()
+        self._renew_content()
+
+    def _renew_content(self) -> None:
         self._content = self._outgoing.content()
+        self._met = self._outgoing.met
 
     @property
     def works(self) -> int:
@@ -77,7 +81,7 @@ class Sending:
         """Pickle the work of another task, unless it is known, and return the pickle of its part."""
         if id(work) not in self._works:
             self._learn(Task((), work, label=label))
-            self._content = self._outgoing.content()
+            self._renew_content()
         return _pickled(self._outgoing.part, part, "the part", label)
 
     def _learn(self, task: Task) -> None:
@@ -107,6 +111,8 @@ class Sending:
         if worker.has_unwanted:  # before it is told what to keep, which is to go after that if it is let go of
             worker.send_unwanted()
         part = task.part if type(task.part) is Pickled else self._part(worker, task, inputs, keep[1])
+        if self._outgoing.met != self._met:  # a module that no work names: of the class of records
+            self._renew_content()
         work = self._works[id(task.work)]
         worker.tell(transport.SURROUNDINGS, self._surroundings)
         worker.tell(transport.MODULES, self._content)

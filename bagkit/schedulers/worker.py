@@ -42,6 +42,7 @@ END_SECONDS = 10
 """What ending gently may take: a handler that waits for something is not waited for any longer."""
 _BY_VALUE, _RECEIVED = "bagkit.schedulers.by_value", "bagkit.schedulers.received"
 _PATCHES, _RESIDENTS = "bagkit.schedulers.patches", "bagkit.schedulers.residents"
+_GIVEN = "bagkit.schedulers.given_modules"
 """Imported only where something came by value, modules have values that the caller changed, or records stay here."""
 
 
@@ -190,6 +191,8 @@ class Worker:
             sys.modules[_BY_VALUE].forget_generators()
         if _PATCHES in sys.modules:
             sys.modules[_PATCHES].take_patches_back()
+        if _GIVEN in sys.modules:
+            sys.modules[_GIVEN].take_modules_back()
         speech.speak_again()
         forget_shown()
         if self._surroundings:
@@ -349,10 +352,10 @@ class Worker:
         if type(work) is _Unread:
             modules = len(sys.modules)
             work = self._works[number] = work.read()
-            if _RECEIVED in sys.modules:
-                sys.modules[_RECEIVED].tell_modules()
             if len(sys.modules) != modules:  # whose import may have set what the caller has set otherwise since
                 apply_surroundings(self._surroundings)
+        if _RECEIVED in sys.modules:
+            sys.modules[_RECEIVED].tell_modules()
         result: Callable[..., Any] = work
         return result
 

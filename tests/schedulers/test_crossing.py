@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
-import importlib
 import sys
 import textwrap
 import types
 import unittest.mock
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -283,162 +281,6 @@ def test_a_child_of_multiprocessing_computes() -> None:
 def test_code_keeps_its_file_name() -> None:
     p = main_program("def where(x):\n    import sys\n    return sys._getframe().f_code.co_filename")
     assert through(p["where"], 1) == ["<__main__>"]
-
-
-# The user's modules
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Any]]:
-    """Write a module of the user's and import it; a module that is there already is reloaded."""
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    names: list[str] = []
-
-    def make(name: str, text: str) -> Any:
-        names.append(name)
-        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
-        importlib.invalidate_caches()
-        return importlib.reload(sys.modules[name]) if name in sys.modules else importlib.import_module(name)
-
-    yield make
-    for name in names:
-        sys.modules.pop(name, None)
-
-
-def test_a_reloaded_module_is_new_in_warm_workers(write: Any) -> None:
-    module = write("crossing_reloaded", "def f(x): return 'old'")
-    assert through(module.f, 1, 2) == ["old", "old"]
-    write("crossing_reloaded", "def f(x): return 'brand new'")
-    assert through(module.f, 1, 2) == ["brand new", "brand new"]
-    del sys.modules["crossing_reloaded"]
-    module = write("crossing_reloaded", "def f(x): return 'imported again'")
-    assert through(module.f, 1, 2) == ["imported again"] * 2
-
-
-def test_a_module_that_was_edited_and_not_reloaded_is_what_the_caller_has(write: Any, tmp_path: Path) -> None:
-    module = write("crossing_edited", "def f(x): return 'as imported'")
-    (tmp_path / "crossing_edited.py").write_text("def f(x): return 'edited since'")
-    assert through(module.f, 1, 2) == [module.f(1)] * 2
-
-
-def test_a_module_that_is_being_edited(write: Any, tmp_path: Path) -> None:
-    module = write("crossing_broken", "def f(x): return 'as imported'")
-    (tmp_path / "crossing_broken.py").write_text("def f(x): return")
-    (tmp_path / "crossing_broken.py").write_text("def f(x) return")
-    assert through(module.f, 1, 2) == [module.f(1)] * 2
-
-
-def test_a_patched_function_is_patched_in_workers_also_for_modules_that_use_it(write: Any) -> None:
-    module = write("crossing_patched", "def f(x): return x\ndef g(x): return f(x)")
-    other = write("crossing_user", "import crossing_patched\ndef h(x): return crossing_patched.g(x)")
-
-    def patched(x: Any) -> str:
-        return "patched"
-
-    with unittest.mock.patch.object(module, "f", patched):
-        assert through(module.g, 1) == ["patched"]
-        assert through(other.h, 1) == ["patched"]
-        assert through(lambda x: other.h(x), 1) == ["patched"]
-    assert through(other.h, 1) == [1]
-
-
-def test_a_patched_method(write: Any) -> None:
-    module = write("crossing_method", "class C:\n    def m(self): return 'm'\ndef f(x): return C().m()")
-    assert through(module.f, 1) == ["m"]
-    module.C.m = lambda self: "patched"
-    assert through(module.f, 1) == ["patched"]
-    assert [type(each) for each in through(lambda x: module.C(), 1)] == [module.C]
-
-
-def test_changed_values_of_a_module_count_in_workers(write: Any) -> None:
-    module = write(
-        "crossing_values",
-        """
-        LIMIT = 1
-        TABLE = {"a": 1}
-        class Config:
-            depth = 1
-        settings = Config()
-        def f(x): return LIMIT, TABLE["a"], Config.depth, getattr(settings, "more", 0)
-        def set_limit(value):
-            global LIMIT
-            LIMIT = value
-        """,
-    )
-    assert through(module.f, 0) == [(1, 1, 1, 0)]
-    module.set_limit(2)
-    module.TABLE["a"] = 3
-    module.Config.depth = 4
-    module.settings.more = 5
-    assert through(module.f, 0) == [module.f(0)] == [(2, 3, 4, 5)]
-    module.LIMIT = 1
-    module.TABLE["a"] = 1
-    assert through(module.f, 0) == [module.f(0)] == [(1, 1, 4, 5)]
-
-
-def test_a_flag_does_not_cross_without_what_it_stands_for(write: Any) -> None:
-    module = write(
-        "crossing_flag",
-        """
-        loaded, model = False, None
-        def load():
-            global loaded, model
-            if not loaded:
-                loaded, model = True, (lambda x: x * 10)
-            return model
-        def f(x): return load()(x)
-        """,
-    )
-    assert module.f(1) == 10  # now the flag is set here
-    assert through(module.f, 1, 2) == [10, 20]
-
-
-def test_a_module_that_was_made_by_hand() -> None:
-    module = types.ModuleType("crossing_by_hand")
-    exec("A = 3\ndef f(x): return x * A", vars(module))
-    with unittest.mock.patch.dict(sys.modules, {"crossing_by_hand": module}):
-        assert through(module.f, 1, 2) == [3, 6]
-        assert through(lambda x: module.f(x) + module.A, 1, 2) == [6, 9]
-
-
-def test_a_module_as_its_file_makes_it_travels_by_reference(write: Any) -> None:
-    module = write(
-        "crossing_whole",
-        """
-        import dataclasses, functools, threading
-        lock = threading.Lock()  # which can't be pickled
-        def plus_one(f):
-            return lambda x: f(x) + 1
-        @plus_one
-        def decorated(x):
-            with lock:
-                return x
-        @functools.cache
-        def cached(x): return x * 3
-        @dataclasses.dataclass(frozen=True, order=True)
-        class Record:
-            x: int
-            def twice(self):
-                with lock:
-                    return self.x * 2
-        """,
-    )
-    assert through(lambda x: module.decorated(x), 1, 2) == [2, 3]
-    assert through(module.cached, 1, 2) == [3, 6]
-    assert through(module.Record, 1, 2) == [module.Record(1), module.Record(2)]
-    assert through(module.Record.twice, module.Record(1), module.Record(2)) == [2, 4]
-
-
-def test_resume_after_a_reload_does_not_keep_the_output_of_old_code(write: Any, tmp_path: Path) -> None:
-    module = write("crossing_resumed", "def f(x): return 'old'")
-    bag = bk.from_sequence([1, 2], npartitions=2)
-    bag.map(module.f).compute(scheduler="processes")
-    write("crossing_resumed", "def f(x): return 'brand new'")
-    with bk.options(scheduler="processes"):
-        bag.map(module.f).to_textfiles(tmp_path / "o-*.txt")
-        bag.map(module.f).to_textfiles(tmp_path / "o-*.txt", exist="resume")
-    assert bk.read_text(str(tmp_path / "o-*.txt")).compute() == ["brand new", "brand new"]
 
 
 # Random numbers

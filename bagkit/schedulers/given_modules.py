@@ -1,0 +1,84 @@
+"""The user's modules that functions import while they run, where these travel by value.
+
+Such a module stands in `sys.modules` of the worker until the run is over: so `import tools` inside of a function gives
+the module as it is in the caller's process. Imported by workers where one has come, so light.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from bagkit.sentinels import NOT_GIVEN
+
+TYPE_CHECKING = False  # importing it would import typing
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+
+def with_modules(modules: dict[str, ModuleType], value: Any) -> Any:
+    """Return what pickles to `value`, and puts `modules` into their places before."""
+    return _With(modules, value) if modules else value
+
+
+class _With:
+    def __init__(self, modules: dict[str, ModuleType], value: Any) -> None:
+        self._modules = modules
+        self._value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _second, (_Given(self._modules), self._value)
+
+
+class _Given:
+    """Pickles to a call of `put_modules`."""
+
+    def __init__(self, modules: dict[str, ModuleType]) -> None:
+        self._modules = modules
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return put_modules, (self._modules,)
+
+
+def _second(_: Any, value: Any) -> Any:
+    return value
+
+
+_replaced: dict[str, Any] = {}
+"""What stood in `sys.modules` in the places of what was given; NOT_GIVEN where nothing did."""
+_attributes: dict[tuple[str, str], tuple[ModuleType, Any]] = {}
+"""The same of the attributes of packages, each with its package."""
+
+
+def put_modules(modules: dict[str, ModuleType]) -> None:
+    """Put `modules` where imports find them."""
+    for name, module in modules.items():
+        _replaced.setdefault(name, sys.modules.get(name, NOT_GIVEN))
+        sys.modules[name] = module
+    for name, module in modules.items():
+        package, _, child = name.rpartition(".")
+        if not package:
+            continue
+        try:
+            __import__(package)
+        except Exception:  # whatever its code raises
+            continue  # the function that needs it will say so
+        parent = sys.modules[package]
+        _attributes.setdefault((package, child), (parent, vars(parent).get(child, NOT_GIVEN)))
+        setattr(parent, child, module)
+
+
+def take_modules_back() -> None:
+    """Put back what stood in their places."""
+    while _attributes:
+        (_, child), (parent, value) = _attributes.popitem()
+        if value is not NOT_GIVEN:
+            setattr(parent, child, value)
+        elif child in vars(parent):
+            delattr(parent, child)
+    while _replaced:
+        name, value = _replaced.popitem()
+        if value is NOT_GIVEN:
+            sys.modules.pop(name, None)
+        else:
+            sys.modules[name] = value
