@@ -85,7 +85,7 @@ def is_edited(module: Any, now: Version) -> bool:
 
     Of a module that no note was made of, nothing is known if it was imported after bagkit.
     """
-    number, made_of = getattr(module.__spec__, _NOTE, (0, ()))
+    number, made_of = getattr(getattr(module, "__spec__", None), _NOTE, (0, ()))
     if number:
         return bool(made_of[1:] != now[1:])
     return module.__name__ in _EARLIER and now[1] > _BEGAN

@@ -262,7 +262,7 @@ def _inside(value: Any) -> Iterable[Any]:
         return tuple(value) if len(value) <= _MOST_PARTS else ()
     if isinstance(value, dict):
         return tuple(value.values()) if len(value) <= _MOST_PARTS else ()
-    return getattr(value, "__dict__", {}).values() if is_users(type(value).__module__) else ()
+    return ask(value, "__dict__", {}).values() if is_users(type(value).__module__) else ()
 
 
 def _is_foreign(value: Any) -> bool:

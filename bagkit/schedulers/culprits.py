@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bagkit.errors import NotPicklableError, ask
+from bagkit.module_loads import is_edited
 from bagkit.schedulers.outgoing import Outgoing
+from bagkit.user_modules import is_users, version
 
 DEPTH = 30
 _NOTHING = object()
@@ -25,8 +28,19 @@ def not_picklable(value: Any, root: str, error: BaseException, so: str, task: st
 
     `task` are words for the task that it belongs to.
     """
-    found = find_culprit(value, root, error)
-    return NotPicklableError(f"{task}: {found}, so {so}" if task else f"{found}, so {so}")
+    way = _way(value, root, error)
+    found = f"{_said(way, value, error)}, so {so}{_of_edited(way)}"
+    return NotPicklableError(f"{task}: {found}" if task else found)
+
+
+def _of_edited(way: Iterable[tuple[Where, Any]]) -> str:
+    """Return a hint where what can't be pickled is in a module that would travel by reference if it were reloaded."""
+    for _, each in way:
+        name = each.__name__ if isinstance(each, types.ModuleType) else ask(each, "__module__")
+        module = sys.modules.get(name) if isinstance(name, str) else None
+        if module is not None and is_users(name) and (now := version(module)) and is_edited(module, now):
+            return f"; or importlib.reload({name}), which was edited: then workers import it"
+    return ""
 
 
 def find_culprit(value: Any, root: str, error: BaseException) -> str:
@@ -34,9 +48,19 @@ def find_culprit(value: Any, root: str, error: BaseException) -> str:
 
     `root` are the words for `value` itself, `error` is what its pickling raised.
     """
+    return _said(_way(value, root, error), value, error)
+
+
+def _way(value: Any, root: str, error: BaseException) -> list[tuple[Where, Any]]:
+    """Return the way from `value` to what can't be pickled, with where each is."""
+    where = root, ""
+    return [(_deep_part(value, where), None)] if is_too_deep(error) else list(_descend(value, where))
+
+
+def _said(way: Sequence[tuple[Where, Any]], value: Any, error: BaseException) -> str:
+    where, culprit = way[-1]
     if is_too_deep(error):
-        return f"{_words(_deep_part(value, (root, '')))} is nested too deeply to be pickled"
-    where, culprit = _descend(value, (root, ""))
+        return f"{_words(where)} is nested too deeply to be pickled"
     reason = "" if culprit is not value else f" ({type(error).__name__}: {error})"[:300]
     return f"{_words(where)} is {_kind(culprit)}, which can't be pickled{reason}"
 
@@ -62,18 +86,19 @@ def _deep_part(value: Any, where: Where) -> Where:
     return where
 
 
-def _descend(value: Any, where: Where) -> tuple[Where, Any]:
-    """Follow the first child that does not pickle, as far as there is one."""
+def _descend(value: Any, where: Where) -> Iterator[tuple[Where, Any]]:
+    """Follow the first child that does not pickle, as far as there is one; yield all on the way, and where they are."""
     seen = {id(value)}
+    yield where, value
     for _ in range(DEPTH):
         for child_where, child in _children(value, where):
             if id(child) not in seen and not _pickles(child):
                 seen.add(id(child))
                 value, where = child, child_where
+                yield where, value
                 break
         else:
-            break
-    return where, value
+            return
 
 
 def _pickles(value: Any) -> bool:

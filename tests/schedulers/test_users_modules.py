@@ -380,6 +380,43 @@ def test_whatever_was_edited_is_as_the_caller_has_it(write: Any, tmp_path: Path)
     assert all("edited since" in str(through(getattr(module, name), 1)) for name in names)
 
 
+def test_an_edited_module_that_cannot_travel_by_value(write: Any, tmp_path: Path) -> None:
+    text = "import threading\nLOCK = threading.Lock()\ndef f(x):\n    with LOCK: return x"
+    module = write("crossing_locked", text)
+    assert through(module.f, 1) == [1]
+    (tmp_path / "crossing_locked.py").write_text(f"# a comment\n{text}")
+    with pytest.raises(bk.NotPicklableError, match=r"`LOCK`.*lock.*or importlib.reload\(crossing_locked\)"):
+        through(module.f, 1)
+    importlib.reload(module)
+    assert through(module.f, 1) == [1]
+
+
+def test_executors_get_what_was_reloaded_by_value(write: Any, tmp_path: Path) -> None:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    def lazily(x: int) -> Any:
+        import crossing_executed
+
+        return crossing_executed.f(x)
+
+    def texts() -> list[Any]:
+        bags = (bk.from_sequence([1]).map(each) for each in (lazily, module.f))
+        record = bk.from_sequence([module.Record()]).map(lambda each: each.s())
+        return [each for bag in (*bags, record) for each in bag.compute(scheduler=executor)]
+
+    module = write("crossing_executed", OLD_AND_NEW.format("old"))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        assert texts() == ["old"] * 3
+        (tmp_path / "crossing_executed.py").write_text(textwrap.dedent(OLD_AND_NEW.format("edited since")))
+        assert texts() == ["old"] * 3
+        importlib.reload(module)
+        assert texts() == ["edited since"] * 3
+        with unittest.mock.patch.object(module, "f", new=patched):
+            assert texts() == ["patched", "patched", "edited since"]
+        assert texts() == ["edited since"] * 3
+
+
 def test_a_module_that_was_imported_before_bagkit(write: Any, tmp_path: Path) -> None:
     import subprocess
 
