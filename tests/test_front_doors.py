@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
 import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +212,146 @@ def test_in_plain_python(tmp_path: Path) -> None:
         "at from_sequence, record 0, partition 0",
         "record: 0",
     ]
+
+
+def invert(record: Any) -> Any:
+    return 1 / record
+
+
+def in_a_list(record: Any) -> list[Any]:
+    return [record]
+
+
+def digits() -> Any:
+    return bk.from_sequence([3, 2, 1, 0], npartitions=2)
+
+
+def mixed() -> Any:
+    return bk.from_sequence([1, "a"], npartitions=1)
+
+
+TAKINGS: dict[str, Callable[[], Any]] = {
+    "groupby": lambda: digits().groupby(invert),
+    "sort_by": lambda: digits().sort_by(invert),
+    "foldby": lambda: digits().foldby(invert, max, 0),
+    "distinct": lambda: digits().distinct(invert),
+    "topk": lambda: digits().topk(2, invert),
+    "fold": lambda: digits().fold(lambda total, each: total + 1 / each, max, 0),
+    "fold, combined": lambda: digits().fold(max, lambda one, other: one / 0, 0),
+    "reduce_by_key": lambda: digits().map(lambda each: (1, each)).reduce_by_key(lambda one, other: one / 0),
+    "join": lambda: digits().join(digits(), invert, invert),
+    "filter by a flag": lambda: digits().filter(lambda each: NoFlag()),
+    "several": lambda: bk.concat([digits().groupby(invert), digits().groupby(invert)]),
+    "max": lambda: mixed().max(),
+    "sum": lambda: mixed().sum(),
+    "topk of a mixture": lambda: mixed().topk(2),
+    "frequencies": lambda: digits().map(in_a_list).frequencies(),
+    "distinct of lists": lambda: digits().map(in_a_list).distinct(),
+    "groupby lists": lambda: digits().groupby(in_a_list),
+    "mean": lambda: digits().map(str).mean(),
+    "stats": lambda: digits().map(str).stats(),
+    "cogroup": lambda: digits().cogroup(digits()),
+    "reduce_by_key of no pairs": lambda: digits().reduce_by_key(max),
+    "subtract": lambda: digits().map(in_a_list).subtract(digits()),
+}
+
+
+class NoFlag:
+    def __bool__(self) -> bool:
+        raise ValueError("neither true nor false")
+
+
+def assert_short(error: BaseException) -> None:
+    """Assert that a traceback of `error` has the user's frames, and tells of it once."""
+    text = "".join(traceback.format_exception(error))
+    assert text.count("Traceback (most recent call last)") == 1, text
+    assert f'File "{ROOT}' not in text, text
+    assert 'File "<bagkit>"' not in text, text
+    assert f'File "{__file__}"' in text, text
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+@each_case("name", TAKINGS)
+def test_a_record_that_cannot_be_taken_is_told_of_once(scheduler: str, name: str) -> None:
+    with pytest.raises(Exception) as caught:
+        TAKINGS[name]().compute(scheduler=scheduler)
+    assert_short(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("name", ["groupby", "distinct of lists"])
+def test_on_an_executor_too(name: str) -> None:
+    with ThreadPoolExecutor(1) as executor, pytest.raises(Exception) as caught:
+        TAKINGS[name]().compute(scheduler=executor)
+    assert_short(caught.value)
+
+
+def test_a_function_that_fails_is_not_called_while_its_error_is_handled() -> None:
+    handled: list[Any] = []
+
+    def key(record: int) -> float:
+        handled.append(sys.exc_info()[1])
+        return 1 / record
+
+    with pytest.raises(ZeroDivisionError):
+        digits().groupby(key).compute(scheduler="sync")
+    assert not any(handled)
+
+
+def test_the_context_that_a_function_gives_stays() -> None:
+    def key(record: int) -> float:
+        try:
+            return 1 / record
+        except ZeroDivisionError as error:
+            error.args[0].no_such_method()
+            raise
+
+    with pytest.raises(AttributeError) as caught:
+        digits().groupby(key).compute(scheduler="sync")
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
+    assert f'File "{ROOT}' not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("bag", [digits().map(invert), digits().groupby(invert)])
+def test_too_many_errors_are_told_of_once(bag: Any) -> None:
+    with pytest.raises(bk.TooManyErrorsError) as caught:
+        bag.compute(scheduler="sync", on_error="skip", max_errors=0)
+    assert_short(caught.value)
+
+
+CELLS = ["digits.groupby(f).compute()", "digits.groupby(f).compute(scheduler='sync')", "mixed.max().compute()"]
+"""What fails in a notebook."""
+
+NOTEBOOK = """
+import contextlib, io, json, sys
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+shell.run_cell(sys.argv[1])
+shown = []
+for cell in sys.argv[2:]:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        shell.run_cell(cell, store_history=True)
+    shown.append(out.getvalue())
+print(json.dumps(shown))
+"""
+
+FIRST_CELL = """
+import bagkit as bk
+f = lambda x: 1 / x
+digits = bk.from_sequence([3, 2, 1, 0], npartitions=2)
+mixed = bk.from_sequence([1, "a"], npartitions=1)
+"""
+
+
+def test_a_notebook_shows_few_lines(tmp_path: Path) -> None:
+    made = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython"), "NO_COLOR": "1"}
+    command = [sys.executable, "-c", NOTEBOOK, FIRST_CELL, *CELLS]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=made, check=True)
+    shown = json.loads(run.stdout.splitlines()[-1])
+    assert len(shown) == len(CELLS)
+    for cell, text in zip(CELLS, shown, strict=True):
+        assert 3 <= len(text.rstrip().splitlines()) <= 16, f"{cell}\n{text}"
+        assert ROOT not in text, f"{cell}\n{text}"
+        assert "<bagkit>" not in text, f"{cell}\n{text}"

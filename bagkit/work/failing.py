@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from bagkit.errors import StoppedEarlyError, TooManyErrorsError, too_many_errors
+from bagkit.errors import StoppedEarlyError, TooManyErrorsError, attribute, put, too_many_errors
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
@@ -90,7 +90,7 @@ class Failing:
         self.report.lost += 1
         most = self.report.most
         if most is not None and self.report.lost > most:
-            raise too_many_errors(self.report.lost, "", most, self.report.first_failure())
+            raise too_many_errors(self.report.lost, "", most, self.report.first_failure()) from None
 
     def note_damage(self, step: Step) -> None:
         """Note what the source of `step` has found to be damaged, and was asked to go on without."""
@@ -108,7 +108,7 @@ class Failing:
         if isinstance(error, Unplaced):
             ops, error = [error.into.op], error.error
         if error is self._told or isinstance(error, TooManyErrorsError):
-            raise error
+            _raise(error)
         ops = list(ops)
         if isinstance(error, (StoppedEarly, StopIteration)):
             self._told = stopped_early(ops)
@@ -116,7 +116,16 @@ class Failing:
             raise self._told from None
         self._told = error
         add_place(error, place, _operation(error, ops))
+        _raise(error)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    """Raise `error` with the context that it has: what is being handled here is no news to who reads of it."""
+    context = attribute(error, "__context__")
+    try:
         raise error
+    finally:
+        put(error, "__context__", context)
 
 
 @dataclass(frozen=True, slots=True)

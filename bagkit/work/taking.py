@@ -58,16 +58,21 @@ def start(failing: Failing, into: Into) -> Taking:
 
 def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], figures: Figures) -> None:
     """Let `taking` take the records of `blocks`."""
-    records = records_of(blocks)
+    records, raised = records_of(blocks), None
     try:
         if isinstance(taking, PlacedTaking):
             taking.take_placed(records, PlacesOf(blocks))
         else:
             taking.take(records)
     except USER_ERRORS as error:
-        if into.policy == "raise" or not isinstance(error, Exception):
-            _blame(failing, into, taking, blocks, error)
-        _give_up(failing, into, error)
+        raised = error
+    if raised is not None:  # no more in the `except`, for what functions raise now would have the error as its context
+        try:
+            if into.policy == "raise" or not isinstance(raised, Exception):
+                _blame(failing, into, taking, blocks, raised)
+            _give_up(failing, into, raised)
+        finally:
+            del raised  # its traceback leads to this frame
     figures.note(len(records), 0)
 
 
@@ -106,11 +111,17 @@ def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block]
     for tried in (lambda record: _alone(failing, into, record), lambda record: taking.take([record])):
         for block in blocks if isinstance(error, Exception) else ():
             for index, record in enumerate(block.records):
-                try:
-                    tried(record)
-                except Exception as found:
-                    if type(found) is type(error):
-                        failing.raise_in([into.op], block.place(index), error)
+                if _raised_by(tried, record) is type(error):
+                    failing.raise_in([into.op], block.place(index), error)
+
+
+def _raised_by(tried: Callable[[Any], None], record: Any) -> type[Exception] | None:
+    """Return the type of what `tried` raises for `record`."""
+    try:
+        tried(record)
+    except Exception as error:
+        return type(error)
+    return None
 
 
 def _alone(failing: Failing, into: Into, record: Any) -> None:
