@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 from bagkit.errors import (
     BagkitError,
-    CorruptInputError,
     NotPicklableError,
     TaskError,
     UnstableKeyError,
+    add_notes,
     attribute,
     notes_of,
     put,
     text_of,
 )
+from bagkit.visible import visible_message
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,12 +40,16 @@ def is_own(frame: FrameType) -> bool:
     return name.startswith(_OWN) or generated
 
 
-def clear_own_frames(error: BaseException) -> None:
-    """Let our frames in the traceback of an error that is kept let go of what they worked on: blocks of other records.
+def keep_users_frames(error: BaseException) -> None:
+    """Leave the user's frames in the traceback of the error of a record, which is kept.
 
-    The user's keep their variables, for a debugger. So do ours that are still at work.
+    Ours let go of what they worked on: blocks of other records. The user's keep their variables, for a debugger. So do
+    ours that are still at work.
     """
     trace = _trace(error)
+    put(error, "__traceback__", _without_ours(trace))
+    if isinstance(error, BagkitError):
+        _shorten_causes(error)
     while trace is not None:
         if is_own(trace.tb_frame):
             try:
@@ -82,7 +88,7 @@ def shorten_traceback(error: BaseException) -> None:
     Others keep all their frames: they are about our lines. A cause that adds nothing is not shown.
     """
     put(error, "__traceback__", frames_to_show(error))
-    if isinstance(error, BagkitError) and not isinstance(error, (TaskError, CorruptInputError)):
+    if isinstance(error, BagkitError):
         _shorten_causes(error)
 
 
@@ -92,13 +98,13 @@ def frames_to_show(error: BaseException) -> TracebackType | None:
     return _without_ours(trace) if _says_where(error) or _is_of_a_function(trace) else trace
 
 
-def frames_of_worker(error: BaseException) -> TracebackType | None:
-    """Return the text of the traceback of `error`, which is on its way out of a worker.
+def frames_of_worker(error: BaseException, raised: BaseException) -> TracebackType | None:
+    """Return the frames to show of `error`, which is on its way out of a worker: what was `raised`, or its cause.
 
     There the frames above the user's are always the same. Without any of theirs it is about ours.
     """
     theirs = _without_ours(_trace(error))
-    return theirs if theirs is not None or _says_where(error) else _trace(error)
+    return theirs if theirs is not None or _says_where(raised) else _trace(error)
 
 
 def _trace(error: BaseException) -> TracebackType | None:
@@ -126,6 +132,14 @@ def _is_users(frame: FrameType) -> bool:
     return not is_own(frame) and not _is_pythons(frame) and not frame.f_code.co_filename.startswith(_paths(_PACKAGES))
 
 
+def _is_called_by_ours(frame: FrameType) -> bool:
+    """Return whether `frame`, which stands below ours, runs what we call: Python's own library, or a task of dask."""
+    return _is_pythons(frame) or str(frame.f_globals.get("__name__")).partition(".")[0] in _MACHINERY
+
+
+_MACHINERY = ("dask", "toolz", "tlz")
+
+
 def _is_pythons(frame: FrameType) -> bool:
     """Return whether `frame` runs code of Python's own library."""
     name = frame.f_code.co_filename
@@ -137,6 +151,7 @@ def _is_pythons(frame: FrameType) -> bool:
 _PACKAGES = ("purelib", "platlib")
 
 
+@cache
 def _paths(kinds: tuple[str, ...]) -> tuple[str, ...]:
     import sysconfig
 
@@ -146,53 +161,95 @@ def _paths(kinds: tuple[str, ...]) -> tuple[str, ...]:
 def _shorten_causes(error: BaseException) -> None:
     """Leave the user's frames in what caused an error of ours; if there are none, and it says no more, hide it."""
     each, seen = error, {id(error)}
-    while True:
-        hidden = attribute(each, "__suppress_context__")
-        cause = attribute(each, "__cause__") or (None if hidden else attribute(each, "__context__"))
-        if cause is None or id(cause) in seen:
-            return
+    while (cause := _cause_shown(each)) is not None and id(cause) not in seen:
         seen.add(id(cause))
         put(cause, "__traceback__", _kept(_trace(cause), _is_users))
-        in_worker = notes_of(cause) and not isinstance(each, UnstableKeyError)
-        if _trace(cause) is None and not in_worker and _is_said(cause, each):
-            put(each, "__cause__", None)
-            put(each, "__context__", cause)  # for who looks for it
-            put(each, "__suppress_context__", True)
-            return
-        each = cause
+        if _stands_for(each, cause):
+            put(each, "__traceback__", _joined(_trace(each), _trace(cause)))
+            add_notes(each, notes_of(cause), lines=True)
+            _hide(cause, each, _cause_shown(cause))
+        elif _adds_nothing(cause, each):
+            _hide(cause, each, None)
+        else:
+            each = cause
+
+
+def _cause_shown(error: BaseException) -> BaseException | None:
+    """Return the error that Python shows above `error`."""
+    hidden = attribute(error, "__suppress_context__")
+    cause: BaseException | None = attribute(error, "__cause__") or (None if hidden else attribute(error, "__context__"))
+    return cause
+
+
+def _hide(cause: BaseException, error: BaseException, instead: BaseException | None) -> None:
+    """Have Python show `instead` above `error`, and not `cause`."""
+    put(error, "__cause__", instead)
+    put(error, "__context__", cause)  # for who looks for it
+    put(error, "__suppress_context__", True)
+
+
+def _stands_for(error: BaseException, cause: BaseException) -> bool:
+    """Return whether `error` was raised in the place of `cause`, which would end the program or the records."""
+    ends = not isinstance(cause, (Exception, BaseExceptionGroup)) or isinstance(cause, StopIteration)
+    return isinstance(error, TaskError) and ends
+
+
+def _adds_nothing(cause: BaseException, error: BaseException) -> bool:
+    """Return whether `error` says all that `cause` does, and where it was."""
+    if _trace(cause) is not None:
+        return False
+    if isinstance(error, UnstableKeyError):
+        return True
+    return set(notes_of(cause)) <= set(notes_of(error)) and _is_said(cause, error)
 
 
 def _is_said(cause: BaseException, error: BaseException) -> bool:
-    """Return whether `error` says all that `cause` does."""
-    if isinstance(error, (NotPicklableError, UnstableKeyError)) or isinstance(cause, _MISSING):
+    """Return whether the message of `error` says all that `cause` does, or is made to say it where `cause` can't."""
+    internal = type(cause).__module__.startswith("bagkit.") and not isinstance(cause, BagkitError)
+    if internal or isinstance(error, NotPicklableError) or isinstance(cause, _MISSING):
         return True
     said = text_of(error).lower()
-    reasons = [text_of(cause), attribute(cause, "strerror", OSError) if isinstance(cause, OSError) else None]
-    return any(isinstance(reason, str) and reason and reason.lower() in said for reason in reasons)
+    text, reason = text_of(cause), attribute(cause, "strerror", OSError) if isinstance(cause, OSError) else None
+    safe = visible_message(text)
+    if any(isinstance(each, str) and each and each.lower() in said for each in (text, safe, reason)):
+        return True
+    if text != safe and not isinstance(cause, BagkitError):  # it has a password, or moves the cursor
+        add_notes(error, [f"caused by {type(cause).__name__}: {safe}"])
+        return True
+    return False
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """Return `trace` without frames of ours, and without frames of Python's own library that ours called."""
+    """Return `trace` without frames of ours, and without frames of what ours called: Python's own library, dask."""
     below_ours = False
 
     def keep(frame: FrameType) -> bool:
         nonlocal below_ours
-        below_ours = is_own(frame) or (below_ours and _is_pythons(frame))
+        below_ours = is_own(frame) or (below_ours and _is_called_by_ours(frame))
         return not below_ours
 
     return _kept(trace, keep)
 
 
 def _kept(trace: TracebackType | None, keep: Callable[[FrameType], bool]) -> TracebackType | None:
-    frames = []
+    return _made([each for each in _entries(trace) if keep(each.tb_frame)])
+
+
+def _joined(above: TracebackType | None, below: TracebackType | None) -> TracebackType | None:
+    return _made([*_entries(above), *_entries(below)])
+
+
+def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
     while trace is not None:
-        if keep(trace.tb_frame):
-            frames.append(trace)
+        yield trace
         trace = trace.tb_next
-    kept: TracebackType | None = None
-    for frame in reversed(frames):
-        kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
-    return kept
+
+
+def _made(entries: Sequence[TracebackType]) -> TracebackType | None:
+    made: TracebackType | None = None
+    for entry in reversed(entries):
+        made = TracebackType(made, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return made
 
 
 def as_front_door(function: F) -> F:

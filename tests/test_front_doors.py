@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import json
 import os
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import dask.bag as dask_bag
 import pytest
 
 import bagkit as bk
+from bagkit.front_doors import front_door
 from tests.each_case import each_case
 
 ROOT = str(Path(bk.__file__).parent)
@@ -319,7 +322,135 @@ def test_too_many_errors_are_told_of_once(bag: Any) -> None:
     assert_short(caught.value)
 
 
-CELLS = ["digits.groupby(f).compute()", "digits.groupby(f).compute(scheduler='sync')", "mixed.max().compute()"]
+def stop(record: Any) -> Any:
+    sys.exit("\x1b[31m\nfake: line")
+
+
+def stop_for(record: Any) -> Any:
+    try:
+        return {}[record]
+    except KeyError:
+        sys.exit(3)
+
+
+def hidden(error: BaseException) -> BaseException | None:
+    """Return what `error` hides for those who look."""
+    assert error.__suppress_context__
+    assert error.__cause__ is None
+    return error.__context__
+
+
+@pytest.mark.parametrize("on", ["sync", "threads", "processes", "an executor"])
+def test_an_exit_is_told_of_once(on: Any) -> None:
+    with ThreadPoolExecutor(1) as executor, pytest.raises(bk.TaskError, match=r"SystemExit\('\\x1b") as caught:
+        digits().map(stop).compute(scheduler=executor if on == "an executor" else on)
+    assert_short(caught.value)
+    assert isinstance(hidden(caught.value), SystemExit)
+    text = "".join(traceback.format_exception(caught.value))
+    assert text.count("in stop\n") == 1
+    assert text.count("record: 3") == 1
+    assert "\x1b" not in text
+    assert "\nfake" not in text
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_what_a_function_ends_for_is_shown(scheduler: str) -> None:
+    with pytest.raises(bk.TaskError) as caught:
+        digits().map(stop_for).compute(scheduler=scheduler)
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert isinstance(caught.value.__context__, SystemExit)
+    text = "".join(traceback.format_exception(caught.value))
+    assert "SystemExit: " not in text
+    assert f'File "{ROOT}' not in text
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+@pytest.mark.parametrize("failing", [invert, lambda record: 1 / record, str.upper])
+def test_a_failure_shows_the_users_lines(scheduler: str, failing: Callable[[Any], Any]) -> None:
+    for bag in (digits().map(failing), digits().groupby(failing)):
+        failure = bag.compute(scheduler=scheduler, on_error="collect").failures[0]
+        with pytest.raises(type(failure.error)) as caught:
+            raise failure.error
+        assert_short(caught.value)
+        assert ",  (" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_replay_shows_the_users_lines() -> None:
+    failure = digits().map(invert).compute(scheduler="sync", on_error="collect").failures[0]
+    with pytest.raises(ZeroDivisionError) as caught:
+        failure.replay()
+    assert_short(caught.value)
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][1:] == ["invert"]
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_a_task_of_dask_shows_the_users_lines(scheduler: str) -> None:
+    parts = dask_bag.from_sequence([1, 0], npartitions=1).map(invert).to_delayed()
+    with pytest.raises(ZeroDivisionError) as caught:
+        bk.from_delayed(parts).compute(scheduler=scheduler)
+    assert_short(caught.value)
+    assert f"{os.sep}dask{os.sep}" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+@each_case("name", ["a.gz", "a.bz2", "a.xz", "a.zst", "a.lz4", "a.zip", "a.snappy", "cut.gz"])
+def test_a_damaged_file_is_told_of_once(tmp_path: Path, scheduler: str, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(b"line\n" * 9000)[:-9] if name == "cut.gz" else b"abc")
+    with pytest.raises(bk.CorruptInputError) as caught:
+        bk.read_text(tmp_path / name).compute(scheduler=scheduler)
+    assert_short(caught.value)
+    failures = bk.read_text(tmp_path / name, damaged="keep").compute(scheduler=scheduler, on_error="collect").failures
+    with pytest.raises(bk.CorruptInputError) as caught:
+        raise failures[0].error
+    assert_short(caught.value)
+
+
+DOCUMENTS: dict[str, Callable[[Path], Any]] = {
+    "json": lambda path: bk.read_json(written(path / "a.json", "[1, 2"), lines=False),
+    "avro": lambda path: bk.read_avro(written(path / "a.avro", "Obj")),
+    "parquet": lambda path: bk.read_parquet(written(path / "a.parquet", "PAR1")),
+    "sqlite": lambda path: bk.read_sqlite(written(path / "a.db", "no database"), "select 1"),
+    "an encoding": lambda path: bk.read_text(written(path / "a.txt", "a"), encoding="\x1b[31m"),
+}
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+@each_case("name", DOCUMENTS)
+def test_what_is_not_of_its_format_is_told_of_once(tmp_path: Path, scheduler: str, name: str) -> None:
+    with pytest.raises((ValueError, OSError)) as caught:
+        DOCUMENTS[name](tmp_path).compute(scheduler=scheduler)
+    assert_short(caught.value)
+    assert "\x1b" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_a_group_that_is_too_large_is_told_of_once(scheduler: str) -> None:
+    words = bk.range(3000, npartitions=2).map(lambda number: f"{number:01000}")
+    with pytest.raises(bk.GroupTooLargeError) as caught:
+        words.groupby(lambda word: 1).compute(scheduler=scheduler, memory_limit=2_000_000)
+    assert_short(caught.value)
+
+
+def test_a_cause_that_is_not_safe_to_show_is_a_note() -> None:
+    @front_door
+    def fail() -> None:
+        raise bk.SourceError("an input can't be read") from OSError("no access to ftp://me:secret@host/a\x1b[31m")
+
+    with pytest.raises(bk.SourceError) as caught:
+        fail()
+    assert isinstance(hidden(caught.value), OSError)
+    assert caught.value.__notes__ == [r"caused by OSError: no access to ftp://me:***@host/a\x1b[31m"]
+
+
+CELLS = [
+    "digits.groupby(f).compute()",
+    "digits.groupby(f).compute(scheduler='sync')",
+    "mixed.max().compute()",
+    "import sys; digits.map(lambda record: sys.exit(3)).compute()",
+    "digits.map(f).compute(on_error='collect').failures[0].replay()",
+    "raise digits.map(f).compute(on_error='collect', scheduler='sync').failures[0].error",
+    "open('a.gz', 'w').write('abc'); bk.read_text('a.gz').compute()",
+]
 """What fails in a notebook."""
 
 NOTEBOOK = """

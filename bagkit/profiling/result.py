@@ -9,6 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bagkit.errors import PlanError
+from bagkit.front_doors import front_door
 from bagkit.profiling.kinds import Steps, path_text, steps_of
 from bagkit.profiling.parts import Findings, PathProfile
 
@@ -93,6 +94,7 @@ class DataProfile(Findings, Mapping[str, PathProfile]):
         found: dict[str, Any] = _plain(asdict(self))
         return found
 
+    @front_door
     def diff(self, other: DataProfile, tolerance: float = 0.05) -> Drift:
         """Compare with the profile of another delivery.
 

@@ -18,6 +18,7 @@ from bagkit.errors import (
     WorkerDiedError,
     add_notes,
     attribute,
+    in_place_of,
     notes_of,
     one_line,
     put,
@@ -72,7 +73,7 @@ class Packing:
         text = text_of(error)
         text = text if len(text) <= TEXT else text[: TEXT - 1] + "…"
         notes = [note[:TEXT] for note in notes_of(error)]
-        said = type_name(type(error)), text, notes, missing, pack_frames(error)
+        said = type_name(type(error)), text, notes, missing, pack_frames(error, self.found[0])
         return data, *said, cause, context, hidden, members
 
 
@@ -117,7 +118,8 @@ def unpack_error(data: bytes, task: str) -> BaseException:
         add_notes(errors[number], missing)
         traceback = frames_text(frames)
         if traceback:
-            root = f"In the worker process {pid}, {visible(task)} (most recent call last)"
+            of = f", {visible(task)}" if task else ""
+            root = f"In the worker process {pid}{of} (most recent call last)"
             where = "In the worker" if number else root
             add_notes(errors[number], [f"{where}:\n{traceback}"], lines=True)
     first = errors[0]
@@ -130,9 +132,7 @@ def unpack_error(data: bytes, task: str) -> BaseException:
         named = TaskError(
             f"{task}: a function raised {what}; expected it to return, or to raise a subclass of Exception"
         )
-    named.__cause__ = first
-    add_notes(named, nodes[0][3], lines=True)  # without the note on where it was in the worker
-    return named
+    return in_place_of(first, named)
 
 
 def _arguments(error: BaseException) -> str:
@@ -165,6 +165,8 @@ def _read(data: bytes | None, members: list[BaseException] | None) -> BaseExcept
         error = loads(data)
         if isinstance(error, GroupLater):
             error = error.of(members or [TaskError("exceptions of the group, which were left behind")])
+        if isinstance(error, BaseException):
+            put(error, "__traceback__", None)  # tblib, which distributed brings, pickles it: its note tells the same
     except KeyboardInterrupt:
         raise
     except BaseException:

@@ -21,11 +21,14 @@ Row = tuple[str, int | None, str, str | None, int | None, int | None, int | None
 """File, line, function, source as the worker knows it, last line, first and last column, full name, first line."""
 
 
-def pack_frames(error: BaseException) -> list[Row]:
-    """Return the user's frames of `error`, or ours where it is about those; none where the frames say nothing."""
+def pack_frames(error: BaseException, raised: BaseException) -> list[Row]:
+    """Return the user's frames of `error`, or ours where it is about those; none where the frames say nothing.
+
+    It is what was `raised`, or among its causes.
+    """
     if isinstance(error, NotPicklableError):
         return []  # raised by bagkit of a value; the user's frames, if any, are with its cause
-    trace = frames_of_worker(error)
+    trace = frames_of_worker(error, raised)
     try:
         summary = traceback.extract_tb(trace)
     except Exception:

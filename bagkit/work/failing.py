@@ -12,7 +12,7 @@ from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
-from bagkit.tracebacks import clear_own_frames
+from bagkit.tracebacks import keep_users_frames
 from bagkit.work.failures import Failure, add_place, failed_operation, user_code
 from bagkit.work.rejecting import Waiting, steps_below
 from bagkit.work.steps import Into, Step
@@ -84,9 +84,9 @@ class Failing:
         self.report.skipped += policy == "skip"
         if policy == "collect" or self.report.skipped <= FAILURES_SHOWN:
             kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
-            clear_own_frames(kept)
-            failure = Failure(place, _operation(error, ops), kept, collected=policy == "collect")
-            self.report.failures.append(failure)
+            operation = _operation(error, ops)  # which the frames tell
+            keep_users_frames(kept)
+            self.report.failures.append(Failure(place, operation, kept, collected=policy == "collect"))
         self.report.lost += 1
         most = self.report.most
         if most is not None and self.report.lost > most:
@@ -96,6 +96,7 @@ class Failing:
         """Note what the source of `step` has found to be damaged, and was asked to go on without."""
         for place, error in self.report.damage:
             label, collected = step.op.error_label, step.policy == "collect"
+            keep_users_frames(error)
             self.report.failures.append(Failure(place, label, error, collected, is_damage=True))
         self.report.damage.clear()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from bagkit.errors import PlanError, add_notes, ask, attribute, notes_on_text, one_line, printable, text_of
 from bagkit.flow.blocks import Place
+from bagkit.front_doors import front_door
 from bagkit.plan.kinds import Op, Source
 from bagkit.visible import visible
 from bagkit.work.encoding_errors import encoding_hint
@@ -60,6 +61,7 @@ class Failure:
         """
         return place_text(self.place) if self.place is not None else "an unknown place"
 
+    @front_door
     def replay(self, *, pdb: bool = False) -> Any:
         """Run the record through the operations on single records once more, here in this process.
 

@@ -430,7 +430,7 @@ class TestFailures:
         with pytest.raises(bk.TaskError) as caught:
             bk.delayed(fail)(dask_key_name="failing").compute(scheduler=scheduler)
         assert caught.value.__notes__[0].startswith("in the task 'failing': ")
-        assert isinstance(caught.value.__cause__, kind)
+        assert isinstance(caught.value.__context__, kind)
 
     @pytest.mark.parametrize("build", [lambda x: x.nothing, lambda x: x.nothing(1), lambda x: x[0], lambda x: x + "a"])
     def test_what_is_missing_is_found_out_when_it_is_computed(self, build: Any) -> None:
