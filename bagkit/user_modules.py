@@ -21,11 +21,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bagkit.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
+from bagkit.main_module import MAIN
 from bagkit.module_loads import Watcher, is_edited, is_of_others, newer_than, version_of
 from bagkit.visible import ask
-
-MAIN = frozenset(("__main__", "__mp_main__"))
-"""The program's own module. multiprocessing gives it the second name where it starts the program again."""
 
 CACHED: Any = type(functools.cache(abs))
 """What functools.cache and lru_cache make."""

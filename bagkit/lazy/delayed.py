@@ -18,6 +18,7 @@ from bagkit.front_doors import front_door, front_doors
 from bagkit.lazy.calls import checked_name, plan_of_call, pure_name
 from bagkit.lazy.delayed_values import Delayed, set_length, set_plan
 from bagkit.lazy.nesting import Lift, plan_of
+from bagkit.main_module import MAIN
 from bagkit.ops.calls import DelayedCall, identity, next_number
 from bagkit.ops.functions import short_label
 from bagkit.plan.node import Plan
@@ -97,7 +98,7 @@ class DelayedFunction(Delayed[Callable[P, R]], Generic[P, R]):
     def __reduce__(self) -> Any:
         mine = self.__dict__
         module, name = mine.get("__module__"), mine.get("__qualname__")
-        if module != "__main__" and _found(module, name) is self:
+        if module not in MAIN and _found(module, name) is self:
             return name  # it is imported where it is needed, as the function would be
         return _function, (self.__wrapped__, mine["_given"], mine["_pure"], mine["_nout"])
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from bagkit.main_module import MAIN
 from bagkit.visible import ask
 
 
@@ -31,7 +32,7 @@ def by_name(function: Callable[..., Any]) -> Any:
     Such a function can't be pickled by its name; by its value it would bring all that it refers to.
     """
     module, name = ask(function, "__module__"), ask(function, "__qualname__")
-    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
+    if not isinstance(module, str) or not isinstance(name, str) or module in MAIN:
         return function
     try:
         found = attrgetter(name)(sys.modules[module])

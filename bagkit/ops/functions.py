@@ -9,6 +9,7 @@ from operator import itemgetter, methodcaller
 from typing import Any
 
 from bagkit.errors import PlanError, ask, one_line
+from bagkit.main_module import MAIN
 from bagkit.ops._toolz_read import complemented, toolz_kind, toolz_name
 from bagkit.plan.node import Plan
 from bagkit.visible import visible
@@ -36,7 +37,7 @@ def function_label(function: object) -> str:
     if name == "<lambda>":
         return "lambda"
     module = ask(function, "__module__")
-    if not module or module in ("__main__", "builtins") or not isinstance(module, str):
+    if not module or not isinstance(module, str) or module in MAIN or module == "builtins":
         return name
     return f"{visible(module.rpartition('.')[2].lstrip('_'))}.{name}"
 

@@ -31,12 +31,13 @@ import cloudpickle
 from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_track, _module_reduce
 
 from bagkit.json.standard import is_replaced
+from bagkit.main_module import MAIN
 from bagkit.schedulers.annotations import is_meta, reduce_meta, resolved
 from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
 from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
-from bagkit.user_modules import CACHED, HEAP, MAIN, found_by_name, imported_by, is_generator, names_of
+from bagkit.user_modules import CACHED, HEAP, found_by_name, imported_by, is_generator, names_of
 
 PROTOCOL = 5
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bagkit.errors import attribute, one_line, put, text_of
+from bagkit.main_module import MAIN
 from bagkit.schedulers.transport import loads, to_bytes
 
 PICKLE_BYTES = 8 << 20
@@ -90,7 +91,7 @@ def type_name_of(value: Any) -> str:
 
 def type_name(kind: type) -> str:
     """Return the name of a type as Python's tracebacks have it."""
-    plain = kind.__module__ in ("builtins", "__main__")
+    plain = kind.__module__ == "builtins" or kind.__module__ in MAIN
     return kind.__qualname__ if plain else f"{kind.__module__}.{kind.__qualname__}"
 
 

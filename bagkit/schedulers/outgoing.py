@@ -17,6 +17,7 @@ from typing import Any
 
 from bagkit.errors import NotPicklableError, one_line
 from bagkit.json.standard import is_replaced
+from bagkit.main_module import MAIN
 from bagkit.module_loads import Loads, reloaded
 from bagkit.schedulers.module_values import plain_values
 from bagkit.schedulers.patches import Patches, patches_in, with_patches
@@ -24,7 +25,6 @@ from bagkit.schedulers.received import open_work
 from bagkit.schedulers.transport import PROTOCOL
 from bagkit.user_modules import (
     CACHED,
-    MAIN,
     Version,
     is_changed,
     is_generator,

@@ -8,6 +8,8 @@ import functools
 import sys
 from typing import Any
 
+from bagkit.main_module import MAIN
+
 _OF_DATACLASSES = ("MISSING", "KW_ONLY")
 SENTINEL_TYPES = frozenset({type(getattr(dataclasses, name)) for name in _OF_DATACLASSES})
 """From Python 3.15 on that is one type, and programs make sentinels of it too."""
@@ -20,7 +22,7 @@ def reduce_sentinel(value: Any) -> Any:
         if value is known or (type(value) is type(known) and len(SENTINEL_TYPES) > 1):
             return getattr, (dataclasses, name)
     name = value.__reduce__()  # under which pickle looks it up in its module
-    if value.__module__ == "__main__" and _named("__main__", name) is value:
+    if value.__module__ in MAIN and _named("__main__", name) is value:
         return _of_program, (name, repr(value))
     return name
 

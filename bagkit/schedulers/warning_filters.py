@@ -72,7 +72,9 @@ def _compiled(pattern: Pattern) -> Any:
 
 
 def _category(module_name: str, name: str) -> Any:
-    found: Any = sys.modules.get(module_name) if module_name != "__main__" else None
+    found: Any = sys.modules.get(module_name)
+    if found is sys.modules.get("__main__"):  # by each of its names: that is a worker's own, which would ask the caller
+        found = None
     for part in name.split("."):
         found = getattr(found, part, None)
     if isinstance(found, type):

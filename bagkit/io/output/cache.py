@@ -34,6 +34,7 @@ from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.memory import FromSequence
 from bagkit.io.input.paths import is_url, named
 from bagkit.io.output.manifest import versions
+from bagkit.main_module import MAIN
 from bagkit.ops.regroup import Concat, Pick
 from bagkit.plan.caching import Caching, Use
 from bagkit.plan.kinds import OnRecords, Pairing, Source
@@ -294,7 +295,7 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         kind: Any = value if isinstance(value, (type, FunctionType)) else type(value)
-        if getattr(kind, "__module__", None) == "__main__":
+        if getattr(kind, "__module__", None) in MAIN:
             name = kind.__qualname__
             raise pickle.PicklingError(f"{name} is of the program itself, which other processes do not have")
         return NotImplemented
