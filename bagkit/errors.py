@@ -36,12 +36,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+from bagkit.visible import LONGEST, cut, visible, visible_message
 from bagkit.visible import ask as ask
 from bagkit.visible import notes_on_text as notes_on_text
 from bagkit.visible import one_line as one_line
 from bagkit.visible import printable as printable
 from bagkit.visible import text_of as text_of
-from bagkit.visible import visible, visible_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -460,6 +460,13 @@ def in_place_of(cause: BaseException, error: E) -> E:
     error.__cause__ = cause
     add_notes(error, notes_of(cause), lines=True)
     return error
+
+
+def cut_document(error: BaseException) -> None:
+    """Leave the beginning of a long text that an error of JSON holds, which is the whole document."""
+    document = attribute(error, "__dict__").get("doc") if type(error).__name__ == "JSONDecodeError" else None
+    if type(document) is str and len(document) > LONGEST:
+        put(error, "doc", cut(document))
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from re import Pattern
     from typing import Any
 
+LONGEST = 8 << 20
+"""Characters or bytes of a text that is kept whole where it belongs to a failure: so many failures fit into memory."""
+KEPT = 10_000
+"""What is kept of a longer one."""
 HIDDEN = "***"
 SECRETS = (
     r"[\w.\-]*(?:signature|token|secret|passw(?:or)?d|passphrase|credential|api[-_]?key|access[-_]?key|private[-_]?key)"
@@ -101,6 +105,11 @@ def notes_on_text(error: BaseException) -> list[str]:
     except Exception as broken:
         return [f"its text can't be shown: its str() raises {type(broken).__name__}: {text_of(broken)}"]
     return []
+
+
+def cut(text: str) -> str:
+    """Return the beginning of a text of which not all is kept."""
+    return text if len(text) <= KEPT else text[: KEPT - 1] + "…"
 
 
 def type_and_size(result: object) -> str:

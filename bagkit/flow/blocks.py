@@ -7,12 +7,12 @@ a new block leads from a record back to the one that it was made of, and is aske
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, compress, count, islice, repeat
 from typing import Any, Protocol, cast
 
 from bagkit.flow.report import Figures
-from bagkit.visible import one_line
+from bagkit.visible import KEPT, LONGEST, cut, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,34 @@ class Place:
     index: int | None = None
     """Of the record in its partition, counted from 0, where there are no lines."""
     record: Any = None
-    """The record as it was read: the raw line, or the element."""
+    """The record as it was read: the raw line, or the element. Of a line that is very long, its beginning."""
     worker: str | None = None
     column: int | None = None
     """Of the record's first character in its line, counted from 1, where a record is not a line."""
+    whole: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+    """Gives the record where `record` is its beginning only: few need it, and it is a copy. It stays in its task."""
+
+    def as_read(self) -> Any:
+        """Return the record as it was read, however long it is."""
+        return self.record if self.whole is None else self.whole()
+
+    def to_keep(self) -> Place:
+        """Return the place as it is kept beside its error: without long text."""
+        record = self.record
+        long = isinstance(record, (str, bytes)) and len(record) > LONGEST
+        return replace(self, record=beginning(record) if long else record, whole=None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Place, tuple([getattr(self, name) for name in self.__slots__ if name != "whole"])
 
     def __repr__(self) -> str:
-        known = [(name, getattr(self, name)) for name in self.__slots__]
+        known = [(name, getattr(self, name)) for name in self.__slots__ if name != "whole"]
         return f"Place({', '.join([f'{name}={one_line(value)}' for name, value in known if value is not None])})"
+
+
+def beginning(record: str | bytes) -> str | bytes:
+    """Return the beginning of a long record, as it is kept."""
+    return cut(record) if isinstance(record, str) else record[:KEPT]
 
 
 class Origin(Protocol):

@@ -47,6 +47,11 @@ _DEEP: Final = 1000
 _LONG: Final = 512
 """How many bytes a line must have for it to pay to ask each line whether it is ASCII."""
 _PIECE: Final = 1 << 12
+_VERY_LONG: Final = 8 << 20
+_BEGINNING: Final = 10_000
+"""How many bytes of a very long line are looked at first."""
+_AT_THE_END: Final = 16
+"""How many characters before its end an error may be that the cut of a document makes."""
 _numbers: Final = count()
 
 
@@ -327,7 +332,31 @@ def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
     except Exception:
         pass  # json.loads may take it, or says it better
     if raw:
+        if len(line) > _VERY_LONG:
+            _refuse_early(ways, line)
         line = line.decode().replace("\r\n", "\n").replace("\r", "\n")
+    return _loads(ways, line)
+
+
+def _refuse_early(ways: _Ways, line: bytes) -> None:
+    """Raise what is wrong with a very long line if its beginning tells: then no text is made of all of it."""
+    from json import JSONDecodeError
+
+    text = line[:_BEGINNING].decode(errors="ignore")
+    try:
+        check_utf8(line)
+        _loads(ways, text)
+    except JSONDecodeError as error:
+        # What is wrong at the end may be right with what follows.
+        if error.pos < len(text) - _AT_THE_END and not error.msg.startswith("Unterminated string"):
+            raise
+    except RecursionError:
+        raise
+    except Exception:
+        pass  # the whole line tells what is wrong
+
+
+def _loads(ways: _Ways, line: str | bytes) -> Any:
     try:
         return ways.loads(line)
     except RecursionError:

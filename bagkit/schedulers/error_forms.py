@@ -13,15 +13,16 @@ from typing import Any
 from bagkit.errors import attribute, one_line, put, text_of
 from bagkit.main_module import MAIN
 from bagkit.schedulers.transport import loads, to_bytes
+from bagkit.visible import KEPT, LONGEST, cut
 
-PICKLE_BYTES = 8 << 20
-TEXT = 10_000
+PICKLE_BYTES = LONGEST
+TEXT = KEPT
 """How many characters of an exception's text are kept, if it has to be cut."""
 
 
 def pickled_error(error: BaseException) -> tuple[bytes | None, list[str]]:
     """Return the bytes of `error` (None if there is no way), and notes on what is missing in them."""
-    if not isinstance(error, BaseExceptionGroup):
+    if not isinstance(error, BaseExceptionGroup) and not _is_long(error):
         try:
             data = to_bytes(error)
             if len(data) <= PICKLE_BYTES and _same(loads(data), error):
@@ -32,6 +33,13 @@ def pickled_error(error: BaseException) -> tuple[bytes | None, list[str]]:
         return _by_parts(error)
     except BaseException:
         return None, []  # its type can't be pickled, or has a base of its own in C
+
+
+def _is_long(error: BaseException) -> bool:
+    """Return whether texts that `error` holds have to be cut: to see that by its pickle takes copies of them."""
+    _, given, *_ = native_type(error).__reduce__(error)  # type: ignore[str-unpack]
+    held = (*given, *attributes_of(error).values())
+    return sum([len(value) for value in held if isinstance(value, (str, bytes))]) > PICKLE_BYTES
 
 
 def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
@@ -46,18 +54,15 @@ def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
     parts: list[Any] = [type(error), native, given, args, attributes]
     missing: list[str] = []
     try:
-        data = to_bytes(_Parts(parts))
-        fits = len(data) <= PICKLE_BYTES and _comes_back(data, error)
+        long = not isinstance(error, BaseExceptionGroup) and _is_long(error)
+        data = b"" if long else to_bytes(_Parts(parts))
+        fits = not long and len(data) <= PICKLE_BYTES and _comes_back(data, error)
     except BaseException:
         fits = False
     if not fits:
         parts[2] = _texts_for("argument", given, missing)
         parts[3] = parts[2] if given == args else _texts_for("argument", args, [])
-        kept = {name: value for name, value in attributes.items() if came_back(value)}
-        parts[4] = kept
-        missing += [
-            f"attribute `{name}` ({type_name_of(value)})" for name, value in attributes.items() if name not in kept
-        ]
+        parts[4] = _kept_attributes(attributes, missing)
         data = to_bytes(_Parts(parts))
     notes = [f"left behind in the worker: {', '.join(missing)}"] if missing else []
     copy, text = loads(data), text_of(error)
@@ -73,15 +78,34 @@ def _texts_for(what: str, values: Sequence[Any], missing: list[str]) -> tuple[An
     """Return `values`, with texts in place of values that do not come back."""
     kept: list[Any] = []
     for number, value in enumerate(values, 1):
-        if isinstance(value, str) and len(value) > TEXT:
-            kept.append(value[: TEXT - 1] + "…")
-            missing.append(f"{len(value) - TEXT + 1:,} characters of {what} {number}")
-        elif came_back(value):
+        if isinstance(value, (str, bytes)) and len(value) > TEXT:
+            kept.append(cut(value) if isinstance(value, str) else value[:TEXT])
+            missing.append(_cut_off(value, f"{what} {number}"))
+        elif _fits(value):
             kept.append(value)
         else:
             kept.append(one_line(value))
             missing.append(f"{what} {number} ({type_name_of(value)})")
     return tuple(kept)
+
+
+def _kept_attributes(attributes: dict[str, Any], missing: list[str]) -> dict[str, Any]:
+    """Return the `attributes` that come back; long texts are cut."""
+    kept: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if isinstance(value, str) and len(value) > TEXT:
+            kept[name] = cut(value)
+            missing.append(_cut_off(value, f"attribute `{name}`"))
+        elif _fits(value):
+            kept[name] = value
+        else:
+            missing.append(f"attribute `{name}` ({type_name_of(value)})")
+    return kept
+
+
+def _cut_off(text: str | bytes, what: str) -> str:
+    kind = "characters" if isinstance(text, str) else "bytes"
+    return f"{len(text) - TEXT + isinstance(text, str):,} {kind} of {what}"
 
 
 def type_name_of(value: Any) -> str:
@@ -175,10 +199,17 @@ def _group_later(
     return GroupLater(kind, given[0], attributes)
 
 
-def came_back(value: Any) -> bool:
-    """Return whether `value` can be read again from its pickle."""
+def _fits(value: Any) -> bool:
+    """Return whether `value` can be sent: read again from its pickle, which is not too large."""
+    size = size_of_pickle(value)
+    return size is not None and size <= PICKLE_BYTES
+
+
+def size_of_pickle(value: Any) -> int | None:
+    """Return the size of the pickle of `value`; None if it can't be read again from that."""
     try:
-        loads(to_bytes(value))
+        data = to_bytes(value)
+        loads(data)
     except BaseException:
-        return False
-    return True
+        return None
+    return len(data)

@@ -24,7 +24,7 @@ from bagkit.errors import (
     put,
     text_of,
 )
-from bagkit.schedulers.error_forms import TEXT, GroupLater, came_back, pickled_error, type_name
+from bagkit.schedulers.error_forms import PICKLE_BYTES, TEXT, GroupLater, pickled_error, size_of_pickle, type_name
 from bagkit.schedulers.transport import loads
 from bagkit.schedulers.worker_frames import Row, frames_text, pack_frames
 from bagkit.visible import visible
@@ -88,13 +88,15 @@ def pack_error(error: BaseException) -> bytes:
 def pack_failure(failure: Any) -> tuple[Any, bytes | None]:
     """Return `failure` without its error, with a record that comes back from a pickle, and the error packed.
 
-    What is no failure with an error goes as it is.
+    A record that is only an example, and large, goes in words. What is no failure with an error goes as it is.
     """
     if not hasattr(failure, "error"):
         return failure, None
     place = failure.place
-    if place is not None and not came_back(place.record):
-        place = replace(place, record=one_line(place.record))
+    if place is not None:
+        size = size_of_pickle(place.record)
+        if size is None or (size > PICKLE_BYTES and not failure.collected):
+            place = replace(place, record=one_line(place.record))
     return replace(failure, error=None, place=place), pack_error(failure.error)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from bagkit.errors import StoppedEarlyError, TooManyErrorsError, attribute, put, too_many_errors
+from bagkit.errors import StoppedEarlyError, TooManyErrorsError, attribute, cut_document, put, too_many_errors
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
@@ -86,6 +86,8 @@ class Failing:
             kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
             operation = _operation(error, ops)  # which the frames tell
             keep_users_frames(kept)
+            cut_document(kept)
+            place = None if place is None else place.to_keep()
             self.report.failures.append(Failure(place, operation, kept, collected=policy == "collect"))
         self.report.lost += 1
         most = self.report.most

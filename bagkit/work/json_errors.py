@@ -54,8 +54,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
     source = repr(place.source) if place.source and visible(place.source) == place.source else "urlpath"
     line = _line_of(error, place)
     if line is None:
-        text = place.record.strip()
-        if isinstance(error, TypeError) and text_of(error).startswith("list ind") and text[:1] + text[-1:] == "[]":
+        if isinstance(error, TypeError) and text_of(error).startswith("list ind") and place.record.lstrip()[:1] == "[":
             return f"the line is a JSON array; hint: bk.read_json({source}, lines=False) gives its elements"
         return None
     text = line.strip()
@@ -84,7 +83,10 @@ def _line_of(error: BaseException, place: Place | None) -> str | None:
     doc, _ = _said(error)
     if doc is None or place is None or not isinstance(place.record, str):
         return None
-    return place.record if doc in (place.record, place.record + "\n") else None
+    line = place.record
+    if not 0 <= len(doc) - len(line) <= 1 or not doc.startswith(line):
+        return None
+    return line if doc[len(line) :] in ("", "\n") else None
 
 
 def _said(error: BaseException) -> tuple[str | None, int]:

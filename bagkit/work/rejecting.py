@@ -111,7 +111,7 @@ def _rejected(waiting: Sequence[_Found], places: Sequence[Place]) -> list[Reject
                 "offset": place.offset,
                 "index": place.index,
                 "partition": place.partition,
-                "input": place.record,
+                "input": place.as_read(),
                 "record": record,
                 "step": known.number,
                 "violations": violations,
@@ -170,7 +170,7 @@ def _made_again(
     places: Sequence[Place],
 ) -> Sequence[Any]:
     try:
-        found = list(whole([place.record for place in places]))
+        found = list(whole([place.as_read() for place in places]))
         for each in passed:
             found = list(each.begin()(found))
         if len(found) == len(records):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, NoReturn
 
 from bagkit.errors import SourceError
-from bagkit.flow.blocks import Block, Origin, Place
+from bagkit.flow.blocks import Block, Origin, Place, beginning
 from bagkit.io.input import lines
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding
@@ -22,6 +23,7 @@ from bagkit.io.input.members import MemberFile
 from bagkit.io.input.paths import named
 from bagkit.io.input.shares import Share
 from bagkit.io.input.too_long import LineLimit, TooLong
+from bagkit.visible import KEPT, LONGEST, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +265,7 @@ class LineOrigin:
     def place(self, index: int, record: Any) -> Place:
         encoding = self.format.encoding
         if self.data is None:
-            offset = self._byte(0)
-            return Place(self.piece.path, self.piece.partition, self._line(index), offset, record=self._text(record))
+            return self._place_of_long_line(index, record[0] if isinstance(record, tuple) else record)
         if not self._cut:
             given = self.given or self.ends.split(self.data)
             self._cut.extend((given, self._one_to_one(given, self.data), 0, 0))
@@ -282,13 +283,28 @@ class LineOrigin:
             text = line
         return Place(self.piece.path, self.piece.partition, self._line(index), offset, record=text)
 
+    def _place_of_long_line(self, index: int, line: Any) -> Place:
+        whole = partial(self._text, line) if not isinstance(line, TooLong) and len(line) > LONGEST else None
+        text = self._text(line) if whole is None else self._beginning(line)
+        return Place(self.piece.path, self.piece.partition, self._line(index), self._byte(0), record=text, whole=whole)
+
     def _byte(self, begin: int) -> int | None:
         border = self.border()
         return None if border is None else border + self.offset + begin
 
-    def _text(self, record: Any) -> str | bytes:
+    def _beginning(self, line: str | bytes) -> str | bytes:
+        """Return the beginning of a very long line: of all of it a copy would be made."""
+        if isinstance(line, bytes):
+            encoding = self.format.encoding
+            decoder = codecs.getincrementaldecoder(encoding.name_at(1))(encoding.errors)
+            try:
+                return cut(decoder.decode(line[: 4 * KEPT]))
+            except UnicodeDecodeError:
+                pass
+        return beginning(line)
+
+    def _text(self, line: Any) -> str | bytes:
         """Return a long line without its end, and without more copies than one."""
-        line = record[0] if isinstance(record, tuple) else record
         encoding = self.format.encoding.name_at(1)
         if isinstance(line, TooLong):
             return line.head
@@ -386,6 +402,9 @@ class TextOrigin:
     ends: DelimiterEnds[str]
 
     def place(self, index: int, record: Any) -> Place:
-        line = self.lines[index] if index < len(self.lines) else None
-        line = line.head if isinstance(line, TooLong) else line and lines.strip_end(line, self.ends)
-        return Place(self.piece.path, self.piece.partition, self.before + index + 1, record=line)
+        line, whole = self.lines[index] if index < len(self.lines) else None, None
+        if isinstance(line, str) and len(line) > LONGEST:
+            whole, line = partial(lines.strip_end, line, self.ends), cut(line)
+        else:
+            line = line.head if isinstance(line, TooLong) else line and lines.strip_end(line, self.ends)
+        return Place(self.piece.path, self.piece.partition, self.before + index + 1, record=line, whole=whole)

@@ -78,6 +78,99 @@ class TestMemory:
             assert peak_of(lambda: bag.compute(on_error="skip", **SYNC)) < LONG / 2
 
 
+VERY_LONG = 20_000_000
+"""Bytes of a line of which not all is kept beside an error."""
+
+
+def fails(bag: Any, policy: str, scheduler: str) -> BaseException:
+    """Return the error of the only line, raised or collected."""
+    options: dict[str, Any] = (
+        {"scheduler": scheduler} if scheduler == "sync" else {"scheduler": scheduler, "workers": 1}
+    )
+    if policy == "collect":
+        (failure,) = bag.compute(on_error="collect", **options).failures
+        assert failure.place.line == 1
+        assert len(failure.place.record) <= 10_000
+        error: BaseException = failure.error
+        return error
+    with pytest.raises(ValueError) as caught:
+        bag.compute(**options)
+    assert any(", line 1" in note for note in caught.value.__notes__)
+    return caught.value.with_traceback(None)
+
+
+FAILING: dict[str, Callable[[Path], Any]] = {
+    "read_json": bk.read_json,
+    "json.loads": lambda path: bk.read_text(path).map(json.loads),
+    "json.loads of text": lambda path: bk.read_text(path, encoding="utf-16").map(json.loads),
+    "a field": lambda path: bk.read_json(path).pluck("a"),
+}
+
+
+class TestVeryLongLinesThatFail:
+    """An error does not take copies of the line that it is about, and sends none to the caller."""
+
+    @pytest.mark.parametrize("policy", ["raise", "collect"])
+    @pytest.mark.parametrize("kind", FAILING)
+    def test_of_the_line_there_is_one_copy(self, tmp_path: Path, kind: str, policy: str) -> None:
+        encoding = "utf-16" if kind.endswith("text") else "ascii"
+        bag = FAILING[kind](packed(tmp_path, ("x" * VERY_LONG + "\n").encode(encoding)))
+        assert peak_of(lambda: fails(bag, policy, "sync")) < 1.6 * VERY_LONG
+        assert peak_of(lambda: fails(bag, policy, "processes")) < 0.4 * VERY_LONG
+        error = fails(bag, policy, "processes")
+        assert isinstance(error, json.JSONDecodeError)
+        assert str(error) == "Expecting value: line 1 column 1 (char 0)"
+        assert len(error.doc) <= 10_000
+
+    @pytest.mark.parametrize("kind", ["read_json", "json.loads"])
+    def test_what_only_its_end_tells_is_said_too(self, tmp_path: Path, kind: str) -> None:
+        for line in (
+            '{"a": "' + "x" * VERY_LONG,
+            '{"a": ' + " " * VERY_LONG + "}",
+            '{"a": ' + " " * 9_990 + "1}" * VERY_LONG,
+        ):
+            with pytest.raises(json.JSONDecodeError) as expected:
+                json.loads(line)
+            for policy in ("raise", "collect"):
+                assert str(fails(FAILING[kind](packed(tmp_path, line.encode())), policy, "sync")) == str(expected.value)
+
+    def test_a_value_that_its_beginning_does_not_tell_is_read(self, tmp_path: Path) -> None:
+        for cut in range(9_970, 10_010, 13):
+            line = '["' + "é" * (cut // 2) + '", -1.5e3, NaN, "\\ud83d\\ude00", {"a" : true}' + " " * 9_000_000 + "]"
+            assert len(bk.read_json(packed(tmp_path, line.encode())).compute(**SYNC)[0]) == 5
+
+    def test_errors_of_others_are_cut_on_their_way(self, tmp_path: Path) -> None:
+        def refuse(line: str) -> None:
+            error = ValueError("no", line)
+            error.line = line  # type: ignore[attr-defined]
+            raise error
+
+        bag = bk.read_text(packed(tmp_path, b"x" * VERY_LONG)).map(refuse)
+        for policy in ("collect", "raise"):
+            assert peak_of(lambda policy=policy: fails(bag, policy, "processes")) < 0.4 * VERY_LONG  # type: ignore[misc]
+            error = fails(bag, policy, "processes")
+            assert [len(each) for each in error.args] == [2, 10_000]
+            assert len(error.line) == 10_000  # type: ignore[attr-defined]
+        assert any("characters of attribute `line`" in note for note in error.__notes__)
+
+    def test_a_reject_has_all_of_it(self, tmp_path: Path) -> None:
+        bag = bk.read_json(packed(tmp_path, b"x" * VERY_LONG + b"\n"))
+        (reject,) = bag.split_errors()[1].compute(**SYNC)
+        assert reject["input"] == reject["record"].rstrip() == "x" * VERY_LONG
+
+    def test_an_element_is_cut_too(self) -> None:
+        for scheduler in ("sync", "processes"):
+            bag = bk.from_sequence(["x" * VERY_LONG]).map(int)
+            (failure,) = bag.compute(on_error="collect", scheduler=scheduler, workers=1).failures
+            assert len(failure.place.record) == 10_000
+
+    def test_a_list_in_one_line_has_its_hint(self, tmp_path: Path) -> None:
+        path = packed(tmp_path, json.dumps([{"a": "x" * VERY_LONG}]).encode())
+        with pytest.raises(TypeError) as caught:
+            bk.read_json(path).pluck("a").compute(**SYNC)
+        assert any("lines=False" in note for note in caught.value.__notes__)
+
+
 LINES = [b"a" * 10, b"b" * 3_000_000, b"c" * 11, "dé".encode(), b"", b"f" * 1_200_000, b"g"]
 
 
