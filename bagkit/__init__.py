@@ -10,6 +10,7 @@ Names are imported when they are first used: a worker process needs none of them
 from typing import TYPE_CHECKING, Any
 
 from bagkit import module_loads  # noqa: F401  (first: it notes the imports of the user's modules from here on)
+from bagkit.front_doors import as_at_the_end as _as_at_the_end
 from bagkit.options import ComputeOptions, Options, get_options, options, set_options
 
 if TYPE_CHECKING:
@@ -211,19 +212,23 @@ _HOMES = {
 if not TYPE_CHECKING:  # for type checkers a module with it has every name
 
     def __getattr__(name: str) -> Any:
-        from importlib import import_module
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            from importlib import import_module
 
-        if name == "random":  # a module for users, not a name of one
-            return import_module("bagkit.random")
-        if name not in __all__:
-            if name.startswith("_"):
-                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            if name == "random":  # a module for users, not a name of one
+                return import_module("bagkit.random")
+            if name in __all__:
+                value = globals()[name] = getattr(import_module(_HOMES.get(name, "bagkit.errors")), name)
+                return value
             from bagkit.other_names import OF_MODULE, missing_attribute
-
-            raise missing_attribute(f"module {__name__!r}", name, OF_MODULE, __all__)
-        value = getattr(import_module(_HOMES.get(name, "bagkit.errors")), name)
-        globals()[name] = value
-        return value
+        except ImportError as error:
+            told = _as_at_the_end(error, name)
+            if told is error:
+                raise
+            raise told from None
+        raise missing_attribute(f"module {__name__!r}", name, OF_MODULE, __all__)
 
     # One line in a traceback, as of other front doors, whose module takes too long to import here.
     __getattr__.__code__ = __getattr__.__code__.replace(co_filename="<bagkit>", co_firstlineno=1)

@@ -13,10 +13,11 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bagkit.errors import PlanError, TaskError, add_notes, one_line
+from bagkit.errors import PlanError, add_notes, one_line
 from bagkit.flow.anew import Attempts
 from bagkit.flow.replay import reading
 from bagkit.flow.tallies import Counted, counted_words
+from bagkit.front_doors import over
 from bagkit.io.input.persisted import Persisted
 from bagkit.ops.calls import DelayedCall, FutureValue, Known
 from bagkit.ops.elementwise import OnErrorFor
@@ -153,7 +154,7 @@ def _batches(
 def refuse_at_the_end() -> None:
     """Raise TaskError in a finaliser that runs as the last of a program: nothing can be imported or started then."""
     if sys.is_finalizing():
-        raise TaskError("compute: the program is over and Python is being shut down; hint: compute before its end")
+        raise over("compute")
 
 
 def _gathered(root: Plan, parts: Iterable[Any]) -> Any:

@@ -6,11 +6,13 @@ Python shows no source lines for it. `front_door` wraps a function, `front_doors
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import update_wrapper
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
+from bagkit.errors import BagkitError, TaskError
 from bagkit.tracebacks import FRONT_DOOR, as_front_door, shorten_traceback
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,8 +24,14 @@ SPECIAL = ("__add__", "__array__", "__bool__", "__call__", "__complex__", "__con
 """Methods that Python or dask calls for what users write."""
 
 
+LETTING_GO = ("cache_clear", "cancel", "close", "end_cancelled", "shutdown", "tally", "unpersist")
+"""What may be called as the last of a program too."""
+
+
 def front_door(function: F) -> F:
     """Wrap `function`, so that its errors show the user's frames and not ours.
+
+    As the last of a program, in a finaliser, it says that it is: nothing can be imported or started then.
 
     >>> @front_door
     ... def open_sesame(word: str) -> str:
@@ -33,15 +41,20 @@ def front_door(function: F) -> F:
     """
     if getattr(function, "__front_door__", False):
         return function
-    tidy = _tidy
+    tidy, refuse, quiet = _tidy, over, function.__name__.startswith("__") or function.__name__ in LETTING_GO
+    ending: Callable[[], bool] = bool if quiet else sys.is_finalizing
 
     def called(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         try:
+            if ending():
+                raise refuse(function.__name__)
             return function(*args, **kwargs)
         except BaseException as error:
-            tidy(error, function)
-            raise
+            told = tidy(error, function)
+            if told is error:
+                raise
+            raise told from None
 
     code = called.__code__.replace(
         co_filename=FRONT_DOOR, co_firstlineno=1, co_name=function.__name__, co_qualname=function.__qualname__
@@ -53,13 +66,32 @@ def front_door(function: F) -> F:
     return cast("F", made)
 
 
-def _tidy(error: BaseException, function: Callable[..., Any]) -> None:
-    """Take bagkit's frames off an error of `function`. If its arguments did not fit, note which ones do."""
+def _tidy(error: BaseException, function: Callable[..., Any]) -> BaseException:
+    """Return the error to raise for an error of `function`: itself, without bagkit's frames.
+
+    If its arguments did not fit, note which ones do.
+    """
+    told = as_at_the_end(error, function.__qualname__.removesuffix(".__init__").rpartition(".")[2])
+    if told is not error:
+        return told
     trace = error.__traceback__
     of_call = type(error) is TypeError and trace is not None and trace.tb_next is None  # no frame has come to be
     shorten_traceback(error)
     if of_call:
         error.add_note(f"expected {call_text(function)}")
+    return error
+
+
+def over(what: str) -> TaskError:
+    """Return the error for a call of `what` as the last of a program."""
+    return TaskError(f"{what}: the program is over and Python is being shut down; hint: call it before its end")
+
+
+def as_at_the_end(error: BaseException, what: str) -> BaseException:
+    """Return what `what` raises for `error`: another error for an import that fails as the last of a program."""
+    if not isinstance(error, ImportError) or isinstance(error, BagkitError) or not sys.is_finalizing():
+        return error
+    return over(what)
 
 
 def call_text(function: Callable[..., Any]) -> str:
@@ -90,6 +122,8 @@ def front_doors(kind: C) -> C:
                 as_front_door(value)  # it says itself that there is no such name, without notes
             if name.startswith("_") and name not in SPECIAL:
                 continue
+            if isinstance(value, property) and value.fget is not None:
+                setattr(each, name, value.getter(front_door(value.fget)))
             if isinstance(value, FunctionType):
                 door = front_door(value)
                 if door is not value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -156,6 +157,66 @@ def test_a_finaliser_at_the_end_of_the_program(tmp_path: Path) -> None:
         assert ended.returncode == 0
         assert "TaskError: compute: the program is over and Python is being shut down; hint: " in ended.stderr
         assert "ImportError" not in ended.stderr
+
+
+AT_THE_END = """
+import bagkit as bk, tempfile
+
+bag = bk.from_sequence([{"a": 1}, {"a": 2}], npartitions=2)
+lines = bag.map(str)
+folder = tempfile.mkdtemp()
+CALLS = {
+    "to_textfiles": lambda: lines.to_textfiles(folder + "/a"),
+    "to_jsonl": lambda: bag.to_jsonl(folder + "/b"),
+    "to_parquet": lambda: bag.to_parquet(folder + "/c"),
+    "to_dataframe": lambda: bag.to_dataframe(),
+    "persist": lambda: bag.persist(),
+    "explain": lambda: bag.explain(),
+    "profile": lambda: bag.profile(),
+    "groupby": lambda: bag.groupby("a"),
+    "sort_by": lambda: bag.sort_by("a").compute(),
+    "frequencies": lambda: lines.frequencies().compute(),
+    "join": lambda: bag.join(bag, "a"),
+    "str": lambda: lines.str.lower(),
+    "cache": lambda: bag.cache(folder),
+    "visualize": lambda: bag.visualize(folder + "/a.svg"),
+    "compute": lambda: bk.compute(bag, lines),
+    "delayed": lambda: bk.delayed(len)([1]).compute(),
+    "get": lambda: bk.get({"a": 1}, "a"),
+    "submit|Client": lambda: bk.Client().submit(len, [1]),
+    "dashboard": lambda: bk.dashboard(),
+    "read_text": lambda: bk.read_text(folder),
+    "read_json": lambda: bk.read_json(folder),
+    "range": lambda: bk.range(3, 1),
+    "set_options": lambda: bk.set_options(workers=1),
+    "compute ": lambda: lines.compute(),
+    "take": lambda: bag.take(1),
+    "compute   ": lambda: list(bag),
+}
+
+class Late:
+    def __init__(self): self.me = self
+
+    def __del__(self):
+        for name, call in CALLS.items():
+            try:
+                call()
+            except BaseException as error:
+                right = "the program is over and Python is being shut down; hint: call it before its end"
+                names = name.strip().split("|")
+                ok = isinstance(error, bk_TaskError) and str(error) in [f"{each}: {right}" for each in names]
+                print(name if ok else repr(error), error.__cause__)
+
+bk_TaskError = bk.TaskError
+"""
+
+
+@pytest.mark.parametrize("late", ["Late()", "late = Late()"])  # before modules go, and after
+def test_all_that_is_called_as_the_last_of_a_program_says_so(late: str) -> None:
+    ended = run_program(AT_THE_END + late)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    names = re.findall(r'^    "([\w|]+ *)": lambda', AT_THE_END, re.MULTILINE)
+    assert ended.stdout.splitlines() == [f"{name} None" for name in names]
 
 
 def test_standard_descriptors_that_are_closed(tmp_path: Path) -> None:
