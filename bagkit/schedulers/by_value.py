@@ -1,8 +1,7 @@
 """Functions and classes that travel by value: cloudpickle's work, and what cloudpickle leaves out.
 
 - Code keeps its file name, so that tracebacks show the user's file and line. cloudpickle 3.1.3 replaces it.
-- A class that a process knows is not made again, nor changed: it comes back by reference. A class has one number in a
-  run, and a process remembers the classes by number for as long as they are used.
+- A class that a process knows is not made again: it comes back by its number (see `class_numbers.py`).
 - Classes keep their slots and their qualified names. Cached functions, weak dictionaries and the generators of random
   numbers cross as well.
 - A generator that the user has seeded is not copied, since all tasks would draw the same numbers. A task gets one of
@@ -21,11 +20,10 @@ import random
 import sys
 import types
 import typing
-import uuid
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_track, _module_reduce
@@ -33,19 +31,18 @@ from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_trac
 from bagkit.json.standard import is_replaced
 from bagkit.main_module import MAIN
 from bagkit.schedulers.annotations import is_meta, reduce_meta, resolved
+from bagkit.schedulers.class_numbers import fill, make_class, number_of
 from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
 from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
 from bagkit.user_modules import CACHED, HEAP, found_by_name, imported_by, is_generator, names_of
 
+if TYPE_CHECKING:
+    from bagkit.schedulers.class_numbers import Moments
+
 PROTOCOL = 5
 
-_numbers: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
-"""The number of each class that was sent or received."""
-_classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
-_unfinished: set[str] = set()
-"""The numbers of classes that were made, and wait for what is in them."""
 _being_tried: set[int] = set()
 """The values that are tried now, to see whether they can cross."""
 _generators: deque[tuple[Any, str]] = deque(maxlen=1000)
@@ -59,7 +56,7 @@ def _never(module: str) -> bool:
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles one value; `by_value` says whether the functions and classes of a module travel by value.
 
-    `run` tells classes of this run from those that a process has kept from an earlier one. With `spawns` generators of
+    `moments` says when a run has sent each class; None on the way back. With `spawns` generators of
     random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours. What functions use
     that was replaced in the modules of others is put into `patches`, all that is no plain data into `seen`, the names
     of the user's modules that functions import while they run into `imported`.
@@ -69,7 +66,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self,
         file: Any,
         by_value: Callable[[str], bool] = _never,
-        run: str = "",
+        moments: Moments | None = None,
         *,
         spawns: bool = False,
         tracked: bool = False,
@@ -82,7 +79,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self.dispatch_table = {**cloudpickle.Pickler.dispatch_table, **_REDUCERS}
         super().__init__(file, PROTOCOL)
         self._by_value = by_value
-        self._run = run
+        self._moments = moments
         self._spawns = spawns
         self._tracked = tracked
         self._patches = patches
@@ -166,28 +163,31 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if not cls.__flags__ & HEAP:  # in whose place stands another: it is found where that is not put yet
             return original, (cls.__module__, cls.__qualname__)
         if type(cls).__module__ == "msgspec._core":
-            number = _number_of(cls, self._run)
-            types_of_fields = number, resolved(cls) or dict(cls.__annotations__)
-            return _make_class, (number, _make_struct, _struct_parts(cls)), types_of_fields, None, None, _fill_struct
-        make, (*arguments, tracker, extra), (members, slot_state), _, _, fill = reduced
-        # By cloudpickle's own number a process would find, and change, the class of an earlier run.
+            number, moment = number_of(cls, self._moments)
+            parts = _struct_parts(cls)
+            annotations = resolved(cls) or dict(cls.__annotations__)
+            fields = number, annotations, parts[2]
+            return make_class, (number, moment, _make_struct, parts), fields, None, None, _fill_struct
+        make, (*arguments, tracker, extra), (members, slot_state), _, _, put = reduced
+        # By cloudpickle's own number the program itself would find, and change, its own class.
         tracker = tracker if self._tracked else None
-        number = _number_of(cls, self._run)
+        number, moment = number_of(cls, self._moments)
         members.pop("__msgspec_cache__", None)
         if hints := resolved(cls):
             members["__annotations__"] = hints
+        state: tuple[Any, ...]
         if issubclass(cls, enum.Enum):
             members = {name: each for name, each in members.items() if name not in cls.__members__}
-            state = (number, fill, members, enum_attributes(cls))
-            return _make_class, (number, _make_enum, (tracker, enum_parts(cls))), state, None, None, _fill_enum
+            state = (number, put, members, enum_attributes(cls))
+            return make_class, (number, moment, _make_enum, (tracker, enum_parts(cls))), state, None, None, _fill_enum
         members = {name: each for name, each in members.items() if not _is_descriptor_of(each, cls)}
         if typing.is_typeddict(cls) and dict in arguments[2]:  # one made by a call, or that inherits from another
             arguments[2] = tuple([typing.TypedDict if base is dict else base for base in arguments[2]])
         arguments[3] = {**arguments[3], "__qualname__": cls.__qualname__}
         if "__slots__" in vars(cls) and not hasattr(cls, "_fields"):  # of a NamedTuple, which makes its own
             arguments[3]["__slots__"] = members.pop("__slots__")
-        state = (number, fill, members, slot_state)
-        return _make_class, (number, make, (*arguments, tracker, extra)), state, None, None, _fill
+        state = (number, put, members, slot_state)
+        return make_class, (number, moment, make, (*arguments, tracker, extra)), state, None, None, _fill
 
     def _module(self, module: types.ModuleType) -> Any:
         if module.__name__ not in MAIN and not self._by_value(module.__name__):
@@ -204,7 +204,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return True
         _being_tried.add(id(value))
         try:
-            Pickler(io.BytesIO(), self._by_value, self._run).dump(value)
+            Pickler(io.BytesIO(), self._by_value, self._moments).dump(value)
         except Exception:  # whatever its own __reduce__ raises: it does not cross
             return False
         finally:
@@ -212,43 +212,19 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return True
 
 
-def dumps(value: Any, by_value: Callable[[str], bool], run: str, **settings: Any) -> bytes:
+def dumps(value: Any, by_value: Callable[[str], bool], moments: Moments | None, **settings: Any) -> bytes:
     """Return the pickle of `value`, as a Pickler makes it with these settings."""
     with io.BytesIO() as file:
-        Pickler(file, by_value, run, **settings).dump(value)
+        Pickler(file, by_value, moments, **settings).dump(value)
         return file.getvalue()
 
 
 # -- classes -----------------------------------------------------------------------------------------------------------
 
 
-def _number_of(cls: type, run: str) -> str:
-    """Return the number of a class: one that came from another process keeps it, also on its way back."""
-    number = _numbers.get(cls)
-    if number is None:
-        number = _numbers[cls] = uuid.uuid4().hex
-    if run:
-        number = f"{number.partition('/')[0]}/{run}"
-    _classes.setdefault(number, cls)
-    return number
-
-
-def _make_class(number: str, make: Callable[..., type], arguments: tuple[Any, ...]) -> type:
-    known = _classes.get(number)
-    if known is not None:
-        return known
-    cls = make(*arguments)
-    _numbers[cls] = number
-    _classes[number] = cls
-    _unfinished.add(number)
-    return cls
-
-
 def _fill(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], Any]) -> None:
-    number, fill, members, slot_state = state
-    if number in _unfinished:
-        _unfinished.discard(number)
-        fill(cls, (members, slot_state))
+    number, put, members, slot_state = state
+    fill(cls, number, members, lambda: put(cls, (members, slot_state)))
 
 
 def _make_enum(tracker: str | None, parts: tuple[Any, ...]) -> type:
@@ -257,11 +233,13 @@ def _make_enum(tracker: str | None, parts: tuple[Any, ...]) -> type:
 
 
 def _fill_enum(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], dict[str, dict[str, Any]]]) -> None:
-    number, fill, members, attributes = state
-    if number in _unfinished:
-        _unfinished.discard(number)
-        fill(cls, (members, {}))
+    number, put, members, attributes = state
+
+    def put_all() -> None:
+        put(cls, (members, {}))
         fill_members(cls, attributes)
+
+    fill(cls, number, members, put_all)
 
 
 def _struct_parts(cls: Any) -> tuple[Any, ...]:
@@ -300,10 +278,16 @@ def _make_struct(
     return types.new_class(name, bases, config, lambda namespace: namespace.update({**members, **made}))
 
 
-def _fill_struct(cls: Any, state: tuple[str, dict[str, Any]]) -> None:
-    if state[0] in _unfinished:
-        _unfinished.discard(state[0])
-        cls.__annotations__ = state[1]
+def _fill_struct(cls: Any, state: tuple[str, dict[str, Any], dict[str, Any]]) -> None:
+    number, annotations, members = state
+    methods = {name: member for name, member in members.items() if not name.startswith("__")}
+
+    def put_all() -> None:
+        cls.__annotations__ = annotations
+        for name, method in methods.items():
+            setattr(cls, name, method)
+
+    fill(cls, number, methods, put_all)
 
 
 def _is_descriptor_of(member: Any, cls: type) -> bool:
@@ -316,7 +300,7 @@ def _is_descriptor_of(member: Any, cls: type) -> bool:
 
 
 def _reduce_code(code: types.CodeType) -> Any:
-    return types.CodeType, (
+    return _make_code, (
         code.co_argcount,
         code.co_posonlyargcount,
         code.co_kwonlyargcount,
@@ -336,6 +320,25 @@ def _reduce_code(code: types.CodeType) -> Any:
         code.co_freevars,
         code.co_cellvars,
     )
+
+
+def _make_code(*parts: Any) -> types.CodeType:
+    """Return code; the same again for what is equal: Python has warmed it up, and cloudpickle has looked through it."""
+    code = types.CodeType(*parts)
+    found = _codes.setdefault(code, weakref.ref(code))()
+    return code if found is None or not _is_same(found, code) else found
+
+
+def _is_same(one: types.CodeType, other: types.CodeType) -> bool:
+    """Whether two that are equal are also alike in what Python does not compare."""
+    if one is other:
+        return True
+    unlike = any(getattr(one, name) != getattr(other, name) for name in ("co_filename", "co_qualname", "co_linetable"))
+    inner = zip(one.co_consts, other.co_consts, strict=True)
+    return not unlike and all(_is_same(a, b) for a, b in inner if isinstance(a, types.CodeType))
+
+
+_codes: weakref.WeakKeyDictionary[types.CodeType, weakref.ref[types.CodeType]] = weakref.WeakKeyDictionary()
 
 
 def _make_cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:

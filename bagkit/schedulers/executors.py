@@ -115,7 +115,7 @@ class AsBytes:
         self.most_together = (
             MOST_TOGETHER if facts.mends else 1
         )  # where none is replaced it must be known which one died
-        self._outgoing = Outgoing()
+        self._outgoing = Outgoing(tracked=True)
         self._workers: dict[Any, int] = {}  # a small number for each process
         self._missed: set[Key] = set()
         """Tasks that came to a process that did not have their work."""

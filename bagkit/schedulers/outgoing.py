@@ -13,12 +13,13 @@ import sys
 import types
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import NotPicklableError, one_line
 from bagkit.json.standard import is_replaced
 from bagkit.main_module import MAIN
 from bagkit.module_loads import Loads, reloaded
+from bagkit.schedulers.class_numbers import now
 from bagkit.schedulers.module_values import plain_values
 from bagkit.schedulers.patches import Patches, patches_in, with_patches
 from bagkit.schedulers.received import open_work
@@ -33,6 +34,9 @@ from bagkit.user_modules import (
     names_used,
     version,
 )
+
+if TYPE_CHECKING:
+    from bagkit.schedulers.class_numbers import Moments
 
 
 class _ByValue(Exception):
@@ -56,6 +60,9 @@ class Outgoing:
         """
         self._tracked = tracked
         self.run = uuid.uuid4().hex
+        self.since = now()
+        """When the run began."""
+        self._moments: Moments = {}
         self._decided: dict[str, bool] = {}
         self._changed: dict[str, bool] = {}
         self._met: set[str] = set()
@@ -71,7 +78,7 @@ class Outgoing:
 
         def by_value(module: str) -> bool:
             met.add(module)
-            return self._is_by_value(module)
+            return self.is_by_value(module)
 
         try:
             data = _by_reference(value, by_value, seen)
@@ -89,7 +96,7 @@ class Outgoing:
         while True:
             imported: set[str] = set()
             whole = with_modules(given, value)
-            data = dumps(whole, by_value, self.run, tracked=self._tracked, imported=imported, **settings)
+            data = dumps(whole, by_value, self._moments, tracked=self._tracked, imported=imported, **settings)
             more = {name: sys.modules[name] for name in sorted(imported - given.keys()) if by_value(name)}
             if not more:
                 return data
@@ -105,7 +112,7 @@ class Outgoing:
         from bagkit.schedulers.by_value import dumps
 
         try:
-            return dumps(value, self._is_by_value, self.run, tracked=self._tracked)
+            return dumps(value, self.is_by_value, self._moments, tracked=self._tracked)
         except Exception as error:
             names = ", ".join(f"{module}.{name}" for module, name in self._patches)
             raise NotPicklableError(
@@ -126,7 +133,7 @@ class Outgoing:
     def _modules(self) -> list[types.ModuleType]:
         """Return the modules that works have named and that travel by reference, with those that they use."""
         modules = {
-            each.__name__: each for name in self._met if not self._is_by_value(name) for each in modules_below(name)
+            each.__name__: each for name in self._met if not self.is_by_value(name) for each in modules_below(name)
         }
         return list(modules.values())
 
@@ -145,11 +152,11 @@ class Outgoing:
         else:
             named = list(_modules_named(data)) if _names_a_class(data) else []
             self._met.update(named)
-            if not any(map(self._is_by_value, named)):
+            if not any(map(self.is_by_value, named)):
                 return data
-        return self._dumped(value, self._is_by_value)
+        return self._dumped(value, self.is_by_value)
 
-    def _is_by_value(self, name: str) -> bool:
+    def is_by_value(self, name: str) -> bool:
         """Return whether what stands in the module `name` travels by value."""
         if name in MAIN:
             return True

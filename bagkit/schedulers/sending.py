@@ -116,6 +116,8 @@ class Sending:
         work = self._works[id(task.work)]
         worker.tell(transport.SURROUNDINGS, self._surroundings)
         worker.tell(transport.MODULES, self._content)
+        if self.has_kept:
+            worker.tell(transport.SINCE, b"%d" % self._outgoing.since)
         worker.give_work(work, self._messages[work], self.versions)
         if self._values.has_directory:
             self._tell_directory(worker)
@@ -131,7 +133,7 @@ class Sending:
         if kind == transport.NEED_DIRECTORY:
             self._tell_directory(worker)
         elif kind in QUESTIONS:
-            worker.send(transport.ANSWER, answer(kind, body, self._outgoing.work))
+            worker.send(transport.ANSWER, answer(kind, body, self._outgoing))
         else:
             return False
         return True

@@ -43,6 +43,7 @@ END_SECONDS = 10
 _BY_VALUE, _RECEIVED = "bagkit.schedulers.by_value", "bagkit.schedulers.received"
 _PATCHES, _RESIDENTS = "bagkit.schedulers.patches", "bagkit.schedulers.residents"
 _GIVEN = "bagkit.schedulers.given_modules"
+_EARLIER = "bagkit.schedulers.earlier_runs"
 """Imported only where something came by value, modules have values that the caller changed, or records stay here."""
 
 
@@ -178,6 +179,9 @@ class Worker:
         elif kind == transport.ANSWER:
             question, name, data = marshal.loads(body)
             self._answers[question, name] = data
+        elif kind == transport.SINCE:
+            __import__(_EARLIER)
+            sys.modules[_EARLIER].begin(int(body), self._find_as_now)
         elif kind == transport.PRELOAD:
             self._preload(body.decode().split())
 
@@ -193,6 +197,8 @@ class Worker:
             sys.modules[_PATCHES].take_patches_back()
         if _GIVEN in sys.modules:
             sys.modules[_GIVEN].take_modules_back()
+        if _EARLIER in sys.modules:
+            sys.modules[_EARLIER].end()
         speech.speak_again()
         forget_shown()
         if self._surroundings:
@@ -249,6 +255,10 @@ class Worker:
                 raise AttributeError(f"module '__main__' has no attribute {name!r}", name=name)
             self._in_main[name] = transport.loads(data)
         return self._in_main[name]
+
+    def _find_as_now(self, name: str) -> bytes:
+        """Return the pickle of a class or function of earlier runs, if it is another now."""
+        return self._ask(transport.NEED_AS_NOW, name)
 
     def _ask(self, question: int, name: str) -> bytes:
         """Return what the caller answers; nothing where it can't be asked, or knows nothing."""

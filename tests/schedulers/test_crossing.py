@@ -351,3 +351,13 @@ def test_sentinels_are_the_ones_under_their_names(monkeypatch: pytest.MonkeyPatc
     assert [each for each, _, _ in found] == [[each is fields[n % 2].default for each in known] for n in range(4)]
     assert all(is_same for _, _, is_same in found)
     assert all(each is own for _, each, _ in found) or make is not getattr(builtins, "sentinel", None)
+
+
+def test_code_that_is_equal_but_for_its_file_or_lines_keeps_its_own() -> None:
+    text = "def where(x):\n    def inner():\n{}        return __import__('sys')._getframe()\n    return place(inner())"
+    found = []
+    for blank, name in (("", "one"), ("\n", "one"), ("", "two"), ("", "one")):
+        content = main_program("def place(frame): return frame.f_code.co_filename, frame.f_lineno")
+        exec(compile(text.format(blank), name, "exec"), content)
+        found += through(content["where"], 0, npartitions=1)
+    assert found == [("one", 3), ("one", 4), ("two", 3), ("one", 3)]

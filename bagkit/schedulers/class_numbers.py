@@ -1,0 +1,111 @@
+"""The classes that travel by value: each has one number for its life, and each process has one class of a number.
+
+So what has outlived a run (records that are kept, values of a client) is of the classes that functions of later runs
+know. A class that comes again, from a later run, is brought up to what it is at its caller's by then. The process that
+it comes from keeps its own class as it is.
+
+Imported by workers, so light.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+
+from bagkit.schedulers import earlier_runs
+
+TYPE_CHECKING = False  # importing it would import typing
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Moments = dict[str, int]
+    """When classes were pickled first in a run, by their numbers: within a run the first definition counts."""
+
+_numbers: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
+"""The number of each class that was sent or received."""
+_classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
+_moments: weakref.WeakKeyDictionary[type, int] = weakref.WeakKeyDictionary()
+"""When each class that was received was what it is here: 0 for one that no run has sent."""
+_names: weakref.WeakKeyDictionary[type, frozenset[str]] = weakref.WeakKeyDictionary()
+"""What stood in each class that was received before anything was put into it."""
+_given: weakref.WeakKeyDictionary[type, frozenset[str]] = weakref.WeakKeyDictionary()
+"""What was put into it last."""
+_unfinished: set[str] = set()
+"""The numbers of classes that were made, or came again, and wait for what is in them."""
+_last = 0
+
+
+def now() -> int:
+    """Return a number that grows with each call, here and from one process to the next."""
+    global _last
+    _last = max(_last + 1, time.time_ns())
+    return _last
+
+
+def number_of(cls: type, moments: Moments | None) -> tuple[str, int]:
+    """Return the number of `cls`, and when it was what it is, for a run that sends it with its `moments`.
+
+    Without a run it is on its way back, and comes as it came.
+    """
+    number = _numbers.get(cls)
+    if number is None:
+        import uuid
+
+        number = _numbers[cls] = uuid.uuid4().hex
+        _classes[number] = cls
+    if moments is None:
+        return number, _moments.get(cls, 0)
+    return number, moments.get(number) or moments.setdefault(number, now())
+
+
+def class_of(number: str) -> type:
+    """Return the class of this process that has the number; raises KeyError if it has none."""
+    return _classes[number]
+
+
+def make_class(number: str, moment: int, make: Callable[..., type], arguments: tuple[Any, ...]) -> type:
+    """Return the class of `number`, as it was at `moment` or later."""
+    known = _classes.get(number)
+    if moment < earlier_runs.since and (known is None or _moments.get(known, moment) < earlier_runs.since):
+        found: type | None = earlier_runs.class_now(number)
+        if found is not None:
+            return found
+    if known is None:
+        known = make(*arguments)
+        _numbers[known] = number
+        _classes[number] = known
+        _names[known] = frozenset(vars(known))
+    elif _moments.get(known, moment) >= moment:
+        return known
+    _moments[known] = moment
+    _unfinished.add(number)
+    return known
+
+
+def fill(cls: type, number: str, members: dict[str, Any], put: Callable[[], Any]) -> None:
+    """Have `put` put `members` into a class, unless they are there; take out what it has no more."""
+    if number not in _unfinished:
+        return
+    if cls in _given:
+        for name in _names_of_others(cls).difference(members, _names[cls]):
+            _take_out(cls, name)
+    put()
+    _given[cls] = frozenset(members)
+    _unfinished.discard(number)  # only now: for another thread that has it too, it is not whole before
+
+
+def _names_of_others(cls: type) -> set[str]:
+    """Return the names in a class that were put there, as far as they are not Python's own."""
+    return {*_given[cls], *[name for name in vars(cls) if not _is_pythons(name)]}.intersection(vars(cls))
+
+
+def _is_pythons(name: str) -> bool:
+    return name[:1] == "_" == name[-1:]
+
+
+def _take_out(cls: type, name: str) -> None:
+    try:
+        delattr(cls, name)
+    except (AttributeError, TypeError):
+        pass  # its metaclass does not let go of it
