@@ -58,7 +58,9 @@ def _in_place(
     else:
         find = misfits.FindMisfit(encode, final=misfit.final)
     number = misfit.partition
-    for _ in iterate(Plan(find, (_part(plan, number),)), options):
+    if merged(**options).on_error == "skip":
+        options = {**options, "on_error": "collect"}  # the first run has told of those that it skipped
+    for _ in iterate(Plan(find, (_part(plan, number),)), options, Collected(None, [])):
         pass
     return ColumnTypeError(f"{misfit.message} (in partition {number})")
 

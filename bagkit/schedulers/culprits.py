@@ -10,7 +10,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bagkit.errors import NotPicklableError, ask
+from bagkit.errors import NotPicklableError, ask, printable
 from bagkit.module_loads import is_edited
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.user_modules import is_users, version
@@ -30,7 +30,24 @@ def not_picklable(value: Any, root: str, error: BaseException, so: str, task: st
     """
     way = _way(value, root, error)
     found = f"{_said(way, value, error)}, so {so}{_of_edited(way)}"
-    return NotPicklableError(f"{task}: {found}" if task else found)
+    made = NotPicklableError(f"{task}: {found}" if task else found)
+    if is_too_deep(error):
+        made.add_note(f"it is in {_outside(way)}")
+    return made
+
+
+def _outside(way: Sequence[tuple[Where, Any]]) -> str:
+    """Return the outer levels of the record that is nested deeply, on one line: it is known by these."""
+    from reprlib import Repr
+
+    _, value = next((each for each in way if not isinstance(each[1], list)), way[-1])
+
+    shown = Repr()
+    shown.maxlevel, shown.maxdict, shown.maxlist, shown.maxstring = 3, 8, 4, 60
+    try:
+        return printable(shown.repr(value))
+    except Exception:  # of an object's own repr
+        return _kind(value)
 
 
 def _of_edited(way: Iterable[tuple[Where, Any]]) -> str:
@@ -54,7 +71,7 @@ def find_culprit(value: Any, root: str, error: BaseException) -> str:
 def _way(value: Any, root: str, error: BaseException) -> list[tuple[Where, Any]]:
     """Return the way from `value` to what can't be pickled, with where each is."""
     where = root, ""
-    return [(_deep_part(value, where), None)] if is_too_deep(error) else list(_descend(value, where))
+    return _deep_part(value, where) if is_too_deep(error) else list(_descend(value, where))
 
 
 def _said(way: Sequence[tuple[Where, Any]], value: Any, error: BaseException) -> str:
@@ -76,14 +93,18 @@ def is_too_deep(error: BaseException | None) -> bool:
     return error is not None and (isinstance(error, RecursionError) or is_too_deep(error.__cause__))
 
 
-def _deep_part(value: Any, where: Where) -> Where:
-    """Return where the part is that is nested too deeply, as far as it is one of several."""
-    while isinstance(value, (list, tuple, dict)) and len(value) > 1:
-        found = next(((at, child) for at, child in _children(value, where) if not _pickles(child)), None)
+def _deep_part(value: Any, where: Where) -> list[tuple[Where, Any]]:
+    """Return what holds the part that is nested too deeply, and the part, as far as it is one of several."""
+    way = [(where, value)]
+    for _ in range(DEPTH):
+        children = list(_children(value, where))
+        found = next(((at, child) for at, child in children if not _pickles(child)), None)
         if found is None:
             break
+        if len(children) > 1:
+            way = [(where, value), found]
         where, value = found
-    return where
+    return way
 
 
 def _descend(value: Any, where: Where) -> Iterator[tuple[Where, Any]]:

@@ -154,7 +154,8 @@ def _unpack(number: int, nodes: list[Node], errors: dict[int, BaseException], ta
         error = BaseExceptionGroup(words, members) if members else TaskError(words)
         add_notes(error, notes, lines=True)
     elif start and isinstance(error, NotPicklableError) and not str(error).startswith(task):
-        error = NotPicklableError(f"{task}: {error}")
+        error, before = NotPicklableError(f"{task}: {error}"), error
+        add_notes(error, notes_of(before))
     errors[number] = error
     return error
 

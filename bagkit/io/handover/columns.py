@@ -227,9 +227,21 @@ def _batch(columns: Mapping[str, Sequence[Any]], rows: int, typing: Typing, stri
     packed = {name: pack(values) for name, values in columns.items()}
     try:
         return ColumnBatch(rows, types, pickle.dumps(packed, 5))
+    except RecursionError:
+        raise  # as from columns that are looked into: who reads the partition again finds the record
     except Exception:  # of many types: a class of the script is not to be found in a worker
         wrong = strict and not all(map(fits_one, types.values()))
         return ColumnBatch(rows, types, b"", {} if wrong else packed)
+
+
+def check_depth(row: Mapping[str, Any]) -> None:
+    """Raise RecursionError for a row that is too deep for a batch of columns."""
+    try:
+        pickle.dumps({name: pack([value]) for name, value in row.items()}, 5)
+    except RecursionError:
+        raise
+    except Exception:
+        pass  # the batch has another way for it
 
 
 def encoding(operation: str, columns: Any, on_conflict: Any, typing: Typing) -> EncodeColumns:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError
 from bagkit.io.handover.column_types import Seen, add_types, has_fields
-from bagkit.io.handover.columns import TOO_DEEP, EncodeColumns, NoRowError, as_row
+from bagkit.io.handover.columns import TOO_DEEP, EncodeColumns, NoRowError, as_row, check_depth
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import CONFLICT_HINT, Conflict, misfit_message, misfit_text
 from bagkit.plan.kinds import Fields, OnRecords, PerPartition
@@ -75,6 +75,7 @@ class _Fitting:
                 column.convert([row.get(column.name)])
         try:
             found = [text for name, value in row.items() for text in self._misfit(name, value)]
+            check_depth(row)
         except RecursionError:
             raise ColumnTypeError(f"{encode.name}: {TOO_DEEP}") from None
         if self._op.before is None:
