@@ -90,6 +90,12 @@ def _end_gently() -> None:
     threading: Any = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown = lambda: None  # which waits for them
+    atexit: Any = sys.modules.get("atexit")  # without which there is no handler
+    if atexit is not None:
+        atexit._run_exitfuncs()  # they may write to files
+    from bagkit.schedulers.open_files import hold_files
+
+    hold_files()
 
 
 def _leave_report(diary: int) -> None:
