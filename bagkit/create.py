@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from bagkit.bag import Bag
@@ -73,7 +73,7 @@ def range(n: int, npartitions: int) -> Bag[int]:  # noqa: A001  (the name that d
 
 @overload
 def from_delayed(
-    values: Delayed[Iterable[T]] | Item[Iterable[T]] | Sequence[Delayed[Iterable[T]] | Item[Iterable[T]]],
+    values: Delayed[Iterable[T]] | Item[Iterable[T]] | Iterable[Delayed[Iterable[T]] | Item[Iterable[T]]],
 ) -> Bag[T]: ...
 @overload
 def from_delayed(values: Any) -> Bag[Any]: ...
@@ -82,7 +82,8 @@ def from_delayed(values: Any) -> Bag[Any]:
     """Make a bag of delayed values: each computes to the records of one partition.
 
     Args:
-        values: A delayed value or an Item, or a list of them. Each computes to a list or another iterable.
+        values: A delayed value, an Item or a future of a Client, or a list or another iterable of them. Each computes
+            to a list or another iterable.
 
     Returns:
         A bag with a partition for each value.
@@ -96,7 +97,10 @@ def from_delayed(values: Any) -> Bag[Any]:
     >>> bk.from_delayed([letters("ab"), letters("c")]).map(str.upper).compute(scheduler="sync")
     ['A', 'B', 'C']
     """
-    values = list(values) if isinstance(values, (list, tuple)) else [values]
+    alone = isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable)
+    if not isinstance(values, (list, tuple)) and (alone or plan_of(values) is not None):
+        values = [values]
+    values = list(values)
     plans = [plan for plan in map(plan_of, values) if plan is not None and plan.op.gives_value]
     if not values or len(plans) < len(values):
         odd = [type(value).__name__ for value in values if (plan := plan_of(value)) is None or not plan.op.gives_value]
@@ -116,10 +120,10 @@ def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
         bags: A list of bags.
 
     Returns:
-        A bag of the records of all bags, in order.
+        A bag of the records of all bags, in order: an empty one of no bags.
 
     Raises:
-        PlanError: `bags` is empty, or something in it is not a bag.
+        PlanError: Something in `bags` is not a bag.
 
     >>> import bagkit as bk
     >>> bk.concat([bk.range(2, 1), bk.range(3, 1)]).compute(scheduler="sync")
@@ -129,7 +133,9 @@ def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
         raise PlanError(f"concat: got a {type(bags).__name__}; expected one bag or more, in a list")
     bags = list(bags)
     plans = [plan for plan in map(plan_of, bags) if plan is not None and not plan.op.gives_value]
-    if not bags or len(plans) < len(bags):
+    if len(plans) < len(bags):
         odd = [type(bag).__name__ for bag in bags if not isinstance(bag, Bag)]
-        raise PlanError(f"concat: got {', '.join(odd) or 'nothing'}; expected one bag or more, in a list")
+        raise PlanError(f"concat: got {', '.join(odd)}; expected one bag or more, in a list")
+    if not bags:
+        return from_sequence([])
     return Bag(Plan(Concat(), tuple(plans)))

@@ -17,7 +17,7 @@
     │   └── OutputBusyError               another run writes to the same place
     ├── ValidationError (ValueError)      a record does not fit the model of validate
     ├── ColumnTypeError (TypeError)       records that do not go together in typed columns
-    ├── EmptyBagError (ValueError)        a result that an empty bag does not have
+    ├── EmptyBagError (ValueError, TypeError)  a result that an empty bag does not have
     ├── NotPicklableError (TypeError)     something can't be sent to, or back from, another process
     ├── UnstableKeyError (TypeError)      a key that can't be told from others in another process
     └── TaskError (RuntimeError)          a task failed with something that can't reach the user as it is
@@ -90,7 +90,7 @@ class ResumeMismatchError(PlanError):
 
 
 class MismatchError(PlanError, AssertionError):
-    """Things do not fit together: bags to zip have different numbers of partitions, or a schema is not one.
+    """Things do not fit: bags to zip have different numbers of partitions, a schema is none, or what is to be a bag.
 
     >>> import bagkit as bk
     >>> bk.zip(bk.range(3, npartitions=1), bk.range(3, npartitions=2))
@@ -262,8 +262,10 @@ class OutputBusyError(OutputError):
     """
 
 
-class EmptyBagError(BagkitError, ValueError):
+class EmptyBagError(BagkitError, ValueError, TypeError):
     """A bag without records has no mean, minimum and so on.
+
+    It is a ValueError, as Python's `max([])` raises, and a TypeError, as `functools.reduce` raises.
 
     >>> import bagkit as bk
     >>> bk.from_sequence([]).max().compute(scheduler="sync")

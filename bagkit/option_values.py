@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -28,6 +29,16 @@ SCHEDULER_ALIASES: Mapping[str, str] = {
     "multiprocessing": "processes",
 }
 """The other words that dask has for them."""
+
+DASK_FUNCTIONS: Mapping[tuple[str, str], str] = {
+    ("dask.local", "get_sync"): "sync",
+    ("dask.threaded", "get"): "threads",
+    ("dask.multiprocessing", "get"): "processes",
+}
+"""The names here of dask's functions for running graphs, by their module and name."""
+
+OTHER_WORDS: Mapping[str, str] = {"pool": "scheduler=executor runs tasks on an executor"}
+"""What to write instead of options that only dask has."""
 
 ALIASES: Mapping[str, str] = {"num_workers": "workers", "optimize_graph": "optimize"}
 """The words that dask has for some options."""
@@ -91,13 +102,37 @@ def _index(value: object) -> int:
         return 0
 
 
+def is_distributed(said: Any) -> bool:
+    """Return whether it is dask's word for the Client of the session."""
+    return isinstance(said, str) and said.lower() in ("dask.distributed", "distributed")
+
+
+def of_dask(said: Any) -> Any:
+    """Return what a scheduler in dask's words is here: one of its functions, or the Client of the session."""
+    if is_distributed(said):
+        return session_client() or said
+    client = getattr(said, "__self__", None)  # of its method `get`
+    if callable(getattr(client, "get_executor", None)):
+        return client
+    return DASK_FUNCTIONS.get((str(getattr(said, "__module__", "")), str(getattr(said, "__name__", ""))), said)
+
+
+def session_client() -> Any:
+    """Return the Client of dask.distributed that dask would compute with, None if there is none."""
+    find = getattr(sys.modules.get("distributed.client"), "_get_global_client", None)
+    return None if find is None else find()
+
+
 def checked_scheduler(value: Any) -> Any:
     """Return what `value` means as a scheduler: a name of SCHEDULERS, or the object itself.
 
     Raises OptionError for another name, and for an object that is neither an executor nor has a method `run`.
     """
+    value = of_dask(value)
     if isinstance(value, str):
-        name = SCHEDULER_ALIASES.get(value, value)
+        name = SCHEDULER_ALIASES.get(value.lower(), value.lower())
+        if is_distributed(name):
+            raise _wrong("scheduler", value, "a client of dask.distributed to be there", "; hint: make one: Client()")
         if name not in SCHEDULERS and name not in ENGINES:
             near = did_you_mean(value, [*SCHEDULERS, *ENGINES, *SCHEDULER_ALIASES])
             raise _wrong("scheduler", value, f"one of {', '.join([*SCHEDULERS, *ENGINES])}", near)

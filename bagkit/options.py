@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from bagkit.errors import OptionError, one_line
 from bagkit.front_doors import front_door
-from bagkit.option_values import ALIASES, CHECKS, did_you_mean
+from bagkit.option_values import ALIASES, CHECKS, OTHER_WORDS, did_you_mean
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.tracebacks import users_frame
 
@@ -346,7 +346,11 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
         if name not in CHECKS:
             raise OptionError(
                 f"no option is called {given!r}; expected one of {', '.join(CHECKS)}"
-                + did_you_mean(given, [*CHECKS, *ALIASES])
+                + (
+                    f"; hint: {OTHER_WORDS[given]}"
+                    if given in OTHER_WORDS
+                    else did_you_mean(given, [*CHECKS, *ALIASES])
+                )
             )
         if name in checked:
             raise OptionError(f"option {name!r}: given twice, also as {_other_word(name)!r}; expected one of them")

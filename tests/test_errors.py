@@ -307,12 +307,14 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "take": (lambda: bag().take(-1), bk.PlanError, "take: k is -1; expected an int of 0 or more"),
     "take of partitions": (
         lambda: bag().take(1, npartitions=3), bk.PlanError, "take: npartitions is 3; expected -1, or 1 to 2"),
-    "concat of nothing": (
-        lambda: bk.concat([]), bk.PlanError, "concat: got nothing; expected one bag or more, in a list"),
     "concat of something else": (
         lambda: bk.concat([bag(), [1]]), bk.PlanError, "concat: got list; expected one bag or more, in a list"),
     "concat of a bag": (
         lambda: bk.concat(bag()), bk.PlanError, "concat: got a Bag; expected one bag or more, in a list"),
+    "from_delayed of text": (
+        lambda: bk.from_delayed("ab"), bk.PlanError,
+        "from_delayed: got str; expected one delayed value or item, or a list of them; "
+        "hint: bagkit.delayed(function)(arguments) makes one"),
     "from_delayed of something else": (
         lambda: bk.from_delayed([1]), bk.PlanError,
         "from_delayed: got int; expected one delayed value or item, or a list of them; "
@@ -423,7 +425,7 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bag().groupby(str, npartitions=0), bk.PlanError,
         "groupby: npartitions is 0; expected an int of 1 or more"),
     "cogroup with a list": (
-        lambda: bag().cogroup([1]), bk.PlanError,
+        lambda: bag().cogroup([1]), bk.MismatchError,
         "cogroup: got list; expected a bag; hint: from_sequence(...) makes one of a list"),
     "join with a number": (
         lambda: bag().join(5, str), bk.PlanError,
@@ -530,6 +532,7 @@ def test_errors_are_what_people_catch(name: str) -> None:
     (bk.MissingExtraError, ImportError), (bk.NoFilesError, FileNotFoundError), (bk.NoFilesError, bk.SourceError),
     (bk.ColumnTypeError, TypeError), (bk.UnstableKeyError, TypeError), (bk.GroupTooLargeError, MemoryError),
     (bk.CorruptInputError, bk.SourceError), (bk.InputChangedError, bk.SourceError), (bk.EmptyBagError, ValueError),
+    (bk.EmptyBagError, TypeError),
     (bk.NotPicklableError, TypeError), (bk.TaskError, RuntimeError), (bk.StoppedEarlyError, bk.TaskError),
     (bk.WorkerDiedError, bk.TaskError),
     (bk.OutputError, OSError), (bk.OutputExistsError, FileExistsError), (bk.OutputExistsError, bk.OutputError),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bagkit.errors import PlanError
+from bagkit.errors import MismatchError, PlanError
 from bagkit.lazy.nesting import Lift, plan_of
 from bagkit.ops.pairing import BagArgument
 from bagkit.plan.node import Plan
@@ -83,10 +83,10 @@ def starting_value(operation: str, what: str, value: Any) -> Any:
 
 
 def bag_plan(operation: str, argument: Any) -> Plan:
-    """Return the plan of a bag; raise PlanError for anything else."""
+    """Return the plan of a bag; raise MismatchError for anything else."""
     plan = plan_of(argument)
     if plan is None or plan.op.gives_value:
-        raise PlanError(
+        raise MismatchError(
             f"{operation}: got {type(argument).__name__}; expected a bag; hint: from_sequence(...) makes one of a list"
         )
     return plan

@@ -1,4 +1,4 @@
-"""Dask's own lazy values as plans: delayed values, items, bags, arrays and frames, wherever ours can stand.
+"""Dask's own lazy values as plans: delayed values, items, bags, arrays, frames and futures, wherever ours can stand.
 
 Dask is not imported, for who has such a value has imported it. A task of dask's becomes a call of its own, so it runs
 on our schedulers, beside others, and once for all that use it.
@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from bagkit.ops.calls import DelayedCall, PartitionOf, identity, next_number
+from bagkit.errors import PlanError, one_line
+from bagkit.ops.calls import DelayedCall, FutureValue, PartitionOf, identity, next_number
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole
@@ -33,6 +34,25 @@ def plan_of_dask(value: Any) -> Plan | None:
         return plans[parts[0]]  # the value itself
     shape = shaped(keys, {key: n for n, key in enumerate(parts)})
     return _call(Finished(function, extra, shape), type(value).__name__.lower(), tuple(map(plans.__getitem__, parts)))
+
+
+def plan_of_future(value: Any) -> Plan | None:
+    """Return the plan of the value of a future of distributed's; None for anything else. A run waits for it."""
+    kind = getattr(sys.modules["distributed.client"], "Future", None)
+    if kind is None or not issubclass(type(value), kind):
+        return None
+    if value.client.asynchronous:
+        raise PlanError(
+            f"{one_line(value, 80)} is of an asynchronous client, so a run can't wait for it; "
+            "hint: `await` it, and give its value"
+        )
+    plan = _futures.get(value)
+    if plan is None:
+        plan = _futures[value] = Plan(FutureValue(value))
+    return plan
+
+
+_futures: WeakValueDictionary[Any, Plan] = WeakValueDictionary()
 
 
 def bag_of(partitions: Sequence[Plan]) -> Plan:

@@ -6,6 +6,7 @@ Everything that takes lazy values among other arguments looks for them here.
 from __future__ import annotations
 
 import operator
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -27,10 +28,12 @@ Opened = tuple[Sequence[Any], Callable[[list[Any]], Any]]
 
 
 def plan_of(argument: Any) -> Plan | None:
-    """Return the plan of a bag, an item or a delayed value, also of dask's own, None for anything else."""
+    """Return the plan of a bag, an item, a delayed value or a future, also of dask's own, None for anything else."""
     try:
         if not hasattr(type(argument), "__dask_graph__"):  # all of ours have it
-            return None
+            return _plan_of_future(argument) if "distributed.client" in sys.modules else None
+    except PlanError:
+        raise
     except Exception:  # of a class of the user's class
         return None
     plan = getattr(argument, "plan", None)
@@ -39,6 +42,12 @@ def plan_of(argument: Any) -> Plan | None:
     from bagkit.lazy.dask_inputs import plan_of_dask
 
     return plan_of_dask(argument)
+
+
+def _plan_of_future(argument: Any) -> Plan | None:
+    from bagkit.lazy.dask_inputs import plan_of_future
+
+    return plan_of_future(argument)
 
 
 class Lift:

@@ -30,7 +30,7 @@ class Writings:
         """Begin the writing of all sinks below `roots`; raises what forbids one of them."""
         wanted = _wanted(roots)
         plans = [plan for plan in walk(*roots) if isinstance(plan.op, Sink)]
-        # In one order in all runs: those of one token wait for each other, and must not wait in a circle.
+        # In one order in all runs: runs of one token wait for each other, and must not wait in a circle.
         for plan in sorted(plans, key=lambda plan: getattr(plan.op, "token", "")):
             assert isinstance(plan.op, Sink)
             if id(plan.op) not in self._numbers:

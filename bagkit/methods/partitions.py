@@ -173,7 +173,7 @@ class PartitionWise(Making[T_co]):
                 out how many partitions that makes, the bag is computed at once.
 
         Returns:
-            A bag of the same records in other partitions.
+            A bag of the same records in other partitions; this bag, if it has as many already.
 
         Raises:
             PlanError: Both arguments are given, or neither, or `npartitions` is not a whole number from 1 up.
@@ -190,7 +190,9 @@ class PartitionWise(Making[T_co]):
 
             npartitions = partitions_for(self, partition_size)
         assert npartitions is not None
-        return self._bag(Plan(Repartition(npartitions), (self.plan,)))
+        op = Repartition(npartitions)
+        bag: Any = self
+        return self._bag(Plan(op, (self.plan,))) if npartitions != bag.npartitions else bag
 
     @property
     def partitions(self) -> PartitionsOf[T_co]:

@@ -44,7 +44,7 @@ class Sequences(Making[T_co]):
             A bag of `(record, record of other)`, with a partition for each pair of partitions.
 
         Raises:
-            PlanError: `other` is not a bag.
+            MismatchError: `other` is not a bag.
 
         >>> import bagkit as bk
         >>> bk.range(2, 1).product(bk.from_sequence("ab", npartitions=1)).compute(scheduler="sync")

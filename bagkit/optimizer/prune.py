@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bagkit.ops.regroup import Concat, Repartition
+from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan, count_uses, rewrite
 
 
 def prune(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
-    """Take out a repartition into as many partitions as there are, a concat of one bag, and a concat in a concat.
+    """Take out a concat of one bag, and a concat in a concat.
 
         concat                             concat
           concat                             read_text('a')
@@ -22,8 +22,6 @@ def prune(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
     def pruned(plan: Plan) -> Plan:
         match plan:
-            case Plan(Repartition(count), (below,)) if below.npartitions == count:
-                return below
             case Plan(Concat(), (below,)):
                 return below
             case Plan(Concat(), bags):

@@ -8,22 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFinished, TaskStarted
-from bagkit.option_values import SCHEDULER_ALIASES, SCHEDULERS
+from bagkit.option_values import SCHEDULER_ALIASES, SCHEDULERS, of_dask, session_client
 from bagkit.options import Options
 from bagkit.schedulers.inside import inside_task
 from bagkit.warn import warn_about
-
-_FUNCTIONS: Mapping[tuple[str, str], str] = {
-    ("dask.local", "get_sync"): "sync",
-    ("dask.threaded", "get"): "threads",
-    ("dask.multiprocessing", "get"): "processes",
-}
-"""The names that dask's functions for running graphs have here."""
 
 _OF_VALUES = frozenset({"Cache", "CacheProfiler"})
 """Callbacks of dask that need the values of tasks. Here the values stay with the workers."""
@@ -55,9 +47,9 @@ def _config() -> Any:
 def _scheduler(config: Any) -> Any:
     """Return the scheduler that dask is told to use, by bagkit's name; None if bagkit does not have it."""
     said = config.get("scheduler", None)
-    client = _client() if said is None or _is_name_of_client(said) else getattr(said, "__self__", said)
-    if callable(getattr(client, "get_executor", None)):
-        return client
+    meant = session_client() if said is None else of_dask(said)
+    if callable(getattr(meant, "get_executor", None)):
+        return meant
     pool = config.get("pool", None)
     if pool is not None and not (isinstance(said, str) and SCHEDULER_ALIASES.get(said.lower(), said) == "sync"):
         if callable(getattr(pool, "submit", None)):
@@ -65,7 +57,7 @@ def _scheduler(config: Any) -> Any:
         _tell("pool", f"dask.config has a pool of type {type(pool).__name__}, which is not used; expected an executor")
     if said is None:
         return None
-    name = said.lower() if isinstance(said, str) else _FUNCTIONS.get(_name(said), "")
+    name = meant.lower() if isinstance(meant, str) else ""
     name = SCHEDULER_ALIASES.get(name, name)
     if name in SCHEDULERS:
         return name
@@ -73,21 +65,6 @@ def _scheduler(config: Any) -> Any:
         return said
     _tell("scheduler", f"dask.config says scheduler={said!r}, which is not used; hint: scheduler='threads'")
     return None
-
-
-def _name(function: Any) -> tuple[str, str]:
-    return str(getattr(function, "__module__", "")), str(getattr(function, "__name__", ""))
-
-
-def _is_name_of_client(said: Any) -> bool:
-    return isinstance(said, str) and said.lower() in ("dask.distributed", "distributed")
-
-
-def _client() -> Any:
-    """Return the Client that dask would compute with, None if there is none."""
-    module = sys.modules.get("distributed.client")
-    find = getattr(module, "_get_global_client", None)
-    return None if find is None else find()
 
 
 def _tell(about: str, message: str) -> None:

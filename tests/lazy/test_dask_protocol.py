@@ -17,6 +17,8 @@ from typing import Any
 
 import dask
 import dask.base
+import dask.multiprocessing
+import dask.threaded
 import pytest
 
 import bagkit as bk
@@ -143,6 +145,8 @@ class TestInputs:
         assert bk.from_delayed(lists).compute() == ["a", "b", "c"]
         assert bk.from_delayed(lists[0]).map(str.upper).compute() == ["A", "B"]
         assert bk.Item.from_delayed(lists[1]).apply(len).compute() == 1
+        for several in (dict(enumerate(lists)).values(), iter(lists), (part for part in lists)):
+            assert bk.from_delayed(several).compute() == ["a", "b", "c"]
 
     def test_arguments(self) -> None:
         b, three = bk.range(3, npartitions=2), dask.delayed(double)(1.5)
@@ -270,6 +274,40 @@ class TestClient:
         kept = client.persist(b)
         assert (kept.npartitions, kept.compute(scheduler="sync")) == (3, [2 * n for n in range(10)])
 
+    def test_its_futures_stand_for_their_values(self, client: Any) -> None:
+        two, letters = client.submit(len, "ab"), client.submit(list, "ab")
+        for scheduler in ("sync", "processes", client):
+            with bk.options(scheduler=scheduler):
+                assert bk.from_delayed(letters).map(str.upper).compute() == ["A", "B"]
+                assert bk.from_delayed([letters, *client.scatter([[1], [2]])]).compute() == ["a", "b", 1, 2]
+                assert bk.range(2, 1).map(pow, two).compute() == [0, 1]
+                assert bk.delayed(lambda value, values: [value, *values])(two, [two]).compute() == [2, 2]
+                assert bk.compute({"a": [two]}) == ({"a": [2]},)
+        assert dask.compute(bk.from_delayed(letters)) == (["a", "b"],)
+        with pytest.raises(ZeroDivisionError):
+            bk.from_delayed(client.submit(divmod, 1, 0)).compute()
+        with bk.Client(workers=1) as ours:
+            assert bk.from_delayed([ours.submit(list, "ab"), letters]).compute() == ["a", "b", "a", "b"]
+            assert ours.submit(len, letters).result() == 2
+
+
+def test_a_future_that_a_run_can_not_wait_for_is_an_error() -> None:
+    import asyncio
+
+    async def main() -> None:
+        from distributed import Client
+
+        options: dict[str, Any] = {"processes": False, "n_workers": 1, "dashboard_address": None}
+        async with Client(asynchronous=True, **options) as client:
+            future = client.submit(list, "ab")
+            with pytest.raises(PlanError, match="of an asynchronous client, so a run can't wait for it; hint: `await`"):
+                bk.from_delayed(future)
+            assert bk.from_delayed([bk.delayed(list)(await future)]).compute(scheduler="sync") == ["a", "b"]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asyncio.run(main())
+
 
 def test_tasks_are_bytes_to_a_scheduler_that_can_not_import_what_they_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -330,6 +368,25 @@ class TestSession:
         with dask.config.set(scheduler="sync"), bk.options(scheduler="processes"):
             assert os.getpid() not in b.compute()
 
+    @pytest.mark.parametrize(("said", "here"), [
+        (dask.get, True), (dask.threaded.get, True), (dask.multiprocessing.get, False), ("Threads", True),
+        ("Single-Threaded", True), ("PROCESSES", False),
+    ])  # fmt: skip
+    def test_scheduler_in_words_of_dask(self, said: Any, here: bool) -> None:
+        b = bk.range(4, npartitions=2).map(lambda _: os.getpid())
+        assert (set(b.compute(scheduler=said)) == {os.getpid()}) is here
+        with bk.options(scheduler=said):
+            assert (set(b.compute()) == {os.getpid()}) is here
+
+    def test_what_only_dask_has_is_an_error_that_says_what_to_write(self) -> None:
+        b = bk.range(4, npartitions=2)
+        with pytest.raises(bk.OptionError, match=r"'distributed', expected a client .* to be there; hint: make one"):
+            b.compute(scheduler="distributed")
+        with ThreadPoolExecutor(1) as pool:
+            with pytest.raises(bk.OptionError, match=r"no option is called 'pool'; .*; hint: scheduler=executor"):
+                b.compute(pool=pool)
+            assert b.compute(scheduler=pool) == [0, 1, 2, 3]
+
     def test_pool(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="theirs") as pool, dask.config.set(pool=pool):
             names = bk.range(4, npartitions=2).map(lambda _: threading.current_thread().name).compute()
@@ -389,7 +446,8 @@ class TestSession:
             warnings.simplefilter("ignore")
             with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
                 # Its workers are threads of this process.
-                for found in (here.compute(), here.compute(scheduler=client)):
+                said = (None, client, client.get, "distributed", "dask.distributed", "Distributed")
+                for found in [here.compute(scheduler=each) for each in said]:
                     assert found == [(os.getpid(), 0, 1), (os.getpid(), 2, 3)]
                 assert here.compute(scheduler="processes")[0][0] != os.getpid()
                 with dask.config.set(scheduler="sync"):

@@ -171,12 +171,26 @@ def test_errors_are_of_the_types_that_programs_catch(tmp_path: Path) -> None:
             b.to_avro(str(tmp_path / "*.avro"), schema=schema)
     with pytest.raises(AssertionError):
         db.zip(b, db.range(3, npartitions=1))
+    with pytest.raises(AssertionError):
+        b.product([1])
+    with pytest.raises(TypeError):
+        db.from_sequence([]).fold(add).compute()
     with pytest.raises(ValueError, match="same"):
         b.map(add, db.range(3, npartitions=1))
     with pytest.raises(ValueError, match="Sample larger than population"):
         random.sample(b, 4).compute()
     with pytest.raises(ValueError, match="scheduler"):
         b.compute(scheduler="no such")
+
+
+def test_the_same_number_of_partitions_is_the_same_bag() -> None:
+    b = db.range(6, npartitions=3)
+    assert b.repartition(3) is b.repartition(npartitions=3) is b
+    assert b.repartition(2).npartitions == 2
+
+
+def test_no_bags_are_an_empty_bag() -> None:
+    assert db.concat([]).map(str).compute() == db.concat(iter([])).compute() == []
 
 
 def test_repartition() -> None:
