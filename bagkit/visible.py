@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 LONGEST = 8 << 20
-"""Characters or bytes of a text that is kept whole where it belongs to a failure: so many failures fit into memory."""
+"""Characters or bytes of a text that is kept whole where it belongs to a failure: many of them fit into memory."""
 KEPT = 10_000
 """What is kept of a longer one."""
 HIDDEN = "***"
@@ -108,7 +108,7 @@ def notes_on_text(error: BaseException) -> list[str]:
 
 
 def cut(text: str) -> str:
-    """Return the beginning of a text of which not all is kept."""
+    """Return the beginning of a text that is too long to be kept whole."""
     return text if len(text) <= KEPT else text[: KEPT - 1] + "…"
 
 

@@ -2,10 +2,10 @@
 
 Of a function written in Python it is the bytecode, the constants, the names, the defaults, what it has closed over, and
 what it names, also in modules that it imports while it runs: the same of the functions and classes of the user's own
-modules, the values of all else. Of a class it is its methods, and those of its metaclass, likewise. Of data it is the
-value. Code of the standard library and of installed packages is known by its name. Not seen are: what a function
-reaches through names made while running, and the data of a file or a service that it reads by itself. What can't be
-pickled has no digest that would last, so it is never the same; where code only names it, it is known by its class.
+modules, the values of all else. Of a class it is its methods, and its metaclass, likewise. Of data it is the value.
+Code of the standard library and of installed packages is known by its name. Not seen are: what a function reaches
+through names made while running, and the data of a file or a service that it reads by itself. What can't be pickled has
+no digest that would last, so it is never the same; where code only names it, it is known by its class.
 """
 
 from __future__ import annotations
