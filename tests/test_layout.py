@@ -134,7 +134,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "profiling": {"ops", "plan", "flow", "json.standard", "exchange.spill"},
     "optimizer": {"exchange.tabling", "json", "ops", "plan"},
     "lower": {"plan", "flow", "work", "ops"},
-    "work": {"plan", "flow", "exchange", "tracebacks"},
+    "work": {"plan", "flow", "exchange", "json.standard", "tracebacks"},
     "io": {"ops", "plan", "flow", "json", "exchange.checksum", "exchange.frames", "warn"},
     "ops": {"plan", "flow", "json", "exchange"},
     "plan": {"flow", "exchange.spill", "user_modules"},

@@ -6,10 +6,14 @@ import re
 
 from bagkit.errors import attribute, text_of
 from bagkit.flow.blocks import Place
-from bagkit.visible import visible
+from bagkit.visible import KEPT, visible
 
-_PART = re.compile(r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*|.*[{\[,]')
-"""A line of a JSON document that is written over several lines, as far as one line can tell."""
+_PART = re.compile(r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*')
+"""A line that is a part of a JSON document over several lines, whatever stands around it."""
+_BEGINNING = re.compile(r".*[{\[,]")
+"""The first line of a document over several lines, or a line that was cut off: the first of a file tells."""
+_LISTS = ("list indices must be", "'list' object has no attribute")
+"""How errors of functions begin that are given a list, and want a dict."""
 _PYTHONS = ("True", "False", "None")
 
 
@@ -54,7 +58,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
     source = repr(place.source) if place.source and visible(place.source) == place.source else "urlpath"
     line = _line_of(error, place)
     if line is None:
-        if isinstance(error, TypeError) and text_of(error).startswith("list ind") and place.record.lstrip()[:1] == "[":
+        if isinstance(error, (TypeError, AttributeError)) and text_of(error).startswith(_LISTS) and _is_array(place):
             return f"the line is a JSON array; hint: bk.read_json({source}, lines=False) gives its elements"
         return None
     text = line.strip()
@@ -66,7 +70,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
         return f"the file begins with a mark; hint: bk.read_json({source}, encoding='utf-8-sig') takes it off"
     if text.startswith("{'") or line.startswith(_PYTHONS, _said(error)[1]):
         return f"that is Python, not JSON; hint: bk.read_text({source}).map(ast.literal_eval) reads such a file"
-    if _PART.fullmatch(text) is None:
+    if not _is_part(text, place.line, error):
         return None
     if place.line == 1 and text.startswith("{") and text.endswith("},"):
         strip = "lambda line: json.loads(line.rstrip(', \\n'))"
@@ -76,6 +80,27 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
     if place.line == 1:
         return f"{what}{whole} " + ("gives its elements" if text.startswith("[") else "reads it")
     return f"{what}{whole} reads it, and gives the elements of an array"
+
+
+def _is_part(text: str, number: int, error: BaseException) -> bool:
+    """Return whether a line is likely a part of a document over several lines: a file's other lines may be cut off."""
+    if _PART.fullmatch(text) or (number == 1 and _BEGINNING.fullmatch(text)):
+        return True
+    return text_of(error).startswith("Extra data") and text.endswith(",") and _said(error)[1] == len(text) - 1
+
+
+def _is_array(place: Place) -> bool:
+    """Return whether the line is an array of JSON: text may begin like one."""
+    text = str(place.record).strip()
+    if not text.startswith("[") or len(text) >= KEPT - 1:  # of a very long line it is the beginning
+        return text.startswith(("[{", "[[", '["'))
+    from bagkit.json.standard import standard_loads
+
+    try:
+        standard_loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _line_of(error: BaseException, place: Place | None) -> str | None:

@@ -132,12 +132,37 @@ def test_hints_do_what_they_say(tmp_path: Path, case: str, optimize: bool) -> No
 
 def test_the_hint_for_an_array_on_one_line(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", '[{"a": 1}, {"a": 2}]\n')
-    for made in (bk.read_json(path).pluck("a"), bk.read_json(path).map(lambda r: r["a"])):
-        with pytest.raises(TypeError, match="list indices must be") as caught:
+    for made in (
+        bk.read_json(path).pluck("a"),
+        bk.read_json(path).map(lambda r: r["a"]),
+        bk.read_json(path).map(lambda r: r.get("a")),
+        bk.read_text(path).map(json.loads).filter(lambda r: r.items()),
+    ):
+        with pytest.raises((TypeError, AttributeError), match=r"list indices must be|'list' object has no") as caught:
             made.compute(scheduler="sync")
         (hint,) = [note for note in caught.value.__notes__ if "hint: " in note]
         code = hint.partition("hint: ")[2].rpartition(")")[0] + ")"
         assert eval(code, {"bk": bk}).pluck("a").compute(scheduler="sync") == [1, 2]
+
+
+@pytest.mark.parametrize("line", ["[2026-11-27] started", "[x]", "no array"])
+def test_text_that_begins_like_an_array_is_none(tmp_path: Path, line: str) -> None:
+    path = written(tmp_path / "a.txt", line + "\n")
+    with pytest.raises(AttributeError) as caught:
+        bk.read_text(path).map(str.split).map(lambda words: words.get("a")).compute(scheduler="sync")  # type: ignore[attr-defined]
+    assert not any("hint: " in note for note in caught.value.__notes__)
+
+
+CUT = ['{"a":2,', '{"a":2,"b":', '{"a":[1,', '{"a":2', '{"a":{"b":[', "[1,2,"]
+PARTS = ["{", "[", "}", "],", "}]", '  "a": 1,', '  "a": {', '{"a": 1},', "[1, 2],"]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_line_that_is_cut_off_is_no_document(tmp_path: Path, reader: str) -> None:
+    for line, is_part in [*((line, False) for line in CUT), *((line, True) for line in PARTS)]:
+        path = written(tmp_path / "a.json", '{"a":1}\n' + line + '\n{"a":3}\n', reader)
+        error = failing(READERS[reader](path))
+        assert any("lines=False" in note for note in error.__notes__) == is_part, line
 
 
 @pytest.mark.parametrize("line", ['{"a" 1}', "nul", '{"a": "x', "hello", "1 2"])
