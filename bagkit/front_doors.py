@@ -78,7 +78,11 @@ def _tidy(error: BaseException, function: Callable[..., Any]) -> BaseException:
     of_call = type(error) is TypeError and trace is not None and trace.tb_next is None  # no frame has come to be
     shorten_traceback(error)
     if of_call:
+        from bagkit.other_names import argument_hint
+
         error.add_note(f"expected {call_text(function)}")
+        if hint := argument_hint(function.__name__, str(error)):
+            error.add_note(hint)
     return error
 
 

@@ -135,6 +135,46 @@ OF_MODULE: Mapping[str, str] = {
 """The same for bagkit itself."""
 
 
+_MOST = "bag.topk(1, key)"
+OF_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+    "max": {"key": _MOST, "by": _MOST},
+    "min": dict.fromkeys(("key", "by"), "bag.sort_by(key).take(1)"),
+    "groupby": {
+        **dict.fromkeys(("by", "key", "on", "column", "columns"), "bag.groupby(key)"),
+        **dict.fromkeys(("agg", "func", "reduce"), _FOLD_BY),
+    },
+    "sort_by": {
+        **dict.fromkeys(("by", "on", "column", "columns"), "bag.sort_by(key)"),
+        **dict.fromkeys(("ascending", "descending", "desc"), "bag.sort_by(key, reverse=True)"),
+    },
+    "join": {
+        **dict.fromkeys(("on", "by", "key"), "bag.join(other, key)"),
+        **dict.fromkeys(("left_on", "right_on"), "bag.join(other, key, key)"),
+        "type": "bag.join(other, key, how='left')",
+    },
+    "distinct": dict.fromkeys(("subset", "by", "on"), "bag.distinct(key)"),
+    "frequencies": dict.fromkeys(("key", "by", "on", "subset"), "bag.map(key).frequencies()"),
+    "topk": {**dict.fromkeys(("n", "count"), "bag.topk(5, key)"), "by": "bag.topk(5, key)"},
+    "count": dict.fromkeys(("key", "by", "predicate"), "bag.filter(predicate).count()"),
+    **{
+        name: dict.fromkeys(("key", "by", "on", "column"), f"bag.map(key).{name}()")
+        for name in ("sum", "mean", "std", "var", "stats")
+    },
+}
+"""By the name of a method, and of an argument that it does not have: what does its work."""
+
+
+def argument_hint(method: str, message: str) -> str:
+    """Return the hint for a call of a method with an argument that it does not have, which Python's error names.
+
+    >>> argument_hint("max", "Bag.max() got an unexpected keyword argument 'key'")
+    'hint: bag.topk(1, key)'
+    """
+    _, found, name = message.partition("unexpected keyword argument '")
+    hint = OF_ARGUMENTS.get(method, {}).get(name.partition("'")[0]) if found else None
+    return f"hint: {hint}" if hint else ""
+
+
 def missing_attribute(kind: str, name: str, others: Mapping[str, str], known: list[str]) -> AttributeError:
     """Return the error for an attribute that does not exist, with a hint if another name is known for it.
 

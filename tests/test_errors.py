@@ -433,6 +433,10 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "kind of join": (
         lambda: bag().join([5], str, how="cross"), bk.PlanError,
         "join: how is 'cross'; expected one of 'inner', 'left', 'right', 'outer'"),
+    "kind of join as a key": (
+        lambda: bag().join([5], str, "left"), bk.PlanError,
+        "join: on_other is 'left'; expected a key of the records of other; hint: how='left' is a kind of join, "
+        "on_other=lambda record: record['left'] a field"),
     "right join with an item": (
         lambda: compute(bag().join(item(), str, how="right")), bk.PlanError,
         "join: a value computes to 6 of type int; expected an iterable of the records of one partition; "
@@ -459,7 +463,7 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "to_textfiles: 'scheduler' is an option of compute, and compute=False; hint: give it to item.compute(...)"),
     "after the end": (
         lambda: at_the_end(bag().compute), bk.TaskError,
-        "compute: the program is over and Python is being shut down; hint: compute before its end"),
+        "compute: the program is over and Python is being shut down; hint: call it before its end"),
     "missing extra": (
         lambda: raise_(errors.missing_extra("zstd", "zstd", "to read .zst files")), bk.MissingExtraError,
         "the package 'zstd' is not installed, and is needed to read .zst files; hint: pip install 'bagkit[zstd]'"),

@@ -24,7 +24,7 @@ import pytest
 
 import bagkit
 import bagkit as bk
-from bagkit.other_names import OF_BAGS, OF_ITEMS, OF_MODULE
+from bagkit.other_names import OF_ARGUMENTS, OF_BAGS, OF_ITEMS, OF_MODULE
 from tests.each_case import each_case
 
 RECORDS = [{"name": "Ada", "age": 36, "plan": "pro"}, {"name": "Bob", "age": 17, "plan": "free"}]
@@ -110,6 +110,10 @@ MISTAKES: dict[str, tuple[Any, list[Any]]] = {
     "an open end": (lambda b: b[:5], [tuple(RECORDS)]),
     "set a field": (lambda b: operator.setitem(b, "x", 1), None),
     "a key that is a bag": (lambda b: b.groupby(b.pluck("plan")), []),
+    "grouped and counted by len": (lambda b: b.groupby("plan", len), [[("pro", 1), ("free", 1)]]),
+    "grouped and a function": (lambda b: b.groupby("plan", max), None),
+    "sum of a list of names": (lambda b: b.sum(["age"]), [53]),
+    "max of a list of names": (lambda b: b.max(["age"]), [36]),
     "a bag made of a list": (lambda b: bk.Bag(RECORDS), [RECORDS]),  # type: ignore[arg-type]
 }  # fmt: skip
 
@@ -125,6 +129,49 @@ def test_arguments(case: str) -> None:
         assert found
     elif values:
         assert [run(code.replace("bag.take(5)", "bag.take(2)")) for code in found[: len(values)]] == values
+
+
+KEYWORDS: dict[str, tuple[Any, Any]] = {
+    "max": (lambda b: b.max(key=lambda r: r["name"]), [RECORDS[1]]),
+    "min": (lambda b: b.min(key=lambda r: r["name"]), (RECORDS[0],)),
+    "groupby by": (lambda b: b.groupby(by="name"), [("Ada", [RECORDS[0]]), ("Bob", [RECORDS[1]])]),
+    "groupby agg": (lambda b: b.groupby("name", agg="sum"), [("Ada", RECORDS[0]), ("Bob", RECORDS[1])]),
+    "sort_by": (lambda b: b.sort_by(by="name"), RECORDS),
+    "ascending": (lambda b: b.sort_by("name", ascending=False), RECORDS[::-1]),
+    "join": (lambda b: b.join(b, on="name"), [(RECORDS[0], RECORDS[0]), (RECORDS[1], RECORDS[1])]),
+    "distinct": (lambda b: b.distinct(subset=["name"]), RECORDS),
+    "frequencies": (lambda b: b.frequencies(by="name"), [("Ada", 1), ("Bob", 1)]),
+}
+
+
+@each_case("case", KEYWORDS)
+def test_arguments_of_others(case: str) -> None:
+    act, right = KEYWORDS[case]
+    with pytest.raises(TypeError, match="unexpected keyword argument") as caught:
+        act(bag())
+    (code,) = codes(caught.value)
+    assert run(code) == right
+
+
+def test_every_hint_for_an_argument_runs() -> None:
+    for method, hints in OF_ARGUMENTS.items():
+        for name, code in hints.items():
+            assert not isinstance(run(code, key=lambda record: record["age"]), Exception)
+            with pytest.raises(TypeError) as caught:
+                getattr(bag(), method)(**{name: 1})
+            assert f"hint: {code}" in told(caught.value), (method, name)
+
+
+def test_a_kind_of_join_in_the_place_of_a_key() -> None:
+    for how in ("inner", "left", "right", "outer"):
+        with pytest.raises(
+            bk.PlanError, match=f"join: on_other is '{how}'; .* hint: how='{how}' is a kind of join"
+        ) as caught:
+            bag().join(bag(), "plan", how)
+        assert f"on_other=lambda record: record['{how}'] a field" in str(caught.value)
+    assert bag().join(bag(), "plan", how="left").count().compute() == 2
+    rows = bk.from_sequence([{"left": 1}])
+    assert rows.join(rows, "left", lambda record: record["left"]).count().compute() == 1
 
 
 def test_hints_that_are_not_of_one_value() -> None:
@@ -301,6 +348,23 @@ def test_the_hints_of_bools_and_lengths() -> None:
 
 
 # Tables, and paths ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["logs", "logs/", "logs/*", "logs/part-0", "logs/part-[0-9]", "notes.md", "n*.md", "~/notes.md"]
+)
+def test_what_is_there_is_a_path(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with bk.options(scheduler="sync"):
+        assert bk.from_sequence(text).compute() == list(text)  # nothing is there
+    (tmp_path / "logs").mkdir()
+    for name in ("logs/part-0", "notes.md"):
+        (tmp_path / name).write_text("a\n")
+    with pytest.raises(bk.PlanError, match="which looks like a path, and would be a bag of its letters") as caught:
+        bk.from_sequence(text)
+    assert f"({text!r}) reads it" in str(caught.value)
+    assert bk.from_sequence("lo").compute() == ["l", "o"]
+
 
 TABLES = {
     "pandas": pandas.DataFrame(RECORDS),

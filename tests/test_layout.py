@@ -184,7 +184,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sentinels": set(),
     "signatures": set(),
     "sizes": {"exchange"},
-    "front_doors": {"tracebacks"},
+    "front_doors": {"other_names", "tracebacks"},
     "tracebacks": set(),
     "inner_imports": set(),
     "module_loads": set(),

@@ -186,8 +186,8 @@ class Grouping(Making[T_co]):
             A bag of `(record of other, record of this bag)`, in this order, as dask has it.
 
         Raises:
-            PlanError: `how` is no such word, `other` can't be iterated over, or `npartitions` is not a whole number
-                from 1 up.
+            PlanError: `how` is no such word, or `on_other` is one, `other` can't be iterated over, or `npartitions` is
+                not a whole number from 1 up.
             UnstableKeyError: When the bag is computed: a key can't be told from others in another process, because
                 bagkit does not know when two of its type are equal.
             GroupTooLargeError: When the bag is computed: the records of one key do not fit into memory.
@@ -198,7 +198,7 @@ class Grouping(Making[T_co]):
         [((1, 'London'), ('ada', 1)), ((2, 'Paris'), ('bob', 2)), ((1, 'London'), ('cy', 1))]
         """
         on_other = on_self if on_other is None else on_other
-        ops.check_how(how)
+        ops.check_how(how, on_other)
         op = ops.join_by(on_self, on_other, how, npartitions)
         plan = plan_of(other)
         if plan is None:

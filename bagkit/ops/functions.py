@@ -97,7 +97,7 @@ def check_callable(operation: str, function: object, *, none_is: str | None = No
 
 _WAYS = {
     "fold": "fold(operator.add, initial=0)",
-    "foldby": "foldby('name', lambda total, record: total + record['amount'], 0, operator.add)",
+    "foldby": "foldby('name', lambda total, record: total + record['field'], 0, operator.add)",
     "accumulate": "accumulate(operator.add, initial=0)",
     "reduction": "reduction(sum, sum)",
     "reduce_by_key": "reduce_by_key(operator.add)",

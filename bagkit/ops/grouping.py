@@ -146,8 +146,14 @@ def check_method(grouper: Any, method: Any) -> None:
         hint = f"bag.{'map' if callable(grouper) else 'pluck'}({shown}).frequencies()"
     elif type(method) is int:
         hint = f"bag.groupby({shown}, npartitions={method})"
-    elif method in ("sum", "mean", "min", "max", "first", "last", "std", "var", "agg") or callable(method):
-        hint = f"bag.foldby({shown}, lambda total, record: total + record['amount'], 0, lambda one, other: one + other)"
+    elif callable(method):
+        hint = (
+            f"bag.groupby({shown}).map(lambda group: (group[0], function(group[1]))) calls it with each group's records"
+        )
+        if method is len:
+            hint = f"bag.{'map' if callable(grouper) else 'pluck'}({shown}).frequencies()"
+    elif method in ("sum", "mean", "min", "max", "first", "last", "std", "var", "agg"):
+        hint = f"bag.foldby({shown}, lambda total, record: total + record['field'], 0, lambda one, other: one + other)"
     else:
         hint = f"bag.groupby([{shown}, {shown_key(method)}]) groups by both"
     raise PlanError(f"groupby: the method is {one_line(method, 80)}; expected none, 'disk' or 'tasks'; hint: {hint}")
@@ -309,8 +315,13 @@ def shown_join(on_self: Any, on_other: Any, how: How) -> str:
     return ", ".join([*shown, *([] if how == "inner" else [f"how={how!r}"])])
 
 
-def check_how(how: object) -> None:
-    """Raise PlanError unless `how` is a kind of join."""
+def check_how(how: object, on_other: object) -> None:
+    """Raise PlanError unless `how` is a kind of join, and for such a word as a key: it stands there in pandas."""
+    if isinstance(on_other, str) and on_other in HOWS:
+        raise PlanError(
+            f"join: on_other is {on_other!r}; expected a key of the records of other; "
+            f"hint: how={on_other!r} is a kind of join, on_other=lambda record: record[{on_other!r}] a field"
+        )
     if how not in HOWS:
         raise PlanError(f"join: how is {how!r}; expected one of {', '.join(map(repr, HOWS))}")
 

@@ -130,7 +130,11 @@ def hint_for_field(operation: str, argument: object) -> str:
     """Return the hint for a field's name, or a function, where `operation` has no argument for it: "" for others."""
     if operation not in _OF_ONE_FIELD:
         return ""
+    if isinstance(argument, (list, tuple)) and len(argument) == 1:
+        (argument,) = argument
     call = f"{operation}({_OF_ONE_FIELD[operation]})"
+    if isinstance(argument, (list, tuple)) and all(isinstance(each, str) for each in argument):
+        return f"; hint: bag.pluck('name').{call} takes one field; several Items go into bagkit.compute(...)"
     if isinstance(argument, str) and not argument.isdigit():
         record = f", or bag.topk(1, key={argument!r}) for the record" if operation == "max" else ""
         return f"; hint: bag.pluck({argument!r}).{call}{record}"

@@ -138,7 +138,10 @@ def _is_path(text: str) -> bool:
         return False
     if re.search(_SUFFIXES, text, re.IGNORECASE) or re.match(r"[a-z][a-z0-9+.\-]*://\S", text):
         return True
-    return bool(re.match(r"(~|\.\.?|)/\S", text)) and bool(glob.glob(os.path.expanduser(text)))
+    path = os.path.expanduser(text)
+    if len(text) == 1:
+        return False
+    return os.path.exists(path) or (glob.has_magic(path) and next(glob.iglob(path), None) is not None)
 
 
 _SUFFIXES = (
