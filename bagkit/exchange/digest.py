@@ -9,7 +9,6 @@ A key whose equality is not known raises Undigestible: it would be one group or 
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import pathlib
 from collections.abc import Callable, Collection, Iterable
@@ -22,11 +21,14 @@ from uuid import UUID
 
 from isal.isal_zlib import crc32
 
+from bagkit.exchange.compared_fields import compared_fields
+
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _SALT: Final = 0xD1B54A32D192ED03
 _TEXT: Final = 0x5354520000000000
 """The upper half of the digest of a text; the lower is a checksum, which spreads keys as it is."""
+_TUPLE: Final = 0x7475706C65
 _DAY: Final = 86_400_000_000
 
 
@@ -150,7 +152,7 @@ def _parts(tag: int, parts: Any) -> int:
 
 
 def _tuple(key: tuple[Any, ...]) -> int:
-    return _parts(0x7475706C65 + len(key), key)
+    return _parts(_TUPLE + len(key), key)
 
 
 def _frozenset(key: frozenset[Any]) -> int:
@@ -232,31 +234,36 @@ def _digest_other(key: Any) -> int:
         if kind.__hash__ not in (enum.Enum.__hash__, enum.Flag.__hash__):
             raise Undigestible(f"{_named(kind)} has a __hash__ of its own")
         return _parts(0x656E756D, (_named(kind), key.value if isinstance(key, enum.Flag) else key.name))
-    if isinstance(key, pathlib.PurePath):
+    if isinstance(key, pathlib.PurePath) and kind.__eq__ is pathlib.PurePath.__eq__:
         return _path(key)
     if isinstance(key, type) and kind.__eq__ is type.__eq__:
         return _DIGESTS[type](key)
-    if dataclasses.is_dataclass(kind):
-        return _dataclass(key, kind)
+    if hasattr(kind, "__dataclass_fields__"):
+        hash(key)  # one that can change is no key
+        names = compared_fields(kind)
+        if names is not None:
+            return _parts(crc32(_named(kind).encode()), [getattr(key, name) for name in names])
     for parent in kind.__mro__[1:-1]:
         if parent in _DIGESTS:
             if kind.__eq__ is parent.__eq__ and kind.__hash__ is parent.__hash__:
-                return _DIGESTS[parent](key)
+                return (_BELOW.get(parent) or _DIGESTS[parent])(key)
             break
     hash(key)  # a list is no key at all, which is another error
-    what = "is compared by identity" if kind.__eq__ is object.__eq__ else "has an __eq__ of its own"
+    what = "is compared by identity" if kind.__eq__ is object.__eq__ else "has an __eq__ or a __hash__ of its own"
     raise Undigestible(f"{_named(kind)} {what}")
 
 
-def _dataclass(key: Any, kind: Any) -> int:
-    hash(key)  # one that can change is no key
-    for name in ("__eq__", "__hash__"):
-        code = getattr(getattr(kind, name), "__code__", None)
-        # What dataclasses make is compiled from text, not from a file.
-        if code is None or code.co_filename != "<string>":
-            raise Undigestible(f"{_named(kind)} has an {name} of its own, or is compared by identity")
-    fields = [field.name for field in dataclasses.fields(key) if field.compare and field.hash is not False]
-    return _parts(crc32(_named(kind).encode()), [getattr(key, name) for name in fields])
+def is_compared_as(kind: Any, parent: Any) -> bool:
+    """Return whether keys of the type `kind` are equal if they are as keys of `parent`, which it is made of."""
+    return kind is parent or (kind.__eq__ is parent.__eq__ and kind.__hash__ is parent.__hash__)
+
+
+_BELOW: Final[dict[type, Callable[[Any], int]]] = {
+    str: lambda key: _text(str.__str__(key)),
+    tuple: lambda key: _parts(_TUPLE + tuple.__len__(key), tuple.__iter__(key)),
+    frozenset: lambda key: _frozenset(frozenset.copy(key)),
+}
+"""For subclasses of these, which may make something else of `encode` or `__iter__` than what is compared."""
 
 
 def _numpy(key: Any) -> int:

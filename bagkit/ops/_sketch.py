@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from hashlib import blake2b
 from itertools import accumulate, chain, repeat
 from math import ceil, inf, log, log2, sqrt
@@ -16,7 +18,7 @@ from numbers import Number
 from operator import itemgetter, methodcaller, ne
 from typing import Any, Final
 
-from bagkit.exchange.digest import Undigestible, digest
+from bagkit.exchange.digest import Undigestible, digest, is_compared_as
 
 # Quantiles ------------------------------------------------------------------------------------------------------------
 
@@ -228,23 +230,45 @@ def _digest(kind: bytes, data: bytes) -> bytes:
 
 
 def _fingerprint(value: Any) -> bytes:
-    if isinstance(value, str):
-        return _digest(b"str", value.encode("utf-8", "surrogatepass"))
-    if isinstance(value, bytes):
-        return _digest(b"bytes", value)
-    if isinstance(value, tuple):
-        return _digest(b"tuple", b"".join(map(_fingerprint, value)))
-    if type(value) is float:
-        return _digest(b"int", _float(value))
-    if isinstance(value, Number):
-        return _digest(b"int", _number(value))
-    if isinstance(value, frozenset):
-        return _digest(b"set", b"".join(sorted(map(_fingerprint, value))))
+    kind = type(value)
+    for parent in kind.__mro__:
+        if parent in _FINGERPRINTS:
+            if is_compared_as(kind, parent):
+                return _FINGERPRINTS[parent](value)
+            break
+    if kind.__module__.partition(".")[0] == "numpy":
+        return _of_numpy(value)
+    return _other(value)
+
+
+def _other(value: Any) -> bytes:
     try:
         return _digest(b"other", digest(value).to_bytes(8, "little"))
     except Undigestible as error:
         error.key = value
         raise
+
+
+def _of_numpy(value: Any) -> bytes:
+    if isinstance(value, str | bytes):
+        return _fingerprint(value.item())  # type: ignore[union-attr]
+    return _digest(b"int", _number(value)) if isinstance(value, Number) else _other(value)
+
+
+def _text(value: str) -> bytes:
+    return _digest(b"str", str.encode(value, "utf-8", "surrogatepass"))
+
+
+def _tuple(value: tuple[Any, ...]) -> bytes:
+    return _digest(b"tuple", b"".join(map(_fingerprint, tuple.__iter__(value))))
+
+
+def _frozenset(value: frozenset[Any]) -> bytes:
+    return _digest(b"set", b"".join(sorted(map(_fingerprint, frozenset.__iter__(value)))))
+
+
+def _any_number(value: Any) -> bytes:
+    return _digest(b"int", _float(value) if type(value) is float else _number(value))
 
 
 def _float(value: float) -> bytes:
@@ -262,3 +286,12 @@ def _number(value: Any) -> bytes:
     except (TypeError, ValueError, OverflowError):  # complex, NaN, infinite
         return b"#%d" % (hash(value) if value == value else 0)
     return b"%d" % (whole,) if whole == value else b"#%d" % hash(value)
+
+
+_FINGERPRINTS: Final[dict[type, Callable[[Any], bytes]]] = {
+    str: _text,
+    bytes: lambda value: _digest(b"bytes", value),
+    tuple: _tuple,
+    frozenset: _frozenset,
+    **dict.fromkeys((int, float, complex, Decimal, Fraction), _any_number),
+}
