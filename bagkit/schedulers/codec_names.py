@@ -15,13 +15,15 @@ _PYTHONS = {"strict", "ignore", "replace", "xmlcharrefreplace", "backslashreplac
 _PYTHONS |= {"surrogatepass", "surrogateescape"}
 _SCANNED = 1 << 20
 """A work of more bytes than this is mostly data, and is not searched."""
+_MENTIONS = (b"code", b"errors", b"open", b"Encoding")
+"""What stands in a work that decodes or encodes text: names that a function uses, and the encoding of a source."""
 _TEXT = b"\x8c"
 """How a text of up to 255 bytes begins in a pickle; its length follows."""
 
 
 def with_error_handlers(data: bytes, pickled: Callable[[Any], bytes]) -> bytes:
     """Return the pickle of a work, with the error handlers whose names stand in it, if there are any."""
-    if len(data) > _SCANNED or not (b"code" in data or b"errors" in data or b"open" in data):
+    if len(data) > _SCANNED or not any(map(data.__contains__, _MENTIONS)):
         return data
     found: dict[str, bytes] = {}
     for text in set(_texts(data)) - _PYTHONS:

@@ -10,8 +10,10 @@ import locale
 import logging
 import os
 import socket
+import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -286,10 +288,25 @@ def test_handlers_and_encodings_of_codecs(on_error: Any) -> None:
 
 
 def test_a_source_with_a_handler_of_the_caller_s(tmp_path: Path) -> None:
-    codecs.register_error("bagkit-stars", stars)
+    codecs.register_error("bagkit-stars-of-a-source", stars)  # which no worker has been told of before
     (tmp_path / "a.txt").write_bytes(b"caf\xe9\n")
-    bag = bk.read_text(str(tmp_path / "a.txt"), encoding="ascii", errors="bagkit-stars")
+    bag = bk.read_text(str(tmp_path / "a.txt"), encoding="ascii", errors="bagkit-stars-of-a-source")
     assert bag.compute(scheduler="processes", workers=1) == ["caf*\n"]
+
+
+def test_where_bytes_and_text_may_not_be_compared(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9\n")
+    program = """
+    import codecs, sys
+    import bagkit as bk
+    codecs.register_error("stars", lambda error: ("*", error.end))
+    bag = bk.read_text(sys.argv[1] + "/a.txt", encoding="ascii", errors="stars")
+    for scheduler in ("sync", "processes"):
+        print(bag.compute(scheduler=scheduler, workers=1))
+    """
+    command = [sys.executable, "-bb", "-c", textwrap.dedent(program), str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (run.stderr, run.stdout) == ("", "['caf*\\n']\n" * 2)
 
 
 def test_names_that_codecs_do_not_know() -> None:

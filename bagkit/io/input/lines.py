@@ -138,7 +138,7 @@ class DelimiterEnds(Generic[AnyStr]):
         return data[-(size - 1) :] if size > 1 else data[:0]
 
     def split(self, data: AnyStr) -> list[AnyStr]:
-        if self.delimiter == b"\n" and isinstance(data, bytes):
+        if isinstance(data, bytes) and self.delimiter == b"\n":
             return io.BytesIO(data).readlines()
         *parts, rest = data.split(self.delimiter)
         lines = list(map(add, parts, repeat(self.delimiter)))
