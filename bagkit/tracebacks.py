@@ -107,6 +107,16 @@ def frames_of_worker(error: BaseException, raised: BaseException) -> TracebackTy
     return theirs if theirs is not None or _says_where(raised) else _trace(error)
 
 
+def stack_of_worker(text: str) -> str:
+    """Return the text of a stack that logging has made in a worker, from the user's first frame on, without ours."""
+    head, *frames = text.split(_FRAME)
+    begin = frames[0].startswith("<string>")  # the worker's own program; the user's may be called the same
+    return _FRAME.join([head, *[frame for frame in frames[begin:] if not frame.startswith(_OWN)]])
+
+
+_FRAME = '\n  File "'
+
+
 def _trace(error: BaseException) -> TracebackType | None:
     trace: TracebackType | None = attribute(error, "__traceback__")
     return trace

@@ -14,6 +14,7 @@ import os
 from typing import Any
 
 from bagkit.schedulers import speech
+from bagkit.tracebacks import stack_of_worker
 
 Loggers = tuple[int, dict[str, tuple[int, bool, bool, int]]]
 """What is disabled; and for each logger that is not as it was made its level, whether it propagates, whether it is
@@ -111,6 +112,8 @@ def _packed(record: logging.LogRecord) -> bytes:
     if record.exc_info:
         values["exc_text"] = record.exc_text or logging.Formatter().formatException(record.exc_info)
         values["exc_info"] = None
+    if isinstance(record.stack_info, str):
+        values["stack_info"] = stack_of_worker(record.stack_info)
     values["process"] = os.getpid()
     plain, others = {}, {}
     for name, value in values.items():

@@ -282,6 +282,18 @@ def test_a_traceback_arrives_as_text(kept: Kept) -> None:
     assert "ZeroDivisionError" in logging.Formatter().format(record)
 
 
+def test_a_stack_is_the_user_s(kept: Kept) -> None:
+    def inner(x: int) -> None:
+        logging.getLogger(LOGGER).warning("here", stack_info=True)
+
+    in_workers(lambda x: inner(x), 1)
+    (record,) = kept.records
+    assert record.stack_info is not None
+    head, *frames = record.stack_info.split("\n  File ")
+    assert head == "Stack (most recent call last):"
+    assert [frame.partition("\n")[0].rpartition(" in ")[2] for frame in frames] == ["<lambda>", "inner"]
+
+
 def test_levels_are_the_caller_s(kept: Kept) -> None:
     logger = logging.getLogger(LOGGER)
 
