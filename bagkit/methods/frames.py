@@ -85,7 +85,7 @@ class Frames(Making[T_co]):
         pandas = import_pandas()
         dtypes = meta_dtypes(meta, columns)
         encode = columnar.encoding(
-            "to_dataframe", columns if dtypes is None else dtypes, on_conflict, column_types.Typing(nested="any")
+            "to_dataframe", columns if dtypes is None else list(dtypes), on_conflict, column_types.Typing(nested="any")
         )
         given = cast("ComputeOptions", options if optimize_graph else {"optimize": optimize_graph, **options})
         return hand_over(

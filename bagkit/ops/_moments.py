@@ -164,7 +164,9 @@ def _exact_distances(state: Moments, others: Distances, number: int, excess: int
 
 def _square_root(value: Any) -> Any:
     """Return the square root, in the value's own arithmetic where it has one."""
-    return value.sqrt() if hasattr(value, "sqrt") else math.sqrt(value)
+    if hasattr(value, "sqrt"):
+        return value.sqrt()
+    return value**0.5 if getattr(value, "shape", ()) else math.sqrt(value)  # of an array one for each number
 
 
 def _root_of_ratio(numerator: int, denominator: int) -> float:

@@ -90,7 +90,7 @@ def value(total: Total) -> Any:
 def mean(total: Total) -> Any:
     """Return the sum divided by how many numbers there are; raises OverflowError as `value` does."""
     found = value(total)
-    if found in (inf, -inf) and total.kind is not None and not total.odd and type(total.rest) is int:
+    if type(total.rest) is int and total.kind is not None and not total.odd and found in (inf, -inf):
         return total.kind(ratio(total.floats + (total.rest << UNIT), total.number << UNIT))
     return found / total.number
 

@@ -34,6 +34,14 @@ class TestNumbers:
         assert bag.var(ddof=1).compute() == pytest.approx(1.0, rel=1e-12)
         assert bag.std().compute() == pytest.approx((2 / 3) ** 0.5, rel=1e-12)
 
+    @pytest.mark.parametrize("npartitions", [1, 2, 3])
+    def test_arrays_as_records(self, npartitions: int) -> None:
+        arrays = [numpy.array([1.0, 2.0]), numpy.array([3.0, 4.0]), numpy.array([5.0, 9.0])]
+        bag = bk.from_sequence(arrays, npartitions=npartitions)
+        for method, expected in (("sum", [9, 15]), ("mean", [3, 5]), ("var", [8 / 3, 26 / 3])):
+            assert getattr(bag, method)().compute().tolist() == pytest.approx(expected)
+        assert bag.std().compute().tolist() == pytest.approx([(8 / 3) ** 0.5, (26 / 3) ** 0.5])
+
     def test_variance_over_batches(self) -> None:
         bag = bk.range(10_000, npartitions=2).map(lambda x: x + 1e9)
         assert bag.var().compute() == pytest.approx((10_000**2 - 1) / 12, rel=1e-9)

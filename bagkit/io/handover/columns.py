@@ -251,6 +251,11 @@ def encoding(operation: str, columns: Any, on_conflict: Any, typing: Typing) -> 
     typing = replace(typing, in_order=on_conflict == "null")
     if columns is None:
         return EncodeColumns(operation, None, typing, on_conflict == "error")
+    if isinstance(columns, Mapping):
+        raise PlanError(
+            f"{operation}: columns is {one_line(columns)}; expected a list of names, without types; "
+            "hint: to_dataframe(meta=...) casts columns"
+        )
     names = None if isinstance(columns, (str, bytes)) or not isinstance(columns, Iterable) else tuple(columns)
     if not names or not all(type(name) is str for name in names) or len(set(names)) < len(names):
         raise PlanError(f"{operation}: columns is {one_line(columns)}; expected a list of names, each once")

@@ -452,6 +452,8 @@ def test_a_record_that_is_no_row_is_an_error_with_its_place(name: str, npartitio
     ({"columns": "abc"}, "to_arrow: columns is 'abc'; expected a list of names, each once"),
     ({"columns": []}, "to_arrow: columns is []; expected a list of names, each once"),
     ({"columns": ["a", "a"]}, "to_arrow: columns is ['a', 'a']; expected a list of names, each once"),
+    ({"columns": {"a": "int64"}}, "to_arrow: columns is {'a': 'int64'}; expected a list of names, without types; "
+                                  "hint: to_dataframe(meta=...) casts columns"),
     ({"columns": [1]}, "to_arrow: columns is [1]; expected a list of names, each once"),
 ])  # fmt: skip
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
