@@ -28,12 +28,6 @@ from bagkit.visible import ask
 CACHED: Any = type(functools.cache(abs))
 """What functools.cache and lru_cache make."""
 
-_OF_GENERATORS = frozenset(
-    ("random", "numpy.random", "numpy.random.mtrand", "numpy.random._generator", "numpy.random._mt19937",
-     "numpy.random._pcg64", "numpy.random._philox", "numpy.random._sfc64")
-)  # fmt: skip
-"""The modules with the classes of generators of random numbers."""
-
 Version = tuple[str, int, int]
 """The file of a module, when it was changed last, and its size."""
 
@@ -75,14 +69,6 @@ def found_by_name(value: Any) -> Any:
 def is_made_by_exec(function: types.FunctionType) -> bool:
     """Return whether no module holds a function: its code was made while running, by the user."""
     return function.__module__ in (None, "builtins")
-
-
-def is_generator(value: Any) -> bool:
-    """Return whether a value is a generator of random numbers, of a class of the user's too."""
-    if type(value).__module__ in _OF_GENERATORS:
-        return True
-    random = sys.modules.get("random")
-    return random is not None and isinstance(value, random.Random)
 
 
 def modules_below(name: str) -> list[types.ModuleType]:
@@ -290,8 +276,17 @@ def names_used(module: types.ModuleType) -> frozenset[str]:
     return _names_in(module)
 
 
+def code_of_file(module: types.ModuleType) -> types.CodeType | None:
+    """Return the code that makes `module`, if `is_changed` has looked at its file."""
+    _, codes, _ = _known_codes.get(module.__name__, (None, (), None))
+    return next((each for each in codes if each.co_name == "<module>"), None)
+
+
 def _names_in(module: types.ModuleType) -> frozenset[str]:
-    return frozenset(name for each in _parts(module) if isinstance(each, types.CodeType) for name in names_of(each))
+    codes = [each for each in _parts(module) if isinstance(each, types.CodeType)]
+    _, of_file, _ = _known_codes.get(module.__name__, (None, frozenset[types.CodeType](), None))
+    codes += [each for each in of_file if each.co_name != "<module>"]  # of properties and cached functions too
+    return frozenset(name for each in codes for name in names_of(each))
 
 
 def names_of(code: types.CodeType) -> Iterator[str]:

@@ -21,9 +21,9 @@ from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
-from bagkit.schedulers.by_value import seed_generators
 from bagkit.schedulers.elsewhere import unpickled
 from bagkit.schedulers.executors import pickled
+from bagkit.schedulers.generators import seed_generators
 from bagkit.schedulers.inside import running_task
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.remote_errors import pack_error, unpack_error

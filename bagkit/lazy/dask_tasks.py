@@ -183,8 +183,8 @@ class SentTask(RunTask):
 
     def run(self, inputs: Sequence[Any], report: Report) -> Any:
         """Open what it is to do, and do it."""
-        from bagkit.schedulers.by_value import seed_generators
         from bagkit.schedulers.elsewhere import unpickled
+        from bagkit.schedulers.generators import seed_generators
         from bagkit.schedulers.transport import loads
 
         like, sealed = self._common[4:]

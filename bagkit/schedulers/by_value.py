@@ -4,8 +4,7 @@
 - A class that a process knows is not made again: it comes back by its number (see `class_numbers.py`).
 - Classes keep their slots and their qualified names. Cached functions, weak dictionaries and the generators of random
   numbers cross as well.
-- A generator that the user has seeded is not copied, since all tasks would draw the same numbers. A task gets one of
-  its own, whose seed is drawn from the user's and mixed with the name of the task.
+- A generator that the user has seeded is not copied, but spawned: see `generators.py`.
 
 Imported when something has to travel by value, in the process that sends and in the one that receives.
 """
@@ -16,12 +15,9 @@ import enum
 import functools
 import io
 import json
-import random
-import sys
 import types
 import typing
 import weakref
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +30,10 @@ from bagkit.schedulers.annotations import is_meta, reduce_meta, resolved
 from bagkit.schedulers.class_numbers import fill, make_class, number_of
 from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
+from bagkit.schedulers.generators import generator_reduce, is_generator
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
 from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
-from bagkit.user_modules import CACHED, HEAP, found_by_name, imported_by, is_generator, names_of
+from bagkit.user_modules import CACHED, HEAP, found_by_name, imported_by, names_of
 
 if TYPE_CHECKING:
     from bagkit.schedulers.class_numbers import Moments
@@ -45,8 +42,6 @@ PROTOCOL = 5
 
 _being_tried: set[int] = set()
 """The values that are tried now, to see whether they can cross."""
-_generators: deque[tuple[Any, str]] = deque(maxlen=1000)
-"""The generators that this process was sent last, each with its seed."""
 
 
 def _never(module: str) -> bool:
@@ -58,8 +53,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     `moments` says when a run has sent each class; None on the way back. With `spawns` generators of
     random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours. What functions use
-    that was replaced in the modules of others is put into `patches`, all that is no plain data into `seen`, the names
-    of the user's modules that functions import while they run into `imported`.
+    that was replaced in the modules of others is put into `patches`, the names that they use into `names`, all that is
+    no plain data into `seen`, the names of the user's modules that functions import while they run into `imported`.
     """
 
     def __init__(
@@ -71,6 +66,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         spawns: bool = False,
         tracked: bool = False,
         patches: Patches | None = None,
+        names: set[str] | None = None,
         seen: list[Any] | None = None,
         imported: set[str] | None = None,
     ) -> None:
@@ -83,6 +79,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._spawns = spawns
         self._tracked = tracked
         self._patches = patches
+        self._names = names
         self._seen = seen
         self._imported = imported
         self._ordinary: set[type] = set()
@@ -130,8 +127,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             known, given = reduced[2][1]["__globals__"], function.__globals__
             found = {name: given[name] for name in more if name in given and name not in known}
             known.update({name: value for name, value in found.items() if self._crosses(value)})
-        if self._patches is not None:
-            self._patches.update(patches_in(reduced[2][1]["__globals__"], {*names_of(function.__code__)}))
+        if self._patches is not None and self._names is not None:
+            names = {*names_of(function.__code__)}
+            self._patches.update(patches_in(reduced[2][1]["__globals__"], names))
+            self._names |= names
         if self._imported is not None:
             self._imported.update(imported_by(function))
         return reduced
@@ -401,92 +400,3 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     weakref.WeakKeyDictionary: _reduce_weak_dictionary,
     weakref.WeakValueDictionary: _reduce_weak_dictionary,
 }
-
-
-# -- random numbers ----------------------------------------------------------------------------------------------------
-
-
-def generator_reduce(value: Any, spawns: bool) -> Any:
-    """Return how a generator of random numbers is made again; None for other values.
-
-    The ones behind the functions of `random` and `numpy.random` belong to the process that receives them.
-    """
-    if type(value) is random.Random:
-        if value is random._inst:
-            return _attribute, ("random", "_inst")
-        return (_spawn, (_spawn_python, str(value.getrandbits(128)))) if spawns else None
-    if isinstance(value, random.SystemRandom):
-        return _make_system_random, (type(value), vars(value))
-    if isinstance(value, random.Random):
-        if not spawns:
-            return None
-        make, arguments, *state = value.__reduce_ex__(PROTOCOL)  # type: ignore[str-unpack, unused-ignore]
-        return _spawn, (make, str(value.getrandbits(128)), *arguments), *state
-    return _numpy_reduce(value, spawns) if type(value).__module__.startswith("numpy.random") else None
-
-
-def _numpy_reduce(value: Any, spawns: bool) -> Any:
-    from numpy.random import BitGenerator, Generator, RandomState, mtrand
-
-    if value is mtrand._rand:
-        return _attribute, ("numpy.random.mtrand", "_rand")
-    if not spawns:
-        return None
-    if type(value) is Generator:
-        return _spawn, (_spawn_numpy, str(value.integers(1 << 62)), type(value.bit_generator))
-    if type(value) is RandomState:
-        return _spawn, (_spawn_numpy_state, str(value.randint(1 << 31)))
-    if isinstance(value, BitGenerator):
-        return _spawn, (type(value), str(value.random_raw()))
-    return None
-
-
-def _attribute(module: str, name: str) -> Any:
-    return getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
-
-
-def _spawn(make: Callable[..., Any], seed: str, *arguments: Any) -> Any:
-    made = make(*arguments)
-    _generators.append((made, seed))
-    return made
-
-
-def _make_system_random(kind: type[random.SystemRandom], attributes: dict[str, Any]) -> random.SystemRandom:
-    made = kind()
-    vars(made).update(attributes)
-    return made
-
-
-def _spawn_python() -> random.Random:
-    return random.Random()
-
-
-def _spawn_numpy(kind: Any) -> Any:
-    from numpy.random import Generator
-
-    return Generator(kind())
-
-
-def _spawn_numpy_state() -> Any:
-    from numpy.random import RandomState
-
-    return RandomState()
-
-
-def seed_generators(task: str) -> None:
-    """Give the generators of this process the seeds that belong to `task`, which is about to run."""
-    for generator, seed in _generators:
-        mixed = random.Random(f"{seed}/{task}").getrandbits(128)  # of a text, so that neighbours are not alike
-        if isinstance(generator, random.Random):
-            generator.seed(mixed)
-        elif hasattr(generator, "bit_generator"):
-            generator.bit_generator.state = type(generator.bit_generator)(mixed).state
-        elif hasattr(generator, "random_raw"):
-            generator.state = type(generator)(mixed).state
-        else:
-            generator.seed(mixed & 0xFFFFFFFF)
-
-
-def forget_generators() -> None:
-    """Let go of the generators, whose run is over."""
-    _generators.clear()

@@ -16,7 +16,7 @@ from typing import Any
 
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Work
-from bagkit.schedulers.by_value import seed_generators
+from bagkit.schedulers.generators import seed_generators
 from bagkit.schedulers.given_modules import take_modules_back
 from bagkit.schedulers.remote_errors import pack_error, pack_failure
 from bagkit.schedulers.sync import call_work

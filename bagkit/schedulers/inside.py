@@ -1,7 +1,11 @@
-"""Whether the running code is part of a task, so that a compute inside a compute stays in its process and thread."""
+"""Whether the running code is part of a task, so that a compute inside a compute stays in its process and thread.
+
+And what a process does that runs tasks: it draws random numbers of its own.
+"""
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar, Token
 
 from bagkit.flow.tallies import Reasons, counting
@@ -19,6 +23,18 @@ def become_worker() -> None:
     """Make this process a worker: all its code, in whatever thread, is part of a task from now on."""
     global _worker_process
     _worker_process = True
+
+
+def draw_own_numbers() -> None:
+    """Give `random` and `numpy.random` seeds that no other process has: a module may have said `random.seed(0)`."""
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    legacy = sys.modules.get("numpy.random.mtrand")
+    if legacy is not None:
+        try:
+            legacy._rand.seed()
+        except Exception:  # it is being imported, or the user has put another source of bits there
+            pass
 
 
 class running_task:

@@ -1,7 +1,9 @@
-"""The plain values in the user's modules: the caller tells workers about them.
+"""The values in the user's modules: the caller tells workers about them.
 
-Workers import modules, and a module's constants are then what its file says. Where the program has changed one, its
-functions mean the changed one, in workers too.
+Workers import modules, and a module's values are then what its file says. Where the program has changed one, its
+functions mean the changed one, in workers too. Nobody has seen the change; so values are sent, and a worker compares
+them with its own. Plain ones go as they are, others in forms that can be compared (`packed.py`), if functions name
+them.
 """
 
 from __future__ import annotations
@@ -9,15 +11,31 @@ from __future__ import annotations
 import datetime
 import decimal
 import fractions
+import logging
 import pathlib
+import re
 import sys
 import types
 import uuid
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Any
 
-from bagkit.user_modules import assigned_together, is_users
+from bagkit.main_module import MAIN
+from bagkit.schedulers.file_statements import statements
+from bagkit.schedulers.packed import (
+    MOST_BYTES,
+    NOTHING,
+    Named,
+    NotComparableError,
+    ObjectOf,
+    Packed,
+    TooLargeError,
+    pack,
+)
+from bagkit.user_modules import CACHED, assigned_together, found_by_name, is_users
 
 PLAIN = frozenset(
     (type(None), bool, int, float, complex, str, bytes, datetime.date, datetime.datetime, datetime.time,
@@ -25,68 +43,202 @@ PLAIN = frozenset(
 )  # fmt: skip
 CONTAINERS = frozenset((list, tuple, dict, set, frozenset))
 MOST_PARTS = 1000
-"""A value with more parts than this is taken for data that nobody changes."""
-MOST_BYTES = 1 << 18
-"""A value of more bytes than this is taken for data too."""
+"""A value with more parts than this is no plain one."""
 
 Content = dict[str, dict[str, Any]]
 """Values by module and dotted name."""
+_CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType, type)
+_MEMBERS = (staticmethod, classmethod, CACHED)
+
+_large: dict[int, weakref.ref[Any]] = {}
+"""Values that were found to be too large, by their ids: it takes long to find out."""
+_lasting: dict[int, tuple[Any, Packed]] = {}
+"""Values that can't change, or not in what is packed, by their ids."""
 
 
-def plain_values(modules: Iterable[types.ModuleType]) -> Content:
-    """Return the plain values that stand in `modules`, and in their classes,"""
-    found: Content = {}
-    for module in modules:
-        if module.__name__ not in found:
-            values = dict(_values_in(module))
-            if values:
-                found[module.__name__] = values
-    return found
+class ModuleValues:
+    """Collects what workers' modules are told; mutable, of one run.
+
+    What is not plain counts if functions use its name: `names` says which. `by_value` says which modules workers do not
+    have; `packed_by_value` packs what has to do with these.
+    """
+
+    def __init__(self, by_value: Callable[[str], bool], packed_by_value: Callable[[Any], bytes]) -> None:
+        self._by_value = by_value
+        self._packed_by_value = packed_by_value
+        self._packed: dict[int, tuple[Any, Packed | None]] = {}
+        """What was packed, by its id, with the form that it got. What has one object here has one there."""
+
+    def start_over(self) -> None:
+        """Look at all values again, and let workers draw other random numbers."""
+        self._packed.clear()
+
+    def of(self, modules: Iterable[types.ModuleType], names: AbstractSet[str]) -> Content:
+        """Return the values that stand in `modules`, and in their classes."""
+        self._packed = {key: known for key, known in self._packed.items() if known[1] is not None and known[1].fresh}
+        found: Content = {}
+        for module in modules:
+            if module.__name__ not in found:
+                values = _Values(module, names, self._pack).found()
+                if values or statements(module).may_seed():
+                    found[module.__name__] = values
+        return found
+
+    def _pack(self, value: Any) -> Packed | None:
+        """Return `value` as workers can compare it; None if it can't be sent, or is too large."""
+        known = self._packed.get(id(value))
+        if known is None:
+            known = self._packed[id(value)] = value, self._new_pack(value)
+        return known[1]
+
+    def _new_pack(self, value: Any) -> Packed | None:
+        lasting = _lasting.get(id(value))
+        if lasting is not None:
+            return lasting[1]
+        large = _large.get(id(value))
+        if (large is not None and large() is value) or type(value).__module__.partition(".")[0] == "bagkit":
+            return None
+        try:
+            packed = pack(value, self._by_value)
+        except NotComparableError:
+            try:
+                data = self._packed_by_value(value)
+            except Exception:  # whatever its own __reduce__ raises
+                return None
+            return Packed(data, True) if len(data) <= MOST_BYTES else None
+        except TooLargeError:
+            _remember_large(value)
+        except Exception:  # a lock, a connection: the worker has its own
+            pass
+        else:
+            if type(value) in (re.Pattern, logging.Logger):
+                _lasting[id(value)] = value, packed
+            return packed
+        return None
 
 
-def _values_in(module: types.ModuleType) -> Iterator[tuple[str, Any]]:
-    content = {name: value for name, value in tuple(vars(module).items()) if type(value) not in _CODE}
-    for name in _parts_of_more(content, assigned_together(module)):
-        del content[name]
-    for name, value in content.items():
-        if name.startswith("__"):
-            continue
-        if isinstance(value, type):
-            if value.__module__ == module.__name__:
-                yield from _attributes(name, value)
-        elif _is_plain(value):
+def _remember_large(value: Any) -> None:
+    for key in [key for key, each in _large.items() if each() is None]:
+        del _large[key]
+    try:
+        _large[id(value)] = weakref.ref(value)
+    except TypeError:
+        pass  # a list or the like: it is found out soon
+
+
+class _Values:
+    """What workers are told of one module; mutable, made for one call."""
+
+    def __init__(self, module: types.ModuleType, names: AbstractSet[str], pack: Callable[[Any], Packed | None]) -> None:
+        self._module = module
+        self._names = names
+        self._pack = pack
+        self._file = statements(module)
+
+    def found(self) -> dict[str, Any]:
+        """Return the values by their dotted names."""
+        content = {name: value for name, value in tuple(vars(self._module).items()) if not name.startswith("__")}
+        as_imported, together = self._file.imported(), assigned_together(self._module)
+        found: dict[str, Any] = {}
+        for name in chain(*together):
+            if name in content:
+                found.update(self._form(name, content[name]))
+        left_out = _parts_of_more(content.keys() - found.keys(), together)
+        for name, value in content.items():
+            if name in left_out:
+                found.pop(name, None)
+            elif name not in found and as_imported.get(name, NOTHING) is not value:
+                found.update(self._of(name, value))
+        return found
+
+    def _of(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """Yield what is told of `value`, which stands under `name` in the module."""
+        if isinstance(value, type) and value.__module__ == self._module.__name__ and value.__qualname__ == name:
+            yield from self._of_class(name, value)
+        elif type(value) in _FUNCTIONS and value.__module__ == self._module.__name__ and value.__name__ == name:
+            yield from self._of_function(name, value)
+        elif _has_attributes(value) and (kind := _named(type(value))) is not None:
+            yield name, ObjectOf(kind)
+            for each, inner in tuple(vars(value).items()):
+                yield from self._form(f"{name}.{each}", inner)
+        else:
+            yield from self._form(name, value)
+
+    def _of_class(self, owner: str, cls: type) -> Iterator[tuple[str, Any]]:
+        for name, value in tuple(vars(cls).items()):
+            if isinstance(value, (types.FunctionType, *_MEMBERS)):
+                yield from self._of_function(f"{owner}.{name}", value)
+            elif not name.startswith("__") and not hasattr(type(value), "__get__") and type(value) is not cls:
+                yield from self._form(f"{owner}.{name}", value)
+
+    def _of_function(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the defaults of a function of the file, unless they are the ones that the file gives it."""
+        while type(value) is not types.FunctionType:
+            inner = "__func__" if isinstance(value, (staticmethod, classmethod)) else "__wrapped__"
+            name = name if isinstance(value, staticmethod) else f"{name}.{inner}"
+            value = getattr(value, inner, None)
+            if value is None:
+                return
+        if value.__kwdefaults__ is None and self._file.has_defaults(value):
+            return
+        if value.__code__.co_filename == self._module.__file__:
+            if not self._file.has_defaults(value):
+                yield from self._form(f"{name}.__defaults__", value.__defaults__)
+            if value.__kwdefaults__ is not None:
+                yield from self._form(f"{name}.__kwdefaults__", value.__kwdefaults__)
+
+    def _form(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """Yield `name` with the form in which `value` crosses, if it does."""
+        is_code = isinstance(value, _CODE)
+        if not is_code and _is_plain(value):
             yield name, value
-        elif _has_plain_attributes(value):
-            yield from _attributes(name, value)
+            return
+        last = name.rpartition(".")[2]
+        if last in self._names or last.startswith("__"):
+            form = (_named(value) if is_code else None) or self._pack(value)
+            if form is not None:
+                yield name, form
 
 
-_CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType)
+_FUNCTIONS: frozenset[Any] = frozenset((types.FunctionType, CACHED))
 
 
-def _parts_of_more(content: dict[str, Any], groups: Iterable[frozenset[str]]) -> set[str]:
-    """Return the names that a function assigns together with others whose values are not plain.
+def _named(value: Any) -> Named | None:
+    """Return the name under which workers find a module, function or class; None if there is none."""
+    if isinstance(value, types.ModuleType):
+        return Named((value.__name__, "")) if sys.modules.get(value.__name__) is value else None
+    module = value.__module__
+    if not isinstance(module, str) or module in MAIN or found_by_name(value) is not value:
+        return None
+    return Named((module, value.__qualname__))
+
+
+def _parts_of_more(lacking: AbstractSet[str], groups: Iterable[frozenset[str]]) -> set[str]:
+    """Return the names that a function assigns together with others that do not cross: `lacking` says which.
 
     They belong together: a flag that says that a model was loaded is worth nothing without the model.
     """
-    found = {name for group in groups for name in group if not _is_plain(content.get(name, _CODE))}
+    found = {name for group in groups for name in group & lacking}
     for _ in groups:
         found.update(*(group for group in groups if group & found))
-    return found & content.keys()
+    return found
 
 
-def _has_plain_attributes(value: Any) -> bool:
-    """Return whether `value` is an object that holds settings: of a class of the user's, or a SimpleNamespace."""
+def _has_attributes(value: Any) -> bool:
+    """Return whether `value` is an object that holds settings: of a class of the user's, or a SimpleNamespace.
+
+    One that is a key by what is in it is no such object: who changes it makes another one.
+    """
     kind = type(value)
     if kind is types.SimpleNamespace:
         return True
-    as_it_is = getattr(kind, "__reduce_ex__", None) is getattr(object, "__reduce_ex__")  # noqa: B009
-    return is_users(kind.__module__) and as_it_is and hasattr(value, "__dict__")
+    made_as_objects_are = all(getattr(kind, name) is getattr(object, name) for name in _MAKING)
+    makes_hash: Any = kind.__hash__
+    by_itself = makes_hash is None or makes_hash is object.__hash__
+    return is_users(kind.__module__) and made_as_objects_are and by_itself and hasattr(value, "__dict__")
 
 
-def _attributes(owner: str, value: Any) -> Iterator[tuple[str, Any]]:
-    for name, each in tuple(vars(value).items()):
-        if type(each) not in _CODE and not name.startswith("__") and _is_plain(each):
-            yield f"{owner}.{name}", each
+_MAKING = ("__new__", "__reduce__", "__reduce_ex__", "__getstate__")
 
 
 def _is_plain(value: Any) -> bool:

@@ -1,8 +1,8 @@
 """What a run sends to other processes, pickled: by reference where they would get the same, else by value.
 
 By value travel what stands in the program's own module, what no import leads to, and the user's modules that are not
-what their files make any more, with those that use them. Of the user's modules that travel by reference the plain
-values go along: a constant that was changed is changed there too. See docs/decisions/crossing.md.
+what their files make any more, with those that use them. Of the user's modules that travel by reference the values
+go along: what was changed is changed there too. See docs/decisions/crossing.md.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from bagkit.json.standard import is_replaced
 from bagkit.main_module import MAIN
 from bagkit.module_loads import Loads, reloaded
 from bagkit.schedulers.class_numbers import now
-from bagkit.schedulers.module_values import plain_values
+from bagkit.schedulers.generators import is_generator
+from bagkit.schedulers.module_values import ModuleValues
 from bagkit.schedulers.patches import Patches, patches_in, with_patches
-from bagkit.schedulers.received import open_work
+from bagkit.schedulers.received import open_work, this_process
 from bagkit.schedulers.transport import PROTOCOL
 from bagkit.user_modules import (
     CACHED,
     Version,
     is_changed,
-    is_generator,
     is_users,
     modules_below,
     names_used,
@@ -65,9 +65,14 @@ class Outgoing:
         self._moments: Moments = {}
         self._decided: dict[str, bool] = {}
         self._changed: dict[str, bool] = {}
+        self._below: dict[str, list[types.ModuleType]] = {}
+        """The user's modules that each uses, and itself."""
         self._met: set[str] = set()
         self._patches: Patches = {}
         """What works use that was replaced in the modules of others."""
+        self._names: set[str] = set()
+        """The names that functions use which travel by value."""
+        self._values = ModuleValues(self.is_by_value, lambda value: self._dumped(value, self.is_by_value, spawns=True))
 
     def work(self, value: Any, seen: list[Any] | None = None) -> bytes:
         """Return the pickle of a function, or of what holds functions; add to `seen` all that is no plain data.
@@ -83,7 +88,8 @@ class Outgoing:
         try:
             data = _by_reference(value, by_value, seen)
         except Exception:  # cloudpickle does more, and gives the better error
-            data = self._dumped(value, by_value, spawns=True, patches=self._patches, seen=seen)
+            more: Any = {"patches": self._patches, "names": self._names, "seen": seen}
+            data = self._dumped(value, by_value, spawns=True, **more)
         self._met |= met
         return data
 
@@ -125,23 +131,29 @@ class Outgoing:
         """How many modules works and parts have named so far."""
         return len(self._met)
 
+    def start_over(self) -> None:
+        """Have the values of modules told as they are from now on, with other seeds for random numbers."""
+        self._values.start_over()
+
     def content(self) -> bytes:
         """Return the values that workers' modules are told, pickled; empty if there are none."""
-        content = plain_values(self._modules())
+        modules = self._modules()
+        content = self._values.of(modules, self._names.union(*map(names_used, modules))) if modules else None
         return _pickle.dumps(content, PROTOCOL) if content else b""
 
     def _modules(self) -> list[types.ModuleType]:
         """Return the modules that works have named and that travel by reference, with those that they use."""
         modules = {
-            each.__name__: each for name in self._met if not self.is_by_value(name) for each in modules_below(name)
+            each.__name__: each for name in self._met if not self.is_by_value(name) for each in self._below[name]
         }
         return list(modules.values())
 
     def work_with_content(self, value: Any) -> bytes:
         """Return the pickle of a work that brings along what modules are told."""
         data = self.work(value)
-        content = self.content()
-        return _pickle.dumps(_Opened(content, data), PROTOCOL) if content else data
+        if not self._modules():
+            return data
+        return _pickle.dumps(_Opened(self.content(), data), PROTOCOL)
 
     def part(self, value: Any) -> bytes:
         """Return the pickle of data."""
@@ -167,7 +179,7 @@ class Outgoing:
             self.versions = {"": reloads}
         decided = self._decided.get(name)
         if decided is None:
-            below = modules_below(name)
+            below = self._below[name] = modules_below(name)
             decided = self._decided[name] = any(map(self._is_changed, below)) or _is_registered(name)
             if not decided:
                 self.versions.update({each.__name__: found for each in below if (found := version(each)) is not None})
@@ -188,7 +200,7 @@ class _Opened:
         self._data = data
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return open_work, (self._content, self._data)
+        return open_work, (this_process(), self._content, self._data)
 
 
 def _is_registered(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a process is told of the plain values in the user's modules.
+"""What a process is told of the values in the user's modules.
 
 Imported by workers, so light.
 """
@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import _pickle
 import copy
+import os
 import sys
+from collections import Counter, OrderedDict, defaultdict, deque
+
+from bagkit.schedulers import inside
+from bagkit.schedulers.packed import NOTHING, Named, ObjectOf, Packed
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -18,12 +23,11 @@ _waiting: dict[str, dict[str, Any]] = {}
 _received: dict[str, dict[str, Any]] = {}
 """The values that came last, by module and dotted name."""
 _own: dict[tuple[str, str], Any] = {}
-"""What stood in their places before; _NOTHING where nothing did."""
-_NOTHING: Any = object()
+"""What stood in their places before; NOTHING where nothing did."""
 
 
 def expect(content: bytes) -> None:
-    """Take note of the plain values that the user's modules have in the caller's process."""
+    """Take note of the values that the user's modules have in the caller's process."""
     _waiting.clear()
     if content:
         _waiting.update(_pickle.loads(content))
@@ -46,13 +50,16 @@ def _tell(module_name: str, module: Any) -> None:
     values, received = _waiting.pop(module_name), _received.setdefault(module_name, {})
     for name in received.keys() - values.keys():
         del received[name]
-        _take_back(module, name, _own.pop((module_name, name), _NOTHING))
+        _take_back(module, name, _own.pop((module_name, name), NOTHING))
     for name, value in values.items():
         if name in received and _same(received[name], value):
+            if type(value) is Packed:
+                value.keep(_present(module, name))
             continue
-        received[name] = _pickle.loads(_pickle.dumps(value, 5)) if type(value) in _MUTABLE else value
-        _own.setdefault((module_name, name), _present(module, name))
-        _put(module, name, value)
+        received[name] = _pickle.loads(_pickle.dumps(value, 5)) if type(value) in _PLAIN else value
+        own = _own.setdefault((module_name, name), _present(module, name))
+        if _put(module, name, value, own) and type(value) is ObjectOf:
+            _forget_attributes(received, name)
 
 
 class _Importing:
@@ -80,45 +87,108 @@ def _have_told(name: str, loader: Any) -> None:
     def make_and_tell(module: Any) -> None:
         vars(loader).pop("exec_module", None)
         make(module)
+        inside.draw_own_numbers()
         if name in _waiting:
             _tell(name, module)
 
     loader.exec_module = make_and_tell
 
 
-def open_work(content: bytes, data: bytes) -> Any:
+def _forget_attributes(received: dict[str, Any], name: str) -> None:
+    """Have the attributes of another object than before put into it, also those that are what they were."""
+    for each in [each for each in received if each.startswith(f"{name}.")]:
+        del received[each]
+
+
+def open_work(caller: str, content: bytes, data: bytes) -> Any:
     """Return the work that `data` is the pickle of, with the user's modules as they are in the caller's process."""
+    if caller == this_process():
+        return _pickle.loads(data)
+    modules = len(sys.modules)
     expect(content)
     work = _pickle.loads(data)
     tell_modules()
+    if len(sys.modules) != modules:
+        inside.draw_own_numbers()
     return work
 
 
-_MUTABLE = frozenset((list, dict, set))
+_name = ""
+
+
+def this_process() -> str:
+    """Return a name that no other process has."""
+    global _name
+    if not _name:
+        _name = os.urandom(8).hex()
+    return f"{_name}-{os.getpid()}"  # also of a fork
+
+
+_PLAIN = frozenset((list, dict, set))
+_DICTS = frozenset((dict, Counter, OrderedDict, defaultdict))
+_MUTABLE = frozenset((list, set, bytearray, deque, *_DICTS))
 
 
 def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except Exception:  # an array, or a class of the user's that can't tell
+        return False
 
 
-def _put(module: Any, dotted: str, value: Any) -> None:
-    """Make `dotted`, seen from `module`, be `value`; containers stay the objects that they are."""
+def _put(module: Any, dotted: str, value: Any, own: Any = NOTHING) -> bool:
+    """Make `dotted`, seen from `module`, be `value`; containers stay the objects that they are.
+
+    Return whether another object stands there now.
+    """
     owner, name = _owner(module, dotted)
     if owner is None:
-        return
-    present: Any = getattr(owner, name, None)
-    if _same(present, value):
-        return
-    if type(present) is type(value) and type(value) is list:
-        present[:] = value
-    elif type(present) is type(value) and type(value) in (dict, set):
-        present.clear()
-        present.update(value)
-    else:
+        return False
+    present: Any = getattr(owner, name, NOTHING)
+    if isinstance(value, (Named, Packed)):
         try:
-            setattr(owner, name, value)
-        except (AttributeError, TypeError):
-            pass  # frozen: nobody has changed it
+            value = value.here(present, own)
+        except Exception:  # whatever it takes to make one is not here, or can't be told whether it is
+            return False
+    elif _same(present, value):
+        return False
+    if value is present or _fill(present, value):
+        return False
+    try:
+        setattr(owner, name, value)
+    except (AttributeError, TypeError):
+        return _is_forced(owner, name, value)
+    return True
+
+
+def _fill(present: Any, value: Any) -> bool:
+    """Give a container the content of another of its kind; return whether it could be done."""
+    kind = type(present)
+    if kind is not type(value) or kind not in _MUTABLE:
+        return False
+    if kind is list or kind is bytearray:
+        present[:] = value
+        return True
+    if kind is deque:
+        if present.maxlen != value.maxlen:
+            return False
+        present.clear()
+        present.extend(value)
+        return True
+    present.clear()
+    present.update(value)
+    if kind is defaultdict:
+        present.default_factory = value.default_factory
+    return True
+
+
+def _is_forced(owner: Any, name: str, value: Any) -> bool:
+    """Set an attribute of an object whose class lets nobody do it, such as a frozen dataclass."""
+    try:
+        object.__setattr__(owner, name, value)
+    except (AttributeError, TypeError):
+        return False  # it can't have changed
+    return True
 
 
 def _owner(module: Any, dotted: str) -> tuple[Any, str]:
@@ -132,13 +202,15 @@ def _owner(module: Any, dotted: str) -> tuple[Any, str]:
 
 def _present(module: Any, dotted: str) -> Any:
     owner, name = _owner(module, dotted)
-    value = getattr(owner, "__dict__", {}).get(name, _NOTHING)
+    value = getattr(owner, "__dict__", {}).get(name, NOTHING)
+    if value is NOTHING and name in ("__defaults__", "__kwdefaults__"):
+        value = getattr(owner, name, NOTHING)
     return copy.copy(value) if type(value) in _MUTABLE else value
 
 
 def _take_back(module: Any, dotted: str, value: Any) -> None:
     """Put back what stood at `dotted` before the caller's value, which the caller has no more."""
-    if value is not _NOTHING:
+    if value is not NOTHING:
         _put(module, dotted, value)
         return
     owner, name = _owner(module, dotted)

@@ -66,6 +66,7 @@ class Sending:
     def renew_surroundings(self) -> None:
         """Take the surroundings, and the values of the user's modules, as they are now."""
         self._surroundings = take_surroundings()
+        self._outgoing.start_over()
         self._renew_content()
 
     def _renew_content(self) -> None:

@@ -40,11 +40,11 @@ PROGRESS_SECONDS = 0.1
 READ_BYTES = 1 << 16
 END_SECONDS = 10
 """What ending gently may take: a handler that waits for something is not waited for any longer."""
-_BY_VALUE, _RECEIVED = "bagkit.schedulers.by_value", "bagkit.schedulers.received"
+_RECEIVED = "bagkit.schedulers.received"
 _PATCHES, _RESIDENTS = "bagkit.schedulers.patches", "bagkit.schedulers.residents"
-_GIVEN = "bagkit.schedulers.given_modules"
+_GIVEN, _GENERATORS = "bagkit.schedulers.given_modules", "bagkit.schedulers.generators"
 _EARLIER = "bagkit.schedulers.earlier_runs"
-"""Imported only where something came by value, modules have values that the caller changed, or records stay here."""
+"""Imported only where modules have values that the caller changed, records stay here, or such things came."""
 
 
 def main(connection: int, life: int, diary: int) -> None:
@@ -147,6 +147,8 @@ class Worker:
         """What came of the caller's `__main__` in this run."""
         self._current = -1
         """The number of the last task."""
+        self._modules = len(sys.modules)
+        """How many modules there were at the start of the last task."""
         self.has_run = False
         """Whether it has had code of the user's."""
 
@@ -197,8 +199,8 @@ class Worker:
         self._directory = None
         self._answers.clear()
         self._in_main.clear()
-        if _BY_VALUE in sys.modules:
-            sys.modules[_BY_VALUE].forget_generators()
+        if _GENERATORS in sys.modules:
+            sys.modules[_GENERATORS].forget_generators()
         if _PATCHES in sys.modules:
             sys.modules[_PATCHES].take_patches_back()
         if _GIVEN in sys.modules:
@@ -325,8 +327,11 @@ class Worker:
         report = _report(attempt, self._progress(number))
         report.directory, report.dumps = self._ask_directory, waiting_records.dumps_records
         function = self._work(work)
-        if _BY_VALUE in sys.modules:
-            sys.modules[_BY_VALUE].seed_generators(str(number))
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            inside.draw_own_numbers()
+        if _GENERATORS in sys.modules:
+            sys.modules[_GENERATORS].seed_generators(str(number))
         with inside.running_task(report.tallied):
             value = function(transport.loads(part), [load(stored) for stored in inputs], report)
             if os.getpid() != self._pid:

@@ -283,56 +283,6 @@ def test_code_keeps_its_file_name() -> None:
     assert through(p["where"], 1) == ["<__main__>"]
 
 
-# Random numbers
-
-
-def generators() -> dict[str, Callable[[], Any]]:
-    import random
-
-    import numpy as np
-
-    class Loaded(random.Random):
-        def roll(self) -> float:
-            return self.random() + 1
-
-    python, numbers, old = random.Random(5), np.random.default_rng(5), np.random.RandomState(5)
-    loaded, bits, system = Loaded(5), np.random.PCG64(5), random.SystemRandom()
-    uniform, choice, rand = python.uniform, random.choice, np.random.rand
-    return {
-        "the function of random": random.random,
-        "another function of random": lambda: choice(range(1 << 60)),
-        "numpy's function": lambda: float(rand()),
-        "a seeded generator": lambda: python.random(),
-        "its bound method": lambda: uniform(0, 1),
-        "numpy's generator": lambda: float(numbers.random()),
-        "numpy's old generator": lambda: float(old.rand()),
-        "a generator of a class of the user's": lambda: loaded.roll(),
-        "numpy's source of bits": lambda: bits.random_raw(),
-        "the system's generator": lambda: system.random(),
-    }
-
-
-@pytest.mark.parametrize("name", generators())
-def test_random_numbers_differ_between_partitions_and_computes(name: str) -> None:
-    draw = generators()[name]
-    bag = bk.from_sequence(range(400), npartitions=8).map(lambda _: draw())
-    one, two = (bag.compute(scheduler="processes", workers=2) for _ in "ab")
-    assert len({*one, *two}) == 800
-
-
-SEEDED = ["a seeded generator", "numpy's generator", "numpy's old generator", "a generator of a class of the user's"]
-
-
-@pytest.mark.parametrize("name", [*SEEDED, "numpy's source of bits"])
-def test_a_seeded_generator_gives_the_same_on_any_number_of_workers(name: str) -> None:
-    def numbers(workers: int) -> list[float]:
-        draw = generators()[name]
-        bag = bk.from_sequence(range(40), npartitions=8).map(lambda _: draw())
-        return bag.compute(scheduler="processes", workers=workers)
-
-    assert numbers(1) == numbers(2)
-
-
 def test_sentinels_are_the_ones_under_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """From Python 3.15 on, the two of dataclasses have one type, and a program can make more of it."""
     make = getattr(builtins, "sentinel", lambda name: dataclasses.KW_ONLY)

@@ -1,0 +1,146 @@
+"""What the statements of a user's module have made: a worker that imports the module has it already.
+
+Known of the bytecode are imports, and constant defaults of functions. What it does not tell is only sent in vain.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from dis import opmap
+from typing import Any
+
+from bagkit.user_modules import code_of_file
+
+_IMPORT_NAME, _IMPORT_FROM, _STORE_NAME = (opmap[name] for name in ("IMPORT_NAME", "IMPORT_FROM", "STORE_NAME"))
+_LOAD_CONST, _EXTENDED_ARG = opmap["LOAD_CONST"], opmap["EXTENDED_ARG"]
+_FLAGS = 2 if sys.version_info >= (3, 15) else 0
+"""How many bits of the argument of IMPORT_NAME say whether the import is a lazy one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What the file of a module says."""
+
+    code: types.CodeType | None
+    imports: dict[str, tuple[str, str]]
+    """By the name that an import gives a value: the name of a module, and the name in it, or an empty one."""
+    defaults: dict[tuple[str, int], list[tuple[Any, ...]]]
+    """By the name and line of a function: the constants of its statement, among them its defaults."""
+    compared: dict[types.FunctionType, tuple[Any, ...]] = field(default_factory=dict)
+    """Functions that were found to have the defaults of the file, with these."""
+
+    def imported(self) -> dict[str, Any]:
+        """Return what names of the module stand for that nothing but one import gives a value."""
+        found = {}
+        for name, (source, attribute) in self.imports.items():
+            owner = sys.modules.get(source)
+            value = getattr(owner, attribute, None) if attribute else owner
+            if value is None and attribute:
+                value = sys.modules.get(f"{source}.{attribute}")
+            if value is not None:
+                found[name] = value
+        return found
+
+    def may_seed(self) -> bool:
+        """Return whether an import of the module may seed random numbers, which workers then have to draw anew."""
+        return self.code is not None and "seed" in self.code.co_names
+
+    def has_defaults(self, function: types.FunctionType) -> bool:
+        """Return whether a function has the defaults with which the file defines it."""
+        defaults, code = function.__defaults__, function.__code__
+        if defaults is None or self.compared.get(function) is defaults:
+            return True
+        known = self.defaults.get((code.co_qualname, code.co_firstlineno), ())
+        kinds = list(map(type, defaults))
+        if not any(defaults == each and kinds == list(map(type, each)) for each in known):
+            return False
+        self.compared[function] = defaults
+        return True
+
+
+_NONE = Statements(None, {}, {})
+_known: dict[str, Statements] = {}
+
+
+def statements(module: types.ModuleType) -> Statements:
+    """Return what the file of `module` says, as far as it is known."""
+    code = code_of_file(module) or _code_of_other_loaders(module)
+    if code is None:
+        return _NONE
+    known = _known.get(module.__name__)
+    if known is None or known.code is not code:
+        known = _known[module.__name__] = Statements(code, _imports(code), dict(_defaults(code)))
+    return known
+
+
+_others: dict[str, tuple[types.ModuleType, types.CodeType | None]] = {}
+
+
+def _code_of_other_loaders(module: types.ModuleType) -> types.CodeType | None:
+    """Return the code of a module from a zip file, or one of tests that pytest has rewritten."""
+    known = _others.get(module.__name__)
+    if known is None or known[0] is not module:
+        known = _others[module.__name__] = module, _loaded_code(module)
+    return known[1]
+
+
+def _loaded_code(module: types.ModuleType) -> types.CodeType | None:
+    loader: Any = getattr(module.__spec__, "loader", None)
+    try:
+        if hasattr(loader, "get_code"):
+            code: types.CodeType | None = loader.get_code(module.__name__)
+            return code
+        with open(module.__file__ or "", "rb") as file:
+            return compile(file.read(), module.__file__ or "", "exec", dont_inherit=True)
+    except Exception:  # there is no such file, or it is being written
+        return None
+
+
+def _imports(code: types.CodeType) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    stored: Counter[str] = Counter()
+    module = attribute = ""
+    before = -1
+    for operation, argument in _instructions(code.co_code):
+        if operation == _IMPORT_NAME:
+            module, attribute = code.co_names[argument >> _FLAGS], ""
+        elif operation == _IMPORT_FROM:
+            attribute = code.co_names[argument]
+        elif operation == _STORE_NAME:
+            name = code.co_names[argument]
+            stored[name] += 1
+            if before == _IMPORT_FROM:
+                found[name] = module, attribute
+            elif before == _IMPORT_NAME:
+                found[name] = module.partition(".")[0], ""
+        before = operation
+    return {name: source for name, source in found.items() if stored[name] == 1}
+
+
+def _defaults(code: types.CodeType) -> Iterator[tuple[tuple[str, int], list[tuple[Any, ...]]]]:
+    tuples: list[tuple[Any, ...]] = []
+    for operation, argument in _instructions(code.co_code):
+        if operation == _STORE_NAME:
+            tuples = []
+        elif operation == _LOAD_CONST:
+            constant = code.co_consts[argument]
+            if isinstance(constant, tuple):
+                tuples.append(constant)
+            elif isinstance(constant, types.CodeType):
+                if tuples:
+                    yield (constant.co_qualname, constant.co_firstlineno), tuples
+                yield from _defaults(constant)
+
+
+def _instructions(code: bytes) -> Iterator[tuple[int, int]]:
+    """Yield operations with their whole arguments."""
+    extended = 0
+    for operation, argument in zip(code[::2], code[1::2], strict=True):
+        argument |= extended
+        extended = argument << 8 if operation == _EXTENDED_ARG else 0
+        if not extended:
+            yield operation, argument

@@ -1,0 +1,123 @@
+"""A user's module whose values the tests change; a copy of it is imported."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import re
+import typing
+from collections.abc import Callable
+from typing import Any
+
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    a: object
+
+
+@dataclasses.dataclass
+class Data:
+    a: object
+
+
+class Named(typing.NamedTuple):
+    a: object
+
+
+class Slotted:
+    __slots__ = ("a",)
+
+    def __init__(self, a: object) -> None:
+        self.a = a
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Slotted) and self.a == other.a
+
+
+class Plain:
+    inner: typing.ClassVar[Any] = re.compile("a")
+
+    def __init__(self, a: object) -> None:
+        self.a = a
+
+    def get(self, key: Any = re.compile("a")) -> Any:
+        return self.a, key.pattern
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plain) and vars(self) == vars(other)
+
+    __hash__ = object.__hash__
+
+
+class Table(dict[str, Any]):
+    def __init__(self) -> None:
+        self["a"] = re.compile("a")
+        self.b = 3
+
+
+def make(number: int) -> Callable[[], int]:
+    return lambda: number
+
+
+def one() -> str:
+    return "one"
+
+
+def two() -> str:
+    return "two"
+
+
+VALUE: Any = None
+FUNCTION: Callable[[], Any] = make(1)
+UNSET = object()
+SETTINGS = Plain(re.compile("a"))
+
+
+def get(_: int) -> Any:
+    return VALUE
+
+
+def call(_: int) -> Any:
+    return VALUE()
+
+
+def of_function(_: int) -> Any:
+    return FUNCTION()
+
+
+@functools.cache
+def cached(_: int) -> Any:
+    return VALUE
+
+
+def of_class(_: int) -> str:
+    return str(Plain.inner.pattern)
+
+
+def of_settings(_: int) -> Any:
+    return SETTINGS.get()
+
+
+def defaults(_: int, key: Any = re.compile("a"), more: int = 3, *, last: str = "x") -> Any:
+    return key.pattern, more, last
+
+
+def is_unset(_: int, value: Any = UNSET, more: int = 1) -> tuple[bool, int]:
+    return value is UNSET, more
+
+
+def use(_: int) -> int:
+    """Count in the value, as a cache does."""
+    VALUE["uses"] += 1
+    return int(VALUE["uses"])
+
+
+def set_value(value: Any) -> None:
+    global VALUE
+    VALUE = value
