@@ -341,7 +341,8 @@ class WorkerDiedError(TaskError):
 
     Attributes:
         attempts: How often the task was tried.
-        exit_code: The exit code of the process, as in `subprocess`: a negative number stands for a signal.
+        exit_code: The exit code of the process, as in `subprocess`: a negative number stands for a signal. None for a
+            process that a function has cut off from the caller, by closing all descriptors, say.
 
     >>> import bagkit as bk
     >>> bk.WorkerDiedError("the worker ended", attempts=3, exit_code=-9).exit_code

@@ -354,9 +354,10 @@ class LocalEngine:
 
     def _bury(self, worker: WorkerProcess) -> None:
         entries = self._running.pop(worker, None)
-        code, report = self._crew.part_from(worker)
         if entries is None:
+            self._crew.part_from(worker)
             return
+        code, report = self._crew.bury(worker)
         self._alone = False
         entry = entries.popleft()
         for waiting in entries:

@@ -146,6 +146,12 @@ class Crew:
             else:
                 said.append((worker, kind, body))
 
+    def bury(self, worker: WorkerProcess) -> tuple[int | None, str]:
+        """Remove a worker that has ended at a task, as `part_from`; one that lost its socket has no exit code."""
+        lost = worker.ran_on()
+        code, report = self.part_from(worker)
+        return (None if lost else code), report
+
     def part_from(self, worker: WorkerProcess) -> tuple[int | None, str]:
         """Remove a worker that has ended or is about to; return its exit code, and the report of a crash."""
         self._unregister(worker)

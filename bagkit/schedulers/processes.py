@@ -308,7 +308,7 @@ class Run:
     def _part_from_ended(self, worker: WorkerProcess) -> None:
         """Let go of a worker that has ended, and see to the task that it had."""
         task: Task | None = worker.task
-        code, report = self._crew.part_from(worker)
+        code, report = self._crew.part_from(worker) if task is None else self._crew.bury(worker)
         if task is not None:
             self._dispatch.lose(task, worker.number, code, report)
         elif code != 0 and not worker.stale():  # else it left after an idle minute

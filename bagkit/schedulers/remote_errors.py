@@ -180,7 +180,7 @@ def _read(data: bytes | None, members: list[BaseException] | None) -> BaseExcept
 def describe_exit(code: int | None) -> str:
     """Return what an exit code of `subprocess` means: `killed by SIGKILL: probably out of memory`."""
     if code is None:
-        return "ended in an unknown way"
+        return "lost its connection: a function closed descriptors that were not its own, as os.closerange does"
     if code >= 0:
         return f"ended with exit code {code}"
     import signal

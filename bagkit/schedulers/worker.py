@@ -21,6 +21,7 @@ import select
 import sys
 import time
 from collections import deque
+from errno import EBADF
 
 from bagkit.schedulers import debugging, inside, speech, transport, waiting_records
 from bagkit.schedulers.surroundings import apply_surroundings
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 60
 PROGRESS_SECONDS = 0.1
 READ_BYTES = 1 << 16
+CLOSED = 113
+"""The exit code of a worker whose connection a function has closed; it has no other way to say so."""
 END_SECONDS = 10
 """What ending gently may take: a handler that waits for something is not waited for any longer."""
 _RECEIVED = "bagkit.schedulers.received"
@@ -74,12 +77,22 @@ def main(connection: int, life: int, diary: int) -> None:
         worker.serve()
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the parent is gone
-    except BaseException:
+    except BaseException as error:
+        if type(error) is OSError and error.errno == EBADF and not _is_open(connection):
+            os._exit(CLOSED)
         _leave_report(diary)
         os._exit(1)
     if not worker.has_run:
         os._exit(0)
     _end_gently()
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def _end_gently() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.schedulers import transport
 from bagkit.schedulers.interpreter import start_interpreter
-from bagkit.schedulers.worker import IDLE_SECONDS
+from bagkit.schedulers.worker import CLOSED, IDLE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 16
 STALE_SECONDS = IDLE_SECONDS - 10
 """A worker that was idle for more seconds than this is not used again: it is about to leave."""
+
+
+GRACE_SECONDS = 1
+"""How long a worker may take to end after its socket has closed: what ends a process closes its files first."""
 
 
 class WorkerGone(Exception):
@@ -232,6 +236,15 @@ class WorkerProcess:
             except OSError:
                 pass  # it has ended, or has not yet come to make its group
             self.process.kill()
+
+    def ran_on(self) -> bool:
+        """Return whether it runs on without its socket, or has ended for that; waits a moment for its end."""
+        import subprocess
+
+        try:
+            return self.process.wait(GRACE_SECONDS) == CLOSED
+        except subprocess.TimeoutExpired:
+            return True
 
     def close(self) -> int | None:
         """Wait for the end of the worker, which was killed or has ended; return its exit code."""

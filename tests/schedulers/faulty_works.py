@@ -54,6 +54,12 @@ def killed(part: Any, inputs: Inputs, report: Report) -> None:
     kill_self()
 
 
+def close_all(part: float | None, inputs: Inputs, report: Report) -> None:
+    """Close all descriptors but the standard ones, and go on for `part` seconds."""
+    os.closerange(3, 256)
+    time.sleep(part or 0)
+
+
 def segfault(part: Any, inputs: Inputs, report: Report) -> None:
     ctypes.string_at(0)
 

@@ -85,12 +85,14 @@ def test_the_second_attempt_runs_alone(scheduler: ProcessScheduler, tmp_path: Pa
         (faulty.killed, None, -9, "was killed by SIGKILL: probably the machine ran out of memory"),
         (faulty.segfault, None, -11, "was killed by SIGSEGV"),
         (faulty.abort, None, -6, "was killed by SIGABRT"),
+        (faulty.close_all, None, None, "lost its connection: a function closed descriptors that were not its own"),
+        (faulty.close_all, 5, None, "lost its connection"),
         (faulty.leave_with, 0, 0, "ended with exit code 0"),
         (faulty.leave_with, 77, 77, "ended with exit code 77"),
     ],
 )
 def test_a_task_that_always_ends_its_worker(
-    scheduler: ProcessScheduler, work: Any, part: Any, code: int, words: str
+    scheduler: ProcessScheduler, work: Any, part: Any, code: int | None, words: str
 ) -> None:
     recorder = Recorder()
     graph = Graph([Task(("bad",), work, part, label="map(f)", place="partition 3 (a.json)"), Task(("ok",), works.give)])
