@@ -194,11 +194,12 @@ class LocalEngine:
             self._thread.start()
 
     def _begin_anew(self) -> None:
-        """Take the surroundings of this process as they are now; forget functions if there are many."""
-        if self._sending.works > MOST_WORKS:
+        """Take the surroundings of this process as they are now; forget functions if there are many, or others now."""
+        if self._sending.works > MOST_WORKS or not self._sending.is_current:
             self._sending = Sending((), self._values)
             self._seconds.clear()
-            self._wait_for(partial(self._crew.let_go_free, self.workers))
+            # Not waited for: this may be the thread that does it, in a callback. It comes before the calls that follow.
+            self._tell(partial(self._crew.let_go_free, self.workers))
         else:
             self._sending.renew_surroundings()
 

@@ -52,7 +52,7 @@ class Outgoing:
 
     def __init__(self, *, tracked: bool = False, ours: bool = False) -> None:
         self._ours = ours
-        self.versions: dict[str, Version] = {"": ("", Loads.again, 0)}
+        self.versions: dict[str, Version] = {"": _reloads()}
         """The versions of the user's modules that travel by reference; under no name how many were reloaded so far.
 
         What a worker has imported for functions and records that came later is not known. So one that ran before a
@@ -73,6 +73,13 @@ class Outgoing:
         self._names: set[str] = set()
         """The names that functions use which travel by value."""
         self._values = ModuleValues(self.is_by_value, lambda value: self._dumped(value, self.is_by_value, spawns=True))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what was pickled so far is as it would be pickled now, as far as that is up to the user's modules."""
+        if self.versions[""] != _reloads() or any(self._decided.values()):
+            return False
+        return not any(map(is_changed, self._modules()))
 
     def work(self, value: Any, seen: list[Any] | None = None) -> bytes:
         """Return the pickle of a function, or of what holds functions; add to `seen` all that is no plain data.
@@ -172,11 +179,10 @@ class Outgoing:
         """Return whether what stands in the module `name` travels by value."""
         if name in MAIN:
             return True
-        reloads = "", Loads.again, 0
-        if self.versions[""] != reloads:
+        if self.versions[""] != _reloads():
             self._decided.clear()
             self._changed.clear()
-            self.versions = {"": reloads}
+            self.versions = {"": _reloads()}
         decided = self._decided.get(name)
         if decided is None:
             below = self._below[name] = modules_below(name)
@@ -201,6 +207,10 @@ class _Opened:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return open_work, (this_process(), self._content, self._data)
+
+
+def _reloads() -> Version:
+    return "", Loads.again, 0
 
 
 def _is_registered(name: str) -> bool:

@@ -74,6 +74,11 @@ class Sending:
         self._met = self._outgoing.met
 
     @property
+    def is_current(self) -> bool:
+        """Whether the user's modules are as they were when the works were pickled."""
+        return self._outgoing.is_current
+
+    @property
     def works(self) -> int:
         """How many works there are."""
         return len(self._messages)

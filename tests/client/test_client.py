@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import importlib
+import operator
 import os
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import unittest.mock
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,38 @@ class TestLocal(ClientContract):
     @pytest.fixture
     def make(self) -> MakeClient:
         return lambda: bk.Client(workers=2)
+
+    def test_a_module_of_the_users_that_changes(
+        self, client: bk.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        text = "def f(x): return '{0}'\nclass Record:\n    def s(self): return '{0}'\n"
+        file = tmp_path / "changing_users_module.py"
+        file.write_text(text.format("old"))
+        module = importlib.import_module(file.stem)
+
+        def patched(x: int) -> str:
+            return "patched"
+
+        def lazily(x: int) -> Any:
+            return importlib.import_module("changing_users_module").f(x)
+
+        def texts() -> list[Any]:
+            calls = [(lazily, 1), (module.f, 1), (operator.methodcaller("s"), module.Record())]
+            return [client.submit(*call).result(timeout=60) for call in calls]
+
+        try:
+            assert texts() == ["old"] * 3
+            file.write_text(text.format("edited since"))
+            assert texts() == ["old"] * 3
+            importlib.reload(module)
+            assert texts() == ["edited since"] * 3
+            with unittest.mock.patch.object(module, "f", new=patched):
+                assert texts() == ["patched", "patched", "edited since"]
+            assert texts() == ["edited since"] * 3
+        finally:
+            del sys.modules[file.stem]
 
 
 class TestOnDistributed(ClientContract):
