@@ -195,7 +195,7 @@ class LocalEngine:
 
     def _begin_anew(self) -> None:
         """Take the surroundings of this process as they are now; forget functions if there are many, or others now."""
-        if self._sending.works > MOST_WORKS or not self._sending.is_current:
+        if self._sending.works > MOST_WORKS or not self._sending.is_current():
             self._sending = Sending((), self._values)
             self._seconds.clear()
             # Not waited for: this may be the thread that does it, in a callback. It comes before the calls that follow.

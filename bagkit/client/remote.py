@@ -126,7 +126,7 @@ class RemoteEngine:
         task = Task((call.key,), call.work, call.part, call.needs, call.title)
         with self._lock:
             self._check_open()
-            if not self._open and not self._outgoing.is_current:
+            if not self._open and not self._outgoing.is_current():
                 self._outgoing = Outgoing(tracked=True)
                 self._works.clear()
             number, work = self._work(task)

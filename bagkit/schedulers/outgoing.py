@@ -74,9 +74,9 @@ class Outgoing:
         """The names that functions use which travel by value."""
         self._values = ModuleValues(self.is_by_value, lambda value: self._dumped(value, self.is_by_value, spawns=True))
 
-    @property
     def is_current(self) -> bool:
-        """Whether what was pickled so far is as it would be pickled now, as far as that is up to the user's modules."""
+        """Look at the user's modules again; return whether what was pickled so far is as it would be pickled now."""
+        self._below.clear()
         if self.versions[""] != _reloads() or any(self._decided.values()):
             return False
         return not any(map(is_changed, self._modules()))
@@ -151,7 +151,10 @@ class Outgoing:
     def _modules(self) -> list[types.ModuleType]:
         """Return the modules that works have named and that travel by reference, with those that they use."""
         modules = {
-            each.__name__: each for name in self._met if not self.is_by_value(name) for each in self._below[name]
+            each.__name__: each
+            for name in self._met
+            if not self.is_by_value(name)
+            for each in self._modules_below(name)
         }
         return list(modules.values())
 
@@ -182,14 +185,21 @@ class Outgoing:
         if self.versions[""] != _reloads():
             self._decided.clear()
             self._changed.clear()
+            self._below.clear()
             self.versions = {"": _reloads()}
         decided = self._decided.get(name)
         if decided is None:
-            below = self._below[name] = modules_below(name)
+            below = self._modules_below(name)
             decided = self._decided[name] = any(map(self._is_changed, below)) or _is_registered(name)
             if not decided:
-                self.versions.update({each.__name__: found for each in below if (found := version(each)) is not None})
+                new = [each for each in below if each.__name__ not in self.versions]
+                self.versions.update({each.__name__: found for each in new if (found := version(each)) is not None})
         return decided
+
+    def _modules_below(self, name: str) -> list[types.ModuleType]:
+        if name not in self._below:
+            self._below[name] = modules_below(name)
+        return self._below[name]
 
     def _is_changed(self, module: types.ModuleType) -> bool:
         name = module.__name__

@@ -73,10 +73,9 @@ class Sending:
         self._content = self._outgoing.content()
         self._met = self._outgoing.met
 
-    @property
     def is_current(self) -> bool:
-        """Whether the user's modules are as they were when the works were pickled."""
-        return self._outgoing.is_current
+        """Return whether the user's modules are as they were when the works were pickled."""
+        return self._outgoing.is_current()
 
     @property
     def works(self) -> int:
