@@ -129,7 +129,8 @@ def concat(bags: Iterable[Bag[T]]) -> Bag[T]:
     >>> bk.concat([bk.range(2, 1), bk.range(3, 1)]).compute(scheduler="sync")
     [0, 1, 0, 1, 2]
     """
-    if plan_of(bags) is not None:  # a bag can be iterated over, but that would compute it
+    # A bag can be iterated over, but that would compute it.
+    if plan_of(bags) is not None or not isinstance(bags, Iterable):
         raise PlanError(f"concat: got a {type(bags).__name__}; expected one bag or more, in a list")
     bags = list(bags)
     plans = [plan for plan in map(plan_of, bags) if plan is not None and not plan.op.gives_value]

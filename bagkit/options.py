@@ -27,6 +27,7 @@ from bagkit.front_doors import front_door
 from bagkit.option_values import ALIASES, CHECKS, OTHER_WORDS, did_you_mean
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.tracebacks import users_frame
+from bagkit.visible import visible
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -38,7 +39,7 @@ OnError = Literal["raise", "skip", "collect"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Options:
     """The values of all options, as `get_options` returns them. `set_options` and `options` change them.
 
@@ -74,6 +75,10 @@ class Options:
     retries: int = 0
     max_errors: int | str | None = None
     read_retries: int = 3
+
+    def __repr__(self) -> str:
+        values = [f"{each.name}={visible(repr(getattr(self, each.name)))}" for each in fields(self)]
+        return f"Options({', '.join(values)})"
 
 
 class GraphOptions(TypedDict, total=False):

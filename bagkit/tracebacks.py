@@ -139,7 +139,10 @@ def _is_of_a_function(trace: TracebackType | None) -> bool:
 
 
 def _is_users(frame: FrameType) -> bool:
-    return not is_own(frame) and not _is_pythons(frame) and not frame.f_code.co_filename.startswith(_paths(_PACKAGES))
+    # Code in C names the file that it was made from, and its module the one that was installed.
+    files = frame.f_code.co_filename, str(frame.f_globals.get("__file__"))
+    installed = any(each.startswith(_paths(_PACKAGES)) for each in files)
+    return not installed and not is_own(frame) and not _is_pythons(frame)
 
 
 def _is_called_by_ours(frame: FrameType) -> bool:
@@ -222,6 +225,8 @@ def _is_said(cause: BaseException, error: BaseException) -> bool:
     text, reason = text_of(cause), attribute(cause, "strerror", OSError) if isinstance(cause, OSError) else None
     safe = visible_message(text)
     if any(isinstance(each, str) and each and each.lower() in said for each in (text, safe, reason)):
+        return True
+    if f": {type(cause).__name__}: ".lower() in said:  # its text follows, without what must not be shown of it
         return True
     if text != safe and not isinstance(cause, BagkitError):  # it has a password, or moves the cursor
         add_notes(error, [f"caused by {type(cause).__name__}: {safe}"])

@@ -24,6 +24,9 @@ SECRETS = (
 )
 """Names in a URL's query whose values are hidden; also the signatures in URLs of S3, Google, Azure and others."""
 
+LONG_SECRET = 6
+"""Characters of a password that is hidden wherever it stands: a shorter one may be a part of other words."""
+
 _patterns: list[tuple[Pattern[str], str]] = []
 
 
@@ -137,6 +140,30 @@ def without_secrets(text: str) -> str:
     return text
 
 
+def without_secrets_of(url: str, text: str) -> str:
+    """Return `text`, which is about `url`, with `***` for the passwords of `url` where they stand by themselves.
+
+    >>> without_secrets_of("s3://id:secret@bucket/b", 'Invalid bucket name "id:secret@bucket"')
+    'Invalid bucket name "id:***@bucket"'
+    """
+    if "://" not in url or "@" not in url:
+        return text
+    from re import findall, split
+    from urllib.parse import unquote
+
+    for part in url.split("::"):
+        for user, password in findall(r"://([^\s/?#@:]*)(?::(?!\d+/)(\S*))?@", part):
+            if not password:
+                # A user without a password is a token to a web server.
+                text = text.replace(f"{user}@", f"{HIDDEN}@") if user and part.startswith("http") else text
+            for each in {password, unquote(password)} - {""}:
+                text = text.replace(f":{each}@", f":{HIDDEN}@")
+                first, *more = split("[/?#]", each)  # at which those who read the URL end it
+                text = text.replace(f":{first}", f":{HIDDEN}") if first and more else text
+                text = text.replace(each, HIDDEN) if len(each) >= LONG_SECRET else text
+    return text
+
+
 def _made() -> list[tuple[Pattern[str], str]]:
     """Return patterns and their replacements. No pattern takes more than one step back."""
     from re import IGNORECASE
@@ -155,9 +182,11 @@ def _made() -> list[tuple[Pattern[str], str]]:
     no_port = r"(?!\d*(?:[/?#\s'\",;)\]}]|$))"
     # `key` may name anything; what is long and has no dot or slash in it is what Google's services take.
     long_key = r"([?&;]key=)[\w\-]{20,}(?=[&#\s'\"]|$)"
+    # zip://a.json::ftp://me:secret@host has another URL behind the colon.
+    password = r":(?!:(?:[A-Za-z][\w+.\-]{0,50}+::){0,9}+[A-Za-z][\w+.\-]{0,50}+://)"
     return [
-        (pattern(rf"{name}:(?:{run('/?#')}@)+"), rf"\1:{HIDDEN}@"),
-        (pattern(rf"{name}:{no_port}{run('')}@"), rf"\1:{HIDDEN}@"),
+        (pattern(rf"{name}{password}(?:{run('/?#')}@)+"), rf"\1:{HIDDEN}@"),
+        (pattern(rf"{name}{password}{no_port}{run('')}@"), rf"\1:{HIDDEN}@"),
         (pattern(r"(https?://)[^\s/?#@:'\"<>]{1,2000}+@"), rf"\1{HIDDEN}@"),
         (pattern(rf"([?&;#](?:{SECRETS})=)[^&;#\s'\"<>]+", IGNORECASE), rf"\1{HIDDEN}"),
         (pattern(long_key, IGNORECASE), rf"\1{HIDDEN}"),

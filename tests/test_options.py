@@ -445,3 +445,13 @@ def test_importing_options_imports_no_pools() -> None:
         "assert not {'concurrent.futures', 'difflib', 'tempfile', 'multiprocessing', 'tqdm'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=20)
+
+
+def test_a_password_is_not_shown() -> None:
+    with options(shared_directory="http://me:secret@host/x"):
+        assert get_options().shared_directory == "http://me:secret@host/x"
+        assert "shared_directory='http://me:***@host/x'" in repr(get_options())
+    assert repr(Options(workers=4)) == (
+        "Options(scheduler=None, workers=4, memory_limit=None, progress=None, temporary_directory=None, "
+        "shared_directory=None, on_error='raise', optimize=True, retries=0, max_errors=None, read_retries=3)"
+    )

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.visible import visible, without_secrets
+from bagkit.visible import visible, without_secrets, without_secrets_of
 
 SCHEDULERS = ("sync", "threads", "processes")
 SECRET = "S3CRET"
@@ -256,9 +256,26 @@ def test_passwords_in_errors_of_from_url() -> None:
     ("http://[::1]:80/a@b.json", "http://[::1]:80/a@b.json"),
     ('{"url": "http://h:80","mail":"a@b.c"}', '{"url": "http://h:80","mail":"a@b.c"}'),
     ("a@b.c: no URL", "a@b.c: no URL"),
+    ("zip://a.json::http://u:p@h/x", "zip://a.json::http://u:***@h/x"),
+    ("zip://a::simplecache::ftp://u:p/w@h/x", "zip://a::simplecache::ftp://u:***@h/x"),
+    ("ftp://u::p@h/x", "ftp://u:***@h/x"),
 ])  # fmt: skip
 def test_what_counts_as_a_secret(text: str, shown: str) -> None:
     assert without_secrets(text) == shown
+
+
+@pytest.mark.parametrize(("url", "text", "shown"), [
+    ("s3://id:pw@b/k", 'no bucket "id:pw@b"', 'no bucket "id:***@b"'),
+    ("s3://id:se/cret@b/k", "se/cret", "***"),
+    ("s3://id:se/cret@b/k", "no bucket id:se", "no bucket id:***"),
+    ("a::ftp://id:s%40cret@h/k", "login of id with s@cret", "login of id with ***"),
+    ("http://token@h/k", "token@h", "***@h"),
+    ("http://h:80/a@b", "h:80/a@b", "h:80/a@b"),
+    ("s3://id:pw@b/k", "pw is short", "pw is short"),
+    ("/a", "id:pw@b", "id:pw@b"),
+])  # fmt: skip
+def test_passwords_of_a_url_without_the_url(url: str, text: str, shown: str) -> None:
+    assert without_secrets_of(url, text) == shown
 
 
 def test_text_that_can_be_seen_stays() -> None:

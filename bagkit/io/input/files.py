@@ -12,7 +12,7 @@ from typing import Any, Final
 from bagkit.contexts import context
 from bagkit.errors import BagkitError, InputChangedError, SourceError
 from bagkit.io.input.again import Attempts, is_passing
-from bagkit.io.input.paths import etag_of, filesystem_of, is_missing, is_url, is_web, named, reason
+from bagkit.io.input.paths import etag_of, filesystem_of, is_missing, is_url, is_web, named, reason, unreadable
 
 _FETCH: Final = 1 << 22
 """How much a remote file is asked for at a time: few requests, little memory."""
@@ -70,7 +70,8 @@ class InputFile:
                 raise
             except Exception as error:
                 raise SourceError(
-                    f"{named(self.info.path)}: reading failed after byte {self.position}: {reason(error)}"
+                    f"{named(self.info.path)}: reading failed after byte {self.position}: "
+                    + reason(error, self.info.path)
                 ) from error
         part = bytes(self._fetched[:size])
         self._fetched = self._fetched[size:]
@@ -182,7 +183,7 @@ def opened(
             raise InputChangedError(
                 f"{named(info.path)}: was there when the plan was made and is gone{hint}"
             ) from error
-        raise SourceError(f"{named(info.path)}: can't be opened: {reason(error)}") from error
+        raise unreadable(info.path, error, "can't be opened") from error
     try:
         file.check()
         yield file

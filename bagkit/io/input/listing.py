@@ -15,7 +15,7 @@ from typing import Any, Final
 from bagkit.errors import BagkitError, NoFilesError, PlanError, SourceError, one_line
 from bagkit.io.input.again import Attempts
 from bagkit.io.input.files import FileInfo
-from bagkit.io.input.paths import etag_of, filesystem_of, full_url, is_missing, is_url, is_web, named, reason
+from bagkit.io.input.paths import etag_of, filesystem_of, full_url, is_missing, is_url, is_web, named, unreadable
 from bagkit.options import get_options
 
 _FINDERS: Final = 16
@@ -159,29 +159,31 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
-    filesystem, path = filesystem_of(url, storage_options)
-    # In web addresses "?" begins the query.
-    magic = re.search(r"[*?\[]", path.partition("?")[0] if is_web(path) else path)
-    filesystem.invalidate_cache()  # of listings that may be older than this call
     attempts = Attempts(get_options().read_retries)
     try:
-        if magic is None:
-            return [_remote_info(url, attempts.call(partial(filesystem.info, path)))]
-        found = attempts.call(partial(_glob, filesystem, path))
-        # As in local patterns, "*" finds no hidden names, and nothing that we keep beside an output.
-        matches = {name: info for name, info in found.items() if "/.bagkit-" not in name}
+        filesystem, path = attempts.call(partial(filesystem_of, url, storage_options))
+        matches = _found(filesystem, url, path, attempts)
     except BagkitError:
         raise
     except Exception as error:
-        if is_missing(error):
-            raise NoFilesError(f"{named(url)}: there is no such file") from error
-        raise SourceError(f"{named(url)}: can't be read: {reason(error)}") from error
-    files = [
-        _remote_info(full_url(url, name), info) for name, info in sorted(matches.items()) if info["type"] != "directory"
-    ]
+        raise unreadable(url, error, "can't be read") from error
+    files = [_remote_info(name, info) for name, info in matches]
     if not files:
         raise NoFilesError(f"{named(url)}: matches no file")
     return files
+
+
+def _found(filesystem: Any, url: str, path: str, attempts: Attempts) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the URLs of what is there, and what the filesystem says of them."""
+    # In web addresses "?" begins the query.
+    magic = re.search(r"[*?\[]", path.partition("?")[0] if is_web(path) else path)
+    filesystem.invalidate_cache()  # of listings that may be older than this call
+    if magic is None:
+        return [(url, attempts.call(partial(filesystem.info, path)))]
+    found = attempts.call(partial(_glob, filesystem, path))
+    # As in local patterns, "*" finds no hidden names, and nothing that we keep beside an output.
+    files = {name: info for name, info in found.items() if "/.bagkit-" not in name and info["type"] != "directory"}
+    return [(full_url(url, name), files[name]) for name in sorted(files)]
 
 
 def _glob(filesystem: Any, path: str) -> Mapping[str, Any]:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bagkit.errors import BagkitError, NoFilesError, SourceError
+from bagkit.errors import BagkitError, NoFilesError
 from bagkit.exchange.checksum import crc32
 from bagkit.io.input.archives import LOCAL_HEADER, content, long_size
 from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
 from bagkit.io.input.files import FileInfo, InputFile, open_file
 from bagkit.io.input.inflating import inflate
-from bagkit.io.input.paths import name_matcher, named, reason
+from bagkit.io.input.paths import name_matcher, named, unreadable
 
 if TYPE_CHECKING:
     import zipfile
@@ -54,7 +54,7 @@ def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[M
     except BagkitError:
         raise
     except Exception as error:
-        raise SourceError(f"{named(info.path)}: can't be opened: {reason(error)}") from error
+        raise unreadable(info.path, error, "can't be opened") from error
     try:
         found = _listed(file)
     except Exception:  # there is no list, or it makes no sense, or the server can't go to the end first

@@ -10,7 +10,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bagkit.errors import MissingExtraError, PlanError, missing_extra
+from bagkit.errors import (
+    BagkitError,
+    CorruptInputError,
+    MissingExtraError,
+    NoFilesError,
+    PlanError,
+    SourceError,
+    missing_extra,
+    text_of,
+)
+from bagkit.visible import without_secrets_of
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(://|::)")
 _EXTRAS: Final = {
@@ -50,11 +60,21 @@ def base_name(path: str) -> str:
 
 def shown_path(path: str, storage_options: Mapping[str, Any] | None = None) -> str:
     """Return `path` as dask gives it with `include_path`: absolute, or for a URL the path in its filesystem."""
-    return str(filesystem_of(path, storage_options or {})[1]) if is_url(path) else path
+    if not is_url(path):
+        return path
+    try:
+        return str(filesystem_of(path, storage_options or {})[1])
+    except BagkitError:
+        raise
+    except Exception as error:
+        raise unreadable(path, error, "can't be opened") from error
 
 
 def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:
-    """Return the fsspec filesystem of `url`, and the path in it."""
+    """Return the fsspec filesystem of `url`, and the path in it.
+
+    Some filesystems connect to a server, or open an archive, when they are made: they raise anything where they can't.
+    """
     import fsspec.core
 
     try:
@@ -64,9 +84,9 @@ def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, st
         if protocol in _EXTRAS:
             package, extra = _EXTRAS[protocol]
             raise missing_extra(package, extra, f"to read {protocol}:// URLs") from error
-        raise MissingExtraError(f"{url}: {error}") from error
-    except ValueError as error:
-        raise PlanError(f"{url}: {error}") from error
+        raise MissingExtraError(f"{url}: {without_secrets_of(url, str(error))}") from error
+    except (ValueError, TypeError) as error:
+        raise PlanError(f"{url}: {without_secrets_of(url, str(error))}") from error
     return filesystem, path
 
 
@@ -91,10 +111,25 @@ def is_missing(error: Exception) -> bool:
     )
 
 
-def reason(error: Exception) -> str:
-    """Return what went wrong, for a message: of a web server the error that fsspec has put behind its own."""
+def reason(error: Exception, url: str) -> str:
+    """Return what went wrong with `url`, for a message: of a web server the error behind the one of fsspec."""
     cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ is not None else error
-    return f"{type(cause).__name__}: {cause}"
+    return f"{type(cause).__name__}: {without_secrets_of(url, text_of(cause))}"
+
+
+def unreadable(path: str, error: Exception, what: str) -> SourceError:
+    """Return the error for a file that can't be read because of `error`; `what` says so: "can't be opened"."""
+    if is_missing(error):
+        return NoFilesError(f"{named(path)}: there is no such file")
+    said = f"{named(path)}: {what}: {reason(error, path)}"
+    return CorruptInputError(said) if _is_of_an_archive(error) else SourceError(said)
+
+
+def _is_of_an_archive(error: Exception) -> bool:
+    from tarfile import TarError
+    from zipfile import BadZipFile
+
+    return isinstance(error, (BadZipFile, TarError))
 
 
 def etag_of(info: Mapping[str, Any]) -> str | None:

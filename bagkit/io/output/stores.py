@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 from bagkit.errors import OutputError
 from bagkit.io.input.paths import etag_of, filesystem_of, is_url, named
 from bagkit.io.output.names import RESERVED, directory_of
+from bagkit.visible import without_secrets_of
 
 
 class FileState(NamedTuple):
@@ -87,6 +88,7 @@ def failed(path: str, error: Exception) -> OutputError:
         reason = error.strerror[0].lower() + error.strerror[1:]
     else:
         reason = f"{type(error).__name__}: {error}"
+    reason = without_secrets_of(path, reason)
     hint = ""
     try:
         free = shutil.disk_usage(directory_of(path) or "/").free
