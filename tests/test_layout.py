@@ -135,7 +135,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizer": {"exchange.tabling", "json", "ops", "plan"},
     "lower": {"plan", "flow", "work", "ops"},
     "work": {"plan", "flow", "exchange", "json.standard", "tracebacks"},
-    "io": {"ops", "plan", "flow", "json", "exchange.checksum", "exchange.frames", "warn"},
+    "io": {"ops", "plan", "flow", "json", "exchange.checksum", "exchange.frames", "schedulers.inside", "warn"},
     "ops": {"plan", "flow", "json", "exchange"},
     "plan": {"flow", "exchange.spill", "user_modules"},
     "exchange": {"flow"},

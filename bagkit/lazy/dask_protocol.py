@@ -24,7 +24,7 @@ from bagkit.lazy.dask_tasks import RunTask, Seal, report_of_run
 from bagkit.lazy.dask_writes import TakeWritten, WriteFiles, function_and_needs, tasks_of_sink, with_common_writes
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.ops.calls import DelayedCall
-from bagkit.options import merged
+from bagkit.options import PlainOptions, merged
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
 
@@ -236,6 +236,8 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
     class DaskTasks(Tasks):
         """Tasks of a dict that has objects for tasks too."""
 
+        keywords: PlainOptions = {} if num_workers is None else {"workers": num_workers}
+
         def add_one(self, name: Any) -> tuple[Any, ...]:
             """Make the task of `name`; return what it needs."""
             node = self.graph[name]
@@ -245,7 +247,7 @@ def run_dask_graph(dsk: Any, keys: Any, num_workers: int | None = None, **_: Any
             head, needs = function_and_needs(node)
             if isinstance(head, WriteFiles):
                 # Now, and in no task of this run: there it would have one thread.
-                self.made.append(Task((name,), run_value, head.write({}), (), "value"))
+                self.made.append(Task((name,), run_value, head.write(self.keywords), (), "value"))
                 return ()
             if not hasattr(node, "dependencies"):
                 return super().add_one(name)

@@ -16,7 +16,7 @@ from typing import Any
 from bagkit.computing import for_this_session, run, scheduler_for
 from bagkit.errors import PlanError
 from bagkit.ops.calls import DelayedCall, SinkPart, as_written, identity
-from bagkit.options import ComputeOptions, merged
+from bagkit.options import PlainOptions, merged
 from bagkit.plan.node import Plan, walk
 
 Wanted = frozenset[int] | None
@@ -90,7 +90,7 @@ class WriteFiles:
     def __call__(self) -> dict[int | None, Any]:
         return self.write(_elsewhere(self.sink.plan))
 
-    def write(self, keywords: ComputeOptions) -> dict[int | None, Any]:
+    def write(self, keywords: PlainOptions) -> dict[int | None, Any]:
         """Write the files in a run with the options of `keywords`."""
         plan = self.sink.plan
         sink: Any = plan.op
@@ -100,7 +100,7 @@ class WriteFiles:
         return dict(zip((*numbers, None), values, strict=False))
 
 
-def _elsewhere(plan: Plan) -> ComputeOptions:
+def _elsewhere(plan: Plan) -> PlainOptions:
     """Return options for a run that does not wait for who calls it: a pool may be full of those that wait for it."""
     options = for_this_session(merged())
     if options.scheduler is None or isinstance(options.scheduler, str):

@@ -105,6 +105,22 @@ def test_strangers_do_not_wait_for_each_other(tmp_path: Path) -> None:
         bk.compute(part, again, scheduler="sync")
 
 
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
+def test_a_run_does_not_wait_for_the_one_that_it_is_part_of(tmp_path: Path, scheduler: str) -> None:
+    inner = written(tmp_path)
+    outer = bk.from_sequence("ab", npartitions=2).map(lambda letter: letter + inner[1].compute())
+    files = outer.to_textfiles(tmp_path / "*", compute=False)
+    object.__setattr__(files.plan.op, "token", inner.plan.op.token)
+    with pytest.raises(bk.OutputBusyError):
+        files[0].compute(scheduler=scheduler)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_tasks_of_ours_that_each_write_a_file_take_turns(tmp_path: Path, scheduler: str) -> None:
+    parts = [dask.delayed(str)(file) for file in written(tmp_path)]
+    assert bk.compute(*parts, scheduler=scheduler) == tuple(str(tmp_path / str(n)) for n in range(4))
+
+
 def test_values_in_a_store_without_locks_take_turns() -> None:
     import fsspec
 

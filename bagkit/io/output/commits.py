@@ -17,7 +17,6 @@ import errno
 import hashlib
 import os
 import secrets
-import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -120,9 +119,8 @@ class FileWriting:
                 store.make_directory(directory)
             if store.journals:
                 self._lock = Lock(targets.own("lock"), token)
-            elif token:  # runs of one output take turns on each machine, at least
-                name = hashlib.blake2b(f"{token} {targets.key}".encode(), digest_size=12).hexdigest()
-                self._lock = Lock(os.path.join(tempfile.gettempdir(), f"bagkit-{name}.lock"), token)
+            elif token:
+                self._lock = Lock(_place_on_this_machine(f"{token} {targets.key}"), token)
         try:
             self._prepare(exist)
         except BaseException:
@@ -472,3 +470,12 @@ class FileWriting:
             raise
         except Exception as error:
             raise failed(getattr(error, "filename", None) or path, error) from error
+
+
+def _place_on_this_machine(output: str) -> str:
+    """Return the path of a lock for an output in a store that has none: on each machine, at least, runs take turns."""
+    import tempfile  # a worker has no use for it
+
+    return os.path.join(
+        tempfile.gettempdir(), f"bagkit-{hashlib.blake2b(output.encode(), digest_size=12).hexdigest()}.lock"
+    )

@@ -16,6 +16,7 @@ from bagkit.io.input.paths import named
 from bagkit.io.output.names import directory_of
 from bagkit.io.output.stores import open_own
 from bagkit.json.standard import standard_dumps, standard_loads
+from bagkit.schedulers.inside import inside_task
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.1
 """Seconds between two looks at a lock that somebody else has."""
@@ -55,6 +56,7 @@ class Lock:
             "host": os.uname().nodename,
             "since": time.strftime("%Y-%m-%d %H:%M:%S %z"),
             "token": token,
+            "in_task": inside_task(),
         }
         try:
             os.ftruncate(file, 0)
@@ -85,9 +87,13 @@ class Lock:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _has_token(self, text: bytes) -> bool:
-        """Return whether the owner, who has written `text`, writes files of the same output."""
+        """Return whether the owner, who has written `text`, writes files of the same output, and does not wait for us.
+
+        A run in a task may be part of what the owner does, unless that is itself in a task, beside this one.
+        """
         try:
-            return bool(standard_loads(text)["token"] == self._token)
+            owner = standard_loads(text)
+            return bool(owner["token"] == self._token and owner["in_task"] >= inside_task())
         except (ValueError, KeyError, TypeError):
             return False
 
