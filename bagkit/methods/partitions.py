@@ -11,8 +11,8 @@ from bagkit.lazily import Lazily
 from bagkit.lazy.arguments import Operands
 from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import MapPartitions
-from bagkit.ops.regroup import Partitions, Pick, Repartition
-from bagkit.plan.node import Plan
+from bagkit.ops.regroup import Partitions, Pick, Repartition, Shard
+from bagkit.plan.node import Plan, walk
 from bagkit.signatures import BY_NAME, given_function
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class PartitionWise(Making[T_co]):
                 out how many partitions that makes, the bag is computed at once.
 
         Returns:
-            A bag of the same records in other partitions; this bag, if it has as many already.
+            A bag of the same records in other partitions; this bag, if it has as many already and is no shard.
 
         Raises:
             PlanError: Both arguments are given, or neither, or `npartitions` is not a whole number from 1 up.
@@ -190,9 +190,10 @@ class PartitionWise(Making[T_co]):
 
             npartitions = partitions_for(self, partition_size)
         assert npartitions is not None
-        op = Repartition(npartitions)
+        plan = Plan(Repartition(npartitions), (self.plan,))
         bag: Any = self
-        return self._bag(Plan(op, (self.plan,))) if npartitions != bag.npartitions else bag
+        # Partitions of a shard have the numbers that they have in the whole bag: new ones have others, in every shard.
+        return self._bag(plan) if npartitions != bag.npartitions or _is_of_shard(self.plan) else bag
 
     @property
     def partitions(self) -> PartitionsOf[T_co]:
@@ -282,3 +283,7 @@ class PartitionsOf(Generic[T_co]):
 
     def __repr__(self) -> str:
         return f"<the {len(self)} partitions of a bag>"
+
+
+def _is_of_shard(plan: Plan) -> bool:
+    return any(isinstance(each.op, Shard) for each in walk(plan))

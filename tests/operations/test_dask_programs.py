@@ -187,6 +187,8 @@ def test_the_same_number_of_partitions_is_the_same_bag() -> None:
     b = db.range(6, npartitions=3)
     assert b.repartition(3) is b.repartition(npartitions=3) is b
     assert b.repartition(2).npartitions == 2
+    shard = b.shard(0, of=2)  # whose other shards may have another number: all of them get new partitions
+    assert shard.repartition(shard.npartitions) is not shard
 
 
 def test_no_bags_are_an_empty_bag() -> None:
