@@ -158,6 +158,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tracebacks",
         "flow.batches",
         "flow.buckets",
+        "flow.earlier_runs",
         "exchange.checksum",
         "exchange.frames",
         "exchange.remote",

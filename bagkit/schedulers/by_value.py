@@ -223,7 +223,7 @@ def dumps(value: Any, by_value: Callable[[str], bool], moments: Moments | None, 
 
 def _fill(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], Any]) -> None:
     number, put, members, slot_state = state
-    fill(cls, number, members, lambda: put(cls, (members, slot_state)))
+    fill(cls, number, members, lambda some: put(cls, (some, slot_state)))
 
 
 def _make_enum(tracker: str | None, parts: tuple[Any, ...]) -> type:
@@ -234,11 +234,11 @@ def _make_enum(tracker: str | None, parts: tuple[Any, ...]) -> type:
 def _fill_enum(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], dict[str, dict[str, Any]]]) -> None:
     number, put, members, attributes = state
 
-    def put_all() -> None:
-        put(cls, (members, {}))
+    def put_some(some: dict[str, Any]) -> None:
+        put(cls, (some, {}))
         fill_members(cls, attributes)
 
-    fill(cls, number, members, put_all)
+    fill(cls, number, members, put_some)
 
 
 def _struct_parts(cls: Any) -> tuple[Any, ...]:
@@ -281,12 +281,11 @@ def _fill_struct(cls: Any, state: tuple[str, dict[str, Any], dict[str, Any]]) ->
     number, annotations, members = state
     methods = {name: member for name, member in members.items() if not name.startswith("__")}
 
-    def put_all() -> None:
-        cls.__annotations__ = annotations
-        for name, method in methods.items():
-            setattr(cls, name, method)
+    def put(some: dict[str, Any]) -> None:
+        for name, member in some.items():
+            setattr(cls, name, member)
 
-    fill(cls, number, methods, put_all)
+    fill(cls, number, {**methods, "__annotations__": annotations}, put)
 
 
 def _is_descriptor_of(member: Any, cls: type) -> bool:

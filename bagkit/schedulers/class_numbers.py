@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 import weakref
 
-from bagkit.schedulers import earlier_runs
+from bagkit.flow import earlier_runs
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -83,16 +83,26 @@ def make_class(number: str, moment: int, make: Callable[..., type], arguments: t
     return known
 
 
-def fill(cls: type, number: str, members: dict[str, Any], put: Callable[[], Any]) -> None:
+def fill(cls: type, number: str, members: dict[str, Any], put: Callable[[dict[str, Any]], Any]) -> None:
     """Have `put` put `members` into a class, unless they are there; take out what it has no more."""
     if number not in _unfinished:
         return
     if cls in _given:
         for name in _names_of_others(cls).difference(members, _names[cls]):
-            _take_out(cls, name)
-    put()
+            _try(delattr, cls, name)
+        for name, member in members.items():
+            _try(put, {name: member})
+    else:
+        put(members)
     _given[cls] = frozenset(members)
     _unfinished.discard(number)  # only now: for another thread that has it too, it is not whole before
+
+
+def _try(change: Callable[..., Any], *arguments: Any) -> None:
+    try:
+        change(*arguments)
+    except (AttributeError, TypeError):
+        pass  # the class does not let it be changed: neither did it at its caller's
 
 
 def _names_of_others(cls: type) -> set[str]:
@@ -102,10 +112,3 @@ def _names_of_others(cls: type) -> set[str]:
 
 def _is_pythons(name: str) -> bool:
     return name[:1] == "_" == name[-1:]
-
-
-def _take_out(cls: type, name: str) -> None:
-    try:
-        delattr(cls, name)
-    except (AttributeError, TypeError):
-        pass  # its metaclass does not let go of it

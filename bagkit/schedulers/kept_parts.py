@@ -27,6 +27,13 @@ def _all_kept(part: Any) -> Iterator[Kept]:
                 yield piece.kept
 
 
+def reads_earlier(part: Any) -> bool:
+    """Return whether pieces in the part of a task are records that earlier runs may have left."""
+    return type(part) is tuple and any(
+        type(pieces) is tuple and pieces and getattr(pieces[0], "of_earlier_runs", False) for pieces in part
+    )
+
+
 def promised_in(part: Any) -> Iterator[Kept]:
     """Yield what pieces in the part of a task a run in the background is still to make."""
     return (kept for kept in _all_kept(part) if kept.promise is not None)

@@ -14,7 +14,7 @@ from bagkit.lower.graph import Task, Work
 from bagkit.schedulers import transport
 from bagkit.schedulers.codec_names import with_error_handlers
 from bagkit.schedulers.homes import home_of
-from bagkit.schedulers.kept_parts import kept_in, may_hold_code, with_residents
+from bagkit.schedulers.kept_parts import kept_in, may_hold_code, reads_earlier, with_residents
 from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.purity import may_change
 from bagkit.schedulers.questions import QUESTIONS, answer
@@ -53,6 +53,7 @@ class Sending:
         self._kept = {task.keys[0]: kept for task in tasks if (kept := kept_in(task.part))}
         """What workers keep of the part of a task."""
         self.has_kept = bool(self._kept)
+        self._reads_earlier = any(reads_earlier(task.part) for task in tasks)
         self._on_kept = {id(task.work) for task in tasks if task.keys[0] in self._kept}
         self._changing: set[int] = set()
         """The works that may change records of theirs which a worker keeps."""
@@ -121,7 +122,7 @@ class Sending:
         work = self._works[id(task.work)]
         worker.tell(transport.SURROUNDINGS, self._surroundings)
         worker.tell(transport.MODULES, self._content)
-        if self.has_kept:
+        if self._reads_earlier:
             worker.tell(transport.SINCE, b"%d" % self._outgoing.since)
         worker.give_work(work, self._messages[work], self.versions)
         if self._values.has_directory:

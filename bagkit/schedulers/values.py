@@ -247,7 +247,7 @@ def load(value: Stored) -> Any:
 
 def loads(data: Any) -> Any:
     """Return the value that `data` is the pickle of."""
-    earlier: Any = sys.modules.get("bagkit.schedulers.earlier_runs")
+    earlier: Any = sys.modules.get("bagkit.flow.earlier_runs")
     return _pickle.loads(data) if earlier is None else earlier.loads(data)
 
 

@@ -46,7 +46,7 @@ END_SECONDS = 10
 _RECEIVED = "bagkit.schedulers.received"
 _PATCHES, _RESIDENTS = "bagkit.schedulers.patches", "bagkit.schedulers.residents"
 _GIVEN, _GENERATORS = "bagkit.schedulers.given_modules", "bagkit.schedulers.generators"
-_EARLIER = "bagkit.schedulers.earlier_runs"
+_EARLIER = "bagkit.flow.earlier_runs"
 """Imported only where modules have values that the caller changed, records stay here, or such things came."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from bagkit.errors import TaskError
 from bagkit.flow.blocks import Block, Place
@@ -23,6 +23,7 @@ class KeptPiece:
 
     kept: Kept = field(repr=False)
     partition: int
+    of_earlier_runs: ClassVar[bool] = True
 
     @property
     def records(self) -> Sequence[Any] | None:

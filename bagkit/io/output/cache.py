@@ -22,11 +22,12 @@ from itertools import islice
 from pathlib import Path
 from struct import Struct
 from types import FunctionType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from bagkit.errors import NotPicklableError, OutputError, PlanError, SourceError, one_line
 from bagkit.exchange.checksum import crc32
 from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, entries, load_frame, load_indexed
+from bagkit.flow import earlier_runs
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.io.input.file_source import FileSource, checked_bytes
@@ -122,6 +123,7 @@ class Entry:
     path: str
     partition: int
     weight: int
+    of_earlier_runs: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -178,7 +180,7 @@ class ReadCache(Source):
             report.read(piece.weight)
 
 
-def records_of(path: str, loads: Callable[[Any], Any] = pickle.loads) -> Iterator[list[Any]]:
+def records_of(path: str, loads: Callable[[Any], Any] = earlier_runs.loads) -> Iterator[list[Any]]:
     """Yield what an entry has, list by list; raises FrameError where it is not whole."""
     index = _index_of(path)
     for number in range(entries(index)):

@@ -169,6 +169,35 @@ def test_records_of_modules_that_travel_by_value_now(tmp_path: Path, monkeypatch
     assert bag.map(lambda c: (c.f(), module.is_c(c))).compute(**WORKERS) == [(1, True)] * 2
 
 
+def test_records_of_a_cache_whose_module_was_edited_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    path = tmp_path / "earlier_cached.py"
+    path.write_text("class C:\n    def f(self): return g()\ndef g(): return 1\ndef is_c(x): return isinstance(x, C)\n")
+    module = importlib.import_module("earlier_cached")
+    bag = bk.from_sequence([1, 2], npartitions=2).map(lambda x: module.C()).cache(tmp_path / "cache")
+    assert bag.map(module.is_c).compute(**WORKERS) == [True, True]
+    path.write_text(path.read_text().replace("return 1", "return 3"))  # and it is not reloaded
+    assert bag.map(lambda c: (c.f(), module.is_c(c))).compute(**WORKERS) == [(1, True)] * 2
+
+
+def test_a_class_that_can_not_be_changed() -> None:
+    content: dict[str, Any] = {"__name__": "__main__"}
+    text = """
+        class Frozen(type):
+            def __setattr__(cls, name, value):
+                if "done" in vars(cls): raise TypeError("frozen")
+                super().__setattr__(name, value)
+        class C(metaclass=Frozen):
+            a = 1
+            done = True
+        def read(x): return C.a
+    """
+    exec(textwrap.dedent(text), content)
+    for _ in range(2):
+        assert bk.from_sequence([1, 2], npartitions=2).map(content["read"]).compute(**WORKERS) == [1, 1]
+
+
 def test_what_the_users_modules_keep_in_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "earlier_keeps.py").write_text("seen = set()\ndef note(x):\n    seen.add(x)\n    return len(seen)\n")

@@ -1,8 +1,8 @@
 """Classes and functions in what earlier runs have left: as they are in this run, not as they were then.
 
-A class that came by value may have been changed since; one that is found by its name may travel by value now, for its
-module was patched, or its file edited. The caller knows. It is asked once for each of them, by a worker whose run has
-records of earlier runs.
+These are records of persist and of a cache. A class that came by value may have been changed since. One that is found
+by its name may travel by value now, for its module was patched, or its file edited. The caller knows. It is asked once
+for each of them, by a worker whose run reads such records.
 
 Imported by a worker when there is such a run, so light.
 """
