@@ -201,7 +201,7 @@ class LocalEngine:
             # Not waited for: this may be the thread that does it, in a callback. It comes before the calls that follow.
             self._tell(partial(self._crew.let_go_free, self.workers))
         else:
-            self._sending.renew_surroundings()
+            self._sending.begin_anew()
 
     def _tell(self, order: Order) -> None:
         self._inbox.append(order)

@@ -129,6 +129,8 @@ class RemoteEngine:
             if not self._open and not self._outgoing.is_current():
                 self._outgoing = Outgoing(tracked=True)
                 self._works.clear()
+            if not self._open:
+                self._outgoing.renew()
             number, work = self._work(task)
             part = pickled(self._outgoing.part, call.part, "the part", task)
             self._open[call.key] = future

@@ -81,6 +81,10 @@ class Outgoing:
             return False
         return not any(map(is_changed, self._modules()))
 
+    def renew(self) -> None:
+        """Have classes brought up to what they are now, where they were sent before."""
+        self._moments.clear()
+
     def work(self, value: Any, seen: list[Any] | None = None) -> bytes:
         """Return the pickle of a function, or of what holds functions; add to `seen` all that is no plain data.
 

@@ -64,6 +64,11 @@ class Sending:
                 self._learn(task)
         self.renew_surroundings()
 
+    def begin_anew(self) -> None:
+        """Take all that this process has as it is now, but for the functions that were sent."""
+        self._outgoing.renew()
+        self.renew_surroundings()
+
     def renew_surroundings(self) -> None:
         """Take the surroundings, and the values of the user's modules, as they are now."""
         self._surroundings = take_surroundings()

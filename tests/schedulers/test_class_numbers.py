@@ -220,6 +220,16 @@ def test_values_of_a_client(program: types.SimpleNamespace) -> None:
         assert_all(bk.from_sequence([1, 2], npartitions=2).map(lambda x, y: p.check(y), made).compute(**WORKERS))
 
 
+def test_a_client_takes_classes_as_they_are_when_it_begins_anew(program: types.SimpleNamespace) -> None:
+    p = program
+    with bk.Client(workers=2) as client:
+        kept = client.submit(p.Square, 3)
+        assert client.submit(lambda square: square.area(), kept).result() == 3
+        p.Square.area = lambda self: -self.a
+        assert client.submit(lambda square: square.area(), p.Square(5)).result() == -5
+        assert client.submit(lambda square: (square.area(), isinstance(square, p.Square)), kept).result() == (-3, True)
+
+
 def test_values_that_were_computed_together(program: types.SimpleNamespace) -> None:
     p = program
     delayed = bk.delayed(p.make)(1).persist(**WORKERS)
