@@ -31,6 +31,8 @@ def expect(content: bytes) -> None:
     _waiting.clear()
     if content:
         _waiting.update(_pickle.loads(content))
+        if _Importing not in sys.meta_path:
+            sys.meta_path.insert(0, _Importing)
 
 
 def tell_modules() -> None:
@@ -40,10 +42,8 @@ def tell_modules() -> None:
     """
     for name in tuple(_waiting):
         module = sys.modules.get(name)
-        if module is not None:
+        if module is not None and name in _waiting:  # or it was told when a value of another one has imported it
             _tell(name, module)
-    if _waiting and _Importing not in sys.meta_path:
-        sys.meta_path.insert(0, _Importing)
 
 
 def _tell(module_name: str, module: Any) -> None:

@@ -83,3 +83,12 @@ def test_a_function_without_a_module_is_not_looked_for() -> None:
     content: dict[str, Any] = {}
     exec("def made(x): return x + 1", content)
     assert through(content["made"], 1) == [2]
+
+
+def test_a_value_whose_class_is_in_a_module_that_waits_too(load: Callable[[str, str], Any]) -> None:
+    made = load("received_class", "LIMIT = 1\nclass Settings:\n    def limit(self): return LIMIT\n")
+    module = load("received_holder", "HELD = None\ndef held(x): return HELD.limit()")
+    pool.end_workers()
+    made.LIMIT = 7
+    module.HELD = made.Settings()
+    assert bk.from_sequence([1]).map(module.held).compute(scheduler="processes") == [7]
