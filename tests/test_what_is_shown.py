@@ -206,6 +206,9 @@ def test_passwords_in_urls(tmp_path: Path, host: str, form: str) -> None:
     texts = [*shown_of(bag), *shown_of_failures(bag, "processes")]
     texts.append(repr(lines.map_partitions_with_info(lambda records, info: [info]).compute(scheduler="sync")))
     assert bag.compute(on_error="collect", scheduler="sync").result == [{"a": 1}], "read with the password"
+    (kind,) = bag.split_errors()[1].summary().compute(scheduler="sync")
+    assert kind["places"][0].endswith(":2")
+    texts += [str(kind), str(lines.profile()), lines.profile()._repr_html_()]
     lines.map(str).to_textfiles(str(tmp_path / "*.txt"))
     texts += [path.read_text() for path in tmp_path.iterdir() if path.is_file()]
     for text in texts:

@@ -14,6 +14,7 @@ from bagkit.ops.validating import Validate
 from bagkit.plan.kinds import Op, Pairing, PerPartition
 from bagkit.plan.node import Plan
 from bagkit.plan.split_errors import SplitErrors
+from bagkit.visible import visible
 
 
 class Signature(TypedDict):
@@ -24,7 +25,7 @@ class Signature(TypedDict):
         operation: The operation in which they failed.
         error: The name of the exception's type.
         message: The exception's text, with N for numbers, and … for data in quotes.
-        places: Where the first three come from.
+        places: Where the first three come from, in words: URLs are without their passwords.
         example: The input of the first.
 
     >>> import bagkit as bk
@@ -90,9 +91,10 @@ NOTHING_SEEN: Seen = (0, [], None)
 
 
 def _place(reject: Mapping[str, Any]) -> str:
+    path = visible(str(reject["path"]))  # words, and no data: a URL's password is hidden
     if reject["line"] is not None:
-        return f"{reject['path']}:{reject['line']}"
-    return f"{reject['path']}, record {reject['index']}, partition {reject['partition']}"
+        return f"{path}:{reject['line']}"
+    return f"{path}, record {reject['index']}, partition {reject['partition']}"
 
 
 def most_first(found: list[tuple[Key, Seen]]) -> list[Signature]:

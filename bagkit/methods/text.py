@@ -84,7 +84,7 @@ class Strings:
     def __init__(self, bag: Making[Any]) -> None:
         self._bag = bag
 
-    def match(self, pattern: str) -> Bag[Any]:
+    def match(self, pattern: str) -> Bag[str]:
         """Keep the records that match a pattern of the shell as a whole.
 
         Args:

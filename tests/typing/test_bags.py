@@ -146,6 +146,7 @@ def test_filter(words: Words) -> None:
 def test_methods_of_text(words: Words) -> None:
     assert assert_type(words.str.upper(), bk.Bag[str]).take(1) == ("B",)
     assert assert_type(words.str.split("c"), bk.Bag[list[str]]).take(1) == (["b"],)
+    assert assert_type(words.str.match("*b"), bk.Bag[str]).take(1) == ("b",)
     assert assert_type(words.str.isdigit().sum(), bk.Item[int]).compute() == 0
     names = {name for name in dir(str) if not name.startswith("_")}
     assert set(dir(words.str)) == {*names, "match"}
