@@ -12,7 +12,7 @@ from functools import update_wrapper
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from bagkit.errors import BagkitError, TaskError
+from bagkit.errors import BagkitError, TaskError, attribute
 from bagkit.tracebacks import FRONT_DOOR, as_front_door, shorten_traceback
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,7 +74,7 @@ def _tidy(error: BaseException, function: Callable[..., Any]) -> BaseException:
     told = as_at_the_end(error, function.__qualname__.removesuffix(".__init__").rpartition(".")[2])
     if told is not error:
         return told
-    trace = error.__traceback__
+    trace = attribute(error, "__traceback__")
     of_call = type(error) is TypeError and trace is not None and trace.tb_next is None  # no frame has come to be
     shorten_traceback(error)
     if of_call:

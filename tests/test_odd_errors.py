@@ -75,6 +75,26 @@ class NoTextError(Exception):
         raise ValueError("no words")
 
 
+class NoTextKeyError(KeyError):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class NoTextTypeError(TypeError):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class LikeCodecsError(LookupError):
+    """It says what codecs say of an error handler that is not known, and takes no hint."""
+
+    def __str__(self) -> str:
+        return "unknown error handler name 'none'"
+
+    def add_note(self, note: str) -> None:
+        raise ValueError("no notes")
+
+
 class NoReprError(Exception):
     def __repr__(self) -> str:
         raise ValueError("no words")
@@ -181,7 +201,8 @@ KINDS: list[Callable[[int], Exception]] = [
     FrozenError, FrozenSlotsError, RefusesAttributesError, SlotsError, TupleNotesError, TextNotesError,
     SharedNotesError, NumberForNotesError, RefusesNotesError, ForgetsNotesError, NoTextError, NoReprError,
     NoPickleError, NoStateError, AnswersFromDataError, AnswersFromInsideError, AnswersAnythingError, NoArgumentsError,
-    NoDictionaryError, OfAnOddClassError, SecretiveOSError, JSONDecodeError, _Undecodable, _SecretiveGroup,
+    NoTextKeyError, NoTextTypeError, LikeCodecsError, NoDictionaryError,
+    OfAnOddClassError, SecretiveOSError, JSONDecodeError, _Undecodable, _SecretiveGroup,
 ]  # fmt: skip
 
 
@@ -220,7 +241,7 @@ def test_the_type_stays_and_the_place_is_told(kind: type[Exception], scheduler: 
         assert "one of mine" in str(notes[0])
     if "code" in dir(kind) or "code" in attribute(error, "__dict__"):
         assert error.code == 7  # type: ignore[attr-defined]
-    if kind is NoTextError:
+    if kind in (NoTextError, NoTextKeyError, NoTextTypeError):
         assert "its text can't be shown: its str() raises ValueError: no words" in notes
     assert "record: 7" in "".join(traceback.format_exception(error))
 
@@ -260,6 +281,24 @@ def test_keys_that_fail(method: str, scheduler: str) -> None:
         getattr(bag, method)(raises(FrozenError)).compute(scheduler=scheduler)
     assert caught.value.code == 7
     assert "record: 7" in caught.value.__notes__
+
+
+AVRO = {"type": "record", "name": "r", "fields": [{"name": "a", "type": "int"}]}
+OTHERS: list[Callable[[bk.Bag[int], Callable[[Any], Any], Path], Any]] = [
+    lambda bag, fail, folder: bag.reduction(fail, fail).compute(),
+    lambda bag, fail, folder: bag.map_partitions(fail).compute(),
+    lambda bag, fail, folder: bag.foldby(fail, max).compute(),
+    lambda bag, fail, folder: bag.map(lambda record: object()).to_jsonl(folder / "jsonl", default=fail),
+    lambda bag, fail, folder: bag.map(fail).to_avro(folder / "avro", AVRO),
+]
+
+
+@each_case("kind", KINDS)
+@each_case("run", OTHERS)
+def test_other_operations(run: Callable[..., Any], kind: type[Exception], tmp_path: Path) -> None:
+    bag = bk.from_sequence([7], npartitions=1)
+    with bk.options(scheduler="sync"), pytest.raises(kind):
+        run(bag, raises(kind), tmp_path)
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

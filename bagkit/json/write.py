@@ -125,11 +125,12 @@ def careful_encoder(default: Callable[[Any], Any] | None, allow_nan: bool) -> Ca
         except UnicodeEncodeError:  # a lone surrogate, which JSON can say as an escape only
             return ascii_only(record).encode() + b"\n"
         except ValueError as error:
-            if not allow_nan and "Out of range float" in str(error):
+            if type(error) is ValueError and not allow_nan and "Out of range float" in str(error):
                 error.add_note("hint: allow_nan=True writes NaN and Infinity, as Python's json does")
             raise
         except TypeError as error:
-            if default is None and (hint := _hint(str(error), record)) is not None:
+            own = type(error) is TypeError  # of json itself, and no class of the user's
+            if own and default is None and (hint := _hint(str(error), record)) is not None:
                 error.add_note(f"hint: {hint}")
             raise
 

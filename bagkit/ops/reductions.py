@@ -361,7 +361,7 @@ class CustomReduction(Reduction):
         try:
             return _settled(self.perpartition(chain((first,), records)))
         except TypeError as error:
-            if "itertools.chain" in str(error):
+            if type(error) is TypeError and "itertools.chain" in str(error):
                 error.add_note(
                     "hint: a partition is an iterator here: reduction(lambda records: len(list(records)), sum)"
                 )

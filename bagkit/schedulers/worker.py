@@ -409,7 +409,7 @@ class Worker:
     def _error(self, error: BaseException) -> bytes:
         from bagkit.schedulers.remote_errors import pack_error
 
-        if isinstance(error, LookupError) and str(error).startswith("unknown error handler name"):
+        if type(error) is LookupError and str(error).startswith("unknown error handler name"):
             error.add_note("hint: codecs.register_error in a module that the function imports, or in the function")
         return pack_error(error)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from bagkit.errors import ColumnTypeError, MismatchError, PlanError, one_line
+from bagkit.errors import ColumnTypeError, MismatchError, PlanError, add_notes, one_line, text_of
 from bagkit.io.input.avro import CODECS, check_codec, import_fastavro
 from bagkit.io.output.avro_values import Reading
 from bagkit.io.output.sinks import OutputFile, WriteLines, plan_lines
@@ -38,8 +38,8 @@ class _Encoder:
             if not self._validate(record, self._schema, raise_errors=False):
                 self._validate(record, self._schema)
         except Exception as error:  # of many types, and some do not say which field it is
-            if not _FIELD_SAID.search(str(error)) and (wrong := self._wrong_field(record)):
-                error.add_note(f"to_avro: {wrong}")
+            if not _FIELD_SAID.search(text_of(error)) and (wrong := self._wrong_field(record)):
+                add_notes(error, [f"to_avro: {wrong}"])
             raise error.with_traceback(None) from None  # its frames, and what is behind it, are of fastavro's inside
         target.seek(0)
         self._check(record, target)
