@@ -58,6 +58,7 @@ def test_records(kind: Callable[[int], Any], tmp_path: Path) -> None:
         assert [record.code for record in bag.topk(1, key=lambda record: record.code)] == [2]
         assert bag.map(lambda record, other: record.code + other.code, records[2]).compute() == [3, 1, 2]
         assert bk.delayed(lambda records: records[0].code)([records[0]]).compute() == 2
+        assert bk.delayed(kind)(3).compute().code == 3
         got = bag.map(lambda record: 1 // record.code).compute(on_error="collect")
     assert got.result == [0, 1]
     assert "ZeroDivisionError" in repr(got.failures[0])

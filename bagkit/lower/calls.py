@@ -58,7 +58,7 @@ class Calls:
             values = (value,)
             if several:
                 report.next_step().note(0, 0)
-        return replayed(value, self.shared) if hasattr(type(value), "__next__") else value
+        return replayed(value, self.shared)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _calls, (tuple(map(by_name, self.functions)), self.shared)
