@@ -90,8 +90,9 @@ def fill(cls: type, number: str, members: dict[str, Any], put: Callable[[dict[st
     if cls in _given:
         for name in _names_of_others(cls).difference(members, _names[cls]):
             _try(delattr, cls, name)
-        for name, member in members.items():
-            _try(put, {name: member})
+        # The number of the line comes last: since Python 3.13 it goes when `__module__` is set.
+        for name in sorted(members, key="__firstlineno__".__eq__):
+            _try(put, {name: members[name]})
     else:
         put(members)
     _given[cls] = frozenset(members)
