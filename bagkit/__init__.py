@@ -228,9 +228,13 @@ if not TYPE_CHECKING:  # for type checkers a module with it has every name
             if told is error:
                 raise
             raise told from None
-        raise missing_attribute(f"module {__name__!r}", name, OF_MODULE, __all__)
+        try:
+            raise missing_attribute(f"module {__name__!r}", name, OF_MODULE, __all__)
+        except AttributeError as error:  # a bare `raise` adds no frame, as in other front doors, which are not here yet
+            error.__traceback__ = None
+            raise
 
-    # One line in a traceback, as of other front doors, whose module takes too long to import here.
+    # One line in a traceback of what else is raised.
     __getattr__.__code__ = __getattr__.__code__.replace(co_filename="<bagkit>", co_firstlineno=1)
 
 

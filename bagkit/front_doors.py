@@ -13,14 +13,14 @@ from types import FunctionType
 from typing import Any, TypeVar, cast
 
 from bagkit.errors import BagkitError, TaskError, attribute
-from bagkit.tracebacks import FRONT_DOOR, as_front_door, shorten_traceback
+from bagkit.tracebacks import FRONT_DOOR, leave_users_frames, shorten_traceback
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
 SPECIAL = ("__add__", "__array__", "__bool__", "__call__", "__complex__", "__contains__", "__delattr__", "__delitem__",
-           "__enter__", "__float__", "__format__", "__getitem__", "__int__", "__iter__", "__len__", "__setattr__",
-           "__setitem__", "__dask_graph__", "__dask_scheduler__")  # fmt: skip
+           "__enter__", "__float__", "__format__", "__getattr__", "__getitem__", "__int__", "__iter__", "__len__",
+           "__setattr__", "__setitem__", "__dask_graph__", "__dask_scheduler__")  # fmt: skip
 """Methods that Python or dask calls for what users write."""
 
 
@@ -75,9 +75,15 @@ def _tidy(error: BaseException, function: Callable[..., Any]) -> BaseException:
     if told is not error:
         return told
     trace = attribute(error, "__traceback__")
-    of_call = type(error) is TypeError and trace is not None and trace.tb_next is None  # no frame has come to be
-    shorten_traceback(error)
-    if of_call:
+    depth = 0 if trace is None else 1 if trace.tb_next is None else 2 if trace.tb_next.tb_next is None else 3
+    if depth == 2 and type(error) is AttributeError and function.__name__ == "__getattr__":
+        error.__traceback__ = None  # it says itself that there is no such name, without notes
+        return error
+    of_call = depth == 1 and type(error) is TypeError  # no frame of the function has come to be
+    if not of_call:
+        shorten_traceback(error)
+    else:
+        leave_users_frames(error)
         from bagkit.other_names import argument_hint
 
         error.add_note(f"expected {call_text(function)}")
@@ -122,8 +128,6 @@ def front_doors(kind: C) -> C:
         if not each.__module__.startswith("bagkit."):
             continue
         for name, value in list(vars(each).items()):
-            if name == "__getattr__":
-                as_front_door(value)  # it says itself that there is no such name, without notes
             if name.startswith("_") and name not in SPECIAL:
                 continue
             if isinstance(value, property) and value.fget is not None:

@@ -47,7 +47,7 @@ def keep_users_frames(error: BaseException) -> None:
     ours that are still at work.
     """
     trace = _trace(error)
-    put(error, "__traceback__", _without_ours(trace))
+    leave_users_frames(error)
     if isinstance(error, BagkitError):
         _shorten_causes(error)
     while trace is not None:
@@ -90,6 +90,11 @@ def shorten_traceback(error: BaseException) -> None:
     put(error, "__traceback__", frames_to_show(error))
     if isinstance(error, BagkitError):
         _shorten_causes(error)
+
+
+def leave_users_frames(error: BaseException) -> None:
+    """Take our frames off the traceback of an error, whatever it says."""
+    put(error, "__traceback__", _without_ours(_trace(error)))
 
 
 def frames_to_show(error: BaseException) -> TracebackType | None:

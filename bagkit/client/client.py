@@ -78,6 +78,7 @@ class Client(Executor):
     14
     """
 
+    @front_door
     def __init__(
         self,
         where: Any = None,

@@ -10,7 +10,8 @@ from pathlib import Path
 from bagkit.diagnostics.drawing import Drawing
 from bagkit.diagnostics.graph_text import dot_text, mermaid_text
 from bagkit.diagnostics.svg import svg_text
-from bagkit.errors import PlanError, missing_extra
+from bagkit.errors import OutputError, PlanError, missing_extra
+from bagkit.front_doors import front_door
 
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
 SUFFIXES = {"gv": "dot", "mmd": "mermaid"}
@@ -73,6 +74,7 @@ class Picture:
         """
         return mermaid_text(self.drawing)
 
+    @front_door
     def save(self, filename: str | os.PathLike[str], format: str | None = None) -> None:  # noqa: A002  (dask's word)
         """Write the picture to a file.
 
@@ -83,6 +85,7 @@ class Picture:
         Raises:
             PlanError: There is no such format.
             MissingExtraError: For png and pdf, neither vl-convert-python nor Graphviz's `dot` is installed.
+            OutputError: The file can't be written.
 
         >>> import bagkit as bk, pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp(), "plan.dot")
@@ -97,7 +100,11 @@ class Picture:
             raise PlanError(f"visualize: no format is called {kind!r}; expected one of {', '.join(FORMATS)}")
         if not suffix:
             path = path.with_name(f"{path.name}.{kind}")
-        path.write_bytes(self._bytes(kind))
+        data = self._bytes(kind)
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise OutputError(f"visualize: {path} can't be written: {error.strerror or error}") from error
 
     def _bytes(self, kind: str) -> bytes:
         if kind in ("png", "pdf"):

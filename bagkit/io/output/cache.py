@@ -93,7 +93,10 @@ class Cache(Caching):
         return Plan(Pick(tuple(picks)), (Plan(Concat(), (made, read)),))
 
     def _keeping(self, below: Plan, paths: list[str]) -> Plan:
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.label}: can't be written: {error}") from error
         places = Plan(FromSequence("cache", paths, (1,) * len(paths)))
         return Plan(KeepRecords(self.folder, self.limit, time.time()), (below, places))
 

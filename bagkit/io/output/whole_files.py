@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bagkit.contexts import context
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
@@ -120,6 +120,16 @@ def _sync(path: str) -> None:
 
 @context
 def spill_beside(place: str) -> Iterator[Any]:
-    """Give a file without a name on the disk of `place`: it is gone when it is closed, and when its process ends."""
-    with tempfile.TemporaryFile(dir=os.path.dirname(place)) as file:
+    """Give a file without a name on the disk of `place`: it is gone when it is closed, and when its process ends.
+
+    Raises OutputError where none can be made.
+    """
+    with _file_beside(place) as file:
         yield file
+
+
+def _file_beside(place: str) -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile(dir=os.path.dirname(place))
+    except OSError as error:
+        raise failed(place, error) from error
