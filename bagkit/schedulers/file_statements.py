@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from dis import opmap
+from inspect import CO_OPTIMIZED
 from typing import Any
 
 from bagkit.user_modules import code_of_file
@@ -133,7 +134,8 @@ def _defaults(code: types.CodeType) -> Iterator[tuple[tuple[str, int], list[tupl
             elif isinstance(constant, types.CodeType):
                 if tuples:
                     yield (constant.co_qualname, constant.co_firstlineno), tuples
-                yield from _defaults(constant)
+                if not constant.co_flags & CO_OPTIMIZED:  # the body of a class, not of a function
+                    yield from _defaults(constant)
 
 
 def _instructions(code: bytes) -> Iterator[tuple[int, int]]:

@@ -50,8 +50,8 @@ Content = dict[str, dict[str, Any]]
 _CODE = (types.FunctionType, types.ModuleType, types.BuiltinFunctionType, type)
 _MEMBERS = (staticmethod, classmethod, CACHED)
 
-_large: dict[int, weakref.ref[Any]] = {}
-"""Values that were found to be too large, by their ids: it takes long to find out."""
+_large: dict[int, Any] = {}
+"""Values that were found to be too large, by their ids: it takes long to find out. A reference, or type and length."""
 _lasting: dict[int, tuple[Any, Packed]] = {}
 """Values that can't change, or not in what is packed, by their ids."""
 
@@ -75,13 +75,13 @@ class ModuleValues:
 
     def of(self, modules: Iterable[types.ModuleType], names: AbstractSet[str]) -> Content:
         """Return the values that stand in `modules`, and in their classes."""
-        self._packed = {key: known for key, known in self._packed.items() if known[1] is not None and known[1].fresh}
         found: Content = {}
         for module in modules:
             if module.__name__ not in found:
                 values = _Values(module, names, self._pack).found()
                 if values or statements(module).may_seed():
                     found[module.__name__] = values
+        self._packed = {key: known for key, known in self._packed.items() if known[1] is not None and known[1].fresh}
         return found
 
     def _pack(self, value: Any) -> Packed | None:
@@ -95,8 +95,7 @@ class ModuleValues:
         lasting = _lasting.get(id(value))
         if lasting is not None:
             return lasting[1]
-        large = _large.get(id(value))
-        if (large is not None and large() is value) or type(value).__module__.partition(".")[0] == "bagkit":
+        if _is_known_as_large(value) or type(value).__module__.partition(".")[0] == "bagkit":
             return None
         try:
             packed = pack(value, self._by_value)
@@ -112,18 +111,30 @@ class ModuleValues:
             pass
         else:
             if type(value) in (re.Pattern, logging.Logger):
+                if len(_lasting) >= _MOST_KNOWN:
+                    _lasting.clear()
                 _lasting[id(value)] = value, packed
             return packed
         return None
 
 
+_MOST_KNOWN = 1000
+
+
+def _is_known_as_large(value: Any) -> bool:
+    known = _large.get(id(value))
+    if type(value) in CONTAINERS:
+        return known == (type(value), len(value))
+    return isinstance(known, weakref.ref) and known() is value
+
+
 def _remember_large(value: Any) -> None:
-    for key in [key for key, each in _large.items() if each() is None]:
-        del _large[key]
+    if len(_large) >= _MOST_KNOWN:
+        _large.clear()
     try:
-        _large[id(value)] = weakref.ref(value)
+        _large[id(value)] = (type(value), len(value)) if type(value) in CONTAINERS else weakref.ref(value)
     except TypeError:
-        pass  # a list or the like: it is found out soon
+        pass  # which can't be referred to
 
 
 class _Values:
@@ -137,19 +148,26 @@ class _Values:
 
     def found(self) -> dict[str, Any]:
         """Return the values by their dotted names."""
-        content = {name: value for name, value in tuple(vars(self._module).items()) if not name.startswith("__")}
+        content = {name: value for name, value in tuple(vars(self._module).items()) if name not in _OF_MODULES}
         as_imported, together = self._file.imported(), assigned_together(self._module)
         found: dict[str, Any] = {}
         for name in chain(*together):
             if name in content:
-                found.update(self._form(name, content[name]))
+                found.update(self._told(self._form, name, content[name]))
         left_out = _parts_of_more(content.keys() - found.keys(), together)
         for name, value in content.items():
             if name in left_out:
                 found.pop(name, None)
-            elif name not in found and as_imported.get(name, NOTHING) is not value:
-                found.update(self._of(name, value))
+            elif name not in found and (as_imported.get(name, NOTHING) is not value or not isinstance(value, _CODE)):
+                found.update(self._told(self._of, name, value))
         return found
+
+    @staticmethod
+    def _told(forms: Callable[[str, Any], Iterable[tuple[str, Any]]], name: str, value: Any) -> list[tuple[str, Any]]:
+        try:
+            return list(forms(name, value))
+        except Exception:  # a proxy of the user's that stands for nothing yet
+            return []
 
     def _of(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
         """Yield what is told of `value`, which stands under `name` in the module."""
@@ -168,6 +186,8 @@ class _Values:
         for name, value in tuple(vars(cls).items()):
             if isinstance(value, (types.FunctionType, *_MEMBERS)):
                 yield from self._of_function(f"{owner}.{name}", value)
+            elif isinstance(value, type) and value.__qualname__ == f"{owner}.{name}":
+                yield from self._of_class(f"{owner}.{name}", value)
             elif not name.startswith("__") and not hasattr(type(value), "__get__") and type(value) is not cls:
                 yield from self._form(f"{owner}.{name}", value)
 
@@ -194,12 +214,18 @@ class _Values:
             yield name, value
             return
         last = name.rpartition(".")[2]
-        if last in self._names or last.startswith("__"):
+        if last in self._names or last in _DEFAULTS:
             form = (_named(value) if is_code else None) or self._pack(value)
             if form is not None:
                 yield name, form
 
 
+_DEFAULTS = ("__defaults__", "__kwdefaults__")
+_OF_MODULES = frozenset(
+    ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__path__", "__cached__",
+     "__builtins__", "__annotations__", "__annotate__", "__conditional_annotations__", "__warningregistry__")
+)  # fmt: skip
+"""What Python itself puts into modules."""
 _FUNCTIONS: frozenset[Any] = frozenset((types.FunctionType, CACHED))
 
 

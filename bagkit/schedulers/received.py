@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _pickle
 import copy
+import functools
 import os
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -48,18 +49,36 @@ def tell_modules() -> None:
 
 def _tell(module_name: str, module: Any) -> None:
     values, received = _waiting.pop(module_name), _received.setdefault(module_name, {})
+    changed = False
     for name in received.keys() - values.keys():
+        changed = True
         del received[name]
         _take_back(module, name, _own.pop((module_name, name), NOTHING))
     for name, value in values.items():
         if name in received and _same(received[name], value):
             if type(value) is Packed:
-                value.keep(_present(module, name))
+                value.keep(getattr(*_owner(module, name), NOTHING))
             continue
         received[name] = _pickle.loads(_pickle.dumps(value, 5)) if type(value) in _PLAIN else value
         own = _own.setdefault((module_name, name), _present(module, name))
-        if _put(module, name, value, own) and type(value) is ObjectOf:
+        done = _put(module, name, value, own)
+        if done is _REPLACED and type(value) is ObjectOf:
             _forget_attributes(received, name)
+        changed = changed or (done is not _LEFT and not (type(value) is Packed and value.fresh))
+    if changed:
+        _clear_caches()
+
+
+def _clear_caches() -> None:
+    """Have cached functions of the user's modules compute again: with the values that these have now."""
+    for module in filter(None, map(sys.modules.get, _received)):
+        for value in tuple(vars(module).values()):
+            if type(value) is _CACHED:
+                value.cache_clear()
+            elif isinstance(value, type) and value.__module__ == module.__name__:
+                for member in tuple(vars(value).values()):
+                    if type(member) is _CACHED:
+                        member.cache_clear()
 
 
 class _Importing:
@@ -113,6 +132,7 @@ def open_work(caller: str, content: bytes, data: bytes) -> Any:
     return work
 
 
+_CACHED: Any = type(functools.cache(abs))
 _name = ""
 
 
@@ -136,29 +156,31 @@ def _same(one: Any, other: Any) -> bool:
         return False
 
 
-def _put(module: Any, dotted: str, value: Any, own: Any = NOTHING) -> bool:
-    """Make `dotted`, seen from `module`, be `value`; containers stay the objects that they are.
-
-    Return whether another object stands there now.
-    """
+def _put(module: Any, dotted: str, value: Any, own: Any = NOTHING) -> str:
+    """Make `dotted`, seen from `module`, be `value`; containers stay the same objects. Return what was done."""
     owner, name = _owner(module, dotted)
     if owner is None:
-        return False
+        return _LEFT
     present: Any = getattr(owner, name, NOTHING)
     if isinstance(value, (Named, Packed)):
         try:
             value = value.here(present, own)
         except Exception:  # whatever it takes to make one is not here, or can't be told whether it is
-            return False
+            return _LEFT
     elif _same(present, value):
-        return False
-    if value is present or _fill(present, value):
-        return False
+        return _LEFT
+    if value is present:
+        return _LEFT
+    if _fill(present, value):
+        return _FILLED
     try:
         setattr(owner, name, value)
     except (AttributeError, TypeError):
-        return _is_forced(owner, name, value)
-    return True
+        return _REPLACED if _is_forced(owner, name, value) else _LEFT
+    return _REPLACED
+
+
+_LEFT, _FILLED, _REPLACED = "left", "filled", "replaced"
 
 
 def _fill(present: Any, value: Any) -> bool:

@@ -10,6 +10,8 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 
 class Color(enum.Enum):
     RED = 1
@@ -73,10 +75,26 @@ def two() -> str:
     return "two"
 
 
+class Outer:
+    class Inner:
+        depth: Any = 1
+
+        @classmethod
+        def get(cls, key: Any = frozenset((1,))) -> Any:
+            return cls.depth, key
+
+
+__VALUE = 1
+__version__ = "1"
 VALUE: Any = None
 FUNCTION: Callable[[], Any] = make(1)
 UNSET = object()
+SHARED = np.zeros(2, int)
 SETTINGS = Plain(re.compile("a"))
+
+
+def add(number: int) -> None:
+    SHARED[1] += number
 
 
 def get(_: int) -> Any:
@@ -98,6 +116,10 @@ def cached(_: int) -> Any:
 
 def of_class(_: int) -> str:
     return str(Plain.inner.pattern)
+
+
+def of_inner(_: int) -> Any:
+    return Outer.Inner.get(), __VALUE, __version__
 
 
 def of_settings(_: int) -> Any:

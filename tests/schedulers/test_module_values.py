@@ -166,6 +166,37 @@ def test_values_in_classes_objects_and_defaults(module: Any, monkeypatch: pytest
     assert through(module.of_settings) == ["two"]
 
 
+def test_values_in_inner_classes_and_under_odd_names(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert through(module.of_inner) == [module.of_inner(0)] == [((1, frozenset((1,))), 1, "1")]
+    monkeypatch.setattr(module.Outer.Inner, "depth", re.compile("b"))
+    vars(module).update({"__VALUE": 2, "__version__": "2"})
+    module.Outer.Inner.get.__func__.__defaults__ = (3,)
+    assert through(module.of_inner) == [module.of_inner(0)] == [((re.compile("b"), 3), 2, "2")]
+
+
+def test_cached_functions_see_what_has_changed(module: Any) -> None:
+    for value in (1, re.compile("a"), [re.compile("b")]):
+        module.VALUE = value
+        assert through(module.cached) == [value]
+    module.VALUE.append(3)
+    assert through(module.cached) == [module.VALUE]
+
+
+def test_modules_share_a_value_there_if_they_do_here(module: Any, tmp_path: Path) -> None:
+    (tmp_path / "module_of_sharing.py").write_text(
+        "from module_of_changes import SHARED, add\ndef f(x):\n    add(x)\n    return SHARED.tolist()\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        sharing = importlib.import_module("module_of_sharing")
+        assert through(sharing.f) == [[0, 0]]
+        module.SHARED[0] = 5
+        assert through(sharing.f, 1) == [[5, 1]]
+        module.SHARED[0] = 6
+        assert through(sharing.f, 1) == [[6, 1]]
+        del sys.modules["module_of_sharing"]
+
+
 def test_changes_in_place_count_and_stay_the_objects_that_they_are(module: Any) -> None:
     other: Any = types.ModuleType("unused")
     for value, change in [
