@@ -87,9 +87,13 @@ def modules_below(name: str) -> list[types.ModuleType]:
     return list(found.values())
 
 
-def imported_by(function: types.FunctionType) -> list[str]:
-    """Return the user's modules that `function` imports while it runs, as far as this process has them."""
-    imports = imports_in(function.__code__, package_of(function.__globals__))
+def imports_by(function: types.FunctionType) -> Iterator[Import]:
+    """Yield what `function` imports while it runs."""
+    return imports_in(function.__code__, package_of(function.__globals__))
+
+
+def imported(imports: Iterable[Import]) -> list[str]:
+    """Return the user's modules that `imports` lead to, as far as this process has them."""
     return sorted({name for name, _ in modules_of(imports) if name not in MAIN and _is_users_whole(name)})
 
 
@@ -101,7 +105,7 @@ def _is_users_whole(name: str) -> bool:
 _known_imports: dict[str, tuple[Any, frozenset[Import]]] = {}
 
 
-def _imports(module: types.ModuleType) -> frozenset[Import]:
+def imports_of(module: types.ModuleType) -> frozenset[Import]:
     """Return what the code of a module imports, also while its functions run; not what Python itself has."""
     spec = getattr(module, "__spec__", None)
     known = _known_imports.get(module.__name__)
@@ -136,7 +140,7 @@ def _uses(module: types.ModuleType, whole: bool = True) -> set[tuple[Any, bool]]
 
     If it is a package that is not used as a whole, these are not all modules in it.
     """
-    found: set[tuple[Any, bool]] = {each for each in modules_of(_imports(module)) if _is_users_whole(each[0])}
+    found: set[tuple[Any, bool]] = {each for each in modules_of(imports_of(module)) if _is_users_whole(each[0])}
     inside = f"{module.__name__}."
     for value in tuple(vars(module).values()):
         if isinstance(value, types.ModuleType):

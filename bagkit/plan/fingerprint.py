@@ -26,7 +26,8 @@ from weakref import WeakKeyDictionary
 from bagkit.errors import ask
 from bagkit.plan.kinds import MemorySource
 from bagkit.plan.node import Plan, walk
-from bagkit.user_modules import HEAP, found_by_name, imported_by, is_made_by_exec, is_users
+from bagkit.unimported import unimported
+from bagkit.user_modules import HEAP, found_by_name, imported, imports_by, is_changed, is_made_by_exec, is_users
 
 Seen = dict[int, tuple[int, Any]]
 """The functions and classes that were described already, by their ids, with a number; kept, so that ids stay theirs."""
@@ -191,17 +192,37 @@ def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]
 def _named(function: types.FunctionType) -> Iterator[Any]:
     """Yield what a function finds in its module, and in those modules of the user's that it finds there."""
     names, attributes = _names(function.__code__)
-    imported = [sys.modules[name] for name in imported_by(function)]
-    yield from imported
-    known = {module.__name__ for module in imported}
+    imports = {*imports_by(function)}
+    files = unimported(imports, {name for name in _by_file if (it := sys.modules.get(name)) and not is_changed(it)})
+    _by_file.update(files)
+    yield from (_content(file) for _, (file, _, _) in sorted(files.items()))
+    modules = [sys.modules[name] for name in imported(imports) if name not in files]
+    yield from modules
+    known = {module.__name__ for module in modules}
     spaces: list[Mapping[str, Any]] = [{name: function.__globals__.get(name) for name in names}]
-    spaces += map(vars, imported)
+    spaces += map(vars, modules)
     for space in spaces:
         for value in map(space.__getitem__, sorted(space.keys() & {*names, *attributes})):
             yield value
             if isinstance(value, types.ModuleType) and is_users(value.__name__) and value.__name__ not in known:
                 known.add(value.__name__)
                 spaces.append(vars(value))
+
+
+_by_file: set[str] = set()
+"""The modules that functions import while they run, and that this process had not imported at the first look.
+
+They stay known by their files: what is half done when a run here imports them is to be the same work after it.
+"""
+
+
+def _content(file: str) -> bytes:
+    """Return what is in the file of a module that this process has not imported."""
+    try:
+        with open(file, "rb") as opened:
+            return opened.read()
+    except OSError:  # it is gone
+        return b""
 
 
 def _names(code: types.CodeType) -> tuple[set[str], set[str]]:

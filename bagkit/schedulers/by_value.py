@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_track, _module_reduce
 
+from bagkit.inner_imports import Import
 from bagkit.json.standard import is_replaced
 from bagkit.main_module import MAIN
 from bagkit.schedulers.annotations import is_meta, reduce_meta, resolved
@@ -33,7 +34,7 @@ from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_mem
 from bagkit.schedulers.generators import generator_reduce, is_generator
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
 from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
-from bagkit.user_modules import CACHED, HEAP, found_by_name, imported_by, names_of
+from bagkit.user_modules import CACHED, HEAP, found_by_name, imports_by, names_of
 
 if TYPE_CHECKING:
     from bagkit.schedulers.class_numbers import Moments
@@ -54,7 +55,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     `moments` says when a run has sent each class; None on the way back. With `spawns` generators of
     random numbers are not copied. With `tracked` classes keep cloudpickle's numbers beside ours. What functions use
     that was replaced in the modules of others is put into `patches`, the names that they use into `names`, all that is
-    no plain data into `seen`, the names of the user's modules that functions import while they run into `imported`.
+    no plain data into `seen`, what functions import while they run into `imports`.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         patches: Patches | None = None,
         names: set[str] | None = None,
         seen: list[Any] | None = None,
-        imported: set[str] | None = None,
+        imports: set[Import] | None = None,
     ) -> None:
         # A dict, for it is asked once an object: cloudpickle's ChainMap takes half of the time of small objects. It has
         # to be there before pickle looks for it.
@@ -81,7 +82,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._patches = patches
         self._names = names
         self._seen = seen
-        self._imported = imported
+        self._imports = imports
         self._ordinary: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:
@@ -131,8 +132,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             names = {*names_of(function.__code__)}
             self._patches.update(patches_in(reduced[2][1]["__globals__"], names))
             self._names |= names
-        if self._imported is not None:
-            self._imported.update(imported_by(function))
+        if self._imports is not None:
+            self._imports.update(imports_by(function))
         return reduced
 
     def _reduced(self, function: types.FunctionType) -> Any:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import NotPicklableError, one_line
+from bagkit.inner_imports import Import
 from bagkit.json.standard import is_replaced
 from bagkit.main_module import MAIN
 from bagkit.module_loads import Loads, reloaded
@@ -25,9 +26,12 @@ from bagkit.schedulers.module_values import ModuleValues
 from bagkit.schedulers.patches import Patches, patches_in, with_patches
 from bagkit.schedulers.received import open_work, this_process
 from bagkit.schedulers.transport import PROTOCOL
+from bagkit.unimported import unimported
 from bagkit.user_modules import (
     CACHED,
     Version,
+    imported,
+    imports_of,
     is_changed,
     is_users,
     modules_below,
@@ -53,7 +57,7 @@ class Outgoing:
     def __init__(self, *, tracked: bool = False, ours: bool = False) -> None:
         self._ours = ours
         self.versions: dict[str, Version] = {"": _reloads()}
-        """The versions of the user's modules that travel by reference; under no name how many were reloaded so far.
+        """The versions of the user's modules that workers import; under no name how many were reloaded so far.
 
         What a worker has imported for functions and records that came later is not known. So one that ran before a
         reload is not used after it.
@@ -111,13 +115,14 @@ class Outgoing:
 
         given: dict[str, types.ModuleType] = {}
         while True:
-            imported: set[str] = set()
+            imports: set[Import] = set()
             whole = with_modules(given, value)
-            data = dumps(whole, by_value, self._moments, tracked=self._tracked, imported=imported, **settings)
-            more = {name: sys.modules[name] for name in sorted(imported - given.keys()) if by_value(name)}
-            if not more:
+            data = dumps(whole, by_value, self._moments, tracked=self._tracked, imports=imports, **settings)
+            names = [name for name in imported(imports) if by_value(name) and name not in given]
+            if not names:
+                self.versions.update(unimported(imports))
                 return data
-            given.update(more)
+            given.update({name: sys.modules[name] for name in names})
 
     def patched(self, data: bytes) -> bytes:
         """Return the pickle of a work with what it uses that was replaced in the modules of others."""
@@ -196,8 +201,10 @@ class Outgoing:
             below = self._modules_below(name)
             decided = self._decided[name] = any(map(self._is_changed, below)) or _is_registered(name)
             if not decided:
-                new = [each for each in below if each.__name__ not in self.versions]
-                self.versions.update({each.__name__: found for each in new if (found := version(each)) is not None})
+                for each in below:
+                    if each.__name__ not in self.versions and (found := version(each)) is not None:
+                        self.versions[each.__name__] = found
+                        self.versions.update(unimported(imports_of(each)))
         return decided
 
     def _modules_below(self, name: str) -> list[types.ModuleType]:

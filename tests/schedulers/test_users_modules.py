@@ -472,3 +472,42 @@ def test_what_another_module_has_kept_of_a_reloaded_one(write: Any) -> None:
         write("crossing_below", text.replace("@", "brand new"))
     assert above.by_name(1) == "old"
     assert above.by_module(1) == "brand new"
+
+
+# Modules that the caller has not imported
+
+
+def test_edits_of_a_module_that_only_workers_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bagkit.plan.fingerprint import lasting_digest
+
+    def lazily(x: int) -> Any:
+        from crossing_unimported.inner import f
+
+        return f(x)
+
+    def write_all(text: str) -> None:
+        (tmp_path / "crossing_unimported" / "inner.py").write_text("from .deeper import f")
+        (tmp_path / "crossing_unimported" / "deeper.py").write_text(f"def f(x): return '{text}'")
+
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "crossing_unimported").mkdir()
+    digests = set()
+    for text in ("old", "brand new", "old"):
+        write_all(text)
+        assert through(lazily, 1, 2) == [text] * 2
+        digests.add(lasting_digest(lazily))
+    assert len(digests) == 2
+    assert "crossing_unimported" not in sys.modules
+    assert bk.from_sequence([1]).map(lazily).compute(scheduler="sync") == ["old"]
+    try:
+        module = sys.modules["crossing_unimported.deeper"]
+        assert lasting_digest(lazily) in digests
+        write_all("brand new")
+        assert lasting_digest(lazily) not in digests
+        importlib.reload(module)
+        importlib.reload(sys.modules["crossing_unimported.inner"])
+        assert lasting_digest(lazily) in digests
+    finally:
+        for name in ("", ".inner", ".deeper"):
+            sys.modules.pop(f"crossing_unimported{name}", None)
