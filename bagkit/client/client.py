@@ -20,6 +20,7 @@ from bagkit.client.inline import InlineEngine
 from bagkit.client.page import Page
 from bagkit.diagnostics.standing import Counts
 from bagkit.errors import OptionError, one_line
+from bagkit.flow.replay import Replay, is_plain
 from bagkit.front_doors import front_door, front_doors
 from bagkit.lazy.background import Turns, here
 from bagkit.lazy.nesting import Lift, plan_of
@@ -437,7 +438,7 @@ class Client(Executor):
 
     def _scattered(self, value: Any) -> Future[Any]:
         future: Future[Any] = Future(f"scatter-{uuid.uuid4().hex}", self._engine)
-        self._engine.keep(future.key, value, future)
+        self._engine.keep(future.key, Replay(value, shared=True) if is_plain(type(value)) else value, future)
         return future
 
     def _computed(self, plan: Plan, options: ComputeOptions) -> Future[Any]:

@@ -31,7 +31,7 @@ class Engine(Owner, Protocol):
         """Have `call` run, and give `future` its value or its error."""
 
     def keep(self, key: Key, value: Any, future: Future[Any]) -> None:
-        """Give `future` a value that is there already."""
+        """Give `future` a value that is there already; a Replay if it is one that calls can read only once."""
 
     def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
         """Give `future` what the `other` one, which is not of this engine, will have."""

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bagkit.flow.replay import reading
+from bagkit.flow.replay import Replay, reading
 from bagkit.front_doors import front_door, front_doors
 from bagkit.ops.calls import FutureValue
 from bagkit.plan.node import Plan
@@ -58,6 +58,8 @@ class Future(concurrent.futures.Future[T]):
         """What the call is called: unique, or what its user said."""
         self._owner = owner
         self._plan: Plan | None = None
+        self.replay: Replay | None = None
+        """What calls in this process read in place of a value that can be read once."""
         self.counts: Counts | None = None
         """How far the run is that makes its value; None for a call."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bagkit.flow.replay import reading
+from bagkit.flow.replay import Replay, reading
 from bagkit.flow.report import Report
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class InlineEngine:
         future.set_running_or_notify_cancel()
         for attempt in range(call.retries + 1):
             try:
-                values = [need.result() for need in needs]
-                future.set_result(reading(call.work(call.part, values, Report())))
+                values = [need.replay or need.result() for need in needs]
+                self._give(future, call.work(call.part, values, Report()))
             except Exception as error:
                 if attempt == call.retries:
                     future.set_exception(error)
@@ -40,7 +40,11 @@ class InlineEngine:
 
     def keep(self, key: Key, value: Any, future: Future[Any]) -> None:
         """Give `future` a value that is there already."""
-        future.set_result(value)
+        self._give(future, value)
+
+    def _give(self, future: Future[Any], value: Any) -> None:
+        future.replay = value if type(value) is Replay else None
+        future.set_result(reading(value))
 
     def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
         """Give `future` what the `other` one has, when it has it."""

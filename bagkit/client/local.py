@@ -26,6 +26,7 @@ from bagkit.client.calls import MOST_WORKS
 from bagkit.client.futures import Elsewhere
 from bagkit.client.recording import CallRecord
 from bagkit.errors import TaskError
+from bagkit.flow.replay import reading
 from bagkit.lower.graph import Key, Task
 from bagkit.schedulers import transport
 from bagkit.schedulers.cpu_count import cpu_count
@@ -115,7 +116,7 @@ class LocalEngine:
             stored = self._stored(entry, value)
             self._tell(entry)
             self._tell(partial(self._make, entry, stored))
-        future.set_result(value)
+        future.set_result(reading(value))
 
     def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
         """Give `future` what the `other` one, which is not of this engine, will have."""

@@ -146,7 +146,7 @@ class RemoteEngine:
         """Bring a value to the cluster, and give it to `future`."""
         self._check_open()
         self._values[key] = self._cluster.keep(value)
-        future.set_result(value)
+        future.set_result(reading(value))
 
     def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
         """Give `future`, and the cluster, what the `other` one, which is not of this engine, will have."""

@@ -168,6 +168,16 @@ class ClientContract:
         assert client.gather([client.submit(nested, [1, 2, 3]) for _ in range(3)]) == [9, 9, 9]
         assert client.submit(lambda: client.submit(inc, 1).result()).result() == 2
 
+    def test_each_call_reads_an_iterator_from_its_beginning(self, client: bk.Client) -> None:
+        def reads() -> list[list[int]]:
+            numbers = [client.submit(lambda: iter([1, 2])), client.submit(lambda: (n for n in (1, 2)))]
+            given, shared = client.scatter(iter([1, 2])), numbers[0]
+            calls = [client.submit(list, each) for each in (*numbers, *numbers, given, given)]
+            return [*client.gather(calls), list(shared.result())]
+
+        assert reads() == [[1, 2]] * 7
+        assert client.submit(reads).result() == [[1, 2]] * 7
+
     def test_many_threads(self, client: bk.Client) -> None:
         found: list[int] = []
 
