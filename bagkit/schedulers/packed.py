@@ -231,9 +231,16 @@ def _are_alike(one: Any, other: Any) -> bool:
 
 
 def _canonical(value: Any) -> bytes:
+    try:
+        return _ordered(value, as_if_first=True)
+    except (ValueError, RecursionError):  # it is in itself
+        return _ordered(value, as_if_first=False)
+
+
+def _ordered(value: Any, as_if_first: bool) -> bytes:
     file = _Bytes()
     pickler = _Ordered(file, lambda module: False)
-    pickler.fast = True  # each part as if it were the first
+    pickler.fast = as_if_first  # each part as if it came for the first time
     pickler.dump(value)
     return b"".join(file.chunks)
 

@@ -143,3 +143,23 @@ def use(_: int) -> int:
 def set_value(value: Any) -> None:
     global VALUE
     VALUE = value
+
+
+def keeping(value: Any) -> Callable[[Callable[[int], Any]], Callable[[int], bool]]:
+    def decorate(function: Callable[[int], Any]) -> Callable[[int], bool]:
+        @functools.wraps(function)
+        def inner(number: int) -> bool:
+            return function(number) is value
+
+        return inner
+
+    return decorate
+
+
+HELD = Slotted(None)
+HELD.a = [{str(number): {str(number), "a", "b", "c"} for number in range(20)}, HELD]
+
+
+@keeping(HELD)
+def is_held(_: int) -> Any:
+    return HELD

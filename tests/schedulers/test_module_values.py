@@ -224,6 +224,8 @@ def test_what_nobody_has_changed_stays_the_object_that_it_is(module: Any) -> Non
     assert through(module.is_unset) == [(True, 1)]
     module.VALUE = {"a": module.Plain(frozenset({"one", "two", "three"}))}
     assert through(module.is_unset) == [(True, 1)]
+    pool.end_workers()
+    assert through(module.is_held) == [True]
     module.UNSET, kept = object(), module.UNSET
     assert through(module.is_unset) == [(True, 1)]  # equal to the one of the file, whichever that is
     module.UNSET = kept
