@@ -32,6 +32,7 @@ from bagkit.schedulers.class_numbers import fill, make_class, number_of
 from bagkit.schedulers.code_names import names_looked_up
 from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.schedulers.generators import generator_reduce, is_generator
+from bagkit.schedulers.made_code import make_code
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
 from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
 from bagkit.user_modules import CACHED, HEAP, found_by_name, imports_by, names_of
@@ -299,7 +300,7 @@ def _is_descriptor_of(member: Any, cls: type) -> bool:
 
 
 def _reduce_code(code: types.CodeType) -> Any:
-    return _make_code, (
+    return make_code, (
         code.co_argcount,
         code.co_posonlyargcount,
         code.co_kwonlyargcount,
@@ -319,25 +320,6 @@ def _reduce_code(code: types.CodeType) -> Any:
         code.co_freevars,
         code.co_cellvars,
     )
-
-
-def _make_code(*parts: Any) -> types.CodeType:
-    """Return code; the same again for what is equal: Python has warmed it up, and cloudpickle has looked through it."""
-    code = types.CodeType(*parts)
-    found = _codes.setdefault(code, weakref.ref(code))()
-    return code if found is None or not _is_same(found, code) else found
-
-
-def _is_same(one: types.CodeType, other: types.CodeType) -> bool:
-    """Whether two that are equal are also alike in what Python does not compare."""
-    if one is other:
-        return True
-    unlike = any(getattr(one, name) != getattr(other, name) for name in ("co_filename", "co_qualname", "co_linetable"))
-    inner = zip(one.co_consts, other.co_consts, strict=True)
-    return not unlike and all(_is_same(a, b) for a, b in inner if isinstance(a, types.CodeType))
-
-
-_codes: weakref.WeakKeyDictionary[types.CodeType, weakref.ref[types.CodeType]] = weakref.WeakKeyDictionary()
 
 
 def _make_cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import fractions
-import logging
 import pathlib
 import re
 import sys
@@ -110,7 +109,7 @@ class ModuleValues:
         except Exception:  # a lock, a connection: the worker has its own
             pass
         else:
-            if type(value) in (re.Pattern, logging.Logger):
+            if type(value) in _lasting_kinds():
                 if len(_lasting) >= _MOST_KNOWN:
                     _lasting.clear()
                 _lasting[id(value)] = value, packed
@@ -119,6 +118,12 @@ class ModuleValues:
 
 
 _MOST_KNOWN = 1000
+
+
+def _lasting_kinds() -> tuple[type, ...]:
+    """Return the types of values that say the same as long as they live."""
+    logging: Any = sys.modules.get("logging")  # it takes long to import
+    return (re.Pattern,) if logging is None else (re.Pattern, logging.Logger)
 
 
 def _is_known_as_large(value: Any) -> bool:
