@@ -388,7 +388,7 @@ def to_textfiles(b: Bag[Any], path: Paths, name_function: Callable[[int], str] |
     )
 
 
-@dataclass
+@dataclass(repr=False)
 class _OneField:
     files: list[Any]
 
@@ -411,6 +411,7 @@ class Writes(list["Delayed[Any]"], Item[Any]):  # type: ignore[misc]  # an item 
     # is the list: dask computes what is in it, and makes another one of the values, which is a plain list.
     __dask_graph__ = None  # type: ignore[assignment]
     __dataclass_fields__ = _OneField.__dataclass_fields__
+    __dataclass_params__ = _OneField.__dataclass_params__  # type: ignore[attr-defined]  # pprint asks for it
 
     def __new__(cls, files: Iterable[Any]) -> Any:
         return list(files)

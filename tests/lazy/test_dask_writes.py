@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import pickle
+import pprint
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,6 +90,16 @@ class TestFilesAmongTasksOfDask:
             else:
                 assert len(bk.compute(*files)) == 4
             assert len(list((tmp_path / str(copied)).glob("[0-9]"))) == 4
+
+
+def test_the_list_is_shown_compared_and_copied_as_a_list(tmp_path: Path) -> None:
+    files = written(tmp_path)
+    assert pprint.pformat(files, width=10) == repr(files)
+    assert files == list(files) == files.files
+    for same in (copy.copy(files), pickle.loads(pickle.dumps(files))):
+        assert (type(same), len(same), len(same.files)) == (type(files), 4, 4)
+        assert same.compute(scheduler="sync") == files.compute(scheduler="sync")
+    assert dataclasses.replace(files, files=["a"]) == ["a"]
 
 
 def test_values_of_two_outputs_do_not_wait_in_a_circle(tmp_path: Path) -> None:
