@@ -44,6 +44,8 @@ class Place:
         """Return the place as it is kept beside its error: without long text."""
         record = self.record
         long = isinstance(record, (str, bytes)) and len(record) > LONGEST
+        if not long and self.whole is None:
+            return self  # nearly always
         return replace(self, record=beginning(record) if long else record, whole=None)
 
     def __reduce__(self) -> tuple[Any, ...]:

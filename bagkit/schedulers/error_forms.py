@@ -37,9 +37,8 @@ def pickled_error(error: BaseException) -> tuple[bytes | None, list[str]]:
 
 def _is_long(error: BaseException) -> bool:
     """Return whether texts that `error` holds have to be cut: to see that by its pickle takes copies of them."""
-    _, given, *_ = native_type(error).__reduce__(error)  # type: ignore[str-unpack]
-    held = (*given, *attributes_of(error).values())
-    return sum([len(value) for value in held if isinstance(value, (str, bytes))]) > PICKLE_BYTES
+    held = (*attribute(error, "args"), *attribute(error, "__dict__").values())
+    return sum([len(value) for value in held if type(value) in (str, bytes)]) > PICKLE_BYTES
 
 
 def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
