@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
@@ -29,15 +29,18 @@ FRONT_DOOR = "<bagkit>"
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _OWN = (_PACKAGE, FRONT_DOOR)
-_MISSING = (FileNotFoundError, NotADirectoryError, ModuleNotFoundError)
+_SAID_ANYHOW = (FileNotFoundError, NotADirectoryError, ModuleNotFoundError, EOFError)
+"""Causes whose type says all: our message says in words of its own that something is not there, or cut off."""
 
 
 def is_own(frame: FrameType) -> bool:
     """Return whether `frame` runs code of bagkit."""
-    name = frame.f_code.co_filename
+    return _is_own(frame.f_code.co_filename, str(frame.f_globals.get("__name__")))
+
+
+def _is_own(filename: str, module: str) -> bool:
     # What dataclasses generate has no file, and the globals of its module.
-    generated = name == "<string>" and str(frame.f_globals.get("__name__")).startswith("bagkit.")
-    return name.startswith(_OWN) or generated
+    return filename.startswith(_OWN) or (filename == "<string>" and module.startswith("bagkit."))
 
 
 def keep_users_frames(error: BaseException) -> None:
@@ -46,17 +49,15 @@ def keep_users_frames(error: BaseException) -> None:
     Ours let go of what they worked on: blocks of other records. The user's keep their variables, for a debugger. So do
     ours that are still at work.
     """
-    trace = _trace(error)
-    leave_users_frames(error)
+    theirs, ours = _apart(_trace(error))
+    put(error, "__traceback__", theirs)
     if isinstance(error, BagkitError):
         _shorten_causes(error)
-    while trace is not None:
-        if is_own(trace.tb_frame):
-            try:
-                trace.tb_frame.clear()
-            except RuntimeError:
-                pass  # it is at work, and lets go of them itself
-        trace = trace.tb_next
+    for frame in ours:
+        try:
+            frame.clear()
+        except RuntimeError:
+            pass  # it is at work, and lets go of them itself
 
 
 def users_frame() -> FrameType:
@@ -147,22 +148,27 @@ def _is_users(frame: FrameType) -> bool:
     # Code in C names the file that it was made from, and its module the one that was installed.
     files = frame.f_code.co_filename, str(frame.f_globals.get("__file__"))
     installed = any(each.startswith(_paths(_PACKAGES)) for each in files)
-    return not installed and not is_own(frame) and not _is_pythons(frame)
+    return not installed and not is_own(frame) and not _is_pythons(files[0])
 
 
-def _is_called_by_ours(frame: FrameType) -> bool:
-    """Return whether `frame`, which stands below ours, runs what we call: Python's own library, or a task of dask."""
-    return _is_pythons(frame) or str(frame.f_globals.get("__name__")).partition(".")[0] in _MACHINERY
+@lru_cache(1024)
+def _whose(filename: str, module: str) -> str:
+    """Return whose code it is; where it stands below ours, Python's own library and tasks of dask are called by ours.
+
+    It is asked of each record that fails.
+    """
+    if _is_own(filename, module):
+        return "ours"
+    return "called by ours" if _is_pythons(filename) or module.partition(".")[0] in _MACHINERY else "others"
 
 
 _MACHINERY = ("dask", "toolz", "tlz")
 
 
-def _is_pythons(frame: FrameType) -> bool:
-    """Return whether `frame` runs code of Python's own library."""
-    name = frame.f_code.co_filename
-    return name.startswith("<frozen") or (
-        name.startswith(_paths(("stdlib", "platstdlib"))) and not name.startswith(_paths(_PACKAGES))
+def _is_pythons(filename: str) -> bool:
+    """Return whether a file is of Python's own library."""
+    return filename.startswith("<frozen") or (
+        filename.startswith(_paths(("stdlib", "platstdlib"))) and not filename.startswith(_paths(_PACKAGES))
     )
 
 
@@ -224,7 +230,7 @@ def _adds_nothing(cause: BaseException, error: BaseException) -> bool:
 def _is_said(cause: BaseException, error: BaseException) -> bool:
     """Return whether the message of `error` says all that `cause` does, or is made to say it where `cause` can't."""
     internal = type(cause).__module__.startswith("bagkit.") and not isinstance(cause, BagkitError)
-    if internal or isinstance(error, NotPicklableError) or isinstance(cause, _MISSING):
+    if internal or isinstance(error, NotPicklableError) or isinstance(cause, _SAID_ANYHOW):
         return True
     said = text_of(error).lower()
     text, reason = text_of(cause), attribute(cause, "strerror", OSError) if isinstance(cause, OSError) else None
@@ -241,14 +247,24 @@ def _is_said(cause: BaseException, error: BaseException) -> bool:
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:
     """Return `trace` without frames of ours, and without frames of what ours called: Python's own library, dask."""
-    below_ours = False
+    return _apart(trace)[0]
 
-    def keep(frame: FrameType) -> bool:
-        nonlocal below_ours
-        below_ours = is_own(frame) or (below_ours and _is_called_by_ours(frame))
-        return not below_ours
 
-    return _kept(trace, keep)
+def _apart(trace: TracebackType | None) -> tuple[TracebackType | None, list[FrameType]]:
+    """Return `trace` without frames of ours and of what ours called, and our frames."""
+    theirs, ours, below_ours, last = list[TracebackType](), list[FrameType](), False, True
+    while trace is not None:
+        frame = trace.tb_frame
+        whose = _whose(frame.f_code.co_filename, str(frame.f_globals.get("__name__")))
+        below_ours = whose == "ours" or (below_ours and whose == "called by ours")
+        if whose == "ours":
+            ours.append(frame)
+        if not below_ours:
+            theirs.append(trace)
+        elif theirs:
+            last = False
+        trace = trace.tb_next
+    return theirs[0] if theirs and last else _made(theirs), ours
 
 
 def _kept(trace: TracebackType | None, keep: Callable[[FrameType], bool]) -> TracebackType | None:

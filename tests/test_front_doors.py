@@ -394,9 +394,10 @@ def test_a_task_of_dask_shows_the_users_lines(scheduler: str) -> None:
 
 
 @pytest.mark.parametrize("scheduler", ["sync", "processes"])
-@each_case("name", ["a.gz", "a.bz2", "a.xz", "a.zst", "a.lz4", "a.zip", "a.snappy", "cut.gz"])
+@each_case("name", ["a.gz", "a.bz2", "a.xz", "a.zst", "a.lz4", "a.zip", "a.snappy", "cut.gz", "cut late.gz"])
 def test_a_damaged_file_is_told_of_once(tmp_path: Path, scheduler: str, name: str) -> None:
-    (tmp_path / name).write_bytes(gzip.compress(b"line\n" * 9000)[:-9] if name == "cut.gz" else b"abc")
+    cut = {"cut.gz": gzip.compress(b"line\n" * 9000)[:-9], "cut late.gz": gzip.compress(b"abc\n" * 100_000)[:-30]}
+    (tmp_path / name).write_bytes(cut.get(name, b"abc"))
     with pytest.raises(bk.CorruptInputError) as caught:
         bk.read_text(tmp_path / name).compute(scheduler=scheduler)
     assert_short(caught.value)
