@@ -22,7 +22,7 @@ from typing import Any
 
 from bagkit.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
 from bagkit.main_module import MAIN
-from bagkit.module_loads import Watcher, is_edited, is_of_others, newer_than, version_of
+from bagkit.module_loads import Watcher, is_edited, is_of_others, newer_than, reloaded, version_of
 from bagkit.visible import ask
 
 CACHED: Any = type(functools.cache(abs))
@@ -210,7 +210,14 @@ def holds_old(module: types.ModuleType) -> bool:
     return any(_is_old(value, newer) for value in _reached(values, seen, DEPTH))
 
 
+def is_left_behind(module: types.ModuleType) -> bool:
+    """Return whether imports lead to another module by the name of `module`, which was imported again."""
+    return module.__name__ in reloaded and sys.modules.get(module.__name__) is not module
+
+
 def _is_old(value: Any, newer: set[str]) -> bool:
+    if isinstance(value, types.ModuleType):
+        return is_left_behind(value)
     if isinstance(value, (types.FunctionType, type, CACHED)):
         return value.__module__ in newer and found_by_name(value) is not value
     return False
@@ -219,12 +226,12 @@ def _is_old(value: Any, newer: set[str]) -> bool:
 def _reached(values: Iterable[Any], seen: set[int], depth: int) -> Iterator[Any]:
     """Yield `values`, their classes, and what is in functions, classes, partials and containers among them."""
     for value in values:
-        if isinstance(value, types.ModuleType) or id(value) in seen:
+        if id(value) in seen:
             continue
         seen.add(id(value))
         yield value
         yield type(value)
-        if depth:
+        if depth and not isinstance(value, types.ModuleType):
             yield from _reached(_inside(value), seen, depth - 1)
 
 

@@ -35,7 +35,7 @@ from bagkit.schedulers.generators import generator_reduce, is_generator
 from bagkit.schedulers.made_code import make_code
 from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
 from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
-from bagkit.user_modules import CACHED, HEAP, found_by_name, imports_by, names_of
+from bagkit.user_modules import CACHED, HEAP, found_by_name, imports_by, is_left_behind, names_of
 
 if TYPE_CHECKING:
     from bagkit.schedulers.class_numbers import Moments
@@ -191,7 +191,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return make_class, (number, moment, make, (*arguments, tracker, extra)), state, None, None, _fill
 
     def _module(self, module: types.ModuleType) -> Any:
-        if module.__name__ not in MAIN and not self._by_value(module.__name__):
+        by_value = module.__name__ in MAIN or self._by_value(module.__name__) or is_left_behind(module)
+        if not by_value:
             return _module_reduce(module)
         content = {
             name: value

@@ -474,6 +474,19 @@ def test_what_another_module_has_kept_of_a_reloaded_one(write: Any) -> None:
     assert above.by_module(1) == "brand new"
 
 
+def test_a_module_object_that_was_left_behind(write: Any) -> None:
+    old = write("crossing_left", OLD_AND_NEW.format("old"))
+    user = write("crossing_left_user", "import crossing_left\ndef h(x): return crossing_left.f(x)")
+    assert through(user.h, 1) == ["old"]
+    del sys.modules["crossing_left"]
+    new = write("crossing_left", OLD_AND_NEW.format("brand new"))
+    assert through(user.h, 1) == [user.h(1)] == ["old"]
+    assert through(lambda x: (old.f(x), new.f(x), old.Record().s(), new.Record().s()), 1) == [
+        ("old", "brand new", "old", "brand new")
+    ]
+    assert through(lambda each: each.s(), old.Record(), new.Record()) == ["old", "brand new"]
+
+
 # Modules that the caller has not imported
 
 
