@@ -37,7 +37,7 @@ def failure(bag, kind):
     try:
         bag.compute()
     except kind as error:
-        return [str(error).partition(";")[0], error.__notes__[:1]] if hasattr(error, "__notes__") else str(error)
+        return [str(error).partition(";")[0], getattr(error, "__notes__", [])[:1]]
 
 def results(_):
     bag = bk.range(2, npartitions=1)
@@ -45,6 +45,7 @@ def results(_):
         with warnings.catch_warnings():
             warnings.simplefilter("error", OwnWarning)
             warned = failure(bag.map(warns), OwnWarning)
+        kept = failure(bag.map(Record).cache(tempfile.mkdtemp()), bk.NotPicklableError)
         return {
             "a decorated function": [increased(1).compute(), increased(increased(1)).compute()],
             "one that calls another": increased_twice(1).compute(),
@@ -53,7 +54,7 @@ def results(_):
             "a class": [type(each) is Record for each in bag.map(Record)],
             "by its name": bag.map(again).compute(),
             "a warning": warned[0],
-            "cache": failure(bag.map(Record).cache(tempfile.mkdtemp()), bk.NotPicklableError).rpartition("cache: ")[2],
+            "cache": kept[0].rpartition("cache: ")[2],
         }
 
 if __name__ == "__main__":
