@@ -10,7 +10,6 @@ Imported where a generator crosses, in the process that sends and in the one tha
 from __future__ import annotations
 
 import sys
-from collections import deque
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -25,8 +24,12 @@ _MODULES = frozenset(
 )  # fmt: skip
 """The modules with the classes of generators of random numbers."""
 
-_generators: deque[tuple[Any, str]] = deque(maxlen=1000)
-"""The generators that this process was sent last, each with its seed."""
+_generators: list[tuple[Any, str]] = []
+"""The generators that this process was sent, each with its seed."""
+_MANY = 50
+"""From this number on it is asked which are still in use: in processes of executors nobody says that a run is over."""
+_UNUSED = (object(), "")
+_ALONE = sys.getrefcount(_UNUSED[0])
 
 
 def is_generator(value: Any) -> bool:
@@ -90,6 +93,8 @@ def _attribute(module: str, name: str) -> Any:
 
 def _spawn(make: Callable[..., Any], seed: str, *arguments: Any) -> Any:
     made = make(*arguments)
+    if len(_generators) >= _MANY:
+        _generators[:] = [pair for pair in _generators if sys.getrefcount(pair[0]) > _ALONE]
     _generators.append((made, seed))
     return made
 

@@ -68,6 +68,19 @@ def test_a_seeded_generator_gives_the_same_on_any_number_of_workers(name: str) -
     assert numbers(1) == numbers(2)
 
 
+def test_all_of_a_hundred_generators_have_their_seeds() -> None:
+    def numbers(workers: int) -> list[list[float]]:
+        import random
+
+        several = [random.Random(seed) for seed in range(100)]
+        bag = bk.from_sequence(range(8), npartitions=8).map(lambda _: [each.random() for each in several])
+        return bag.compute(scheduler="processes", workers=workers)
+
+    one = numbers(1)
+    assert one == numbers(2)
+    assert len({number for each in one for number in each}) == 800
+
+
 # Generators in the user's modules, which workers import
 
 
