@@ -6,13 +6,13 @@ import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import length_hint
 from threading import RLock
 from typing import Any, Final
 
 from bagkit.visible import ask
 
-_ENDLESS: Final = (itertools.count, itertools.cycle, itertools.repeat)
-"""They are not read to their end before they go to another process."""
+_ENDLESS: Final = (itertools.count, itertools.cycle)
 
 
 def is_iterator(value: object) -> bool:
@@ -123,7 +123,7 @@ class Replay:
 
     def _is_object(self) -> bool:
         self._settle()
-        return self._copy is not None or self._is_itself or type(self._source) in _ENDLESS
+        return self._copy is not None or self._is_itself or _is_endless(self._source)
 
     def for_many(self) -> Replay:
         """Return it as one that others may read too."""
@@ -166,6 +166,12 @@ def _copying_text(file: io.TextIOWrapper) -> Callable[[], Any] | None:
         return made
 
     return copy
+
+
+def _is_endless(iterator: Any) -> bool:
+    """Return whether it can't be read to its end before it goes to another process."""
+    kind = type(iterator)
+    return kind in _ENDLESS or (kind is itertools.repeat and length_hint(iterator, -1) < 0)
 
 
 def _has_methods(kind: type) -> bool:
