@@ -150,6 +150,8 @@ def _object_parts(value: Any, seen: Seen) -> Iterator[bytes]:
             yield from _parts((value.__func__, value.__self__), seen)
         case partial():
             yield from _parts((value.func, value.args, value.keywords), seen)
+        case types.MappingProxyType():  # which can't be pickled
+            yield from _parts(dict(value), seen)
         case types.CodeType():
             yield from _code_parts(value, seen)
         case types.BuiltinFunctionType() | types.ModuleType():

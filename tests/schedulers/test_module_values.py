@@ -255,12 +255,16 @@ def test_a_process_that_is_the_callers_own_is_told_nothing(module: Any) -> None:
     assert module.VALUE is value
 
 
-def test_a_run_that_goes_on_sees_such_values(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("make", [re.compile, lambda text: types.MappingProxyType({"a": text})])
+def test_a_run_that_goes_on_sees_such_values(module: Any, tmp_path: Path, make: Callable[[str], Any]) -> None:
     def write() -> None:
-        bk.from_sequence([0]).map(module.of_class).to_textfiles(tmp_path / "*.txt", exist="resume", scheduler="sync")
+        bag = bk.from_sequence([0]).map(module.get).map(str)
+        bag.to_textfiles(tmp_path / "*.txt", exist="resume", scheduler="sync")
 
+    module.VALUE = make("a")
     write()
+    module.VALUE = make("a")
     write()
-    monkeypatch.setattr(module.Plain, "inner", re.compile("b"))
-    with pytest.raises(bk.ResumeMismatchError, match="of_class"):
+    module.VALUE = make("b")
+    with pytest.raises(bk.ResumeMismatchError, match="get"):
         write()
