@@ -112,9 +112,8 @@ class AsBytes:
         self._files = files
         self._run = uuid.uuid4().hex
         self._works = Works(facts, files)
-        self.most_together = (
-            MOST_TOGETHER if facts.mends else 1
-        )  # where none is replaced it must be known which one died
+        self.mends = facts.mends
+        self.most_together = MOST_TOGETHER if facts.mends else 1  # else it must be known which one died
         self._outgoing = Outgoing(tracked=True)
         self._workers: dict[Any, int] = {}  # a small number for each process
         self._missed: set[Key] = set()

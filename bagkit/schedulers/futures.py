@@ -18,6 +18,7 @@ values the caller has asked for.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass, field
@@ -85,6 +86,8 @@ class Submitter(Protocol):
     """Whether its workers take a task at once, without anything being sent."""
     most_together: int
     """How many tasks may go with one message."""
+    mends: bool
+    """Whether a process that dies is replaced, so that what it had can be tried again."""
 
     def submit(
         self, tasks: Sequence[Task], inputs: Sequence[list[Any]], tell: Callable[[Event | Ticket], None]
@@ -129,6 +132,8 @@ class FuturesRun:
         self._running: dict[Ticket, Sequence[Task]] = {}
         self._begun = 0
         """How many tasks are running, or waiting for a worker."""
+        self._suspects: deque[Task] = deque()
+        """Tasks one of which has killed a worker: each is tried with no other beside it, for then it is known which."""
         self._delivered = 0
         self._seconds_of: dict[int, float] = {}
         """By the ids of works: how long the slower ones of the last tasks took that may go together with others."""
@@ -159,6 +164,10 @@ class FuturesRun:
             self._observer.emit(RunFinished(ok))
 
     def _submit(self) -> None:
+        if self._suspects:
+            if not self._running:
+                self._start([self._suspects.popleft()])
+            return
         window, near = self._window(), self._submitter.near
         while len(self._running) < window:
             task = self._next_task(window)
@@ -257,9 +266,11 @@ class FuturesRun:
         try:
             result = ticket.result()
         except BrokenExecutor as error:
-            if len(tasks) == 1:
+            if not self._submitter.mends or (len(tasks) == 1 and not self._running):
                 raise self._died(tasks[0], error) from error
-            results: Sequence[Any] = ()  # which of them it was is not known: each by itself
+            results: Sequence[Any] = ()
+            self._suspects.extend(tasks)
+            tasks = ()
         except CancelledError as error:
             self._failed(tasks[0], error)
             raise TaskError(f"{name_of(tasks[0])}: the executor cancelled it, and gave no result") from error

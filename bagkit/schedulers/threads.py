@@ -74,6 +74,7 @@ class InThreads:
 
     near = True
     most_together = 1
+    mends = False
 
     def __init__(self, start: Start, temporary_directory: str | None = None) -> None:
         self._start = start
