@@ -133,7 +133,7 @@ class FuturesRun:
         self._begun = 0
         """How many tasks are running, or waiting for a worker."""
         self._suspects: deque[Task] = deque()
-        """Tasks one of which has killed a worker: each is tried with no other beside it, for then it is known which."""
+        """Of these tasks one has killed a worker: each is tried with no other beside it, to know which it was."""
         self._delivered = 0
         self._seconds_of: dict[int, float] = {}
         """By the ids of works: how long the slower ones of the last tasks took that may go together with others."""

@@ -94,7 +94,7 @@ def test_what_changes_later_does_not_matter(gate: Gate) -> None:
 
 @pytest.mark.parametrize("scheduler", ["processes", "threads"])
 def test_an_error_is_raised_where_the_bag_is_used(scheduler: Any) -> None:
-    with bk.options(scheduler=scheduler):
+    with bk.options(scheduler=scheduler, workers=1):  # one: the partitions are made in their order
         bag, total = bk.persist(
             bk.range(8, npartitions=4).map(lambda n: 1 // (n - 6)), bk.range(4, npartitions=1).sum()
         )
