@@ -24,6 +24,8 @@ from bagkit.visible import visible_message
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+CO_GENERATOR = 0x20
+"""The flag in the code of generators; importing inspect takes long."""
 FRONT_DOOR = "<bagkit>"
 """The file name in the frame of a front door. There is no such file, so a traceback shows one line for the frame."""
 
@@ -58,6 +60,23 @@ def keep_users_frames(error: BaseException) -> None:
             frame.clear()
         except RuntimeError:
             pass  # it is at work, and lets go of them itself
+
+
+def clear_callers(error: BaseException) -> None:
+    """Let our frames above the user's in the traceback of a kept error go of all: the task that they ran has ended.
+
+    From a frame `f_back` leads to the one that called it, and so to the value of the task. Generators are passed over:
+    to clear one that waits would end it.
+    """
+    trace = _trace(error)
+    frame = trace.tb_frame.f_back if trace is not None else None
+    while frame is not None and is_own(frame):
+        try:
+            if not frame.f_code.co_flags & CO_GENERATOR:
+                frame.clear()
+        except RuntimeError:
+            return  # it is at work, and so are those above it
+        frame = frame.f_back
 
 
 def users_frame() -> FrameType:

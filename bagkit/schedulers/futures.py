@@ -33,7 +33,7 @@ from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import check_stopped
-from bagkit.schedulers.sync import describe, finished
+from bagkit.schedulers.sync import describe, finished, let_go_of_task
 from bagkit.schedulers.transport import name_of
 
 NOTICE_SECONDS = 0.25
@@ -299,6 +299,7 @@ class FuturesRun:
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
         self._time(task, outcome)
+        let_go_of_task(outcome.report.failures)
         self._observer.emit(
             finished(task, outcome.worker, outcome.start, outcome.stop, outcome.report, outcome.bytes_out)
         )

@@ -7,7 +7,7 @@ early has paid for what it took.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
@@ -24,6 +24,7 @@ from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import check_stopped
 from bagkit.schedulers.transport import name_of
 from bagkit.schedulers.waiting_records import dumps_records
+from bagkit.tracebacks import clear_callers
 
 PROGRESS_SECONDS = 0.1
 """How often a task tells of its progress, at most."""
@@ -56,7 +57,10 @@ class SyncScheduler:
                     for kept in promised_in(task.part):
                         if kept.local is None:
                             kept.wait()
-                    values.update(_run_task(task, [values[need] for need in task.needs], observer, directory))
+                    made, event = _run_task(task, [values[need] for need in task.needs], observer, directory)
+                    let_go_of_task(event.failures)
+                    observer.emit(event)
+                    values.update(made)
                     for key in state.finish(task):
                         del values[key]
                 key, last = state.deliver()
@@ -70,8 +74,10 @@ class SyncScheduler:
             observer.emit(RunFinished(ok))
 
 
-def _run_task(task: Task, inputs: list[Any], observer: Observer, directory: LaterDirectory) -> dict[Key, Any]:
-    """Return the values of `task` by their keys, and tell `observer` of it."""
+def _run_task(
+    task: Task, inputs: list[Any], observer: Observer, directory: LaterDirectory
+) -> tuple[dict[Key, Any], TaskFinished]:
+    """Return the values of `task` by their keys, and the event of its end."""
     key = task.keys[0]
     report = Report(on_progress=progress_teller(task, observer.emit), directory=directory.path, dumps=dumps_records)
     observer.emit(TaskStarted(key, task.label, worker=0))
@@ -83,8 +89,14 @@ def _run_task(task: Task, inputs: list[Any], observer: Observer, directory: Late
         raise
     finally:
         report.on_progress = None  # it leads to the plan, and a report waits for the garbage collector
-    observer.emit(finished(task, 0, start, time.time(), report))
-    return dict(zip(task.keys, values, strict=True))
+    return dict(zip(task.keys, values, strict=True)), finished(task, 0, start, time.time(), report)
+
+
+def let_go_of_task(failures: Iterable[Any]) -> None:
+    """Let the errors of records that a task has kept hold nothing of the task, which is over."""
+    for failure in failures:
+        if hasattr(failure, "error"):
+            clear_callers(failure.error)
 
 
 def call_work(

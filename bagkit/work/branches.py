@@ -104,6 +104,8 @@ class Branches:
         """Take note that there are no more records; raises ValueError where bags side by side were not as long."""
         for rows in self._rows.values():
             rows.end()
+        self._block = None  # an error that is kept leads to this, and must not hold the records
+        self._made.clear()
 
     def given(self, step: Step) -> Iterator[Block]:
         """Yield what `step` gives for the block."""

@@ -87,6 +87,7 @@ def blocks_together(blocks: Iterator[Block], number: int, seconds: float) -> Ite
         for block in blocks:
             waiting.append(block)
             count += len(block.records)
+            del block  # errors that are kept hold this frame
             if count >= number or perf_counter() - begin > seconds:
                 yield waiting
                 waiting, count, begin = [], 0, perf_counter()
@@ -94,6 +95,7 @@ def blocks_together(blocks: Iterator[Block], number: int, seconds: float) -> Ite
         raised = error
     if waiting:
         yield waiting
+    del waiting
     if raised is not None:
         raise raised
 

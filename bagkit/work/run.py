@@ -71,6 +71,7 @@ class TaskRun:
             with suppress(*USER_ERRORS):  # nobody wants the rest of the file
                 reader.close()
         self._report.close_files()
+        self._parts = self._inputs = iter(())  # errors that are kept lead to this, and must not hold the records
 
     # Records ------------------------------------------------------------------------------------------------------
 

@@ -149,6 +149,7 @@ class _Running:
                         taker.take(self._branches.given(step))
                 if own is None and all(taker.done for taker in self._takers):
                     return
+                del block  # errors that are kept hold this frame
             self._branches.end()
         except WAITING_ERRORS as error:
             raised = error

@@ -82,7 +82,7 @@ OPERATIONS: dict[str, Callable[[Bag[Record]], Item[Any]]] = {
 
 def others_left() -> int:
     """Return how many records are left that have not failed."""
-    for _ in range(500):  # a thread may still be on its way out of its task
+    for _ in range(100):  # a thread may still be on its way out of its task
         gc.collect()
         left = sum([record.number % 10 != 0 for record in tuple(Record.live)])
         if left <= 100:
