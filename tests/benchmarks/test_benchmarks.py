@@ -94,7 +94,6 @@ def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     multiples = {figure["contender"]: figure["values"][0] for figure in figures if figure["unit"] == "x limit"}
     assert set(multiples) == {"bagkit parent", "bagkit worker", "plain parent"}
     assert multiples["bagkit parent"] > 5  # of the limit of 1 MB
-    assert all(multiples.values())  # what lives for a moment may be looked at before it has done much
     assert figures[-1]["target"] == "<= 1500 bytes"
 
 

@@ -102,7 +102,10 @@ def test_also_where_it_is_sent_to_other_workers(operation: str) -> None:
 
 
 def test_what_makes_text_of_each_record_skips_it_everywhere(tmp_path: Path) -> None:
-    bag = bk.from_sequence(range(4), npartitions=2).map(deep_trees)
+    def deeper_trees(number: int) -> dict[str, Any]:  # Python 3.14 goes deeper, as far as the stack does
+        return {"id": number, "tree": nested(1_000_000 if number == 2 else 3)}
+
+    bag = bk.from_sequence(range(4), npartitions=2).map(deeper_trees)
     for scheduler in ("sync", "threads", "processes"):
         with pytest.warns(bk.SkippedRecordsWarning, match="record 0, partition 1"):
             bag.map(json.dumps).compute(scheduler=scheduler, on_error="skip")

@@ -200,7 +200,10 @@ def test_a_class_that_can_not_be_changed() -> None:
 def test_a_class_that_comes_again_has_all_that_it_had(program: types.SimpleNamespace) -> None:
     p = program
     for cls in (p.Square, p.Frozen, p.Named, p.Color, p.Struct):
-        bag = bk.from_sequence([1], npartitions=1).map(lambda x, cls=cls: sorted(vars(cls)))
+        # Python 3.14 keeps annotations there once somebody has asked for them.
+        bag = bk.from_sequence([1], npartitions=1).map(
+            lambda x, cls=cls: sorted(vars(cls).keys() - {"__annotations_cache__"})
+        )
         assert bag.compute(**WORKERS) == bag.compute(**WORKERS)
 
 

@@ -119,8 +119,17 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def check_whole(place: Place, clean: dict[str, bytes]) -> None:
     """Whatever happened: what has a final name is what a run without troubles has under it."""
-    found = place.files()
-    assert found.items() <= clean.items()
+    for name, data in place.files().items():
+        if data != clean[name]:
+            pytest.fail(unlike(name, data, clean[name]))
+
+
+def unlike(name: str, found: bytes, expected: bytes) -> str:
+    """Say how a compressed file differs from what a clean run writes: in its content, or only in its bytes."""
+    first = next((at for at, (one, other) in enumerate(zip(found, expected, strict=False)) if one != other), None)
+    content, wanted = gzip.decompress(found), gzip.decompress(expected)
+    sizes = f"{len(found)} bytes, expected {len(expected)}; the first that differs is {first}"
+    return f"{name}: {sizes}; the content is {'the same' if content == wanted else f'other: {content[:300]!r}'}"
 
 
 class TestKilled:
