@@ -106,9 +106,12 @@ def _end_gently() -> None:
     atexit: Any = sys.modules.get("atexit")  # without which there is no handler
     if atexit is not None:
         atexit._run_exitfuncs()  # they may write to files
-    from bagkit.schedulers.open_files import hold_files
+    try:
+        from bagkit.schedulers.open_files import hold_files
 
-    hold_files()
+        hold_files()
+    except MemoryError:
+        os._exit(0)  # nothing ends gently without memory
 
 
 def _leave_report(diary: int) -> None:
