@@ -198,6 +198,8 @@ def test_the_end_of_the_program_stops_it(scheduler: str, tmp_path: Path) -> None
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_is_told(gate: Gate) -> None:
     bag = bk.range(4, npartitions=2).map(gate).persist()
+    # While another thread imports modules, a fork leaves Python's locks of these held in the child for ever.
+    assert wait_for(lambda: "running" in repr(bag))
     read, write = os.pipe()
     pid = os.fork()
     if not pid:
