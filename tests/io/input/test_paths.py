@@ -117,11 +117,12 @@ def test_from_url(scheduler: str, url: str) -> None:
 
 @each_case("url", ["s3://me:hidden@bucket/x*", "s3://me:hid/den@bucket/x"])
 def test_what_a_store_says_has_no_password(url: str) -> None:
-    with pytest.raises(bk.SourceError) as caught:
+    with pytest.raises((bk.SourceError, bk.PlanError)) as caught:  # the lowest s3fs takes a slash for the URL's end
         bk.read_text(url)
     text = text_of_all(caught.value)
-    assert text.count("me:***") == 2
-    with pytest.raises(bk.OutputError) as written:
+    assert text.count("me:***") == (2 if caught.type is bk.SourceError else 1)
+    assert "me:hid" not in text
+    with pytest.raises((bk.OutputError, bk.PlanError)) as written:
         bk.from_sequence(["a"]).to_textfiles(url.rstrip("*"), scheduler="sync")
     assert "me:hid" not in text_of_all(written.value)
 
