@@ -1,4 +1,4 @@
-"""The finder that notes of which version of its file a module was made: all else is as without it."""
+"""The finder that notes which version of its file a module was made of changes nothing else about imports."""
 
 from __future__ import annotations
 

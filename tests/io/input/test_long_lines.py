@@ -79,7 +79,7 @@ class TestMemory:
 
 
 VERY_LONG = 20_000_000
-"""Bytes of a line of which not all is kept beside an error."""
+"""Bytes of a line, above which an error keeps only the beginning."""
 
 
 def fails(bag: Any, policy: str, scheduler: str) -> BaseException:
