@@ -9,9 +9,9 @@ Names are imported when they are first used: a worker process needs none of them
 
 from typing import TYPE_CHECKING, Any
 
-from bagkit import module_loads  # noqa: F401  (first: it notes the imports of the user's modules from here on)
 from bagkit.front_doors import as_at_the_end as _as_at_the_end
 from bagkit.options import ComputeOptions, Options, get_options, options, set_options
+from bagkit.user_code import module_loads  # noqa: F401  (it notes the user's imports from here on)
 
 if TYPE_CHECKING:
     from bagkit import random  # noqa: F401  (not in __all__: `import *` would hide Python's own)

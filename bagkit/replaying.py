@@ -16,7 +16,7 @@ from bagkit.options import PlainOptions
 from bagkit.plan.kinds import MemorySource, Op, Pairing, PerPartition, Scan, Source
 from bagkit.plan.node import Plan, walk
 from bagkit.plan.split_errors import Choosing
-from bagkit.user_modules import is_users
+from bagkit.user_code.modules import is_users
 
 if TYPE_CHECKING:
     from bagkit.work.failures import Failure

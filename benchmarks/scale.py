@@ -25,11 +25,11 @@ from typing import Any
 from unittest import mock
 
 import bagkit as bk
+from bagkit.crossing.values import BUCKETS, ONE
 from bagkit.io.input import file_source
 from bagkit.io.input.files import FileInfo
 from bagkit.plan.kinds import Exchange, SampledExchange
 from bagkit.schedulers.elsewhere import unpickled
-from bagkit.schedulers.values import BUCKETS, ONE
 from bagkit.work.works import Cutting
 
 FILES, SIZE, PARTITIONS, WORKERS = 8192, 128_000_000, 2048, 1024

@@ -20,6 +20,7 @@ from bagkit.client.inline import InlineEngine
 from bagkit.client.page import Page
 from bagkit.diagnostics.standing import Counts
 from bagkit.errors import OptionError, one_line
+from bagkit.flow.inside import inside_task
 from bagkit.flow.replay import Replay, is_plain
 from bagkit.front_doors import front_door, front_doors
 from bagkit.lazy.background import Turns, here
@@ -28,7 +29,6 @@ from bagkit.ops.calls import FutureValue
 from bagkit.options import merged
 from bagkit.plan.node import Plan
 from bagkit.plan.template import fill
-from bagkit.schedulers.inside import inside_task
 from bagkit.warn import begun_at, users_line
 
 if TYPE_CHECKING:

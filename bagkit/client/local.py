@@ -25,18 +25,18 @@ from bagkit.client.backlog import Backlog, Entry
 from bagkit.client.calls import MOST_WORKS
 from bagkit.client.futures import Elsewhere
 from bagkit.client.recording import CallRecord
+from bagkit.crossing import transport
+from bagkit.crossing.hearing import hear
+from bagkit.crossing.remote_errors import unpack_error, worker_died
+from bagkit.crossing.values import Output
 from bagkit.errors import TaskError
 from bagkit.flow.replay import reading
 from bagkit.lower.graph import Key, Task
-from bagkit.schedulers import transport
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.crew import Crew
 from bagkit.schedulers.dispatch import ATTEMPTS
-from bagkit.schedulers.hearing import hear
-from bagkit.schedulers.remote_errors import unpack_error, worker_died
 from bagkit.schedulers.sending import NOTHING, Pickled, Sending
 from bagkit.schedulers.value_store import ValueStore
-from bagkit.schedulers.values import Output
 from bagkit.schedulers.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from bagkit.client.calls import Submitted
     from bagkit.client.futures import Future
-    from bagkit.schedulers.transport import Stored
+    from bagkit.crossing.transport import Stored
 
 IDLE_SECONDS = 1.0
 """How long the client keeps workers that have nothing to do; then all runs of this process may have them."""

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bagkit.client.calls import MOST_WORKS
 from bagkit.client.futures import Elsewhere
+from bagkit.crossing.generators import seed_generators
+from bagkit.crossing.outgoing import Outgoing
+from bagkit.crossing.remote_errors import pack_error, unpack_error
+from bagkit.crossing.transport import loads
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
+from bagkit.flow.inside import running_task
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
 from bagkit.schedulers.elsewhere import unpickled
 from bagkit.schedulers.executors import pickled
-from bagkit.schedulers.generators import seed_generators
-from bagkit.schedulers.inside import running_task
-from bagkit.schedulers.outgoing import Outgoing
-from bagkit.schedulers.remote_errors import pack_error, unpack_error
-from bagkit.schedulers.transport import loads
 
 if TYPE_CHECKING:
     import concurrent.futures

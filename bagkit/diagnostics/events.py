@@ -155,7 +155,7 @@ class WorkerLost(NamedTuple):
 class WorkerSaid(NamedTuple):
     worker: int
     body: bytes
-    """What it printed, logged or warned of, as it came; `schedulers/hearing.py` has the text of it."""
+    """What it printed, logged or warned of, as it came; `crossing/hearing.py` has the text of it."""
 
 
 class TaskAdded(NamedTuple):

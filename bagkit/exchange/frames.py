@@ -3,7 +3,7 @@
     a frame in a file    (offset, length, CRC-32)
     an index             a frame of the places of others; who wants one of them reads one entry
 
-Two things wait like that: values on their way between tasks (`schedulers/values.py`), and records that are more than a
+Two things wait like that: values on their way between tasks (`crossing/values.py`), and records that are more than a
 task may hold (`exchange/spill.py`). Every worker imports this at its start, so it imports little.
 """
 

@@ -4,7 +4,7 @@
     Dealing    the work of the one task between both halves: to each partition its buckets of all tasks
 
 So tasks, keys and needs grow with N + M. Dealing runs no function and looks into no bucket: a scheduler whose values
-are somewhere else says where they are instead (`dealt` in schedulers/values.py).
+are somewhere else says where they are instead (`dealt` in crossing/values.py).
 """
 
 from __future__ import annotations

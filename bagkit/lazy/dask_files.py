@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bagkit.crossing import values
+from bagkit.crossing.transport import Stored
+from bagkit.crossing.waiting_records import dumps_records
 from bagkit.flow.report import Report
-from bagkit.schedulers import values
-from bagkit.schedulers.transport import Stored
 from bagkit.schedulers.value_store import INLINE_BYTES_LATER
-from bagkit.schedulers.waiting_records import dumps_records
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Seal:
     """Makes bytes of works and parts, a work once; mutable, of one graph."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
-        from bagkit.schedulers.outgoing import Outgoing
+        from bagkit.crossing.outgoing import Outgoing
 
         self._outgoing = Outgoing(tracked=True)
         self._works: dict[int, tuple[SealedWork, Work]] = {}  # the work is held on to, so its id stays its own
@@ -183,9 +183,9 @@ class SentTask(RunTask):
 
     def run(self, inputs: Sequence[Any], report: Report) -> Any:
         """Open what it is to do, and do it."""
+        from bagkit.crossing.generators import seed_generators
+        from bagkit.crossing.transport import loads
         from bagkit.schedulers.elsewhere import unpickled
-        from bagkit.schedulers.generators import seed_generators
-        from bagkit.schedulers.transport import loads
 
         like, sealed = self._common[4:]
         if sealed is None:

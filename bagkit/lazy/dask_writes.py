@@ -51,7 +51,7 @@ class SentSink:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self._data:
-            from bagkit.schedulers.outgoing import Outgoing
+            from bagkit.crossing.outgoing import Outgoing
 
             self._data = Outgoing(tracked=True).work_with_content(self._plan)
         return SentSink, (None, self.token, self._data)
@@ -60,7 +60,7 @@ class SentSink:
     def plan(self) -> Plan:
         """The plan, opened where it is wanted."""
         if self._plan is None:
-            from bagkit.schedulers.transport import loads
+            from bagkit.crossing.transport import loads
 
             self._plan = loads(self._data)
         assert self._plan is not None

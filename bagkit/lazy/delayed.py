@@ -18,12 +18,12 @@ from bagkit.front_doors import front_door, front_doors
 from bagkit.lazy.calls import checked_name, plan_of_call, pure_name
 from bagkit.lazy.delayed_values import Delayed, set_length, set_plan
 from bagkit.lazy.nesting import Lift, plan_of
-from bagkit.main_module import MAIN
 from bagkit.ops.calls import DelayedCall, identity, next_number
 from bagkit.ops.functions import short_label
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.tracebacks import shown_file, users_frame
+from bagkit.user_code.main_module import MAIN
 
 P = ParamSpec("P")
 T = TypeVar("T")

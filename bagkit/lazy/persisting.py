@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bagkit.computing import for_this_session, refuse_at_the_end, scheduler_for, stream
 from bagkit.errors import NotPicklableError, TaskError
 from bagkit.flow.anew import Attempts
+from bagkit.flow.inside import inside_task
 from bagkit.flow.kept import Kept
 from bagkit.flow.replay import for_many
 from bagkit.io.input.persisted import Persisted
@@ -22,7 +23,6 @@ from bagkit.option_values import checked_scheduler
 from bagkit.options import merged
 from bagkit.plan.kinds import Source
 from bagkit.plan.node import Plan, walk
-from bagkit.schedulers.inside import inside_task
 from bagkit.schedulers.stopping import check_stopped
 from bagkit.tracebacks import shorten_traceback
 

@@ -261,7 +261,7 @@ class RunRecord:
         self._add(Trouble(f"worker {event.worker} has ended{code}", place=where))
 
     def _say(self, event: WorkerSaid) -> None:
-        from bagkit.schedulers.hearing import said_text
+        from bagkit.crossing.hearing import said_text
 
         kind, text = said_text(event.body)
         self.said.append((event.worker, kind, text[:TEXT]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from bagkit.main_module import MAIN
+from bagkit.user_code.main_module import MAIN
 from bagkit.visible import ask
 
 

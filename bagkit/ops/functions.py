@@ -9,9 +9,9 @@ from operator import itemgetter, methodcaller
 from typing import Any
 
 from bagkit.errors import PlanError, ask, one_line
-from bagkit.main_module import MAIN
 from bagkit.ops._toolz_read import complemented, toolz_kind, toolz_name
 from bagkit.plan.node import Plan
+from bagkit.user_code.main_module import MAIN
 from bagkit.visible import visible
 
 

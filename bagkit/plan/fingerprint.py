@@ -26,8 +26,8 @@ from weakref import WeakKeyDictionary
 from bagkit.errors import ask
 from bagkit.plan.kinds import MemorySource
 from bagkit.plan.node import Plan, walk
-from bagkit.unimported import unimported
-from bagkit.user_modules import HEAP, found_by_name, imported, imports_by, is_changed, is_made_by_exec, is_users
+from bagkit.user_code.modules import HEAP, found_by_name, imported, imports_by, is_changed, is_made_by_exec, is_users
+from bagkit.user_code.unimported import unimported
 
 Seen = dict[int, tuple[int, Any]]
 """The functions and classes that were described already, by their ids, with a number; kept, so that ids stay theirs."""

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bagkit.schedulers import pool, transport
+from bagkit.crossing import transport
+from bagkit.schedulers import pool
 from bagkit.schedulers.worker_process import WorkerGone, WorkerProcess
 
 if TYPE_CHECKING:
-    from bagkit.user_modules import Version
+    from bagkit.user_code.modules import Version
 
 Said = list[tuple[WorkerProcess, int, bytes]]
 """Messages of workers: the worker, the kind, and the rest."""

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFinished, TaskStarted
+from bagkit.flow.inside import inside_task
 from bagkit.option_values import SCHEDULER_ALIASES, SCHEDULERS, of_dask, session_client
 from bagkit.options import Options
-from bagkit.schedulers.inside import inside_task
 from bagkit.warn import warn_about
 
 _OF_VALUES = frozenset({"Cache", "CacheProfiler"})

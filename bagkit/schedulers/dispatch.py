@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
+from bagkit.crossing import transport
+from bagkit.crossing.remote_errors import unpack_error, unpack_failure, worker_died
 from bagkit.diagnostics import events
 from bagkit.errors import notes_of, text_of
 from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Graph, Key, Task
-from bagkit.schedulers import transport
-from bagkit.schedulers.remote_errors import unpack_error, unpack_failure, worker_died
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.value_store import ValueStore
 from bagkit.visible import visible

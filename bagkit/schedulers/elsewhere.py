@@ -14,15 +14,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+from bagkit.crossing.generators import seed_generators
+from bagkit.crossing.given_modules import take_modules_back
+from bagkit.crossing.remote_errors import pack_error, pack_failure
+from bagkit.crossing.transport import Stored, loads, task_name
+from bagkit.crossing.values import Output, load
+from bagkit.crossing.waiting_records import dumps_records
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Work
-from bagkit.schedulers.generators import seed_generators
-from bagkit.schedulers.given_modules import take_modules_back
-from bagkit.schedulers.remote_errors import pack_error, pack_failure
 from bagkit.schedulers.sync import call_work
-from bagkit.schedulers.transport import Stored, loads, task_name
-from bagkit.schedulers.values import Output, load
-from bagkit.schedulers.waiting_records import dumps_records
 
 WORKS_KEPT = 16
 kept_works: OrderedDict[tuple[str, int], Work] = OrderedDict()

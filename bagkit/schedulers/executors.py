@@ -23,6 +23,10 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from bagkit.crossing.outgoing import Outgoing
+from bagkit.crossing.remote_errors import unpack_error, unpack_failure
+from bagkit.crossing.transport import name_of
+from bagkit.crossing.values import dealt, files_of, load, sizes
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError
@@ -40,13 +44,9 @@ from bagkit.schedulers.futures import (
     Ticket,
     task_started,
 )
-from bagkit.schedulers.outgoing import Outgoing
-from bagkit.schedulers.remote_errors import unpack_error, unpack_failure
 from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory
 from bagkit.schedulers.threads import InThreads, start_on
-from bagkit.schedulers.transport import name_of
 from bagkit.schedulers.value_store import INLINE_BYTES, INLINE_BYTES_LATER, UNDELIVERED_BYTES
-from bagkit.schedulers.values import dealt, files_of, load, sizes
 
 SMALL_WORK = 1 << 12
 """A work of so few bytes goes with each task."""
@@ -274,6 +274,6 @@ def pickled(pickle: Callable[[Any], bytes], value: Any, what: str, task: Task) -
     try:
         return pickle(value)
     except Exception as error:
-        from bagkit.schedulers.culprits import not_picklable
+        from bagkit.crossing.culprits import not_picklable
 
         raise not_picklable(value, what, error, "it can't be sent to another process", name_of(task)) from error

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
+from bagkit.crossing.transport import name_of
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError, WorkerDiedError, add_notes, notes_of
@@ -34,7 +35,6 @@ from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import check_stopped
 from bagkit.schedulers.sync import describe, finished, let_go_of_task
-from bagkit.schedulers.transport import name_of
 
 NOTICE_SECONDS = 0.25
 """The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""

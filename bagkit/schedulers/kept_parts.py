@@ -11,7 +11,7 @@ from bagkit.schedulers import homes
 from bagkit.schedulers.residents import KEEP, READ, TAKE, Resident
 
 if TYPE_CHECKING:
-    from bagkit.schedulers.transport import Stored
+    from bagkit.crossing.transport import Stored
     from bagkit.schedulers.worker_process import WorkerProcess
 
 

@@ -13,15 +13,16 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from bagkit.crossing import transport
 from bagkit.errors import TaskError
-from bagkit.schedulers import homes, transport
+from bagkit.schedulers import homes
 from bagkit.schedulers.reaper import Reaper
 from bagkit.schedulers.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from bagkit.user_modules import Version
+    from bagkit.user_code.modules import Version
 
 END_SECONDS = 2.0
 """How many seconds idle workers have at the end of the program, for exit handlers and files of the user's functions."""
@@ -94,7 +95,7 @@ def take_workers(
 def _say(told: list[tuple[bytes, int]]) -> None:
     """Say what idle workers have sent."""
     if told:
-        from bagkit.schedulers.hearing import hear
+        from bagkit.crossing.hearing import hear
 
         for body, number in told:
             hear(body, number)

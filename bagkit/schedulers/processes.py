@@ -35,17 +35,18 @@ import weakref
 from collections.abc import Collection, Generator, Sequence
 from typing import Any
 
+from bagkit.crossing import transport
+from bagkit.crossing.hearing import Hearing
 from bagkit.diagnostics import events
 from bagkit.diagnostics.observer import Observer
 from bagkit.diagnostics.terminal import show_drawings
 from bagkit.errors import TaskError
 from bagkit.flow.kept import Kept
 from bagkit.lower.graph import Graph, Key, Task
-from bagkit.schedulers import pool, transport
+from bagkit.schedulers import pool
 from bagkit.schedulers.cpu_count import cpu_count, usable_memory
 from bagkit.schedulers.crew import Crew
 from bagkit.schedulers.dispatch import Dispatch
-from bagkit.schedulers.hearing import Hearing
 from bagkit.schedulers.homes import home_of, move_in
 from bagkit.schedulers.pump import Pump
 from bagkit.schedulers.sending import NOTHING, Sending

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from bagkit.schedulers import transport
+from bagkit.crossing import transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,7 @@ class Reaper:
 
     @staticmethod
     def _say(told: list[tuple[bytes, int]]) -> None:
-        from bagkit.schedulers.hearing import hear
+        from bagkit.crossing.hearing import hear
 
         for body, number in told:
             with contextlib.suppress(Exception):  # nobody waits who could be told

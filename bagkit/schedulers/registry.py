@@ -9,9 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from bagkit.flow.inside import inside_task
 from bagkit.option_values import ENGINES, SCHEDULERS, checked_scheduler
 from bagkit.schedulers.cpu_count import cpu_count, usable_memory
-from bagkit.schedulers.inside import inside_task
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import gc
 
-from bagkit.schedulers.values import load
+from bagkit.crossing.values import load
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from bagkit.schedulers.transport import Stored
+    from bagkit.crossing.transport import Stored
 
 READ, KEEP, TAKE = range(3)
 """What a task does with kept records: read the file if they are not here; the same, and keep them; or have them to

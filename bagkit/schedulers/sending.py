@@ -8,24 +8,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from bagkit.crossing import transport
+from bagkit.crossing.codec_names import with_error_handlers
+from bagkit.crossing.outgoing import Outgoing
+from bagkit.crossing.questions import QUESTIONS, answer
+from bagkit.crossing.surroundings import take_surroundings
 from bagkit.errors import TaskError
 from bagkit.flow.kept import LET_GO
 from bagkit.lower.graph import Task, Work
-from bagkit.schedulers import transport
-from bagkit.schedulers.codec_names import with_error_handlers
 from bagkit.schedulers.homes import home_of
 from bagkit.schedulers.kept_parts import kept_in, may_hold_code, reads_earlier, with_residents
-from bagkit.schedulers.outgoing import Outgoing
-from bagkit.schedulers.purity import may_change
-from bagkit.schedulers.questions import QUESTIONS, answer
-from bagkit.schedulers.surroundings import take_surroundings
 from bagkit.schedulers.value_store import INLINE_BYTES, ValueStore
+from bagkit.user_code.purity import may_change
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
-    from bagkit.schedulers.transport import Stored
+    from bagkit.crossing.transport import Stored
     from bagkit.schedulers.worker_process import WorkerProcess
-    from bagkit.user_modules import Version
+    from bagkit.user_code.modules import Version
 
 WARN_BYTES = 100 << 20
 
@@ -185,7 +185,7 @@ def _pickled(pickled: Callable[[Any], bytes], value: Any, what: str, task: str) 
     try:
         return pickled(value)
     except Exception as error:
-        from bagkit.schedulers.culprits import not_picklable
+        from bagkit.crossing.culprits import not_picklable
 
         so = "it can't be sent to a worker process; hint: make it inside of the function, or use scheduler='threads'"
         raise not_picklable(value, what, error, so, task or "task") from error

@@ -10,20 +10,20 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
+from bagkit.crossing.transport import name_of
+from bagkit.crossing.waiting_records import dumps_records
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import StoppedEarlyError, TaskError, in_place_of, notes_of, one_line
 from bagkit.exchange.spill import Held
 from bagkit.flow.batches import Batches, InTurns, kept
+from bagkit.flow.inside import running_task
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
-from bagkit.schedulers.inside import running_task
 from bagkit.schedulers.kept_parts import promised_in
 from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import check_stopped
-from bagkit.schedulers.transport import name_of
-from bagkit.schedulers.waiting_records import dumps_records
 from bagkit.tracebacks import clear_callers
 
 PROGRESS_SECONDS = 0.1

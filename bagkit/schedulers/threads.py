@@ -16,6 +16,8 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any
 
+from bagkit.crossing.transport import name_of
+from bagkit.crossing.waiting_records import dumps_records
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError, in_place_of
@@ -25,8 +27,6 @@ from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, task_started
 from bagkit.schedulers.run_directory import LaterDirectory
 from bagkit.schedulers.sync import all_kept, call_work, describe, progress_teller
-from bagkit.schedulers.transport import name_of
-from bagkit.schedulers.waiting_records import dumps_records
 
 
 class ThreadScheduler:

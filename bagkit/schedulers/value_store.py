@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from bagkit.crossing import values
+from bagkit.crossing.transport import Stored, name_of
 from bagkit.errors import NotPicklableError, TaskError
 from bagkit.flow.batches import Batches
 from bagkit.flow.kept import Kept
 from bagkit.lower.graph import Key, Task
-from bagkit.schedulers import values
 from bagkit.schedulers.pool import let_go
 from bagkit.schedulers.run_directory import RunDirectory
-from bagkit.schedulers.transport import Stored, name_of
 
 INLINE_BYTES = 1 << 16
 """Values of a task up to this come in its message; what is more gets to where it is read by a file in half the time."""

@@ -23,11 +23,13 @@ import time
 from collections import deque
 from errno import EBADF
 
-from bagkit.schedulers import debugging, inside, speech, transport, waiting_records
-from bagkit.schedulers.surroundings import apply_surroundings
-from bagkit.schedulers.transport import Stored
-from bagkit.schedulers.values import Output, load
-from bagkit.schedulers.warning_filters import forget_shown
+from bagkit.crossing import speech, transport, waiting_records
+from bagkit.crossing.surroundings import apply_surroundings
+from bagkit.crossing.transport import Stored
+from bagkit.crossing.values import Output, load
+from bagkit.crossing.warning_filters import forget_shown
+from bagkit.flow import inside
+from bagkit.schedulers import debugging
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -43,9 +45,9 @@ CLOSED = 113
 """The exit code of a worker whose connection a function has closed; it has no other way to say so."""
 END_SECONDS = 10
 """What ending gently may take: a handler that waits for something is not waited for any longer."""
-_RECEIVED = "bagkit.schedulers.received"
-_PATCHES, _RESIDENTS = "bagkit.schedulers.patches", "bagkit.schedulers.residents"
-_GIVEN, _GENERATORS = "bagkit.schedulers.given_modules", "bagkit.schedulers.generators"
+_RECEIVED = "bagkit.crossing.received"
+_PATCHES, _RESIDENTS = "bagkit.crossing.patches", "bagkit.schedulers.residents"
+_GIVEN, _GENERATORS = "bagkit.crossing.given_modules", "bagkit.crossing.generators"
 _EARLIER = "bagkit.flow.earlier_runs"
 """Imported only where modules have values that the caller changed, records stay here, or such things came."""
 
@@ -266,7 +268,7 @@ class Worker:
         data = self._ask(transport.NEED_ENCODING, name)
         if not data:
             return None
-        from bagkit.schedulers.codec_names import codec_of
+        from bagkit.crossing.codec_names import codec_of
 
         return codec_of(data)
 
@@ -410,7 +412,7 @@ class Worker:
         return on_progress
 
     def _error(self, error: BaseException) -> bytes:
-        from bagkit.schedulers.remote_errors import pack_error
+        from bagkit.crossing.remote_errors import pack_error
 
         if type(error) is LookupError and str(error).startswith("unknown error handler name"):
             error.add_note("hint: codecs.register_error in a module that the function imports, or in the function")
@@ -458,6 +460,6 @@ def _report(attempt: int, on_progress: Callable[[Report], None]) -> Report:
 
 
 def _pickle_failures(failures: list[Any]) -> bytes:
-    from bagkit.schedulers.remote_errors import pack_failure
+    from bagkit.crossing.remote_errors import pack_failure
 
     return transport.to_bytes([pack_failure(failure) for failure in failures])

@@ -14,14 +14,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from bagkit.schedulers import transport
+from bagkit.crossing import transport
 from bagkit.schedulers.interpreter import start_interpreter
 from bagkit.schedulers.worker import CLOSED, IDLE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bagkit.user_modules import Version
+    from bagkit.user_code.modules import Version
 
 READ_BYTES = 1 << 16
 STALE_SECONDS = IDLE_SECONDS - 10

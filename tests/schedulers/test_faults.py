@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from bagkit.crossing.transport import loads
+from bagkit.crossing.waiting_records import dumps_records
 from bagkit.diagnostics import events
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.flow.batches import Batches
@@ -20,8 +22,6 @@ from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers import dispatch, pool
 from bagkit.schedulers.processes import ProcessScheduler
-from bagkit.schedulers.transport import loads
-from bagkit.schedulers.waiting_records import dumps_records
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
 from tests.schedulers.contract import Recorder, one, values
@@ -457,7 +457,7 @@ def test_large_values_for_other_tasks_stay_out_of_here(
 ) -> None:
     tasks = [Task(("big",), faulty.large, 20_000_000), Task(("length",), faulty.measure, needs=("big", "big"))]
     tasks += [Task(("many",), faulty.large_slowly, (5, "")), Task(("sum",), faulty.measure_batches, needs=("many",))]
-    from bagkit.schedulers import values as stored
+    from bagkit.crossing import values as stored
 
     loaded: list[Key] = []
     monkeypatch.setattr(stored, "load", lambda value, load=stored.load: loaded.append(value) or load(value))

@@ -11,11 +11,11 @@ import pytest
 
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import OptionError
+from bagkit.flow.inside import running_task
 from bagkit.lower.graph import Graph, Key
 from bagkit.option_values import SCHEDULERS
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.executors import ExecutorScheduler
-from bagkit.schedulers.inside import running_task
 from bagkit.schedulers.registry import get_scheduler
 from bagkit.schedulers.sync import SyncScheduler
 from bagkit.schedulers.threads import ThreadScheduler

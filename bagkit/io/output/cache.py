@@ -35,11 +35,11 @@ from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.memory import FromSequence
 from bagkit.io.input.paths import is_url, named
 from bagkit.io.output.manifest import versions
-from bagkit.main_module import MAIN
 from bagkit.ops.regroup import Concat, Pick
 from bagkit.plan.caching import Caching, Use
 from bagkit.plan.kinds import OnRecords, Pairing, Source
 from bagkit.plan.node import Plan, walk
+from bagkit.user_code.main_module import MAIN
 from bagkit.warn import warn_about
 
 _MAGIC: Final = b"bagkit cache 1\r\n"

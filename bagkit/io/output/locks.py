@@ -12,11 +12,11 @@ import threading
 import time
 
 from bagkit.errors import BagkitError, OutputBusyError
+from bagkit.flow.inside import inside_task
 from bagkit.io.input.paths import named
 from bagkit.io.output.names import directory_of
 from bagkit.io.output.stores import open_own
 from bagkit.json.standard import standard_dumps, standard_loads
-from bagkit.schedulers.inside import inside_task
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.1
 """Seconds between two looks at a lock that somebody else has."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bagkit.schedulers.transport import to_bytes
+from bagkit.crossing.transport import to_bytes
 
 
 def dumps_records(value: Any) -> bytes:
@@ -12,6 +12,6 @@ def dumps_records(value: Any) -> bytes:
     try:
         return to_bytes(value)
     except Exception as error:
-        from bagkit.schedulers.culprits import not_picklable
+        from bagkit.crossing.culprits import not_picklable
 
         raise not_picklable(value, "the records", error, "it can't be brought to another partition") from error

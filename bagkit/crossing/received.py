@@ -12,8 +12,8 @@ import os
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 
-from bagkit.schedulers import inside
-from bagkit.schedulers.packed import NOTHING, Named, ObjectOf, Packed
+from bagkit.crossing.packed import NOTHING, Named, ObjectOf, Packed
+from bagkit.flow import inside
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:

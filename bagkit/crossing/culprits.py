@@ -10,10 +10,10 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bagkit.crossing.outgoing import Outgoing
 from bagkit.errors import NotPicklableError, ask, printable
-from bagkit.module_loads import is_edited
-from bagkit.schedulers.outgoing import Outgoing
-from bagkit.user_modules import is_users, version
+from bagkit.user_code.module_loads import is_edited
+from bagkit.user_code.modules import is_users, version
 
 DEPTH = 30
 _NOTHING = object()

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from bagkit.schedulers import transport
-from bagkit.schedulers.class_numbers import class_of
-from bagkit.schedulers.codec_names import pickled_codec
+from bagkit.crossing import transport
+from bagkit.crossing.class_numbers import class_of
+from bagkit.crossing.codec_names import pickled_codec
 
 if TYPE_CHECKING:
-    from bagkit.schedulers.outgoing import Outgoing
+    from bagkit.crossing.outgoing import Outgoing
 
 
 def answer(kind: int, body: bytes, outgoing: Outgoing) -> bytes:

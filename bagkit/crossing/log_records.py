@@ -13,7 +13,7 @@ import marshal
 import os
 from typing import Any
 
-from bagkit.schedulers import speech
+from bagkit.crossing import speech
 from bagkit.tracebacks import stack_of_worker
 
 Loggers = tuple[int, dict[str, tuple[int, bool, bool, int]]]

@@ -15,19 +15,18 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from bagkit.crossing.class_numbers import now
+from bagkit.crossing.generators import is_generator
+from bagkit.crossing.module_values import ModuleValues
+from bagkit.crossing.patches import Patches, patches_in, with_patches
+from bagkit.crossing.received import open_work, this_process
+from bagkit.crossing.transport import PROTOCOL
 from bagkit.errors import NotPicklableError, one_line
-from bagkit.inner_imports import Import
 from bagkit.json.standard import is_replaced
-from bagkit.main_module import MAIN
-from bagkit.module_loads import Loads, reloaded
-from bagkit.schedulers.class_numbers import now
-from bagkit.schedulers.generators import is_generator
-from bagkit.schedulers.module_values import ModuleValues
-from bagkit.schedulers.patches import Patches, patches_in, with_patches
-from bagkit.schedulers.received import open_work, this_process
-from bagkit.schedulers.transport import PROTOCOL
-from bagkit.unimported import unimported
-from bagkit.user_modules import (
+from bagkit.user_code.inner_imports import Import
+from bagkit.user_code.main_module import MAIN
+from bagkit.user_code.module_loads import Loads, reloaded
+from bagkit.user_code.modules import (
     CACHED,
     Version,
     imported,
@@ -38,9 +37,10 @@ from bagkit.user_modules import (
     names_used,
     version,
 )
+from bagkit.user_code.unimported import unimported
 
 if TYPE_CHECKING:
-    from bagkit.schedulers.class_numbers import Moments
+    from bagkit.crossing.class_numbers import Moments
 
 
 class _ByValue(Exception):
@@ -110,8 +110,8 @@ class Outgoing:
 
     def _dumped(self, value: Any, by_value: Callable[[str], bool], **settings: Any) -> bytes:
         """Return the pickle of what travels by value, with the modules that its functions import and that do so too."""
-        from bagkit.schedulers.by_value import dumps
-        from bagkit.schedulers.given_modules import with_modules
+        from bagkit.crossing.by_value import dumps
+        from bagkit.crossing.given_modules import with_modules
 
         given: dict[str, types.ModuleType] = {}
         while True:
@@ -131,7 +131,7 @@ class Outgoing:
         return with_patches(data, self._patches, self._patches_pickled)
 
     def _patches_pickled(self, value: Any) -> bytes:
-        from bagkit.schedulers.by_value import dumps
+        from bagkit.crossing.by_value import dumps
 
         try:
             return dumps(value, self.is_by_value, self._moments, tracked=self._tracked)

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterator
 from typing import Any
 
-from bagkit.user_modules import HEAP
+from bagkit.user_code.modules import HEAP
 
 Member = tuple[str, Any, tuple[Any, ...]]
 """A name, its value, and what its type of data is made of: nothing where that is none of Python's own."""

@@ -68,7 +68,7 @@ def hear(body: bytes, worker: int) -> None:
     what, data = marshal.loads(body)
     with room_for_text():
         if what == "record":
-            from bagkit.schedulers.log_records import handle_record
+            from bagkit.crossing.log_records import handle_record
 
             handle_record(data, worker)
             line_has_ended()

@@ -24,21 +24,21 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_track, _module_reduce
 
-from bagkit.inner_imports import Import
+from bagkit.crossing.annotations import is_meta, reduce_meta, resolved
+from bagkit.crossing.class_numbers import fill, make_class, number_of
+from bagkit.crossing.code_names import names_looked_up
+from bagkit.crossing.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
+from bagkit.crossing.generators import generator_reduce, is_generator
+from bagkit.crossing.made_code import make_code
+from bagkit.crossing.patches import Patches, original, original_reduce, patches_in
+from bagkit.crossing.sentinel_values import SENTINEL_TYPES, reduce_sentinel
 from bagkit.json.standard import is_replaced
-from bagkit.main_module import MAIN
-from bagkit.schedulers.annotations import is_meta, reduce_meta, resolved
-from bagkit.schedulers.class_numbers import fill, make_class, number_of
-from bagkit.schedulers.code_names import names_looked_up
-from bagkit.schedulers.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
-from bagkit.schedulers.generators import generator_reduce, is_generator
-from bagkit.schedulers.made_code import make_code
-from bagkit.schedulers.patches import Patches, original, original_reduce, patches_in
-from bagkit.schedulers.sentinel_values import SENTINEL_TYPES, reduce_sentinel
-from bagkit.user_modules import CACHED, HEAP, found_by_name, imports_by, is_left_behind, names_of
+from bagkit.user_code.inner_imports import Import
+from bagkit.user_code.main_module import MAIN
+from bagkit.user_code.modules import CACHED, HEAP, found_by_name, imports_by, is_left_behind, names_of
 
 if TYPE_CHECKING:
-    from bagkit.schedulers.class_numbers import Moments
+    from bagkit.crossing.class_numbers import Moments
 
 PROTOCOL = 5
 

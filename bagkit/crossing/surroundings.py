@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from bagkit.schedulers import speech, warning_filters
+from bagkit.crossing import speech, warning_filters
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -276,15 +276,15 @@ def _give_temporary(directory: str | bytes | None) -> None:
 def _take_logging() -> Any:
     if "logging" not in sys.modules:
         return None
-    if speech.can_tell() and "bagkit.schedulers.log_records" not in sys.modules:
+    if speech.can_tell() and "bagkit.crossing.log_records" not in sys.modules:
         return None  # this is a worker that was told of no logger so far
-    from bagkit.schedulers.log_records import take_loggers
+    from bagkit.crossing.log_records import take_loggers
 
     return take_loggers()
 
 
 def _give_logging(loggers: Any) -> None:
-    from bagkit.schedulers.log_records import give_loggers
+    from bagkit.crossing.log_records import give_loggers
 
     give_loggers(loggers)
 

@@ -10,11 +10,11 @@ from collections.abc import Container, Iterable, Iterator
 from importlib.machinery import PathFinder, SourceFileLoader
 from typing import TYPE_CHECKING, Any
 
-from bagkit.inner_imports import Import, imports_in, is_here
-from bagkit.module_loads import is_of_others, version_of
+from bagkit.user_code.inner_imports import Import, imports_in, is_here
+from bagkit.user_code.module_loads import is_of_others, version_of
 
 if TYPE_CHECKING:
-    from bagkit.module_loads import Version
+    from bagkit.user_code.module_loads import Version
 
 _others: set[str] = set()
 """Packages and modules that were looked for, and are not the user's."""

@@ -120,7 +120,7 @@ def _pickled(message: Warning | str) -> bytes | None:
         data = _pickle.dumps(message)
         _pickle.loads(data)
     except Exception:  # of the user's __main__, for one
-        from bagkit.schedulers.error_forms import pickled_error
+        from bagkit.crossing.error_forms import pickled_error
 
         return None if isinstance(message, str) else pickled_error(message)[0]
     return data

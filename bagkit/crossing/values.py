@@ -22,10 +22,10 @@ import os
 import sys
 from functools import partial
 
+from bagkit.crossing.transport import PROTOCOL, Part, Stored, pickle_into
 from bagkit.exchange.checksum import crc32
 from bagkit.exchange.frames import FrameError, FrameFile, entries, load_frame, load_indexed, without_collector
 from bagkit.flow.replay import Replay
-from bagkit.schedulers.transport import PROTOCOL, Part, Stored, pickle_into
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class Output:
 
 
 def _not_picklable(value: Any, where: tuple[str, int] | None, error: Exception) -> NotPicklableError:
-    from bagkit.schedulers.culprits import is_too_deep, not_picklable
+    from bagkit.crossing.culprits import is_too_deep, not_picklable
 
     root = "the result" if where is None else f"the result's {where[0]} {where[1]}"
     hint = "; hint: scheduler='threads' pickles no results" if is_too_deep(error) else ""

@@ -14,7 +14,7 @@ from dis import opmap
 from inspect import CO_OPTIMIZED
 from typing import Any
 
-from bagkit.user_modules import code_of_file
+from bagkit.user_code.modules import code_of_file
 
 _IMPORT_NAME, _IMPORT_FROM, _STORE_NAME = (opmap[name] for name in ("IMPORT_NAME", "IMPORT_FROM", "STORE_NAME"))
 _LOAD_CONST, _EXTENDED_ARG = opmap["LOAD_CONST"], opmap["EXTENDED_ARG"]

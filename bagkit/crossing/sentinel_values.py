@@ -8,7 +8,7 @@ import functools
 import sys
 from typing import Any
 
-from bagkit.main_module import MAIN
+from bagkit.user_code.main_module import MAIN
 
 _OF_DATACLASSES = ("MISSING", "KW_ONLY")
 SENTINEL_TYPES = frozenset({type(getattr(dataclasses, name)) for name in _OF_DATACLASSES})

@@ -15,7 +15,7 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bagkit.user_modules import CACHED, HEAP
+from bagkit.user_code.modules import CACHED, HEAP
 
 _MODULES = frozenset(
     ("math", "re", "json", "datetime", "string", "unicodedata", "hashlib", "base64", "html", "textwrap", "statistics",

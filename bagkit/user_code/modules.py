@@ -2,7 +2,7 @@
 
 A function of a module of the user's travels to a worker by reference: the worker imports the module. That gives the
 caller's function only while the module in memory is the one that an import would make. `is_changed` says where it is
-not. After an edit that was not reloaded the file is another one than the module was made of (module_loads.py). Where a
+not. After an edit that was not reloaded the file is another one than the module was made of (`module_loads`). Where a
 function was patched, what the file compiles to is not what the module's functions and methods have. And where another
 module was reloaded, this one may still hold what was in that before.
 """
@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bagkit.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
-from bagkit.main_module import MAIN
-from bagkit.module_loads import Watcher, is_edited, is_of_others, newer_than, reloaded, version_of
+from bagkit.user_code.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
+from bagkit.user_code.main_module import MAIN
+from bagkit.user_code.module_loads import Watcher, is_edited, is_of_others, newer_than, reloaded, version_of
 from bagkit.visible import ask
 
 CACHED: Any = type(functools.cache(abs))

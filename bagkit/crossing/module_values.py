@@ -22,9 +22,7 @@ from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Any
 
-from bagkit.main_module import MAIN
-from bagkit.schedulers.file_statements import statements
-from bagkit.schedulers.packed import (
+from bagkit.crossing.packed import (
     MOST_BYTES,
     NOTHING,
     Named,
@@ -34,7 +32,9 @@ from bagkit.schedulers.packed import (
     TooLargeError,
     pack,
 )
-from bagkit.user_modules import CACHED, assigned_together, found_by_name, is_users
+from bagkit.user_code.file_statements import statements
+from bagkit.user_code.main_module import MAIN
+from bagkit.user_code.modules import CACHED, assigned_together, found_by_name, is_users
 
 PLAIN = frozenset(
     (type(None), bool, int, float, complex, str, bytes, datetime.date, datetime.datetime, datetime.time,

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bagkit.schedulers.purity import may_change
+from bagkit.user_code.purity import may_change
 from tests.each_case import each_case
 
 TABLE = {"a": 1}

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bagkit.crossing.transport import loads, to_bytes
 from bagkit.errors import attribute, one_line, put, text_of
-from bagkit.main_module import MAIN
-from bagkit.schedulers.transport import loads, to_bytes
+from bagkit.user_code.main_module import MAIN
 from bagkit.visible import KEPT, LONGEST, cut
 
 PICKLE_BYTES = LONGEST

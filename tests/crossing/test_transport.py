@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from bagkit.crossing.culprits import find_culprit
+from bagkit.crossing.outgoing import Outgoing
+from bagkit.crossing.transport import IncomingMessages, frame
 from bagkit.errors import NotPicklableError
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers import pool
-from bagkit.schedulers.culprits import find_culprit
-from bagkit.schedulers.outgoing import Outgoing
 from bagkit.schedulers.processes import ProcessScheduler
-from bagkit.schedulers.transport import IncomingMessages, frame
 from tests.schedulers.contract import Recorder
 
 

@@ -13,7 +13,7 @@ import _pickle
 import marshal
 import sys
 
-from bagkit.schedulers.generators import belongs_to_process, generator_reduce, is_generator
+from bagkit.crossing.generators import belongs_to_process, generator_reduce, is_generator
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:

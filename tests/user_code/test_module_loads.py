@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bagkit import module_loads
-from bagkit.module_loads import Watcher, is_edited, version_of
+from bagkit.user_code import module_loads
+from bagkit.user_code.module_loads import Watcher, is_edited, version_of
 
 
 @pytest.fixture

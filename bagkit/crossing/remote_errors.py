@@ -11,6 +11,9 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bagkit.crossing.error_forms import PICKLE_BYTES, TEXT, GroupLater, pickled_error, size_of_pickle, type_name
+from bagkit.crossing.transport import loads
+from bagkit.crossing.worker_frames import Row, frames_text, pack_frames
 from bagkit.errors import (
     NotPicklableError,
     StoppedEarlyError,
@@ -24,9 +27,6 @@ from bagkit.errors import (
     put,
     text_of,
 )
-from bagkit.schedulers.error_forms import PICKLE_BYTES, TEXT, GroupLater, pickled_error, size_of_pickle, type_name
-from bagkit.schedulers.transport import loads
-from bagkit.schedulers.worker_frames import Row, frames_text, pack_frames
 from bagkit.visible import visible
 
 CHAIN = 20

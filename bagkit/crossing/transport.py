@@ -171,7 +171,7 @@ def _pickle_into(file: Restartable, value: Any) -> None:
             continue
         except Exception:
             break  # cloudpickle does more, and gives the better error
-    from bagkit.schedulers.by_value import Pickler
+    from bagkit.crossing.by_value import Pickler
 
     file.restart()
     Pickler(file).dump(value)

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from bagkit.sentinels import NOT_GIVEN
-from bagkit.user_modules import is_mock, is_others, is_users_here
+from bagkit.user_code.modules import is_mock, is_others, is_users_here
 
 Patches = dict[tuple[str, str], Any]
 """By the name of a module and the dotted name in it."""
