@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from bagkit.crossing.error_forms import PICKLE_BYTES, TEXT, GroupLater, pickled_error, size_of_pickle, type_name
@@ -27,6 +27,7 @@ from bagkit.errors import (
     put,
     text_of,
 )
+from bagkit.light_classes import dataclass
 from bagkit.visible import visible
 
 CHAIN = 20

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from heapq import merge
 from itertools import count, filterfalse, islice
 from operator import itemgetter, ne
@@ -25,6 +24,7 @@ from bagkit.exchange.pairs import Entry, Listing, Pairs
 from bagkit.exchange.spill import Bucket, Frame, Held, Meter, Room, SpillFile, read_frame
 from bagkit.exchange.weight import are_new
 from bagkit.flow.stopped import results
+from bagkit.light_classes import dataclass
 
 NOTHING = object()
 MANY = object()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate, chain, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from bagkit.exchange.lines import KEY_PART, LINE_PART, Parse, whole_records
 from bagkit.exchange.spill import Frame, Held, Meter, Room, SpillFile, read_frame
 from bagkit.flow.stopped import results
+from bagkit.light_classes import dataclass
 
 SAMPLE_KEYS = 256
 """Of each run."""

@@ -15,13 +15,14 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from sys import getsizeof
 from time import monotonic
 from typing import Any, NamedTuple
 
 from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
+from bagkit.light_classes import dataclass
 
 _numbers = count()
 _process = os.urandom(4).hex()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
@@ -17,6 +16,7 @@ from bagkit.exchange.fold import add_count, fresh_initial
 from bagkit.exchange.integers import Integers
 from bagkit.exchange.texts import Texts, packed
 from bagkit.flow.stopped import StoppedEarly
+from bagkit.light_classes import dataclass
 
 Table = dict[Any, Any]
 Packed = Table | list[Any] | Texts | Integers

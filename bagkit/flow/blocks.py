@@ -7,11 +7,12 @@ a new block leads from a record back to the one that it was made of, and is aske
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import accumulate, chain, compress, count, islice, repeat
 from typing import Any, Protocol, cast
 
 from bagkit.flow.report import Figures
+from bagkit.light_classes import dataclass
 from bagkit.visible import KEPT, LONGEST, cut, one_line
 
 

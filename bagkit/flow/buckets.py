@@ -10,8 +10,9 @@ are somewhere else says where they are instead (`dealt` in crossing/values.py).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from bagkit.light_classes import dataclass
 
 if TYPE_CHECKING:
     from bagkit.flow.report import Report

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bagkit.flow.blocks import Place
+from bagkit.light_classes import dataclass
 
 
 class Rejected:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import _pickle
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import perf_counter
 from typing import Any
 
 from bagkit.flow.sample import Clock, Sample
 from bagkit.flow.tallies import Pairs, Reasons
+from bagkit.light_classes import dataclass
 
 PlainFigures = tuple[int, int, float, int, int, str, int, bool, bool, int, Pairs]
 """Figures as they cross between processes, in their order: records in, records out, seconds, bytes, and so on."""

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from bagkit.json.cutting import Seam, elements, one_by_one
 from bagkit.json.levels import Level, ends_in_escape, surveyed
 from bagkit.json.standard import loads_here
+from bagkit.light_classes import dataclass
 
 _SPACE: Final = b" \t\n\r"
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, filterfalse
 from typing import Any, Final
 
 from bagkit.json.plain import floats_in, have_no_exponent
+from bagkit.light_classes import dataclass
 
 _SEPARATORS: Final = {None: (b", ", b": "), (", ", ": "): (b", ", b": "), (",", ":"): (b",", b":")}
 _FLAGS: Final = ("ensure_ascii", "allow_nan", "check_circular", "skipkeys", "sort_keys")

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from bagkit.light_classes import dataclass
 
 Cut = Literal["comma", "close"]
 """What ends a document: a comma, or its own closing bracket."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import sys
 from codecs import utf_8_decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import compress, count, filterfalse, repeat
 from operator import attrgetter, itemgetter
@@ -24,6 +23,7 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 from bagkit.json.recurring import BlockDecoder, Recurring
+from bagkit.light_classes import dataclass
 
 Shape = Literal["record", "value", "values", "attributes", "scalars"]
 Field = str | tuple[str, ...]

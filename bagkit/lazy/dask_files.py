@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bagkit.crossing import values
 from bagkit.crossing.transport import Stored
 from bagkit.crossing.waiting_records import dumps_records
 from bagkit.flow.report import Report
+from bagkit.light_classes import dataclass
 from bagkit.schedulers.value_store import INLINE_BYTES_LATER
 
 

@@ -11,7 +11,6 @@ import operator
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,6 +21,7 @@ from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lazy.dask_tasks import RunTask, Seal, report_of_run
 from bagkit.lazy.dask_writes import TakeWritten, WriteFiles, function_and_needs, tasks_of_sink, with_common_writes
+from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.ops.calls import DelayedCall
 from bagkit.options import PlainOptions, merged

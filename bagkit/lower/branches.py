@@ -8,8 +8,9 @@ records of task 1 ─┬─ count ─────── state
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from bagkit.light_classes import dataclass
 from bagkit.lower.attributes import with_attributes
 from bagkit.lower.exchange import keys_left
 from bagkit.lower.graph import Key

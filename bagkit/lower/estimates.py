@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bagkit.flow.buckets import Dealing
+from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.lower.sampling import Some, takes_any
 from bagkit.lower.stages import Stage, StageStep

@@ -12,11 +12,11 @@ A Graph is checked once, when it is made. Schedulers know this file and nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bagkit.errors import PlanError
 from bagkit.flow.report import Report
+from bagkit.light_classes import dataclass
 
 Key = Hashable
 

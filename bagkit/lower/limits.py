@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
+from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Work
 from bagkit.lower.sampling import leaves_of
 from bagkit.plan.kinds import Source

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Key, Task
 from bagkit.plan.kinds import Exchange, Op, Reduction, Sink
 from bagkit.plan.node import Plan

@@ -15,9 +15,9 @@ and nothing else uses the records, both ways are steps of one task, on which oth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
+from bagkit.light_classes import dataclass
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import Completion, Exchange, MemorySource, Pairing, PerPartition, Reduction, Scan, Sink, Source
 from bagkit.plan.node import Plan, walk

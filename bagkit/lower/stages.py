@@ -9,10 +9,11 @@ A stage is the tasks that do the same work. What follows `->` works on what stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.lower.retries import Retrying
 from bagkit.ops.elementwise import ParseJson

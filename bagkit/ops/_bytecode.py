@@ -13,9 +13,11 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import CodeType
 from typing import Any, Final
+
+from bagkit.light_classes import dataclass
 
 _NO_WORK: Final = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "NOT_TAKEN", "TO_BOOL", "RESUME"})
 """TO_BOOL only stands before jumps, which ask for the truth themselves where there is none."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
+from bagkit.light_classes import dataclass
 from bagkit.ops._bytecode import Instruction, Steps
 from bagkit.ops._toolz_read import Read, toolz_kind, toolz_name
 from bagkit.plan.kinds import ALL, Fields

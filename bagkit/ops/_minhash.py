@@ -8,11 +8,12 @@ Some of these numbers make a band. All of it is whole numbers made of a seed: th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, Literal
 from zlib import crc32
+
+from bagkit.light_classes import dataclass
 
 Unit = Literal["words", "characters"]
 

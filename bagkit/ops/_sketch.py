@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
@@ -19,6 +19,7 @@ from operator import itemgetter, methodcaller, ne
 from typing import Any, Final
 
 from bagkit.exchange.digest import Undigestible, digest, is_compared_as
+from bagkit.light_classes import dataclass
 
 # Quantiles ------------------------------------------------------------------------------------------------------------
 

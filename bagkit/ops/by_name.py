@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from bagkit.light_classes import dataclass
 from bagkit.user_code.main_module import MAIN
 from bagkit.visible import ask
 

@@ -10,11 +10,12 @@ import os
 import pickle
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from bagkit.errors import PlanError, ask, one_line
+from bagkit.light_classes import dataclass
 from bagkit.ops.by_name import by_name, function_of
 from bagkit.plan.kinds import Call, OnRecords, Pairing
 from bagkit.plan.template import fill_arguments

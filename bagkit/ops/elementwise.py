@@ -6,7 +6,7 @@ To add one: a dataclass here, a method on Bag, a row in the test cases.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, partial
 from itertools import starmap
 from operator import itemgetter, not_
@@ -17,6 +17,7 @@ from bagkit.flow.tallies import count_here
 from bagkit.json.parse import JsonParser, attribute_values, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.json.unchanged import Unchanged
+from bagkit.light_classes import dataclass
 from bagkit.ops._parsing import ParsingJson, load_line
 from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read

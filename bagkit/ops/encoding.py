@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from operator import methodcaller
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from bagkit.errors import PlanError, one_line
 from bagkit.json.dump import BlockDumper, Style
 from bagkit.json.write import careful_encoder, json_lines_encoder
+from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import Map, bind
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import OnRecords, PerPartition

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import chain
 from operator import itemgetter
@@ -23,6 +23,7 @@ from bagkit.exchange.merge import Order, Sorting, SortingLines, cut_runs, merged
 from bagkit.exchange.pairs import Entry
 from bagkit.exchange.spill import Room
 from bagkit.flow.replay import reading
+from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.functions import check_npartitions, key_function, shown_key

@@ -14,7 +14,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import blake2b
 from itertools import chain
@@ -25,6 +24,7 @@ from bagkit.errors import PlanError, missing_extra, one_line
 from bagkit.exchange.group import GatherSides
 from bagkit.exchange.pairs import Entry
 from bagkit.exchange.spill import Room
+from bagkit.light_classes import dataclass
 from bagkit.ops._minhash import SKETCH, MinHash, Unit, in_words, jaccard, rows_for, shingles
 from bagkit.ops._near_pairs import Falling, candidates, joined
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import repeat, starmap
 from typing import Any
 
 from bagkit.errors import PlanError
 from bagkit.flow.replay import Replay, reading
+from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import bind, partition_result
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import OnRecords, Pairing, PerRecord

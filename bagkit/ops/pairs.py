@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
+from bagkit.light_classes import dataclass
 from bagkit.ops import _pairs
 from bagkit.ops.functions import check_callable, function_label, key_function
 from bagkit.ops.reductions import Row, accumulating, or_else

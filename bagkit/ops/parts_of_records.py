@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from bagkit.json.parse import only
+from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.fields import in_order, shown_fields, within
 from bagkit.plan.kinds import Completion, Field, Fields, LaterCompletion, OnRecords, PerPartition

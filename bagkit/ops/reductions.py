@@ -6,7 +6,7 @@ To add one: a function below that returns a `Row`, a method on Bag, a row in the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial, reduce
 from itertools import chain, islice
 from operator import not_
@@ -17,6 +17,7 @@ from bagkit.exchange import fold
 from bagkit.exchange.fold import Largest
 from bagkit.exchange.spill import Room
 from bagkit.flow.takings import AllAtOnce, UntilEnough
+from bagkit.light_classes import dataclass
 from bagkit.ops._extremes import extreme, extreme_of, merge_extremes
 from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
 from bagkit.ops._sums import Total, add, mean, merge_totals, value

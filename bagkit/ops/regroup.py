@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import heappop, heappush
 from typing import Any
 
 from bagkit.errors import PlanError
+from bagkit.light_classes import dataclass
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import Call, Regroup
 from bagkit.plan.template import fill_arguments

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bagkit.errors import one_line
 from bagkit.flow.rejected import Rejected
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import OnRecords, PerPartition
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from bagkit.flow.blocks import Place
 from bagkit.flow.rejected import Resuming
+from bagkit.light_classes import dataclass
 from bagkit.ops.rejects import for_json
 from bagkit.plan.kinds import OnRecords, Op, Pairing, PerPartition, Placing, Returning
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from operator import itemgetter
 from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
+from bagkit.light_classes import dataclass
 from bagkit.ops import _sample
 from bagkit.ops.reductions import Row, accumulating, fan_in
 from bagkit.plan.kinds import ALL, Fields, OnRecords, Pairing

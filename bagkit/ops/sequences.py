@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import accumulate, chain, count, islice
 from typing import Any
@@ -17,6 +17,7 @@ from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.exchange import fold
 from bagkit.flow.replay import reading
 from bagkit.flow.takings import UntilEnough
+from bagkit.light_classes import dataclass
 from bagkit.ops import _windows as windows
 from bagkit.ops._pipe import piped
 from bagkit.ops.elementwise import partition_result

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.exchange import fold
+from bagkit.light_classes import dataclass
 from bagkit.ops import _buckets as bucket_kernel
 from bagkit.ops import _sketch as sketch
 from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from operator import itemgetter
@@ -14,6 +13,7 @@ from bagkit.exchange.fold import fresh
 from bagkit.exchange.spill import Held, Room
 from bagkit.exchange.states import State
 from bagkit.exchange.tabling import Counting, Folding, FoldingField, Seeing, Tabling
+from bagkit.light_classes import dataclass
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_npartitions, function_label, key_function, shown_key

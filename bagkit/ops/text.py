@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import translate
 from functools import partial
 from operator import methodcaller
@@ -10,6 +10,7 @@ from re import compile as compile_pattern
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import OnRecords, PerPartition
 
 

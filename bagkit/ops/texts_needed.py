@@ -12,11 +12,12 @@ import builtins
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import methodcaller
 from types import BuiltinMethodType, FunctionType
 from typing import Any, Final
 
+from bagkit.light_classes import dataclass
 from bagkit.ops._bytecode import Instruction, Steps
 from bagkit.ops.elementwise import Filter
 from bagkit.ops.fields_read import constant_arguments

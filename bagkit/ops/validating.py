@@ -6,13 +6,13 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
 from typing import Any, NamedTuple, get_args
 from weakref import finalize
 
 from bagkit.errors import PlanError, ValidationError, Violation, one_line
+from bagkit.light_classes import dataclass
 from bagkit.ops.functions import function_label
 from bagkit.plan.kinds import ALL, Fields, OnRecords, PerPartition
 

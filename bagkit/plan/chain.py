@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Fields, Op
 
 

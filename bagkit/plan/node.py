@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Op
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
 from bagkit.flow.rejected import Rejected, all_rejected
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Fields, OnRecords, Op, PerPartition
 
 

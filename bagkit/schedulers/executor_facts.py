@@ -5,10 +5,10 @@ from __future__ import annotations
 import concurrent.futures
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from bagkit.light_classes import dataclass
 from bagkit.schedulers.cpu_count import cpu_count
 
 _OF_THIS_MACHINE = frozenset(

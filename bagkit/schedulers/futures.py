@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
-from dataclasses import dataclass, field
+from dataclasses import field
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError, WorkerDiedError, add_notes, notes_of
 from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
+from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import check_stopped

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from bagkit.errors import TaskError
+from bagkit.schedulers.descriptors import is_open
 
 _BOOT = (
     "import sys; sys.path[:] = sys.argv[4].split('\\n');"
@@ -76,16 +77,8 @@ def start_interpreter(connection: int, life: int, diary: int) -> subprocess.Pope
     return subprocess.Popen(
         [find_interpreter(), *flags, "-P", "-c", _BOOT, *numbers, path],
         stdin=subprocess.DEVNULL,
-        stdout=None if _is_open(1) else subprocess.DEVNULL,
-        stderr=None if _is_open(2) else subprocess.DEVNULL,
+        stdout=None if is_open(1) else subprocess.DEVNULL,
+        stderr=None if is_open(2) else subprocess.DEVNULL,
         pass_fds=(connection, life, diary),
         start_new_session=True,
     )
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True

@@ -30,6 +30,7 @@ from bagkit.crossing.values import Output, load
 from bagkit.crossing.warning_filters import forget_shown
 from bagkit.flow import inside
 from bagkit.schedulers import debugging
+from bagkit.schedulers.descriptors import is_open
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -80,21 +81,13 @@ def main(connection: int, life: int, diary: int) -> None:
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the parent is gone
     except BaseException as error:
-        if type(error) is OSError and error.errno == EBADF and not _is_open(connection):
+        if type(error) is OSError and error.errno == EBADF and not is_open(connection):
             os._exit(CLOSED)
         _leave_report(diary)
         os._exit(1)
     if not worker.has_run:
         os._exit(0)
     _end_gently()
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 def _end_gently() -> None:

@@ -9,11 +9,12 @@ import sys
 import types
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from dis import opmap
 from inspect import CO_OPTIMIZED
 from typing import Any
 
+from bagkit.light_classes import dataclass
 from bagkit.user_code.modules import code_of_file
 
 _IMPORT_NAME, _IMPORT_FROM, _STORE_NAME = (opmap[name] for name in ("IMPORT_NAME", "IMPORT_FROM", "STORE_NAME"))

@@ -17,9 +17,9 @@ import os
 import sys
 import types
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from bagkit.light_classes import dataclass
 from bagkit.user_code.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
 from bagkit.user_code.main_module import MAIN
 from bagkit.user_code.module_loads import Watcher, is_edited, is_of_others, newer_than, reloaded, version_of

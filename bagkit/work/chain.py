@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from bagkit.flow.batches import Batches, Bulk
 from bagkit.flow.replay import replayed
 from bagkit.flow.report import Report
+from bagkit.light_classes import dataclass
 from bagkit.work.failing import USER_ERRORS, Unplaced
 from bagkit.work.run import TaskRun
 from bagkit.work.steps import Into, Step

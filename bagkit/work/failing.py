@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 from bagkit.errors import StoppedEarlyError, TooManyErrorsError, attribute, cut_document, put, too_many_errors
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
 from bagkit.tracebacks import keep_users_frames

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 
 from bagkit.flow.blocks import Block, FirstOf
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Copying
 
 Decode = Callable[[Sequence[Any]], list[Any]]

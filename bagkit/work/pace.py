@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
 from typing import Any
 
 from bagkit.flow.blocks import Block
+from bagkit.light_classes import dataclass
 from bagkit.work.failing import WAITING_ERRORS
 
 SOME = 64

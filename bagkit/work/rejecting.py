@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from time import perf_counter
@@ -13,6 +12,7 @@ from bagkit.errors import ValidationError, Violation, text_of
 from bagkit.flow.blocks import Block, Place, Placed, placed
 from bagkit.flow.rejected import Rejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import BlockParser, Completion, Op, Pairing, PerPartition, Placing, Returning
 from bagkit.plan.split_errors import Bad, Choosing, SplitErrors
 from bagkit.work.failures import failed_operation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -16,6 +15,7 @@ from bagkit.flow.blocks import Block, Handing
 from bagkit.flow.report import Report
 from bagkit.flow.takings import UntilEnough
 from bagkit.flow.tallies import uncounted
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import SampledExchange, Sink
 from bagkit.work.branches import Branches
 from bagkit.work.chain import leave_now

@@ -7,10 +7,11 @@ tree take in order, first leaf first.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bagkit.flow.blocks import Place
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import BlockParser, Exchange, Op, PerPartition, Reduction, Source
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +12,7 @@ from bagkit.flow.batches import Batches
 from bagkit.flow.blocks import Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Report
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Call, Op, Reduction, SampledExchange, Sink
 from bagkit.sentinels import EMPTY
 from bagkit.work.chain import Chain

@@ -9,10 +9,11 @@ A type is a word, a ListOf or a StructOf. Words that are not in COLUMN_WORDS say
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain, repeat
 from typing import Any, Final, Literal
+
+from bagkit.light_classes import dataclass
 
 NULL, BOOL, INT, WIDE, FLOAT, TEXT, BYTES = "null", "bool", "int", "int beyond 2**53", "float", "str", "bytes"
 TIME, ZONED, DAY = "datetime", "datetime with a time zone", "date"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickle
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate, chain, islice, pairwise, repeat
 from operator import is_not, itemgetter
@@ -21,6 +21,7 @@ from bagkit.errors import PlanError, one_line
 from bagkit.flow.batches import Bulk
 from bagkit.io.handover.column_types import Type, Typing, encodes, fits_one
 from bagkit.json.write import dicts_hint
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import ALL, Fields, OnRecords, PerPartition
 
 Policy = Literal["error", "string", "json", "null"]

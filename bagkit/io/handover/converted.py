@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, one_line
@@ -26,6 +26,7 @@ from bagkit.io.handover.column_types import (
     unify,
 )
 from bagkit.json.standard import standard_dumps
+from bagkit.light_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

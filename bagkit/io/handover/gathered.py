@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Final
 
 from bagkit.errors import ColumnTypeError
@@ -25,6 +25,7 @@ from bagkit.io.handover.columns import (
 )
 from bagkit.io.handover.converted import Column, final_columns
 from bagkit.io.output.stores import failed
+from bagkit.light_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

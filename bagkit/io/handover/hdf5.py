@@ -7,7 +7,6 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from bagkit.contexts import context
@@ -28,6 +27,7 @@ from bagkit.io.handover.hdf5_tables import (
 )
 from bagkit.io.input.paths import named
 from bagkit.io.output.stores import failed
+from bagkit.light_classes import dataclass
 
 Format = Literal["columns", "table"]
 

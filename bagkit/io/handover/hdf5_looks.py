@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from operator import sub
 from typing import Any
@@ -12,6 +12,7 @@ from bagkit.errors import ColumnTypeError, one_line
 from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
+from bagkit.light_classes import dataclass
 
 Rows = Mapping[str, Values]
 """Some rows as columns."""

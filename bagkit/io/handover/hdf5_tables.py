@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from bagkit.errors import ColumnTypeError, PlanError, one_line
 from bagkit.io.handover.columns import BATCH, PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.hdf5_looks import Look
+from bagkit.light_classes import dataclass
 
 INTS: Final = ("int", "int beyond 2**53")
 TIMES: Final = ("datetime", "datetime with a time zone", "date")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from bagkit.io.handover.column_types import Seen, add_types, has_fields
 from bagkit.io.handover.columns import TOO_DEEP, EncodeColumns, NoRowError, as_row, check_depth
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import CONFLICT_HINT, Conflict, misfit_message, misfit_text
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Fields, OnRecords, PerPartition
 
 SEPARATOR: Final = "\n  "

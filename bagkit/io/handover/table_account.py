@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bagkit.io.handover.column_types import ListOf, Seen, StructOf, Type
 from bagkit.io.input.made_of import InputPart
 from bagkit.io.output.names import RESERVED
 from bagkit.json.standard import standard_dumps, standard_loads
+from bagkit.light_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

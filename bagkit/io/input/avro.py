@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from typing import Any, Final
@@ -14,6 +14,7 @@ from bagkit.flow.blocks import Block, Place
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions, opened_piece
 from bagkit.io.input.paths import named
+from bagkit.light_classes import dataclass
 from bagkit.sentinels import NOT_GIVEN
 
 DEFAULT_BLOCKSIZE: Final = 100_000_000

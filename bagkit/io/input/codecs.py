@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
 from bagkit.errors import PlanError, missing_extra
+from bagkit.light_classes import dataclass
 
 
 class DamagedError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bagkit.errors import PlanError
@@ -13,6 +13,7 @@ from bagkit.flow.blocks import Block, Place
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
+from bagkit.light_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import csv
 import io
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice, repeat
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.lines import DelimiterEnds
 from bagkit.io.input.paths import named
+from bagkit.light_classes import dataclass
 from bagkit.sentinels import NOT_GIVEN
 
 ROWS: Final = 256

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
+from bagkit.light_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise, repeat
 from typing import Any, ClassVar, Final, Self
 
@@ -29,6 +29,7 @@ from bagkit.io.input.listing import find_files
 from bagkit.io.input.members import Member, MemberFile, members_of
 from bagkit.io.input.paths import base_name, is_url, named, shown_path
 from bagkit.io.input.shares import Share
+from bagkit.light_classes import dataclass
 from bagkit.option_values import parse_bytes
 from bagkit.plan.kinds import Source
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from bagkit.contexts import context
 from bagkit.errors import BagkitError, InputChangedError, SourceError
 from bagkit.io.input.again import Attempts, is_passing
 from bagkit.io.input.paths import etag_of, filesystem_of, is_missing, is_url, is_web, named, reason, unreadable
+from bagkit.light_classes import dataclass
 
 _FETCH: Final = 1 << 22
 """How much a remote file is asked for at a time: few requests, little memory."""

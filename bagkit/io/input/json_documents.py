@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bagkit.errors import PlanError, SourceError, one_line
@@ -18,6 +17,7 @@ from bagkit.io.input.paths import named
 from bagkit.io.input.shares import Share
 from bagkit.io.input.text import ReadText, plan_text_files
 from bagkit.json.documents import DocumentBatch, DocumentSpan, NoJsonError, Refused, documents
+from bagkit.light_classes import dataclass
 
 _WIDE: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bagkit.flow.blocks import Origin, Place
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.lines import Ends, UniversalEnds
 from bagkit.json.parse import check_utf8
+from bagkit.light_classes import dataclass
 
 _OF_BYTES: Final[dict[str, Callable[[str], bytes]]] = {
     "utf-8": str.encode,

@@ -15,7 +15,6 @@ import importlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from encodings import normalize_encoding
 from functools import lru_cache
 from itertools import repeat
@@ -23,6 +22,7 @@ from operator import add
 from typing import Any, AnyStr, Final, Generic, Protocol
 
 from bagkit.io.input.long_lines import Gathering, LongLine, TextBuffer
+from bagkit.light_classes import dataclass
 
 BLOCK: Final = 1 << 17
 """How many bytes are cut into lines at a time: measured the fastest of 64 KiB to 1 MiB."""

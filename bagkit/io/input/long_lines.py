@@ -9,8 +9,9 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import AnyStr, Final, Generic, Protocol, TypeVar
+
+from bagkit.light_classes import dataclass
 
 Piece = TypeVar("Piece", str, bytes, contravariant=True)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import accumulate, chain, pairwise
 from typing import Any
 
 from bagkit.io.input.file_source import FileSource
 from bagkit.io.input.files import FileInfo
+from bagkit.light_classes import dataclass
 from bagkit.ops.calls import DelayedCall
 from bagkit.plan.caching import Caching
 from bagkit.plan.fingerprint import lasting_digest

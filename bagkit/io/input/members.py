@@ -8,7 +8,6 @@ which reads from beginning to end and says what is wrong.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bagkit.errors import BagkitError, NoFilesError
@@ -18,6 +17,7 @@ from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
 from bagkit.io.input.files import FileInfo, InputFile, open_file
 from bagkit.io.input.inflating import inflate
 from bagkit.io.input.paths import name_matcher, named, unreadable
+from bagkit.light_classes import dataclass
 
 if TYPE_CHECKING:
     import zipfile

@@ -6,13 +6,14 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
+from bagkit.light_classes import dataclass
 from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import even_shares
 from bagkit.plan.kinds import MemorySource

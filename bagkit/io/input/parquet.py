@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC
 from itertools import repeat
 from typing import Any, ClassVar, Final
@@ -19,6 +19,7 @@ from bagkit.io.input.arrow import import_parquet, import_pyarrow
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import open_file
 from bagkit.io.input.paths import is_url, named
+from bagkit.light_classes import dataclass
 from bagkit.plan.columns import ColumnSource
 from bagkit.plan.fields import in_order, keys_of, shown_fields, within
 from bagkit.plan.kinds import ALL, Field, Fields

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
 
 from bagkit.io.input.memory import FromSequence
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source, picked
 from bagkit.plan.node import Plan, walk
 from bagkit.visible import without_secrets

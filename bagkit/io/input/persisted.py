@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from bagkit.errors import TaskError
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.kept import LET_GO, Kept
 from bagkit.flow.report import Report
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import MemorySource
 
 UNKNOWN_BYTES = 2 << 20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
 from bagkit.io.input.made_of import InputPart, operations, parts_made_of
+from bagkit.light_classes import dataclass
 from bagkit.ops.regroup import Shard, dealt
 from bagkit.plan.kinds import Pairing, PerPartition
 from bagkit.plan.node import Plan, rewrite, walk

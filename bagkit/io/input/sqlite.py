@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise, repeat
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from bagkit.flow.report import Report
 from bagkit.io.input.files import FileInfo
 from bagkit.io.input.listing import find_files
 from bagkit.io.input.paths import is_url, named
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Source
 
 ROWS: Final = 1024

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
@@ -13,6 +13,7 @@ from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FileSource, PieceReader, checked_bytes, find_partitions
 from bagkit.io.input.line_search import encoded
 from bagkit.io.input.text_blocks import LineFormat, decode_line, given, read_lines
+from bagkit.light_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

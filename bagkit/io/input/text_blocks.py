@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, ClassVar, NoReturn
 
@@ -23,6 +23,7 @@ from bagkit.io.input.members import MemberFile
 from bagkit.io.input.paths import named
 from bagkit.io.input.shares import Share
 from bagkit.io.input.too_long import LineLimit, TooLong
+from bagkit.light_classes import dataclass
 from bagkit.visible import KEPT, LONGEST, cut
 
 

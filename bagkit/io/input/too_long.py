@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import AnyStr
 
 from bagkit.errors import LineTooLongError
 from bagkit.io.input.long_lines import HEAD
 from bagkit.io.input.paths import named
+from bagkit.light_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

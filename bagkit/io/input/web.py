@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from bagkit.errors import PlanError, SourceError, one_line
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.io.input.again import READ_RETRIES, Attempts
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Source
 
 LINES: Final = 1024

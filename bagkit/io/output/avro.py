@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from bagkit.errors import ColumnTypeError, MismatchError, PlanError, add_notes, 
 from bagkit.io.input.avro import CODECS, check_codec, import_fastavro
 from bagkit.io.output.avro_values import Reading
 from bagkit.io.output.sinks import OutputFile, WriteLines, plan_lines
+from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import OnRecords, PerPartition
 from bagkit.plan.node import Plan
 

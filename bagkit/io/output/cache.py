@@ -16,7 +16,7 @@ import pickle
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.memory import FromSequence
 from bagkit.io.input.paths import is_url, named
 from bagkit.io.output.manifest import versions
+from bagkit.light_classes import dataclass
 from bagkit.ops.regroup import Concat, Pick
 from bagkit.plan.caching import Caching, Use
 from bagkit.plan.kinds import OnRecords, Pairing, Source

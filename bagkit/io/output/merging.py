@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -27,6 +27,7 @@ from bagkit.io.output.manifest import (
 )
 from bagkit.io.output.names import RESERVED, directory_of
 from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
+from bagkit.light_classes import dataclass
 
 T = TypeVar("T")
 

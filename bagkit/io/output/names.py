@@ -7,10 +7,10 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from bagkit.errors import PlanError, one_line
 from bagkit.io.input.paths import is_url, named
+from bagkit.light_classes import dataclass
 from bagkit.warn import warn_at_caller
 
 RESERVED = ".bagkit-"

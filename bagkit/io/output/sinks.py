@@ -9,7 +9,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from itertools import chain, compress, count, islice, repeat
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from bagkit.io.output.input_names import planned_targets
 from bagkit.io.output.manifest import Manifest, Recipe, WrittenFile, without_passwords
 from bagkit.io.output.names import Targets, plan_targets
 from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
+from bagkit.light_classes import dataclass
 from bagkit.ops.calls import SinkPart
 from bagkit.plan.fingerprint import fingerprint
 from bagkit.plan.kinds import Sink, Source
