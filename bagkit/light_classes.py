@@ -1,8 +1,9 @@
 """Dataclasses that take a fraction of the time to make: a first `compute` imports 150 of them.
 
-For each frozen class `dataclasses` writes and compiles six methods. Here a class has one such method, `__init__`; the
-others are the same functions for all classes. And nothing refuses to set a field of a frozen one while a program runs:
-type checkers do, which see the dataclass of the standard library. Classes that users hold are true dataclasses.
+For each frozen class `dataclasses` writes and compiles six methods. Here all classes have the same functions, but for
+`__init__`, which is written when the first instance is made: of most classes that are imported a program makes none.
+And nothing refuses to set a field of a frozen one while a program runs: type checkers do, which see the dataclass of
+the standard library. Classes that users hold are true dataclasses.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ else:
                 _give_equality(cls, frozen)
             if frozen and slots:
                 _give(cls, __getstate__=_state, __setstate__=_set_state)
-            return dataclasses.dataclass(cls, repr=False, eq=False, slots=slots, **others)
+            made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=slots, **others)
+            _give(made, __init__=_first_init(made))
+            return made
 
         return made if cls is None else made(cls)
 
@@ -44,6 +47,47 @@ def _give_equality(cls: type, frozen: bool) -> None:
     _give(cls, __eq__=_equal)
     if not has_hash:
         cls.__hash__ = _hash if frozen else None  # type: ignore[assignment, method-assign]
+
+
+def _first_init(cls: type) -> Callable[..., None]:
+    """Return what stands for `__init__` until it is called."""
+
+    def __init__(self: Any, *args: Any, **keywords: Any) -> None:
+        init = _written_init(cls)
+        cls.__init__ = init  # type: ignore[misc]
+        init(self, *args, **keywords)
+
+    return __init__
+
+
+_NOT_GIVEN = object()
+
+
+def _written_init(cls: type) -> Callable[..., None]:
+    """Return the `__init__` that `dataclasses` would write for a class that is not frozen."""
+    defaults: dict[str, Any] = {}
+    parameters, lines = ["self"], []
+    fields: Any = cls
+    for each in dataclasses.fields(fields):
+        name, value, default = each.name, each.name, f"__default_{each.name}"
+        has_default = True
+        if each.default_factory is not dataclasses.MISSING:
+            defaults |= {f"__make_{name}": each.default_factory, default: _NOT_GIVEN}
+            value = f"__make_{name}()" + (f" if {name} is {default} else {name}" if each.init else "")
+        elif each.default is not dataclasses.MISSING:
+            defaults[default] = each.default
+            value = name if each.init else default
+        else:
+            has_default = False
+        if each.init:
+            parameters.append(f"{name}={default}" if has_default else name)
+        lines.append(f"self.{name} = {value}")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    exec(f"def __init__({', '.join(parameters)}):\n " + "\n ".join(lines or ["pass"]), defaults)
+    init: Callable[..., None] = defaults["__init__"]
+    init.__qualname__ = f"{cls.__qualname__}.__init__"
+    return init
 
 
 def _repr(self: Any) -> str:

@@ -76,6 +76,38 @@ def made_by(dataclass: Decorator) -> dict[str, type]:
         def __eq__(self, other: object) -> bool:
             return isinstance(other, OwnEquality)
 
+    @dataclass(frozen=True, slots=True)
+    class AllSorts:
+        a: int
+        b: list[int] = field(default_factory=list, compare=False)
+        c: Any = field(default=3, init=False)
+        d: list[int] = field(default_factory=list, init=False, compare=False)
+        e: Any = None
+
+    @dataclass(frozen=True)
+    class AfterInit:
+        a: int
+        b: int = 0
+
+        def __post_init__(self) -> None:
+            if self.a < 0:
+                raise ValueError("negative")
+
+    @dataclass(frozen=True)
+    class BelowAfterInit(AfterInit):
+        c: int = 5
+
+    @dataclass
+    class OwnInit:
+        a: int
+
+        def __init__(self, a: int) -> None:
+            self.a = a + 1
+
+    @dataclass
+    class BelowOwnInit(OwnInit):
+        b: int = 2
+
     return {name: value for name, value in locals().items() if isinstance(value, type)}
 
 
@@ -122,3 +154,60 @@ def test_values_are_compared_as_in_tuples() -> None:
     for classes in (TRUE, LIGHT):
         assert classes["Single"](nan) == classes["Single"](nan)
         assert classes["Single"](nan) != classes["Single"](float("nan"))
+
+
+CALLS: dict[str, Callable[[type], Any]] = {
+    "nothing": lambda cls: cls(),
+    "one": lambda cls: cls(1),
+    "two": lambda cls: cls(1, [2]),
+    "by name": lambda cls: cls(e=7, a=1) if "e" in cls.__match_args__ else cls(a=1),  # type: ignore[attr-defined]
+    "too many": lambda cls: cls(*range(9)),
+    "unknown": lambda cls: cls(1, zzz=1),
+    "twice": lambda cls: cls(1, a=1),
+    "negative": lambda cls: cls(-1),
+}
+
+
+def made(cls: type, call: Callable[[type], Any]) -> Any:
+    """Return the fields of what a call makes, or the error that it raises."""
+    try:
+        value = call(cls)
+    except (TypeError, ValueError) as error:
+        return type(error), str(error).rpartition("locals>.")[2].removeprefix("_")
+    return [getattr(value, each.name) for each in fields(cls)]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("name", TRUE)
+def test_instances_are_made_alike(name: str, call: str) -> None:
+    again = made_by(light_classes.dataclass)[name]  # of which there is no instance
+    for _ in range(2):
+        assert made(again, CALLS[call]) == made(TRUE[name], CALLS[call])
+
+
+def test_each_instance_has_lists_of_its_own() -> None:
+    cls = LIGHT["AllSorts"]
+    first, second = cls(1), cls(1)
+    assert first.b is not second.b
+    assert first.d is not second.d
+
+
+def test_the_first_instance_may_be_of_a_class_below() -> None:
+    classes = made_by(light_classes.dataclass)
+    below, above = classes["BelowAfterInit"](1), classes["AfterInit"](2)
+    assert (below.a, below.b, below.c) == (1, 0, 5)
+    assert (above.a, above.b) == (2, 0)
+
+    class Plain(classes["Bare"]):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__(4)
+
+    assert Plain().a == 4
+    assert classes["Bare"](a=5).a == 5
+
+
+def test_other_classes_are_written_when_there_is_an_instance() -> None:
+    cls = made_by(light_classes.dataclass)["Bare"]
+    stands_in = cls.__init__  # type: ignore[misc]
+    cls(1)
+    assert cls.__init__ is not stands_in  # type: ignore[misc]
