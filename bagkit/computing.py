@@ -294,14 +294,13 @@ def _values(
     graph: Graph, targets: Sequence[Key], spec: Any, options: Options, observers: Sequence[Observer],
     keep: Collection[Key],
 ) -> Generator[Any, None, None]:  # fmt: skip
-    from bagkit.diagnostics.error_limit import ErrorLimit
     from bagkit.diagnostics.observer import Observers, listeners, recorders
-    from bagkit.lower.limits import readers_of, turns_of, with_limit
     from bagkit.lower.retries import with_retries
     from bagkit.schedulers.protocol import Keeper
     from bagkit.schedulers.registry import get_scheduler
 
-    graph = with_retries(with_limit(graph, options.max_errors), options.retries)
+    graph, limits = _limited(graph, targets, options.max_errors)
+    graph = with_retries(graph, options.retries)
     scheduler = get_scheduler(
         spec,
         workers=options.workers,
@@ -311,8 +310,6 @@ def _values(
     )
     with ExitStack() as stack:
         told = [recorder.begin(graph) for recorder in recorders()]
-        most = options.max_errors
-        limits = [] if most is None else [ErrorLimit(most, readers_of(graph), turns_of(graph, targets))]
         observer = Observers([*limits, *observers, *listeners(), *told, *_watchers(options, stack)])
         kept = (keep,) if keep and isinstance(scheduler, Keeper) else ()
         run = stack.enter_context(closing(scheduler.run(graph, targets, observer, *kept)))
@@ -322,12 +319,22 @@ def _values(
         yield from run
 
 
+def _limited(graph: Graph, targets: Sequence[Key], most: int | str | None) -> tuple[Graph, list[Observer]]:
+    """Return `graph` with tasks that know how many records they may leave out, and an observer of all of them."""
+    if most is None:
+        return graph, []
+    from bagkit.diagnostics.error_limit import ErrorLimit
+    from bagkit.lower.limits import readers_of, turns_of, with_limit
+
+    return with_limit(graph, most), [ErrorLimit(most, readers_of(graph), turns_of(graph, targets))]
+
+
 def _await_kept(graph: Graph, options: Options, in_workers: bool) -> None:
     """Wait until the records are there that runs in the background make for `graph`, and draw how far those are.
 
     What `in_workers` is to run waits for those too that this process has, and that are brought there.
     """
-    from bagkit.diagnostics.progress import wants_progress
+    from bagkit.diagnostics.terminal import wants_progress
     from bagkit.schedulers.kept_parts import promised_in
 
     for task in graph.tasks:
@@ -363,7 +370,7 @@ def _is_light(plans: Sequence[Plan]) -> bool:
 
 
 def _watchers(options: Options, stack: ExitStack) -> list[Observer]:
-    from bagkit.diagnostics.progress import wants_progress
+    from bagkit.diagnostics.terminal import wants_progress
 
     found: list[Observer] = []
     draws = options.progress

@@ -1,12 +1,14 @@
 """Modules that are imported when they are first used.
 
-Bag has methods for everything; a program should not pay for the import of what it never calls.
+Bag has methods for everything; a program should not pay for the import of what it never calls. And a pass of the
+optimiser that has nothing to do should cost nothing: it does not import the ops that it looks for.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeGuard
 
 
 class Lazily:
@@ -19,6 +21,10 @@ class Lazily:
 
     def __init__(self, name: str) -> None:
         self._name = name
+
+    def has_made(self, value: object, *classes: str) -> TypeGuard[Any]:
+        """Return whether `value` is of one of these classes of the module, which is not imported for that."""
+        return self._name in sys.modules and isinstance(value, tuple([getattr(self, name) for name in classes]))
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(import_module(self._name), name)

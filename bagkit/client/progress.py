@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bagkit.diagnostics.progress import ProgressBar, in_notebook
+from bagkit.diagnostics.progress import ProgressBar
 from bagkit.diagnostics.standing import Standing
+from bagkit.diagnostics.terminal import in_notebook
 from bagkit.errors import LazyError, OptionError
 from bagkit.front_doors import front_door
 from bagkit.io.input.persisted import Persisted

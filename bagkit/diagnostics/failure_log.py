@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from bagkit.diagnostics.events import Event, TaskFinished
 from bagkit.errors import DamagedInputWarning, SkippedRecordsWarning
 from bagkit.flow.tallies import Counted, Reasons
-from bagkit.plan.fingerprint import process_fingerprint
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
 from bagkit.warn import warn_about
@@ -105,6 +104,8 @@ class FailureLog:
         """Return the subject of a warning that comes once; None if each run warns anew, because it writes."""
         if self._writes or not self._roots or any(isinstance(plan.op, Sink) for plan in walk(*self._roots)):
             return None
+        from bagkit.plan.fingerprint import process_fingerprint
+
         return tuple(map(process_fingerprint, self._roots)), *counts
 
 

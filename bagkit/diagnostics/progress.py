@@ -14,7 +14,15 @@ from typing import Any, Protocol, TextIO
 
 from bagkit.diagnostics.events import Event, RunFinished
 from bagkit.diagnostics.standing import Counts, Standing
-from bagkit.diagnostics.terminal import add_drawing, can_write, end_line, is_terminal, line_is_open, remove_drawing
+from bagkit.diagnostics.terminal import (
+    add_drawing,
+    can_write,
+    end_line,
+    in_notebook,
+    is_terminal,
+    line_is_open,
+    remove_drawing,
+)
 
 DELAY = 0.5
 """Seconds before a bar appears, so that short runs draw nothing."""
@@ -29,21 +37,6 @@ FILE_INTERVAL = 10.0
 
 BYTES = "{percentage:3.0f}%|{bar}| {n_fmt}B/{total_fmt}B [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
 TASKS = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} tasks [{elapsed}<{remaining}]{postfix}"
-
-
-def wants_progress(option: bool | None) -> bool:
-    """Return whether to draw: as told, and where nothing was told, in a notebook and if stderr is a terminal."""
-    if option is not None:
-        return option
-    return in_notebook() or is_terminal(sys.stderr)
-
-
-def in_notebook() -> bool:
-    """Return whether this process is the kernel of a notebook."""
-    if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
-        return False
-    shell = sys.modules["IPython"].get_ipython()
-    return type(shell).__name__ not in ("NoneType", "TerminalInteractiveShell")
 
 
 class Bar(Protocol):

@@ -47,6 +47,21 @@ def is_terminal(file: Any) -> bool:
         return False
 
 
+def wants_progress(option: bool | None) -> bool:
+    """Return whether to draw: as told, and where nothing was told, in a notebook and if stderr is a terminal."""
+    if option is not None:
+        return option
+    return in_notebook() or is_terminal(sys.stderr)
+
+
+def in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook."""
+    if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return type(shell).__name__ not in ("NoneType", "TerminalInteractiveShell")
+
+
 def add_drawing(drawing: DrawnInPlace) -> None:
     """From now on have `drawing` make room for others: also for what this process writes to its terminal."""
     with _lock:

@@ -7,7 +7,6 @@ optimises them, one task comes in the place of these. Where it does not, their r
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -84,6 +83,8 @@ class WriteFiles:
             return f"bagkit-{self.sink.token}", "write"
         numbers = ",".join(map(str, sorted(self.wanted)))
         if len(numbers) > 16:
+            import hashlib
+
             numbers = hashlib.blake2b(numbers.encode(), digest_size=8).hexdigest()
         return f"bagkit-{self.sink.token}", "write", numbers
 

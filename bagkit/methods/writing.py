@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -457,4 +456,6 @@ def written(lines: Plan, sink: Sink, compute: bool, options: ComputeOptions) -> 
     if compute:
         return Item(Plan(sink, (lines,))).compute(**options)
     several: Any = sink  # runs, which know each other by a token
+    import secrets
+
     return Writes.of(Plan(replace(several, token=secrets.token_hex(8)), (lines,)), lines.npartitions)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import _pickle  # all of pickle that is used, without what that imports
 import io
 import itertools
 import operator
 import os
-import pickle
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
@@ -30,11 +28,11 @@ next_number = _numbers.__next__
 class _Process:
     """A token that tells keys of this process from keys of others; mutable, because a fork makes another process."""
 
-    token = secrets.token_hex(4)
+    token = os.urandom(4).hex()
 
     @classmethod
     def renew(cls) -> None:
-        cls.token = secrets.token_hex(4)
+        cls.token = os.urandom(4).hex()
 
 
 if hasattr(os, "register_at_fork"):
@@ -177,6 +175,8 @@ def call_token(function: Any, arguments: Any) -> str:
     Arguments are the same if they pickle to the same bytes; with one that can't be pickled, a call is like no other.
     Functions and classes are the same if they are one object: a name can come to mean another function.
     """
+    import hashlib
+
     buffer = io.BytesIO()
     pickler = _Pickler(buffer, protocol=5)
     try:
@@ -186,7 +186,7 @@ def call_token(function: Any, arguments: Any) -> str:
     return hashlib.blake2b(buffer.getvalue(), digest_size=12, key=_Process.token.encode()).hexdigest()
 
 
-class _Pickler(pickle.Pickler):
+class _Pickler(_pickle.Pickler):
     """Writes a number for each function and class, not its name."""
 
     def persistent_id(self, value: Any) -> int | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Filter, OnErrorFor, ParseJson
-from bagkit.ops.encoding import EncodeJson
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.plan.kinds import ALL, Source
 from bagkit.plan.node import Plan, count_uses, rewrite
+
+encoding = Lazily("bagkit.ops.encoding")
 
 
 def copy_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -29,7 +31,7 @@ def copy_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
 
     def copy(plan: Plan) -> Plan:
-        if not isinstance(plan.op, EncodeJson):
+        if not encoding.has_made(plan.op, "EncodeJson"):
             return plan
         below = _copying(plan.inputs[0], shared)
         return plan if below is None else Plan(replace(plan.op, copies=True), (below,))

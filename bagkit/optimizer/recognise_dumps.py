@@ -8,11 +8,13 @@ from functools import partial
 from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 
-from bagkit.json.dump import style_of
 from bagkit.json.standard import is_standard_dumps
+from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Map
-from bagkit.ops.encoding import DumpJson
 from bagkit.plan.node import Plan, rewrite
+
+dump = Lazily("bagkit.json.dump")
+encoding = Lazily("bagkit.ops.encoding")
 
 _STRAIGHT: Final = frozenset(
     {"RESUME", "CACHE", "PUSH_NULL", "LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD", "LOAD_FAST", "LOAD_FAST_BORROW"}
@@ -41,8 +43,8 @@ def _recognise(plan: Plan) -> Plan:
     if type(op) is not Map:
         return plan
     function, settings = _called(op.function)
-    style = style_of({**settings, **op.kwargs}) if is_standard_dumps(function) else None
-    return plan if style is None else Plan(DumpJson(op.function, op.kwargs, style), plan.inputs)
+    style = dump.style_of({**settings, **op.kwargs}) if is_standard_dumps(function) else None
+    return plan if style is None else Plan(encoding.DumpJson(op.function, op.kwargs, style), plan.inputs)
 
 
 def _called(function: Any) -> tuple[Any, dict[str, Any]]:

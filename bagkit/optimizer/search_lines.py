@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Filter
-from bagkit.ops.text import MatchGlob
-from bagkit.ops.texts_needed import texts_needed
-from bagkit.plan.kinds import Source
+from bagkit.plan.kinds import Op, Source
 from bagkit.plan.node import Plan, count_uses, rewrite
+
+text = Lazily("bagkit.ops.text")
+texts = Lazily("bagkit.ops.texts_needed")
 
 
 def search_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -23,10 +25,14 @@ def search_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
     def search(plan: Plan) -> Plan:
         match plan:
-            case Plan(Filter() | MatchGlob(), (Plan(Source() as source) as below,)) if id(source) not in shared:
-                texts = texts_needed(plan.op)
-                found = source.having(texts) if texts else None
+            case Plan(op, (Plan(Source() as source) as below,)) if id(source) not in shared and _is_filter(op):
+                needed = texts.texts_needed(op)
+                found = source.having(needed) if needed else None
                 return plan if found is None else plan.with_inputs((Plan(found, below.inputs),))
         return plan
 
     return rewrite(roots, search)
+
+
+def _is_filter(op: Op) -> bool:
+    return isinstance(op, Filter) or text.has_made(op, "MatchGlob")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.fields_read import fields_read
-from bagkit.ops.grouping import ByKey, SortBy
 from bagkit.ops.parts_of_records import CompleteJson, WithLines
 from bagkit.optimizer.filter_first import giving, parser_below
 from bagkit.plan.kinds import ALL, Fields, Source, union
 from bagkit.plan.node import Plan, count_uses, rewrite
+
+grouping = Lazily("bagkit.ops.grouping")
 
 
 def send_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -30,7 +32,7 @@ def send_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
     def send(plan: Plan) -> Plan:
         op = plan.op
-        if not isinstance(op, (ByKey, SortBy)) or not op.keys_of_records:
+        if not grouping.has_made(op, "ByKey", "SortBy") or not op.keys_of_records:
             return plan
         keyed = zip(plan.inputs, op.keys_of_records, strict=True)
         sides = [_with_lines(side, fields_read(key), shared) for side, key in keyed]

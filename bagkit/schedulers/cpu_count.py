@@ -13,12 +13,15 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
 
-ROOT = Path("/")
+TYPE_CHECKING = False  # importing it would import typing
+if TYPE_CHECKING:
+    from pathlib import Path  # which is imported by no run: it imports urllib
+
+ROOT = "/"
 
 
-def cpu_count(root: Path = ROOT) -> int:
+def cpu_count(root: str | Path = ROOT) -> int:
     """Return how many CPUs this process may use, at least 1.
 
     That is the least of its affinity and the CPU quotas of its control groups, where half a CPU is rounded up to one.
@@ -29,7 +32,7 @@ def cpu_count(root: Path = ROOT) -> int:
     return max(1, min([_usable_cpus(), *(math.ceil(quota) for quota in _cpu_quotas(root))]))
 
 
-def available_memory(root: Path = ROOT) -> int | None:
+def available_memory(root: str | Path = ROOT) -> int | None:
     """Return how many bytes of memory this process may use, used ones included; None where the system does not say.
 
     That is the least of the machine's memory and the limits of the control groups of this process.
@@ -62,21 +65,21 @@ def _physical_memory() -> Iterator[int]:
         yield size
 
 
-def _cpu_quotas(root: Path) -> Iterator[float]:
+def _cpu_quotas(root: str | Path) -> Iterator[float]:
     """Yield the CPUs that each level allows, where it allows a limited number."""
     for level in _levels(root, "cgroup2", ""):
-        if (words := _read(level / "cpu.max").split()) and len(words) == 2:
+        if (words := _read(level, "cpu.max").split()) and len(words) == 2:
             yield from _ratio(words[0], words[1])  # "max 100000" is no limit
     for level in _levels(root, "cgroup", "cpu"):
-        yield from _ratio(_read(level / "cpu.cfs_quota_us"), _read(level / "cpu.cfs_period_us"))
+        yield from _ratio(_read(level, "cpu.cfs_quota_us"), _read(level, "cpu.cfs_period_us"))
 
 
-def _memory_limits(root: Path) -> Iterator[int]:
+def _memory_limits(root: str | Path) -> Iterator[int]:
     for level in _levels(root, "cgroup2", ""):
-        yield from _positive(_read(level / "memory.max"))
+        yield from _positive(_read(level, "memory.max"))
     for level in _levels(root, "cgroup", "memory"):
         # Where there is no limit, this is a number of about 2**63.
-        yield from _positive(_read(level / "memory.limit_in_bytes"))
+        yield from _positive(_read(level, "memory.limit_in_bytes"))
 
 
 def _ratio(quota: str, period: str) -> Iterator[float]:
@@ -92,14 +95,15 @@ def _positive(text: str) -> Iterator[int]:
         yield int(text)
 
 
-def _read(path: Path) -> str:
+def _read(directory: str | Path, name: str) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
+            return file.read()
     except OSError:
         return ""
 
 
-def _levels(root: Path, kind: str, controller: str) -> Iterator[Path]:
+def _levels(root: str | Path, kind: str, controller: str) -> Iterator[str]:
     """Yield the directories of this process's control group and of those it is in, innermost first.
 
     `kind` is the file system's name; the trees of version 1 are one for each `controller`.
@@ -107,30 +111,30 @@ def _levels(root: Path, kind: str, controller: str) -> Iterator[Path]:
     group = _own_group(root, controller)
     if group is None:
         return
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for part, mount_point in _mounts(root, lambda fs, flags: fs == kind and (not controller or controller in flags)):
-        top = root / mount_point.lstrip("/")
-        level = top / _below(part, group)
+        top = os.path.join(root, *_names(mount_point))
+        level = os.path.join(top, *_below(part, group))
         while level not in seen:
             seen.add(level)
             yield level
             if level == top:
                 break
-            level = level.parent
+            level = os.path.dirname(level)
 
 
-def _own_group(root: Path, controller: str) -> str | None:
+def _own_group(root: str | Path, controller: str) -> str | None:
     """Return the path of this process in the tree of `controller`; the tree of version 2 has no controller's name."""
-    for line in _read(root / "proc/self/cgroup").splitlines():
+    for line in _read(root, "proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controller in controllers.split(","):
             return path
     return None
 
 
-def _mounts(root: Path, wanted: Callable[[str, list[str]], bool]) -> Iterator[tuple[str, str]]:
+def _mounts(root: str | Path, wanted: Callable[[str, list[str]], bool]) -> Iterator[tuple[str, str]]:
     """Yield which part of a tree is seen, and where, for each mount of the `wanted` file system and its flags."""
-    for line in _read(root / "proc/self/mountinfo").splitlines():
+    for line in _read(root, "proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")
         about, system = left.split(), right.split()
         if len(about) >= 5 and len(system) >= 3 and wanted(system[0], system[2].split(",")):
@@ -142,15 +146,16 @@ def _plain(path: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
-def _below(part: str, group: str) -> PurePosixPath:
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def _below(part: str, group: str) -> list[str]:
     """Return where `group` is below a mount that shows `part` of the tree.
 
     A container may see only its own group, as the root of the mount, and be told its name from outside; or be told
     names that lead out of what it sees (`/../..`). Then the mount itself is the innermost level there is.
     """
-    path = PurePosixPath(group)
-    try:
-        below = path.relative_to(part)
-    except ValueError:
-        return PurePosixPath()
-    return PurePosixPath() if ".." in below.parts else below
+    above, names = _names(part), _names(group)
+    below = names[len(above) :]
+    return [] if names[: len(above)] != above or ".." in below else below

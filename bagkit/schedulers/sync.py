@@ -21,7 +21,7 @@ from bagkit.flow.inside import running_task
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.kept_parts import promised_in
-from bagkit.schedulers.run_directory import LaterDirectory
+from bagkit.schedulers.later_directory import LaterDirectory
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import check_stopped
 from bagkit.tracebacks import clear_callers

@@ -25,7 +25,7 @@ from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, task_started
-from bagkit.schedulers.run_directory import LaterDirectory
+from bagkit.schedulers.later_directory import LaterDirectory
 from bagkit.schedulers.sync import all_kept, call_work, describe, progress_teller
 
 

@@ -24,7 +24,8 @@ from bagkit.diagnostics.events import (
     WorkerLost,
 )
 from bagkit.diagnostics.observer import Observers
-from bagkit.diagnostics.progress import DELAY, LONG, ProgressBar, in_notebook, wants_progress
+from bagkit.diagnostics.progress import DELAY, LONG, ProgressBar
+from bagkit.diagnostics.terminal import in_notebook, wants_progress
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers.sync import SyncScheduler
 from tests.schedulers import works

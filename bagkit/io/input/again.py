@@ -7,7 +7,6 @@ now, is raised at once.
 from __future__ import annotations
 
 import errno
-import random
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -51,7 +50,6 @@ _LASTING: Final = (
 
 _STATUS: Final = ("status", "status_code", "code")
 _NOTHING: Final = object()
-_random = random.SystemRandom()  # of its own: the state of the user's generator stays what it is
 pause: Callable[[float], object] = time.sleep
 """Waits; Ctrl-C ends it."""
 
@@ -106,7 +104,9 @@ class Attempts:
         """Return whether to try again after `error`, having waited: longer each time, and no two readers alike."""
         if self._failed >= self._retries or not is_passing(error):
             return False
-        seconds = min(MOST_SECONDS, FIRST_SECONDS * 2**self._failed) * _random.uniform(0.5, 1.5)
+        from random import SystemRandom  # of its own: the state of the user's generator stays what it is
+
+        seconds = min(MOST_SECONDS, FIRST_SECONDS * 2**self._failed) * SystemRandom().uniform(0.5, 1.5)
         self._failed += 1
         if self._report is not None:
             self._report.reads_again += 1
