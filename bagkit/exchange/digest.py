@@ -19,9 +19,10 @@ from operator import ne
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from isal.isal_zlib import crc32
-
+from bagkit.exchange.checksum import deflate_module
 from bagkit.exchange.compared_fields import compared_fields
+
+crc32: Callable[[bytes], int] = deflate_module().crc32
 
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15

@@ -21,6 +21,7 @@ from sys import getsizeof
 from time import monotonic
 from typing import Any, NamedTuple
 
+from bagkit.exchange.checksum import deflate_module
 from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
 from bagkit.light_classes import dataclass
 
@@ -151,16 +152,12 @@ def _packed(data: bytes) -> tuple[bytes, bool]:
     """Return `data` compressed, and True; or as it is, where that is not much longer."""
     if len(data) < _LEAST_PACKED:
         return data, False
-    from isal import isal_zlib
-
-    packed: bytes = isal_zlib.compress(data, 1)
+    packed: bytes = deflate_module().compress(data, 1)
     return (packed, True) if len(packed) < len(data) * 3 // 4 else (data, False)
 
 
 def _load_packed(data: bytes | memoryview) -> Any:
-    from isal import isal_zlib
-
-    return _pickle.loads(isal_zlib.decompress(data))
+    return _pickle.loads(deflate_module().decompress(data))
 
 
 def read_frame(frame: Frame) -> list[Any]:

@@ -75,6 +75,6 @@ def packed(values: Iterable[Any]) -> list[Any] | Texts | Integers:
             return Texts(whole)
         if kinds == {int}:
             return Integers(whole)
-    except (UnicodeEncodeError, OverflowError):
-        pass
+    except (UnicodeEncodeError, OverflowError, ImportError):
+        pass  # msgspec does not load in an interpreter beside others
     return whole

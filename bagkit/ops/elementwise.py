@@ -275,9 +275,9 @@ class PluckWithDefault:
 
 def _with_default(get: PluckWithDefault, records: Iterable[Any]) -> Iterable[Any]:
     if get.is_plain and isinstance(records, list) and {dict}.issuperset(map(type, records)):
-        from cytoolz.itertoolz import pluck
+        from bagkit.ops._itertoolz import itertoolz
 
-        found: Iterable[Any] = pluck(get.key, records, get.default)
+        found: Iterable[Any] = itertoolz().pluck(get.key, records, get.default)
         return found
     return map(get, records)
 

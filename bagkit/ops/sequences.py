@@ -195,9 +195,9 @@ class Window(Pairing):
         return partial(self._windows, *(values[0][info.index] if values else ((), 0)))
 
     def _windows(self, after: Sequence[Any], start: int, records: Iterator[Any]) -> Iterator[Any]:
-        from cytoolz.itertoolz import sliding_window
+        from bagkit.ops._itertoolz import itertoolz
 
-        found: Iterator[Any] = sliding_window(self.size, chain(records, after))
+        found: Iterator[Any] = itertoolz().sliding_window(self.size, chain(records, after))
         return islice(found, -start % self.step, None, self.step) if self.step > 1 else found
 
 
@@ -243,7 +243,9 @@ class Batch(PerPartition):
         return f"batch({self.size})"
 
     def begin(self) -> OnRecords:
-        from cytoolz.itertoolz import partition_all
+        from bagkit.ops._itertoolz import itertoolz
+
+        partition_all = itertoolz().partition_all
 
         return lambda records: map(list, partition_all(self.size, records))
 

@@ -11,17 +11,17 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from math import sqrt
 from random import Random
 from typing import Any, Final
 
-from isal.isal_zlib import crc32
-
+from bagkit.exchange.checksum import deflate_module
 from bagkit.profiling.examples import SHOWN, Repeat, repeat_of
 from bagkit.profiling.runs import Runs
 
+crc32: Callable[[bytes], int] = deflate_module().crc32
 EXACT: Final = 1 << 20
 SAMPLE: Final = 1 << 17
 CHUNK: Final = 1 << 10

@@ -74,10 +74,17 @@ def run_pickled(
         outputs = output.store(report.outputs)
         output.close()  # from here on others can read what is in its file
     except BaseException as error:
+        _add_hint(error)
         packed, values = pack_error(error), ()
         output.remove()
     said = (report.bytes_read, report.skipped, report.plain_figures(), failures, outputs)
     return os.getpid(), start, time.time(), *said, values, packed
+
+
+def _add_hint(error: BaseException) -> None:
+    """Say what to do about a module that is there, and does not load."""
+    if isinstance(error, ImportError) and "subinterpreters" in str(error):
+        error.add_note("hint: a ProcessPoolExecutor has processes of its own, where each module loads")
 
 
 def run_several(

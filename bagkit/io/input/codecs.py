@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from bagkit.errors import PlanError, missing_extra
+from bagkit.exchange.checksum import deflate_module
 from bagkit.light_classes import dataclass
 
 
@@ -28,9 +29,7 @@ class DamagedError(Exception):
 
 
 def _gzip() -> Any:
-    from isal import igzip_lib
-
-    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    return _inflater("DECOMP_GZIP", 31)
 
 
 def _bz2() -> Any:
@@ -70,9 +69,17 @@ def _lz4() -> Any:
 
 
 def _raw_deflate() -> Any:
-    from isal import igzip_lib
+    return _inflater("DECOMP_DEFLATE", -15)
 
-    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
+
+def _inflater(flag: str, window: int) -> Any:
+    """Return what unpacks deflate with the header that igzip calls `flag` and zlib `window`."""
+    try:
+        from isal import igzip_lib
+    except ImportError:  # as in `exchange.checksum`; what has interpreters has this, too
+        zlib: Any = import_module("zlib")
+        return zlib._ZlibDecompressor(wbits=window)
+    return igzip_lib.IgzipDecompressor(flag=getattr(igzip_lib, flag))
 
 
 def snappy_uncompress() -> Callable[[bytes], Any]:
@@ -194,9 +201,8 @@ ZSTD_LEVEL: Final = 3
 def compressor(name: str) -> Any:
     """Return an object with `compress(data)` and `flush()`; the same data give the same bytes."""
     if name == "gzip":
-        from isal import isal_zlib
-
-        return isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, 31)
+        deflate = deflate_module()
+        return deflate.compressobj(GZIP_LEVEL, deflate.DEFLATED, 31)
     if name == "bz2":
         import bz2
 
