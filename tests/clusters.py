@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 LIGHT = {
@@ -32,6 +37,44 @@ def dask_client() -> Iterator[Any]:
         make_client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+def separate_client(modules: Path) -> Iterator[Any]:
+    """Yield the client of a scheduler and two workers that are processes of their own, begun as on other machines.
+
+    Workers find what is in the directory `modules`, and the scheduler does not.
+    """
+    import distributed
+
+    make_client: Any = distributed.Client
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder, ExitStack() as stack:
+        where = ["--scheduler-file", f"{folder}/scheduler.json", "--host", "127.0.0.1", "--no-dashboard"]
+        worker = ["distributed.cli.dask_worker", "--nthreads=1", "--no-nanny", f"--local-directory={folder}"]
+        stack.enter_context(_begun(["distributed.cli.dask_scheduler", "--port=0"], where, folder, []))
+        for _ in range(2):
+            stack.enter_context(_begun(worker, where, folder, [str(modules), os.getcwd()]))
+        client = stack.enter_context(
+            make_client(scheduler_file=f"{folder}/scheduler.json", set_as_default=False, timeout="120s")
+        )
+        client.wait_for_workers(2)
+        yield client
+
+
+@contextmanager
+def _begun(module: list[str], arguments: list[str], folder: str, found: list[str]) -> Iterator[None]:
+    """Have a module run in a process, which imports what is in the directories `found`, and end it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *module, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(found)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def ray_session() -> Iterator[None]:
