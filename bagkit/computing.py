@@ -221,7 +221,7 @@ def _prepared(
     below = tuple(walk(*roots))
     spec = scheduler_for(below, options)
     if spec != "sync" and boot and not any(isinstance(plan.op, Persisted) and plan.op.standing for plan in below):
-        start_ahead(spec, options.workers)
+        start_ahead(spec, options.workers, [plan.op for plan in below])
     from bagkit.lower.caches import with_caches
     from bagkit.lower.lower import lower
     from bagkit.lower.read_retries import with_read_retries

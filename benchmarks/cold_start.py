@@ -1,10 +1,12 @@
 """How long a whole program takes, from the start of its interpreter to its end: `cold/*.py`, as users write them."""
 
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.catalogue import counts_above_last
@@ -20,13 +22,28 @@ DATA = {"cold-few": FEW, "cold-small": SMALL}
 def run_script(benchmark: str, contender: str, paths: Sequence[str], workers: int) -> Figure:
     """Run one program as a shell would, and return its seconds and the ten names it printed."""
     command = [sys.executable, str(SCRIPTS[contender]), str(workers), *paths]
-    started = time.perf_counter()
-    done = subprocess.run(command, env=environment(workers), capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
+    with on_cpus(workers):
+        started = time.perf_counter()
+        done = subprocess.run(command, env=environment(workers), capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - started
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"ended with status {done.returncode}"]
         return Figure(benchmark, contender, "s", (), error=last[0][:300])
     return Figure(benchmark, contender, "s", (seconds,), counts_above_last(json.loads(done.stdout)))
+
+
+@contextmanager
+def on_cpus(count: int) -> Iterator[None]:
+    """Have what is started run on `count` of this process's CPUs, where the system can do that."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def measure(benchmark: str, contenders: Sequence[str], paths: Sequence[str], repeat: int, workers: int) -> list[Figure]:

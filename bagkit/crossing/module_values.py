@@ -8,14 +8,9 @@ them.
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import fractions
-import pathlib
 import re
 import sys
 import types
-import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
@@ -37,9 +32,13 @@ from bagkit.user_code.main_module import MAIN
 from bagkit.user_code.modules import CACHED, assigned_together, found_by_name, is_users
 
 PLAIN = frozenset(
-    (type(None), bool, int, float, complex, str, bytes, datetime.date, datetime.datetime, datetime.time,
-     datetime.timedelta, decimal.Decimal, fractions.Fraction, pathlib.PosixPath, uuid.UUID, range)
+    (type(None), bool, int, float, complex, str, bytes, range)
 )  # fmt: skip
+PLAIN_ELSEWHERE = (
+    ("datetime", "date"), ("datetime", "datetime"), ("datetime", "time"), ("datetime", "timedelta"),
+    ("decimal", "Decimal"), ("fractions", "Fraction"), ("pathlib", "PosixPath"), ("uuid", "UUID"),
+)  # fmt: skip
+"""Further types, by module and name: while a module is not imported there is no value of its types."""
 CONTAINERS = frozenset((list, tuple, dict, set, frozenset))
 MOST_PARTS = 1000
 """A value with more parts than this is no plain one."""
@@ -274,7 +273,7 @@ _MAKING = ("__new__", "__reduce__", "__reduce_ex__", "__getstate__")
 
 def _is_plain(value: Any) -> bool:
     """Return whether `value` is data of the language's own types, and little of it."""
-    if type(value) in PLAIN:
+    if _is_plain_type(type(value)):
         return sys.getsizeof(value) <= MOST_BYTES
     level, parts, nbytes = [value], 0, 0
     while level:
@@ -288,5 +287,11 @@ def _is_plain(value: Any) -> bool:
         nbytes += sum(map(sys.getsizeof, inner))
         if nbytes > MOST_BYTES:
             return False
-        level = [] if PLAIN.issuperset(map(type, inner)) else [each for each in inner if type(each) not in PLAIN]
+        level = [] if PLAIN.issuperset(map(type, inner)) else [each for each in inner if not _is_plain_type(type(each))]
     return True
+
+
+def _is_plain_type(kind: type) -> bool:
+    if kind in PLAIN or kind in CONTAINERS:
+        return kind in PLAIN
+    return any(kind is getattr(sys.modules.get(module), name, None) for module, name in PLAIN_ELSEWHERE)

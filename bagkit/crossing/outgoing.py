@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import _pickle
 import io
+import os
 import sys
 import types
-import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class Outgoing:
         reload is not used after it.
         """
         self._tracked = tracked
-        self.run = uuid.uuid4().hex
+        self.run = os.urandom(16).hex()
         self.since = now()
         """When the run began."""
         self._moments: Moments = {}

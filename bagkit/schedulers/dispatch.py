@@ -8,14 +8,16 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
 from bagkit.crossing import transport
-from bagkit.crossing.remote_errors import unpack_error, unpack_failure, worker_died
 from bagkit.diagnostics import events
 from bagkit.errors import notes_of, text_of
 from bagkit.flow.buckets import Dealing
+from bagkit.lazily import Lazily
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.value_store import ValueStore
 from bagkit.visible import visible
+
+remote_errors = Lazily("bagkit.crossing.remote_errors")
 
 ATTEMPTS = 3
 
@@ -152,7 +154,7 @@ class Dispatch:
         size = self._values.put_all(task.keys, stored_values)
         for key in released:
             self._values.release(key)
-        reported = () if failures is None else tuple(map(unpack_failure, transport.loads(failures)))
+        reported = () if failures is None else tuple(map(remote_errors.unpack_failure, transport.loads(failures)))
         numbers = (worker, start, stop, bytes_read, size, skipped)
         said = (reported, tuple(outputs), task.labels, figures)
         self._emit(events.TaskFinished(task.keys[0], task.label, *numbers, *said))
@@ -164,7 +166,7 @@ class Dispatch:
     def fail(self, task: Task, worker: int, body: bytes) -> None:
         """End the run with the error of a task, packed in `body`, unless it has one."""
         self._alone = False
-        self._fail_in_turn(task, worker, unpack_error(body, transport.name_of(task)))
+        self._fail_in_turn(task, worker, remote_errors.unpack_error(body, transport.name_of(task)))
 
     def _fail_in_turn(self, task: Task, worker: int, error: BaseException) -> None:
         """End the run with the error of a task, as soon as no task is left that reads what is before it in its file."""
@@ -207,4 +209,4 @@ class Dispatch:
         if attempt < ATTEMPTS:
             self._again.append(task)
         else:
-            self._fail_in_turn(task, worker, worker_died(transport.name_of(task), attempt, code, report))
+            self._fail_in_turn(task, worker, remote_errors.worker_died(transport.name_of(task), attempt, code, report))

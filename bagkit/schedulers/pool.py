@@ -169,8 +169,11 @@ _letting_go: set[WorkerProcess] = set()
 """Those that are being told what to let go of."""
 
 
-def start_workers(count: int) -> None:
-    """Have `count` warm workers, or start them, so that they boot while a run is prepared. Never raises."""
+def start_workers(count: int, modules: Iterable[str] = ()) -> None:
+    """Have `count` warm workers, or start them, so that they boot while a run is prepared. Never raises.
+
+    Those that are started import `modules` until they have something else to do.
+    """
     told: list[tuple[bytes, int]] = []
     with _lock:
         _idle[:] = [worker for worker in tuple(_idle) if _is_usable(worker, told)]
@@ -179,26 +182,11 @@ def start_workers(count: int) -> None:
                 worker = start_worker()
             except TaskError:
                 break  # the run that needs them says why
-            worker.send(transport.PRELOAD, " ".join(_modules_to_preload()).encode())
+            worker.send(transport.PRELOAD, " ".join(modules).encode())
             worker.flush()
             _idle.append(worker)
             _reaper.add(worker)
     _say(told)
-
-
-def _modules_to_preload() -> list[str]:
-    """The modules that this process has imported and that tasks may need, in the order of import."""
-    parts = (
-        "bagkit.flow.",
-        "bagkit.json.",
-        "bagkit.exchange.",
-        "bagkit.work.",
-        "bagkit.lower.",
-        "bagkit.ops.",
-        "bagkit.io.",
-    )
-    found = [name for name in tuple(sys.modules) if name.startswith(parts)]
-    return ["bagkit.flow.batches", "cloudpickle", *found]
 
 
 def end_workers() -> None:

@@ -30,7 +30,6 @@ import atexit
 import contextlib
 import marshal
 import os
-import uuid
 import weakref
 from collections.abc import Collection, Generator, Sequence
 from typing import Any
@@ -136,7 +135,7 @@ class Run:
         self._crew = Crew(scheduler.workers, self._hearing.take)
         self._has_crew = False
         self._pump = Pump()
-        self._names = {key: uuid.uuid4().hex for key in keep}
+        self._names = {key: os.urandom(16).hex() for key in keep}
         """The names of values that are kept."""
         self._kept: dict[Key, Kept] = {}
         """What the caller was given of these."""

@@ -14,6 +14,7 @@ from bagkit.option_values import ENGINES, SCHEDULERS, checked_scheduler
 from bagkit.schedulers.cpu_count import cpu_count, usable_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Executor
 
     from bagkit.options import Options
@@ -128,10 +129,16 @@ def executor_of(client: Any) -> Any:
     return ClusterExecutor(client)
 
 
-def start_ahead(spec: str | Executor | Scheduler | None, workers: int | None) -> None:
-    """Start the processes that a run with `spec` will want, so that they boot while the run is being prepared."""
+def start_ahead(spec: str | Executor | Scheduler | None, workers: int | None, ops: Sequence[Any]) -> None:
+    """Start the processes that a run of `ops` will want, so that they boot while the run is being prepared."""
     meant = DEFAULT if spec is None else checked_scheduler(spec)
     if meant == "processes" and not inside_task():
         from bagkit.schedulers.pool import start_workers
 
-        start_workers(workers or cpu_count())
+        start_workers(workers or cpu_count(), _modules_of_tasks(ops))
+
+
+def _modules_of_tasks(ops: Sequence[Any]) -> list[str]:
+    """Return the modules that tasks with `ops` need, in the order in which they need them; cloudpickle if they may."""
+    modules = dict.fromkeys(["bagkit.flow.batches", *(type(op).__module__ for op in ops), "bagkit.work.chain"])
+    return [*modules, *(["cloudpickle"] if any(op.opaque for op in ops) else [])]

@@ -10,11 +10,8 @@ import atexit
 import fcntl
 import os
 import re
-import shutil
-import socket
 import stat
 import subprocess
-import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -126,6 +123,8 @@ class RunDirectory(FilesOfRun):
     """
 
     def __init__(self, parent: str | None = None, *, shared: bool = False) -> None:
+        import tempfile  # and what that imports: archives, random numbers
+
         super().__init__()
         parent = os.path.abspath(parent or tempfile.gettempdir())
         prefix = f"{PREFIX}{host()}-" if shared else PREFIX
@@ -164,6 +163,8 @@ class RunDirectory(FilesOfRun):
         return path
 
     def _remove(self) -> None:
+        import shutil
+
         shutil.rmtree(self.path, ignore_errors=True)
         _live.discard(self)
         os.close(self._lock)
@@ -184,11 +185,13 @@ class RunDirectory(FilesOfRun):
 
 def host() -> str:
     """Return the name of this machine, as it can stand in a name of a file."""
-    return re.sub("[^a-z0-9]", "_", socket.gethostname().lower()) or "localhost"
+    return re.sub("[^a-z0-9]", "_", os.uname().nodename.lower()) or "localhost"
 
 
 def _make_locked(parent: str, prefix: str) -> tuple[int, str]:
     """Make a directory and take its lock, before which a sweep could take it for a dead one."""
+    import tempfile
+
     for _ in range(10):
         path = tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent)
         try:
@@ -217,6 +220,8 @@ def sweep(parent: str, prefix: str = PREFIX) -> None:
         try:
             status = os.lstat(path)
             if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and _dead(path, status.st_mtime):
+                import shutil
+
                 shutil.rmtree(path, ignore_errors=True)
         except OSError:
             pass  # gone meanwhile

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import struct
-import tempfile
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -281,6 +280,8 @@ def _above_standard(descriptor: int) -> int:
 def _anonymous_file() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("bagkit-crash-report")
+    import tempfile
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

@@ -1,4 +1,4 @@
-"""The main job with bagkit: `python with_bagkit.py WORKERS FILES...`."""
+"""The main job with bagkit: `python with_bagkit.py WORKERS FILES...`; it takes the CPUs that it may have."""
 
 import json
 import sys
@@ -6,4 +6,4 @@ import sys
 import bagkit as bk
 
 names = bk.read_text(sys.argv[2:]).map(json.loads).pluck("name")
-print(json.dumps(names.frequencies().topk(10, key=1).compute(workers=int(sys.argv[1]))))
+print(json.dumps(names.frequencies().topk(10, key=1).compute()))
