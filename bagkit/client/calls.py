@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bagkit.errors import ask
+from bagkit.errors import OptionError, ask, one_line
 from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.lower.calls import Calls, Entry
 from bagkit.lower.graph import Key
@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 
 MOST_WORKS = 500
 """Functions that are known at the same time. Programs that submit new lambdas again and again have more."""
+
+
+NOT_A_NAME = "hint: functools.partial(function, key=...) hands a key to the function"
+
+
+def check_name_and_priority(key: Any, priority: Any) -> None:
+    """Raise OptionError for a key that is no name, most likely an argument of the function, or an odd priority."""
+    from numbers import Real
+
+    if key is not None and not isinstance(key, (str, bytes, int, float, tuple)):
+        raise OptionError(
+            f"submit: key is {one_line(key)}; expected the name of the call, such as a text; {NOT_A_NAME}"
+        )
+    if not isinstance(priority, Real) or priority != priority:
+        raise OptionError(f"submit: priority is {one_line(priority)}; expected a number")
 
 
 class Submitted(NamedTuple):

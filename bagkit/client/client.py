@@ -13,13 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bagkit.client.background import compute_for
-from bagkit.client.calls import CallMaker
+from bagkit.client.calls import CallMaker, check_name_and_priority
 from bagkit.client.executor import ClientExecutor
-from bagkit.client.futures import Future
+from bagkit.client.futures import Future, without_failed
 from bagkit.client.inline import InlineEngine
+from bagkit.client.mapping import named_calls, some_ahead
 from bagkit.client.page import Page
 from bagkit.diagnostics.standing import Counts
-from bagkit.errors import OptionError, one_line
+from bagkit.errors import OptionError, TaskError, one_line
 from bagkit.flow.inside import inside_task
 from bagkit.flow.replay import Replay, is_plain
 from bagkit.front_doors import front_door, front_doors
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from bagkit.options import ComputeOptions
 
 T = TypeVar("T")
-
-AHEAD = 1000
-"""Calls of a map over an iterator that are submitted and not done, at the most."""
 
 
 @front_doors
@@ -108,6 +106,7 @@ class Client(Executor):
         self._turns = here if self._engine.scheduler is None else Turns()
         """The row of the bags that it computes: each uses all workers."""
         weakref.finalize(self, self._engine.close, wait=False, cancel=False).atexit = False
+        self._closed = False
         self._page = Page() if dashboard and not inside_task() else None
         if not inside_task():
             _known.append(weakref.ref(self))
@@ -167,7 +166,7 @@ class Client(Executor):
 
         Raises:
             NotPicklableError: The function or an argument can't be sent to a worker process.
-            OptionError: `retries` is not a number from 0 up.
+            OptionError: `retries` is not a number from 0 up, `priority` is no number, or `key` is no name.
             TaskError: The client is closed.
 
         >>> import bagkit as bk
@@ -177,6 +176,8 @@ class Client(Executor):
         """
         if retries:
             merged(retries=retries)
+        if key is not None or priority != 0:
+            check_name_and_priority(key, priority)
         call, needs = self._calls.call(function, args, kwargs, self._future_of, key, retries, priority)
         with self._lock:
             known = self._by_key.get(key) if key is not None else None
@@ -193,6 +194,7 @@ class Client(Executor):
         function: Callable[..., T],
         /,
         *iterables: Iterable[Any],
+        key: str | Sequence[Key] | None = None,
         retries: int = 0,
         priority: float = 0.0,
         **kwargs: Any,
@@ -203,6 +205,9 @@ class Client(Executor):
             function: The function.
             *iterables: Its arguments. From several iterables each call gets the elements at the same place, to the end
                 of the shortest.
+            key: What the calls are called: a list with a name for each, as for `submit`, or text that their names begin
+                with. If the function has an argument called `key`, give `functools.partial(function, key=...)`.
+                Default: the name of the function.
             retries: How often to call the function again if it raises. Default: 0.
             priority: Calls with a higher number run first. Default: 0.
             **kwargs: Keyword arguments that are the same in each call.
@@ -213,7 +218,7 @@ class Client(Executor):
 
         Raises:
             NotPicklableError: The function or an argument can't be sent to a worker process.
-            OptionError: `retries` is not a number from 0 up.
+            OptionError: `retries` is not a number from 0 up, `priority` is no number, or `key` does not name the calls.
             TaskError: The client is closed.
 
         >>> import bagkit as bk
@@ -222,18 +227,18 @@ class Client(Executor):
         ['A', 'B']
         """
         submit = partial(self.submit, function, retries=retries, priority=priority, **kwargs)
-        futures = (submit(*args) for args in zip(*iterables, strict=False))
+        futures = (submit(*args, key=name) for name, args in named_calls(key, iterables))
         if all(isinstance(each, Sized) for each in iterables):
             return list(futures)
-        return _some_ahead(futures)
+        return some_ahead(futures)
 
     def gather(self, futures: Any, *, errors: str = "raise") -> Any:
         """Wait for futures, and return their values.
 
         Args:
             futures: A future, or containers with futures anywhere inside. An iterator gives a list.
-            errors: "raise" raises the first error; "skip" leaves futures that have failed out of their list. Default:
-                "raise".
+            errors: "raise" raises the first error; "skip" leaves futures that have failed out of the list, tuple,
+                set or dict that they are in. Default: "raise".
 
         Returns:
             The same, with values in place of the futures.
@@ -251,8 +256,8 @@ class Client(Executor):
             raise OptionError(f"gather: errors is {one_line(errors)}; expected 'raise' or 'skip'")
         if isinstance(futures, Iterator):
             futures = list(futures)
-        if errors == "skip" and isinstance(futures, (list, tuple, set)):
-            futures = type(futures)([each for each in futures if not _has_failed(each)])
+        if errors == "skip":
+            futures = without_failed(futures)
         lift = Lift("gather")
         template = lift.template(futures)
         found = [self._future_of(plan) for plan in lift.plans]
@@ -279,7 +284,8 @@ class Client(Executor):
         2
         """
         if isinstance(data, (list, tuple, set)):
-            return type(data)([self._scattered(each) for each in data])
+            make = getattr(type(data), "_make", type(data))  # of a namedtuple
+            return make([self._scattered(each) for each in data])
         if type(data) is dict:
             return {key: self._scattered(value) for key, value in data.items()}
         return self._scattered(data)
@@ -401,6 +407,7 @@ class Client(Executor):
         >>> client = bk.Client(workers=1)
         >>> client.shutdown()
         """
+        self._closed = not isinstance(self._engine, InlineEngine)
         self._engine.close(wait=wait, cancel=cancel_futures)
         if self._page is not None:
             self._page.close()
@@ -413,6 +420,11 @@ class Client(Executor):
         >>> client.close()
         """
         self.shutdown(cancel_futures=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown(cancel_futures=isinstance(error, KeyboardInterrupt))
 
     async def __aenter__(self) -> Client:
         return self
@@ -443,6 +455,8 @@ class Client(Executor):
 
     def _computed(self, plan: Plan, options: ComputeOptions) -> Future[Any]:
         """Return the future of a plan, which a thread computes."""
+        if self._closed:
+            raise TaskError("client: it is closed; hint: make another one")
         future: Future[Any] = Future(f"compute-{uuid.uuid4().hex}")
         future.counts = Counts()
         work = partial(compute_for, future, plan, self._options(options))
@@ -452,6 +466,7 @@ class Client(Executor):
             context = contextvars.copy_context()  # with the options of this block
             context.run(begun_at, users_line())
             self._turns.add(partial(context.run, work))
+            self._engine.wait_at_the_end(future)
         return future
 
     def _options(self, options: ComputeOptions) -> ComputeOptions:
@@ -477,18 +492,3 @@ def get_client() -> Client:
     """
     last = _known[0]() if _known and not inside_task() else None
     return Client() if last is None else last
-
-
-def _has_failed(future: Any) -> bool:
-    return isinstance(future, Future) and (future.cancelled() or future.exception() is not None)
-
-
-def _some_ahead(futures: Iterator[Future[T]]) -> Iterator[Future[T]]:
-    """Yield `futures`; some are submitted before they are asked for."""
-    waiting: deque[Future[T]] = deque()
-    for future in futures:
-        waiting.append(future)
-        while len(waiting) > AHEAD:
-            waiting[0].exception()  # waits for it
-            yield waiting.popleft()
-    yield from waiting

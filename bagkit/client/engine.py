@@ -39,6 +39,9 @@ class Engine(Owner, Protocol):
     def bring(self, futures: Sequence[Future[Any]]) -> None:
         """Bring values here together, where that is quicker than one by one: somebody is about to ask for each."""
 
+    def wait_at_the_end(self, future: Future[Any]) -> None:
+        """Have `close` wait for `future`, which it does not make, or cancel it."""
+
     def scale(self, workers: int) -> None:
         """Have that many workers from now on."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 from collections.abc import Generator, Iterable, Iterator
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from bagkit.errors import TaskError
 from bagkit.flow.replay import Replay, reading
 from bagkit.front_doors import front_door, front_doors
 from bagkit.ops.calls import FutureValue
@@ -29,6 +31,9 @@ class Owner(Protocol):
 
     def cancel(self, key: Key) -> None:
         """Note that the future of `key` was cancelled."""
+
+    def works_here(self) -> bool:
+        """Tell whether this thread gives futures their values, so that it can't wait for one."""
 
 
 class Elsewhere(partial[Any]):
@@ -139,12 +144,15 @@ class Future(concurrent.futures.Future[T]):
             TimeoutError: The value is not there after `timeout` seconds.
             concurrent.futures.CancelledError: The call was cancelled.
             Exception: The function raised it; a note names the call.
+            TaskError: A callback of another future waits for this one, in the thread that gives futures their values.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:
         ...     client.submit(sorted, "ba").result(timeout=60)
         ['a', 'b']
         """
+        if timeout is None:
+            self.check_wait()
         try:
             found: Any = super().result(timeout)
         except BaseException as error:
@@ -153,6 +161,37 @@ class Future(concurrent.futures.Future[T]):
         if type(found) is Elsewhere:
             found = self.bring(found())
         return found  # type: ignore[no-any-return]  # it is what the function returned
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the call, and return what it raised.
+
+        Args:
+            timeout: How many seconds to wait. Default: None, without end.
+
+        Returns:
+            The error; None if there is none.
+
+        Raises:
+            TimeoutError: The call is not over after `timeout` seconds.
+            concurrent.futures.CancelledError: The call was cancelled.
+            TaskError: A callback of another future waits for this one, as for `result`.
+
+        >>> import bagkit as bk
+        >>> with bk.Client(workers=1) as client:
+        ...     client.submit(int, "x").exception()
+        ValueError("invalid literal for int() with base 10: 'x'")
+        """
+        if timeout is None:
+            self.check_wait()
+        return super().exception(timeout)
+
+    def check_wait(self) -> None:
+        """Raise TaskError where nobody would make the value while this thread waits for it."""
+        if not self.done() and self._owner is not None and self._owner.works_here():
+            raise TaskError(
+                f"{self.key}: a callback can't wait for it, for the thread that calls callbacks gives futures their "
+                "values; hint: add_done_callback() of this future too, or a thread that waits"
+            )
 
     def _get_snapshot(self) -> tuple[bool, bool, Any, BaseException | None]:
         """Return whether it is over, whether it is cancelled, its value and its error.
@@ -185,6 +224,25 @@ class Future(concurrent.futures.Future[T]):
                 owner.let_go(self.key)
 
 
+def without_failed(value: Any) -> Any:
+    """Return `value` without the futures in it that have failed or were cancelled; waits for all."""
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)([without_failed(each) for each in value if not _has_failed(each)])
+    if isinstance(value, dict):
+        left = copy(value)
+        for key, each in value.items():
+            if _has_failed(each):
+                del left[key]
+            else:
+                left[key] = without_failed(each)
+        return left
+    return value
+
+
+def _has_failed(future: Any) -> bool:
+    return isinstance(future, Future) and (future.cancelled() or future.exception() is not None)
+
+
 def known(value: T) -> T:
     """Return the value of a future that has crossed to another process."""
     return value
@@ -212,7 +270,8 @@ def wait(
     >>> len(done), len(not_done)
     (2, 0)
     """
-    done, others = concurrent.futures.wait(list(futures), timeout, return_when)
+    futures = _to_wait_for(futures, timeout)
+    done, others = concurrent.futures.wait(futures, timeout, return_when)
     return done, others
 
 
@@ -235,7 +294,19 @@ def as_completed(futures: Iterable[concurrent.futures.Future[Any]], timeout: flo
     ...     sorted(future.result() for future in bk.as_completed(client.map(len, ["ab", "c"])))
     [1, 2]
     """
-    return concurrent.futures.as_completed(list(futures), timeout)
+    return concurrent.futures.as_completed(_to_wait_for(futures, timeout), timeout)
+
+
+def _to_wait_for(
+    futures: Iterable[concurrent.futures.Future[Any]], timeout: float | None
+) -> list[concurrent.futures.Future[Any]]:
+    """Return futures that this thread may wait for."""
+    found = list(futures)
+    if timeout is None:
+        for future in found:
+            if isinstance(future, Future):
+                future.check_wait()
+    return found
 
 
 @front_door

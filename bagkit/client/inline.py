@@ -63,6 +63,13 @@ class InlineEngine:
     def cancel(self, key: Key) -> None:
         """Do nothing: what was submitted is over."""
 
+    def wait_at_the_end(self, future: Future[Any]) -> None:
+        """Do nothing: it is over."""
+
+    def works_here(self) -> bool:
+        """Return False: the values are there."""
+        return False
+
     def scale(self, workers: int) -> None:
         """Do nothing: the task has this one thread."""
 

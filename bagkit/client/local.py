@@ -14,10 +14,12 @@ import atexit
 import contextlib
 import marshal
 import os
+import sys
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait as wait_for
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +93,8 @@ class LocalEngine:
         self._again: deque[Entry] = deque()
         """Calls whose worker died; each runs alone."""
         self._alone = False
+        self._runs: set[Future[Any]] = set()
+        """The runs of bags that are not over."""
         _engines.add(self)
 
     # For those who submit -------------------------------------------------------------------------------------------
@@ -151,6 +155,19 @@ class LocalEngine:
         """Note that the future of `key` was cancelled."""
         self._tell(partial(self._cancel, key))
 
+    def wait_at_the_end(self, future: Future[Any]) -> None:
+        """Have `close` wait for `future` too, or cancel it."""
+        import bagkit.schedulers.processes  # noqa: F401  # at the end of the program it ends runs, so it comes after us
+
+        atexit.unregister(_end_engines)
+        atexit.register(_end_engines)
+        self._runs.add(future)
+        future.add_done_callback(self._runs.discard)
+
+    def works_here(self) -> bool:
+        """Tell whether this is the engine's own thread, in a callback of a future."""
+        return threading.current_thread() is self._thread
+
     def scale(self, workers: int) -> None:
         """Have up to `workers` processes from now on."""
         self.workers = workers
@@ -162,6 +179,11 @@ class LocalEngine:
 
     def close(self, *, wait: bool, cancel: bool) -> None:
         """Take no more calls. End when all are over, or with `cancel` those that run."""
+        for future in tuple(self._runs) if os.getpid() == self._pid else ():
+            if cancel:
+                future.cancel()
+            elif wait and not self.works_here():
+                wait_for((future,))  # it may need calls
         with self._lock:
             if self._ended or os.getpid() != self._pid:
                 return
@@ -169,7 +191,7 @@ class LocalEngine:
                 self._end()
                 return
         self._tell(partial(self._close, cancel))
-        if wait and self._thread is not threading.current_thread():
+        if wait and not self.works_here():
             self._thread.join()
 
     def _entry_of_value(self, key: Key, future: Future[Any] | None = None) -> Entry:
@@ -223,7 +245,8 @@ class LocalEngine:
                 done.set()
 
         self._tell(do)
-        done.wait()
+        if not self.works_here():
+            done.wait()
 
     # In the thread --------------------------------------------------------------------------------------------------
 
@@ -467,9 +490,10 @@ _engines: weakref.WeakSet[LocalEngine] = weakref.WeakSet()
 
 
 def _end_engines() -> None:
-    """Wait at the end of the program for what was submitted, as concurrent.futures does."""
+    """Wait at the end of the program for what was submitted, as concurrent.futures does; not if Ctrl-C ended it."""
+    interrupted = not hasattr(sys, "ps1") and isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
     for engine in tuple(_engines):
-        engine.close(wait=True, cancel=False)
+        engine.close(wait=True, cancel=interrupted)
 
 
 atexit.register(_end_engines)

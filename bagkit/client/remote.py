@@ -177,6 +177,15 @@ class RemoteEngine:
         if value is not None:
             self._cluster.cancel([value])
 
+    def wait_at_the_end(self, future: Future[Any]) -> None:
+        """Have `close` wait for `future` too, or cancel it."""
+        self._open[future.key] = future
+        future.add_done_callback(lambda _: self._open.pop(future.key, None))
+
+    def works_here(self) -> bool:
+        """Return False: which thread tells us of values is for the cluster to say."""
+        return False
+
     def scale(self, workers: int) -> None:
         """Have that many workers from now on, if the cluster is one that can be told."""
         self._cluster.scale(workers)
@@ -206,6 +215,9 @@ class RemoteEngine:
             raise TaskError("client: it is closed; hint: make another one")
 
     def _cancel_open(self) -> None:
+        for future in tuple(self._open.values()):
+            if not future.belongs_to(self):  # of a run
+                future.cancel()
         self._cluster.cancel([self._values[key] for key in tuple(self._open) if key in self._values])
 
     def _work(self, task: Task) -> tuple[int, Any]:

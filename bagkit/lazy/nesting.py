@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from types import BuiltinFunctionType, FunctionType, GeneratorType, NoneType
 from typing import Any
 
 from bagkit.errors import PlanError, ask
 from bagkit.flow.replay import Replay, is_plain, read_again
 from bagkit.plan.node import Plan
-from bagkit.plan.template import CopyWith, Hole, Nest, as_dict, as_ordered_dict, as_slice
+from bagkit.plan.template import CopyWith, Hole, Nest, as_default_dict, as_dict, as_ordered_dict, as_slice
 
 ATOMS = frozenset({
     int, float, complex, str, bytes, bool, NoneType, FunctionType, BuiltinFunctionType, type, range, bytearray,
@@ -72,8 +73,8 @@ class Lift:
     def template(self, value: Any) -> Any:
         """Return `value` with holes for lazy values, also inside of containers; itself if there are none.
 
-        Lists, tuples, sets, dicts, slices, dataclasses, namedtuples, iterators of lists and the like, and generators
-        are searched; a generator is used up here. Data that contain themselves are handed on.
+        Lists, tuples, sets, deques, dicts and their views, slices, dataclasses, namedtuples, iterators of lists and the
+        like, and generators are searched; a generator is used up here. Data that contain themselves are handed on.
 
         Raises PlanError for a lazy value in what is nested too deeply, or contains itself.
         """
@@ -167,6 +168,13 @@ def _iterator(value: Any) -> Opened:
     return left[rest[2] :] if len(rest) > 2 else left, iter
 
 
+def _view(value: Any) -> Opened:
+    return list(value), list  # no dict could have the values as its own
+
+
+_A_DICT: dict[Any, Any] = {}
+_VIEWS = [type(view) for each in (_A_DICT, OrderedDict(_A_DICT)) for view in (each.keys(), each.values(), each.items())]
+
 _OPENERS: dict[type, Callable[[Any], Opened]] = {
     list: lambda value: (value, list),
     tuple: lambda value: (value, tuple),
@@ -174,6 +182,12 @@ _OPENERS: dict[type, Callable[[Any], Opened]] = {
     frozenset: lambda value: (list(value), frozenset),
     dict: lambda value: ([part for pair in value.items() for part in pair], as_dict),
     OrderedDict: lambda value: ([part for pair in value.items() for part in pair], as_ordered_dict),
+    defaultdict: lambda value: (
+        [part for pair in value.items() for part in pair],
+        partial(as_default_dict, value.default_factory),
+    ),
+    deque: lambda value: (list(value), partial(deque, maxlen=value.maxlen)),
+    **dict.fromkeys(_VIEWS, _view),
     slice: lambda value: ((value.start, value.stop, value.step), as_slice),
     type(iter([])): _iterator,
     type(iter(())): _iterator,

@@ -6,7 +6,7 @@ A value without a hole is not a template: it is passed on as it is, the same obj
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -74,6 +74,11 @@ def as_dict(parts: list[Any]) -> dict[Any, Any]:
 def as_ordered_dict(parts: list[Any]) -> OrderedDict[Any, Any]:
     """Return the OrderedDict whose keys and values take turns in `parts`."""
     return OrderedDict(as_dict(parts))
+
+
+def as_default_dict(factory: Callable[[], Any] | None, parts: list[Any]) -> defaultdict[Any, Any]:
+    """Return the defaultdict whose keys and values take turns in `parts`."""
+    return defaultdict(factory, as_dict(parts))
 
 
 def as_slice(parts: list[Any]) -> slice:

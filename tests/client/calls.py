@@ -24,6 +24,11 @@ def inc(x: int) -> int:
     return x + 1
 
 
+def wait_a_moment(x: int) -> int:
+    time.sleep(0.05)
+    return x
+
+
 def fail(text: str) -> None:
     raise ValueError(text)
 

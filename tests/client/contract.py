@@ -6,7 +6,9 @@ import asyncio
 import concurrent.futures
 import operator
 import threading
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,13 +62,29 @@ class ClientContract:
             lambda f: Pair(f, 1),
             lambda f: Box([f]),
             lambda f: {f},
+            lambda f: deque([f], maxlen=3),
+            lambda f: defaultdict(list, a=[f]),
         ],
-        ids=["list", "dict", "tuple", "namedtuple", "dataclass", "set"],
+        ids=["list", "dict", "tuple", "namedtuple", "dataclass", "set", "deque", "defaultdict"],
     )
     def test_futures_anywhere_in_arguments(self, client: bk.Client, wrap: Any) -> None:
         future = client.submit(inc, 1)
         assert client.submit(lambda value: value, wrap(future)).result() == wrap(2)
         assert client.gather(wrap(future)) == wrap(2)
+
+    def test_views_of_dicts(self, client: bk.Client) -> None:
+        futures = {"a": client.submit(inc, 1), "b": client.submit(inc, 2)}
+        assert client.gather(futures.values()) == [2, 3]
+        assert client.gather(futures.items()) == [("a", 2), ("b", 3)]
+        assert client.submit(sum, futures.values()).result() == 5
+
+    def test_gather_without_what_failed(self, client: bk.Client) -> None:
+        good, bad = client.submit(inc, 1), client.submit(fail, "no")
+        assert client.gather([good, bad, [bad, good]], errors="skip") == [2, [2]]
+        assert client.gather({"a": good, "b": bad, "c": (good, bad)}, errors="skip") == {"a": 2, "c": (2,)}
+        assert client.gather(iter([bad, good]), errors="skip") == [2]
+        with pytest.raises(ValueError, match="no"):
+            client.gather(Pair(good, bad), errors="skip")
 
     def test_map_over_several_iterables_and_over_an_endless_one(self, client: bk.Client) -> None:
         assert client.gather(client.map(pow, [2, 3, 4], [3, 2])) == [8, 9]
@@ -119,6 +137,25 @@ class ClientContract:
         assert first.key == "once"
         assert first.result() == 1
 
+    def test_a_key_names_the_calls_of_a_map(self, client: bk.Client) -> None:
+        named = client.map(inc, [1, 2], key=["one", "two"])
+        assert [future.key for future in named] == ["one", "two"]  # type: ignore[union-attr]
+        assert [a is b for a, b in zip(named, client.map(inc, [1, 2], key=["one", "two"]), strict=True)] == [True, True]
+        alike = client.map(inc, [1, 2, 3], key="x")
+        assert client.gather(alike) == [2, 3, 4]
+        assert all(future.key.startswith("x-") for future in alike)  # type: ignore[union-attr]
+        for wrong in ({"key": len}, {"key": ["one"]}):
+            with pytest.raises(bk.OptionError, match="map: key"):
+                client.map(sorted, [[2, 1], [3]], **wrong)
+
+    def test_a_key_or_a_priority_that_is_none(self, client: bk.Client) -> None:
+        with pytest.raises(bk.OptionError, match=r"submit: key is <built-in function len>; .*partial\(function, key="):
+            client.submit(sorted, ["bb", "a"], key=len)
+        for wrong in ("high", None, float("nan"), [1]):
+            with pytest.raises(bk.OptionError, match="submit: priority is"):
+                client.submit(inc, 1, priority=wrong)
+        assert client.submit(inc, 1, priority=Fraction(1, 2)).result() == 2
+
     def test_as_completed_and_wait(self, client: bk.Client, tmp_path: Path) -> None:
         late = client.submit(wait_for, tmp_path / "go")
         early = client.submit(inc, 1)
@@ -147,6 +184,8 @@ class ClientContract:
         assert client.gather(client.scatter([1, 2])) == [1, 2]
         many = client.scatter({"a": 1})
         assert client.submit(inc, many["a"]).result() == 2
+        pair = client.scatter(Pair(1, 2))
+        assert (type(pair), client.gather(pair)) == (Pair, Pair(1, 2))
 
     def test_bags_items_and_delayed(self, client: bk.Client) -> None:
         bag = bk.from_sequence(range(10), npartitions=3)
@@ -213,7 +252,15 @@ class ClientContract:
         assert len(future.result()) == 2_000_000
         with pytest.raises(bk.TaskError, match="client: it is closed; hint: make another one"):
             client.submit(inc, 1)
+        with pytest.raises(bk.TaskError, match="client: it is closed; hint: make another one"):
+            client.compute(bk.range(3, npartitions=1))
         client.close()
+
+    def test_the_end_of_the_block_waits_for_bags_too(self, make: MakeClient) -> None:
+        with make() as client:
+            futures = client.compute([bk.range(4, npartitions=2).map(inc).sum() for _ in range(3)])
+        assert [future.done() for future in futures] == [True] * 3
+        assert futures[2].result() == 10
 
     def test_close_ends_what_runs(self, make: MakeClient, tmp_path: Path) -> None:
         client = make()

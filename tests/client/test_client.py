@@ -7,6 +7,7 @@ import concurrent.futures
 import importlib
 import operator
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -22,7 +23,7 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 from tests import clusters
-from tests.client.calls import fail_until, inc, wait_for
+from tests.client.calls import fail_until, inc, wait_a_moment, wait_for
 from tests.client.contract import ClientContract, MakeClient
 
 
@@ -224,6 +225,74 @@ def test_a_program_that_leaves_its_client_open(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
     assert done.stderr == ""
     assert done.stdout == "doubling 4\nTrue 8\nat the end\n"
+
+
+COMPUTES_LAST = """
+import bagkit as bk
+
+if __name__ == "__main__":
+    client = bk.Client(workers=1)
+    client.compute(bk.range(3, npartitions=3).map(print), scheduler="processes")
+"""
+
+
+def test_a_program_that_ends_while_a_bag_is_computed(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(textwrap.dedent(COMPUTES_LAST))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == ""
+    assert sorted(done.stdout.split()) == ["0", "1", "2"]
+
+
+INTERRUPTED = """
+import bagkit as bk, os, pathlib, signal, sys, threading, time
+
+def begin(path):
+    path.touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    path = pathlib.Path(sys.argv[1])
+    client = bk.Client(workers=1)
+    future = client.submit(begin, path)
+    while not path.exists():
+        time.sleep(0.01)
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    {wait}
+"""
+
+
+@pytest.mark.parametrize("wait", ["future.result()", "with client: future.result()"], ids=["result", "in a block"])
+def test_a_program_that_is_interrupted_does_not_wait(tmp_path: Path, wait: str) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(textwrap.dedent(INTERRUPTED).format(wait=wait))
+    command = [sys.executable, str(script), str(tmp_path / "began")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.endswith("KeyboardInterrupt\n")
+
+
+def test_what_a_callback_waits_for() -> None:
+    said: list[Any] = []
+    over = threading.Event()
+
+    def try_all(first: bk.Future[Any]) -> None:
+        late = client.submit(time.sleep, 0.2)
+        waits: list[Any] = [late.result, late.exception, lambda: bk.wait([late]), lambda: bk.as_completed([late])]
+        for wait in [*waits, lambda: client.gather([late])]:
+            try:
+                wait()
+            except bk.TaskError as error:
+                said.append("a callback can't wait for it" in str(error))
+        said.append(first.result())
+        client.restart()
+        over.set()
+
+    with bk.Client(workers=1) as client:
+        client.submit(wait_a_moment, 5).add_done_callback(try_all)
+        assert over.wait(60)
+        assert client.submit(inc, 1).result() == 2
+    assert said == [True] * 5 + [5]
 
 
 def test_bags_run_on_the_cluster(cluster: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -60,6 +60,8 @@ CONTAINERS: dict[str, Make] = {
     "value of a dict": lambda x: {"a": x},
     "key of a dict": lambda x: {x: "a"},
     "OrderedDict": lambda x: OrderedDict([("b", x), ("a", 1)]),
+    "defaultdict": lambda x: defaultdict(list, a=x),
+    "deque": lambda x: deque([x, 1], maxlen=3),
     "slice": lambda x: slice(None, x, 2),
     "NamedTuple": lambda x: Pair(x, 2),
     "namedtuple": lambda x: Old(1, x),
