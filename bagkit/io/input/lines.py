@@ -186,8 +186,7 @@ def blocks_of_lines(
             yield from filter(None, (long.add(chunk[:first]), long.end()))
             long, chunk, end = None, chunk[first:], end - first
         if held or end:
-            held.append(chunk if end == len(chunk) else chunk[:end])
-            block = held[0] if len(held) == 1 else chunk[:0].join(held)
+            block = _joined(held, chunk, end)
             yield block
             del block
         held = [rest] if (rest := chunk[end:]) else []
@@ -198,6 +197,15 @@ def blocks_of_lines(
         block = held[0] if len(held) == 1 else held[0][:0].join(held)
         del held
         yield block
+
+
+def _joined(held: list[AnyStr], chunk: AnyStr, end: int) -> AnyStr:
+    """Return what is held, and `chunk` up to `end` behind it."""
+    if not held:
+        return chunk if end == len(chunk) else chunk[:end]
+    # A view, so that bytes are copied only once.
+    parts: list[Any] = [*held, memoryview(chunk)[:end] if isinstance(chunk, bytes) else chunk[:end]]
+    return chunk[:0].join(parts)
 
 
 def split_lines(block: AnyStr, ends: Ends[AnyStr]) -> list[AnyStr]:
