@@ -311,11 +311,12 @@ def _values(
     with ExitStack() as stack:
         told = [recorder.begin(graph) for recorder in recorders()]
         observer = Observers([*limits, *observers, *listeners(), *told, *_watchers(options, stack)])
-        kept = (keep,) if keep and isinstance(scheduler, Keeper) else ()
+        keeps = isinstance(scheduler, Keeper) and scheduler.keeps
+        kept = (keep,) if keep and keeps else ()
         run = stack.enter_context(closing(scheduler.run(graph, targets, observer, *kept)))
         yield  # all is ready
         if getattr(scheduler, "name", "") != "sync":  # which needs no more than the next task does
-            _await_kept(graph, options, isinstance(scheduler, Keeper))
+            _await_kept(graph, options, keeps)
         yield from run
 
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -76,7 +77,7 @@ class OnRay:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes of Ray that run tasks of ours, or else those that wait for one."""
-        found: dict[str, list[psutil.Process]] = {"ray::run_pickled": [], "ray::IDLE": []}
+        found: dict[str, list[psutil.Process]] = {"ray::run_pickled": [], "ray::call_there": [], "ray::IDLE": []}
         for process in psutil.Process().children(recursive=True):
             try:
                 title = " ".join(process.cmdline()[:1])
@@ -85,8 +86,8 @@ class OnRay:
             for name, processes in found.items():
                 if title.startswith(name):
                     processes.append(process)
-        busy, idle = found.values()
-        return busy or idle
+        *busy, idle = found.values()
+        return [process for several in busy for process in several] or idle
 
     def held(self) -> int:
         """Return how many references to the store this process has."""
@@ -157,6 +158,8 @@ class Jobs:
             names = bk.read_text(f"{self.folder}/input/*.jsonl", blocksize=200_000).map(json.loads).pluck("key")
             found: Any = names.frequencies().topk(10, key=lambda pair: (pair[1], pair[0])).compute(**options)
             return found
+        if name == "client":
+            return self._called(scheduler)
         bag = bk.range(self.records, npartitions=PARTITIONS).map(record)
         if name in GROUPING:
             if name != "groupby":
@@ -164,6 +167,18 @@ class Jobs:
             return self._grouped(name, bag, options)
         paths = bag.to_jsonl(f"{self.folder}/output/*.jsonl.gz", **options).paths
         return [bk.read_json(path).compute(scheduler="sync") for path in paths]
+
+    def _called(self, scheduler: Any) -> Any:
+        """Have a client make records and checksums of them, and come for both at the end."""
+        size = self.records // PARTITIONS
+        starts = range(0, size * PARTITIONS, size)
+        if scheduler == "sync":
+            made = [records_from(start, size) for start in starts]
+            return [made, checksum(list(map(checksum, made)))]
+        with bk.Client(engine="ray") if scheduler == "ray" else bk.Client(scheduler) as client:
+            futures = client.map(records_from, starts, [size] * PARTITIONS)
+            total = client.submit(checksum, client.map(checksum, futures))
+            return client.gather([futures, total])
 
     @staticmethod
     def _grouped(name: str, bag: bk.Bag[Any], options: Any) -> Any:
@@ -202,10 +217,20 @@ class Jobs:
         return hidden + between
 
 
+def records_from(start: int, count: int) -> list[dict[str, Any]]:
+    """Return some records."""
+    return list(map(record, range(start, start + count)))
+
+
+def checksum(value: Any) -> int:
+    """Return a number that tells a value from others."""
+    return zlib.crc32(repr(value).encode())
+
+
 GROUPING = ("groupby", "groupby alone", "persist", "dask graph")
 """Jobs that group: through `shared_directory`, through what there is without it, what persist has kept, and as a graph
 that dask.distributed runs by itself, with values in its own store."""
-JOBS = ("main job", "to_jsonl", *GROUPING)
+JOBS = ("main job", "to_jsonl", "client", *GROUPING)
 
 
 # Kills ----------------------------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class Kept:
         read: Callable[[], Iterable[Sequence[Any]]] | None = None,
         release: Callable[[], None] | None = None,
         promise: Promise | None = None,
+        plain: bool = False,
     ) -> None:
         self.name = name
         self.stored = stored
@@ -54,6 +55,8 @@ class Kept:
         """About how many bytes there are to read; 0 where the records are here."""
         self.local = local
         self._read = read
+        self.plain = plain
+        """Whether they are known to be plain data, so that whoever finds what is stored reads the same."""
         self.promise = promise
         """Who will make them; None when they are there, or nobody wants them any more."""
         self._made: Kept | None = None
@@ -78,6 +81,7 @@ class Kept:
     def keep_promise(self, made: Kept) -> None:
         """Have the records that were `made`."""
         self._made, self.stored, self._read, self.name = made, made.stored, made._read, made.name
+        self.plain = made.plain
         if self.local is None:
             self.local, self.nbytes = made.local, made.nbytes
         self.promise = None

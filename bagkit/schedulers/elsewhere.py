@@ -12,6 +12,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from bagkit.crossing.generators import seed_generators
@@ -40,12 +41,14 @@ def run_pickled(
     width: int,
     label: str,
     place: str,
+    watched: bool = False,
     files: Files | None = None,
 ) -> tuple[Any, ...]:
     """Run one task in whatever process this is; return plain values that any pickle can take back.
 
     They are: process id, start, stop, bytes read, skipped records, figures, stored failures, stored outputs, stored
-    values, packed error. Nothing at all is returned where the work is missing.
+    values, whether each of these is plain data, as far as that is `watched`, packed error. Nothing at all is returned
+    where the work is missing.
     """
     if work is None and key not in kept_works:
         return ()
@@ -56,7 +59,7 @@ def run_pickled(
         report.directory, report.dumps = (lambda: files[0]), dumps_records
     failures: Stored | None = None
     outputs: Stored | None = None
-    values: tuple[Stored, ...] = ()
+    values: tuple[tuple[Stored, bool], ...] = ()
     packed: bytes | None = None
     try:
         function = unpickled(key, work)
@@ -68,7 +71,7 @@ def run_pickled(
             report,
             width,
             task_name(label, place),
-            output.store_all,
+            partial(output.store_all_watched, watched=watched),
         )
         failures = output.store(list(map(pack_failure, report.failures)))
         outputs = output.store(report.outputs)
@@ -78,7 +81,8 @@ def run_pickled(
         packed, values = pack_error(error), ()
         output.remove()
     said = (report.bytes_read, report.skipped, report.plain_figures(), failures, outputs)
-    return os.getpid(), start, time.time(), *said, values, packed
+    stored, plain = tuple([one for one, _ in values]), tuple([is_plain for _, is_plain in values])
+    return os.getpid(), start, time.time(), *said, stored, plain, packed
 
 
 def _add_hint(error: BaseException) -> None:
@@ -90,7 +94,7 @@ def _add_hint(error: BaseException) -> None:
 def run_several(
     key: tuple[str, int],
     work: bytes | str | None,
-    calls: Sequence[tuple[bytes, Sequence[Stored], int, str, str]],
+    calls: Sequence[tuple[bytes, Sequence[Stored], int, str, str, bool]],
     files: Files | None = None,
 ) -> list[tuple[Any, ...]]:
     """Run several tasks of one work, to the first that fails; return what `run_pickled` does of each."""

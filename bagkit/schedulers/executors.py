@@ -19,8 +19,9 @@ from __future__ import annotations
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any
 
 from bagkit.crossing.outgoing import Outgoing
@@ -31,6 +32,7 @@ from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError
 from bagkit.flow.batches import Batches
+from bagkit.flow.kept import Kept
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.elsewhere import run_pickled, run_several
@@ -44,6 +46,7 @@ from bagkit.schedulers.futures import (
     Ticket,
     task_started,
 )
+from bagkit.schedulers.kept_parts import with_stored
 from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory
 from bagkit.schedulers.threads import InThreads, start_on
 from bagkit.schedulers.value_store import INLINE_BYTES, INLINE_BYTES_LATER, UNDELIVERED_BYTES
@@ -71,17 +74,23 @@ class ExecutorScheduler:
         self.executor = executor
         self.facts = facts_of(executor, workers)
         self.workers = self.facts.workers
+        self.keeps = not self.facts.near
         self.name = type(executor).__name__
         self._temporary_directory = temporary_directory
         self._shared_directory = shared_directory
 
-    def run(self, graph: Graph, targets: Sequence[Key], observer: Observer) -> Generator[Any, None, None]:
-        """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for."""
+    def run(
+        self, graph: Graph, targets: Sequence[Key], observer: Observer, keep: Collection[Key] = ()
+    ) -> Generator[Any, None, None]:
+        """Yield the values of `targets`, as the Scheduler protocol says; nothing runs until one is asked for.
+
+        Of those in `keep` a Kept, for a value that stays in the files of the run, or here as it came.
+        """
         submitter: Submitter
         if self.facts.near:
             submitter = InThreads(start_on(self.executor), self._temporary_directory)
         else:
-            submitter = AsBytes(self.executor, self.facts, self._files())
+            submitter = AsBytes(self.executor, self.facts, self._files(), frozenset(keep))
         try:
             yield from FuturesRun(graph, targets, observer, submitter, self.name, self.workers).values()
         finally:
@@ -107,11 +116,17 @@ class AsBytes:
 
     near = False
 
-    def __init__(self, executor: Executor, facts: Facts, files: FilesOfRun | None) -> None:
+    def __init__(
+        self, executor: Executor, facts: Facts, files: FilesOfRun | None, keep: frozenset[Key] = frozenset()
+    ) -> None:
         self._executor = executor
         self._files = files
         self._run = uuid.uuid4().hex
+        self._here = facts.here
         self._works = Works(facts, files)
+        self._keep = keep
+        self._plain: set[Key] = set()
+        """Of the values to be kept those that are plain data."""
         self.mends = facts.mends
         self.most_together = MOST_TOGETHER if facts.mends else 1  # else it must be known which one died
         self._outgoing = Outgoing(tracked=True)
@@ -133,8 +148,9 @@ class AsBytes:
         number, work = self._works.sent(tasks[0], self._outgoing, again)
         calls = []
         for task, values in zip(tasks, inputs, strict=True):
-            part = pickled(self._outgoing.part, task.part, "the part", task)
-            calls.append((part, values, len(task.keys), task.label, task.place))
+            part = pickled(self._outgoing.part, with_stored(task.part, self._is_seen), "the part", task)
+            watched = not self._keep.isdisjoint(task.keys)
+            calls.append((part, values, len(task.keys), task.label, task.place, watched))
             if not again:
                 tell(task_started(task, worker=-1))
         few = self._inline_bytes > UNDELIVERED_BYTES
@@ -165,16 +181,17 @@ class AsBytes:
             self._works.missed()
             return Outcome(again=True)
         self._missed.discard(task.keys[0])
-        pid, start, stop, bytes_read, skipped, figures, failures, outputs, values, error = result
+        pid, start, stop, bytes_read, skipped, figures, failures, outputs, values, plain, error = result
         worker = self._workers.setdefault(pid, len(self._workers))
         if error is not None:
             return Outcome(error=unpack_error(error, name_of(task)), worker=worker, start=start, stop=stop)
         report = Report(bytes_read=bytes_read, skipped=skipped, failures=list(map(unpack_failure, load(failures))))
         report.outputs += load(outputs)
         report.take_figures(figures)
+        self._plain.update(key for key, is_plain in zip(task.keys, plain, strict=True) if is_plain)
         nbytes = 0
         for value in values:
-            nbytes += sum(self._keep(value))
+            nbytes += sum(self._count(value))
         return Outcome(tuple(values), None, worker, start, stop, nbytes, report)
 
     def dealt(self, inputs: list[Any], count: int) -> list[Any]:
@@ -188,11 +205,13 @@ class AsBytes:
 
         made = dealt(inputs, count, write)
         for value in made:
-            self._keep(value)
+            self._count(value)
         return made
 
-    def read(self, value: Any) -> Any:
-        """Return the value that `value` is the pickle of."""
+    def read(self, key: Key, value: Any) -> Any:
+        """Return the value that `value` is the pickle of, or what keeps it when the run is over."""
+        if key in self._keep:
+            return self._kept(key, value)
         found, path = load(value), value[1]
         if isinstance(found, Batches) and path is not None and self._files is not None:
             # The caller may look at the batches when the run is over: their file stays as long as they do.
@@ -213,7 +232,21 @@ class AsBytes:
         if is_over and self._files is not None:
             self._files.end()
 
-    def _keep(self, value: Any) -> tuple[int, int]:
+    def _kept(self, key: Key, value: Any) -> Kept:
+        path, release = value[1], None
+        if path is not None and self._files is not None:
+            self._files.keep(path)
+            release = partial(self._files.drop, path)
+        nbytes, plain = sum(sizes(value)), key in self._plain
+        return Kept(stored=(value, 0), nbytes=nbytes, read=partial(load, value), release=release, plain=plain)
+
+    def _is_seen(self, path: str) -> bool:
+        """Return whether tasks see the file at `path`, of this run or an earlier one."""
+        if self._here and "://" not in path:
+            return True
+        return self._files is not None and path.startswith(self._files.path.rpartition("/")[0] + "/")
+
+    def _count(self, value: Any) -> tuple[int, int]:
         """Count a value as here; return its bytes here and in a file."""
         inline, in_file = sizes(value)
         self._inline_bytes += inline

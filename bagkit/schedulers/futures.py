@@ -104,8 +104,8 @@ class Submitter(Protocol):
     def dealt(self, inputs: list[Any], count: int) -> list[Any]:
         """Return what a Dealing makes of `inputs` for `count` partitions; asked only where workers are not near."""
 
-    def read(self, value: Any) -> Any:
-        """Return for the caller what the pool gave as a value."""
+    def read(self, key: Key, value: Any) -> Any:
+        """Return for the caller what the pool gave as the value of `key`."""
 
     def let_go(self, value: Any) -> None:
         """Let go of what the pool gave as a value: nobody needs it."""
@@ -243,7 +243,7 @@ class FuturesRun:
         self._delivered += 1
         self._waiting.discard(key)
         self._submit()  # so that work goes on while the caller is busy
-        value = self._submitter.read(self._values[key])
+        value = self._submitter.read(key, self._values[key])
         if last:
             self._release([key])
         return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bagkit.flow.kept import Kept
+from bagkit.errors import TaskError
+from bagkit.flow.kept import LET_GO, Kept
 from bagkit.schedulers import homes
 from bagkit.schedulers.residents import KEEP, READ, TAKE, Resident
 
@@ -50,6 +51,34 @@ def may_hold_code(stored: Stored) -> bool:
 
 _STACK_GLOBAL = b"\x93"
 """What stands in each pickle that refers to a function or a class; it may stand for something else too."""
+
+
+def with_stored(part: Any, sees: Callable[[str], bool]) -> Any:
+    """Return the part of a task elsewhere, which reads itself what is kept, where it `sees` the file or it is here.
+
+    Only of plain data: what class other records are of is for this process to say, which sends them.
+    """
+    several = tuple(_all_kept(part))
+    if any(kept.is_released for kept in several):
+        raise TaskError(LET_GO)
+    if not any(_reads_itself(kept, sees) for kept in several):
+        return part
+    return tuple([
+        tuple([
+            replace(piece, kept=Resident("", piece.kept.stored[0], READ)) if _reads_itself(piece.kept, sees) else piece
+            for piece in pieces
+        ])
+        if type(pieces) is tuple and pieces and _is_kept(pieces[0])
+        else pieces
+        for pieces in part
+    ])  # fmt: skip
+
+
+def _reads_itself(kept: Kept, sees: Callable[[str], bool]) -> bool:
+    if not kept.plain:
+        return False
+    path = kept.stored[0][1]
+    return path is None or sees(path)
 
 
 def with_residents(

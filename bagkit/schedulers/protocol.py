@@ -27,6 +27,7 @@ class Keeper(Protocol):
     """A scheduler that can leave values where they were made."""
 
     keeps: bool
+    """Whether it does, as it is set up."""
 
     def run(
         self, graph: Graph, targets: Sequence[Key], observer: Observer, keep: Collection[Key] = ()

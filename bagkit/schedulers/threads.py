@@ -98,7 +98,7 @@ class InThreads:
         """Deal in no way of its own: the task does."""
         raise AssertionError("a task that deals runs in a thread, as others do")
 
-    def read(self, value: Any) -> Any:
+    def read(self, key: Key, value: Any) -> Any:
         """Return `value`."""
         return value
 

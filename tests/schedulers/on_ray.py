@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -22,6 +22,7 @@ from tests.operations.case import Case
 from tests.operations.cases import CASES
 from tests.operations.test_conformance import check, name_of
 from tests.schedulers.contract import ConcurrentContract
+from tests.schedulers.persisting import PersistContract
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,6 +37,23 @@ class TestContract(ConcurrentContract):
     @pytest.fixture
     def scheduler(self) -> Scheduler:
         return ExecutorScheduler(RayExecutor())
+
+
+class TestPersist(PersistContract):
+    @pytest.fixture
+    def engine(self) -> str:
+        return "ray"
+
+    @pytest.fixture
+    def end_workers(self) -> Callable[[], None]:
+        def end_workers() -> None:
+            family = psutil.Process().children(recursive=True)
+            idle = [process for process in family if process.cmdline()[:1] == ["ray::IDLE"]]
+            assert idle  # others with such names are Ray's own
+            for process in idle:
+                process.kill()
+
+        return end_workers
 
 
 NUMBERS = list(range(200))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from benchmarks import cluster_memory
 from tests import clusters
 from tests.schedulers import works
 from tests.schedulers.contract import ConcurrentContract, values
+from tests.schedulers.persisting import PersistContract
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,21 @@ class TestContract(ConcurrentContract):
     @pytest.fixture
     def scheduler(self, client: Any) -> Scheduler:
         return ExecutorScheduler(ClusterExecutor(client))
+
+
+class TestPersist(PersistContract):
+    @pytest.fixture
+    def engine(self, client: Any) -> Any:
+        return client
+
+    @pytest.fixture
+    def end_workers(self, client: Any) -> Callable[[], None]:
+        def end_workers() -> None:
+            client.wait_for_workers(2)
+            for pid in client.run(os.getpid).values():
+                os.kill(pid, signal.SIGKILL)
+
+        return end_workers
 
 
 def inverse(n: int) -> float:
