@@ -80,10 +80,19 @@ def parsed(words: list[str]) -> Arguments:
         raise SystemExit(0 if words else 1)
     command, rest = (words[0], words[1:]) if words[0] in _OWN else ("run", words)
     parser = _parser(command)
-    found = parser.parse_intermixed_args(rest, Arguments())
+    found = parser.parse_intermixed_args(_without_dashes(rest), Arguments())
     found.command = command
     _check(parser, found)
     return found
+
+
+def _without_dashes(words: list[str]) -> list[str]:
+    """Return the words without `--`; what begins with a dash behind it is a file, for no step does."""
+    if "--" not in words:
+        return words
+    at = words.index("--")
+    behind = [f"./{word}" if word.startswith("-") and word != "-" else word for word in words[at + 1 :]]
+    return [*words[:at], *behind]
 
 
 def _parser(command: str) -> ArgumentParser:

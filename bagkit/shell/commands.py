@@ -17,7 +17,7 @@ from bagkit.methods.rejects import for_json_plan
 from bagkit.shell.arguments import Arguments
 from bagkit.shell.expressions import WrongStep, function_of, with_step
 from bagkit.shell.inputs import bag_of, split_words
-from bagkit.shell.printing import json_text, printed, write_csv
+from bagkit.shell.printing import chosen, json_text, printed, write_csv
 
 PAIRS: Final = ("value", "count")
 _KEEP_PAIRS: Final = ("topk", "top", "take", "head")
@@ -72,8 +72,7 @@ def profile(given: Arguments) -> None:
         if given.html:
             page = f"<!doctype html><meta charset='utf-8'><title>profile</title>{found._repr_html_()}"
             Path(given.html).write_text(page, encoding="utf-8", errors="backslashreplace")
-        how = given.output or ("table" if sys.stdout.isatty() else "json")
-        print(json_text(found.to_dict()) if how == "json" else repr(found))
+        print(json_text(found.to_dict()) if chosen(given.output) == "json" else repr(found))
 
 
 def convert(given: Arguments) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import bagkit as bk
 from bagkit.contexts import context
-from bagkit.errors import LineTooLongError, PlanError, one_line
+from bagkit.errors import LineTooLongError, PlanError, SourceError, one_line
 from bagkit.shell.arguments import Arguments
 
 _COMPRESSED: Final = re.compile(r"\.(gz|gzip|bz2|xz|lzma|zst|zstd|lz4|sz|snappy|zip|bgz)$", re.IGNORECASE)
@@ -46,6 +46,8 @@ def bag_of(files: Sequence[str], given: Arguments) -> Iterator[bk.Bag[Any]]:
     if "-" not in files:
         yield _read(list(files), given)
         return
+    if sys.stdin is None:
+        raise SourceError("-: standard input is closed; expected a terminal, a file or a pipe")
     with tempfile.TemporaryDirectory(prefix="bagkit-") as folder:
         place = os.path.join(folder, "stdin")
         with open(place, "wb") as file:
@@ -62,7 +64,7 @@ def _read(paths: list[str], given: Arguments) -> bk.Bag[Any]:
     if kind == "documents":
         return bk.read_json(paths, encoding=given.encoding, lines=False, path=given.path, damaged=given.damaged)
     if kind == "csv":
-        dialect = "excel-tab" if _suffix(paths[0]) == "tsv" else "excel"
+        dialect = "excel-tab" if _suffix(_names(paths[0])[0]) == "tsv" else "excel"
         return bk.read_csv(paths, dialect=dialect, encoding=given.encoding, damaged=given.damaged)
     if kind == "text":
         return bk.read_text(paths, encoding=given.encoding, damaged=given.damaged).map(_without_end)
@@ -88,7 +90,9 @@ def _suffix(path: str) -> str:
 
 def _format_of_files(paths: Sequence[str], given: Arguments) -> str:
     """Return the format of files: by their names, and if these do not tell, by the first lines."""
-    kind = _BY_SUFFIX.get(_suffix(paths[0]), "?")
+    names = [name for path in paths for name in _names(path)]
+    kind = _BY_SUFFIX.get(_suffix(names[0]), "?")
+    _refuse_several(names)
     if not kind.endswith("?"):
         return kind
     try:
@@ -106,6 +110,24 @@ def _format_of_files(paths: Sequence[str], given: Arguments) -> str:
         return "json" if kind == "json?" or lines[0].lstrip()[0] in "{[" else "text"
     begins = lines[0].lstrip()[0]
     return "documents" if kind == "json?" and begins in "{[" else "json" if kind == "json?" else "text"
+
+
+def _names(path: str) -> list[str]:
+    """Return the paths of the files that a path or a pattern of this machine means."""
+    is_pattern = "://" not in path and re.search(r"[*?\[]", path) and not os.path.exists(path)
+    return (sorted(glob.glob(path, recursive=True)) if is_pattern else []) or [path]
+
+
+def _refuse_several(names: Sequence[str]) -> None:
+    """Raise PlanError for files whose names say different formats: all are read as the first of them."""
+    known = {_suffix(name): name for name in reversed(names) if _suffix(name) in _BY_SUFFIX}
+    by_format = {_BY_SUFFIX[suffix].rstrip("?") + "\t" * (suffix == "tsv"): name for suffix, name in known.items()}
+    if len(by_format) > 1:
+        one, other = list(by_format.values())[:2]
+        raise PlanError(
+            f"{one_line(one, 100)} and {one_line(other, 100)}: the names say different formats; expected files of one; "
+            "hint: --format says what all of them are"
+        )
 
 
 def _is_json(line: str) -> bool:

@@ -20,6 +20,7 @@ NOBODY_READS: Final = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that `arguments` say, of the program itself by default, and return its exit code."""
+    _open_what_is_closed()
     try:
         given = parsed(list(sys.argv[1:] if arguments is None else arguments))
     except SystemExit as error:  # of argparse: help was asked for, or the arguments are wrong
@@ -35,6 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def _open_what_is_closed() -> None:
+    """Have something at the three standard descriptors: a file of ours in the place of one would be written to."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it takes the lowest that is free
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")  # None means standard output
+
+
 def _run(given: Arguments) -> int:
     from bagkit.errors import BagkitError
     from bagkit.shell.commands import COMMANDS
@@ -45,7 +57,8 @@ def _run(given: Arguments) -> int:
     try:
         with told():
             COMMANDS[given.command](given)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except Exception as error:

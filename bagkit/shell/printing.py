@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from itertools import chain, islice
 from typing import Any, Final, TextIO
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import OutputError, PlanError, one_line
 from bagkit.visible import printable
 
 LOOKED_AT: Final = 1000
@@ -22,7 +22,7 @@ NARROWEST: Final = 6
 
 def printed(records: Iterable[Any], output: str | None, columns: str | None, names: Sequence[str] = ()) -> None:
     """Print `records`; `names` are what the elements of tuples are called."""
-    how = output or ("table" if sys.stdout.isatty() else "json")
+    how = chosen(output)
     if how == "json":
         for record in records:
             sys.stdout.write(json_text(record) + "\n")
@@ -32,6 +32,13 @@ def printed(records: Iterable[Any], output: str | None, columns: str | None, nam
         write_csv(records, sys.stdout, wanted, names)
     else:
         _table(iter(records), wanted, names)
+
+
+def chosen(output: str | None) -> str:
+    """Return how to print, also if the user does not say; raises OutputError where there is nowhere to print to."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; expected a terminal, a file or a pipe")
+    return output or ("table" if sys.stdout.isatty() else "json")
 
 
 def json_text(value: Any) -> str:

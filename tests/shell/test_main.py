@@ -156,6 +156,51 @@ def test_a_pipe_that_is_closed_and_standard_input(here: Path) -> None:
     assert done.stdout == b"2\n"
 
 
+CLOSED = {
+    "logs/0.json.gz count 2>&-": (0, "100\n", ""),
+    "missing.json 2>&-": (1, "", ""),
+    "bad.json.gz 'pluck(age)' sum --on-error skip 2>&-": (0, "1\n", ""),
+    "logs/0.json.gz count --output xml 2>&-": (64, "", ""),
+    "logs/0.json.gz count >&-": (1, "", "bagkit: standard output is closed; expected a terminal, a file or a pipe\n"),
+    "profile logs/0.json.gz >&-": (1, "", "bagkit: standard output is closed; expected a terminal, a file or a pipe\n"),
+    "convert logs/0.json.gz out.csv >&-": (0, "", ""),
+    "- count <&-": (1, "", "bagkit: -: standard input is closed; expected a terminal, a file or a pipe\n"),
+    "logs/0.json.gz 'map(r[\"id\"])' sum --workers 1 <&- 2>&-": (0, "4950\n", ""),
+    "logs/0.json.gz count <&- >&- 2>&-": (1, "", ""),
+}
+
+
+@pytest.mark.parametrize("line", CLOSED)
+def test_descriptors_that_are_closed(here: Path, line: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m bagkit {line}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, env=env())
+    assert (done.returncode, done.stdout, done.stderr) == CLOSED[line]
+
+
+def test_files_that_begin_with_a_dash(run: Any, here: Path) -> None:
+    Path("-a.jsonl").write_text('{"a": 1}\n{"a": 2}\n')
+    assert run("--", "-a.jsonl", "pluck(a)", "sum").records == [3]
+    assert run("count", "--output", "json", "--", "-a.jsonl", "a").records == [
+        {"a": 1, "count": 1},
+        {"a": 2, "count": 1},
+    ]
+    assert run("count", "--").code == 64
+
+
+def test_files_of_several_formats(run: Any, here: Path) -> None:
+    Path("a.csv").write_text("a,b\n1,2\n")
+    Path("b.tsv").write_text("a\tb\n3\t4\n")
+    Path("c.jsonl").write_text('{"a": "5"}\n')
+    for files in (["a.csv", "b.tsv"], ["c.jsonl", "a.csv"], ["[a-c].*"]):
+        refused = run(*files, "count")
+        assert (refused.code, refused.out) == (1, "")
+        assert "the names say different formats; expected files of one; hint: --format" in refused.err
+    assert run("a.csv", "b.tsv", "--format", "text", "count").records == [4]
+    assert run("?.csv", "a.csv").records == [{"a": "1", "b": "2"}] * 2
+    assert run("a*").records == [{"a": "1", "b": "2"}]  # the names of the files say it
+    assert run("b.*").records == [{"a": "3", "b": "4"}]
+
+
 def test_tables(run: Any, here: Path) -> None:
     (here / "t.jsonl").write_text(json.dumps({"a": 1, "b": EVIL}) + '\n{"a": 22, "c": [1, null]}\n')
     assert run("t.jsonl", "map(r)", "--output", "table").out.splitlines() == [
