@@ -14,7 +14,7 @@ from typing import Final
 
 from bagkit.ops._sketch import Seen, add_seen, merge_seen
 from bagkit.profiling.examples import SHOWN, Example, Places, example, first_different
-from bagkit.profiling.looks import STANDARD, looks_of
+from bagkit.profiling.looks import STANDARD, looks_of, not_plain
 from bagkit.profiling.numbers import Numbers
 
 FEW: Final = 2048
@@ -65,7 +65,7 @@ class PathTexts:
             return
         new = list(islice(reversed(counts), grown))
         self.characters += sum(map(len, new))
-        for text in reversed(new):
+        for text in not_plain(reversed(new)):
             for look in looks_of(text):
                 if look != STANDARD:
                     self._show(look, text, values, rows, places)
@@ -96,7 +96,7 @@ class PathTexts:
     def _note(self, counts: Counter[str], new: Collection[str]) -> None:
         """Take in what is asked of each text; `new` are those that were not looked at, or are not known any more."""
         self.seen = add_seen(BITS, self.seen, new)
-        for text in new:
+        for text in not_plain(new):
             found = tuple(looks_of(text))
             if found:
                 self.marked[text] = found
@@ -117,7 +117,9 @@ class PathTexts:
             for text in [text for text in new if len(text) > LONG]:
                 del counts[text]
                 self.marked.pop(text, None)
-        self.counts.update(counts)
+            self.counts.update(counts)
+        else:
+            self.counts.update(values)  # in C, which the counts of others are not
         if len(self.counts) > 2 * FEW:
             self._prune()
 
@@ -125,10 +127,14 @@ class PathTexts:
         """Keep those that came most often."""
         if len(self.counts) <= FEW:
             return
-        ranked = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
-        self.counts = Counter(dict(ranked[:FEW]))
+        most_first = sorted(self.counts.values(), reverse=True)
+        least = most_first[FEW - 1]
+        kept = {text: count for text, count in self.counts.items() if count > least}
+        equal = sorted([text for text, count in self.counts.items() if count == least])
+        kept.update(dict.fromkeys(equal[: FEW - len(kept)], least))
+        self.counts = Counter(kept)
         self.marked = {text: self.marked[text] for text in self.marked.keys() & self.counts.keys()}
-        self.lost += ranked[FEW][1]
+        self.lost += most_first[FEW]
 
     def merge(self, other: PathTexts) -> None:
         """Take in what another has seen, which comes after it and may change."""
