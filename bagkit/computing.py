@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -27,7 +27,7 @@ from bagkit.plan.kinds import Regroup, Sink, Source
 from bagkit.plan.node import Plan, rewrite, walk
 from bagkit.tracebacks import as_front_door, shorten_traceback
 from bagkit.visible import type_and_size
-from bagkit.work.failures import Failure
+from bagkit.work.failures import Failure, tell_plan
 
 if TYPE_CHECKING:
     from bagkit.diagnostics.events import TaskFinished
@@ -102,7 +102,10 @@ def _collected(log: FailureLog, roots: Sequence[Plan]) -> list[Failure]:
     """Return the failures that were asked for; they know the plan, and can be replayed."""
     from bagkit.replaying import replayed
 
-    return [replace(failure, _again=partial(replayed, run, roots)) for failure in log.collected()]
+    again, found = partial(replayed, run, roots), log.collected()
+    for failure in found:
+        tell_plan(failure, again)
+    return found
 
 
 @as_front_door

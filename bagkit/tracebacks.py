@@ -271,7 +271,9 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
 
 def _apart(trace: TracebackType | None) -> tuple[TracebackType | None, list[FrameType]]:
     """Return `trace` without frames of ours and of what ours called, and our frames."""
-    theirs, ours, below_ours, last = list[TracebackType](), list[FrameType](), False, True
+    theirs: list[TracebackType] = []
+    ours: list[FrameType] = []
+    below_ours, last = False, True
     while trace is not None:
         frame = trace.tb_frame
         whose = _whose(frame.f_code.co_filename, str(frame.f_globals.get("__name__")))

@@ -165,9 +165,13 @@ def placed(block: Block) -> Placed:
 
 def rows_below(block: Block) -> tuple[Placed, Sequence[int]]:
     """Return the lowest block that the records of `block` are made of, and for each record its number there."""
-    lowest, rows = placed(block), cast("Sequence[int]", range(len(block.records)))
+    return _lowest(placed(block), range(len(block.records)))
+
+
+def _lowest(below: Placed, rows: Sequence[int]) -> tuple[Placed, Sequence[int]]:
+    """Return the lowest block under the one that `below` knows the places of, and the numbers of its `rows` there."""
     while True:
-        origin: Any = lowest.origin if isinstance(lowest, Block) else lowest
+        origin: Any = below.origin if isinstance(below, Block) else below
         match origin:
             case PartOf():
                 start = origin.start
@@ -182,8 +186,32 @@ def rows_below(block: Block) -> tuple[Placed, Sequence[int]]:
             case MadeOf():
                 pass
             case _:
-                return lowest, rows
-        lowest = origin.below
+                return below, rows
+        below = origin.below
+
+
+def places_of(found: Iterable[tuple[Placed, int]]) -> list[Place]:
+    """Return the places of records: what knows the place of each, and its number there. Many of a block in one go."""
+    places: list[Place] = []
+    last: Placed | None = None
+    waiting: list[int] = []
+    for below, row in found:
+        if isinstance(below, PartOf):  # nearly always
+            row += below.start
+            below = below.below
+        if below is not last:
+            below, (row,) = _lowest(below, (row,))
+            if below is not last:
+                places += _places_in(last, waiting)
+                last, waiting = below, []
+        waiting.append(row)
+    return places + _places_in(last, waiting)
+
+
+def _places_in(lowest: Placed | None, rows: Sequence[int]) -> list[Place]:
+    if isinstance(lowest, Block) and (in_one_go := getattr(lowest.origin, "places_at", None)) is not None:
+        return list(in_one_go(rows, [lowest.records[row] for row in rows]))
+    return [] if lowest is None else [lowest.place(row) for row in rows]
 
 
 def _picked(found: list[int], rows: Sequence[int]) -> Sequence[int]:

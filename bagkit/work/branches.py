@@ -81,6 +81,7 @@ class Branches:
 
     def _begin(self, step: Step) -> None:
         op = step.op
+        self._run.failing.passes(op)
         if isinstance(op, Pairing):
             values = [self._run.value(child) for child in step.inputs[op.bags :]]
             self._figures[id(step)] = self._run.next_figures()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
-from bagkit.flow.blocks import Block, ChosenFrom, chosen_from, flattened_from, made_of, placed
+from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import StoppedEarly
@@ -42,14 +42,39 @@ Row = tuple[Block, Sequence[Sequence[Any]]]
 """Records of one bag, and those beside them of others."""
 
 
-def _apply(function: OnRecords, columns: Sequence[Sequence[Any]]) -> tuple[list[Any], BaseException | None]:
-    """Return what `function` gives up to the first record that it fails on, and the error."""
+Applied = tuple[list[Any], BaseException | None, Iterator[Any] | None]
+"""What a function gave up to the first record that it fails on, the error, and an iterator that goes on behind it."""
+
+
+def _apply(function: OnRecords, columns: Sequence[Sequence[Any]]) -> Applied:
     found: list[Any] = []
+    made: Any = None
     try:
-        found.extend(function(*columns))
+        made = function(*columns)
+        found.extend(made)
     except USER_ERRORS as error:
-        return found, error
-    return found, None if len(found) == len(columns[0]) else StoppedEarly()
+        return found, error, _going_on(function, made)
+    if len(found) == len(columns[0]):
+        return found, None, None
+    return found, StoppedEarly(), _going_on(function, made)
+
+
+def _going_on(function: OnRecords, made: Any) -> Iterator[Any] | None:
+    """Return what `function` has `made`, if it goes on behind a record that fails: a generator would have ended."""
+    goes_on = type(function) is partial and (function.func is map or function.func is starmap)
+    return made if goes_on else None
+
+
+def _further(
+    found: list[Any], function: OnRecords, columns: Sequence[Sequence[Any]], start: int, rest: Iterator[Any] | None
+) -> BaseException | None:
+    """Put to `found` what comes of the records from `start` on, up to one that fails; return its error."""
+    before = len(found)
+    try:
+        found.extend(function(*[column[start:] for column in columns]) if rest is None else rest)
+    except USER_ERRORS as error:
+        return error
+    return None if start + len(found) - before == len(columns[0]) else StoppedEarly()
 
 
 def _given(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[tuple[list[Any], Block]]:
@@ -59,14 +84,15 @@ def _given(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figure
     record goes when the last step that uses it is done, and large ones are not held once for each step.
     """
     for row in rows:
-        found, error = _apply(function, (row[0].records, *row[1]))
-        if error is None:
-            given = [(found, row[0])]
-            del row, found
+        applied = _apply(function, (row[0].records, *row[1]))
+        if applied[1] is None:
+            given = [(applied[0], row[0])]
+            del row, applied
             yield given.pop()
         else:
-            yield from _forgotten(_given_further(function, row, fail, figures, found, error))
-            del row, found
+            further = _given_without if fail.keeps else _given_further
+            yield from _forgotten(further(function, row, fail, figures, *applied))
+            del row, applied
 
 
 def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
@@ -80,11 +106,14 @@ def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
 
 
 def _given_further(
-    function: OnRecords, row: Row, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
+    function: OnRecords,
+    row: Row,
+    fail: Fail,
+    figures: Figures,
+    found: list[Any],
+    error: BaseException | None,
+    rest: Iterator[Any] | None,
 ) -> Generator[tuple[list[Any], Block], None, None]:
-    if fail.keeps:
-        yield from _forgotten(_given_without(function, row, fail, figures, found, error))
-        return
     block, others = row
     start, end = 0, len(block.records)
     while True:
@@ -99,34 +128,36 @@ def _given_further(
             yield [], block.part(0, 0)
         if start == end:
             return
-        found, error = _apply(function, (block.records[start:], *[column[start:] for column in others]))
+        found = []
+        error = _further(found, function, (block.records, *others), start, rest)
 
 
 def _given_without(
-    function: OnRecords, row: Row, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
+    function: OnRecords,
+    row: Row,
+    fail: Fail,
+    figures: Figures,
+    made: list[Any],
+    error: BaseException | None,
+    rest: Iterator[Any] | None,
 ) -> Generator[tuple[list[Any], Block], None, None]:
     """Yield in one part what comes through, though records between have failed: each part costs the later steps."""
     block, others = row
     records, flags = block.records, bytearray(b"\1") * len(block.records)
-    start, made, given, waited_for = 0, found, list[Any](), False
+    failed, waited_for = 0, False
     while error is not None:
-        index = start + len(found)
-        given += records[start:index]
-        start = index + 1
+        index = len(made) + failed
         if not isinstance(error, Exception):
             if made and isinstance(error, WAITING_ERRORS):
                 yield made, chosen_from(block, bytes(flags[:index]).ljust(len(records), b"\0"))
             fail(block, index, error)
         flags[index] = 0
         waited_for |= fail(block, index, error)
-        if start == len(records):
-            break
-        found, error = _apply(function, (records[start:], *[column[start:] for column in others]))
-        made += found
-    figures.note(len(records) - len(made), 0)
+        failed += 1
+        error = _further(made, function, (records, *others), index + 1, rest) if index + 1 < len(records) else None
+    figures.note(failed, 0)
     if made:
-        given += records[start:]
-        yield made, Block(given, ChosenFrom(placed(block), flags))
+        yield made, chosen_from(block, flags)
     elif waited_for:
         yield [], block.part(0, 0)
 

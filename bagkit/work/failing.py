@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.light_classes import dataclass
+from bagkit.plan.head import Head
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
 from bagkit.tracebacks import keep_users_frames
@@ -24,7 +26,7 @@ WAITING_ERRORS = (Exception, SystemExit, BaseExceptionGroup)
 """What is raised after the records before it went through the later steps; who presses Ctrl-C does not wait."""
 
 FAILURES_SHOWN = 3
-"""Skipped records that a task describes; the others are only counted."""
+"""Skipped records that a task describes for each op that they failed in; the others are only counted."""
 
 
 class Unplaced(Exception):
@@ -44,6 +46,12 @@ class Failing:
         """What the task says beside its value: among it how many records were left out, and some of them."""
         self._told: BaseException | None = None
         """The error that says already where it was."""
+        self._whole = report.most is None
+        """Whether blocks may stay whole in which failures are noted."""
+        self._shown: Counter[int] = Counter()
+        """How many of the skipped records are described that failed in an op, by its id."""
+        self._labels: dict[int, str] = {}
+        """What errors call an op, by its id; it is asked of each record that fails, and takes a while to make."""
         self._waiting: dict[int, Waiting] = {}
         """Where records go that fail in a step, by its id, and what the steps give them to."""
 
@@ -58,9 +66,24 @@ class Failing:
         return self._waiting[id(step)]
 
     def keeps(self, step: Step) -> bool:
-        """Return whether what fails in `step` goes on beside the others, and in order though its block stays whole."""
-        waiting = self._waiting.get(id(step)) if step.policy == "reject" else None
-        return waiting is not None and waiting.by_block
+        """Return whether a block in which records of `step` fail stays whole: each of its parts costs the later steps.
+
+        Failures then come out of order if there are several steps, and are put in order by their places.
+        """
+        if step.policy == "reject":
+            waiting = self._waiting.get(id(step))
+            return waiting is not None and waiting.by_block
+        return self._whole and step.policy != "raise"
+
+    def passes(self, op: Op) -> None:
+        """Take note that the task's records go through `op`."""
+        per_record = getattr(op, "per_record", "one")
+        if isinstance(op, Head) or per_record not in ("one", "some", "same"):
+            self.comes_one_by_one()  # after a flatten, failures of one place could not be put in order
+
+    def comes_one_by_one(self) -> None:
+        """Take note that some of the records may be enough: those behind them have not failed."""
+        self._whole = False
 
     def fail(self, step: Step, block: Block, index: int, error: BaseException) -> bool:
         """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says.
@@ -82,9 +105,10 @@ class Failing:
         if policy not in ("skip", "collect") or not isinstance(error, Exception):
             self.raise_in(ops, place, error)
         self.report.skipped += policy == "skip"
-        if policy == "collect" or self.report.skipped <= FAILURES_SHOWN:
+        self._shown[id(ops[-1])] += 1
+        if policy == "collect" or self._shown[id(ops[-1])] <= FAILURES_SHOWN:
             kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
-            operation = _operation(error, ops)  # which the frames tell
+            operation = self._label(ops[0]) if len(ops) == 1 else failed_operation(error, ops)  # the frames tell which
             keep_users_frames(kept)
             cut_document(kept)
             place = None if place is None else place.to_keep()
@@ -93,6 +117,12 @@ class Failing:
         most = self.report.most
         if most is not None and self.report.lost > most:
             raise too_many_errors(self.report.lost, "", most, self.report.first_failure()) from None
+
+    def _label(self, op: Op) -> str:
+        label = self._labels.get(id(op))
+        if label is None:
+            label = self._labels[id(op)] = op.error_label
+        return label
 
     def note_damage(self, step: Step) -> None:
         """Note what the source of `step` has found to be damaged, and was asked to go on without."""

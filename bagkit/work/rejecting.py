@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from bagkit.errors import ValidationError, Violation, text_of
-from bagkit.flow.blocks import Block, Place, Placed, placed
+from bagkit.flow.blocks import Block, Place, Placed, placed, places_of
 from bagkit.flow.rejected import Rejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
 from bagkit.light_classes import dataclass
@@ -91,7 +91,7 @@ class Waiting:
         """Yield a block of what has failed, if there is any, and forget it."""
         if self._found:
             waiting, self._found = self._found, []
-            places = [each[0].place(each[1]) for each in waiting]
+            places = places_of([each[:2] for each in waiting])
             found = _rejected(waiting, places)
             if len(self._known) > 1:  # each step takes many records before the next one takes the first
                 order = _in_order(places)

@@ -78,6 +78,7 @@ class TaskRun:
     def blocks(self, step: Step) -> Iterator[Block]:
         """Yield the records that `step` gives."""
         op = step.op
+        self.failing.passes(op)
         if isinstance(op, Source):
             figures = self.next_figures()
             return self._read(self._fail(step), figures, self._reading(step, figures, next(self._parts), raw=False))

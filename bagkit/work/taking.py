@@ -53,7 +53,10 @@ def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Fig
 def start(failing: Failing, into: Into) -> Taking:
     """Return what takes the records of one task."""
     op, room = into.op, task_room(failing.report, into.memory, into.tasks)
-    return op.split(into.side, into.count, room) if isinstance(op, Exchange) else op.start(room)
+    taking = op.split(into.side, into.count, room) if isinstance(op, Exchange) else op.start(room)
+    if isinstance(taking, (AllAtOnce, UntilEnough)):
+        failing.comes_one_by_one()
+    return taking
 
 
 def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], figures: Figures) -> None:

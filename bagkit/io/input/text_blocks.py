@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from typing import Any, ClassVar, NoReturn
@@ -264,25 +264,35 @@ class LineOrigin:
     """Who knows where one record stands knows it of those behind."""
 
     def place(self, index: int, record: Any) -> Place:
-        encoding = self.format.encoding
         if self.data is None:
             return self._place_of_long_line(index, record[0] if isinstance(record, tuple) else record)
+        return self.places_at((index,), (record,))[0]
+
+    def places_at(self, rows: Iterable[int], records: Iterable[Any]) -> list[Place]:
+        """Return the places of several of the block's records."""
+        if self.data is None:
+            return [self.place(row, record) for row, record in zip(rows, records, strict=True)]
         if not self._cut:
             given = self.given or self.ends.split(self.data)
             self._cut.extend((given, self._one_to_one(given, self.data), 0, 0))
+        path, partition, before = self.piece.path, self.piece.partition, self._line(0)
         found, one_to_one, last, begin = self._cut
         if not one_to_one:
-            return Place(self.piece.path, self.piece.partition, self._line(index))
-        line = lines.strip_end(found[index], self.ends)
-        # To join lines takes a tenth of the time in which the length of each is asked.
-        begin = begin + len(b"".join(found[last:index])) if index >= last else len(b"".join(found[:index]))
-        self._cut[2:] = index, begin  # nearly always who asks next asks for one behind it
-        offset = self._byte(begin)
-        try:
-            text: str | bytes = line.decode(encoding.name_at(self.offset + begin), encoding.errors)
-        except UnicodeDecodeError:
-            text = line
-        return Place(self.piece.path, self.piece.partition, self._line(index), offset, record=text)
+            return [Place(path, partition, None if before is None else before + row) for row in rows]
+        places, first, ends, encoding = [], self._byte(0), self.ends, self.format.encoding
+        for row in rows:
+            # To join lines takes a tenth of the time in which the length of each is asked.
+            begin = begin + len(b"".join(found[last:row])) if row >= last else len(b"".join(found[:row]))
+            last = row
+            text: str | bytes = lines.strip_end(found[row], ends)
+            try:
+                text = text.decode(encoding.name_at(self.offset + begin), encoding.errors)  # type: ignore[union-attr]  # bytes so far
+            except UnicodeDecodeError:
+                pass
+            line, byte = None if before is None else before + row, None if first is None else first + begin
+            places.append(Place(path, partition, line, byte, None, text))
+        self._cut[2:] = last, begin  # nearly always who asks next asks for one behind it
+        return places
 
     def _place_of_long_line(self, index: int, line: Any) -> Place:
         whole = partial(self._text, line) if not isinstance(line, TooLong) and len(line) > LONGEST else None
