@@ -71,7 +71,7 @@ _STANDARD_TIME: Final = re.compile(
 
 
 def not_plain(texts: Iterable[str]) -> list[str]:
-    """Return those of `texts` that may look like something; to ask each of them takes ten times as long.
+    """Return the `texts` that may look like something; to ask each of them takes ten times as long.
 
     >>> not_plain(["Ada", "user 17", "yes", "12.50"])
     ['yes', '12.50']
