@@ -34,6 +34,7 @@ from bagkit.methods.walks import KeysWalk, value_of
 from bagkit.methods.writing import Writing
 from bagkit.ops import reductions as rows
 from bagkit.ops.regroup import Partitions
+from bagkit.options import of_a_run
 from bagkit.plan.explain import plan_text
 from bagkit.plan.head import Head
 from bagkit.plan.node import Plan
@@ -177,7 +178,8 @@ class Bag(
             The list of the records, in order. With `on_error="collect"` a `Collected(result, failures)`.
 
         Raises:
-            OptionError: No option has that name, or it can't take that value.
+            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+                like no option: they have no effect.
             BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
                 as it is, with notes that say which record and which file it was about.
 
@@ -187,7 +189,7 @@ class Bag(
         >>> bk.from_sequence(["1", "two"]).map(int).compute(scheduler="sync", on_error="collect").result
         [1]
         """
-        return run((self.plan,), options)[0]
+        return run((self.plan,), of_a_run("compute", options))[0]
 
     def persist(self, **options: Unpack[ComputeOptions]) -> Bag[T_co]:
         """Do the work in the background, and keep the records, for several further computations.
@@ -211,7 +213,8 @@ class Bag(
             A bag of the records, in the same partitions.
 
         Raises:
-            OptionError: No option has that name, or it can't take that value.
+            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+                like no option: they have no effect.
             NotPicklableError: A function can't be sent to a worker process.
 
         >>> import bagkit as bk

@@ -12,6 +12,7 @@ from bagkit.lazy.arguments import Operands
 from bagkit.lazy.dask_protocol import DaskCollection
 from bagkit.lazy.nesting import plan_of
 from bagkit.ops.regroup import Apply
+from bagkit.options import of_a_run
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
 from bagkit.signatures import BY_NAME, given_function
@@ -66,7 +67,8 @@ class Item(DaskCollection, Generic[T_co]):
             The value. With `on_error="collect"` a `Collected(result, failures)`.
 
         Raises:
-            OptionError: No option has that name, or it can't take that value.
+            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+                like no option: they have no effect.
             BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
                 as it is, with notes that say which record and which file it was about.
 
@@ -74,7 +76,7 @@ class Item(DaskCollection, Generic[T_co]):
         >>> bk.range(5, npartitions=2).sum().compute(scheduler="sync")
         10
         """
-        return run((self.plan,), options)[0]
+        return run((self.plan,), of_a_run("compute", options))[0]
 
     @overload
     def apply(self, func: Callable[[T_co], U], /) -> Item[U]: ...
@@ -124,7 +126,8 @@ class Item(DaskCollection, Generic[T_co]):
             An Item of the value.
 
         Raises:
-            OptionError: No option has that name, or it can't take that value.
+            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+                like no option: they have no effect.
 
         >>> import bagkit as bk
         >>> total = bk.range(5, npartitions=2).sum().persist(scheduler="sync")

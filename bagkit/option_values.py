@@ -37,10 +37,7 @@ DASK_FUNCTIONS: Mapping[tuple[str, str], str] = {
 }
 """The names here of dask's functions for running graphs, by their module and name."""
 
-OTHER_WORDS: Mapping[str, str] = {"pool": "scheduler=executor runs tasks on an executor"}
-"""What to write instead of options that only dask has."""
-
-ALIASES: Mapping[str, str] = {"num_workers": "workers", "optimize_graph": "optimize"}
+ALIASES: Mapping[str, str] = {"num_workers": "workers", "optimize_graph": "optimize", "pool": "scheduler"}
 """The words that dask has for some options."""
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Unpack
 
 from bagkit.errors import OptionError, one_line
 from bagkit.front_doors import front_door
-from bagkit.option_values import ALIASES, CHECKS, OTHER_WORDS, did_you_mean
+from bagkit.option_values import ALIASES, CHECKS, did_you_mean
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.tracebacks import users_frame
 from bagkit.visible import visible
@@ -100,6 +100,7 @@ class RunOptions(GraphOptions, total=False):
     """The options without `on_error`, which decides what a run returns."""
 
     scheduler: str | Executor | Scheduler | None
+    pool: str | Executor | Scheduler | None
     max_errors: int | str | None
 
 
@@ -125,6 +126,7 @@ class ComputeOptions(RunOptions, total=False):
         read_retries: How often a read of a remote file is tried again in a row, if what failed may pass. Default: 3.
         num_workers: What dask calls `workers`. Default: as there.
         optimize_graph: What dask calls `optimize`. Default: as there.
+        pool: What dask calls an executor that is given as `scheduler`. Default: none.
 
     >>> from typing import Unpack
     >>> import bagkit as bk
@@ -171,7 +173,8 @@ def set_options(**changes: Unpack[ComputeOptions]) -> None:
                 threads of this process. "sync": one task after the other, in this thread, for the debugger. Or an
                 executor of concurrent.futures, or an object with a method `run`. Default: what suits the plan. That is
                 processes; threads for delayed calls; sync if the data is small and no function of yours runs.
-                "synchronous" and "single-threaded", "threading", "multiprocessing" are dask's words for the same.
+                "synchronous" and "single-threaded", "threading", "multiprocessing" are dask's words for the same; and
+                `pool` is, for an executor.
             workers: How many processes or threads there are, a number from 1 up; also as `num_workers`. Default: as
                 many as there are CPUs for this process.
             memory_limit: How much memory a run may hold for groups, sorts and the like before they wait on disk: a
@@ -339,6 +342,25 @@ def merged(**keywords: Any) -> Options:
     return replace(get_options(), **_checked(given))
 
 
+def of_a_run(operation: str, keywords: Mapping[str, Any]) -> ComputeOptions:
+    """Return the `keywords` that are options; a warning names the others, which have no effect.
+
+    Programs written for dask hand on what only its schedulers take, such as `chunksize`; dask passes over all that its
+    scheduler does not take. A name like one of our options is a slip of the user's, and an error as it is elsewhere.
+    """
+    options: Any = {name: value for name, value in keywords.items() if name in CHECKS or name in ALIASES}
+    others = [name for name in keywords if name not in options]
+    slips = [name for name in others if did_you_mean(name, [*CHECKS, *ALIASES])]
+    if slips:
+        _checked({slips[0]: None})
+    if others:
+        from bagkit.warn import warn_at_caller
+
+        message = f"{operation}: no option is called {', '.join(map(repr, others))}, so it has no effect"
+        warn_at_caller(f"{message}; options are {', '.join(CHECKS)}", UserWarning)
+    return options  # type: ignore[no-any-return]  # by names that are not written out here
+
+
 def _other_word(name: str) -> str:
     return next(alias for alias, meant in ALIASES.items() if meant == name)
 
@@ -351,11 +373,7 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
         if name not in CHECKS:
             raise OptionError(
                 f"no option is called {given!r}; expected one of {', '.join(CHECKS)}"
-                + (
-                    f"; hint: {OTHER_WORDS[given]}"
-                    if given in OTHER_WORDS
-                    else did_you_mean(given, [*CHECKS, *ALIASES])
-                )
+                + did_you_mean(given, [*CHECKS, *ALIASES])
             )
         if name in checked:
             raise OptionError(f"option {name!r}: given twice, also as {_other_word(name)!r}; expected one of them")

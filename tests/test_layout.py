@@ -183,7 +183,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "user_code",
     },
     "diagnostics": {"flow.tallies", "ops", "plan", "warn"},
-    "options": {"tracebacks"},
+    "options": {"tracebacks", "warn"},
     "option_values": set(),
     "other_names": set(),
     "errors": {"visible"},

@@ -21,6 +21,7 @@ from bagkit.ops.calls import (
     identity,
     next_number,
 )
+from bagkit.options import of_a_run
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole
 from bagkit.tracebacks import shown_file, users_frame
@@ -106,7 +107,8 @@ class Delayed(DaskCollection, Generic[T_co]):
             The value. With `on_error="collect"` a `Collected(result, failures)`.
 
         Raises:
-            OptionError: No option has that name, or it can't take that value.
+            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+                like no option: they have no effect.
             BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
                 as it is, with notes that say in which call.
 
@@ -114,7 +116,7 @@ class Delayed(DaskCollection, Generic[T_co]):
         >>> bk.delayed(max)([3, bk.delayed(abs)(-5)]).compute(scheduler="sync")
         5
         """
-        return run((self.plan,), options)[0]
+        return run((self.plan,), of_a_run("compute", options))[0]
 
     def persist(self, **options: Unpack[ComputeOptions]) -> Delayed[T_co]:
         """Do the work in the background, and keep the value in memory, for several further computations.
@@ -130,7 +132,8 @@ class Delayed(DaskCollection, Generic[T_co]):
             A delayed value that computes to the same.
 
         Raises:
-            OptionError: No option has that name, or it can't take that value.
+            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+                like no option: they have no effect.
 
         >>> import bagkit as bk
         >>> value = bk.delayed(sorted)([2, 1]).persist(scheduler="sync")

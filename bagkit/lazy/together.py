@@ -11,7 +11,7 @@ from bagkit.computing import run
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.lazy.nesting import Lift
-from bagkit.options import merged
+from bagkit.options import merged, of_a_run
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole, fill
 
@@ -95,7 +95,8 @@ def compute(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
         `Collected(result, failures)`.
 
     Raises:
-        OptionError: No option has that name, or it can't take that value.
+        OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+            like no option: they have no effect.
         BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised as
             it is, with notes that say which record and which file it was about.
 
@@ -106,8 +107,9 @@ def compute(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
     """
     lift = Lift("compute")
     templates = [lift.argument(argument, traverse) for argument in args]
-    merged(**options)  # a wrong option is an error also where there is nothing to compute
-    values = run(lift.plans, options) if lift.plans else ()
+    given = of_a_run("compute", options)
+    merged(**given)  # a wrong option is an error also where there is nothing to compute
+    values = run(lift.plans, given) if lift.plans else ()
     return tuple([fill(template, values) for template in templates])
 
 
@@ -140,7 +142,8 @@ def persist(*args: Any, traverse: bool = True, **options: Unpack[ComputeOptions]
         has as many partitions as before.
 
     Raises:
-        OptionError: No option has that name, or it can't take that value.
+        OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+            like no option: they have no effect.
         NotPicklableError: A function can't be sent to a worker process.
 
     >>> import bagkit as bk
@@ -159,8 +162,9 @@ def persist_in(
 
     lift = Owners("persist")
     templates = [lift.argument(argument, traverse) for argument in args]
-    merged(**options)
-    plans = persisted(lift.plans, options, turns) if lift.plans else []
+    given = of_a_run("persist", options)
+    merged(**given)
+    plans = persisted(lift.plans, given, turns) if lift.plans else []
     made = [with_plan(owner, plan) for owner, plan in zip(lift.owners, plans, strict=True)]
     return [fill(template, made) for template in templates]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from bagkit.computing import run
 from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.item import Item
@@ -454,7 +455,7 @@ def written(lines: Plan, sink: Sink, compute: bool, options: ComputeOptions) -> 
             "yet; hint: leave out compute=False"
         )
     if compute:
-        return Item(Plan(sink, (lines,))).compute(**options)
+        return run((Plan(sink, (lines,)),), options)[0]
     several: Any = sink  # runs, which know each other by a token
     import secrets
 

@@ -326,9 +326,9 @@ def test_tasks_are_bytes_to_a_scheduler_that_can_not_import_what_they_run(
         with pytest.raises(ModuleNotFoundError, match="only_workers_know"):
             pickle.loads(sent_on)[0]()
     *tasks, write = pickle.loads(sent_on)
-    assert [list(task()) for task in tasks] == [[2], [4, 6]]
+    assert [list(task()) for task in tasks] == [[2, 4], [6]]
     assert write() == {1: str(tmp_path / "1.txt")}
-    assert (tmp_path / "1.txt").read_text() == "4\n6"
+    assert (tmp_path / "1.txt").read_text() == "6"
 
 
 def test_a_graph_of_many_partitions_is_small_and_its_work_stands_in_it_once() -> None:
@@ -382,15 +382,17 @@ class TestSession:
         b = bk.range(4, npartitions=2)
         with pytest.raises(bk.OptionError, match=r"'distributed', expected a client .* to be there; hint: make one"):
             b.compute(scheduler="distributed")
-        with ThreadPoolExecutor(1) as pool:
-            with pytest.raises(bk.OptionError, match=r"no option is called 'pool'; .*; hint: scheduler=executor"):
-                b.compute(pool=pool)
-            assert b.compute(scheduler=pool) == [0, 1, 2, 3]
 
     def test_pool(self) -> None:
-        with ThreadPoolExecutor(1, thread_name_prefix="theirs") as pool, dask.config.set(pool=pool):
-            names = bk.range(4, npartitions=2).map(lambda _: threading.current_thread().name).compute()
-        assert all(name.startswith("theirs") for name in names)
+        names = bk.range(4, npartitions=2).map(lambda _: threading.current_thread().name)
+        with ThreadPoolExecutor(1, thread_name_prefix="theirs") as pool:
+            with dask.config.set(pool=pool):
+                found = names.compute()
+            found += names.compute(scheduler=pool) + names.compute(pool=pool)
+            with pytest.raises(bk.OptionError, match="option 'scheduler': given twice, also as 'pool'"):
+                names.compute(scheduler="threads", pool=pool)
+        assert len(found) == 12
+        assert all(name.startswith("theirs") for name in found)
 
     def test_what_is_not_followed_is_told_once(self) -> None:
         def other(graph: Any, keys: Any, **_: Any) -> Any:

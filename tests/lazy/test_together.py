@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,23 @@ class TestCompute:
     def test_wrong_options_are_errors_of_the_call(self) -> None:
         with pytest.raises(OptionError, match="no option is called 'schedular'"):
             bk.compute(1, schedular="sync")
+
+    def test_keywords_that_only_dask_takes_have_no_effect_and_a_warning_says_so(self) -> None:
+        b = bk.range(4, npartitions=2)
+        computing: list[tuple[str, Any, Any]] = [
+            ("compute", b.compute, [0, 1, 2, 3]), ("compute", b.sum().compute, 6),
+            ("compute", bk.delayed(abs)(-1).compute, 1), ("compute", functools.partial(bk.compute, b.sum(), 5), (6, 5)),
+            ("persist", lambda **given: b.persist(**given).compute(), [0, 1, 2, 3]),
+        ]  # fmt: skip
+        for name, compute, expected in computing:
+            said = (
+                f"^{name}: no option is called 'chunksize', 'bogus_keyword', so it has no effect; options are scheduler"
+            )
+            with pytest.warns(UserWarning, match=said) as told:
+                assert compute(chunksize=2, scheduler="sync", bogus_keyword=10) == expected
+            assert [each.filename for each in told] == [__file__]
+            with pytest.raises(OptionError, match=r"no option is called 'on_eror'; .*; did you mean 'on_error'\?"):
+                compute(chunksize=2, on_eror="skip")
 
     @pytest.mark.parametrize("scheduler", ["sync", "threads", "processes"])
     def test_each_can_be_an_argument_of_the_others(self, scheduler: str) -> None:
