@@ -84,7 +84,8 @@ def read_text(
         storage_options: What fsspec needs to open URLs, such as `{"anon": True}` or keys. Not for local files.
         files_per_partition: How many files go into one partition, from 1 up. Give it where there are thousands of small
             files. None: one. Not together with `blocksize`.
-        include_path: Whether each record is `(line, path of its file)`.
+        include_path: Whether each record is `(line, path of its file)`; of an archive with several files the path goes
+            on with the name of the file in it.
         max_line: How many bytes a line may have, its end included, after it is decompressed: a number, or text such as
             "10 MB". A longer line is a LineTooLongError, raised before it is read to its end. None: a line may be of
             any length, and is held in memory once. In encodings such as UTF-16 characters are counted.

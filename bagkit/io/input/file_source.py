@@ -73,6 +73,8 @@ class FilePiece:
     """Whether it begins where a member does, and ends where another one begins."""
     member: Member | None = None
     """The file in the archive that it is, if it is one in an archive."""
+    is_alone: bool = False
+    """Whether it is all that is in the archive: in records it has the path of that, as dask has it."""
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What a remote file is opened with where it is looked for members."""
 
@@ -249,7 +251,8 @@ class PieceReader:
         """Whether nothing is done with the records but to count them."""
         self.counts_all = True
         """Whether `count` has all records; not where some were left out unread."""
-        self.path = shown_path(piece.path, source.files.storage_options) if source.include_path else None
+        path = piece.info.path if piece.is_alone else piece.path
+        self.path = shown_path(path, source.files.storage_options) if source.include_path else None
         """What goes into each record as its path; None where nothing does."""
         self.count = 0
         """How many records were handed out."""
@@ -463,7 +466,8 @@ def _in_archive(info: FileInfo, compression: str | None, storage_options: Mappin
         replace(member, inner=compression_of(base_name(member.name), inside))
         for member in members_of(info, storage_options)
     ]
-    return [FilePiece(info, 0, compression="zip", member=member) for member in members]
+    alone = len(members) == 1 and info.members is None
+    return [FilePiece(info, 0, compression="zip", member=member, is_alone=alone) for member in members]
 
 
 def _numbered(groups: Iterable[Sequence[FilePiece]]) -> tuple[tuple[FilePiece, ...], ...]:

@@ -111,6 +111,17 @@ def test_names_in_other_encodings(tmp_path: Path) -> None:
     assert bk.read_text(tmp_path / "a.zip/éß0.txt").compute(**SYNC) == ["one\n"]
 
 
+def test_the_only_member_has_the_path_of_its_archive_in_records(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"day/a.csv": "n\n1\n", "day/.hidden": "n\n2\n"}))
+    assert bk.read_text(path, include_path=True).pluck(1).compute(**SYNC) == [str(path)] * 2
+    assert bk.read_csv(path, include_path=True).compute(**SYNC) == [({"n": "1"}, str(path))]
+    for inside in (path / "day/a.csv", path / "*/a.csv"):  # who names a member gets its name
+        assert bk.read_text(inside, include_path=True).pluck(1).compute(**SYNC) == [f"{path}/day/a.csv"] * 2
+    failure = bk.read_text(path, include_path=True).starmap(int).compute(on_error="collect", **SYNC).failures[0]
+    assert failure.where == f"{path}/day/a.csv, line 1 (byte 0), partition 0"
+
+
 def test_what_is_broken_is_said_of_the_member(tmp_path: Path) -> None:
     path, data = tmp_path / "a.zip", zipped(FILES, method=zipfile.ZIP_STORED)
     flags = data.replace(b"PK\x03\x04\x14\x00\x00", b"PK\x03\x04\x14\x00\x01")
