@@ -34,7 +34,8 @@ def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitio
     Args:
         seq: A list or another iterable. It is read to its end at once.
         partition_size: How many records go into one partition, from 1 up.
-        npartitions: How many partitions there are to be, from 1 up. They differ by one record at the most.
+        npartitions: How many partitions there are to be, from 1 up. All have as many records, and the last one what is
+            left; where that would make fewer partitions, they differ by one record at the most.
 
     Returns:
         A bag of the elements, in order.
@@ -45,7 +46,7 @@ def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitio
 
     >>> import bagkit as bk
     >>> bk.from_sequence("abcdefg", npartitions=3).map_partitions("".join).compute(scheduler="sync")
-    ['ab', 'cd', 'efg']
+    ['abc', 'def', 'g']
     """
     return Bag(Plan(memory.plan_sequence(seq, partition_size, npartitions)))
 

@@ -111,7 +111,7 @@ class Writing(Making[T_co]):
         >>> folder = pathlib.Path(tempfile.mkdtemp())
         >>> paths = bk.from_sequence(["a", "b", "c"], npartitions=2).to_textfiles(folder / "*.txt", scheduler="sync")
         >>> [pathlib.Path(path).read_text() for path in paths]
-        ['a', 'b\\nc']
+        ['a\\nb', 'c']
         """
         from bagkit.io.output.sinks import plan_lines
 

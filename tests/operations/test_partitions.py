@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
+import dask.bag
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,12 +31,25 @@ def sizes(bag: Any) -> list[int]:
 class TestFromSequence:
     @each_case("length", [0, 1, 5, 9, 100, 101, 199])
     @each_case("npartitions", [1, 2, 6, 9, 100, 150])
-    def test_npartitions_are_exact_and_even(self, length: int, npartitions: int) -> None:
+    def test_npartitions_are_exact_and_none_is_larger_than_it_must_be(self, length: int, npartitions: int) -> None:
         bag = bk.from_sequence(list(range(length)), npartitions=npartitions)
         assert bag.npartitions == npartitions
         assert len(sizes(bag)) == npartitions
-        assert max(sizes(bag)) - min(sizes(bag)) <= 1
+        assert max(sizes(bag)) == math.ceil(length / npartitions)
+        assert sizes(bag) == sorted(sizes(bag), reverse=True)
         assert bag.compute() == list(range(length))
+
+    @each_case("length", [1, 5, 9, 20, 99, 100, 200])
+    @each_case("npartitions", [1, 2, 3, 4, 7, 20, 100])
+    def test_they_are_those_of_dask_where_dask_makes_as_many(self, length: int, npartitions: int) -> None:
+        theirs = dask.bag.from_sequence(range(length), npartitions=npartitions).map_partitions(len)
+        if theirs.npartitions == npartitions:
+            ours = bk.from_sequence(range(length), npartitions=npartitions)
+            assert sizes(ours) == theirs.compute(scheduler="sync")
+
+    def test_where_as_many_would_leave_some_empty_they_are_even(self) -> None:
+        assert sizes(bk.from_sequence("abcde", npartitions=4)) == [2, 1, 1, 1]
+        assert sizes(bk.from_sequence("ab", npartitions=4)) == [1, 1, 0, 0]
 
     @pytest.mark.parametrize("length", [0, 1, 5, 6, 7])
     def test_partition_size(self, length: int) -> None:

@@ -200,8 +200,8 @@ def test_a_function_of_a_partition_with_its_info_is_named_when_it_fails() -> Non
 
 
 def test_peek_shows_the_first_records_of_each_partition(capsys: Any) -> None:
-    bag = bk.from_sequence(["a", "b\x1b", "c"], npartitions=2).peek(1)
-    assert bag.compute(scheduler="sync") == ["a", "b\x1b", "c"]
+    bag = bk.from_sequence(["a", "c", "b\x1b"], npartitions=2).peek(1)
+    assert bag.compute(scheduler="sync") == ["a", "c", "b\x1b"]
     assert capsys.readouterr().err == "partition 0: 'a'\npartition 1: 'b\\x1b'\n"
 
 

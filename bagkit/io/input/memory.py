@@ -107,8 +107,25 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
         full, rest = divmod(len(records), partition_size)
         sizes = [partition_size] * full + ([rest] if rest or not full else [])
     else:
-        sizes = even_shares(len(records), npartitions or max(1, min(len(records), DEFAULT_PARTITIONS)))
+        sizes = sizes_of(len(records), npartitions or max(1, min(len(records), DEFAULT_PARTITIONS)))
     return FromSequence("from_sequence", records, tuple(sizes))
+
+
+def sizes_of(total: int, count: int) -> list[int]:
+    """Return how many records each of `count` partitions has: all as many, and the last one what is left.
+
+    So dask cuts sequences, and programs see it: in what `map_partitions` gives, in the lines of files. Where that makes
+    too few partitions, they differ by one record at the most. The largest has the same size either way.
+
+    >>> sizes_of(20, 3), sizes_of(10, 4), sizes_of(5, 4), sizes_of(1, 2)
+    ([7, 7, 6], [3, 3, 3, 1], [2, 1, 1, 1], [1, 0])
+    """
+    size = -(-total // count)
+    rest = total - size * (count - 1)
+    if rest > 0:
+        return [size] * (count - 1) + [rest]
+    small, larger = divmod(total, count)
+    return [small + 1] * larger + [small] * (count - larger)
 
 
 def check_records(operation: str, seq: object) -> None:
