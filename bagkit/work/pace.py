@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from time import perf_counter
@@ -17,8 +18,13 @@ through the steps, where a thousand do not."""
 MOST = 512
 """Records of a block of small values, for which the steps' own time would count. Even if each is a list, there are
 fewer than the 700 after which the garbage collector looks at them."""
+MANY = 2048
+"""The same of values for which nearly nothing is done, where the garbage collector waits for more: in workers. Lines
+that are read together are a block then, and their list is not cut."""
 QUICK = 1.2e-6
 """Seconds for a record; what takes less is a small value."""
+INSTANT = 0.4e-6
+"""Seconds for a record for which nearly nothing is done: one field is parsed and counted."""
 FAIR = 0.002
 """Seconds in which a block of a few records may become one of SOME: what makes large records takes longer."""
 LONG = 0.05
@@ -45,9 +51,10 @@ class Wanted:
 class Pace:
     """Cuts records into blocks, small at first, that take a good time; mutable, of one task."""
 
-    __slots__ = ("_size", "_wanted")
+    __slots__ = ("_most", "_size", "_wanted")
 
     def __init__(self, wanted: Wanted) -> None:
+        self._most = MANY if gc.get_threshold()[0] > MANY else MOST
         self._size = 1
         self._wanted = wanted
 
@@ -72,11 +79,16 @@ class Pace:
             self._learn(perf_counter() - begin, number)
 
     def _learn(self, seconds: float, number: int) -> None:
-        size = self._size
         if seconds > LONG:
-            self._size = max(1, size // 2)
-        elif number >= size and seconds < (FAIR if size < SOME else QUICK * self._wanted.answers * number):
-            self._size = min(MOST, size * 2)
+            self._size = max(1, self._size // 2)
+        elif number >= self._size and seconds < self._short(number):
+            self._size = min(self._most, self._size * 2)
+
+    def _short(self, number: int) -> float:
+        """Return in how many seconds a block must go for twice as large ones to come."""
+        if self._size < SOME:
+            return FAIR
+        return (QUICK if self._size < MOST else INSTANT) * self._wanted.answers * number
 
 
 def blocks_together(blocks: Iterator[Block], number: int, seconds: float) -> Iterator[list[Block]]:

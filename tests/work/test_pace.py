@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from bagkit.flow.blocks import Block
+from bagkit.work.steps import TaskOrigin
 from tests.operations.functions import Counts, Fails
 
 SLOW = 0.06
@@ -125,8 +128,33 @@ def test_blocks_are_not_seen_in_results(end: str, monkeypatch: pytest.MonkeyPatc
     for some, most in ((1, 1), (3, 3), (64, 1024)):
         monkeypatch.setattr(pace, "SOME", some)
         monkeypatch.setattr(pace, "MOST", most)
+        monkeypatch.setattr(pace, "MANY", most)
         results.append(ENDS[end](bag).compute())
     assert results[0] == results[1] == results[2]
+
+
+def largest_block(monkeypatch: pytest.MonkeyPatch, seconds: float) -> int:
+    """Return how many records the largest of many blocks has, each of whose records takes that many seconds."""
+    from bagkit.work import pace
+
+    now = 0.0
+    monkeypatch.setattr(pace, "perf_counter", lambda: now)
+    sizes = []
+    for block in pace.Pace(pace.Wanted()).cut(Block(range(20_000), origin=TaskOrigin("numbers", 0))):
+        sizes.append(len(block.records))
+        now += seconds * len(block.records)
+    return max(sizes)
+
+
+def test_blocks_are_as_large_as_records_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(50_000)  # as in workers
+        assert [largest_block(monkeypatch, each) for each in (3e-7, 9e-7, 5e-6)] == [2048, 512, 64]
+        gc.set_threshold(700)  # a block of lists is not to be collected
+        assert [largest_block(monkeypatch, each) for each in (3e-7, 9e-7, 5e-6)] == [512, 512, 64]
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_a_search_through_much_goes_on_with_larger_blocks() -> None:
