@@ -18,7 +18,7 @@ import json
 import types
 import typing
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -246,29 +246,46 @@ def _fill_enum(cls: type, state: tuple[str, Callable[..., Any], dict[str, Any], 
 
 def _struct_parts(cls: Any) -> tuple[Any, ...]:
     """Return what a msgspec.Struct is made of: its fields are in no attribute that could be set afterwards."""
-    import inspect
-
-    import msgspec
-
     config = {name: getattr(cls.__struct_config__, name) for name in dir(cls.__struct_config__) if name[0] != "_"}
-    parameters = inspect.signature(cls).parameters
     own = dict(cls.__annotations__)
-    config["kw_only"] = bool(own) and all(parameters[name].kind == inspect.Parameter.KEYWORD_ONLY for name in own)
-    fields = {}
-    for field in msgspec.structs.fields(cls):
-        if field.name in own:
-            given = {"default": field.default, "default_factory": field.default_factory}
-            given = {name: value for name, value in given.items() if value is not msgspec.NODEFAULT}
-            fields[field.name] = {**given, "name": field.encode_name}
-    kept = ("__module__", "__qualname__", "__doc__", "__post_init__")
+    config["kw_only"] = bool(own) and not any(name in own for name in cls.__match_args__)
+    fields = {name: settings for name, settings in _fields_of_struct(cls) if name in own}
+    kept = (
+        "__module__",
+        "__qualname__",
+        "__doc__",
+        "__post_init__",
+        "__orig_bases__",
+        "__parameters__",
+        "__type_params__",
+    )
     members = {
         name: value
         for name, value in {**vars(cls), "__qualname__": cls.__qualname__}.items()
-        if name not in own and (name in kept or not name.startswith("__") or callable(value))
+        if name not in fields and (name in kept or not name.startswith("__") or callable(value))
     }
     # The types of fields come later: they may name the class itself.
-    annotations = {name: Any if name in fields else annotation for name, annotation in own.items()}
+    annotations = {name: Any if name in fields else typing.ClassVar[Any] for name in own}
     return cls.__name__, cls.__bases__, {**members, "__annotations__": annotations}, fields, config
+
+
+def _fields_of_struct(cls: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name of each field, and what msgspec.field() takes for it.
+
+    msgspec.structs.fields() says it too, and fails where text in an annotation names nothing, as with what only type
+    checkers import.
+    """
+    from msgspec import NODEFAULT
+    from msgspec._core import Factory  # type: ignore[import-not-found]  # it has no types
+
+    defaults = (NODEFAULT,) * (len(cls.__struct_fields__) - len(cls.__struct_defaults__)) + cls.__struct_defaults__
+    for name, encoded, default in zip(cls.__struct_fields__, cls.__struct_encode_fields__, defaults, strict=True):
+        settings: dict[str, Any] = {"name": encoded}
+        if isinstance(default, Factory):
+            settings["default_factory"] = default.factory
+        elif default is not NODEFAULT:
+            settings["default"] = default
+        yield name, settings
 
 
 def _make_struct(

@@ -26,7 +26,7 @@ def end_workers() -> Iterator[None]:
 def main_program(text: str, name: str = "__main__") -> dict[str, Any]:
     """Run a text as a program's own module; return what is in it."""
     content: dict[str, Any] = {"__name__": name}
-    exec(compile(textwrap.dedent(text), f"<{name}>", "exec"), content)
+    exec(compile(textwrap.dedent(text), f"<{name}>", "exec", dont_inherit=True), content)
     return content
 
 
@@ -40,6 +40,7 @@ def through(function: Callable[..., Any], *records: Any, npartitions: int = 2) -
 
 CLASSES = """
     import abc, collections, dataclasses, enum, functools, typing, weakref
+    from typing import ClassVar
     import msgspec
 
     class Struct(msgspec.Struct, frozen=True, tag="s", rename="camel", omit_defaults=True):
@@ -50,6 +51,19 @@ CLASSES = """
 
     class Longer(Struct, kw_only=True):
         more: str = "x"
+
+    Value = typing.TypeVar("Value")
+
+    class Box(msgspec.Struct, typing.Generic[Value]):
+        value: Value
+
+    class BoxOfInt(Box[int]):
+        label: str = "x"
+
+    class Unknown(msgspec.Struct):
+        value: "OnlyForTypeCheckers"
+        kind: typing.ClassVar[str] = "u"
+        other: "ClassVar[str]" = "o"
 
     @dataclasses.dataclass(frozen=True)
     class Frozen:
@@ -171,6 +185,10 @@ def program() -> types.SimpleNamespace:
         ("struct, its method", lambda p: lambda x: p.Struct(x).twice()),
         ("struct of a struct", lambda p: lambda x: p.Longer(x, more="y")),
         ("struct, as JSON", lambda p: lambda x: p.msgspec.json.encode(p.Longer(x, more="y"))),
+        ("struct of what only type checkers know", lambda p: lambda x: (p.Unknown(x), p.Unknown.kind, p.Unknown.other)),
+        ("generic struct", lambda p: lambda x: (p.Box(x), p.Box[int](x), p.Box.__parameters__ == (p.Value,))),
+        ("what a generic struct is of", lambda p: lambda x: p.msgspec.convert({"value": x}, p.Box[int])),
+        ("struct of a generic struct", lambda p: lambda x: (p.BoxOfInt(x), p.BoxOfInt.__orig_bases__ == (p.Box[int],))),
         ("enum", lambda p: p.Color),
         ("enum with an __init__", lambda p: lambda x: (p.Planet.EARTH.radius, p.Planet(99) is p.Planet.EARTH)),
         ("enum with other names", lambda p: lambda x: (p.Planet.TERRA.mass, *p.Planet.__members__)),
