@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bagkit.client.remote import NotSent, run_call
@@ -54,8 +55,12 @@ class DistributedCluster:
 
     def keep(self, value: Any) -> There:
         """Scatter a value."""
+        return Scattered(self, value)
+
+    def scatter(self, value: Any) -> Any:
+        """Bring a value to a worker, which is lost with it; return dask's future of it."""
         (future,) = self._client.scatter([value], hash=False)
-        return OnDistributed(self, future)
+        return future
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
         """Submit a call: now if it needs values, which were asked for before; else with others, soon."""
@@ -189,6 +194,31 @@ class OnDistributed:
             raise
         except Exception as error:
             raise raised(error) from None
+
+    def is_new(self, reference: Any) -> bool:
+        """Return False: what a call has made the cluster makes again by itself."""
+        return False
+
+
+class Scattered(OnDistributed):
+    """A value that was brought there, and is brought again when its worker has died: as it was, whoever changes it."""
+
+    def __init__(self, cluster: DistributedCluster, value: Any) -> None:
+        super().__init__(cluster, cluster.scatter(value))
+        self._pickle: Any = import_module("distributed.protocol.pickle")
+        self._data: bytes = self._pickle.dumps(value)
+
+    @property
+    def reference(self) -> Any:
+        """The future of dask's for the value, which is there."""
+        with self._lock:
+            if self._future.status in ("lost", "cancelled"):
+                self._future = self._cluster.scatter(self._pickle.loads(self._data))
+            return self._future
+
+    def is_new(self, reference: Any) -> bool:
+        """Return whether the value was lost that `reference` stands for."""
+        return self.reference is not reference
 
 
 def client_of(where: Any) -> tuple[Any, bool]:

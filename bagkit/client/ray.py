@@ -93,6 +93,10 @@ class OnRay:
         except Exception as error:
             raise _meant(error) from None
 
+    def is_new(self, reference: Any) -> bool:
+        """Return False: the store outlives the processes of calls."""
+        return False
+
 
 def _meant(error: BaseException) -> BaseException:
     """Return an error of Ray's as a cluster says it."""

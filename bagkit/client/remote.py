@@ -56,6 +56,9 @@ class There(Protocol):
     def load(self) -> Any:
         """Bring the value; raises as `error` says where that fails."""
 
+    def is_new(self, reference: Any) -> bool:
+        """Return whether another `reference` stands for the value by now, which the cluster had lost."""
+
 
 class Cluster(Protocol):
     """Runs calls in processes that are not ours."""
@@ -248,12 +251,14 @@ class RemoteEngine:
             failed = next((need for need in needs if need.key not in self._values), None)
             if failed is not None:
                 failed.result()  # raises what it has
-            inputs = [self._values[need.key].reference for need in needs]
+            given = [self._values[need.key] for need in needs]
+            inputs = [each.reference for each in given]
             self._values[call.key] = there = self._cluster.call(call, key, work, part, inputs)
         except BaseException as error:
             self._end(future, error)
         else:
-            there.when_over(partial(self._tell, future, there))
+            again = partial(self._send, call, key, work, part, future, needs)
+            there.when_over(partial(self._tell, future, there, given, inputs, again))
 
     def _keep_other(self, future: Future[Any], other: concurrent.futures.Future[Any]) -> None:
         try:
@@ -261,9 +266,18 @@ class RemoteEngine:
         except BaseException as error:
             self._end(future, error)
 
-    def _tell(self, future: Future[Any], there: There) -> None:
-        """Give `future` what a call has made, which stays there, or its error."""
+    def _tell(
+        self, future: Future[Any], there: There, given: Sequence[There], inputs: list[Any], again: Callable[[], None]
+    ) -> None:
+        """Give `future` what a call has made, which stays there, or its error; or have it called `again`."""
         error = there.error()
+        if isinstance(error, CancelledError) and not future.cancelled():
+            try:
+                if any(each.is_new(reference) for each, reference in zip(given, inputs, strict=True)):
+                    again()
+                    return
+            except Exception as failed:  # what the cluster raises that can't take the value again
+                error = failed
         if error is None and not future.cancelled():
             self._open.pop(future.key, None)
             future.set_result(Elsewhere(_load, future.key, there))

@@ -76,6 +76,26 @@ class TestOnDistributed(ClientContract):
         return lambda: bk.Client(cluster)
 
 
+def test_what_is_scattered_outlives_its_worker(cluster: Any, tmp_path: Path) -> None:
+    def end_workers() -> None:
+        cluster.wait_for_workers(2)
+        for pid in cluster.run(os.getpid).values():
+            os.kill(pid, signal.SIGKILL)
+
+    numbers = [1, 2]
+    with bk.Client(cluster) as client:
+        several = client.scatter({"a": numbers, "b": "text"})
+        assert client.submit(sum, several["a"]).result() == 3
+        numbers.append(100)
+        end_workers()
+        assert client.gather([client.submit(sum, several["a"]), client.submit(len, several["b"])]) == [3, 4]
+        late = client.submit(wait_for, tmp_path / "go")
+        waiting = [client.submit(lambda numbers, _: sum(numbers), several["a"], late) for _ in range(5)]
+        end_workers()
+        (tmp_path / "go").write_text("x")
+        assert client.gather(waiting) == [3] * 5
+
+
 class Counted:
     """Counts how often a method of dask's client is called."""
 
