@@ -107,7 +107,7 @@ def held(client: Any) -> int:
     return int(client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)))
 
 
-@pytest.mark.parametrize("job", ["groupby", "for x in bag"])
+@pytest.mark.parametrize("job", ["groupby", "for x in bag", "collect"])
 def test_nobody_holds_all_records(job: str, client: Any) -> None:
     client.wait_for_workers(2)  # one that another test has killed may be on its way
     # There are 40 MB of them: who held them all would grow by more than 24 MB and a tenth, which is a problem there.
