@@ -54,7 +54,8 @@ def resize(pending: Sequence[Pending], workers: int = 1) -> list[Pending]:
             continue
         cut = [tuple(small for piece in one.part[0] for small in piece.cut(CUT_BYTES)) for one in group]
         packed = list(_packed(cut, most))
-        shared = packed if workers == 1 else _shared(packed, workers)
+        opaque = any(op.opaque for op in group[0].step.ops())
+        shared = packed if workers == 1 else _shared(packed, workers, opaque)
         result.extend(replace(group[0], part=(pieces,)) for pieces in shared)
     return result
 
@@ -100,15 +101,18 @@ def is_exact(plan: Plan) -> bool:
     return when_cut == "same" or (when_cut == "same if plain" and all(below.gives_plain for below in plan.inputs))
 
 
-def _shared(tasks: list[tuple[Any, ...]], workers: int) -> list[tuple[Any, ...]]:
-    """Return the pieces of tasks, where some are a task for each of several shares of a file."""
+def _shared(tasks: list[tuple[Any, ...]], workers: int, opaque: bool) -> list[tuple[Any, ...]]:
+    """Return the pieces of tasks, where some are a task for each of several shares of a file.
+
+    `opaque` says whether code of the user's works on the records.
+    """
     weights = [sum(piece.weight for piece in pieces) for pieces in tasks]
     if len(tasks) >= 8 * workers and max(weights) * 4 * workers <= sum(weights):
         return tasks  # enough for all, and none is large
     if any(weight > JOIN_BYTES and len(pieces) > 1 for pieces, weight in zip(tasks, weights, strict=True)):
         tasks = [part for pieces, weight in zip(tasks, weights, strict=True)
                  for part in ([(piece,) for piece in pieces] if weight > JOIN_BYTES else [pieces])]  # fmt: skip
-    sharings = [_Sharing(pieces, workers) for pieces in tasks]
+    sharings = [_Sharing(pieces, workers, opaque) for pieces in tasks]
     while True:
         counts = _share_counts(sharings, workers)
         unseen = [one for one, count in zip(sharings, counts, strict=True) if count > 1 and not one.is_sure]
@@ -131,8 +135,9 @@ class _Sharing:
     done only if it is to be shared then.
     """
 
-    def __init__(self, pieces: tuple[Any, ...], workers: int) -> None:
+    def __init__(self, pieces: tuple[Any, ...], workers: int, opaque: bool) -> None:
         self._pieces = pieces
+        self._opaque = opaque
         self._workers = workers
         self.parts: Sequence[Any] | None = None
         """Its parts that are read without each other, once they are found."""
@@ -148,7 +153,7 @@ class _Sharing:
     def _share_again(self) -> None:
         """Have shares that read what is before them, as far as there are any."""
         count = min(self._workers, MOST_SHARES)
-        self.most = len(self._pieces[0].shares(count)) if len(self._pieces) == 1 else 1
+        self.most = len(self._pieces[0].shares(count, self._opaque)) if len(self._pieces) == 1 else 1
 
     def look(self, count: int) -> None:
         """Find out whether there are parts that are read without each other."""
@@ -161,7 +166,7 @@ class _Sharing:
 
     def shares(self, count: int) -> Sequence[Any]:
         """Return `count` shares."""
-        return self._pieces[0].shares(count) if self.parts is None else self.parts
+        return self._pieces[0].shares(count, self._opaque) if self.parts is None else self.parts
 
     def cost(self, count: int) -> int:
         """Return how long each of `count` shares takes."""

@@ -20,10 +20,11 @@ class Piece(Protocol):
     def cut(self, size: int) -> Sequence[Piece]:
         """Return pieces of about `size` bytes that together are this one; only itself if it can't be cut."""
 
-    def shares(self, count: int) -> Sequence[Piece]:
+    def shares(self, count: int, opaque: bool = False) -> Sequence[Piece]:
         """Return up to `count` pieces that take about as long as each other, and more than this one takes alone.
 
-        Only itself if it can't be read so.
+        Only itself if it can't be read so. `opaque` says whether code of the user's works on the records, which takes
+        longer than reading does.
         """
 
 

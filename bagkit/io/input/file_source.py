@@ -113,11 +113,11 @@ class FilePiece:
             return 1
         return max(1, self.weight // (LEAST_FETCHED if is_url(self.path) else LEAST_SHARE))
 
-    def shares(self, count: int) -> Sequence[FilePiece]:
+    def shares(self, count: int, opaque: bool = False) -> Sequence[FilePiece]:
         count = min(count, self.weight // LEAST_SHARE)
         if not self.shareable or count < 2:
             return (self,)
-        edges = [0, *shares.edges(self.weight, count), None]
+        edges = [0, *shares.edges(self.weight, count, shares.SKIPPING_WITH_CODE if opaque else shares.SKIPPING), None]
         return tuple(replace(self, start=a or 0, stop=b) for a, b in pairwise(edges))
 
     def parts(self, count: int) -> Sequence[FilePiece]:

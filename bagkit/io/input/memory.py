@@ -42,7 +42,7 @@ class SequencePiece:
     def cut(self, size: int) -> Sequence[SequencePiece]:
         return (self,)
 
-    def shares(self, count: int) -> Sequence[SequencePiece]:
+    def shares(self, count: int, opaque: bool = False) -> Sequence[SequencePiece]:
         return (self,)
 
 

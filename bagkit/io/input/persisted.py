@@ -43,7 +43,7 @@ class KeptPiece:
     def cut(self, size: int) -> Sequence[KeptPiece]:
         return (self,)
 
-    def shares(self, count: int) -> Sequence[KeptPiece]:
+    def shares(self, count: int, opaque: bool = False) -> Sequence[KeptPiece]:
         return (self,)
 
 

@@ -56,7 +56,7 @@ class SqlitePiece:
     def cut(self, size: int) -> Sequence[SqlitePiece]:
         return (self,)
 
-    def shares(self, count: int) -> Sequence[SqlitePiece]:
+    def shares(self, count: int, opaque: bool = False) -> Sequence[SqlitePiece]:
         return (self,)
 
 

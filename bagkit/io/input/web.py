@@ -38,7 +38,7 @@ class UrlPiece:
     def cut(self, size: int) -> Sequence[UrlPiece]:
         return (self,)
 
-    def shares(self, count: int) -> Sequence[UrlPiece]:
+    def shares(self, count: int, opaque: bool = False) -> Sequence[UrlPiece]:
         return (self,)
 
 

@@ -136,7 +136,7 @@ class Entry:
     def cut(self, size: int) -> Sequence[Entry]:
         return (self,)
 
-    def shares(self, count: int) -> Sequence[Entry]:
+    def shares(self, count: int, opaque: bool = False) -> Sequence[Entry]:
         return (self,)
 
 

@@ -171,6 +171,7 @@ def test_shares_add_up_and_later_ones_are_shorter(tmp_path):
         weights = [part.weight for part in parts]
         assert weights[0] == max(weights)
         assert weights[-1] == min(weights)
+    assert piece.shares(2)[0].weight > piece.shares(2, opaque=True)[0].weight >= piece.weight / 2
     assert piece.shares(2)[1].label == f"{path} compressed bytes {piece.shares(2)[1].start}-{piece.weight}"
     assert 8 < len(piece.shares(10_000)) <= piece.weight // 32
 
