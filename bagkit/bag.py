@@ -11,7 +11,7 @@ from bagkit.computing import Collected, explain, iterate, run
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
 from bagkit.front_doors import front_doors
 from bagkit.lazily import Lazily
-from bagkit.lazy.dask_protocol import DaskCollection
+from bagkit.lazy.dask_collection import DaskCollection
 from bagkit.methods.elementwise import Elementwise
 from bagkit.methods.folds import Folds
 from bagkit.methods.frames import Frames

@@ -9,7 +9,7 @@ from bagkit.computing import Collected, explain, run
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_doors
 from bagkit.lazy.arguments import Operands
-from bagkit.lazy.dask_protocol import DaskCollection
+from bagkit.lazy.dask_collection import DaskCollection
 from bagkit.lazy.nesting import plan_of
 from bagkit.ops.regroup import Apply
 from bagkit.options import of_a_run

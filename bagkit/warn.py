@@ -7,8 +7,9 @@ import sys
 import warnings
 from collections.abc import Hashable, Iterator
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any
 
+from bagkit.light_classes import NamedTuple
 from bagkit.tracebacks import is_own
 from bagkit.visible import visible_message
 

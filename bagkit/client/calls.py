@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import OptionError, ask, one_line
 from bagkit.lazy.nesting import ATOMS, Lift
+from bagkit.light_classes import NamedTuple
 from bagkit.lower.calls import Calls, Entry
 from bagkit.lower.graph import Key
 

@@ -6,9 +6,10 @@ Times are seconds of `time.time()`, taken where the work was done.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bagkit.flow.tallies import together
+from bagkit.light_classes import NamedTuple
 
 if TYPE_CHECKING:
     from bagkit.flow.report import PlainFigures

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from itertools import accumulate, chain, islice
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from bagkit.exchange.lines import KEY_PART, LINE_PART, Parse, whole_records
 from bagkit.exchange.spill import Frame, Held, Meter, Room, SpillFile, read_frame
 from bagkit.flow.stopped import results
-from bagkit.light_classes import dataclass
+from bagkit.light_classes import NamedTuple, dataclass
 
 SAMPLE_KEYS = 256
 """Of each run."""

@@ -19,11 +19,11 @@ from dataclasses import field
 from itertools import count
 from sys import getsizeof
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from bagkit.exchange.checksum import deflate_module
 from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
-from bagkit.light_classes import dataclass
+from bagkit.light_classes import NamedTuple, dataclass
 
 _numbers = count()
 _process = os.urandom(4).hex()

@@ -12,12 +12,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from bagkit.json.cutting import Seam, elements, one_by_one
 from bagkit.json.levels import Level, ends_in_escape, surveyed
 from bagkit.json.standard import loads_here
-from bagkit.light_classes import dataclass
+from bagkit.light_classes import NamedTuple, dataclass
 
 _SPACE: Final = b" \t\n\r"
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)

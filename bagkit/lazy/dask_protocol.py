@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from bagkit.flow.buckets import Dealing, together
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lazy.dask_tasks import RunTask, Seal, report_of_run
-from bagkit.lazy.dask_writes import TakeWritten, WriteFiles, function_and_needs, tasks_of_sink, with_common_writes
+from bagkit.lazy.dask_writes import TakeWritten, WriteFiles, function_and_needs, tasks_of_sink
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.ops.calls import DelayedCall
@@ -37,54 +37,6 @@ class DaskGraph:
     keys: list[Any]
     """The keys of a bag's partitions, or of the one value."""
     token: str
-
-
-class DaskCollection:
-    """What makes bags, Items and delayed values collections of dask's.
-
-    >>> import bagkit as bk
-    >>> len(bk.range(4, npartitions=2).__dask_keys__())
-    2
-    """
-
-    __slots__ = ()
-    plan: Any
-
-    def _with_plan(self, plan: Plan) -> Any:
-        raise NotImplementedError  # bags, items and delayed values each make one of their kind
-
-    @property
-    def dask(self) -> dict[Any, Any]:
-        """The graph as dask has it: a dict of tasks by their keys.
-
-        >>> import bagkit as bk
-        >>> len(bk.range(4, npartitions=2).map(str).dask)
-        2
-        """
-        return dask_graph(self.plan).tasks
-
-    def __dask_graph__(self) -> dict[Any, Any]:
-        return dask_graph(self.plan).tasks
-
-    def __dask_keys__(self) -> list[Any]:
-        return dask_graph(self.plan).keys
-
-    def __dask_tokenize__(self) -> Any:
-        return "bagkit", dask_graph(self.plan).token
-
-    def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return (only_value if self.plan.op.gives_value else joined_partitions), ()
-
-    def __dask_postpersist__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return rebuilt, (self, self.__dask_keys__())
-
-    @staticmethod
-    def __dask_optimize__(dsk: Any, keys: Any, **_: Any) -> Any:
-        return with_common_writes(dsk)  # the plan was optimised before it became a graph
-
-    @staticmethod
-    def __dask_scheduler__(dsk: Any, keys: Any, **keywords: Any) -> Any:
-        return run_dask_graph(dsk, keys, **keywords)
 
 
 _graphs: WeakKeyDictionary[Plan, dict[str | None, DaskGraph]] = WeakKeyDictionary()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 from bagkit.computing import run
 from bagkit.errors import LazyError, one_line
 from bagkit.lazy.calls import checked_name, plan_of_call
-from bagkit.lazy.dask_protocol import DaskCollection
+from bagkit.lazy.dask_collection import DaskCollection
 from bagkit.ops.calls import (
     OPERATORS,
     REFLECTED,

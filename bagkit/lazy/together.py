@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bagkit.diagnostics.picture import Picture
     from bagkit.diagnostics.profile import Profile
     from bagkit.lazy.background import Turns
-    from bagkit.lazy.dask_protocol import DaskCollection
+    from bagkit.lazy.dask_collection import DaskCollection
     from bagkit.options import ComputeOptions, PlainOptions
 
 A = TypeVar("A", bound="DaskCollection")

@@ -17,9 +17,11 @@ from weakref import ref
 
 from bagkit.computing import iterate
 from bagkit.errors import LazyError, one_line
-from bagkit.ops.pairs import WithKeys
+from bagkit.lazily import Lazily
 from bagkit.plan.node import Plan
 from bagkit.tracebacks import shorten_traceback
+
+ops = Lazily("bagkit.ops.pairs")
 
 _KEY = itemgetter(0)
 
@@ -44,7 +46,7 @@ class KeysWalk(Iterator[Any]):
 
     def __init__(self, pairs: Plan) -> None:
         self._over = ref(pairs)
-        self._pairs: Iterator[Any] = iterate(Plan(WithKeys(), (pairs,)), {})
+        self._pairs: Iterator[Any] = iterate(Plan(ops.WithKeys(), (pairs,)), {})
         self._remember(deque(maxlen=1))
 
     def _remember(self, given: deque[Any]) -> None:

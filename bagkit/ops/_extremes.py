@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, dropwhile
-from typing import Any, NamedTuple
+from typing import Any
+
+from bagkit.light_classes import NamedTuple
 
 Choose = Callable[[Iterable[Any]], Any]
 """`min` or `max`."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from operator import mul
-from typing import Any, NamedTuple
+from typing import Any
 
+from bagkit.light_classes import NamedTuple
 from bagkit.ops._sums import UNIT, Binades, Total, add, binades_of, exactly, in_units, merge_totals, ratio, split_floats
 
 

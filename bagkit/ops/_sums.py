@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import fsum, inf, isfinite
 from operator import neg
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from bagkit.light_classes import NamedTuple
 
 UNIT: Final = 1074
 """Every finite float is a whole multiple of 2 ** -1074, so sums of floats are ints of that unit until the end."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.exchange import fold
-from bagkit.light_classes import dataclass
+from bagkit.light_classes import NamedTuple, dataclass
 from bagkit.ops import _buckets as bucket_kernel
 from bagkit.ops import _sketch as sketch
 from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from itertools import chain
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 from weakref import finalize
 
 from bagkit.errors import PlanError, ValidationError, Violation, one_line
-from bagkit.light_classes import dataclass
+from bagkit.light_classes import NamedTuple, dataclass
 from bagkit.ops.functions import function_label
 from bagkit.plan.kinds import ALL, Fields, OnRecords, PerPartition
 

@@ -17,12 +17,13 @@ NotImplementedError here is for each op of the kind to say.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from bagkit.exchange.spill import Room
 from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.tallies import Pairs
+from bagkit.light_classes import NamedTuple
 from bagkit.plan.pieces import Piece
 
 T = TypeVar("T")

@@ -189,7 +189,7 @@ _KEY_HINTS = {
 }
 
 
-_ORDERED = re.compile(
+_ORDERED = (
     r"\b(?:(?:min|max|quantiles)\b|sort_by\((?!\[)(?P<by>'[^']*'|[^=,')]*[,)])?"
     r"|topk\(\d+(?:, key=(?!\[)(?P<key>'[^']*'|[^,)]*))?)"
 )
@@ -198,7 +198,7 @@ _ORDERED = re.compile(
 
 def _order_hint(operation: str) -> list[str]:
     """Return what to do where None is to be put in order."""
-    found = _ORDERED.search(operation)
+    found = re.search(_ORDERED, operation)
     if found is None:
         return []
     by = (found["by"] or found["key"] or "").rstrip(",)")
@@ -209,7 +209,7 @@ def _order_hint(operation: str) -> list[str]:
     ]
 
 
-_ADDED = re.compile(r"(sum|mean|var|std|stats)\b")
+_ADDED = r"(sum|mean|var|std|stats)\b"
 """Operations that add values up."""
 
 
@@ -231,7 +231,7 @@ def _key_hint(error: BaseException, operation: str) -> list[str]:
     if isinstance(error, KeyError):
         return _field_hint(error, operation)
     text = text_of(error) if isinstance(error, TypeError) else ""
-    if text.startswith("unsupported operand type(s) for +") and "'NoneType'" in text and _ADDED.match(operation):
+    if text.startswith("unsupported operand type(s) for +") and "'NoneType'" in text and re.match(_ADDED, operation):
         return ["hint: bag.filter(lambda value: value is not None) leaves None out"]
     if text.startswith(("'<' not supported", "'>' not supported")):
         return _order_hint(operation) if "'NoneType'" in text else []

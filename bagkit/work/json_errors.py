@@ -8,9 +8,9 @@ from bagkit.errors import attribute, text_of
 from bagkit.flow.blocks import Place
 from bagkit.visible import KEPT, visible
 
-_PART = re.compile(r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*')
+_PART = r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*'
 """A line that is a part of a JSON document over several lines, whatever stands around it."""
-_BEGINNING = re.compile(r".*[{\[,]")
+_BEGINNING = r".*[{\[,]"
 """The first line of a document over several lines, or a line that was cut off: the first of a file tells."""
 _LISTS = ("list indices must be", "'list' object has no attribute")
 """How errors of functions begin that are given a list, and want a dict."""
@@ -84,7 +84,7 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
 
 def _is_part(text: str, number: int, error: BaseException) -> bool:
     """Return whether a line is likely a part of a document over several lines: a file's other lines may be cut off."""
-    if _PART.fullmatch(text) or (number == 1 and _BEGINNING.fullmatch(text)):
+    if re.fullmatch(_PART, text) or (number == 1 and re.fullmatch(_BEGINNING, text)):
         return True
     return text_of(error).startswith("Extra data") and text.endswith(",") and _said(error)[1] == len(text) - 1
 

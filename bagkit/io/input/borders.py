@@ -16,6 +16,7 @@ A file with a false border is read in one piece from then on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, Final
@@ -99,7 +100,7 @@ def _first_border(file: Any, compression: str, begin: int, stop: int) -> list[in
     while begin < stop:
         file.seek(begin)
         data = _all_of(file, min(step, stop - begin) + _OVERLAP)
-        for match in sign.finditer(data):
+        for match in re.finditer(sign, data):
             if _begins_member(file, compression, begin + match.start()):
                 return [begin + match.start()]
         begin += step

@@ -102,29 +102,30 @@ class Codec:
 
     name: str
     suffixes: tuple[str, ...]
-    magic: re.Pattern[bytes]
+    magic: bytes
+    """A pattern, which is compiled when it is first looked for."""
     decompressor: Callable[[], Any]
 
 
 CODECS: Final = (
-    Codec("gzip", (".gz",), re.compile(rb"\x1f\x8b"), _gzip),
-    Codec("bz2", (".bz2",), re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), _bz2),
-    Codec("xz", (".xz", ".lzma"), re.compile(rb"\xfd7zXZ\0|\x5d\0\0"), _xz),
-    Codec("zstd", (".zst", ".zstd"), re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL), _zstd),
-    Codec("lz4", (".lz4",), re.compile(rb"\x04\x22\x4d\x18|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL), _lz4),
+    Codec("gzip", (".gz",), rb"\x1f\x8b", _gzip),
+    Codec("bz2", (".bz2",), rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", _bz2),
+    Codec("xz", (".xz", ".lzma"), rb"\xfd7zXZ\0|\x5d\0\0", _xz),
+    Codec("zstd", (".zst", ".zstd"), rb"(?s)\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", _zstd),
+    Codec("lz4", (".lz4",), rb"(?s)\x04\x22\x4d\x18|[\x50-\x5f]\x2a\x4d\x18", _lz4),
 )
 
 _WRITTEN: Final = ("gzip", "bz2", "xz", "zstd")
 ZIP_METHODS: Final[dict[int, Callable[[], Any]]] = {8: _raw_deflate, 12: _bz2, 93: _zstd}
 
 SURE_SIGNS: Final = {
-    "gzip": re.compile(rb"\x1f\x8b\x08"),
-    "bz2": re.compile(rb"BZh[1-9]1AY&SY"),
-    "xz": re.compile(rb"\xfd7zXZ\0"),
-    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
-    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
-    "zip": re.compile(rb"PK\x03\x04"),
-    "snappy": re.compile(rb"\xff\x06\0\0sNaPpY"),
+    "gzip": rb"\x1f\x8b\x08",
+    "bz2": rb"BZh[1-9]1AY&SY",
+    "xz": rb"\xfd7zXZ\0",
+    "zstd": rb"\x28\xb5\x2f\xfd",
+    "lz4": rb"\x04\x22\x4d\x18",
+    "zip": rb"PK\x03\x04",
+    "snappy": rb"\xff\x06\0\0sNaPpY",
 }
 MAGIC_BYTES: Final = 10
 _ALIASES: Final = {"gz": "gzip", "lzma": "xz", "zst": "zstd", "bzip2": "bz2"}
@@ -170,7 +171,7 @@ def check_installed(names: Iterable[str | None]) -> None:
 
 def recognise(start: bytes) -> str | None:
     """Return the name of the compression that a file's first bytes are a sure sign of; None if they are of none."""
-    return next((name for name, sign in SURE_SIGNS.items() if sign.match(start)), None)
+    return next((name for name, sign in SURE_SIGNS.items() if re.match(sign, start)), None)
 
 
 _PACKAGED: Final[dict[str | None, Callable[[], Any]]] = {"zstd": zstd_module, "lz4": _lz4, "snappy": snappy_uncompress}

@@ -6,6 +6,7 @@ in all of them: every member is read, zeros after one are padding, anything else
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -46,7 +47,7 @@ def inflate(
     codec = BY_NAME[name]
     data, member = _past_padding(read, b"", 0), 0
     while data:
-        if not codec.magic.match(data):
+        if not re.match(codec.magic, data):
             raise DamagedError(_not_a_member(codec, data, member))
         if at_member is not None:
             at_member(len(data))

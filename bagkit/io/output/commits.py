@@ -20,7 +20,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bagkit.contexts import context
 from bagkit.errors import (
@@ -54,6 +54,7 @@ from bagkit.io.output.manifest import (
 )
 from bagkit.io.output.names import RESERVED, directory_of
 from bagkit.io.output.stores import Store, failed, open_own
+from bagkit.light_classes import NamedTuple
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from bagkit.errors import PlanError
 from bagkit.io.input.made_of import InputPart, MadeOf
@@ -20,6 +20,7 @@ from bagkit.io.input.paths import base_name
 from bagkit.io.output.manifest import Damaged, WrittenFile, from_row, read_journal, read_manifest
 from bagkit.io.output.names import Targets, plan_targets
 from bagkit.io.output.stores import Store
+from bagkit.light_classes import NamedTuple
 
 _SUFFIXES: Final = re.compile(
     r"(\.(jsonl?|ndjson|te?xt|csv|tsv|log|avro|parquet|part))?(\.(gz|gzip|bgz|bz2|xz|zst|zip|lz4|sz|snappy))?$", re.I

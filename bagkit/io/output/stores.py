@@ -14,12 +14,12 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from bagkit.errors import OutputError
 from bagkit.io.input.paths import etag_of, filesystem_of, is_url, named
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.light_classes import dataclass
+from bagkit.light_classes import NamedTuple, dataclass
 from bagkit.visible import without_secrets_of
 
 
