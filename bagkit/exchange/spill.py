@@ -269,7 +269,7 @@ def deep_size(value: Any, depth: int = 8) -> int:
     True
     """
     size = getsizeof(value, 64) + 8
-    if depth:
+    if depth and type(value) not in _PLAIN:
         if isinstance(value, dict):
             inside: Any = list(value.values())  # the keys of records are shared
         elif isinstance(value, (list, tuple)):
