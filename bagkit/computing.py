@@ -5,10 +5,10 @@ It imports them when it needs them: workers boot meanwhile, and a program that o
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -19,6 +19,7 @@ from bagkit.flow.replay import reading
 from bagkit.flow.tallies import Counted, counted_words
 from bagkit.front_doors import over
 from bagkit.io.input.persisted import Persisted
+from bagkit.light_classes import dataclass
 from bagkit.ops.calls import DelayedCall, FutureValue, Known
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.options import ComputeOptions, Options, PlainOptions, merged
@@ -40,11 +41,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+IN_SAMPLE = "explain(analyze=True) ran a sample of the records; explain(analyze='full') runs all of them"
 LIGHT_BYTES = 1 << 20
 """How much of files one process reads and parses in about the time that two processes take to start."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # a true one, for users
 class Collected(Counted, Generic[T]):
     """What a run with `on_error="collect"` returns: the result without the records that failed, and the failures.
 
@@ -441,9 +443,6 @@ def _analyzed(roots: tuple[Plan, ...], options: Options, whole: bool) -> str:
         raise
     log.warn(streamed=True)
     return _analysis(ready.graph, run, profile.tasks, workers, whole)
-
-
-IN_SAMPLE = "explain(analyze=True) ran a sample of the records; explain(analyze='full') runs all of them"
 
 
 def _refuse_to_write(roots: tuple[Plan, ...]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bagkit.diagnostics.events import Event, Key, RunFinished, RunStarted, TaskFinished, TaskProgressed, WorkerLost
 from bagkit.errors import printable
 from bagkit.flow.tallies import Reasons, in_words, together
+from bagkit.light_classes import dataclass
 
 NAME_LENGTH = 40
 """Characters of the name of a step, at the most."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from bagkit.computing import run
@@ -12,6 +12,7 @@ from bagkit.errors import PlanError
 from bagkit.front_doors import front_door
 from bagkit.item import Item
 from bagkit.lazily import Lazily
+from bagkit.light_classes import dataclass
 from bagkit.methods.making import Making, T_co
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan

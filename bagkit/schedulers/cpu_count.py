@@ -97,8 +97,8 @@ def _positive(text: str) -> Iterator[int]:
 
 def _read(directory: str | Path, name: str) -> str:
     try:
-        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
-            return file.read()
+        with open(os.path.join(directory, name), "rb", 0) as file:
+            return file.read().decode("utf-8", "replace")
     except OSError:
         return ""
 
