@@ -23,7 +23,11 @@ class Lazily:
         self._name = name
 
     def has_made(self, value: object, *classes: str) -> TypeGuard[Any]:
-        """Return whether `value` is of one of these classes of the module, which is not imported for that."""
+        """Return whether `value` is of one of these classes of the module, which is not imported for that.
+
+        >>> Lazily("fractions").has_made(0.5, "Fraction")
+        False
+        """
         return self._name in sys.modules and isinstance(value, tuple([getattr(self, name) for name in classes]))
 
     def __getattr__(self, name: str) -> Any:

@@ -451,6 +451,27 @@ def test_building_a_plan_imports_little() -> None:
     assert found & HEAVY == set()
 
 
+NOT_FOR_A_SMALL_RUN = {
+    "socket", "subprocess", "shutil", "tempfile", "hashlib", "secrets", "random", "urllib", "pathlib", "cloudpickle",
+    "tqdm", "bagkit.ops.grouping", "bagkit.ops.text", "bagkit.ops.encoding", "bagkit.lazy.dask_protocol",
+    "bagkit.schedulers.run_directory", "bagkit.diagnostics.progress", "bagkit.lower.limits",
+}  # fmt: skip
+"""What a run of a few records in the caller's process leaves to those who need it."""
+
+
+def test_a_small_run_imports_little(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"name": "a"}\n' * 3)
+    code = (
+        "import json, sys; before = set(sys.modules); import bagkit as bk;"
+        "names = bk.read_text(sys.argv[1]).map(json.loads).pluck('name');"
+        "assert names.frequencies().topk(1, 1).compute() == [('a', 3)]; print(*set(sys.modules) - before)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.json")], capture_output=True, text=True, check=True
+    )
+    assert set(run.stdout.split()) & NOT_FOR_A_SMALL_RUN == set()
+
+
 class TestEveryModule:
     """Each test goes through all files, so that a file more costs no test more."""
 
