@@ -58,7 +58,7 @@ class Frames(Making[T_co]):
                 them. A column is cast if no value changes by it.
             columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
                 single values: what their elements are called. None: all fields of the dicts, in the order in which they
-                are first seen.
+                are first seen; for tuples and lists the numbers 0, 1 and so on.
             optimize_graph: False runs the plan as it is written, as the option `optimize=False` does.
             on_conflict: What to do with a column whose values are not all of one type. "error": raise ColumnTypeError.
                 "string": write all its values as text. "json": write all as JSON. "null": keep the values of the first
@@ -85,8 +85,9 @@ class Frames(Making[T_co]):
         pandas = import_pandas()
         dtypes = meta_dtypes(meta, columns)
         encode = columnar.encoding(
-            "to_dataframe", columns if dtypes is None else list(dtypes), on_conflict, column_types.Typing(nested="any")
-        )
+            "to_dataframe", columns if dtypes is None else list(dtypes), on_conflict,
+            column_types.Typing(nested="any"), numbers=True,
+        )  # fmt: skip
         given = cast("ComputeOptions", options if optimize_graph else {"optimize": optimize_graph, **options})
         return hand_over(
             self.plan, encode, on_conflict, given, lambda table: with_dtypes(pandas, pandas_frame(table), dtypes)

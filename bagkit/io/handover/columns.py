@@ -27,6 +27,9 @@ from bagkit.plan.kinds import ALL, Fields, OnRecords, PerPartition
 Policy = Literal["error", "string", "json", "null"]
 POLICIES: Final = ("error", "string", "json", "null")
 
+Columns = Sequence[Any] | None
+"""The names of columns, or the numbers of elements; None: the fields of each record."""
+
 BATCH: Final = 8192
 """Records in a batch of columns."""
 
@@ -142,8 +145,18 @@ class NoRowError(Exception):
     """A record can't be a row of a table."""
 
 
-def as_row(record: Any, columns: Sequence[str] | None) -> dict[str, Any]:
+def own_columns(record: Any) -> Columns:
+    """Return what the columns of a record are where nobody has named them: of a tuple or list the numbers from 0 up.
+
+    None: a record has columns of its own.
+    """
+    return range(len(record)) if type(record) in (tuple, list) and record else None
+
+
+def as_row(record: Any, columns: Columns) -> dict[str, Any]:
     """Return the record as a dict of the columns' values; raises NoRowError for one that can't be that."""
+    if isinstance(columns, range) and not isinstance(record, (tuple, list)):
+        raise NoRowError(f"the record is {_kind(record)}; expected a tuple of {len(columns)} elements, as before it")
     if isinstance(record, Mapping):
         if columns is not None:
             return {name: record.get(name) for name in columns}
@@ -159,7 +172,8 @@ def as_row(record: Any, columns: Sequence[str] | None) -> dict[str, Any]:
         raise NoRowError(f"the record is {_kind(record)}; expected a dict; hint: {hint}")
     if isinstance(record, (tuple, list)):
         if len(record) != len(columns):
-            raise NoRowError(f"the record has {len(record)} elements; expected {len(columns)}: {', '.join(columns)}")
+            named = ", ".join(map(str, columns))
+            raise NoRowError(f"the record has {len(record)} elements; expected {len(columns)}: {named}")
         return dict(zip(columns, record, strict=True))
     if len(columns) == 1:
         return {columns[0]: record}
@@ -170,7 +184,7 @@ def _kind(record: Any) -> str:
     return f"{one_line(record, 40)} of type {type(record).__name__}"
 
 
-def columns_of(records: Sequence[Any], columns: Sequence[str] | None) -> dict[str, Sequence[Any]]:
+def columns_of(records: Sequence[Any], columns: Columns) -> dict[str, Sequence[Any]]:
     """Return the values of `records` by column, None for those that are missing; without a Python call for each."""
     kinds = set(map(type, records))
     if kinds == {dict} and columns is None:
@@ -196,6 +210,8 @@ class EncodeColumns(PerPartition):
     typing: Typing
     strict: bool = False
     """Whether types that do not go together are an error."""
+    numbers: bool = False
+    """Whether elements of tuples get numbers where there are no names of columns."""
 
     can_raise = False
 
@@ -206,13 +222,19 @@ class EncodeColumns(PerPartition):
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.columns is None else frozenset(self.columns)
 
+    def columns_from(self, record: Any, columns: Columns) -> Columns:
+        """Return the columns that count from a record on; `columns` did before it."""
+        return own_columns(record) if self.numbers and columns is None else columns
+
     def begin(self) -> OnRecords:
         return self._batches
 
     def _batches(self, records: Iterator[Any]) -> Iterator[Any]:
+        columns: Columns = self.columns
         while batch := list(islice(records, BATCH)):
+            columns = self.columns_from(batch[0], columns)
             try:
-                made = _batch(columns_of(batch, self.columns), len(batch), self.typing, self.strict)
+                made = _batch(columns_of(batch, columns), len(batch), self.typing, self.strict)
             except NoRowError as error:
                 yield PartitionEnd(str(error))
                 return
@@ -245,13 +267,13 @@ def check_depth(row: Mapping[str, Any]) -> None:
         pass  # the batch has another way for it
 
 
-def encoding(operation: str, columns: Any, on_conflict: Any, typing: Typing) -> EncodeColumns:
+def encoding(operation: str, columns: Any, on_conflict: Any, typing: Typing, numbers: bool = False) -> EncodeColumns:
     """Return the op that makes columns for a method; raises PlanError for arguments that make no sense."""
     if on_conflict not in POLICIES:
         raise PlanError(f"{operation}: on_conflict is {on_conflict!r}; expected 'error', 'string', 'json' or 'null'")
     typing = replace(typing, in_order=on_conflict == "null")
     if columns is None:
-        return EncodeColumns(operation, None, typing, on_conflict == "error")
+        return EncodeColumns(operation, None, typing, on_conflict == "error", numbers)
     if isinstance(columns, Mapping):
         raise PlanError(
             f"{operation}: columns is {one_line(columns)}; expected a list of names, without types; "

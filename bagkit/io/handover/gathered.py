@@ -159,6 +159,11 @@ class GatheredColumns:
 
     def _look_at(self, types: Mapping[str, Sequence[Type]], number: int) -> None:
         known = {name: list(kinds) for name, kinds in self.seen.items()}
+        if known.keys() != types.keys() and int in map(type, (*known, *types)) and known:
+            # A number that is missing, or stands beside names, is no sign of what was meant.
+            before, now = (", ".join(map(str, names)) for names in (known, types))
+            text = f"{self.encode.name}: records have the columns {now}, and had {before} before"
+            raise Misfit(number, f"{text}; expected tuples of as many elements; hint: columns=[...] gives them names")
         wrong = add_types(self.seen, types)
         add_types(self.types[-1], types)
         if self.policy != "error":

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError
 from bagkit.io.handover.column_types import Seen, add_types, has_fields
-from bagkit.io.handover.columns import TOO_DEEP, EncodeColumns, NoRowError, as_row, check_depth
+from bagkit.io.handover.columns import TOO_DEEP, Columns, EncodeColumns, NoRowError, as_row, check_depth
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import CONFLICT_HINT, Conflict, misfit_message, misfit_text
 from bagkit.light_classes import dataclass
@@ -63,11 +63,15 @@ class _Fitting:
         self._op = op
         self._seen: Seen = {name: list(kinds) for name, kinds in (op.before or {}).items()}
         self._bare = set(op.bare)
+        self._columns: Columns = None
+        self._begun = False
 
     def __call__(self, record: Any) -> bool:
         encode = self._op.encode
+        if not self._begun:
+            self._columns, self._begun = encode.columns_from(record, encode.columns), True
         try:
-            row = as_row(record, encode.columns)
+            row = as_row(record, self._columns)
         except NoRowError as error:
             raise ColumnTypeError(f"{encode.name}: {error}") from None
         if self._op.final is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import sys
 from typing import Any
 
@@ -218,3 +219,27 @@ def test_workers_encode() -> None:
     assert made["n"].tolist() == list(range(30_000))
     assert made["text"][29_999] == "é29999"
     assert made["half"].isna().sum() == 10_000
+
+
+def test_elements_of_tuples_have_numbers() -> None:
+    rows: list[Any] = [(1, "a"), [2, None], (3, "c")]
+    for npartitions in (1, 2, 3):
+        frame = bk.from_sequence(rows, npartitions=npartitions).to_dataframe(**SYNC)
+        pd.testing.assert_frame_equal(frame, pd.DataFrame(rows))
+    with pytest.raises(bk.ColumnTypeError, match=r"^to_arrow: the record is .* of type tuple; expected a dict"):
+        bk.from_sequence(rows).to_arrow(**SYNC)
+    parts: list[list[Any]]
+    for parts, words in (
+        ([[(1, 2), (3,)]], "the record has 1 elements; expected 2: 0, 1"),
+        ([[(1, 2), {"a": 3}]], "the record is {'a': 3} of type dict; expected a tuple of 2 elements, as before it"),
+        ([[(1, 2), 5]], "the record is 5 of type int; expected a tuple of 2 elements"),
+        ([[{"a": 3}, (1, 2)]], "the record is (1, 2) of type tuple; expected a dict"),
+        ([[()]], "the record is () of type tuple; expected a dict"),
+        ([[(1, 2)], [(3,)]], "records have the columns 0, and had 0, 1 before; expected tuples of as many elements"),
+        ([[{"a": 3}], [(1, 2)]], "records have the columns 0, 1, and had a before"),
+        ([[(1, 2)], [{}]], "records have the columns , and had 0, 1 before"),
+        ([[(1, 2), ("x", 3)]], "the field 0 is str, and was int before"),
+    ):
+        bag = bk.from_delayed([bk.delayed(part) for part in parts])
+        with pytest.raises(bk.ColumnTypeError, match=f"^to_dataframe: {re.escape(words)}"):
+            bag.to_dataframe(**SYNC)
