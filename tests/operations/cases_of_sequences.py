@@ -56,7 +56,7 @@ SEQUENCES = [
     Case("map_partitions of bags", "ints", lambda b: bk.map_partitions(lambda p, q: [len(p), len(q)], b, b),
          lambda parts: [len(p) for p in parts for _ in range(2)], "ints", sees_partitions=True),
     Case("product", "ints", lambda b: b.product(bk.from_sequence("abc", npartitions=2)),
-         lambda parts: product(parts, [["a"], ["b", "c"]]), sees_partitions=True),
+         lambda parts: product(parts, [["a", "b"], ["c"]]), sees_partitions=True),
     Case("product with itself", "ints", lambda b: b.product(b), lambda parts: product(parts, parts),
          sees_partitions=True),
     Case("product with its own map", "ints", lambda b: (lambda c: c.product(c).starmap(operator.mul))(doubled(b)),
