@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
-from itertools import chain, compress, count, islice, repeat
+from itertools import compress, count, islice
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
@@ -124,16 +124,9 @@ class WriteLines(Sink):
         """Write all `records` to `file`, and return how many there are."""
         counter = count(1)
         lines = compress(records, counter)  # counts them: a number is drawn for each
-        file.write_lines(self._separated(lines) if self.separator else lines)
+        last = self.separator if self.last_separator else b""
+        file.write_lines(lines, self.mark if self.separator else b"", self.separator, last)
         return next(counter) - 1
-
-    def _separated(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """Return `lines` with what stands before, between and after them."""
-        first = next(lines, None)
-        if first is None:
-            return iter(())  # not a line's end, which would be read as a line that is empty
-        last = (self.separator,) if self.last_separator else ()
-        return chain((self.mark, first), chain.from_iterable(zip(repeat(self.separator), lines)), last)
 
     def part(self, number: int) -> SinkPart:
         """Return what writes one of its partitions alone."""
@@ -176,15 +169,32 @@ class OutputFile:
         except OSError as error:
             raise failed(path, error) from error
 
-    def write_lines(self, lines: Iterator[bytes]) -> None:
-        """Write all `lines`, some of them at a time: as many as make a block, by the size of those before."""
-        wanted = 1  # they may be large
+    def write_lines(self, lines: Iterator[bytes], mark: bytes = b"", separator: bytes = b"", last: bytes = b"") -> None:
+        """Write all `lines`, some of them at a time: as many as make a block, by the size of those before.
+
+        If there are any, `mark` stands before them, `separator` between them, and `last` behind them: a file without
+        lines has no line end, which would be read as a line that is empty.
+        """
+        wanted, written = 1, False  # they may be large
         while batch := list(islice(lines, wanted)):
-            block = b"".join(batch)
+            if not written:
+                self._write_block(mark)
+            elif wanted == 1:
+                self._write_block(separator)  # apart, for to put it before a large line makes a copy of that
+            elif separator:
+                batch.insert(0, b"")  # and so the block begins with one
+            written = True
+            block = separator.join(batch)
             if len(block) * 2 < BLOCK:
                 wanted = min(wanted * 2, _MOST_LINES)
             elif len(block) > BLOCK * 2:
                 wanted = max(wanted // 2, 1)
+            self._write_block(block)
+        if written:
+            self._write_block(last)
+
+    def _write_block(self, block: bytes) -> None:
+        if block:
             self._write(block if self._compressor is None else self._compressor.compress(block))
 
     def _write(self, data: bytes) -> None:

@@ -128,6 +128,17 @@ class TestTextFiles:
         assert Path(path).read_text(encoding=encoding) == "\n".join(lines)
         assert Path(path).read_bytes().startswith(codecs.BOM_UTF16) == (encoding in ("utf-16", "utf-32"))
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+    def test_line_ends_stand_between_lines_however_these_are_brought_together(
+        self, tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bagkit.io.output.sinks.BLOCK", 40)
+        lines = ["", "", *"abcdefgh", "x" * 300, "", "y" * 300, *(chr(0x3B1 + n) * (n % 9) for n in range(50)), ""]
+        for last, end in ((False, ""), (True, "\n")):
+            bag = bk.from_sequence(lines, npartitions=1)
+            (path,) = bag.to_textfiles(tmp_path / f"{last}*", encoding=encoding, last_endline=last, scheduler="sync")
+            assert Path(path).read_text(encoding=encoding) == "\n".join(lines) + end
+
     def test_bytes(self, tmp_path: Path) -> None:
         mixed = bk.from_sequence([b"\xc3\xa4", "ö"], npartitions=1)
         assert Path(mixed.to_textfiles(tmp_path / "*", encoding="latin-1")[0]).read_bytes() == b"\xe4\n\xf6"
