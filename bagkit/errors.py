@@ -262,10 +262,11 @@ class OutputBusyError(OutputError):
     """
 
 
-class EmptyBagError(BagkitError, ValueError, TypeError):
+class EmptyBagError(BagkitError, ValueError, TypeError, ZeroDivisionError):
     """A bag without records has no mean, minimum and so on.
 
-    It is a ValueError, as Python's `max([])` raises, and a TypeError, as `functools.reduce` raises.
+    It is a ValueError, as Python's `max([])` raises, a TypeError, as `functools.reduce` raises, and a
+    ZeroDivisionError, as dask.bag's `mean` raises.
 
     >>> import bagkit as bk
     >>> bk.from_sequence([]).max().compute(scheduler="sync")

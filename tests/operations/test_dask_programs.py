@@ -175,6 +175,9 @@ def test_errors_are_of_the_types_that_programs_catch(tmp_path: Path) -> None:
         b.product([1])
     with pytest.raises(TypeError):
         db.from_sequence([]).fold(add).compute()
+    for empty in (db.from_sequence([]).mean(), db.from_sequence([]).var(), db.from_sequence([]).std()):
+        with pytest.raises(ZeroDivisionError):
+            empty.compute()
     with pytest.raises(ValueError, match="same"):
         b.map(add, db.range(3, npartitions=1))
     with pytest.raises(ValueError, match="Sample larger than population"):
@@ -189,6 +192,15 @@ def test_the_same_number_of_partitions_is_the_same_bag() -> None:
     assert b.repartition(2).npartitions == 2
     shard = b.shard(0, of=2)  # whose other shards may have another number: all of them get new partitions
     assert shard.repartition(shard.npartitions) is not shard
+
+
+def test_partitions_are_cut_in_the_same_places() -> None:
+    sums = [
+        db.from_sequence(range(n), npartitions=k).map_partitions(sum) for n, k in ((5, 2), (10, 3), (10, 4), (20, 3))
+    ]
+    assert db.compute(*sums) == ([3, 7], [6, 22, 17], [3, 12, 21, 9], [21, 70, 99])
+    text = db.from_sequence(range(10), npartitions=3).map(str).map_partitions("".join)
+    assert [part.compute() for part in text.to_delayed()] == [["0123"], ["4567"], ["89"]]
 
 
 def test_no_bags_are_an_empty_bag() -> None:
