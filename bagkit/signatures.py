@@ -13,6 +13,7 @@ BY_NAME: Any = NOT_GIVEN
 if TYPE_CHECKING:
     from datetime import date
     from enum import Enum
+    from typing import Literal, TypedDict
 
     Field = str | int | float | bytes | date | Enum | tuple[Any, ...] | list[Any]
     """What may stand for a function that looks it up in a record: a name, a position, or a list of them."""
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
         """A lambda such as `lambda record, n=n: ...`, which mypy takes for no `Callable[[T], U]`."""
 
         def __call__(self, record: T_contra, default: Any = ..., /) -> U_co: ...
+
+    class NearOptions(TypedDict, total=False):
+        """How texts are compared that may be nearly the same."""
+
+        shingle: int
+        unit: Literal["words", "characters"]
+        permutations: int
+        seed: int
 
     class OnlyAny:
         """The type of no value: a parameter of this type matches only what type checkers know nothing about."""

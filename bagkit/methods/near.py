@@ -13,13 +13,13 @@ from bagkit.ops.regroup import Concat, Partitions
 from bagkit.plan.node import Plan
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Unpack
 
     from bagkit.bag import Bag
     from bagkit.exchange import group
     from bagkit.ops import grouping, tables
     from bagkit.ops import near as ops
-    from bagkit.signatures import Field
+    from bagkit.signatures import Field, NearOptions
 else:
     group = Lazily("bagkit.exchange.group")
     grouping = Lazily("bagkit.ops.grouping")
@@ -38,10 +38,7 @@ class NearDuplicates(Making[T_co]):
         threshold: float = 0.8,
         *,
         against: Bag[Any] | None = None,
-        shingle: int = 3,
-        unit: Literal["words", "characters"] = "words",
-        permutations: int = 128,
-        seed: int = 1,
+        **how: Unpack[NearOptions],
     ) -> Bag[T_co]:
         """Keep the first of each group of records whose texts are nearly the same.
 
@@ -56,13 +53,12 @@ class NearDuplicates(Making[T_co]):
             threshold: The Jaccard similarity of near duplicates, above 0 and up to 1. Default: 0.8.
             against: A bag of records of the same form. Near duplicates of its records are dropped too, as if its
                 records came first. None: no such bag.
-            shingle: How many words, or characters, a shingle has, from 1 up. A text with fewer is one shingle. Default:
-                3.
-            unit: "words", the default, or "characters", for short texts and languages without blanks: with a `shingle`
-                of 5, say.
-            permutations: How many numbers stand for a text, from 1 to 1024. With more, fewer pairs are compared in
-                vain, and making them takes longer. Default: 128.
-            seed: Which permutations are used. The result is the same on every run with the same seed. Default: 1.
+            **how: How texts are compared. `shingle` says how many words, or characters, a shingle has, from 1 up; a
+                text with fewer is one shingle. Default: 3. `unit` is "words", the default, or "characters", for short
+                texts and languages without blanks: with a `shingle` of 5, say. `permutations` says how many numbers
+                stand for a text, from 1 to 1024: with more, fewer pairs are compared in vain, and making them takes
+                longer. Default: 128. `seed` says which permutations are used; the result is the same on every run with
+                the same seed. Default: 1.
 
         Returns:
             A bag of the records that are kept, in order, in the same partitions.
@@ -77,7 +73,7 @@ class NearDuplicates(Making[T_co]):
         >>> b.near_distinct(str, threshold=0.8).compute(scheduler="sync")
         ['to be or not to be that is it', 'or not']
         """
-        near = ops.near("near_distinct", key, threshold, permutations, shingle, unit, seed)
+        near = ops.near("near_distinct", key, threshold, **how)
         numbered = self._numbered(near, against)
         picked = numbered._bag(Plan(ops.Pick(near), (numbered.plan, _groups(numbered, near))))
         if against is None:
@@ -91,10 +87,7 @@ class NearDuplicates(Making[T_co]):
         threshold: float = 0.8,
         *,
         against: Bag[Any] | None = None,
-        shingle: int = 3,
-        unit: Literal["words", "characters"] = "words",
-        permutations: int = 128,
-        seed: int = 1,
+        **how: Unpack[NearOptions],
     ) -> Bag[list[Any]]:
         """Bring the records together whose texts are nearly the same.
 
@@ -107,13 +100,7 @@ class NearDuplicates(Making[T_co]):
             threshold: The Jaccard similarity of near duplicates, above 0 and up to 1. Default: 0.8.
             against: A bag of records of the same form. The result then has only groups with records of both bags, and
                 the records of `against` come first. None: groups of this bag alone.
-            shingle: How many words, or characters, a shingle has, from 1 up. A text with fewer is one shingle. Default:
-                3.
-            unit: "words", the default, or "characters", for short texts and languages without blanks: with a `shingle`
-                of 5, say.
-            permutations: How many numbers stand for a text, from 1 to 1024. With more, fewer pairs are compared in
-                vain, and making them takes longer. Default: 128.
-            seed: Which permutations are used. The result is the same on every run with the same seed. Default: 1.
+            **how: How texts are compared: `shingle`, `unit`, `permutations` and `seed`, as for `near_distinct`.
 
         Returns:
             A bag of lists of two records or more, each in the order of the bag. Groups come in the order of their first
@@ -130,7 +117,7 @@ class NearDuplicates(Making[T_co]):
         >>> b.near_groups(str, threshold=0.8).compute(scheduler="sync")
         [['to be or not to be that is it', 'to be or not to be that is']]
         """
-        near = ops.near("near_groups", key, threshold, permutations, shingle, unit, seed)
+        near = ops.near("near_groups", key, threshold, **how)
         numbered = self._numbered(near, against, keep=True)
         members = numbered._bag(Plan(ops.Pick(near, members=True), (numbered.plan, _groups(numbered, near))))
         emit = ops.GroupsOf(against is not None)

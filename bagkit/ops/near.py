@@ -37,6 +37,9 @@ MOST_PERMUTATIONS = 1024
 CACHED = 1 << 20
 """Shingles of texts that are kept for the next comparison."""
 
+_DEFAULTS: dict[str, Any] = {"shingle": 3, "unit": "words", "permutations": 128, "seed": 1}
+"""How texts are compared; the help of `near_distinct` explains each."""
+
 Text = tuple[int, str]
 """The number of a text, and its words."""
 
@@ -55,8 +58,11 @@ class Near:
         return f"{self.name}({shown_key(self.key)}, threshold={self.threshold:g}; {self.minhash.shown})"
 
 
-def near(name: str, key: Any, threshold: Any, permutations: Any, shingle: Any, unit: Any, seed: Any) -> Near:
+def near(name: str, key: Any, threshold: Any, **how: Any) -> Near:
     """Return what the user asks for; raise PlanError for an argument that is not allowed."""
+    for argument in how.keys() - _DEFAULTS.keys():
+        raise TypeError(f"Bag.{name}() got an unexpected keyword argument {argument!r}")
+    shingle, unit, permutations, seed = {**_DEFAULTS, **how}.values()
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
         raise PlanError(f"{name}: threshold is {one_line(threshold, 80)}; expected a number above 0, up to 1")
     if type(permutations) is not int or not 1 <= permutations <= MOST_PERMUTATIONS:
