@@ -315,7 +315,8 @@ def _values(
     )
     with ExitStack() as stack:
         told = [recorder.begin(graph) for recorder in recorders()]
-        observer = Observers([*limits, *observers, *listeners(), *told, *_watchers(options, stack)])
+        heard = [stack.enter_context(each) for each in listeners()]
+        observer = Observers([*limits, *observers, *heard, *told, *_watchers(options, stack)])
         keeps = isinstance(scheduler, Keeper) and scheduler.keeps
         kept = (keep,) if keep and keeps else ()
         run = stack.enter_context(closing(scheduler.run(graph, targets, observer, *kept)))

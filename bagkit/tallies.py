@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from operator import index
 
 from bagkit.diagnostics.events import Event, TaskFinished
 from bagkit.diagnostics.observer import listen, stop_listening
 from bagkit.errors import PlanError, one_line
+from bagkit.flow.anew import RunAnew
 from bagkit.flow.tallies import Reasons, count_here, counting, counting_here
 from bagkit.front_doors import front_door
 
@@ -75,6 +77,8 @@ class Tallies(Mapping[str, int]):
 
     def __init__(self) -> None:
         self._reasons = Reasons()
+        self._open: dict[int, Reasons] = {}
+        """What runs have counted that are not over, by the ids of these."""
 
     def emit(self, event: Event) -> None:
         """Take note of an event: runs call it, while the block is open.
@@ -96,7 +100,7 @@ class Tallies(Mapping[str, int]):
             self._reasons.add(event.tallies)
 
     def __enter__(self) -> Tallies:
-        listen(self)
+        listen(self, partial(_OneRun, self._reasons, self._open))
         self._counting = counting(*counting_here(), self._reasons)
         self._counting.__enter__()
         return self
@@ -106,19 +110,49 @@ class Tallies(Mapping[str, int]):
         stop_listening(self)
 
     def __getitem__(self, reason: str) -> int:
-        return self._reasons[reason]
+        return self._all()[reason]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._reasons.most_first())
+        return iter(self._all().most_first())
 
     def __len__(self) -> int:
-        return len(self._reasons.most_first())
+        return len(self._all().most_first())
 
     def __repr__(self) -> str:
-        return f"Tallies({self._reasons.most_first()})"
+        return f"Tallies({self._all().most_first()})"
+
+    def _all(self) -> Reasons:
+        if not self._open:
+            return self._reasons
+        reasons = Reasons(self._reasons)
+        for each in self._open.values():
+            reasons.add(each.items())
+        return reasons
 
     def _repr_html_(self) -> str:
         from bagkit.html.style import counted, framed, head
 
-        tallies = self._reasons.most_first()
+        tallies = self._all().most_first()
         return framed(head("Tallies", "" if tallies else "nothing was counted"), counted(tallies))
+
+
+class _OneRun:
+    """Counts one run for a Tallies. A run that was planned on what is not so begins anew: then nothing of it counts."""
+
+    def __init__(self, total: Reasons, open_runs: dict[int, Reasons]) -> None:
+        self._total = total
+        self._open = open_runs
+        self._reasons = Reasons()
+
+    def __enter__(self) -> _OneRun:
+        self._open[id(self)] = self._reasons
+        return self
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, TaskFinished):
+            self._reasons.add(event.tallies)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        del self._open[id(self)]
+        if not isinstance(error, RunAnew):
+            self._total.add(self._reasons.items())

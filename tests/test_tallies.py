@@ -253,3 +253,27 @@ def test_rejects_and_drops() -> None:
     assert [(each["input"], each["error"]) for each in rejects] == [(None, "ZeroDivisionError")]
     assert "is_large" in rejects[0]["operation"]
     assert counts == {"small": 3}
+
+
+@pytest.mark.parametrize("way", ["records leave", "a state", "an exchange", "both"])
+def test_the_attempt_of_a_worker_that_is_killed_counts_nothing(tmp_path: Path, way: str) -> None:
+    """It is killed at the first record of a task, in the middle, and at the last, when all others have counted."""
+
+    def dies_once(number: int) -> int:
+        bk.tally("seen")
+        if number in (0, 25, 39) and not (tmp_path / str(number)).exists():
+            (tmp_path / str(number)).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    bag = bk.range(40, npartitions=4).map(dies_once).filter(lambda number: number % 4, reason="fourth")
+    asked = {
+        "records leave": [bag],
+        "a state": [bag.sum()],
+        "an exchange": [bag.groupby(abs)],
+        "both": [bag, bag.frequencies()],
+    }
+    with bk.Tallies() as counts, bk.Profile() as profile:
+        got = bk.compute(*asked[way], scheduler="processes", workers=2, on_error="collect")
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "25", "39"}
+    assert got[0].tallies == counts == profile.tallies() == {"seen": 40, "fourth": 10}

@@ -5,8 +5,9 @@ But for those that say that they are `essential`: the outputs of a run are made 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from bagkit.diagnostics.events import Event
@@ -42,22 +43,48 @@ class Observers:
                 warn_at_caller(f"the observer {observer!r} raised {said}; it hears no more of this run", UserWarning)
 
 
-_listeners: ContextVar[tuple[Observer, ...]] = ContextVar("bagkit observers", default=())
+class OfOneRun(Protocol):
+    """Tells a listener of one run, and when that is over: by a RunAnew, if nothing of it counts."""
+
+    def __enter__(self) -> Observer:
+        """Return what hears of the run."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Take note that the run is over."""
 
 
-def listen(observer: Observer) -> None:
-    """Tell `observer` of all runs that start in this thread, or task of asyncio, from now on."""
-    _listeners.set((*_listeners.get(), observer))
+class _Passing:
+    """Tells a listener of one run like of any other."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def __enter__(self) -> Observer:
+        return self._observer
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        pass
+
+
+_listeners: ContextVar[tuple[tuple[Observer, Callable[[], OfOneRun]], ...]] = ContextVar("bagkit observers", default=())
+
+
+def listen(observer: Observer, of_one_run: Callable[[], OfOneRun] | None = None) -> None:
+    """Tell `observer` of all runs that start in this thread, or task of asyncio, from now on.
+
+    With `of_one_run`, what that returns is told of a run.
+    """
+    _listeners.set((*_listeners.get(), (observer, of_one_run or partial(_Passing, observer))))
 
 
 def stop_listening(observer: Observer) -> None:
     """Undo `listen`."""
-    _listeners.set(tuple(each for each in _listeners.get() if each is not observer))
+    _listeners.set(tuple(each for each in _listeners.get() if each[0] is not observer))
 
 
-def listeners() -> tuple[Observer, ...]:
-    """Return the observers that listen to a run that starts here."""
-    return _listeners.get()
+def listeners() -> list[OfOneRun]:
+    """Return those that are told of a run that starts here."""
+    return [of_one_run() for _, of_one_run in _listeners.get()]
 
 
 class Recorder(Protocol):

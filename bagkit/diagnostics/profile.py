@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from bagkit.diagnostics.events import Event, StepFigures, TaskFinished
 from bagkit.diagnostics.observer import listen, stop_listening
 from bagkit.errors import printable
+from bagkit.flow.anew import RunAnew
 from bagkit.flow.tallies import Reasons
 
 
@@ -20,6 +22,26 @@ class Spent:
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(self.tasks + other.tasks, self.seconds + other.seconds)
+
+
+class _OneRun:
+    """Puts the tasks of one run to those of a profile. If the run begins anew, so do its tasks."""
+
+    def __init__(self, tasks: list[TaskFinished]) -> None:
+        self._tasks = tasks
+        self._own: set[int] = set()
+
+    def __enter__(self) -> _OneRun:
+        return self
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, TaskFinished):
+            self._tasks.append(event)
+            self._own.add(id(event))
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, RunAnew):
+            self._tasks[:] = [task for task in self._tasks if id(task) not in self._own]
 
 
 class Profile:
@@ -83,7 +105,7 @@ class Profile:
             self.tasks.append(event)
 
     def __enter__(self) -> Profile:
-        listen(self)
+        listen(self, partial(_OneRun, self.tasks))
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -213,6 +213,23 @@ def test_runs_on_false_borders_give_what_is_in_the_file(deceiving, monkeypatch):
     assert learned == [True] * 3 + [False]  # to persist has nothing to cut
 
 
+def test_an_attempt_on_false_borders_counts_nothing(deceiving):
+    """Some of its tasks have ended well when it is found out, and are done once more."""
+    path, found = deceiving
+    numbers = bk.range(40, npartitions=4).map(str)
+    bag = numbers.union(bk.read_text(str(path), errors="replace").map(str))
+    counted = bag.filter(lambda line: "7" in line, reason="no 7")
+    given = [*map(str, range(40)), *found]
+    kept = [line for line in given if "7" in line]
+    with bk.Tallies() as counts, bk.Profile() as profile:
+        got = counted.compute(scheduler="processes", workers=2, on_error="collect")
+        assert borders._false == {str(path)}
+        first = list(iterated(counted, {"scheduler": "sync"}))
+    assert got.result == first == kept
+    assert got.tallies == {"no 7": len(given) - len(kept)}
+    assert counts == profile.tallies() == {"no 7": 2 * (len(given) - len(kept))}
+
+
 def iterated(bag, runs):
     with bk.options(**runs):
         yield from bag
