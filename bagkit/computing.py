@@ -314,9 +314,8 @@ def _values(
         shared_directory=options.shared_directory,
     )
     with ExitStack() as stack:
-        told = [recorder.begin(graph) for recorder in recorders()]
-        heard = [stack.enter_context(each) for each in listeners()]
-        observer = Observers([*limits, *observers, *heard, *told, *_watchers(options, stack)])
+        told = [*map(stack.enter_context, listeners()), *[recorder.begin(graph) for recorder in recorders()]]
+        observer = Observers([*limits, *observers, *told, *_watchers(options, stack)])
         keeps = isinstance(scheduler, Keeper) and scheduler.keeps
         kept = (keep,) if keep and keeps else ()
         run = stack.enter_context(closing(scheduler.run(graph, targets, observer, *kept)))

@@ -25,7 +25,7 @@ class Spent:
 
 
 class _OneRun:
-    """Puts the tasks of one run to those of a profile. If the run begins anew, so do its tasks."""
+    """Puts the tasks of one run into a profile. A run that begins anew has none."""
 
     def __init__(self, tasks: list[TaskFinished]) -> None:
         self._tasks = tasks

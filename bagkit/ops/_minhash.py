@@ -7,9 +7,10 @@ Some of these numbers make a band. All of it is whole numbers made of a seed: th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Literal
 from zlib import crc32
 
@@ -115,8 +116,11 @@ class MinHash:
         return f"{number} permutations in {self.bands} bands of {self.rows}, shingles of {self.shingle} {self.unit}"
 
     @cached_property
-    def sketch_of(self) -> Callable[[str], tuple[bytes, bytes]]:
-        """The function that gives the keys of a text's bands, 8 bytes each, and its sketch; nothing if it is empty."""
+    def sketches_of(self) -> Callable[[Sequence[str]], list[tuple[bytes, bytes]]]:
+        """The function that gives the keys of each text's bands, 8 bytes each, and its sketch; nothing if it is empty.
+
+        A call of numpy takes as long as its work on one text of a hundred words. So most calls are for many texts.
+        """
         import numpy as np
 
         numbers = _numbers(self.seed)
@@ -128,23 +132,27 @@ class MinHash:
         hashed = self._hashed
         high, factor = np.uint64(32), np.uint64(next(numbers) | 1)
 
-        def sketch(text: str) -> tuple[bytes, bytes]:
-            if not text:
-                return b"", b""
-            found = hashed(text)
-            least = (factors * found[:AT_ONCE] + added).min(axis=1)
-            for start in range(AT_ONCE, len(found), AT_ONCE):
-                np.minimum(least, (factors * found[start : start + AT_ONCE] + added).min(axis=1), out=least)
-            keys = np.einsum("ij,ij->i", least.reshape(self.bands, self.rows), weights) + apart
+        def sketches(texts: Sequence[str]) -> list[tuple[bytes, bytes]]:
+            rows = [row for row, text in enumerate(texts) if text]
+            least = np.empty((len(rows), count), np.uint32)
+            for found, out in zip(hashed([texts[row] for row in rows]), least, strict=True):
+                (factors * found[:AT_ONCE] + added).min(axis=1, out=out)
+                for start in range(AT_ONCE, len(found), AT_ONCE):
+                    np.minimum(out, (factors * found[start : start + AT_ONCE] + added).min(axis=1), out=out)
+            keys = np.einsum("tij,ij->ti", least.reshape(len(rows), self.bands, self.rows), weights) + apart
             keys ^= keys >> high
             keys *= factor
-            return keys.astype("<u8").tobytes(), least[:SKETCH].astype(np.uint8).tobytes()
+            made = [(b"", b"")] * len(texts)
+            small = least[:, :SKETCH].astype(np.uint8)
+            for row, key, sketch in zip(rows, keys.astype("<u8"), small, strict=True):
+                made[row] = key.tobytes(), sketch.tobytes()
+            return made
 
-        return sketch
+        return sketches
 
     @cached_property
-    def _hashed(self) -> Callable[[str], Any]:
-        """The function that gives a number of 32 bits for each shingle of a text."""
+    def _hashed(self) -> Callable[[Sequence[str]], list[Any]]:
+        """The function that gives a number of 32 bits for each shingle of each text; none is empty."""
         import numpy as np
 
         numbers = _numbers(self.seed + 1)
@@ -152,20 +160,31 @@ class MinHash:
         factors = [np.uint64(next(numbers) | 1) for _ in range(64)]
         high = np.uint64(32)
 
-        def hashed(text: str) -> Any:
+        def in_numbers(texts: Sequence[str]) -> tuple[Any, list[int]]:
             if unit == "characters":
-                each = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
-            else:
-                words = text.encode("utf-8", "surrogatepass").split(b" ")
-                each = np.array(list(map(crc32, words)), np.uint64)
-            length = max(1, len(each) - size + 1)
+                data = "".join(texts).encode("utf-32-le", "surrogatepass")
+                return np.frombuffer(data, "<u4").astype(np.uint64), list(map(len, texts))
+            words = " ".join(texts).encode("utf-8", "surrogatepass").split(b" ")
+            return np.array(array("I", map(crc32, words)), np.uint64), [text.count(" ") + 1 for text in texts]
+
+        def mixed(each: Any, most: int) -> Any:
+            length = len(each) - most + 1
             total = each[:length] * factors[0]
-            for place in range(1, min(size, len(each))):
+            for place in range(1, most):
                 total += each[place : place + length]
                 total *= factors[place % len(factors)]
             total ^= total >> high
             total *= factors[-1]
             total >>= high
             return total.astype(np.uint32)
+
+        def hashed(texts: Sequence[str]) -> list[Any]:
+            each, counts = in_numbers(texts)
+            ends = list(accumulate(counts))
+            together = mixed(each, size) if len(each) >= size else each  # of runs over the end of a text too
+            return [
+                together[end - count : end - size + 1] if count >= size else mixed(each[end - count : end], count)
+                for count, end in zip(counts, ends, strict=True)
+            ]
 
         return hashed

@@ -37,6 +37,9 @@ MOST_PERMUTATIONS = 1024
 CACHED = 1 << 20
 """Shingles of texts that are kept for the next comparison."""
 
+TOGETHER = 64
+"""Texts that bands are made of together."""
+
 _DEFAULTS: dict[str, Any] = {"shingle": 3, "unit": "words", "permutations": 128, "seed": 1}
 """How texts are compared; the help of `near_distinct` explains each."""
 
@@ -174,11 +177,17 @@ class Sketches(PerPartition):
         return f"{self.near.name}: minhash of {self.near.minhash.shown}"
 
     def begin(self) -> OnRecords:
-        return partial(map, self._sketch)
+        return self._sketched
 
-    def _sketch(self, equal: tuple[bytes, list[Any]]) -> tuple[int, str, bytes, bytes, list[int]]:
-        (number, text), *others = equal[1]
-        return number, text, *self.near.minhash.sketch_of(text), others
+    def _sketched(
+        self, equals: Sequence[tuple[bytes, list[Any]]]
+    ) -> Iterator[tuple[int, str, bytes, bytes, list[int]]]:
+        sketches_of = self.near.minhash.sketches_of
+        for start in range(0, len(equals), TOGETHER):
+            some = [cell for _, cell in equals[start : start + TOGETHER]]
+            sketches = sketches_of([text for (_, text), *_ in some])
+            for ((number, text), *others), (keys, sketch) in zip(some, sketches, strict=True):
+                yield number, text, keys, sketch, others
 
 
 # Pairs ----------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.ops import _near_pairs
+from bagkit.ops._minhash import MinHash
 
 
 def some_texts(families: int = 120, seed: int = 5) -> list[str]:
@@ -158,11 +159,20 @@ def test_without_numpy_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
 
 
 def test_bands_are_the_same_everywhere_and_explain_says_them(capsys: pytest.CaptureFixture[str]) -> None:
-    program = (
-        "from bagkit.ops._minhash import MinHash; print(MinHash(3, 'words', 2, 7).sketch_of('to be or not')[0].hex())"
-    )
+    made = "MinHash(3, 'words', 2, 7).sketches_of(['to be or not'])"
+    program = f"from bagkit.ops._minhash import MinHash; print({made}[0][0].hex())"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "ba5fc750118062a58e20f4cae042ee4c"
     bk.from_sequence(TEXTS).near_distinct(str).explain()
     shown = "near_distinct(str, threshold=0.8; 126 permutations in 18 bands of 7, shingles of 3 words)"
     assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("unit", ["words", "characters"])
+@pytest.mark.parametrize("shingle", [1, 3, 70])
+def test_bands_of_a_text_know_nothing_of_those_beside_it(unit: Any, shingle: int) -> None:
+    texts = ["a b c d", "", "a", "b c", "\ud800 e\u0301 c d e f", " ".join(map(str, range(5000))), "c d e f g h i", ""]
+    sketches_of = MinHash(shingle, unit, 18, 7).sketches_of
+    assert sketches_of(texts) == [sketches_of([text])[0] for text in texts]
+    assert sketches_of([]) == []
+    assert sketches_of(["", ""]) == [(b"", b"")] * 2
