@@ -15,7 +15,17 @@ from typing import Any, Final
 from bagkit.errors import BagkitError, NoFilesError, PlanError, SourceError, one_line
 from bagkit.io.input.again import Attempts
 from bagkit.io.input.files import FileInfo
-from bagkit.io.input.paths import etag_of, filesystem_of, full_url, is_missing, is_url, is_web, named, unreadable
+from bagkit.io.input.paths import (
+    etag_of,
+    filesystem_of,
+    full_url,
+    is_missing,
+    is_url,
+    is_web,
+    means_the_file,
+    named,
+    unreadable,
+)
 from bagkit.options import get_options
 
 _FINDERS: Final = 16
@@ -75,10 +85,12 @@ def _find_local(given: str) -> list[FileInfo]:
     if (inside := _in_archives(path)) is not None:
         archives, members = inside
         return [replace(info, members=members) for info in _find_local(archives)]
-    # A name such as `a[1].txt` is a pattern too; whoever has a file of that name means the file.
-    if not glob.has_magic(path) or (not re.search(r"[*?]", path) and os.path.exists(path)):
+    if not glob.has_magic(path):
         return [_local_info(path, given)]
-    matches = sorted(set(glob.glob(path, recursive=True)))
+    matches = sorted(set(glob.glob(_within(path), recursive=True)))
+    others = any(match != path for match in matches)
+    if means_the_file(path, os.path.exists(path) and not (others and os.path.isdir(path)), others):
+        return [_local_info(path, given)]
     files = [_local_info(match, given) for match in matches if not os.path.isdir(match)]
     if not files:
         what = f"matches no file, only {len(matches)} directories" if matches else "matches no file"
@@ -86,11 +98,19 @@ def _find_local(given: str) -> list[FileInfo]:
     return files
 
 
+def _within(pattern: str) -> str:
+    """Return a pattern in which brackets of a folder that is there, as in `run[1]/*.txt`, mean themselves."""
+    folder, name = os.path.split(pattern)
+    has_brackets = glob.has_magic(folder) and not re.search(r"[*?]", folder)
+    return os.path.join(glob.escape(folder), name) if has_brackets and os.path.isdir(folder) else pattern
+
+
 def _in_archives(path: str) -> tuple[str, str] | None:
     """Return the path of zip archives, and the pattern of files in them, where `path` leads into archives."""
     for found in re.finditer(r"\.zip/", path, re.IGNORECASE):
         archive = path[: found.end() - 1]
-        matches = glob.iglob(archive, recursive=True) if glob.has_magic(archive) else [archive]
+        is_pattern = glob.has_magic(archive) and not os.path.exists(archive)
+        matches = glob.iglob(archive, recursive=True) if is_pattern else [archive]
         if any(map(os.path.isfile, matches)):
             return archive, path[found.end() :]
     return None
@@ -181,12 +201,17 @@ def _found(filesystem: Any, url: str, path: str, attempts: Attempts) -> list[tup
     if magic is None:
         return [(url, attempts.call(partial(filesystem.info, path)))]
     found = attempts.call(partial(_glob, filesystem, path))
+    # Only names with brackets may be there without being matched: others are asked for in vain.
+    if "[" in path and not is_web(path) and filesystem.isfile(path):
+        found[path] = found.get(path) or attempts.call(partial(filesystem.info, path))
+    if means_the_file(url, path in found and found[path]["type"] != "directory", len(found) > 1):
+        return [(url, found[path])]
     # As in local patterns, "*" finds no hidden names, and nothing that we keep beside an output.
     files = {name: info for name, info in found.items() if "/.bagkit-" not in name and info["type"] != "directory"}
     return [(full_url(url, name), files[name]) for name in sorted(files)]
 
 
-def _glob(filesystem: Any, path: str) -> Mapping[str, Any]:
+def _glob(filesystem: Any, path: str) -> dict[str, Any]:
     """Return what is found under a pattern.
 
     fsspec leaves out directories that can't be listed, and says nothing; only file systems that list by themselves
@@ -197,7 +222,7 @@ def _glob(filesystem: Any, path: str) -> Mapping[str, Any]:
     ]
     keywords = {"on_error": "raise"} if all(name in ("fsspec.spec", "fsspec.asyn") for name in modules) else {}
     try:
-        found: Mapping[str, Any] = filesystem.glob(path, detail=True, **keywords)
+        found: dict[str, Any] = filesystem.glob(path, detail=True, **keywords)
     except FileNotFoundError as error:
         if not is_missing(error):
             raise

@@ -16,7 +16,7 @@ from bagkit.io.input.archives import LOCAL_HEADER, content, long_size
 from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
 from bagkit.io.input.files import FileInfo, InputFile, open_file
 from bagkit.io.input.inflating import inflate
-from bagkit.io.input.paths import name_matcher, named, unreadable
+from bagkit.io.input.paths import means_the_file, name_matcher, named, unreadable
 from bagkit.light_classes import dataclass
 
 if TYPE_CHECKING:
@@ -64,11 +64,13 @@ def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[M
     if info.members is None:
         return [member for member in found if not _is_hidden(member.name)]
     match, hidden = name_matcher(info.members), _is_hidden(info.members)
-    chosen = [
+    named_so = [member for member in found if member.name == info.members]
+    others = [
         member
         for member in found
-        if member.name == info.members or (match(member.name) and (hidden or not _is_hidden(member.name)))
+        if member not in named_so and match(member.name) and (hidden or not _is_hidden(member.name))
     ]
+    chosen = named_so if means_the_file(info.members, bool(named_so), bool(others)) else others
     if not chosen:
         raise NoFilesError(
             f"{named(info.path)}: {info.members!r} matches no file in it; it has {len(found)}"

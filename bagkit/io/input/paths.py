@@ -97,6 +97,21 @@ def name_matcher(pattern: str) -> Callable[[str], Any]:
     return re.compile(glob_translate(pattern)).match
 
 
+def means_the_file(pattern: str, is_there: bool, others: bool) -> bool:
+    """Return whether a pattern that is also the name of a file means that file, and no `others` that it matches.
+
+    Names with brackets are common: whoever has a file of that name means the file. With `*` or `?` it may be either.
+
+    Raises SourceError where it may mean one file or several.
+    """
+    if is_there and others and re.search(r"[*?]", pattern):
+        raise SourceError(
+            f"{named(pattern)}: there is a file of this name, and as a pattern it matches others too; expected one or "
+            "the other; hint: glob.escape(path) means the file alone, and map(glob.escape, glob.glob(path)) each"
+        )
+    return is_there
+
+
 def is_web(path: str) -> bool:
     """Return whether `path` is an address of the web."""
     return path.startswith(("http://", "https://"))

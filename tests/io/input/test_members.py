@@ -77,6 +77,19 @@ def test_some_members_by_pattern(path: Path) -> None:
         bk.read_text(path, blocksize=100)
 
 
+@pytest.mark.parametrize("archive", ["all.zip", "all[1].zip"])
+def test_a_pattern_that_is_also_the_name_of_a_member(tmp_path: Path, archive: str) -> None:
+    names = ["a[1].txt", "a1.txt", "b?.txt", "c*.txt", "c1.txt"]
+    with zipfile.ZipFile(tmp_path / archive, "w") as file:
+        for name in names:
+            file.writestr(name, name)
+    for name in names[:3]:
+        assert bk.read_text(tmp_path / archive / name).compute(scheduler="sync") == [name]
+    assert bk.read_text(tmp_path / archive / "*").compute(scheduler="sync") == names
+    with pytest.raises(bk.SourceError, match="there is a file of this name, and as a pattern"):
+        bk.read_text(tmp_path / archive / "c*.txt")
+
+
 def test_other_formats_and_members_that_are_compressed(tmp_path: Path) -> None:
     tables = {"a.csv": "n\n1\n", "b.csv.gz": gzip.compress(b"n\n2\n"), "c.zip": zipped({"c.csv": "n\n3\n"})}
     (tmp_path / "a.zip").write_bytes(zipped(tables))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import glob
 import gzip
 import lzma
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -260,6 +262,37 @@ def test_odd_names_are_names(tmp_path, name):
     written(tmp_path, b"yes\n", name)
     assert read(tmp_path / name) == ["yes\n"]
     assert read(str(tmp_path / "*")) == ["yes\n"]
+
+
+def test_a_pattern_that_is_also_a_name(tmp_path):
+    names = ["a[1].txt", "a1.txt", "b?.txt", "c[1]?.txt", "run[1]/d.txt", "run1/e.txt", "run2/f.txt"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        written(tmp_path, name.encode(), name)
+    for name in [*names[:4], "run[1]/*", "run[12]/*"]:
+        wanted = {"run[1]/*": ["run[1]/d.txt"], "run[12]/*": ["run1/e.txt", "run2/f.txt"]}.get(name, [name])
+        assert read(tmp_path / name) == wanted, name
+    for name, other in (("b?.txt", "b1.txt"), ("c[1]?.txt", "c12.txt")):
+        written(tmp_path, other.encode(), other)
+        with pytest.raises(bk.SourceError, match=r"there is a file of this name, and as a pattern.*glob\.escape"):
+            bk.read_text(tmp_path / name)
+        assert read(glob.escape(str(tmp_path / name))) == [name]
+        every = sorted(glob.glob(str(tmp_path / f"{name[0]}*")))
+        assert read(map(glob.escape, every)) == [Path(path).name for path in every]
+
+
+def test_a_pattern_that_is_also_a_name_behind_a_url():
+    memory = fsspec.filesystem("memory")
+    names = ["a[1].txt", "a1.txt", "b?.txt", "c*.txt", "c1.txt"]
+    for name in names:
+        memory.pipe(f"/names/{name}", name.encode())
+    for name in names[:3]:
+        assert read(f"memory://names/{name}") == [name]
+    assert read("memory://names/*") == sorted(names)
+    with pytest.raises(bk.SourceError, match="there is a file of this name, and as a pattern"):
+        bk.read_text("memory://names/c*.txt")
+    with pytest.raises(bk.NoFilesError, match="matches no file"):
+        bk.read_text("memory://names/a[2].txt")
 
 
 def test_home_and_parents_are_followed(tmp_path, monkeypatch):
