@@ -58,6 +58,8 @@ class Sending:
         self._changing: set[int] = set()
         """The works that may change records of theirs which a worker keeps."""
         self._works: dict[int, int] = {}
+        self._held: list[Work] = []
+        """The works, so that the id of each stays its own: a client lets go of functions that it has sent."""
         self._messages: list[bytes] = []
         for task in tasks:
             if id(task.work) not in self._works:
@@ -98,6 +100,7 @@ class Sending:
     def _learn(self, task: Task) -> None:
         message = self._work_message(len(self._messages), task)
         self._works[id(task.work)] = len(self._messages)
+        self._held.append(task.work)
         self._messages.append(message)
 
     @property

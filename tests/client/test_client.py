@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from bagkit.client import calls
 from bagkit.schedulers import pool
 from tests import clusters
 from tests.client.calls import fail_until, inc, wait_a_moment, wait_for
@@ -290,6 +291,13 @@ def test_a_program_that_is_interrupted_does_not_wait(tmp_path: Path, wait: str) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == -signal.SIGINT
     assert done.stderr.endswith("KeyboardInterrupt\n")
+
+
+def test_more_functions_than_a_client_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MOST_WORKS", 2)
+    with bk.Client(workers=1) as client:
+        made = (eval(f"lambda x: x + {number}") for number in range(300))  # each is gone when the next one comes
+        assert [client.submit(function, 1).result() for function in made] == list(range(1, 301))
 
 
 def test_what_a_callback_waits_for() -> None:
