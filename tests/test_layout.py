@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "crossing",
         "schedulers",
         "tracebacks",
+        "user_code.reached",
         "warn",
     },
     "going_on": {"io"},

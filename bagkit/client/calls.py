@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.light_classes import NamedTuple
 from bagkit.lower.calls import Calls, Entry
 from bagkit.lower.graph import Key
+from bagkit.options import merged
+from bagkit.user_code.reached import reached
 
 if TYPE_CHECKING:
     from bagkit.client.futures import Future
@@ -24,10 +27,11 @@ MOST_WORKS = 500
 NOT_A_NAME = "hint: functools.partial(function, key=...) hands a key to the function"
 
 
-def check_name_and_priority(key: Any, priority: Any) -> None:
-    """Raise OptionError for a key that is no name, most likely an argument of the function, or an odd priority."""
+def check_call(key: Any, retries: Any, priority: Any) -> None:
+    """Raise OptionError for a key that is no name, most likely an argument of the function, and for odd numbers."""
     from numbers import Real
 
+    merged(retries=retries)
     if key is not None and not isinstance(key, (str, bytes, int, float, tuple)):
         raise OptionError(
             f"submit: key is {one_line(key)}; expected the name of the call, such as a text; {NOT_A_NAME}"
@@ -52,7 +56,8 @@ class CallMaker:
     """Makes calls; mutable, of one client. The work of a function is one, so that it crosses to a worker once."""
 
     def __init__(self) -> None:
-        self._works: dict[int, Calls] = {}
+        self._works: dict[int, tuple[Calls, list[Any]]] = {}
+        """For each function by its id: its work, and what it reached by name when the work was made."""
         self._prefix = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
 
@@ -75,14 +80,26 @@ class CallMaker:
             given = tuple([lift.template(arg) for arg in args])
             named = {name: lift.template(value) for name, value in kwargs.items()} if kwargs else None
             futures = [future_of(plan) for plan in lift.plans]
-        work = self._works.get(id(function))
-        if work is None:
-            if len(self._works) >= MOST_WORKS:
-                self._works = {}
-            work = self._works[id(function)] = Calls((function,))  # which holds on to it, so its id stays its own
+        work = self._work(function)
         title = ask(function, "__name__") or type(function).__name__
         if key is None:
             key = f"{title}-{self._prefix}-{next(self._numbers)}"
         part: tuple[Entry, ...] = ((given, named, key, "", 0),)
         needs = tuple([future.key for future in futures])
         return Submitted(key, work, part, needs, title, retries, priority), futures
+
+    def _work(self, function: Callable[..., Any]) -> Calls:
+        known = self._works.get(id(function))
+        return self.look_again(function) if known is None else known[0]
+
+    def look_again(self, function: Callable[..., Any]) -> Calls:
+        """Return the work of a function; another one if names that it uses stand for other values than before."""
+        now = reached(function)
+        known = self._works.get(id(function))
+        if known is not None and len(known[1]) == len(now) and all(map(operator.is_, known[1], now)):
+            return known[0]
+        if known is None and len(self._works) >= MOST_WORKS:
+            self._works = {}
+        work = Calls((function,))  # which holds on to it, so its id stays its own
+        self._works[id(function)] = work, now
+        return work

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bagkit.client.background import compute_for
-from bagkit.client.calls import CallMaker, check_name_and_priority
+from bagkit.client.calls import CallMaker, check_call
 from bagkit.client.executor import ClientExecutor
 from bagkit.client.futures import Future, without_failed
 from bagkit.client.inline import InlineEngine
@@ -174,16 +174,20 @@ class Client(Executor):
         ...     client.submit(round, 3.14159, ndigits=2).result()
         3.14
         """
-        if retries:
-            merged(retries=retries)
-        if key is not None or priority != 0:
-            check_name_and_priority(key, priority)
+        self._calls.look_again(function)
+        return self._submit(function, args, kwargs, key, retries, priority)
+
+    def _submit(
+        self, function: Any, args: Sequence[Any], kwargs: dict[str, Any], key: Any, retries: int, priority: float
+    ) -> Future[Any]:
+        if retries or key is not None or priority != 0:
+            check_call(key, retries, priority)
         call, needs = self._calls.call(function, args, kwargs, self._future_of, key, retries, priority)
         with self._lock:
             known = self._by_key.get(key) if key is not None else None
             if known is not None and not known.cancelled():
                 return known
-            future: Future[T] = Future(call.key, self._engine)
+            future: Future[Any] = Future(call.key, self._engine)
             self._engine.add(call, future, needs)
             if key is not None:
                 self._by_key[key] = future
@@ -226,8 +230,9 @@ class Client(Executor):
         ...     client.gather(client.map(str.upper, ["a", "b"]))
         ['A', 'B']
         """
-        submit = partial(self.submit, function, retries=retries, priority=priority, **kwargs)
-        futures = (submit(*args, key=name) for name, args in named_calls(key, iterables))
+        self._calls.look_again(function)
+        named = named_calls(key, iterables)
+        futures = (self._submit(function, args, kwargs, name, retries, priority) for name, args in named)
         if all(isinstance(each, Sized) for each in iterables):
             return list(futures)
         return some_ahead(futures)

@@ -248,6 +248,54 @@ def test_a_program_that_leaves_its_client_open(tmp_path: Path) -> None:
     assert done.stdout == "doubling 4\nTrue 8\nat the end\n"
 
 
+REBINDS = """
+import bagkit as bk, functools
+
+FACTOR = 1
+TABLE = {"a": 1}
+
+class Adds:
+    @staticmethod
+    def to(x): return x + FACTOR
+
+def helper(x): return x * FACTOR
+def through(x): return helper(x)
+def by_class(x): return Adds.to(x)
+def looks_up(): return TABLE["a"]
+def with_default(x=FACTOR): return x
+
+def around():
+    number = 0
+    def change(x):
+        nonlocal number
+        number = x
+    def get(): return number
+    return change, get
+
+if __name__ == "__main__":
+    change, get = around()
+    with bk.Client(workers=1) as client:
+        calls = [(through, 1), (functools.partial(through, 1),), (by_class, 1), (looks_up,), (with_default,), (get,)]
+        def show():
+            print(*[client.submit(*call).result() for call in calls], *client.gather(client.map(through, [1, 2])))
+        show()
+        FACTOR, TABLE = 10, {"a": 10}
+        show()
+        def helper(x): return "new"
+        with_default.__defaults__ = (5,)
+        change(7)
+        show()
+"""
+
+
+def test_what_functions_of_the_program_use_counts_as_it_is_when_they_are_submitted(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(REBINDS)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["1 1 2 1 1 0 1 2", "10 10 11 10 1 0 10 20", "new new 11 10 5 7 new new"]
+
+
 COMPUTES_LAST = """
 import bagkit as bk
 

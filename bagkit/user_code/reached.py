@@ -1,0 +1,61 @@
+"""What a function of the program's own reaches by name: globals, variables around it, defaults, through its helpers.
+
+Where a client has pickled a function, this says whether the same function means something else by now.
+"""
+
+from __future__ import annotations
+
+import dis
+import types
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from typing import Any
+
+from bagkit.user_code.main_module import MAIN
+
+
+def reached(function: Any) -> list[Any]:
+    """Return what `function` and its helpers in the program's own module stand on now, in an order that stays."""
+    found: list[Any] = []
+    waiting, seen = [function], set[int]()
+    while waiting:
+        each = waiting.pop()
+        kind = type(each)
+        if kind is partial:
+            waiting.append(each.func)
+        elif kind in (types.MethodType, staticmethod, classmethod):
+            waiting.append(each.__func__)
+        elif (kind is types.FunctionType or issubclass(kind, type)) and _is_own(each) and id(each) not in seen:
+            seen.add(id(each))
+            values = _values(each) if kind is types.FunctionType else [*vars(each).values(), *each.__bases__]
+            found += values
+            waiting += values
+    return found
+
+
+def _is_own(value: Any) -> bool:
+    module = value.__module__
+    return isinstance(module, str) and module in MAIN
+
+
+def _values(function: types.FunctionType) -> list[Any]:
+    given = function.__globals__
+    values: list[Any] = [given[name] for name in _globals_of(function.__code__) if name in given]
+    for cell in function.__closure__ or ():
+        try:
+            values.append(cell.cell_contents)
+        except ValueError:  # nothing is in it yet
+            values.append(None)
+    return [*values, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), function.__code__]
+
+
+@lru_cache(1000)
+def _globals_of(code: types.CodeType) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_loads(code)))
+
+
+def _loads(code: types.CodeType) -> Iterator[str]:
+    yield from (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    for each in code.co_consts:
+        if isinstance(each, types.CodeType):
+            yield from _loads(each)
