@@ -55,6 +55,15 @@ class WrongStep(PlanError):
     """A step on a command line can't be understood."""
 
 
+def is_step(word: str) -> bool:
+    """Return whether a bare word is a step."""
+    import bagkit
+
+    name = ALIASES.get(word, (word, {}))[0]
+    named = not name.startswith(("_", "to_")) and name not in _REFUSED
+    return named and any(callable(getattr(kind, name, None)) for kind in (bagkit.Bag, bagkit.Item))
+
+
 def with_step(value: Any, text: str) -> Any:
     """Return `value`, a bag or an Item, with the step that `text` says."""
     word, args, keywords = _read(text)

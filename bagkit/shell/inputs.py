@@ -17,6 +17,7 @@ import bagkit as bk
 from bagkit.contexts import context
 from bagkit.errors import LineTooLongError, PlanError, SourceError, one_line
 from bagkit.shell.arguments import Arguments
+from bagkit.shell.expressions import is_step
 
 _COMPRESSED: Final = re.compile(r"\.(gz|gzip|bz2|xz|lzma|zst|zstd|lz4|sz|snappy|zip|bgz)$", re.IGNORECASE)
 _BY_SUFFIX: Final = {
@@ -35,7 +36,10 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _is_file(word: str) -> bool:
-    if word == "-" or os.path.exists(word) or re.match(r"[a-z][a-z0-9+.\-]*://", word):
+    if is_step(word):  # whoever has a file of that name calls it ./count
+        return False
+    is_there = os.path.exists(word) and not os.path.isdir(word)  # a folder is no input, but may be called as a field
+    if word == "-" or is_there or re.match(r"[a-z][a-z0-9+.\-]*://", word):
         return True
     return "(" not in word and bool(re.search(r"[*?\[]", word)) and bool(glob.glob(word, recursive=True))
 

@@ -187,6 +187,16 @@ def test_files_that_begin_with_a_dash(run: Any, here: Path) -> None:
     assert run("count", "--").code == 64
 
 
+def test_files_and_folders_that_are_called_as_steps_and_fields(run: Any, here: Path) -> None:
+    Path("count").write_text('{"name": 1}\n')
+    Path("name").mkdir()
+    assert run("logs/*.gz", "count").records == [300]
+    assert run("logs/*.gz", "pluck(id)", "sum").records == [sum(range(300))]
+    assert run("count", "logs/*.gz", "name", "--top", "1").records[0]["count"] == 43
+    assert run("./count", "./count").records == [{"name": 1}] * 2
+    assert run("./count", "name").code == 64
+
+
 def test_files_of_several_formats(run: Any, here: Path) -> None:
     Path("a.csv").write_text("a,b\n1,2\n")
     Path("b.tsv").write_text("a\tb\n3\t4\n")
