@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import operator
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from bagkit.light_classes import NamedTuple
 from bagkit.lower.calls import Calls, Entry
 from bagkit.lower.graph import Key
 from bagkit.options import merged
-from bagkit.user_code.reached import reached
+from bagkit.user_code.reached import Memory, is_as_remembered, reached, remembered
 
 if TYPE_CHECKING:
     from bagkit.client.futures import Future
@@ -56,7 +55,7 @@ class CallMaker:
     """Makes calls; mutable, of one client. The work of a function is one, so that it crosses to a worker once."""
 
     def __init__(self) -> None:
-        self._works: dict[int, tuple[Calls, list[Any]]] = {}
+        self._works: dict[int, tuple[Calls, Memory]] = {}
         """For each function by its id: its work, and what it reached by name when the work was made."""
         self._prefix = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
@@ -96,10 +95,10 @@ class CallMaker:
         """Return the work of a function; another one if names that it uses stand for other values than before."""
         now = reached(function)
         known = self._works.get(id(function))
-        if known is not None and len(known[1]) == len(now) and all(map(operator.is_, known[1], now)):
+        if known is not None and is_as_remembered(known[1], now):
             return known[0]
         if known is None and len(self._works) >= MOST_WORKS:
             self._works = {}
         work = Calls((function,))  # which holds on to it, so its id stays its own
-        self._works[id(function)] = work, now
+        self._works[id(function)] = work, remembered(now)
         return work

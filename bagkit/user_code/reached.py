@@ -6,7 +6,9 @@ Where a client has pickled a function, this says whether the same function means
 from __future__ import annotations
 
 import dis
+import sys
 import types
+import weakref
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import Any
@@ -34,8 +36,35 @@ def reached(function: Any) -> list[Any]:
 
 
 def _is_own(value: Any) -> bool:
-    module = value.__module__
-    return isinstance(module, str) and module in MAIN
+    """Return whether a function or a class travels by value: it is of the program's own module, or of none."""
+    name = value.__module__
+    if not isinstance(name, str) or name in MAIN:
+        return True
+    module = sys.modules.get(name)
+    return module is None or (type(value) is types.FunctionType and vars(module) is not value.__globals__)
+
+
+Memory = list[weakref.ref[Any] | list[Any]]
+
+
+def remembered(values: list[Any]) -> Memory:
+    """Return what knows `values` again: it holds on to those only that can be held in no other way."""
+    return [_held(value) for value in values]
+
+
+def is_as_remembered(memory: Memory, values: list[Any]) -> bool:
+    """Return whether `values` are the same objects as those in `memory`."""
+    if len(memory) != len(values):
+        return False
+    pairs = zip(memory, values, strict=True)
+    return all((held[0] if type(held) is list else held()) is value for held, value in pairs)  # type: ignore[operator]
+
+
+def _held(value: Any) -> weakref.ref[Any] | list[Any]:
+    try:
+        return weakref.ref(value)
+    except TypeError:
+        return [value]
 
 
 def _values(function: types.FunctionType) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import importlib
 import operator
 import os
@@ -14,6 +15,7 @@ import textwrap
 import threading
 import time
 import unittest.mock
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -339,6 +341,21 @@ def test_a_program_that_is_interrupted_does_not_wait(tmp_path: Path, wait: str) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == -signal.SIGINT
     assert done.stderr.endswith("KeyboardInterrupt\n")
+
+
+def test_functions_that_are_of_no_module_use_what_there_is_now() -> None:
+    class Large:
+        pass
+
+    nowhere: dict[str, Any] = {"large": Large()}
+    exec("def use(): return number, type(large).__name__", nowhere)
+    with bk.Client(workers=1) as client:
+        for number in range(3):
+            nowhere["number"] = number
+            assert client.submit(nowhere["use"]).result() == (number, "Large")
+        large = weakref.ref(nowhere.pop("large"))
+        gc.collect()
+        assert large() is None
 
 
 def test_more_functions_than_a_client_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
