@@ -177,7 +177,8 @@ def test_contributing_names_what_is_there() -> None:
     steps = re.split(r"\n(?=\d\. |\n)", (ROOT / "CONTRIBUTING.md").read_text())
     for step in steps:
         spans = re.findall(r"`([^`]+)`", step)
-        paths = [ROOT / span for span in spans if re.fullmatch(r"(bagkit|tests|docs|\.ci|\.github)/[\w./]*", span)]
+        rooms = r"(bagkit|tests|docs|benchmarks|\.ci|\.github)/[\w./]*"
+        paths = [ROOT / span for span in spans if re.fullmatch(rooms, span)]
         assert [path for path in paths if not path.exists()] == []
         texts = [path.read_text() for path in paths if path.is_file()]
         names = [span for span in spans if re.fullmatch(r"_\w+|[A-Z_]{4,}|test_\w+", span)]

@@ -78,6 +78,7 @@ ELSEWHERE = (
     "io/output/sinks.py",
     "ops/encoding.py",
     "ops/near.py",
+    "crossing/",
     "schedulers/",
     "lazy/",
     "shown.py",
