@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bagkit.client.background import compute_for
 from bagkit.client.calls import CallMaker, check_call
 from bagkit.client.executor import ClientExecutor
-from bagkit.client.futures import Future, without_failed
+from bagkit.client.futures import Future, futures_in, without_failed
 from bagkit.client.inline import InlineEngine
 from bagkit.client.mapping import named_calls, some_ahead
 from bagkit.client.page import Page
@@ -349,13 +349,13 @@ class Client(Executor):
         """Cancel calls that do not run yet, and calls that need their values.
 
         Args:
-            futures: A future, or an iterable of futures.
+            futures: A future, or containers with futures anywhere inside.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:
         ...     client.cancel(client.map(len, ["a", "b"]))
         """
-        for future in [futures] if isinstance(futures, Future) else list(futures):
+        for future in futures_in(futures, "cancel"):
             future.cancel()
 
     def scale(self, workers: int) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bagkit.errors import TaskError
+from bagkit.errors import OptionError, TaskError, one_line
 from bagkit.flow.replay import Replay, reading
 from bagkit.front_doors import front_door, front_doors
 from bagkit.ops.calls import FutureValue
@@ -224,6 +224,21 @@ class Future(concurrent.futures.Future[T]):
                 owner.let_go(self.key)
 
 
+def futures_in(value: Any, who: str) -> list[Any]:
+    """Return the futures that `value` is, or has in containers: of a dict its keys, or else its values.
+
+    Raises OptionError for anything else, in the words of `who`.
+    """
+    is_lazy = hasattr(type(value), "__dask_graph__") and not isinstance(value, Future)
+    if not is_lazy and callable(getattr(value, "add_done_callback", None)):  # a lazy value seems to have any method
+        return [value]
+    if isinstance(value, Mapping):
+        value = [key if isinstance(key, concurrent.futures.Future) else value[key] for key in value]
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes)) or is_lazy:
+        raise OptionError(f"{who}: it got {one_line(value)}; expected futures, also in containers")
+    return [future for each in value for future in futures_in(each, who)]
+
+
 def without_failed(value: Any) -> Any:
     """Return `value` without the futures in it that have failed or were cancelled; waits for all."""
     if type(value) in (list, tuple, set, frozenset):
@@ -270,7 +285,7 @@ def wait(
     >>> len(done), len(not_done)
     (2, 0)
     """
-    futures = _to_wait_for(futures, timeout)
+    futures = _to_wait_for(futures, timeout, "wait")
     done, others = concurrent.futures.wait(futures, timeout, return_when)
     return done, others
 
@@ -294,14 +309,14 @@ def as_completed(futures: Iterable[concurrent.futures.Future[Any]], timeout: flo
     ...     sorted(future.result() for future in bk.as_completed(client.map(len, ["ab", "c"])))
     [1, 2]
     """
-    return concurrent.futures.as_completed(_to_wait_for(futures, timeout), timeout)
+    return concurrent.futures.as_completed(_to_wait_for(futures, timeout, "as_completed"), timeout)
 
 
 def _to_wait_for(
-    futures: Iterable[concurrent.futures.Future[Any]], timeout: float | None
+    futures: Iterable[concurrent.futures.Future[Any]], timeout: float | None, who: str
 ) -> list[concurrent.futures.Future[Any]]:
     """Return futures that this thread may wait for."""
-    found = list(futures)
+    found = futures_in(futures, who)
     if timeout is None:
         for future in found:
             if isinstance(future, Future):
@@ -314,13 +329,13 @@ def fire_and_forget(futures: Any) -> None:
     """Say that nobody will ask for some results. Calls run in any case; this is here for programs written for dask.
 
     Args:
-        futures: A future, or an iterable of futures.
+        futures: A future, or containers with futures anywhere inside.
 
     >>> import bagkit as bk
     >>> with bk.Client(workers=1) as client:
     ...     bk.fire_and_forget(client.submit(len, "ab"))
     """
-    for future in [futures] if isinstance(futures, Future) else list(futures):
+    for future in futures_in(futures, "fire_and_forget"):
         future.add_done_callback(_report)
 
 

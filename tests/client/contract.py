@@ -170,6 +170,21 @@ class ClientContract:
         assert next(futures) is late
         assert bk.wait([late, early]) == ({late, early}, set())
 
+    def test_futures_in_containers_are_waited_for_and_cancelled(self, client: bk.Client, tmp_path: Path) -> None:
+        urls = {client.submit(inc, number): number for number in (1, 2)}
+        assert {urls[future]: future.result() for future in bk.as_completed(urls)} == {1: 2, 2: 3}
+        assert len(bk.wait([list(urls), {"a": client.submit(inc, 3)}])[0]) == 3
+        needed = client.submit(wait_for, tmp_path / "go")
+        waiting = {"a": [client.submit(inc, client.submit(len, needed))], "b": (client.submit(inc, needed),)}
+        client.cancel(waiting)
+        (tmp_path / "go").write_text("x")
+        assert [waiting["a"][0].cancelled(), waiting["b"][0].cancelled()] == [True, True]
+        calls: list[Callable[[Any], Any]] = [client.cancel, bk.wait, bk.as_completed, bk.fire_and_forget]
+        for call in calls:
+            for wrong in ([1], "text", 5, bk.range(3, npartitions=1)):
+                with pytest.raises(bk.OptionError, match=r": it got .*; expected futures, also in containers"):
+                    call(wrong)
+
     def test_a_worker_that_dies_is_replaced(self, client: bk.Client, tmp_path: Path) -> None:
         others = client.map(inc, range(20))
         assert client.submit(die_once, tmp_path / "died").result() == 7
