@@ -71,7 +71,8 @@ def find_files(urlpath: object, storage_options: Mapping[str, Any] | None = None
 
 
 def _find(path: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
-    return _find_remote(path, storage_options) if is_url(path) else _find_local(path)
+    is_file = "://" not in path and os.path.exists(path)  # one called a::b, which is fsspec's way to write a chain
+    return _find_remote(path, storage_options) if is_url(path) and not is_file else _find_local(path)
 
 
 # -- local -------------------------------------------------------------------------------------------------------------

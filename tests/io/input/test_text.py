@@ -264,6 +264,12 @@ def test_odd_names_are_names(tmp_path, name):
     assert read(str(tmp_path / "*")) == ["yes\n"]
 
 
+def test_a_name_that_looks_like_a_chain_of_urls(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, b"yes\n", "std::vector.txt")
+    assert read("std::vector.txt") == ["yes\n"]
+
+
 def test_a_pattern_that_is_also_a_name(tmp_path):
     names = ["a[1].txt", "a1.txt", "b?.txt", "c[1]?.txt", "run[1]/d.txt", "run1/e.txt", "run2/f.txt"]
     for name in names:
