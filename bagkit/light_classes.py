@@ -85,7 +85,7 @@ _NOT_GIVEN = object()
 
 def _written_init(cls: type) -> Callable[..., None]:
     """Return the `__init__` that `dataclasses` would write for a class that is not frozen."""
-    defaults: dict[str, Any] = {}
+    defaults: dict[str, Any] = {"__name__": cls.__module__}  # which tells tracebacks whose code it is
     parameters, lines = ["self"], []
     fields: Any = cls
     for each in dataclasses.fields(fields):

@@ -80,7 +80,8 @@ class Answers(Executor):
         (key, work), width, (directory, _) = args[:2], args[4], args[-1]
         made = tuple(self._values(unpickled(key, work), width, directory))
         future: Future[Any] = Future()
-        future.set_result((self.tasks % WORKERS, 0.0, 0.0, 0, 0, (), NOTHING, NOTHING, made, None))
+        plain = (False,) * len(made)
+        future.set_result((self.tasks % WORKERS, 0.0, 0.0, 0, 0, (), NOTHING, NOTHING, made, plain, None))
         return future
 
     def _values(self, work: Any, width: int, directory: str) -> Iterator[Any]:
