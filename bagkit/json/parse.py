@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import sys
 from codecs import utf_8_decode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import compress, count, filterfalse
+from itertools import compress, count, filterfalse, repeat
 from operator import attrgetter, itemgetter
 from threading import Lock
 from typing import Any, Final, Literal
@@ -30,8 +30,6 @@ Field = str | tuple[str, ...]
 """A key of a record; or several, each of the dict under the one before."""
 Careful = Callable[[Any], Any]
 Steps = tuple[Callable[[Any], Any], ...]
-Kinds = Mapping[tuple[str, ...], Any]
-"""Which values msgspec is told to expect, by the path of a field."""
 
 _DIGITS: Final = frozenset("0123456789") | frozenset(b"0123456789")
 _MARGIN: Final = 6
@@ -155,8 +153,8 @@ def _make_ways(fields: tuple[Any, ...] | None, shape: Shape) -> _Ways:
         whole = msgspec.json.Decoder().decode
         steps = (whole,) if fields is None else (whole, pick)
     decode_all = _block_decoder(steps, shape if skips else "record")
-    if fields and skips:
-        looked_at = [_values_of(fields, shape, path) for path in _leaves(_tree(fields))]
+    if fields and skips and shape in ("value", "attributes"):
+        looked_at = [lambda values: values] if shape == "value" else [*map(attribute_values, range(len(set(fields))))]
         decode_all = Recurring(decode_all, looked_at, partial(_decoder_knowing, fields, shape))
     return _Ways(decode_all, _deeper(partial(_in_steps, steps)), skips, loads)
 
@@ -189,66 +187,48 @@ def attribute_values(number: int) -> Callable[[Sequence[Any]], list[Any]]:
     return found
 
 
-def _values_of(fields: tuple[Any, ...], shape: Shape, path: tuple[str, ...]) -> Callable[[Sequence[Any]], list[Any]]:
-    """Return the function that gives one of the `fields` of records of that shape; None where they lack it."""
-    if shape == "value":
-        return list
-    if shape == "attributes":
-        return attribute_values(list(dict.fromkeys(fields)).index(path[0]))
-    if shape == "values":
-        at = fields.index(path[0])
-        return lambda records: [record[at] for record in records]
-    return partial(_values_under, path)
-
-
-def _values_under(path: tuple[str, ...], values: list[Any]) -> list[Any]:
-    for key in path:
-        values = [value.get(key) if type(value) is dict else None for value in values]
-    return values
-
-
-def _decoder_knowing(fields: tuple[Field, ...], shape: Shape, texts: Sequence[frozenset[Any]]) -> BlockDecoder:
+def _decoder_knowing(fields: tuple[str, ...], shape: Shape, texts: Sequence[frozenset[Any]]) -> BlockDecoder:
     """Return a block decoder for records whose fields are some of `texts`: it gives these very objects."""
     any_of: Any = Literal
     # Literal remembers what it made of equal texts before, which are other objects: so one text is always new.
-    kinds = [any_of[(*known, f"\0{next(_numbers)}")] if known else None for known in texts]
-    told = {path: kind for path, kind in zip(_leaves(_tree(fields)), kinds, strict=True) if kind is not None}
-    return _block_decoder(_steps(fields, shape, told), shape)
+    kinds = [any_of[(*known, f"\0{next(_numbers)}")] if known else Any for known in texts]
+    return _block_decoder((_struct_decoder(fields, kinds),), shape)
 
 
-def _struct_decoder(names: Iterable[str], told: Kinds) -> Callable[[Any], Any]:
-    """Return the function that makes an object of a line, whose attributes are the fields of these names."""
+def _struct_decoder(fields: tuple[str, ...], kinds: Sequence[Any] = ()) -> Callable[[Any], Any]:
+    """Return the function that makes an object of a line, whose attributes are the `fields`, each named once."""
     import msgspec
 
-    members = [(f"field_{index}", told.get((name,), Any), msgspec.field(name=name)) for index, name in enumerate(names)]
+    names = list(dict.fromkeys(fields))
+    members = [
+        (f"field_{index}", kind, msgspec.field(name=name))
+        for index, (name, kind) in enumerate(zip(names, kinds or repeat(Any), strict=False))
+    ]
     decode: Callable[[Any], Any] = msgspec.json.Decoder(msgspec.defstruct("record", members, gc=False)).decode
     return decode
 
 
 def _skipping_steps(fields: tuple[Any, ...], shape: Shape) -> Steps:
     """Return the functions that, one after the other, make a record of a line; none where msgspec can't."""
-    try:
-        steps = _steps(fields, shape, {})
-        return steps if _finds(steps, list(dict.fromkeys(fields)), fields, shape) else ()
-    except Exception:
-        return ()  # declines because a name is one that msgspec does not take: a quote, a lone surrogate
-
-
-def _steps(fields: tuple[Any, ...], shape: Shape, told: Kinds) -> Steps:
-    """Return the functions that, one after the other, make a record of a line whose values are as they were `told`."""
     import msgspec
 
     unique = list(dict.fromkeys(fields))
-    if shape in ("record", "scalars") or not fields:
-        kind = _record_type(_tree(fields), _SCALAR if shape == "scalars" else Any, told)
-        whole = msgspec.json.Decoder(kind).decode
-        return (whole,) if shape in ("record", "scalars") else (whole, _picker(fields, shape))
-    first = _struct_decoder(unique, told)
-    if shape == "attributes":
-        return (first,)
-    if shape == "values" and len(fields) == 1:
-        return (first, msgspec.structs.astuple)
-    return (first, attrgetter(*(f"field_{unique.index(name)}" for name in fields)))
+    try:
+        steps: Steps
+        if shape in ("record", "scalars") or not fields:
+            kind = _record_type(_tree(fields), _SCALAR if shape == "scalars" else Any)
+            steps = (msgspec.json.Decoder(kind).decode,)
+            if shape not in ("record", "scalars"):
+                steps = (*steps, _picker(fields, shape))
+        elif shape == "attributes":
+            steps = (_struct_decoder(fields),)
+        elif shape == "values" and len(fields) == 1:
+            steps = (_struct_decoder(fields), msgspec.structs.astuple)
+        else:
+            steps = (_struct_decoder(fields), attrgetter(*(f"field_{unique.index(name)}" for name in fields)))
+        return steps if _finds(steps, unique, fields, shape) else ()
+    except Exception:
+        return ()  # declines because a name is one that msgspec does not take: a quote, a lone surrogate
 
 
 class Tree(dict[str, "Tree"]):
@@ -274,26 +254,15 @@ def _tree(fields: Iterable[Field]) -> Tree:
     return tree
 
 
-def _leaves(tree: Tree, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the paths to what is wanted whole, in order."""
-    for key, inner in tree.items():
-        if inner:
-            yield from _leaves(inner, (*path, key))
-        else:
-            yield (*path, key)
-
-
 _SCALAR: Final = None | bool | int | float | str
 
 
-def _record_type(tree: Tree, leaf: Any, told: Kinds, path: tuple[str, ...] = ()) -> Any:
-    """Return the type with which msgspec makes dicts of the wanted parts, each a `leaf` but those that are `told`."""
+def _record_type(tree: Tree, leaf: Any) -> Any:
+    """Return the type with which msgspec makes dicts of the wanted parts, each part a `leaf`."""
     from typing import TypedDict
 
     kinds = {
-        key: _record_type(inner, leaf, told, (*path, key)) | _SCALAR | (list if leaf is Any else None)
-        if inner
-        else told.get((*path, key), leaf)
+        key: _record_type(inner, leaf) | _SCALAR | (list if leaf is Any else None) if inner else leaf
         for key, inner in tree.items()
     }
     return TypedDict("record", kinds, total=False)  # type: ignore[operator]  # made at run time
