@@ -52,13 +52,15 @@ class Pump:
 
         `watch` is told the pipe whose message ends what `go_on` waits for.
         """
-        if go_on is not None and self._thread is None:
+        if go_on is not None and self._wake is None:
             self._wake = os.pipe()
             for descriptor in self._wake:
                 os.set_blocking(descriptor, False)
             watch(self._wake[0])
-            self._thread = threading.Thread(target=self._steps, args=(go_on,), name="bagkit-pump", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._steps, args=(go_on,), name="bagkit-pump", daemon=True)
+            with contextlib.suppress(RuntimeError):  # the interpreter is ending: then the caller alone drives the run
+                thread.start()
+                self._thread = thread
         self._away = True
 
     def _rouse(self) -> None:

@@ -181,8 +181,13 @@ class DaemonThreads:
         self._calls.put(call)
         if len(self._threads) < self._workers:
             thread = threading.Thread(target=_work, args=(self._calls,), name="bagkit", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is ending, or the system allows no more threads
+                if not self._threads:
+                    call.run()
+            else:
+                self._threads.append(thread)
         return call
 
     def end(self) -> None:
