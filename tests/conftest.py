@@ -29,17 +29,18 @@ settings.load_profile("bagkit")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# h5py, PyTables and lz4 have no wheels for Python 3.15. What tests them stands in files of their own, left out there,
-# as what runs the benchmarks: a benchmark writes HDF5.
-OF_HDF5_OR_LZ4 = [
+# h5py, PyTables, lz4 and pydantic have no wheels for Python 3.15. What tests them stands in files of their own, which
+# are left out there, as is what runs the benchmarks: a benchmark writes HDF5.
+WITHOUT_WHEELS = [
     "benchmarks/test_benchmarks.py",
     "io/handover/test_hdf5.py",
     "io/handover/test_hdf5_tables.py",
     "io/input/test_lz4.py",
+    "operations/test_validating_pydantic.py",
     "samples/test_hdf5_samples.py",
     "test_hdf5_docs.py",
 ]
-collect_ignore = OF_HDF5_OR_LZ4 if sys.version_info >= (3, 15) else []
+collect_ignore = WITHOUT_WHEELS if sys.version_info >= (3, 15) else []
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -119,7 +119,12 @@ EXPECTED: dict[Any, tuple[Callable[[Any], Any], dict[int, tuple[str, str, str]]]
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
-    path = tmp_path / "a.jsonl"
+    return written(tmp_path)
+
+
+def written(folder: Path) -> Path:
+    """Write the records to a file."""
+    path = folder / "a.jsonl"
     path.write_text("".join([json.dumps(record) + "\n" for record in RECORDS]))
     return path
 
@@ -148,33 +153,6 @@ def test_each_policy_holds(lines: Path) -> None:
     assert len(got.result) + len(got.failures) == len(RECORDS)
     with pytest.warns(bk.SkippedRecordsWarning, match="8 records skipped"):
         assert bag.count().compute(scheduler="sync", on_error="skip") == 3
-
-
-def test_a_model_of_pydantic_tells_all_violations(lines: Path) -> None:
-    import pydantic
-
-    class Inner(pydantic.BaseModel):
-        order_id: int
-        tags: list[str] = []
-
-        @pydantic.field_validator("order_id")
-        @classmethod
-        def is_small(cls, value: int) -> int:
-            if value > 6:
-                raise ValueError("too large")
-            return value
-
-    for way in WAYS:
-        good, bad = bk.read_json(lines).validate(Inner).split_errors()
-        records, rejects = bk.compute(good, bad, **way)
-        assert [record.order_id for record in records] == [1, 4]
-        assert type(records[0]) is Inner
-        assert [len(reject["violations"]) for reject in rejects] == [1, 1, 1, 1, 1, 1, 1, 1, 1]
-        assert rejects[-1]["violations"] == [
-            {"path": "order_id", "expected": "to pass its check: too large", "got": "7 (int)"}
-        ]
-        strict = bk.read_json(lines).validate(Inner, strict=True).split_errors()[1].compute(**way)
-        assert [each["path"] for each in strict[0]["violations"]] == ["order_id", "tags[1]"]
 
 
 def test_strict_is_a_choice_and_rejects_are_repaired_before_the_model(lines: Path) -> None:
@@ -242,37 +220,6 @@ def test_what_is_no_model_is_an_error_at_once(model: Any, words: str) -> None:
         bk.range(3, npartitions=1).validate(model)
     assert words in str(caught.value)
     assert "hint: bag.map(function) calls a function with each record" in str(caught.value)
-
-
-def test_a_model_of_pydantic_inside_of_another_is_held_to_as_well() -> None:
-    import pydantic
-
-    class Small(pydantic.BaseModel):
-        n: int
-
-        @pydantic.field_validator("n")
-        @classmethod
-        def is_small(cls, value: int) -> int:
-            if value > 3:
-                raise ValueError("too large")
-            return value
-
-    holder: Any = make_dataclass("Holder", [("small", Small)])
-    other: Any = msgspec.defstruct("Other", [("small", Small)])
-    later: Any = pydantic.create_model("Later", field=("Nowhere", ...))
-    given: dict[Any, Callable[[int], Any]] = {
-        list[Small]: lambda n: [{"n": n}],
-        Small | None: lambda n: {"n": n},
-        holder: lambda n: {"small": {"n": n}},
-    }
-    for model, record in given.items():
-        good, bad = bk.from_sequence([record(1), record(5)], npartitions=1).validate(model).split_errors()
-        found, wrong = bk.compute(good, bad.pluck("violations"), scheduler="sync")
-        assert "n=1" in str(found)
-        assert [each["expected"] for each in wrong[0]] == ["to pass its check: too large"], model
-    for model in (other, later, pydantic.BaseModel, Small(n=1)):
-        with pytest.raises(bk.PlanError, match="is no model: "):
-            bk.range(3, npartitions=1).validate(model)
 
 
 def test_values_that_are_allowed_are_named() -> None:
