@@ -22,6 +22,7 @@ import sys
 import time
 from collections import deque
 from errno import EBADF
+from functools import partial
 
 from bagkit.crossing import speech, transport, waiting_records
 from bagkit.crossing.surroundings import apply_surroundings
@@ -88,6 +89,16 @@ def main(connection: int, life: int, diary: int) -> None:
     if not worker.has_run:
         os._exit(0)
     _end_gently()
+
+
+def _in_task(make: Callable[[], Any], report: Report) -> Any:
+    """Return what `make` gives, which is part of a task.
+
+    This is short for a reason. Where an error leaves a `with` block, CPython notes the place, as an integer. Beyond 256
+    that takes memory, and where there is none at all, it tries again for ever.
+    """
+    with inside.running_task(report.tallied):
+        return make()
 
 
 def _end_gently() -> None:
@@ -334,7 +345,7 @@ class Worker:
 
     def _values(self, task: transport.TaskMessage, output: Output) -> bytes:
         start = time.time()
-        number, work, attempt, keys, _, part, inputs, names, room = task
+        number, work, attempt, *_ = task
         report = _report(attempt, self._progress(number))
         report.directory, report.dumps = self._ask_directory, waiting_records.dumps_records
         function = self._work(work)
@@ -343,19 +354,21 @@ class Worker:
             inside.draw_own_numbers()
         if _GENERATORS in sys.modules:
             sys.modules[_GENERATORS].seed_generators(str(number))
-        with inside.running_task(report.tallied):
-            value = function(transport.loads(part), [load(stored) for stored in inputs], report)
-            if os.getpid() != self._pid:
-                os._exit(0)
-            made = (value,) if keys == 1 else self._several(value, keys)
-            kept: tuple[int, ...] = ()
-            if names:
-                values, kept = self._kept(made, output, names, room)
-            else:
-                values = tuple(output.store_all(made))
+        values, kept = _in_task(partial(self._stored, function, task, output, report), report)
         failures = _pickle_failures(report.failures) if report.failures else None
         said = (report.bytes_read, report.skipped, failures, report.outputs, report.plain_figures())
         return marshal.dumps((number, start, time.time(), *said, values, kept))
+
+    def _stored(
+        self, function: Callable[..., Any], task: transport.TaskMessage, output: Output, report: Report
+    ) -> tuple[tuple[Stored, ...], tuple[int, ...]]:
+        """Call the work of `task`; return its values as they are sent, and how many bytes of each are kept here."""
+        _, _, _, keys, _, part, inputs, names, room = task
+        value = function(transport.loads(part), [load(stored) for stored in inputs], report)
+        if os.getpid() != self._pid:
+            os._exit(0)
+        made = (value,) if keys == 1 else self._several(value, keys)
+        return self._kept(made, output, names, room) if names else (tuple(output.store_all(made)), ())
 
     @staticmethod
     def _kept(
