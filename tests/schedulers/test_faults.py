@@ -279,6 +279,7 @@ def test_a_thread_that_reports_for_a_task_that_is_over(scheduler: ProcessSchedul
     assert recorder.of(events.TaskProgressed) == []
 
 
+@pytest.mark.filterwarnings("ignore:.*is multi-threaded, use of fork:DeprecationWarning")  # from Python 3.15 on it is
 @pytest.mark.parametrize("work", [faulty.fork_and_return, faulty.fork_and_raise])
 def test_a_task_that_forks_gives_one_result(scheduler: ProcessScheduler, work: Any) -> None:
     graph = Graph([Task((n,), work, n) for n in range(8)])
@@ -287,6 +288,7 @@ def test_a_task_that_forks_gives_one_result(scheduler: ProcessScheduler, work: A
     assert len(recorder.of(events.TaskFinished)) == 8
 
 
+@pytest.mark.filterwarnings("ignore:.*is multi-threaded, use of fork:DeprecationWarning")  # from Python 3.15 on it is
 def test_batches_that_fork(scheduler: ProcessScheduler) -> None:
     (got,) = values(scheduler, one(faulty.fork_in_batches), ["only"])
     assert list(got) == [[1], [2]]
