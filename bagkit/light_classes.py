@@ -66,7 +66,7 @@ def _give_equality(cls: type, frozen: bool) -> None:
     has_hash = vars(cls).get("__hash__") is not None  # a class that defines __eq__ alone has None
     _give(cls, __eq__=_equal)
     if not has_hash:
-        cls.__hash__ = _hash if frozen else None  # type: ignore[assignment, method-assign]
+        cls.__hash__ = _hash if frozen else None  # type: ignore[assignment, method-assign]  # as dataclasses do
 
 
 def _first_init(cls: type) -> Callable[..., None]:
@@ -74,7 +74,7 @@ def _first_init(cls: type) -> Callable[..., None]:
 
     def __init__(self: Any, *args: Any, **keywords: Any) -> None:
         init = _written_init(cls)
-        cls.__init__ = init  # type: ignore[misc]
+        cls.__init__ = init  # type: ignore[misc]  # the class has its own from here on
         init(self, *args, **keywords)
 
     return __init__

@@ -180,7 +180,7 @@ def made(cls: type, call: Callable[[type], Any]) -> Any:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("name", TRUE)
 def test_instances_are_made_alike(name: str, call: str) -> None:
-    again = made_by(light_classes.dataclass)[name]  # of which there is no instance
+    again = made_by(light_classes.dataclass)[name]  # a class without an instance so far
     for _ in range(2):
         assert made(again, CALLS[call]) == made(TRUE[name], CALLS[call])
 
