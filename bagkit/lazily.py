@@ -10,6 +10,8 @@ import sys
 from importlib import import_module
 from typing import Any, TypeGuard
 
+from bagkit.errors import missing_extra
+
 
 class Lazily:
     """Stands for the module `name`, and imports it when it is asked for an attribute.
@@ -34,3 +36,11 @@ class Lazily:
         value = getattr(import_module(self._name), name)
         setattr(self, name, value)  # asked once, found at once from now on
         return value
+
+
+def import_extra(module: str, extra: str, purpose: str) -> Any:
+    """Return a module of a package that an extra installs; raises MissingExtraError where it is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise missing_extra(module.partition(".")[0], extra, purpose) from error

@@ -236,7 +236,6 @@ ONLY_IN = {
     },
     "pandas": {"io/handover/frames.py"},
     "polars": {"io/handover/frames.py"},
-    "pyarrow": {"io/input/arrow.py"},
     "h5py": {"io/handover/hdf5.py"},
     "fastavro": {"io/input/avro.py", "io/output/avro.py"},
     "multiprocessing": set(),
@@ -296,6 +295,8 @@ def imports_of(path: Path) -> Iterator[Import]:
             # `from bagkit.ops import reductions` is an import of bagkit.ops.reductions.
             package = is_package(node.module)
             names = [f"{node.module}.{alias.name}" if package else str(node.module) for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "import_extra":
+            names = [ast.literal_eval(node.args[0])]
         else:
             continue
         for name in names:

@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bagkit.client.remote import NotSent, run_call
-from bagkit.errors import OptionError, TaskError, missing_extra
+from bagkit.errors import OptionError, TaskError
+from bagkit.lazily import import_extra
 from bagkit.schedulers.cluster import raised
 
 if TYPE_CHECKING:
@@ -233,9 +234,5 @@ def client_of(where: Any) -> tuple[Any, bool]:
             f"Client: it got a {type(where).__name__}; expected the address of a dask.distributed scheduler, such as "
             "'tcp://host:8786', a client of dask.distributed, or nothing for worker processes of this machine"
         )
-    try:
-        import distributed
-    except ImportError as error:
-        raise missing_extra("distributed", "distributed", "a Client on a cluster") from error
-    connect: Any = distributed.Client
-    return connect(where, set_as_default=False), True
+    distributed = import_extra("distributed", "distributed", "a Client on a cluster")
+    return distributed.Client(where, set_as_default=False), True

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from bagkit.lazily import Lazily
+from bagkit.lazily import Lazily, import_extra
 from bagkit.methods.making import Making, T_co
 from bagkit.methods.tabulating import hand_over
 
@@ -137,9 +137,8 @@ class Frames(Making[T_co]):
         [{'a': 1, 'b': None}, {'a': 2, 'b': ['x']}]
         """
         from bagkit.io.handover.arrow import arrow_table
-        from bagkit.io.input.arrow import import_pyarrow
 
-        pyarrow = import_pyarrow("arrow", "for to_arrow")
+        pyarrow = import_extra("pyarrow", "arrow", "for to_arrow")
         encode = columnar.encoding("to_arrow", columns, on_conflict, column_types.Typing())
         return hand_over(self.plan, encode, on_conflict, options, partial(arrow_table, pyarrow))
 

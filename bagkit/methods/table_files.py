@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from bagkit.lazily import Lazily
+from bagkit.lazily import Lazily, import_extra
 from bagkit.methods.making import Making, T_co
 from bagkit.methods.tabulating import hand_over
 
@@ -94,9 +94,8 @@ class TableFiles(Making[T_co]):
         True
         """
         from bagkit.io.handover.parquet import check_compression, parquet_places, refuse_others, write_parquet
-        from bagkit.io.input.arrow import import_pyarrow
 
-        pyarrow = import_pyarrow("arrow", "for to_parquet")
+        pyarrow = import_extra("pyarrow", "arrow", "for to_parquet")
         check_compression(compression)
         encode = columnar.encoding("to_parquet", columns, on_conflict, column_types.Typing())
         place = whole_files.check_place("to_parquet", path, exist, ("error", "overwrite", "update"))

@@ -20,10 +20,11 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, get_args
 
-from bagkit.errors import PlanError, missing_extra, one_line
+from bagkit.errors import PlanError, one_line
 from bagkit.exchange.group import GatherSides
 from bagkit.exchange.pairs import Entry
 from bagkit.exchange.spill import Room
+from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
 from bagkit.ops._minhash import SKETCH, MinHash, Unit, in_words, jaccard, rows_for, shingles
 from bagkit.ops._near_pairs import Falling, candidates, joined
@@ -85,10 +86,7 @@ def near(name: str, key: Any, threshold: Any, **how: Any) -> Near:
             "hint: give more permutations, or a higher threshold"
         )
     key_function(name, key)
-    try:
-        import numpy  # noqa: F401  # to see whether it is there
-    except ImportError as error:
-        raise missing_extra("numpy", "near", f"for {name}") from error
+    import_extra("numpy", "near", f"for {name}")
     return Near(name, key, float(threshold), MinHash(shingle, unit, permutations // rows, rows, seed))
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from typing import Any, TypeVar
 
-from bagkit.errors import missing_extra
+from bagkit.lazily import import_extra
 
 T = TypeVar("T")
 
@@ -17,11 +17,7 @@ _DIED = frozenset({"WorkerCrashedError", "NodeDiedError", "OutOfMemoryError"})
 
 def running_ray(purpose: str) -> Any:
     """Return the module ray with a session; raises MissingExtraError where it is not installed."""
-    try:
-        import ray
-    except ImportError as error:
-        raise missing_extra("ray", "ray", purpose) from error
-    module: Any = ray
+    module = import_extra("ray", "ray", purpose)
     if not module.is_initialized():
         module.init(include_dashboard=False)  # the cluster of RAY_ADDRESS, or one of this machine
     return module

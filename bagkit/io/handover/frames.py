@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from bagkit.errors import PlanError, missing_extra, one_line
+from bagkit.errors import PlanError, one_line
 from bagkit.io.handover.arrow import arrow_table
 from bagkit.io.handover.casts import check_dtypes
 from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
-from bagkit.io.input.arrow import import_pyarrow
+from bagkit.lazily import import_extra
 
 
 def import_pandas() -> Any:
     """Return the module pandas; raises MissingExtraError where there is none."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise missing_extra("pandas", "pandas", "for to_dataframe") from error
-    return pandas
+    return import_extra("pandas", "pandas", "for to_dataframe")
 
 
 def import_polars() -> Any:
     """Return the module polars; raises MissingExtraError where there is none."""
-    try:
-        import polars
-    except ImportError as error:
-        raise missing_extra("polars", "polars", "for to_polars") from error
-    return polars
+    return import_extra("polars", "polars", "for to_polars")
 
 
 def polars_frame(table: TypedColumns) -> Any:
     """Return the polars.DataFrame of the table."""
-    pa = import_pyarrow("polars", "for to_polars")
+    pa = import_extra("pyarrow", "polars", "for to_polars")
     found = arrow_table(pa, table)
     # Of an empty name polars makes "column_0", so it gets to see other names first.
     frame = import_polars().from_arrow(found.rename_columns(list(map(str, range(found.num_columns)))))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
 from bagkit.contexts import context
-from bagkit.errors import OutputBusyError, PlanError, missing_extra, one_line
+from bagkit.errors import OutputBusyError, PlanError, one_line
 from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
@@ -27,6 +27,7 @@ from bagkit.io.handover.hdf5_tables import (
 )
 from bagkit.io.input.paths import named
 from bagkit.io.output.stores import failed
+from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
 
 Format = Literal["columns", "table"]
@@ -57,11 +58,7 @@ class Target:
 
 def import_h5py() -> Any:
     """Return the module h5py; raises MissingExtraError where there is none."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise missing_extra("h5py", "hdf5", "for to_hdf5") from error
-    return h5py
+    return import_extra("h5py", "hdf5", "for to_hdf5")
 
 
 def check_target(target: Target, columns: Any) -> None:

@@ -10,8 +10,8 @@ from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
 from bagkit.io.handover.arrow import arrow_schema, record_batches
 from bagkit.io.handover.column_types import ListOf, StructOf, Type
 from bagkit.io.handover.gathered import TypedColumns
-from bagkit.io.input.arrow import import_parquet
 from bagkit.io.input.paths import named
+from bagkit.lazily import import_extra
 
 GROUP_ROWS: Final = 1 << 17
 GROUP_BYTES: Final = 1 << 26
@@ -65,7 +65,7 @@ def _levels(kind: Type) -> int:
 
 def write_parquet(pa: Any, table: TypedColumns, paths: Sequence[str], compression: str | None) -> None:
     """Write the table to one file, or each partition to its own; all have the same schema."""
-    pq = import_parquet()
+    pq = import_extra("pyarrow.parquet", "arrow", "for to_parquet")
     if table.rows and not table.columns:
         raise ColumnTypeError("to_parquet: the records have no fields, and rows without columns can't be written")
     for column in table.columns:

@@ -14,6 +14,7 @@ from bagkit.flow.blocks import Block, Place
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions, opened_piece
 from bagkit.io.input.paths import named
+from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
 from bagkit.sentinels import NOT_GIVEN
 
@@ -30,11 +31,7 @@ _SYNC: Final = 16
 
 def import_fastavro() -> Any:
     """Return the module fastavro; raises MissingExtraError where there is none."""
-    try:
-        import fastavro
-    except ImportError as error:
-        raise missing_extra("fastavro", "avro", "to read and write Avro files") from error
-    return fastavro
+    return import_extra("fastavro", "avro", "to read and write Avro files")
 
 
 @cache

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from bagkit.errors import PlanError, missing_extra
 from bagkit.exchange.checksum import deflate_module
+from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
 
 
@@ -61,11 +62,7 @@ def _zstd() -> Any:
 
 
 def _lz4() -> Any:
-    try:
-        frame: Any = import_module("lz4.frame")
-    except ImportError as error:
-        raise missing_extra("lz4", "lz4", "to read .lz4 files") from error
-    return frame.LZ4FrameDecompressor()
+    return import_extra("lz4.frame", "lz4", "to read .lz4 files").LZ4FrameDecompressor()
 
 
 def _raw_deflate() -> Any:

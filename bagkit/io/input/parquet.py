@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Final
 
 from bagkit.errors import BagkitError, CorruptInputError, SourceError
 from bagkit.flow.blocks import Block, Place
-from bagkit.io.input.arrow import import_parquet, import_pyarrow
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import open_file
 from bagkit.io.input.paths import is_url, named
+from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
 from bagkit.plan.columns import ColumnSource
 from bagkit.plan.fields import in_order, keys_of, shown_fields, within
@@ -90,7 +90,8 @@ def _read(source: ReadParquet, reader: PieceReader) -> Iterator[Block]:
             if is_url(path):
                 path = open_file(piece.info, source.files.storage_options)
                 stack.callback(path.close)
-            table = stack.enter_context(import_parquet().ParquetFile(path, buffer_size=_READ, pre_buffer=False))
+            parquet = import_extra("pyarrow.parquet", "arrow", "for read_parquet")
+            table = stack.enter_context(parquet.ParquetFile(path, buffer_size=_READ, pre_buffer=False))
             yield from _rows(source, reader, table)
     except BagkitError:
         raise
@@ -171,7 +172,7 @@ def _records(piece: FilePiece, batch: Any, names: Sequence[str]) -> list[dict[st
 
 def _values(piece: FilePiece, name: str, column: Any) -> list[Any]:
     """Return the values of a column as Python's own."""
-    pa = import_pyarrow("arrow", "for read_parquet")
+    pa = import_extra("pyarrow", "arrow", "for read_parquet")
     exact = _exact(pa, column.type)
     if exact != column.type:
         try:
@@ -225,7 +226,7 @@ def plan_parquet(
     files_per_partition: int | None,
 ) -> ReadParquet:
     """Return the source of `read_parquet`; raises what `find_partitions` raises."""
-    import_pyarrow("arrow", "for read_parquet")
+    import_extra("pyarrow", "arrow", "for read_parquet")
     files = find_partitions(
         urlpath,
         compression=None,
