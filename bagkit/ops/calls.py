@@ -94,10 +94,7 @@ class Known(Call):
     value: Any = field(repr=False)
 
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "value"
+    label = "value"
 
     def call(self, values: Sequence[Any]) -> Any:
         return self.value
@@ -110,10 +107,7 @@ class FutureValue(Call):
     future: Future[Any] = field(repr=False)
 
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "future"
+    label = "future"
 
     def call(self, values: Sequence[Any]) -> Any:
         return self.future.result()

@@ -23,7 +23,7 @@ from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
 from bagkit.plan.fields import in_order, shown_fields
-from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, OnRecords, Parsing, PerPartition, union
+from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, OnRecords, Parsing, PerPartition, as_they_are, union
 from bagkit.sentinels import NOT_GIVEN
 
 OnError = Literal["raise", "skip", "collect"]
@@ -32,10 +32,6 @@ OnError = Literal["raise", "skip", "collect"]
 def bind(function: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., Any]:
     """Return `function` with `kwargs` bound."""
     return partial(function, **kwargs) if kwargs else function
-
-
-def _as_they_are(records: Any) -> Any:
-    return records
 
 
 @dataclass(frozen=True)
@@ -149,7 +145,7 @@ class Filter(PerPartition):
         if self.reason is not None:
             return partial(map, _Counting(self._name, predicate, self.keep, self.reason))
         if self.keep:
-            return _as_they_are if predicate is None else partial(map, predicate)
+            return as_they_are if predicate is None else partial(map, predicate)
         return partial(map, not_) if predicate is None else lambda records: map(not_, map(predicate, records))
 
 
@@ -288,13 +284,10 @@ class Flatten(PerPartition):
 
     per_record = "many"
     plain = "as given"
-
-    @property
-    def label(self) -> str:
-        return "flatten"
+    label = "flatten"
 
     def begin(self) -> OnRecords:
-        return _as_they_are
+        return as_they_are
 
 
 @dataclass(frozen=True)
@@ -376,6 +369,7 @@ class ParseJson(BlockParser):
 
     per_record = "one"
     opaque = False
+    error_label = "map(json.loads)"
 
     @property
     def plain(self) -> Literal["", "always"]:  # type: ignore[override]  # it depends on the pluck
@@ -412,15 +406,8 @@ class ParseJson(BlockParser):
             return f"parse_json(attributes: {', '.join(self.attributes)})"
         return f"parse_json(fields: {shown_fields(self.fields)})"
 
-    def demand(self, wanted: Fields) -> Fields:
-        return ALL
-
     def user_functions(self) -> tuple[Any, ...]:
         return (loads_here(), standard_loads)
-
-    @property
-    def error_label(self) -> str:
-        return "map(json.loads)"
 
     @cached_property
     def _parser(self) -> JsonParser:

@@ -31,6 +31,8 @@ class EncodeText(PerPartition):
     encoding: str | None
 
     per_record = "one"
+    error_label = "to_textfiles"
+    opaque = False
 
     def __post_init__(self) -> None:
         if self.encoding is None:
@@ -47,10 +49,6 @@ class EncodeText(PerPartition):
     def label(self) -> str:
         return f"encode({self.encoding!r})"
 
-    @property
-    def error_label(self) -> str:
-        return "to_textfiles"
-
     @cached_property
     def _marked(self) -> tuple[bytes, str]:
         name = codecs.lookup(self.encoding or "utf-8").name
@@ -65,10 +63,6 @@ class EncodeText(PerPartition):
     def newline(self) -> bytes:
         """The end of a line."""
         return "\n".encode(self._marked[1])
-
-    @property
-    def opaque(self) -> bool:
-        return False
 
     def user_functions(self) -> tuple[Any, ...]:
         return (text_encoder("utf-8"),)  # through its code an error in encoding is known as this op's
@@ -123,6 +117,7 @@ class EncodeJson(PerPartition):
     """Whether some records are lines already, as bytes."""
 
     per_record = "one"
+    error_label = "to_jsonl"
 
     def __post_init__(self) -> None:
         check_callable("to_jsonl", self.default, none_is="nothing else is written")
@@ -132,10 +127,6 @@ class EncodeJson(PerPartition):
         said = [f"default={function_label(self.default)}"] if self.default is not None else []
         said += ["allow_nan=True"] if self.allow_nan else []
         return f"encode_json({', '.join(said)})" if said else "encode_json"
-
-    @property
-    def error_label(self) -> str:
-        return "to_jsonl"
 
     @property
     def opaque(self) -> bool:

@@ -288,9 +288,6 @@ class Match(Pairing):
     def user_functions(self) -> tuple[Any, ...]:
         return tuple(key for key in (self.on_self, self.on_other) if callable(key))
 
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
-
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         others = reading(values[0]) if self.others is None else self.others
         table = table_of(key_function("join", self.on_other), others)

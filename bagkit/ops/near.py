@@ -314,9 +314,6 @@ class Pick(Pairing):
     def label(self) -> str:
         return self.near.shown
 
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
-
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         return partial(map, partial(_member if self.members else _kept, Labels(values[0])))
 

@@ -46,10 +46,7 @@ class WithKeys(PerPartition):
     """The pairs as they are: a record without a first element fails here, as it does in `keys()`."""
 
     per_record = "one"
-
-    @property
-    def label(self) -> str:
-        return "keys"
+    label = "keys"
 
     def begin(self) -> OnRecords:
         return partial(_pairs.tapped, itemgetter(0))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 from bagkit.json.parse import only
 from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.fields import in_order, shown_fields, within
-from bagkit.plan.kinds import Completion, Field, Fields, LaterCompletion, OnRecords, PerPartition
+from bagkit.plan.kinds import Completion, Field, Fields, LaterCompletion, OnRecords, PerPartition, as_they_are
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class CompleteJson(Completion):
         return f"{self.parser.label}, of what is {'not written as it is' if self.copies else 'left'}"
 
     def begin(self) -> OnRecords:
-        return _as_they_are
+        return as_they_are
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,4 @@ class WithLines(LaterCompletion):
         return f"{self.parser.label}, later"
 
     def begin(self) -> OnRecords:
-        return _as_they_are
-
-
-def _as_they_are(records: Iterable[Any]) -> Iterable[Any]:
-    return records
+        return as_they_are

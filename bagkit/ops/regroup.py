@@ -19,10 +19,7 @@ class Concat(Regroup):
     """`concat(bags)`: the partitions of one bag after the partitions of another."""
 
     picks = slice(None)
-
-    @property
-    def label(self) -> str:
-        return "concat"
+    label = "concat"
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return sum(inputs)

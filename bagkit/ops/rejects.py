@@ -18,10 +18,7 @@ class Described(PerPartition):
 
     per_record = "one"
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "rejects"
+    label = "rejects"
 
     def begin(self) -> OnRecords:
         return _fields
@@ -37,10 +34,7 @@ class ForJson(PerPartition):
 
     per_record = "one"
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "rejects for JSON"
+    label = "rejects for JSON"
 
     def begin(self) -> OnRecords:
         return lambda records: [for_json(record) for record in records]

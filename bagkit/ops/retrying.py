@@ -18,10 +18,7 @@ class AsRejects(PerPartition):
     """`read_errors(...)`: dicts of a file that are rejects; any other record is an error."""
 
     per_record = "one"
-
-    @property
-    def label(self) -> str:
-        return "read_errors"
+    label = "read_errors"
 
     def begin(self) -> OnRecords:
         return partial(map, _as_reject)
@@ -43,9 +40,7 @@ def _as_reject(record: Any) -> Any:
 class TakenUp(Returning):
     """Makes the record of a reject again, which waits for the operation in which it failed."""
 
-    @property
-    def label(self) -> str:
-        return "retry"
+    label = "retry"
 
     def begin(self) -> Placing:
         return _TakingUp()
@@ -115,9 +110,6 @@ class ResumedPairing(Pairing):
     @property
     def label(self) -> str:
         return self.op.label
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
 
     def user_functions(self) -> tuple[Any, ...]:
         return self.op.user_functions()

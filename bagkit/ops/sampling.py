@@ -38,9 +38,6 @@ class ByChance(Pairing):
     def label(self) -> str:
         return self.name
 
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
-
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.reads_records else wanted
 
@@ -63,9 +60,6 @@ class Candidates(Pairing):
     @property
     def label(self) -> str:
         return self.name
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         return partial(self.choose, rng=random_of_info(self.seed, read))

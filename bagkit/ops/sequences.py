@@ -45,10 +45,7 @@ class Zip(Pairing):
     bags: int
 
     per_record = "one"
-
-    @property
-    def label(self) -> str:
-        return "zip"
+    label = "zip"
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         try:
@@ -68,13 +65,7 @@ class Product(Pairing):
     read_first = 1
     per_record = "many"
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "product"
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
+    label = "product"
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         (others,) = read
@@ -99,9 +90,6 @@ class Accumulate(Scan):
     @property
     def label(self) -> str:
         return f"accumulate({function_label(self.binop)})"
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.binop,)
@@ -135,13 +123,7 @@ class WithIndex(Pairing):
     read_first = 1
     per_record = "one"
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "zip_with_index"
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
+    label = "zip_with_index"
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         ((info,),) = read
@@ -186,9 +168,6 @@ class Window(Pairing):
     @property
     def label(self) -> str:
         return f"window({self.size}{f', step={self.step}' if self.step > 1 else ''})"
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         ((info,),) = read
@@ -255,10 +234,7 @@ class Glom(PerPartition):
     """`glom()`: one list of each partition."""
 
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "glom"
+    label = "glom"
 
     def begin(self) -> OnRecords:
         return lambda records: [list(records)]
@@ -282,9 +258,6 @@ class MapPartitionsWithInfo(Pairing):
     def label(self) -> str:
         return f"map_partitions_with_info({function_label(self.function)})"
 
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
-
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
 
@@ -304,6 +277,7 @@ class Peek(Pairing):
     read_first = 1
     per_record = "one"
     can_raise = False
+    opaque = True  # it runs the records' own repr
 
     def __post_init__(self) -> None:
         check_count("peek", "n", self.count, 0)
@@ -311,13 +285,6 @@ class Peek(Pairing):
     @property
     def label(self) -> str:
         return f"peek({self.count})"
-
-    @property
-    def opaque(self) -> bool:
-        return True  # it runs the records' own repr
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         ((info,),) = read

@@ -122,9 +122,6 @@ class BucketOf(Pairing):
     def label(self) -> str:
         return f"{_name(self.buckets)}: buckets"
 
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return inputs[0]
-
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         edges = values[0] if isinstance(self.buckets, int) else self.buckets
         return partial(bucket_kernel.bucket_numbers, edges)

@@ -40,6 +40,7 @@ class Validate(PerPartition):
     """What a retry makes of the records before."""
 
     per_record = "one"
+    opaque = True  # models have methods
 
     def __post_init__(self) -> None:
         if self._by_pydantic:
@@ -50,10 +51,6 @@ class Validate(PerPartition):
     @property
     def label(self) -> str:
         return f"validate({_name_of(self.model)})"
-
-    @property
-    def opaque(self) -> bool:
-        return True  # models have methods
 
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.first is not None or self._by_pydantic else _fields_of(self.model)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from bagkit.plan.kinds import Fields, OnRecords, PerPartition
+from bagkit.plan.kinds import Fields, OnRecords, PerPartition, as_they_are
 from bagkit.plan.node import Plan
 
 Use = Literal["keep", "read", "look"]
@@ -21,12 +21,8 @@ class Caching(PerPartition):
         return wanted
 
     def begin(self) -> OnRecords:
-        return _as_they_are
+        return as_they_are
 
     def instead(self, asked: Plan, below: Plan, use: Use) -> Plan:
         """Return what runs instead: `asked` is its input as it was written, `below` the same as it runs."""
         raise NotImplementedError  # each op of the kind has its own
-
-
-def _as_they_are(records: Any) -> Any:
-    return records

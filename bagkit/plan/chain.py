@@ -11,10 +11,7 @@ class ChainMark(Op):
     """The ops below it are the work of one task, down to an op that needs the results of several tasks."""
 
     plain = "as given"
-
-    @property
-    def label(self) -> str:
-        return "chain"
+    label = "chain"
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return inputs[0]

@@ -150,6 +150,11 @@ OnRecords = Callable[..., Iterable[Any]]
 """Gives what `per_record` says for each of the records that it is called with, in order; it pulls none ahead."""
 
 
+def as_they_are(records: Iterable[Any]) -> Iterable[Any]:
+    """Return `records`: an OnRecords that does nothing to them."""
+    return records
+
+
 class PerPartition(Op):
     """Turns the records of one partition into others."""
 
@@ -268,6 +273,9 @@ class Pairing(Op):
     per_record: PerRecord = ""
     """What it gives for each row of records side by side in the other bags, as for a PerPartition."""
 
+    def npartitions(self, inputs: tuple[int, ...]) -> int:
+        return inputs[0]
+
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         """Return the function that is called with some records of each of the other bags, or with all of them.
 
@@ -377,9 +385,6 @@ class Call(Op):
 
     gives_value = True
 
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return 1
-
     def call(self, values: Sequence[Any]) -> Any:
         """Return the value made of `values`."""
         raise NotImplementedError
@@ -393,9 +398,6 @@ class Sink(Op):
     """
 
     gives_value = True
-
-    def npartitions(self, inputs: tuple[int, ...]) -> int:
-        return 1
 
     def bare(self) -> Sink:
         """Return the sink without what only the caller's process needs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 
 class Piece(Protocol):
@@ -26,6 +26,18 @@ class Piece(Protocol):
         Only itself if it can't be read so. `opaque` says whether code of the user's works on the records, which takes
         longer than reading does.
         """
+
+
+class Indivisible:
+    """A piece that is read by one task, as it is."""
+
+    __slots__ = ()
+
+    def cut(self, size: int) -> tuple[Self]:
+        return (self,)
+
+    def shares(self, count: int, opaque: bool = False) -> tuple[Self]:
+        return (self,)
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from typing import Any
 
 from bagkit.flow.rejected import Rejected, all_rejected
 from bagkit.light_classes import dataclass
-from bagkit.plan.kinds import Fields, OnRecords, Op, PerPartition
+from bagkit.plan.kinds import Fields, OnRecords, Op, PerPartition, as_they_are
 
 
 @dataclass(frozen=True)
@@ -20,20 +20,13 @@ class SplitErrors(PerPartition):
 
     per_record = "same"
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "split_errors"
+    label = "split_errors"
 
     def demand(self, wanted: Fields) -> Fields:
         return wanted
 
     def begin(self) -> OnRecords:
-        return _as_they_are
-
-
-def _as_they_are(records: Any) -> Any:
-    return records
+        return as_they_are
 
 
 class Choosing(PerPartition):
@@ -47,9 +40,7 @@ class Choosing(PerPartition):
 class Good(Choosing):
     """The records of split_errors."""
 
-    @property
-    def label(self) -> str:
-        return "good"
+    label = "good"
 
     def demand(self, wanted: Fields) -> Fields:
         return wanted
@@ -69,9 +60,7 @@ def _are_good(records: Sequence[Any]) -> Any:
 class Bad(Choosing):
     """What failed before split_errors."""
 
-    @property
-    def label(self) -> str:
-        return "bad"
+    label = "bad"
 
     def demand(self, wanted: Fields) -> Fields:
         return frozenset()  # nothing is read of the good ones

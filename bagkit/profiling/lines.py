@@ -40,9 +40,7 @@ class ParseLines(BlockParser):
     def _parser(self) -> ParseJson:
         return ParseJson(of_lines=self.of_lines)
 
-    @property
-    def label(self) -> str:
-        return "parse_json"
+    label = "parse_json"
 
     @property
     def error_label(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from bagkit.exchange.spill import Room
 from bagkit.flow.blocks import Placed, PlacesOf
 from bagkit.flow.takings import PlacedTaking
-from bagkit.plan.kinds import ALL, Fields, Reduction, Taking
+from bagkit.plan.kinds import Reduction, Taking
 from bagkit.profiling.duplicates import Duplicates, digests_of_equals, digests_of_odd
 from bagkit.profiling.examples import Places
 from bagkit.profiling.kinds import Steps, fields_of, has_fields
@@ -200,13 +200,7 @@ class ProfileRecords(Reduction):
     gives_value = True
     split_every = 8
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "profile"
-
-    def demand(self, wanted: Fields) -> Fields:
-        return ALL
+    label = "profile"
 
     def start(self, room: Room) -> Taking:
         return Profiling(self.keys, self.limits)
@@ -230,13 +224,7 @@ class CountBadLines(Reduction):
     gives_value = True
     split_every = 8
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "bad lines"
-
-    def demand(self, wanted: Fields) -> Fields:
-        return ALL
+    label = "bad lines"
 
     def start(self, room: Room) -> Taking:
         return _Counting()

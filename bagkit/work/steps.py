@@ -100,10 +100,7 @@ class Value(Op):
     """Leaf: the value of another task."""
 
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "value"
+    label = "value"
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,7 @@ class Joined(Op):
     """What branches of the same records lead to. Its inputs are the records, then the steps above in their order."""
 
     can_raise = False
-
-    @property
-    def label(self) -> str:
-        return "joined"
+    label = "joined"
 
 
 @dataclass(frozen=True, eq=False)

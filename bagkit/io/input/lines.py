@@ -64,9 +64,7 @@ class UniversalEnds:
     ascii_only: bool = False
     r"""Take a lone `\r` only where ASCII follows: bytes that are ignored in decoding might hide a `\n` behind them."""
 
-    @property
-    def lead(self) -> int:
-        return 1
+    lead = 1
 
     def last(self, data: bytes) -> int:
         end = data.rfind(b"\n") + 1

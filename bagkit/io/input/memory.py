@@ -17,13 +17,14 @@ from bagkit.light_classes import dataclass
 from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import even_shares
 from bagkit.plan.kinds import MemorySource
+from bagkit.plan.pieces import Indivisible
 
 DEFAULT_PARTITIONS = 100
 """How many partitions a sequence is cut into where nothing is said: enough to keep many cores busy evenly."""
 
 
 @dataclass(frozen=True, slots=True)
-class SequencePiece:
+class SequencePiece(Indivisible):
     """A slice of the sequence, in one partition."""
 
     records: Sequence[Any] = field(repr=False)
@@ -31,19 +32,8 @@ class SequencePiece:
     start: int
     """Where in the partition the slice begins."""
 
-    @property
-    def weight(self) -> int:
-        return 0
-
-    @property
-    def label(self) -> str:
-        return ""
-
-    def cut(self, size: int) -> Sequence[SequencePiece]:
-        return (self,)
-
-    def shares(self, count: int, opaque: bool = False) -> Sequence[SequencePiece]:
-        return (self,)
+    weight = 0
+    label = ""
 
 
 @dataclass(frozen=True, slots=True)

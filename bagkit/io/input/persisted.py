@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from bagkit.errors import TaskError
 from bagkit.flow.blocks import Block, Place
@@ -13,18 +13,21 @@ from bagkit.flow.kept import LET_GO, Kept
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import MemorySource
+from bagkit.plan.pieces import Indivisible
 
 UNKNOWN_BYTES = 2 << 20
 """About how much there is in a partition that is not made yet: more than is worth reading in the caller's process."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPiece:
+class KeptPiece(Indivisible):
     """A partition whose records are kept; a scheduler that keeps them may put something in the place of `kept`."""
 
     kept: Kept = field(repr=False)
     partition: int
-    of_earlier_runs: ClassVar[bool] = True
+
+    of_earlier_runs = True
+    label = ""
 
     @property
     def records(self) -> Sequence[Any] | None:
@@ -35,16 +38,6 @@ class KeptPiece:
     def weight(self) -> int:
         kept = self.kept
         return UNKNOWN_BYTES if kept.promise is not None and kept.local is None else kept.nbytes
-
-    @property
-    def label(self) -> str:
-        return ""
-
-    def cut(self, size: int) -> Sequence[KeptPiece]:
-        return (self,)
-
-    def shares(self, count: int, opaque: bool = False) -> Sequence[KeptPiece]:
-        return (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +57,7 @@ class Persisted(MemorySource):
 
     parts: tuple[Kept, ...] = field(repr=False)
 
-    @property
-    def label(self) -> str:
-        return "persist"
+    label = "persist"
 
     def npartitions(self, inputs: tuple[int, ...]) -> int:
         return len(self.parts)

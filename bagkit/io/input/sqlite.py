@@ -20,6 +20,7 @@ from bagkit.io.input.listing import find_files
 from bagkit.io.input.paths import is_url, named
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Source
+from bagkit.plan.pieces import Indivisible
 
 ROWS: Final = 1024
 """Rows in a block."""
@@ -30,7 +31,7 @@ _LOG: Final = "-wal"
 
 
 @dataclass(frozen=True, slots=True)
-class SqlitePiece:
+class SqlitePiece(Indivisible):
     """The rows of a query whose key is from `low` to before `high`; None where there is no such bound."""
 
     info: FileInfo
@@ -52,12 +53,6 @@ class SqlitePiece:
     @property
     def label(self) -> str:
         return named(self.path)
-
-    def cut(self, size: int) -> Sequence[SqlitePiece]:
-        return (self,)
-
-    def shares(self, count: int, opaque: bool = False) -> Sequence[SqlitePiece]:
-        return (self,)
 
 
 @dataclass(frozen=True, slots=True)

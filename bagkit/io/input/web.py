@@ -15,31 +15,24 @@ from bagkit.flow.report import Report
 from bagkit.io.input.again import READ_RETRIES, Attempts
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Source
+from bagkit.plan.pieces import Indivisible
 
 LINES: Final = 1024
 """Lines in a block."""
 
 
 @dataclass(frozen=True, slots=True)
-class UrlPiece:
+class UrlPiece(Indivisible):
     """What one URL gives."""
 
     path: str
     partition: int
 
-    @property
-    def weight(self) -> int:
-        return 0
+    weight = 0
 
     @property
     def label(self) -> str:
         return self.path
-
-    def cut(self, size: int) -> Sequence[UrlPiece]:
-        return (self,)
-
-    def shares(self, count: int, opaque: bool = False) -> Sequence[UrlPiece]:
-        return (self,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,10 +78,7 @@ class EncodeAvro(PerPartition):
 
     per_record = "one"
     opaque = False
-
-    @property
-    def label(self) -> str:
-        return "to_avro"
+    label = "to_avro"
 
     def user_functions(self) -> tuple[Any, ...]:
         return (_Encoder.__call__,)  # through its code an error is known as this op's

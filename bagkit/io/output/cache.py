@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from struct import Struct
 from types import FunctionType
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from bagkit.errors import NotPicklableError, OutputError, PlanError, SourceError, one_line
 from bagkit.exchange.checksum import crc32
@@ -40,6 +40,7 @@ from bagkit.ops.regroup import Concat, Pick
 from bagkit.plan.caching import Caching, Use
 from bagkit.plan.kinds import OnRecords, Pairing, Source
 from bagkit.plan.node import Plan, walk
+from bagkit.plan.pieces import Indivisible
 from bagkit.user_code.main_module import MAIN
 from bagkit.warn import warn_about
 
@@ -121,23 +122,15 @@ def _keys(plan: Plan) -> list[str] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Indivisible):
     """An entry that is read."""
 
     path: str
     partition: int
     weight: int
-    of_earlier_runs: ClassVar[bool] = True
 
-    @property
-    def label(self) -> str:
-        return ""
-
-    def cut(self, size: int) -> Sequence[Entry]:
-        return (self,)
-
-    def shares(self, count: int, opaque: bool = False) -> Sequence[Entry]:
-        return (self,)
+    of_earlier_runs = True
+    label = ""
 
 
 @dataclass(frozen=True, slots=True)
