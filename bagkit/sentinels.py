@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Final, Literal
+from typing import Final
 
 
 class Sentinel(enum.Enum):
@@ -21,5 +21,3 @@ class Sentinel(enum.Enum):
 
 NOT_GIVEN: Final = Sentinel.NOT_GIVEN
 EMPTY: Final = Sentinel.EMPTY
-
-NotGiven = Literal[Sentinel.NOT_GIVEN]

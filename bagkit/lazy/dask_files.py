@@ -11,7 +11,7 @@ from typing import Any
 
 from bagkit.crossing import values
 from bagkit.crossing.transport import Stored
-from bagkit.crossing.waiting_records import dumps_records
+from bagkit.crossing.pickling import dumps_records
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 from bagkit.schedulers.value_store import INLINE_BYTES_LATER

@@ -20,7 +20,7 @@ from bagkit.crossing.given_modules import take_modules_back
 from bagkit.crossing.remote_errors import pack_error, pack_failure
 from bagkit.crossing.transport import Stored, loads, task_name
 from bagkit.crossing.values import Output, load
-from bagkit.crossing.waiting_records import dumps_records
+from bagkit.crossing.pickling import dumps_records
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Work
 from bagkit.schedulers.sync import call_work

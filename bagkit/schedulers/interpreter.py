@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from bagkit.errors import TaskError
-from bagkit.schedulers.descriptors import is_open
+from bagkit.schedulers.worker import is_open
 
 _BOOT = (
     "import sys; sys.path[:] = sys.argv[4].split('\\n');"

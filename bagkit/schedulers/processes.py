@@ -59,7 +59,6 @@ NOTICE_SECONDS = 0.25
 HOME_SECONDS = 0.1
 """Where tasks take a worker that keeps records longer than this, those that wait for it go to others too."""
 
-start_workers = pool.start_workers
 
 
 class ProcessScheduler:

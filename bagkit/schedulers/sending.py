@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bagkit.crossing import transport
 from bagkit.crossing.codec_names import with_error_handlers
 from bagkit.crossing.outgoing import Outgoing
+from bagkit.crossing.pickling import pickled
 from bagkit.crossing.questions import QUESTIONS, answer
 from bagkit.crossing.surroundings import take_surroundings
 from bagkit.errors import TaskError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from bagkit.user_code.modules import Version
 
 WARN_BYTES = 100 << 20
+_SO = "it can't be sent to a worker process; hint: make it inside of the function, or use scheduler='threads'"
+"""What follows if something can't be pickled."""
 
 Keep = tuple[tuple[str, ...], int]
 """Under which names a worker is to keep what a task makes, and how many bytes these may take."""
@@ -95,7 +98,7 @@ class Sending:
         if id(work) not in self._works:
             self._learn(Task((), work, label=label))
             self._renew_content()
-        return _pickled(self._outgoing.part, part, "the part", label)
+        return pickled(self._outgoing.part, part, "the part", _SO, label or "task")
 
     def _learn(self, task: Task) -> None:
         message = self._work_message(len(self._messages), task)
@@ -162,15 +165,15 @@ class Sending:
         return self._pickled_part(part, task)
 
     def _pickled_part(self, part: Any, task: Task) -> bytes:
-        return _pickled(self._outgoing.part, part, "the part", transport.name_of(task))
+        return pickled(self._outgoing.part, part, "the part", _SO, transport.name_of(task))
 
     def _work_message(self, number: int, task: Task) -> bytes:
         met: list[Any] | None = [] if id(task.work) in self._on_kept else None
 
-        def pickled(work: Work) -> bytes:
+        def dumps(work: Work) -> bytes:
             return with_error_handlers(self._outgoing.work(work, met), self._outgoing.work)
 
-        data = self._outgoing.patched(_pickled(pickled, task.work, "the work", task.label))
+        data = self._outgoing.patched(pickled(dumps, task.work, "the work", _SO, task.label or "task"))
         if met is not None and may_change(met):
             self._changing.add(id(task.work))
         if len(data) > WARN_BYTES:
@@ -182,13 +185,3 @@ class Sending:
         if len(data) <= INLINE_BYTES:
             return marshal.dumps((number, data))
         return marshal.dumps((number, self._values.write_file(f"work-{number}", data)))
-
-
-def _pickled(pickled: Callable[[Any], bytes], value: Any, what: str, task: str) -> bytes:
-    try:
-        return pickled(value)
-    except Exception as error:
-        from bagkit.crossing.culprits import not_picklable
-
-        so = "it can't be sent to a worker process; hint: make it inside of the function, or use scheduler='threads'"
-        raise not_picklable(value, what, error, so, task or "task") from error

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from bagkit.crossing.transport import name_of
-from bagkit.crossing.waiting_records import dumps_records
+from bagkit.crossing.pickling import dumps_records
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError, in_place_of

@@ -24,14 +24,14 @@ from collections import deque
 from errno import EBADF
 from functools import partial
 
-from bagkit.crossing import speech, transport, waiting_records
+from bagkit.crossing import speech, transport
+from bagkit.crossing.pickling import dumps_records
 from bagkit.crossing.surroundings import apply_surroundings
 from bagkit.crossing.transport import Stored
 from bagkit.crossing.values import Output, load
 from bagkit.crossing.warning_filters import forget_shown
 from bagkit.flow import inside
 from bagkit.schedulers import debugging
-from bagkit.schedulers.descriptors import is_open
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -89,6 +89,15 @@ def main(connection: int, life: int, diary: int) -> None:
     if not worker.has_run:
         os._exit(0)
     _end_gently()
+
+
+def is_open(descriptor: int) -> bool:
+    """Return whether `descriptor` stands for a file, a pipe or a socket of this process."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def _in_task(make: Callable[[], Any], report: Report) -> Any:
@@ -347,7 +356,7 @@ class Worker:
         start = time.time()
         number, work, attempt, *_ = task
         report = _report(attempt, self._progress(number))
-        report.directory, report.dumps = self._ask_directory, waiting_records.dumps_records
+        report.directory, report.dumps = self._ask_directory, dumps_records
         function = self._work(work)
         if len(sys.modules) != self._modules:
             self._modules = len(sys.modules)

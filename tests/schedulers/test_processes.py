@@ -23,7 +23,7 @@ from bagkit.diagnostics import events
 from bagkit.errors import TaskError
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers import pool, run_directory, worker_process
-from bagkit.schedulers.processes import ProcessScheduler, start_workers
+from bagkit.schedulers.processes import ProcessScheduler
 from bagkit.schedulers.worker import PROGRESS_SECONDS
 from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
@@ -138,7 +138,7 @@ def test_workers_stay_warm(scheduler: ProcessScheduler) -> None:
 
 def test_workers_can_be_started_ahead() -> None:
     pool.end_workers()
-    start_workers(2)
+    pool.start_workers(2)
     ahead = {worker.process.pid for worker in pool.idle_workers()}
     assert len(ahead) == 2
     graph = Graph([Task((n,), faulty.give_pid) for n in range(2)])
@@ -328,7 +328,7 @@ sys.path.insert(0, {root!r})
 from bagkit.diagnostics.observer import Observers
 from bagkit.lower.graph import Graph, Task
 from bagkit.schedulers import pool, worker_process
-from bagkit.schedulers.processes import ProcessScheduler, start_workers
+from bagkit.schedulers.processes import ProcessScheduler
 from tests.schedulers import faulty_works as faulty, works
 
 directory = sys.argv[1]
