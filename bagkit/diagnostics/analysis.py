@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bagkit.amounts import how_many
 from bagkit.diagnostics.events import StepFigures
+from bagkit.diagnostics.standing import by_label
 from bagkit.errors import printable
 from bagkit.flow.tallies import in_words
 from bagkit.visible import visible
@@ -62,7 +64,7 @@ def analysis_text(stages: Sequence[Analysed], workers: int, whole: bool) -> str:
         if number in left_out:
             lines += [f"… {len(left_out):,} more stages …", ""] if number == left_out[0] else []
             continue
-        ran = "" if whole else f"in {stage.ran:,} task{'s' if stage.ran != 1 else ''}"
+        ran = "" if whole else f"in {how_many(stage.ran, 'task')}"
         lines += [*stage.lines, _line((ran, *head[1:]), widths)]
         lines += [_line(row, widths) for row in table] or ["    nothing is known of its steps"]
         lines.append("")
@@ -97,7 +99,7 @@ def _microseconds(seconds: float) -> str:
 
 def _remarks(step: StepFigures, parsed: int | None) -> Iterator[str]:
     if step.reads_again:
-        yield f"{step.reads_again:,} read{'s' * (step.reads_again != 1)} again"
+        yield f"{how_many(step.reads_again, 'read')} again"
     if step.tallies:
         yield in_words(dict(step.tallies))
     if step.fields:
@@ -122,18 +124,16 @@ def _limit(stages: Sequence[Analysed], times: Sequence[float], workers: int) -> 
     stage = stages[slowest]
     if stage.tasks < workers and 2 * times[slowest] > sum(times):
         who = f"one reader of {stage.reads}" if stage.reads and stage.tasks == 1 else f"stage {slowest + 1}"
-        count = f"{stage.tasks:,} task{'s' if stage.tasks != 1 else ''}"
-        return f"{who}: {count}, where {workers} could run at a time; {_most([stage])}"
+        return f"{who}: {how_many(stage.tasks, 'task')}, where {workers} could run at a time; {_most([stage])}"
     return _most(stages)
 
 
 def _most(stages: Sequence[Analysed]) -> str:
-    by_label: dict[str, float] = {}
-    for stage in stages:
-        for step, seconds in zip(stage.steps, stage.seconds, strict=True):
-            by_label[step.label] = by_label.get(step.label, 0.0) + seconds
-    label = max(by_label, key=by_label.__getitem__)
-    return f"{by_label[label] / sum(by_label.values()):.0%} in {printable(label)}"
+    seconds = by_label(
+        (step.label, own) for stage in stages for step, own in zip(stage.steps, stage.seconds, strict=True)
+    )
+    label = max(seconds, key=seconds.__getitem__)
+    return f"{seconds[label] / sum(seconds.values()):.0%} in {printable(label)}"
 
 
 def shown_seconds(seconds: float) -> str:

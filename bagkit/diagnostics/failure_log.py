@@ -77,7 +77,9 @@ class FailureLog:
             return
         records = [failure for failure in self.failures if not failure.is_damage]
         examples = [failure for failure in records if streamed or not failure.collected][:EXAMPLES]
-        count = f"{number:,} record{'s' if number != 1 else ''}"
+        from bagkit.amounts import how_many
+
+        count = how_many(number, "record")
         asked = "collect" if len(lost) == number else "skip"
         hint = 'on_error="collect" gives each with its place' if not lost else "compute() gives those collected"
         more = f"\n  {examples[0].hint}" if examples and examples[0].hint else ""

@@ -10,6 +10,7 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
+from bagkit.amounts import bytes_text, seconds_text
 from bagkit.diagnostics.standing import Standing
 
 
@@ -56,33 +57,3 @@ class Shown:
     def _repr_html_(self) -> str:
         bar = f'<progress value="{self._part:.4f}" max="1" style="width: 20em; vertical-align: middle"></progress>'
         return f"<div>{bar} <small>{escape(self._text)}</small></div>"
-
-
-def bytes_text(size: float) -> str:
-    """Return a number of bytes for people.
-
-    >>> bytes_text(999), bytes_text(9_300_000_000)
-    ('999 B', '9.3 GB')
-    """
-    unit = "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 999.5:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} B" if unit == "B" else f"{size:.3g} {unit}"
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a time for people.
-
-    >>> seconds_text(0.0021), seconds_text(61.4), seconds_text(7261)
-    ('2.1 ms', '1:01', '2:01:01')
-    """
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if size <= seconds < 60:
-            return f"{seconds / size:.3g} {unit}"
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:.3g} µs"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

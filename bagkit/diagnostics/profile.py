@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from bagkit.amounts import how_many, seconds_text
 from bagkit.diagnostics.events import Event, StepFigures, TaskFinished
 from bagkit.diagnostics.observer import listen, stop_listening
+from bagkit.diagnostics.standing import by_label
 from bagkit.errors import printable
 from bagkit.flow.anew import RunAnew
 from bagkit.flow.tallies import Reasons
@@ -63,18 +65,17 @@ class Profile:
 
     def __repr__(self) -> str:
         count = len(self.tasks)
-        text = f"{count:,} task{'s' if count != 1 else ''}"
+        text = how_many(count, "task")
         if not count:
             return f"Profile({text})"
         spent = self.spent()
         seconds = sum([stage.seconds for stage in spent.values()])
-        by_step = seconds_by_step(self.tasks)
+        by_step = by_label((step.label, step.seconds) for task in self.tasks for step in task.steps)
         label = max(by_step, key=lambda label: by_step[label], default="")
         where = f"; the most of them, {by_step[label]:.3g} s, in {printable(label, 100)}" if label else ""
         return f"Profile({text}, {seconds:.3g} s{where})"
 
     def _repr_html_(self) -> str:
-        from bagkit.diagnostics.notebook_bar import seconds_text
         from bagkit.html.runs import profile_page
 
         rows = [
@@ -176,13 +177,4 @@ def figures_by_labels(tasks: Iterable[TaskFinished]) -> dict[tuple[str, ...], tu
         if task.labels in result and len(steps) == len(result[task.labels]):
             steps = tuple(map(StepFigures.__add__, result[task.labels], steps))
         result[task.labels] = steps or result.get(task.labels, ())
-    return result
-
-
-def seconds_by_step(tasks: Iterable[TaskFinished]) -> dict[str, float]:
-    """Return what the operations of each label took."""
-    result: dict[str, float] = {}
-    for task in tasks:
-        for step in task.steps:
-            result[step.label] = result.get(step.label, 0.0) + step.seconds
     return result

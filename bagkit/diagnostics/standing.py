@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field
 
+from bagkit.amounts import how_many
 from bagkit.diagnostics.events import Event, Key, RunFinished, RunStarted, TaskFinished, TaskProgressed, WorkerLost
 from bagkit.errors import printable
 from bagkit.flow.tallies import Reasons, in_words, together
@@ -71,11 +72,11 @@ class Standing:
         if self.failed:
             remarks.append(f"{self.failed:,} failed")
         if self.skipped:
-            remarks.append(f"{self.skipped:,} record{'s' * (self.skipped != 1)} skipped")
+            remarks.append(f"{how_many(self.skipped, 'record')} skipped")
         if self.workers_lost:
-            remarks.append(f"{self.workers_lost} worker{'s' * (self.workers_lost != 1)} lost")
+            remarks.append(f"{how_many(self.workers_lost, 'worker')} lost")
         if self.reads_again:
-            remarks.append(f"{self.reads_again:,} read{'s' * (self.reads_again != 1)} again")
+            remarks.append(f"{how_many(self.reads_again, 'read')} again")
         if self.tallies:
             remarks.append(in_words(dict(self.tallies)))
         total = sum(self.seconds.values())

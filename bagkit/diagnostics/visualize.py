@@ -13,6 +13,7 @@ from dataclasses import replace
 from reprlib import repr as short_repr
 from typing import Any
 
+from bagkit.amounts import how_many
 from bagkit.diagnostics.drawing import Drawing, Edge, Node, Shape, clean
 from bagkit.diagnostics.profile import Profile, Spent, figures_by_labels
 from bagkit.errors import PlanError
@@ -168,7 +169,7 @@ def _value_text(value: Any, otherwise: str) -> str:
 def _partitions(plan: Plan) -> str:
     if plan.op.gives_value:
         return ""
-    return f"{plan.npartitions:,} partition{'s' if plan.npartitions != 1 else ''}"
+    return how_many(plan.npartitions, "partition")
 
 
 def _counts(below: Plan, plan: Plan) -> str:
@@ -236,7 +237,7 @@ def _owners(ran: tuple[str, ...], labels: Sequence[tuple[str, ...]]) -> dict[int
 def _timed(node: Node, spent: Spent, most: float) -> Node:
     part = spent.seconds / most if most else 0.0
     fill = "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(COLD, HOT, strict=True))
-    tasks = f"{spent.tasks:,} task{'s' if spent.tasks != 1 else ''}, " if spent.tasks else ""
+    tasks = f"{how_many(spent.tasks, 'task')}, " if spent.tasks else ""
     return replace(node, lines=(*node.lines, f"{tasks}{_seconds(spent.seconds)}"), fill=fill)
 
 

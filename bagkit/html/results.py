@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from bagkit.amounts import how_many
 from bagkit.errors import ask, attribute, notes_of
 from bagkit.html.style import counted, folded, framed, head, lines, shown, table
 from bagkit.html.trees import TREE, tree
@@ -68,7 +69,7 @@ def failure_page(failure: Failed) -> str:
 def collected_page(result: object, failures: Sequence[Failed], tallies: Mapping[str, int]) -> str:
     """Return the page of a result and the failures that it is without."""
     count = len(failures)
-    said = f"{count:,} failure{'' if count == 1 else 's'}" if count else "no failure"
+    said = how_many(count, "failure") if count else "no failure"
     parts = [head("Collected", said)]
     if count:
         parts.append(folded(said, _kinds(failures) + _list(failures), opened=True, kind="bk-bad"))
@@ -80,11 +81,11 @@ def collected_page(result: object, failures: Sequence[Failed], tallies: Mapping[
 def manifest_page(files: Sequence[Written], records: int, size: str, tallies: Mapping[str, int]) -> str:
     """Return the page of files that were written, how large all of them are, and what was counted on the way."""
     count = len(files)
-    facts = (f"{records:,} record{'' if records == 1 else 's'}", size)
+    facts = (how_many(records, "record"), size)
     more = f"… and {count - MOST_FILES:,} more in manifest.files" if count > MOST_FILES else ""
     rows = [(file.path, file.partition, file.records, file.nbytes) for file in files[:MOST_FILES]]
     listed = table(("path", "partition", "records", "bytes"), rows, more)
-    title = head(f"Manifest of {count:,} file{'' if count == 1 else 's'}", *facts)
+    title = head(f"Manifest of {how_many(count, 'file')}", *facts)
     return framed(title, folded("the files", listed, opened=count <= 12), counted(tallies))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
+from bagkit.amounts import how_many
 from bagkit.html.style import counted, framed, head, shown
 
 MOST_STEPS: Final = 100
@@ -35,7 +36,7 @@ def profile_page(tasks: int, steps: Sequence[tuple[str, int, int, str, float]], 
     listed = f'<table class="bk-rows"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>' if rows else ""
     more = len(steps) - MOST_STEPS
     left = f'<div class="bk-soft">… and {more:,} more steps in profile.figures()</div>' if more > 0 else ""
-    title = head("Profile", f"{tasks:,} task{'' if tasks == 1 else 's'}")
+    title = head("Profile", how_many(tasks, "task"))
     return framed(title, listed, left, counted(tallies), style=BARS)
 
 

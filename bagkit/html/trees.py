@@ -11,6 +11,7 @@ from dataclasses import fields
 from itertools import count, islice
 from typing import Any, Final
 
+from bagkit.amounts import how_many
 from bagkit.html.style import shown
 from bagkit.visible import ask, one_line, printable
 
@@ -146,7 +147,7 @@ def _size(value: Any, size: int) -> str:
     kind = type(value)
     unit = "key" if isinstance(value, dict) else "item" if isinstance(value, (list, tuple, set, frozenset)) else "field"
     name = "" if kind in (dict, list, tuple) else f"{kind.__name__} "
-    return f"{name}{size:,} {unit}{'' if size == 1 else 's'}"
+    return name + how_many(size, unit)
 
 
 def _short(value: Any, width: int) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bagkit.crossing import values
-from bagkit.crossing.transport import Stored
 from bagkit.crossing.pickling import dumps_records
+from bagkit.crossing.transport import Stored
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 from bagkit.schedulers.value_store import INLINE_BYTES_LATER

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
-from bagkit.diagnostics.notebook_bar import bytes_text
+from bagkit.amounts import bytes_text, how_many
 from bagkit.errors import BagkitError
 from bagkit.html.style import folded, framed, head, lines, shown
 from bagkit.html.trees import TREE, tree
@@ -30,7 +30,7 @@ MOST_LOOKED_AT: Final = 20_000
 def bag_page(plan: Plan, kind: str = "Bag") -> str:
     """Return the page of a bag: its partitions, what it reads, its plan; records only if they are in memory."""
     count = plan.npartitions
-    title = head(f"{kind} of {count:,} partition{'' if count == 1 else 's'}", *_facts(plan))
+    title = head(f"{kind} of {how_many(count, 'partition')}", *_facts(plan))
     records = _records(plan.op)
     preview = ""
     if records is not None:
@@ -58,8 +58,7 @@ def delayed_page(name: str, plan: Plan) -> str:
     if isinstance(op, DelayedCall) and op.function is identity and not plan.inputs:
         return framed(head(name, "computed"), tree(op.args[0]), style=TREE)
     calls = sum([isinstance(each.op, DelayedCall) for each in walk(plan)])
-    said = f"{calls:,} call{'' if calls == 1 else 's'}"
-    return framed(head(name, "not computed yet", said), lines(plan_text(plan)))
+    return framed(head(name, "not computed yet", how_many(calls, "call")), lines(plan_text(plan)))
 
 
 def _facts(plan: Plan) -> Iterator[str]:
@@ -73,7 +72,7 @@ def _facts(plan: Plan) -> Iterator[str]:
     files = {path for piece in pieces if (path := getattr(piece, "path", None))}
     size = sum([piece.weight for piece in pieces])
     if files:
-        yield f"reads {len(files):,} file{'' if len(files) == 1 else 's'}"
+        yield f"reads {how_many(len(files), 'file')}"
     if size:
         yield bytes_text(size)
 

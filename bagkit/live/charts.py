@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from bagkit.amounts import bytes_text, seconds_text
 from bagkit.diagnostics.layout import lay_out
-from bagkit.diagnostics.notebook_bar import bytes_text, seconds_text
 from bagkit.html.style import shown
-from bagkit.live.texts import PALETTE, color_of, count_text
 
 if TYPE_CHECKING:
     from bagkit.live.machine import Measurement
     from bagkit.live.runs import RunRecord, StageRecord
 
+PALETTE = ("#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#76b7b2", "#edc948", "#ff9da7", "#9c755f", "#86bcb6", "#d37295")
 WIDTH = 1000.0
 LABELS = 110.0
 """Left of what is drawn over time."""
@@ -39,6 +39,11 @@ def _box(x: float, y: float, width: float, height: float, look: str, title: str 
     return f"<rect {place} {look}><title>{title}</title></rect>" if title else f"<rect {place} {look}/>"
 
 
+def color_of(stage: int) -> str:
+    """Return the colour of a stage, in all that is drawn of a run."""
+    return PALETTE[(stage - 1) % len(PALETTE)]
+
+
 def stages_svg(run: RunRecord) -> str:
     """Return the stages of a run as boxes that fill up; arrows lead to the stages that take their values."""
     stages = run.stages[:MOST_BOXES]
@@ -54,7 +59,7 @@ def stages_svg(run: RunRecord) -> str:
         parts += _stage_box(stage, x - BOX[0] / 2 + 4, y - BOX[1] / 2 + 4)
     drawn = _svg(layout.height + 8, layout.width + 8, parts, "stages")
     left = len(run.stages) - len(stages)
-    return drawn + (f"<p>and {count_text(left)} more stages</p>" if left else "")
+    return drawn + (f"<p>and {left:,} more stages</p>" if left else "")
 
 
 def _stage_box(stage: StageRecord, x: float, y: float) -> Iterator[str]:
@@ -67,9 +72,9 @@ def _stage_box(stage: StageRecord, x: float, y: float) -> Iterator[str]:
     if stage.failed:
         yield _box(x, y, width, height, 'rx="5" class="failed"')
     yield _text(x + 8, y + 18, shown(f"{stage.number}. {stage.text}", 36))
-    said = f"{count_text(stage.done)} of {count_text(stage.tasks)} tasks"
-    said += f", {count_text(stage.running)} running" if stage.running else ""
-    said += f", {count_text(stage.failed)} failed" if stage.failed else ""
+    said = f"{stage.done:,} of {stage.tasks:,} tasks"
+    said += f", {stage.running:,} running" if stage.running else ""
+    said += f", {stage.failed:,} failed" if stage.failed else ""
     yield _text(x + 8, y + 36, said)
     yield "</g>"
 
@@ -92,13 +97,13 @@ def stream_svg(run: RunRecord) -> str:
             stage = run.stages[span.stage - 1]
             title = f"stage {stage.number}, {shown(stage.text, 200)}: {seconds_text(length)}"
             if span.tasks > 1:
-                title = f"{count_text(span.tasks)} tasks in {seconds_text(length)}, most of {title.partition(': ')[0]}"
+                title = f"{span.tasks:,} tasks in {seconds_text(length)}, most of {title.partition(': ')[0]}"
             look = f'fill="{color_of(span.stage)}" fill-opacity="{busy:.2f}"'
             parts.append(_box(LABELS + start * scale, y + 2, max(length * scale, 0.5), LANE - 4, look, title))
     bottom = len(lanes) * LANE
     parts += _time_axis(seconds, bottom)
     more = len(run.lanes) - len(lanes)
-    said = f"<p>and {count_text(more)} more workers</p>" if more else ""
+    said = f"<p>and {more:,} more workers</p>" if more else ""
     return _svg(WIDTH, bottom + 18, parts, "task stream") + said
 
 

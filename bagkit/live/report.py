@@ -14,7 +14,6 @@ from bagkit.io.output.whole_files import check_place, whole_files
 from bagkit.live.page import page_file, whole_page
 from bagkit.live.recorder import RunRecorder
 from bagkit.live.sections import of_run, sections
-from bagkit.live.texts import count_text
 from bagkit.warn import warn_at_caller
 
 MOST_SHOWN = 20
@@ -92,7 +91,7 @@ def report_text(recorder: RunRecorder, error: BaseException | None) -> str:
             parts += of_run(recorder, run).values()
     more = len(runs) - MOST_SHOWN
     if more > 0:
-        parts.insert(2, f'<p class="quiet">The last {MOST_SHOWN} are shown in full, {count_text(more)} are not.</p>')
+        parts.insert(2, f'<p class="quiet">The last {MOST_SHOWN} are shown in full, {more:,} are not.</p>')
     content = "\n".join(f"<section>{part}</section>" for part in parts if part)
     return whole_page(page_file("page.css"), content).encode("utf-8", "backslashreplace").decode("utf-8")
 

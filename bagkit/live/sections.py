@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from bagkit.diagnostics.notebook_bar import bytes_text, seconds_text
+from bagkit.amounts import bytes_text, how_many, seconds_text
 from bagkit.errors import PlanError
 from bagkit.html.style import shown
-from bagkit.live.charts import memory_svg, stages_svg, stream_svg
-from bagkit.live.texts import color_of, count_text
+from bagkit.live.charts import color_of, memory_svg, stages_svg, stream_svg
 
 if TYPE_CHECKING:
     from bagkit.live.recorder import RunRecorder
@@ -90,18 +89,18 @@ def _runs(runs: list[RunRecord], current: RunRecord | None, forgotten: int, *, l
         state = _state(run)
         yield f'<span class="{state}">{state}</span>'
         yield _meter(run.part)
-        yield f"{count_text(run.tasks_done)} / {count_text(run.tasks)}"
+        yield f"{run.tasks_done:,} / {run.tasks:,}"
         yield seconds_text(run.seconds)
-        yield count_text(run.failures) if run.failures else ""
+        yield f"{run.failures:,}" if run.failures else ""
 
     head = ("run", "what", "state", "", "tasks", "time", "failures")
     table = _table(head, map(row, reversed(runs)), "runs")
-    return table + (f'<p class="quiet">and {count_text(forgotten)} runs before these</p>' if forgotten else "")
+    return table + (f'<p class="quiet">and {forgotten:,} runs before these</p>' if forgotten else "")
 
 
 def _summary(run: RunRecord) -> str:
     state = _state(run)
-    words = [f"{count_text(run.tasks_done)} of {count_text(run.tasks)} tasks"]
+    words = [f"{run.tasks_done:,} of {run.tasks:,} tasks"]
     if run.weight:
         words.append(f"{bytes_text(run.bytes_read)} of {bytes_text(max(run.weight, run.bytes_read))}")
     words.append(seconds_text(run.seconds))
@@ -109,9 +108,9 @@ def _summary(run: RunRecord) -> str:
         words.append(f"about {seconds_text(run.seconds / run.part * (1 - run.part))} left")
     words.append(shown(f"{run.scheduler}, {run.workers} worker{'s' * (run.workers != 1)}"))
     if run.skipped:
-        words.append(f"{count_text(run.skipped)} record{'s' * (run.skipped != 1)} skipped")
+        words.append(f"{how_many(run.skipped, 'record')} skipped")
     if run.workers_lost:
-        words.append(f"{count_text(run.workers_lost)} worker{'s' * (run.workers_lost != 1)} lost")
+        words.append(f"{how_many(run.workers_lost, 'worker')} lost")
     head = f'<h2>Run {run.number} <span class="{state}">{state}</span></h2>'
     return f"{head}<p>{_meter(run.part)} {run.part:.0%} · {' · '.join(words)}</p>"
 
@@ -129,7 +128,7 @@ def _steps(run: RunRecord) -> str:
     left = len(rows) - MOST_ROWS
     head = ("stage", "step", "records in", "records out", "time", "µs a record", "share of time", "read")
     table = _table(head, rows[:MOST_ROWS], "steps")
-    return table + (f'<p class="quiet">and {count_text(left)} more steps</p>' if left > 0 else "")
+    return table + (f'<p class="quiet">and {left:,} more steps</p>' if left > 0 else "")
 
 
 def _step_row(stage: StageRecord, step: StepSum, total: float) -> Iterator[str]:
@@ -139,10 +138,10 @@ def _step_row(stage: StageRecord, step: StepSum, total: float) -> Iterator[str]:
     yield f'<svg width="10" height="10">{square}</svg> {stage.number}'
     careful = ""
     if step.careful:
-        careful = f' <span class="quiet">{count_text(step.careful)} one by one: {shown(step.why)}</span>'
+        careful = f' <span class="quiet">{step.careful:,} one by one: {shown(step.why)}</span>'
     yield f"<code>{shown(step.label)}</code>{careful}"
-    yield count_text(step.records_in) if step.records_in else ""
-    yield count_text(step.records_out) if step.records_out else ""
+    yield f"{step.records_in:,}" if step.records_in else ""
+    yield f"{step.records_out:,}" if step.records_out else ""
     yield seconds_text(step.seconds)
     yield f"{step.seconds / records * 1e6:,.2f}" if records else ""
     yield f"{_meter(share)} {share:.0%}"
@@ -153,10 +152,10 @@ def _counted(run: RunRecord) -> str:
     found = [(step, reason, count) for stage in run.stages for step in stage.steps
              for reason, count in step.reasons.most_first().items()]  # fmt: skip
     found.sort(key=lambda each: -each[2])
-    rows = [(count_text(count), shown(reason), _code(step.label)) for step, reason, count in found[:MOST_ROWS]]
+    rows = [(f"{count:,}", shown(reason), _code(step.label)) for step, reason, count in found[:MOST_ROWS]]
     table = _table(("count", "reason", "in"), rows, "counted")
     left = len(found) - MOST_ROWS
-    return table + (f'<p class="quiet">and {count_text(left)} more reasons</p>' if left > 0 else "")
+    return table + (f'<p class="quiet">and {left:,} more reasons</p>' if left > 0 else "")
 
 
 def _workers(recorder: RunRecorder, run: RunRecord) -> str:
@@ -166,7 +165,7 @@ def _workers(recorder: RunRecorder, run: RunRecord) -> str:
         spans = run.lanes[worker].spans if worker in run.lanes else []
         busy = sum(span.busy for span in spans)
         yield str(worker)
-        yield count_text(sum(span.tasks for span in spans))
+        yield f"{sum(span.tasks for span in spans):,}"
         yield f"{seconds_text(busy)} ({min(1.0, busy / run.seconds) if run.seconds else 0.0:.0%})"
         stage, since, _ = run.busy.get(worker, (0, 0.0, None))
         text = shown(run.stages[stage - 1].text, 80) if stage else ""
@@ -184,7 +183,7 @@ def _failures(run: RunRecord) -> str:
     rows = [(shown(each.error), _code(each.operation), shown(each.place), _code(each.record)) for each in run.troubles]
     left = run.failures - len(rows)
     table = _table(("error", "in", "at", "record"), rows, "failures")
-    return table + (f'<p class="quiet">and {count_text(left)} more</p>' if left > 0 and rows else "")
+    return table + (f'<p class="quiet">and {left:,} more</p>' if left > 0 and rows else "")
 
 
 def _code(text: str) -> str:

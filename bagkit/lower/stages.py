@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from bagkit.amounts import bytes_text, how_many
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.lower.retries import Retrying
@@ -59,7 +60,7 @@ class StageStep:
     def text(self) -> str:
         """What it does, for people."""
         limit = f", {self.limit}" if self.limit else ""
-        size = f" ({_bytes(self.nbytes)}{limit})" if self.nbytes else ""
+        size = f" ({bytes_text(self.nbytes)}{limit})" if self.nbytes else ""
         return f"{self.verb} {self.label}".strip() + _of_stages(self.stages) + size
 
 
@@ -122,7 +123,7 @@ def stage_lines(stage: Stage, indent: int = 0) -> Iterator[str]:
 
 def _head(stage: Stage) -> str:
     numbers = f"stages {stage.number} to {stage.last}" if stage.last else f"stage {stage.number}"
-    return f"{numbers}, {stage.tasks:,} task{'s' if stage.tasks != 1 else ''}"
+    return f"{numbers}, {how_many(stage.tasks, 'task')}"
 
 
 def _pieces(steps: Sequence[StageStep], ends: Sequence[int]) -> Iterator[str]:
@@ -346,17 +347,3 @@ def _of_stages(numbers: Sequence[int]) -> str:
     if len(numbers) > MOST_INPUTS:
         return f" of stages {', '.join(shown)} and {len(numbers) - MOST_INPUTS} more"
     return f" of stages {', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _bytes(size: int) -> str:
-    """Return a number of bytes for people.
-
-    >>> _bytes(999), _bytes(9_300_000_000)
-    ('999 B', '9.3 GB')
-    """
-    amount, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if amount < 999.5:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{size} B" if unit == "B" else f"{amount:.3g} {unit}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any, Final
 
+from bagkit.amounts import how_many
 from bagkit.profiling.examples import Example, Repeat
 from bagkit.profiling.kinds import ANY
 from bagkit.profiling.parts import Findings, NumberProfile, PathProfile, TextProfile
@@ -41,12 +42,12 @@ def table(profile: Findings) -> str:
 
 def headline(profile: Findings) -> str:
     """Return how many records there are, and what is wrong with them, in one line."""
-    said = [f"{profile.records:,} record{'s' * (profile.records != 1)}", f"{len(profile.paths):,} paths"]
+    said = [how_many(profile.records, "record"), f"{len(profile.paths):,} paths"]
     said.append(f"{_about(profile.duplicates.count, profile.duplicates.error)} the same as one before")
     for key, found in profile.duplicate_keys.items():
         said.append(f"{_about(found.count, found.error)} repeat {one_line(key, 60).strip(chr(39))}")
     if profile.bad_lines.count:
-        said.append(f"{profile.bad_lines.count:,} line{'s' * (profile.bad_lines.count != 1)} no JSON")
+        said.append(f"{how_many(profile.bad_lines.count, 'line')} no JSON")
     return ", ".join(said)
 
 

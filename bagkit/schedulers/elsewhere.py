@@ -17,10 +17,10 @@ from typing import Any
 
 from bagkit.crossing.generators import seed_generators
 from bagkit.crossing.given_modules import take_modules_back
+from bagkit.crossing.pickling import dumps_records
 from bagkit.crossing.remote_errors import pack_error, pack_failure
 from bagkit.crossing.transport import Stored, loads, task_name
 from bagkit.crossing.values import Output, load
-from bagkit.crossing.pickling import dumps_records
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Work
 from bagkit.schedulers.sync import call_work

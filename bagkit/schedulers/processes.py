@@ -60,7 +60,6 @@ HOME_SECONDS = 0.1
 """Where tasks take a worker that keeps records longer than this, those that wait for it go to others too."""
 
 
-
 class ProcessScheduler:
     """Runs graphs in `workers` processes; large values are kept in `temporary_directory`."""
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
-from bagkit.crossing.transport import name_of
 from bagkit.crossing.pickling import dumps_records
+from bagkit.crossing.transport import name_of
 from bagkit.diagnostics.events import RunFinished, RunStarted, TaskFailed, TaskFinished, TaskProgressed, TaskStarted
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import StoppedEarlyError, TaskError, in_place_of, notes_of, one_line

@@ -16,8 +16,8 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any
 
-from bagkit.crossing.transport import name_of
 from bagkit.crossing.pickling import dumps_records
+from bagkit.crossing.transport import name_of
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
 from bagkit.errors import TaskError, in_place_of

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import bagkit as bk
+from bagkit.amounts import how_many
 from bagkit.contexts import context
 from bagkit.errors import OutputExistsError, TooManyErrorsError, one_line
 from bagkit.methods.rejects import for_json_plan
@@ -228,8 +229,7 @@ def _settle(given: Arguments, failed: int, fine: int) -> None:
     """Say how many records have failed; raise TooManyErrorsError if these are more than are allowed."""
     if not failed:
         return
-    some = f"{failed:,} record{'s' if failed != 1 else ''}"
-    said = f"{some} failed, {fine:,} came through; see {one_line(given.bad, 200)}"
+    said = f"{how_many(failed, 'record')} failed, {fine:,} came through; see {one_line(given.bad, 200)}"
     limit = given.max_errors
     if limit is not None:
         allowed = float(limit[:-1]) / 100 * (failed + fine) if limit.endswith("%") else int(limit)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zlib import crc32
 
+from bagkit.amounts import how_many
 from bagkit.flow.tallies import Counted, Pairs, counted_words
 from bagkit.io.input.made_of import InputPart
 from bagkit.json.standard import standard_dumps, standard_loads
@@ -116,8 +117,8 @@ class Manifest(Counted):
         files, records = len(self.files), self.records
         kept = f", {self.kept:,} of them kept" if self.kept else ""
         return (
-            f"Manifest({files:,} file{'s' if files != 1 else ''}{kept}, "
-            f"{records:,} record{'s' if records != 1 else ''}, {self.nbytes:,} bytes{counted_words(self.tallies)})"
+            f"Manifest({how_many(files, 'file')}{kept}, "
+            f"{how_many(records, 'record')}, {self.nbytes:,} bytes{counted_words(self.tallies)})"
         )
 
     def _repr_html_(self) -> str:
