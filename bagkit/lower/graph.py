@@ -12,9 +12,11 @@ A Graph is checked once, when it is made. Schedulers know this file and nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bagkit.errors import PlanError
+from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 
@@ -92,3 +94,16 @@ class Graph:
         except graphlib.CycleError as error:
             cycle = " -> ".join(map(repr, error.args[1]))
             raise PlanError(f"graph: tasks need each other in a circle: {cycle}") from None
+
+
+def with_works(tasks: Iterable[Task], changed: Callable[[Work], Work]) -> Graph:
+    """Return the graph of `tasks` whose works are `changed`, but for those that run no function and schedulers know."""
+    works: dict[int, Work] = {}  # one for each work, which crosses to a worker once
+    return Graph(
+        [
+            task
+            if isinstance(task.work, Dealing)
+            else replace(task, work=works.setdefault(id(task.work), changed(task.work)))
+            for task in tasks
+        ]
+    )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
-from bagkit.lower.graph import Graph, Key, Work
+from bagkit.lower.graph import Graph, Key, Work, with_works
 from bagkit.lower.sampling import leaves_of
 from bagkit.plan.kinds import Source
 
@@ -57,14 +55,4 @@ def turns_of(graph: Graph, targets: Iterable[Key]) -> dict[Key, tuple[Key, ...]]
 
 def with_limit(graph: Graph, most: int | str | None) -> Graph:
     """Return `graph` with tasks that know how many records they may leave out; of a share only the run can judge."""
-    if not isinstance(most, int):
-        return graph
-    works: dict[int, Limited] = {}  # one for each work, which crosses to a worker once
-    return Graph(
-        [
-            task
-            if isinstance(task.work, Dealing)  # which runs no function, and which schedulers know
-            else replace(task, work=works.setdefault(id(task.work), Limited(task.work, most)))
-            for task in graph.tasks
-        ]
-    )
+    return with_works(graph.tasks, lambda work: Limited(work, most)) if isinstance(most, int) else graph

@@ -9,7 +9,7 @@ from typing import Any
 
 from bagkit.flow.buckets import Dealing
 from bagkit.lower.calls import list_of_records
-from bagkit.lower.graph import Graph, Key, Task, Work
+from bagkit.lower.graph import Graph, Key, Task, Work, with_works
 from bagkit.lower.stages import alike
 from bagkit.plan.kinds import Op, Source
 from bagkit.work.chain import Chain
@@ -28,7 +28,7 @@ LEAST_SECONDS, MOST_SECONDS = 0.05, 0.3
 
 def looking_closely(graph: Graph) -> Graph:
     """Return `graph` with tasks that measure their reads more closely."""
-    return Graph(_sampled(graph.tasks, inf))
+    return with_works(graph.tasks, lambda work: Sampled(work, inf))
 
 
 def sample_of(graph: Graph, targets: Sequence[Key], workers: int) -> tuple[Graph, list[Key]]:
@@ -57,17 +57,8 @@ def sample_of(graph: Graph, targets: Sequence[Key], workers: int) -> tuple[Graph
             take(stage[0])
     kept = [tasks[task.keys[0]] for task in graph.tasks if task.keys[0] in tasks]
     reading = sum(1 for task in kept if not task.needs)
-    seconds = SECONDS * workers / max(1, reading)
-    return Graph(_sampled(kept, min(MOST_SECONDS, max(LEAST_SECONDS, seconds)))), wanted
-
-
-def _sampled(tasks: Sequence[Task], seconds: float) -> Iterator[Task]:
-    works: dict[int, Sampled] = {}  # one for each work, which crosses to a worker once
-    for task in tasks:
-        if isinstance(task.work, Dealing):  # which schedulers know
-            yield task
-        else:
-            yield replace(task, work=works.setdefault(id(task.work), Sampled(task.work, seconds)))
+    seconds = min(MOST_SECONDS, max(LEAST_SECONDS, SECONDS * workers / max(1, reading)))
+    return with_works(kept, lambda work: Sampled(work, seconds)), wanted
 
 
 class Some:

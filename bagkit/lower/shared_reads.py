@@ -20,7 +20,7 @@ from heapq import heapify, heappop, heappush
 from bagkit.light_classes import dataclass
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import Completion, Exchange, MemorySource, Pairing, PerPartition, Reduction, Scan, Sink, Source
-from bagkit.plan.node import Plan, walk
+from bagkit.plan.node import Plan, users_of, walk
 
 Writable = Callable[[Sink], bool]
 """Says of a sink whether all its partitions are to be written now."""
@@ -55,14 +55,11 @@ class _Users:
     def __init__(self, uses: Mapping[Plan, int]) -> None:
         self.uses = uses
         self.order = {plan: number for number, plan in enumerate(uses)}
-        self.of: dict[Plan, list[Plan]] = {}
-        for plan in uses:
-            for below in plan.inputs:
-                self.of.setdefault(below, []).append(plan)
+        self.of = users_of(uses)
 
     def roots(self, plan: Plan) -> int:
         """Return how many times `plan` is a root."""
-        return self.uses[plan] - len(self.of.get(plan, ()))
+        return self.uses[plan] - len(self.of[plan])
 
 
 def shared_reads(
@@ -110,7 +107,7 @@ class _Above:
 def _above(records: Plan, users: _Users, policies: Mapping[Plan, str], writable: Writable) -> _Above:
     """Return all steps that work on `records` one by one, whether they lead anywhere or not, and their consumers."""
     inside, ends = {records: True}, list[Plan]()
-    waiting = [(users.order[plan], plan) for plan in dict.fromkeys(users.of.get(records, ()))]
+    waiting = [(users.order[plan], plan) for plan in dict.fromkeys(users.of[records])]
     heapify(waiting)  # numbers differ, so plans are not compared
     seen = {plan for _, plan in waiting}
     while waiting:
@@ -120,7 +117,7 @@ def _above(records: Plan, users: _Users, policies: Mapping[Plan, str], writable:
             continue
         if _by_record(plan, users.uses) and not any(_waits(value, users.uses) for value in plan.inputs[len(bags) :]):
             inside[plan] = True
-            for user in users.of.get(plan, ()):
+            for user in users.of[plan]:
                 if user not in seen:
                     seen.add(user)
                     heappush(waiting, (users.order[user], user))
@@ -192,8 +189,8 @@ def _shared_read(records: Plan, above: _Above, users: _Users, exact: bool) -> Sh
     if not kept:
         return None
     inner = tuple(plan for plan in above.inner if plan in kept)
-    outs = tuple(plan for plan in (records, *inner) if users.roots(plan) or not kept.issuperset(users.of.get(plan, ())))
-    seen = exact or any(not kept.issuperset(users.of.get(plan, ())) for plan in outs)
+    outs = tuple(plan for plan in (records, *inner) if users.roots(plan) or not kept.issuperset(users.of[plan]))
+    seen = exact or any(not kept.issuperset(users.of[plan]) for plan in outs)
     alike = not (outs and seen) and not any(_shows_partitions(plan) for plan in (*inner, *above.ends))
     return SharedRead(records, inner, above.ends, outs, alike)
 

@@ -184,27 +184,29 @@ def _times(text: str, count: int) -> str:
 
 def stages_of(graph: Graph, workers: int = 1) -> tuple[Stage, ...]:
     """Return the stages of `graph`, numbered from 1 in the order of their first tasks; `workers` run at a time."""
-    tasks: dict[int, list[Task]] = {}
-    for task in graph.tasks:
-        tasks.setdefault(id(task.work), []).append(task)
-    numbers = {key: number for number, some in enumerate(tasks.values(), 1) for task in some for key in task.keys}
+    stages = _tasks_by_work(graph)
+    numbers = {key: number for number, tasks in enumerate(stages, 1) for task in tasks for key in task.keys}
     return tuple(
         Stage(
             number,
-            len(some),
-            tuple(_Reading(some, number, numbers, workers).steps()),
-            frozenset(task.keys[0] for task in some),
+            len(tasks),
+            tuple(_Reading(tasks, number, numbers, workers).steps()),
+            frozenset(task.keys[0] for task in tasks),
         )
-        for number, some in enumerate(tasks.values(), 1)
+        for number, tasks in enumerate(stages, 1)
     )
+
+
+def _tasks_by_work(graph: Graph) -> list[list[Task]]:
+    stages: dict[int, list[Task]] = {}
+    for task in graph.tasks:
+        stages.setdefault(id(task.work), []).append(task)
+    return list(stages.values())
 
 
 def alike(graph: Graph) -> list[list[Task]]:
     """Return the tasks of each stage of `graph`; of stages that follow each other and do alike together."""
-    stages: dict[int, list[Task]] = {}
-    for task in graph.tasks:
-        stages.setdefault(id(task.work), []).append(task)
-    groups = groupby(stages.values(), key=lambda tasks: (type(tasks[0].work), tasks[0].label))
+    groups = groupby(_tasks_by_work(graph), key=lambda tasks: (type(tasks[0].work), tasks[0].label))
     return [[task for tasks in same for task in tasks] for _, same in groups]
 
 

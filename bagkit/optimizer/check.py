@@ -27,7 +27,7 @@ from bagkit.plan.kinds import (
     picked,
     union,
 )
-from bagkit.plan.node import Plan, count_uses, walk
+from bagkit.plan.node import Plan, users_of, walk
 
 Roots = tuple[Plan, ...]
 
@@ -132,12 +132,8 @@ _INPUTS: tuple[tuple[type, Callable[[Plan, list[bool]], bool]], ...] = (
 
 def _check_parsers(roots: Roots) -> None:
     """Raise PlanError for a parser whose records its users do not know how to take."""
-    uses = count_uses(*roots)
-    users: dict[Plan, list[Plan]] = {plan: [] for plan in uses}
-    for plan in uses:
-        for below in plan.inputs:
-            users[below].append(plan)
-    for plan in uses:
+    users = users_of(tuple(walk(*roots)))
+    for plan in users:
         names, op = _attributes_taken(plan.op), plan.op
         if names:
             parser = _under_mark(plan.inputs[0]).op

@@ -8,7 +8,7 @@ from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Filter, OnErrorFor, ParseJson
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.plan.kinds import ALL, Source
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 encoding = Lazily("bagkit.ops.encoding")
 
@@ -28,7 +28,7 @@ def copy_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     Declines where something else stands between, which could change records; where only some fields are written; and
     where others use the records too.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def copy(plan: Plan) -> Plan:
         if not encoding.has_made(plan.op, "EncodeJson"):

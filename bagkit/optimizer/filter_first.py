@@ -8,7 +8,7 @@ from bagkit.ops.elementwise import Filter, ParseJson
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.plan.fields import within
 from bagkit.plan.kinds import ALL, Fields, Source, union
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 
 def filter_first(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -26,7 +26,7 @@ def filter_first(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     Declines where the parser does not stand on a source, where it can't be known what a filter reads, where what
     follows reads nothing else, and where others use the records too.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def put_first(plan: Plan) -> Plan:
         if not isinstance(plan.op, Filter) or plan.op.predicate is None:

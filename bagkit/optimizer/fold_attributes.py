@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.tables import ToTable
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 
 def fold_attributes(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -19,7 +19,7 @@ def fold_attributes(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     Declines where the fold does anything with a record but look up its key and one other field; and where others use
     the records too.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def fold(plan: Plan) -> Plan:
         match plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import MemorySource, Pairing, PerPartition, Source
-from bagkit.plan.node import Plan, count_uses, rewrite, walk
+from bagkit.plan.node import Plan, count_uses, rewrite, users_of, walk
 
 
 def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -20,15 +20,12 @@ def fuse(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     them work on its blocks in the same task; for the others its records are kept.
     """
     uses = count_uses(*roots)
-    users: dict[Plan, list[Plan]] = {}
-    for plan in uses:
-        for below in plan.inputs:
-            users.setdefault(below, []).append(plan)
+    users = users_of(uses)
     tops = {
         plan
         for plan, number in uses.items()
         if _chains(plan)
-        and ((number != 1 and not isinstance(plan.op, MemorySource)) or not any(map(_chains, users.get(plan, ()))))
+        and ((number != 1 and not isinstance(plan.op, MemorySource)) or not any(map(_chains, users[plan])))
     }
     order = iter(walk(*roots))  # the order in which rewrite visits, which sees new plans in place of these
 

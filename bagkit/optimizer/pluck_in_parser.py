@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bagkit.ops.elementwise import ParseJson, Pluck
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 from bagkit.sentinels import NOT_GIVEN
 
 
@@ -19,7 +19,7 @@ def pluck_in_parser(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     Declines with a default, which a record without the field asks for; and where others use the records too:
     `lower/attributes.py` has a way for those.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def join(plan: Plan) -> Plan:
         match plan:

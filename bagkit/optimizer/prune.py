@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bagkit.ops.regroup import Concat
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 
 def prune(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -18,7 +18,7 @@ def prune(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     A loop that adds one file at a time makes hundreds of concats, each in the next. Declines for a concat that others
     use too: what it is made of would be used more than once then.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def pruned(plan: Plan) -> Plan:
         match plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Filter
 from bagkit.plan.kinds import Op, Source
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 text = Lazily("bagkit.ops.text")
 texts = Lazily("bagkit.ops.texts_needed")
@@ -21,7 +21,7 @@ def search_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     the filter may keep a line, or fail on it, that has no such text; where the source can't find texts in bytes; and
     where others use its lines too.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def search(plan: Plan) -> Plan:
         match plan:

@@ -10,7 +10,7 @@ from bagkit.ops.fields_read import fields_read
 from bagkit.ops.parts_of_records import CompleteJson, WithLines
 from bagkit.optimizer.filter_first import giving, parser_below
 from bagkit.plan.kinds import ALL, Fields, Source, union
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 grouping = Lazily("bagkit.ops.grouping")
 
@@ -28,7 +28,7 @@ def send_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     Declines where records are something else than a parser on a source makes them, or others use them too, and where it
     can't be known what the key reads.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def send(plan: Plan) -> Plan:
         op = plan.op

@@ -6,7 +6,7 @@ from functools import partial
 
 from bagkit.ops.regroup import Concat
 from bagkit.plan.kinds import PerPartition
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 
 def spread_concat(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -20,10 +20,7 @@ def spread_concat(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
     Declines where others use the concat too: they would read everything again.
     """
-    uses = count_uses(*roots)
-    shared = {id(plan.op) for plan, number in uses.items() if number > 1}
-
-    return rewrite(roots, partial(_spread, shared))
+    return rewrite(roots, partial(_spread, shared_ops(roots)))
 
 
 def _spread(shared: set[int], plan: Plan) -> Plan:

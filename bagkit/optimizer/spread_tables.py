@@ -7,7 +7,7 @@ from dataclasses import replace
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.ops.tables import ToTable
 from bagkit.plan.kinds import ALL, Op, PerPartition, Reduction
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 PARTITIONS = 16
 """Enough for many workers; and tables of a sixteenth of the keys stay in a processor's cache for longer."""
@@ -25,7 +25,7 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     Declines for keys of unknown types, which may be equal only in the process that made them; for a bag of one
     partition; and where others use the table too, which would be made twice.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def spread(plan: Plan) -> Plan:
         if not _in_any_order(plan.op):

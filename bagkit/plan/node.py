@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import field
 from typing import Any
 
@@ -113,3 +113,17 @@ def count_uses(*roots: Plan) -> dict[Plan, int]:
     for root in roots:
         uses[root] += 1
     return uses
+
+
+def shared_ops(roots: tuple[Plan, ...]) -> set[int]:
+    """Return the ids of the ops below `roots` whose plans several use: rewriting may make new plans, not new ops."""
+    return {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+
+
+def users_of(plans: Collection[Plan]) -> dict[Plan, list[Plan]]:
+    """Return for each of `plans`, among which are all their inputs, those that work on it."""
+    users: dict[Plan, list[Plan]] = {plan: [] for plan in plans}
+    for plan in plans:
+        for below in plan.inputs:
+            users[below].append(plan)
+    return users
