@@ -8,7 +8,7 @@ from typing import Any
 
 from bagkit.errors import ColumnTypeError
 from bagkit.io.handover.column_types import ListOf, StructOf, Type
-from bagkit.io.handover.columns import PackedValues, Values
+from bagkit.io.handover.columns import Values, listed
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
 
@@ -62,7 +62,7 @@ def _within_capacity(
                 "what Arrow takes at the most; hint: leave it out with columns=[...]"
             ) from full.__cause__
         half = rows // 2
-        lists = [packed.to_list() if isinstance(packed, PackedValues) else packed for packed in values]
+        lists = list(map(listed, values))
         yield from _within_capacity(pa, columns, [each[:half] for each in lists], half, schema)
         yield from _within_capacity(pa, columns, [each[half:] for each in lists], rows - half, schema)
         return

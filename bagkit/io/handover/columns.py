@@ -70,6 +70,11 @@ Values = PackedValues | list[Any]
 """The values of a column: packed, or in a list where they had to be converted."""
 
 
+def listed(values: Values) -> list[Any]:
+    """Return the values of a column as Python has them."""
+    return values.to_list() if isinstance(values, PackedValues) else values
+
+
 def pack(values: Sequence[Any]) -> PackedValues:
     """Return the values of a column in the smallest form that gives them back exactly."""
     kinds = set(map(type, values))

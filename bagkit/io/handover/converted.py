@@ -91,6 +91,16 @@ def dates_as_text(column: Column, values: list[Any]) -> list[Any]:
     return [None if value is None else value.isoformat() for value in values]
 
 
+def times_in_utc(np: Any, values: Sequence[Any]) -> Any:
+    """Return times that have a zone as an array of numpy's, in microseconds.
+
+    Not by astimezone: in UTC some are of the year 10000, which Python does not have.
+    """
+    times = [None if value is None else value.replace(tzinfo=None) for value in values]
+    offsets = [None if value is None else value.utcoffset() for value in values]
+    return np.array(times, "datetime64[us]") - np.array(offsets, "timedelta64[us]")
+
+
 def as_text(value: Any, nul: bool = True) -> str:
     """Return `str(value)` as text that UTF-8 can hold: lone surrogates, and NUL where there can be none, escaped.
 

@@ -7,8 +7,8 @@ from typing import Any
 from bagkit.errors import PlanError, one_line
 from bagkit.io.handover.arrow import arrow_table
 from bagkit.io.handover.casts import check_dtypes
-from bagkit.io.handover.columns import PackedValues, Values
-from bagkit.io.handover.converted import Column
+from bagkit.io.handover.columns import PackedValues, Values, listed
+from bagkit.io.handover.converted import Column, times_in_utc
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.lazily import import_extra
 
@@ -52,9 +52,7 @@ def _series(pd: Any, column: Column, parts: list[Values]) -> Any:
     packed = [part for part in parts if isinstance(part, PackedValues)]
     if dtype is not None and len(packed) == len(parts):
         return _numbers(pd, dtype, packed)
-    values: list[Any] = []
-    for part in parts:
-        values.extend(part.to_list() if isinstance(part, PackedValues) else part)
+    values = [value for part in parts for value in listed(part)]
     if dtype is not None:
         missing = any(value is None for value in values)
         return pd.Series(values, dtype=_NULLABLE.get(dtype, dtype) if missing else dtype)
@@ -72,10 +70,7 @@ def _times(pd: Any, values: list[Any], zoned: bool) -> Any:
 
     if not zoned:
         return pd.Series(np.array(values, "datetime64[us]"))
-    # Not by astimezone: in UTC some are of the year 10000, which Python does not have.
-    times = [None if value is None else value.replace(tzinfo=None) for value in values]
-    offsets = [None if value is None else value.utcoffset() for value in values]
-    return pd.Series(np.array(times, "datetime64[us]") - np.array(offsets, "timedelta64[us]")).dt.tz_localize("UTC")
+    return pd.Series(times_in_utc(np, values)).dt.tz_localize("UTC")
 
 
 _NUMBERS = {"int": "int64", "int beyond 2**53": "int64", "float": "float64", "bool": "bool"}

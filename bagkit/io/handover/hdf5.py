@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Protocol
 
 from bagkit.contexts import context
 from bagkit.errors import OutputBusyError, PlanError, one_line
-from bagkit.io.handover.columns import PackedValues, Values
+from bagkit.io.handover.columns import listed
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.handover.hdf5_datasets import Datasets, Strings
@@ -195,13 +195,9 @@ def _write_waiting(homes: Mapping[str, Home], waiting: dict[str, list[tuple[Rows
         rows, number = found[0]
         if len(found) > 1:
             number = sum(each for _, each in found)
-            rows = {column: [value for each, _ in found for value in _listed(each[column])] for column in rows}
+            rows = {column: [value for each, _ in found for value in listed(each[column])] for column in rows}
         homes[name].write(rows, number)
     waiting.clear()
-
-
-def _listed(values: Values) -> list[Any]:
-    return values.to_list() if isinstance(values, PackedValues) else values
 
 
 # Files ----------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from bagkit.errors import ColumnTypeError, PlanError
-from bagkit.io.handover.columns import BATCH, PackedValues, Values
+from bagkit.io.handover.columns import BATCH, PackedValues, Values, listed
 from bagkit.io.handover.converted import Column, dates_as_text
 from bagkit.io.handover.hdf5_looks import Rows
 from bagkit.io.handover.hdf5_tables import check_names
@@ -146,7 +146,7 @@ def _missing(np: Any, values: Values) -> Any:
 def _array(np: Any, column: Column, values: Values) -> Any:
     if isinstance(values, PackedValues) and column.type in _NUMBERS:
         return np.frombuffer(values.values, _NUMBERS[str(column.type)])
-    found = values.to_list() if isinstance(values, PackedValues) else values
+    found = listed(values)
     if column.type in _NUMBERS:
         empty = float("nan") if column.type in ("float", "null") else 0
         return np.array([empty if value is None else value for value in found], _NUMBERS[str(column.type)])

@@ -9,7 +9,7 @@ from operator import sub
 from typing import Any
 
 from bagkit.errors import ColumnTypeError, one_line
-from bagkit.io.handover.columns import PackedValues, Values
+from bagkit.io.handover.columns import PackedValues, Values, listed
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.light_classes import dataclass
@@ -93,13 +93,13 @@ def rows_by_group(table: TypedColumns, by: str | None, group: str) -> Iterator[t
             continue
         keys = columns.pop(by)
         chosen: dict[Any, list[int]] = {}
-        for at, key in enumerate(keys.to_list() if isinstance(keys, PackedValues) else keys):
+        for at, key in enumerate(listed(keys)):
             chosen.setdefault(key, []).append(at)
         homes = {key: f"{group.rstrip('/')}/{group_name(key, by, number)}" for key in chosen}
         if len(chosen) == 1:
             yield next(iter(homes.values())), columns, rows
             continue
-        lists = {name: each.to_list() if isinstance(each, PackedValues) else each for name, each in columns.items()}
+        lists = {name: listed(each) for name, each in columns.items()}
         for key, places in chosen.items():
             yield homes[key], {name: list(map(each.__getitem__, places)) for name, each in lists.items()}, len(places)
 

@@ -14,8 +14,8 @@ from datetime import UTC
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, PlanError, one_line
-from bagkit.io.handover.columns import BATCH, PackedValues, Values
-from bagkit.io.handover.converted import Column
+from bagkit.io.handover.columns import BATCH, PackedValues, Values, listed
+from bagkit.io.handover.converted import Column, times_in_utc
 from bagkit.io.handover.hdf5_looks import Look
 from bagkit.light_classes import dataclass
 
@@ -394,7 +394,7 @@ def mark_group(h5py: Any, node: Any, is_root: bool) -> None:
 
 
 def _array(np: Any, member: RowMember, values: Values, missing: str) -> Any:
-    found = values.to_list() if isinstance(values, PackedValues) else values
+    found = listed(values)
     if member.type in TIMES:
         return _nanoseconds(np, member, found)
     if member.dtype[0] == "S":
@@ -417,12 +417,7 @@ _PACKED: Final = {"int": "<i8", "float": "<f8", "bool": "u1"}
 
 def _nanoseconds(np: Any, member: RowMember, values: list[Any]) -> Any:
     """Return times as nanoseconds since 1970, of UTC where they have a zone; those missing as pandas' NaT."""
-    if member.type == TIMES[1]:
-        offsets = [None if value is None else value.utcoffset() for value in values]
-        plain = [None if value is None else value.replace(tzinfo=None) for value in values]
-        times = np.array(plain, "datetime64[us]") - np.array(offsets, "timedelta64[us]")
-    else:
-        times = np.array(values, "datetime64[us]")
+    times = times_in_utc(np, values) if member.type == TIMES[1] else np.array(values, "datetime64[us]")
     beyond = ~np.isnat(times) & (
         (times < np.datetime64("1677-09-22", "us")) | (times > np.datetime64("2262-04-11", "us"))
     )
