@@ -38,6 +38,7 @@ from bagkit.options import of_a_run
 from bagkit.plan.explain import plan_text
 from bagkit.plan.head import Head
 from bagkit.plan.node import Plan
+from bagkit.signatures import check_count
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
@@ -295,8 +296,7 @@ class Bag(
         >>> bk.range(10, npartitions=5).map(str).take(3, scheduler="sync")
         ('0', '1', '2')
         """
-        if type(k) is not int or k < 0:
-            raise PlanError(f"take: k is {k!r}; expected an int of 0 or more")
+        check_count("take", "k", k, 0)
         if type(npartitions) is not int or npartitions == 0 or not -1 <= npartitions <= self.npartitions:
             raise PlanError(f"take: npartitions is {npartitions!r}; expected -1, or 1 to {self.npartitions}")
         check_now("take", compute, options)

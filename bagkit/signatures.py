@@ -1,10 +1,10 @@
-"""What the signatures of methods are made of: a function given by position or by name, and what type checkers know."""
+"""What the signatures of methods are made of: functions by position or by name, counts, and types for type checkers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Never, Protocol, TypeVar
 
-from bagkit.errors import PlanError
+from bagkit.errors import PlanError, one_line
 from bagkit.sentinels import NOT_GIVEN
 
 BY_NAME: Any = NOT_GIVEN
@@ -52,3 +52,9 @@ def given_function(operation: str, func: Any, kwargs: dict[str, Any]) -> Any:
     if func is NOT_GIVEN and "func" not in kwargs:
         raise PlanError(f"{operation}: there is no function; expected {operation}(function, ...)")
     return kwargs.pop("func") if func is NOT_GIVEN else func
+
+
+def check_count(operation: str, name: str, value: object, least: int = 1) -> None:
+    """Raise PlanError unless the argument `name` is an int of `least` or more."""
+    if type(value) is not int or value < least:
+        raise PlanError(f"{operation}: {name} is {one_line(value, 80)}; expected an int of {least} or more")

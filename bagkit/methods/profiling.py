@@ -10,6 +10,7 @@ from bagkit.errors import PlanError, one_line
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co, check_now
 from bagkit.plan.node import Plan
+from bagkit.signatures import check_count
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -68,18 +69,14 @@ class Profiles(Making[T_co]):
         (1, 1)
         """
         check_now("profile", True, options)
-        limits = paths.Limits(_checked("max_keys", max_keys), _checked("max_paths", max_paths))
+        check_count("profile", "max_keys", max_keys)
+        check_count("profile", "max_paths", max_paths)
+        limits = paths.Limits(max_keys, max_paths)
         plan, all_lines = lines.with_bad_lines(self.plan)
         roots = [Plan(reduction.ProfileRecords(_keys(keys), limits), (plan,))]
         roots += [Plan(reduction.CountBadLines(), (each,)) for each in all_lines]
         found, *bad = run(roots, options)
         return summing_up.with_bad(found, bad)
-
-
-def _checked(name: str, value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise PlanError(f"profile: {name} is {one_line(value, 80)}; expected an int of 1 or more")
-    return value
 
 
 def _keys(keys: Any) -> tuple[tuple[tuple[str | int, ...], ...], ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from bagkit.errors import PlanError, ask, one_line
 from bagkit.ops._toolz_read import complemented, toolz_kind, toolz_name
 from bagkit.plan.node import Plan
+from bagkit.signatures import check_count
 from bagkit.user_code.main_module import MAIN
 from bagkit.visible import visible
 
@@ -220,5 +221,5 @@ def shown_key(key: Any) -> str:
 
 def check_npartitions(operation: str, count: object) -> None:
     """Raise PlanError unless `count` is a number of partitions, or None."""
-    if count is not None and (type(count) is not int or count < 1):
-        raise PlanError(f"{operation}: npartitions is {count!r}; expected an int of 1 or more")
+    if count is not None:
+        check_count(operation, "npartitions", count)

@@ -33,6 +33,7 @@ from bagkit.ops.functions import key_function, shown_key
 from bagkit.ops.grouping import ByKey
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.kinds import ALL, Exchange, Fields, OnRecords, Pairing, PerPartition, Taking
+from bagkit.signatures import check_count
 
 MOST_PERMUTATIONS = 1024
 CACHED = 1 << 20
@@ -73,8 +74,7 @@ def near(name: str, key: Any, threshold: Any, **how: Any) -> Near:
         raise PlanError(
             f"{name}: permutations is {one_line(permutations, 80)}; expected an int from 1 to {MOST_PERMUTATIONS}"
         )
-    if type(shingle) is not int or shingle < 1:
-        raise PlanError(f"{name}: shingle is {one_line(shingle, 80)}; expected an int of 1 or more")
+    check_count(name, "shingle", shingle)
     if unit not in get_args(Unit):
         raise PlanError(f"{name}: unit is {one_line(unit, 80)}; expected 'words' or 'characters'")
     if type(seed) is not int:

@@ -7,11 +7,11 @@ from dataclasses import field
 from heapq import heappop, heappush
 from typing import Any
 
-from bagkit.errors import PlanError
 from bagkit.light_classes import dataclass
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import Call, Regroup
 from bagkit.plan.template import fill_arguments
+from bagkit.signatures import check_count
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Repartition(Regroup):
     count: int
 
     def __post_init__(self) -> None:
-        if type(self.count) is not int or self.count < 1:
-            raise PlanError(f"repartition: npartitions is {self.count!r}; expected an int of 1 or more")
+        check_count("repartition", "npartitions", self.count)
 
     @property
     def label(self) -> str:

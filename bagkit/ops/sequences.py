@@ -27,13 +27,7 @@ from bagkit.ops.reductions import Row, accumulating
 from bagkit.plan.kinds import OnRecords, Pairing, PerPartition, Scan, Taking
 from bagkit.plan.template import fill_arguments
 from bagkit.sentinels import EMPTY, NOT_GIVEN
-
-
-def check_count(operation: str, name: str, value: object, least: int = 1) -> None:
-    """Raise PlanError unless `value` is an int of `least` or more."""
-    if type(value) is not int or value < least:
-        raise PlanError(f"{operation}: {name} is {value!r}; expected an int of {least} or more")
-
+from bagkit.signatures import check_count
 
 # Several bags -----------------------------------------------------------------------------------------------------
 
