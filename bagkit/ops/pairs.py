@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from bagkit.light_classes import dataclass
 from bagkit.ops import _pairs
 from bagkit.ops.functions import check_callable, function_label, key_function
-from bagkit.ops.reductions import Row, accumulating, or_else
+from bagkit.ops.reductions import Row, accumulating, joined, or_else
 from bagkit.plan.kinds import OnRecords, PerPartition
 
 
@@ -120,13 +119,9 @@ class Tap(PerPartition):
 
 def lookup_row(key: Any) -> Row:
     """Return the reduction to the list of the values of `key`."""
-    return Row(f"lookup({key!r})", accumulating(partial(_with_values, key), ()), _joined, partial(or_else, []))
+    return Row(f"lookup({key!r})", accumulating(partial(_with_values, key), ()), joined, partial(or_else, []))
 
 
 def _with_values(key: Any, found: Sequence[Any], pairs: Sequence[Any]) -> Sequence[Any]:
     more = _pairs.values_of(key, pairs)
     return [*found, *more] if more else found
-
-
-def _joined(states: list[list[Any]]) -> list[Any]:
-    return list(chain.from_iterable(states))

@@ -155,6 +155,11 @@ def _finish_unless_empty(name: str, finish: Callable[[Any], Any] | None, state: 
     return state if finish is None else finish(state)
 
 
+def joined(states: list[list[Any]]) -> list[Any]:
+    """Return the elements of all `states` in one list."""
+    return list(chain.from_iterable(states))
+
+
 def or_else(default: Any, state: Any) -> Any:
     """Return `state`, or `default` where there was none."""
     return default if state is EMPTY else state

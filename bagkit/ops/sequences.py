@@ -23,7 +23,7 @@ from bagkit.ops._pipe import piped
 from bagkit.ops.elementwise import partition_result
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.ops.pairing import the_same_count
-from bagkit.ops.reductions import Row, accumulating
+from bagkit.ops.reductions import Row, accumulating, joined
 from bagkit.plan.kinds import OnRecords, Pairing, PerPartition, Scan, Taking
 from bagkit.plan.template import fill_arguments
 from bagkit.sentinels import EMPTY, NOT_GIVEN
@@ -128,16 +128,12 @@ class WithIndex(Pairing):
 def starts_row() -> Row:
     """Return the reduction to the numbers of the first record of each partition."""
     start = accumulating(_count, (0,))
-    return Row("count_partitions", start, _joined, _starts, when_cut="other", fields=frozenset())
+    return Row("count_partitions", start, joined, _starts, when_cut="other", fields=frozenset())
 
 
 def _count(counted: tuple[int, ...], records: Sequence[Any]) -> tuple[int, ...]:
     (number,) = counted
     return (number + len(records),)
-
-
-def _joined(states: list[list[Any]]) -> list[Any]:
-    return list(chain.from_iterable(states))
 
 
 def _starts(counts: list[int]) -> list[int]:
@@ -179,7 +175,7 @@ def window_edges_row(size: int, step: int) -> Row:
     start: Callable[[], Taking] = accumulating(partial(_edge, size - 1), (([], 0),))
     if step == 1:  # else how many there are decides where a step falls
         start = partial(UntilEnough, start, partial(_has_edge, size - 1))
-    return Row("partition_edges", start, _joined, partial(_edges, size - 1), when_cut="other")
+    return Row("partition_edges", start, joined, partial(_edges, size - 1), when_cut="other")
 
 
 def _edge(size: int, edges: Sequence[tuple[list[Any], int]], records: Sequence[Any]) -> list[tuple[list[Any], int]]:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import threading
 import uuid
-import weakref
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
@@ -218,9 +217,7 @@ class AsBytes:
             return self._kept(key, value)
         found, path = load(value), value[1]
         if isinstance(found, Batches) and path is not None and self._files is not None:
-            # The caller may look at the batches when the run is over: their file stays as long as they do.
-            self._files.keep(path)
-            weakref.finalize(found._batches, self._files.drop, path).atexit = False
+            self._files.keep_for(found, path)
         return found
 
     def let_go(self, value: Any) -> None:

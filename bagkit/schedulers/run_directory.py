@@ -14,9 +14,11 @@ import stat
 import subprocess
 import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
 
 from bagkit.errors import TaskError
+from bagkit.flow.batches import Batches
 
 PREFIX = "bagkit-"
 LOCK = "lock"
@@ -64,6 +66,11 @@ class FilesOfRun(ABC):
         """Count one more value that uses the file `path`."""
         with self._counting:
             self._uses[path] = self._uses.get(path, 0) + 1
+
+    def keep_for(self, batches: Batches, path: str) -> None:
+        """Have the file `path` stay as long as the caller has `batches`, which may be read when the run is over."""
+        self.keep(path)
+        weakref.finalize(batches._batches, self.drop, path).atexit = False
 
     def hold(self, path: str, others: list[str]) -> None:
         """Have the files `others` stay as long as values use the file `path`."""

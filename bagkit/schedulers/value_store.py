@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -131,9 +130,7 @@ class ValueStore:
         value = _read(stored, task)
         path = stored[1]
         if isinstance(value, Batches) and path is not None and self._directory is not None:
-            # The caller may look at the batches when the run is over: their file stays as long as they do.
-            self._directory.keep(path)
-            weakref.finalize(value._batches, self._directory.drop, path).atexit = False
+            self._directory.keep_for(value, path)
         return value
 
     def keep(self, key: Key, task: Task, name: str, nbytes: int) -> Kept:
