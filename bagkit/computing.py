@@ -65,10 +65,8 @@ class Collected(Counted, Generic[T]):
     failures: list[Failure]
 
     def __repr__(self) -> str:
-        from bagkit.amounts import how_many
-
         count = len(self.failures)
-        failures = how_many(count, "failure") if count else "no failure"
+        failures = f"{count:,} failure{'s' * (count != 1)}" if count else "no failure"
         first = f"{', first' if count > 1 else ':'}\n  {self.failures[0]}" if count else ""
         return f"Collected({type_and_size(self.result)}; {failures}{counted_words(self.tallies)}{first})"
 

@@ -19,15 +19,15 @@ from bagkit.client.calls import MOST_WORKS
 from bagkit.client.futures import Elsewhere
 from bagkit.crossing.generators import seed_generators
 from bagkit.crossing.outgoing import Outgoing
+from bagkit.crossing.pickling import NOT_SENT, pickled
 from bagkit.crossing.remote_errors import pack_error, unpack_error
-from bagkit.crossing.transport import loads
+from bagkit.crossing.transport import loads, name_of
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.flow.inside import running_task
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
 from bagkit.schedulers.elsewhere import unpickled
-from bagkit.schedulers.executors import pickled
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -135,7 +135,7 @@ class RemoteEngine:
             if not self._open:
                 self._outgoing.renew()
             number, work = self._work(task)
-            part = pickled(self._outgoing.part, call.part, "the part", task)
+            part = pickled(self._outgoing.part, call.part, "the part", NOT_SENT, name_of(task))
             self._open[call.key] = future
         send = partial(self._send, call, (self._run, number), work, part, future, needs)
         # Values that the cluster makes are there as soon as they are asked for; those that others make come later.
@@ -228,7 +228,7 @@ class RemoteEngine:
         if id(task.work) not in self._works:
             if len(self._works) >= MOST_WORKS:
                 self._works.clear()
-            data = pickled(self._outgoing.work_with_content, task.work, "the function", task)
+            data = pickled(self._outgoing.work_with_content, task.work, "the function", NOT_SENT, name_of(task))
             self._numbers += 1
             self._works[id(task.work)] = self._numbers, self._cluster.keep_bytes(data), task.work
         number, there, _ = self._works[id(task.work)]

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+NOT_SENT = "it can't be sent to another process"
+"""What follows where no more is known of the process."""
+
 
 def pickled(dumps: Callable[[Any], bytes], value: Any, what: str, so: str, task: str = "") -> bytes:
     """Return the pickle of `value`; raise NotPicklableError with `what` it is of the `task`, and what can't be done."""

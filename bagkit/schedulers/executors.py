@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any
 
 from bagkit.crossing.outgoing import Outgoing
-from bagkit.crossing.pickling import pickled
+from bagkit.crossing.pickling import NOT_SENT, pickled
 from bagkit.crossing.remote_errors import unpack_error, unpack_failure
 from bagkit.crossing.transport import name_of
 from bagkit.crossing.values import dealt, files_of, load, sizes
@@ -53,8 +53,6 @@ from bagkit.schedulers.value_store import INLINE_BYTES, INLINE_BYTES_LATER, UNDE
 
 SMALL_WORK = 1 << 12
 """A work of so few bytes goes with each task."""
-_SO = "it can't be sent to another process"
-"""What follows if something can't be pickled."""
 
 
 class ExecutorScheduler:
@@ -151,7 +149,7 @@ class AsBytes:
         calls = []
         for task, values in zip(tasks, inputs, strict=True):
             stored = with_stored(task.part, self._is_seen)
-            part = pickled(self._outgoing.part, stored, "the part", _SO, name_of(task))
+            part = pickled(self._outgoing.part, stored, "the part", NOT_SENT, name_of(task))
             watched = not self._keep.isdisjoint(task.keys)
             calls.append((part, values, len(task.keys), task.label, task.place, watched))
             if not again:
@@ -272,7 +270,7 @@ class Works:
     def sent(self, task: Task, outgoing: Outgoing, again: bool) -> tuple[int, Any]:
         """Return the number of the work of `task`, and what to send for it; nothing if it should be there by now."""
         if id(task.work) not in self._made:
-            data = pickled(outgoing.work_with_content, task.work, "the function", _SO, name_of(task))
+            data = pickled(outgoing.work_with_content, task.work, "the function", NOT_SENT, name_of(task))
             self._made[id(task.work)] = (len(self._made), self._placed(data), task.work)
         number, work, _ = self._made[id(task.work)]
         if isinstance(work, bytes) and len(work) > SMALL_WORK:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bagkit.crossing.transport import loads
 from bagkit.crossing.pickling import dumps_records
+from bagkit.crossing.transport import loads
 from bagkit.diagnostics import events
 from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
 from bagkit.flow.batches import Batches
