@@ -69,10 +69,10 @@ _RANK = itemgetter(0)
 
 def fresh(initial: Any) -> Any:
     """Return `initial`, as an object that no one else holds: folding into it changes no other fold."""
-    return initial if initial is None or type(initial) in _IMMUTABLE else copy.deepcopy(initial)
+    return initial if initial is None or type(initial) in IMMUTABLE else copy.deepcopy(initial)
 
 
-_IMMUTABLE = frozenset({int, float, complex, bool, str, bytes})
+IMMUTABLE = frozenset({int, float, complex, bool, str, bytes})
 
 
 def fresh_initial(initial: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain, islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from bagkit.exchange.fold import add_count, fresh_initial
 from bagkit.exchange.integers import Integers
 from bagkit.exchange.texts import Texts, packed
 from bagkit.flow.stopped import StoppedEarly
+from bagkit.flow.watched import calls_are_watched
 from bagkit.light_classes import dataclass
 
 Table = dict[Any, Any]
@@ -204,9 +206,19 @@ class FoldingField(Folding):
 
     names: tuple[str, str] = ("", "")
     """Of the key and of the other field: what the attributes field_0 and field_1 are."""
+    expression: str = ""
+    """What `binop` gives, made of `total` and `value`, with an initial value that can't be changed; "" if not known."""
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
         """Fold `records` into `table`."""
+        if not self.expression or calls_are_watched():
+            self._put(table, records)
+            return
+        put, (initial,), rest = _loop(self.expression), self.initial, iter(records)
+        while failed := put(table, rest, initial):
+            self._put(table, failed)  # it takes a dict; or raises, from the line of the user
+
+    def _put(self, table: Table, records: Iterable[Any]) -> None:
         binop, (_, field), (initial,) = self.binop, self.names, self.initial
         only: dict[str, Any] = {}
         try:
@@ -246,6 +258,32 @@ class FoldingField(Folding):
             return dict(zip(self.names, (record.field_0, record.field_1), strict=True))
         except AttributeError:
             return record
+
+
+_LOOP = """
+def put(table, records, initial):
+    try:
+        for record in records:
+            name = record.field_0
+            value = record.field_1
+            try:
+                total = table[name]
+            except KeyError:
+                total = initial
+            table[name] = {expression}
+    except Exception:
+        return (record,)
+    return ()
+"""
+
+
+@cache
+def _loop(expression: str) -> Callable[[Table, Iterator[Any], Any], tuple[Any, ...]]:
+    """Return what folds records up to the first that it can't fold, and returns that: calling no function for each."""
+    found: dict[str, Any] = {}
+    exec(_LOOP.format(expression=expression), found)
+    made: Callable[[Table, Iterator[Any], Any], tuple[Any, ...]] = found["put"]
+    return made
 
 
 Tabling = Counting | Seeing | Folding

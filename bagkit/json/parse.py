@@ -16,18 +16,25 @@ from __future__ import annotations
 import sys
 from codecs import utf_8_decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from itertools import compress, count, filterfalse, repeat
+from functools import partial, reduce
+from itertools import compress, count, filterfalse
 from operator import attrgetter, itemgetter
 from threading import Lock
 from typing import Any, Final, Literal
 
+from bagkit.json.attributes import (
+    Field,
+    ObjectsOrDicts,
+    Tree,
+    attribute_paths,
+    attribute_values,
+    struct_decoder,
+    tree_of,
+)
 from bagkit.json.recurring import BlockDecoder, Recurring
 from bagkit.light_classes import dataclass
 
 Shape = Literal["record", "value", "values", "attributes", "scalars"]
-Field = str | tuple[str, ...]
-"""A key of a record; or several, each of the dict under the one before."""
 Careful = Callable[[Any], Any]
 Steps = tuple[Callable[[Any], Any], ...]
 
@@ -55,7 +62,12 @@ _AT_THE_END: Final = 16
 _numbers: Final = count()
 
 
-def json_parser(fields: tuple[Field, ...] | None, shape: Shape = "record") -> JsonParser:
+def json_parser(
+    fields: tuple[Field, ...] | None,
+    shape: Shape = "record",
+    among: tuple[Field, ...] | None = None,
+    learns: tuple[Field, ...] | None = None,
+) -> JsonParser:
     """Return a parser of JSON lines: of whole records, or of only some `fields`.
 
     A field of a record may be several keys, each of the dict under the one before; of those dicts the record has only
@@ -63,8 +75,9 @@ def json_parser(fields: tuple[Field, ...] | None, shape: Shape = "record") -> Js
 
     `shape` says what the fields become: "record" is a dict of those that are present, "value" the value of the one
     field, as `record[field]`, "values" the tuple of all of them, as `toolz.pluck([...])` gives. "attributes" is
-    faster than "record": an object whose attributes `field_0`, `field_1`, ... are the values of the fields in their
-    order, but the dict of "record" where one of them is missing, or the line was not parsed as easily.
+    faster than "record": an object whose attributes are the fields, named as `attribute_paths` of all fields that they
+    are `among` says; but the dict of "record" where one of them is missing, or the line was not parsed as easily. It
+    learns which texts some of the fields have, if not said otherwise all.
 
     >>> quick, careful = json_parser(("a", "c")).ways(['{"a": 1, "b": 2}'], None)
     >>> quick(['{"a": 1, "b": 2}']), careful('{"a": 1, "b": 2}')
@@ -74,21 +87,29 @@ def json_parser(fields: tuple[Field, ...] | None, shape: Shape = "record") -> Js
     >>> json_parser(("b", "a"), "values").ways(['{"a": 1, "b": 2}'], None)[1]('{"a": 1, "b": 2}')
     (2, 1)
     """
-    return JsonParser(fields, shape)
+    return JsonParser(fields, shape, among, learns)
 
 
 class JsonParser:
     """Parses blocks of JSON lines; pickles as the few words that `json_parser` was given."""
 
-    __slots__ = ("_ways", "fields", "shape")
+    __slots__ = ("_ways", "among", "fields", "learns", "shape")
 
-    def __init__(self, fields: tuple[Field, ...] | None, shape: Shape) -> None:
+    def __init__(
+        self,
+        fields: tuple[Field, ...] | None,
+        shape: Shape,
+        among: tuple[Field, ...] | None,
+        learns: tuple[Field, ...] | None,
+    ) -> None:
         self.fields = fields
         self.shape: Shape = shape
+        self.among = among
+        self.learns = learns
         self._ways: _Ways | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return json_parser, (self.fields, self.shape)
+        return json_parser, (self.fields, self.shape, self.among, self.learns)
 
     def __repr__(self) -> str:
         return f"json_parser({self.fields!r}, {self.shape!r})"
@@ -120,7 +141,7 @@ class JsonParser:
 
     def _own_ways(self) -> _Ways:
         if self._ways is None:
-            self._ways = _make_ways(self.fields, self.shape)
+            self._ways = _make_ways(self.fields, self.shape, self.among or self.fields or (), self.learns)
         return self._ways
 
 
@@ -136,7 +157,9 @@ class _Ways:
     """The standard library's way, which is always right."""
 
 
-def _make_ways(fields: tuple[Any, ...] | None, shape: Shape) -> _Ways:
+def _make_ways(
+    fields: tuple[Any, ...] | None, shape: Shape, among: tuple[Any, ...], learns: tuple[Any, ...] | None
+) -> _Ways:
     """Return the ways for these fields, making msgspec's decoders for them."""
     import msgspec
 
@@ -147,15 +170,14 @@ def _make_ways(fields: tuple[Any, ...] | None, shape: Shape) -> _Ways:
     def loads(line: Any) -> Any:
         return pick(parse(line))
 
-    steps = () if fields is None else _skipping_steps(fields, shape)
+    steps = () if fields is None else _skipping_steps(fields, shape, among)
     skips = bool(steps)
     if not skips:
         whole = msgspec.json.Decoder().decode
         steps = (whole,) if fields is None else (whole, pick)
     decode_all = _block_decoder(steps, shape if skips else "record")
     if fields and skips and shape in ("value", "attributes"):
-        looked_at = [lambda values: values] if shape == "value" else [*map(attribute_values, range(len(set(fields))))]
-        decode_all = Recurring(decode_all, looked_at, partial(_decoder_knowing, fields, shape))
+        decode_all = _learning(decode_all, fields, shape, among, fields if learns is None else learns)
     return _Ways(decode_all, _deeper(partial(_in_steps, steps)), skips, loads)
 
 
@@ -171,44 +193,38 @@ def _block_decoder(steps: Steps, shape: Shape) -> BlockDecoder:
     return _deeper(lambda lines: list(map(second, list(map(first, lines)))))  # faster than taking turns
 
 
+def _learning(
+    decode_all: BlockDecoder, fields: tuple[Any, ...], shape: Shape, among: tuple[Any, ...], learns: tuple[Any, ...]
+) -> BlockDecoder:
+    """Return a block decoder that learns which texts come again in the fields `learns`."""
+    if learns:
+        leaves = attribute_paths(learns)
+        paths = [path for keys, path in attribute_paths(among).items() if keys in leaves]
+        looked_at = [lambda values: values] if shape == "value" else [*map(attribute_values, paths)]
+        decode_all = Recurring(decode_all, looked_at, partial(_decoder_knowing, fields, among, shape, paths))
+    if shape == "value":
+        return decode_all
+    dicts = _skipping_steps(fields, "record", ())
+    return ObjectsOrDicts(decode_all, _block_decoder(dicts, "record")) if dicts else decode_all
+
+
 def _in_steps(steps: Steps, line: Any) -> Any:
     for step in steps:
         line = step(line)
     return line
 
 
-def attribute_values(number: int) -> Callable[[Sequence[Any]], list[Any]]:
-    """Return the function that gives of "attributes" the values of one field, by its number.
-
-    Each has code of its own, in which the interpreter remembers where the attribute is: `attrgetter` looks it up for
-    each record, and takes twice as long.
-    """
-    found: Callable[[Sequence[Any]], list[Any]] = eval(f"lambda records: [record.field_{number} for record in records]")
-    return found
-
-
-def _decoder_knowing(fields: tuple[str, ...], shape: Shape, texts: Sequence[frozenset[Any]]) -> BlockDecoder:
+def _decoder_knowing(
+    fields: Sequence[Field], among: Sequence[Field], shape: Shape, paths: Sequence[str], texts: Sequence[frozenset[Any]]
+) -> BlockDecoder:
     """Return a block decoder for records whose fields are some of `texts`: it gives these very objects."""
     any_of: Any = Literal
     # Literal remembers what it made of equal texts before, which are other objects: so one text is always new.
-    kinds = [any_of[(*known, f"\0{next(_numbers)}")] if known else Any for known in texts]
-    return _block_decoder((_struct_decoder(fields, kinds),), shape)
+    kinds = {path: any_of[(*known, f"\0{next(_numbers)}")] for path, known in zip(paths, texts, strict=True) if known}
+    return _block_decoder((struct_decoder(fields, among, kinds),), shape)
 
 
-def _struct_decoder(fields: tuple[str, ...], kinds: Sequence[Any] = ()) -> Callable[[Any], Any]:
-    """Return the function that makes an object of a line, whose attributes are the `fields`, each named once."""
-    import msgspec
-
-    names = list(dict.fromkeys(fields))
-    members = [
-        (f"field_{index}", kind, msgspec.field(name=name))
-        for index, (name, kind) in enumerate(zip(names, kinds or repeat(Any), strict=False))
-    ]
-    decode: Callable[[Any], Any] = msgspec.json.Decoder(msgspec.defstruct("record", members, gc=False)).decode
-    return decode
-
-
-def _skipping_steps(fields: tuple[Any, ...], shape: Shape) -> Steps:
+def _skipping_steps(fields: tuple[Any, ...], shape: Shape, among: tuple[Any, ...]) -> Steps:
     """Return the functions that, one after the other, make a record of a line; none where msgspec can't."""
     import msgspec
 
@@ -216,42 +232,20 @@ def _skipping_steps(fields: tuple[Any, ...], shape: Shape) -> Steps:
     try:
         steps: Steps
         if shape in ("record", "scalars") or not fields:
-            kind = _record_type(_tree(fields), _SCALAR if shape == "scalars" else Any)
+            kind = _record_type(tree_of(fields), _SCALAR if shape == "scalars" else Any)
             steps = (msgspec.json.Decoder(kind).decode,)
             if shape not in ("record", "scalars"):
                 steps = (*steps, _picker(fields, shape))
         elif shape == "attributes":
-            steps = (_struct_decoder(fields),)
+            steps = (struct_decoder(fields, among, {}),)
         elif shape == "values" and len(fields) == 1:
-            steps = (_struct_decoder(fields), msgspec.structs.astuple)
+            steps = (struct_decoder(fields, fields, {}), msgspec.structs.astuple)
         else:
-            steps = (_struct_decoder(fields), attrgetter(*(f"field_{unique.index(name)}" for name in fields)))
-        return steps if _finds(steps, unique, fields, shape) else ()
+            made = struct_decoder(fields, fields, {})
+            steps = (made, attrgetter(*(f"field_{unique.index(name)}" for name in fields)))
+        return steps if _finds(steps, unique, fields, shape, among) else ()
     except Exception:
         return ()  # declines because a name is one that msgspec does not take: a quote, a lone surrogate
-
-
-class Tree(dict[str, "Tree"]):
-    """What is wanted of a dict, by keys: of what is under a key the same again; where that is empty, all of it."""
-
-
-def _tree(fields: Iterable[Field]) -> Tree:
-    """Return the tree of `fields`."""
-    tree = Tree()
-    whole = set()
-    for field in fields:
-        *before, last = (field,) if isinstance(field, str) else field
-        inner = tree
-        for key in before:
-            inner = inner.setdefault(key, Tree())
-        whole.add((*before, last))
-        inner.setdefault(last, Tree())
-    for path in whole:  # one that is wanted whole, and in part, is wanted whole
-        inner = tree
-        for key in path:
-            inner = inner.get(key, Tree())
-        inner.clear()
-    return tree
 
 
 _SCALAR: Final = None | bool | int | float | str
@@ -268,18 +262,30 @@ def _record_type(tree: Tree, leaf: Any) -> Any:
     return TypedDict("record", kinds, total=False)  # type: ignore[operator]  # made at run time
 
 
-def _finds(steps: Steps, unique: list[Any], fields: tuple[Any, ...], shape: Shape) -> bool:
+def _finds(steps: Steps, unique: list[Any], fields: tuple[Any, ...], shape: Shape, among: tuple[Any, ...]) -> bool:
     """Say whether `steps` find the fields in a record that has them all, written in either way."""
     from bagkit.json.standard import standard_dumps
 
-    record = _filled(_tree(unique))
+    record = _filled(tree_of(unique))
     for ascii_only in (True, False):
         found = _in_steps(steps, standard_dumps(record, ensure_ascii=ascii_only))
         if shape == "attributes":
-            found = {name: getattr(found, f"field_{index}") for index, name in enumerate(unique)}
-        if found != _picker(fields, shape)(record):
+            if not _has_attributes(found, record, among):
+                return False
+        elif found != _picker(fields, shape)(record):
             return False
     return True
+
+
+def _has_attributes(found: Any, record: Any, among: tuple[Any, ...]) -> bool:
+    """Say whether an object has the values of `record` where consumers look for them."""
+    values = {keys: reduce(_inside, keys, record) for keys in attribute_paths(among)}
+    paths = attribute_paths(among)
+    return all(attrgetter(paths[keys])(found) == value for keys, value in values.items() if value is not None)
+
+
+def _inside(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
 
 
 def _filled(tree: Tree) -> dict[str, Any]:
@@ -304,7 +310,7 @@ def only(fields: Iterable[Field]) -> Callable[[Any], Any]:
     >>> only(["a", ("b", "c")])({"b": {"c": 1, "d": 2}, "e": 3, "a": {"x": 4}})
     {'b': {'c': 1}, 'a': {'x': 4}}
     """
-    return partial(_only, _tree(fields))
+    return partial(_only, tree_of(fields))
 
 
 def _only(tree: Tree, record: Any) -> Any:

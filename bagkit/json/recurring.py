@@ -103,7 +103,12 @@ class Recurring:
         for field, texts in zip(self._fields, self._texts, strict=True):
             if not texts.is_open:
                 continue
-            if texts.take(field(records)) and was_told and sum(other.is_open for other in self._texts) > 1:
+            try:
+                values = field(records)
+            except AttributeError:  # what the field is in is no dict
+                texts.close()
+                continue
+            if texts.take(values) and was_told and sum(other.is_open for other in self._texts) > 1:
                 texts.close()  # the others are not to wait for it
         looked_at = [texts for texts in self._texts if texts.is_open]
         if not looked_at:

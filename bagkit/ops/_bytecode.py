@@ -14,13 +14,14 @@ import dis
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from types import CodeType
 from typing import Any, Final
 
 from bagkit.light_classes import dataclass
 
 _NO_WORK: Final = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "NOT_TAKEN", "TO_BOOL", "RESUME"})
-"""TO_BOOL only stands before jumps, which ask for the truth themselves where there is none."""
+"""TO_BOOL stands before what asks for the truth itself where there is none; `makes_bools` finds others."""
 _NAMES: Final = {"LOAD_FAST_CHECK": "LOAD_FAST", "LOAD_COMMON_CONSTANT": "LOAD_CONST"}
 _HALVES: Final = {
     "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
@@ -102,6 +103,8 @@ def _parts(each: dis.Instruction, code: CodeType) -> Iterator[Instruction]:
             yield _step(each, half, variable, 1 if half == "LOAD_FAST" else -1)
     elif name == "BINARY_OP" and each.argrepr == "[]":
         yield _step(each, "BINARY_SUBSCR", None, -1)
+    elif name == "BINARY_OP":
+        yield _step(each, name, each.argrepr, -1)  # its sign
     elif name == "LOAD_ATTR" and _ATTRIBUTES_MAY_BE_METHODS and (each.arg or 0) & 1:
         yield _step(each, "LOAD_METHOD", each.argval, 1)
     elif name == "KW_NAMES":
@@ -117,6 +120,12 @@ def _step(each: dis.Instruction, name: str, value: Any, effect: int | None) -> I
 
 def _effect(each: dis.Instruction) -> int:
     return dis.stack_effect(each.opcode, each.arg)
+
+
+def makes_bools(code: CodeType) -> bool:
+    """Say whether there is a TO_BOOL whose result is a value: from Python 3.13 on `not not x` is one."""
+    names = [each.opname for each in dis.get_instructions(code) if each.opname not in _NO_WORK - {"TO_BOOL"}]
+    return any(name == "TO_BOOL" and after != "UNARY_NOT" and "JUMP" not in after for name, after in pairwise(names))
 
 
 def asks_in(code: CodeType) -> bool:

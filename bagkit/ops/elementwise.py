@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.flow.tallies import count_here
-from bagkit.json.parse import JsonParser, attribute_values, json_parser
+from bagkit.json.attributes import attribute_values
+from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.json.unchanged import Unchanged
 from bagkit.light_classes import dataclass
@@ -22,7 +23,7 @@ from bagkit.ops._parsing import ParsingJson, load_line
 from bagkit.ops._toolz_read import plucked_fields
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
-from bagkit.plan.fields import in_order, shown_fields
+from bagkit.plan.fields import in_order, shown_field, shown_fields
 from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, OnRecords, Parsing, PerPartition, as_they_are, union
 from bagkit.sentinels import NOT_GIVEN
 
@@ -222,7 +223,7 @@ class PluckAttribute(Pluck):
     """Which field of the parser it is."""
 
     def begin(self) -> OnRecords:
-        return partial(_attributes, attribute_values(self.number), self.key)
+        return partial(_attributes, attribute_values(f"field_{self.number}"), self.key)
 
 
 def _attributes(values: Callable[[Sequence[Any]], list[Any]], key: str, records: Sequence[Any]) -> Iterable[Any]:
@@ -358,8 +359,10 @@ class ParseJson(BlockParser):
     fields: Fields = ALL
     plucked: Pluck | None = None
     """The pluck that it does too, so that it gives values in place of records."""
-    attributes: tuple[str, ...] = ()
+    attributes: tuple[Field, ...] = ()
     """The fields that become attributes of objects in place of records, for consumers that can take objects."""
+    learns: tuple[Field, ...] | None = None
+    """Those of them whose texts are made once, if they come again; None for all."""
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
     first: frozenset[Field] | None = None
@@ -396,14 +399,15 @@ class ParseJson(BlockParser):
     @property
     def label(self) -> str:
         if self.first is not None:
-            return f"parse_json(first: {shown_fields(self.first)})"
+            objects = ", as attributes" if self.attributes else ""
+            return f"parse_json(first: {shown_fields(self.first)}{objects})"
         if self.fields is ALL:
             return "parse_json"
         if self.plucked is not None:
             several = "s" if isinstance(self.plucked.key, list) else ""
             return f"parse_json(value{several}: {', '.join(self.plucked.keys)})"
         if self.attributes:
-            return f"parse_json(attributes: {', '.join(self.attributes)})"
+            return f"parse_json(attributes: {', '.join(map(shown_field, self.attributes))})"
         return f"parse_json(fields: {shown_fields(self.fields)})"
 
     def user_functions(self) -> tuple[Any, ...]:
@@ -415,12 +419,15 @@ class ParseJson(BlockParser):
             shape: Literal["value", "values"] = "values" if isinstance(self.plucked.key, list) else "value"
             return json_parser(self.plucked.keys, shape)
         if self.attributes:
-            return json_parser(self.attributes, "attributes")
+            return json_parser(self.attributes, "attributes", learns=self.learns)
         return json_parser(None if self.fields is ALL else in_order(self.fields))
 
     @cached_property
     def _first_parser(self) -> JsonParser:
-        return json_parser(in_order(self.first or frozenset()), "scalars")
+        first = in_order(self.first or frozenset())
+        if self.attributes:
+            return json_parser(first, "attributes", self.attributes, learns=())
+        return json_parser(first, "scalars")
 
     @cached_property
     def _unchanged(self) -> Unchanged:

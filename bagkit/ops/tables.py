@@ -9,11 +9,12 @@ from operator import itemgetter
 from typing import Any
 
 from bagkit.exchange import tables
-from bagkit.exchange.fold import fresh
+from bagkit.exchange.fold import IMMUTABLE, fresh
 from bagkit.exchange.spill import Held, Room
 from bagkit.exchange.states import State
 from bagkit.exchange.tabling import Counting, Folding, FoldingField, Seeing, Tabling
 from bagkit.light_classes import dataclass
+from bagkit.ops._as_expression import as_expression
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_npartitions, function_label, key_function, shown_key
@@ -205,8 +206,13 @@ def _folding_field(folding: Folding, key: Any, read: Fields) -> FoldingField | N
     (field,) = read
     if not isinstance(field, str):
         return None
+    expression = None
+    if type(folding.initial[0]) in IMMUTABLE:  # then no function of the user's is called by an operator
+        expression = as_expression(folding.binop, ["total"], lambda path: "value" if path == (field,) else None)
     return FoldingField(
-        folding.key, folding.binop, folding.combine, folding.initial, folding.merge_initial, names=(key, field)
+        *(folding.key, folding.binop, folding.combine, folding.initial, folding.merge_initial),
+        names=(key, field),
+        expression=expression or "",
     )
 
 

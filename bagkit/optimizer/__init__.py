@@ -10,6 +10,7 @@ from bagkit.optimizer.copy_lines import copy_lines
 from bagkit.optimizer.filter_first import filter_first
 from bagkit.optimizer.fold_attributes import fold_attributes
 from bagkit.optimizer.fuse import fuse
+from bagkit.optimizer.objects_of_fields import objects_of_fields
 from bagkit.optimizer.pluck_in_parser import pluck_in_parser
 from bagkit.optimizer.prune import prune
 from bagkit.optimizer.push_fields import push_fields
@@ -35,6 +36,7 @@ PASSES: tuple[Pass, ...] = (
     pluck_in_parser,  # these two after push_fields: the parser knows its fields then
     fold_attributes,
     filter_first,  # after those, which join what follows a parser with it
+    objects_of_fields,  # after filter_first, whose filters take objects too
     send_lines,  # after filter_first: whose filters are given the same first parts
     copy_lines,
     fuse,  # last: it marks what becomes one task, which no other rule looks into

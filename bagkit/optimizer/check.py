@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from bagkit.errors import PlanError
 from bagkit.exchange.tabling import FoldingField
 from bagkit.json.standard import is_standard_loads
+from bagkit.ops.by_attributes import FilterAttributes, MapAttributes, PluckAttributes
 from bagkit.ops.calls import DelayedCall, SinkPart
 from bagkit.ops.elementwise import OnErrorFor, ParseJson
+from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.ops.tables import ToTable
 from bagkit.optimizer.push_fields import wanted_of_each
 from bagkit.plan.chain import ChainMark
@@ -17,6 +19,7 @@ from bagkit.plan.kinds import (
     ALL,
     Call,
     Exchange,
+    Field,
     Op,
     Pairing,
     PerPartition,
@@ -135,20 +138,22 @@ def _check_parsers(roots: Roots) -> None:
     users = users_of(tuple(walk(*roots)))
     for plan in users:
         names, op = _attributes_taken(plan.op), plan.op
-        if names:
-            parser = _under_mark(plan.inputs[0]).op
-            if not isinstance(parser, ParseJson) or parser.attributes != names:
-                raise PlanError(f"check: {op.label} takes attributes of {parser.label}, which does not give them")
+        if names and _attributes_given(_under_mark(plan.inputs[0]).op) != names:
+            label = _under_mark(plan.inputs[0]).op.label
+            raise PlanError(f"check: {op.label} takes attributes of {label}, which does not give them")
+        given = _attributes_given(op)
+        takers = [user.op for user in _over_marks(plan, users)]
+        if given and (
+            plan in roots or not all(_attributes_taken(taker) == given or _reads_none(taker) for taker in takers)
+        ):
+            raise PlanError(f"check: {op.label} gives objects to those who do not know them")
         if not isinstance(op, ParseJson):
             continue
         if (op.first is not None or op.attributes) and not isinstance(_under_mark(plan.inputs[0]).op, Source):
             raise PlanError(f"check: {op.label} does not stand on a source")
-        given = op.attributes if op.plucked is None else op.plucked.keys
-        if given and (op.fields is ALL or union(op.fields, frozenset(given)) != op.fields):
+        gives = op.attributes if op.plucked is None else op.plucked.keys
+        if gives and (op.fields is ALL or union(op.fields, frozenset(gives)) != op.fields):
             raise PlanError(f"check: {op.label} gives what is not among its fields")
-        takers = [_attributes_taken(user.op) for user in _over_marks(plan, users)]
-        if op.attributes and (plan in roots or any(names != op.attributes for names in takers)):
-            raise PlanError(f"check: {op.label} gives objects to those who do not know them")
 
 
 def _check_narrowed(before: Roots, after: Roots) -> None:
@@ -163,9 +168,24 @@ def _check_narrowed(before: Roots, after: Roots) -> None:
             raise PlanError(f"check: {now.op.label} gives less than its users read")
 
 
-def _attributes_taken(op: Op) -> tuple[str, ...]:
+def _attributes_taken(op: Op) -> tuple[Field, ...]:
     """Return the fields that an op looks up as attributes of its records; none if it takes dicts."""
+    if isinstance(op, (MapAttributes, FilterAttributes, PluckAttributes)):
+        return op.attributes
+    if isinstance(op, CompleteJson):
+        return op.parser.attributes
     return op.tabling.names if isinstance(op, ToTable) and isinstance(op.tabling, FoldingField) else ()
+
+
+def _attributes_given(op: Op) -> tuple[Field, ...]:
+    """Return the fields that are attributes of what an op gives; none if it gives no objects."""
+    if isinstance(op, CompleteJson):
+        return op.parser.attributes
+    return op.attributes if isinstance(op, (ParseJson, FilterAttributes)) else ()
+
+
+def _reads_none(op: Op) -> bool:
+    return isinstance(op, Reduction) and op.demand(ALL) == frozenset()
 
 
 def _under_mark(plan: Plan) -> Plan:

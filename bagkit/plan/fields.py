@@ -39,7 +39,12 @@ def shown_fields(fields: frozenset[Field]) -> str:
     >>> shown_fields(frozenset({"name", ("address", "city")}))
     'address.city, name'
     """
-    return ", ".join(".".join(keys_of(field)) for field in in_order(fields)) or "none"
+    return ", ".join(map(shown_field, in_order(fields))) or "none"
+
+
+def shown_field(field: Field) -> str:
+    """Return the name of a field, for people."""
+    return ".".join(keys_of(field))
 
 
 def in_order(fields: frozenset[Field]) -> tuple[Field, ...]:

@@ -155,6 +155,14 @@ def as_they_are(records: Iterable[Any]) -> Iterable[Any]:
     return records
 
 
+class GoesOn:
+    """An OnRecords that gives all at once, or a `map` over the records: that goes on behind one for which it raises."""
+
+    def __call__(self, records: Sequence[Any], /) -> Iterable[Any]:
+        """Return what it gives for each of `records`."""
+        raise NotImplementedError
+
+
 class PerPartition(Op):
     """Turns the records of one partition into others."""
 

@@ -17,7 +17,7 @@ from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import StoppedEarly
-from bagkit.plan.kinds import OnRecords
+from bagkit.plan.kinds import GoesOn, OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
 from bagkit.work.pace import Pace
 
@@ -61,8 +61,9 @@ def _apply(function: OnRecords, columns: Sequence[Sequence[Any]]) -> Applied:
 
 def _going_on(function: OnRecords, made: Any) -> Iterator[Any] | None:
     """Return what `function` has `made`, if it goes on behind a record that fails: a generator would have ended."""
-    goes_on = type(function) is partial and (function.func is map or function.func is starmap)
-    return made if goes_on else None
+    if type(function) is partial:
+        return made if function.func is map or function.func is starmap else None
+    return made if type(made) is map and isinstance(function, GoesOn) else None
 
 
 def _further(

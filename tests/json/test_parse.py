@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bagkit.json.attributes import attribute_paths
 from bagkit.json.parse import JsonParser, json_parser
 from tests.each_case import each_case
 from tests.examples import examples
@@ -29,10 +30,13 @@ WANTED: list[tuple[tuple[Any, ...] | None, Any]] = [
     ((), "values"),
     (("b", "a"), "attributes"),
     (("a", "a"), "attributes"),
+    ((("a", "x"), "b"), "attributes"),
+    ((("a", "x"), ("a", "y", "z"), "b"), "attributes"),
     ((("a", "x"),), "record"),
     ((("a", "x"), ("a", "y", "z"), "b"), "record"),
     ((("z", "a"), ("a", ""), "z"), "record"),
 ]
+PLAIN = (dict, list, str, int, float, bool, type(None))
 ODD_NAMES = ["", " ", "a b", 'a"b', "a\\b", "é", "😀", "\ud800", "\x00", "\n", "class", "__class__", "__dict__", "self"]
 ODD_NAMES += ["field_0", "record", "None", "1", "__slots__", "_", "a.b", "'", "__init__", "total", "x" * 300]
 
@@ -91,14 +95,24 @@ def as_dict(parser: JsonParser, record: Any) -> Any:
     """Return `record`, made a dict if it has the fields as attributes, which have no order."""
     if parser.shape != "attributes":
         return record
-    if not hasattr(record, "field_0"):
+    found: Any = {}
+    if type(record) in PLAIN:
         return in_one_order(record)
-    names: Any = dict.fromkeys(parser.fields or ())
-    return in_one_order({name: getattr(record, f"field_{index}") for index, name in enumerate(names)})
+    for keys, path in attribute_paths(parser.fields or ()).items():
+        value, names, inner = record, path.split("."), found
+        for key, name in zip(keys[:-1], names[:-1], strict=True):
+            value = getattr(value, name)
+            if type(value) in PLAIN:  # it is no dict
+                inner[key] = value
+                break
+            inner = inner.setdefault(key, {})
+        else:
+            inner[keys[-1]] = getattr(value, names[-1])
+    return in_one_order(found)
 
 
 def in_one_order(record: Any) -> Any:
-    return dict(sorted(record.items())) if isinstance(record, dict) else record
+    return {key: in_one_order(record[key]) for key in sorted(record)} if isinstance(record, dict) else record
 
 
 def check(lines: list[bytes], fields: tuple[str, ...] | None, shape: Any) -> None:
@@ -155,10 +169,25 @@ def test_attributes_are_given_where_all_are_there() -> None:
     (record,), careful = parse(parser, ['{"a": [1], "b": 2, "c": 3}'], None)
     assert careful is None
     assert (record.field_0, record.field_1) == (2, [1])
-    lines, careful = parse(parser, ['{"a": 1, "b": 2}', '{"a": 1}'], None)
-    assert careful is not None
-    assert careful(lines[0]).field_0 == 2
-    assert careful(lines[1]) == {"a": 1}
+    records, careful = parse(parser, ['{"a": 1, "b": 2}', '{"a": 1}'], None)
+    assert careful is None
+    assert records == [{"a": 1, "b": 2}, {"a": 1}]
+
+
+def test_objects_are_tried_again_and_again_but_less_often_where_fields_are_missing() -> None:
+    parser = json_parser(("b", "a"), "attributes")
+    whole, lacking = ['{"a": 1, "b": 2}'], ['{"a": 1}']
+    kinds = [type(parse(parser, lines, None)[0][0]) is dict for lines in [lacking, whole, lacking, whole, whole, whole]]
+    assert kinds == [True, True, True, True, True, False]
+
+
+def test_attributes_are_named_by_all_fields_that_they_are_among() -> None:
+    parser = json_parser((("a", "y"),), "attributes", (("a", "x"), ("a", "y"), "b"))
+    (record,), _ = parse(parser, ['{"a": {"y": 1}}'], None)
+    assert record.field_0.field_1 == 1
+    (whole,), _ = parse(json_parser((("a", "y"),), "attributes", ("a", "b")), ['{"a": {"y": 1, "z": 2}}'], None)
+    assert whole.field_0 == {"y": 1, "z": 2}
+    assert pickle.loads(pickle.dumps(parser)).among == parser.among
 
 
 @pytest.mark.parametrize("long", [20, 3_000])

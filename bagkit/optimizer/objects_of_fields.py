@@ -1,0 +1,74 @@
+"""Filters and maps that do no more than look fields up and calculate take objects, which are made faster than dicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from bagkit.ops.by_attributes import on_attributes
+from bagkit.ops.elementwise import Filter, Map, ParseJson, Pluck
+from bagkit.ops.parts_of_records import CompleteJson
+from bagkit.ops.tables import ByTable, ToTable
+from bagkit.plan.fields import in_order, within
+from bagkit.plan.kinds import ALL, PerPartition, Reduction, Source
+from bagkit.plan.node import Plan, rewrite, shared_ops, walk
+
+
+def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Have a ParseJson give objects to filters and a map or pluck, if the code of their functions is known.
+
+        map(lambda)                                   map(lambda)
+          filter(lambda)                                filter(lambda)
+            parse_json(fields: address.city, age)  =>     parse_json(attributes: address.city, age)
+              read_text('a.json')                           read_text('a.json')
+
+    So in front of a reduction that reads nothing, as count does.
+
+    Declines where a function does anything else; where the map does not come next, so that others would see objects;
+    and where others use the records too.
+    """
+    shared = shared_ops(roots)
+    keys = {id(plan.inputs[0].op) for plan in walk(*roots) if isinstance(plan.op, (ToTable, ByTable))}
+
+    def give(plan: Plan) -> Plan:
+        if isinstance(plan.op, (Map, Pluck)):
+            return _given(plan, shared, learns=id(plan.op) in keys) or plan
+        if isinstance(plan.op, Reduction) and plan.op.demand(ALL) == frozenset() and _filters(plan.inputs[0]):
+            below = _given(plan.inputs[0], shared, learns=False)
+            return plan if below is None or id(plan.inputs[0].op) in shared else plan.with_inputs((below,))
+        return plan
+
+    return rewrite(roots, give)
+
+
+def _filters(plan: Plan) -> bool:
+    return isinstance(plan.op, Filter)
+
+
+def _given(plan: Plan, shared: set[int], learns: bool) -> Plan | None:
+    """Return `plan` and the filters below it on a parser that gives objects; None if that can't be."""
+    ops: list[PerPartition] = []
+    top, parser = plan, None
+    while not isinstance(plan.op, ParseJson):
+        if not isinstance(plan.op, (Map, Pluck, Filter, CompleteJson)) or (ops and id(plan.op) in shared):
+            return None
+        if ops and isinstance(plan.op, (Map, Pluck)):
+            return None
+        ops.append(plan.op)
+        parser = plan.op.parser if isinstance(plan.op, CompleteJson) else parser
+        (plan,) = plan.inputs
+    below, found = plan.op, parser or plan.op
+    if below.plucked is not None or below.attributes or found.fields is ALL or not found.fields:
+        return None
+    if id(below) in shared or not isinstance(plan.inputs[0].op, Source) or top is plan:
+        return None
+    attributes = in_order(found.fields)
+    learnt = in_order(within(top.op.demand(ALL), found.fields)) if learns else ()
+    giving = partial(replace, attributes=attributes, learns=learnt)
+    made = Plan(giving(below), plan.inputs)
+    for op in reversed(ops):
+        other = CompleteJson(giving(op.parser)) if isinstance(op, CompleteJson) else on_attributes(op, attributes)
+        if other is None:
+            return None
+        made = Plan(other, (made,))
+    return made

@@ -1,0 +1,212 @@
+"""Filters, maps and folds that take objects in place of records: the answers and errors of plain Python on dicts."""
+
+from __future__ import annotations
+
+import json
+import operator
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+from tests.each_case import each_case
+from tests.examples import FACTOR
+
+ODD = [
+    *("0", "-1", "31", "31.0", "-0.0", "2.5", "1e400", "NaN", "true", "false", "null", '"a"', '""', '"é"', '"\\ud800"'),
+    *("1" * 30, "-" + "9" * 25, "[]", "[1]", "{}", '{"city": 1}', '{"city": null}', '"a\\u0062"', "1e5"),
+]
+BROKEN = ["", "nothing", '{"age": 1', "[]", '"age"', "{}", '{"age": 01}', '{"age": 1} {}', '{"age": "\udcff"}']
+
+
+@pytest.fixture(autouse=True)
+def sync() -> Any:
+    with bk.options(scheduler="sync"):
+        yield
+
+
+def a_line(rng: random.Random, odd: float, broken: float) -> bytes:
+    if rng.random() < broken:
+        return rng.choice(BROKEN).encode("utf-8", "surrogateescape")
+    values = {
+        "name": f'"n{rng.randrange(9)}"',
+        "age": f"{rng.randrange(90)}",
+        "x": "1.5",
+        "city": f'"{rng.choice("abé")}"',
+    }
+    values = {key: rng.choice(ODD) if rng.random() < odd else value for key, value in values.items()}
+    address = f'{{"street": "s", "city": {values["city"]}}}' if rng.random() > odd else rng.choice(ODD)
+    members = [f'"{key}": {values[key]}' for key in ("name", "age", "x")] + [f'"address": {address}']
+    if rng.random() < odd / 4:
+        members.pop(rng.randrange(4))
+    if rng.random() < odd / 4:
+        members.append(f'"age": {rng.choice(ODD)}')
+    return ("{" + ", ".join(members) + "}").encode()
+
+
+def outcome(make: Callable[[], Any]) -> Any:
+    try:
+        return repr(make())  # types, the order of keys, NaN and -0.0 show in it
+    except Exception as error:
+        return type(error), str(error)
+
+
+def on_lists(lines: list[bytes], steps: list[tuple[str, Any]]) -> tuple[list[Any], Exception | None]:
+    """Return what comes out where lines that fail are skipped, and the error of the first of them."""
+    found, first = [], None
+    for line in lines:
+        try:
+            record = json.loads(line.decode() + "\n")
+            for method, function in steps:
+                if method in ("map", "pluck"):
+                    record = function(record)
+                elif bool(function(record)) is (method == "remove"):
+                    break
+            else:
+                found.append(record)
+        except Exception as error:
+            first = first or error
+    return found, first
+
+
+AGE = lambda r: r["age"] > 30  # noqa: E731
+CITY = lambda r: r["address"]["city"]  # noqa: E731
+PROGRAMS: dict[str, list[tuple[str, Any]]] = {
+    "filter, map of what is inside": [("filter", AGE), ("map", CITY)],
+    "map alone": [("map", CITY)],
+    "a part, and all of it": [("filter", lambda r: r["address"]["city"] == "a"), ("map", lambda r: r["address"])],
+    "filter and pluck": [("filter", lambda r: r["age"] % 2 == 0), ("pluck", operator.itemgetter("name"))],
+    "filters": [("filter", AGE), ("remove", lambda r: r["x"] == 1.5), ("map", lambda r: r["name"] + r["name"])],
+    "remove first": [("remove", AGE), ("map", lambda r: r["age"] * 2 - r["x"])],
+    "what is true": [("filter", lambda r: r["address"]), ("map", lambda r: not r["age"])],
+    "a map of what was filtered by": [("filter", AGE), ("map", lambda r: r["age"])],
+}
+
+
+def bag_of(path: Path, steps: list[tuple[str, Any]]) -> Any:
+    bag: Any = bk.read_text(path).map(json.loads)
+    for method, function in steps:
+        bag = bag.pluck("name") if method == "pluck" else getattr(bag, method)(function)
+    return bag
+
+
+@pytest.mark.filterwarnings("ignore::bagkit.errors.SkippedRecordsWarning")
+@each_case("name", PROGRAMS)
+@pytest.mark.parametrize(("odd", "broken"), [(0.0, 0.0), (0.02, 0.0), (0.3, 0.0), (0.0, 0.01), (0.1, 0.1)])
+def test_answers_and_errors(name: str, odd: float, broken: float, tmp_path: Path) -> None:
+    rng = random.Random(f"{name} {odd} {broken}")
+    path, steps = tmp_path / "a.json", PROGRAMS[name]
+    for number in (1, 40, 700) * FACTOR:
+        lines = [a_line(rng, odd, broken) for _ in range(number)]
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        found, first = on_lists(lines, steps)
+        bag = bag_of(path, steps)
+        assert outcome(lambda: bag.compute(on_error="skip")) == repr(found)  # noqa: B023
+        expected = repr(found) if first is None else (type(first), str(first))
+        assert outcome(bag.compute) == expected
+        if "map" not in dict(steps[:-1]):
+            kept, _ = on_lists(lines, steps[:-1])
+            assert bag_of(path, steps[:-1]).count().compute(on_error="skip") == len(kept)
+
+
+def test_places_and_lines_of_errors(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    lines = ['{"age": 40, "address": {"city": "a"}}'] * 900
+    lines[777] = '{"age": 40, "address": null}'
+    path.write_text("\n".join(lines))
+    bag = bk.read_text(path).map(json.loads).filter(AGE).map(CITY)
+    with pytest.raises(TypeError, match="not subscriptable") as caught:
+        bag.compute()
+    notes = "\n".join(caught.value.__notes__)
+    assert f"{path}, line 778" in notes or f"{path}:778" in notes
+    frames = []
+    traceback = caught.value.__traceback__
+    while traceback is not None:
+        frames.append(traceback.tb_frame.f_code)
+        traceback = traceback.tb_next
+    assert frames[-1] is CITY.__code__
+
+
+def test_who_watches_calls_sees_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"age": 40, "name": "a", "address": {"city": "a"}}\n' * 30)
+    bag = bk.read_text(path).map(json.loads)
+    add_age = lambda total, r: total + r["age"]  # noqa: E731
+    seen: list[Any] = []
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: seen.append(frame.f_code) if event == "call" else None)
+    try:
+        cities = bag.filter(AGE).map(CITY).compute()
+        folded = bag.foldby("name", add_age, 0, operator.add).compute()
+    finally:
+        sys.setprofile(before)
+    assert (cities, folded) == (["a"] * 30, [("a", 1200)])
+    assert [seen.count(function.__code__) for function in (AGE, CITY, add_age)] == [30, 30, 30]
+
+
+FOLDS: dict[str, tuple[Any, Any]] = {
+    "sum": (lambda total, r: total + r["age"], 0),
+    "sum from a float": (lambda total, r: total + r["age"], 0.0),
+    "sum of parts": (lambda total, r: total + r["age"] * 2 - 1, 1),
+    "difference": (lambda total, r: r["age"] - total, 0),
+    "text": (lambda total, r: total + r["name"], ""),
+    "the last": (lambda total, r: r["age"], 0),
+    "whether any": (lambda total, r: total | (r["age"] == 31), False),
+    "sum from what can be changed": (lambda total, r: total + r["age"], []),
+    "sum from what is called": (lambda total, r: total + r["age"], int),
+}
+
+
+def folded(lines: list[bytes], key: str, binop: Any, initial: Any) -> tuple[list[Any], Exception | None]:
+    found: dict[Any, Any] = {}
+    first = None
+    for line in lines:
+        try:
+            record = json.loads(line.decode() + "\n")
+            start = initial() if callable(initial) else initial
+            binop(start, record)  # who fails alone is left out
+            total = found.get(record[key], start)
+            found[record[key]] = binop(total, record)
+        except Exception as error:
+            first = first or error
+    return list(found.items()), first
+
+
+@pytest.mark.filterwarnings("ignore::bagkit.errors.SkippedRecordsWarning")
+@each_case("name", FOLDS)
+@pytest.mark.parametrize("key", ["name", "x"])
+@pytest.mark.parametrize(("odd", "broken"), [(0.0, 0.0), (0.05, 0.0), (0.0, 0.01)])
+def test_folds(name: str, key: str, odd: float, broken: float, tmp_path: Path) -> None:
+    rng = random.Random(f"{name} {odd} {broken} {key}")
+    binop, initial = FOLDS[name]
+    path = tmp_path / "a.json"
+    for number in (1, 40, 700) * FACTOR:
+        lines = [a_line(rng, odd, broken) for _ in range(number)]
+        if odd:  # some values that numbers can be added to
+            plain = [b"true", b"2.5", b"-0.0", b"1" * 30, b"1e5"]
+            places = [(rng.randrange(4), rng.randrange(4), rng.choice(plain)) for _ in range(number)]
+            lines = [b'{"name": "n%d", "x": %d, "age": %s}' % place for place in places]
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        expected, first = folded(lines, key, binop, initial)
+        bag = bk.read_text(path).map(json.loads).foldby(key, binop, initial, operator.add)
+        if first is None:
+            assert outcome(bag.compute) == repr(expected)
+        else:
+            assert outcome(bag.compute)[0] is type(first)
+
+
+@pytest.mark.parametrize("scheduler", ["processes", "threads"])
+def test_in_workers(scheduler: str, tmp_path: Path) -> None:
+    rng = random.Random(scheduler)
+    lines = [a_line(rng, 0.0, 0.0) for _ in range(3000)]
+    for number in range(3):
+        (tmp_path / f"{number}.json").write_bytes(b"\n".join(lines[number * 1000 : (number + 1) * 1000]) + b"\n")
+    records = [json.loads(line) for line in lines]
+    bag = bk.read_text(tmp_path / "*.json").map(json.loads)
+    with bk.options(scheduler=scheduler, workers=2):
+        assert bag.filter(AGE).map(CITY).compute() == [CITY(r) for r in records if AGE(r)]
+        assert bag.foldby("name", FOLDS["sum"][0], 0, operator.add).compute() == folded(lines, "name", *FOLDS["sum"])[0]
