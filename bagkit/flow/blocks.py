@@ -57,6 +57,15 @@ class Place:
         return f"Place({', '.join([f'{name}={one_line(value)}' for name, value in known if value is not None])})"
 
 
+PlaceRow = tuple[str | None, int | None, int | None, int | None, int | None, Any]
+"""The first six values of a Place, the record as it was read: `Place(*row)` takes as long as to find them."""
+
+
+def row_of(place: Place) -> PlaceRow:
+    """Return what is known of a place that a reject tells."""
+    return place.source, place.partition, place.line, place.offset, place.index, place.as_read()
+
+
 def beginning(record: str | bytes) -> str | bytes:
     """Return the beginning of a long record, as it is kept."""
     return cut(record) if isinstance(record, str) else record[:KEPT]
@@ -190,27 +199,37 @@ def _lowest(below: Placed, rows: Sequence[int]) -> tuple[Placed, Sequence[int]]:
         below = origin.below
 
 
-def places_of(found: Iterable[tuple[Placed, int]]) -> list[Place]:
+def places_of(found: Iterable[tuple[Placed, int]]) -> list[Place | PlaceRow]:
     """Return the places of records: what knows the place of each, and its number there. Many of a block in one go."""
-    places: list[Place] = []
+    places: list[Place | PlaceRow] = []
     last: Placed | None = None
     waiting: list[int] = []
+    for below, numbers in _together(found):
+        lowest, rows = _lowest(below, numbers)
+        if lowest is not last:
+            places += _places_in(last, waiting)
+            last, waiting = lowest, []
+        waiting += rows
+    return places + list(_places_in(last, waiting))
+
+
+def _together(found: Iterable[tuple[Placed, int]]) -> list[tuple[Placed, list[int]]]:
+    """Return each of what knows the places of some records that follow each other, with their numbers there."""
+    groups: list[tuple[Placed, list[int]]] = []
+    last: Placed | None = None
+    rows: list[int] = []
     for below, row in found:
-        if isinstance(below, PartOf):  # nearly always
-            row += below.start
-            below = below.below
         if below is not last:
-            below, (row,) = _lowest(below, (row,))
-            if below is not last:
-                places += _places_in(last, waiting)
-                last, waiting = below, []
-        waiting.append(row)
-    return places + _places_in(last, waiting)
+            last, rows = below, []
+            groups.append((below, rows))
+        rows.append(row)
+    return groups
 
 
-def _places_in(lowest: Placed | None, rows: Sequence[int]) -> list[Place]:
-    if isinstance(lowest, Block) and (in_one_go := getattr(lowest.origin, "places_at", None)) is not None:
-        return list(in_one_go(rows, [lowest.records[row] for row in rows]))
+def _places_in(lowest: Placed | None, rows: Sequence[int]) -> Sequence[Place | PlaceRow]:
+    if isinstance(lowest, Block) and (in_one_go := getattr(lowest.origin, "rows_at", None)) is not None:
+        found: Sequence[Place | PlaceRow] = in_one_go(rows, [lowest.records[row] for row in rows])
+        return found
     return [] if lowest is None else [lowest.place(row) for row in rows]
 
 
@@ -278,6 +297,11 @@ def made_of(block: Block, records: Sequence[Any]) -> Block:
 def chosen_from(block: Block, flags: Sequence[Any]) -> Block:
     """Return the block of those records of `block` whose flags are true."""
     return Block(list(compress(block.records, flags)), ChosenFrom(placed(block), flags))
+
+
+def places_chosen_from(block: Block, flags: Sequence[Any]) -> Block:
+    """Return the same without its records, for who has made others of them and asks for places only."""
+    return Block((), ChosenFrom(placed(block), flags))
 
 
 def flattened_from(block: Block, counts: Sequence[int], elements: Sequence[Any], start: int = 0) -> Block:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from bagkit.flow.blocks import Place
@@ -21,14 +21,44 @@ class Rejected:
         return Rejected, (self.fields,)
 
 
+class AllRejected(Sequence[Any]):
+    """The records of a block in which all have failed: what is known of each is made when somebody asks, and only that.
+
+    Nearly always the next step asks. Who takes the records one by one gets a Rejected for each.
+    """
+
+    __slots__ = ("_count", "_made", "described")
+
+    def __init__(self, count: int, described: Callable[[Collection[str] | None], list[dict[str, Any]]]) -> None:
+        """`described` gives a dict for each, with the names that it is given; None is all names."""
+        self._count = count
+        self._made: list[Rejected] | None = None
+        self.described = described
+
+    def _all(self) -> list[Rejected]:
+        if self._made is None:
+            self._made = [Rejected(fields) for fields in self.described(None)]
+        return self._made
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
+
+    def __iter__(self) -> Any:
+        return iter(self._all())
+
+
 @dataclass(slots=True, eq=False)
 class RejectedFrom:
     """Origin of records that failed: each has the place of the one that failed."""
 
-    places: Sequence[Place]
+    at: Callable[[int], Place]
+    """Gives the place of the record of a number."""
 
     def place(self, index: int, record: Any = None) -> Place:
-        return self.places[index]
+        return self.at(index)
 
 
 class Resuming:
@@ -46,6 +76,8 @@ class Resuming:
 
 def all_rejected(records: Sequence[Any]) -> bool | None:
     """Return whether `records` are what failed: all or none of them; None where there are some of both."""
+    if type(records) is AllRejected:
+        return True
     kinds = set(map(type, records))
     if Rejected not in kinds:
         return False

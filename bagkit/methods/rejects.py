@@ -9,7 +9,7 @@ from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co
 from bagkit.plan.kinds import Op, Pairing, PerPartition, Returning, Scan, Source
 from bagkit.plan.node import Plan
-from bagkit.plan.split_errors import Bad, Choosing, Good, SplitErrors
+from bagkit.plan.split_errors import Bad, Choosing, Described, Good, SplitErrors
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag, Rejects
@@ -114,7 +114,7 @@ def _by_record(op: Op) -> bool:
     """Return whether `op` works on the records of one bag one by one."""
     if isinstance(op, Pairing):
         return op.bags == 1 and bool(op.per_record) and not isinstance(op, Scan)
-    return isinstance(op, PerPartition) and bool(op.per_record) and not isinstance(op, (Choosing, ops.Described))
+    return isinstance(op, PerPartition) and bool(op.per_record) and not isinstance(op, (Choosing, Described))
 
 
 def _copied(chain: list[Plan], below: Plan) -> Plan:
@@ -131,7 +131,7 @@ def _chosen(split: Plan, op: Choosing) -> Plan:
 
 def _described(split: Plan) -> Plan:
     if isinstance(split.op, SplitErrors):
-        return Plan(ops.Described(), (Plan(Bad(), (split,)),))
+        return Plan(Described(), (Plan(Bad(), (split,)),))
     return Plan(split.op, tuple([_described(each) for each in split.inputs]))
 
 

@@ -1,31 +1,14 @@
-"""Operations on records that failed: they go on beside the others, and become records themselves."""
+"""Records that failed, as JSON has them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bagkit.errors import one_line
-from bagkit.flow.rejected import Rejected
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import OnRecords, PerPartition
-
-
-@dataclass(frozen=True)
-class Described(PerPartition):
-    """What failed, as records that people and JSON know."""
-
-    per_record = "one"
-    can_raise = False
-    label = "rejects"
-
-    def begin(self) -> OnRecords:
-        return _fields
-
-
-def _fields(records: Sequence[Rejected]) -> list[dict[str, Any]]:
-    return [record.fields for record in records]
 
 
 @dataclass(frozen=True)
@@ -52,7 +35,7 @@ def for_json(reject: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = dict(reject)
     for name, value in reject.items():
-        if is_json(value):
+        if type(value) in _PLAIN or is_json(value):
             continue
         if isinstance(value, str):
             found[name] = value.encode("utf-8", "backslashreplace").decode()
@@ -71,30 +54,33 @@ def is_json(value: Any) -> bool:
     >>> is_json({"a": [1, None]}), is_json({1: 2}), is_json(float("nan"))
     (True, False, False)
     """
-    waiting = [value]
+    waiting: list[Collection[Any]] = [(value,)]
     seen = 0
     while waiting:
-        value, seen = waiting.pop(), seen + 1
-        kind = type(value)
-        if kind is dict:
-            waiting += [*value, *value.values()]
-            if {str} != set(map(type, value)) and value:
-                return False
-        elif kind is list:
-            waiting += value
-        elif kind is str:
-            if not value.isascii() and _has_surrogate(value):
-                return False
-        elif kind is float:
-            if not math.isfinite(value):
-                return False
-        elif kind not in (int, bool, type(None)):
-            return False
+        values = waiting.pop()
+        seen += len(values)
         if seen > MOST_VALUES:
             return False
+        for each in values:
+            kind = type(each)
+            if kind is str:
+                if not each.isascii() and _has_surrogate(each):
+                    return False
+            elif kind is float:
+                if not math.isfinite(each):
+                    return False
+            elif kind is list:
+                waiting.append(each)
+            elif kind is dict:
+                if each and ({str} != set(map(type, each)) or _has_surrogate("".join(each))):
+                    return False
+                waiting.append(each.values())
+            elif kind not in _PLAIN:
+                return False
     return True
 
 
+_PLAIN = frozenset({int, bool, type(None)})
 MOST_VALUES = 1_000_000
 """Values in a record after which it counts as none that JSON has: it may hold itself."""
 

@@ -9,7 +9,7 @@ from bagkit.ops.parts_of_records import Columns
 from bagkit.plan.columns import ColumnSource
 from bagkit.plan.kinds import ALL, Fields, union
 from bagkit.plan.node import Plan, rewrite, walk
-from bagkit.plan.split_errors import SplitErrors
+from bagkit.plan.split_errors import Described, SplitErrors
 
 
 def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -20,7 +20,8 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
     What `read_json(columns=)` leaves out is not parsed then, so nothing has to be left out.
 
-    A source of columns reads only those; where `split_errors` may want a whole record back it reads all.
+    A source of columns reads only those, and rejects have no others; where `split_errors` may want a whole record back
+    they have all.
 
     Each op says what it needs of its input, to give what is wanted of it. Declines where any user reads whole records:
     the user who computes the bag does, and so does a function whose bytecode does not show what it reads.
@@ -40,7 +41,14 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
                 return below  # nothing else uses that parser, so it gives what is asked of these columns
         return plan
 
-    return rewrite(roots, narrowed)
+    def narrowed_rejects(plan: Plan) -> Plan:
+        fields = wanted.get(plan, ALL)
+        if isinstance(plan.op, Described) and fields is not ALL and plan not in whole:
+            return Plan(replace(plan.op, fields=fields), plan.inputs)
+        return plan
+
+    # They go first: below them stands what `split_errors` wants whole, or a parser, so all is as it was asked about.
+    return rewrite(rewrite(roots, narrowed_rejects), narrowed)
 
 
 def wanted_of_each(roots: tuple[Plan, ...]) -> dict[Plan, Fields]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
-from bagkit.flow.rejected import Rejected, all_rejected
+from bagkit.flow.rejected import AllRejected, Rejected, all_rejected
 from bagkit.light_classes import dataclass
-from bagkit.plan.kinds import Fields, OnRecords, Op, PerPartition, as_they_are
+from bagkit.plan.fields import keys_of, shown_fields
+from bagkit.plan.kinds import ALL, Fields, OnRecords, Op, PerPartition, as_they_are
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,29 @@ class Bad(Choosing):
 
     def begin(self) -> OnRecords:
         return lambda records: [type(record) is Rejected for record in records]
+
+
+@dataclass(frozen=True)
+class Described(PerPartition):
+    """What failed, as records that people and JSON know."""
+
+    fields: Fields = ALL
+    """What all who take the rejects read of them."""
+
+    per_record = "one"
+    can_raise = False
+    error_label = "rejects"
+
+    @property
+    def label(self) -> str:
+        return self.error_label if self.fields is ALL else f"rejects(fields: {shown_fields(self.fields)})"
+
+    def begin(self) -> OnRecords:
+        names = None if self.fields is ALL else frozenset([keys_of(field)[0] for field in self.fields])
+        return partial(_described, names)
+
+
+def _described(names: frozenset[str] | None, records: Sequence[Any]) -> list[dict[str, Any]]:
+    if type(records) is AllRejected:
+        return records.described(names)
+    return [record.fields for record in records]

@@ -13,6 +13,7 @@ from itertools import tee
 from typing import Any, Protocol
 
 from bagkit.flow.blocks import Block, made_of
+from bagkit.flow.rejected import AllRejected
 from bagkit.flow.replay import is_plain
 from bagkit.flow.report import Figures
 from bagkit.plan.kinds import OnRecords, Pairing, PerPartition
@@ -130,6 +131,8 @@ class Branches:
 
     def _for_many(self, step: Step, block: Block) -> Block:
         """Return `block` with iterators that can be copied, in place of iterators with one reader."""
+        if type(block.records) is AllRejected:
+            return block
         kinds = set(map(type, block.records)) if id(step) in self._opaque else ()
         plain = {kind for kind in kinds if is_plain(kind)}
         if not plain:

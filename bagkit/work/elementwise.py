@@ -7,13 +7,13 @@ a run record by record would raise. Nothing is paid for that while nothing fails
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice, starmap
 from types import FrameType
 from typing import Any, Protocol, TypeVar
 
-from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of
+from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of, places_chosen_from
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import StoppedEarly
@@ -37,10 +37,19 @@ class Fail(Protocol):
         If it is true, an empty block is to be given: many failed records wait for what comes through the steps.
         """
 
+    def noting(self, block: Block, /) -> Callable[[int, BaseException], None]:
+        """Return what notes each record of `block` that has failed, where it `keeps`: without more calls than one."""
+
+    def noted(self, block: Block, /) -> bool:
+        """Take note that these are all of `block`; return what a call does."""
+
 
 Row = tuple[Block, Sequence[Sequence[Any]]]
 """Records of one bag, and those beside them of others."""
 
+
+Chosen = Callable[[Block, Sequence[Any]], Block]
+"""Gives the block of those records whose flags are true."""
 
 Applied = tuple[list[Any], BaseException | None, Iterator[Any] | None]
 """What a function gave up to the first record that it fails on, the error, and an iterator that goes on behind it."""
@@ -78,8 +87,12 @@ def _further(
     return None if start + len(found) - before == len(columns[0]) else StoppedEarly()
 
 
-def _given(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[tuple[list[Any], Block]]:
+def _given(
+    function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures, chosen: Chosen = chosen_from
+) -> Iterator[tuple[list[Any], Block]]:
     """Yield what `function` gives, with the records that it is given for: in several parts where records have failed.
+
+    `chosen` gives the block of those that have not, where that stays whole.
 
     While nothing fails, neither this nor `ones` and `some` hold a block that is on its way through later steps. So a
     record goes when the last step that uses it is done, and large ones are not held once for each step.
@@ -91,9 +104,12 @@ def _given(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figure
             del row, applied
             yield given.pop()
         else:
-            further = _given_without if fail.keeps else _given_further
-            yield from _forgotten(further(function, row, fail, figures, *applied))
-            del row, applied
+            if fail.keeps:
+                given_further = _given_without(function, row, fail, figures, chosen, *applied)
+            else:
+                given_further = _given_further(function, row, fail, figures, *applied)
+            yield from _forgotten(given_further)
+            del row, applied, given_further
 
 
 def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
@@ -138,34 +154,46 @@ def _given_without(
     row: Row,
     fail: Fail,
     figures: Figures,
+    chosen: Chosen,
     made: list[Any],
     error: BaseException | None,
     rest: Iterator[Any] | None,
 ) -> Generator[tuple[list[Any], Block], None, None]:
     """Yield in one part what comes through, though records between have failed: each part costs the later steps."""
     block, others = row
-    records, flags = block.records, bytearray(b"\1") * len(block.records)
-    failed, waited_for = 0, False
+    count, failed = len(block.records), 0
+    flags, note = bytearray(b"\1") * count, fail.noting(block)
     while error is not None:
         index = len(made) + failed
         if not isinstance(error, Exception):
+            fail.noted(block)
             if made and isinstance(error, WAITING_ERRORS):
-                yield made, chosen_from(block, bytes(flags[:index]).ljust(len(records), b"\0"))
+                yield made, chosen_from(block, bytes(flags[:index]).ljust(count, b"\0"))
             fail(block, index, error)
         flags[index] = 0
-        waited_for |= fail(block, index, error)
+        note(index, error)
         failed += 1
-        error = _further(made, function, (records, *others), index + 1, rest) if index + 1 < len(records) else None
+        if rest is None:
+            error = _further(made, function, (block.records, *others), index + 1, None) if index + 1 < count else None
+            continue
+        error = None
+        try:
+            made.extend(rest)
+        except USER_ERRORS as raised:
+            error = raised
+        else:
+            error = StoppedEarly() if len(made) + failed < count else None
+    waited_for = fail.noted(block)
     figures.note(failed, 0)
     if made:
-        yield made, chosen_from(block, flags)
+        yield made, chosen(block, flags)
     elif waited_for:
         yield [], block.part(0, 0)
 
 
 def ones(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[Block]:
     """Return the blocks of what `function` gives for each record."""
-    return map(partial(_made, figures), _given(function, rows, fail, figures))
+    return map(partial(_made, figures), _given(function, rows, fail, figures, places_chosen_from))
 
 
 def _made(figures: Figures, given: tuple[list[Any], Block]) -> Block:

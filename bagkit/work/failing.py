@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from bagkit.errors import StoppedEarlyError, TooManyErrorsError, attribute, cut_document, put, too_many_errors
-from bagkit.flow.blocks import Block, Place
+from bagkit.errors import TooManyErrorsError, attribute, cut_document, put, too_many_errors
+from bagkit.flow.blocks import Block, Place, placed, places_of
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.light_classes import dataclass
@@ -15,8 +15,8 @@ from bagkit.plan.head import Head
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
 from bagkit.tracebacks import keep_users_frames
-from bagkit.work.failures import Failure, add_place, failed_operation, user_code
-from bagkit.work.rejecting import Waiting, steps_below
+from bagkit.work.failures import Failure, add_place, failed_operation, stopped_early
+from bagkit.work.rejecting import ENOUGH, Note, Waiting, steps_below
 from bagkit.work.steps import Into, Step
 
 USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup)
@@ -52,6 +52,8 @@ class Failing:
         """How many of the skipped records are described that failed in an op, by its id."""
         self._labels: dict[int, str] = {}
         """What errors call an op, by its id; it is asked of each record that fails, and takes a while to make."""
+        self._unplaced: list[tuple[int, str, BaseException]] = []
+        """What was noted of a block: the number of the record, the operation, the error."""
         self._waiting: dict[int, Waiting] = {}
         """Where records go that fail in a step, by its id, and what the steps give them to."""
 
@@ -94,10 +96,42 @@ class Failing:
             waiting = self._waiting.get(id(step))
             if waiting is None:
                 self.raise_in(step.own_ops(), block.place(index), error)  # rather than lose it
-            if isinstance(error, (StoppedEarly, StopIteration)):
-                error = stopped_early(step.own_ops())
-            return waiting.add(step, block, index, error)
+            waiting.noting(step, block)(index, error)
+            return len(waiting) >= ENOUGH
         self.fail_in(step.own_ops(), step.policy, block.place(index), error)
+        return False
+
+    def noting(self, step: Step, block: Block) -> Note:
+        """Return what notes each record of `block` that fails in `step`, where it `keeps` the block whole.
+
+        When all are noted, `noted` has to be called.
+        """
+        if step.policy == "reject":
+            return self._waiting[id(step)].noting(step, block)
+        ops, shown, report = step.own_ops(), self._shown, self.report
+        key, collected = id(ops[-1]), step.policy == "collect"
+
+        def note(index: int, error: BaseException) -> None:
+            report.lost += 1
+            if not collected:
+                report.skipped += 1
+                shown[key] += 1
+                if shown[key] > FAILURES_SHOWN:
+                    return
+            self._unplaced.append((index, *self._kept(ops, error)))
+
+        return note
+
+    def noted(self, step: Step, block: Block) -> bool:
+        """Find the places of what was noted of `block`, all in one go; return whether many records wait, as `fail`."""
+        if step.policy == "reject":
+            return len(self._waiting[id(step)]) >= ENOUGH
+        unplaced, self._unplaced = self._unplaced, []
+        below, collected = placed(block), step.policy == "collect"
+        places = places_of([(below, index) for index, _, _ in unplaced])
+        for place, (_, operation, kept) in zip(places, unplaced, strict=True):
+            found = Place(*place) if isinstance(place, tuple) else place
+            self.report.failures.append(Failure(found.to_keep(), operation, kept, collected=collected))
         return False
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
@@ -107,16 +141,21 @@ class Failing:
         self.report.skipped += policy == "skip"
         self._shown[id(ops[-1])] += 1
         if policy == "collect" or self._shown[id(ops[-1])] <= FAILURES_SHOWN:
-            kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
-            operation = self._label(ops[0]) if len(ops) == 1 else failed_operation(error, ops)  # the frames tell which
-            keep_users_frames(kept)
-            cut_document(kept)
+            operation, kept = self._kept(ops, error)
             place = None if place is None else place.to_keep()
             self.report.failures.append(Failure(place, operation, kept, collected=policy == "collect"))
         self.report.lost += 1
         most = self.report.most
         if most is not None and self.report.lost > most:
             raise too_many_errors(self.report.lost, "", most, self.report.first_failure()) from None
+
+    def _kept(self, ops: Sequence[Op], error: BaseException) -> tuple[str, BaseException]:
+        """Return the operation that an error is of, and the error as it is kept."""
+        kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
+        operation = self._label(ops[0]) if len(ops) == 1 else failed_operation(error, ops)  # the frames tell which
+        keep_users_frames(kept)
+        cut_document(kept)
+        return operation, kept
 
     def _label(self, op: Op) -> str:
         label = self._labels.get(id(op))
@@ -177,18 +216,15 @@ class StepFails:
         """Raise `error` of the record number `index` of `block`, or note it; return whether many wait."""
         return self.failing.fail(self.step, block, index, error)
 
+    def noting(self, block: Block) -> Note:
+        """Return what notes each record of `block` that fails, where what fails goes on beside the others."""
+        return self.failing.noting(self.step, block)
+
+    def noted(self, block: Block) -> bool:
+        """Take note that these are all of `block`; return whether many wait."""
+        return self.failing.noted(self.step, block)
+
 
 def _operation(error: BaseException, ops: Sequence[Op]) -> str:
     """Return the label of the op that raised `error`, as far as that can be told."""
     return ops[0].error_label if len(ops) == 1 else failed_operation(error, ops)
-
-
-def stopped_early(ops: Iterable[Op]) -> StoppedEarlyError:
-    """Return the error for a function of `ops` that raised StopIteration."""
-    functions = [(op.label, function) for op in ops if op.opaque for function in op.user_functions()]
-    likely = [label for label, function in functions if user_code(function) is not None]
-    labels = " or ".join(dict.fromkeys(likely or [label for label, _ in functions]))
-    return StoppedEarlyError(
-        f"{labels or 'a function'}: it raised StopIteration, which would have ended the data as if there were no more; "
-        "hint: next(iterator, default) never raises it"
-    )

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
 
-from bagkit.errors import PlanError, add_notes, ask, attribute, notes_on_text, one_line, printable, text_of
+from bagkit.errors import (
+    PlanError,
+    StoppedEarlyError,
+    add_notes,
+    ask,
+    attribute,
+    notes_on_text,
+    one_line,
+    printable,
+    text_of,
+)
 from bagkit.flow.blocks import Place
 from bagkit.front_doors import front_door
 from bagkit.plan.kinds import Op, Source
@@ -310,3 +320,14 @@ def user_code(function: object) -> object | None:
 def _code_of(function: object) -> CodeType | None:
     code = ask(function, "__code__")
     return code if isinstance(code, CodeType) else None
+
+
+def stopped_early(ops: Iterable[Op]) -> StoppedEarlyError:
+    """Return the error for a function of `ops` that raised StopIteration."""
+    functions = [(op.label, function) for op in ops if op.opaque for function in op.user_functions()]
+    likely = [label for label, function in functions if user_code(function) is not None]
+    labels = " or ".join(dict.fromkeys(likely or [label for label, _ in functions]))
+    return StoppedEarlyError(
+        f"{labels or 'a function'}: it raised StopIteration, which would have ended the data as if there were no more; "
+        "hint: next(iterator, default) never raises it"
+    )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from time import perf_counter
 from typing import Any
 
 from bagkit.errors import ValidationError, Violation, text_of
-from bagkit.flow.blocks import Block, Place, Placed, placed, places_of
-from bagkit.flow.rejected import Rejected, RejectedFrom, Resuming
+from bagkit.flow.blocks import Block, Place, Placed, PlaceRow, placed, places_of, row_of
+from bagkit.flow.rejected import AllRejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
+from bagkit.flow.stopped import StoppedEarly
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import BlockParser, Completion, Op, Pairing, PerPartition, Placing, Returning
 from bagkit.plan.split_errors import Bad, Choosing, SplitErrors
-from bagkit.work.failures import failed_operation
+from bagkit.work.failures import failed_operation, stopped_early
 from bagkit.work.steps import Step
 
 LONGEST = 10_000
@@ -26,8 +27,8 @@ LONG = 0.1
 """Seconds after which they are handed on, however few there are."""
 
 
-Again = Callable[[Sequence[Any], Sequence[Place]], Sequence[Any]]
-"""Gives the records that an operation was given, whole, of what its step was given and the places of that."""
+Again = Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]
+"""Gives the records that an operation was given, whole, of what its step was given and what was read of that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +42,11 @@ class _Known:
     """None where the step was given whole records."""
 
 
-_Found = tuple[Placed, int, Any, str, str, list[Violation], _Known]
+_Found = tuple[Placed, int, Any, str, str, list[Violation] | None, _Known]
 """What is noted of a record that has failed: the number of the record in its block, the record, what was raised."""
+
+Note = Callable[[int, BaseException], None]
+"""Takes the number of a record in its block, and what was raised for it."""
 
 
 class Waiting:
@@ -54,21 +58,36 @@ class Waiting:
         self._only: dict[int, _Known] = {}
         """Of steps with one operation, by their ids."""
         self._known: dict[tuple[int, str], _Known] = {}
+        self._names: dict[type, str] = {}
+        """Of types of errors that say no more than their text."""
         self.by_block = True
         """Whether a block comes as one block through all steps: what has failed of it is known when it comes."""
 
-    def add(self, step: Step, block: Block, index: int, error: BaseException) -> bool:
-        """Take the record number `index` of `block`, which has failed in `step`.
+    def noting(self, step: Step, block: Block) -> Note:
+        """Return what takes records of `block` that fail in `step`: it serves until the next are handed on.
 
-        Its reject is made when several are handed on: code that has just run is quick.
-        Return whether there are enough to be handed on, though no record may come that does not fail.
+        It is called for each of them, and so does the least: a reject is made when somebody asks.
         """
-        known = self._only.get(id(step)) or self._blamed(step, error)
-        violations = error.violations if isinstance(error, ValidationError) else []
-        said = text_of(error)[:LONGEST]
-        found = self._found
-        found.append((placed(block), index, block.records[index], type(error).__name__, said, violations, known))
-        return len(found) >= ENOUGH
+        found, known, below, records = self._found, self._only.get(id(step)), placed(block), block.records
+
+        def note(index: int, error: BaseException) -> None:
+            name, violations = self._names.get(type(error)), None
+            if name is None:
+                name, error, violations = self._named(step, error)
+            said = text_of(error)[:LONGEST]
+            found.append((below, index, records[index], name, said, violations, known or self._blamed(step, error)))
+
+        return note
+
+    def _named(self, step: Step, error: BaseException) -> tuple[str, BaseException, list[Violation] | None]:
+        """Return what an error is called, the error to tell in its place, and what `validate` found wrong."""
+        if isinstance(error, (StoppedEarly, StopIteration)):
+            error = stopped_early(step.own_ops())
+        violations = error.violations if isinstance(error, ValidationError) else None
+        name = type(error).__name__
+        if violations is None:
+            self._names[type(error)] = name
+        return name, error, violations
 
     def _blamed(self, step: Step, error: BaseException) -> _Known:
         """Return what is known of the operation of `step` that raised `error`."""
@@ -90,49 +109,94 @@ class Waiting:
     def taken(self) -> Iterator[Block]:
         """Yield a block of what has failed, if there is any, and forget it."""
         if self._found:
-            waiting, self._found = self._found, []
-            places = places_of([each[:2] for each in waiting])
-            found = _rejected(waiting, places)
+            found, self._found = _Batch(self._found), []
             if len(self._known) > 1:  # each step takes many records before the next one takes the first
-                order = _in_order(places)
-                found, places = [found[number] for number in order], [places[number] for number in order]
-            yield Block(found, RejectedFrom(places))
+                found = found.in_order()
+            yield Block(AllRejected(len(found), found.described), RejectedFrom(found.place))
 
 
-def _rejected(waiting: Sequence[_Found], places: Sequence[Place]) -> list[Rejected]:
-    return [
-        Rejected(
-            {
-                "error": error,
-                "message": message,
-                "operation": known.label,
-                "path": place.source,
-                "line": place.line,
-                "offset": place.offset,
-                "index": place.index,
-                "partition": place.partition,
-                "input": place.as_read(),
-                "record": record,
-                "step": known.number,
-                "violations": violations,
-            }
+class _Batch:
+    """What has failed and is handed on together: places and records are looked up once somebody asks."""
+
+    def __init__(self, found: Sequence[_Found], places: Sequence[Place | PlaceRow] | None = None) -> None:
+        self._found = found
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def _known_places(self) -> Sequence[Place | PlaceRow]:
+        if self._places is None:
+            self._places = places_of([(each[0], each[1]) for each in self._found])
+        return self._places
+
+    def place(self, index: int) -> Place:
+        """Return the place of one of the records."""
+        place = self._known_places()[index]
+        return Place(*place) if isinstance(place, tuple) else place
+
+    def in_order(self) -> _Batch:
+        """Return the same in the order in which the records stand in what the task reads."""
+        places = self._known_places()
+        order = _in_order(places)
+        return _Batch([self._found[number] for number in order], [places[number] for number in order])
+
+    def described(self, names: Collection[str] | None) -> list[dict[str, Any]]:
+        """Return a dict for each, with some names of a reject; with all of them for None."""
+        if names is not None and not names:
+            return [{} for _ in self._found]
+        nowhere = names is not None and _OF_PLACES.isdisjoint(names)
+        rows = [_NOWHERE] * len(self) if nowhere else _rows(self._known_places())
+        rejects = _rejects(
+            self._found, rows, _records(self._found, rows) if names is None or "record" in names else rows
         )
-        for (_, _, _, error, message, violations, known), place, record in zip(
-            waiting, places, _records(waiting, places), strict=True
+        if names is None:
+            return rejects
+        return [{name: value for name, value in reject.items() if name in names} for reject in rejects]
+
+
+_OF_PLACES = frozenset({"path", "line", "offset", "index", "partition", "input", "record"})
+_NOWHERE: PlaceRow = (None, None, None, None, None, None)
+
+
+def _rows(places: Sequence[Any]) -> Sequence[PlaceRow]:
+    if set(map(type, places)) == {tuple}:
+        return places
+    return [place if type(place) is tuple else row_of(place) for place in places]
+
+
+def _records(found: Sequence[_Found], rows: Sequence[PlaceRow]) -> list[Any]:
+    """Return the records as the operations were given them; for one operation all are made again in one go."""
+    records = [each[2] for each in found]
+    for known in dict.fromkeys([each[-1] for each in found]):
+        if known.again is not None:
+            numbers = [n for n, each in enumerate(found) if each[-1] is known and type(each[2]) is not Resuming]
+            made = known.again([records[number] for number in numbers], [rows[number][-1] for number in numbers])
+            for number, record in zip(numbers, made, strict=True):
+                records[number] = record
+    return [record.record if type(record) is Resuming else record for record in records]
+
+
+def _rejects(waiting: Sequence[_Found], rows: Sequence[PlaceRow], records: Sequence[Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "error": error,
+            "message": message,
+            "operation": known.label,
+            "path": path,
+            "line": line,
+            "offset": offset,
+            "index": index,
+            "partition": partition,
+            "input": text,
+            "record": record,
+            "step": known.number,
+            "violations": [] if violations is None else violations,
+        }
+        for (_, _, _, error, message, violations, known), (path, partition, line, offset, index, text), record in zip(
+            waiting, rows, records, strict=True
         )
     ]
-
-
-def _records(waiting: Sequence[_Found], places: Sequence[Place]) -> list[Any]:
-    """Return the records as the operations were given them; for one operation they are all made again in one go."""
-    records = [each[2] for each in waiting]
-    for known in dict.fromkeys([each[-1] for each in waiting]):
-        if known.again is not None:
-            rows = [row for row, each in enumerate(waiting) if each[-1] is known and type(each[2]) is not Resuming]
-            made = known.again([records[row] for row in rows], [places[row] for row in rows])
-            for row, record in zip(rows, made, strict=True):
-                records[row] = record
-    return [record.record if type(record) is Resuming else record for record in records]
 
 
 def _again(step: Step, op: Op | None) -> Again | None:
@@ -167,10 +231,10 @@ def _made_again(
     whole: Callable[[Sequence[Any]], Iterable[Any]],
     passed: Sequence[PerPartition],
     records: Sequence[Any],
-    places: Sequence[Place],
+    read: Sequence[Any],
 ) -> Sequence[Any]:
     try:
-        found = list(whole([place.as_read() for place in places]))
+        found = list(whole(read))
         for each in passed:
             found = list(each.begin()(found))
         if len(found) == len(records):
@@ -179,11 +243,11 @@ def _made_again(
         pass
     if len(records) == 1:  # the line can't be read again: what was made of it has to do
         return records
-    one = [_made_again(whole, passed, [record], [place]) for record, place in zip(records, places, strict=True)]
+    one = [_made_again(whole, passed, [record], [line]) for record, line in zip(records, read, strict=True)]
     return list(chain.from_iterable(one))
 
 
-def _texts(lines: Sequence[Any], places: Sequence[Place]) -> Sequence[Any]:
+def _texts(lines: Sequence[Any], read: Sequence[Any]) -> Sequence[Any]:
     """Return lines as those who wrote the plan see them: a parser takes the bytes that they are read from."""
     return [_text(line) for line in lines]
 
@@ -211,15 +275,23 @@ def _number(op: Op, written: Sequence[Op]) -> int | None:
     return alike[0] if len(alike) == 1 or (alike and isinstance(op, BlockParser)) else None
 
 
-def _in_order(places: Sequence[Place]) -> list[int]:
+def _in_order(places: Sequence[Place | PlaceRow]) -> list[int]:
     """Return the numbers of places of one task in the order in which these stand in what it reads."""
-    sources = {source: number for number, source in enumerate(dict.fromkeys([place.source for place in places]))}
+    standing = [_standing(place) for place in places]
+    sources = {source: number for number, source in enumerate(dict.fromkeys([each[0] for each in standing]))}
 
     def key(number: int) -> tuple[int, int, int, int]:
-        place = places[number]
-        return sources[place.source], place.line or 0, place.offset or 0, place.index or 0
+        source, line, offset, index = standing[number]
+        return sources[source], line or 0, offset or 0, index or 0
 
     return sorted(range(len(places)), key=key)
+
+
+def _standing(place: Place | PlaceRow) -> tuple[str | None, int | None, int | None, int | None]:
+    if isinstance(place, tuple):
+        source, _, line, offset, index, _ = place
+        return source, line, offset, index
+    return place.source, place.line, place.offset, place.index
 
 
 def steps_below(step: Step) -> Iterable[Step]:
@@ -252,21 +324,11 @@ def with_rejected(waiting: Waiting, blocks: Iterator[Block], figures: Figures) -
 def returned(placing: Placing, blocks: Iterator[Block]) -> Iterator[Block]:
     """Yield `blocks`, each record with the place where the one comes from that `placing` makes of it."""
     for block in blocks:
-        yield Block(block.records, RejectedFrom(_Places(placing, block.records)))
+        yield Block(block.records, RejectedFrom(partial(_place_made_of, placing, block.records)))
 
 
-class _Places(Sequence[Place]):
-    """The places of records, looked up when somebody asks."""
-
-    def __init__(self, placing: Placing, records: Sequence[Any]) -> None:
-        self._placing = placing
-        self._records = records
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._placing.place(self._records[index])
-
-    def __len__(self) -> int:
-        return len(self._records)
+def _place_made_of(placing: Placing, records: Sequence[Any], index: int) -> Place:
+    return placing.place(records[index])
 
 
 def chosen_blocks(op: Choosing, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
@@ -274,7 +336,7 @@ def chosen_blocks(op: Choosing, blocks: Iterator[Block], figures: Figures) -> It
     failed = isinstance(op, Bad)
     for block in blocks:
         records = block.records
-        taken = bool(records) and (type(records[0]) is Rejected) == failed
+        taken = bool(records) and (type(records) is AllRejected) == failed
         figures.note(len(records), len(records) if taken else 0)
         if taken:
             yield block

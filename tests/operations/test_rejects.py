@@ -167,6 +167,43 @@ def test_rejects_have_input_place_operation_and_error(lines: Path, way: dict[str
     assert one["record"] == json.loads(one["input"]), "whole, though only n is read"
 
 
+PARTS_OF_REJECTS: dict[str, Callable[[bk.Rejects[Any]], bk.Bag[Any] | bk.Item[Any]]] = {
+    "count": lambda bad: bad.count(),
+    "message": lambda bad: bad.pluck("message"),
+    "place": lambda bad: bad.map(lambda reject: (reject["path"], reject["line"], reject["offset"])),
+    "record": lambda bad: bad.pluck("record"),
+    "part of record": lambda bad: bad.filter(lambda reject: reject["line"] > 50).pluck("record"),
+    "missing": lambda bad: bad.pluck("nothing", "none"),
+    "violations": lambda bad: bad.pluck("violations"),
+    "whole": lambda bad: bad.map(dict),
+    "kinds": lambda bad: bad.summary(),
+    "rejects of rejects": lambda bad: bad.map(lambda reject: reject["step"] // reject["step"]).split_errors()[1],
+    "tried again": lambda bad: bad.retry(lambda n: n, operation="map(test_rejects.inverse)").split_errors()[0],
+}
+
+
+@pytest.mark.parametrize("name", PARTS_OF_REJECTS)
+def test_what_is_read_of_rejects_is_all_there(lines: Path, name: str) -> None:
+    """Nothing is made of a reject that nobody reads, and whoever reads gets what is there without the optimiser."""
+    good, bad = bk.read_json(lines).map(inverse).split_errors()
+    parts = PARTS_OF_REJECTS[name](bad)
+    expected = bk.compute(parts, scheduler="sync", optimize=False)
+    for way in WAYS:
+        assert bk.compute(parts, **way) == expected
+        assert bk.compute(good.count(), parts, **way)[1:] == expected
+
+
+def test_rejects_say_what_is_read_of_them(lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = bk.read_json(lines).map(inverse).split_errors()
+    bk.explain(good.count(), bad.count())
+    bk.explain(bad.pluck("message"))
+    bk.explain(bad, bad.count())
+    text = " ".join(capsys.readouterr().out.split())
+    assert "rejects(fields: none) -> count" in text
+    assert "rejects(fields: message) -> pluck('message')" in text
+    assert "bad -> rejects -> " in text
+
+
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_one_run_writes_both(lines: Path, tmp_path: Path, way: dict[str, Any]) -> None:
     calls = tmp_path / "calls"

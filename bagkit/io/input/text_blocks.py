@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, NoReturn
 
 from bagkit.errors import SourceError
-from bagkit.flow.blocks import Block, Origin, Place, beginning
+from bagkit.flow.blocks import Block, Origin, Place, PlaceRow, beginning
 from bagkit.io.input import lines
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding
@@ -266,31 +266,37 @@ class LineOrigin:
     def place(self, index: int, record: Any) -> Place:
         if self.data is None:
             return self._place_of_long_line(index, record[0] if isinstance(record, tuple) else record)
-        return self.places_at((index,), (record,))[0]
+        return Place(*self._rows_at((index,))[0])
 
-    def places_at(self, rows: Iterable[int], records: Iterable[Any]) -> list[Place]:
-        """Return the places of several of the block's records."""
+    def rows_at(self, rows: Iterable[int], records: Iterable[Any]) -> Sequence[Place | PlaceRow]:
+        """Return what is known of the places of several of the block's records."""
         if self.data is None:
             return [self.place(row, record) for row, record in zip(rows, records, strict=True)]
+        return self._rows_at(rows)
+
+    def _rows_at(self, rows: Iterable[int]) -> list[PlaceRow]:
         if not self._cut:
+            assert self.data is not None
             given = self.given or self.ends.split(self.data)
             self._cut.extend((given, self._one_to_one(given, self.data), 0, 0))
         path, partition, before = self.piece.path, self.piece.partition, self._line(0)
         found, one_to_one, last, begin = self._cut
         if not one_to_one:
-            return [Place(path, partition, None if before is None else before + row) for row in rows]
-        places, first, ends, encoding = [], self._byte(0), self.ends, self.format.encoding
+            return [(path, partition, None if before is None else before + row, None, None, None) for row in rows]
+        first, ends, encoding = self._byte(0), self.ends, self.format.encoding
+        places: list[PlaceRow] = []
+        name, errors = encoding.name_at(1), encoding.errors
         for row in rows:
-            # To join lines takes a tenth of the time in which the length of each is asked.
+            # To join short lines takes less time than to ask each for its length.
             begin = begin + len(b"".join(found[last:row])) if row >= last else len(b"".join(found[:row]))
             last = row
             text: str | bytes = lines.strip_end(found[row], ends)
             try:
-                text = text.decode(encoding.name_at(self.offset + begin), encoding.errors)  # type: ignore[union-attr]  # bytes so far
+                text = str(text, name if self.offset + begin else encoding.name_at(0), errors)  # type: ignore[arg-type]  # bytes so far
             except UnicodeDecodeError:
                 pass
             line, byte = None if before is None else before + row, None if first is None else first + begin
-            places.append(Place(path, partition, line, byte, None, text))
+            places.append((path, partition, line, byte, None, text))
         self._cut[2:] = last, begin  # nearly always who asks next asks for one behind it
         return places
 
