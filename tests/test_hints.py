@@ -630,3 +630,23 @@ def test_mean_and_stats_take_split_every() -> None:
     for every in (None, 2, 5, False):
         assert numbers.mean(split_every=every).compute() == 49.5
         assert numbers.stats(split_every=every).compute() == numbers.stats().compute()
+
+
+@each_case("parts", [1, 3])
+def test_a_fold_that_merges_totals_with_the_function_for_records(parts: int) -> None:
+    records = bk.from_sequence(RECORDS * 2, npartitions=parts)
+
+    def add_age(total: int, record: Any) -> int:
+        return int(total + record["age"])
+
+    for lazy in (records.foldby("plan", add_age, 0), records.fold(add_age, initial=0)):
+        if parts == 1:
+            lazy.compute()  # nothing is merged
+            continue
+        with pytest.raises(TypeError) as caught:
+            lazy.compute()
+        assert "the totals of two partitions, to merge them: combine=operator.add adds them" in told(caught.value)
+    assert sorted(records.foldby("plan", add_age, 0, combine=operator.add).compute()) == [("free", 34), ("pro", 72)]
+    with pytest.raises(TypeError) as caught:
+        records.map(lambda record: record["name"]).fold(operator.sub).compute()
+    assert "totals" not in told(caught.value)  # without an initial value a total is like a record

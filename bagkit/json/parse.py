@@ -404,7 +404,7 @@ def _make_and_decode(ways: _Ways, make: Callable[[Any], Any], element: Any) -> A
 def _can_decode(lines: Sequence[Any], data: bytes | None, skips: bool) -> bool:
     """Say whether msgspec gives what json.loads gives, or else raises. Raises UnicodeDecodeError if it does not."""
     types = {bytes} if data is not None else set(map(type, lines))
-    if not _NESTING_IS_COUNTED and any(_nests_deep(line) for line in lines if len(line) > _DEEP):
+    if not _NESTING_IS_COUNTED and max(map(len, lines), default=0) > _DEEP and any(map(_nests_deep, lines)):
         return False
     if types == {str}:
         return not (skips and _have_long_number(lines))

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bagkit.contexts import context
-from bagkit.errors import GroupTooLargeError, TaskError, UnstableKeyError, one_line
+from bagkit.errors import GroupTooLargeError, TaskError, UnstableKeyError, add_notes, one_line
 from bagkit.exchange.spill import SpillError
 from bagkit.plan.kinds import Taking
 
+MERGING_TOTALS = "hint: the function got the totals of two partitions, to merge them: combine=operator.add adds them"
+"""Of a fold where the function for a total and a record merges totals too, as nobody gave another one."""
+
 
 @context
-def exchange_errors(operation: str) -> Iterator[None]:
-    """Raise what tables, sorting and grouping raise of their own as errors for the user."""
+def exchange_errors(operation: str, notes: Sequence[str] = ()) -> Iterator[None]:
+    """Raise what tables, sorting and grouping raise of their own as errors for the user; add `notes` to the user's."""
     try:
         yield
     except Exception as error:
         for_user = _for_user(operation, error)
         if for_user is None:
+            add_notes(error, notes)
             raise
         raise for_user from error
 

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from operator import not_
 from typing import Any
 
-from bagkit.errors import EmptyBagError, PlanError, one_line
+from bagkit.errors import EmptyBagError, PlanError, add_notes, one_line
 from bagkit.exchange import fold
 from bagkit.exchange.fold import Largest
 from bagkit.exchange.spill import Room
@@ -21,6 +21,7 @@ from bagkit.light_classes import dataclass
 from bagkit.ops._extremes import extreme, extreme_of, merge_extremes
 from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
 from bagkit.ops._sums import Total, add, mean, merge_totals, value
+from bagkit.ops.exchange_errors import MERGING_TOTALS
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking, WhenCut
@@ -303,6 +304,15 @@ def _fold(binop: Callable[[Any, Any], Any], initial: Any, state: Any, records: S
     return reduce(binop, records) if initial is NOT_GIVEN else reduce(binop, records, fold.fresh(initial))
 
 
+def _fold_combine(combine: Callable[[Any, Any], Any], is_binop: bool, states: Sequence[Any]) -> Any:
+    try:
+        return reduce(combine, states)
+    except Exception as error:
+        if is_binop:
+            add_notes(error, [MERGING_TOTALS])
+        raise
+
+
 def _fold_finish(initial: Any, state: Any) -> Any:
     if state is not EMPTY:
         return state
@@ -318,7 +328,7 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
     return Row(
         f"fold({function_label(binop)})",
         accumulating(partial(_fold, binop, initial)),
-        partial(reduce, combine),
+        partial(_fold_combine, combine, combine is binop and initial is not NOT_GIVEN),
         partial(_fold_finish, initial),
         gives_bag=gives_bag,
         split_every=fan_in("fold", split_every),

@@ -15,7 +15,7 @@ from bagkit.exchange.states import State
 from bagkit.exchange.tabling import Counting, Folding, FoldingField, Seeing, Tabling
 from bagkit.light_classes import dataclass
 from bagkit.ops._as_expression import as_expression
-from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
+from bagkit.ops.exchange_errors import MERGING_TOTALS, TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_npartitions, function_label, key_function, shown_key
 from bagkit.ops.reductions import FAN_IN, fan_in
@@ -68,16 +68,16 @@ class ToTable(Reduction):
         return TakingForUser(self.name, Only(tables.Filling(self.tabling, room)))
 
     def combine(self, states: Sequence[State], room: Room) -> State:
-        with exchange_errors(self.name):
+        with exchange_errors(self.name, _notes(self.tabling)):
             return tables.join(states, self.tabling, room)
 
     def finish(self, states: Sequence[State], room: Room) -> Iterator[Any]:
-        with exchange_errors(self.name):
+        with exchange_errors(self.name, _notes(self.tabling)):
             state = tables.join(states, self.tabling, room, last=True)
         return chain.from_iterable(self._lists(state, room))
 
     def _lists(self, state: State, room: Room) -> Iterator[list[Any]]:
-        with exchange_errors(self.name):
+        with exchange_errors(self.name, _notes(self.tabling)):
             made = tables.lists(state, self.tabling, room)
             if not self.most_frequent_first:
                 yield from made
@@ -147,8 +147,15 @@ class ByTable(Exchange):
         return TakingForUser(self.name, tables.Filling(self.tabling, room, count))
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
-        with exchange_errors(self.name):
+        with exchange_errors(self.name, _notes(self.tabling)):
             yield from tables.lists(list(chain.from_iterable(sides[0])), self.tabling, room)
+
+
+def _notes(tabling: Tabling) -> list[str]:
+    """Return what to note on an error of the user's while tables are merged."""
+    if isinstance(tabling, Folding) and tabling.initial and tabling.combine is tabling.binop:
+        return [MERGING_TOTALS]
+    return []
 
 
 def frequencies_table(split_every: Any, sort: bool) -> ToTable:
