@@ -11,6 +11,8 @@ import codecs
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bagkit.crossing.transport import CallWhenLoaded
+
 _PYTHONS = {"strict", "ignore", "replace", "xmlcharrefreplace", "backslashreplace", "namereplace"}
 _PYTHONS |= {"surrogatepass", "surrogateescape"}
 _SCANNED = 1 << 20
@@ -31,7 +33,7 @@ def with_error_handlers(data: bytes, pickled: Callable[[Any], bytes]) -> bytes:
             found[text] = pickled(codecs.lookup_error(text))
         except Exception:
             pass  # the name of nothing, nearly always
-    return _pickle.dumps(_Opened(found, data), 5) if found else data
+    return _pickle.dumps(CallWhenLoaded(open_with, found, data), 5) if found else data
 
 
 def _texts(data: bytes) -> Iterator[str]:
@@ -41,17 +43,6 @@ def _texts(data: bytes) -> Iterator[str]:
         if 0 < len(text) <= 64:
             yield text.decode("utf-8", "ignore")
         at = data.find(_TEXT, at + 1)
-
-
-class _Opened:
-    """Pickles to a call of `open_with`."""
-
-    def __init__(self, handlers: dict[str, bytes], data: bytes) -> None:
-        self._handlers = handlers
-        self._data = data
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open_with, (self._handlers, self._data)
 
 
 def open_with(handlers: dict[str, bytes], data: bytes) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from bagkit.crossing.transport import CallWhenLoaded
 from bagkit.sentinels import NOT_GIVEN
 
 TYPE_CHECKING = False  # importing it would import typing
@@ -18,26 +19,7 @@ if TYPE_CHECKING:
 
 def with_modules(modules: dict[str, ModuleType], value: Any) -> Any:
     """Return what pickles to `value`, and puts `modules` into their places before."""
-    return _With(modules, value) if modules else value
-
-
-class _With:
-    def __init__(self, modules: dict[str, ModuleType], value: Any) -> None:
-        self._modules = modules
-        self._value = value
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _second, (_Given(self._modules), self._value)
-
-
-class _Given:
-    """Pickles to a call of `put_modules`."""
-
-    def __init__(self, modules: dict[str, ModuleType]) -> None:
-        self._modules = modules
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return put_modules, (self._modules,)
+    return CallWhenLoaded(_second, CallWhenLoaded(put_modules, modules), value) if modules else value
 
 
 def _second(_: Any, value: Any) -> Any:

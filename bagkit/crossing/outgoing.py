@@ -20,7 +20,7 @@ from bagkit.crossing.generators import is_generator
 from bagkit.crossing.module_values import ModuleValues
 from bagkit.crossing.patches import Patches, patches_in, with_patches
 from bagkit.crossing.received import open_work, this_process
-from bagkit.crossing.transport import PROTOCOL
+from bagkit.crossing.transport import PROTOCOL, CallWhenLoaded
 from bagkit.errors import NotPicklableError, one_line
 from bagkit.json.standard import is_replaced
 from bagkit.user_code.inner_imports import Import
@@ -172,7 +172,7 @@ class Outgoing:
         data = self.work(value)
         if not self._modules():
             return data
-        return _pickle.dumps(_Opened(self.content(), data), PROTOCOL)
+        return _pickle.dumps(CallWhenLoaded(open_work, this_process(), self.content(), data), PROTOCOL)
 
     def part(self, value: Any) -> bytes:
         """Return the pickle of data."""
@@ -217,17 +217,6 @@ class Outgoing:
         if name not in self._changed:
             self._changed[name] = is_changed(module) or (not self._ours and name in reloaded)
         return self._changed[name]
-
-
-class _Opened:
-    """Pickles to a call of `open_work`."""
-
-    def __init__(self, content: bytes, data: bytes) -> None:
-        self._content = content
-        self._data = data
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open_work, (this_process(), self._content, self._data)
 
 
 def _reloads() -> Version:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from bagkit.crossing.transport import CallWhenLoaded
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.user_code.modules import is_mock, is_others, is_users_here
 
@@ -75,18 +76,7 @@ def _is_replacement(value: Any, name: str) -> bool:
 
 def with_patches(data: bytes, patches: Patches, pickled: Callable[[Any], bytes]) -> bytes:
     """Return the pickle of a work that brings along `patches`."""
-    return pickled(_Opened(patches, data)) if patches else data
-
-
-class _Opened:
-    """Pickles to a call of `open_patched`."""
-
-    def __init__(self, patches: Patches, data: bytes) -> None:
-        self._patches = patches
-        self._data = data
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open_patched, (self._patches, self._data)
+    return pickled(CallWhenLoaded(open_patched, patches, data)) if patches else data
 
 
 _replaced: Patches = {}
