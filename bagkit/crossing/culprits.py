@@ -13,7 +13,7 @@ from typing import Any
 from bagkit.crossing.outgoing import Outgoing
 from bagkit.errors import NotPicklableError, ask, printable
 from bagkit.user_code.module_loads import is_edited
-from bagkit.user_code.modules import is_users, version
+from bagkit.user_code.modules import is_users, names_of, version
 
 DEPTH = 30
 _NOTHING = object()
@@ -165,7 +165,7 @@ def _function_parts(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
             yield f"closure variable `{variable}` of {name}", cell.cell_contents
         except ValueError:
             pass  # not yet assigned
-    for variable in _global_names(code):
+    for variable in names_of(code):
         if variable in function.__globals__:
             yield f"global `{variable}`, used by {name},", function.__globals__[variable]
     for default in function.__defaults__ or ():
@@ -174,14 +174,6 @@ def _function_parts(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
         yield f"the default of `{variable}` of {name}", default
     for attribute, value in vars(function).items():
         yield f"attribute `{attribute}` of {name}", value
-
-
-def _global_names(code: types.CodeType) -> Iterator[str]:
-    """Names of globals that `code` may use, and the functions and comprehensions inside of it."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _global_names(constant)
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:

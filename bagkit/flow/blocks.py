@@ -85,6 +85,18 @@ class Placed(Protocol):
         """Return the place of the record number `index`."""
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedOrigin:
+    """Where records are from that are known by their numbers: `before` of them come before these in the partition."""
+
+    source: str
+    partition: int
+    before: int = 0
+
+    def place(self, index: int, record: Any) -> Place:
+        return Place(self.source, self.partition, index=self.before + index, record=record)
+
+
 @dataclass(slots=True)
 class Block:
     """Some records of one partition, on their way through."""

@@ -300,12 +300,17 @@ def _names_in(module: types.ModuleType) -> frozenset[str]:
     return frozenset(name for each in codes for name in names_of(each))
 
 
-def names_of(code: types.CodeType) -> Iterator[str]:
-    """Yield the names of globals and attributes that `code` uses, and the functions in it."""
-    yield from code.co_names
+def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Yield `code`, and the code of the functions, classes and comprehensions in it."""
+    yield code
     for each in code.co_consts:
         if isinstance(each, types.CodeType):
-            yield from names_of(each)
+            yield from codes_in(each)
+
+
+def names_of(code: types.CodeType) -> Iterator[str]:
+    """Yield the names of globals and attributes that `code` uses, and the functions in it."""
+    return (name for each in codes_in(code) for name in each.co_names)
 
 
 def _assigned_in(module: types.ModuleType) -> Iterator[frozenset[str]]:
@@ -372,17 +377,10 @@ def _codes(name: str, made_of: Version, loader: importlib.machinery.SourceFileLo
             whole = loader.get_code(name)
         except Exception:  # it is being written
             whole = None
-        codes = frozenset(() if whole is None else _all_codes(whole))
+        codes = frozenset(() if whole is None else codes_in(whole))
         top = [each.co_name for each in (whole.co_consts if whole else ()) if isinstance(each, types.CodeType)]
         known = _known_codes[name] = made_of, codes, frozenset(top)
     return known[1:]
-
-
-def _all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, types.CodeType):
-            yield from _all_codes(each)
 
 
 def _differs(value: Any, is_defined: bool, module: types.ModuleType, codes: Codes) -> bool:

@@ -12,10 +12,10 @@ import functools
 import marshal
 import re
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-from bagkit.user_code.modules import CACHED, HEAP
+from bagkit.user_code.modules import CACHED, HEAP, codes_in
 
 _MODULES = frozenset(
     ("math", "re", "json", "datetime", "string", "unicodedata", "hashlib", "base64", "html", "textwrap", "statistics",
@@ -117,7 +117,7 @@ class _Look:
         given = [*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         if vars(function) or not all(map(self.is_harmless, given)):
             return False
-        return all(self._is_harmless_code(code, function) for code in _codes_in(function.__code__))
+        return all(self._is_harmless_code(code, function) for code in codes_in(function.__code__))
 
     def _is_harmless_code(self, code: types.CodeType, function: types.FunctionType) -> bool:
         of_module = False
@@ -182,13 +182,6 @@ def _content(cell: types.CellType) -> Any:
         return cell.cell_contents
     except ValueError:
         return None  # not filled yet
-
-
-def _codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _codes_in(constant)
 
 
 def _global(function: types.FunctionType, name: str) -> Any:

@@ -17,6 +17,7 @@ from bagkit.io.handover.columns import PackedValues, Values
 from bagkit.io.handover.converted import Column, dates_as_text
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.input.paths import named
+from bagkit.io.input.sqlite import quoted
 from bagkit.io.output.stores import failed
 
 _TYPES: Final = {"bool": "BOOLEAN", "int": "INTEGER", "int beyond 2**53": "INTEGER", "float": "REAL", "bytes": "BLOB",
@@ -83,12 +84,12 @@ def write_sqlite(table: TypedColumns, path: str, name: str, exist: str) -> int:
 
 def _write(database: sqlite3.Connection, table: TypedColumns, name: str, exist: str) -> None:
     if exist == "overwrite":
-        database.execute(f"DROP TABLE IF EXISTS {_quoted(name)}")
+        database.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
     else:
         _refuse_existing(database, name)
-    columns = ", ".join(f"{_quoted(column.name)} {_TYPES.get(str(column.type), 'TEXT')}" for column in table.columns)
-    database.execute(f"CREATE TABLE {_quoted(name)} ({columns})")
-    insert = f"INSERT INTO {_quoted(name)} VALUES ({', '.join('?' * len(table.columns))})"
+    columns = ", ".join(f"{quoted(column.name)} {_TYPES.get(str(column.type), 'TEXT')}" for column in table.columns)
+    database.execute(f"CREATE TABLE {quoted(name)} ({columns})")
+    insert = f"INSERT INTO {quoted(name)} VALUES ({', '.join('?' * len(table.columns))})"
     for _, _, values in table.batches():
         database.executemany(insert, _rows(table.columns, values))
 
@@ -128,7 +129,3 @@ _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 def _can_be_a_name(name: str) -> bool:
     return "\0" not in name and encodes(name)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -15,6 +15,7 @@ from typing import Any
 
 from bagkit.io.handover.column_types import ListOf, Seen, StructOf, Type
 from bagkit.io.input.made_of import InputPart
+from bagkit.io.output.manifest import checksum_of
 from bagkit.io.output.names import RESERVED
 from bagkit.json.standard import standard_dumps, standard_loads
 from bagkit.light_classes import dataclass
@@ -61,7 +62,7 @@ def read_account(place: str) -> Account | None:
         with open(account_path(place), "rb") as file:
             content = standard_loads(file.read())
         checksum = content.pop("checksum")
-        if checksum != _checksum(content):
+        if checksum != checksum_of(content):
             return None
         files = [
             TableFile(
@@ -89,11 +90,7 @@ def account_bytes(account: Account) -> bytes:
         for file in account.files
     ]
     content = {"recipe": account.recipe, "files": rows}
-    return standard_dumps({"checksum": _checksum(content), **content}, indent=1).encode()
-
-
-def _checksum(content: Any) -> str:
-    return hashlib.blake2b(standard_dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return standard_dumps({"checksum": checksum_of(content), **content}, indent=1).encode()
 
 
 def _plain(kind: Type) -> Any:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
-from bagkit.flow.blocks import Block, Place
+from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 from bagkit.ops.functions import rows_of_table
@@ -26,26 +26,13 @@ DEFAULT_PARTITIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class SequencePiece(Indivisible):
-    """A slice of the sequence, in one partition."""
+    """A slice of the sequence, which is a partition."""
 
     records: Sequence[Any] = field(repr=False)
     partition: int
-    start: int
-    """Where in the partition the slice begins."""
 
     weight = 0
     label = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceOrigin:
-    """Where the records of a slice stand."""
-
-    name: str
-    piece: SequencePiece
-
-    def place(self, index: int, record: Any) -> Place:
-        return Place(source=self.name, partition=self.piece.partition, index=self.piece.start + index, record=record)
 
 
 @dataclass(frozen=True)
@@ -67,7 +54,7 @@ class FromSequence(MemorySource):
     def _pieces(self) -> tuple[tuple[SequencePiece, ...], ...]:
         pieces, start = [], 0
         for number, size in enumerate(self.sizes):
-            pieces.append((SequencePiece(self.sequence[start : start + size], number, 0),))
+            pieces.append((SequencePiece(self.sequence[start : start + size], number),))
             start += size
         return tuple(pieces)
 
@@ -79,7 +66,7 @@ class FromSequence(MemorySource):
 
     def read(self, pieces: Sequence[SequencePiece], report: Report, raw: bool = False) -> Iterator[Block]:
         for piece in pieces:
-            yield Block(piece.records, SequenceOrigin(self.name, piece))
+            yield Block(piece.records, NumberedOrigin(self.name, piece.partition))
 
 
 def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: int | None) -> FromSequence:

@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import Any, ClassVar, Final
 
 from bagkit.errors import BagkitError, CorruptInputError, SourceError
-from bagkit.flow.blocks import Block, Place
+from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import open_file
 from bagkit.io.input.paths import is_url, named
@@ -70,18 +70,6 @@ class ReadParquet(FileSource, ColumnSource):
         return _read(self, reader)
 
 
-@dataclass(frozen=True, slots=True)
-class ParquetOrigin:
-    """Where some rows of a file are from."""
-
-    piece: FilePiece
-    before: int
-    """How many rows of the file there are before."""
-
-    def place(self, index: int, record: Any) -> Place:
-        return Place(self.piece.path, self.piece.partition, index=self.before + index, record=record)
-
-
 def _read(source: ReadParquet, reader: PieceReader) -> Iterator[Block]:
     piece = reader.piece
     try:
@@ -115,7 +103,7 @@ def _rows(source: ReadParquet, reader: PieceReader, table: Any) -> Iterator[Bloc
         if rows and piece.start <= begin and (piece.stop is None or begin < piece.stop):
             step = max(1, min(ROWS, BYTES * rows // max(1, group.total_byte_size)))
             for batch in table.iter_batches(step, row_groups=[number], columns=paths, use_threads=False):
-                origin = ParquetOrigin(piece, before + done)
+                origin = NumberedOrigin(piece.path, piece.partition, before + done)
                 done += batch.num_rows
                 yield reader.block(origin, _records(piece, batch, names), upto=begin + size * done // rows)
         before += rows

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from bagkit.errors import TaskError
-from bagkit.flow.blocks import Block, Place
+from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.flow.kept import LET_GO, Kept
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
@@ -38,17 +38,6 @@ class KeptPiece(Indivisible):
     def weight(self) -> int:
         kept = self.kept
         return UNKNOWN_BYTES if kept.promise is not None and kept.local is None else kept.nbytes
-
-
-@dataclass(frozen=True, slots=True)
-class KeptOrigin:
-    """Where the records of a batch stand."""
-
-    partition: int
-    before: int
-
-    def place(self, index: int, record: Any) -> Place:
-        return Place(source="persist", partition=self.partition, index=self.before + index, record=record)
 
 
 @dataclass(frozen=True)
@@ -90,5 +79,5 @@ class Persisted(MemorySource):
             if getattr(piece.kept, "is_released", False):  # since the run was planned; what is in a worker is there
                 raise TaskError(LET_GO)
             for batch in piece.kept.batches():
-                yield Block(batch, KeptOrigin(piece.partition, before))
+                yield Block(batch, NumberedOrigin("persist", piece.partition, before))
                 before += len(batch)

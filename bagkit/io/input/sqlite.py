@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bagkit.errors import CorruptInputError, InputChangedError, PlanError, SourceError, one_line
-from bagkit.flow.blocks import Block, Place
+from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.flow.report import Report
 from bagkit.io.input.files import FileInfo
 from bagkit.io.input.listing import find_files
@@ -57,17 +57,6 @@ class SqlitePiece(Indivisible):
 
 
 @dataclass(frozen=True, slots=True)
-class RowOrigin:
-    """Where some rows of a query are from."""
-
-    piece: SqlitePiece
-    before: int
-
-    def place(self, index: int, record: Any) -> Place:
-        return Place(self.piece.path, self.piece.partition, index=self.before + index, record=record)
-
-
-@dataclass(frozen=True, slots=True)
 class ReadSqlite(Source):
     """The rows of a query; made by `plan_sqlite`."""
 
@@ -103,7 +92,7 @@ class ReadSqlite(Source):
                     cursor = database.execute(self._query_of(piece), self.params)
                     while rows := cursor.fetchmany(ROWS):
                         records = list(map(dict, map(zip, repeat(self.names), rows)))
-                        yield Block(records, RowOrigin(piece, before))
+                        yield Block(records, NumberedOrigin(piece.path, piece.partition, before))
                         before += len(rows)
                 except _errors() as error:
                     self._check(piece.info)

@@ -28,7 +28,7 @@ from bagkit.errors import NotPicklableError, OutputError, PlanError, SourceError
 from bagkit.exchange.checksum import crc32
 from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, entries, load_frame, load_indexed
 from bagkit.flow import earlier_runs
-from bagkit.flow.blocks import Block, Place
+from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.flow.report import Report
 from bagkit.io.input.file_source import FileSource, checked_bytes
 from bagkit.io.input.made_of import operations, parts_made_of
@@ -133,15 +133,6 @@ class Entry(Indivisible):
     label = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    partition: int
-    before: int
-
-    def place(self, index: int, record: Any) -> Place:
-        return Place(source="cache", partition=self.partition, index=self.before + index, record=record)
-
-
 @dataclass(frozen=True)
 class ReadCache(Source):
     """Reads entries."""
@@ -168,7 +159,7 @@ class ReadCache(Source):
             before = 0
             try:
                 for records in records_of(piece.path):
-                    yield Block(records, _Origin(piece.partition, before))
+                    yield Block(records, NumberedOrigin("cache", piece.partition, before))
                     before += len(records)
             except FrameError as error:
                 raise SourceError(

@@ -298,7 +298,7 @@ def manifest_bytes(recipe: Mapping[str, Any], files: Iterable[WrittenFile], home
     """Return the manifest file of a run that is done; `below` is what tasks before the writing have reported."""
     rows = [row_of_file(file, home) for file in files]
     content = {"format": FORMAT, "recipe": recipe, **below.as_json(), "fields": ROW, "files": rows}
-    return standard_dumps({"checksum": _checksum(content), **content}, indent=1).encode()
+    return standard_dumps({"checksum": checksum_of(content), **content}, indent=1).encode()
 
 
 def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
@@ -307,7 +307,7 @@ def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
         content = standard_loads(data)
         checksum = content.pop("checksum")
         if (
-            checksum != _checksum(content)
+            checksum != checksum_of(content)
             or standard_dumps({"checksum": checksum, **content}, indent=1).encode() != data
         ):
             raise Damaged("its checksum does not match")
@@ -333,7 +333,8 @@ def below_manifest(manifest: bytes) -> Below:
     return below_of(standard_loads(manifest))
 
 
-def _checksum(content: Any) -> str:
+def checksum_of(content: Any) -> str:
+    """Return what tells whether an account of what was written is whole."""
     return hashlib.blake2b(standard_dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
