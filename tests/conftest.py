@@ -19,6 +19,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from hypothesis import find, settings, strategies  # noqa: E402 - it is among what is kept
 
+import bagkit as bk  # noqa: E402
 from tests.examples import FACTOR  # noqa: E402
 
 # A deadline for each example measures how busy the machine is.
@@ -60,6 +61,22 @@ def pytest_collection_finish() -> None:
     find(strategies.none(), lambda value: True)
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def sync() -> Iterator[None]:
+    """Have a test compute in its own process, unless it says otherwise."""
+    with bk.options(scheduler="sync"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def workers_end() -> Iterator[None]:
+    """Leave no workers behind the tests of a module."""
+    from bagkit.schedulers import pool
+
+    yield
+    pool.end_workers()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import importlib
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +76,7 @@ PROGRAM = """
 WORKERS: dict[str, Any] = {"scheduler": "processes", "workers": 2}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 @pytest.fixture

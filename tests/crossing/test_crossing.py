@@ -8,19 +8,14 @@ import sys
 import textwrap
 import types
 import unittest.mock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import bagkit as bk
-from bagkit.schedulers import pool
 
-
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 def main_program(text: str, name: str = "__main__") -> dict[str, Any]:

@@ -14,11 +14,7 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 
-
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 def generators() -> dict[str, Callable[[], Any]]:

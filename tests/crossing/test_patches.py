@@ -16,7 +16,7 @@ import threading
 import time
 import types
 import unittest.mock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,8 @@ from typing import Any
 import pytest
 
 import bagkit as bk
-from bagkit.schedulers import pool
 
-
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 def through(function: Callable[[int], Any]) -> list[Any]:

@@ -6,13 +6,12 @@ import pickle
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import bagkit as bk
-from bagkit.schedulers import pool
 
 PROGRAM = """
     import pickle, sys, threading
@@ -62,10 +61,7 @@ PROGRAM = """
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 import types
 import unittest.mock
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,7 @@ import pytest
 import bagkit as bk
 from bagkit.schedulers import pool
 
-
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 @pytest.fixture

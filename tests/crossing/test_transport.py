@@ -23,11 +23,7 @@ from bagkit.schedulers import pool
 from bagkit.schedulers.processes import ProcessScheduler
 from tests.schedulers.contract import Recorder
 
-
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 # Frames

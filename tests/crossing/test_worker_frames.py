@@ -6,14 +6,12 @@ import linecache
 import subprocess
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bagkit as bk
-from bagkit.schedulers import pool
 
 PROGRAM = """import bagkit as bk
 
@@ -24,10 +22,7 @@ bk.from_sequence([0]).map(divide).compute(scheduler="processes")
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 def raised(program: str, filename: str) -> ZeroDivisionError:

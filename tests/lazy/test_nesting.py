@@ -13,11 +13,7 @@ import pytest
 import bagkit as bk
 from tests.each_case import each_case
 
-
-@pytest.fixture(autouse=True)
-def sync() -> Iterator[None]:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 class Pair(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import operator
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,7 @@ import pytest
 import bagkit as db
 from bagkit import random
 
-
-@pytest.fixture(autouse=True)
-def sync() -> Iterator[None]:
-    with db.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 def add(x: Any, y: Any) -> Any:

@@ -12,11 +12,7 @@ import pytest
 
 import bagkit as bk
 
-
-@pytest.fixture(autouse=True)
-def sync() -> Any:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 class Scale:

@@ -10,11 +10,7 @@ import pytest
 import bagkit as bk
 from tests.operations.cases import add, collect_record
 
-
-@pytest.fixture(autouse=True)
-def sync() -> Any:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 class TestFold:

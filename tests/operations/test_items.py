@@ -9,11 +9,7 @@ import pytest
 import bagkit as bk
 from tests.operations.cases import add
 
-
-@pytest.fixture(autouse=True)
-def sync() -> Any:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 def test_numbers_compute() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections import Counter, OrderedDict, UserDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,10 +17,7 @@ from tests.operations.functions import Counts
 PAIRS = [("a", 1), ("b", 2), ("a", 3), (None, 4), ((1, "x"), 5)]
 
 
-@pytest.fixture(autouse=True)
-def sync() -> Iterator[None]:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 def updated(pairs: Any) -> dict[Any, Any]:

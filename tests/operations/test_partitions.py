@@ -17,11 +17,7 @@ import bagkit as bk
 from tests.each_case import each_case
 from tests.operations.partitionings import partitions_of
 
-
-@pytest.fixture(autouse=True)
-def sync() -> Any:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 def sizes(bag: Any) -> list[int]:

@@ -19,11 +19,7 @@ from hypothesis import strategies as st
 import bagkit as bk
 from tests.each_case import each_case
 
-
-@pytest.fixture(autouse=True)
-def sync() -> Any:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 class TestNumbers:

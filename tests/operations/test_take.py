@@ -12,11 +12,7 @@ from tests.each_case import each_case
 from tests.operations.functions import BadRecord, Counts, Fails
 from tests.operations.partitionings import partitions_of
 
-
-@pytest.fixture(autouse=True)
-def sync() -> Any:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 @each_case("k", [0, 1, 2, 3, 5, 9, 10])

@@ -26,11 +26,7 @@ from tests.schedulers import faulty_works as faulty
 from tests.schedulers import works
 from tests.schedulers.contract import Recorder, one, values
 
-
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,7 @@ from tests.schedulers.faulty_works import running
 ROOT = str(Path(__file__).parents[2])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def end_workers() -> Iterator[None]:
-    yield
-    pool.end_workers()
+pytestmark = pytest.mark.usefixtures("workers_end")
 
 
 @pytest.fixture

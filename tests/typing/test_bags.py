@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import operator
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeGuard, Unpack, assert_type
@@ -19,10 +18,7 @@ from bagkit.methods.writing import Writes
 Words = bk.Bag[str]
 
 
-@pytest.fixture(autouse=True)
-def _sync() -> Iterator[None]:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,7 @@ SLOW = 0.06
 """Seconds, longer than any block of several records may take."""
 
 
-@pytest.fixture(autouse=True)
-def sync() -> Iterator[None]:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 def test_a_slow_function_is_called_for_no_record_behind_one_that_fails() -> None:

@@ -22,11 +22,7 @@ import bagkit as bk
 from bagkit.io.output import manifest as manifests
 from bagkit.plan.fingerprint import lasting_digest
 
-
-@pytest.fixture(autouse=True)
-def _sync() -> Iterator[None]:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 def visible(folder: Path) -> dict[str, bytes]:
@@ -464,7 +460,7 @@ def test_an_account_of_another_version_is_not_read(job: Job) -> None:
     content = json.loads(account.read_bytes())
     del content["checksum"]
     content["format"] = 99
-    account.write_bytes(json.dumps({"checksum": manifests._checksum(content), **content}, indent=1).encode())
+    account.write_bytes(json.dumps({"checksum": manifests.checksum_of(content), **content}, indent=1).encode())
     with pytest.raises(bk.ResumeMismatchError, match="is damaged: it is of the version 99"):
         job.run()
 

@@ -27,10 +27,7 @@ RECORDS: list[Any] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _sync() -> Any:
-    with bk.options(scheduler="sync"):
-        yield
+pytestmark = pytest.mark.usefixtures("sync")
 
 
 def words(npartitions: int = 3) -> Any:
