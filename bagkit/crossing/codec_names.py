@@ -11,7 +11,7 @@ import codecs
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bagkit.crossing.transport import CallWhenLoaded
+from bagkit.crossing.call_when_loaded import CallWhenLoaded
 
 _PYTHONS = {"strict", "ignore", "replace", "xmlcharrefreplace", "backslashreplace", "namereplace"}
 _PYTHONS |= {"surrogatepass", "surrogateescape"}

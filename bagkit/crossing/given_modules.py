@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from bagkit.crossing.transport import CallWhenLoaded
+from bagkit.crossing.call_when_loaded import CallWhenLoaded
 from bagkit.sentinels import NOT_GIVEN
 
 TYPE_CHECKING = False  # importing it would import typing

@@ -15,12 +15,13 @@ import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from bagkit.crossing.call_when_loaded import CallWhenLoaded
 from bagkit.crossing.class_numbers import now
 from bagkit.crossing.generators import is_generator
 from bagkit.crossing.module_values import ModuleValues
 from bagkit.crossing.patches import Patches, patches_in, with_patches
 from bagkit.crossing.received import open_work, this_process
-from bagkit.crossing.transport import PROTOCOL, CallWhenLoaded
+from bagkit.crossing.transport import PROTOCOL
 from bagkit.errors import NotPicklableError, one_line
 from bagkit.json.standard import is_replaced
 from bagkit.user_code.inner_imports import Import

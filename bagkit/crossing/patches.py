@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from bagkit.crossing.transport import CallWhenLoaded
+from bagkit.crossing.call_when_loaded import CallWhenLoaded
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.user_code.modules import is_mock, is_others, is_users_here
 

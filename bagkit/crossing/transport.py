@@ -14,7 +14,6 @@ from struct import Struct
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, Protocol
 
     from bagkit.flow.report import PlainFigures
@@ -110,16 +109,6 @@ def loads(data: Any) -> Any:
 def load_file(file: Any) -> Any:
     """Return the value that the open `file` holds the pickle of."""
     return _pickle.load(file)
-
-
-class CallWhenLoaded:
-    """Pickles to a call of `function` with `args`: what is unpickled is what the call returns."""
-
-    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
-        self._call = function, args
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._call
 
 
 DEEP = 10_000
