@@ -53,7 +53,7 @@ from bagkit.io.output.manifest import (
     row_of_file,
 )
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.io.output.stores import Store, failed, open_own
+from bagkit.io.output.stores import Store, failed, is_device, open_own
 from bagkit.light_classes import NamedTuple
 from bagkit.warn import warn_about
 
@@ -171,6 +171,8 @@ class FileWriting:
         for path in self._targets.paths:
             if os.path.isdir(path):
                 raise OutputError(f"{named(path)}: is a directory; expected a file, or nothing")
+            if is_device(path):
+                raise OutputError(f"{named(path)}: is a device; expected a file, or nothing")
         for directory in self._targets.directories:
             if not os.access(directory, os.W_OK | os.X_OK):
                 raise OutputError(f"{named(directory)}: no permission to write in it")

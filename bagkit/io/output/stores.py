@@ -148,6 +148,21 @@ _UNKNOWN = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.E
 """What a file system says that can't bring something to the disk, in place of an error of the disk."""
 
 
+def is_device(path: str) -> bool:
+    """Return whether `path` is a device, such as /dev/null, or a link of the system's, such as /dev/stdout.
+
+    A file in its place would take it away from all programs of the machine; root may do that.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False
+    if stat.S_ISLNK(mode):
+        place = os.path.realpath(os.path.dirname(path))
+        return place == "/dev" or place.startswith("/proc/")
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
 def bring_to_disk(descriptor: int) -> None:
     """Bring an open file, or the names in an open directory, to the disk, for a power cut to leave them there.
 

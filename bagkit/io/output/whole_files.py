@@ -17,7 +17,7 @@ from bagkit.io.input.paths import is_url, named
 from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
-from bagkit.io.output.stores import bring_names_to_disk, bring_to_disk, failed
+from bagkit.io.output.stores import bring_names_to_disk, bring_to_disk, failed, is_device
 
 if TYPE_CHECKING:
     from bagkit.plan.node import Plan
@@ -42,6 +42,8 @@ def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("
         place = os.path.realpath(place)
     if text.endswith("/") or os.path.isdir(place):
         raise PlanError(f"{operation}: {named(text)} is a directory; expected a file's name")
+    if is_device(place):
+        raise PlanError(f"{operation}: {named(text)} is a device; expected a file's name")
     if not os.path.isdir(os.path.dirname(place)):
         raise PlanError(f"{operation}: there is no directory {named(os.path.dirname(place))}")
     if exist == "error":

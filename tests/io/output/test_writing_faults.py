@@ -22,7 +22,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.io.output import manifest, whole_files
-from bagkit.io.output.stores import LocalStore
+from bagkit.io.output.stores import LocalStore, is_device
 from tests.io.output import writing_job
 
 ROOT = Path(bk.__file__).parent.parent
@@ -299,6 +299,27 @@ class TestWhereItMayNotWrite:
         with pytest.raises(bk.OutputError, match=r"1\.part: is a directory; expected a file, or nothing"):
             bag.map(str).to_textfiles(tmp_path)
         assert leftovers(tmp_path) == ["1.part"]
+
+    def test_a_device_is_not_replaced(self, bag: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        # /dev/null itself is no place to test this: where it went wrong, root would have replaced it.
+        lstat = os.lstat
+        monkeypatch.setattr(os, "lstat", lambda path: os.stat(os.devnull if str(path).endswith("null") else path))
+        place = tmp_path / "null"
+        place.write_text("")
+        one = bag.map(str).repartition(1)
+        with pytest.raises(bk.OutputError, match="null: is a device; expected a file, or nothing"):
+            one.to_textfiles([place])
+        for write in (one.map(lambda x: {"x": x}).to_parquet, lambda path, exist: bk.report(path)):
+            with pytest.raises(bk.PlanError, match="null is a device; expected a file's name"):
+                write(place, exist="overwrite")
+        monkeypatch.setattr(os, "lstat", lstat)
+        assert leftovers(tmp_path) == ["null"]
+
+    def test_what_counts_as_a_device(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(os.devnull)
+        assert [is_device(path) for path in (os.devnull, "/dev/stdout", "/dev/fd/1")] == [True] * 3
+        assert not is_device(str(tmp_path / "link"))  # the link is replaced, not the device
+        assert not is_device(str(tmp_path / "nothing"))
 
     def test_a_file_stands_where_the_directory_should_be(self, bag: Any, tmp_path: Path) -> None:
         (tmp_path / "out").write_text("a file")
