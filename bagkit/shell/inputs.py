@@ -41,7 +41,11 @@ def _is_file(word: str) -> bool:
     is_there = os.path.exists(word) and not os.path.isdir(word)  # a folder is no input, but may be called as a field
     if word == "-" or is_there or re.match(r"[a-z][a-z0-9+.\-]*://", word):
         return True
-    return "(" not in word and bool(re.search(r"[*?\[]", word)) and bool(glob.glob(word, recursive=True))
+    return (
+        "(" not in word
+        and bool(re.search(r"[*?\[]", word))
+        and next(glob.iglob(word, recursive=True), None) is not None
+    )
 
 
 @context

@@ -79,6 +79,12 @@ class TestFromSequence:
             bk.from_sequence([1], 1, 1)
 
     def test_what_is_no_sequence(self) -> None:
+        class Letters:
+            def __getitem__(self, number: int) -> str:
+                return "abc"[number]
+
+        letters: Any = Letters()  # no Iterable, and `iter` takes it
+        assert bk.from_sequence(letters, npartitions=2).compute(scheduler="sync") == ["a", "b", "c"]
         with pytest.raises(bk.PlanError, match=r"^from_sequence: got int, which can't be iterated"):
             bk.from_sequence(5)  # type: ignore[arg-type]
 

@@ -6,10 +6,10 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, Final
 
 from bagkit.errors import BagkitError, NoFilesError, PlanError, SourceError, one_line
@@ -88,7 +88,7 @@ def _find_local(given: str) -> list[FileInfo]:
         return [replace(info, members=members) for info in _find_local(archives)]
     if not glob.has_magic(path):
         return [_local_info(path, given)]
-    matches = sorted(set(glob.glob(_within(path), recursive=True)))
+    matches = sorted(set(_matches(_within(path))))
     others = any(match != path for match in matches)
     if means_the_file(path, os.path.exists(path) and not (others and os.path.isdir(path)), others):
         return [_local_info(path, given)]
@@ -106,12 +106,44 @@ def _within(pattern: str) -> str:
     return os.path.join(glob.escape(folder), name) if has_brackets and os.path.isdir(folder) else pattern
 
 
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield what a pattern matches, as glob does, but nothing behind links to folders above: glob goes in circles."""
+    recursive = re.search(r"/\*\*(?=/|$)", pattern)
+    if recursive is None:
+        yield from glob.iglob(pattern)
+        return
+    before, after = pattern[: recursive.start()], pattern[recursive.end() + 1 :]
+    for folder in glob.glob(before or "/"):
+        above = accumulate(folder.split("/")[:-1], lambda one, other: f"{one}/{other}")
+        for each in _folders_below(folder, frozenset(_identity(parent or "/") for parent in above)):
+            yield from _matches(os.path.join(glob.escape(each), after or "*"))
+
+
+def _folders_below(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """Yield a folder and those below it that are not hidden, also behind links, but for links to what is `above`."""
+    try:
+        own = _identity(folder)
+        names = sorted(each.name for each in os.scandir(folder) if each.is_dir() and not each.name.startswith("."))
+    except OSError:  # a file, or a folder that may not be read: glob passes over both
+        return
+    if own in above:
+        return
+    yield folder
+    for name in names:
+        yield from _folders_below(os.path.join(folder, name), above | {own})
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
+
+
 def _in_archives(path: str) -> tuple[str, str] | None:
     """Return the path of zip archives, and the pattern of files in them, where `path` leads into archives."""
     for found in re.finditer(r"\.zip/", path, re.IGNORECASE):
         archive = path[: found.end() - 1]
         is_pattern = glob.has_magic(archive) and not os.path.exists(archive)
-        matches = glob.iglob(archive, recursive=True) if is_pattern else [archive]
+        matches = _matches(archive) if is_pattern else [archive]
         if any(map(os.path.isfile, matches)):
             return archive, path[found.end() :]
     return None
@@ -131,11 +163,28 @@ def _local_info(path: str, given: str) -> FileInfo:
     if not stat.S_ISREG(info.st_mode):
         raise SourceError(
             f"{shown}: is a {_kind(info.st_mode)}; expected a regular file, which can be read more than "
-            "once; hint: copy it into a file first"
+            f"once; hint: copy it into a file first, or bagkit.from_sequence(open({shown!r})) takes its lines"
         )
     if not os.access(path, os.R_OK):
         raise SourceError(f"{shown}: no permission to read it (mode {stat.filemode(info.st_mode)})")
-    return FileInfo(path, info.st_size, info.st_mtime_ns)
+    return FileInfo(_lasting_name(path, shown, info), info.st_size, info.st_mtime_ns)
+
+
+def _lasting_name(path: str, shown: str, info: os.stat_result) -> str:
+    """Return the name by which workers find a file too: /dev/stdin is another one in each process.
+
+    Raises SourceError for what has no such name, and for what the system makes when it is read: nobody knows its size.
+    """
+    if not path.startswith(("/dev/", "/proc/", "/sys/")):
+        return path
+    place = os.path.realpath(path)
+    if place.startswith(("/proc/", "/sys/")) and os.path.exists(place):
+        what = "made by the system when it is read; expected a file of a known size"
+    elif not os.path.exists(place) or not os.path.samestat(os.stat(place), info):
+        what = "a file that has no name any more; expected a file that can be opened by its name"
+    else:
+        return place
+    raise SourceError(f"{shown}: is {what}; hint: bagkit.from_sequence(open({shown!r})) takes its lines")
 
 
 def _kind(mode: int) -> str:
@@ -161,7 +210,7 @@ def _nearby(path: str) -> str:
     same = [other for other in names if suffix and other.endswith(suffix)]
     if same:
         words += f", {len(same)} of them *{suffix}"
-    close = difflib.get_close_matches(name, names, n=3)
+    close = [other for other in difflib.get_close_matches(name, names, n=4) if other != name][:3]
     return words + (f"; did you mean {' or '.join(map(repr, close))}?" if close else "")
 
 

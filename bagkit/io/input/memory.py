@@ -114,7 +114,7 @@ def check_records(operation: str, seq: object) -> None:
             f"{operation}: got a {type(seq).__name__}, whose elements are its columns and not its rows; "
             f"hint: bagkit.from_sequence({rows})"
         )
-    if not isinstance(seq, Iterable):
+    if not _can_be_iterated(seq):
         hint = ""
         if isinstance(seq, os.PathLike):
             hint = f"; hint: {_reader(os.fspath(seq))}(path) reads a file"
@@ -126,6 +126,19 @@ def check_records(operation: str, seq: object) -> None:
             f"{operation}: got {one_line(seq, 80)}, which looks like a path, and would be a bag of its letters; "
             f"hint: {_reader(seq)}({one_line(seq, 80)}) reads it, bagkit.from_sequence(list(text)) takes letters"
         )
+
+
+def _can_be_iterated(seq: object) -> bool:
+    """Say whether `iter` takes a value: also one that only has `__getitem__`, as datasets for learning do."""
+    if isinstance(seq, Iterable):
+        return True
+    if isinstance(seq, type) or not hasattr(type(seq), "__getitem__"):
+        return False
+    try:
+        iter(seq)  # type: ignore[call-overload]
+    except TypeError:
+        return False
+    return True
 
 
 def _is_path(text: str) -> bool:

@@ -9,9 +9,11 @@ import os
 import re
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
+import bagkit as bk
 import bagkit.io.input.codecs
 from bagkit.errors import (
     CorruptInputError,
@@ -22,6 +24,7 @@ from bagkit.errors import (
     SourceError,
 )
 from bagkit.flow.report import Report
+from bagkit.io.input.listing import find_files
 from bagkit.io.input.text import plan_text_files
 from tests.io.input.reading import Reading, read, read_partitions
 from tests.io.input.test_text import COMPRESS, written
@@ -148,6 +151,47 @@ def test_directories_and_links(tmp_path):
         plan_text_files(tmp_path / "loop")
     with pytest.raises(SourceError, match="null"):
         plan_text_files("a\0b")
+
+
+def test_folders_inside_of_themselves_are_gone_through_once(tmp_path):
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (tmp_path / "a.txt").write_text("a")
+    (below / "b.txt").write_text("b")
+    (below / ".c").mkdir()
+    (below / ".c" / "hidden.txt").write_text("c")
+    for name in ("one", "two", "three"):  # glob would go through them in all orders, forty levels deep
+        (below / name).symlink_to("../..")
+    (tmp_path / "elsewhere").symlink_to("a/b")
+    names = [str(Path(file.path).relative_to(tmp_path)) for file in find_files(tmp_path / "**" / "*.txt")]
+    assert names == ["a.txt", "a/b/b.txt", "elsewhere/b.txt"]
+    for pattern, count in {"**": 3, "a/**": 1, "a/**/b/**/*.txt": 1, "**/.c/*": 2, "*/**/b.txt": 2}.items():
+        assert len(find_files(tmp_path / pattern)) == count
+
+
+def test_a_near_name_is_another_one(tmp_path):
+    (tmp_path / "link.json").symlink_to("gone.json")
+    with pytest.raises(NoFilesError) as caught:
+        find_files(tmp_path / "link.json")
+    assert "did you mean" not in str(caught.value)
+
+
+def test_files_that_a_process_has_open(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("a\nb\n")
+    with path.open() as opened:
+        for name in (f"/dev/fd/{opened.fileno()}", f"/proc/self/fd/{opened.fileno()}"):
+            if os.path.exists(name):  # macOS has no /proc
+                assert bk.read_text(name).compute(workers=1) == ["a\n", "b\n"]
+        path.unlink()
+        with pytest.raises(SourceError, match=r"is a file that has no name any more; .*; hint: bagkit.from_sequence"):
+            bk.read_text(f"/dev/fd/{opened.fileno()}")
+
+
+def test_what_the_system_makes_when_it_is_read():
+    if os.path.exists("/proc/self/status"):
+        with pytest.raises(SourceError, match="status: is made by the system when it is read"):
+            bk.read_text("/proc/self/status")
 
 
 def test_what_is_no_regular_file(tmp_path, monkeypatch):
