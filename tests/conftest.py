@@ -21,6 +21,7 @@ from hypothesis import find, settings, strategies  # noqa: E402 - it is among wh
 
 import bagkit as bk  # noqa: E402
 from tests.examples import FACTOR  # noqa: E402
+from tests.wheels import ALL_HAVE_WHEELS  # noqa: E402
 
 # A deadline for each example measures how busy the machine is.
 settings.register_profile("bagkit", deadline=None, max_examples=50 * FACTOR)
@@ -30,8 +31,7 @@ settings.load_profile("bagkit")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# h5py, PyTables, lz4 and pydantic have no wheels for Python 3.15. What tests them stands in files of their own, which
-# are left out there, as is what runs the benchmarks: a benchmark writes HDF5.
+# Files that test what has no wheels for the newest Python, and what runs the benchmarks: a benchmark writes HDF5.
 WITHOUT_WHEELS = [
     "benchmarks/test_benchmarks.py",
     "io/handover/test_hdf5.py",
@@ -41,7 +41,7 @@ WITHOUT_WHEELS = [
     "samples/test_hdf5_samples.py",
     "test_hdf5_docs.py",
 ]
-collect_ignore = WITHOUT_WHEELS if sys.version_info >= (3, 15) else []
+collect_ignore = [] if ALL_HAVE_WHEELS else WITHOUT_WHEELS
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -234,13 +234,6 @@ def test_values_that_are_allowed_are_named() -> None:
         assert bad.compute(scheduler="sync")[0]["violations"][0]["expected"] == expected
 
 
-def test_models_of_pydantic_1_are_an_error_at_once() -> None:
-    import pydantic.v1
-
-    with pytest.raises(bk.PlanError, match=r"validate: v1\.Old is a model of pydantic 1"):
-        bk.range(3, npartitions=1).validate(type("Old", (pydantic.v1.BaseModel,), {"__module__": "v1"}))
-
-
 def test_pydantic_is_not_imported_for_others() -> None:
     import subprocess
 

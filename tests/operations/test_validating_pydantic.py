@@ -68,3 +68,10 @@ def test_a_model_of_pydantic_inside_of_another_is_held_to_as_well() -> None:
     for model in (other, later, pydantic.BaseModel, Small(n=1)):
         with pytest.raises(bk.PlanError, match="is no model: "):
             bk.range(3, npartitions=1).validate(model)
+
+
+def test_models_of_pydantic_1_are_an_error_at_once() -> None:
+    import pydantic.v1
+
+    with pytest.raises(bk.PlanError, match=r"validate: v1\.Old is a model of pydantic 1"):
+        bk.range(3, npartitions=1).validate(type("Old", (pydantic.v1.BaseModel,), {"__module__": "v1"}))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib
 import random
 import zlib
 from dataclasses import replace
 from itertools import pairwise
 
-import lz4.frame
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +21,7 @@ from tests.io.input.reading import read_pieces
 from tests.io.input.test_places import places
 from tests.io.input.test_shares import OPTIONS, _Shared, outcome
 from tests.io.input.test_text import any_file, written, zstd_compress
+from tests.wheels import ALL_HAVE_WHEELS
 
 LINES = st.lists(
     st.sampled_from([b"\n", b"\r", b"\r\n", b"x", b"\xc3", b"\xa9", b"||", b"|x", b"0123456789" * 4, b"ab" * 9]),
@@ -30,8 +31,9 @@ COMPRESS = {
     "gz": lambda data: gzip.compress(data, len(data) % 2, mtime=0),  # some of it stored as it is
     "bz2": bz2.compress,
     "zst": zstd_compress,
-    "lz4": lz4.frame.compress,
 }
+if ALL_HAVE_WHEELS:
+    COMPRESS["lz4"] = importlib.import_module("lz4.frame").compress
 
 
 def bgzip(data: bytes, size: int) -> bytes:
