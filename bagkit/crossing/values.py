@@ -58,6 +58,11 @@ SHORT = 1000
 """How long a text or bytes may be that are pickled without more ado, as numbers are."""
 
 
+_MARSHALLED = b"\x80\x05cmarshal\nloads\n\x8e"
+_CALLED = b"\x85R."
+"""What stands before and behind some bytes, and their length, in the pickle of what `marshal.loads` makes of them."""
+
+
 class NotStored(Exception):
     """Writing to the file failed, which is no fault of the value that is pickled."""
 
@@ -104,7 +109,8 @@ class Output:
         if buckets is not None and type(value) is buckets.Buckets:
             return self._of_kind(BUCKETS, self._buckets(value))
         if batches is not None and isinstance(value, batches.Batches):
-            return self._batched([self._part(batch, ("batch", number)) for number, batch in enumerate(value)])
+            part = self._marshalled_part if value.parsed else self._part
+            return self._batched([part(batch, ("batch", number)) for number, batch in enumerate(value)])
         if type(value) is Replay:
             value.drain()
         return self._of_kind(ONE, [self._part(value, None)])
@@ -176,10 +182,28 @@ class Output:
             raise self._not_stored() from None
         except Exception as error:
             raise _not_picklable(value.content() if type(value) is Replay else value, where, error) from error
+        return self._written()
+
+    def _written(self) -> Part:
+        """Return what was written of this part."""
         if self._spilled:
             return self._file.cut()
         self._budget -= self._chunk_bytes
         return b"".join(self._chunks)
+
+    def _marshalled_part(self, value: Any, where: tuple[str, int]) -> Part:
+        """Store records that a parser of JSON has made: marshal takes a third of the time for them."""
+        try:
+            data = marshal.dumps(value)
+        except ValueError:  # they are nested deeper than it goes down
+            return self._part(value, where)
+        self.restart()
+        try:
+            for chunk in (_MARSHALLED, len(data).to_bytes(8, "little"), data, _CALLED):
+                self.write(chunk)
+        except NotStored:
+            raise self._not_stored() from None
+        return self._written()
 
     def restart(self) -> None:
         """Throw away what was written of this part."""

@@ -22,8 +22,10 @@ class Batches:
     them calls `kept()`.
     """
 
-    def __init__(self, batches: Iterable[Sequence[Any]]) -> None:
+    def __init__(self, batches: Iterable[Sequence[Any]], parsed: bool = False) -> None:
+        """Take the lists. `parsed` says that their records are what a parser of JSON has made, and nothing else."""
         self._batches = batches
+        self.parsed = parsed
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
         return iter(self._batches)

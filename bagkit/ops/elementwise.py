@@ -431,7 +431,8 @@ class ParseJson(BlockParser):
 
     @cached_property
     def _unchanged(self) -> Unchanged:
-        return Unchanged(alone=not self.first)
+        assert self.copies is not None
+        return Unchanged(self.copies, alone=not self.first)
 
     def begin(self) -> Parsing:
         first = None if self.first is None else self._first_parser

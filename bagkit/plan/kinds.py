@@ -70,8 +70,10 @@ class Op:
     """Whether the result is a single value rather than partitions of records."""
     can_raise: bool = True
     """Whether it can fail on a record by itself, without a user's function."""
-    plain: Literal["", "always", "as given"] = ""
-    """When its records are text, numbers, None, tuples of text, or have no hash: then equality is known."""
+    plain: Literal["", "always", "as given", "parsed"] = ""
+    """When its records are text, numbers, None, tuples of text, or have no hash: then equality is known. "parsed" says
+    that always, and that they are what a parser of JSON has made, or tuples of it, and no code of the user's has had
+    them."""
     when_cut: WhenCut = "same"
     """What it gives if its records come in other tasks than the partitions that users see."""
 

@@ -45,7 +45,7 @@ class Plan:
         plan = self
         while plan.op.plain == "as given":
             (plan,) = plan.inputs
-        return plan.op.plain == "always"
+        return plan.op.plain in ("always", "parsed")
 
     def with_inputs(self, inputs: tuple[Plan, ...]) -> Plan:
         """Return this plan on other `inputs`: itself if they are the ones it has."""

@@ -40,7 +40,7 @@ class Chain:
             return self._state(self.into, part, inputs, report)
         run = TaskRun(part, inputs, report)
         if not self.gives_value:
-            return Batches(self.lists(run))
+            return Batches(self.lists(run), self.step.op.plain == "parsed")
         with closing(run):
             return replayed(run.value(self.step))
 
