@@ -70,7 +70,7 @@ class Groups(defaultdict[Any, list[Any]]):
         A NaN is never equal to a key that is there, but found if it is the same object: so all of them are one.
         """
         kinds = set(map(type, keys))
-        if kinds <= _PLAIN or (kinds <= _PLAIN_OR_FLOAT and not any(map(ne, keys, keys))):
+        if kinds <= PLAIN_KEYS or (kinds <= _PLAIN_OR_FLOAT and not any(map(ne, keys, keys))):
             return keys
         if any(issubclass(kind, MAY_BE_NAN) for kind in kinds):
             keys = list(map(self._one_nan, keys))
@@ -103,9 +103,9 @@ class Groups(defaultdict[Any, list[Any]]):
         return self.get(self._nan) if found is None and is_nan(key) else found
 
 
-_PLAIN: Final = frozenset({str, int, bool, bytes, type(None)})
+PLAIN_KEYS: Final = frozenset({str, int, bool, bytes, type(None)})
 """Types of keys that all have a bucket."""
-_PLAIN_OR_FLOAT: Final = _PLAIN | {float}
+_PLAIN_OR_FLOAT: Final = PLAIN_KEYS | {float}
 
 
 # What is kept of the records of a key ---------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from bagkit.ops._known_calls import KnownCalls
 from bagkit.plan.fields import keys_of
 from bagkit.plan.kinds import ALL
 
-Path = tuple[str, ...]
-"""Keys, each of the dict under the one before; the empty one is the whole record."""
+Path = tuple[Any, ...]
+"""Keys, each of the dict under the one before; the empty one is the whole record. Of a pair the first is a number."""
 
 _OF_CELLS: Final = frozenset({"MAKE_CELL", "LOAD_CLOSURE", "LOAD_FAST"})
 """What is done with a variable that functions inside use, besides reading it: all to hand it on to them."""
@@ -27,8 +27,10 @@ class WholeRecord(Exception):
     """The code does with its record what can't be followed."""
 
 
-def paths_read(code: CodeType, record: str, known: Mapping[str, Any], calls: KnownCalls) -> frozenset[Path]:
-    """Return the parts that `code` reads of its variable `record`.
+def paths_read(
+    code: CodeType, record: str, known: Mapping[str, Any], calls: KnownCalls, of_pair: bool = False
+) -> frozenset[Path]:
+    """Return the parts that `code` reads of its variable `record`, which may be a pair of records.
 
     `known` has the values of parameters that are the same in each call, `calls` knows what other functions read. Raises
     WholeRecord.
@@ -37,7 +39,7 @@ def paths_read(code: CodeType, record: str, known: Mapping[str, Any], calls: Kno
     if known:
         changed = {step.value for step in steps.steps if step.of_variable and step.name != "LOAD_FAST"}
         steps = Steps(code, {name: value for name, value in known.items() if name not in changed})
-    reading = _Reading(code, steps, calls)
+    reading = _Reading(code, steps, calls, of_pair)
     reading.follow_variable(record, ())
     return frozenset(reading.paths)
 
@@ -45,7 +47,8 @@ def paths_read(code: CodeType, record: str, known: Mapping[str, Any], calls: Kno
 class _Reading:
     """What is known of the reads of one function; functions inside have their own."""
 
-    def __init__(self, code: CodeType, steps: Steps, calls: KnownCalls) -> None:
+    def __init__(self, code: CodeType, steps: Steps, calls: KnownCalls, of_pair: bool) -> None:
+        self._of_pair = of_pair
         self.paths: set[Path] = set()
         self._calls = calls
         self._code = code
@@ -87,7 +90,7 @@ class _Reading:
         """Add what the functions that are made inside read of the variable."""
         for constant in self._code.co_consts:
             if isinstance(constant, CodeType) and name in constant.co_freevars:
-                inside = _Reading(constant, Steps(constant, {}), self._calls)
+                inside = _Reading(constant, Steps(constant, {}), self._calls, self._of_pair)
                 inside.follow_variable(name, path)
                 self.paths |= inside.paths
 
@@ -98,7 +101,7 @@ class _Reading:
         """
         at, straight = start + 1, True
         while (step := self._steps.at(at)) is not None:
-            found = self._subscript(at) or self._get(at)
+            found = self._subscript(at, of_pair=self._of_pair and not path) or self._get(at)
             if found is not None:
                 name, at = found
                 path = (*path, name)
@@ -110,6 +113,8 @@ class _Reading:
                     return (*path, asked)
                 case "STORE_FAST":
                     return None if self._alias(step.value, path) else path
+                case "UNPACK_SEQUENCE" if self._of_pair and not path and step.argument == 2:
+                    return None if self._both_named(at + 1) else path
                 case "COPY" | "JUMP_IF_TRUE_OR_POP":
                     after = self._renamed(at, path) or self._or_empty(at)
                     if after is None:
@@ -172,12 +177,19 @@ class _Reading:
                 return after
         return None
 
-    def _subscript(self, at: int) -> tuple[str, int] | None:
-        """Return the key of `value["key"]`, and where it goes on."""
+    def _both_named(self, at: int) -> bool:
+        """Note the names that the parts of a pair are given. Say False if one of them is no name for only that."""
+        names = [
+            step.value for step in (self._steps.at(at), self._steps.at(at + 1)) if step and step.name == "STORE_FAST"
+        ]
+        return len(names) == 2 and all(self._alias(name, (number,)) for number, name in enumerate(names))
+
+    def _subscript(self, at: int, of_pair: bool) -> tuple[Any, int] | None:
+        """Return the key of `value["key"]`, or of `value[1]`, if that is a pair, and where it goes on."""
         key, subscript = self._steps.at(at), self._steps.at(at + 1)
-        if key is None or subscript is None or subscript.name != "BINARY_SUBSCR" or not _is_text(key):
+        if key is None or subscript is None or subscript.name != "BINARY_SUBSCR":
             return None
-        return key.value, at + 2
+        return (key.value, at + 2) if (_is_place(key) if of_pair else _is_text(key)) else None
 
     def _get(self, at: int) -> tuple[str, int] | None:
         """Return the key of `value.get("key")` or `value.get("key", default)`, and where it goes on."""
@@ -195,6 +207,10 @@ class _Reading:
             height += step.effect
             at += 1
         return None
+
+
+def _is_place(step: Instruction) -> bool:
+    return step.name in ("LOAD_CONST", "LOAD_SMALL_INT") and type(step.value) is int and step.value in (0, 1)
 
 
 def _is_text(step: Instruction) -> bool:

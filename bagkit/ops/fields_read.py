@@ -55,6 +55,22 @@ def fields_read(function: Any, arguments: int = 1) -> Fields:
     return _fields_read(function, (_NOT_KNOWN,) * (arguments - 1) + (RECORD,), {})
 
 
+def fields_of_pair_read(function: Any) -> Fields:
+    """Return the fields that `function` reads of the second record of a pair; ALL where it may need all of the pair.
+
+    >>> fields_of_pair_read(lambda pair: pair[0]["number"] + pair[1]["age"])
+    frozenset({'age'})
+    >>> fields_of_pair_read(lambda pair: pair[1]) is None
+    True
+    """
+    if type(function) is not FunctionType or hasattr(function, "__wrapped__"):
+        return ALL
+    paths = _paths_of(function, (RECORD,), {}, (), of_pair=True)
+    if paths is None or any(path[0] not in (0, 1) or path == (1,) for path in paths):
+        return ALL
+    return union(frozenset([_field(path[1:]) for path in paths if path[0] == 1]), frozenset())
+
+
 def needs_all(function: Any) -> bool:
     """Say whether `function` raises for a record that lacks a field it reads: it has no default, and catches nothing.
 
@@ -115,17 +131,28 @@ def _of_method(reduced: tuple[Any, ...]) -> Fields:
 def _of_code(
     function: FunctionType, args: Sequence[Any], kwargs: Mapping[str, Any], inside: tuple[CodeType, ...]
 ) -> Fields:
+    paths = _paths_of(function, args, kwargs, inside)
+    return ALL if paths is None else union(frozenset(map(_field, paths)), frozenset())
+
+
+def _paths_of(
+    function: FunctionType,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    inside: tuple[CodeType, ...],
+    of_pair: bool = False,
+) -> frozenset[Path] | None:
+    """Return the parts that are read of the record, the last of `args`; None where it may be all of it."""
     known = _bound(function, args, kwargs)
     code = function.__code__
     if known is None or code in inside or not _SEES_LOCALS.isdisjoint(_names(code)):
-        return ALL
+        return None
     names = ChainMap(function.__globals__, vars(builtins))
     calls = KnownCalls(names, functools.partial(_fields_read, inside=(*inside, code)))
     try:
-        paths = paths_read(code, code.co_varnames[len(args) - 1], known, calls)
+        return paths_read(code, code.co_varnames[len(args) - 1], known, calls, of_pair)
     except WholeRecord:
-        return ALL
-    return union(frozenset(map(_field, paths)), frozenset())
+        return None
 
 
 def constant_arguments(function: FunctionType) -> dict[str, Any] | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.exchange.group import (
+    PLAIN_KEYS,
     Gather,
     GatherSides,
     Groups,
@@ -26,9 +27,11 @@ from bagkit.flow.replay import reading
 from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
+from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_npartitions, key_function, shown_key
 from bagkit.ops.reductions import CustomReduction
-from bagkit.plan.kinds import Exchange, OnRecords, Pairing, SampledExchange, Taking
+from bagkit.plan.fields import shown_fields
+from bagkit.plan.kinds import ALL, Exchange, Fields, OnRecords, Pairing, SampledExchange, Taking, union
 
 How = Literal["inner", "left", "right", "outer"]
 Emit = Callable[[list[Entry]], Sequence[Any]]
@@ -277,21 +280,32 @@ class Match(Pairing):
     on_other: Any
     how: How
     others: tuple[Any, ...] | None = field(default=None, repr=False)
+    reads: Fields = ALL
+    """What is read of the bag's own records in the pairs."""
 
     bags = 1
     per_record = "one"
 
     @property
-    def label(self) -> str:
+    def error_label(self) -> str:
         return f"join({shown_join(self.on_self, self.on_other, self.how)})"
+
+    @property
+    def label(self) -> str:
+        return self.error_label if self.reads is ALL else f"{self.error_label}, read: {shown_fields(self.reads)}"
+
+    def demand(self, wanted: Fields) -> Fields:
+        return union(self.reads, fields_read(key_function("join", self.on_self)))
 
     def user_functions(self) -> tuple[Any, ...]:
         return tuple(key for key in (self.on_self, self.on_other) if callable(key))
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         others = reading(values[0]) if self.others is None else self.others
-        table = table_of(key_function("join", self.on_other), others)
-        return partial(map, Matches(key_function("join", self.on_self), table, self.how))
+        matches = Matches(
+            key_function("join", self.on_self), table_of(key_function("join", self.on_other), others), self.how
+        )
+        return partial(matches.of_block, self.on_self) if type(self.on_self) is str else partial(map, matches)
 
 
 class Matches:
@@ -305,6 +319,25 @@ class Matches:
     def __call__(self, record: Any) -> list[tuple[Any, Any]]:
         others = self._table.find(self._key(record)) or self._nothing
         return [(other, record) for other in others]
+
+    def of_block(self, field: str, records: Sequence[Any]) -> Iterable[list[tuple[Any, Any]]]:
+        """Return the pairs of each of some records whose key is a `field`: all at once, where they are plain dicts."""
+        if set(map(type, records)) == {dict}:
+            try:
+                keys = list(map(self._key, records))
+                if PLAIN_KEYS.issuperset(map(type, keys)):
+                    return self._pairs(keys, records)
+            except KeyError:
+                pass  # one by one it is known which it was
+        return map(self, records)
+
+    def _pairs(self, keys: Sequence[Any], records: Sequence[Any]) -> list[list[tuple[Any, Any]]]:
+        nothing = self._nothing
+        found = zip(map(self._table.get, keys, repeat(nothing)), records, strict=True)
+        return [
+            [(others[0], record)] if len(others) == 1 else [(other, record) for other in others] if others else []
+            for others, record in found
+        ]
 
 
 def shown_join(on_self: Any, on_other: Any, how: How) -> str:

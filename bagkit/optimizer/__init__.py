@@ -10,6 +10,7 @@ from bagkit.optimizer.copy_lines import copy_lines
 from bagkit.optimizer.filter_first import filter_first
 from bagkit.optimizer.fold_attributes import fold_attributes
 from bagkit.optimizer.fuse import fuse
+from bagkit.optimizer.narrow_joins import narrow_joins
 from bagkit.optimizer.objects_of_fields import objects_of_fields
 from bagkit.optimizer.pluck_in_parser import pluck_in_parser
 from bagkit.optimizer.prune import prune
@@ -32,6 +33,7 @@ PASSES: tuple[Pass, ...] = (
     recognise_json,  # before push_fields, which tells the parsers what is read
     recognise_dumps,
     spread_tables,  # after recognise_json: then the types of parsed records are known
+    narrow_joins,  # before push_fields, which asks joins what they read
     push_fields,
     pluck_in_parser,  # these two after push_fields: the parser knows its fields then
     fold_attributes,

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
-from bagkit.ops.fields_read import fields_read
+from bagkit.ops.fields_read import fields_of_pair_read, fields_read
 from bagkit.ops.functions import tuple_getter
 from tests.each_case import each_case
 from tests.pairwise import WHOLE
@@ -687,3 +687,57 @@ def test_twins_are_known_by_what_they_read_and_by_name(words: Any, capsys: pytes
     with pytest.raises(TypeError) as caught:
         bk.range(1, 1).map(words.compose(made.get("a"), str)).compute(scheduler="sync")
     assert f"in map(compose({home}.get('a'), str))" in "".join(caught.value.__notes__)
+
+
+def unpacking(pair):
+    other, record = pair
+    return other["m"], record["a"], record.get("b")
+
+
+def unpacking_in_part(pair):
+    _, record = pair
+    return record["a"]
+
+
+def unpacking_and_setting(pair):
+    other, record = pair
+    record = other
+    return record["a"]
+
+
+def named(pair):
+    record = pair[1]
+    return [record["a"]], pair[0]
+
+
+def kept_inside(pair):
+    return lambda: pair[1]["a"]
+
+
+PAIRS: dict[Callable[[Any], Any], Any] = {
+    (lambda pair: pair[0]["m"] + pair[1]["a"]): {"a"},
+    (lambda pair: (pair[0], pair[1]["a"]["x"], pair[1].get("b", 0))): {("a", "x"), "b"},
+    (lambda pair: pair[0]["m"]): set(),
+    (lambda pair: "a" in pair[1]): {"a"},
+    unpacking: {"a", "b"},
+    unpacking_in_part: {"a"},
+    named: {"a"},
+    kept_inside: {"a"},
+    unpacking_and_setting: None,
+    (lambda pair: pair[-1]["a"]): None,
+    (lambda pair: pair[1]): None,
+    (lambda pair: pair): None,
+    (lambda pair: pair["a"]): None,
+    (lambda pair: pair[True]["a"]): None,
+    (lambda pair: len(pair[1])): None,
+    (lambda pair: dict(pair[1])["a"]): None,
+    (lambda pair: pair[1][1]): None,
+    (lambda pair: [record["a"] for record in pair]): None,
+    operator.itemgetter(1): None,
+}
+
+
+@each_case("function", PAIRS, ids=[f"{number}-{each.__class__.__name__}" for number, each in enumerate(PAIRS)])
+def test_what_is_read_of_the_second_of_a_pair(function: Callable[[Any], Any]) -> None:
+    expected = PAIRS[function]
+    assert fields_of_pair_read(function) == expected

@@ -1,0 +1,58 @@
+"""A join whose pairs go to a function that shows what it reads of them parses no more of its records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bagkit.lazily import Lazily
+from bagkit.ops.elementwise import Filter, Flatten, Map, StarMap
+from bagkit.ops.fields_read import fields_of_pair_read, fields_read
+from bagkit.plan.kinds import ALL, Fields, Op, union
+from bagkit.plan.node import Plan, count_uses, rewrite
+
+grouping = Lazily("bagkit.ops.grouping")
+
+
+def narrow_joins(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Tell a join with a small table which fields of the bag's own records are read of its pairs.
+
+        map(lambda)                    map(lambda)
+          flatten                        flatten
+            join('name')        =>         join('name'), read: age
+              parse_json                     parse_json
+
+    Filters may stand between. Declines where it can't be known what a function reads of a pair, and where others use
+    the pairs too.
+    """
+    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+
+    def narrow(plan: Plan) -> Plan:
+        reads = _read_of_pairs(plan.op)
+        below = None if reads is ALL else _narrowed(plan.inputs[0], reads, shared)
+        return plan if below is None else plan.with_inputs((below,))
+
+    return rewrite(roots, narrow)
+
+
+def _read_of_pairs(op: Op) -> Fields:
+    """Return what an op reads of the second record of each pair; ALL where it may hand on more of it."""
+    if isinstance(op, Map) and not op.kwargs:
+        return fields_of_pair_read(op.function)
+    if isinstance(op, StarMap) and not op.kwargs:
+        return fields_read(op.function, 2)
+    return ALL
+
+
+def _narrowed(plan: Plan, reads: Fields, shared: set[int]) -> Plan | None:
+    """Return the plan of pairs of which `reads` are read, and what filters read; None if that can't be."""
+    if id(plan.op) in shared:
+        return None
+    match plan:
+        case Plan(Filter(predicate, reason=None), (below,)) if predicate is not None:
+            reads = union(reads, fields_of_pair_read(predicate))
+            narrowed = None if reads is ALL else _narrowed(below, reads, shared)
+            return None if narrowed is None else plan.with_inputs((narrowed,))
+        case Plan(Flatten(), (join,)) if grouping.has_made(join.op, "Match") and id(join.op) not in shared:
+            if all(value.op.demand(frozenset()) is ALL for value in join.inputs[1:]):  # they are asked the same
+                return plan.with_inputs((Plan(replace(join.op, reads=reads), join.inputs),))
+    return None
