@@ -145,24 +145,24 @@ def _cut(data: bytes, between: bytes, number: int) -> list[str]:
 
 def _cut_as_ascii(data: bytes, between: bytes, number: int) -> list[str]:
     """Return the lines of `data`, with escapes for what `json.dumps` has escapes for."""
-    if b"\x7f" in data:
-        data = data.replace(b"\x7f", b"\\u007f")
-    if data.isascii() or len(data) < _LONG * number:
-        return str(_as_ascii(data), "ascii").split(str(between, "ascii"))
+    if b"\x7f" in data or data.isascii() or len(data) < _LONG * number:
+        return str(as_ascii(data), "ascii").split(str(between, "ascii"))
     is_ascii: Callable[[Any], bool] = bytes.isascii
     lines = data.split(between)  # most of them may be ASCII
-    others = iter(_as_ascii(b"\n".join(filterfalse(is_ascii, lines))).split(b"\n"))
+    others = iter(as_ascii(b"\n".join(filterfalse(is_ascii, lines))).split(b"\n"))
     return [str(line if line.isascii() else next(others), "ascii") for line in lines]
 
 
-def _as_ascii(data: bytes) -> bytes:
+def as_ascii(data: bytes) -> bytes:
     """Return JSON documents with escapes for what is not ASCII, as `json.dumps` has them.
 
     Raises ValueError where that is not easy.
 
-    >>> print(_as_ascii('["é", "€", "😀"]'.encode()).decode())
+    >>> print(as_ascii('["é", "€", "😀"]'.encode()).decode())
     ["\\u00e9", "\\u20ac", "\\ud83d\\ude00"]
     """
+    if b"\x7f" in data:
+        data = data.replace(b"\x7f", b"\\u007f")
     if data.isascii():
         return data
     if b"\\" in data and b"\\\\" in data:

@@ -1,14 +1,9 @@
 """Finds lines of JSON that a writer would write unchanged, byte for byte, without making their records.
 
-A regular expression tells. It is made of the first records: it has their keys, in their order, and takes for a value
-what is written in one way only. It is asked about lines that are known to be JSON in UTF-8, and need not see whether
-they are. What it does not take may be written so all the same; then its record is made, and written, as ever.
-
-    keys        each once, in one order; some may be missing
-    texts       any characters, and the escapes that all characters have that can't do without
-    integers    of 18 digits at the most; -0 is written as 0
-    floats      of 15 digits at the most and no exponent: no shorter text stands for the same float
-    spaces      none; msgspec takes them out of a line first, if it has any
+A regular expression tells (`json.line_shapes`). It is made of the first records, and asked about a whole block of lines
+in one go, or about one line after the other where some of a block are others. Spaces that the writer does not write are
+taken out before, and those that it writes are put in. What the expression does not take may be written so all the same;
+then its record is made, and written, as ever.
 """
 
 from __future__ import annotations
@@ -17,29 +12,18 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-_TEXT: Final = '"[^"]*+"'
-"""A text of a line without a backslash."""
-_ESCAPING: Final = r'"[^"\\]*+(?:\\["\\bfnrt][^"\\]*+)*+"'
-_INTEGER: Final = "(?:0|-?[1-9][0-9]{0,17}+)(?![0-9.eE])"
-_NO_MORE: Final = "(?![0-9eE])"
-_FLOAT: Final = (
-    rf"(?>-?+(?:[1-9][0-9]{{0,5}}+\.|0\.(?!0000))(?:[0-9]{{0,8}}[1-9]|0){_NO_MORE}"
-    rf"|-?+(?=[0-9.]{{3,16}}+[,\]}}])(?:[1-9][0-9]*+\.|0\.(?!0000))(?:[0-9]*[1-9]|0){_NO_MORE})"
-)
-"""Most floats are of the first form, of six digits before the point at the most and nine behind it: told sooner."""
-_SCALARS: Final = {int: _INTEGER, float: _FLOAT, bool: "true|false", type(None): "null"}
+if TYPE_CHECKING:
+    from bagkit.json.line_shapes import Notation
 
 _LOOKED_AT: Final = 32
 """How many records are looked at before an expression is made, which takes as long as to write some hundreds."""
 _OF_BLOCK: Final = 16
 _LEARNT: Final = 512
 """How many of a block, and in all, are looked at to make it: that takes longer than to write them."""
-_MOST_KEYS: Final = 256
 _LARGEST: Final = 1 << 10
 """Of a shape: an expression is made in some 50 µs for each key and list."""
-_DEEPEST: Final = 24
 _SEEN: Final = 256
 """Lines after which it is asked whether enough of them are written as they are."""
 _SEEN_AGAIN: Final = 64
@@ -48,110 +32,29 @@ _TOO_MANY: Final = 0.5
 _AGAIN: Final = 256
 """After how many blocks it is tried again; each time that it was in vain, after twice as many."""
 _SELDOM: Final = 8192
-
-
-class _TooVaried(Exception):
-    """Records have too many keys, or the same ones in another order."""
-
-
-class _Shape:
-    """What stands in one place of records; mutable."""
-
-    __slots__ = ("elements", "keys", "kinds", "optional")
-
-    def __init__(self) -> None:
-        self.kinds: dict[type, None] = {}
-        self.keys: dict[str, _Shape] | None = None
-        self.optional: set[str] = set()
-        self.elements: _Shape | None = None
-
-    def take(self, value: Any, depth: int = 0) -> None:
-        """Look at one more value; raises _TooVaried."""
-        kind = type(value)
-        self.kinds.setdefault(kind)
-        if kind is dict:
-            self._take_keys(value)
-            for key, inner in value.items():
-                assert self.keys is not None
-                self.keys[key].take(inner, _deeper(depth))
-        elif kind is list and value:
-            if self.elements is None:
-                self.elements = _Shape()
-            for inner in value:
-                self.elements.take(inner, _deeper(depth))
-
-    def _take_keys(self, record: dict[str, Any]) -> None:
-        known = self.keys
-        if known is None:
-            known = self.keys = {key: _Shape() for key in record}
-        elif known.keys() != record.keys() or list(known) != list(record):
-            self.optional |= known.keys() ^ record.keys()
-            order, at = list(known), 0
-            for key in record:
-                if key not in known:
-                    order.insert(at, key)
-                elif order.index(key) < at:
-                    raise _TooVaried
-                at = order.index(key) + 1
-            self.keys = {key: known.get(key) or _Shape() for key in order}
-        if len(self.keys or ()) > _MOST_KEYS:
-            raise _TooVaried
-
-    def size(self) -> int:
-        """Return the number of its places, with what is known of each: it only grows."""
-        inner = [*(self.keys or {}).values(), *([self.elements] if self.elements else [])]
-        return 1 + len(self.kinds) + len(self.optional) + sum([shape.size() for shape in inner])
-
-    def pattern(self, text: str) -> str:
-        """Return the regular expression for it, where `text` is the one for texts."""
-        kinds = [self._of_kind(kind, text) for kind in self.kinds]
-        return kinds[0] if len(kinds) == 1 and self.kinds.keys() != {bool} else f"(?>{'|'.join(kinds)})"
-
-    def _of_kind(self, kind: type, text: str) -> str:
-        if kind is str:
-            return text
-        if kind is dict:
-            return self.of_keys(text)
-        if kind is not list:
-            return _SCALARS[kind]
-        if self.elements is None:
-            return r"\[\]"
-        one = self.elements.pattern(text)
-        return rf"\[(?:{one}(?:,{one})*+)?+\]"
-
-    def of_keys(self, text: str) -> str:
-        """Return the regular expression for a dict."""
-        import orjson
-
-        members = []
-        for key, shape in (self.keys or {}).items():
-            member = f"{re.escape(orjson.dumps(key).decode())}:{shape.pattern(text)}"
-            # Where some may be missing, commas are not looked at: they stand where they must, for it is JSON.
-            member += ",?+" if self.optional else ""
-            members.append(f"(?:{member})?+" if key in self.optional else member)
-        return rf"\{{{('' if self.optional else ',').join(members)}\}}"
-
-
-def _deeper(depth: int) -> int:
-    if depth >= _DEEPEST:
-        raise _TooVaried
-    return depth + 1
+_LONGEST_WAIT: Final = 64
+"""How many blocks are told line by line before the next is tried in one go, where one after the other had others."""
 
 
 class Unchanged:
-    """Finds lines that `to_jsonl` would write as they are; mutable. Threads may share it: any state of it is right."""
+    """Finds lines that a writer would write as they are; mutable. Threads may share it: any state of it is right."""
 
-    def __init__(self, alone: bool = False) -> None:
+    def __init__(self, notation: Notation, alone: bool = False) -> None:
         """Begin to look. `alone` says that lines are parsed twice for this only, not for a filter."""
         import msgspec
 
+        from bagkit.json.line_shapes import Shape
+
         self.alone = alone
-        self._without_spaces: Callable[[bytes], bytes] = partial(msgspec.json.format, indent=-1)  # type: ignore[assignment]  # overloads: of bytes it gives bytes
-        self._shape = _Shape()
+        self._notation = notation
+        indent = 0 if notation.spaces else -1
+        self._format: Callable[[bytes], bytes] = partial(msgspec.json.format, indent=indent)  # type: ignore[assignment]  # overloads: of bytes it gives bytes
+        self._shape = Shape()
         self._size = 0
         """The size of the shape that the expressions were made of."""
-        self._plain: Callable[[bytes], Any] | None = None
-        self._escaping: Callable[[bytes], Any] | None = None
+        self._plain: re.Pattern[bytes] | None = None
+        self._escaping: re.Pattern[bytes] | None = None
+        self._escapes = notation.escapes()
         self._missed = 0
         self._until = _LOOKED_AT
         self._left = _LEARNT
@@ -159,9 +62,11 @@ class Unchanged:
         self._waiting: float = 0
         self._again = _AGAIN
         self._seen = _SEEN
+        self._one_by_one = self._wait = 0
+        """How many blocks to tell line by line."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Unchanged, (self.alone,)
+        return Unchanged, (self._notation, self.alone)
 
     @property
     def is_hopeful(self) -> bool:
@@ -178,13 +83,14 @@ class Unchanged:
         r"""Return for each of `lines` the bytes that are written of it, or its record; raises what `decode` raises.
 
         >>> import json
+        >>> from bagkit.json.line_shapes import Notation
         >>> lines = [b'{"a": 1}\n', b'{"a":2}\n', b'{"a":1e5}\n'] * 20
-        >>> Unchanged().lines_or_records(lines[:3], lambda lines: [json.loads(line) for line in lines])
+        >>> unchanged = Unchanged(Notation())
+        >>> unchanged.lines_or_records(lines[:3], lambda lines: [json.loads(line) for line in lines])
         [{'a': 1}, {'a': 2}, {'a': 100000.0}]
-        >>> unchanged = Unchanged()
         >>> _ = unchanged.lines_or_records(lines, lambda lines: [json.loads(line) for line in lines])
         >>> unchanged.lines_or_records(lines[:3], lambda lines: [json.loads(line) for line in lines])
-        [b'{"a":1}\n', b'{"a":2}\n', {'a': 100000.0}]
+        [b'{"a":1}', b'{"a":2}', {'a': 100000.0}]
         """
         found, missing = self._find(lines)
         if missing:
@@ -198,28 +104,81 @@ class Unchanged:
 
     def _find(self, lines: Sequence[Any]) -> tuple[list[Any], Sequence[int]]:
         """Return what is written of each of `lines`, and the numbers of those for which it is not known."""
-        matches = self._plain
-        if matches is None or set(map(type, lines)) != {bytes}:
+        if self._plain is None or set(map(type, lines)) != {bytes}:
             return [None] * len(lines), range(len(lines))
-        together = b"".join(lines)
-        if b"\\" in together:
-            escaping = self._escaping = self._escaping or self._made(_ESCAPING)
-            ways = [escaping if b"\\" in line else matches for line in lines]
-            return _told([self._written(line, way) for line, way in zip(lines, ways, strict=True)])
-        if matches(lines[0]) is None:
-            without_spaces = list(map(self._without_spaces, lines))
-            if all(map(matches, without_spaces)):
-                return [line + b"\n" for line in without_spaces], ()
-        elif all(map(matches, lines)) and together.count(b"\n") == len(lines):
-            return list(lines), ()
-        return _told([self._written(line, matches) for line in lines])
+        if self._one_by_one:
+            self._one_by_one -= 1
+        else:
+            whole = self._together(lines)
+            if whole is not None:
+                self._wait = 0
+                return whole, ()
+            self._one_by_one = self._wait = min(2 * self._wait + 1, _LONGEST_WAIT)
+        found = list(map(self._alone, lines))
+        return found, [number for number, line in enumerate(found) if line is None]
 
-    def _written(self, line: bytes, matches: Callable[[bytes], Any]) -> bytes | None:
+    def _together(self, lines: Sequence[bytes]) -> list[bytes] | None:
+        """Return what is written of all `lines`; None if it is not known of one of them.
+
+        The expression finds the first where the first line stands, and each other one where a line begins: if what it
+        finds, with what stands between lines, is all that there is.
+        """
+        data = b"".join(lines)
+        expression = self._expression(data)
+        if expression.fullmatch(lines[0].removesuffix(b"\n")):
+            found = expression.findall(data)
+            together = b"\n".join(found)
+            is_all = data.startswith(together) and data[len(together) :] in (b"", b"\n")
+        else:
+            data = self._spaced_right(b"[%b]" % b",".join(lines))
+            found = expression.findall(data)
+            together = self._notation.comma.encode().join(found)
+            is_all = len(data) == len(together) + 2 and data.startswith(together, 1)
+        return self._as_written(found) if is_all and len(found) == len(lines) else None
+
+    def _alone(self, line: bytes) -> bytes | None:
         """Return what is written of `line`, if it is known."""
-        if matches(line):
-            return line if line.endswith(b"\n") else line + b"\n"
-        line = self._without_spaces(line)
-        return line + b"\n" if matches(line) else None
+        expression = self._expression(line)
+        line = line.removesuffix(b"\n")
+        if not expression.fullmatch(line):
+            line = self._spaced_right(line)
+            if not expression.fullmatch(line):
+                return None
+        written = self._as_written([line])
+        return None if written is None else written[0]
+
+    def _spaced_right(self, data: bytes) -> bytes:
+        """Return a document with the spaces of the notation, and no others; nothing where only json.loads takes it."""
+        try:
+            return self._format(data)
+        except Exception:
+            return b""
+
+    def _expression(self, data: bytes) -> re.Pattern[bytes]:
+        """Return the expression for lines: the quicker one if each of their texts ends with its first quotation mark,
+        and no escape is written otherwise."""
+        assert self._plain is not None
+        if b"\\" not in data:
+            return self._plain
+        if b'\\"' not in data and b"\\\\" not in data and len(self._escapes.findall(data)) == data.count(b"\\"):
+            return self._plain
+        if self._escaping is None:
+            self._escaping = self._shape.expression(self._notation, True)
+        return self._escaping
+
+    def _as_written(self, lines: list[bytes]) -> list[bytes] | None:
+        """Return lines with the escapes that they need; None where that is not easy."""
+        if not self._notation.ascii_only:
+            return lines
+        data = b"\n".join(lines)
+        if data.isascii() and b"\x7f" not in data:
+            return lines
+        from bagkit.json.dump import as_ascii
+
+        try:
+            return as_ascii(data).split(b"\n")
+        except ValueError:
+            return None
 
     def _learn(self, records: Sequence[Any]) -> None:
         if self._left <= 0:
@@ -234,17 +193,14 @@ class Unchanged:
                 return
             size = self._shape.size()
             if size > _LARGEST:
-                raise _TooVaried
+                raise ValueError("an expression for it would be too large")
             if size != self._size:
-                self._plain, self._escaping, self._size = self._made(_TEXT), None, size
+                self._plain, self._escaping, self._size = self._shape.expression(self._notation, False), None, size
             self._missed, self._until = 0, 2 * self._until
         except Exception:  # too varied, too deep, or a key that UTF-8 does not have
             self._left = 0
             if self._plain is None:
                 self._waiting = inf
-
-    def _made(self, text: str) -> Callable[[bytes], Any]:
-        return re.compile(rf"{self._shape.of_keys(text)}\n?+".encode()).fullmatch
 
     def _account(self, given: int, missing: int) -> None:
         """Note how many lines of a block were not found, and wait where these are many."""
@@ -258,7 +214,3 @@ class Unchanged:
         else:
             self._again, self._seen = _AGAIN, _SEEN
         self._given = self._missing = 0
-
-
-def _told(found: list[Any]) -> tuple[list[Any], Sequence[int]]:
-    return found, [number for number, line in enumerate(found) if line is None]

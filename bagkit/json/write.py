@@ -23,12 +23,12 @@ _FEW: Final = 8
 def json_lines_encoder(
     default: Callable[[Any], Any] | None = None, allow_nan: bool = False
 ) -> Callable[[Sequence[Any]], Iterable[bytes]]:
-    r"""Return the function that gives the lines of some records, each in UTF-8, with its "\n" and no other.
+    r"""Return the function that gives the lines of some records, each in UTF-8, without its end.
 
     What iterates over them raises what `json.dumps` raises, ValueError for NaN and infinity unless `allow_nan`.
 
     >>> list(json_lines_encoder()([{"a": (1, None), 2: "é"}, 1.5]))
-    [b'{"a":[1,null],"2":"\xc3\xa9"}\n', b'1.5\n']
+    [b'{"a":[1,null],"2":"\xc3\xa9"}', b'1.5']
     """
     quick = _quick_encoder()
     one = partial(_encode_one, quick, careful_encoder(default, allow_nan))
@@ -50,12 +50,7 @@ def _quick_encoder() -> Callable[[Sequence[Any]], list[bytes]]:
     import orjson
 
     dumps = orjson.dumps
-    as_is = (
-        orjson.OPT_PASSTHROUGH_SUBCLASS
-        | orjson.OPT_PASSTHROUGH_DATETIME
-        | orjson.OPT_PASSTHROUGH_DATACLASS
-        | orjson.OPT_APPEND_NEWLINE
-    )
+    as_is = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
     def encode(records: Sequence[Any]) -> list[bytes]:
         try:
@@ -121,9 +116,9 @@ def careful_encoder(default: Callable[[Any], Any] | None, allow_nan: bool) -> Ca
 
     def encode_json_carefully(record: Any) -> bytes:
         try:
-            return readable(record).encode() + b"\n"
+            return readable(record).encode()
         except UnicodeEncodeError:  # a lone surrogate, which JSON can say as an escape only
-            return ascii_only(record).encode() + b"\n"
+            return ascii_only(record).encode()
         except ValueError as error:
             if type(error) is ValueError and not allow_nan and "Out of range float" in str(error):
                 error.add_note("hint: allow_nan=True writes NaN and Infinity, as Python's json does")

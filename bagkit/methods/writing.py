@@ -222,6 +222,8 @@ class Writing(Making[T_co]):
             storage_options=storage_options,
             exist=exist,
             gives="manifest",
+            separator=b"\n",
+            last_separator=True,
         )
         return written(lines, sink, compute, options)
 

@@ -10,7 +10,7 @@ from dataclasses import field
 from functools import cached_property, partial
 from itertools import starmap
 from operator import itemgetter, not_
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.flow.tallies import count_here
@@ -26,6 +26,9 @@ from bagkit.ops.functions import check_callable, function_label, rows_of_table, 
 from bagkit.plan.fields import in_order, shown_field, shown_fields
 from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, OnRecords, Parsing, PerPartition, as_they_are, union
 from bagkit.sentinels import NOT_GIVEN
+
+if TYPE_CHECKING:
+    from bagkit.json.line_shapes import Notation
 
 OnError = Literal["raise", "skip", "collect"]
 
@@ -367,16 +370,18 @@ class ParseJson(BlockParser):
     """Whether errors speak of lines without their ends, as MapLines does."""
     first: frozenset[Field] | None = None
     """The fields that filters on it read, if these come before the others; then a CompleteJson follows."""
-    copies: bool = False
-    """Whether that one gives lines in place of records where they would be written as they are."""
+    copies: Notation | None = None
+    """How records are written, if that one gives lines in place of those that would be written as they are."""
 
     per_record = "one"
     opaque = False
     error_label = "map(json.loads)"
 
     @property
-    def plain(self) -> Literal["", "always"]:  # type: ignore[override]  # it depends on the pluck
-        return "always" if self.plucked is None or self.plucked.plain else ""
+    def plain(self) -> Literal["", "always", "parsed"]:  # type: ignore[override]  # it depends on what it gives
+        if self.first is not None or self.attributes:
+            return "always"
+        return "parsed" if self.plucked is None or self.plucked.plain else ""
 
     @property
     def gives_records_of_fields(self) -> bool:

@@ -29,6 +29,8 @@ class EncodeText(PerPartition):
     """Text to bytes; bytes are taken for UTF-8, and with no `encoding` go as they are."""
 
     encoding: str | None
+    copies: bool = False
+    """Whether records that are bytes are lines as they are written."""
 
     per_record = "one"
     error_label = "to_textfiles"
@@ -64,6 +66,11 @@ class EncodeText(PerPartition):
         """The end of a line."""
         return "\n".encode(self._marked[1])
 
+    @property
+    def passes_lines(self) -> bool:
+        """Whether bytes in UTF-8 are written as they are."""
+        return self.encoding is None or self._marked[1] == "utf-8"
+
     def user_functions(self) -> tuple[Any, ...]:
         return (text_encoder("utf-8"),)  # through its code an error in encoding is known as this op's
 
@@ -72,7 +79,10 @@ class EncodeText(PerPartition):
             return partial(map, binary_encoder())
         encoding = self._marked[1]
         encode = text_encoder(encoding)
-        return partial(_encode_block, encode) if encoding == "utf-8" else partial(map, encode)
+        if encoding != "utf-8":
+            return partial(map, encode)
+        in_blocks = partial(_encode_block, encode)
+        return partial(_encode_others, in_blocks) if self.copies else in_blocks
 
 
 def _encode_block(encode: Callable[[Any], bytes], records: Sequence[Any]) -> Iterable[bytes]:
@@ -84,6 +94,7 @@ def _encode_block(encode: Callable[[Any], bytes], records: Sequence[Any]) -> Ite
     return map(encode, records)
 
 
+@cache
 def text_encoder(encoding: str) -> Callable[[Any], bytes]:
     """Return the function that encodes one line."""
     # For most lines, two calls of C; told which encoding it is, str.encode takes twice as long.
@@ -147,10 +158,10 @@ def _careful() -> Callable[[Any], bytes]:
 
 
 def _encode_others(encode: OnRecords, records: Sequence[Any]) -> Iterable[bytes]:
-    """Return the lines of `records`; those that are bytes are lines."""
-    others = [record for record in records if type(record) is not bytes]
-    if not others:
+    """Return the lines of `records`; those that are bytes are lines, and no records that are to be written."""
+    if {bytes}.issuperset(map(type, records)):  # nearly always
         return records
+    others = [record for record in records if type(record) is not bytes]
     if len(others) == len(records):
         return encode(records)
     made = iter(encode(others))
@@ -165,6 +176,8 @@ class DumpJson(Map):
     """`map(json.dumps)` as the optimiser does it: whole blocks at a time."""
 
     style: Style = _USUAL
+    copies: bool = False
+    """Whether some records are lines already, as bytes."""
 
     @property
     def label(self) -> str:
@@ -177,4 +190,5 @@ class DumpJson(Map):
         return Map(self.function, self.kwargs).label
 
     def begin(self) -> OnRecords:
-        return BlockDumper(bind(self.function, self.kwargs), self.style)
+        dump = BlockDumper(bind(self.function, self.kwargs), self.style)
+        return partial(_encode_others, dump) if self.copies else dump

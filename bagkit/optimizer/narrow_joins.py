@@ -8,7 +8,7 @@ from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Filter, Flatten, Map, StarMap
 from bagkit.ops.fields_read import fields_of_pair_read, fields_read
 from bagkit.plan.kinds import ALL, Fields, Op, union
-from bagkit.plan.node import Plan, count_uses, rewrite
+from bagkit.plan.node import Plan, rewrite, shared_ops
 
 grouping = Lazily("bagkit.ops.grouping")
 
@@ -24,7 +24,7 @@ def narrow_joins(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     Filters may stand between. Declines where it can't be known what a function reads of a pair, and where others use
     the pairs too.
     """
-    shared = {id(plan.op) for plan, number in count_uses(*roots).items() if number > 1}
+    shared = shared_ops(roots)
 
     def narrow(plan: Plan) -> Plan:
         reads = _read_of_pairs(plan.op)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import pytest
 
 import bagkit as bk
 from bagkit.json import unchanged
+from bagkit.json.dump import BlockDumper
+from bagkit.json.line_shapes import Notation
 from bagkit.json.unchanged import Unchanged
 
 FORMS = (
@@ -24,17 +26,26 @@ FORMS = (
     *("12345678901234567.0", "1000000000000000.0", "0.00012345678901234", "01", "+1", ".5", "NaN", "-Infinity"),
     *('""', '"a"', '"é"', r'"\u00e9"', r'"\n"', r'"\/"', r'"\""', r'"a\\"', r'"\u0041"', '"\x7f"', '"a\tb"'),
     *(r'"\ud800"', r'"😀"', r'"\u2028"', '" { , "', "true", "false", "null", "nul"),
+    *(r'"\u001f"', r'"\u0008"', r'"\u000a"', r'"\u0022"', r'"\u007f"', r'"\u00E9"', r'"\ud83d\ude00"', '"\u2028"'),
+    *(r'"é\\x"', r'"\\u0041"', r'"\\\u00e9"', '"): "', '": "', '", "', r'"é\n"', '"😀"'),
     *("[]", "[ ]", "[1,2]", "[1, 2]", "{}", '{"x":1}', '{"x": 1}', '[{"x":1},{"y":null}]', '[[1.5],"a",[]]', "[1,]"),
 )
 """Values as they may be written, and some that are no JSON."""
 USUAL = ('"ada"', "36", "1.5", "true", "null", '["a","b"]', '{"city":"Oslo","zip":[1,2]}')
 
 
-def encoded(record: Any) -> bytes:
+STYLES: dict[Notation, dict[str, Any]] = {
+    Notation(): {"ensure_ascii": False, "separators": (",", ":")},
+    Notation(spaces=True, ascii_only=True): {},
+    Notation(spaces=True): {"ensure_ascii": False},
+    Notation(ascii_only=True): {"separators": (",", ":")},
+}
+"""Notations, and what asks `json.dumps` for each of them."""
+
+
+def encoded(record: Any, notation: Notation | None = None) -> bytes:
     """Return the line of a record as a plain program writes it, or raise."""
-    line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    # A float is what it is in any notation.
-    return line.encode() + b"\n"
+    return json.dumps(record, allow_nan=False, **STYLES[notation or Notation()]).encode()
 
 
 def made_line(choose: random.Random, oddly: float) -> bytes:
@@ -58,14 +69,34 @@ def made_line(choose: random.Random, oddly: float) -> bytes:
     return data + choose.choice([b"\n", b"\n", b"\n", b"\r\n", b" \n"] if choose.random() < oddly else [b"\n"])
 
 
-def run(paths: list[Path], out: Path, change: Callable[[Any], Any], **options: Any) -> Any:
+def json_lines(bag: Any, out: Path, **options: Any) -> Any:
+    return bag.to_jsonl(out, exist="overwrite", allow_nan=True, **options)
+
+
+def dumping(bag: Any, out: Path, settings: dict[str, Any], **options: Any) -> Any:
+    return bag.map(json.dumps, **settings).to_textfiles(out, exist="overwrite", **options)
+
+
+WRITERS: dict[str, Callable[..., Any]] = {
+    "to_jsonl": json_lines,
+    "to_jsonl, no NaN": lambda bag, out, **options: bag.to_jsonl(out, exist="overwrite", **options),
+    **{f"dumps({settings})": partial(dumping, settings=settings) for settings in STYLES.values()},
+    "dumps, sorted": partial(dumping, settings={"sort_keys": True}),
+    "dumps to Latin-1": partial(dumping, settings={}, encoding="latin-1"),
+    "dumps to UTF-16": partial(dumping, settings={"ensure_ascii": False}, encoding="utf-16"),
+    "dumps to marked UTF-8": partial(dumping, settings={"ensure_ascii": False}, encoding="utf-8-sig"),
+    "dumps to bytes": partial(dumping, settings={"allow_nan": False}, encoding=None),
+}
+
+
+def run(paths: list[Path], out: Path, change: Callable[[Any], Any], writer: str, **options: Any) -> Any:
     """Return the files of a run and what was left out of them; or the error, with its place."""
     try:
-        result = change(bk.read_json(paths)).to_jsonl(out, exist="overwrite", **options)
+        result = WRITERS[writer](change(bk.read_json(paths)), out, **options)
     except Exception as error:
         return type(error), str(error), getattr(error, "__notes__", None)
     failures = [(repr(each.place), repr(each.error)) for each in getattr(result, "failures", [])]
-    return [path.read_bytes() for path in sorted(out.glob("*.jsonl"))], failures
+    return [path.read_bytes() for path in sorted(out.glob("[!.]*"))], failures
 
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
@@ -89,42 +120,93 @@ def _early(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_files_and_errors_are_those_of_records(tmp_path: Path, change: str, seed: int) -> None:
     choose = random.Random(seed)
+    writers = choose.sample([*WRITERS], 4)
     oddly = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)[seed]
     paths = [tmp_path / f"{n}.json" for n in range(2)]
     for path in paths:
         path.write_bytes(
             b"".join(made_line(choose, oddly) for _ in range(150)).removesuffix(choose.choice([b"\n", b""]))
         )
-    for policy in ("raise", "collect"):
-        options = {"scheduler": "sync", "on_error": policy, "allow_nan": seed % 2 == 0}
+    for number, writer in enumerate(writers):
+        options = {"scheduler": "sync", "on_error": "collect" if number % 2 else "raise"}
         got, expected = [
-            run(paths, tmp_path / f"{policy}-{optimize}", CHANGES[change], optimize=optimize, **options)
+            run(paths, tmp_path / f"{number}-{optimize}", CHANGES[change], writer, optimize=optimize, **options)
             for optimize in (True, False)
         ]
-        assert got == expected
+        assert got == expected, writer
 
 
-def test_the_writer_is_plain(tmp_path: Path) -> None:
-    """What is copied is what `json.dumps` writes, form by form."""
+KNOWN = ({"a": 1, "b": 2}, {"a": [1, "x", 1.5, True, None, {"x": 1, "y": "z"}, ["a"]]}, {"a": "x"}, {"a": -7})
+
+
+@pytest.mark.parametrize("notation", STYLES)
+def test_the_writer_is_plain(notation: Notation) -> None:
+    """What is copied is what `json.dumps` writes, form by form: alone, and in a block with others."""
+    usual = r'-?[1-9]\d{0,5}\.[1-9]|-?[1-9]\d{0,17}|"[a-zé]*"|\[\]|true|null|\{"x":1\}'
     for form in FORMS:
         line = b'{"a":%s}\n' % form.encode(errors="surrogatepass")
         try:
             record = json.loads(line)
-            expected = encoded(record)
+            expected = encoded(record, notation)
         except (ValueError, UnicodeEncodeError):
             continue
-        told = Unchanged()
-        for known in (
-            record,
-            {"a": 1, "b": 2},
-            {"a": [1, "x", 1.5, True, None, {"x": 1, "y": "z"}, ["a"]]},
-            {"a": "x"},
-        ):
+        told = Unchanged(notation)
+        for known in (record, *KNOWN):
             told.lines_or_records([line] * 4, lambda lines, known=known: [known] * len(lines))
         (found,) = told.lines_or_records([line], lambda lines: [None])
         assert found in (expected, None), form
-        assert found or not re.fullmatch(r'-?[1-9]\d{0,5}\.[1-9]|"[a-zé]*"|\[\]|true|null|\{"x":1\}', form), form
-        assert math.isfinite(1.0)
+        assert found or not re.fullmatch(usual, form), form
+        for other in (b'{"a":"x"}', b'{"a": "x"}\n', b'{"a":"x","b":2}\n', b'{"a":1e5}\n', b'{"a":"\\\\"}\n'):
+            others = encoded(json.loads(other), notation)
+            for _ in range(3):  # the second may be told line by line
+                block = told.lines_or_records([line, line, other], lambda lines: [None] * len(lines))
+                assert set(block[:2]) <= {expected, None}, form
+                assert block[2] in (others, None), form
+
+
+@pytest.mark.parametrize("notation", STYLES)
+def test_blocks_are_told_as_their_lines_are(notation: Notation) -> None:
+    """Texts that look like what stands between lines, keys and values."""
+    choose = random.Random(7)
+    texts = ["", "a", "é", "}", "{", '"', "\\", ",", ": ", '","', '"}', '},{"a":"', "}\\n{", "\x7f", "\n", "😀", "1"]
+    for _ in range(150):
+        records = [
+            {
+                "a": "".join(choose.choices(texts, k=3)),
+                ",": choose.choice(texts),
+                "é": choose.choice([1, -1, [{}], None]),
+            }
+            for _ in range(6)
+        ]
+        lines = [json.dumps(each, **choose.choice([*STYLES.values()])).encode() + b"\n" for each in records]
+        told = Unchanged(notation)
+        told.lines_or_records(lines, lambda lines: [*map(json.loads, lines)])
+        found = told.lines_or_records(lines, lambda lines: [*map(json.loads, lines)])
+        assert [each if type(each) is bytes else encoded(each, notation) for each in found] == [
+            encoded(each, notation) for each in records
+        ]
+
+
+@pytest.mark.parametrize("settings", STYLES.values(), ids=str)
+def test_most_lines_of_json_dumps_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    records = [{"id": n, "name": f"né{n % 5}", "text": 'a "b"\n'} for n in range(1000)]
+    for source in ({}, {"ensure_ascii": False}):
+        Path("a.json").write_text("".join(json.dumps(each, **source) + "\n" for each in records))
+        made: list[Any] = []
+        kept = bk.read_text("a.json").map(json.loads).filter(lambda r: r["id"] % 4 == 3)
+        with monkeypatch.context() as watched:
+            watched.setattr(
+                BlockDumper,
+                "__call__",
+                lambda self, records, made=made: made.extend(records) or map(self._dumps, records),
+            )
+            kept.map(json.dumps, **settings).to_textfiles("out", scheduler="sync", exist="overwrite")
+        assert Path("out/0.part").read_text() == "\n".join(json.dumps(each, **settings) for each in records[3::4])
+        is_escaped = not source and settings.get("ensure_ascii") is False
+        assert (len(made) < 20) is not is_escaped  # lines with escapes for é are not written so
 
 
 def test_most_lines_are_copied_and_explain_says_so(
@@ -146,7 +228,7 @@ def test_most_lines_are_copied_and_explain_says_so(
     monkeypatch.setattr(Unchanged, "lines_or_records", counted)
     kept = bk.read_json("a.json").filter(lambda r: r["id"] % 4 == 3)
     kept.to_jsonl("out", scheduler="sync")
-    assert Path("out/0.jsonl").read_bytes() == b"".join(map(encoded, records[3::4]))
+    assert Path("out/0.jsonl").read_bytes() == b"".join([encoded(each) + b"\n" for each in records[3::4]])
     assert 450 < sum(asked) <= 500
     kept.to_jsonl("more", compute=False)[0].compute(scheduler="processes", workers=2)
     assert Path("more/0.jsonl").read_bytes() == Path("out/0.jsonl").read_bytes()

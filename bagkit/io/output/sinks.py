@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
-from itertools import compress, count, islice
+from itertools import islice
 from typing import Any, Literal
 
 from bagkit.errors import PlanError
@@ -122,11 +122,8 @@ class WriteLines(Sink):
 
     def fill(self, file: OutputFile, records: Iterator[bytes]) -> int:
         """Write all `records` to `file`, and return how many there are."""
-        counter = count(1)
-        lines = compress(records, counter)  # counts them: a number is drawn for each
         last = self.separator if self.last_separator else b""
-        file.write_lines(lines, self.mark if self.separator else b"", self.separator, last)
-        return next(counter) - 1
+        return file.write_lines(records, self.mark if self.separator else b"", self.separator, last)
 
     def part(self, number: int) -> SinkPart:
         """Return what writes one of its partitions alone."""
@@ -169,21 +166,22 @@ class OutputFile:
         except OSError as error:
             raise failed(path, error) from error
 
-    def write_lines(self, lines: Iterator[bytes], mark: bytes = b"", separator: bytes = b"", last: bytes = b"") -> None:
-        """Write all `lines`, some of them at a time: as many as make a block, by the size of those before.
+    def write_lines(self, lines: Iterator[bytes], mark: bytes = b"", separator: bytes = b"", last: bytes = b"") -> int:
+        """Write all `lines`, and return how many there are; some at a time, as many as make a block, by those before.
 
         If there are any, `mark` stands before them, `separator` between them, and `last` behind them: a file without
         lines has no line end, which would be read as a line that is empty.
         """
-        wanted, written = 1, False  # they may be large
+        wanted, written = 1, 0  # they may be large
         while batch := list(islice(lines, wanted)):
+            count = len(batch)
             if not written:
                 self._write_block(mark)
             elif wanted == 1:
                 self._write_block(separator)  # apart, for to put it before a large line makes a copy of that
             elif separator:
                 batch.insert(0, b"")  # and so the block begins with one
-            written = True
+            written += count
             block = separator.join(batch)
             if len(block) * 2 < BLOCK:
                 wanted = min(wanted * 2, _MOST_LINES)
@@ -192,6 +190,7 @@ class OutputFile:
             self._write_block(block)
         if written:
             self._write_block(last)
+        return written
 
     def _write_block(self, block: bytes) -> None:
         if block:
