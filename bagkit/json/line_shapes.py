@@ -7,7 +7,7 @@ it, and nothing else. It is asked about lines that are known to be JSON in UTF-8
     texts       any characters, and the escapes that all characters have that can't do without
     integers    of 18 digits at the most; -0 is written as 0
     floats      of 15 digits at the most and no exponent: no shorter text stands for the same float
-    spaces      those of the notation, and no others
+    spaces      only where the notation has them
 """
 
 from __future__ import annotations

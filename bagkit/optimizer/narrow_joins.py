@@ -44,7 +44,7 @@ def _read_of_pairs(op: Op) -> Fields:
 
 
 def _narrowed(plan: Plan, reads: Fields, shared: set[int]) -> Plan | None:
-    """Return the plan of pairs of which `reads` are read, and what filters read; None if that can't be."""
+    """Return the plan of pairs whose `reads`, and what filters read, are read; None if that can't be."""
     if id(plan.op) in shared:
         return None
     match plan:
