@@ -87,7 +87,7 @@ class DistributedCluster:
             nbytes = 0
             for number, (there, priority, call) in enumerate(waiting, 1):
                 together.append((there, call))
-                nbytes += len(call[3])
+                nbytes += sum(len(each) for each in call if isinstance(each, bytes))
                 if number == len(waiting) or waiting[number][1] != priority or nbytes > MESSAGE_BYTES:
                     self._send(together, priority)
                     together, nbytes = [], 0

@@ -28,6 +28,7 @@ from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Key, Task
 from bagkit.schedulers.elsewhere import unpickled
+from bagkit.schedulers.executors import SMALL_WORK
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -224,13 +225,18 @@ class RemoteEngine:
         self._cluster.cancel([self._values[key] for key in tuple(self._open) if key in self._values])
 
     def _work(self, task: Task) -> tuple[int, Any]:
-        """Return the number of the work of `task` and what stands for its pickle: it goes to each worker once."""
+        """Return the number of the work of `task`, and its pickle or what stands for it: a large one is sent once.
+
+        A small one goes with each call. dask puts calls to where the values are that they need, though that worker is
+        busy and another one is not; and a quick call stays there.
+        """
         if id(task.work) not in self._works:
             if len(self._works) >= MOST_WORKS:
                 self._works.clear()
             data = pickled(self._outgoing.work_with_content, task.work, "the function", NOT_SENT, name_of(task))
             self._numbers += 1
-            self._works[id(task.work)] = self._numbers, self._cluster.keep_bytes(data), task.work
+            there = data if len(data) <= SMALL_WORK else self._cluster.keep_bytes(data)
+            self._works[id(task.work)] = self._numbers, there, task.work
         number, there, _ = self._works[id(task.work)]
         return number, there
 
@@ -254,6 +260,8 @@ class RemoteEngine:
             given = [self._values[need.key] for need in needs]
             inputs = [each.reference for each in given]
             self._values[call.key] = there = self._cluster.call(call, key, work, part, inputs)
+            if future.cancelled():  # meanwhile, when there was nothing yet that could be told so
+                self._cluster.cancel([there])
         except BaseException as error:
             self._end(future, error)
         else:

@@ -287,12 +287,23 @@ class ClientContract:
                 future.result(timeout=60)
         (tmp_path / "go").write_text("x")
 
+    def test_calls_do_not_wait_for_a_worker_while_another_is_free(self, client: bk.Client, tmp_path: Path) -> None:
+        functions: list[Callable[[int], Any]] = [inc, abs, float, str, bool, hex, oct, bin]
+        expected = [function(1) for function in functions]
+        # Each is somewhere now, and known to be quick: dask never moves quick calls from where it has put them.
+        assert [client.submit(function, 1).result() for function in functions] == expected
+        slow = client.submit(wait_for, tmp_path / "go")
+        assert [client.submit(function, 1).result() for function in functions] == expected
+        (tmp_path / "go").write_text("x")
+        assert slow.result() == "x"
+
     def test_what_is_cancelled_does_not_run(self, client: bk.Client, tmp_path: Path) -> None:
         running = client.submit(wait_for, tmp_path / "go")
         waiting = client.submit(fail_until, tmp_path / "ran", client.submit(len, running))
         after = client.submit(inc, waiting)
         client.cancel([waiting])
-        assert client.submit(inc, 1).result() == 2  # so an engine that is sent a message has heard of it
+        # An engine is sent a message, and has heard of it when a later call is over: the other worker is free for it.
+        assert client.submit(inc, 1).result() == 2
         (tmp_path / "go").write_text("x")
         assert running.result() == "x"
         assert waiting.cancelled()

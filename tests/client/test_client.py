@@ -125,7 +125,7 @@ def test_a_cluster_is_sent_calls_and_asked_for_values_together(cluster: Any, mon
         both = client.submit(sum, parts)
         assert client.gather([*parts, both, large]) == [*range(1, 41), 820, 3_000_000]
     assert sum(together.sizes) == 41  # all that need no value of another
-    assert len(alone.sizes) == 3  # what needs values, and the two functions that are new
+    assert len(alone.sizes) == 1  # what needs values; functions go along, for they are small
     assert len(fetched.sizes) == 1
 
 
