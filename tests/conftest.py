@@ -85,3 +85,17 @@ def nothing_frozen() -> Iterator[None]:
     gc.unfreeze()
     yield
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def imports_from_files_of_a_test_end_with_it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take out of `sys.modules` what a test has imported from files that it wrote.
+
+    Another test may write a module of that name. And what names it would travel by value, since no worker finds it.
+    """
+    before = {*sys.modules}
+    yield
+    written = str(tmp_path_factory.getbasetemp())
+    for name in {*sys.modules} - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(written):
+            del sys.modules[name]

@@ -312,18 +312,18 @@ def test_a_future_that_a_run_can_not_wait_for_is_an_error() -> None:
 def test_tasks_are_bytes_to_a_scheduler_that_can_not_import_what_they_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "only_workers_know.py").write_text("def double(x): return 2 * x")
+    (tmp_path / "only_tasks_import.py").write_text("def double(x): return 2 * x")
     monkeypatch.syspath_prepend(tmp_path)
-    double = importlib.import_module("only_workers_know").double
+    double = importlib.import_module("only_tasks_import").double
     bag = bk.from_sequence([1, 2, 3], npartitions=2).map(double)
     graph, keys = bag.__dask_graph__(), bag.__dask_keys__()
     writes = bag.map(str).to_textfiles(tmp_path / "*.txt", compute=False)[1].__dask_graph__()
     sent = pickle.dumps([*(graph[key][0] for key in keys), *(node[0] for node in writes.values() if len(node) == 1)])
     with monkeypatch.context() as scheduler:
-        scheduler.delitem(sys.modules, "only_workers_know")
+        scheduler.delitem(sys.modules, "only_tasks_import")
         scheduler.setattr(sys, "path", [entry for entry in sys.path if entry != str(tmp_path)])
         sent_on = pickle.dumps(pickle.loads(sent))
-        with pytest.raises(ModuleNotFoundError, match="only_workers_know"):
+        with pytest.raises(ModuleNotFoundError, match="only_tasks_import"):
             pickle.loads(sent_on)[0]()
     *tasks, write = pickle.loads(sent_on)
     assert [list(task()) for task in tasks] == [[2, 4], [6]]
