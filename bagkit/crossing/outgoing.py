@@ -20,7 +20,8 @@ from bagkit.crossing.class_numbers import now
 from bagkit.crossing.generators import is_generator
 from bagkit.crossing.module_values import ModuleValues
 from bagkit.crossing.patches import Patches, patches_in, with_patches
-from bagkit.crossing.received import open_work, this_process
+from bagkit.crossing.received import open_work
+from bagkit.crossing.this_process import this_process
 from bagkit.crossing.transport import PROTOCOL
 from bagkit.errors import NotPicklableError, one_line
 from bagkit.json.standard import is_replaced

@@ -8,11 +8,11 @@ from __future__ import annotations
 import _pickle
 import copy
 import functools
-import os
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 
 from bagkit.crossing.packed import NOTHING, Named, ObjectOf, Packed
+from bagkit.crossing.this_process import this_process
 from bagkit.flow import inside
 
 TYPE_CHECKING = False  # importing it would import typing
@@ -25,6 +25,8 @@ _received: dict[str, dict[str, Any]] = {}
 """The values that came last, by module and dotted name."""
 _own: dict[tuple[str, str], Any] = {}
 """What stood in their places before; NOTHING where nothing did."""
+_changes = 0
+"""How often modules were told something else than before."""
 
 
 def expect(content: bytes) -> None:
@@ -48,7 +50,11 @@ def tell_modules() -> None:
 
 
 def _tell(module_name: str, module: Any) -> None:
-    values, received = _waiting.pop(module_name), _received.setdefault(module_name, {})
+    global _changes
+    values = _waiting.pop(module_name, None)
+    if values is None:
+        return  # another thread, which has imported the module, tells it
+    received = _received.setdefault(module_name, {})
     changed = False
     for name in received.keys() - values.keys():
         changed = True
@@ -66,6 +72,7 @@ def _tell(module_name: str, module: Any) -> None:
             _forget_attributes(received, name)
         changed = changed or (done is not _LEFT and not (type(value) is Packed and value.fresh))
     if changed:
+        _changes += 1
         _clear_caches()
 
 
@@ -119,31 +126,41 @@ def _forget_attributes(received: dict[str, Any], name: str) -> None:
         del received[each]
 
 
-def open_work(caller: str, content: bytes, data: bytes) -> Any:
+class Opened:
+    """A work, and what it has brought along; mutable: it is used again and again, and others between."""
+
+    __slots__ = ("_changes", "_content", "modules", "work")
+    modules: dict[str, Any]
+    """Modules that travelled by value, for imports to find."""
+
+    def __init__(self, work: Any, content: bytes | None) -> None:
+        self.work = work
+        self._content = content
+        """What the user's modules are told; None if there is nothing, or this process has told it."""
+        self._changes = -1 if _waiting else _changes
+
+    def tell_again(self) -> None:
+        """Tell the user's modules what this work has brought along, if others have told them other things since."""
+        if self._content is not None and self._changes != _changes:
+            expect(self._content)
+            tell_modules()
+            self._changes = -1 if _waiting else _changes
+
+
+def open_work(caller: str, content: bytes, data: bytes) -> Opened:
     """Return the work that `data` is the pickle of, with the user's modules as they are in the caller's process."""
     if caller == this_process():
-        return _pickle.loads(data)
+        return Opened(_pickle.loads(data), None)
     modules = len(sys.modules)
     expect(content)
     work = _pickle.loads(data)
     tell_modules()
     if len(sys.modules) != modules:
         inside.draw_own_numbers()
-    return work
+    return Opened(work, content)
 
 
 _CACHED: Any = type(functools.cache(abs))
-_name = ""
-
-
-def this_process() -> str:
-    """Return a name that no other process has."""
-    global _name
-    if not _name:
-        _name = os.urandom(8).hex()
-    return f"{_name}-{os.getpid()}"  # also of a fork
-
-
 _PLAIN = frozenset((list, dict, set))
 _DICTS = frozenset((dict, Counter, OrderedDict, defaultdict))
 _MUTABLE = frozenset((list, set, bytearray, deque, *_DICTS))

@@ -43,27 +43,29 @@ def tasks_of_sink(plan: Plan, sink: Plan) -> tuple[dict[Any, Any], list[Any], st
 class SentSink:
     """The plan of a sink. It travels as bytes: a scheduler of distributed can't import what the plan needs."""
 
-    def __init__(self, plan: Plan | None, token: str = "", data: bytes = b"") -> None:
+    def __init__(self, plan: Plan | None, token: str = "", sealed: tuple[tuple[str, int], bytes] | None = None) -> None:
         self._plan = plan
-        self._data = data
+        self._sealed = sealed
         self.token: str = token if plan is None else getattr(plan.op, "token", "")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if not self._data:
+        if self._sealed is None:
             from bagkit.crossing.outgoing import Outgoing
 
-            self._data = Outgoing(tracked=True).work_with_content(self._plan)
-        return SentSink, (None, self.token, self._data)
+            outgoing = Outgoing(tracked=True)
+            self._sealed = (outgoing.run, 0), outgoing.work_with_content(self._plan)
+        return SentSink, (None, self.token, self._sealed)
 
     @property
     def plan(self) -> Plan:
         """The plan, opened where it is wanted."""
-        if self._plan is None:
-            from bagkit.crossing.transport import loads
+        if self._plan is not None:
+            return self._plan
+        from bagkit.schedulers.elsewhere import unpickled
 
-            self._plan = loads(self._data)
-        assert self._plan is not None
-        return self._plan
+        assert self._sealed is not None
+        plan: Any = unpickled(*self._sealed)
+        return plan  # type: ignore[no-any-return]  # its pickle is what was sealed
 
 
 class WriteFiles:

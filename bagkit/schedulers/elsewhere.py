@@ -2,12 +2,16 @@
 
 A work comes with the task; or it waits in a file, or was left out since this process should have it by now. Then it
 is the work that came before under the same key, or the answer is that it is missing.
+
+Works take turns in such a process, and may each have modules of the user's, and values in them, of their own. So a work
+gets its own again when its turn comes. If the process that sent it is the one that runs it, all stays as it is there.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 import uuid
 from collections import OrderedDict
@@ -16,8 +20,9 @@ from functools import partial
 from typing import Any
 
 from bagkit.crossing.generators import seed_generators
-from bagkit.crossing.given_modules import take_modules_back
+from bagkit.crossing.given_modules import modules_put, put_modules, take_modules_back
 from bagkit.crossing.pickling import dumps_records
+from bagkit.crossing.received import Opened
 from bagkit.crossing.remote_errors import pack_error, pack_failure
 from bagkit.crossing.transport import Stored, loads, task_name
 from bagkit.crossing.values import Output, load
@@ -26,8 +31,12 @@ from bagkit.lower.graph import Work
 from bagkit.schedulers.sync import call_work
 
 WORKS_KEPT = 16
-kept_works: OrderedDict[tuple[str, int], Work] = OrderedDict()
-"""The works that this process unpickled last, by run and number."""
+kept_works: OrderedDict[tuple[str, int], Opened] = OrderedDict()
+"""The works that this process unpickled last, by run and number, each with what it has brought along."""
+_turn: Opened | None = None
+"""The work whose modules and values are in their places."""
+_turning = threading.RLock()
+"""For who puts them there: an engine may have several threads in one process."""
 
 Files = tuple[str, int]
 """The directory that tasks share, and how many bytes of what a task makes may come in its message."""
@@ -116,16 +125,41 @@ def _output(files: Files | None) -> Output:
 
 
 def unpickled(key: tuple[str, int], data: bytes | str | None) -> Work:
-    """Return the work that `data` is the pickle of: of each run and number the same one, while it is used."""
-    work = kept_works.get(key)
-    if work is None:
-        assert data is not None, "who leaves it out is told that it is missing"
-        if not any(run == key[0] for run, _ in kept_works):  # of another run, which has modules of its own
-            take_modules_back()
-        work = kept_works.setdefault(key, loads(data if isinstance(data, bytes) else read_file(data)))
-        while len(kept_works) > WORKS_KEPT:
-            kept_works.popitem(last=False)
+    """Return the work that `data` is the pickle of: of each run and number the same one, while it is used.
+
+    The user's modules are then as they were where it was pickled.
+    """
+    global _turn
+    known = kept_works.get(key)
+    if known is None or known is not _turn:
+        with _turning:
+            end_turn()
+            known = kept_works.get(key)
+            if known is None:
+                assert data is not None, "who leaves it out is told that it is missing"
+                known = kept_works[key] = _opened(data)
+                while len(kept_works) > WORKS_KEPT:
+                    kept_works.popitem(last=False)
+            else:
+                put_modules(known.modules)
+                known.tell_again()
+            _turn = known
+    work: Work = known.work
     return work
+
+
+def _opened(data: bytes | str) -> Opened:
+    made = loads(data if isinstance(data, bytes) else read_file(data))
+    opened = made if type(made) is Opened else Opened(made, None)
+    opened.modules = modules_put()
+    return opened
+
+
+def end_turn() -> None:
+    """Take back the modules that a work has brought along, until it has its turn again."""
+    global _turn
+    _turn = None
+    take_modules_back()
 
 
 def read_file(path: str) -> bytes:

@@ -50,7 +50,7 @@ END_SECONDS = 10
 _RECEIVED = "bagkit.crossing.received"
 _PATCHES, _RESIDENTS = "bagkit.crossing.patches", "bagkit.schedulers.residents"
 _GIVEN, _GENERATORS = "bagkit.crossing.given_modules", "bagkit.crossing.generators"
-_EARLIER = "bagkit.flow.earlier_runs"
+_EARLIER, _ELSEWHERE = "bagkit.flow.earlier_runs", "bagkit.schedulers.elsewhere"
 """Imported only where modules have values that the caller changed, records stay here, or such things came."""
 
 
@@ -234,6 +234,8 @@ class Worker:
             sys.modules[_GENERATORS].forget_generators()
         if _PATCHES in sys.modules:
             sys.modules[_PATCHES].take_patches_back()
+        if _ELSEWHERE in sys.modules:  # of a client that is an executor
+            sys.modules[_ELSEWHERE].end_turn()
         if _GIVEN in sys.modules:
             sys.modules[_GIVEN].take_modules_back()
         if _EARLIER in sys.modules:
