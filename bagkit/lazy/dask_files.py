@@ -1,55 +1,111 @@
-"""Files through which tasks of a graph for dask exchange records: N tasks leave N values, and one task makes M of them.
+"""What tasks of a graph for dask leave for each other in an exchange: bytes, or files.
 
-dask moves whole values, so without files each bucket has to be a value, and there are N × M.
+In a directory that all machines see N tasks leave N values, and one task makes M of them. Without one dask moves whole
+values, so each bucket has to be a value, and there are N × M. These are bytes: dask knows how large they are, brings
+them to disk where it has to, and the memory is free then. Of objects it would know nothing.
 """
 
 from __future__ import annotations
 
+import marshal
+import os
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from bagkit.crossing import values
 from bagkit.crossing.pickling import dumps_records
-from bagkit.crossing.transport import Stored
+from bagkit.crossing.transport import Part, Stored
+from bagkit.flow.buckets import together
 from bagkit.flow.report import Report
+from bagkit.lazy.dask_memory import watch
 from bagkit.light_classes import dataclass
 from bagkit.schedulers.value_store import INLINE_BYTES_LATER
 
 
 @dataclass(frozen=True, slots=True)
-class InFiles:
-    """A value that is in files, or so small that it is here as bytes."""
+class Left:
+    """A value that is in files, or here as bytes."""
 
     stored: Stored
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + values.sizes(self.stored)[0]
+
+
+class LeftBuckets:
+    """The buckets of one task, as bytes.
+
+    >>> buckets = LeftBuckets((values.BUCKETS, None, (marshal.dumps((2, [1])), b"N.")))
+    >>> buckets[0], buckets[1]
+    ((), (Left(stored=(0, None, (b'N.',))),))
+    """
+
+    __slots__ = ("_filled",)
+
+    def __init__(self, stored: Stored) -> None:
+        first, *parts = stored[2]
+        assert isinstance(first, bytes), "of an index in a file"
+        self._filled: dict[int, Part] = dict(zip(marshal.loads(first)[1], parts, strict=True))
+
+    def __getitem__(self, number: int) -> tuple[Left, ...]:
+        """Return the bucket for a partition in a tuple, which is empty if there is none."""
+        return (Left((values.ONE, None, (self._filled[number],))),) if number in self._filled else ()
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + sum(map(sys.getsizeof, self._filled.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """How a task uses the directory that all machines see."""
+    """How a task leaves something for others, and finds what others have left."""
 
-    directory: str
+    directory: str | None
+    """The one that all machines see."""
     leaves: bool
-    """Whether its values are for a Dealing."""
+    """Whether its values are for an exchange."""
 
     def begin(self, inputs: Sequence[Any], report: Report) -> list[Any]:
         """Return the values of `inputs`; `report` tells the task of the directory."""
-        report.directory, report.dumps = (lambda: self.directory), dumps_records
-        return [values.load(each.stored) if isinstance(each, InFiles) else each for each in inputs]
+        if self.directory is None:
+            watch()
+        else:
+            report.directory, report.dumps = self._path, dumps_records
+        return [list(map(_found, each)) if type(each) is Gathered else _found(each) for each in inputs]
 
-    def store(self, keep: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return what keeps the values of the task: those for a Dealing in a file, all others as `keep` does."""
-        return self._store if self.leaves else keep
+    def store(self, keep: Callable[[Any], Any], as_bytes: bool) -> Callable[[Any], Any]:
+        """Return what keeps the values of the task: for an exchange a file or `as_bytes`, else `keep`."""
+        return self._store if self.leaves and (as_bytes or self.directory is not None) else keep
 
-    def _store(self, made: Any) -> list[InFiles]:
-        output = values.Output(INLINE_BYTES_LATER, lambda: self.directory, uuid.uuid4().hex)
+    def _store(self, made: Any) -> list[Left | LeftBuckets]:
+        budget = sys.maxsize if self.directory is None else INLINE_BYTES_LATER
+        output = values.Output(budget, self._path, uuid.uuid4().hex)
         try:
             stored = output.store_all(made)
             output.close()
         except BaseException:
             output.remove()
             raise
-        return list(map(InFiles, stored))
+        if self.directory is None:
+            return [LeftBuckets(each) if each[0] == values.BUCKETS else Left(each) for each in stored]
+        return list(map(Left, stored))
+
+    def _path(self) -> str:
+        return os.devnull if self.directory is None else self.directory
+
+
+class Gathered(list[Any]):
+    """The buckets for one partition, of all tasks."""
+
+
+def gathered(*several: Sequence[Any]) -> Gathered:
+    """Return what is in `several` tuples of buckets."""
+    return Gathered(together(*several))
+
+
+def _found(value: Any) -> Any:
+    return values.load(value.stored) if type(value) is Left else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +115,9 @@ class DealFiles:
     directory: str
     count: int
 
-    def __call__(self, *several: InFiles) -> list[InFiles]:
+    def __call__(self, *several: Left) -> list[Left]:
         stored = [each.stored for each in several]
-        return list(map(InFiles, values.dealt(stored, self.count, self._write)))
+        return list(map(Left, values.dealt(stored, self.count, self._write)))
 
     def _write(self, table: bytes) -> str:
         from bagkit.schedulers.elsewhere import write_file

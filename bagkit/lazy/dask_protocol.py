@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from bagkit.computing import for_this_session, run_graph
-from bagkit.flow.buckets import Dealing, together
+from bagkit.flow.buckets import Dealing
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
 from bagkit.lazy.dask_tasks import RunTask, Seal, report_of_run
@@ -56,6 +56,7 @@ def dask_graph(plan: Plan) -> DaskGraph:
 
 def _made(plan: Plan) -> DaskGraph:
     from bagkit.lazy.dask_files import DealFiles, Leaving
+    from bagkit.lower.exchange import left_for_exchanges
     from bagkit.lower.lower import lower
     from bagkit.optimizer import optimize
     from bagkit.schedulers.registry import memory_of_task
@@ -67,8 +68,8 @@ def _made(plan: Plan) -> DaskGraph:
     (root,) = (plan,) if all(isinstance(each.op, DelayedCall) for each in below) else optimize((plan,))
     options = for_this_session(merged())
     graph, (keys,) = lower((root,), exact=True, joins=False, memory=partial(memory_of_task, options))
-    dealt = {need for task in graph.tasks if isinstance(task.work, Dealing) for need in task.needs}
-    directory = _directory(options.shared_directory) if dealt else None
+    left = left_for_exchanges(graph)
+    directory = _directory(options.shared_directory) if left else ""
     token = os.urandom(8).hex()
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}
@@ -78,23 +79,25 @@ def _made(plan: Plan) -> DaskGraph:
         if isinstance(task.work, Dealing) and directory is None:
             tasks.update(_dealt(task, names))
             continue
-        leaving = None if directory is None else Leaving(directory, task.keys[0] in dealt)
-        run: Any = RunTask(task, seal, task.keys[0] in partitions, leaving)
+        leaving = Leaving(directory, not left.isdisjoint(task.keys)) if left else None
         needs = [names[need] for need in task.needs]
-        if directory is not None and isinstance(task.work, Dealing):
+        run: Any = RunTask(task, seal, task.keys[0] in partitions, leaving)
+        if isinstance(task.work, Dealing) and directory is not None:
             run = DealFiles(directory, len(task.keys))
         elif run.shared_work is not None:
             name = (f"bagkit-{token}", "work", run.shared_work.number)
             tasks[name] = (run.shared_work,)
             needs.insert(0, name)
-        call = (run, *needs)
-        if len(task.keys) == 1 and not isinstance(run, DealFiles):
-            tasks[names[task.keys[0]]] = call
-        else:
-            whole = (*names[task.keys[0]], "all")
-            tasks[whole] = call
-            tasks.update({names[key]: (operator.itemgetter(n), whole) for n, key in enumerate(task.keys)})
+        tasks.update(_named((run, *needs), [names[key] for key in task.keys], isinstance(run, DealFiles)))
     return DaskGraph(tasks, [names[key] for key in keys], token)
+
+
+def _named(call: tuple[Any, ...], names: Sequence[Any], gives_several: bool) -> dict[Any, Any]:
+    """Return the tasks of a call under the names of its values, which are several or `gives_several` says so."""
+    if len(names) == 1 and not gives_several:
+        return {names[0]: call}
+    whole = (*names[0], "all")
+    return {whole: call} | {name: (operator.itemgetter(number), whole) for number, name in enumerate(names)}
 
 
 def _directory(shared: str | None) -> str | None:
@@ -108,11 +111,13 @@ def _directory(shared: str | None) -> str | None:
 
 def _dealt(task: Task, names: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
     """Yield what brings to each partition its buckets: dask moves values, so here each bucket is one."""
+    from bagkit.lazy.dask_files import gathered
+
     for number, key in enumerate(task.keys):
         buckets = [(*names[need], "bucket", number) for need in task.needs]
         for name, need in zip(buckets, task.needs, strict=True):
             yield name, (operator.itemgetter(number), names[need])
-        yield names[key], (together, *buckets)
+        yield names[key], (gathered, *buckets)
 
 
 def _name(key: Key, task: Task, token: str) -> Any:

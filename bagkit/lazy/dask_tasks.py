@@ -115,6 +115,8 @@ class RunTask:
     If its work is a value of its own, that is the first thing it needs.
     """
 
+    _is_sent = False
+
     def __init__(self, task: Task, seal: Seal, gives_partition: bool = False, leaving: Leaving | None = None) -> None:
         self.shared_work = seal.shared(task)
         self._leaving = leaving
@@ -160,7 +162,9 @@ class RunTask:
 
         keep: Callable[[Any], Any] = all_kept
         if self._leaving is not None:
-            inputs, keep = self._leaving.begin(inputs, report), self._leaving.store(keep)
+            # Objects stay objects in the process that has made the graph, and schedulers of ours know what to do.
+            as_bytes = self._is_sent and report.directory is None
+            inputs, keep = self._leaving.begin(inputs, report), self._leaving.store(keep, as_bytes)
         values = call_work(self._work, self._part, inputs, report, self._width, self._name, keep)
         if self._gives_partition:
             return [record for batch in values[0] for record in batch]
@@ -172,6 +176,8 @@ class RunTask:
 
 class SentTask(RunTask):
     """A RunTask in another process, where it may be sent on."""
+
+    _is_sent = True
 
     def __init__(self, common: Common, part: bytes) -> None:
         self._common = common

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bagkit.flow.buckets import Dealing
-from bagkit.lower.graph import Key, Task
+from bagkit.lower.graph import Graph, Key, Task
 from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
 from bagkit.plan.kinds import Exchange, SampledExchange
@@ -63,6 +63,11 @@ def _split(
     for one, keys in zip(pending, made, strict=True):
         lowering.split(one, into, keys)
     return made
+
+
+def left_for_exchanges(graph: Graph) -> set[Key]:
+    """Return the keys of what tasks leave for exchanges. A sort cuts what it has looked at, and deals that."""
+    return {need for task in graph.tasks if isinstance(task.work, (Dealing, Cutting)) for need in task.needs}
 
 
 def keys_left(key: tuple[Any, ...], into: Into) -> tuple[Key, ...]:

@@ -230,6 +230,22 @@ class TestOurScheduler:
             assert any(tmp_path.glob("bagkit-*/*"))
         assert len(bag.__dask_graph__()) > 30 * 20
 
+    @pytest.mark.parametrize("exchange", ["groupby", "sort_by", "join"])
+    def test_what_is_exchanged_elsewhere_is_bytes_and_dask_knows_how_many(self, exchange: str) -> None:
+        from dask.sizeof import sizeof
+
+        bag = bk.range(3_000, npartitions=5).map(lambda n: {"key": n * 7 % 100, "text": f"{n:0200}"})
+        made = {
+            "groupby": bag.groupby("key", npartitions=3),
+            "sort_by": bag.sort_by("key", npartitions=3),
+            "join": bag.join(bk.range(100, npartitions=2).map(lambda n: {"key": n}), "key", npartitions=3),
+        }[exchange]
+        graph, keys = pickle.loads(pickle.dumps((dict(made.__dask_graph__()), made.__dask_keys__())))
+        values = dict(zip(graph, dask.get(graph, list(graph)), strict=True))
+        assert [record for key in keys for record in values[key]] == made.compute(scheduler="sync")
+        left = [value for value in values.values() if type(value).__name__.startswith("Left")]
+        assert sum(map(sizeof, left)) > 3_000 * 100
+
     @pytest.mark.parametrize("scheduler", ["threads", None])
     def test_skipped_records_are_told(self, scheduler: str | None) -> None:
         bag = bk.from_sequence(["1", "two", "3"], npartitions=1).map(int).on_error("skip")
