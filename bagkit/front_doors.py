@@ -19,8 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
 SPECIAL = ("__add__", "__array__", "__bool__", "__call__", "__complex__", "__contains__", "__delattr__", "__delitem__",
-           "__enter__", "__float__", "__format__", "__getattr__", "__getitem__", "__int__", "__iter__", "__len__",
-           "__setattr__", "__setitem__", "__dask_graph__", "__dask_scheduler__")  # fmt: skip
+           "__enter__", "__eq__", "__float__", "__format__", "__getattr__", "__getitem__", "__int__", "__iter__",
+           "__len__", "__setattr__", "__setitem__", "__dask_graph__", "__dask_scheduler__")  # fmt: skip
 """Methods that Python or dask calls for what users write."""
 
 

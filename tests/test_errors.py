@@ -394,6 +394,12 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "in a bag": (
         lambda: 3 in bag(), bk.LazyError,
         "a bag is not read yet; hint: bag.map(lambda record: record == value).any().compute()"),
+    "equality with a bag": (
+        lambda: bag() == [1, 2], bk.LazyError,
+        "a bag is not computed yet, so it equals nothing; hint: bag.compute() == [1, 2]"),
+    "equality with an item": (
+        lambda: item() != 3, bk.LazyError,
+        "sum: the value is not computed yet, so it equals nothing; hint: item.compute() == 3"),
     "sum of bags": (
         lambda: bag() + bag(), bk.LazyError, "bags are not added; hint: bagkit.concat([one, other])"),
     "bool of an item": (

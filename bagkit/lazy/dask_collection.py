@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from bagkit.errors import LazyError, one_line
 from bagkit.lazily import Lazily
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 else:
     graphs = Lazily("bagkit.lazy.dask_protocol")
     writes = Lazily("bagkit.lazy.dask_writes")
+
+
+_PLAIN = (int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
+"""What users compare results with."""
 
 
 class DaskCollection:
@@ -26,6 +31,16 @@ class DaskCollection:
 
     __slots__ = ()
     plan: Any
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by identity, as sets and dicts need. A plain value is an error: `bag.count() == 3` is never true."""
+        if not isinstance(other, _PLAIN):
+            return NotImplemented
+        op, shown = self.plan.op, one_line(other, 40)
+        what, name = (f"{op.label}: the value", "item") if op.gives_value else ("a bag", "bag")
+        raise LazyError(f"{what} is not computed yet, so it equals nothing; hint: {name}.compute() == {shown}")
+
+    __hash__ = object.__hash__
 
     def _with_plan(self, plan: Plan) -> Any:
         raise NotImplementedError  # bags, items and delayed values each make one of their kind
