@@ -29,8 +29,13 @@ from bagkit.plan.node import Plan, walk
 from bagkit.user_code.modules import HEAP, found_by_name, imported, imports_by, is_changed, is_made_by_exec, is_users
 from bagkit.user_code.unimported import unimported
 
-Seen = dict[int, tuple[int, Any]]
-"""The functions and classes that were described already, by their ids, with a number; kept, so that ids stay theirs."""
+
+class Seen(dict[int, tuple[int, Any]]):
+    """The functions and classes that were described, by their ids, with a number; kept, so that ids stay theirs."""
+
+    def __init__(self) -> None:
+        self.inside: set[int] = set()
+        """The ids of the lists, tuples and dicts that are being described: one that is in itself has no digest."""
 
 
 def fingerprint(plan: Plan) -> list[tuple[str, str]]:
@@ -81,7 +86,7 @@ def lasting_digest(value: Any) -> str:
     False
     """
     try:
-        return _digest(value, {})
+        return _digest(value, Seen())
     except Exception:  # too deep, in itself, or an object that raises when it is looked at
         return secrets.token_hex(16)
 
@@ -104,13 +109,8 @@ def _parts(value: Any, seen: Seen) -> Iterator[bytes]:
     elif kind in (bytes, bytearray):
         yield b"%d:" % len(value)
         yield value
-    elif kind in (list, tuple):
-        for start in range(0, len(value), _AT_ONCE):
-            yield from _element_parts(value[start : start + _AT_ONCE], seen)
-    elif kind is dict:
-        for key, part in value.items():
-            yield from _parts(key, seen)
-            yield from _parts(part, seen)
+    elif kind in (list, tuple, dict):
+        yield from _container_parts(value, seen)
     elif kind in (set, frozenset):
         yield from (part.encode() for part in sorted(map(lasting_digest, value)))
     elif id(value) in seen:
@@ -118,6 +118,22 @@ def _parts(value: Any, seen: Seen) -> Iterator[bytes]:
     else:
         yield from _object_parts(value, seen)
     yield b">"
+
+
+def _container_parts(value: Any, seen: Seen) -> Iterator[bytes]:
+    if id(value) in seen.inside:  # to go on until the recursion limit takes minutes where that is high
+        raise ValueError("it is in itself")
+    seen.inside.add(id(value))
+    try:
+        if isinstance(value, dict):
+            for key, part in value.items():
+                yield from _parts(key, seen)
+                yield from _parts(part, seen)
+        else:
+            for start in range(0, len(value), _AT_ONCE):
+                yield from _element_parts(value[start : start + _AT_ONCE], seen)
+    finally:
+        seen.inside.remove(id(value))
 
 
 _AT_ONCE = 512

@@ -512,6 +512,21 @@ class TestDigest:
         ):  # fmt: skip
             assert lasting_digest(one) != lasting_digest(other), (one, other)
 
+    def test_a_value_that_is_in_itself_is_never_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Whoever raises the limit this far waited for minutes: until the recursion was at its end.
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(100_000)
+        try:
+            record: dict[str, Any] = {"list": []}
+            record["list"].append({"again": record})
+            assert lasting_digest(record) != lasting_digest(record)
+        finally:
+            sys.setrecursionlimit(limit)
+        twice = ["a"]
+        assert lasting_digest([twice, twice]) == lasting_digest([["a"], ["a"]])
+        monkeypatch.setitem(globals(), "FACTOR", [twice, [lambda: record]])
+        assert lasting_digest([uses_helper, twice]) == lasting_digest([uses_helper, twice])
+
     def test_functions_and_values_of_the_same_module_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = lasting_digest(uses_helper)
         monkeypatch.setitem(globals(), "FACTOR", 3)
