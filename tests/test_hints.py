@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import sqlite3
+import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -501,6 +502,14 @@ def test_files_of_other_formats(tmp_path: Path) -> None:
             with pytest.raises(bk.SourceError, match=r"begins as .* data; expected text; hint: bagkit") as caught:
                 reading.compute()
         assert run(codes(caught.value)[0], path=name) == right
+    (tmp_path / "a.json").write_text('{"n": 1}')
+    for name, mode in (("a.tar", "w"), ("a.tar.gz", "w:gz")):
+        with tarfile.open(tmp_path / name, mode) as archive:  # type: ignore[call-overload]
+            archive.add(tmp_path / "a.json", "folder/a.json")
+        with pytest.raises(bk.SourceError, match=r"begins as tar data; expected text; hint: 'tar://\*::' before"):
+            bk.read_json(tmp_path / name).compute()
+        assert bk.read_json(f"tar://*/*.json::{tmp_path / name}").compute() == [{"n": 1}]
+    assert bk.read_files(tmp_path / "a.tar", binary=True).count().compute() == 1
     with pytest.raises(bk.SourceError, match=r"begins as SQLite data"):
         bk.read_text("a.db").compute()
     assert bk.read_text("a.npy", encoding="latin-1").count().compute() > 0

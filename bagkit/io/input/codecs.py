@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Final
 
-from bagkit.errors import PlanError, missing_extra
+from bagkit.errors import PlanError, SourceError, missing_extra
 from bagkit.exchange.checksum import deflate_module
+from bagkit.io.input.paths import named
 from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
 
@@ -169,6 +170,35 @@ def check_installed(names: Iterable[str | None]) -> None:
 def recognise(start: bytes) -> str | None:
     """Return the name of the compression that a file's first bytes are a sure sign of; None if they are of none."""
     return next((name for name, sign in SURE_SIGNS.items() if re.match(sign, start)), None)
+
+
+def refuse_compressed(path: str, start: bytes) -> None:
+    """Raise SourceError for a file that begins as compressed data, and whose name does not say so."""
+    name = recognise(start)
+    if name is not None:
+        raise SourceError(
+            f"{named(path)}: begins as {name} data, and its name does not say so; expected data that are not "
+            f"compressed; hint: compression={name!r}, or compression=None to read it as it is"
+        )
+
+
+_FORMATS: Final = {
+    rb"PAR1": ("Parquet", "bagkit.read_parquet(path)"),
+    rb"Obj\x01": ("Avro", "bagkit.read_avro(path)"),
+    rb"SQLite format 3\0": ("SQLite", "bagkit.read_sqlite(path, 'select * from records')"),
+    rb"\x89HDF\r\n\x1a\n": ("HDF5", "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
+    rb"ARROW1\0\0": ("Arrow", "bagkit.from_sequence(pyarrow.feather.read_table(path).to_pylist())"),
+    rb"\x93NUMPY": ("NumPy", "bagkit.from_sequence(numpy.load(path))"),
+    rb"(?s)(?=[^\0]{1,99}\0).{257}ustar": ("tar", "'tar://*::' before the path reads the files in it"),
+}
+"""How files begin that hold records and are no text, and the function that reads each."""
+
+
+def refuse_binary(path: str, start: bytes) -> None:
+    """Raise SourceError for a file that holds records, or files, in a form that is no text."""
+    for mark, (name, way) in _FORMATS.items():
+        if re.match(mark, start):
+            raise SourceError(f"{named(path)}: begins as {name} data; expected text; hint: {way}")
 
 
 _PACKAGED: Final[dict[str | None, Callable[[], Any]]] = {"zstd": zstd_module, "lz4": _lz4, "snappy": snappy_uncompress}

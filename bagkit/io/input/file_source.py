@@ -20,7 +20,7 @@ from bagkit.flow.report import Report
 from bagkit.io.input import shares
 from bagkit.io.input.again import READ_RETRIES, Attempts
 from bagkit.io.input.borders import SEPARABLE, borders
-from bagkit.io.input.codecs import DamagedError, check_installed, compression_of, recognise
+from bagkit.io.input.codecs import DamagedError, check_installed, compression_of, refuse_binary, refuse_compressed
 from bagkit.io.input.encodings import Encoding
 from bagkit.io.input.files import FileInfo, InputFile, opened
 from bagkit.io.input.inflating import inflate
@@ -290,12 +290,13 @@ class PieceReader:
     def chunks(self, begin: int = 0) -> Iterator[bytes]:
         """Yield the uncompressed data from `begin` on; raises SourceError where it is certainly not what was meant."""
         encoding, guess = self.source.encoding, self.source.files.guess
-        first = guess and begin == 0 and self.piece.compression is None
+        packed = self.piece.compression is not None
+        first = begin == 0
         for chunk in chunks_of(self.file, self.piece.compression, begin, self.piece.stop, self.to_the_byte):
-            if first:
-                _refuse_compressed(self.piece, chunk)
-                if encoding is not None and encoding.is_strict_utf8:
-                    _refuse_binary(self.piece, chunk)
+            if first and guess and not packed:
+                refuse_compressed(self.piece.path, chunk)
+            if first and (guess or packed) and encoding is not None and encoding.is_strict_utf8:
+                refuse_binary(self.piece.path, chunk)
             first = False
             yield chunk
 
@@ -364,32 +365,6 @@ def chunks_of(
         if not chunk:
             return
         yield chunk
-
-
-def _refuse_compressed(piece: FilePiece, start: bytes) -> None:
-    name = recognise(start)
-    if name is not None:
-        raise SourceError(
-            f"{named(piece.path)}: begins as {name} data, and its name does not say so; expected data that are not "
-            f"compressed; hint: compression={name!r}, or compression=None to read it as it is"
-        )
-
-
-_FORMATS: Final = {
-    b"PAR1": ("Parquet", "bagkit.read_parquet(path)"),
-    b"Obj\x01": ("Avro", "bagkit.read_avro(path)"),
-    b"SQLite format 3\x00": ("SQLite", "bagkit.read_sqlite(path, 'select * from records')"),
-    b"\x89HDF\r\n\x1a\n": ("HDF5", "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
-    b"ARROW1\x00\x00": ("Arrow", "bagkit.from_sequence(pyarrow.feather.read_table(path).to_pylist())"),
-    b"\x93NUMPY": ("NumPy", "bagkit.from_sequence(numpy.load(path))"),
-}
-"""How files begin that hold records and are no text, and the function that reads each."""
-
-
-def _refuse_binary(piece: FilePiece, start: bytes) -> None:
-    for mark, (name, way) in _FORMATS.items():
-        if start.startswith(mark):
-            raise SourceError(f"{named(piece.path)}: begins as {name} data; expected text; hint: {way}")
 
 
 # -- while planning ----------------------------------------------------------------------------------------------------

@@ -116,8 +116,11 @@ def _true_paths(paths: Sequence[str]) -> list[str]:
 
 
 def _listed(operation: str, path: object, npartitions: int) -> list[str]:
-    if isinstance(path, (bytes, Mapping)) or not isinstance(path, Iterable):
-        raise PlanError(f"{operation}: the path is {one_line(path)}; expected a path, a pattern, or a list of paths")
+    if isinstance(path, (bytes, Mapping)) or hasattr(path, "write") or not isinstance(path, Iterable):
+        hint = "; hint: for line in bag: file.write(line)" if hasattr(path, "write") else ""
+        raise PlanError(
+            f"{operation}: the path is {one_line(path, 80)}; expected a path, a pattern, or a list of paths{hint}"
+        )
     paths = [_absolute(operation, each) for each in path]
     if len(paths) != npartitions:
         raise PlanError(

@@ -401,6 +401,10 @@ class TestRefusedWhilePlanning:
     def test_what_is_no_path(self, path: Any) -> None:
         assert f"the path is {path!r}; expected a path, a pattern, or a list of paths" in refused(path)
 
+    def test_an_open_file(self, tmp_path: Path) -> None:
+        with open(tmp_path / "out.txt", "w") as file:
+            assert "expected a path, a pattern, or a list of paths; hint: for line in bag: file.write" in refused(file)
+
     def test_other_arguments(self, tmp_path: Path) -> None:
         assert "the path is ''; expected a str" in refused("")
         assert "has a NUL in it" in refused("a\0b*")
