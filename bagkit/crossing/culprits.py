@@ -60,14 +60,6 @@ def _of_edited(way: Iterable[tuple[Where, Any]]) -> str:
     return ""
 
 
-def find_culprit(value: Any, root: str, error: BaseException) -> str:
-    """Return `closure variable `conn` of `clean` (jobs.py:12) is a sqlite3.Connection, which can't be pickled`.
-
-    `root` are the words for `value` itself, `error` is what its pickling raised.
-    """
-    return _said(_way(value, root, error), value, error)
-
-
 def _way(value: Any, root: str, error: BaseException) -> list[tuple[Where, Any]]:
     """Return the way from `value` to what can't be pickled, with where each is."""
     where = root, ""
@@ -75,6 +67,7 @@ def _way(value: Any, root: str, error: BaseException) -> list[tuple[Where, Any]]
 
 
 def _said(way: Sequence[tuple[Where, Any]], value: Any, error: BaseException) -> str:
+    """Return `closure variable `conn` of `clean` (jobs.py:12) is a sqlite3.Connection, which can't be pickled`."""
     where, culprit = way[-1]
     if is_too_deep(error):
         return f"{_words(where)} is nested too deeply to be pickled"

@@ -59,8 +59,8 @@ def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
     except BaseException:
         fits = False
     if not fits:
-        parts[2] = _texts_for("argument", given, missing)
-        parts[3] = parts[2] if given == args else _texts_for("argument", args, [])
+        parts[2] = _texts_for(given, missing)
+        parts[3] = parts[2] if given == args else _texts_for(args, [])
         parts[4] = _kept_attributes(attributes, missing)
         data = to_bytes(_Parts(parts))
     notes = [f"left behind in the worker: {', '.join(missing)}"] if missing else []
@@ -73,18 +73,18 @@ def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
     return data, notes
 
 
-def _texts_for(what: str, values: Sequence[Any], missing: list[str]) -> tuple[Any, ...]:
+def _texts_for(values: Sequence[Any], missing: list[str]) -> tuple[Any, ...]:
     """Return `values`, with texts in place of values that do not come back."""
     kept: list[Any] = []
     for number, value in enumerate(values, 1):
         if isinstance(value, (str, bytes)) and len(value) > TEXT:
             kept.append(cut(value) if isinstance(value, str) else value[:TEXT])
-            missing.append(_cut_off(value, f"{what} {number}"))
+            missing.append(_cut_off(value, f"argument {number}"))
         elif _fits(value):
             kept.append(value)
         else:
             kept.append(one_line(value))
-            missing.append(f"{what} {number} ({type_name_of(value)})")
+            missing.append(f"argument {number} ({type_name_of(value)})")
     return tuple(kept)
 
 

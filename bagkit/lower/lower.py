@@ -76,8 +76,8 @@ class Lowering:
     """The tasks made so far; mutable, of the one call of `lower` that makes it."""
 
     def __init__(
-        self, roots: Sequence[Plan], on_error: str, joins: bool = True, writings: Writings | Foreseen | None = None,
-        workers: int = 1, exact: bool = False, memory: Callable[[], int] | None = None,
+        self, roots: Sequence[Plan], on_error: str, joins: bool, writings: Writings | Foreseen | None,
+        workers: int, exact: bool, memory: Callable[[], int] | None,
     ) -> None:  # fmt: skip
         self.tasks: list[Task] = []
         self._workers = 1  # who share a file

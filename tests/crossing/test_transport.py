@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bagkit.crossing.culprits import find_culprit
+from bagkit.crossing.culprits import not_picklable
 from bagkit.crossing.outgoing import Outgoing
 from bagkit.crossing.transport import IncomingMessages, frame
 from bagkit.errors import NotPicklableError
@@ -218,9 +218,8 @@ def test_a_culprit_that_only_fails_itself() -> None:
         def __reduce__(self) -> Any:
             raise ValueError("not me")
 
-    assert find_culprit(Rude(), "the part", ValueError("not me")).endswith(
-        "Rude, which can't be pickled (ValueError: not me)"
-    )
+    said = str(not_picklable(Rude(), "the part", ValueError("not me"), "it can't be sent"))
+    assert said.endswith("Rude, which can't be pickled (ValueError: not me), so it can't be sent")
 
 
 def test_a_large_function_crosses_once_per_worker_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

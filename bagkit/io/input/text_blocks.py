@@ -283,7 +283,7 @@ class LineOrigin:
         found, one_to_one, last, begin = self._cut
         if not one_to_one:
             return [(path, partition, None if before is None else before + row, None, None, None) for row in rows]
-        first, ends, encoding = self._byte(0), self.ends, self.format.encoding
+        first, ends, encoding = self._byte(), self.ends, self.format.encoding
         places: list[PlaceRow] = []
         name, errors = encoding.name_at(1), encoding.errors
         for row in rows:
@@ -303,11 +303,12 @@ class LineOrigin:
     def _place_of_long_line(self, index: int, line: Any) -> Place:
         whole = partial(self._text, line) if not isinstance(line, TooLong) and len(line) > LONGEST else None
         text = self._text(line) if whole is None else self._beginning(line)
-        return Place(self.piece.path, self.piece.partition, self._line(index), self._byte(0), record=text, whole=whole)
+        return Place(self.piece.path, self.piece.partition, self._line(index), self._byte(), record=text, whole=whole)
 
-    def _byte(self, begin: int) -> int | None:
+    def _byte(self) -> int | None:
+        """Return where the block begins in its file."""
         border = self.border()
-        return None if border is None else border + self.offset + begin
+        return None if border is None else border + self.offset
 
     def _beginning(self, line: str | bytes) -> str | bytes:
         """Return the beginning of a very long line: of all of it a copy would be made."""
