@@ -74,6 +74,16 @@ class Graph:
             self._check_needs()
             self._check_cycles()
 
+    def below(self, keys: Iterable[Key]) -> set[Key]:
+        """Return the first keys of the tasks that make `keys`, and of all that these need."""
+        found, waiting = set[Key](), list(keys)
+        while waiting:
+            task = self.maker[waiting.pop()]
+            if task.keys[0] not in found:
+                found.add(task.keys[0])
+                waiting.extend(task.needs)
+        return found
+
     def _check_needs(self) -> None:
         for task in self.tasks:
             for need in task.needs:

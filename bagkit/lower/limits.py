@@ -38,12 +38,7 @@ def turns_of(graph: Graph, targets: Iterable[Key]) -> dict[Key, tuple[Key, ...]]
 
     Keys are the first ones of the tasks, which stand in the graph as their parts in the file.
     """
-    needed, waiting = set[Key](), list(targets)
-    while waiting:
-        task = graph.maker[waiting.pop()]
-        if task.keys[0] not in needed:
-            needed.add(task.keys[0])
-            waiting.extend(task.needs)
+    needed = graph.below(targets)
     before: dict[Hashable, tuple[Key, ...]] = {}
     turns: dict[Key, tuple[Key, ...]] = {}
     for task in graph.tasks:

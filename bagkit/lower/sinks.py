@@ -47,13 +47,7 @@ class Writings:
         """Find the tasks below those that write: the records that they leave out are in no file either."""
         for number, writing in enumerate(self._writings):
             ends = [task for task in graph.tasks if number in _sinks_of(task.work)]
-            needs = [need for task in ends for need in task.needs]
-            below: set[Key] = set()
-            while needs:
-                task = graph.maker[needs.pop()]
-                if task.keys[0] not in below:
-                    below.add(task.keys[0])
-                    needs.extend(task.needs)
+            below = graph.below(need for task in ends for need in task.needs)
             for key in below:
                 self._readers.setdefault(key, []).append(number)
             writing.tell_of_lost(set(map(_name, below)))

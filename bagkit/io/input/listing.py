@@ -24,6 +24,7 @@ from bagkit.io.input.paths import (
     is_web,
     means_the_file,
     named,
+    path_text,
     unreadable,
 )
 from bagkit.options import get_options
@@ -45,8 +46,8 @@ def path_list(urlpath: object) -> list[str]:
         raise PlanError(f"urlpath: got {one_line(urlpath)}; expected a path, a URL, or a list of them{hint}")
     paths = []
     for path in urlpath:
-        text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-        if not isinstance(text, str) or not text:
+        text = path_text(path)
+        if not text:
             raise PlanError(f"urlpath: got {one_line(path)}; expected a path or a URL, as a str or os.PathLike")
         paths.append(text)
     return paths

@@ -6,6 +6,7 @@ only and only for them.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -34,6 +35,12 @@ _EXTRAS: Final = {
 def is_url(path: str) -> bool:
     """Return whether `path` is for fsspec: `s3://bucket/key`, `simplecache::https://...`; `file://` is local."""
     return _URL.match(path) is not None and not path.startswith(("file://", "local://"))
+
+
+def path_text(path: object) -> str:
+    """Return a path or URL as text; "" for what is none."""
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else ""
+    return text if isinstance(text, str) else ""
 
 
 def named(path: str) -> str:

@@ -33,8 +33,9 @@ from bagkit.flow.report import Report
 from bagkit.io.input.file_source import FileSource, checked_bytes
 from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.memory import FromSequence
-from bagkit.io.input.paths import is_url, named
+from bagkit.io.input.paths import named
 from bagkit.io.output.manifest import versions
+from bagkit.io.output.whole_files import local_path
 from bagkit.light_classes import dataclass
 from bagkit.ops.regroup import Concat, Pick
 from bagkit.plan.caching import Caching, Use
@@ -358,8 +359,4 @@ def clear(folder: Any) -> int:
 
 
 def _folder(operation: str, folder: Any) -> str:
-    if not isinstance(folder, (str, os.PathLike)) or not isinstance(os.fspath(folder), str) or not os.fspath(folder):
-        raise PlanError(f"{operation}: folder is {one_line(folder)}; expected a path, as a str or os.PathLike")
-    if is_url(os.fspath(folder)):
-        raise PlanError(f"{operation}: {named(os.fspath(folder))} is a URL; expected a folder of this machine")
-    return os.path.abspath(os.path.expanduser(os.fspath(folder)))
+    return os.path.abspath(os.path.expanduser(local_path(operation, "folder", folder, "folder")))

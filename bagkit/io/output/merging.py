@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from bagkit.errors import BagkitError, MismatchError, PlanError, one_line
 from bagkit.flow.tallies import Reasons
-from bagkit.io.input.paths import filesystem_of, is_url, named, unreadable
+from bagkit.io.input.paths import filesystem_of, is_url, named, path_text, unreadable
 from bagkit.io.output.manifest import (
     Below,
     Damaged,
@@ -86,8 +86,8 @@ def _store(path: str, options: Mapping[str, Any]) -> Store:
 
 def _paths(one: Any, options: Mapping[str, Any]) -> list[str]:
     """Return the paths of manifest files that a folder, a path or a Manifest stands for."""
-    text = one.path if isinstance(one, Manifest) else os.fspath(one) if isinstance(one, (str, os.PathLike)) else None
-    if not isinstance(text, str) or not text:
+    text = one.path if isinstance(one, Manifest) else path_text(one)
+    if not text:
         raise PlanError(
             f"merge_manifests: got {one_line(one)}; expected a folder, the path of a manifest, or a Manifest"
         )

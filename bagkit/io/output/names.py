@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bagkit.errors import PlanError, one_line
-from bagkit.io.input.paths import is_url, named
+from bagkit.io.input.paths import is_url, named, path_text
 from bagkit.light_classes import dataclass
 from bagkit.warn import warn_at_caller
 
@@ -95,8 +95,8 @@ def plan_targets(
 
 
 def _absolute(operation: str, path: object) -> str:
-    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(text, str) or not text:
+    text = path_text(path)
+    if not text:
         raise PlanError(f"{operation}: the path is {one_line(path)}; expected a str or os.PathLike that is not empty")
     if "\0" in text:
         raise PlanError(f"{operation}: the path {text!a} has a NUL in it")

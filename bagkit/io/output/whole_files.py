@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from bagkit.contexts import context
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
-from bagkit.io.input.paths import is_url, named
+from bagkit.io.input.paths import is_url, named, path_text
 from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
@@ -21,6 +21,16 @@ from bagkit.io.output.stores import bring_names_to_disk, bring_to_disk, failed, 
 
 if TYPE_CHECKING:
     from bagkit.plan.node import Plan
+
+
+def local_path(operation: str, name: str, path: Any, kind: str) -> str:
+    """Return the argument `name`, a path of this machine, as text; raises PlanError for a URL and for anything else."""
+    text = path_text(path)
+    if not text:
+        raise PlanError(f"{operation}: {name} is {one_line(path)}; expected a path, as a str or os.PathLike")
+    if is_url(text):
+        raise PlanError(f"{operation}: {named(text)} is a URL; expected a {kind} of this machine")
+    return text
 
 
 def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("error", "overwrite")) -> str:
@@ -32,11 +42,7 @@ def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("
     if exist not in known:
         words = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
         raise PlanError(f"{operation}: exist is {one_line(exist)}; expected {words}")
-    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str) or not os.fspath(path):
-        raise PlanError(f"{operation}: path is {one_line(path)}; expected a path, as a str or os.PathLike")
-    text = os.fspath(path)
-    if is_url(text):
-        raise PlanError(f"{operation}: {named(text)} is a URL; expected a file of this machine")
+    text = local_path(operation, "path", path, "file")
     place = os.path.abspath(os.path.expanduser(text))
     if exist == "append":  # what is there stays there, also behind a link
         place = os.path.realpath(place)
