@@ -135,6 +135,20 @@ class JsonParser:
         except Exception:  # whatever it was: json.loads may take it, or says it better
             return None, careful
 
+    def further(self, lines: Sequence[Any]) -> Callable[[list[Any]], None]:
+        """Return a function that puts to a list what is made of `lines` in one go, up to a line for which it raises.
+
+        Called again, it goes on behind that line.
+        """
+        made: Iterator[Any] = iter(lines)
+        for step in self._own_ways().steps:
+            made = map(step, made)
+        return partial(_put_further, made)
+
+    def as_standard(self, raw: bool) -> Careful:
+        """Return the function for single lines for which that has raised; they are `raw` as for `ways`."""
+        return partial(_decode_as_standard, self._own_ways(), raw)
+
     def after(self, make: Callable[[Any], Any]) -> Careful:
         """Return the function that makes a line of an element with `make`, and a record of that."""
         return partial(_make_and_decode, self._own_ways(), make)
@@ -149,10 +163,11 @@ class JsonParser:
 class _Ways:
     """The ways to make records of lines, for one kind of record."""
 
+    steps: Steps
     decode_all: Callable[[Sequence[Any]], list[Any]]
     decode: Callable[[Any], Any]
     skips: bool
-    """Whether the two above leave values unread."""
+    """Whether all these leave values unread."""
     loads: Callable[[Any], Any]
     """The standard library's way, which is always right."""
 
@@ -178,7 +193,7 @@ def _make_ways(
     decode_all = _block_decoder(steps, shape if skips else "record")
     if fields and skips and shape in ("value", "attributes"):
         decode_all = _learning(decode_all, fields, shape, among, fields if learns is None else learns)
-    return _Ways(decode_all, _deeper(partial(_in_steps, steps)), skips, loads)
+    return _Ways(steps, decode_all, _deeper(partial(_in_steps, steps)), skips, loads)
 
 
 def _block_decoder(steps: Steps, shape: Shape) -> BlockDecoder:
@@ -330,6 +345,18 @@ def _call(function: Callable[[Any], Any], value: Any) -> Any:
     return function(value)
 
 
+def _put_further(made: Iterator[Any], found: list[Any]) -> None:
+    _put_deeper((made, found))
+
+
+def _put(given: tuple[Iterator[Any], list[Any]]) -> None:
+    made, found = given
+    found.extend(made)
+
+
+_put_deeper = _deeper(_put)
+
+
 def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
     """Return the record of one line, or raise what the standard library raises."""
     try:
@@ -337,6 +364,11 @@ def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
             return ways.decode(line)
     except Exception:
         pass  # json.loads may take it, or says it better
+    return _decode_as_standard(ways, raw, line)
+
+
+def _decode_as_standard(ways: _Ways, raw: bool, line: Any) -> Any:
+    """Return the record of one line as the standard library has it, or raise what that raises."""
     if raw:
         if len(line) > _VERY_LONG:
             _refuse_early(ways, line)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from bagkit.flow.blocks import Block
 from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import loads_here
 from bagkit.json.unchanged import Unchanged
-from bagkit.plan.kinds import Copying, Ways
+from bagkit.plan.kinds import Copying, InTurn, Ways
 
 
 def load_line(loads: Callable[[Any], Any], line: Any) -> Any:
@@ -68,11 +69,47 @@ class ParsingJson:
 
     def _ways(self, lines: Sequence[Any], data: bytes | None, first: Any = None) -> Ways:
         quick, careful = self._parser.ways(lines, data)
-        return Ways(quick, partial(load_line, careful) if self._of_lines else careful, first)
+        standard = None if quick is None else self._parser.as_standard(data is not None)
+        if self._of_lines:
+            careful, standard = partial(load_line, careful), standard and partial(load_line, standard)
+        return Ways(quick, careful, first, standard and _LinesInTurn(self._parser, standard))
 
     def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
-        quick, careful, _ = self._ways(lines, None)
-        return _in_one_go(quick, careful, lines)
+        ways = self._ways(lines, None)
+        return _in_one_go(ways.quick, ways.careful, lines)
+
+
+class _LinesInTurn(InTurn):
+    """An InTurn; mutable, of one task."""
+
+    def __init__(self, parser: JsonParser, careful: Callable[[Any], Any]) -> None:
+        self._parser = parser
+        self._careful = careful
+
+    def inside(self, outer: Callable[[Callable[[Any], Any], Any], Any]) -> InTurn:
+        return _LinesInTurn(self._parser, partial(outer, self._careful))
+
+    def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
+        return chain.from_iterable(self._parts(lines))
+
+    def _parts(self, lines: Sequence[Any]) -> Iterator[Iterable[Any]]:
+        """Yield records that are made in one go, and between them what makes a record with care.
+
+        That raises, and not this, which would have ended then; a `chain` of both goes on.
+        """
+        further, done = self._parser.further(lines), 0
+        while done < len(lines):
+            found: list[Any] = []
+            try:
+                further(found)
+            except Exception:  # the careful way says what is wrong, or finds nothing wrong
+                pass
+            done += len(found)
+            yield found
+            if done < len(lines):
+                self.with_care += 1
+                yield map(self._careful, (lines[done],))
+                done += 1
 
 
 def _in_one_go(

@@ -158,7 +158,7 @@ def as_they_are(records: Iterable[Any]) -> Iterable[Any]:
 
 
 class GoesOn:
-    """An OnRecords that gives all at once, or a `map` over the records: that goes on behind one for which it raises."""
+    """An OnRecords that gives all at once, or a `map` or `chain`: that goes on behind a record for which it raises."""
 
     def __call__(self, records: Sequence[Any], /) -> Iterable[Any]:
         """Return what it gives for each of `records`."""
@@ -182,6 +182,17 @@ class PerPartition(Op):
         raise NotImplementedError
 
 
+class InTurn(GoesOn):
+    """Parses lines in one go up to one that is not for that; takes this one with care, and goes on behind it."""
+
+    with_care: int = 0
+    """How many lines it has taken with care."""
+
+    def inside(self, outer: Callable[[Callable[[Any], Any], Any], Any]) -> InTurn:
+        """Return the same with `outer` around the function for single lines: it is given that, and the line."""
+        raise NotImplementedError
+
+
 class Ways(NamedTuple):
     """How lines of one block are parsed."""
 
@@ -192,6 +203,8 @@ class Ways(NamedTuple):
     first: Callable[[], Callable[[Sequence[Any]], list[Any]] | None] | None
     """Gives a function that makes records for filters alone, if a Completion follows; or None, if that can't be told.
     The function raises if a filter could change something in a record."""
+    in_turn: InTurn | None = None
+    """Parses lines that are not all for `quick`: it has a careful way for the others."""
 
 
 class Copying(Protocol):

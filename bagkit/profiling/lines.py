@@ -59,8 +59,9 @@ class _ParsingLines:
         self._parsing = parsing
 
     def ways(self, block: Block) -> Ways:
-        quick, careful, _ = self._parsing.ways(block)
-        return Ways(quick, partial(_parsed, careful), None)
+        ways = self._parsing.ways(block)
+        in_turn = None if ways.in_turn is None else ways.in_turn.inside(_parsed)
+        return Ways(ways.quick, partial(_parsed, ways.careful), None, in_turn)
 
     def whole(self, lines: Sequence[Any]) -> Iterable[Any]:
         return _each_parsed(self._parsing.whole, lines)

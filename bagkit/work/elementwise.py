@@ -72,7 +72,7 @@ def _going_on(function: OnRecords, made: Any) -> Iterator[Any] | None:
     """Return what `function` has `made`, if it goes on behind a record that fails: a generator would have ended."""
     if type(function) is partial:
         return made if function.func is map or function.func is starmap else None
-    return made if type(made) is map and isinstance(function, GoesOn) else None
+    return made if (type(made) is map or type(made) is chain) and isinstance(function, GoesOn) else None
 
 
 def _further(

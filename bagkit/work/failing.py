@@ -15,7 +15,7 @@ from bagkit.plan.head import Head
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
 from bagkit.tracebacks import keep_users_frames
-from bagkit.work.failures import Failure, add_place, failed_operation, stopped_early
+from bagkit.work.failures import Blaming, Failure, add_place, failed_operation, stopped_early
 from bagkit.work.rejecting import ENOUGH, Note, Waiting, steps_below
 from bagkit.work.steps import Into, Step
 
@@ -50,8 +50,8 @@ class Failing:
         """Whether blocks may stay whole in which failures are noted."""
         self._shown: Counter[int] = Counter()
         """How many of the skipped records are described that failed in an op, by its id."""
-        self._labels: dict[int, str] = {}
-        """What errors call an op, by its id; it is asked of each record that fails, and takes a while to make."""
+        self._blaming: dict[tuple[int, ...], Blaming] = {}
+        """What says which of some ops a record failed in, by their ids; it takes a while to make."""
         self._unplaced: list[tuple[int, str, BaseException]] = []
         """What was noted of a block: the number of the record, the operation, the error."""
         self._waiting: dict[int, Waiting] = {}
@@ -152,16 +152,14 @@ class Failing:
     def _kept(self, ops: Sequence[Op], error: BaseException) -> tuple[str, BaseException]:
         """Return the operation that an error is of, and the error as it is kept."""
         kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
-        operation = self._label(ops[0]) if len(ops) == 1 else failed_operation(error, ops)  # the frames tell which
+        key = tuple(map(id, ops))
+        blaming = self._blaming.get(key)
+        if blaming is None:
+            blaming = self._blaming[key] = Blaming(ops)
+        operation = blaming.operation(error)  # the frames tell which
         keep_users_frames(kept)
         cut_document(kept)
         return operation, kept
-
-    def _label(self, op: Op) -> str:
-        label = self._labels.get(id(op))
-        if label is None:
-            label = self._labels[id(op)] = op.error_label
-        return label
 
     def note_damage(self, step: Step) -> None:
         """Note what the source of `step` has found to be damaged, and was asked to go on without."""

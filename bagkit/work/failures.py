@@ -255,32 +255,53 @@ _MOST_WRAPPED = 100
 
 
 def failed_operation(error: BaseException, ops: Iterable[Op]) -> str:
-    """Return the label of the op that raised `error`.
+    """Return the label of the op that raised `error`."""
+    return Blaming(list(ops)).among_all(error)
 
-    Its traceback runs through the op's function if that is written in Python. If none of the functions shows up, it
-    was one of the ops that have no such function, or the op whose own code the traceback ends in: all that come into
-    question are named.
-    """
-    ops = [op for op in ops if op.label]
-    codes: dict[Any, str] = {}
-    silent = []
-    for op in ops:
-        found = [user_code(function) for function in op.user_functions()]
-        for code in found:
-            if code is not None:
-                codes.setdefault(code, op.error_label)
-        if None in found or (not found and op.can_raise):
-            silent.append(op)
-    frames = list(_frames_of(error))
-    for frame in frames:
-        if frame.f_code in codes:
-            return codes[frame.f_code]
-    own = _at_work(ops, frames)
-    if own is not None:  # what comes after it has not begun
-        silent = [op for number, op in enumerate(ops) if number == own or (number < own and op in silent)]
-    if not silent and isinstance(error, UnicodeDecodeError):  # lines that go to a parser are decoded there
-        silent = [op for op in ops if isinstance(op, Source)]
-    return " or ".join(dict.fromkeys(op.error_label for op in silent))
+
+class Blaming:
+    """Says which of some ops raised an error. What it has to know of them it asks once."""
+
+    def __init__(self, ops: Sequence[Op]) -> None:
+        self._only = ops[0].error_label if len(ops) == 1 else None
+        self._ops = [op for op in ops if op.label]
+        self._codes: dict[Any, str] | None = None
+        """What the op is called whose function has some code."""
+        self._silent: list[Op] = []
+        """Those whose functions are not all written in Python."""
+
+    def operation(self, error: BaseException) -> str:
+        """Return the label of the op that raised `error`: the only one, if there is one."""
+        return self.among_all(error) if self._only is None else self._only
+
+    def among_all(self, error: BaseException) -> str:
+        """Return the label of the op whose function the traceback of `error` runs through.
+
+        If none of the functions shows up, it was one of the ops that have no function in Python, or the op whose own
+        code the traceback ends in: all that come into question are named.
+        """
+        codes = self._look() if self._codes is None else self._codes
+        frames = list(_frames_of(error))
+        for frame in frames:
+            if frame.f_code in codes:
+                return codes[frame.f_code]
+        silent, own = self._silent, _at_work(self._ops, frames)
+        if own is not None:  # what comes after it has not begun
+            silent = [op for number, op in enumerate(self._ops) if number == own or (number < own and op in silent)]
+        if not silent and isinstance(error, UnicodeDecodeError):  # lines that go to a parser are decoded there
+            silent = [op for op in self._ops if isinstance(op, Source)]
+        return " or ".join(dict.fromkeys(op.error_label for op in silent))
+
+    def _look(self) -> dict[Any, str]:
+        codes = self._codes = {}
+        for op in self._ops:
+            found = [user_code(function) for function in op.user_functions()]
+            for code in found:
+                if code is not None:
+                    codes.setdefault(code, op.error_label)
+            if None in found or (not found and op.can_raise):
+                self._silent.append(op)
+        return codes
 
 
 def _at_work(ops: Sequence[Op], frames: Sequence[FrameType]) -> int | None:

@@ -16,7 +16,7 @@ from bagkit.flow.stopped import StoppedEarly
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import BlockParser, Completion, Op, Pairing, PerPartition, Placing, Returning
 from bagkit.plan.split_errors import Bad, Choosing, SplitErrors
-from bagkit.work.failures import failed_operation, stopped_early
+from bagkit.work.failures import Blaming, stopped_early
 from bagkit.work.steps import Step
 
 LONGEST = 10_000
@@ -58,6 +58,8 @@ class Waiting:
         self._only: dict[int, _Known] = {}
         """Of steps with one operation, by their ids."""
         self._known: dict[tuple[int, str], _Known] = {}
+        self._blaming: dict[int, Blaming] = {}
+        """Of steps, by their ids."""
         self._names: dict[type, str] = {}
         """Of types of errors that say no more than their text."""
         self.by_block = True
@@ -91,11 +93,14 @@ class Waiting:
 
     def _blamed(self, step: Step, error: BaseException) -> _Known:
         """Return what is known of the operation of `step` that raised `error`."""
-        ops = step.own_ops()
-        label = ops[0].error_label if len(ops) == 1 else failed_operation(error, ops)
+        blaming = self._blaming.get(id(step))
+        if blaming is None:
+            blaming = self._blaming[id(step)] = Blaming(step.own_ops())
+        label = blaming.operation(error)
         key = id(step), label
         known = self._known.get(key)
         if known is None:
+            ops = step.own_ops()
             op = next((op for op in ops if op.error_label == label), None)
             number = None if op is None else _number(op, self._written)
             known = self._known[key] = _Known(label, number, _again(step, op))

@@ -31,6 +31,7 @@ from bagkit.plan.kinds import (
     Returning,
     SampledExchange,
     Source,
+    Ways,
 )
 from bagkit.plan.split_errors import Choosing, SplitErrors
 from bagkit.visible import one_line
@@ -48,8 +49,6 @@ LIST = 2048
 """Records that reductions and exchanges hand on together."""
 COUNTED = 0.05
 """Seconds in which a source is read on, once a sample is enough, to count its records."""
-NEAR = 8
-"""Lines around a wrong one that are parsed one by one."""
 NOT_AT_ONCE = "lines that can't be taken all at once"
 
 
@@ -124,22 +123,22 @@ class TaskRun:
     ) -> Iterator[Block]:
         """Yield what a parser makes of the lines that a source reads."""
         last: Block | None = None
-        parsing = parser.begin()
+        parsing, stumbled = parser.begin(), False
         late = Late(parsing.unchanged)
         for part, read in reading:
             if read is not last:
-                last, (quick, careful, first) = read, parsing.ways(read)
+                last, ways = read, parsing.ways(read)
                 if self._report.sample is not None:
                     self._report.sample.look(figures, read.records)
-            why = NOT_AT_ONCE
+            quick, why = ways.quick, NOT_AT_ONCE
             read_figures.given += len(part.records)
-            if first is not None and quick is not None and late.pays():
-                seen = late.first(first, read, part, Rest(late, quick, careful))
+            if ways.first is not None and quick is not None and late.pays():
+                seen = late.first(ways.first, read, part, Rest(late, quick, ways.careful))
                 if seen is not None:
                     figures.note(len(part.records), len(part.records))
                     yield seen
                     continue
-            if quick is not None:
+            if quick is not None and not stumbled:
                 try:
                     found = [made_of(part, quick(part.records))]
                 except Exception as error:  # whatever it was, the careful way says it better, or finds nothing wrong
@@ -148,9 +147,8 @@ class TaskRun:
                     figures.note(len(found[0].records), len(found[0].records))
                     yield found.pop()
                     continue
-            in_parts = partial(map, careful) if quick is None else partial(_parsed_in_parts, quick, careful)
-            figures.took_care(len(part.records), why)
-            yield from ones(in_parts, iter([(part, ())]), fail, figures)
+            # Where one line is wrong the next blocks have such lines too: they are not begun twice.
+            stumbled = yield from _with_care(fail, figures, ways, part, why)
 
     def _reading(self, step: Step, figures: Figures, pieces: Sequence[Any], raw: bool) -> Iterator[tuple[Block, Block]]:
         """Yield small blocks of what a source reads, each with the large one that it is a part of."""
@@ -449,18 +447,20 @@ def _passed(figures: Figures, block: Block) -> Block:
     return block
 
 
-def _parsed_in_parts(
-    quick: Callable[[Sequence[Any]], list[Any]], careful: Callable[[Any], Any], lines: Sequence[Any]
-) -> Iterator[Any]:
-    """Yield the records of lines, one of them wrong: lines near it are parsed one by one, others in one go."""
-    for start in range(0, len(lines), NEAR):
-        some = lines[start : start + NEAR]
-        found: Iterator[Any]
-        try:
-            found = iter(quick(some))
-        except Exception:  # the careful way says what is wrong, or finds nothing wrong; this says nothing new
-            found = map(careful, some)
-        yield from found
+def _with_care(fail: Fail, figures: Figures, ways: Ways, part: Block, why: str) -> Generator[Block, None, bool]:
+    """Yield what a parser makes of lines that may be wrong; return whether it took some of them with care."""
+    lines, in_turn = iter([(part, ())]), ways.in_turn
+    if in_turn is None:
+        figures.took_care(len(part.records), why)
+        yield from ones(partial(map, ways.careful), lines, fail, figures)
+        return False
+    before = told = in_turn.with_care
+    for block in ones(in_turn, lines, fail, figures):
+        if in_turn.with_care > told:
+            figures.took_care(in_turn.with_care - told, why)
+            told = in_turn.with_care
+        yield block
+    return in_turn.with_care > before
 
 
 def _row_of(block: Block) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -134,6 +135,50 @@ def test_places_of_many_are_those_of_each(tmp_path: Path) -> None:
         assert data[offset:].startswith(text.encode())
         assert lines[line - 1] == text
     assert len(found) == 2 * sum(map(fails, NUMBERS))
+
+
+LINES: dict[str, str] = {
+    "good": '{"a": %d, "b": {"c": "é"}}',
+    "for the careful way": '{"a": %d, "b": NaN}',
+    "cut off": '{"a": %d, "b": {"c"',
+    "without the field": '{"b": %d}',
+    "no dict": "%d",
+    "empty": "",
+}
+PARSING: dict[str, tuple[Callable[[bk.Bag[Any]], bk.Bag[Any]], Callable[[Any], Any]]] = {
+    "whole": (lambda bag: bag, lambda record: record),
+    "pluck": (lambda bag: bag.pluck("a"), itemgetter("a")),
+    "pluck two": (lambda bag: bag.pluck(["a", "b"]), itemgetter("a", "b")),
+    "map": (lambda bag: bag.map(lambda record: record["a"] + 1), lambda record: record["a"] + 1),
+    "filter": (lambda bag: bag.filter(lambda record: record["a"] >= 0), lambda record: record["a"] >= 0 and record),
+}
+
+
+@pytest.mark.parametrize("name", PARSING)
+@pytest.mark.parametrize("bad", [1, 3, 7])
+def test_lines_that_are_no_json_are_the_only_ones_that_are_left_out(tmp_path: Path, name: str, bad: int) -> None:
+    """Lines before and behind a wrong one are parsed in one go, as if it were not there."""
+    of_bag, of_record = PARSING[name]
+    kinds = list(LINES)[1:]
+    of = [kinds[number * 3 % 5] if number % bad == 0 else "good" for number in NUMBERS]
+    lines = [LINES[kind] % number if "%d" in LINES[kind] else "" for number, kind in enumerate(of)]
+    (tmp_path / "a.jsonl").write_text("".join(line + "\n" for line in lines))
+    expected, failed = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            expected.append(of_record(json.loads(line + "\n")))
+        except Exception as error:
+            failed.append((number, line, type(error).__name__, str(error)))
+    bag = of_bag(bk.read_text(tmp_path / "a.jsonl").map(json.loads))
+    good, rejects = bag.split_errors()
+    for wanted in (good, good.count()):
+        found, left = bk.compute(wanted, rejects, scheduler="sync")
+        assert str(found) == str(expected if wanted is good else len(expected))
+        assert [(each["line"], each["input"], each["error"], each["message"]) for each in left] == failed
+    got = bag.compute(scheduler="sync", on_error="collect")
+    assert str(got.result) == str(expected)
+    of_failures = [(each.place.line, each.place.record, type(each.error).__name__) for each in got.failures]
+    assert of_failures == [each[:3] for each in failed]
 
 
 def test_records_that_fail_leave_no_cycles() -> None:
