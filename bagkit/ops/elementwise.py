@@ -363,7 +363,8 @@ class ParseJson(BlockParser):
     plucked: Pluck | None = None
     """The pluck that it does too, so that it gives values in place of records."""
     attributes: tuple[Field, ...] = ()
-    """The fields that become attributes of objects in place of records, for consumers that can take objects."""
+    """The fields that become attributes of objects in place of records, for consumers that can take objects; where all
+    fields are parsed, only for filters, before the others."""
     learns: tuple[Field, ...] | None = None
     """Those of them whose texts are made once, if they come again; None for all."""
     of_lines: bool = False
@@ -423,7 +424,7 @@ class ParseJson(BlockParser):
         if self.plucked is not None:
             shape: Literal["value", "values"] = "values" if isinstance(self.plucked.key, list) else "value"
             return json_parser(self.plucked.keys, shape)
-        if self.attributes:
+        if self.attributes and self.fields is not ALL:  # else only what filters read first
             return json_parser(self.attributes, "attributes", learns=self.learns)
         return json_parser(None if self.fields is ALL else in_order(self.fields))
 

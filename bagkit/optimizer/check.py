@@ -152,7 +152,8 @@ def _check_parsers(roots: Roots) -> None:
         if (op.first is not None or op.attributes) and not isinstance(_under_mark(plan.inputs[0]).op, Source):
             raise PlanError(f"check: {op.label} does not stand on a source")
         gives = op.attributes if op.plucked is None else op.plucked.keys
-        if gives and (op.fields is ALL or union(op.fields, frozenset(gives)) != op.fields):
+        among = op.first if op.fields is ALL else op.fields
+        if gives and (among is None or union(among, frozenset(gives)) != among):
             raise PlanError(f"check: {op.label} gives what is not among its fields")
 
 
@@ -180,7 +181,7 @@ def _attributes_taken(op: Op) -> tuple[Field, ...]:
 def _attributes_given(op: Op) -> tuple[Field, ...]:
     """Return the fields that are attributes of what an op gives; none if it gives no objects."""
     if isinstance(op, CompleteJson):
-        return op.parser.attributes
+        return () if op.parser.fields is ALL else op.parser.attributes
     return op.attributes if isinstance(op, (ParseJson, FilterAttributes)) else ()
 
 
