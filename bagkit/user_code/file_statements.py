@@ -15,7 +15,7 @@ from inspect import CO_OPTIMIZED
 from typing import Any
 
 from bagkit.light_classes import dataclass
-from bagkit.user_code.modules import code_of_file
+from bagkit.user_code.file_code import known_code_of
 
 _IMPORT_NAME, _IMPORT_FROM, _STORE_NAME = (opmap[name] for name in ("IMPORT_NAME", "IMPORT_FROM", "STORE_NAME"))
 _LOAD_CONST, _EXTENDED_ARG = opmap["LOAD_CONST"], opmap["EXTENDED_ARG"]
@@ -70,36 +70,13 @@ _known: dict[str, Statements] = {}
 
 def statements(module: types.ModuleType) -> Statements:
     """Return what the file of `module` says, as far as it is known."""
-    code = code_of_file(module) or _code_of_other_loaders(module)
+    code = known_code_of(module).whole
     if code is None:
         return _NONE
     known = _known.get(module.__name__)
     if known is None or known.code is not code:
         known = _known[module.__name__] = Statements(code, _imports(code), dict(_defaults(code)))
     return known
-
-
-_others: dict[str, tuple[types.ModuleType, types.CodeType | None]] = {}
-
-
-def _code_of_other_loaders(module: types.ModuleType) -> types.CodeType | None:
-    """Return the code of a module from a zip file, or one of tests that pytest has rewritten."""
-    known = _others.get(module.__name__)
-    if known is None or known[0] is not module:
-        known = _others[module.__name__] = module, _loaded_code(module)
-    return known[1]
-
-
-def _loaded_code(module: types.ModuleType) -> types.CodeType | None:
-    loader: Any = getattr(module.__spec__, "loader", None)
-    try:
-        if hasattr(loader, "get_code"):
-            code: types.CodeType | None = loader.get_code(module.__name__)
-            return code
-        with open(module.__file__ or "", "rb") as file:
-            return compile(file.read(), module.__file__ or "", "exec", dont_inherit=True)
-    except Exception:  # there is no such file, or it is being written
-        return None
 
 
 def _imports(code: types.CodeType) -> dict[str, tuple[str, str]]:

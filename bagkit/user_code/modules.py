@@ -16,10 +16,11 @@ import operator
 import os
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bagkit.light_classes import dataclass
+from bagkit.user_code.file_code import FileCode, code_of, codes_in, known_code_of
 from bagkit.user_code.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
 from bagkit.user_code.main_module import MAIN
 from bagkit.user_code.module_loads import Watcher, is_edited, is_of_others, newer_than, reloaded, version_of
@@ -121,9 +122,9 @@ def _is_pythons(name: str) -> bool:
 
 
 def _all_imports(module: types.ModuleType) -> Iterator[Import]:
-    package, made_of, loader = package_of(vars(module)), version(module), _loader(module)
-    if made_of is not None and isinstance(loader, importlib.machinery.SourceFileLoader):
-        for code in _codes(module.__name__, made_of, loader)[0]:
+    package, loader = package_of(vars(module)), _loader(module)
+    if version(module) is not None and isinstance(loader, importlib.machinery.SourceFileLoader):
+        for code in code_of(module).codes:
             yield from imports_outside(code, package)
     else:
         for part in _parts(module):
@@ -161,14 +162,16 @@ class _Known:
     """What was found out about a module, while these are the same."""
 
     module: types.ModuleType
-    made_of: Version
+    made_of: Version | None
     path: tuple[str, ...]
     parts: tuple[Any, ...]
     changed: bool
     assigned: tuple[frozenset[str], ...]
     names: frozenset[str]
 
-    def holds(self, module: types.ModuleType, made_of: Version, path: tuple[str, ...], parts: tuple[Any, ...]) -> bool:
+    def holds(
+        self, module: types.ModuleType, made_of: Version | None, path: tuple[str, ...], parts: tuple[Any, ...]
+    ) -> bool:
         same = self.module is module and self.made_of == made_of and self.path == path
         return same and len(parts) == len(self.parts) and all(map(operator.is_, parts, self.parts))
 
@@ -185,19 +188,31 @@ def _differs_from_import(module: types.ModuleType) -> bool:
     spec = getattr(module, "__spec__", None)
     if spec is None:
         return True  # made by hand
-    if not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
-        # A namespace, an extension, a zip file, tests that pytest has rewritten: no one can tell more.
-        return any(map(_is_foreign, tuple(vars(module).values())))
-    made_of = version(module)
-    if made_of is None or is_edited(module, made_of):
+    made_of, is_plain = version(module), isinstance(spec.loader, importlib.machinery.SourceFileLoader)
+    if is_plain and (made_of is None or is_edited(module, made_of)):
         return True
     state = module, made_of, tuple(sys.path), tuple(_parts(module))
     known = _known.get(module.__name__)
     if known is None or not known.holds(*state):
-        found = _is_found(module.__name__, made_of[0])
-        changed = not found or _has_other_code(module, made_of, spec.loader)
+        changed = _is_other_than_file(module, made_of) if is_plain else _is_other_than_loaded(module)
         known = _known[module.__name__] = _Known(*state, changed, tuple(_assigned_in(module)), _names_in(module))
     return known.changed
+
+
+def _is_other_than_file(module: types.ModuleType, made_of: Version | None) -> bool:
+    file = code_of(module)
+    return not made_of or not _is_found(module.__name__, made_of[0]) or not file.codes or _has_other_code(module, file)
+
+
+def _is_other_than_loaded(module: types.ModuleType) -> bool:
+    """Return whether a module from a zip file, or one that pytest has rewritten, has other functions than its text.
+
+    Of a namespace and an extension no one can tell more than what they can't have made themselves.
+    """
+    if any(map(_is_foreign, tuple(vars(module).values()))):
+        return True
+    file = code_of(module)
+    return bool(file.codes) and _has_other_code(module, file)
 
 
 def holds_old(module: types.ModuleType) -> bool:
@@ -287,25 +302,11 @@ def names_used(module: types.ModuleType) -> frozenset[str]:
     return _names_in(module)
 
 
-def code_of_file(module: types.ModuleType) -> types.CodeType | None:
-    """Return the code that makes `module`, if `is_changed` has looked at its file."""
-    _, codes, _ = _known_codes.get(module.__name__, (None, (), None))
-    return next((each for each in codes if each.co_name == "<module>"), None)
-
-
 def _names_in(module: types.ModuleType) -> frozenset[str]:
     codes = [each for each in _parts(module) if isinstance(each, types.CodeType)]
-    _, of_file, _ = _known_codes.get(module.__name__, (None, frozenset[types.CodeType](), None))
-    codes += [each for each in of_file if each.co_name != "<module>"]  # of properties and cached functions too
+    of_file = known_code_of(module).codes  # of properties and cached functions too
+    codes += [each for each in of_file if each.co_name != "<module>"]
     return frozenset(name for each in codes for name in names_of(each))
-
-
-def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Yield `code`, and the code of the functions, classes and comprehensions in it."""
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, types.CodeType):
-            yield from codes_in(each)
 
 
 def names_of(code: types.CodeType) -> Iterator[str]:
@@ -338,16 +339,20 @@ def _parts(module: types.ModuleType) -> Iterator[Any]:
         if kind is types.FunctionType:
             yield value.__code__
         elif isinstance(value, type) and value.__module__ == module.__name__:
-            for member in tuple(vars(value).values()):
-                yield member.__code__ if type(member) is types.FunctionType else member
+            yield from _parts_of_class(value)
         else:
             yield kind
 
 
-def _has_other_code(module: types.ModuleType, made_of: Version, loader: importlib.machinery.SourceFileLoader) -> bool:
-    codes, defined = _codes(module.__name__, made_of, loader)
-    content = tuple(vars(module).items())
-    return not codes or any(_differs(value, name in defined, module, codes) for name, value in content)
+def _parts_of_class(cls: type) -> Iterator[Any]:
+    for name, member in tuple(vars(cls).items()):
+        yield member.__code__ if type(member) is types.FunctionType else member
+        if isinstance(member, type) and member.__qualname__ == f"{cls.__qualname__}.{name}":
+            yield from _parts_of_class(member)
+
+
+def _has_other_code(module: types.ModuleType, file: FileCode) -> bool:
+    return any(_differs(value, name, module, file) for name, value in tuple(vars(module).items()))
 
 
 def _is_found(name: str, file: str) -> bool:
@@ -365,49 +370,40 @@ def _is_found(name: str, file: str) -> bool:
     return False
 
 
-Codes = frozenset[types.CodeType]
-_known_codes: dict[str, tuple[Version, Codes, frozenset[str]]] = {}
-
-
-def _codes(name: str, made_of: Version, loader: importlib.machinery.SourceFileLoader) -> tuple[Codes, frozenset[str]]:
-    """Return all code of a module's file (none where it can't be compiled) and the names of what it defines."""
-    known = _known_codes.get(name)
-    if known is None or known[0] != made_of:
-        try:
-            whole = loader.get_code(name)
-        except Exception:  # it is being written
-            whole = None
-        codes = frozenset(() if whole is None else codes_in(whole))
-        top = [each.co_name for each in (whole.co_consts if whole else ()) if isinstance(each, types.CodeType)]
-        known = _known_codes[name] = made_of, codes, frozenset(top)
-    return known[1:]
-
-
-def _differs(value: Any, is_defined: bool, module: types.ModuleType, codes: Codes) -> bool:
-    """Return whether `value`, which stands in `module`, is not what its file makes.
-
-    `is_defined` says whether the file has a function or a class of that name.
-    """
+def _differs(value: Any, name: str, module: types.ModuleType, file: FileCode) -> bool:
+    """Return whether `value`, which stands under a qualified `name` in `module`, is not what its file makes."""
     if isinstance(value, type):
-        return value.__module__ == module.__name__ and any(
-            _differs(each, False, module, codes) for each in tuple(vars(value).values())
-        )
+        if value.__module__ != module.__name__ or value.__qualname__ != name:
+            return False  # it is looked at where it stands under its name
+        return any(_differs(each, f"{name}.{inner}", module, file) for inner, each in tuple(vars(value).items()))
     if isinstance(value, (staticmethod, classmethod)):
         value = value.__func__
     if isinstance(value, property):
-        return any(_differs(each, False, module, codes) for each in (value.fget, value.fset, value.fdel))
+        return any(_differs(each, name, module, file) for each in (value.fget, value.fset, value.fdel))
     if is_mock(value):
         return True
     if type(value) is CACHED:
         value = value.__wrapped__
-    if not isinstance(value, types.FunctionType) or value.__code__ in codes:
+    if not isinstance(value, types.FunctionType):
         return False
+    if file.has(value.__code__):
+        return _is_another_method(value, name, file)
     if value.__module__ in MAIN:
         return True  # it was put there: a module can't import it
     if value.__module__ == module.__name__ and value.__code__.co_filename == module.__file__:
         return True  # of another version of the file
-    replaces = is_defined or "<locals>" in value.__code__.co_qualname
-    return replaces and _is_written(value) and not _wraps(value, codes, DEPTH)
+    replaces = name in file.names or "<locals>" in value.__code__.co_qualname
+    return replaces and _is_written(value) and not _wraps(value, file.has, DEPTH)
+
+
+def _is_another_method(function: types.FunctionType, name: str, file: FileCode) -> bool:
+    """Return whether a function of the file stands in a class that has a method of its own by that `name`.
+
+    What stands in the module itself under the name of another function is told as a value is.
+    """
+    if "." not in name or name not in file.names:
+        return False
+    return not _wraps(function, lambda code: file.has(code) and code.co_qualname == name, DEPTH)
 
 
 def _is_written(function: types.FunctionType) -> bool:
@@ -415,14 +411,14 @@ def _is_written(function: types.FunctionType) -> bool:
     return is_users(function.__globals__.get("__name__")) and os.path.exists(function.__code__.co_filename)
 
 
-def _wraps(value: Any, codes: Codes, depth: int) -> bool:
-    """Return whether a function was made around one of `codes`, as decorators do."""
+def _wraps(value: Any, is_meant: Callable[[Any], bool], depth: int) -> bool:
+    """Return whether a function has code that `is_meant`, or was made around such a one, as decorators do."""
     if not depth:
         return False
-    if ask(value, "__code__") in codes:
+    if is_meant(ask(value, "__code__")):
         return True
     inner = [*map(_content, ask(value, "__closure__") or ()), ask(value, "__wrapped__")]
-    return any(_wraps(each, codes, depth - 1) for each in inner if callable(each))
+    return any(_wraps(each, is_meant, depth - 1) for each in inner if callable(each))
 
 
 def _content(cell: types.CellType) -> Any:

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import types
 import unittest.mock
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,68 @@ def test_a_patched_method(write: Any) -> None:
     module.C.m = lambda self: "patched"
     assert through(module.f, 1) == ["patched"]
     assert [type(each) for each in through(lambda x: module.C(), 1)] == [module.C]
+
+
+def test_a_method_in_whose_place_stands_another_function_of_the_users(write: Any) -> None:
+    module = write(
+        "crossing_methods",
+        """
+        class C:
+            class Inner:
+                def m(self): return "m of Inner"
+            def m(self): return "m"
+            other = m
+            @staticmethod
+            def s(): return "s"
+        C.itself = C.Inner.outer = C
+        def g(*_): return "g"
+        def f(x): return C().m(), C().other(), C.s(), C.Inner().m()
+        """,
+    )
+    other = write("crossing_more_methods", "def h(*_): return 'h'")
+    assert through(module.f, 0) == [module.f(0)] == [("m", "m", "s", "m of Inner")]
+    for change in (
+        lambda: setattr(module.C, "m", module.g),
+        lambda: setattr(module.C.Inner, "m", module.C.other),
+        lambda: setattr(module.C, "s", staticmethod(other.h)),
+    ):
+        before = module.f(0)
+        change()
+        assert through(module.f, 0) == [module.f(0)] != [before]
+
+
+class OfTests:
+    """Of a module that pytest has rewritten, for it has asserts."""
+
+    def m(self) -> str:
+        assert type(self) is OfTests
+        return "m"
+
+    def other(self) -> str:
+        return "other"
+
+
+def asks_tests(_: int) -> str:
+    return OfTests().m()
+
+
+def test_a_patched_method_of_a_module_that_pytest_has_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert through(asks_tests, 0) == ["m"]
+    for patch in (OfTests.other, lambda self: "lambda", patched):
+        with monkeypatch.context() as context:
+            context.setattr(OfTests, "m", patch)
+            assert through(asks_tests, 0) == [asks_tests(0)] != ["m"]
+    assert through(asks_tests, 0) == ["m"]
+
+
+def test_a_patched_method_of_a_module_in_a_zip_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / "modules.zip", "w") as file:
+        file.writestr("crossing_zipped.py", "class C:\n    def m(self): return 'm'\ndef f(x): return C().m()")
+    monkeypatch.syspath_prepend(tmp_path / "modules.zip")
+    module = importlib.import_module("crossing_zipped")
+    assert through(module.f, 0) == ["m"]
+    monkeypatch.setattr(module.C, "m", lambda self: "patched")
+    assert through(module.f, 0) == ["patched"]
 
 
 def test_changed_values_of_a_module_count_in_workers(write: Any) -> None:
