@@ -21,6 +21,13 @@ from bagkit.ops._paths_read import Path
 _COMPARISONS: Final = frozenset({"<", "<=", "==", "!=", ">", ">="})
 _OPERATORS: Final = frozenset({"+", "-", "*", "/", "//", "%", "&", "|", "^"})
 _UNARY: Final = {"UNARY_NOT": "not ", "UNARY_NEGATIVE": "-"}
+_WORDS: Final = {"JUMP_IF_FALSE_OR_POP": "and", "JUMP_IF_TRUE_OR_POP": "or"}
+_OTHER_WORDS: Final = {
+    "POP_JUMP_FORWARD_IF_FALSE": ("and", "JUMP_IF_TRUE_OR_POP"),
+    "POP_JUMP_FORWARD_IF_TRUE": ("or", "JUMP_IF_FALSE_OR_POP"),
+}
+_JUMPS: Final = {"POP_JUMP_IF_FALSE": "and", "POP_JUMP_IF_TRUE": "or"}
+"""What Python 3.11 does for `and` and `or`, and what later ones do between COPY and POP_TOP."""
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _LONGEST: Final = 40
 """Steps, and digits of a constant."""
@@ -53,12 +60,12 @@ def as_expression(function: Any, others: Sequence[str], spell: Callable[[Path], 
     code = function.__code__
     if code.co_argcount != len(others) + 1 or code.co_kwonlyargcount or code.co_flags & (_STARRED | _IN_PARTS):
         return None
-    steps = Steps(code, {}).steps
-    if len(steps) > _LONGEST or code.co_exceptiontable or makes_bools(code) or any(step.jumped_to for step in steps):
+    steps = Steps(code, {})
+    if len(steps.steps) > _LONGEST or code.co_exceptiontable or makes_bools(code):
         return None
     names: dict[str, str | Path] = dict(zip(code.co_varnames, [*others, ()], strict=False))
     try:
-        return _Stack(names, spell).result(steps)
+        return _Stack(steps, names, spell).result()
     except (_NotKnown, IndexError, KeyError):
         return None
 
@@ -66,20 +73,55 @@ def as_expression(function: Any, others: Sequence[str], spell: Callable[[Path], 
 class _Stack:
     """The stack of the interpreter, with texts in place of values; and parts of the record that are not spelt yet."""
 
-    def __init__(self, names: dict[str, str | Path], spell: Callable[[Path], str | None]) -> None:
+    def __init__(self, steps: Steps, names: dict[str, str | Path], spell: Callable[[Path], str | None]) -> None:
+        self._steps = steps
         self._names = names
         self._spell = spell
         self._stack: list[str | Path | _Constant] = []
 
-    def result(self, steps: Sequence[Instruction]) -> str:
-        """Return the text of what is returned after `steps`."""
-        *before, last = steps
-        for step in before:
-            self._do(step)
+    def result(self) -> str:
+        """Return the text of what is returned."""
+        last = len(self._steps.steps) - 1
+        self._do_all(0, last)
         found = self._text()
-        if last.name != "RETURN_VALUE" or self._stack:
+        if self._steps.steps[last].name != "RETURN_VALUE" or self._stack:
             raise _NotKnown
         return found
+
+    def _do_all(self, start: int, stop: int) -> None:
+        """Do the steps from `start` up to `stop`. All jumps that are known lead to the end of an `and` or an `or`."""
+        at = start
+        while at < stop:
+            word = self._word(at)
+            if word is None:
+                self._do(self._steps.steps[at])
+                at += 1
+                continue
+            name, begin, end = word
+            if not at < begin < end <= stop:
+                raise _NotKnown
+            left, height = self._text(), len(self._stack)
+            self._do_all(begin, end)
+            right = self._text()
+            if len(self._stack) != height:
+                raise _NotKnown
+            self._stack.append(f"({left} {name} {right})")
+            at = end
+
+    def _word(self, at: int) -> tuple[str, int, int] | None:
+        """Return the `and` or `or` of step `at`, and where what stands to the right of it begins and ends."""
+        step, jump, pop = [self._steps.at(at + further) for further in range(3)]
+        assert step is not None
+        if step.name in _WORDS:
+            return _WORDS[step.name], at + 1, self._steps.target(step)
+        if step.name in _OTHER_WORDS:  # `a and b or c` goes from a to c, over the jump behind b
+            end = self._steps.target(step) - 1
+            word, other = _OTHER_WORDS[step.name]
+            behind = self._steps.at(end)
+            return (word, at + 1, end) if behind is not None and behind.name == other else None
+        if step.name != "COPY" or step.argument != 1 or jump is None or pop is None or pop.name != "POP_TOP":
+            return None
+        return (_JUMPS[jump.name], at + 3, self._steps.target(jump)) if jump.name in _JUMPS else None
 
     def _do(self, step: Instruction) -> None:
         match step.name:
@@ -98,6 +140,18 @@ class _Stack:
                 self._join(step.value)
             case "CONTAINS_OP":
                 self._join("not in" if step.argument else "in")
+            case "IS_OP" if _is_only_one(self._stack[-1]):
+                self._join("is not" if step.argument else "is")
+            case "BUILD_TUPLE" | "BUILD_LIST":
+                inside = "".join([f"{part}," for part in self._texts(step.argument)])
+                self._stack.append(f"({inside})" if step.name == "BUILD_TUPLE" else f"[{inside}]")
+            case "BUILD_MAP":
+                parts = self._texts(2 * step.argument)
+                self._put_dict(parts[::2], parts[1::2])
+            case "BUILD_CONST_KEY_MAP":
+                keys = self._stack.pop()
+                assert type(keys) is _Constant
+                self._put_dict(list(map(_written, keys.value)), self._texts(step.argument))
             case "UNARY_NOT" | "UNARY_NEGATIVE":
                 self._stack.append(f"({_UNARY[step.name]}{self._text()})")
             case _:
@@ -106,6 +160,13 @@ class _Stack:
     def _join(self, sign: str) -> None:
         right, left = self._text(), self._text()
         self._stack.append(f"({left} {sign} {right})")
+
+    def _put_dict(self, keys: Sequence[str], values: Sequence[str]) -> None:
+        self._stack.append(f"{{{','.join([f'{key}: {value}' for key, value in zip(keys, values, strict=True)])}}}")
+
+    def _texts(self, number: int) -> list[str]:
+        """Return the texts of the `number` things on top, the lowest first, and take them off."""
+        return [self._text() for _ in range(number)][::-1]
 
     def _text(self) -> str:
         """Return the text of what is on top, and take it off."""
@@ -116,6 +177,11 @@ class _Stack:
         if not isinstance(found, str):
             raise _NotKnown
         return found
+
+
+def _is_only_one(top: object) -> bool:
+    """Say whether `is` asks the same of any value that is equal to a constant."""
+    return isinstance(top, _Constant) and (top.value is None or type(top.value) is bool)
 
 
 def _written(value: Any) -> str:

@@ -83,6 +83,10 @@ PROGRAMS: dict[str, list[tuple[str, Any]]] = {
     "filters": [("filter", AGE), ("remove", lambda r: r["x"] == 1.5), ("map", lambda r: r["name"] + r["name"])],
     "remove first": [("remove", AGE), ("map", lambda r: r["age"] * 2 - r["x"])],
     "what is true": [("filter", lambda r: r["address"]), ("map", lambda r: not r["age"])],
+    "and, or": [("filter", lambda r: (r["age"] > 30 and r["x"]) or r["name"] == "n1"), ("map", lambda r: r["x"] or 0)],
+    "is": [("filter", lambda r: r["x"] is not None and r["age"] is not True), ("map", lambda r: r["address"])],
+    "to tuples": [("filter", AGE), ("map", lambda r: (r["name"], [r["x"], r["address"]["city"]]))],
+    "to dicts": [("map", lambda r: {"who": r["name"], "where": {"city": r["address"]["city"]}, r["name"]: 1})],
     "a map of what was filtered by": [("filter", AGE), ("map", lambda r: r["age"])],
 }
 

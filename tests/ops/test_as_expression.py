@@ -28,6 +28,16 @@ KNOWN: list[tuple[Any, str]] = [
     (lambda r: "é\n'" in r["a"], '("\\xe9\\n\'" in r_a)'),
     (lambda r: r["a"]["b"] + r["a"]["c"] * 2, "(r_a_b + (r_a_c * (2)))"),
     (lambda r: 7, "(7)"),
+    (lambda r: r["a"] and r["b"], "(r_a and r_b)"),
+    (lambda r: r["a"] > 1 and r["b"] and r["c"], "((r_a > (1)) and (r_b and r_c))"),
+    (lambda r: (r["a"] or r["b"]) and r["c"], "((r_a or r_b) and r_c)"),
+    (lambda r: (r["a"] and r["b"]) or r["c"], "((r_a and r_b) or r_c)"),
+    (lambda r: (r["a"] or r["b"]) + 1, "((r_a or r_b) + (1))"),
+    (lambda r: r["a"] is None, "(r_a is None)"),
+    (lambda r: r["a"] is not None and r["b"], "((r_a is not None) and r_b)"),
+    (lambda r: (r["a"], [r["b"], 1]), "(r_a,[r_b,(1),],)"),
+    (lambda r: {"x": r["a"], "y": 1}, "{'x': r_a,'y': (1)}"),
+    (lambda r: {r["a"]: r["b"], None: []}, "{r_a: r_b,None: []}"),
 ]
 
 
@@ -61,7 +71,7 @@ def caught(r: Any) -> Any:
 
 
 NOT_KNOWN: list[Any] = [
-    *(lambda r: r, lambda r: r["a"] and r["b"], lambda r: r["a"] if r["b"] else 1, lambda r: r.get("a")),
+    *(lambda r: r, lambda r: r["a"] if r["b"] else 1, lambda r: r.get("a")),
     *(lambda r: len(r["a"]), lambda r: r["a"] > LIMIT, lambda r: r["a"].b, lambda r: "a" in r, lambda r: r == 1),
     *(lambda r: r["a"][0], lambda r: r[0], lambda r: r["a"]["b":"c"], lambda r: f"{r['a']}", lambda r: 1 < r["a"] < 2),
     *(lambda r: [x + 1 for x in r["a"]], lambda r: b"x" in r["a"], lambda r: r["a"] is ..., lambda r: 1j * r["a"]),
@@ -106,7 +116,7 @@ def outcome(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def an_expression(rng: random.Random, depth: int = 0) -> str:
-    kind = rng.randrange(8 if depth < 3 else 2)
+    kind = rng.randrange(11 if depth < 3 else 2)
     if kind < 2:
         return rng.choice(
             ['r["a"]', 'r["b"]', 'r["c"]["d"]', repr(rng.choice(VALUES[:5])), "'a'", "None", "True", "12"]
@@ -116,7 +126,12 @@ def an_expression(rng: random.Random, depth: int = 0) -> str:
         return f"({an_expression(rng, depth + 1)} {sign} {an_expression(rng, depth + 1)})"
     if kind == 6:
         return f"({rng.choice(['not ', '-'])}{an_expression(rng, depth + 1)})"
-    return f"({an_expression(rng, depth + 1)} {rng.choice(['in', 'not in'])} {rng.choice(['(1, 2.5)', '{None, 12}'])})"
+    if kind == 7:
+        return f"({an_expression(rng, depth + 1)} {rng.choice(['in (1, 2.5)', 'not in {None, 12}', 'is None'])})"
+    one, other = an_expression(rng, depth + 1), an_expression(rng, depth + 1)
+    if kind == 8:
+        return rng.choice([f"({one}, {other})", f"[{one}, {other}]", f"{{'x': {one}, 'y': {other}}}"])
+    return f"({one} {rng.choice(['and', 'or'])} {other})"
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
