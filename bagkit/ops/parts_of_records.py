@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 from bagkit.json.parse import only
 from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.fields import in_order, shown_fields, within
-from bagkit.plan.kinds import Completion, Field, Fields, LaterCompletion, OnRecords, PerPartition, as_they_are
+from bagkit.plan.kinds import ALL, Completion, Field, Fields, LaterCompletion, OnRecords, PerPartition, as_they_are
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class CompleteJson(Completion):
     parser: ParseJson
     copies: bool = False
     """Whether it gives lines that would be written as they are, in place of their records."""
+
+    @property
+    def plain(self) -> Literal["", "parsed"]:  # type: ignore[override]  # it depends on the filters
+        # Those that can take objects change no record.
+        return "parsed" if self.parser.attributes and self.parser.fields is ALL and not self.copies else ""
 
     @property
     def label(self) -> str:

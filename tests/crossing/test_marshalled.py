@@ -11,6 +11,7 @@ import pytest
 import bagkit as bk
 from bagkit.crossing.values import Output, load
 from bagkit.flow.batches import Batches
+from bagkit.optimizer import optimize
 from bagkit.schedulers import pool
 from tests.each_case import each_case
 
@@ -80,3 +81,29 @@ def test_what_is_nested_too_deep_is_pickled(tmp_path: Path) -> None:
     while found[0]:
         found, levels = found[0], levels + 1
     assert levels == 2501 - 1
+
+
+def adding(record: Any) -> bool:
+    record["a"].append(bytearray(b"x"))
+    return True
+
+
+def test_filtered_records_are_marshalled_unless_a_filter_may_have_changed_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("".join(f'{{"a": [{n}], "n": {n}}}\n' for n in range(900)))
+    records = bk.read_text(path).map(json.loads)
+    kept = records.filter(lambda r: r["n"] % 9 == 0).remove(lambda r: r["n"] == 9)
+    expected = [{"a": [n], "n": n} for n in range(0, 900, 9) if n != 9]
+    assert kept.compute(scheduler="processes", workers=1) == expected == kept.compute(scheduler="sync")
+    changed = records.filter(adding).compute(scheduler="processes", workers=1)
+    assert changed[7] == {"a": [7, b"x"], "n": 7}
+    assert type(changed[7]["a"][1]) is bytearray
+    assert [is_parsed(bag) for bag in (records, kept, records.filter(adding), records.pluck("a"))] == [1, 1, 0, 1]
+    assert not is_parsed(records.map(lambda r: r["a"]))
+
+
+def is_parsed(bag: Any) -> bool:
+    (plan,) = optimize((bag.plan,), until="filter_objects")
+    return plan.op.plain == "parsed"
