@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import partial
 from itertools import chain, repeat
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.exchange.group import (
@@ -308,6 +308,11 @@ class Match(Pairing):
         return partial(matches.of_block, self.on_self) if type(self.on_self) is str else partial(map, matches)
 
 
+_NO_ROW: Final = object()
+_MOST_ROWS: Final = 1 << 16
+"""How many rows a table may have for a task to make another one, with a row for each key in place of a list."""
+
+
 class Matches:
     """Gives for a record the list of its pairs; of one task."""
 
@@ -315,12 +320,15 @@ class Matches:
         self._key = key
         self._table = table
         self._nothing: tuple[Any, ...] = (None,) if how == "left" else ()
+        is_unique = len(table) <= _MOST_ROWS and all(len(cell) == 1 for cell in table.values())
+        self._rows = {key: row for key, (row,) in table.items()} if is_unique else None
+        """The only row of each key, if no key has several."""
 
     def __call__(self, record: Any) -> list[tuple[Any, Any]]:
         others = self._table.find(self._key(record)) or self._nothing
         return [(other, record) for other in others]
 
-    def of_block(self, field: str, records: Sequence[Any]) -> Iterable[list[tuple[Any, Any]]]:
+    def of_block(self, field: str, records: Sequence[Any]) -> Iterable[Sequence[tuple[Any, Any]]]:
         """Return the pairs of each of some records whose key is a `field`: all at once, where they are plain dicts."""
         if set(map(type, records)) == {dict}:
             try:
@@ -331,13 +339,13 @@ class Matches:
                 pass  # one by one it is known which it was
         return map(self, records)
 
-    def _pairs(self, keys: Sequence[Any], records: Sequence[Any]) -> list[list[tuple[Any, Any]]]:
-        nothing = self._nothing
-        found = zip(map(self._table.get, keys, repeat(nothing)), records, strict=True)
-        return [
-            [(others[0], record)] if len(others) == 1 else [(other, record) for other in others] if others else []
-            for others, record in found
-        ]
+    def _pairs(self, keys: Sequence[Any], records: Sequence[Any]) -> list[Sequence[tuple[Any, Any]]]:
+        if self._rows is None:
+            cells = map(self._table.get, keys, repeat(self._nothing))
+            return [[(other, record) for other in cell] for cell, record in zip(cells, records, strict=True)]
+        nothing = self._nothing[0] if self._nothing else _NO_ROW
+        rows = map(self._rows.get, keys, repeat(nothing))
+        return [((row, record),) if row is not _NO_ROW else () for row, record in zip(rows, records, strict=True)]
 
 
 def shown_join(on_self: Any, on_other: Any, how: How) -> str:
