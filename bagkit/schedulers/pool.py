@@ -103,7 +103,7 @@ def _say(told: list[tuple[bytes, int]]) -> None:
 
 def _is_usable(worker: WorkerProcess, told: list[tuple[bytes, int]]) -> bool:
     """Return whether an idle worker is still there and will be; add to `told` what it has to say."""
-    if worker.stale():
+    if worker.stale() or worker.is_of_another_user():
         worker.dismiss()
         return False  # it goes in its own time, and the reaper waits for it
     messages, open_ = worker.receive_all()

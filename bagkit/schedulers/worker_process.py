@@ -31,6 +31,10 @@ GRACE_SECONDS = 1
 """How long a worker may take to end after its socket has closed: what ends a process closes its files first."""
 
 
+def _owner() -> tuple[int, ...]:
+    return os.getuid(), os.geteuid(), os.getgid(), os.getegid()
+
+
 class WorkerGone(Exception):
     """The other end of the socket is closed."""
 
@@ -70,6 +74,7 @@ class WorkerProcess:
         self._frames = transport.IncomingMessages()
         self._out = bytearray()
         self._closed = False
+        self._owner = _owner()
         self._start()
 
     def _start(self) -> None:
@@ -211,6 +216,10 @@ class WorkerProcess:
             pass
         return messages, False
 
+    def is_of_another_user(self) -> bool:
+        """Whether the program has changed its user or group since the worker was started, to have fewer rights, say."""
+        return self._owner != _owner()
+
     def stale(self) -> bool:
         """Whether it has been idle for so long that it is about to leave."""
         return not self.keeps and time.monotonic() - self._idle_since > STALE_SECONDS
@@ -234,7 +243,8 @@ class WorkerProcess:
                 os.killpg(self.process.pid, signal.SIGKILL)
             except OSError:
                 pass  # it has ended, or has not yet come to make its group
-            self.process.kill()
+            with contextlib.suppress(PermissionError):  # it is of another user's, and ends when its life pipe closes
+                self.process.kill()
 
     def ran_on(self) -> bool:
         """Return whether it runs on without its socket, or has ended for that; waits a moment for its end."""

@@ -92,6 +92,30 @@ def test_idle_workers_end_as_programs_do(tmp_path: Path) -> None:
     assert bk.read_text(str(tmp_path / "packed.gz")).compute(scheduler="sync") == ["not closed"]
 
 
+def test_workers_of_another_user_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    bag = bk.from_sequence([0]).map(lambda x: os.getpid())
+    (before,) = bag.compute(workers=1)
+    assert bag.compute(workers=1) == [before]
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)  # as after os.setuid
+    (after,) = bag.compute(workers=1)
+    assert after != before
+    assert bag.compute(workers=1) == [after]
+
+
+def test_a_worker_that_may_not_be_killed_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    worker = pool.start_worker()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "killpg", refuse)
+        patch.setattr(worker.process, "kill", refuse)
+        worker.kill()
+    worker.kill()
+    assert pool.bury(worker) == -signal.SIGKILL
+
+
 def test_an_exit_handler_that_does_not_end(tmp_path: Path) -> None:
     program = """
     import atexit, os, time
