@@ -12,6 +12,7 @@ from bagkit.flow.replay import reading
 from bagkit.front_doors import front_door
 from bagkit.lower.calls import Calls
 from bagkit.lower.graph import Graph, Task
+from bagkit.ops.calls import identity
 from bagkit.option_values import did_you_mean
 from bagkit.options import GraphOptions, merged
 from bagkit.plan.template import Hole, Nest, fill
@@ -116,7 +117,7 @@ class Tasks:
         else:
             # A name whose value equals it is that value: {0: 0}.
             itself = self._is_name(value) and value == name
-            function, args = _value, (value if itself else self._template(value, needs),)
+            function, args = identity, (value if itself else self._template(value, needs),)
         work = self._works.setdefault(id(function), Calls((function,)))
         title = ask(function, "__name__", type(function).__name__) if _is_task(value) else "value"
         self.made.append(Task((name,), work, ((args, None, name, "", 0),), tuple(needs), title))
@@ -158,7 +159,3 @@ class Application:
 
 def _is_task(value: Any) -> bool:
     return type(value) is tuple and bool(value) and callable(value[0])
-
-
-def _value(value: Any) -> Any:
-    return value

@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from bagkit.user_code.modules import content_of, names_of
 from bagkit.visible import ask
 
 MOST: Final = 1000
@@ -43,12 +44,8 @@ def _held(value: Any) -> Iterator[Any]:
     if isinstance(value, types.FunctionType):
         yield from value.__defaults__ or ()
         yield from (value.__kwdefaults__ or {}).values()
-        for cell in value.__closure__ or ():
-            try:
-                yield cell.cell_contents
-            except ValueError:  # it is empty
-                continue
-        names = {name for code in _codes(value.__code__) for name in code.co_names}
+        yield from map(content_of, value.__closure__ or ())
+        names = {*names_of(value.__code__)}
         yield from [value.__globals__[name] for name in names if name in value.__globals__]
     elif isinstance(value, functools.partial):
         yield from (value.func, *value.args, *value.keywords.values())
@@ -60,10 +57,3 @@ def _held(value: Any) -> Iterator[Any]:
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from value
     yield from ask(value, "__dict__", {}).values()
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _codes(constant)

@@ -10,7 +10,6 @@ no digest that would last, so it is never the same; where code only names it, it
 
 from __future__ import annotations
 
-import dis
 import hashlib
 import marshal
 import pickle
@@ -26,7 +25,17 @@ from weakref import WeakKeyDictionary
 from bagkit.errors import ask
 from bagkit.plan.kinds import MemorySource
 from bagkit.plan.node import Plan, walk
-from bagkit.user_code.modules import HEAP, found_by_name, imported, imports_by, is_changed, is_made_by_exec, is_users
+from bagkit.user_code.modules import (
+    HEAP,
+    found_by_name,
+    globals_of,
+    imported,
+    imports_by,
+    is_changed,
+    is_made_by_exec,
+    is_users,
+    names_of,
+)
 from bagkit.user_code.unimported import unimported
 
 
@@ -209,7 +218,7 @@ def _function_parts(function: types.FunctionType, seen: Seen) -> Iterator[bytes]
 
 def _named(function: types.FunctionType) -> Iterator[Any]:
     """Yield what a function finds in its module, and in those modules of the user's that it finds there."""
-    names, attributes = _names(function.__code__)
+    names, attributes = globals_of(function.__code__), {*names_of(function.__code__)}
     imports = {*imports_by(function)}
     files = unimported(imports, {name for name in _by_file if (it := sys.modules.get(name)) and not is_changed(it)})
     _by_file.update(files)
@@ -241,17 +250,6 @@ def _content(file: str) -> bytes:
             return opened.read()
     except OSError:  # it is gone
         return b""
-
-
-def _names(code: types.CodeType) -> tuple[set[str], set[str]]:
-    """Return the names that code looks up in its module, and all names that it has."""
-    names = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    attributes = set(code.co_names)
-    for part in code.co_consts:
-        if isinstance(part, types.CodeType):
-            more = _names(part)
-            names, attributes = names | more[0], attributes | more[1]
-    return names, attributes
 
 
 def _named_parts(value: Any, seen: Seen) -> Iterator[bytes]:

@@ -256,7 +256,7 @@ _MOST_PARTS = 1000
 
 def _inside(value: Any) -> Iterable[Any]:
     if isinstance(value, types.FunctionType):
-        cells = map(_content, value.__closure__ or ())
+        cells = map(content_of, value.__closure__ or ())
         return [*cells, *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), *vars(value).values()]
     if isinstance(value, type):
         return [*value.__mro__, *vars(value).values()]
@@ -312,6 +312,21 @@ def _names_in(module: types.ModuleType) -> frozenset[str]:
 def names_of(code: types.CodeType) -> Iterator[str]:
     """Yield the names of globals and attributes that `code` uses, and the functions in it."""
     return (name for each in codes_in(code) for name in each.co_names)
+
+
+@functools.lru_cache(1000)
+def globals_of(code: types.CodeType) -> tuple[str, ...]:
+    """Return the names that `code`, and the functions in it, look up in their module."""
+    loads = (each for inner in codes_in(code) for each in dis.get_instructions(inner))
+    return tuple(dict.fromkeys([each.argval for each in loads if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")]))
+
+
+def content_of(cell: types.CellType) -> Any:
+    """Return what a function has closed over; None where that is not there yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
 
 
 def _assigned_in(module: types.ModuleType) -> Iterator[frozenset[str]]:
@@ -417,12 +432,5 @@ def _wraps(value: Any, is_meant: Callable[[Any], bool], depth: int) -> bool:
         return False
     if is_meant(ask(value, "__code__")):
         return True
-    inner = [*map(_content, ask(value, "__closure__") or ()), ask(value, "__wrapped__")]
+    inner = [*map(content_of, ask(value, "__closure__") or ()), ask(value, "__wrapped__")]
     return any(_wraps(each, is_meant, depth - 1) for each in inner if callable(each))
-
-
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None  # not filled yet

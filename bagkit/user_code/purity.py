@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bagkit.user_code.file_code import codes_in
-from bagkit.user_code.modules import CACHED, HEAP
+from bagkit.user_code.modules import CACHED, HEAP, content_of
 
 _MODULES = frozenset(
     ("math", "re", "json", "datetime", "string", "unicodedata", "hashlib", "base64", "html", "textwrap", "statistics",
@@ -114,7 +114,7 @@ class _Look:
         if id(function) in self._functions:
             return True  # it is being looked at, or was
         self._functions[id(function)] = function
-        cells = [_content(cell) for cell in function.__closure__ or ()]
+        cells = [content_of(cell) for cell in function.__closure__ or ()]
         given = [*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         if vars(function) or not all(map(self.is_harmless, given)):
             return False
@@ -176,13 +176,6 @@ def _is_plain(value: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None  # not filled yet
 
 
 def _global(function: types.FunctionType, name: str) -> Any:

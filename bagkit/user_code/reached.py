@@ -5,15 +5,14 @@ Where a client has pickled a function, this says whether the same function means
 
 from __future__ import annotations
 
-import dis
 import sys
 import types
 import weakref
-from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from bagkit.user_code.main_module import MAIN
+from bagkit.user_code.modules import content_of, globals_of
 
 
 def reached(function: Any) -> list[Any]:
@@ -69,22 +68,6 @@ def _held(value: Any) -> weakref.ref[Any] | list[Any]:
 
 def _values(function: types.FunctionType) -> list[Any]:
     given = function.__globals__
-    values: list[Any] = [given[name] for name in _globals_of(function.__code__) if name in given]
-    for cell in function.__closure__ or ():
-        try:
-            values.append(cell.cell_contents)
-        except ValueError:  # nothing is in it yet
-            values.append(None)
+    values = [given[name] for name in globals_of(function.__code__) if name in given]
+    values += map(content_of, function.__closure__ or ())
     return [*values, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), function.__code__]
-
-
-@lru_cache(1000)
-def _globals_of(code: types.CodeType) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_loads(code)))
-
-
-def _loads(code: types.CodeType) -> Iterator[str]:
-    yield from (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
-    for each in code.co_consts:
-        if isinstance(each, types.CodeType):
-            yield from _loads(each)
