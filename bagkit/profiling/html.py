@@ -118,8 +118,8 @@ def _bar(share: float) -> str:
 
 def _more(each: PathProfile) -> str:
     """Return what is shown of a path when it is opened."""
-    said = [f"in {each.records:,} records ({percent(each.share)}), {each.count:,} values, {each.non_null:,} not null"]
-    parts = [f'<div class="bk-soft">{escape(each)}</div>' for each in said]
+    said = f"in {each.records:,} records ({percent(each.share)}), {each.count:,} values, {each.non_null:,} not null"
+    parts = [f'<div class="bk-soft">{escape(said)}</div>']
     if len(each.types) > 1:
         parts.append(_counts(list(each.types.items()), each.count, each.examples))
     for title, numbers in (("numbers", each.numbers), ("lengths", each.lengths)):
