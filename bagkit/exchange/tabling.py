@@ -17,7 +17,6 @@ from bagkit.exchange.fold import add_count, fresh_initial
 from bagkit.exchange.integers import Integers
 from bagkit.exchange.texts import Texts, packed
 from bagkit.flow.stopped import StoppedEarly
-from bagkit.flow.watched import calls_are_watched
 from bagkit.light_classes import dataclass
 
 Table = dict[Any, Any]
@@ -211,6 +210,8 @@ class FoldingField(Folding):
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
         """Fold `records` into `table`."""
+        from bagkit.flow.watched import calls_are_watched
+
         if not self.expression or calls_are_watched():
             self._put(table, records)
             return

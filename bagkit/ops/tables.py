@@ -14,7 +14,6 @@ from bagkit.exchange.spill import Held, Room
 from bagkit.exchange.states import State
 from bagkit.exchange.tabling import Counting, Folding, FoldingField, Seeing, Tabling
 from bagkit.light_classes import dataclass
-from bagkit.ops._as_expression import as_expression
 from bagkit.ops.exchange_errors import MERGING_TOTALS, TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, check_npartitions, function_label, key_function, shown_key
@@ -213,6 +212,8 @@ def _folding_field(folding: Folding, key: Any, read: Fields) -> FoldingField | N
     (field,) = read
     if not isinstance(field, str):
         return None
+    from bagkit.ops._as_expression import as_expression  # workers need none of it
+
     expression = None
     if type(folding.initial[0]) in IMMUTABLE:  # then no function of the user's is called by an operator
         expression = as_expression(folding.binop, ["total"], lambda path: "value" if path == (field,) else None)

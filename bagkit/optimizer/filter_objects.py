@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bagkit.ops.by_attributes import on_attributes
 from bagkit.ops.elementwise import Filter, ParseJson
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.plan.fields import in_order
@@ -44,6 +43,8 @@ def _on_objects(plan: Plan, complete: CompleteJson, shared: set[int]) -> Plan | 
         return None
     if shared & {id(parser), *map(id, filters)}:
         return None
+    from bagkit.ops.by_attributes import on_attributes  # few programs of the shortest need it
+
     attributes = in_order(parser.first)
     made = Plan(replace(parser, attributes=attributes), below.inputs)
     for op in reversed(filters):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from bagkit.ops.by_attributes import on_attributes
 from bagkit.ops.elementwise import Filter, Map, ParseJson, Pluck
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.ops.tables import ByTable, ToTable
@@ -62,6 +61,8 @@ def _given(plan: Plan, shared: set[int], learns: bool) -> Plan | None:
         return None
     if id(below) in shared or not isinstance(plan.inputs[0].op, Source) or top is plan:
         return None
+    from bagkit.ops.by_attributes import on_attributes  # few programs of the shortest need it
+
     attributes = in_order(found.fields)
     learnt = in_order(within(top.op.demand(ALL), found.fields)) if learns else ()
     giving = partial(replace, attributes=attributes, learns=learnt)
