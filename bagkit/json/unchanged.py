@@ -8,13 +8,14 @@ then its record is made, and written, as ever.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import re
+
     from bagkit.json.line_shapes import Notation
 
 _LOOKED_AT: Final = 32
