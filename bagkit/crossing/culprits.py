@@ -29,7 +29,7 @@ def not_picklable(value: Any, root: str, error: BaseException, so: str, task: st
     `task` are words for the task that it belongs to.
     """
     way = _way(value, root, error)
-    found = f"{_said(way, value, error)}, so {so}{_of_edited(way)}"
+    found = f"{_said(way, value, error)}, so {so}{_of_edited(way)}{_of_hidden_modules()}"
     made = NotPicklableError(f"{task}: {found}" if task else found)
     if is_too_deep(error):
         made.add_note(f"it is in {_outside(way)}")
@@ -60,6 +60,18 @@ def _of_edited(way: Iterable[tuple[Where, Any]]) -> str:
     return ""
 
 
+def _of_hidden_modules() -> str:
+    """Return a hint where a file of the user's hides a module of Python's by its name: what pickles may need that."""
+    pythons = os.path.dirname(os.__file__) + os.sep
+    words = [
+        f"{name} is {printable(file)}"
+        for name, module in list(sys.modules.items())
+        if name in sys.stdlib_module_names and isinstance(file := ask(module, "__file__", None), str)
+        if not file.startswith(pythons) and "-packages" not in file  # setuptools has a distutils of its own
+    ]
+    return f"; or give another name to what hides Python's own module: {', '.join(words)}" if words else ""
+
+
 def _way(value: Any, root: str, error: BaseException) -> list[tuple[Where, Any]]:
     """Return the way from `value` to what can't be pickled, with where each is."""
     where = root, ""
@@ -71,7 +83,8 @@ def _said(way: Sequence[tuple[Where, Any]], value: Any, error: BaseException) ->
     where, culprit = way[-1]
     if is_too_deep(error):
         return f"{_words(where)} is nested too deeply to be pickled"
-    reason = "" if culprit is not value else f" ({type(error).__name__}: {error})"[:300]
+    of_itself = culprit is value or isinstance(culprit, types.FunctionType)  # nothing that it holds is to blame
+    reason = f" ({type(error).__name__}: {error})"[:300] if of_itself else ""
     return f"{_words(where)} is {_kind(culprit)}, which can't be pickled{reason}"
 
 

@@ -7,6 +7,8 @@ import json
 import logging
 import operator
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -234,3 +236,16 @@ def test_a_large_function_crosses_once_per_worker_and_says_so(monkeypatch: pytes
     with pytest.warns(UserWarning, match=r"map\(f\): the functions and what they refer to are 5 MiB"):
         assert list(scheduler.run(graph, range(20), Recorder())) == [len(table) + n for n in range(20)]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_hides_a_module_of_pythons_is_named(tmp_path: Path) -> None:
+    (tmp_path / "platform.py").write_text("mine = 1\n")  # cloudpickle asks it for the system
+    (tmp_path / "job.py").write_text(
+        "import bagkit as bk\nprint(bk.from_sequence([1, 2]).map(lambda x: x).compute())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, tmp_path / "job.py"], capture_output=True, text=True, timeout=60, check=False
+    )
+    last = ended.stderr.splitlines()[-1]
+    assert "is a function, which can't be pickled (AttributeError: module 'platform' has no attribute" in last
+    assert last.endswith(f"hides Python's own module: platform is {tmp_path / 'platform.py'}")
