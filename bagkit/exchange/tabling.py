@@ -272,7 +272,7 @@ def put(table, records, initial):
             except KeyError:
                 total = initial
             table[name] = {expression}
-    except Exception:
+    except CALCULATING_RAISES:
         return (record,)
     return ()
 """
@@ -281,7 +281,10 @@ def put(table, records, initial):
 @cache
 def _loop(expression: str) -> Callable[[Table, Iterator[Any], Any], tuple[Any, ...]]:
     """Return what folds records up to the first that it can't fold, and returns that: calling no function for each."""
-    found: dict[str, Any] = {}
+    from bagkit.flow.watched import CALCULATING_RAISES
+
+    # With a module of ours for its name, tracebacks leave it out.
+    found: dict[str, Any] = {"__name__": __name__, "CALCULATING_RAISES": CALCULATING_RAISES}
     exec(_LOOP.format(expression=expression), found)
     made: Callable[[Table, Iterator[Any], Any], tuple[Any, ...]] = found["put"]
     return made

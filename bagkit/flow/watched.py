@@ -1,4 +1,7 @@
-"""Does anyone watch which functions are called? Then each call has to be made, also where its answer is known."""
+"""When functions are called though a loop knows what they calculate.
+
+If anyone watches which functions are called; and for a record for which the loop raises.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,11 @@ from typing import Any, Final
 _MONITORING: Final[Any] = getattr(sys, "monitoring", None)
 _TOOLS: Final = range(6)
 """The numbers that tools may have."""
+
+CALCULATING_RAISES: Final = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError),
+)
+"""What operators raise for values of JSON, and looking up an attribute for dicts: no errors of a signal's handler."""
 
 
 def calls_are_watched() -> bool:

@@ -140,7 +140,7 @@ class _Stack:
                 self._join(step.value)
             case "CONTAINS_OP":
                 self._join("not in" if step.argument else "in")
-            case "IS_OP" if _is_only_one(self._stack[-1]):
+            case "IS_OP" if _is_only_one(self._stack[-1]) and type(self._stack[-2]) is not _Constant:
                 self._join("is not" if step.argument else "is")
             case "BUILD_TUPLE" | "BUILD_LIST":
                 inside = "".join([f"{part}," for part in self._texts(step.argument)])
@@ -180,7 +180,7 @@ class _Stack:
 
 
 def _is_only_one(top: object) -> bool:
-    """Say whether `is` asks the same of any value that is equal to a constant."""
+    """Say whether `is` asks the same of any value that is equal to a constant. (Of two, Python warns each time.)"""
     return isinstance(top, _Constant) and (top.value is None or type(top.value) is bool)
 
 

@@ -12,12 +12,12 @@ from functools import cache, partial
 from operator import itemgetter
 from typing import Any, Final
 
-from bagkit.flow.watched import calls_are_watched
+from bagkit.flow.watched import CALCULATING_RAISES, calls_are_watched
 from bagkit.json.attributes import attribute_paths
 from bagkit.light_classes import dataclass
 from bagkit.ops._as_expression import as_expression
 from bagkit.ops.elementwise import Filter, Map, Pluck
-from bagkit.plan.fields import within
+from bagkit.plan.fields import overlaps
 from bagkit.plan.kinds import ALL, Field, GoesOn, OnRecords, PerPartition
 from bagkit.sentinels import NOT_GIVEN
 
@@ -104,7 +104,7 @@ class OnObjects(GoesOn):
         self._all, self._one = _compiled(expression)
         self._names = _Names()
         for keys, path in attribute_paths(attributes).items():
-            if within(read, frozenset({keys})):
+            if overlaps(keys, read):  # the first parser makes no attributes of what filters do not read
                 self._names.add(keys, path.split("."))
         self._calm = 0
 
@@ -119,7 +119,7 @@ class OnObjects(GoesOn):
             return map(self._given, records)
         try:
             return self._all(records)
-        except Exception:  # the function raises for a record; or it is a dict, and others are not
+        except CALCULATING_RAISES:  # the function raises for a record; or it is a dict, and others are not
             self._calm = _CALM
         return map(self._given, records)
 
@@ -127,7 +127,7 @@ class OnObjects(GoesOn):
         if type(record) is not dict:
             try:
                 return self._one(record)
-            except Exception:
+            except CALCULATING_RAISES:
                 pass  # to tell what is wrong is left to the function
         return self._called(record)
 

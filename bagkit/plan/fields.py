@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import eq
+
 from bagkit.plan.kinds import ALL, Field, Fields
 
 
@@ -22,6 +24,20 @@ def within(wanted: Fields, given: frozenset[Field]) -> frozenset[Field]:
             elif keys[0] == leading[0]:
                 found.add(other)
     return frozenset(found)
+
+
+def overlaps(field: Field, fields: Fields) -> bool:
+    """Say whether a field is one of `fields`, or a part of one, or one is a part of it.
+
+    >>> overlaps(("a", "b"), frozenset({"a"})), overlaps("a", frozenset({("a", "b")}))
+    (True, True)
+    >>> overlaps(("a", "b"), frozenset({("a", "c"), "d"}))
+    False
+    """
+    if fields is ALL:
+        return True
+    keys = keys_of(field)
+    return any(all(map(eq, keys, keys_of(other))) for other in fields)
 
 
 def keys_of(field: Field) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from bagkit.exchange.tabling import FoldingField
+from bagkit.ops.by_attributes import OnObjects
+from bagkit.tracebacks import is_own
 from tests.each_case import each_case
 from tests.examples import FACTOR
 
@@ -87,6 +90,10 @@ PROGRAMS: dict[str, list[tuple[str, Any]]] = {
     "is": [("filter", lambda r: r["x"] is not None and r["age"] is not True), ("map", lambda r: r["address"])],
     "to tuples": [("filter", AGE), ("map", lambda r: (r["name"], [r["x"], r["address"]["city"]]))],
     "to dicts": [("map", lambda r: {"who": r["name"], "where": {"city": r["address"]["city"]}, r["name"]: 1})],
+    "one part, then another": [
+        ("filter", lambda r: r["address"]["city"] > r["x"]),  # it raises
+        ("map", lambda r: r["address"]["street"]),
+    ],
     "a map of what was filtered by": [("filter", AGE), ("map", lambda r: r["age"])],
 }
 
@@ -150,6 +157,38 @@ def test_who_watches_calls_sees_them(tmp_path: Path) -> None:
         sys.setprofile(before)
     assert (cities, folded) == (["a"] * 30, [("a", 1200)])
     assert [seen.count(function.__code__) for function in (AGE, CITY, add_age)] == [30, 30, 30]
+
+
+class Interrupted:
+    """A record during which a signal comes, whose handler raises."""
+
+    field_0 = "a"
+
+    def __init__(self) -> None:
+        self._errors = [TimeoutError("no more time")]
+
+    @property
+    def field_1(self) -> Any:
+        if self._errors:
+            raise self._errors.pop()
+        return 1
+
+
+def test_errors_of_signals_end_loops() -> None:
+    called: list[Any] = []
+    on_objects = OnObjects(called.append, "record.field_1 > 1", frozenset({"a", "b"}), ("a", "b"))
+    folding = FoldingField(
+        *(operator.itemgetter("a"), lambda total, r: called.append(r), operator.add, (0,)),
+        names=("a", "b"),
+        expression="total + value",
+    )
+    with pytest.raises(TimeoutError, match="no more time"):
+        list(on_objects([Interrupted()]))
+    with pytest.raises(TimeoutError, match="no more time") as caught:
+        folding.put({}, [Interrupted()])
+    assert called == []
+    assert caught.tb.tb_next is not None
+    assert is_own(caught.tb.tb_next.tb_next.tb_frame)  # the frame of the loop is not taken for one of the user's
 
 
 FOLDS: dict[str, tuple[Any, Any]] = {

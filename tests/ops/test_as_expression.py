@@ -95,6 +95,12 @@ def test_what_is_not_known(function: Any) -> None:
     assert as_expression(function, (), spell) is None
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+@each_case("source", ["5 is None", "'a' is not True", "r['a'] or (1, 2) is None"])
+def test_what_python_warns_of_is_not_known(source: str) -> None:
+    assert as_expression(eval(f"lambda r: {source}"), (), spell) is None
+
+
 def test_other_arguments_come_first() -> None:
     assert as_expression(lambda total, r: total + r["n"], ["total"], spell) == "(total + r_n)"
     assert as_expression(lambda total, r: r["n"] - total, ["so_far"], spell) == "(r_n - so_far)"
