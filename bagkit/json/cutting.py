@@ -15,7 +15,8 @@ _OBJECTS_MEET: Final = re.compile(rb"\}[ \t\n\r]*\{")
 _ELEMENTS_MEET: Final = re.compile(rb'[}\]][ \t\n\r]*,[ \t\n\r]*[{\[](?:[ \t\n\r]*"[^"\\,]{0,64}"[ \t\n\r]*:)?')
 _MISSES: Final = 3
 """How often in a row a part of an array may turn out not to end where it seemed to, until that is no longer tried."""
-_SCALAR: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"{}\[\],:]+|[,:]|"', re.DOTALL)
+SCALAR: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"{}\[\],:]+|[,:]|"', re.DOTALL)
+"""A text, a number, a word, a comma or a colon; or the quotation mark of a text that has no end."""
 
 
 class Seam:
@@ -103,7 +104,7 @@ def _cut_at_brackets(text: bytes) -> list[bytes]:
     """Return documents one by one, each cut out by its brackets; texts and numbers are documents too."""
     found, at = list[bytes](), 0
     for start, stop in [*cut_at_brackets(text), (len(text), len(text))]:
-        found += _SCALAR.findall(text, at, start)
+        found += SCALAR.findall(text, at, start)
         found += [text[start:stop]] if start < stop else []
         at = stop
     return found

@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from bagkit.json.cutting import Seam, elements, one_by_one
+from bagkit.json.cutting import SCALAR, Seam, elements, one_by_one
 from bagkit.json.levels import Level, ends_in_escape, surveyed
 from bagkit.json.standard import loads_here
 from bagkit.light_classes import NamedTuple, dataclass
 
 _SPACE: Final = b" \t\n\r"
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_SCALAR: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"{}\[\],:]+|[,:]|"', re.DOTALL)
 _ASKED_AT: Final = 1 << 23
 """Bytes of a document that has not ended, after which is asked whether it can become one."""
 _EXPLAINED: Final = 1 << 26
@@ -268,7 +267,7 @@ class _Reading:
         elif not sign or sign in b"}]":
             raise NoJsonError("Expecting value", at)
         else:
-            _check(self._token(_SCALAR, "Expecting value"), at)
+            _check(self._token(SCALAR, "Expecting value"), at)
 
     # Documents ------------------------------------------------------------------------------------------------------
 

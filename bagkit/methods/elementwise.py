@@ -9,7 +9,8 @@ from bagkit.errors import PlanError
 from bagkit.lazily import Lazily
 from bagkit.lazy.arguments import only_plain
 from bagkit.methods.making import Making, T_co
-from bagkit.ops.elementwise import Filter, Flatten, Map, OnError, OnErrorFor, Pluck, StarMap
+from bagkit.ops.elementwise import Filter, Flatten, Map, OnErrorFor, Pluck, StarMap
+from bagkit.options import OnError
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.signatures import BY_NAME, given_function
 

@@ -29,8 +29,7 @@ from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
     from bagkit.json.line_shapes import Notation
-
-OnError = Literal["raise", "skip", "collect"]
+    from bagkit.options import OnError
 
 
 def bind(function: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., Any]:
