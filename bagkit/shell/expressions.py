@@ -14,7 +14,8 @@ import inspect
 import linecache
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from bagkit.errors import PlanError, one_line
@@ -77,8 +78,10 @@ def with_step(value: Any, text: str) -> Any:
     plain = not args and not keywords
     given = [_argument(name, text, arg, first=not number) for number, arg in enumerate(args)]
     named = {str(each.arg): _argument(name, text, each.value, first=False) for each in keywords}
-    if name == "pluck" and len(given) == 1 and callable(given[0]):  # a field inside of another
-        return value.map(given[0])
+    if name == "pluck" and given and callable(given[0]) and named.keys() <= {"default"}:  # a field inside of another
+        default = [*given[1:], *named.values()]
+        if len(default) < 2:
+            return value.map(partial(_field_inside, given[0], *default) if default else given[0])
     given_by_name = {**(defaults if plain else {}), **_LAZILY.get(name, {}), **named}
     try:
         inspect.signature(method).bind(value, *given, **given_by_name)
@@ -86,6 +89,14 @@ def with_step(value: Any, text: str) -> Any:
         parameters = call_text(method).partition("(")[2]
         raise WrongStep(f"step {one_line(text, 80)}: {error}; expected {word}({parameters}") from None
     return method(value, *given, **given_by_name)
+
+
+def _field_inside(field: Callable[[Any], Any], default: Any, record: Any) -> Any:
+    """Return a field inside of another, or `default` where one of them is missing, or the outer one is null."""
+    try:
+        return field(record)
+    except (KeyError, IndexError, TypeError):
+        return default
 
 
 def _read(text: str) -> tuple[str, list[ast.expr], list[ast.keyword]]:

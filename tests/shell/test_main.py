@@ -81,6 +81,8 @@ STEPS: dict[tuple[str, ...], Any] = {
     ('filter(r["age"] > 80)', "pluck(name)"): [each["name"] for each in PEOPLE if each["age"] > 80],
     ("pluck(age)", "sum"): [sum(each["age"] for each in PEOPLE)],
     ("pluck(home.city)", "distinct", "sort(r)"): ["c0", "c1", "c2"],
+    ("pluck(home.city, 'none')", "distinct", "sort(r)"): ["c0", "c1", "c2"],
+    ("pluck(home.town.name, default='none')", "distinct"): ["none"],
     ("topk(2, id)", "pluck(id)"): [299, 298],
     ("map({**r, 'new': math.floor(r['age'] / 7)})", "pluck(new)", "max"): [89 // 7],
     ("remove(lambda r: r['age'])", "count"): [sum(not each["age"] for each in PEOPLE)],
