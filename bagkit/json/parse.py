@@ -135,6 +135,13 @@ class JsonParser:
         except Exception:  # whatever it was: json.loads may take it, or says it better
             return None, careful
 
+    def takes(self, lines: Sequence[Any]) -> bool:
+        """Return whether all `lines` are for the first function of `ways`."""
+        try:
+            return _can_decode(lines, None, self._own_ways().skips)
+        except Exception:
+            return False
+
     def further(self, lines: Sequence[Any]) -> Callable[[list[Any]], None]:
         """Return a function that puts to a list what is made of `lines` in one go, up to a line for which it raises.
 

@@ -69,10 +69,12 @@ class ParsingJson:
 
     def _ways(self, lines: Sequence[Any], data: bytes | None, first: Any = None) -> Ways:
         quick, careful = self._parser.ways(lines, data)
-        standard = None if quick is None else self._parser.as_standard(data is not None)
+        standard = self._parser.as_standard(data is not None)
         if self._of_lines:
-            careful, standard = partial(load_line, careful), standard and partial(load_line, standard)
-        return Ways(quick, careful, first, standard and _LinesInTurn(self._parser, standard))
+            careful, standard = partial(load_line, careful), partial(load_line, standard)
+        if quick is None and data is None:  # elements of any type
+            return Ways(quick, careful, first)
+        return Ways(quick, careful, first, _LinesInTurn(self._parser, standard, is_mixed=quick is None))
 
     def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
         ways = self._ways(lines, None)
@@ -82,15 +84,26 @@ class ParsingJson:
 class _LinesInTurn(InTurn):
     """An InTurn; mutable, of one task."""
 
-    def __init__(self, parser: JsonParser, careful: Callable[[Any], Any]) -> None:
+    def __init__(self, parser: JsonParser, careful: Callable[[Any], Any], is_mixed: bool) -> None:
+        """Lines that are mixed are not all such that the parser may be given them."""
         self._parser = parser
         self._careful = careful
+        self._is_mixed = is_mixed
 
     def inside(self, outer: Callable[[Callable[[Any], Any], Any], Any]) -> InTurn:
-        return _LinesInTurn(self._parser, partial(outer, self._careful))
+        return _LinesInTurn(self._parser, partial(outer, self._careful), self._is_mixed)
 
     def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
-        return chain.from_iterable(self._parts(lines))
+        if not self._is_mixed:
+            return chain.from_iterable(self._parts(lines))
+        return chain.from_iterable(chain.from_iterable(map(self._sorted_out, _sorted_lines(self._parser, lines))))
+
+    def _sorted_out(self, given: tuple[Sequence[Any], bool]) -> Iterable[Iterable[Any]]:
+        lines, taken = given
+        if taken:
+            return self._parts(lines)
+        self.with_care += len(lines)
+        return (map(self._careful, lines),)
 
     def _parts(self, lines: Sequence[Any]) -> Iterator[Iterable[Any]]:
         """Yield records that are made in one go, and between them what makes a record with care.
@@ -110,6 +123,36 @@ class _LinesInTurn(InTurn):
                 self.with_care += 1
                 yield map(self._careful, (lines[done],))
                 done += 1
+
+
+def _sorted_lines(parser: JsonParser, lines: Sequence[bytes]) -> Iterator[tuple[Sequence[Any], bool]]:
+    """Yield `lines` in parts: some that `parser` takes all, and single ones that it does not; and which they are."""
+    start = 0
+    for number in [n for n, line in enumerate(lines) if not line.isascii() and not _is_text(line)]:
+        if start < number:
+            yield from _halves(parser, lines[start:number])
+        yield lines[number : number + 1], False
+        start = number + 1
+    if start < len(lines):
+        yield from _halves(parser, lines[start:])
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        str(line, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _halves(parser: JsonParser, lines: Sequence[Any]) -> Iterator[tuple[Sequence[Any], bool]]:
+    taken = parser.takes(lines)
+    if taken or len(lines) == 1:
+        yield lines, taken
+    else:
+        half = len(lines) // 2
+        yield from _halves(parser, lines[:half])
+        yield from _halves(parser, lines[half:])
 
 
 def _in_one_go(

@@ -144,6 +144,7 @@ LINES: dict[str, str] = {
     "without the field": '{"b": %d}',
     "no dict": "%d",
     "empty": "",
+    "no text": '{"a": %d, "b": "\udcff"}',
 }
 PARSING: dict[str, tuple[Callable[[bk.Bag[Any]], bk.Bag[Any]], Callable[[Any], Any]]] = {
     "whole": (lambda bag: bag, lambda record: record),
@@ -160,15 +161,17 @@ def test_lines_that_are_no_json_are_the_only_ones_that_are_left_out(tmp_path: Pa
     """Lines before and behind a wrong one are parsed in one go, as if it were not there."""
     of_bag, of_record = PARSING[name]
     kinds = list(LINES)[1:]
-    of = [kinds[number * 3 % 5] if number % bad == 0 else "good" for number in NUMBERS]
+    of = [kinds[number * 5 % 6] if number % bad == 0 else "good" for number in NUMBERS]
     lines = [LINES[kind] % number if "%d" in LINES[kind] else "" for number, kind in enumerate(of)]
-    (tmp_path / "a.jsonl").write_text("".join(line + "\n" for line in lines))
+    data = [line.encode(errors="surrogateescape") for line in lines]
+    (tmp_path / "a.jsonl").write_bytes(b"".join(line + b"\n" for line in data))
     expected, failed = [], []
     for number, line in enumerate(lines, 1):
         try:
-            expected.append(of_record(json.loads(line + "\n")))
+            expected.append(of_record(json.loads((data[number - 1] + b"\n").decode())))
         except Exception as error:
-            failed.append((number, line, type(error).__name__, str(error)))
+            read = data[number - 1] if isinstance(error, UnicodeDecodeError) else line
+            failed.append((number, read, type(error).__name__, str(error)))
     bag = of_bag(bk.read_text(tmp_path / "a.jsonl").map(json.loads))
     good, rejects = bag.split_errors()
     for wanted in (good, good.count()):
