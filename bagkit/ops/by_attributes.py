@@ -7,8 +7,9 @@ watches which functions are called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 
@@ -25,7 +26,9 @@ _PLAIN: Final = frozenset({dict, list, str, int, float, bool, type(None)})
 """Types of what json.loads gives."""
 _DICTS: Final = frozenset({dict})
 _CALM: Final = 64
-"""For how many blocks records are taken one by one once one has failed: the next is not far."""
+"""For how many blocks what comes before a record that fails is kept, once one has failed: the next is not far."""
+_ALONE: Final = 8
+"""One record in this number may be given to the function; where there are more, each is taken by itself."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class OnObjects(GoesOn):
         self, function: Callable[[Any], Any], expression: str, read: Any, attributes: tuple[Field, ...]
     ) -> None:
         self._function = function
-        self._all, self._one = _compiled(expression)
+        self._all, self._put, self._one = _compiled(expression)
         self._names = _Names()
         for keys, path in attribute_paths(attributes).items():
             if overlaps(keys, read):  # the first parser makes no attributes of what filters do not read
@@ -116,12 +119,33 @@ class OnObjects(GoesOn):
             return map(self._function if _DICTS.issuperset(map(type, records)) else self._given, records)
         if self._calm:
             self._calm -= 1
-            return map(self._given, records)
+            return chain.from_iterable(self._in_turn(records))
         try:
             return self._all(records)
         except CALCULATING_RAISES:  # the function raises for a record; or it is a dict, and others are not
             self._calm = _CALM
-        return map(self._given, records)
+        return chain.from_iterable(self._in_turn(records))
+
+    def _in_turn(self, records: Sequence[Any]) -> Iterator[Iterable[Any]]:
+        """Yield what the expression gives, and between that what calls the function with a record.
+
+        That raises, and not this, which would have ended then; a `chain` of both goes on.
+        """
+        rest, done, left = iter(records), 0, 1 + len(records) // _ALONE
+        while done < len(records):
+            found: list[Any] = []
+            try:
+                self._put(rest, found.append)
+            except Exception:
+                pass  # to tell what is wrong is left to the function
+            yield found
+            done += len(found)
+            if done < len(records):
+                yield map(self._called, (records[done],))
+                done, left = done + 1, left - 1
+            if not left:
+                yield map(self._given, rest)
+                return
 
     def _given(self, record: Any) -> Any:
         if type(record) is not dict:
@@ -135,11 +159,16 @@ class OnObjects(GoesOn):
         return self._function(record if type(record) in _PLAIN else self._names.dict_of(record))
 
 
+_All = Callable[[Sequence[Any]], list[Any]]
+_Put = Callable[[Iterator[Any], Callable[[Any], None]], list[None]]
+
+
 @cache
-def _compiled(expression: str) -> tuple[Callable[[Sequence[Any]], list[Any]], Callable[[Any], Any]]:
-    """Return what gives the values of an expression for all `record`s of a list, and for one."""
-    every: Callable[[Sequence[Any]], list[Any]] = eval(f"lambda records: [{expression} for record in records]")
-    return every, eval(f"lambda record: {expression}")
+def _compiled(expression: str) -> tuple[_All, _Put, Callable[[Any], Any]]:
+    """Return what gives the values of an expression for all records of a list, puts them somewhere, gives one."""
+    every: _All = eval(f"lambda records: [{expression} for record in records]")
+    put: _Put = eval(f"lambda records, put: [put({expression}) for record in records]")
+    return every, put, eval(f"lambda record: {expression}")
 
 
 class _Names(dict[str, tuple[str, "_Names"]]):
