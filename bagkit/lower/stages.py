@@ -92,7 +92,8 @@ class Stage:
             if lines and len(lines[-1]) + len(piece) < width:
                 lines[-1] += piece
             else:
-                lines.append(piece.strip() if not lines else "  " + piece.strip())
+                lines.append(piece.lstrip() if not lines else "  " + piece.lstrip())
+        lines = [line.rstrip() for line in lines]
         left_out = len(lines) - MOST_LINES
         return lines if left_out < 1 else [*lines[: MOST_LINES - 1], "  …", lines[-1]]
 

@@ -5,7 +5,7 @@ To add one: a dataclass here, a method on Bag, a row in the test cases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import field
 from functools import cached_property, partial
 from itertools import starmap
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.flow.tallies import count_here
-from bagkit.json.attributes import attribute_values
 from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.json.unchanged import Unchanged
@@ -215,32 +214,6 @@ class Pluck(PerPartition):
         if self.default is not NOT_GIVEN:
             return partial(_with_default, PluckWithDefault(self.key, self.default))
         return partial(map, tuple_getter(self.key) if isinstance(self.key, list) else itemgetter(self.key))
-
-
-@dataclass(frozen=True)
-class PluckAttribute(Pluck):
-    """A pluck of one field where a parser gives objects in place of dicts: an attribute of theirs is the field."""
-
-    number: int = 0
-    """Which field of the parser it is."""
-
-    def begin(self) -> OnRecords:
-        return partial(_attributes, attribute_values(f"field_{self.number}"), self.key)
-
-
-def _attributes(values: Callable[[Sequence[Any]], list[Any]], key: str, records: Sequence[Any]) -> Iterable[Any]:
-    try:
-        return values(records)
-    except AttributeError:  # where a field is missing, there are dicts
-        return map(partial(_attribute_or_item, values, key), records)
-
-
-def _attribute_or_item(values: Callable[[Sequence[Any]], list[Any]], key: str, record: Any) -> Any:
-    try:
-        return values((record,))[0]
-    except AttributeError:
-        pass
-    return record[key]
 
 
 class PluckWithDefault:

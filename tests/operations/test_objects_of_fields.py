@@ -253,3 +253,52 @@ def test_in_workers(scheduler: str, tmp_path: Path) -> None:
     with bk.options(scheduler=scheduler, workers=2):
         assert bag.filter(AGE).map(CITY).compute() == [CITY(r) for r in records if AGE(r)]
         assert bag.foldby("name", FOLDS["sum"][0], 0, operator.add).compute() == folded(lines, "name", *FOLDS["sum"])[0]
+
+
+TOGETHER = [
+    ("filter, map of what is inside", "filter and pluck", "a map of what was filtered by"),
+    ("what is true", "filters", "map alone", "to tuples"),
+    ("remove first", "and, or", "a part, and all of it"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::bagkit.errors.SkippedRecordsWarning")
+@each_case("names", TOGETHER)
+@pytest.mark.parametrize(("odd", "broken"), [(0.0, 0.0), (0.02, 0.0), (0.3, 0.0), (0.1, 0.1)])
+def test_one_read_for_several(names: tuple[str, ...], odd: float, broken: float, tmp_path: Path) -> None:
+    rng = random.Random(f"{names} {odd} {broken}")
+    path = tmp_path / "a.json"
+    lines = [a_line(rng, odd, broken) for _ in range(700 * FACTOR)]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    parsed = bk.read_text(path).map(json.loads)
+
+    def made(name: str) -> Any:
+        bag: Any = parsed
+        for method, function in PROGRAMS[name]:
+            bag = bag.pluck("name") if method == "pluck" else getattr(bag, method)(function)
+        return bag
+
+    bags = [*[made(name).map(repr) for name in names], parsed.filter(AGE).count(), parsed.count()]
+    wanted = [on_lists(lines, PROGRAMS[name]) for name in names]
+    wanted += [on_lists(lines, [("filter", AGE)]), on_lists(lines, [])]
+    computed = bk.compute(*bags, on_error="skip")
+    assert [list(each) for each in computed[:-2]] == [[*map(repr, found)] for found, _ in wanted[:-2]]
+    assert computed[-2:] == tuple([len(found) for found, _ in wanted[-2:]])
+    if any(first is not None for _, first in wanted):
+        with pytest.raises(tuple({type(first) for _, first in wanted if first is not None})):
+            bk.compute(*bags)
+    else:
+        assert bk.compute(*bags) == computed
+
+
+def test_a_shared_parser_gives_objects_where_all_look_up_fields(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text('{"name": "a", "age": 1}\n')
+    b = bk.read_text(tmp_path / "a.json").map(json.loads)
+    older = b.filter(lambda r: r["age"] > 30).filter(lambda r: r["name"] != "a")
+    bk.explain(b.pluck("name").frequencies(), older.count(), b.map(lambda r: r["age"] + 1).max())
+    assert "parse_json(attributes: age, name)" in capsys.readouterr().out
+    bk.explain(b.pluck("name").frequencies(), older, b.count())  # whose records leave the task
+    bk.explain(b.pluck("name").frequencies(), b.filter(lambda r: r.get("age")).count())
+    assert "attributes" not in capsys.readouterr().out
