@@ -571,11 +571,11 @@ USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "r
 
 def test_every_op_can_be_had() -> None:
     # Passes make ParseJson, CompleteJson and WithLines of maps and filters, by_attributes makes of those what takes
-    # objects, a sink SinkPart of a part; each reduction is a value of Row or of ToTable, which makes ByTables.
+    # objects, a sink SinkPart of a part; each reduction is a value of Row, ToTable or FoldToTable, which make ByTables.
     passes = ("optimizer/recognise_json.py", "optimizer/recognise_dumps.py", "optimizer/filter_first.py",
               "optimizer/send_lines.py", "ops/by_attributes.py")  # fmt: skip
     used = names_in(*USERS_OF_OPS, *passes, "io/output/sinks.py", "io/input/sharding.py")
-    assert {op.__name__ for op in ops()} - used == {"Row", "ToTable", "ByTable"}
+    assert {op.__name__ for op in ops()} - used == {"Row", "ToTable", "FoldToTable", "ByTable"}
 
 
 def test_every_row_of_the_table_of_reductions_can_be_had() -> None:

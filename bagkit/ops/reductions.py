@@ -64,6 +64,10 @@ def _merged(of: Callable[[list[Any]], Any], merge: Callable[[list[Any]], Any], s
     return found if state is EMPTY else merge([state, found])
 
 
+def _whole_records() -> Fields:
+    return ALL
+
+
 @dataclass(frozen=True)
 class Row(Reduction):
     """A reduction as data: the name to show, the three functions, and the facts."""
@@ -76,7 +80,8 @@ class Row(Reduction):
     """Makes the result of the last state, which is EMPTY if no partition had a record."""
     gives_bag: bool = False
     split_every: int | None = FAN_IN
-    fields: Fields = ALL
+    reads: Callable[[], Fields] = _whole_records
+    """Which fields it reads; asked when it runs, for until then IPython's autoreload may change functions."""
     functions: tuple[Any, ...] = field(default=())
     when_cut: WhenCut = "same"
 
@@ -89,7 +94,7 @@ class Row(Reduction):
         return self.name
 
     def demand(self, wanted: Fields) -> Fields:
-        return self.fields
+        return self.reads()
 
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
@@ -173,7 +178,7 @@ def count_row(split_every: Any = None) -> Row:
     finish = partial(or_else, 0)
     every = fan_in("count", split_every)
     start = accumulating(_count, 0)
-    return Row("count", start, sum, finish, fields=frozenset(), split_every=every)
+    return Row("count", start, sum, finish, reads=frozenset, split_every=every)
 
 
 def _count(number: int, records: Sequence[Any]) -> int:
@@ -332,7 +337,7 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
         partial(_fold_finish, initial),
         gives_bag=gives_bag,
         split_every=fan_in("fold", split_every),
-        fields=ALL if initial is NOT_GIVEN else fields_read(binop, 2),
+        reads=_whole_records if initial is NOT_GIVEN else partial(fields_read, binop, 2),
         functions=(binop, combine),
         # An initial value counts once for each partition, so partitions can be seen.
         when_cut="rounded" if initial is NOT_GIVEN else "other",

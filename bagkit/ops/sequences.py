@@ -128,7 +128,7 @@ class WithIndex(Pairing):
 def starts_row() -> Row:
     """Return the reduction to the numbers of the first record of each partition."""
     start = accumulating(_count, (0,))
-    return Row("count_partitions", start, joined, _starts, when_cut="other", fields=frozenset())
+    return Row("count_partitions", start, joined, _starts, when_cut="other", reads=frozenset)
 
 
 def _count(counted: tuple[int, ...], records: Sequence[Any]) -> tuple[int, ...]:

@@ -33,14 +33,16 @@ class ToTable(Reduction):
     most_frequent_first: bool = False
     """Whether the result is sorted by its values, largest first; else it has the order of first sight."""
     split_every: int | None = FAN_IN
-    fields: Fields = ALL
     functions: tuple[Any, ...] = ()
     plain_keys: bool = True
     """Whether keys are as plain as records are: not if a function of the user's makes them, or if they are tuples."""
-    of_attributes: FoldingField | None = None
-    """What does the same with objects that a parser makes faster than dicts."""
 
     gives_value = False
+
+    @property
+    def of_attributes(self) -> FoldingField | None:
+        """What does the same with objects that a parser makes faster than dicts."""
+        return None
 
     @property
     def when_cut(self) -> WhenCut:  # type: ignore[override]  # it depends on the tabling
@@ -52,16 +54,13 @@ class ToTable(Reduction):
     def label(self) -> str:
         return f"{self.name}({self.shown})" if self.shown else self.name
 
-    def demand(self, wanted: Fields) -> Fields:
-        return self.fields
-
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
 
     def exchange(self, count: int) -> ByTable:
         """Return the exchange that gives the same records in `count` partitions."""
         shown = ", ".join(filter(None, [self.shown, f"npartitions={count}"]))
-        return ByTable(self.name, shown, self.tabling, count, self.fields, self.functions)
+        return ByTable(self.name, shown, self.tabling, count, self.demand(ALL), self.functions)
 
     def start(self, room: Room) -> Taking:
         return TakingForUser(self.name, Only(tables.Filling(self.tabling, room)))
@@ -103,6 +102,30 @@ class Only:
         """Return the state of the partition."""
         (state,) = self._taking.state()
         return state
+
+
+@dataclass(frozen=True)
+class FoldToTable(ToTable):
+    """`foldby`: what its functions read is asked when it runs, for until then IPython's autoreload may change them."""
+
+    key: Any = None
+
+    def demand(self, wanted: Fields) -> Fields:
+        return union(fields_read(self._folding.key), self._read_of_records)
+
+    @property
+    def of_attributes(self) -> FoldingField | None:
+        return _folding_field(self._folding, self.key, self._read_of_records)
+
+    @property
+    def _folding(self) -> Folding:
+        assert isinstance(self.tabling, Folding)
+        return self.tabling
+
+    @property
+    def _read_of_records(self) -> Fields:
+        """Which fields the function reads; without an initial value the first record of a key is its first total."""
+        return fields_read(self._folding.binop, 2) if self._folding.initial else ALL
 
 
 @dataclass(frozen=True)
@@ -190,18 +213,15 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
     start = () if initial is NOT_GIVEN else (initial,)
     merge_start = () if combine_initial is NOT_GIVEN else (combine_initial,)
     folding = Folding(function, binop, combine, start, merge_start)
-    # Without an initial value the first record of a key is its first total, so it is needed whole.
-    read = fields_read(binop, 2) if start else ALL
-    return ToTable(
+    return FoldToTable(
         "foldby",
         f"{shown_key(key)}, {function_label(binop)}",
         folding,
         # An initial value of the merge counts once, so it is one merge.
         split_every=None if merge_start else fan_in("foldby", split_every),
-        fields=union(fields_read(function), read),
         functions=(*([key] if callable(key) else []), binop, combine),
         plain_keys=not callable(key) and not isinstance(key, list),
-        of_attributes=_folding_field(folding, key, read),
+        key=key,
     )
 
 

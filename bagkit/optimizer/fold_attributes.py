@@ -27,7 +27,7 @@ def fold_attributes(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
                 folding = table.of_attributes
                 if folding is not None and parser.gives_records_of_fields and id(parser) not in shared:
                     below = Plan(replace(parser, attributes=folding.names), source)
-                    return Plan(replace(table, tabling=folding, of_attributes=None), (below,))
+                    return Plan(replace(table, tabling=folding), (below,))
         return plan
 
     return rewrite(roots, fold)

@@ -8,6 +8,7 @@ import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -157,6 +158,35 @@ def test_who_watches_calls_sees_them(tmp_path: Path) -> None:
         sys.setprofile(before)
     assert (cities, folded) == (["a"] * 30, [("a", 1200)])
     assert [seen.count(function.__code__) for function in (AGE, CITY, add_age)] == [30, 30, 30]
+
+
+REPLACED: dict[str, tuple[Any, Any, Callable[[Any, Any], Any], Any]] = {
+    "map": (lambda r: r["a"], lambda r: r["b"], lambda bag, f: bag.map(f), [2, 2]),
+    "filter": (lambda r: r["a"] > 1, lambda r: r["b"] > 1, lambda bag, f: bag.filter(f).pluck("a"), [1, 1]),
+    "fold": (
+        *(lambda total, r: total + r["a"], lambda total, r: total + r["b"]),
+        *(lambda bag, f: bag.fold(f, operator.add, 0), 4),
+    ),
+    "foldby": (
+        *(lambda total, r: total + r["a"], lambda total, r: total + r["b"]),
+        *(lambda bag, f: bag.foldby("k", f, 0, operator.add), [("x", 4)]),
+    ),
+    "foldby, the same field": (
+        *(lambda total, r: total + r["a"], lambda total, r: total + r["a"] * 10),
+        *(lambda bag, f: bag.foldby("k", f, 0, operator.add), [("x", 20)]),
+    ),
+}
+
+
+@each_case("name", REPLACED)
+def test_code_that_autoreload_replaces_before_the_run(name: str, tmp_path: Path) -> None:
+    before, after, method, expected = REPLACED[name]
+    path = tmp_path / "a.json"
+    path.write_text('{"k": "x", "a": 1, "b": 2, "c": 3}\n' * 2)
+    function = FunctionType(before.__code__, globals())
+    made = method(bk.read_text(path).map(json.loads), function)
+    function.__code__ = after.__code__
+    assert made.compute() == expected
 
 
 class Interrupted:
