@@ -277,7 +277,12 @@ def _number(op: Op, written: Sequence[Op]) -> int | None:
         if each is op:
             return number
     alike = [number for number, each in enumerate(written) if each.label == op.error_label]
-    return alike[0] if len(alike) == 1 or (alike and isinstance(op, BlockParser)) else None
+    if isinstance(op, BlockParser):
+        return alike[0] if alike else None
+    if len(alike) > 1:  # two lambdas; a pass has made another op of one
+        functions = list(map(id, op.user_functions()))
+        alike = [number for number in alike if list(map(id, written[number].user_functions())) == functions]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _in_order(places: Sequence[Place | PlaceRow]) -> list[int]:

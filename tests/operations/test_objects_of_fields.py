@@ -189,6 +189,16 @@ def test_code_that_autoreload_replaces_before_the_run(name: str, tmp_path: Path)
     assert made.compute() == expected
 
 
+def test_rejects_know_their_steps(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": 1, "b": 1, "c": 1}\n{"a": null, "b": 1, "c": 1}\n{"a": 1, "b": null, "c": 1}\n')
+    kept = bk.read_text(path).map(json.loads).filter(lambda r: r["a"] * 2).filter(lambda r: r["b"] * 2)
+    for bag in (kept, kept.map(lambda r: r["c"])):
+        good, bad = bag.split_errors()
+        count, steps = bk.compute(good.count(), bad.pluck("step"))
+        assert (count, steps) == (1, [1, 2])
+
+
 class Interrupted:
     """A record during which a signal comes, whose handler raises."""
 
