@@ -9,7 +9,6 @@ from typing import Any
 
 from bagkit.flow.rejected import AllRejected, Rejected, all_rejected
 from bagkit.light_classes import dataclass
-from bagkit.plan.fields import keys_of, shown_fields
 from bagkit.plan.kinds import ALL, Fields, OnRecords, Op, PerPartition, as_they_are
 
 
@@ -84,11 +83,16 @@ class Described(PerPartition):
 
     @property
     def label(self) -> str:
-        return self.error_label if self.fields is ALL else f"rejects(fields: {shown_fields(self.fields)})"
+        if self.fields is ALL:
+            return self.error_label
+        from bagkit.plan.fields import shown_fields  # workers import this module at their start, and ask no label
+
+        return f"rejects(fields: {shown_fields(self.fields)})"
 
     def begin(self) -> OnRecords:
-        names = None if self.fields is ALL else frozenset([keys_of(field)[0] for field in self.fields])
-        return partial(_described, names)
+        if self.fields is ALL:
+            return partial(_described, None)
+        return partial(_described, frozenset([field if isinstance(field, str) else field[0] for field in self.fields]))
 
 
 def _described(names: frozenset[str] | None, records: Sequence[Any]) -> list[dict[str, Any]]:
