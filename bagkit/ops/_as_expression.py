@@ -121,7 +121,18 @@ class _Stack:
             return (word, at + 1, end) if behind is not None and behind.name == other else None
         if step.name != "COPY" or step.argument != 1 or jump is None or pop is None or pop.name != "POP_TOP":
             return None
-        return (_JUMPS[jump.name], at + 3, self._steps.target(jump)) if jump.name in _JUMPS else None
+        return (_JUMPS[jump.name], at + 3, self._end(jump)) if jump.name in _JUMPS else None
+
+    def _end(self, jump: Instruction) -> int:
+        """Return where what stands to the right of the `and` or `or` of a jump ends.
+
+        From Python 3.14 on `a and b or c` goes from a to behind the jump of `or`, which a would not make.
+        """
+        end = self._steps.target(jump)
+        before, behind = self._steps.at(end - 1), self._steps.at(end)
+        if before is None or behind is None or behind.name != "POP_TOP":
+            return end
+        return end - 2 if before.name in _JUMPS and before.name != jump.name else -1
 
     def _do(self, step: Instruction) -> None:
         match step.name:
