@@ -137,7 +137,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "profiling": {"ops", "plan", "flow", "json.standard", "exchange.spill", "exchange.checksum"},
     "optimizer": {"exchange.tabling", "json", "ops", "plan"},
-    "lower": {"plan", "flow", "work", "ops", "user_code.modules"},
+    "lower": {"plan", "flow", "work", "ops", "user_code.code_parts"},
     "work": {"plan", "flow", "exchange", "json.standard", "tracebacks"},
     "io": {"ops", "plan", "flow", "json", "exchange.checksum", "exchange.frames", "user_code.main_module", "warn"},
     "ops": {"plan", "flow", "json", "exchange", "user_code.main_module"},

@@ -33,9 +33,10 @@ from bagkit.crossing.made_code import make_code
 from bagkit.crossing.patches import Patches, original, original_reduce, patches_in
 from bagkit.crossing.sentinel_values import SENTINEL_TYPES, reduce_sentinel
 from bagkit.json.standard import is_replaced
+from bagkit.user_code.code_parts import names_of
 from bagkit.user_code.inner_imports import Import
 from bagkit.user_code.main_module import MAIN
-from bagkit.user_code.modules import CACHED, HEAP, found_by_name, imports_by, is_left_behind, names_of
+from bagkit.user_code.modules import CACHED, HEAP, found_by_name, imports_by, is_left_behind
 
 if TYPE_CHECKING:
     from bagkit.crossing.class_numbers import Moments

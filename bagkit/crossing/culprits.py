@@ -12,8 +12,9 @@ from typing import Any
 
 from bagkit.crossing.outgoing import Outgoing
 from bagkit.errors import NotPicklableError, ask, printable
+from bagkit.user_code.code_parts import names_of
 from bagkit.user_code.module_loads import is_edited
-from bagkit.user_code.modules import is_users, names_of, version
+from bagkit.user_code.modules import is_users, version
 
 DEPTH = 30
 _NOTHING = object()

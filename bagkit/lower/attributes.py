@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bagkit.ops.by_attributes import FilterAttributes, on_attributes
 from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.fields import in_order
 from bagkit.plan.kinds import ALL, Field, PerPartition, Reduction
@@ -23,6 +22,8 @@ def with_attributes(work: Several) -> Several:
     trunk, parser = work.trunk, work.trunk.op
     if not isinstance(parser, ParseJson) or trunk.parser is None or parser.fields is ALL or not parser.fields:
         return work
+    from bagkit.ops.by_attributes import FilterAttributes  # few programs of the shortest need it
+
     names = in_order(parser.fields)
     made = {id(trunk): replace(trunk, op=replace(parser, attributes=names))}
     objects = {id(trunk)}
@@ -42,6 +43,8 @@ def with_attributes(work: Several) -> Several:
 
 def _on_objects(step: Step, names: tuple[Field, ...]) -> PerPartition | None:
     """Return what does as the op of `step` with objects; None where that is not known."""
+    from bagkit.ops.by_attributes import on_attributes
+
     return on_attributes(step.op, names) if isinstance(step.op, PerPartition) and len(step.inputs) == 1 else None
 
 

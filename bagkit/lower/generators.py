@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from bagkit.user_code.modules import content_of, names_of
+from bagkit.user_code.code_parts import content_of, names_of
 from bagkit.visible import ask
 
 MOST: Final = 1000

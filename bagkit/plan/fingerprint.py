@@ -25,16 +25,15 @@ from weakref import WeakKeyDictionary
 from bagkit.errors import ask
 from bagkit.plan.kinds import MemorySource
 from bagkit.plan.node import Plan, walk
+from bagkit.user_code.code_parts import globals_of, names_of
 from bagkit.user_code.modules import (
     HEAP,
     found_by_name,
-    globals_of,
     imported,
     imports_by,
     is_changed,
     is_made_by_exec,
     is_users,
-    names_of,
 )
 from bagkit.user_code.unimported import unimported
 

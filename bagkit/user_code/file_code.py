@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
 from typing import Any
 
 from bagkit.light_classes import dataclass
+from bagkit.user_code.code_parts import codes_in
 from bagkit.user_code.module_loads import version_of
 
 
@@ -28,14 +28,6 @@ class FileCode:
         if not isinstance(code, types.CodeType):
             return False
         return (code.co_qualname, code.co_firstlineno) in self.places if self.is_rewritten else code in self.codes
-
-
-def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Yield `code`, and the code of the functions, classes and comprehensions in it."""
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, types.CodeType):
-            yield from codes_in(each)
 
 
 _known: dict[str, tuple[Any, FileCode]] = {}

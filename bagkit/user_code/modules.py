@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bagkit.light_classes import dataclass
-from bagkit.user_code.file_code import FileCode, code_of, codes_in, known_code_of
+from bagkit.user_code.code_parts import content_of, names_of
+from bagkit.user_code.file_code import FileCode, code_of, known_code_of
 from bagkit.user_code.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
 from bagkit.user_code.main_module import MAIN
 from bagkit.user_code.module_loads import Watcher, is_edited, is_of_others, newer_than, reloaded, version_of
@@ -307,26 +308,6 @@ def _names_in(module: types.ModuleType) -> frozenset[str]:
     of_file = known_code_of(module).codes  # of properties and cached functions too
     codes += [each for each in of_file if each.co_name != "<module>"]
     return frozenset(name for each in codes for name in names_of(each))
-
-
-def names_of(code: types.CodeType) -> Iterator[str]:
-    """Yield the names of globals and attributes that `code` uses, and the functions in it."""
-    return (name for each in codes_in(code) for name in each.co_names)
-
-
-@functools.lru_cache(1000)
-def globals_of(code: types.CodeType) -> tuple[str, ...]:
-    """Return the names that `code`, and the functions in it, look up in their module."""
-    loads = (each for inner in codes_in(code) for each in dis.get_instructions(inner))
-    return tuple(dict.fromkeys([each.argval for each in loads if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")]))
-
-
-def content_of(cell: types.CellType) -> Any:
-    """Return what a function has closed over; None where that is not there yet."""
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None
 
 
 def _assigned_in(module: types.ModuleType) -> Iterator[frozenset[str]]:

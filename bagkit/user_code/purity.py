@@ -15,8 +15,8 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from bagkit.user_code.file_code import codes_in
-from bagkit.user_code.modules import CACHED, HEAP, content_of
+from bagkit.user_code.code_parts import codes_in, content_of
+from bagkit.user_code.modules import CACHED, HEAP
 
 _MODULES = frozenset(
     ("math", "re", "json", "datetime", "string", "unicodedata", "hashlib", "base64", "html", "textwrap", "statistics",

@@ -11,8 +11,8 @@ import weakref
 from functools import partial
 from typing import Any
 
+from bagkit.user_code.code_parts import content_of, globals_of
 from bagkit.user_code.main_module import MAIN
-from bagkit.user_code.modules import content_of, globals_of
 
 
 def reached(function: Any) -> list[Any]:

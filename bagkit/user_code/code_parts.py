@@ -1,0 +1,44 @@
+"""What code names, looks up, and has in it, and what a function has closed over.
+
+Imported in each run, so light.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+
+TYPE_CHECKING = False  # importing it would import typing
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Yield `code`, and the code of the functions, classes and comprehensions in it."""
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, types.CodeType):
+            yield from codes_in(each)
+
+
+def names_of(code: types.CodeType) -> Iterator[str]:
+    """Yield the names of globals and attributes that `code` uses, and the functions in it."""
+    return (name for each in codes_in(code) for name in each.co_names)
+
+
+@functools.lru_cache(1000)
+def globals_of(code: types.CodeType) -> tuple[str, ...]:
+    """Return the names that `code`, and the functions in it, look up in their module."""
+    import dis
+
+    loads = (each for inner in codes_in(code) for each in dis.get_instructions(inner))
+    return tuple(dict.fromkeys([each.argval for each in loads if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")]))
+
+
+def content_of(cell: types.CellType) -> Any:
+    """Return what a function has closed over; None where that is not there yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
