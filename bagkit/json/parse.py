@@ -139,7 +139,7 @@ class JsonParser:
         """Return whether all `lines` are for the first function of `ways`."""
         try:
             return _can_decode(lines, None, self._own_ways().skips)
-        except Exception:
+        except Exception:  # the careful way says what is wrong
             return False
 
     def further(self, lines: Sequence[Any]) -> Callable[[list[Any]], None]:

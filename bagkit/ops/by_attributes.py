@@ -134,14 +134,16 @@ class OnObjects(GoesOn):
         rest, done, left = iter(records), 0, 1 + len(records) // _ALONE
         while done < len(records):
             found: list[Any] = []
+            tell = self._called  # what is wrong with a record
             try:
                 self._put(rest, found.append)
-            except Exception:
-                pass  # to tell what is wrong is left to the function
+            except Exception as error:
+                if not isinstance(error, CALCULATING_RAISES):  # of a signal's handler
+                    tell = partial(_raise, error)
             yield found
             done += len(found)
             if done < len(records):
-                yield map(self._called, (records[done],))
+                yield map(tell, (records[done],))
                 done, left = done + 1, left - 1
             if not left:
                 yield map(self._given, rest)
@@ -157,6 +159,10 @@ class OnObjects(GoesOn):
 
     def _called(self, record: Any) -> Any:
         return self._function(record if type(record) in _PLAIN else self._names.dict_of(record))
+
+
+def _raise(error: Exception, record: Any) -> Any:
+    raise error
 
 
 _All = Callable[[Sequence[Any]], list[Any]]

@@ -8,7 +8,7 @@ import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -342,3 +342,21 @@ def test_a_shared_parser_gives_objects_where_all_look_up_fields(
     bk.explain(b.pluck("name").frequencies(), older, b.count())  # whose records leave the task
     bk.explain(b.pluck("name").frequencies(), b.filter(lambda r: r.get("age")).count())
     assert "attributes" not in capsys.readouterr().out
+
+
+def test_an_alarm_among_records_that_fail_is_told_of_and_none_is_lost() -> None:
+    class Late:
+        @property
+        def field_0(self) -> int:
+            raise TimeoutError("of a signal's handler")
+
+    one, late, text = SimpleNamespace(field_0=1), Late(), SimpleNamespace(field_0="a")
+    step = OnObjects(lambda r: r["n"] + 1, "record.field_0 + 1", frozenset({"n"}), ("n",))
+    for _ in range(2):  # the first block is taken as a whole, until a record fails
+        values, given = iter(step([text, one, late, one, *[one] * 99])), []
+        with pytest.raises(TypeError):
+            next(values)
+        given.append(next(values))
+        with pytest.raises(TimeoutError):
+            next(values)
+        assert given + list(values) == [2, 2, *[2] * 99]

@@ -135,7 +135,7 @@ def _can_be_iterated(seq: object) -> bool:
     if isinstance(seq, type) or not hasattr(type(seq), "__getitem__"):
         return False
     try:
-        iter(seq)  # type: ignore[call-overload]
+        iter(seq)  # type: ignore[call-overload]  # it is asked whether it can be
     except TypeError:
         return False
     return True
