@@ -504,7 +504,7 @@ def test_files_of_other_formats(tmp_path: Path) -> None:
         assert run(codes(caught.value)[0], path=name) == right
     (tmp_path / "a.json").write_text('{"n": 1}')
     for name, mode in (("a.tar", "w"), ("a.tar.gz", "w:gz")):
-        with tarfile.open(tmp_path / name, mode) as archive:  # type: ignore[call-overload]
+        with tarfile.open(tmp_path / name, mode) as archive:  # type: ignore[call-overload]  # a text, not one of the known modes
             archive.add(tmp_path / "a.json", "folder/a.json")
         with pytest.raises(bk.SourceError, match=r"begins as tar data; expected text; hint: 'tar://\*::' before"):
             bk.read_json(tmp_path / name).compute()

@@ -40,7 +40,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str]
 
 
 def begun(function: Callable[[int], Any], executor: Executor) -> tuple[Any, Iterator[Any]]:
-    """Return the first value of a run of 20 tasks, and an iterator over the others, of which most have not begun."""
+    """Return the first value of a run of 20 tasks, and an iterator over the others: most of them have not begun."""
     with bk.options(scheduler=executor, workers=1):
         values = iter(bk.range(20, npartitions=20).map(function))
         return next(values), values
