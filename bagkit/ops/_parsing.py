@@ -12,7 +12,7 @@ from bagkit.flow.blocks import Block
 from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import loads_here
 from bagkit.json.unchanged import Unchanged
-from bagkit.plan.kinds import Copying, InTurn, Ways
+from bagkit.plan.kinds import Copying, Field, InTurn, Ways
 
 
 def load_line(loads: Callable[[Any], Any], line: Any) -> Any:
@@ -48,13 +48,19 @@ class ParsingJson:
     """What a ParseJson does with the lines of a partition."""
 
     def __init__(
-        self, parser: JsonParser, first: JsonParser | None, of_lines: bool, unchanged: Unchanged | None
+        self,
+        parser: JsonParser,
+        first: JsonParser | None,
+        of_lines: bool,
+        unchanged: Unchanged | None,
+        columns: tuple[Field, ...] | None,
     ) -> None:
+        """Begin to parse. `columns` are the fields that records have for who wrote the plan; None for all."""
         self.unchanged: Copying | None = unchanged
         self._parser = parser
         self._first = first
         self._of_lines = of_lines
-        self._whole: JsonParser | None = None
+        self._whole = json_parser(columns)
 
     def ways(self, block: Block) -> Ways:
         if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one
@@ -63,8 +69,6 @@ class ParsingJson:
         return self._ways(block.records, block.data, first)
 
     def whole(self, lines: Sequence[Any]) -> Iterable[Any]:
-        if self._whole is None:
-            self._whole = json_parser(None)
         return _in_one_go(*self._whole.ways(lines, None), lines)
 
     def _ways(self, lines: Sequence[Any], data: bytes | None, first: Any = None) -> Ways:

@@ -339,6 +339,8 @@ class ParseJson(BlockParser):
     fields are parsed, only for filters, before the others."""
     learns: tuple[Field, ...] | None = None
     """Those of them whose texts are made once, if they come again; None for all."""
+    columns: Fields = ALL
+    """The fields that records have for who wrote the plan, of which `fields` are read."""
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
     first: frozenset[Field] | None = None
@@ -414,4 +416,5 @@ class ParseJson(BlockParser):
 
     def begin(self) -> Parsing:
         first = None if self.first is None else self._first_parser
-        return ParsingJson(self._parser, first, self.of_lines, self._unchanged if self.copies else None)
+        columns = None if self.columns is ALL else in_order(self.columns)
+        return ParsingJson(self._parser, first, self.of_lines, self._unchanged if self.copies else None, columns)

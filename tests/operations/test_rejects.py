@@ -193,6 +193,36 @@ def test_what_is_read_of_rejects_is_all_there(lines: Path, name: str) -> None:
         assert bk.compute(good.count(), parts, **way)[1:] == expected
 
 
+TABLE = [{"key": n, "name": f"number {n}"} for n in range(5)]
+BEFORE_A_FAILURE: dict[str, Callable[[Path], bk.Bag[Any]]] = {
+    "parser": lambda lines: bk.read_json(lines),
+    "columns": lambda lines: bk.read_json(lines, columns=["n", "nothing"]),
+    "filter": lambda lines: bk.read_json(lines).filter(lambda r: r["n"] > 1),
+    "sample": lambda lines: bk.read_json(lines).random_sample(0.5, 3),
+    "other partitions": lambda lines: bk.read_json(lines, blocksize="2 KiB").repartition(7),
+    "columns in other partitions": lambda lines: bk.read_json(lines, columns=["n"]).repartition(7),
+    "pairs": lambda lines: bk.read_json(lines).join(TABLE, "n", "key").starmap(lambda other, r: 60 // (r["n"] - 4)),
+    "pairs by index": lambda lines: (
+        bk.read_json(lines)
+        .join(TABLE, "n", "key", how="left")
+        .filter(lambda pair: pair[1]["n"] > 1)
+        .map(lambda pair: {"n": pair[1]["n"] + len(pair[0]["name"]) - 8})
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BEFORE_A_FAILURE)
+def test_records_of_rejects_are_those_that_the_operation_was_given(lines: Path, name: str) -> None:
+    """Whatever of them was read: who mends a function may read more."""
+    lines.write_text(lines.read_text().replace("{broken\n", ""))
+    bag = BEFORE_A_FAILURE[name](lines)
+    _, bad = bag.map(inverse).split_errors()
+    with bk.options(scheduler="sync"):
+        expected = bad.pluck("record").compute(optimize=False)
+        assert len(expected) > 10
+        assert bad.pluck("record").compute() == expected
+
+
 def test_rejects_say_what_is_read_of_them(lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = bk.read_json(lines).map(inverse).split_errors()
     bk.explain(good.count(), bad.count())
