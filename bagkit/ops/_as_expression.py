@@ -151,7 +151,7 @@ class _Stack:
                 self._join(step.value)
             case "CONTAINS_OP":
                 self._join("not in" if step.argument else "in")
-            case "IS_OP" if _is_only_one(self._stack[-1]) and type(self._stack[-2]) is not _Constant:
+            case "IS_OP" if _is_only_one(self._stack[-1]) and self._is_looked_up(self._stack[-2]):
                 self._join("is not" if step.argument else "is")
             case "BUILD_TUPLE" | "BUILD_LIST":
                 inside = "".join([f"{part}," for part in self._texts(step.argument)])
@@ -167,6 +167,10 @@ class _Stack:
                 self._stack.append(f"({_UNARY[step.name]}{self._text()})")
             case _:
                 raise _NotKnown
+
+    def _is_looked_up(self, part: str | Path | _Constant) -> bool:
+        """Say whether it is a part of the record, or what is called with it: for `is` of constants Python warns."""
+        return type(part) is tuple or part in self._names.values()
 
     def _join(self, sign: str) -> None:
         right, left = self._text(), self._text()
@@ -191,7 +195,7 @@ class _Stack:
 
 
 def _is_only_one(top: object) -> bool:
-    """Say whether `is` asks the same of any value that is equal to a constant. (Of two, Python warns each time.)"""
+    """Say whether `is` asks the same of any value that is equal to a constant."""
     return isinstance(top, _Constant) and (top.value is None or type(top.value) is bool)
 
 

@@ -340,7 +340,7 @@ class ParseJson(BlockParser):
     learns: tuple[Field, ...] | None = None
     """Those of them whose texts are made once, if they come again; None for all."""
     columns: Fields = ALL
-    """The fields that records have for who wrote the plan, of which `fields` are read."""
+    """The fields that records have for who wrote the plan; `fields` are those that are read."""
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
     first: frozenset[Field] | None = None

@@ -96,7 +96,7 @@ def test_what_is_not_known(function: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
-@each_case("source", ["5 is None", "'a' is not True", "r['a'] or (1, 2) is None"])
+@each_case("source", ["5 is None", "'a' is not True", "r['a'] or (1, 2) is None", "(5 if 1 else r['a'],) is None"])
 def test_what_python_warns_of_is_not_known(source: str) -> None:
     assert as_expression(eval(f"lambda r: {source}"), (), spell) is None
 
