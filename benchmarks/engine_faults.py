@@ -31,6 +31,12 @@ from benchmarks.faults import expected_groups, waited_for
 
 WORKERS = 2
 FILES = 4
+BACK_SECONDS = 120.0
+"""How long a cluster has to replace a worker that was killed."""
+
+
+class NotReplacedError(Exception):
+    """A cluster did not replace a worker that was killed."""
 
 
 class Engine(Protocol):
@@ -244,6 +250,8 @@ class Series:
         self._chance = random.Random(f"{seed} {engine.name} {job}")
         self.seconds = 0.0
         """How long a run without a kill takes."""
+        self.is_broken = False
+        """Whether it ended before its time, as the cluster lacks a worker."""
 
     def runs(self, count: int) -> Iterator[list[str]]:
         """Yield of each of `count` runs what was wrong."""
@@ -261,8 +269,7 @@ class Series:
         """Run the job, with a kill after `moment` seconds; return what was wrong, and whether the kill came in time."""
         self.jobs.expected(self.job)  # which writes files, too
         self.jobs.clear()
-        while self.engine.name == "distributed" and len(self.engine.workers()) < WORKERS:
-            time.sleep(0.1)
+        self._wait_for_workers()
         over, struck = threading.Event(), threading.Event()
         victims, threads = self.engine.workers(), own_threads()
 
@@ -288,6 +295,14 @@ class Series:
         if moment is None:
             self.seconds = time.monotonic() - begin
         return problems + self._left(threads), struck.is_set()
+
+    def _wait_for_workers(self) -> None:
+        """Wait until the last one that was killed is replaced. Ray begins processes when tasks want them."""
+        end = time.monotonic() + BACK_SECONDS
+        while self.engine.name == "distributed" and len(self.engine.workers()) < WORKERS:
+            if time.monotonic() > end:
+                raise NotReplacedError(f"the cluster did not replace a worker in {BACK_SECONDS:.0f} seconds")
+            time.sleep(0.1)
 
     def _left(self, threads: set[str]) -> list[str]:
         problems = []
@@ -316,6 +331,21 @@ def own_threads() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("bagkit")}
 
 
+def print_series(series: Series, count: int) -> list[str]:
+    """Run a series, print how many of its `count` runs were right, and return what was wrong."""
+    problems, counts = [], Counter[bool]()
+    name = f"{series.engine.name}, {series.job}"
+    try:
+        for wrong in series.runs(count):
+            counts[not wrong] += 1
+            problems += [f"{name}: {each}" for each in wrong]
+    except NotReplacedError as error:
+        series.is_broken = True
+        problems.append(f"{name}: {error}: {counts.total()} of {count} runs, and nothing is known of the others")
+    print(f"{name:28}{series.seconds:10.1f}{counts[True]:8}{counts[False]:8}", flush=True)
+    return problems
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run all series, print what came of them, and return 1 if anything was wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine_faults", description=__doc__)
@@ -329,18 +359,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{'':28}{'seconds':>10}{'right':>8}{'WRONG':>8}", flush=True)
     problems: list[str] = []
     for engine_name in arguments.engine or ENGINES:
+        names = [job for job in arguments.job or JOBS if job != "dask graph" or engine_name == "distributed"]
         with tempfile.TemporaryDirectory(prefix="faults-") as folder:
             jobs = Jobs(Path(folder), arguments.records)
-            with ENGINES[engine_name]() as engine, bk.options(temporary_directory=f"{folder}/temporary"):
-                for job in arguments.job or JOBS:
-                    if job == "dask graph" and engine_name != "distributed":
-                        continue
-                    series, counts = Series(engine, jobs, job, arguments.seed), Counter[bool]()
-                    for wrong in series.runs(arguments.runs):
-                        counts[not wrong] += 1
-                        problems += [f"{engine_name}, {job}: {each}" for each in wrong]
-                    row = f"{engine_name + ', ' + job:28}{series.seconds:10.1f}{counts[True]:8}{counts[False]:8}"
-                    print(row, flush=True)
+            while names:  # a cluster that lacks a worker is no good for the jobs that are left: they get another one
+                with ENGINES[engine_name]() as engine, bk.options(temporary_directory=f"{folder}/temporary"):
+                    while names:
+                        series = Series(engine, jobs, names.pop(0), arguments.seed)
+                        problems += print_series(series, arguments.runs)
+                        if series.is_broken:
+                            break
     for problem in problems:
         print(problem)
     return 1 if problems else 0
