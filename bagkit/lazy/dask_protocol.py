@@ -2,7 +2,7 @@
 
 Dask is not imported. A graph that dask asks for is the one that bagkit would run itself, a task of ours a task of
 dask's; what dask hands back to be run (`__dask_scheduler__`) runs on our schedulers. There exchanges keep to the memory
-limit; elsewhere they hold what they exchange in memory, for dask has no place for files that goes with the run.
+limit. What tasks leave for each other elsewhere is in files where `dask_clients.py` knows a directory, else in memory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,7 +23,7 @@ from bagkit.lazy.dask_writes import TakeWritten, WriteFiles, function_and_needs,
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.ops.calls import DelayedCall
-from bagkit.options import PlainOptions, merged
+from bagkit.options import Options, PlainOptions, merged
 from bagkit.plan.kinds import Sink
 from bagkit.plan.node import Plan, walk
 
@@ -39,8 +38,8 @@ class DaskGraph:
     token: str
 
 
-_graphs: WeakKeyDictionary[Plan, dict[str | None, DaskGraph]] = WeakKeyDictionary()
-"""By the directory that machines share, if the options have one."""
+_graphs: WeakKeyDictionary[Plan, dict[Any, DaskGraph]] = WeakKeyDictionary()
+"""By what says where its tasks leave files; None for a graph whose tasks leave none."""
 
 
 def dask_graph(plan: Plan) -> DaskGraph:
@@ -48,33 +47,42 @@ def dask_graph(plan: Plan) -> DaskGraph:
 
     Raises PlanError for what works on files that are to be written first.
     """
-    graphs, shared = _graphs.setdefault(plan, {}), merged().shared_directory
-    if shared not in graphs:
-        graphs[shared] = _made(plan)
-    return graphs[shared]
+    from bagkit.lazy.dask_clients import names_of_clients
+
+    graphs, options = _graphs.setdefault(plan, {}), for_this_session(merged())
+    where = (options.shared_directory, options.temporary_directory, names_of_clients())
+    graph = graphs.get(None) or graphs.get(where)
+    if graph is None:
+        graph, leaves_files = _made(plan, options)
+        graphs[where if leaves_files else None] = graph
+    return graph
 
 
-def _made(plan: Plan) -> DaskGraph:
+def _made(plan: Plan, options: Options) -> tuple[DaskGraph, bool]:
+    """Return the graph of `plan`, and whether its tasks leave something for each other in an exchange."""
+    from bagkit.lazy.dask_clients import Runners, directory_of_graph, remove_after
     from bagkit.lazy.dask_files import DealFiles, Leaving
     from bagkit.lower.exchange import left_for_exchanges
     from bagkit.lower.lower import lower
     from bagkit.optimizer import optimize
-    from bagkit.schedulers.registry import memory_of_task
 
     below = tuple(walk(plan))
     sink = next((each for each in below if isinstance(each.op, Sink)), None)
     if sink is not None:
-        return DaskGraph(*tasks_of_sink(plan, sink))
+        return DaskGraph(*tasks_of_sink(plan, sink)), False
     (root,) = (plan,) if all(isinstance(each.op, DelayedCall) for each in below) else optimize((plan,))
-    options = for_this_session(merged())
-    graph, (keys,) = lower((root,), exact=True, joins=False, memory=partial(memory_of_task, options))
+    runners = Runners(options)
+    graph, (keys,) = lower((root,), exact=True, joins=False, memory=runners.memory)
     left = left_for_exchanges(graph)
-    directory = _directory(options.shared_directory) if left else ""
+    files = directory_of_graph(options, runners) if left else None
+    directory = None if files is None else files.path
     token = os.urandom(8).hex()
     names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
     tasks: dict[Any, Any] = {}
     partitions = set() if plan.op.gives_value else set(keys)
     seal = Seal(graph.tasks)
+    if files is not None:
+        remove_after(seal, files, f"bagkit-{token}")
     for task in graph.tasks:
         if isinstance(task.work, Dealing) and directory is None:
             tasks.update(_dealt(task, names))
@@ -89,7 +97,7 @@ def _made(plan: Plan) -> DaskGraph:
             tasks[name] = (run.shared_work,)
             needs.insert(0, name)
         tasks.update(_named((run, *needs), [names[key] for key in task.keys], isinstance(run, DealFiles)))
-    return DaskGraph(tasks, [names[key] for key in keys], token)
+    return DaskGraph(tasks, [names[key] for key in keys], token), bool(left)
 
 
 def _named(call: tuple[Any, ...], names: Sequence[Any], gives_several: bool) -> dict[Any, Any]:
@@ -98,15 +106,6 @@ def _named(call: tuple[Any, ...], names: Sequence[Any], gives_several: bool) -> 
         return {names[0]: call}
     whole = (*names[0], "all")
     return {whole: call} | {name: (operator.itemgetter(number), whole) for number, name in enumerate(names)}
-
-
-def _directory(shared: str | None) -> str | None:
-    """Return a directory for what tasks of a graph leave; it goes with the program, for dask may keep the graph."""
-    if shared is None:
-        return None
-    from bagkit.schedulers.executors import shared_files
-
-    return shared_files(shared).path
 
 
 def _dealt(task: Task, names: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:

@@ -12,7 +12,9 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
+from itertools import count
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from bagkit.flow.report import Report
 from bagkit.front_doors import front_door
@@ -47,16 +49,19 @@ class Seal:
         self._works: dict[int, tuple[SealedWork, Work]] = {}  # the work is held on to, so its id stays its own
         self._commons: dict[Any, Common] = {}
         self._uses = Counter([id(task.work) for task in tasks if not isinstance(task.work, Calls)])
-        self._shared: dict[int, SharedWork] = {}
+        self._shared: WeakValueDictionary[int, SharedWork] = WeakValueDictionary()
+        """What tasks hold: it holds this, and no circle is to keep a graph until the collector comes."""
+        self._numbers = count()
 
     def shared(self, task: Task) -> SharedWork | None:
         """Return what the work of `task` is in the graph; None where few tasks have it, which bring it along."""
         work = task.work
         if self._uses[id(work)] <= MANY:
             return None
-        if id(work) not in self._shared:
-            self._shared[id(work)] = SharedWork(work, self, len(self._shared))
-        return self._shared[id(work)]
+        shared = self._shared.get(id(work))
+        if shared is None:
+            shared = self._shared[id(work)] = SharedWork(work, self, next(self._numbers))
+        return shared
 
     def work(self, work: Work) -> SealedWork:
         """Return `work` as a key, by which a process knows it, and bytes."""

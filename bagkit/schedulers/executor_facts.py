@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,15 +66,22 @@ def facts_of(executor: Executor, workers: int | None = None) -> Facts:
 
 def _facts_of_dask(client: Any, workers: int | None) -> Facts:
     """Return what is known of a client of dask.distributed, which asks its scheduler."""
-    threads: dict[str, int] = client.nthreads()
-    count = workers or sum(threads.values()) or cpu_count()
+    known = known_workers(client)
+    count = workers or sum(worker["nthreads"] for worker in known.values()) or cpu_count()
 
     def put(data: bytes) -> Any:
         # A value that was scattered is lost with the worker that has it; one that a task makes is made again.
         return client.submit(bytes, data, pure=False)
 
-    here = bool(threads) and all(map(_is_loopback, threads))
-    return Facts(count, here=here, memory=_memory_of_dask(client, threads), mends=True, put=put)
+    return Facts(count, here=on_this_machine(known), memory=memory_of_dask(known), mends=True, put=put)
+
+
+def known_workers(client: Any) -> dict[str, Any]:
+    """Return what the scheduler of a client of dask.distributed says of each worker, by its address.
+
+    A client for programs that await things can't be asked: it tells what it has last heard, of some workers.
+    """
+    return dict(client.scheduler_info(n_workers=-1).get("workers") or {})
 
 
 def _facts_of_ray(ray: Any, workers: int | None) -> Facts:
@@ -85,14 +93,24 @@ def _facts_of_ray(ray: Any, workers: int | None) -> Facts:
     return Facts(count, here=here, mends=True, put=ray.put)
 
 
+def on_this_machine(known: Mapping[str, Any]) -> bool:
+    """Return whether there are workers of dask.distributed, and all of them see the files of this machine.
+
+    An address alone does not tell: all that is behind a tunnel may call itself 127.0.0.1 too.
+    """
+    folders = [worker.get("local_directory") for worker in known.values()]
+    # One that is just being replaced has none.
+    return all(map(_is_loopback, known)) and any(folder and os.path.isdir(folder) for folder in folders)
+
+
 def _is_loopback(address: str) -> bool:
+    """Return whether only processes of this machine can be at `address`."""
     scheme, host = urlsplit(address).scheme, urlsplit(address).hostname or ""
     return scheme == "inproc" or host == "localhost" or host.startswith("127.") or host == "::1"
 
 
-def _memory_of_dask(client: Any, threads: dict[str, int]) -> int | None:
+def memory_of_dask(known: Mapping[str, Any]) -> int | None:
     """Return what a task may hold on the smallest worker, before that begins to write its values to disk."""
-    known = client.scheduler_info(n_workers=-1)["workers"]
-    limits = [known[name].get("memory_limit", 0) // max(1, count) for name, count in threads.items() if name in known]
+    limits = [worker.get("memory_limit", 0) // max(1, worker["nthreads"]) for worker in known.values()]
     least = min(filter(None, limits), default=0)
     return max(least * 6 // 10 - _OWN_BYTES, least // 4) if least else None

@@ -1,0 +1,137 @@
+"""What graphs for dask may know of who will run them: the clients of dask.distributed that this program has.
+
+dask asks for a graph and does not say for whom. If workers and this program share a machine, whichever client it is,
+tasks leave what others need in files of a directory. That goes when no client's scheduler has tasks of the graph any
+more, which is looked at when the next graph needs one, or with the program.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import weakref
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+from bagkit.options import Options
+from bagkit.schedulers.executor_facts import known_workers, memory_of_dask, on_this_machine
+from bagkit.schedulers.executors import shared_files
+from bagkit.schedulers.registry import memory_of_task
+from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory
+
+
+def names_of_clients() -> tuple[str, ...]:
+    """Return what dask calls the clients that may run a graph."""
+    return tuple(sorted(client.id for client in _clients()))
+
+
+class Runners:
+    """What holds for the workers of all clients that the program has; asks their schedulers when that is wanted."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @cached_property
+    def _known(self) -> list[dict[str, Any]]:
+        return [known_workers(client) for client in _clients()]
+
+    @property
+    def are_here(self) -> bool:
+        """Whether there are some, and all see the files of this machine."""
+        return bool(self._known) and all(map(on_this_machine, self._known))
+
+    def memory(self) -> int:
+        """Return how many bytes a task may hold."""
+        rooms = [room for known in self._known if (room := memory_of_dask(known)) is not None]
+        return min([memory_of_task(self._options), *rooms])
+
+
+def _clients() -> list[Any]:
+    kind: Any = getattr(sys.modules.get("distributed.client"), "Client", None)
+    return [client for client in tuple(getattr(kind, "_instances", ())) if client.status == "running"]
+
+
+# Directories of graphs ------------------------------------------------------------------------------------------------
+
+YOUNG_SECONDS = 2.0
+"""How long a directory stays at the least when its graph has gone: the graph may be on its way to a scheduler."""
+
+_lock = threading.RLock()  # the collector may call what holds it in a thread that has it
+_over: dict[str, Left] = {}
+"""What graphs that this program does not have any more have left, by what the names of their keys begin with."""
+_watched = False
+"""Whether a thread looks after them."""
+
+
+class Left:
+    """The directory of a graph that has gone; mutable."""
+
+    def __init__(self, files: FilesOfRun) -> None:
+        self.files = files
+        self.since = time.monotonic()
+        self.was_there = False
+        """Whether a scheduler was seen to have its keys."""
+
+
+def directory_of_graph(options: Options, runners: Runners) -> FilesOfRun | None:
+    """Return a directory for what tasks leave; None where there is none that all of them see."""
+    if options.shared_directory is not None:
+        return shared_files(options.shared_directory)
+    return RunDirectory(options.temporary_directory) if runners.are_here else None
+
+
+def remove_after(graph: object, files: FilesOfRun, prefix: str) -> None:
+    """Have `files` go some time after `graph`, whose keys begin with `prefix`, when no scheduler has any of them."""
+    weakref.finalize(graph, _graph_is_gone, files, prefix).atexit = False
+
+
+def _graph_is_gone(files: FilesOfRun, prefix: str) -> None:
+    global _watched
+    with _lock:
+        _over[prefix] = Left(files)
+        begins, _watched = not _watched, True
+    if begins:
+        threading.Thread(target=_watch, name="bagkit-graph-files", daemon=True).start()
+
+
+def _watch() -> None:
+    global _watched
+    pause = 0.5
+    while True:
+        time.sleep(pause)
+        pause = min(pause * 1.2, 30.0)
+        with suppress(Exception):  # a scheduler that can't be asked may have any
+            _remove_unused()
+        with _lock:
+            if not _over:
+                _watched = False
+                return
+
+
+def _remove_unused() -> None:
+    """Remove the directories of graphs that nobody runs any more, as far as schedulers say."""
+    clients, waiting = _clients(), dict(_over)
+    if any(client.asynchronous for client in clients):
+        return
+    used = set[str]().union(*[_used(client, set(waiting)) for client in clients])
+    wanted = any(client.futures for client in clients)
+    for prefix, left in waiting.items():
+        left.was_there = left.was_there or prefix in used
+        # One that nobody has seen is over, or comes too late: then a client has a future of it.
+        if prefix in used or time.monotonic() - left.since < YOUNG_SECONDS or (wanted and not left.was_there):
+            continue
+        left.files.end()
+        with _lock:
+            del _over[prefix]
+
+
+def _used(client: Any, prefixes: set[str]) -> set[str]:
+    """Return the ones among `prefixes` with which keys begin that the scheduler of `client` has."""
+
+    def begun(dask_scheduler: Any) -> set[str]:  # a function in a function crosses by value: there may be no bagkit
+        return prefixes & {key[0] for key in dask_scheduler.tasks if isinstance(key, tuple)}
+
+    found: set[str] = client.run_on_scheduler(begun)
+    return found
