@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import islice
@@ -38,7 +39,7 @@ from bagkit.options import of_a_run
 from bagkit.plan.explain import plan_text
 from bagkit.plan.head import Head
 from bagkit.plan.node import Plan
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count, whole_number
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
@@ -296,11 +297,12 @@ class Bag(
         >>> bk.range(10, npartitions=5).map(str).take(3, scheduler="sync")
         ('0', '1', '2')
         """
-        check_count("take", "k", k, 0)
-        if type(npartitions) is not int or npartitions == 0 or not -1 <= npartitions <= self.npartitions:
+        k = min(checked_count("take", "k", k, 0), sys.maxsize)
+        count = whole_number(npartitions)
+        if not count or not -1 <= count <= self.npartitions:
             raise PlanError(f"take: npartitions is {npartitions!r}; expected -1, or 1 to {self.npartitions}")
         check_now("take", compute, options)
-        part = self if npartitions == -1 else Bag(Plan(Partitions(0, npartitions), (self.plan,)))
+        part = self if count == -1 else Bag(Plan(Partitions(0, count), (self.plan,)))
         if not compute:
             return part._reduce(rows.head_row(k))
         records = iterate(part._then(Head(k)).plan, options)

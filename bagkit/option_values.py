@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bagkit.errors import OptionError, one_line
+from bagkit.signatures import whole_number
 
 SCHEDULERS: Mapping[str, str] = {
     "sync": "bagkit.schedulers.sync:SyncScheduler",
@@ -59,7 +59,7 @@ def parse_bytes(size: float | str, name: str = "size") -> int:
         except (KeyError, ValueError, OverflowError):
             nbytes = 0
     else:
-        nbytes = int(size) if isinstance(size, float) and size.is_integer() else _index(size)
+        nbytes = int(size) if isinstance(size, float) and size.is_integer() else whole_number(size) or 0
     if nbytes < 1:
         raise OptionError(
             f"{name}: not a size: got {one_line(size)}, expected a number of bytes, or text like '64 MiB' or '2 GB'"
@@ -87,16 +87,6 @@ def did_you_mean(name: object, names: Iterable[str]) -> str:
 
 def _wrong(name: str, value: object, expected: str, hint: str = "") -> OptionError:
     return OptionError(f"option {name!r}: wrong value: got {one_line(value)}, expected {expected}{hint}")
-
-
-def _index(value: object) -> int:
-    """Return `value` as an int, 0 if it is none; True is none."""
-    if isinstance(value, bool):
-        return 0
-    try:
-        return operator.index(value)  # type: ignore[arg-type]  # what it is no index of raises
-    except TypeError:
-        return 0
 
 
 def is_distributed(said: Any) -> bool:
@@ -149,16 +139,16 @@ def checked_scheduler(value: Any) -> Any:
 
 
 def _check_workers(value: Any) -> int:
-    workers = _index(value)
-    if workers < 1:
+    workers = whole_number(value)
+    if workers is None or workers < 1:
         raise _wrong("workers", value, "a whole number from 1 up")
     return workers
 
 
 def _retries_check(name: str) -> Callable[[Any], int]:
     def check(value: Any) -> int:
-        retries = _index(value)
-        if retries < 0 or (not retries and (isinstance(value, bool) or value != 0)):
+        retries = whole_number(value)
+        if retries is None or retries < 0:
             raise _wrong(name, value, "a whole number from 0 up")
         return retries
 
@@ -214,7 +204,7 @@ def _check_max_errors(value: Any) -> int | str:
     if isinstance(value, str):
         if share(value) >= 0:
             return value
-    elif (count := _index(value)) > 0 or (isinstance(value, int) and not isinstance(value, bool) and value == 0):
+    elif (count := whole_number(value)) is not None and count >= 0:
         return count
     raise _wrong("max_errors", value, "a whole number from 0 up, or a share as text like '1%'")
 

@@ -10,6 +10,7 @@ from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_door
 from bagkit.html.style import framed
 from bagkit.html.trees import DEEPEST, TREE, brief, parts_of, tree
+from bagkit.signatures import whole_number
 
 WIDTH: Final = 100
 LINES: Final = 60
@@ -62,13 +63,14 @@ def show(value: Any, levels: int | None = None) -> Shown:
     >>> bk.show(records)
     ({id: 1, tags: ['a', 'b']}, {id: 2, tags: []})
     """
-    if levels is not None and (type(levels) is not int or levels < 0):
+    depth = whole_number(levels)
+    if levels is not None and (depth is None or depth < 0):
         raise PlanError(f"show: levels is {one_line(levels, 60)}; expected None, or an int of 0 or more")
     if hasattr(type(value), "__dask_graph__"):
         kind = type(value).__name__
         hint = "value.compute()" if not hasattr(type(value), "take") else "bag.take(5)"
         raise LazyError(f"show: got a {kind}, which is not computed yet; hint: bagkit.show({hint})")
-    return Shown(value, levels)
+    return Shown(value, depth)
 
 
 def _lines(key: str, value: Any, depth: int, levels: int | None) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never, Protocol, TypeVar
+import operator
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Never, Protocol, TypeGuard, TypeVar
 
 from bagkit.errors import PlanError, one_line
 from bagkit.sentinels import NOT_GIVEN
@@ -54,7 +56,34 @@ def given_function(operation: str, func: Any, kwargs: dict[str, Any]) -> Any:
     return kwargs.pop("func") if func is NOT_GIVEN else func
 
 
-def check_count(operation: str, name: str, value: object, least: int = 1) -> None:
-    """Raise PlanError unless the argument `name` is an int of `least` or more."""
-    if type(value) is not int or value < least:
+def whole_number(value: object) -> int | None:
+    """Return an int, one of numpy's too, as Python's own; None for what is none. True and False are none.
+
+    >>> whole_number(3), whole_number(True), whole_number(3.0)
+    (3, None, None)
+    """
+    if type(value) is int or isinstance(value, bool):
+        return None if isinstance(value, bool) else value
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # what it is no index of raises
+    except TypeError:
+        return None
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Return whether a value is a number that a share may be given as: an int, a float, one of numpy's, a Fraction.
+
+    >>> is_number(0.5), is_number(True), is_number("0.5"), is_number(float("inf"))
+    (True, False, False, False)
+    """
+    if not isinstance(value, (int, float)) and not (hasattr(value, "__float__") and hasattr(value, "__round__")):
+        return False
+    return not isinstance(value, bool) and isfinite(value)
+
+
+def checked_count(operation: str, name: str, value: object, least: int = 1) -> int:
+    """Return the argument `name` as an int; raise PlanError unless it is one of `least` or more."""
+    count = whole_number(value)
+    if count is None or count < least:
         raise PlanError(f"{operation}: {name} is {one_line(value, 80)}; expected an int of {least} or more")
+    return count

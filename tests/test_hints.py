@@ -300,6 +300,20 @@ def test_lines_in_another_encoding(tmp_path: Path, encoding: str) -> None:
     assert "hint" not in told(caught.value)
 
 
+def test_marks_of_files_that_were_put_behind_each_other(tmp_path: Path) -> None:
+    marked = '\ufeff{"n": 1}\n'.encode()
+    for times, encoding in ((1, "utf-8"), (2, "utf-8-sig")):
+        (tmp_path / "a.json").write_bytes(marked * times)
+        with pytest.raises(ValueError) as caught:
+            bk.read_json("a.json", encoding=encoding).compute()
+        (code,) = re.findall(r"hint: (bk\..*\)) takes it off", told(caught.value))
+        assert run(code, bk=bk) == [{"n": 1}] * times
+    (tmp_path / "a.txt").write_bytes(b"one\n\xff\xfetwo\n")
+    with pytest.raises(UnicodeDecodeError) as caught:
+        bk.read_text("a.txt").compute()
+    assert "utf-16" not in told(caught.value)
+
+
 def test_arguments_that_do_not_fit_name_the_ones_that_do() -> None:
     for act, expected in (
         (lambda: bag().join(bag(), on="name"), "expected Bag.join(other, "),

@@ -182,8 +182,8 @@ def range_bounds(samples: Sequence[Sample], count: int, order: Order) -> list[An
     """Return the `count - 1` keys where partitions begin, so that they are about equally large."""
     keys = sorted(chain.from_iterable(samples), key=itemgetter(0), reverse=order.reverse)
     sums = list(accumulate(weight for _, weight in keys))
-    if not keys:
-        return []
+    if len(keys) < 2:
+        return []  # one record alone is not compared with itself: it may have no order
     wanted = [sums[-1] * number / count for number in range(1, count)]
     bounds, place = [], 0
     for total in wanted:

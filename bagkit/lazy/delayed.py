@@ -22,6 +22,7 @@ from bagkit.ops.calls import DelayedCall, identity, next_number
 from bagkit.ops.functions import short_label
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
+from bagkit.signatures import whole_number
 from bagkit.tracebacks import shown_file, users_frame
 from bagkit.user_code.main_module import MAIN
 
@@ -169,8 +170,9 @@ def delayed(
     6
     """
     checked_name(name)
-    if nout is not None and (type(nout) is not int or nout < 0):
-        raise PlanError(f"delayed: nout is {one_line(nout)}; expected None, or a whole number from 0 up")
+    given, nout = nout, whole_number(nout)
+    if given is not None and (nout is None or nout < 0):
+        raise PlanError(f"delayed: nout is {one_line(given)}; expected None, or a whole number from 0 up")
     if obj is NOT_GIVEN:
         return functools.partial(delayed, name=name, pure=pure, nout=nout, traverse=traverse)
     if isinstance(obj, Delayed):

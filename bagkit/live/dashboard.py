@@ -10,6 +10,7 @@ from bagkit.errors import OptionError, one_line
 from bagkit.front_doors import front_door, front_doors
 from bagkit.live.recorder import RunRecorder
 from bagkit.live.server import PageServer
+from bagkit.signatures import whole_number
 
 _lock = threading.Lock()
 _open: Dashboard | None = None
@@ -134,8 +135,9 @@ def dashboard(port: int | None = None) -> Dashboard:
 def open_dashboard(port: int | None = None) -> tuple[Dashboard, bool]:
     """Return the dashboard that is open, and whether it was opened just now."""
     global _open
-    if port is not None and (type(port) is not int or not 0 <= port < 1 << 16):
-        raise OptionError(f"dashboard: port is {one_line(port)}; expected a number from 0 to 65535, or None")
+    given, port = port, whole_number(port)
+    if given is not None and (port is None or not 0 <= port < 1 << 16):
+        raise OptionError(f"dashboard: port is {one_line(given)}; expected a number from 0 to 65535, or None")
     with _lock:
         if _open is None:
             _open = Dashboard(port or 0)

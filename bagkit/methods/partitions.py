@@ -13,7 +13,7 @@ from bagkit.methods.making import Making, T_co
 from bagkit.ops.elementwise import MapPartitions
 from bagkit.ops.regroup import Partitions, Pick, Repartition, Shard
 from bagkit.plan.node import Plan, walk
-from bagkit.signatures import BY_NAME, given_function
+from bagkit.signatures import BY_NAME, given_function, whole_number
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
@@ -275,11 +275,12 @@ class PartitionsOf(Generic[T_co]):
         return self._bag._then(Pick(tuple(picked)))
 
     def _number(self, index: Any) -> int:
-        if type(index) is not int:
+        number = whole_number(index)
+        if number is None:
             raise PlanError(f"partitions[{index!r}]: expected a number, a slice, or a list of numbers")
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"partitions[{index}]: the bag has {len(self)} partitions, numbered from 0")
-        return range(len(self))[index]
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"partitions[{number}]: the bag has {len(self)} partitions, numbered from 0")
+        return range(len(self))[number]
 
     def __repr__(self) -> str:
         return f"<the {len(self)} partitions of a bag>"

@@ -10,7 +10,7 @@ from bagkit.errors import PlanError, one_line
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co, check_now
 from bagkit.plan.node import Plan
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -69,8 +69,8 @@ class Profiles(Making[T_co]):
         (1, 1)
         """
         check_now("profile", True, options)
-        check_count("profile", "max_keys", max_keys)
-        check_count("profile", "max_paths", max_paths)
+        max_keys = checked_count("profile", "max_keys", max_keys)
+        max_paths = checked_count("profile", "max_paths", max_paths)
         limits = paths.Limits(max_keys, max_paths)
         plan, all_lines = lines.with_bad_lines(self.plan)
         roots = [Plan(reduction.ProfileRecords(_keys(keys), limits), (plan,))]

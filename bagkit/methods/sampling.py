@@ -14,7 +14,7 @@ from bagkit.computing import iterate
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co, check_now
 from bagkit.plan.node import Plan
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -135,7 +135,7 @@ class Sampling(Making[T_co]):
         self, operation: str, k: int, seed: Any, split_every: Any, *, replace: bool, all_if_fewer: bool = False
     ) -> Bag[T_co]:
         """Return the bag of `k` records taken by chance, in one partition."""
-        check_count(operation, "n" if operation == "take_sample" else "k", k, 0)
+        k = checked_count(operation, "n" if operation == "take_sample" else "k", k, 0)
         bag = self._by_chance(ops.candidates(operation, k, ops.seed_number(operation, seed), replace=replace))
         if replace:
             row = ops.with_replacement_row(operation, k, split_every)

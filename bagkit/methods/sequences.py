@@ -12,7 +12,7 @@ from bagkit.ops.elementwise import Pluck
 from bagkit.ops.regroup import Pick
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count
 
 if TYPE_CHECKING:
     from bagkit.bag import Bag
@@ -81,8 +81,7 @@ class Sequences(Making[T_co]):
         >>> ages.compute(scheduler="sync")
         [36, 41]
         """
-        check_count("unzip", "n", n)
-        return tuple(self._then(Pluck(number)) for number in range(n))
+        return tuple(self._then(Pluck(number)) for number in range(checked_count("unzip", "n", n)))
 
     # Across partitions ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 from bagkit.errors import PlanError, ask, one_line
 from bagkit.ops._toolz_read import complemented, toolz_kind, toolz_name
 from bagkit.plan.node import Plan
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count
 from bagkit.user_code.main_module import MAIN
 from bagkit.visible import visible
 
@@ -219,7 +219,6 @@ def shown_key(key: Any) -> str:
     return function_label(key) if callable(key) else repr(key)
 
 
-def check_npartitions(operation: str, count: object) -> None:
-    """Raise PlanError unless `count` is a number of partitions, or None."""
-    if count is not None:
-        check_count(operation, "npartitions", count)
+def checked_npartitions(operation: str, count: object) -> int | None:
+    """Return a number of partitions as an int, and None as it is; raise PlanError for anything else."""
+    return None if count is None else checked_count(operation, "npartitions", count)

@@ -28,7 +28,7 @@ from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read
-from bagkit.ops.functions import check_npartitions, key_function, shown_key
+from bagkit.ops.functions import checked_npartitions, key_function, shown_key
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.fields import shown_fields
 from bagkit.plan.kinds import ALL, Exchange, Fields, OnRecords, Pairing, SampledExchange, Taking, union
@@ -59,7 +59,7 @@ class ByKey(Exchange):
     """Of each input whose records travel as lines, what parses these; empty where none do."""
 
     def __post_init__(self) -> None:
-        check_npartitions(self.name, self.count)
+        object.__setattr__(self, "count", checked_npartitions(self.name, self.count))
 
     @property
     def label(self) -> str:
@@ -217,7 +217,7 @@ class SortBy(SampledExchange):
     when_cut = "rounded"  # where partitions begin is told from a sample of each task
 
     def __post_init__(self) -> None:
-        check_npartitions("sort_by", self.count)
+        object.__setattr__(self, "count", checked_npartitions("sort_by", self.count))
         if self.key is not None:
             key_function("sort_by", self.key)
 

@@ -33,7 +33,7 @@ from bagkit.ops.functions import key_function, shown_key
 from bagkit.ops.grouping import ByKey
 from bagkit.ops.reductions import CustomReduction
 from bagkit.plan.kinds import ALL, Exchange, Fields, OnRecords, Pairing, PerPartition, Taking
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count, is_number, whole_number
 
 MOST_PERMUTATIONS = 1024
 CACHED = 1 << 20
@@ -68,26 +68,28 @@ def near(name: str, key: Any, threshold: Any, **how: Any) -> Near:
     for argument in how.keys() - _DEFAULTS.keys():
         raise TypeError(f"Bag.{name}() got an unexpected keyword argument {argument!r}")
     shingle, unit, permutations, seed = {**_DEFAULTS, **how}.values()
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
+    if not is_number(threshold) or not 0 < threshold <= 1:
         raise PlanError(f"{name}: threshold is {one_line(threshold, 80)}; expected a number above 0, up to 1")
-    if type(permutations) is not int or not 1 <= permutations <= MOST_PERMUTATIONS:
+    numbers = whole_number(permutations)
+    if numbers is None or not 1 <= numbers <= MOST_PERMUTATIONS:
         raise PlanError(
             f"{name}: permutations is {one_line(permutations, 80)}; expected an int from 1 to {MOST_PERMUTATIONS}"
         )
-    check_count(name, "shingle", shingle)
+    shingle = checked_count(name, "shingle", shingle)
     if unit not in get_args(Unit):
         raise PlanError(f"{name}: unit is {one_line(unit, 80)}; expected 'words' or 'characters'")
-    if type(seed) is not int:
+    chosen = whole_number(seed)
+    if chosen is None:
         raise PlanError(f"{name}: seed is {one_line(seed, 80)}; expected an int")
-    rows = rows_for(threshold, permutations)
+    rows = rows_for(threshold, numbers)
     if rows is None:
         raise PlanError(
-            f"{name}: {permutations} permutations do not find 98 % of the pairs at threshold {threshold:g}; "
+            f"{name}: {numbers} permutations do not find 98 % of the pairs at threshold {threshold:g}; "
             "hint: give more permutations, or a higher threshold"
         )
     key_function(name, key)
     import_extra("numpy", "near", f"for {name}")
-    return Near(name, key, float(threshold), MinHash(shingle, unit, permutations // rows, rows, seed))
+    return Near(name, key, float(threshold), MinHash(shingle, unit, numbers // rows, rows, chosen))
 
 
 # Texts ----------------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking, WhenCut
 from bagkit.sentinels import EMPTY, NOT_GIVEN
+from bagkit.signatures import whole_number
 
 FAN_IN = 8
 """How many states are combined at a time unless `split_every` says otherwise."""
@@ -116,8 +117,9 @@ def fan_in(operation: str, split_every: int | bool | None) -> int | None:
         return FAN_IN
     if split_every is False:
         return None
-    if type(split_every) is int and split_every >= 2:
-        return split_every
+    number = whole_number(split_every)
+    if number is not None and number >= 2:
+        return number
     raise PlanError(
         f"{operation}: split_every is {one_line(split_every, 80)}; expected an int of 2 or more, False, or None"
         f"{hint_for_field(operation, split_every)}"
@@ -248,10 +250,11 @@ def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
 
 def var_row(ddof: int, *, root: bool) -> Row:
     name = "std" if root else "var"
-    if type(ddof) is not int or ddof < 0:
+    less = whole_number(ddof)
+    if less is None or less < 0:
         raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more{hint_for_field(name, ddof)}")
-    shown = f"{name}(ddof={ddof})" if ddof else name
-    finish = partial(_variance, name, ddof, root)
+    shown = f"{name}(ddof={less})" if less else name
+    finish = partial(_variance, name, less, root)
     return Row(shown, accumulating(add_moments, Moments()), merge_moments, finish, when_cut="same if plain")
 
 
@@ -259,16 +262,17 @@ def var_row(ddof: int, *, root: bool) -> Row:
 
 
 def topk_row(k: int, key: Any, split_every: Any) -> Row:
-    if type(k) is not int or k < 0:
+    count = whole_number(k)
+    if count is None or count < 0:
         key_for_k = repr(k) if isinstance(k, str) and not k.isdigit() else "function" if callable(k) else ""
         hint = f"; hint: bag.topk(10, key={key_for_k})" if key_for_k else ""
         raise PlanError(f"topk: k is {one_line(k, 80)}; expected an int of 0 or more{hint}")
     function = None if key is None else one_argument(key_function("topk", key))
     shown = "" if key is None else f", key={function_label(key) if callable(key) else repr(key)}"
     return Row(
-        f"topk({k}{shown})",
-        partial(Largest, k, function),
-        partial(_largest_of_all, k, function),
+        f"topk({count}{shown})",
+        partial(Largest, count, function),
+        partial(_largest_of_all, count, function),
         partial(or_else, []),
         gives_bag=True,
         split_every=fan_in("topk", split_every),

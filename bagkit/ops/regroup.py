@@ -11,7 +11,7 @@ from bagkit.light_classes import dataclass
 from bagkit.ops.functions import check_callable, function_label
 from bagkit.plan.kinds import Call, Regroup
 from bagkit.plan.template import fill_arguments
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Repartition(Regroup):
     count: int
 
     def __post_init__(self) -> None:
-        check_count("repartition", "npartitions", self.count)
+        object.__setattr__(self, "count", checked_count("repartition", "npartitions", self.count))
 
     @property
     def label(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from math import isfinite
 from operator import itemgetter
 from typing import Any
 
@@ -15,6 +14,7 @@ from bagkit.ops import _sample
 from bagkit.ops.reductions import Row, accumulating, fan_in
 from bagkit.plan.kinds import ALL, Fields, OnRecords, Pairing
 from bagkit.sentinels import EMPTY
+from bagkit.signatures import is_number, whole_number
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ def sample_by_key(fractions: Any, seed: int) -> ByChance:
 
 def shares(weights: Any, seed: int) -> list[ByChance]:
     """Return the ops that take the shares of a bag, disjoint, and together all of it."""
-    weights = list(weights) if isinstance(weights, (list, tuple)) else [None]
-    if not weights or not all(_is_number(weight) and weight >= 0 for weight in weights) or not sum(weights):
+    given, weights = weights, list(weights) if isinstance(weights, Iterable) else []
+    if not all(is_number(weight) and weight >= 0 for weight in weights) or not sum(weights):
         raise PlanError(
-            f"random_split: weights is {one_line(weights, 80)}; expected a list of numbers of 0 or more, not all 0"
+            f"random_split: weights is {one_line(given, 80)}; expected a list of numbers of 0 or more, not all 0"
         )
     edges = _sample.share_edges(weights)
     return [
@@ -157,12 +157,8 @@ def _with_replacement(operation: str, size: int, state: Any) -> list[Any]:
 
 def check_probability(operation: str, name: str, value: object) -> None:
     """Raise PlanError unless `value` is a number from 0 to 1."""
-    if not _is_number(value) or not 0 <= value <= 1:  # type: ignore[operator]
+    if not is_number(value) or not 0 <= value <= 1:
         raise PlanError(f"{operation}: {name} is {one_line(value, 80)}; expected a number from 0 to 1")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def seed_number(operation: str, seed: Any) -> int:
@@ -171,6 +167,7 @@ def seed_number(operation: str, seed: Any) -> int:
         return random.SystemRandom().getrandbits(64)
     if isinstance(seed, random.Random):
         return seed.getrandbits(64)
-    if type(seed) is not int:
+    number = whole_number(seed)
+    if number is None:
         raise PlanError(f"{operation}: the seed is {one_line(seed, 80)}; expected an int, a random.Random, or None")
-    return seed
+    return number

@@ -27,7 +27,7 @@ from bagkit.ops.reductions import Row, accumulating, joined
 from bagkit.plan.kinds import OnRecords, Pairing, PerPartition, Scan, Taking
 from bagkit.plan.template import fill_arguments
 from bagkit.sentinels import EMPTY, NOT_GIVEN
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count
 
 # Several bags -----------------------------------------------------------------------------------------------------
 
@@ -152,8 +152,8 @@ class Window(Pairing):
     can_raise = False
 
     def __post_init__(self) -> None:
-        check_count("window", "n", self.size)
-        check_count("window", "step", self.step)
+        object.__setattr__(self, "size", checked_count("window", "n", self.size))
+        object.__setattr__(self, "step", checked_count("window", "step", self.step))
 
     @property
     def label(self) -> str:
@@ -205,7 +205,7 @@ class Batch(PerPartition):
     can_raise = False
 
     def __post_init__(self) -> None:
-        check_count("batch", "n", self.size)
+        object.__setattr__(self, "size", checked_count("batch", "n", self.size))
 
     @property
     def label(self) -> str:
@@ -270,7 +270,7 @@ class Peek(Pairing):
     opaque = True  # it runs the records' own repr
 
     def __post_init__(self) -> None:
-        check_count("peek", "n", self.count, 0)
+        object.__setattr__(self, "count", checked_count("peek", "n", self.count, 0))
 
     @property
     def label(self) -> str:

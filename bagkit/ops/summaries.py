@@ -27,6 +27,7 @@ from bagkit.ops.reductions import (
 )
 from bagkit.plan.kinds import OnRecords, Pairing, Taking
 from bagkit.sentinels import EMPTY
+from bagkit.signatures import is_number, whole_number
 
 # All in one pass ------------------------------------------------------------------------------------------------------
 
@@ -133,8 +134,9 @@ def _name(buckets: int | tuple[Any, ...]) -> str:
 
 def check_buckets(buckets: Any) -> int | tuple[Any, ...]:
     """Return the number of buckets, or their edges; raises PlanError for what is neither."""
-    if type(buckets) is int and buckets >= 1:
-        return buckets
+    number = whole_number(buckets)
+    if number is not None and number >= 1:
+        return number
     edges = tuple(buckets) if isinstance(buckets, Iterable) and not isinstance(buckets, str) else ()
     try:
         if len(edges) > 1 and all(one < other for one, other in pairwise(edges)):
@@ -257,4 +259,4 @@ def _estimate(state: Any) -> int:
 
 
 def _between(value: object, least: float, most: float) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
+    return is_number(value) and least <= value <= most

@@ -16,7 +16,7 @@ from bagkit.exchange.tabling import Counting, Folding, FoldingField, Seeing, Tab
 from bagkit.light_classes import dataclass
 from bagkit.ops.exchange_errors import MERGING_TOTALS, TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read, needs_all
-from bagkit.ops.functions import check_callable, check_npartitions, function_label, key_function, shown_key
+from bagkit.ops.functions import check_callable, checked_npartitions, function_label, key_function, shown_key
 from bagkit.ops.reductions import FAN_IN, fan_in
 from bagkit.plan.kinds import ALL, Exchange, Fields, Reduction, Taking, WhenCut, union
 from bagkit.sentinels import NOT_GIVEN
@@ -142,7 +142,7 @@ class ByTable(Exchange):
     """The label of what the user wrote, where that is something else."""
 
     def __post_init__(self) -> None:
-        check_npartitions(self.name, self.count)
+        object.__setattr__(self, "count", checked_npartitions(self.name, self.count))
 
     @property
     def when_cut(self) -> WhenCut:  # type: ignore[override]  # it depends on the tabling

@@ -31,7 +31,7 @@ def encoding_hint(error: BaseException, place: Place | None) -> str | None:
     if encoding not in ("utf-8", "utf8") or data[start:end] not in place.record:
         return None
     mark = next((name for mark, name in _MARKS if data.startswith(mark)), None)
-    if mark is not None:
+    if mark is not None and place.line == 1:
         return f"the file begins with a mark; hint: encoding={mark!r} reads it"
     near = data[max(0, start - _AROUND) : start + _AROUND]
     name = "cp1252" if re.search(rb"[\x80-\x9f]", near) else "latin-1"

@@ -67,7 +67,10 @@ def json_hint(error: BaseException, place: Place | None) -> str | None:
             f"the line is blank; hint: bk.read_text({source}).filter(str.strip).map(json.loads) leaves such lines out"
         )
     if text.startswith("\ufeff"):
-        return f"the file begins with a mark; hint: bk.read_json({source}, encoding='utf-8-sig') takes it off"
+        if place.line == 1:
+            return f"the file begins with a mark; hint: bk.read_json({source}, encoding='utf-8-sig') takes it off"
+        strip = f"bk.read_text({source}).str.lstrip('\\ufeff').map(json.loads)"
+        return f"the line begins with a mark, as where files were put behind each other; hint: {strip} takes it off"
     if text.startswith("{'") or line.startswith(_PYTHONS, _said(error)[1]):
         return f"that is Python, not JSON; hint: bk.read_text({source}).map(ast.literal_eval) reads such a file"
     if not _is_part(text, place.line, error):

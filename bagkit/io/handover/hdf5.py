@@ -29,6 +29,7 @@ from bagkit.io.input.paths import named
 from bagkit.io.output.stores import failed
 from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
+from bagkit.signatures import whole_number
 
 Format = Literal["columns", "table"]
 
@@ -53,7 +54,7 @@ class Target:
     @property
     def width(self) -> int | None:
         """How many bytes of UTF-8 texts may have; None for any number."""
-        return self.strings if isinstance(self.strings, int) else None
+        return whole_number(self.strings)
 
 
 def import_h5py() -> Any:
@@ -68,7 +69,7 @@ def check_target(target: Target, columns: Any) -> None:
         raise PlanError(f"to_hdf5: format is {target.format!r}; expected 'columns' or 'table'")
     if not isinstance(group, str) or not group or "\0" in group or ".." in group.split("/"):
         raise PlanError(f"to_hdf5: group is {one_line(group)}; expected a name such as '/' or '/logs/2026'")
-    number = type(strings) is int and strings >= 1
+    number = (whole_number(strings) or 0) >= 1
     if target.format == "table":
         check_parts(group)
         if strings is not None and not number:
@@ -157,7 +158,7 @@ def _column_homes(
     for name, look in looks.items():
         node = _node(h5py, file, name, target)
         _check_format(node, target.format)
-        home = homes[name] = Datasets(h5py, node, columns, target.strings or "variable", target.compression)
+        home = homes[name] = Datasets(h5py, node, columns, target.width or "variable", target.compression)
         if "columns" in node.attrs:
             home.extend(look.rows)
         else:

@@ -50,7 +50,7 @@ class ReadAvro(FileSource):
     """The records of Avro files; made by `plan_avro`."""
 
     function = "read_avro"
-    unit = "records"
+    unit = "record"
     takes_damaged = False
 
     def blocks(self, reader: PieceReader, raw: bool) -> Iterator[Block]:

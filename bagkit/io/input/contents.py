@@ -58,7 +58,7 @@ class ReadFiles(FileSource):
     """The contents of files; made by `plan_files`."""
 
     function = "read_files"
-    unit = "files"
+    unit = "file"
     any_content = True
 
     def user_functions(self) -> tuple[Any, ...]:

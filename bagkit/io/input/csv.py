@@ -65,7 +65,7 @@ class ReadCsv(FileSource):
     """The csv module's limit for the characters of a field, as the caller has it."""
 
     function = "read_csv"
-    unit = "rows"
+    unit = "row"
 
     def user_functions(self) -> tuple[Any, ...]:
         return (RowMaker.__call__,)  # through its code an error in a row is known as this op's

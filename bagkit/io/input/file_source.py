@@ -32,6 +32,7 @@ from bagkit.io.input.shares import Share
 from bagkit.light_classes import dataclass
 from bagkit.option_values import parse_bytes
 from bagkit.plan.kinds import Source
+from bagkit.signatures import whole_number
 
 LEAST_SHARE: Final = 1 << 20
 """Bytes of a share of a compressed file; what takes less is not worth a task."""
@@ -174,7 +175,7 @@ class FileSource(Source):
     function: ClassVar[str]
     """What users call: "read_text"."""
     unit: ClassVar[str]
-    """What the records of the format are called: "lines"."""
+    """What a record of the format is called: "line"."""
     takes_damaged: ClassVar[bool] = True
     """Whether the format's function takes `damaged=`."""
     any_content: ClassVar[bool] = False
@@ -340,10 +341,10 @@ def _intact(reader: PieceReader) -> Iterator[None]:
             reader.good = reader.source._read_again(reader.piece)  # so that the error is the same whoever finds it
         reader = reader.good
         amount = "" if reader.unpacked is None else f" ({reader.unpacked} bytes, uncompressed)"
+        good = f"{reader.count} {reader.source.unit}" + (" was" if reader.count == 1 else "s were")
         asks = reader.source.takes_damaged and reader.source.files.damaged == "raise"
         raise CorruptInputError(
-            f"{named(reader.piece.path)}: {error}; before that, {reader.count} {reader.source.unit} were good{amount}"
-            + (DAMAGED_HINT if asks else "")
+            f"{named(reader.piece.path)}: {error}; before that, {good} good{amount}" + (DAMAGED_HINT if asks else "")
         ) from (error.__cause__ or error)
     reader.file.check()
 
@@ -407,7 +408,8 @@ def find_partitions(
     size = checked_bytes(blocksize, "blocksize")
     if size is not None and files_per_partition is not None:
         raise PlanError("blocksize: got both blocksize and files_per_partition; expected at most one of them")
-    if files_per_partition is not None and (type(files_per_partition) is not int or files_per_partition < 1):
+    step = 1 if files_per_partition is None else whole_number(files_per_partition) or 0
+    if step < 1:
         raise PlanError(f"files_per_partition: got {one_line(files_per_partition)}; expected an int of 1 or more")
     if damaged not in DAMAGED:
         raise PlanError(f"damaged: got {one_line(damaged)}; expected one of {', '.join(map(repr, DAMAGED))}")
@@ -429,7 +431,6 @@ def find_partitions(
     if size is not None:
         groups = [[part] for piece in pieces for part in _blocks(piece, size)]
     else:
-        step = files_per_partition or 1
         groups = [pieces[at : at + step] for at in range(0, len(pieces), step)]
     return Files(one_line(urlpath, 80), _numbered(groups), compression == "infer", dict(storage_options or {}), damaged)
 

@@ -31,7 +31,7 @@ class ReadDocuments(FileSource):
     """The keys that lead to the array whose elements are the documents; none for the documents of the file."""
 
     function = "read_json"
-    unit = "documents"
+    unit = "document"
     plain = "always"
 
     @property

@@ -124,7 +124,7 @@ def _folders_below(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[s
     """Yield a folder and those below it that are not hidden, also behind links, but for links to what is `above`."""
     try:
         own = _identity(folder)
-        names = sorted(each.name for each in os.scandir(folder) if each.is_dir() and not each.name.startswith("."))
+        names = sorted(each.name for each in os.scandir(folder) if _is_folder(each) and not each.name.startswith("."))
     except OSError:  # a file, or a folder that may not be read: glob passes over both
         return
     if own in above:
@@ -132,6 +132,14 @@ def _folders_below(folder: str, above: frozenset[tuple[int, int]]) -> Iterator[s
     yield folder
     for name in names:
         yield from _folders_below(os.path.join(folder, name), above | {own})
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether it is a folder, or a link to one. A link that leads nowhere is none, and hides no other file."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or to where this user may not look
+        return False
 
 
 def _identity(folder: str) -> tuple[int, int]:

@@ -81,7 +81,8 @@ def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[M
 
 def _is_hidden(name: str) -> bool:
     """Return whether patterns leave a name out: it is hidden, or macOS keeps it beside files."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    parts = set(name.split("/")) - {".", ".."}  # these only say where a file stood
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def _listed(file: Any) -> list[Member]:

@@ -18,7 +18,7 @@ from bagkit.ops.functions import rows_of_table
 from bagkit.ops.regroup import even_shares
 from bagkit.plan.kinds import MemorySource
 from bagkit.plan.pieces import Indivisible
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count
 
 DEFAULT_PARTITIONS = 100
 """How many partitions a sequence is cut into where nothing is said: enough to keep many cores busy evenly."""
@@ -74,9 +74,10 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
 
     Raises PlanError where both are given, or one is no int of 1 or more.
     """
-    for name, value in (("partition_size", partition_size), ("npartitions", npartitions)):
-        if value is not None:
-            check_count("from_sequence", name, value)
+    if partition_size is not None:
+        partition_size = checked_count("from_sequence", "partition_size", partition_size)
+    if npartitions is not None:
+        npartitions = checked_count("from_sequence", "npartitions", npartitions)
     if partition_size is not None and npartitions is not None:
         raise PlanError("from_sequence: both partition_size and npartitions are given; expected one of them")
     check_records("from_sequence", seq)
@@ -168,6 +169,6 @@ def _reader(path: Any) -> str:
 
 def plan_range(n: int, npartitions: int) -> FromSequence:
     """Return the source of the numbers from 0 up to `n`, without making them."""
-    check_count("range", "n", n, 0)
-    check_count("range", "npartitions", npartitions)
+    n = checked_count("range", "n", n, 0)
+    npartitions = checked_count("range", "npartitions", npartitions)
     return FromSequence("range", range(n), tuple(even_shares(n, npartitions)))

@@ -42,7 +42,7 @@ class ReadParquet(FileSource, ColumnSource):
     """What is read of them; ALL for all of them."""
 
     function: ClassVar[str] = "read_parquet"
-    unit: ClassVar[str] = "rows"
+    unit: ClassVar[str] = "row"
 
     @property
     def wanted(self) -> frozenset[Field] | None:

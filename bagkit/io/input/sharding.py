@@ -12,6 +12,7 @@ from bagkit.light_classes import dataclass
 from bagkit.ops.regroup import Shard, dealt
 from bagkit.plan.kinds import Pairing, PerPartition
 from bagkit.plan.node import Plan, rewrite, walk
+from bagkit.signatures import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,18 @@ class ShardOf:
         return partition if self.numbers is None else self.numbers[partition]
 
 
-def plan_shard(plan: Plan, number: Any, of: Any) -> Shard:
-    """Return the op that takes one of `of` shards of `plan`; raises PlanError for numbers that make no sense."""
-    if type(of) is not int or of < 1:
+def plan_shard(plan: Plan, k: Any, of: Any) -> Shard:
+    """Return the op that takes shard `k` of `of` of `plan`; raises PlanError for numbers that make no sense."""
+    number, count = whole_number(k), whole_number(of)
+    if count is None or count < 1:
         raise PlanError(f"shard: of is {one_line(of)}; expected how many shards there are, 1 or more")
-    if type(number) is not int or not 0 <= number < of:
-        raise PlanError(f"shard: k is {one_line(number)}; expected the number of a shard, from 0 to {of - 1}")
+    if number is None or not 0 <= number < count:
+        raise PlanError(f"shard: k is {one_line(k)}; expected the number of a shard, from 0 to {count - 1}")
     if any(isinstance(each.op, Shard) for each in walk(plan)):
         raise PlanError("shard: the bag is a shard already; hint: shard the whole bag, with a larger of=")
     parts = parts_made_of(plan, identify=False)
     weights = [sum(_size(part) for part in each.inputs) for each in parts]
-    return Shard(number, of, dealt(weights, of)[number])
+    return Shard(number, count, dealt(weights, count)[number])
 
 
 def _size(part: InputPart) -> int:

@@ -21,7 +21,7 @@ from bagkit.io.input.paths import is_url, named
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Source
 from bagkit.plan.pieces import Indivisible
-from bagkit.signatures import check_count
+from bagkit.signatures import checked_count
 
 ROWS: Final = 1024
 """Rows in a block."""
@@ -172,7 +172,7 @@ def plan_sqlite(path: Any, query: Any, params: Any, *, key: Any, npartitions: An
     if (key is None) != (npartitions is None):
         raise PlanError("read_sqlite: got only one of key and npartitions; expected both, or none of them")
     if npartitions is not None:
-        check_count("read_sqlite", "npartitions", npartitions)
+        npartitions = checked_count("read_sqlite", "npartitions", npartitions)
     (info,) = find_files(_escaped(path))
     query, given = query.strip().rstrip(";"), dict(params) if isinstance(params, Mapping) else tuple(params)
     log = log_of(info.path)

@@ -28,7 +28,7 @@ class ReadText(FileSource):
     """Lines that have none of these may be left out; none if all lines are wanted."""
 
     function = "read_text"
-    unit = "lines"
+    unit = "line"
     any_content = True
     plain = "always"
 

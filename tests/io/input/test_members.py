@@ -49,6 +49,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "all.zip"
 
 
+def test_members_with_the_way_to_them_are_not_hidden(tmp_path: Path) -> None:
+    names = ["../up.txt", "./here.txt", "a/./b.txt", "a/../c.txt", "../.d.txt", "./.e/f.txt"]
+    (tmp_path / "all.zip").write_bytes(zipped({name: f"{name}\n" for name in names}))
+    assert bk.read_text(tmp_path / "all.zip").str.strip().compute(**SYNC) == names[:4]
+
+
 @pytest.mark.parametrize("options", [SYNC, {"scheduler": "threads"}, {"scheduler": "processes", "workers": 2}])
 def test_every_member_is_an_input_of_its_own(path: Path, options: dict[str, Any]) -> None:
     bag = bk.read_text(path, include_path=True)

@@ -169,6 +169,16 @@ def test_folders_inside_of_themselves_are_gone_through_once(tmp_path):
         assert len(find_files(tmp_path / pattern)) == count
 
 
+def test_links_that_lead_nowhere_hide_no_file_beside_them(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.txt").write_text("x")
+    for folder in (tmp_path, tmp_path / "a"):
+        (folder / "itself").symlink_to("itself")
+        (folder / "gone").symlink_to("nowhere")
+        (folder / "below a file").symlink_to(tmp_path / "a" / "x.txt" / "y")
+    assert [file.path for file in find_files(tmp_path / "**" / "*.txt")] == [str(tmp_path / "a" / "x.txt")]
+
+
 def test_a_near_name_is_another_one(tmp_path):
     (tmp_path / "link.json").symlink_to("gone.json")
     with pytest.raises(NoFilesError) as caught:
