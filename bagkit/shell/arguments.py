@@ -221,7 +221,20 @@ _OWN: Final = {
 }
 
 
+OTHER_FORMATS: Final = ("csv", "tsv", "avro", "parquet", "h5", "hdf5", "db", "sqlite", "sqlite3")
+"""The suffixes of files that hold no lines of text or JSON."""
+
+
+def format_suffix(path: str) -> str:
+    """Return the suffix that says a format, without the dot; the suffix of a compression may stand behind it."""
+    return re.sub(r"\.(gz|bz2|xz|zst)$", "", path.lower()).rpartition(".")[2]
+
+
 def _check(parser: ArgumentParser, found: Arguments) -> None:
+    for name in ("good", "bad"):
+        place = getattr(found, name, None)
+        if place is not None and format_suffix(place) in OTHER_FORMATS:
+            parser.error(f"--{name} is {place!r}, and gets JSON lines; expected a name such as {name}.jsonl")
     if found.max_errors is not None and found.on_error == "raise" and not found.bad:
         parser.error("--max-errors is for --on-error skip, or --bad FILE")
     if found.command == "convert" and len(found.words) < 2:

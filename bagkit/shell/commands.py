@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from bagkit.amounts import how_many
 from bagkit.contexts import context
 from bagkit.errors import OutputExistsError, TooManyErrorsError, one_line
 from bagkit.methods.rejects import for_json_plan
-from bagkit.shell.arguments import Arguments
+from bagkit.shell.arguments import OTHER_FORMATS, Arguments, format_suffix
 from bagkit.shell.expressions import WrongStep, function_of, with_step
 from bagkit.shell.inputs import bag_of, split_words
 from bagkit.shell.printing import chosen, json_text, printed, write_csv
@@ -243,7 +243,7 @@ def _settle(given: Arguments, failed: int, fine: int) -> None:
 
 def _writer(out: str, given: Arguments, names: Sequence[str]) -> Callable[[bk.Bag[Any], dict[str, Any]], object]:
     """Return what writes a bag to `out`."""
-    suffix = re.sub(r"\.(gz|bz2|xz|zst)$", "", out).rpartition(".")[2].lower()
+    suffix = format_suffix(out)
     exist: Any = "overwrite" if given.overwrite else "error"
     columns = [each.strip() for each in given.columns.split(",")] if given.columns else None
     conflict: Any = given.on_conflict
@@ -253,17 +253,21 @@ def _writer(out: str, given: Arguments, names: Sequence[str]) -> Callable[[bk.Ba
     if suffix in ("txt", "text", "log"):
         _refuse_existing(out, given)
         return lambda bag, options: bk.compute(*_text_of(bag, out, exist), **options)
+    if suffix == "csv":
+        return lambda bag, options: _to_csv(bag, out, exist, columns, names, options)
+    if suffix in OTHER_FORMATS and not out.lower().endswith(suffix):
+        raise WrongStep(
+            f"convert: {one_line(out, 100)}: a file of .{suffix} is not compressed; expected .{suffix} at the end"
+        )
     if suffix == "parquet":
         return lambda bag, options: bag.to_parquet(out, columns, conflict, exist=exist, **options)
     if suffix in ("h5", "hdf5"):
         return lambda bag, options: bag.to_hdf5(out, columns=columns, on_conflict=conflict, exist=exist, **options)
     if suffix in ("db", "sqlite", "sqlite3"):
         return lambda bag, options: bag.to_sqlite(out, given.table, columns, conflict, exist, **options)
-    if suffix == "csv":
-        return lambda bag, options: _to_csv(bag, out, exist, columns, names, options)
     raise WrongStep(
         f"convert: {one_line(out, 100)}: the name does not say which format; "
-        "expected .parquet, .jsonl, .csv, .h5, .db or .txt, and .gz, .bz2, .xz or .zst behind .jsonl and .txt"
+        "expected .parquet, .jsonl, .csv, .h5, .db or .txt, and .gz, .bz2, .xz or .zst behind .jsonl, .csv and .txt"
     )
 
 
@@ -284,12 +288,13 @@ def _text_of(bag: bk.Bag[Any], out: str, exist: Any) -> list[Any]:
 def _to_csv(
     bag: bk.Bag[Any], out: str, exist: Any, columns: Sequence[str] | None, names: Sequence[str], options: dict[str, Any]
 ) -> None:
-    from bagkit.io.output.whole_files import check_place, whole_files
+    from bagkit.io.output.whole_files import check_place, compressed_as, whole_files
 
     place = check_place("convert", out, exist)
     with (
         whole_files("convert", place, exist) as (name,),
-        open(name, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+        compressed_as(place, name) as packed,
+        TextIOWrapper(packed, encoding="utf-8", errors="backslashreplace", newline="") as file,
         bk.options(**options),
     ):
         write_csv(bag, file, columns, names)

@@ -36,6 +36,10 @@ _IN_PYTHON: Final = {
     "; errors='replace' goes on with marks in place of such bytes": "",
     "hint: bag.pluck(": "hint: pluck(",
     "hint: allow_nan=True writes": "hint: --allow-nan writes",
+    "hint: good, bad = bag.split_errors() keeps": "hint: --bad FILE keeps",
+    "hint: bag.map(json.dumps).frequencies() counts whole records, bag.pluck('name').frequencies() a field": (
+        "hint: 'map(json.dumps)' freq counts whole records, 'pluck(name)' freq a field"
+    ),
 }
 """What hints say, and what is to be typed in a shell."""
 GOING_ON: Final = "  hint: --on-error skip leaves such records out, and --bad FILE keeps them in a file"
@@ -58,6 +62,7 @@ def exit_code(error: BaseException) -> int:
     return 2 if at_a_record and not isinstance(error, BagkitError) else 1
 
 
+_MAX_ERRORS: Final = re.compile(r"max_errors='?([\d.]+%?)'?")
 _ENCODING: Final = re.compile(r"hint: (?:bk\.read_\w+\([^()]*, )?encoding='([\w-]+)'\)?")
 
 
@@ -70,7 +75,7 @@ def in_a_shell(message: str) -> str:
     """Return a message with hints that a shell's user can follow."""
     for python, shell in _IN_PYTHON.items():
         message = message.replace(python, shell)
-    return _ENCODING.sub(r"hint: --encoding \1", message)
+    return _MAX_ERRORS.sub(r"--max-errors \1", _ENCODING.sub(r"hint: --encoding \1", message))
 
 
 @context

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import doctest
 import gzip
 import io
 import json
+import lzma
 import os
 import re
 import shlex
@@ -313,6 +315,21 @@ def test_what_json_has_and_others_have_not(run: Any, here: Path) -> None:
     assert stats["max"] == 89
 
 
+def test_records_that_fail_are_json_lines_and_no_other_format(run: Any, here: Path) -> None:
+    for words in (("count", "bad.json.gz", "--bad"), ("split-errors", "bad.json.gz", "--good", "g.jsonl", "--bad")):
+        for name in ("b.csv", "b.parquet", "b.csv.gz"):
+            ran = run(*words, name)
+            assert (ran.code, "expected a name such as bad.jsonl" in ran.err, (here / name).exists()) == (
+                64,
+                True,
+                False,
+            )
+    assert run("split-errors", "bad.json.gz", "--good", "g.h5", "--bad", "b.jsonl").code == 64
+    ran = run("count", "bad.json.gz", "--on-error", "skip", "--max-errors", "0")
+    assert "--max-errors 0 allows no more" in ran.err
+    assert "hint: --bad FILE keeps any number of them" in ran.err
+
+
 def test_convert(run: Any, here: Path) -> None:
     for name in ("o.parquet", "o.jsonl.gz", "o.csv", "o.db", "o.txt.gz", "o-*.jsonl"):
         assert run("convert", "logs/*.gz", 'map({"id": r["id"]})', name).code == 0
@@ -324,6 +341,13 @@ def test_convert(run: Any, here: Path) -> None:
         assert [row[0] for row in database.execute("select id from records")] == ids
     assert len(gzip.decompress((here / "o.txt.gz").read_bytes()).splitlines()) == 300
     assert len(list(here.glob("o-*.jsonl"))) == 3
+    for suffix, opener in (("gz", gzip.open), ("bz2", bz2.open), ("xz", lzma.open)):
+        assert run("convert", "logs/*.gz", 'map({"id": r["id"]})', f"o.csv.{suffix}").code == 0
+        with opener(f"o.csv.{suffix}", "rt") as file:
+            assert file.read() == (here / "o.csv").read_text()
+    for name in ("o.parquet.gz", "o.h5.xz", "o.db.bz2"):
+        ran = run("convert", "logs/*.gz", name)
+        assert (ran.code, "is not compressed" in ran.err, (here / name).exists()) == (64, True, False)
     for name in ("o.parquet", "o.jsonl.gz", "o.csv"):
         ran = run("convert", "logs/*.gz", name)
         assert ran.code == 1

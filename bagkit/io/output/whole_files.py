@@ -8,11 +8,13 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
+from io import BufferedWriter, RawIOBase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from bagkit.contexts import context
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
+from bagkit.io.input.codecs import compression_of, compressor
 from bagkit.io.input.paths import is_url, named, path_text
 from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
@@ -111,6 +113,38 @@ def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = 
             Path(name).unlink(missing_ok=True)
         if lock is not None:
             lock.release()
+
+
+@context
+def compressed_as(place: str, temporary: str) -> Iterator[IO[bytes]]:
+    """Give the file `temporary` to write to, compressed as the name `place` says."""
+    compression = compression_of(place, "infer", "written")
+    with open(temporary, "wb") as file:
+        if compression is None:
+            yield file
+            return
+        with BufferedWriter(_Compressed(file, compressor(compression))) as packed:
+            yield packed
+
+
+class _Compressed(RawIOBase):
+    """Compresses what is written to it into another file, which stays open; mutable, of one `with` block."""
+
+    def __init__(self, file: IO[bytes], compressor: Any) -> None:
+        self._file = file
+        self._compressor = compressor
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._file.write(self._compressor.compress(data))
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.write(self._compressor.flush())
+        super().close()
 
 
 def remove(path: str) -> None:
