@@ -159,7 +159,7 @@ class PartitionWise(Making[T_co]):
         >>> bk.from_sequence(["b", "a"], npartitions=1).pipe("sort").compute(scheduler="sync")
         ['a\\n', 'b\\n']
         """
-        return self._then(ops.Pipe(command if isinstance(command, str) else tuple(command), bool(check)))
+        return self._then(ops.Pipe(command, bool(check)))
 
     def repartition(self, npartitions: int | None = None, partition_size: int | str | None = None) -> Bag[T_co]:
         """Join or split partitions. The order of the records stays.

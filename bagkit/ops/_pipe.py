@@ -97,8 +97,7 @@ def _written(sink: int, data: memoryview) -> memoryview | None:
 def _encoded(records: Iterator[str]) -> Iterator[bytes]:
     """Yield `records` as lines, many together."""
     while batch := list(islice(records, BATCH)):
-        odd = next((record for record in batch if not isinstance(record, str)), None)
-        if odd is not None:
+        for odd in (record for record in batch if not isinstance(record, str)):
             raise TypeError(f"pipe: a record is of type {type(odd).__name__}; expected text; hint: map(str) before it")
         yield "".join([line if line.endswith("\n") else line + "\n" for line in batch]).encode()
 

@@ -294,14 +294,17 @@ def _shown(partition: int, turns: Iterator[int], records: Sequence[Any]) -> Sequ
 class Pipe(PerPartition):
     """`pipe(command)`: the lines that another program makes of the lines of a partition."""
 
-    command: str | tuple[str, ...]
+    command: str | Sequence[str]
     check: bool = True
 
     opaque = True
 
     def __post_init__(self) -> None:
+        if isinstance(self.command, list):
+            object.__setattr__(self, "command", tuple(self.command))
         words = (self.command,) if isinstance(self.command, str) else self.command
-        if not words or not all(isinstance(word, str) for word in words) or not words[0].strip():
+        texts = isinstance(words, tuple) and all(isinstance(word, str) for word in words)
+        if not texts or not words or not words[0].strip():
             raise PlanError(f"pipe: the command is {self.command!r}; expected a shell command, or a list of its words")
 
     @property

@@ -7,6 +7,7 @@ import json
 import keyword
 import re
 import typing
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -108,7 +109,7 @@ def _class_name(name: str, source: _Source) -> str:
 
 def _name_below(name: str, key: Any) -> str:
     """Return the name of the class of what is under a key."""
-    words = re.findall(r"[A-Za-z0-9]+", str(key))
+    words = _words(str(key))
     return name + "".join([word[:1].upper() + word[1:] for word in words])[:40] if words else name + "Value"
 
 
@@ -144,9 +145,8 @@ _UNNAMEABLE: Final = re.compile('[\\\\"\\x00-\\x1f\\ud800-\\udfff]')
 def _attribute(key: str, taken: set[str]) -> str:
     """Return the name of an attribute for a key: the key itself where that can be one."""
     name = key
-    if not _is_plain(key) or not key.isascii() or key in _RESERVED or key[0].isupper():
-        words = re.findall(r"[A-Za-z0-9]+", key)
-        name = "_".join(words).lower() or "empty"
+    if not _is_plain(key) or key in _RESERVED or key[0].isupper():
+        name = "_".join(_words(key)).lower() or "empty"
         name = f"field_{name}" if not name.isidentifier() or keyword.iskeyword(name) or name in _RESERVED else name
     found, number = name, 2
     while found in taken:
@@ -155,8 +155,15 @@ def _attribute(key: str, taken: set[str]) -> str:
     return found
 
 
+def _words(key: str) -> list[str]:
+    """Return the words of a key, of letters of any language, as Python has them in names."""
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", key))
+
+
 def _is_plain(key: str) -> bool:
-    return key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("__")
+    """Return whether a key can be a name in Python, and stays what it is there: Python makes "fi" of a ligature."""
+    same = key.isascii() or unicodedata.normalize("NFKC", key) == key
+    return same and key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("__")
 
 
 _RESERVED: Final = frozenset({"field", *_SCALARS, "list", "dict"})

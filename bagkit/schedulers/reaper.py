@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import stat
 import sys
 import threading
 import time
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 0.5
 """The longest wait for the thread, which may be busy with a log handler of the user's."""
+
+
+def _is_open(descriptor: int) -> bool:
+    """Return whether a descriptor is the end of a pipe: the program may have closed it, and opened another file."""
+    try:
+        return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
 
 
 class Reaper:
@@ -41,6 +50,8 @@ class Reaper:
     def add(self, worker: WorkerProcess) -> None:
         """Watch `worker` from now on."""
         with self._lock:
+            if self._wake is not None and not _is_open(self._wake[1]):
+                self._give_up()
             if self._selector is None:
                 self._selector = selectors.DefaultSelector()
                 self._wake = os.pipe()
@@ -80,6 +91,9 @@ class Reaper:
             thread = self._thread
             if thread is None or self._wake is None or thread is threading.current_thread():
                 return
+            if not _is_open(self._wake[1]):
+                self._give_up()
+                return
             self._stopping = True
             os.write(self._wake[1], b"\0")
         thread.join(STOP_SECONDS)
@@ -87,6 +101,11 @@ class Reaper:
             if sys.platform != "linux" or not os.path.exists(f"/proc/self/task/{thread.native_id}"):
                 break
             time.sleep(0.0002)
+
+    def _give_up(self) -> None:
+        """Begin anew: the program has closed all descriptors, so the thread sleeps for ever, or has ended."""
+        self.watched.clear()
+        self._selector = self._wake = self._thread = None
 
     def close(self) -> None:
         """Let go of the descriptors, without a word to the system of whom it watched: that may be another process's."""
@@ -105,8 +124,13 @@ class Reaper:
         assert wake is not None
         told: list[tuple[bytes, int]] = []
         while True:
-            ready = selector.select()
+            try:
+                ready = selector.select()
+            except (OSError, ValueError):  # its descriptor is closed
+                return
             with self._lock:
+                if selector is not self._selector:
+                    return
                 for key, _ in ready:
                     worker: WorkerProcess | None = key.data
                     if worker is None:

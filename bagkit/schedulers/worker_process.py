@@ -276,10 +276,12 @@ class WorkerProcess:
         self._let_go()
 
     def _let_go(self) -> None:
-        self.socket.close()
+        with contextlib.suppress(OSError):  # the program has closed all descriptors, as daemons do
+            self.socket.close()
         for descriptor in (self._life, self._diary, self.pidfd):
             if descriptor is not None:
-                os.close(descriptor)
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
 
 
 def _above_standard(descriptor: int) -> int:

@@ -221,6 +221,15 @@ def test_a_pipe_that_wants_no_more_is_no_error() -> None:
     assert bag.pipe("head -n 1").map(len).compute(scheduler="sync") == [1001]
 
 
+def test_a_pipe_takes_text_and_a_command() -> None:
+    for record in (None, 5, b"x"):
+        with pytest.raises(TypeError, match="pipe: a record is of type"):
+            bk.from_sequence(["a", record]).pipe("cat").compute(scheduler="sync")
+    for command in (None, 5, b"cat", {"cat": 1}, [], [""], ""):
+        with pytest.raises(bk.PlanError, match="pipe: the command is"):
+            bk.from_sequence(["a"]).pipe(command)  # type: ignore[arg-type]
+
+
 def test_a_pipe_gives_lines_as_they_are() -> None:
     bag = bk.from_sequence(["é\n", "b"], npartitions=1)
     with bk.options(scheduler="sync"):

@@ -6,6 +6,8 @@ import gzip
 import json
 import sys
 from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -193,20 +195,37 @@ def test_bad_lines_of_several_bags_behind_each_other_are_counted(tmp_path: Path)
         bk.concat([one.distinct(lambda each: each["a"]), other]).profile(scheduler="sync")
 
 
-@pytest.mark.parametrize("style", ["msgspec", "TypedDict"])
-def test_types_written_for_records_decode_them(messy: list[Any], style: Any) -> None:
-    records = [each for each in messy[:900] if isinstance(each, dict) and each.get("id") != "\ud800"]
+@contextmanager
+def written_types(records: list[Any], style: Any) -> Iterator[ModuleType]:
+    """Give the module that `struct` writes for records."""
     source = bk.from_sequence(records, npartitions=2).profile(max_keys=50, scheduler="sync").struct(style=style)
     module = ModuleType("written_types")
     sys.modules[module.__name__] = module
     try:
         exec(compile(source, module.__name__, "exec"), vars(module))
+        yield module
+    finally:
+        del sys.modules[module.__name__]
+
+
+@pytest.mark.parametrize("style", ["msgspec", "TypedDict"])
+def test_types_written_for_records_decode_them(messy: list[Any], style: Any) -> None:
+    records = [each for each in messy[:900] if isinstance(each, dict) and each.get("id") != "\ud800"]
+    with written_types(records, style) as module:
         decode = msgspec.json.Decoder(module.Record).decode
         for each in records:
             if each.get("amount") == each.get("amount"):
                 decode(json.dumps(each))
-    finally:
-        del sys.modules[module.__name__]
+
+
+def test_names_in_any_language_stay_names() -> None:
+    record = {"größe": 1, "名前": "x", "Ünder": {"été": 1}, "naïve key": 3, "\ufb01": 2, "x²": 1, "": 4, "-": 5}
+    with written_types([record], "msgspec") as module:
+        made = msgspec.convert(record, module.Record)
+        assert (made.größe, made.名前, made.ünder.été, made.naïve_key, made.fi, made.x2) == (1, "x", 1, 3, 2, 1)
+        assert msgspec.to_builtins(made) == record
+    with written_types([record], "TypedDict") as module:
+        assert set(module.Record.__annotations__) == {*record}
 
 
 class Word(str):

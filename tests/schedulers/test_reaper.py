@@ -251,3 +251,19 @@ def test_standard_descriptors_that_are_closed(tmp_path: Path) -> None:
     )
     ended = run_program(program, tmp_path / "result")
     assert (tmp_path / "result").read_text() == "[1, 2]", ended.stderr
+
+
+@pytest.mark.parametrize("wait", [0, 0.2])  # the thread that waits for idle workers is between two waits, or in one
+def test_a_program_that_has_closed_all_descriptors_computes_on(wait: float) -> None:
+    program = f"""
+        import os, time
+        import bagkit as bk
+        def compute():
+            return bk.range(4, 2).map(lambda x: x + 1).compute(scheduler="processes", workers=2)
+        for _ in range(3):
+            print(compute(), compute())
+            time.sleep({wait})
+            os.closerange(3, 300)
+    """
+    ended = run_program(textwrap.dedent(program))
+    assert (ended.stdout, ended.stderr) == ("[1, 2, 3, 4] [1, 2, 3, 4]\n" * 3, "")
