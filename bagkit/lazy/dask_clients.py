@@ -60,7 +60,7 @@ YOUNG_SECONDS = 2.0
 
 _lock = threading.RLock()  # the collector may call what holds it in a thread that has it
 _over: dict[str, Left] = {}
-"""What graphs that this program does not have any more have left, by what the names of their keys begin with."""
+"""What graphs that this program does not have any more have left, by what the names of their keys end with."""
 _watched = False
 """Whether a thread looks after them."""
 
@@ -82,15 +82,15 @@ def directory_of_graph(options: Options, runners: Runners) -> FilesOfRun | None:
     return RunDirectory(options.temporary_directory) if runners.are_here else None
 
 
-def remove_after(graph: object, files: FilesOfRun, prefix: str) -> None:
-    """Have `files` go some time after `graph`, whose keys begin with `prefix`, when no scheduler has any of them."""
-    weakref.finalize(graph, _graph_is_gone, files, prefix).atexit = False
+def remove_after(graph: object, files: FilesOfRun, token: str) -> None:
+    """Have `files` go some time after `graph`, whose keys have `token`, when no scheduler has any of them."""
+    weakref.finalize(graph, _graph_is_gone, files, token).atexit = False
 
 
-def _graph_is_gone(files: FilesOfRun, prefix: str) -> None:
+def _graph_is_gone(files: FilesOfRun, token: str) -> None:
     global _watched
     with _lock:
-        _over[prefix] = Left(files)
+        _over[token] = Left(files)
         begins, _watched = not _watched, True
     if begins:
         threading.Thread(target=_watch, name="bagkit-graph-files", daemon=True).start()
@@ -117,21 +117,22 @@ def _remove_unused() -> None:
         return
     used = set[str]().union(*[_used(client, set(waiting)) for client in clients])
     wanted = any(client.futures for client in clients)
-    for prefix, left in waiting.items():
-        left.was_there = left.was_there or prefix in used
+    for token, left in waiting.items():
+        left.was_there = left.was_there or token in used
         # One that nobody has seen is over, or comes too late: then a client has a future of it.
-        if prefix in used or time.monotonic() - left.since < YOUNG_SECONDS or (wanted and not left.was_there):
+        if token in used or time.monotonic() - left.since < YOUNG_SECONDS or (wanted and not left.was_there):
             continue
         left.files.end()
         with _lock:
-            del _over[prefix]
+            del _over[token]
 
 
-def _used(client: Any, prefixes: set[str]) -> set[str]:
-    """Return the ones among `prefixes` with which keys begin that the scheduler of `client` has."""
+def _used(client: Any, tokens: set[str]) -> set[str]:
+    """Return the ones among `tokens` that keys have which the scheduler of `client` knows."""
 
     def begun(dask_scheduler: Any) -> set[str]:  # a function in a function crosses by value: there may be no bagkit
-        return prefixes & {key[0] for key in dask_scheduler.tasks if isinstance(key, tuple)}
+        heads = {key[0] for key in dask_scheduler.tasks if isinstance(key, tuple)}
+        return tokens & {str(head).rpartition("-")[2] for head in heads}
 
     found: set[str] = client.run_on_scheduler(begun)
     return found

@@ -16,38 +16,52 @@ from typing import Any
 
 from bagkit.crossing import values
 from bagkit.crossing.pickling import dumps_records
-from bagkit.crossing.transport import Part, Stored
+from bagkit.crossing.transport import Stored
 from bagkit.flow.buckets import together
 from bagkit.flow.report import Report
 from bagkit.lazy.dask_memory import watch
+from bagkit.lazy.dask_pieces import bytes_of, kept
 from bagkit.light_classes import dataclass
 from bagkit.schedulers.value_store import INLINE_BYTES_LATER
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A value that is in files, or here as bytes."""
+    """A value that is in files. Of one that has no path the parts are here: as bytes, or as pieces in this worker."""
 
-    stored: Stored
+    stored: Any
 
     def __sizeof__(self) -> int:
-        return object.__sizeof__(self) + values.sizes(self.stored)[0]
+        return object.__sizeof__(self) + sum(map(sys.getsizeof, self.stored[2]))
+
+    @property
+    def whole(self) -> Stored:
+        """The value with all bytes that are in this worker."""
+        kind, path, parts = self.stored
+        return kind, path, tuple(map(bytes_of, parts))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return left, (self.whole,)
+
+
+def left(stored: Stored) -> Left:
+    """Return what stands for a stored value here, be it made here or come from elsewhere."""
+    kind, path, parts = stored
+    return Left((kind, path, tuple([kept(part) if isinstance(part, bytes) else part for part in parts])))
 
 
 class LeftBuckets:
-    """The buckets of one task, as bytes.
+    """The buckets of one task, as bytes or pieces.
 
-    >>> buckets = LeftBuckets((values.BUCKETS, None, (marshal.dumps((2, [1])), b"N.")))
+    >>> buckets = LeftBuckets({1: b"N."})
     >>> buckets[0], buckets[1]
     ((), (Left(stored=(0, None, (b'N.',))),))
     """
 
     __slots__ = ("_filled",)
 
-    def __init__(self, stored: Stored) -> None:
-        first, *parts = stored[2]
-        assert isinstance(first, bytes), "of an index in a file"
-        self._filled: dict[int, Part] = dict(zip(marshal.loads(first)[1], parts, strict=True))
+    def __init__(self, filled: dict[int, Any]) -> None:
+        self._filled = {number: kept(part) for number, part in filled.items()}
 
     def __getitem__(self, number: int) -> tuple[Left, ...]:
         """Return the bucket for a partition in a tuple, which is empty if there is none."""
@@ -55,6 +69,16 @@ class LeftBuckets:
 
     def __sizeof__(self) -> int:
         return object.__sizeof__(self) + sum(map(sys.getsizeof, self._filled.values()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LeftBuckets, ({number: bytes_of(part) for number, part in self._filled.items()},)
+
+
+def left_buckets(stored: Stored) -> LeftBuckets:
+    """Return what stands for the buckets of one task, which are all in `stored`."""
+    first, *parts = stored[2]
+    assert isinstance(first, bytes), "of an index in a file"
+    return LeftBuckets(dict(zip(marshal.loads(first)[1], parts, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +112,7 @@ class Leaving:
             output.remove()
             raise
         if self.directory is None:
-            return [LeftBuckets(each) if each[0] == values.BUCKETS else Left(each) for each in stored]
+            return [left_buckets(each) if each[0] == values.BUCKETS else left(each) for each in stored]
         return list(map(Left, stored))
 
     def _path(self) -> str:
@@ -105,7 +129,7 @@ def gathered(*several: Sequence[Any]) -> Gathered:
 
 
 def _found(value: Any) -> Any:
-    return values.load(value.stored) if type(value) is Left else value
+    return values.load(value.whole) if type(value) is Left else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,12 +77,13 @@ def _made(plan: Plan, options: Options) -> tuple[DaskGraph, bool]:
     files = directory_of_graph(options, runners) if left else None
     directory = None if files is None else files.path
     token = os.urandom(8).hex()
-    names = {key: _name(key, graph.maker[key], token) for key in graph.maker}
+    targets = frozenset(keys)
+    names = {key: _name(key, graph.maker[key], token, key in targets) for key in graph.maker}
     tasks: dict[Any, Any] = {}
-    partitions = set() if plan.op.gives_value else set(keys)
+    partitions = frozenset[Key]() if plan.op.gives_value else targets
     seal = Seal(graph.tasks)
     if files is not None:
-        remove_after(seal, files, f"bagkit-{token}")
+        remove_after(seal, files, token)
     for task in graph.tasks:
         if isinstance(task.work, Dealing) and directory is None:
             tasks.update(_dealt(task, names))
@@ -93,7 +94,7 @@ def _made(plan: Plan, options: Options) -> tuple[DaskGraph, bool]:
         if isinstance(task.work, Dealing) and directory is not None:
             run = DealFiles(directory, len(task.keys))
         elif run.shared_work is not None:
-            name = (f"bagkit-{token}", "work", run.shared_work.number)
+            name = (f"work-{token}", run.shared_work.number)
             tasks[name] = (run.shared_work,)
             needs.insert(0, name)
         tasks.update(_named((run, *needs), [names[key] for key in task.keys], isinstance(run, DealFiles)))
@@ -113,18 +114,27 @@ def _dealt(task: Task, names: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
     from bagkit.lazy.dask_files import gathered
 
     for number, key in enumerate(task.keys):
-        buckets = [(*names[need], "bucket", number) for need in task.needs]
+        buckets = [(f"bucket of {names[need][0]}", *names[need][1:], number) for need in task.needs]
         for name, need in zip(buckets, task.needs, strict=True):
             yield name, (operator.itemgetter(number), names[need])
         yield names[key], (gathered, *buckets)
 
 
-def _name(key: Key, task: Task, token: str) -> Any:
+def _name(key: Key, task: Task, token: str, is_target: bool) -> Any:
+    """Return what dask calls a value of ours.
+
+    dask knows tasks of a kind by what their names begin with. Of many that need nothing it begins only some, so that
+    what follows from these comes first; and how long a kind takes decides what goes to another worker.
+    """
     from bagkit.lower.calls import Calls
 
     if isinstance(task.work, Calls):
         return key  # delayed values have names of their own, by which dask knows those that several share
-    return (f"bagkit-{token}", *_flat(key))
+    stage, *rest = _flat(key)
+    number, _, label = str(stage).partition(": ")
+    if is_target or not number.isdigit():
+        return (f"bagkit-{token}", stage, *rest)
+    return (f"{label}-{token}", int(number), *rest)
 
 
 def _flat(key: Any) -> list[str | int]:
