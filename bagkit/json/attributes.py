@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
+from bagkit.light_classes import dataclass
+
 Field = str | tuple[str, ...]
 """A key of a record; or several, each of the dict under the one before."""
+Defaults = tuple[tuple[str, Any], ...]
+"""Fields that a record may lack, and what they are in its object then."""
 Decode = Callable[[Sequence[Any]], list[Any]]
 
 _SCALAR: Final = None | bool | int | float | str
@@ -72,30 +76,38 @@ def attribute_values(path: str) -> Callable[[Sequence[Any]], list[Any]]:
     return found
 
 
-def struct_decoder(fields: Sequence[Field], among: Sequence[Field], kinds: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """Return the function that makes an object of a line, which has attributes for `fields`.
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """What objects look like: all fields, by which attributes are named, and those that a record may lack."""
 
-    They are named as if it had all fields that these are `among`. `kinds` are the types of their values, by path.
-    """
-    import msgspec
+    among: tuple[Field, ...]
+    defaults: Defaults = ()
 
-    made = _struct(tree_of(among), tree_of(fields), kinds, "")
-    decode: Callable[[Any], Any] = msgspec.json.Decoder(made).decode
-    return decode
+    def decoder(self, fields: Sequence[Field], kinds: Mapping[str, Any]) -> Callable[[Any], Any]:
+        """Return the function that makes an object of a line, which has attributes for `fields`.
+
+        `kinds` are the types of their values, by path.
+        """
+        import msgspec
+
+        made = _struct(tree_of(self.among), tree_of(fields), kinds, dict(self.defaults), "")
+        decode: Callable[[Any], Any] = msgspec.json.Decoder(made).decode
+        return decode
 
 
-def _struct(among: Tree, wanted: Tree, kinds: Mapping[str, Any], before: str) -> Any:
+def _struct(among: Tree, wanted: Tree, kinds: Mapping[str, Any], defaults: Mapping[str, Any], before: str) -> Any:
     import msgspec
 
     members = []
     for number, (key, inner) in enumerate(among.items()):
         if key in wanted:
             path = f"{before}field_{number}"
-            kind: Any = (
-                _struct(inner, wanted[key], kinds, f"{path}.") | _SCALAR | list if inner else kinds.get(path, Any)
-            )
-            members.append((f"field_{number}", kind, msgspec.field(name=key)))
-    return msgspec.defstruct("record", members, gc=False)
+            kind: Any = kinds.get(path, Any)
+            if inner:
+                kind = _struct(inner, wanted[key], kinds, {}, f"{path}.") | _SCALAR | list
+            default = defaults.get(key, msgspec.NODEFAULT)
+            members.append((f"field_{number}", kind, msgspec.field(name=key, default=default)))
+    return msgspec.defstruct("record", members, gc=False, kw_only=True)
 
 
 class ObjectsOrDicts:

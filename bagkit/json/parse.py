@@ -23,12 +23,13 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 from bagkit.json.attributes import (
+    Defaults,
     Field,
+    Objects,
     ObjectsOrDicts,
     Tree,
     attribute_paths,
     attribute_values,
-    struct_decoder,
     tree_of,
 )
 from bagkit.json.recurring import BlockDecoder, Recurring
@@ -67,6 +68,7 @@ def json_parser(
     shape: Shape = "record",
     among: tuple[Field, ...] | None = None,
     learns: tuple[Field, ...] | None = None,
+    defaults: Defaults = (),
 ) -> JsonParser:
     """Return a parser of JSON lines: of whole records, or of only some `fields`.
 
@@ -76,8 +78,8 @@ def json_parser(
     `shape` says what the fields become: "record" is a dict of those that are present, "value" the value of the one
     field, as `record[field]`, "values" the tuple of all of them, as `toolz.pluck([...])` gives. "attributes" is
     faster than "record": an object whose attributes are the fields, named as `attribute_paths` of all fields that they
-    are `among` says; but the dict of "record" where one of them is missing, or the line was not parsed as easily. It
-    learns which texts some of the fields have, if not said otherwise all.
+    are `among` says; but the dict of "record" where one of them is missing that has no default, or the line was not
+    parsed as easily. It learns which texts some of the fields have, if not said otherwise all.
 
     >>> quick, careful = json_parser(("a", "c")).ways(['{"a": 1, "b": 2}'], None)
     >>> quick(['{"a": 1, "b": 2}']), careful('{"a": 1, "b": 2}')
@@ -87,29 +89,25 @@ def json_parser(
     >>> json_parser(("b", "a"), "values").ways(['{"a": 1, "b": 2}'], None)[1]('{"a": 1, "b": 2}')
     (2, 1)
     """
-    return JsonParser(fields, shape, among, learns)
+    return JsonParser(fields, shape, Objects(among or fields or (), defaults), learns)
 
 
 class JsonParser:
     """Parses blocks of JSON lines; pickles as the few words that `json_parser` was given."""
 
-    __slots__ = ("_ways", "among", "fields", "learns", "shape")
+    __slots__ = ("_ways", "fields", "learns", "objects", "shape")
 
     def __init__(
-        self,
-        fields: tuple[Field, ...] | None,
-        shape: Shape,
-        among: tuple[Field, ...] | None,
-        learns: tuple[Field, ...] | None,
+        self, fields: tuple[Field, ...] | None, shape: Shape, objects: Objects, learns: tuple[Field, ...] | None
     ) -> None:
         self.fields = fields
         self.shape: Shape = shape
-        self.among = among
+        self.objects = objects
         self.learns = learns
         self._ways: _Ways | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return json_parser, (self.fields, self.shape, self.among, self.learns)
+        return json_parser, (self.fields, self.shape, self.objects.among, self.learns, self.objects.defaults)
 
     def __repr__(self) -> str:
         return f"json_parser({self.fields!r}, {self.shape!r})"
@@ -162,7 +160,7 @@ class JsonParser:
 
     def _own_ways(self) -> _Ways:
         if self._ways is None:
-            self._ways = _make_ways(self.fields, self.shape, self.among or self.fields or (), self.learns)
+            self._ways = _make_ways(self.fields, self.shape, self.objects, self.learns)
         return self._ways
 
 
@@ -179,9 +177,7 @@ class _Ways:
     """The standard library's way, which is always right."""
 
 
-def _make_ways(
-    fields: tuple[Any, ...] | None, shape: Shape, among: tuple[Any, ...], learns: tuple[Any, ...] | None
-) -> _Ways:
+def _make_ways(fields: tuple[Any, ...] | None, shape: Shape, objects: Objects, learns: tuple[Any, ...] | None) -> _Ways:
     """Return the ways for these fields, making msgspec's decoders for them."""
     import msgspec
 
@@ -192,14 +188,14 @@ def _make_ways(
     def loads(line: Any) -> Any:
         return pick(parse(line))
 
-    steps = () if fields is None else _skipping_steps(fields, shape, among)
+    steps = () if fields is None else _skipping_steps(fields, shape, objects)
     skips = bool(steps)
     if not skips:
         whole = msgspec.json.Decoder().decode
         steps = (whole,) if fields is None else (whole, pick)
     decode_all = _block_decoder(steps, shape if skips else "record")
     if fields and skips and shape in ("value", "attributes"):
-        decode_all = _learning(decode_all, fields, shape, among, fields if learns is None else learns)
+        decode_all = _learning(decode_all, fields, shape, objects, fields if learns is None else learns)
     return _Ways(steps, decode_all, _deeper(partial(_in_steps, steps)), skips, loads)
 
 
@@ -216,17 +212,17 @@ def _block_decoder(steps: Steps, shape: Shape) -> BlockDecoder:
 
 
 def _learning(
-    decode_all: BlockDecoder, fields: tuple[Any, ...], shape: Shape, among: tuple[Any, ...], learns: tuple[Any, ...]
+    decode_all: BlockDecoder, fields: tuple[Any, ...], shape: Shape, objects: Objects, learns: tuple[Any, ...]
 ) -> BlockDecoder:
     """Return a block decoder that learns which texts come again in the fields `learns`."""
     if learns:
         leaves = attribute_paths(learns)
-        paths = [path for keys, path in attribute_paths(among).items() if keys in leaves]
+        paths = [path for keys, path in attribute_paths(objects.among).items() if keys in leaves]
         looked_at = [lambda values: values] if shape == "value" else [*map(attribute_values, paths)]
-        decode_all = Recurring(decode_all, looked_at, partial(_decoder_knowing, fields, among, shape, paths))
+        decode_all = Recurring(decode_all, looked_at, partial(_decoder_knowing, fields, objects, shape, paths))
     if shape == "value":
         return decode_all
-    dicts = _skipping_steps(fields, "record", ())
+    dicts = _skipping_steps(fields, "record", objects)
     return ObjectsOrDicts(decode_all, _block_decoder(dicts, "record")) if dicts else decode_all
 
 
@@ -237,16 +233,16 @@ def _in_steps(steps: Steps, line: Any) -> Any:
 
 
 def _decoder_knowing(
-    fields: Sequence[Field], among: Sequence[Field], shape: Shape, paths: Sequence[str], texts: Sequence[frozenset[Any]]
+    fields: Sequence[Field], objects: Objects, shape: Shape, paths: Sequence[str], texts: Sequence[frozenset[Any]]
 ) -> BlockDecoder:
     """Return a block decoder for records whose fields are some of `texts`: it gives these very objects."""
     any_of: Any = Literal
     # Literal remembers what it made of equal texts before, which are other objects: so one text is always new.
     kinds = {path: any_of[(*known, f"\0{next(_numbers)}")] for path, known in zip(paths, texts, strict=True) if known}
-    return _block_decoder((struct_decoder(fields, among, kinds),), shape)
+    return _block_decoder((objects.decoder(fields, kinds),), shape)
 
 
-def _skipping_steps(fields: tuple[Any, ...], shape: Shape, among: tuple[Any, ...]) -> Steps:
+def _skipping_steps(fields: tuple[Any, ...], shape: Shape, objects: Objects) -> Steps:
     """Return the functions that, one after the other, make a record of a line; none where msgspec can't."""
     import msgspec
 
@@ -259,13 +255,13 @@ def _skipping_steps(fields: tuple[Any, ...], shape: Shape, among: tuple[Any, ...
             if shape not in ("record", "scalars"):
                 steps = (*steps, _picker(fields, shape))
         elif shape == "attributes":
-            steps = (struct_decoder(fields, among, {}),)
+            steps = (objects.decoder(fields, {}),)
         elif shape == "values" and len(fields) == 1:
-            steps = (struct_decoder(fields, fields, {}), msgspec.structs.astuple)
+            steps = (objects.decoder(fields, {}), msgspec.structs.astuple)
         else:
-            made = struct_decoder(fields, fields, {})
+            made = objects.decoder(fields, {})
             steps = (made, attrgetter(*(f"field_{unique.index(name)}" for name in fields)))
-        return steps if _finds(steps, unique, fields, shape, among) else ()
+        return steps if _finds(steps, unique, fields, shape, objects.among) else ()
     except Exception:
         return ()  # declines because a name is one that msgspec does not take: a quote, a lone surrogate
 

@@ -3,7 +3,8 @@
     parse_json(attributes: age, name) ─┬─ pluck('name') ─ frequencies        objects are made faster than dicts
                                        └─ filter(lambda) ─ count
 
-Declines where anyone does anything else with the records. No such object leaves its task.
+Declines where anyone does anything else with the records. No such object leaves its task. Where all who look a field up
+pluck it with the same plain default, a record may lack it: its object has the default.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.fields import in_order
 from bagkit.plan.kinds import ALL, Field, PerPartition, Reduction
 from bagkit.work.several import End, Several
-from bagkit.work.steps import Into, Step
+from bagkit.work.steps import Into
 
 
 def with_attributes(work: Several) -> Several:
@@ -22,30 +23,39 @@ def with_attributes(work: Several) -> Several:
     trunk, parser = work.trunk, work.trunk.op
     if not isinstance(parser, ParseJson) or trunk.parser is None or parser.fields is ALL or not parser.fields:
         return work
-    from bagkit.ops.by_attributes import FilterAttributes  # few programs of the shortest need it
+    from bagkit.ops.by_attributes import defaults_of  # few programs of the shortest need it
 
     names = in_order(parser.fields)
-    made = {id(trunk): replace(trunk, op=replace(parser, attributes=names))}
-    objects = {id(trunk)}
-    for step in work.steps:
-        takes_objects = not objects.isdisjoint(map(id, step.inputs))
-        op = _on_objects(step, names) if takes_objects else step.op
-        if op is None:
-            return work
-        if takes_objects and isinstance(op, FilterAttributes):
-            objects.add(id(step))
-        made[id(step)] = replace(step, op=op, inputs=tuple([made.get(id(below), below) for below in step.inputs]))
-    if any(id(end.step) in objects and not _counts(end) for end in work.ends):
+    ops = _on_objects(work, names)
+    if ops is None:
         return work
+    defaults = defaults_of(ops.values(), names)
+    made = {id(trunk): replace(trunk, op=replace(parser, attributes=names, defaults=defaults))}
+    for step in work.steps:
+        inputs = tuple([made.get(id(below), below) for below in step.inputs])
+        made[id(step)] = replace(step, op=ops.get(id(step), step.op), inputs=inputs)
     ends = tuple([End(made[id(end.step)], end.to) for end in work.ends])
     return Several(made[id(trunk)], tuple([made[id(step)] for step in work.steps]), ends)
 
 
-def _on_objects(step: Step, names: tuple[Field, ...]) -> PerPartition | None:
-    """Return what does as the op of `step` with objects; None where that is not known."""
-    from bagkit.ops.by_attributes import on_attributes
+def _on_objects(work: Several, names: tuple[Field, ...]) -> dict[int, PerPartition] | None:
+    """Return what does as the op of each step that gets objects, by its id; None where that is not known of all."""
+    from bagkit.ops.by_attributes import FilterAttributes, on_attributes
 
-    return on_attributes(step.op, names) if isinstance(step.op, PerPartition) and len(step.inputs) == 1 else None
+    found: dict[int, PerPartition] = {}
+    objects = {id(work.trunk)}
+    for step in work.steps:
+        if objects.isdisjoint(map(id, step.inputs)):
+            continue
+        op = on_attributes(step.op, names) if isinstance(step.op, PerPartition) and len(step.inputs) == 1 else None
+        if op is None:
+            return None
+        found[id(step)] = op
+        if isinstance(op, FilterAttributes):
+            objects.add(id(step))
+    if any(id(end.step) in objects and not _counts(end) for end in work.ends):
+        return None
+    return found
 
 
 def _counts(end: End) -> bool:

@@ -35,8 +35,8 @@ _STARRED: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _IN_PARTS: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
-class _NotKnown(Exception):
-    """The function does something else."""
+class NotKnown(Exception):
+    """The function does something else, or a value is no plain one."""
 
 
 class _Constant(NamedTuple):
@@ -66,7 +66,7 @@ def as_expression(function: Any, others: Sequence[str], spell: Callable[[Path], 
     names: dict[str, str | Path] = dict(zip(code.co_varnames, [*others, ()], strict=False))
     try:
         return _Stack(steps, names, spell).result()
-    except (_NotKnown, IndexError, KeyError):
+    except (NotKnown, IndexError, KeyError):
         return None
 
 
@@ -85,7 +85,7 @@ class _Stack:
         self._do_all(0, last)
         found = self._text()
         if self._steps.steps[last].name != "RETURN_VALUE" or self._stack:
-            raise _NotKnown
+            raise NotKnown
         return found
 
     def _do_all(self, start: int, stop: int) -> None:
@@ -99,12 +99,12 @@ class _Stack:
                 continue
             name, begin, end = word
             if not at < begin < end <= stop:
-                raise _NotKnown
+                raise NotKnown
             left, height = self._text(), len(self._stack)
             self._do_all(begin, end)
             right = self._text()
             if len(self._stack) != height:
-                raise _NotKnown
+                raise NotKnown
             self._stack.append(f"({left} {name} {right})")
             at = end
 
@@ -143,7 +143,7 @@ class _Stack:
             case "BINARY_SUBSCR":
                 key, part = self._stack.pop(), self._stack.pop()
                 if type(part) is not tuple or type(key) is not _Constant or type(key.value) is not str:
-                    raise _NotKnown
+                    raise NotKnown
                 self._stack.append((*part, key.value))
             case "COMPARE_OP" if step.value in _COMPARISONS:
                 self._join(step.value)
@@ -162,11 +162,11 @@ class _Stack:
             case "BUILD_CONST_KEY_MAP":
                 keys = self._stack.pop()
                 assert type(keys) is _Constant
-                self._put_dict(list(map(_written, keys.value)), self._texts(step.argument))
+                self._put_dict(list(map(written, keys.value)), self._texts(step.argument))
             case "UNARY_NOT" | "UNARY_NEGATIVE":
                 self._stack.append(f"({_UNARY[step.name]}{self._text()})")
             case _:
-                raise _NotKnown
+                raise NotKnown
 
     def _is_looked_up(self, part: str | Path | _Constant) -> bool:
         """Say whether it is a part of the record, or what is called with it: for `is` of constants Python warns."""
@@ -187,10 +187,10 @@ class _Stack:
         """Return the text of what is on top, and take it off."""
         top = self._stack.pop()
         if type(top) is _Constant:
-            return _written(top.value)
+            return written(top.value)
         found = self._spell(top) if type(top) is tuple else top
         if not isinstance(found, str):
-            raise _NotKnown
+            raise NotKnown
         return found
 
 
@@ -199,8 +199,8 @@ def _is_only_one(top: object) -> bool:
     return isinstance(top, _Constant) and (top.value is None or type(top.value) is bool)
 
 
-def _written(value: Any) -> str:
-    """Return the text of a constant."""
+def written(value: Any) -> str:
+    """Return the text of a constant; raises NotKnown for values that need more than a text."""
     kind = type(value)
     if (
         kind in _SCALARS
@@ -209,7 +209,7 @@ def _written(value: Any) -> str:
     ):
         return f"({value!a})" if kind in (int, float) else ascii(value)
     if kind is tuple and value:
-        return f"({''.join([f'{_written(each)},' for each in value])})"
+        return f"({''.join([f'{written(each)},' for each in value])})"
     if kind is frozenset and value:
-        return f"{{{','.join(sorted(map(_written, value)))}}}"
-    raise _NotKnown
+        return f"{{{','.join(sorted(map(written, value)))}}}"
+    raise NotKnown

@@ -14,12 +14,12 @@ from operator import itemgetter
 from typing import Any, Final
 
 from bagkit.flow.watched import CALCULATING_RAISES, calls_are_watched
-from bagkit.json.attributes import attribute_paths
+from bagkit.json.attributes import Defaults, attribute_paths
 from bagkit.light_classes import dataclass
-from bagkit.ops._as_expression import as_expression
-from bagkit.ops.elementwise import Filter, Map, Pluck
+from bagkit.ops._as_expression import NotKnown, as_expression, written
+from bagkit.ops.elementwise import Filter, Map, Pluck, PluckWithDefault
 from bagkit.plan.fields import overlaps
-from bagkit.plan.kinds import ALL, Field, GoesOn, OnRecords, PerPartition
+from bagkit.plan.kinds import ALL, Field, Fields, GoesOn, OnRecords, PerPartition, union
 from bagkit.sentinels import NOT_GIVEN
 
 _PLAIN: Final = frozenset({dict, list, str, int, float, bool, type(None)})
@@ -66,7 +66,8 @@ class PluckAttributes(Pluck):
     expression: str = ""
 
     def begin(self) -> OnRecords:
-        return OnObjects(itemgetter(self.key), self.expression, self.demand(ALL), self.attributes)
+        get = itemgetter(self.key) if self.default is NOT_GIVEN else PluckWithDefault(self.key, self.default)
+        return OnObjects(get, self.expression, self.demand(ALL), self.attributes)
 
 
 def _not(predicate: Callable[[Any], Any], record: Any) -> bool:
@@ -83,10 +84,43 @@ def on_attributes(op: PerPartition, attributes: tuple[Field, ...]) -> PerPartiti
         expression = as_expression(op.predicate, (), lambda keys: _spelt(keys, paths))
         made = FilterAttributes(op.predicate, op.keep, attributes=attributes, expression=expression or "")
         return made if expression else None
-    if type(op) is Pluck and type(op.key) is str and op.default is NOT_GIVEN:
+    if type(op) is Pluck and type(op.key) is str:
         expression = _spelt((op.key,), paths)
-        return PluckAttributes(op.key, attributes=attributes, expression=expression) if expression else None
+        if expression is None and op.default is not NOT_GIVEN and not overlaps(op.key, frozenset(attributes)):
+            expression = _for_any_object(_written(op.default))
+        return PluckAttributes(op.key, op.default, attributes, expression) if expression else None
     return None
+
+
+def _for_any_object(value: str | None) -> str | None:
+    """Return the expression that gives `value` for any object, and raises for a list or a text as a pluck does."""
+    return value and f"({value} if record.field_0 is None else {value})"
+
+
+def _written(default: Any) -> str | None:
+    try:
+        return written(default)
+    except NotKnown:
+        return None
+
+
+def defaults_of(ops: Iterable[PerPartition], attributes: tuple[Field, ...]) -> Defaults:
+    """Return the `attributes` that only plucks with one plain default look up, each with that default.
+
+    `ops` are all that look up attributes.
+    """
+    found: dict[str, dict[str | None, Any]] = {}
+    others: Fields = frozenset()
+    for op in ops:
+        if isinstance(op, Pluck) and type(op.key) is str and op.default is not NOT_GIVEN:
+            found.setdefault(op.key, {})[_written(op.default)] = op.default
+        else:
+            others = union(others, op.reads if isinstance(op, Filter) else op.demand(ALL))
+    return tuple(
+        (key, next(iter(defaults.values())))
+        for key, defaults in found.items()
+        if key in attributes and len(defaults) == 1 and None not in defaults and not overlaps(key, others)
+    )
 
 
 def _spelt(keys: tuple[str, ...], paths: dict[tuple[str, ...], str]) -> str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bagkit.errors import PlanError, one_line
 from bagkit.flow.tallies import count_here
+from bagkit.json.attributes import Defaults
 from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
 from bagkit.json.unchanged import Unchanged
@@ -208,7 +209,11 @@ class Pluck(PerPartition):
         return tuple(self.key) if isinstance(self.key, list) else (self.key,)
 
     def demand(self, wanted: Fields) -> Fields:
-        return frozenset(self.keys) if all(type(key) is str for key in self.keys) else ALL
+        if not all(type(key) is str for key in self.keys):
+            return ALL
+        if wanted == frozenset() and self.default is not NOT_GIVEN:
+            return wanted  # no dict fails, whatever it lacks
+        return frozenset(self.keys)
 
     def begin(self) -> OnRecords:
         if self.default is not NOT_GIVEN:
@@ -341,6 +346,8 @@ class ParseJson(BlockParser):
     """Those of them whose texts are made once, if they come again; None for all."""
     columns: Fields = ALL
     """The fields that records have for who wrote the plan; `fields` are those that are read."""
+    defaults: Defaults = ()
+    """Those of them that a record may lack, and what they are then."""
     of_lines: bool = False
     """Whether errors speak of lines without their ends, as MapLines does."""
     first: frozenset[Field] | None = None
@@ -399,7 +406,7 @@ class ParseJson(BlockParser):
             shape: Literal["value", "values"] = "values" if isinstance(self.plucked.key, list) else "value"
             return json_parser(self.plucked.keys, shape)
         if self.attributes and self.fields is not ALL:  # else only what filters read first
-            return json_parser(self.attributes, "attributes", learns=self.learns)
+            return json_parser(self.attributes, "attributes", learns=self.learns, defaults=self.defaults)
         return json_parser(None if self.fields is ALL else in_order(self.fields))
 
     @cached_property

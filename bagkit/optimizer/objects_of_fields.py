@@ -21,7 +21,8 @@ def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
             parse_json(fields: address.city, age)  =>     parse_json(attributes: address.city, age)
               read_text('a.json')                           read_text('a.json')
 
-    So in front of a reduction that reads nothing, as count does.
+    So in front of a reduction that reads nothing, as count does. A field that is only plucked, with a plain default,
+    may be missing: then the object has the default.
 
     Declines where a function does anything else; where the map does not come next, so that others would see objects;
     and where others use the records too.
@@ -61,11 +62,12 @@ def _given(plan: Plan, shared: set[int], learns: bool) -> Plan | None:
         return None
     if id(below) in shared or not isinstance(plan.inputs[0].op, Source) or top is plan:
         return None
-    from bagkit.ops.by_attributes import on_attributes  # few programs of the shortest need it
+    from bagkit.ops.by_attributes import defaults_of, on_attributes  # few programs of the shortest need it
 
     attributes = in_order(found.fields)
+    defaults = defaults_of([op for op in ops if not isinstance(op, CompleteJson)], attributes)
     learnt = in_order(within(top.op.demand(ALL), found.fields)) if learns else ()
-    giving = partial(replace, attributes=attributes, learns=learnt)
+    giving = partial(replace, attributes=attributes, learns=learnt, defaults=defaults)
     made = Plan(giving(below), plan.inputs)
     for op in reversed(ops):
         other = CompleteJson(giving(op.parser)) if isinstance(op, CompleteJson) else on_attributes(op, attributes)

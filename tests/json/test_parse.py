@@ -187,7 +187,7 @@ def test_attributes_are_named_by_all_fields_that_they_are_among() -> None:
     assert record.field_0.field_1 == 1
     (whole,), _ = parse(json_parser((("a", "y"),), "attributes", ("a", "b")), ['{"a": {"y": 1, "z": 2}}'], None)
     assert whole.field_0 == {"y": 1, "z": 2}
-    assert pickle.loads(pickle.dumps(parser)).among == parser.among
+    assert pickle.loads(pickle.dumps(parser)).objects == parser.objects
 
 
 @pytest.mark.parametrize("long", [20, 3_000])
