@@ -5,6 +5,9 @@ For each frozen class `dataclasses` writes and compiles six methods. Here all cl
 And nothing refuses to set a field of a frozen one while a program runs: type checkers do, which see the dataclass of
 the standard library. Classes that users hold are true dataclasses.
 
+`dataclasses` also looks into the text of each annotation, for three types that make something else of a field. Here
+only ClassVar is known, by its name.
+
 `typing` compiles each annotation of a named tuple, and looks whether it is a type. Here nobody does.
 """
 
@@ -13,10 +16,11 @@ from __future__ import annotations
 import dataclasses
 from collections import namedtuple
 from operator import attrgetter
+from types import MemberDescriptorType
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from dataclasses import dataclass as dataclass
     from typing import Any
     from typing import NamedTuple as NamedTuple
@@ -32,7 +36,10 @@ else:
                 _give_equality(cls, frozen)
             if frozen and slots:
                 _give(cls, __getstate__=_state, __setstate__=_set_state)
-            made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=slots, **others)
+            if others:
+                made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=slots, **others)
+            else:
+                made = _with_fields(cls, slots)
             _give(made, __init__=_first_init(made))
             return made
 
@@ -55,11 +62,63 @@ else:
         """Stands for `typing.NamedTuple`."""
 
 
-def _give(cls: type, **methods: Callable[..., Any]) -> None:
-    """Give a class the methods that it does not define itself."""
-    for name, method in methods.items():
+@dataclasses.dataclass(init=False, repr=False, eq=False)
+class _Example:
+    """A class of `dataclasses`, which shows what that has in each."""
+
+    a: int
+
+
+_ITS_PARAMETERS = vars(_Example)["__dataclass_params__"]
+_ITS_KIND_OF_FIELD = vars(_Example)["__dataclass_fields__"]["a"]._field_type
+_OF_ONE_CLASS = frozenset({"__dict__", "__weakref__"})
+"""What a class has for itself alone."""
+
+
+def _with_fields(cls: type, slots: bool) -> type:
+    """Return the class with what `dataclasses` looks for in one, or another with slots in its place."""
+    fields: dict[str, Any] = {}
+    for base in cls.__mro__[:0:-1]:
+        fields |= vars(base).get("__dataclass_fields__", ())
+    for name, kind in vars(cls).get("__annotations__", {}).items():  # texts, as in all modules here
+        if not kind.startswith("ClassVar"):
+            fields[name] = _own_field(cls, name, kind)
+    names = tuple([name for name, each in fields.items() if each.init])
+    _give(cls, __dataclass_fields__=fields, __dataclass_params__=_ITS_PARAMETERS, __match_args__=names)
+    return _with_slots(cls, fields) if slots else cls
+
+
+def _own_field(cls: type, name: str, kind: str) -> Any:
+    """Return the field of an annotation; the class keeps its default, if it has one."""
+    default: Any = getattr(cls, name, dataclasses.MISSING)
+    if isinstance(default, MemberDescriptorType):  # the slot of a class below
+        default = dataclasses.MISSING
+    found: Any = default if isinstance(default, dataclasses.Field) else dataclasses.field(default=default)
+    if type(found.default).__hash__ is None:
+        raise ValueError(f"{cls.__qualname__}.{name}: the default can be changed; expected a default_factory")
+    if found is default and found.default is dataclasses.MISSING:
+        delattr(cls, name)
+    elif found is default:
+        setattr(cls, name, found.default)
+    found.name, found.type, found.kw_only, found._field_type = name, kind, False, _ITS_KIND_OF_FIELD
+    return found
+
+
+def _with_slots(cls: type, fields: Iterable[str]) -> type:
+    """Return a class like `cls` that has slots for `fields`, but for those that a class below has slots for."""
+    content = {name: value for name, value in vars(cls).items() if name not in fields and name not in _OF_ONE_CLASS}
+    below = {name for base in cls.__mro__[1:] for name in vars(base).get("__slots__", ())}
+    content["__slots__"] = tuple([name for name in fields if name not in below])
+    made: type = type(cls)(cls.__name__, cls.__bases__, content)
+    made.__qualname__ = cls.__qualname__
+    return made
+
+
+def _give(cls: type, **attributes: Any) -> None:
+    """Give a class the methods, and what else it does not define itself."""
+    for name, value in attributes.items():
         if name not in vars(cls):
-            setattr(cls, name, method)
+            setattr(cls, name, value)
 
 
 def _give_equality(cls: type, frozen: bool) -> None:

@@ -117,3 +117,15 @@ def with_works(tasks: Iterable[Task], changed: Callable[[Work], Work]) -> Graph:
             for task in tasks
         ]
     )
+
+
+def shown_pieces(pieces: Sequence[Any]) -> str:
+    """Return what a task works on, for people: `partition 3 (logs/a.json.gz)`."""
+    if not pieces:
+        return ""
+    numbers = sorted({piece.partition for piece in pieces})
+    words = f"partition {numbers[0]}" if len(numbers) == 1 else f"partitions {numbers[0]} to {numbers[-1]}"
+    labels = [piece.label for piece in pieces if piece.label]
+    if len(labels) > 3:
+        labels = [labels[0], "…", labels[-1]]
+    return f"{words} ({', '.join(labels)})" if labels else words

@@ -10,18 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import chain, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import PlanError
-from bagkit.lower.branches import made_once, met
 from bagkit.lower.calls import CallTasks
-from bagkit.lower.exchange import exchanged
-from bagkit.lower.generators import hold_generator
-from bagkit.lower.graph import Graph, Key, Task, Work
+from bagkit.lower.graph import Graph, Key, Task, Work, shown_pieces
 from bagkit.lower.pending import Pending
 from bagkit.lower.policies import error_policies
 from bagkit.lower.resize import is_exact, resize
-from bagkit.lower.shared_reads import Meeting, SharedRead, shared_reads
 from bagkit.lower.sinks import Foreseen, Writings
 from bagkit.ops.calls import DelayedCall, SinkPart
 from bagkit.ops.elementwise import ParseJson
@@ -42,9 +38,12 @@ from bagkit.plan.kinds import (
 )
 from bagkit.plan.node import Plan, count_uses
 from bagkit.work.chain import Chain
-from bagkit.work.several import Several
 from bagkit.work.steps import Finish, Into, Joined, Step, TaskRecords, Value, bare_step
 from bagkit.work.works import AllWritten, Combine, OneWritten, Split, WithLast, Write
+
+if TYPE_CHECKING:
+    from bagkit.lower.shared_reads import Meeting, SharedRead
+    from bagkit.work.several import Several
 
 DEEPEST = 64
 """Ops on top of each other that one task has. What makes tasks goes down by recursion, and so does Python's own code
@@ -80,7 +79,6 @@ class Lowering:
         workers: int, exact: bool, memory: Callable[[], int] | None,
     ) -> None:  # fmt: skip
         self.tasks: list[Task] = []
-        self._workers = 1  # who share a file
         self._uses = count_uses(*roots)
         self._policies = error_policies(roots, on_error)
         self._writings = writings
@@ -100,15 +98,13 @@ class Lowering:
         self._read: dict[Plan, list[tuple[Key, ...]]] = {}
         """For each end and output of a shared read the keys of its values: of one task after the other."""
         self._cut = _too_deep(self._uses)
-        if not self._cut:  # what is cut is made with its own records kept
+        if not self._cut and any(uses > 1 for uses in self._uses.values()):  # what is cut has its own records kept
+            from bagkit.lower.shared_reads import shared_reads
+
             self._shared_reads, self._meetings = shared_reads(
                 self._uses, self._policies, exact=exact, writable=self._is_to_write_all
             )
-        if workers > 1 and any(
-            isinstance(plan.op, Source) and not isinstance(plan.op, MemorySource) for plan in self._uses
-        ):
-            found = (plan.op.user_functions() for plan in self._uses if not isinstance(plan.op, DelayedCall))
-            self._workers = 1 if hold_generator(chain.from_iterable(found)) else workers
+        self._workers = self._who_share_a_file(workers)
         for plan in self._uses:  # what is below comes first
             if isinstance(plan.op, DelayedCall):
                 self._calls.add(plan, self.keys)
@@ -119,6 +115,15 @@ class Lowering:
                         "hint: split errors in the middle too: good, bad = ..., then go on with good"
                     )
                 self._materialised(plan, inside=True)
+
+    def _who_share_a_file(self, workers: int) -> int:
+        ops = [plan.op for plan in self._uses]
+        if workers == 1 or not any(isinstance(op, Source) and not isinstance(op, MemorySource) for op in ops):
+            return 1
+        from bagkit.lower.generators import hold_generator
+
+        found = (op.user_functions() for op in ops if not isinstance(op, DelayedCall))
+        return 1 if hold_generator(chain.from_iterable(found)) else workers
 
     # What partitions are made of ------------------------------------------------------------------------------------
 
@@ -165,6 +170,8 @@ class Lowering:
     def _pending(self, plan: Plan, inside: bool) -> list[Pending]:
         op = plan.op
         if plan in self._meetings:
+            from bagkit.lower.branches import met
+
             return met(self, self._meetings[plan])
         if isinstance(op, ChainMark):
             return self._inputs(plan.inputs[0], inside=True)
@@ -187,6 +194,8 @@ class Lowering:
         if isinstance(op, Call):
             return [self.then(plan, tuple(self.value(child) for child in plan.inputs))]
         if isinstance(op, Exchange):
+            from bagkit.lower.exchange import exchanged
+
             return exchanged(self, plan)
         assert isinstance(op, Regroup), op
         if op.picks is not None:
@@ -317,6 +326,8 @@ class Lowering:
         if plan not in self._shared_reads:
             return None
         if plan not in self._read:
+            from bagkit.lower.branches import made_once
+
             self._read.update(made_once(self, self._shared_reads[plan]))
         return self._read[plan]
 
@@ -411,7 +422,7 @@ class Lowering:
             one.part,
             one.needs,
             " → ".join(steps),
-            _describe(pieces),
+            shown_pieces(pieces),
             sum(piece.weight for piece in pieces),
             (id(work), pieces[0].partition) if any(getattr(piece, "is_share", False) for piece in pieces) else None,
             steps,
@@ -484,15 +495,3 @@ def _too_deep(uses: Mapping[Plan, int]) -> set[Plan]:
 
 def _done_too(op: Op) -> tuple[Op, ...]:
     return (op.plucked,) if isinstance(op, ParseJson) and op.plucked is not None else ()
-
-
-def _describe(pieces: Sequence[Any]) -> str:
-    """Return what a task works on, for people: `partition 3 (logs/a.json.gz)`."""
-    if not pieces:
-        return ""
-    numbers = sorted({piece.partition for piece in pieces})
-    words = f"partition {numbers[0]}" if len(numbers) == 1 else f"partitions {numbers[0]} to {numbers[-1]}"
-    labels = [piece.label for piece in pieces if piece.label]
-    if len(labels) > 3:
-        labels = [labels[0], "…", labels[-1]]
-    return f"{words} ({', '.join(labels)})" if labels else words

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Key, Task
 from bagkit.plan.kinds import Exchange, Op, Reduction, Sink
 from bagkit.plan.node import Plan
-from bagkit.work.several import Several
 from bagkit.work.steps import Into, Step
+
+if TYPE_CHECKING:
+    from bagkit.work.several import Several
 
 
 @dataclass(frozen=True, slots=True)

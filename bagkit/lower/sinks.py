@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bagkit.lazily import Lazily
 from bagkit.lower.graph import Graph, Key, Work
 from bagkit.ops.calls import SinkPart
 from bagkit.plan.kinds import Sink, SinkRun
 from bagkit.plan.node import Plan, walk
-from bagkit.work.several import Several
 from bagkit.work.works import Write
+
+several = Lazily("bagkit.work.several")
 
 
 class Writings:
@@ -97,7 +99,7 @@ def _sinks_of(work: Work) -> Sequence[int]:
     """Return the numbers of the sinks that a task of `work` writes for."""
     if isinstance(work, Write):
         return (work.number,)
-    return work.sinks if isinstance(work, Several) else ()
+    return work.sinks if several.has_made(work, "Several") else ()
 
 
 def _name(key: Any) -> str:

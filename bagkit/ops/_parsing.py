@@ -6,13 +6,15 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.flow.blocks import Block
 from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import loads_here
-from bagkit.json.unchanged import Unchanged
 from bagkit.plan.kinds import Copying, Field, InTurn, Ways
+
+if TYPE_CHECKING:
+    from bagkit.json.unchanged import Unchanged
 
 
 def load_line(loads: Callable[[Any], Any], line: Any) -> Any:

@@ -17,11 +17,10 @@ from bagkit.flow.tallies import count_here
 from bagkit.json.attributes import Defaults
 from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import is_standard_loads, loads_here, standard_loads
-from bagkit.json.unchanged import Unchanged
+from bagkit.lazily import Lazily
 from bagkit.light_classes import dataclass
 from bagkit.ops._parsing import ParsingJson, load_line
 from bagkit.ops._toolz_read import plucked_fields
-from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
 from bagkit.plan.fields import in_order, shown_field, shown_fields
 from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, OnRecords, Parsing, PerPartition, as_they_are, union
@@ -29,7 +28,11 @@ from bagkit.sentinels import NOT_GIVEN
 
 if TYPE_CHECKING:
     from bagkit.json.line_shapes import Notation
+    from bagkit.json.unchanged import Unchanged
+    from bagkit.ops import fields_read as reading
     from bagkit.options import OnError
+else:
+    reading = Lazily("bagkit.ops.fields_read")
 
 
 def bind(function: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., Any]:
@@ -58,7 +61,7 @@ class Map(PerPartition):
         return bool(self.kwargs) or not is_standard_loads(self.function)
 
     def demand(self, wanted: Fields) -> Fields:
-        return ALL if self.kwargs else fields_read(self.function)
+        return ALL if self.kwargs else reading.fields_read(self.function)
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.function,)
@@ -134,8 +137,8 @@ class Filter(PerPartition):
         """Which fields of a record the predicate and the reason read."""
         if self.predicate is None:
             return ALL
-        read = fields_read(self.predicate)
-        return union(read, fields_read(self.reason)) if callable(self.reason) else read
+        read = reading.fields_read(self.predicate)
+        return union(read, reading.fields_read(self.reason)) if callable(self.reason) else read
 
     def demand(self, wanted: Fields) -> Fields:
         return union(wanted, self.reads)
@@ -418,6 +421,8 @@ class ParseJson(BlockParser):
 
     @cached_property
     def _unchanged(self) -> Unchanged:
+        from bagkit.json.unchanged import Unchanged
+
         assert self.copies is not None
         return Unchanged(self.copies, alone=not self.first)
 

@@ -22,7 +22,6 @@ from bagkit.ops._extremes import extreme, extreme_of, merge_extremes
 from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
 from bagkit.ops._sums import Total, add, mean, merge_totals, value
 from bagkit.ops.exchange_errors import MERGING_TOTALS
-from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking, WhenCut
 from bagkit.sentinels import EMPTY, NOT_GIVEN
@@ -334,6 +333,8 @@ def fold_row(binop: Any, combine: Any, initial: Any, split_every: Any, gives_bag
     check_callable("fold", binop)
     combine = binop if combine is None else combine
     check_callable("fold", combine)
+    from bagkit.ops.fields_read import fields_read  # few reductions call functions
+
     return Row(
         f"fold({function_label(binop)})",
         accumulating(partial(_fold, binop, initial)),

@@ -6,20 +6,25 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.exchange import tables
 from bagkit.exchange.fold import IMMUTABLE, fresh
 from bagkit.exchange.spill import Held, Room
 from bagkit.exchange.states import State
 from bagkit.exchange.tabling import Counting, Folding, FoldingField, Seeing, Tabling
+from bagkit.lazily import Lazily
 from bagkit.light_classes import dataclass
 from bagkit.ops.exchange_errors import MERGING_TOTALS, TakingForUser, exchange_errors
-from bagkit.ops.fields_read import fields_read, needs_all
 from bagkit.ops.functions import check_callable, checked_npartitions, function_label, key_function, shown_key
 from bagkit.ops.reductions import FAN_IN, fan_in
 from bagkit.plan.kinds import ALL, Exchange, Fields, Reduction, Taking, WhenCut, union
 from bagkit.sentinels import NOT_GIVEN
+
+if TYPE_CHECKING:
+    from bagkit.ops import fields_read as reading
+else:
+    reading = Lazily("bagkit.ops.fields_read")
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ class FoldToTable(ToTable):
     key: Any = None
 
     def demand(self, wanted: Fields) -> Fields:
-        return union(fields_read(self._folding.key), self._read_of_records)
+        return union(reading.fields_read(self._folding.key), self._read_of_records)
 
     @property
     def of_attributes(self) -> FoldingField | None:
@@ -125,7 +130,7 @@ class FoldToTable(ToTable):
     @property
     def _read_of_records(self) -> Fields:
         """Which fields the function reads; without an initial value the first record of a key is its first total."""
-        return fields_read(self._folding.binop, 2) if self._folding.initial else ALL
+        return reading.fields_read(self._folding.binop, 2) if self._folding.initial else ALL
 
 
 @dataclass(frozen=True)
@@ -227,7 +232,7 @@ def fold_by_table(key: Any, binop: Any, initial: Any, combine: Any, combine_init
 
 def _folding_field(folding: Folding, key: Any, read: Fields) -> FoldingField | None:
     """Return what does as `folding` if that looks up nothing in a record but the key and one other field."""
-    if type(key) is not str or read is ALL or len(read) != 1 or key in read or not needs_all(folding.binop):
+    if type(key) is not str or read is ALL or len(read) != 1 or key in read or not reading.needs_all(folding.binop):
         return None
     (field,) = read
     if not isinstance(field, str):

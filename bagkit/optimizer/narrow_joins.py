@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Filter, Flatten, Map, StarMap
-from bagkit.ops.fields_read import fields_of_pair_read, fields_read
 from bagkit.plan.kinds import ALL, Fields, Op, union
 from bagkit.plan.node import Plan, rewrite, shared_ops, walk
 from bagkit.plan.split_errors import SplitErrors
 
 grouping = Lazily("bagkit.ops.grouping")
+if TYPE_CHECKING:
+    from bagkit.ops import fields_read as reading
+else:
+    reading = Lazily("bagkit.ops.fields_read")
 
 
 def narrow_joins(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -39,9 +43,9 @@ def narrow_joins(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 def _read_of_pairs(op: Op) -> Fields:
     """Return what an op reads of the second record of each pair; ALL where it may hand on more of it."""
     if isinstance(op, Map) and not op.kwargs:
-        return fields_of_pair_read(op.function)
+        return reading.fields_of_pair_read(op.function)
     if isinstance(op, StarMap) and not op.kwargs:
-        return fields_read(op.function, 2)
+        return reading.fields_read(op.function, 2)
     return ALL
 
 
@@ -54,7 +58,7 @@ def _narrowed(plan: Plan, reads: Fields, others: set[int]) -> Plan | None:
         return None
     match plan:
         case Plan(Filter(predicate, reason=None), (below,)) if predicate is not None:
-            reads = union(reads, fields_of_pair_read(predicate))
+            reads = union(reads, reading.fields_of_pair_read(predicate))
             narrowed = None if reads is ALL else _narrowed(below, reads, others)
             return None if narrowed is None else plan.with_inputs((narrowed,))
         case Plan(Flatten(), (join,)) if grouping.has_made(join.op, "Match") and id(join.op) not in others:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import ParseJson
-from bagkit.ops.fields_read import fields_read
 from bagkit.ops.parts_of_records import CompleteJson, WithLines
 from bagkit.optimizer.filter_first import giving, parser_below
 from bagkit.plan.kinds import ALL, Fields, Source, union
 from bagkit.plan.node import Plan, rewrite, shared_ops
 
 grouping = Lazily("bagkit.ops.grouping")
+if TYPE_CHECKING:
+    from bagkit.ops import fields_read as reading
+else:
+    reading = Lazily("bagkit.ops.fields_read")
 
 
 def send_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
@@ -35,7 +39,7 @@ def send_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
         if not grouping.has_made(op, "ByKey", "SortBy") or not op.keys_of_records:
             return plan
         keyed = zip(plan.inputs, op.keys_of_records, strict=True)
-        sides = [_with_lines(side, fields_read(key), shared) for side, key in keyed]
+        sides = [_with_lines(side, reading.fields_read(key), shared) for side, key in keyed]
         if not any(sides):
             return plan
         parsers = tuple([side.op.parser if side and isinstance(side.op, WithLines) else None for side in sides])

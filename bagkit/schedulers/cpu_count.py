@@ -143,7 +143,7 @@ def _mounts(root: str | Path, wanted: Callable[[str, list[str]], bool]) -> Itera
 
 def _plain(path: str) -> str:
     r"""Return `path` without the escapes that mountinfo has for blanks: `a\040b` is `a b`."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path) if "\\" in path else path
 
 
 def _names(path: str) -> list[str]:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import TaskError
 from bagkit.flow.kept import LET_GO, Kept
-from bagkit.schedulers import homes
-from bagkit.schedulers.residents import KEEP, READ, TAKE, Resident
+from bagkit.lazily import Lazily
 
 if TYPE_CHECKING:
     from bagkit.crossing.transport import Stored
+    from bagkit.schedulers import homes, residents
     from bagkit.schedulers.worker_process import WorkerProcess
+else:  # of no use where nothing is kept
+    homes = Lazily("bagkit.schedulers.homes")
+    residents = Lazily("bagkit.schedulers.residents")
 
 
 def kept_in(part: Any) -> Sequence[Kept]:
@@ -65,13 +68,16 @@ def with_stored(part: Any, sees: Callable[[str], bool]) -> Any:
         return part
     return tuple([
         tuple([
-            replace(piece, kept=Resident("", piece.kept.stored[0], READ)) if _reads_itself(piece.kept, sees) else piece
-            for piece in pieces
+            _read_there(piece) if _reads_itself(piece.kept, sees) else piece for piece in pieces
         ])
         if type(pieces) is tuple and pieces and _is_kept(pieces[0])
         else pieces
         for pieces in part
     ])  # fmt: skip
+
+
+def _read_there(piece: Any) -> Any:
+    return replace(piece, kept=residents.Resident("", piece.kept.stored[0], residents.READ))
 
 
 def _reads_itself(kept: Kept, sees: Callable[[str], bool]) -> bool:
@@ -99,12 +105,12 @@ def with_residents(
 
 def _resident(piece: Any, worker: WorkerProcess, changes: bool, room: int, together: bool) -> Any:
     name, (stored, nbytes) = piece.kept.name, piece.kept.stored
-    home, use = homes.home_of(name), READ
+    home, use = homes.home_of(name), residents.READ
     if home is worker:
-        use = TAKE if changes else KEEP
+        use = residents.TAKE if changes else residents.KEEP
         if changes:
             homes.take_away(name)
     elif 0 < nbytes <= room and not changes and (home is None or together):
-        use = KEEP
+        use = residents.KEEP
         homes.move_in(name, worker, nbytes)
-    return replace(piece, kept=Resident(name, stored, use))
+    return replace(piece, kept=residents.Resident(name, stored, use))

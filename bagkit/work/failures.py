@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import (
     PlanError,
@@ -23,10 +23,15 @@ from bagkit.errors import (
 )
 from bagkit.flow.blocks import Place
 from bagkit.front_doors import front_door
+from bagkit.lazily import Lazily
 from bagkit.plan.kinds import Op, Source
 from bagkit.visible import visible
-from bagkit.work.encoding_errors import encoding_hint
-from bagkit.work.json_errors import json_column, json_hint, json_position
+
+if TYPE_CHECKING:
+    from bagkit.work import encoding_errors, json_errors
+else:  # for programs in which a line fails
+    encoding_errors = Lazily("bagkit.work.encoding_errors")
+    json_errors = Lazily("bagkit.work.json_errors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +130,9 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" at {place_text(self.place)}" if self.place is not None else ""
-        column = json_column(self.error, self.place)
+        column = json_errors.json_column(self.error, self.place)
         more = f" (column {column} of the line, its end)" if column is not None else ""
-        position = json_position(self.error, self.place)
+        position = json_errors.json_position(self.error, self.place)
         more = f" ({position} of the file)" if position is not None else more
         return f"{error_text(self.error)}{more} in {visible(self.operation)}{where}"
 
@@ -140,7 +145,7 @@ class Failure:
         >>> got.failures[0].hint is None
         True
         """
-        return json_hint(self.error, self.place) or encoding_hint(self.error, self.place)
+        return _hint(self.error, self.place)
 
     def __repr__(self) -> str:
         place = None if self.is_damage else self.place
@@ -178,14 +183,18 @@ def place_text(place: Place) -> str:
     return ", ".join(words)
 
 
+def _hint(error: BaseException, place: Place | None) -> str | None:
+    return json_errors.json_hint(error, place) or encoding_errors.encoding_hint(error, place)
+
+
 def add_place(error: BaseException, place: Place | None, operation: str) -> None:
     """Note on `error` the operation, the place, and the record as it was read."""
     notes = [f"in {operation}"] if operation else []
     if place is not None:
         notes += [f"at {place_text(place)}", f"record: {one_line(place.record)}"]
-        column, hint = json_column(error, place), json_hint(error, place) or encoding_hint(error, place)
+        column, hint = json_errors.json_column(error, place), _hint(error, place)
         notes += [f"in the line: column {column}, its end"] if column is not None else []
-        position = json_position(error, place)
+        position = json_errors.json_position(error, place)
         notes += [f"in the file: {position}"] if position is not None else []
         notes += [hint] if hint is not None else []
     notes += _key_hint(error, operation)

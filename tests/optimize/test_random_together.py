@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,6 +100,11 @@ def plucked(record: Any, key: str, *default: Any) -> Any:
         return default[0]
 
 
+def told(error: BaseException) -> tuple[type, str]:
+    """Return the type and the text of an error; Python 3.14 says more of what has no hash, one way or another."""
+    return type(error), re.sub(r"cannot use .* \((unhashable type: .*)\)", r"\1", str(error))
+
+
 def an_answer(rng: random.Random) -> Answer:
     filters = rng.sample(FILTERS, rng.choice([0, 0, 0, 1, 2]))
     kind = rng.random()
@@ -143,10 +149,10 @@ def test_answers_from_one_read(number: int, tmp_path: Path) -> None:
             made = [answer.of_bag(parsed) for answer in answers]
             computed = bk.compute(*made, on_error="skip")
             assert repr([*computed]) == repr([found for found, _ in wanted]), answers
-            errors = [(type(error), str(error)) for _, error in wanted if error is not None]
+            errors = [told(error) for _, error in wanted if error is not None]
             if not errors:
                 assert repr(bk.compute(*made)) == repr(computed)
                 continue
             with pytest.raises(tuple({kind for kind, _ in errors})) as caught:
                 bk.compute(*made)
-            assert (caught.type, str(caught.value)) in errors
+            assert told(caught.value) in errors

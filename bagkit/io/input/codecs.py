@@ -183,22 +183,24 @@ def refuse_compressed(path: str, start: bytes) -> None:
 
 
 _FORMATS: Final = {
-    rb"PAR1": ("Parquet", "bagkit.read_parquet(path)"),
-    rb"Obj\x01": ("Avro", "bagkit.read_avro(path)"),
-    rb"SQLite format 3\0": ("SQLite", "bagkit.read_sqlite(path, 'select * from records')"),
-    rb"\x89HDF\r\n\x1a\n": ("HDF5", "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
-    rb"ARROW1\0\0": ("Arrow", "bagkit.from_sequence(pyarrow.feather.read_table(path).to_pylist())"),
-    rb"\x93NUMPY": ("NumPy", "bagkit.from_sequence(numpy.load(path))"),
-    rb"(?s)(?=[^\0]{1,99}\0).{257}ustar": ("tar", "'tar://*::' before the path reads the files in it"),
+    b"PAR1": ("Parquet", "bagkit.read_parquet(path)"),
+    b"Obj\x01": ("Avro", "bagkit.read_avro(path)"),
+    b"SQLite format 3\0": ("SQLite", "bagkit.read_sqlite(path, 'select * from records')"),
+    b"\x89HDF\r\n\x1a\n": ("HDF5", "bagkit.from_sequence(pandas.read_hdf(path).to_dict('records'))"),
+    b"ARROW1\0\0": ("Arrow", "bagkit.from_sequence(pyarrow.feather.read_table(path).to_pylist())"),
+    b"\x93NUMPY": ("NumPy", "bagkit.from_sequence(numpy.load(path))"),
 }
 """How files begin that hold records and are no text, and the function that reads each."""
 
 
 def refuse_binary(path: str, start: bytes) -> None:
     """Raise SourceError for a file that holds records, or files, in a form that is no text."""
-    for mark, (name, way) in _FORMATS.items():
-        if re.match(mark, start):
-            raise SourceError(f"{named(path)}: begins as {name} data; expected text; hint: {way}")
+    found = next((found for mark, found in _FORMATS.items() if start.startswith(mark)), None)
+    if found is None and start[257:262] == b"ustar" and 1 <= start.find(b"\0") <= 99:  # behind the name of a file
+        found = "tar", "'tar://*::' before the path reads the files in it"
+    if found is not None:
+        name, way = found
+        raise SourceError(f"{named(path)}: begins as {name} data; expected text; hint: {way}")
 
 
 _PACKAGED: Final[dict[str | None, Callable[[], Any]]] = {"zstd": zstd_module, "lz4": _lz4, "snappy": snappy_uncompress}

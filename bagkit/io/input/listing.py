@@ -80,7 +80,7 @@ def _find(path: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
 
 
 def _find_local(given: str) -> list[FileInfo]:
-    path = re.sub("^(file|local)://", "", given)
+    path = given.removeprefix("file://" if given.startswith("file://") else "local://")
     path = os.path.expanduser(path)
     # A ".." after a link is not where its name says: only the operating system knows.
     path = os.path.join(os.getcwd(), path) if ".." in path.split("/") else os.path.abspath(path)
@@ -149,6 +149,8 @@ def _identity(folder: str) -> tuple[int, int]:
 
 def _in_archives(path: str) -> tuple[str, str] | None:
     """Return the path of zip archives, and the pattern of files in them, where `path` leads into archives."""
+    if ".zip/" not in path.lower():  # nearly always
+        return None
     for found in re.finditer(r"\.zip/", path, re.IGNORECASE):
         archive = path[: found.end() - 1]
         is_pattern = glob.has_magic(archive) and not os.path.exists(archive)
