@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bagkit.diagnostics.events import Event, TaskFinished
@@ -57,8 +58,7 @@ class FailureLog:
     @property
     def failures(self) -> list[Failure]:
         """All failures, in the order of their places where those are known."""
-        found = [failure for failures in self._failures for failure in failures]
-        return sorted(found, key=_order)
+        return sorted(chain.from_iterable(self._failures), key=_order)
 
     def collected(self) -> list[Failure]:
         """Return the failures that were asked for."""
@@ -89,6 +89,8 @@ class FailureLog:
 
     def _warn_of_damage(self, streamed: bool) -> None:
         """Say which files are damaged, unless the failures are handed out."""
+        if not any(failure.is_damage for failure in chain.from_iterable(self._failures)):
+            return
         damage = [failure for failure in self.failures if failure.is_damage and (streamed or not failure.collected)]
         if not damage:
             return

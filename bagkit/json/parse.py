@@ -140,19 +140,22 @@ class JsonParser:
         except Exception:  # the careful way says what is wrong
             return False
 
-    def further(self, lines: Sequence[Any]) -> Callable[[list[Any]], None]:
+    def further(self, lines: Iterator[Any]) -> Callable[[list[Any]], None]:
         """Return a function that puts to a list what is made of `lines` in one go, up to a line for which it raises.
 
         Called again, it goes on behind that line.
         """
-        made: Iterator[Any] = iter(lines)
+        made = lines
         for step in self._own_ways().steps:
             made = map(step, made)
         return partial(_put_further, made)
 
-    def as_standard(self, raw: bool) -> Careful:
-        """Return the function for single lines for which that has raised; they are `raw` as for `ways`."""
-        return partial(_decode_as_standard, self._own_ways(), raw)
+    def as_standard(self, raw: bool, without_end: bool) -> Careful:
+        """Return the function for single lines for which that has raised; they are `raw` as for `ways`.
+
+        It may take them without their line ends, which are no news where an error says how long a line is.
+        """
+        return partial(_decode_as_standard, self._own_ways(), raw, without_end)
 
     def after(self, make: Callable[[Any], Any]) -> Careful:
         """Return the function that makes a line of an element with `make`, and a record of that."""
@@ -367,16 +370,16 @@ def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
             return ways.decode(line)
     except Exception:
         pass  # json.loads may take it, or says it better
-    return _decode_as_standard(ways, raw, line)
+    return _decode_as_standard(ways, raw, False, line)
 
 
-def _decode_as_standard(ways: _Ways, raw: bool, line: Any) -> Any:
+def _decode_as_standard(ways: _Ways, raw: bool, without_end: bool, line: Any) -> Any:
     """Return the record of one line as the standard library has it, or raise what that raises."""
     if raw:
         if len(line) > _VERY_LONG:
             _refuse_early(ways, line)
         line = line.decode().replace("\r\n", "\n").replace("\r", "\n")
-    return _loads(ways, line)
+    return _loads(ways, line.removesuffix("\n") if without_end and type(line) is str else line)
 
 
 def _refuse_early(ways: _Ways, line: bytes) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
+from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 from bagkit.flow.blocks import Block
 from bagkit.json.parse import JsonParser, json_parser
 from bagkit.json.standard import loads_here
-from bagkit.plan.kinds import Copying, Field, InTurn, Ways
+from bagkit.plan.kinds import Copying, Field, Further, InTurn, Ways, put_further
 
 if TYPE_CHECKING:
     from bagkit.json.unchanged import Unchanged
@@ -75,9 +75,9 @@ class ParsingJson:
 
     def _ways(self, lines: Sequence[Any], data: bytes | None, first: Any = None) -> Ways:
         quick, careful = self._parser.ways(lines, data)
-        standard = self._parser.as_standard(data is not None)
+        standard = self._parser.as_standard(data is not None, without_end=self._of_lines)
         if self._of_lines:
-            careful, standard = partial(load_line, careful), partial(load_line, standard)
+            careful = partial(load_line, careful)
         if quick is None and data is None:  # elements of any type
             return Ways(quick, careful, first)
         return Ways(quick, careful, first, _LinesInTurn(self._parser, standard, is_mixed=quick is None))
@@ -99,36 +99,61 @@ class _LinesInTurn(InTurn):
     def inside(self, outer: Callable[[Callable[[Any], Any], Any], Any]) -> InTurn:
         return _LinesInTurn(self._parser, partial(outer, self._careful), self._is_mixed)
 
-    def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
+    def further(self, lines: Sequence[Any], with_frames: bool) -> Further:
         if not self._is_mixed:
-            return chain.from_iterable(self._parts(lines))
-        return chain.from_iterable(chain.from_iterable(map(self._sorted_out, _sorted_lines(self._parser, lines))))
+            return self._in_turn(lines)
+        return _Parts(map(self._sorted_out, _sorted_lines(self._parser, lines)))
 
-    def _sorted_out(self, given: tuple[Sequence[Any], bool]) -> Iterable[Iterable[Any]]:
+    def _sorted_out(self, given: tuple[Sequence[Any], bool]) -> tuple[int, Further]:
         lines, taken = given
         if taken:
-            return self._parts(lines)
+            return len(lines), self._in_turn(lines)
         self.with_care += len(lines)
-        return (map(self._careful, lines),)
+        return len(lines), partial(put_further, map(self._careful, lines))
 
-    def _parts(self, lines: Sequence[Any]) -> Iterator[Iterable[Any]]:
-        """Yield records that are made in one go, and between them what makes a record with care.
+    def _in_turn(self, lines: Sequence[Any]) -> Further:
+        rest = iter(lines)
+        put = self._parser.further(rest)
 
-        That raises, and not this, which would have ended then; a `chain` of both goes on.
-        """
-        further, done = self._parser.further(lines), 0
-        while done < len(lines):
-            found: list[Any] = []
-            try:
-                further(found)
-            except Exception:  # the careful way says what is wrong, or finds nothing wrong
-                pass
-            done += len(found)
-            yield found
-            if done < len(lines):
-                self.with_care += 1
-                yield map(self._careful, (lines[done],))
-                done += 1
+        def further(found: list[Any], start: int) -> None:
+            nonlocal rest, put
+            while start < len(lines):
+                if length_hint(rest) != len(lines) - start:  # a signal came between two lines
+                    rest = iter(lines[start:])
+                    put = self._parser.further(rest)
+                before = len(found)
+                try:
+                    put(found)
+                except Exception:  # the careful way says what is wrong, or finds nothing wrong
+                    pass
+                start += len(found) - before
+                if start < len(lines):
+                    self.with_care += 1
+                    found.append(self._careful(lines[start]))
+                    start += 1
+
+        return further
+
+
+class _Parts:
+    """The Further of records that others make, some each; mutable."""
+
+    def __init__(self, parts: Iterator[tuple[int, Further]]) -> None:
+        """Each of `parts` says how many records it has."""
+        self._parts = parts
+        self._begin = self._end = 0
+        self._further: Further | None = None
+
+    def __call__(self, found: list[Any], start: int) -> None:
+        while True:
+            if start < self._end and self._further is not None:
+                self._further(found, start - self._begin)
+            part = next(self._parts, None)
+            if part is None:
+                return
+            start = self._begin = self._end
+            length, self._further = part
+            self._end += length
 
 
 def _sorted_lines(parser: JsonParser, lines: Sequence[bytes]) -> Iterator[tuple[Sequence[Any], bool]]:

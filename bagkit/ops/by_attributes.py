@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
-from itertools import chain
-from operator import itemgetter
+from operator import itemgetter, length_hint
 from typing import Any, Final
 
 from bagkit.flow.watched import CALCULATING_RAISES, calls_are_watched
@@ -19,16 +18,16 @@ from bagkit.light_classes import dataclass
 from bagkit.ops._as_expression import NotKnown, as_expression, written
 from bagkit.ops.elementwise import Filter, Map, Pluck, PluckWithDefault
 from bagkit.plan.fields import overlaps
-from bagkit.plan.kinds import ALL, Field, Fields, GoesOn, OnRecords, PerPartition, union
+from bagkit.plan.kinds import ALL, Field, Fields, Further, GoesOn, OnRecords, PerPartition, put_further, union
 from bagkit.sentinels import NOT_GIVEN
 
 _PLAIN: Final = frozenset({dict, list, str, int, float, bool, type(None)})
 """Types of what json.loads gives."""
 _DICTS: Final = frozenset({dict})
+_OTHERS_RAISE: Final = (AttributeError, MemoryError, RecursionError)
+"""What the expression may raise where the function does not, or raises something else: for a dict, or near a limit."""
 _CALM: Final = 64
 """For how many blocks what comes before a record that fails is kept, once one has failed: the next is not far."""
-_ALONE: Final = 8
-"""One record in this number may be given to the function; where there are more, each is taken by itself."""
 
 
 @dataclass(frozen=True)
@@ -138,77 +137,65 @@ class OnObjects(GoesOn):
         self, function: Callable[[Any], Any], expression: str, read: Any, attributes: tuple[Field, ...]
     ) -> None:
         self._function = function
-        self._all, self._put, self._one = _compiled(expression)
+        self._all, self._put = _compiled(expression)
         self._names = _Names()
         for keys, path in attribute_paths(attributes).items():
             if overlaps(keys, read):  # the first parser makes no attributes of what filters do not read
                 self._names.add(keys, path.split("."))
         self._calm = 0
 
-    def __call__(self, records: Sequence[Any]) -> Iterable[Any]:
-        """Return what the function gives for each of `records`, as far as it does not raise."""
+    def further(self, records: Sequence[Any], with_frames: bool) -> Further:
         if calls_are_watched():
-            return map(self._called, records)
-        if records and _PLAIN.issuperset(map(type, records[:1])):
-            return map(self._function if _DICTS.issuperset(map(type, records)) else self._given, records)
-        if self._calm:
-            self._calm -= 1
-            return chain.from_iterable(self._in_turn(records))
-        try:
-            return self._all(records)
-        except CALCULATING_RAISES:  # the function raises for a record; or it is a dict, and others are not
-            self._calm = _CALM
-        return chain.from_iterable(self._in_turn(records))
+            return partial(put_further, map(self._called, records))
+        if _DICTS.issuperset(map(type, records[:1])) and _DICTS.issuperset(map(type, records)):
+            return partial(put_further, map(self._function, records))
+        asked = CALCULATING_RAISES if with_frames else _OTHERS_RAISE
+        return partial(self._put_further, records, iter(records), asked)
 
-    def _in_turn(self, records: Sequence[Any]) -> Iterator[Iterable[Any]]:
-        """Yield what the expression gives, and between that what calls the function with a record.
-
-        That raises, and not this, which would have ended then; a `chain` of both goes on.
-        """
-        rest, done, left = iter(records), 0, 1 + len(records) // _ALONE
-        while done < len(records):
-            found: list[Any] = []
-            tell = self._called  # what is wrong with a record
+    def _put_further(
+        self, records: Sequence[Any], rest: Iterator[Any], asked: _Errors, found: list[Any], start: int
+    ) -> None:
+        if start == 0 and self._calm == 0:
             try:
-                self._put(rest, found.append)
-            except Exception as error:
-                if not isinstance(error, CALCULATING_RAISES):  # of a signal's handler
-                    tell = partial(_raise, error)
-            yield found
-            done += len(found)
-            if done < len(records):
-                yield map(tell, (records[done],))
-                done, left = done + 1, left - 1
-            if not left:
-                yield map(self._given, rest)
+                found += self._all(records)
                 return
-
-    def _given(self, record: Any) -> Any:
-        if type(record) is not dict:
+            except CALCULATING_RAISES:  # for this record the function raises; or it is a dict, and others are not
+                self._calm = _CALM
+        if start == 0:
+            self._calm -= 1
+        elif length_hint(rest) != len(records) - start:  # a signal came between two records
+            rest = iter(records[start:])
+        missing = start - len(found)
+        while True:
             try:
-                return self._one(record)
-            except CALCULATING_RAISES:
+                self._put(rest, found)
+                return
+            except asked:
                 pass  # to tell what is wrong is left to the function
-        return self._called(record)
+            found.append(self._called(records[missing + len(found)]))
 
     def _called(self, record: Any) -> Any:
         return self._function(record if type(record) in _PLAIN else self._names.dict_of(record))
 
 
-def _raise(error: Exception, record: Any) -> Any:
-    raise error
-
-
+_LOOP: Final = """
+def put(records, found):
+    for record in records:
+        found.append({expression})
+"""
+_Errors = tuple[type[Exception], ...]
 _All = Callable[[Sequence[Any]], list[Any]]
-_Put = Callable[[Iterator[Any], Callable[[Any], None]], list[None]]
+_Put = Callable[[Iterator[Any], list[Any]], None]
 
 
 @cache
-def _compiled(expression: str) -> tuple[_All, _Put, Callable[[Any], Any]]:
-    """Return what gives the values of an expression for all records of a list, puts them somewhere, gives one."""
+def _compiled(expression: str) -> tuple[_All, _Put]:
+    """Return what gives the values of an expression for all records of a list; and what puts them to another one."""
     every: _All = eval(f"lambda records: [{expression} for record in records]")
-    put: _Put = eval(f"lambda records, put: [put({expression}) for record in records]")
-    return every, put, eval(f"lambda record: {expression}")
+    found: dict[str, Any] = {}
+    exec(_LOOP.format(expression=expression), globals(), found)
+    put: _Put = found["put"]
+    return every, put
 
 
 class _Names(dict[str, tuple[str, "_Names"]]):

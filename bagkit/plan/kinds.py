@@ -157,11 +157,30 @@ def as_they_are(records: Iterable[Any]) -> Iterable[Any]:
     return records
 
 
+Further = Callable[[list[Any], int], None]
+"""Puts to a list what is made of some records, from the one of a number on. Where it raises, that is for the record
+behind those of which something was put; called again, with the number of the next record, it goes on."""
+
+
+def put_further(made: Iterable[Any], found: list[Any], start: int) -> None:
+    """Do as a Further with a list, which does not raise, or with a `map` and the like, which go on behind a record."""
+    found.extend(made)
+
+
 class GoesOn:
-    """An OnRecords that gives all at once, or a `map` or `chain`: that goes on behind a record for which it raises."""
+    """An OnRecords that goes on behind a record for which it raises."""
 
     def __call__(self, records: Sequence[Any], /) -> Iterable[Any]:
         """Return what it gives for each of `records`."""
+        found: list[Any] = []
+        self.further(records, True)(found, 0)
+        return found
+
+    def further(self, records: Sequence[Any], with_frames: bool, /) -> Further:
+        """Return what puts what it gives for `records` to a list.
+
+        What it raises is an error of the user's code, with its frames; or, without them, one of that type and text.
+        """
         raise NotImplementedError
 
 

@@ -17,7 +17,7 @@ from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of, plac
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import StoppedEarly
-from bagkit.plan.kinds import GoesOn, OnRecords
+from bagkit.plan.kinds import Further, GoesOn, OnRecords, put_further
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
 from bagkit.work.pace import Pace
 
@@ -30,6 +30,10 @@ class Fail(Protocol):
     @property
     def keeps(self) -> bool:
         """Whether what fails goes on beside the others, in its own order: an exception is never raised."""
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether somebody asks for the frames of what is raised, and not only for its type and text."""
 
     def __call__(self, block: Block, index: int, error: BaseException, /) -> bool:
         """Return if the record is to be left out, else raise.
@@ -51,40 +55,28 @@ Row = tuple[Block, Sequence[Sequence[Any]]]
 Chosen = Callable[[Block, Sequence[Any]], Block]
 """Gives the block of those records whose flags are true."""
 
-Applied = tuple[list[Any], BaseException | None, Iterator[Any] | None]
-"""What a function gave up to the first record that it fails on, the error, and an iterator that goes on behind it."""
+
+def _further(function: OnRecords, columns: Sequence[Sequence[Any]], fail: Fail) -> Further:
+    if isinstance(function, GoesOn):
+        return function.further(columns[0], fail.shows_frames)
+    if type(function) is partial and (function.func is map or function.func is starmap):
+        return partial(put_further, function(*columns))
+    return partial(_put_anew, function, columns)
 
 
-def _apply(function: OnRecords, columns: Sequence[Sequence[Any]]) -> Applied:
-    found: list[Any] = []
-    made: Any = None
+def _put_anew(function: OnRecords, columns: Sequence[Sequence[Any]], found: list[Any], start: int) -> None:
+    """Begin anew behind a record that has failed: of what the function gives a generator may be a part, which ends."""
+    found.extend(function(*[column[start:] for column in columns] if start else columns))
+
+
+def _error(further: Further, found: list[Any], start: int, count: int) -> BaseException | None:
+    """Put to `found` what is made of the records from `start` on, up to one that fails; return its error."""
+    missing = start - len(found)
     try:
-        made = function(*columns)
-        found.extend(made)
-    except USER_ERRORS as error:
-        return found, error, _going_on(function, made)
-    if len(found) == len(columns[0]):
-        return found, None, None
-    return found, StoppedEarly(), _going_on(function, made)
-
-
-def _going_on(function: OnRecords, made: Any) -> Iterator[Any] | None:
-    """Return what `function` has `made`, if it goes on behind a record that fails: a generator would have ended."""
-    if type(function) is partial:
-        return made if function.func is map or function.func is starmap else None
-    return made if (type(made) is map or type(made) is chain) and isinstance(function, GoesOn) else None
-
-
-def _further(
-    found: list[Any], function: OnRecords, columns: Sequence[Sequence[Any]], start: int, rest: Iterator[Any] | None
-) -> BaseException | None:
-    """Put to `found` what comes of the records from `start` on, up to one that fails; return its error."""
-    before = len(found)
-    try:
-        found.extend(function(*[column[start:] for column in columns]) if rest is None else rest)
+        further(found, start)
     except USER_ERRORS as error:
         return error
-    return None if start + len(found) - before == len(columns[0]) else StoppedEarly()
+    return None if missing + len(found) == count else StoppedEarly()
 
 
 def _given(
@@ -98,18 +90,19 @@ def _given(
     record goes when the last step that uses it is done, and large ones are not held once for each step.
     """
     for row in rows:
-        applied = _apply(function, (row[0].records, *row[1]))
-        if applied[1] is None:
-            given = [(applied[0], row[0])]
-            del row, applied
+        further, found = _further(function, (row[0].records, *row[1]), fail), list[Any]()
+        error = _error(further, found, 0, len(row[0].records))
+        if error is None:
+            given = [(found, row[0])]
+            del row, further, found
             yield given.pop()
         else:
             if fail.keeps:
-                given_further = _given_without(function, row, fail, figures, chosen, *applied)
+                given_further = _given_without(row[0], further, fail, figures, chosen, found, error)
             else:
-                given_further = _given_further(function, row, fail, figures, *applied)
+                given_further = _given_further(row[0], further, fail, figures, found, error)
             yield from _forgotten(given_further)
-            del row, applied, given_further
+            del row, further, found, error, given_further
 
 
 def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
@@ -123,15 +116,8 @@ def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
 
 
 def _given_further(
-    function: OnRecords,
-    row: Row,
-    fail: Fail,
-    figures: Figures,
-    found: list[Any],
-    error: BaseException | None,
-    rest: Iterator[Any] | None,
+    block: Block, further: Further, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
 ) -> Generator[tuple[list[Any], Block], None, None]:
-    block, others = row
     start, end = 0, len(block.records)
     while True:
         if found and (error is None or isinstance(error, WAITING_ERRORS)):
@@ -146,47 +132,36 @@ def _given_further(
         if start == end:
             return
         found = []
-        error = _further(found, function, (block.records, *others), start, rest)
+        error = _error(further, found, start, end)
 
 
 def _given_without(
-    function: OnRecords,
-    row: Row,
+    block: Block,
+    further: Further,
     fail: Fail,
     figures: Figures,
     chosen: Chosen,
-    made: list[Any],
+    found: list[Any],
     error: BaseException | None,
-    rest: Iterator[Any] | None,
 ) -> Generator[tuple[list[Any], Block], None, None]:
     """Yield in one part what comes through, though records between have failed: each part costs the later steps."""
-    block, others = row
     count, failed = len(block.records), 0
     flags, note = bytearray(b"\1") * count, fail.noting(block)
     while error is not None:
-        index = len(made) + failed
+        index = len(found) + failed
         if not isinstance(error, Exception):
             fail.noted(block)
-            if made and isinstance(error, WAITING_ERRORS):
-                yield made, chosen_from(block, bytes(flags[:index]).ljust(count, b"\0"))
+            if found and isinstance(error, WAITING_ERRORS):
+                yield found, chosen_from(block, bytes(flags[:index]).ljust(count, b"\0"))
             fail(block, index, error)
         flags[index] = 0
         note(index, error)
         failed += 1
-        if rest is None:
-            error = _further(made, function, (block.records, *others), index + 1, None) if index + 1 < count else None
-            continue
-        error = None
-        try:
-            made.extend(rest)
-        except USER_ERRORS as raised:
-            error = raised
-        else:
-            error = StoppedEarly() if len(made) + failed < count else None
+        error = _error(further, found, index + 1, count) if index + 1 < count else None
     waited_for = fail.noted(block)
     figures.note(failed, 0)
-    if made:
-        yield made, chosen(block, flags)
+    if found:
+        yield found, chosen(block, flags)
     elif waited_for:
         yield [], block.part(0, 0)
 

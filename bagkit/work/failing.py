@@ -77,6 +77,10 @@ class Failing:
             return waiting is not None and waiting.by_block
         return self._whole and step.policy != "raise"
 
+    def shows_frames(self, step: Step) -> bool:
+        """Return whether somebody asks for the frames of what is raised in `step`, not only for its type and text."""
+        return step.policy not in ("reject", "skip") or len(step.own_ops()) > 1  # they tell which of these it was
+
     def passes(self, op: Op) -> None:
         """Take note that the task's records go through `op`."""
         per_record = getattr(op, "per_record", "one")
@@ -108,8 +112,8 @@ class Failing:
         """
         if step.policy == "reject":
             return self._waiting[id(step)].noting(step, block)
-        ops, shown, report = step.own_ops(), self._shown, self.report
-        key, collected = id(ops[-1]), step.policy == "collect"
+        ops, shown, report, unplaced = step.own_ops(), self._shown, self.report, self._unplaced
+        key, collected, blaming = id(ops[-1]), step.policy == "collect", self._blaming_of(ops)
 
         def note(index: int, error: BaseException) -> None:
             report.lost += 1
@@ -118,7 +122,7 @@ class Failing:
                 shown[key] += 1
                 if shown[key] > FAILURES_SHOWN:
                     return
-            self._unplaced.append((index, *self._kept(ops, error)))
+            unplaced.append((index, *_kept(ops, blaming, error)))
 
         return note
 
@@ -141,7 +145,7 @@ class Failing:
         self.report.skipped += policy == "skip"
         self._shown[id(ops[-1])] += 1
         if policy == "collect" or self._shown[id(ops[-1])] <= FAILURES_SHOWN:
-            operation, kept = self._kept(ops, error)
+            operation, kept = _kept(ops, self._blaming_of(ops), error)
             place = None if place is None else place.to_keep()
             self.report.failures.append(Failure(place, operation, kept, collected=policy == "collect"))
         self.report.lost += 1
@@ -149,17 +153,12 @@ class Failing:
         if most is not None and self.report.lost > most:
             raise too_many_errors(self.report.lost, "", most, self.report.first_failure()) from None
 
-    def _kept(self, ops: Sequence[Op], error: BaseException) -> tuple[str, BaseException]:
-        """Return the operation that an error is of, and the error as it is kept."""
-        kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
+    def _blaming_of(self, ops: Sequence[Op]) -> Blaming:
         key = tuple(map(id, ops))
         blaming = self._blaming.get(key)
         if blaming is None:
             blaming = self._blaming[key] = Blaming(ops)
-        operation = blaming.operation(error)  # the frames tell which
-        keep_users_frames(kept)
-        cut_document(kept)
-        return operation, kept
+        return blaming
 
     def note_damage(self, step: Step) -> None:
         """Note what the source of `step` has found to be damaged, and was asked to go on without."""
@@ -189,6 +188,15 @@ class Failing:
         _raise(error)
 
 
+def _kept(ops: Sequence[Op], blaming: Blaming, error: BaseException) -> tuple[str, BaseException]:
+    """Return which of `ops` an error is of, and the error as it is kept."""
+    kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
+    operation = blaming.operation(error)  # the frames tell which
+    keep_users_frames(kept)
+    cut_document(kept)
+    return operation, kept
+
+
 def _raise(error: BaseException) -> NoReturn:
     """Raise `error` with the context that it has: what is being handled here is no news to who reads of it."""
     context = attribute(error, "__context__")
@@ -209,6 +217,11 @@ class StepFails:
     def keeps(self) -> bool:
         """Whether what fails goes on beside the others."""
         return self.failing.keeps(self.step)
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether somebody asks for the frames of what is raised, and not only for its type and text."""
+        return self.failing.shows_frames(self.step)
 
     def __call__(self, block: Block, index: int, error: BaseException) -> bool:
         """Raise `error` of the record number `index` of `block`, or note it; return whether many wait."""

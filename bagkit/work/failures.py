@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import (
@@ -274,8 +274,8 @@ class Blaming:
     def __init__(self, ops: Sequence[Op]) -> None:
         self._only = ops[0].error_label if len(ops) == 1 else None
         self._ops = [op for op in ops if op.label]
-        self._codes: dict[Any, str] | None = None
-        """What the op is called whose function has some code."""
+        self._codes: dict[int, tuple[object, str]] | None = None
+        """What the op is called whose function has some code, by the id of that: its hash takes as long as all else."""
         self._silent: list[Op] = []
         """Those whose functions are not all written in Python."""
 
@@ -290,24 +290,26 @@ class Blaming:
         code the traceback ends in: all that come into question are named.
         """
         codes = self._look() if self._codes is None else self._codes
-        frames = list(_frames_of(error))
-        for frame in frames:
-            if frame.f_code in codes:
-                return codes[frame.f_code]
-        silent, own = self._silent, _at_work(self._ops, frames)
+        trace = first = attribute(error, "__traceback__")
+        while trace is not None:
+            known = codes.get(id(trace.tb_frame.f_code))
+            if known is not None:
+                return known[1]
+            trace = trace.tb_next
+        silent, own = self._silent, _at_work(self._ops, list(_frames_of(first)))
         if own is not None:  # what comes after it has not begun
             silent = [op for number, op in enumerate(self._ops) if number == own or (number < own and op in silent)]
         if not silent and isinstance(error, UnicodeDecodeError):  # lines that go to a parser are decoded there
             silent = [op for op in self._ops if isinstance(op, Source)]
         return " or ".join(dict.fromkeys(op.error_label for op in silent))
 
-    def _look(self) -> dict[Any, str]:
+    def _look(self) -> dict[int, tuple[object, str]]:
         codes = self._codes = {}
         for op in self._ops:
             found = [user_code(function) for function in op.user_functions()]
             for code in found:
                 if code is not None:
-                    codes.setdefault(code, op.error_label)
+                    codes.setdefault(id(code), (code, op.error_label))
             if None in found or (not found and op.can_raise):
                 self._silent.append(op)
         return codes
@@ -324,8 +326,7 @@ def _at_work(ops: Sequence[Op], frames: Sequence[FrameType]) -> int | None:
     return None
 
 
-def _frames_of(error: BaseException) -> Iterator[FrameType]:
-    trace = attribute(error, "__traceback__")
+def _frames_of(trace: TracebackType | None) -> Iterator[FrameType]:
     while trace is not None:
         yield trace.tb_frame
         trace = trace.tb_next

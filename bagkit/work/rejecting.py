@@ -21,7 +21,7 @@ from bagkit.work.steps import Step
 
 LONGEST = 10_000
 """Characters of a message that are kept."""
-ENOUGH = 64
+ENOUGH = 32
 """Records that have failed and are handed on together."""
 LONG = 0.1
 """Seconds after which they are handed on, however few there are."""
@@ -71,9 +71,10 @@ class Waiting:
         It is called for each of them, and so does the least: a reject is made when somebody asks.
         """
         found, known, below, records = self._found, self._only.get(id(step)), placed(block), block.records
+        names = self._names
 
         def note(index: int, error: BaseException) -> None:
-            name, violations = self._names.get(type(error)), None
+            name, violations = names.get(type(error)), None
             if name is None:
                 name, error, violations = self._named(step, error)
             said = text_of(error)[:LONGEST]

@@ -125,6 +125,33 @@ def test_answers_and_errors(name: str, odd: float, broken: float, tmp_path: Path
             assert bag_of(path, steps[:-1]).count().compute(on_error="skip") == len(kept)
 
 
+@each_case("name", PROGRAMS)
+@each_case("odd", [0.02, 0.3])
+def test_rejects_and_failures_are_told_as_the_function_raises(name: str, odd: float, tmp_path: Path) -> None:
+    rng = random.Random(f"{name} {odd}")
+    path, steps = tmp_path / "a.json", PROGRAMS[name]
+    lines = [a_line(rng, odd, odd / 9) for _ in range(700)]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    expected = [(number, *told[1:]) for number, line in enumerate(lines, 1) for told in [told_of(line, steps)] if told]
+    good, bad = bag_of(path, steps).split_errors()
+    for wanted in (good, good.count()):
+        found, rejects = bk.compute(wanted, bad)
+        assert [(each["line"], each["error"], each["message"]) for each in rejects] == expected
+        records, _ = on_lists(lines, steps)
+        assert repr(found) == repr(records if wanted is good else len(records))
+    failures = bag_of(path, steps).compute(on_error="collect").failures
+    assert [(each.place.line, type(each.error).__name__, str(each.error)) for each in failures] == expected
+    errors = [each.error for each in failures if type(each.error) is TypeError and "pluck" not in each.operation]
+    assert {is_own(error.__traceback__.tb_frame) for error in errors} <= {False}
+    assert {error.__context__ for error in errors} <= {None}
+
+
+def told_of(line: bytes, steps: list[tuple[str, Any]]) -> tuple[type[Exception], str, str] | None:
+    """Return what is told of a line that fails."""
+    _, error = on_lists([line], steps)
+    return None if error is None else (type(error), type(error).__name__, str(error))
+
+
 def test_places_and_lines_of_errors(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     lines = ['{"age": 40, "address": {"city": "a"}}'] * 900
@@ -353,10 +380,32 @@ def test_an_alarm_among_records_that_fail_is_told_of_and_none_is_lost() -> None:
     one, late, text = SimpleNamespace(field_0=1), Late(), SimpleNamespace(field_0="a")
     step = OnObjects(lambda r: r["n"] + 1, "record.field_0 + 1", frozenset({"n"}), ("n",))
     for _ in range(2):  # the first block is taken as a whole, until a record fails
-        values, given = iter(step([text, one, late, one, *[one] * 99])), []
+        found: list[Any] = []
+        further = step.further([text, one, late, one, *[one] * 99], True)
         with pytest.raises(TypeError):
-            next(values)
-        given.append(next(values))
+            further(found, 0)
         with pytest.raises(TimeoutError):
-            next(values)
-        assert given + list(values) == [2, 2, *[2] * 99]
+            further(found, 1)
+        further(found, 3)
+        assert found == [2, 2, *[2] * 99]
+
+
+def test_an_alarm_between_two_records_costs_no_record_and_gives_none_twice() -> None:
+    class Alarmed(list[Any]):
+        """A list that a signal comes to when it has taken its third value."""
+
+        def append(self, value: Any) -> None:
+            super().append(value)
+            if len(self) == 3:
+                raise TimeoutError("of a signal's handler")
+
+    records = [SimpleNamespace(field_0=n) for n in range(9)]
+    step = OnObjects(lambda r: r["n"] + 1, "record.field_0 + 1", frozenset({"n"}), ("n",))
+    with pytest.raises(TypeError):
+        step.further([SimpleNamespace(field_0="a")], True)([], 0)
+    found = Alarmed()
+    further = step.further(records, True)
+    with pytest.raises(TimeoutError):
+        further(found, 0)
+    further(found, 4)  # the record behind is the one that is said to have failed
+    assert found == [1, 2, 3, 5, 6, 7, 8, 9]
