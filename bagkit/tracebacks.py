@@ -40,6 +40,7 @@ def is_own(frame: FrameType) -> bool:
     return _is_own(frame.f_code.co_filename, str(frame.f_globals.get("__name__")))
 
 
+@lru_cache(1024)
 def _is_own(filename: str, module: str) -> bool:
     # What dataclasses generate has no file, and the globals of its module.
     return filename.startswith(_OWN) or (filename == "<string>" and module.startswith("bagkit."))

@@ -172,10 +172,11 @@ class OnObjects(GoesOn):
                 return
             except asked:
                 pass  # to tell what is wrong is left to the function
-            found.append(self._called(records[missing + len(found)]))
+            record = self._names.dict_of(records[missing + len(found)])
+            found.append(self._function(record))
 
     def _called(self, record: Any) -> Any:
-        return self._function(record if type(record) in _PLAIN else self._names.dict_of(record))
+        return self._function(self._names.dict_of(record))
 
 
 _LOOP: Final = """
@@ -207,10 +208,12 @@ class _Names(dict[str, tuple[str, "_Names"]]):
         if keys[1:]:
             inner.add(keys[1:], path[1:])
 
-    def dict_of(self, record: Any) -> dict[str, Any]:
-        """Return an object as the dict that it stands for."""
+    def dict_of(self, record: Any) -> Any:
+        """Return an object as the dict that it stands for; what is none as it is."""
+        if type(record) in _PLAIN:
+            return record
         found = {}
         for key, (name, inner) in self.items():
             value = getattr(record, name)
-            found[key] = inner.dict_of(value) if inner and type(value) not in _PLAIN else value
+            found[key] = inner.dict_of(value) if inner else value
         return found

@@ -35,7 +35,8 @@ def for_json(reject: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = dict(reject)
     for name, value in reject.items():
-        if type(value) in _PLAIN or is_json(value):
+        kind = type(value)
+        if kind in _PLAIN or (kind is str and value.isascii()) or is_json(value):
             continue
         if isinstance(value, str):
             found[name] = value.encode("utf-8", "backslashreplace").decode()
