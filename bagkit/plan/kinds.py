@@ -158,8 +158,8 @@ def as_they_are(records: Iterable[Any]) -> Iterable[Any]:
 
 
 Further = Callable[[list[Any], int], None]
-"""Puts to a list what is made of some records, from the one of a number on. Where it raises, that is for the record
-behind those of which something was put; called again, with the number of the next record, it goes on."""
+"""Puts to a list what is made of some records, from the one of a number on. Where it raises, a record has failed, and
+what is made of those before it is in the list. Called again, with the number of the next record, it goes on."""
 
 
 def put_further(made: Iterable[Any], found: list[Any], start: int) -> None:
