@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from importlib import import_module
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES = 1 << 20
 """How many bytes of arguments go with one message: dask warns of large ones."""
+LOST_SECONDS = 60.0
+"""How long a call waits for a function that the cluster has lost with a worker."""
 
 
 class DistributedCluster:
@@ -52,7 +55,7 @@ class DistributedCluster:
 
     def keep_bytes(self, data: bytes) -> Any:
         """Have a task make `data`: what is scattered is lost with the worker that has it; this is made again."""
-        return self._client.submit(bytes, data, pure=False)
+        return KeptBytes(self._client.submit(bytes, data, pure=False))
 
     def keep(self, value: Any) -> There:
         """Scatter a value."""
@@ -70,13 +73,16 @@ class DistributedCluster:
             name = f"{call.title}-{key[0]}-{self._numbers}"
             if not inputs and self._client.status == "running":
                 there = OnDistributed(self)
+                there.hold([work])
                 self._waiting.append((there, call.priority, (name, key, work, part, [], call.retries)))
                 if len(self._waiting) == 1:
                     self._client.loop.add_callback(self.send)
                 return there
         given = key, work, part, list(inputs), call.retries
         future = self._client.submit(run_call, *given, key=name, priority=call.priority, pure=False)
-        return OnDistributed(self, future)
+        there = OnDistributed(self, future)
+        there.hold([work])
+        return there
 
     def send(self) -> None:
         """Send the calls that wait."""
@@ -144,6 +150,13 @@ class OnDistributed:
         """Why the call could not be sent."""
         self._lock = threading.Lock()
         self._tell: Callable[[], None] | None = None
+        self._held: frozenset[KeptBytes] = frozenset()
+        """Functions that the cluster needs where it has to make the value again."""
+
+    def hold(self, needed: Sequence[Any]) -> None:
+        """Hold the functions that the value was made with; so do the ones that were made of it."""
+        for each in needed:
+            self._held |= frozenset({each}) if isinstance(each, KeptBytes) else _held(each)
 
     @property
     def reference(self) -> Any:
@@ -155,15 +168,17 @@ class OnDistributed:
     def end(self, future: Any, error: BaseException | None) -> None:
         """Note that the call is sent, or can't be."""
         with self._lock:
-            self._future, self._error, tell = future, error, self._tell
+            self._future, self._error = future, error
+            tell, self._tell = self._tell, None  # who is told has this value: it is not to have them for good
         if tell is not None:
             self._when_over(tell)
 
     def when_over(self, tell: Callable[[], None]) -> None:
         """Have `tell` called when the call is over."""
         with self._lock:
-            self._tell = tell
             is_sent = self._future is not None or self._error is not None
+            if not is_sent:
+                self._tell = tell
         if is_sent:
             self._when_over(tell)
 
@@ -199,6 +214,45 @@ class OnDistributed:
     def is_new(self, reference: Any) -> bool:
         """Return False: what a call has made the cluster makes again by itself."""
         return False
+
+
+def _held(value: Any) -> frozenset[KeptBytes]:
+    return value._held if isinstance(value, OnDistributed) else frozenset()
+
+
+class KeptBytes:
+    """Bytes that the cluster has. A call gets their name, and brings them to its worker if they are not there.
+
+    If they were a value that calls need, dask would put these to the worker that has it, behind all that this one does.
+    """
+
+    def __init__(self, future: Any) -> None:
+        self._future = future
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BytesThere, (self._future.key,)
+
+
+class BytesThere:
+    """A KeptBytes in a worker; to call it brings the bytes."""
+
+    def __init__(self, key: Any) -> None:
+        self._key = key
+
+    def __call__(self) -> bytes:
+        """Ask the scheduler for the bytes: while it has them made again, others may have this worker."""
+        distributed: Any = import_module("distributed")
+        worker = distributed.get_worker()
+        end, is_beside = time.monotonic() + LOST_SECONDS, False
+        while time.monotonic() < end:
+            answer = distributed.utils.sync(worker.loop, worker.scheduler.gather, keys=[self._key])
+            if answer["status"] == "OK":
+                return bytes(answer["data"][self._key])
+            if not is_beside:
+                distributed.secede()
+                is_beside = True
+            time.sleep(0.1)
+        raise TaskError(f"{self._key}: the cluster has lost the bytes of the function, and did not make them again")
 
 
 class Scattered(OnDistributed):

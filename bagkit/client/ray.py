@@ -93,6 +93,9 @@ class OnRay:
         except Exception as error:
             raise _meant(error) from None
 
+    def hold(self, needed: Sequence[Any]) -> None:
+        """Do nothing: Ray counts what a value was made of."""
+
     def is_new(self, reference: Any) -> bool:
         """Return False: the store outlives the processes of calls."""
         return False

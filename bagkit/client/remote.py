@@ -57,6 +57,9 @@ class There(Protocol):
     def load(self) -> Any:
         """Bring the value; raises as `error` says where that fails."""
 
+    def hold(self, needed: Sequence[Any]) -> None:
+        """Hold what the cluster needs to make the value again, which was made of the values `needed`."""
+
     def is_new(self, reference: Any) -> bool:
         """Return whether another `reference` stands for the value by now, which the cluster had lost."""
 
@@ -211,6 +214,7 @@ class RemoteEngine:
             self._cancel_open()
         elif wait:
             wait_for(tuple(self._open.values()))
+        self._works.clear()  # values hold what they were made with
         if cancel or wait:
             self._cluster.close()
 
@@ -227,8 +231,7 @@ class RemoteEngine:
     def _work(self, task: Task) -> tuple[int, Any]:
         """Return the number of the work of `task`, and its pickle or what stands for it: a large one is sent once.
 
-        A small one goes with each call. dask puts calls to where the values are that they need, though that worker is
-        busy and another one is not; and a quick call stays there.
+        A small one goes with each call, which is less to do than to look for it.
         """
         if id(task.work) not in self._works:
             if len(self._works) >= MOST_WORKS:
@@ -260,6 +263,7 @@ class RemoteEngine:
             given = [self._values[need.key] for need in needs]
             inputs = [each.reference for each in given]
             self._values[call.key] = there = self._cluster.call(call, key, work, part, inputs)
+            there.hold(given)
             if future.cancelled():  # meanwhile, when there was nothing yet that could be told so
                 self._cluster.cancel([there])
         except BaseException as error:

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -124,8 +124,8 @@ def _output(files: Files | None) -> Output:
     return Output(budget, lambda: directory, uuid.uuid4().hex)
 
 
-def unpickled(key: tuple[str, int], data: bytes | str | None) -> Work:
-    """Return the work that `data` is the pickle of: of each run and number the same one, while it is used.
+def unpickled(key: tuple[str, int], data: bytes | str | Callable[[], bytes] | None) -> Work:
+    """Return the work that `data` is the pickle of, or brings: of each run and number the same one, while it is used.
 
     The user's modules are then as they were where it was pickled.
     """
@@ -148,7 +148,9 @@ def unpickled(key: tuple[str, int], data: bytes | str | None) -> Work:
     return work
 
 
-def _opened(data: bytes | str) -> Opened:
+def _opened(data: bytes | str | Callable[[], bytes]) -> Opened:
+    if not isinstance(data, (bytes, str)):
+        data = data()
     made = loads(data if isinstance(data, bytes) else read_file(data))
     opened = made if type(made) is Opened else Opened(made, None)
     opened.modules = modules_put()

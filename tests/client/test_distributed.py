@@ -1,0 +1,89 @@
+"""Large functions of calls on dask.distributed: they are there once, and decide nothing about who runs a call."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+from bagkit.client import distributed
+from bagkit.schedulers.executors import SMALL_WORK
+from tests import clusters
+from tests.client.calls import wait_for
+from tests.schedulers import works
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    yield from clusters.dask_client()
+
+
+def adding(data: bytes) -> Callable[[int], int]:
+    """Return a function that is larger than `data`."""
+    return lambda n: n + len(data)
+
+
+def bytes_made(cluster: Any) -> dict[str, list[str]]:
+    """Return the keys of functions that the cluster has, each with the addresses of who has it."""
+    holders: dict[Any, Any] = cluster.who_has()
+    return {key: list(workers) for key, workers in holders.items() if str(key).startswith("bytes-")}
+
+
+def end_workers(cluster: Any) -> None:
+    cluster.wait_for_workers(2)
+    for pid in cluster.run(os.getpid).values():
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_call_does_not_wait_where_its_function_is(cluster: Any, tmp_path: Path) -> None:
+    function = adding(os.urandom(5 * SMALL_WORK))
+    with bk.Client(cluster) as client:
+        assert client.submit(function, 1).result(timeout=60) == 5 * SMALL_WORK + 1
+        ((holder,),) = bytes_made(cluster).values()
+        long = cluster.submit(wait_for, tmp_path / "go", workers=[holder], pure=False)
+        values = [client.submit(function, n).result(timeout=60) for n in range(4)]
+        assert values == [5 * SMALL_WORK + n for n in range(4)]
+        assert client.submit(sum, client.map(function, [1, 2])).result(timeout=60) == 10 * SMALL_WORK + 3
+        assert not long.done()
+        (tmp_path / "go").write_text("x")
+        long.result(timeout=60)
+
+
+def test_a_function_is_there_again_when_its_worker_has_died(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Both workers die at once, and no call is to be blamed for it.
+    monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", 10)
+    data = os.urandom(2 * SMALL_WORK)
+    with bk.Client(cluster) as client:
+        values = client.map(adding(data), range(3))
+        total = client.submit(sum, values)
+        assert total.result(timeout=60) == 6 * SMALL_WORK + 3
+        end_workers(cluster)
+        assert client.submit(adding(data), 1).result(timeout=60) == 2 * SMALL_WORK + 1
+        after = client.submit(lambda total, _: total, total, bytes(3 * SMALL_WORK))
+        del values, total
+        for _ in range(2):
+            end_workers(cluster)
+            assert client.submit(int, after).result(timeout=60) == 6 * SMALL_WORK + 3
+    del after
+    gc.collect()
+    assert works.wait_for(lambda: not bytes_made(cluster))
+
+
+def test_a_function_that_nobody_holds_is_not_waited_for_without_end(cluster: Any) -> None:
+    def bring() -> str:
+        distributed.LOST_SECONDS = 0.2
+        try:
+            distributed.BytesThere("bytes-gone")()
+        except bk.TaskError as error:
+            return str(error)
+        return "nothing"
+
+    cluster.wait_for_workers(2)
+    said = cluster.submit(bring, pure=False).result(timeout=60)
+    assert said == "bytes-gone: the cluster has lost the bytes of the function, and did not make them again"
