@@ -282,5 +282,6 @@ def deep_size(value: Any, depth: int = 8) -> int:
             inside = list(inside.values()) if type(inside) is dict else ()
         if inside:
             sample = inside if len(inside) <= 32 else inside[:: len(inside) // 32]
-            size += sum([deep_size(part, depth - 1) for part in sample]) * len(inside) // len(sample)
+            sizes = [getsizeof(p, 64) + 8 if type(p) in _PLAIN else deep_size(p, depth - 1) for p in sample]
+            size += sum(sizes) * len(inside) // len(sample)
     return size

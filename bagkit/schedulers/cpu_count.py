@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _levels(root: str | Path, kind: str, controller: str) -> Iterator[str]:
     if group is None:
         return
     seen: set[str] = set()
-    for part, mount_point in _mounts(root, lambda fs, flags: fs == kind and (not controller or controller in flags)):
+    for part, mount_point in _mounts(root, kind, controller):
         top = os.path.join(root, *_names(mount_point))
         level = os.path.join(top, *_below(part, group))
         while level not in seen:
@@ -132,12 +132,15 @@ def _own_group(root: str | Path, controller: str) -> str | None:
     return None
 
 
-def _mounts(root: str | Path, wanted: Callable[[str, list[str]], bool]) -> Iterator[tuple[str, str]]:
-    """Yield which part of a tree is seen, and where, for each mount of the `wanted` file system and its flags."""
+def _mounts(root: str | Path, kind: str, controller: str) -> Iterator[tuple[str, str]]:
+    """Yield which part of a tree is seen, and where, for each mount of a file system with the flag of a controller."""
     for line in _read(root, "proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")
+        if not right.startswith(kind):  # nearly all
+            continue
         about, system = left.split(), right.split()
-        if len(about) >= 5 and len(system) >= 3 and wanted(system[0], system[2].split(",")):
+        is_its = len(system) >= 3 and system[0] == kind and (not controller or controller in system[2].split(","))
+        if len(about) >= 5 and is_its:
             yield _plain(about[3]), _plain(about[4])
 
 
