@@ -34,6 +34,7 @@ from bagkit.crossing.values import Output
 from bagkit.errors import TaskError
 from bagkit.flow.replay import reading
 from bagkit.lower.graph import Key, Task
+from bagkit.own_threads import started_thread
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.crew import Crew
 from bagkit.schedulers.dispatch import ATTEMPTS
@@ -213,8 +214,7 @@ class LocalEngine:
         if self._ended or self._closing:
             raise TaskError("client: it is closed; hint: make another one")
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="bagkit-client", daemon=True)
-            self._thread.start()
+            self._thread = started_thread("bagkit-client", self._work)
 
     def _begin_anew(self) -> None:
         """Take the surroundings of this process as they are now; forget functions if there are many, or others now."""

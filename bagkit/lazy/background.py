@@ -26,6 +26,7 @@ from bagkit.diagnostics.progress import ProgressBar
 from bagkit.diagnostics.standing import Counts
 from bagkit.errors import TaskError, add_notes, notes_of
 from bagkit.flow.kept import Kept
+from bagkit.own_threads import started_thread
 from bagkit.schedulers.stopping import begin_stoppable, check_stopped
 from bagkit.warn import Line, begun_at
 
@@ -56,8 +57,11 @@ class Turns:
         with self._lock:
             self._waiting.append(work)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="bagkit-background", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread = started_thread("bagkit-background", self._work)
+                except TaskError:
+                    self._waiting.pop()
+                    raise
 
     def _work(self) -> None:
         while True:

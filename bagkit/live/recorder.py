@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bagkit.diagnostics.observer import add_recorder, remove_recorder
 from bagkit.live.machine import Samples
 from bagkit.live.runs import RunRecord
+from bagkit.own_threads import started_thread
 
 if TYPE_CHECKING:
     from bagkit.diagnostics.observer import Observer
@@ -43,9 +44,8 @@ class RunRecorder:
         self._numbers = itertools.count(1)
         self._closed = threading.Event()
         self._spent = 0.0
-        self._thread = threading.Thread(target=self._work, name="bagkit-recorder", daemon=True)
+        self._thread = started_thread("bagkit-recorder", self._work)
         add_recorder(self)
-        self._thread.start()
 
     def begin(self, graph: Graph | None) -> Observer:
         """Return the record of a run that is about to start."""

@@ -13,8 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
+from bagkit.errors import TaskError
 from bagkit.live.page import live_page, page_file
 from bagkit.live.sections import sections
+from bagkit.own_threads import started_thread
 
 if TYPE_CHECKING:
     from bagkit.live.recorder import RunRecorder
@@ -50,8 +52,11 @@ class PageServer(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(24)
         self.streams = threading.Semaphore(MOST_STREAMS)
         super().__init__((HOST, port), PageHandler)
-        self._thread = threading.Thread(target=self.serve_forever, name="bagkit-dashboard", daemon=True)
-        self._thread.start()
+        try:
+            self._thread = started_thread("bagkit-dashboard", self.serve_forever)
+        except TaskError:
+            self.server_close()
+            raise
 
     @property
     def port(self) -> int:
