@@ -320,6 +320,12 @@ def test_in_workers(scheduler: str, tmp_path: Path) -> None:
     with bk.options(scheduler=scheduler, workers=2):
         assert bag.filter(AGE).map(CITY).compute() == [CITY(r) for r in records if AGE(r)]
         assert bag.foldby("name", FOLDS["sum"][0], 0, operator.add).compute() == folded(lines, "name", *FOLDS["sum"])[0]
+        nothing = bag.pluck("nothing", "none")
+        assert bk.compute(nothing.frequencies(), nothing.count(), bag.pluck("age").max()) == (
+            [("none", 3000)],
+            3000,
+            max(r["age"] for r in records),
+        )
 
 
 TOGETHER = [
