@@ -52,7 +52,6 @@ ELSEWHERE = (
     "methods/tabulating.py",
     "methods/updating.py",
     "client/",
-    "optimizer/check.py",
     "diagnostics/",
     "io/input/files.py",
     "io/input/json_documents.py",

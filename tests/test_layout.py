@@ -136,7 +136,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tracebacks",
     },
     "profiling": {"ops", "plan", "flow", "json.standard", "exchange.spill", "exchange.checksum"},
-    "optimizer": {"exchange.tabling", "json", "ops", "plan"},
+    "optimizer": {"json", "ops", "plan"},
     "lower": {"plan", "flow", "work", "ops", "user_code.code_parts"},
     "work": {"plan", "flow", "exchange", "json.standard", "tracebacks"},
     "io": {"ops", "plan", "flow", "json", "exchange.checksum", "exchange.frames", "user_code.main_module", "warn"},

@@ -16,10 +16,10 @@ from bagkit.ops.reductions import sum_row
 from bagkit.ops.regroup import Apply, Concat, Pick, Repartition
 from bagkit.ops.sequences import Zip
 from bagkit.optimizer import optimize
-from bagkit.optimizer.check import check_kept, check_legal
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import Op
 from bagkit.plan.node import Plan
+from tests.optimize.checked import check_kept, check_legal
 
 BAG = bk.range(6, 3).plan
 ABS = Plan(Map(abs), (BAG,))
