@@ -19,6 +19,7 @@ from bagkit.ops.by_attributes import OnObjects
 from bagkit.tracebacks import is_own
 from tests.each_case import each_case
 from tests.examples import FACTOR
+from tests.json.on_lists import on_lists, outcome
 
 ODD = [
     *("0", "-1", "31", "31.0", "-0.0", "2.5", "1e400", "NaN", "true", "false", "null", '"a"', '""', '"é"', '"\\ud800"'),
@@ -35,7 +36,7 @@ def sync() -> Any:
 
 def a_line(rng: random.Random, odd: float, broken: float) -> bytes:
     if rng.random() < broken:
-        return rng.choice(BROKEN).encode("utf-8", "surrogateescape")
+        return rng.choice(BROKEN).encode("utf-8", "surrogateescape") + b"\n"
     values = {
         "name": f'"n{rng.randrange(9)}"',
         "age": f"{rng.randrange(90)}",
@@ -49,32 +50,7 @@ def a_line(rng: random.Random, odd: float, broken: float) -> bytes:
         members.pop(rng.randrange(4))
     if rng.random() < odd / 4:
         members.append(f'"age": {rng.choice(ODD)}')
-    return ("{" + ", ".join(members) + "}").encode()
-
-
-def outcome(make: Callable[[], Any]) -> Any:
-    try:
-        return repr(make())  # types, the order of keys, NaN and -0.0 show in it
-    except Exception as error:
-        return type(error), str(error)
-
-
-def on_lists(lines: list[bytes], steps: list[tuple[str, Any]]) -> tuple[list[Any], Exception | None]:
-    """Return what comes out where lines that fail are skipped, and the error of the first of them."""
-    found, first = [], None
-    for line in lines:
-        try:
-            record = json.loads(line.decode() + "\n")
-            for method, function in steps:
-                if method in ("map", "pluck"):
-                    record = function(record)
-                elif bool(function(record)) is (method == "remove"):
-                    break
-            else:
-                found.append(record)
-        except Exception as error:
-            first = first or error
-    return found, first
+    return ("{" + ", ".join(members) + "}\n").encode()
 
 
 AGE = lambda r: r["age"] > 30  # noqa: E731
@@ -114,7 +90,7 @@ def test_answers_and_errors(name: str, odd: float, broken: float, tmp_path: Path
     path, steps = tmp_path / "a.json", PROGRAMS[name]
     for number in (1, 40, 700) * FACTOR:
         lines = [a_line(rng, odd, broken) for _ in range(number)]
-        path.write_bytes(b"\n".join(lines) + b"\n")
+        path.write_bytes(b"".join(lines))
         found, first = on_lists(lines, steps)
         bag = bag_of(path, steps)
         assert outcome(lambda: bag.compute(on_error="skip")) == repr(found)  # noqa: B023
@@ -276,7 +252,7 @@ def folded(lines: list[bytes], key: str, binop: Any, initial: Any) -> tuple[list
     first = None
     for line in lines:
         try:
-            record = json.loads(line.decode() + "\n")
+            record = json.loads(line.decode())
             start = initial() if callable(initial) else initial
             binop(start, record)  # who fails alone is left out
             total = found.get(record[key], start)
@@ -299,8 +275,8 @@ def test_folds(name: str, key: str, odd: float, broken: float, tmp_path: Path) -
         if odd:  # some values that numbers can be added to
             plain = [b"true", b"2.5", b"-0.0", b"1" * 30, b"1e5"]
             places = [(rng.randrange(4), rng.randrange(4), rng.choice(plain)) for _ in range(number)]
-            lines = [b'{"name": "n%d", "x": %d, "age": %s}' % place for place in places]
-        path.write_bytes(b"\n".join(lines) + b"\n")
+            lines = [b'{"name": "n%d", "x": %d, "age": %s}\n' % place for place in places]
+        path.write_bytes(b"".join(lines))
         expected, first = folded(lines, key, binop, initial)
         bag = bk.read_text(path).map(json.loads).foldby(key, binop, initial, operator.add)
         if first is None:
@@ -314,7 +290,7 @@ def test_in_workers(scheduler: str, tmp_path: Path) -> None:
     rng = random.Random(scheduler)
     lines = [a_line(rng, 0.0, 0.0) for _ in range(3000)]
     for number in range(3):
-        (tmp_path / f"{number}.json").write_bytes(b"\n".join(lines[number * 1000 : (number + 1) * 1000]) + b"\n")
+        (tmp_path / f"{number}.json").write_bytes(b"".join(lines[number * 1000 : (number + 1) * 1000]))
     records = [json.loads(line) for line in lines]
     bag = bk.read_text(tmp_path / "*.json").map(json.loads)
     with bk.options(scheduler=scheduler, workers=2):
@@ -342,7 +318,7 @@ def test_one_read_for_several(names: tuple[str, ...], odd: float, broken: float,
     rng = random.Random(f"{names} {odd} {broken}")
     path = tmp_path / "a.json"
     lines = [a_line(rng, odd, broken) for _ in range(700 * FACTOR)]
-    path.write_bytes(b"\n".join(lines) + b"\n")
+    path.write_bytes(b"".join(lines))
     parsed = bk.read_text(path).map(json.loads)
 
     def made(name: str) -> Any:

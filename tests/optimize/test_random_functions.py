@@ -16,6 +16,7 @@ import toolz
 
 import bagkit as bk
 from tests.examples import FACTOR
+from tests.json.on_lists import on_lists, outcome
 
 KEYS = ["a", "b", "é"]
 ODD = ["NaN", "1e400", "-0.0", "1.0", "1" * 30, "9" * 5000, '"\\ud800"', '"x\\u0061"', "[" * 80 + "]" * 80, "1e5", "01"]
@@ -117,31 +118,6 @@ def made(source: str) -> Callable[[Any], Any]:
     exec(source, space)
     function: Callable[[Any], Any] = space["f"]
     return function
-
-
-def outcome(make: Callable[[], Any]) -> Any:
-    try:
-        return repr(make())  # types, the order of keys, NaN and -0.0 show in it
-    except Exception as error:
-        return type(error), str(error)
-
-
-def on_lists(lines: list[bytes], steps: list[tuple[str, Any]]) -> tuple[list[Any], Exception | None]:
-    """Return what comes out where lines that fail are skipped, and the error of the first of them."""
-    found, first = [], None
-    for line in lines:
-        try:
-            record = json.loads(line.decode())
-            for method, function in steps:
-                if method == "map":
-                    record = function(record)
-                elif not function(record):
-                    break
-            else:
-                found.append(record)
-        except Exception as error:
-            first = first or error
-    return found, first
 
 
 @pytest.mark.filterwarnings("ignore::bagkit.errors.SkippedRecordsWarning")
