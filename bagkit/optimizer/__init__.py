@@ -8,7 +8,6 @@ from bagkit.errors import PlanError
 from bagkit.optimizer.as_written import hide, show
 from bagkit.optimizer.copy_lines import copy_lines
 from bagkit.optimizer.filter_first import filter_first
-from bagkit.optimizer.filter_objects import filter_objects
 from bagkit.optimizer.fold_attributes import fold_attributes
 from bagkit.optimizer.fuse import fuse
 from bagkit.optimizer.narrow_joins import narrow_joins
@@ -39,10 +38,9 @@ PASSES: tuple[Pass, ...] = (
     pluck_in_parser,  # these two after push_fields: the parser knows its fields then
     fold_attributes,
     filter_first,  # after those, which join what follows a parser with it
-    objects_of_fields,  # after filter_first, whose filters take objects too
     send_lines,  # after filter_first: whose filters are given the same first parts
     copy_lines,
-    filter_objects,  # after send_lines, whose keys are given dicts with what filters read
+    objects_of_fields,  # after send_lines, whose keys are given dicts with what filters read
     fuse,  # last: it marks what becomes one task, which no other rule looks into
 )
 

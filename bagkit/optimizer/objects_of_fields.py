@@ -22,7 +22,13 @@ def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
               read_text('a.json')                           read_text('a.json')
 
     So in front of a reduction that reads nothing, as count does. A field that is only plucked, with a plain default,
-    may be missing: then the object has the default.
+    may be missing: then the object has the default. Where whole records are made of the lines that filters keep, the
+    filters take objects; where a run makes whole records at once, they are given these.
+
+        parse_json, of what is left       parse_json, of what is left
+          filter(lambda)             =>     filter(lambda)
+            parse_json(first: age)            parse_json(first: age, as attributes)
+              read_text('a.json')               read_text('a.json')
 
     Declines where a function does anything else; where the map does not come next, so that others would see objects;
     and where others use the records too.
@@ -31,7 +37,7 @@ def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     keys = {id(plan.inputs[0].op) for plan in walk(*roots) if isinstance(plan.op, (ToTable, ByTable))}
 
     def give(plan: Plan) -> Plan:
-        if isinstance(plan.op, (Map, Pluck)):
+        if isinstance(plan.op, (Map, Pluck, CompleteJson)):
             return _given(plan, shared, learns=id(plan.op) in keys) or plan
         if isinstance(plan.op, Reduction) and plan.op.demand(ALL) == frozenset() and _filters(plan.inputs[0]):
             below = _given(plan.inputs[0], shared, learns=False)
@@ -57,20 +63,22 @@ def _given(plan: Plan, shared: set[int], learns: bool) -> Plan | None:
         ops.append(plan.op)
         parser = plan.op.parser if isinstance(plan.op, CompleteJson) else parser
         (plan,) = plan.inputs
-    below, found = plan.op, parser or plan.op
-    if below.plucked is not None or below.attributes or found.fields is ALL or not found.fields:
+    below, read = plan.op, (parser or plan.op).fields
+    if isinstance(top.op, CompleteJson):
+        read = below.first if read is ALL else None
+    if below.plucked is not None or below.attributes or not read:
         return None
     if id(below) in shared or not isinstance(plan.inputs[0].op, Source) or top is plan:
         return None
     from bagkit.ops.by_attributes import defaults_of, on_attributes  # few programs of the shortest need it
 
-    attributes = in_order(found.fields)
+    attributes = in_order(read)
     defaults = defaults_of([op for op in ops if not isinstance(op, CompleteJson)], attributes)
-    learnt = in_order(within(top.op.demand(ALL), found.fields)) if learns else ()
+    learnt = in_order(within(top.op.demand(ALL), read)) if learns else ()
     giving = partial(replace, attributes=attributes, learns=learnt, defaults=defaults)
     made = Plan(giving(below), plan.inputs)
     for op in reversed(ops):
-        other = CompleteJson(giving(op.parser)) if isinstance(op, CompleteJson) else on_attributes(op, attributes)
+        other = replace(op, parser=giving(op.parser)) if isinstance(op, CompleteJson) else on_attributes(op, attributes)
         if other is None:
             return None
         made = Plan(other, (made,))

@@ -105,5 +105,5 @@ def test_filtered_records_are_marshalled_unless_a_filter_may_have_changed_them(
 
 
 def is_parsed(bag: Any) -> bool:
-    (plan,) = optimize((bag.plan,), until="filter_objects")
+    (plan,) = optimize((bag.plan,), until="objects_of_fields")
     return plan.op.plain == "parsed"
