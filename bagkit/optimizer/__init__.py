@@ -8,7 +8,6 @@ from bagkit.errors import PlanError
 from bagkit.optimizer.as_written import hide, show
 from bagkit.optimizer.copy_lines import copy_lines
 from bagkit.optimizer.filter_first import filter_first
-from bagkit.optimizer.fold_attributes import fold_attributes
 from bagkit.optimizer.fuse import fuse
 from bagkit.optimizer.narrow_joins import narrow_joins
 from bagkit.optimizer.objects_of_fields import objects_of_fields
@@ -35,9 +34,8 @@ PASSES: tuple[Pass, ...] = (
     spread_tables,  # after recognise_json: then the types of parsed records are known
     narrow_joins,  # before push_fields, which asks joins what they read
     push_fields,
-    pluck_in_parser,  # these two after push_fields: the parser knows its fields then
-    fold_attributes,
-    filter_first,  # after those, which join what follows a parser with it
+    pluck_in_parser,  # after push_fields: the parser knows its fields then
+    filter_first,  # after that, which joins what follows a parser with it
     send_lines,  # after filter_first: whose filters are given the same first parts
     copy_lines,
     objects_of_fields,  # after send_lines, whose keys are given dicts with what filters read

@@ -9,7 +9,7 @@ from bagkit.ops.elementwise import Filter, Map, ParseJson, Pluck
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.ops.tables import ByTable, ToTable
 from bagkit.plan.fields import in_order, within
-from bagkit.plan.kinds import ALL, PerPartition, Reduction, Source
+from bagkit.plan.kinds import ALL, Field, PerPartition, Reduction
 from bagkit.plan.node import Plan, rewrite, shared_ops, walk
 
 
@@ -21,9 +21,10 @@ def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
             parse_json(fields: address.city, age)  =>     parse_json(attributes: address.city, age)
               read_text('a.json')                           read_text('a.json')
 
-    So in front of a reduction that reads nothing, as count does. A field that is only plucked, with a plain default,
-    may be missing: then the object has the default. Where whole records are made of the lines that filters keep, the
-    filters take objects; where a run makes whole records at once, they are given these.
+    So in front of a reduction that reads nothing, as count does, and of a foldby that looks up nothing but its key and
+    one other field. A field that is only plucked, with a plain default, may be missing: then the object has the default.
+    Where whole records are made of the lines that filters keep, the filters take objects; where a run makes whole
+    records at once, they are given these.
 
         parse_json, of what is left       parse_json, of what is left
           filter(lambda)             =>     filter(lambda)
@@ -37,22 +38,30 @@ def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     keys = {id(plan.inputs[0].op) for plan in walk(*roots) if isinstance(plan.op, (ToTable, ByTable))}
 
     def give(plan: Plan) -> Plan:
-        if isinstance(plan.op, (Map, Pluck, CompleteJson)):
-            return _given(plan, shared, learns=id(plan.op) in keys) or plan
-        if isinstance(plan.op, Reduction) and plan.op.demand(ALL) == frozenset() and _filters(plan.inputs[0]):
-            below = _given(plan.inputs[0], shared, learns=False)
-            return plan if below is None or id(plan.inputs[0].op) in shared else plan.with_inputs((below,))
-        return plan
+        op = plan.op
+        if isinstance(op, (Map, Pluck)) or (isinstance(op, CompleteJson) and op.parser.fields is ALL):
+            return _given(plan, shared, learns=id(op) in keys) or plan
+        folding = op.of_attributes if isinstance(op, ToTable) else None
+        if folding is None and not (isinstance(op, Reduction) and op.demand(ALL) == frozenset() and _filters(plan)):
+            return plan
+        names = () if folding is None else folding.names
+        below = None if id(plan.inputs[0].op) in shared else _given(plan.inputs[0], shared, bool(names), names)
+        if below is None:
+            return plan
+        return Plan(op if folding is None else replace(op, tabling=folding), (below,))
 
     return rewrite(roots, give)
 
 
 def _filters(plan: Plan) -> bool:
-    return isinstance(plan.op, Filter)
+    return isinstance(plan.inputs[0].op, Filter)
 
 
-def _given(plan: Plan, shared: set[int], learns: bool) -> Plan | None:
-    """Return `plan` and the filters below it on a parser that gives objects; None if that can't be."""
+def _given(plan: Plan, shared: set[int], learns: bool, names: tuple[Field, ...] = ()) -> Plan | None:
+    """Return `plan` and the filters below it on a parser that gives objects; None if that can't be.
+
+    The first attributes are those of `names`.
+    """
     ops: list[PerPartition] = []
     top, parser = plan, None
     while not isinstance(plan.op, ParseJson):
@@ -64,17 +73,15 @@ def _given(plan: Plan, shared: set[int], learns: bool) -> Plan | None:
         parser = plan.op.parser if isinstance(plan.op, CompleteJson) else parser
         (plan,) = plan.inputs
     below, read = plan.op, (parser or plan.op).fields
-    if isinstance(top.op, CompleteJson):
-        read = below.first if read is ALL else None
-    if below.plucked is not None or below.attributes or not read:
-        return None
-    if id(below) in shared or not isinstance(plan.inputs[0].op, Source) or top is plan:
+    if read is ALL and isinstance(top.op, CompleteJson):
+        read = below.first
+    if below.plucked is not None or below.attributes or not read or id(below) in shared:
         return None
     from bagkit.ops.by_attributes import defaults_of, on_attributes  # few programs of the shortest need it
 
-    attributes = in_order(read)
+    attributes = (*names, *in_order(read.difference(names)))
     defaults = defaults_of([op for op in ops if not isinstance(op, CompleteJson)], attributes)
-    learnt = in_order(within(top.op.demand(ALL), read)) if learns else ()
+    learnt = (names or in_order(within(top.op.demand(ALL), read))) if learns else ()
     giving = partial(replace, attributes=attributes, learns=learnt, defaults=defaults)
     made = Plan(giving(below), plan.inputs)
     for op in reversed(ops):

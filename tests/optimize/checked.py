@@ -149,19 +149,17 @@ def _check_parsers(roots: Roots) -> None:
     """Raise PlanError for a parser whose records its users do not know how to take."""
     users = users_of(tuple(walk(*roots)))
     for plan in users:
-        names, op = _attributes_taken(plan.op), plan.op
-        if names and _attributes_given(_under_mark(plan.inputs[0]).op) != names:
+        op = plan.op
+        if _attributes_taken(op) and not _fits(op, _attributes_given(_under_mark(plan.inputs[0]).op)):
             label = _under_mark(plan.inputs[0]).op.label
             raise PlanError(f"check: {op.label} takes attributes of {label}, which does not give them")
         given = _attributes_given(op)
         takers = [user.op for user in _over_marks(plan, users)]
-        if given and (
-            plan in roots or not all(_attributes_taken(taker) == given or _reads_none(taker) for taker in takers)
-        ):
+        if given and (plan in roots or not all(_fits(taker, given) or _reads_none(taker) for taker in takers)):
             raise PlanError(f"check: {op.label} gives objects to those who do not know them")
         if not isinstance(op, ParseJson):
             continue
-        if (op.first is not None or op.attributes) and not isinstance(_under_mark(plan.inputs[0]).op, Source):
+        if op.first is not None and not isinstance(_under_mark(plan.inputs[0]).op, Source):
             raise PlanError(f"check: {op.label} does not stand on a source")
         gives = op.attributes if op.plucked is None else op.plucked.keys
         among = op.first if op.fields is ALL else op.fields
@@ -188,6 +186,12 @@ def _attributes_taken(op: Op) -> tuple[Field, ...]:
     if isinstance(op, CompleteJson):
         return op.parser.attributes
     return op.tabling.names if isinstance(op, ToTable) and isinstance(op.tabling, FoldingField) else ()
+
+
+def _fits(op: Op, given: tuple[Field, ...]) -> bool:
+    """Say whether an op takes objects with these attributes: a foldby looks at the first two alone."""
+    taken = _attributes_taken(op)
+    return taken == (given[:2] if isinstance(op, ToTable) else given)
 
 
 def _attributes_given(op: Op) -> tuple[Field, ...]:

@@ -78,7 +78,7 @@ def test_parsers_give_what_their_users_read(lines: Plan) -> None:
 def test_attributes_are_for_those_who_take_them(lines: Plan) -> None:
     records: Any = bk.Bag(lines).map(json.loads)
     folded = records.foldby("name", lambda total, r: total + r["n"], 0, operator.add).plan
-    (legal,) = optimize((folded,), until="fold_attributes")
+    (legal,) = optimize((folded,), until="objects_of_fields")
     check_legal((legal,))
     (parsed,) = legal.inputs
     for other in (Plan(Map(len), (parsed,)), parsed):
