@@ -28,7 +28,9 @@ _FLOAT: Final = (
     rf"|-?+(?=[0-9.]{{3,16}}+[,\]}}])(?:[1-9][0-9]*+\.|0\.(?!0000))(?:[0-9]*[1-9]|0){_NO_MORE})"
 )
 """Most floats are of the first form, of six digits before the point at the most and nine behind it: told sooner."""
-_SCALARS: Final = {float: _FLOAT, bool: "true|false", type(None): "null"}
+_TEXT: Final = "\0"
+"""Stands in a pattern where a text stands."""
+_SCALARS: Final = {str: _TEXT, float: _FLOAT, bool: "true|false", type(None): "null"}
 
 _MOST_KEYS: Final = 256
 _DEEPEST: Final = 24
@@ -65,9 +67,11 @@ class Notation:
     def _escape(self) -> str:
         return rf"\\(?:{_SHORT_ESCAPES}|{_IN_ASCII})" if self.ascii_only else rf"\\{_SHORT_ESCAPES}"
 
-    def text(self, escaping: bool) -> str:
-        """Return the expression of a text; one that is not `escaping` takes all up to the next quotation mark."""
-        return rf'"[^"\\]*+(?:{self._escape}[^"\\]*+)*+"' if escaping else '"[^"]*+"'
+    def expression(self, pattern: str, escaping: bool) -> re.Pattern[bytes]:
+        """Return the expression of a `Shape.pattern`; for a text it takes all up to the next quotation mark, or, if it
+        is `escaping`, knows the escapes."""
+        text = rf'"[^"\\]*+(?:{self._escape}[^"\\]*+)*+"' if escaping else '"[^"]*+"'
+        return re.compile(pattern.replace(_TEXT, text).encode())
 
     def key(self, key: str) -> str:
         """Return the expression of a key. Where all is to be ASCII, it may still have to be made so."""
@@ -134,38 +138,33 @@ class Shape:
         known = 1 + len(self.kinds) + self.has_negative + len(self.optional)
         return known + sum([shape.size() for shape in inner])
 
-    def expression(self, notation: Notation, escaping: bool) -> re.Pattern[bytes]:
-        """Return the regular expression of lines of dicts."""
-        return re.compile(self._of_keys(notation, notation.text(escaping)).encode())
+    def pattern(self, notation: Notation) -> str:
+        """Return the pattern of lines of dicts; `Notation.expression` makes expressions of it."""
+        comma, members = notation.comma, []
+        for key, shape in (self.keys or {}).items():
+            member = f"{notation.key(key)}{notation.colon}{shape._of_kinds(notation)}"
+            # Where some may be missing, commas are not looked at: they stand where they must, for it is JSON.
+            member += f"(?:{comma})?+" if self.optional else ""
+            members.append(f"(?:{member})?+" if key in self.optional else member)
+        return rf"\{{{('' if self.optional else comma).join(members)}\}}"
 
-    def _pattern(self, notation: Notation, text: str) -> str:
-        kinds = [self._of_kind(kind, notation, text) for kind in self.kinds]
+    def _of_kinds(self, notation: Notation) -> str:
+        kinds = [self._of_kind(kind, notation) for kind in self.kinds]
         return kinds[0] if len(kinds) == 1 and self.kinds.keys() != {bool} else f"(?>{'|'.join(kinds)})"
 
-    def _of_kind(self, kind: type, notation: Notation, text: str) -> str:
-        if kind is str:
-            return text
+    def _of_kind(self, kind: type, notation: Notation) -> str:
         if kind is int:
             integer = _SIGNED_INTEGER if self.has_negative else _INTEGER
             # What follows in the expression is no digit, so it need not be looked at, but where a float may stand here.
             return rf"{integer}(?![0-9.eE])" if float in self.kinds else integer
         if kind is dict:
-            return self._of_keys(notation, text)
+            return self.pattern(notation)
         if kind is not list:
             return _SCALARS[kind]
-        if self.elements is None:
-            return r"\[\]"
-        one = self.elements._pattern(notation, text)
-        return rf"\[(?:{one}(?:{notation.comma}{one})*+)?+\]"
-
-    def _of_keys(self, notation: Notation, text: str) -> str:
-        comma, members = notation.comma, []
-        for key, shape in (self.keys or {}).items():
-            member = f"{notation.key(key)}{notation.colon}{shape._pattern(notation, text)}"
-            # Where some may be missing, commas are not looked at: they stand where they must, for it is JSON.
-            member += f"{comma if len(comma) == 1 else f'(?:{comma})'}?+" if self.optional else ""
-            members.append(f"(?:{member})?+" if key in self.optional else member)
-        return rf"\{{{('' if self.optional else comma).join(members)}\}}"
+        one = "" if self.elements is None else self.elements._of_kinds(notation)
+        if r"\[" in one:  # to have it twice, as is quicker, would double the pattern with each list in a list
+            return rf"\[(?:{one}(?:{notation.comma}|(?=\])))*+\]"
+        return rf"\[(?:{one}(?:{notation.comma}{one})*+)?+\]" if one else r"\[\]"
 
 
 def _deeper(depth: int) -> int:

@@ -53,6 +53,7 @@ class Unchanged:
         self._shape = Shape()
         self._size = 0
         """The size of the shape that the expressions were made of."""
+        self._pattern = ""
         self._plain: re.Pattern[bytes] | None = None
         self._escaping: re.Pattern[bytes] | None = None
         self._escapes = notation.escapes()
@@ -164,7 +165,7 @@ class Unchanged:
         if b'\\"' not in data and b"\\\\" not in data and len(self._escapes.findall(data)) == data.count(b"\\"):
             return self._plain
         if self._escaping is None:
-            self._escaping = self._shape.expression(self._notation, True)
+            self._escaping = self._notation.expression(self._pattern, True)
         return self._escaping
 
     def _as_written(self, lines: list[bytes]) -> list[bytes] | None:
@@ -196,7 +197,8 @@ class Unchanged:
             if size > _LARGEST:
                 raise ValueError("an expression for it would be too large")
             if size != self._size:
-                self._plain, self._escaping, self._size = self._shape.expression(self._notation, False), None, size
+                self._pattern, self._escaping, self._size = self._shape.pattern(self._notation), None, size
+                self._plain = self._notation.expression(self._pattern, False)
             self._missed, self._until = 0, 2 * self._until
         except Exception:  # too varied, too deep, or a key that UTF-8 does not have
             self._left = 0

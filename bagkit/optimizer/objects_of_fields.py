@@ -48,7 +48,7 @@ def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
         below = None if id(plan.inputs[0].op) in shared else _given(plan.inputs[0], shared, bool(names), names)
         if below is None:
             return plan
-        return Plan(op if folding is None else replace(op, tabling=folding), (below,))
+        return Plan(replace(op, tabling=folding) if isinstance(op, ToTable) and folding else op, (below,))
 
     return rewrite(roots, give)
 

@@ -187,6 +187,22 @@ def test_blocks_are_told_as_their_lines_are(notation: Notation) -> None:
         ]
 
 
+@pytest.mark.parametrize("notation", STYLES)
+def test_lists_in_lists_take_no_longer(notation: Notation) -> None:
+    """An expression that had its parts twice for each list in a list took minutes, and all memory."""
+    value: Any = {"a": [1, 2], "b": "\n"}
+    for depth in range(21):
+        value = [value, [], depth]
+    told, copied = Unchanged(notation), 0
+    for number in range(12):  # those that come later are too deep for an expression
+        deep = value if number < 6 else [[[value]]]
+        lines = [encoded({"deep": deep, "n": n}, notation) for n in range(32)]
+        found = told.lines_or_records([line + b"\n" for line in lines], lambda lines: [*map(json.loads, lines)])
+        assert [each if type(each) is bytes else encoded(each, notation) for each in found] == lines
+        copied += sum(type(each) is bytes for each in found)
+    assert copied >= 32
+
+
 @pytest.mark.parametrize("settings", STYLES.values(), ids=str)
 def test_most_lines_of_json_dumps_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
