@@ -22,9 +22,9 @@ def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
               read_text('a.json')                           read_text('a.json')
 
     So in front of a reduction that reads nothing, as count does, and of a foldby that looks up nothing but its key and
-    one other field. A field that is only plucked, with a plain default, may be missing: then the object has the default.
-    Where whole records are made of the lines that filters keep, the filters take objects; where a run makes whole
-    records at once, they are given these.
+    one other field. A field that is only plucked, with a plain default, may be missing: then the object has the
+    default. Where whole records are made of the lines that filters keep, the filters take objects; where a run makes
+    whole records at once, they are given these.
 
         parse_json, of what is left       parse_json, of what is left
           filter(lambda)             =>     filter(lambda)
@@ -60,7 +60,7 @@ def _filters(plan: Plan) -> bool:
 def _given(plan: Plan, shared: set[int], learns: bool, names: tuple[Field, ...] = ()) -> Plan | None:
     """Return `plan` and the filters below it on a parser that gives objects; None if that can't be.
 
-    The first attributes are those of `names`.
+    The attributes begin with `names`.
     """
     ops: list[PerPartition] = []
     top, parser = plan, None
