@@ -7,7 +7,7 @@ from dataclasses import replace
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.parts_of_records import Columns
 from bagkit.plan.columns import ColumnSource
-from bagkit.plan.kinds import ALL, Fields, PerPartition, union
+from bagkit.plan.kinds import ALL, Fields, PerPartition, Source, union
 from bagkit.plan.node import Plan, rewrite, walk
 from bagkit.plan.split_errors import Described, SplitErrors
 
@@ -54,12 +54,13 @@ def push_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
 
 def _made_again(split: Plan) -> list[Plan]:
-    """Return the plans whose records are made again, of their lines, where one fails below `split`."""
-    (below,), found = split.inputs, list[Plan]()
+    """Return the parser that makes whole records again, of the lines of a source, where one fails below `split`."""
+    (below,) = split.inputs
     while isinstance(below.op, PerPartition) and below.op.per_record:
-        found.append(below)
+        if isinstance(below.op, ParseJson) and isinstance(below.inputs[0].op, Source):
+            return [below]
         (below,) = below.inputs
-    return found
+    return []
 
 
 def wanted_of_each(roots: tuple[Plan, ...]) -> dict[Plan, Fields]:

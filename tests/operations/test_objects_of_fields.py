@@ -107,7 +107,7 @@ def test_rejects_and_failures_are_told_as_the_function_raises(name: str, odd: fl
     rng = random.Random(f"{name} {odd}")
     path, steps = tmp_path / "a.json", PROGRAMS[name]
     lines = [a_line(rng, odd, odd / 9) for _ in range(700)]
-    path.write_bytes(b"\n".join(lines) + b"\n")
+    path.write_bytes(b"".join(lines))
     expected = [(number, *told[1:]) for number, line in enumerate(lines, 1) for told in [told_of(line, steps)] if told]
     good, bad = bag_of(path, steps).split_errors()
     for wanted in (good, good.count()):

@@ -198,6 +198,7 @@ BEFORE_A_FAILURE: dict[str, Callable[[Path], bk.Bag[Any]]] = {
     "parser": lambda lines: bk.read_json(lines),
     "columns": lambda lines: bk.read_json(lines, columns=["n", "nothing"]),
     "filter": lambda lines: bk.read_json(lines).filter(lambda r: r["n"] > 1),
+    "lines": lambda lines: bk.read_text(lines).filter(lambda line: "n" in line).map(json.loads),
     "sample": lambda lines: bk.read_json(lines).random_sample(0.5, 3),
     "other partitions": lambda lines: bk.read_json(lines, blocksize="2 KiB").repartition(7),
     "columns in other partitions": lambda lines: bk.read_json(lines, columns=["n"]).repartition(7),
