@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import OptionError, PlanError, one_line
 from bagkit.front_doors import call_text
 from bagkit.option_values import did_you_mean
 
@@ -34,20 +34,10 @@ ALIASES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 }
 """Short words, and what a shell's users call things."""
 
-_FUNCTIONS: Final = {
-    "map",
-    "filter",
-    "remove",
-    "flat_map",
-    "starmap",
-    "map_values",
-    "map_partitions",
-    "fold",
-    "tap",
-    "pipe",
-    "validate",
-}
-"""Methods whose first argument is a function, or a type; what others take by a word is a field."""
+_FUNCTIONS: Final = frozenset(
+    ["func", "predicate", "binop", "combine", "perpartition", "aggregate", "seq", "comb", "model", "command"],
+)
+"""Parameters of methods that are a function, or a type; what others take by a word is a field."""
 _LAZILY: Final = {"take": {"compute": False}}
 _REFUSED: Final = {"compute", "persist", "profile", "visualize", "explain", "to_delayed", "split_errors", "unpersist"}
 
@@ -76,8 +66,9 @@ def with_step(value: Any, text: str) -> Any:
         near = did_you_mean(name, [*known, *ALIASES])
         raise WrongStep(f"step {one_line(text, 80)}: there is no {one_line(name, 40)} of a {kind}{near}")
     plain = not args and not keywords
-    given = [_argument(name, text, arg, first=not number) for number, arg in enumerate(args)]
-    named = {str(each.arg): _argument(name, text, each.value, first=False) for each in keywords}
+    places = [*inspect.signature(method).parameters][1:] + [""] * len(args)
+    given = [_argument(place, text, arg) for place, arg in zip(places, args, strict=False)]
+    named = {str(each.arg): _argument(str(each.arg), text, each.value) for each in keywords}
     if name == "pluck" and given and callable(given[0]) and named.keys() <= {"default"}:  # a field inside of another
         default = [*given[1:], *named.values()]
         if len(default) < 2:
@@ -88,7 +79,10 @@ def with_step(value: Any, text: str) -> Any:
     except TypeError as error:
         parameters = call_text(method).partition("(")[2]
         raise WrongStep(f"step {one_line(text, 80)}: {error}; expected {word}({parameters}") from None
-    return method(value, *given, **given_by_name)
+    try:
+        return method(value, *given, **given_by_name)
+    except (PlanError, OptionError) as error:
+        raise WrongStep(f"step {one_line(text, 80)}: {error}") from None
 
 
 def _field_inside(field: Callable[[Any], Any], default: Any, record: Any) -> Any:
@@ -117,10 +111,10 @@ def _reason(error: BaseException) -> str:
     return error.msg if isinstance(error, SyntaxError) else str(error)
 
 
-def _argument(name: str, text: str, node: ast.expr, first: bool) -> Any:
-    """Return what stands for an argument of the method `name`."""
+def _argument(place: str, text: str, node: ast.expr) -> Any:
+    """Return what stands for an argument of a method, whose parameter is called `place`."""
     words = _dotted(node)
-    takes_field = not (first and name in _FUNCTIONS)
+    takes_field = place not in _FUNCTIONS
     if words and words[0] != "r" and takes_field:
         return words[0] if len(words) == 1 else function_of(_as_field(words), text)
     if takes_field and isinstance(node, (ast.List, ast.Tuple)) and all(len(_dotted(each)) == 1 for each in node.elts):

@@ -14,7 +14,10 @@ from bagkit.errors import (
     ColumnTypeError,
     CorruptInputError,
     LineTooLongError,
+    SourceError,
+    StoppedEarlyError,
     TooManyErrorsError,
+    ValidationError,
     notes_of,
     text_of,
 )
@@ -22,6 +25,8 @@ from bagkit.shell.expressions import WrongStep
 from bagkit.visible import visible_message
 
 _OF_DATA: Final = (ColumnTypeError, LineTooLongError, TooManyErrorsError)
+_OF_A_RECORD: Final = (ValidationError, SourceError, StoppedEarlyError)
+"""How a record fails by bagkit's own words: it fits no type, a row has too few fields, a function stopped at it."""
 
 
 _IN_PYTHON: Final = {
@@ -59,7 +64,7 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, _OF_DATA):
         return 2
     at_a_record = any(note.startswith("record: ") for note in notes_of(error))
-    return 2 if at_a_record and not isinstance(error, BagkitError) else 1
+    return 2 if at_a_record and (isinstance(error, _OF_A_RECORD) or not isinstance(error, BagkitError)) else 1
 
 
 _MAX_ERRORS: Final = re.compile(r"max_errors='?([\d.]+%?)'?")

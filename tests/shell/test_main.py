@@ -315,6 +315,34 @@ def test_what_json_has_and_others_have_not(run: Any, here: Path) -> None:
     assert stats["max"] == 89
 
 
+def test_words_are_functions_wherever_a_method_takes_one(run: Any, here: Path) -> None:
+    (here / "n.txt").write_text("3\n1\n2\n")
+    words = ("n.txt", "map(int)")
+    for step, found in {
+        "reduction(sum, sum)": [6],
+        "fold(max, combine=min)": [3],
+        "foldby(str(r), max)": [["3", 3], ["1", 1], ["2", 2]],
+        "accumulate(max)": [3, 3, 3],
+        "key_by(str(r)) reduce_by_key(max)": [["1", 1], ["2", 2], ["3", 3]],
+    }.items():
+        ran = run(*words, *step.replace(") ", ")|").split("|"))
+        assert (ran.code, sorted(ran.records, key=str)) == (0, sorted(found, key=str))
+
+
+def test_wrong_arguments_of_a_step_and_records_that_fail_have_their_exit_codes(run: Any, here: Path) -> None:
+    for step in ("take(-1)", "repartition(0)", "map(5)", "shard(3, of=2)", "join(5)"):
+        ran = run("logs/0.json.gz", step)
+        assert (ran.code, f"bagkit: step '{step}': " in ran.err) == (64, True)
+    (here / "short.csv").write_text("a,b\n1\n")
+    for words in (
+        ("logs/0.json.gz", "validate(int)"),
+        ("short.csv", "count"),
+        ("logs/0.json.gz", "map(next(iter([r][1:])))"),
+    ):
+        ran = run(*words)
+        assert (ran.code, "hint: --on-error skip leaves such records out" in ran.err) == (2, True)
+
+
 def test_records_that_fail_are_json_lines_and_no_other_format(run: Any, here: Path) -> None:
     for words in (("count", "bad.json.gz", "--bad"), ("split-errors", "bad.json.gz", "--good", "g.jsonl", "--bad")):
         for name in ("b.csv", "b.parquet", "b.csv.gz"):
