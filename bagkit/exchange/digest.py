@@ -75,7 +75,8 @@ def parts_of(keys: Collection[Any], count: int, kinds: set[type] | None = None) 
     """
     if count == 1:
         return [list(keys)]
-    return divided(keys, numbers_of(keys, set(map(type, keys)) if kinds is None else kinds), count)
+    parts = divided(keys, numbers_of(keys, set(map(type, keys)) if kinds is None else kinds), count)
+    return [parts.get(number, []) for number in range(count)]
 
 
 def numbers_of(keys: Collection[Any], kinds: set[type]) -> Iterable[int]:
@@ -95,13 +96,22 @@ _NUMBERS: Final = _INTEGERS | {float}
 T = TypeVar("T")
 
 
-def divided(things: Iterable[T], numbers: Iterable[int], count: int) -> list[list[T]]:
-    """Return `things` in `count` lists, each in the one that the remainder of its number says."""
+def divided(things: Collection[T], numbers: Iterable[int], count: int) -> dict[int, list[T]]:
+    """Return `things` in lists, each in the one of `count` that the remainder of its number says; no empty ones.
+
+    >>> divided("abc", [7, 3, 5], 4)
+    {1: ['c'], 3: ['a', 'b']}
+    """
+    if count > len(things):  # most would be empty: a task can have a few records for tens of thousands of partitions
+        found: dict[int, list[T]] = {}
+        for thing, number in zip(things, numbers, strict=True):
+            found.setdefault(number % count, []).append(thing)
+        return {number: found[number] for number in sorted(found)}
     parts: list[list[T]] = [[] for _ in range(count)]
     put = [part.append for part in parts]
     for thing, number in zip(things, numbers, strict=True):
         put[number % count](thing)
-    return parts
+    return {number: part for number, part in enumerate(parts) if part}
 
 
 def digest(key: Any) -> int:

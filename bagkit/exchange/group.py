@@ -11,7 +11,7 @@ each group carries the number of its first entry, by which they are put in order
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from heapq import merge
 from itertools import count, filterfalse, islice
@@ -86,10 +86,10 @@ class Groups(defaultdict[Any, list[Any]]):
             self._nan = key
         return self._nan
 
-    def entries(self) -> list[list[Entry]]:
-        """Return the entries of each bucket, in the order of first sight."""
+    def entries(self) -> dict[int, list[Entry]]:
+        """Return the entries of each bucket that has some, in the order of first sight."""
         if self._buckets == 1:
-            return [list(self.items())]
+            return {0: list(self.items())} if self else {}
         numbers: Iterable[int]
         if known := self._numbers:
             numbers = [known[key] if key in known else bucket_of(key, self._buckets) for key in self]
@@ -166,25 +166,25 @@ Gathering = Gather | MeetingValues
 class Piles:
     """What one task has for each bucket, part of it written; mutable, of that task."""
 
-    def __init__(self, buckets: int, room: Room) -> None:
-        self.buckets: list[Bucket | None] = [None] * buckets
-        """None where nothing came so far: most of many partitions get nothing of a small task."""
+    def __init__(self, room: Room) -> None:
+        self.buckets: dict[int, Bucket] = {}
+        """Those to which something came: most of many partitions get nothing of a small task."""
         self._room = room
         self._file: SpillFile | None = None
 
     def _bucket(self, number: int) -> Bucket:
-        bucket = self.buckets[number]
+        bucket = self.buckets.get(number)
         if bucket is None:
             bucket = self.buckets[number] = Bucket()
         return bucket
 
-    def write(self, piles: Sequence[Any], weigh: Callable[[Any], int], nbytes: int) -> None:
-        """Write `piles`, one a bucket, that take `nbytes` together; `weigh` gives the share of each."""
+    def write(self, piles: Mapping[int, Any], weigh: Callable[[Any], int], nbytes: int) -> None:
+        """Write `piles` by the numbers of their buckets: `nbytes` together, of which `weigh` gives each a share."""
         if self._file is None:
             self._file = self._room.file()
-        weights = list(map(weigh, piles))
+        weights = list(map(weigh, piles.values()))
         total = max(1, sum(weights))
-        for number, (pile, weight) in enumerate(zip(piles, weights, strict=True)):
+        for (number, pile), weight in zip(piles.items(), weights, strict=True):
             if not pile:
                 continue
             frames = self._bucket(number).frames
@@ -194,13 +194,13 @@ class Piles:
             for start in range(0, len(pile), step):
                 frames.append(self._file.write(pile[start : start + step], size // portions))
 
-    def finish(self, piles: Sequence[Any], weigh: Callable[[Any], int], nbytes: int) -> list[Bucket | None]:
+    def finish(self, piles: Mapping[int, Any], weigh: Callable[[Any], int], nbytes: int) -> dict[int, Bucket]:
         """Take the last of it, which stays unwritten if it is little; return the buckets."""
         if self._room.rest is not None and nbytes > self._room.rest:
             self.write(piles, weigh, nbytes)
         else:
-            filled = max(1, sum(map(bool, piles)))
-            for number, pile in enumerate(piles):
+            filled = max(1, sum(map(bool, piles.values())))
+            for number, pile in piles.items():
                 if pile:
                     bucket = self._bucket(number)
                     bucket.rest, bucket.rest_nbytes = pile, nbytes // filled
@@ -254,7 +254,7 @@ class Splitting:
         self._put = 0
         """Records until that is known."""
         self._meter = Meter(room.heap, None if parse is None else whole_records(parse))
-        self._piles = Piles(buckets, room)
+        self._piles = Piles(room)
         self._waiting: list[Any] = []
         """Records that are not weighed yet."""
 
@@ -277,7 +277,7 @@ class Splitting:
         """Count `number` records, and begin to list those that follow if nearly all have a key of their own."""
         before, self._put = self._put, self._put + number
         if before < _TRIED <= self._put and are_new(len(self._groups), self._put):
-            self._listing, self._groups = Listing(self._groups.entries()), Groups(self._buckets)
+            self._listing, self._groups = Listing(self._groups.entries(), self._buckets), Groups(self._buckets)
 
     def _weigh(self) -> None:
         Held.add()
@@ -287,13 +287,13 @@ class Splitting:
             self._piles.write(self._held(), _weight, self._meter.nbytes)
             self._groups, self._meter.nbytes = Groups(self._buckets), 0
             if self._listing is not None:
-                self._listing = Listing(self._groups.entries())
+                self._listing = Listing({}, self._buckets)
 
-    def _held(self) -> Sequence[list[Entry] | Pairs]:
-        return self._groups.entries() if self._listing is None else self._listing.pairs
+    def _held(self) -> Mapping[int, list[Entry] | Pairs]:
+        return self._groups.entries() if self._listing is None else dict(enumerate(self._listing.pairs))
 
-    def state(self) -> list[Bucket | None]:
-        """Return the buckets, None for one that has nothing."""
+    def state(self) -> dict[int, Bucket]:
+        """Return the buckets that have something, by their numbers."""
         if self._waiting:
             self._weigh()
         return self._piles.finish(self._held(), _weight, self._meter.nbytes)
@@ -427,7 +427,7 @@ def _split_again(
 ) -> list[Part]:
     """Return the entries of `stream` in `number` parts, all of them on disk."""
     keys: list[Any] = [NOTHING] * number
-    file = Piles(number, room)
+    file = Piles(room)
     stack.callback(file.remove)
     piles: list[list[Ranked]] = [[] for _ in range(number)]
     held = 0
@@ -442,11 +442,11 @@ def _split_again(
         Held.add()
         held += nbytes
         if held > heap:
-            file.write(piles, _ranked_weight, held)
+            file.write(dict(enumerate(piles)), _ranked_weight, held)
             piles, held = [[] for _ in range(number)], 0
-    file.write(piles, _ranked_weight, held)
+    file.write(dict(enumerate(piles)), _ranked_weight, held)
     file.close()
-    return [Part(bucket.frames, key) for bucket, key in zip(file.buckets, keys, strict=True) if bucket]
+    return [Part(bucket.frames, keys[part]) for part, bucket in sorted(file.buckets.items())]
 
 
 def _ranked_weight(entries: list[Ranked]) -> int:

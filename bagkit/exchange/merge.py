@@ -12,9 +12,10 @@ to a bound all go to one side of it.
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain, groupby, islice
 from operator import itemgetter
 from typing import Any
 
@@ -52,6 +53,17 @@ class Order:
                 low = middle + 1
             else:
                 high = middle
+        return low
+
+    def count_up_to(self, bounds: Sequence[Any], key: Any) -> int:
+        """Return how many of the ordered `bounds` `key` does not come before."""
+        low, high = 0, len(bounds)
+        while low < high:
+            middle = (low + high) // 2
+            if self.before(key, bounds[middle]):
+                high = middle
+            else:
+                low = middle + 1
         return low
 
 
@@ -193,29 +205,39 @@ def range_bounds(samples: Sequence[Sample], count: int, order: Order) -> list[An
     return bounds
 
 
-def cut_runs(runs: Sequence[SortedRun], bounds: Sequence[Any], count: int, order: Order) -> list[list[SortedRun]]:
-    """Return for each of `count` partitions the parts of `runs` that go to it."""
-    parts: list[list[SortedRun]] = [[] for _ in range(count)]
+def cut_runs(runs: Sequence[SortedRun], bounds: Sequence[Any], order: Order) -> dict[int, list[SortedRun]]:
+    """Return the parts of `runs` that go to each partition, by its number; none for one that gets nothing."""
+    parts = defaultdict[int, list[SortedRun]](list)
     for run in runs:
-        if run.records:
-            _cut_list(run, bounds, parts, order)
-        else:
-            _cut_slices(run, bounds, parts, order)
+        cut = _cut_list(run, bounds, order) if run.records else _cut_slices(run, bounds, order)
+        for number, part in cut:
+            parts[number].append(part)
     return parts
 
 
-def _cut_list(run: SortedRun, bounds: Sequence[Any], parts: list[list[SortedRun]], order: Order) -> None:
+def _cut_list(run: SortedRun, bounds: Sequence[Any], order: Order) -> Iterator[tuple[int, SortedRun]]:
     keys = order.keys(run.records)
     start = 0
-    for part, stop in zip(parts, [*(order.count_before(keys, bound) for bound in bounds), len(keys)], strict=False):
+    for number, stop in _stops(keys, bounds, order):
         stop = max(start, stop)  # keys without an order (NaN) lose no record
         if start < stop:
             nbytes = run.list_nbytes * (stop - start) // len(keys)
-            part.append(SortedRun(records=run.records[start:stop], list_nbytes=nbytes))
+            yield number, SortedRun(records=run.records[start:stop], list_nbytes=nbytes)
         start = stop
 
 
-def _cut_slices(run: SortedRun, bounds: Sequence[Any], parts: list[list[SortedRun]], order: Order) -> None:
+def _stops(keys: Sequence[Any], bounds: Sequence[Any], order: Order) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of partitions, and before which of the `keys` each ends; not of all that get none of them."""
+    if len(keys) >= len(bounds):
+        yield from enumerate([*(order.count_before(keys, bound) for bound in bounds), len(keys)])
+        return
+    start = 0
+    for number, same in groupby(order.count_up_to(bounds, key) for key in keys):
+        start += len(list(same))
+        yield number, start
+
+
+def _cut_slices(run: SortedRun, bounds: Sequence[Any], order: Order) -> Iterator[tuple[int, SortedRun]]:
     """Cut between frames, and where a bound falls into a frame, within it: that one is read."""
     firsts = [part.first for part in run.slices]
     places = []
@@ -226,7 +248,7 @@ def _cut_slices(run: SortedRun, bounds: Sequence[Any], parts: list[list[SortedRu
             read = (frame, order.keys(read_frame(run.slices[frame].frame)))
         places.append((frame, order.count_before(read[1], bound)))
     start = (0, 0)
-    for part, stop in zip(parts, [*places, (len(firsts), 0)], strict=False):
+    for part, stop in enumerate([*places, (len(firsts), 0)]):
         stop = max(start, stop)
         slices = []
         for number in range(start[0], min(stop[0] + 1, len(firsts))):
@@ -236,7 +258,7 @@ def _cut_slices(run: SortedRun, bounds: Sequence[Any], parts: list[list[SortedRu
             if low < high:
                 slices.append(whole._replace(start=low, stop=high))
         if slices:
-            part.append(SortedRun(slices))
+            yield part, SortedRun(slices)
         start = stop
 
 

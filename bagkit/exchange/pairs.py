@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bagkit.exchange.digest import numbers_of
@@ -47,11 +47,12 @@ class Pairs:
 class Listing:
     """Lists values and their keys for the buckets that they go to; mutable, of one task."""
 
-    def __init__(self, entries: Sequence[Iterable[Entry]]) -> None:
-        """Begin with the `entries` of each bucket."""
-        self.pairs = [Pairs([], []) for _ in entries]
+    def __init__(self, entries: Mapping[int, Iterable[Entry]], buckets: int) -> None:
+        """Begin with the `entries` of some of the `buckets`."""
+        self.pairs = [Pairs([], []) for _ in range(buckets)]
         self._put = [(pairs.keys.append, pairs.values.append) for pairs in self.pairs]
-        for pairs, some in zip(self.pairs, entries, strict=True):
+        for number, some in entries.items():
+            pairs = self.pairs[number]
             for key, cell in some:
                 pairs.keys += [key] * len(cell)
                 pairs.values += cell

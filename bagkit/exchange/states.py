@@ -80,13 +80,13 @@ class States:
         # Some at a time: entries, and what pickling remembers of them, take more than the table itself.
         step = max(1, int(self._room.frame // nbytes))
         rests = [entries_of(pieces, self._tabling) for pieces in held]
-        with Piles(len(held), self._room) as piles:
+        with Piles(self._room) as piles:
             while any(some := [list(islice(rest, step)) for rest in rests]):
-                piles.write(some, len, int(nbytes * sum(map(len, some))))
-        for state, pieces, bucket in zip(self.each, held, piles.buckets, strict=True):
+                piles.write(dict(enumerate(some)), len, int(nbytes * sum(map(len, some))))
+        for state, pieces in zip(self.each, held, strict=True):
             del state[len(state) - len(pieces) :]
-            if bucket:
-                state.append(bucket)
+        for number, bucket in piles.buckets.items():
+            self.each[number].append(bucket)
 
 
 def in_memory(state: Sequence[Packed | Bucket]) -> list[Packed]:

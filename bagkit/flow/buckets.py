@@ -9,7 +9,7 @@ are somewhere else says where they are instead (`dealt` in crossing/values.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bagkit.light_classes import dataclass
@@ -30,10 +30,12 @@ class Buckets:
 
     __slots__ = ("count", "filled")
 
-    def __init__(self, each: Sequence[Any]) -> None:
-        self.count = len(each)
+    def __init__(self, each: Sequence[Any] | Mapping[int, Any], count: int | None = None) -> None:
+        """Take a bucket for each of `count` partitions, or by its number those that have something."""
+        self.count = len(each) if count is None else count
         """How many partitions there are."""
-        self.filled = {number: bucket for number, bucket in enumerate(each) if bucket}
+        numbered = each.items() if isinstance(each, Mapping) else enumerate(each)
+        self.filled = {number: bucket for number, bucket in numbered if bucket}
 
     def __getitem__(self, number: int) -> tuple[Any, ...]:
         """Return the bucket for a partition in a tuple, which is empty if there is none."""

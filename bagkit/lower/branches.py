@@ -39,7 +39,7 @@ class _Inner:
 def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Key, ...]]]:
     """Add the tasks of a shared read; return for each end and each output its keys in each task."""
     below = lowering.records(read.records)
-    below = resize(below, lowering.sharers(*read.ends)) if read.alike else below
+    below = resize(below, lowering.sharers(*read.ends), turns=False) if read.alike else below
     plans = (*read.outs, *read.ends)
     to = {plan: _to(lowering, plan, len(below)) for plan in read.ends}
     label = " and ".join(["records" for _ in read.outs[:1]] + [plan.op.label for plan in read.ends])

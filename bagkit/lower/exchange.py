@@ -18,6 +18,7 @@ from typing import Any
 
 from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Graph, Key, Task
+from bagkit.lower.in_turn import share_of
 from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
 from bagkit.plan.kinds import Exchange, SampledExchange
@@ -30,18 +31,18 @@ def exchanged(lowering: TaskMaker, plan: Plan) -> list[Pending]:
     """Return the partitions of an exchange, and add the tasks that split for them."""
     op, count = plan.op, plan.npartitions
     assert isinstance(op, Exchange), op
-    shared = lowering.read_once(plan)
+    shared, weight = lowering.read_once(plan), 0
     if shared is not None:
         tasks = len(shared)
         dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, shared, count))]
     else:
         sides = [resize(lowering.inputs(child), lowering.sharers(plan)) for child in plan.inputs]
-        tasks = sum(map(len, sides))
+        tasks, weight = sum(map(len, sides)), share_of(sides, count)
         if tasks == count == 1 and lowering.policy(plan) == "raise":
             return [lowering.then(plan, (sides[0][0],))]
         made = [_split(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
         dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, keys, count)) for keys in made]
-    return [lowering.collected(Collecting(op, tasks), plan, needs) for needs in zip(*dealt, strict=True)]
+    return [lowering.collected(Collecting(op, tasks), plan, needs, weight) for needs in zip(*dealt, strict=True)]
 
 
 def _dealt(lowering: TaskMaker, plan: Plan, op: Exchange, made: tuple[Key, ...]) -> tuple[Key, ...]:

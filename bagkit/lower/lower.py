@@ -85,7 +85,7 @@ class Lowering:
         self._memory = None if memory is None else cache(memory)
         self._keys: dict[Plan, list[Key]] = {}
         self._steps: dict[tuple[int, ...], Step] = {}
-        self._works: dict[tuple[int, int], Chain] = {}
+        self._works: dict[tuple[int, int, bool], Chain] = {}
         self._labels: dict[tuple[int, int], tuple[str, ...]] = {}
         self._alive: list[object] = []
         """What ids stand for in the memos above; kept, so that none is given to something else."""
@@ -389,14 +389,14 @@ class Lowering:
 
         return self._memory() if isinstance(op, (Exchange, ToTable)) else None
 
-    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...]) -> Pending:
-        """Return the partition that `op` makes of the values of `needs`."""
-        return Pending(self._leaf(op, plan, self.memory(plan.op)), (len(needs),), needs)
+    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...], weight: int) -> Pending:
+        """Return the partition that `op` makes of the values of `needs`, of about `weight` bytes, 0 if not known."""
+        return Pending(self._leaf(op, plan, self.memory(plan.op)), (len(needs),), needs, weight)
 
     def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
         """Add the task that splits the records of `one`."""
         self._alive.append(into)
-        self.tasks.append(self._task(self._work(one.step, into, gives_value=False), one, keys))
+        self.tasks.append(self._task(self._work(one.step, into, gives_value=False, turns=one.turns), one, keys))
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 
@@ -408,18 +408,18 @@ class Lowering:
         keys: list[Key] = []
         for number, one in enumerate(pending):
             key = (stage, number)
-            self.tasks.append(self._task(self._work(one.step, into, gives_value), one, (key,)))
+            self.tasks.append(self._task(self._work(one.step, into, gives_value, one.turns), one, (key,)))
             keys.append(key)
         return keys
 
     def _task(self, work: Work, one: Pending, keys: tuple[Key, ...]) -> Task:
-        into = work.into if isinstance(work, Chain) else None
+        into, turns = (work.into, (one.turns,) * work.in_turn) if isinstance(work, Chain) else (None, ())
         steps = self._step_labels(one.step, into)
         pieces = [piece for part in one.part if isinstance(part, tuple) for piece in part]
         return Task(
             keys,
             work,
-            one.part,
+            (*one.part, *turns),
             one.needs,
             " → ".join(steps),
             shown_pieces(pieces),
@@ -463,7 +463,9 @@ class Lowering:
         """Return what the op of `plan` makes of `inputs`, in the task that makes those."""
         step = self.above(plan, tuple(child.step for child in inputs))
         part = tuple(entry for child in inputs for entry in child.part)
-        return Pending(step, part, tuple(key for child in inputs for key in child.needs))
+        known = all(child.weight or not child.needs for child in inputs)
+        weight = sum(child.weight for child in inputs) if known else 0
+        return Pending(step, part, tuple(key for child in inputs for key in child.needs), weight)
 
     def _shared(self, ids: tuple[int, ...], step: Step, of: object) -> Step:
         if ids not in self._steps:
@@ -471,10 +473,10 @@ class Lowering:
             self._alive.append(of)
         return self._steps[ids]
 
-    def _work(self, step: Step, into: Into | None, gives_value: bool) -> Chain:
-        ids = (id(step), id(into))
+    def _work(self, step: Step, into: Into | None, gives_value: bool, turns: int = 1) -> Chain:
+        ids = (id(step), id(into), turns > 1)
         if ids not in self._works:
-            self._works[ids] = Chain(bare_step(step), into, gives_value)
+            self._works[ids] = Chain(bare_step(step), into, gives_value, turns > 1)
         return self._works[ids]
 
 

@@ -22,6 +22,10 @@ class Pending:
     part: tuple[Any, ...] = ()
     """One entry for each leaf of the step that takes one."""
     needs: tuple[Key, ...] = ()
+    weight: int = 0
+    """About how many bytes of input its needs were made of; 0 where nobody knows."""
+    turns: int = 1
+    """How many partitions it is: the step runs that often, with the next of its part and its needs."""
 
 
 class TaskMaker(Protocol):
@@ -47,8 +51,8 @@ class TaskMaker(Protocol):
     def then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
         """Return the partitions that the op of `plan` makes of `inputs`, in the same tasks."""
 
-    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...]) -> Pending:
-        """Return the partition that `op` makes of the values of `needs`."""
+    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...], weight: int) -> Pending:
+        """Return the partition that `op` makes of the values of `needs`, of about `weight` bytes, 0 if not known."""
 
     def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
         """Add the task that splits the records of `one`."""

@@ -1,6 +1,7 @@
 """Partitions are what users see; tasks are what workers get. Here large partitions are cut, and many small ones joined.
 
-Only where it can't be seen: one source with nothing but elementwise ops on it, whose records go on in order.
+Only where it can't be seen: one source with nothing but elementwise ops on it, whose records go on in order. Partitions
+of other steps stay what they are, but one task may make many small ones (`in_turn.py`).
 
 A compressed file is cut too where workers would wait for the one that reads it: between two of its members if it has
 several (`io/input/borders.py`), and elsewhere so that all but the first of its tasks inflate what comes before
@@ -16,6 +17,7 @@ from heapq import heapreplace
 from itertools import groupby
 from typing import Any
 
+from bagkit.lower.in_turn import in_turn
 from bagkit.lower.pending import Pending
 from bagkit.plan.node import Plan
 from bagkit.plan.pieces import Separable
@@ -40,17 +42,18 @@ ROUNDS = 200
 """How often a file is given one share more, at the most."""
 
 
-def resize(pending: Sequence[Pending], workers: int = 1) -> list[Pending]:
+def resize(pending: Sequence[Pending], workers: int = 1, *, turns: bool = True) -> list[Pending]:
     """Return `pending` with large partitions cut and small ones joined, where their steps allow it.
 
-    Files that can be shared at a cost are shared where some of the `workers` would wait for others.
+    Files that can be shared at a cost are shared where some of the `workers` would wait for others. Unless `turns` says
+    no, partitions that can't be joined are put into one task, one after the other, where they are small.
     """
     most = max(1, len(pending) // LEAST_TASKS)
     result: list[Pending] = []
     for _, run in groupby(pending, key=lambda one: id(one.step)):
         group = list(run)
         if not group[0].step.elementwise:
-            result.extend(group)
+            result.extend(in_turn(group, most if turns else 1, JOIN_BYTES))
             continue
         cut = [tuple(small for piece in one.part[0] for small in piece.cut(CUT_BYTES)) for one in group]
         packed = list(_packed(cut, most))

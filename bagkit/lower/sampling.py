@@ -10,7 +10,7 @@ from typing import Any
 from bagkit.flow.buckets import Dealing
 from bagkit.lower.calls import list_of_records
 from bagkit.lower.graph import Graph, Key, Task, Work, with_works
-from bagkit.lower.stages import alike
+from bagkit.lower.stages import alike, parts_of
 from bagkit.plan.kinds import Op, Source
 from bagkit.work.chain import Chain
 from bagkit.work.sampled import Sampled
@@ -101,9 +101,9 @@ class Some:
 
     def needs(self, task: Task) -> Iterator[tuple[Any, Sequence[Key]]]:
         """Yield the needs of a task by what takes them: one of its leaves, or its work."""
-        needs, place = task.needs, 0
+        needs, place, parts = task.needs, 0, parts_of(task)
         for op in self._leaves_of(task.work) if needs else ():
-            count = task.part[place] if isinstance(op, COUNTED) else int(isinstance(op, Value))
+            count = parts[place] if isinstance(op, COUNTED) else int(isinstance(op, Value))
             place += isinstance(op, (*COUNTED, Source))
             if count or isinstance(op, COUNTED):
                 yield op, needs[:count]

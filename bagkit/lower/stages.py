@@ -16,6 +16,7 @@ from typing import Any
 from bagkit.amounts import bytes_text, how_many
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
+from bagkit.lower.in_turn import by_leaf
 from bagkit.lower.retries import Retrying
 from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.kinds import Exchange, MemorySource, SampledExchange, Source
@@ -237,7 +238,7 @@ class _Reading:
         self._workers = workers
         self._number = number
         self._numbers = numbers
-        self._parts = [iter(task.part) if isinstance(task.part, (tuple, list)) else iter(()) for task in tasks]
+        self._parts = [iter(parts_of(task)) for task in tasks]
         self._needs = [iter(task.needs) for task in tasks]
         self._steps: list[StageStep] = []
         self._shared: dict[int, int] = {}
@@ -326,6 +327,13 @@ class _Reading:
 
     def _stages(self, keys: Iterable[Key]) -> tuple[int, ...]:
         return tuple(sorted({self._numbers[key] for key in keys} - {self._number}))
+
+
+def parts_of(task: Task) -> Sequence[Any]:
+    """Return an entry for each leaf of the task's steps that takes one, and what else it is given."""
+    if isinstance(task.work, Chain) and task.work.in_turn:
+        return by_leaf(task.part)
+    return task.part if isinstance(task.part, (tuple, list)) else ()
 
 
 def readers(pieces: Sequence[Any]) -> str:

@@ -38,7 +38,7 @@ class Falling:
     def __init__(self, bands: int, buckets: int, room: Room) -> None:
         self._bands = bands
         self._heap = room.heap
-        self._piles = Piles(buckets, room)
+        self._piles = Piles(room)
         self._lists: list[list[bytes]] = [[] for _ in range(buckets)]
         self._held = 0
         self._waiting: list[Any] = []
@@ -69,14 +69,14 @@ class Falling:
             start = end
         self._held += flat.nbytes
         if self._heap is not None and self._held >= self._heap:
-            self._piles.write(self._lists, _weight, self._held)
+            self._piles.write(dict(enumerate(self._lists)), _weight, self._held)
             self._lists, self._held = [[] for _ in self._lists], 0
 
-    def state(self) -> list[Bucket | None]:
-        """Return the buckets, None for one that has nothing."""
+    def state(self) -> dict[int, Bucket]:
+        """Return the buckets that have something, by their numbers."""
         if self._waiting:
             self._divide()
-        return self._piles.finish(self._lists, _weight, self._held)
+        return self._piles.finish(dict(enumerate(self._lists)), _weight, self._held)
 
 
 def _weight(chunks: list[bytes]) -> int:

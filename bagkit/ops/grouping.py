@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from itertools import chain, repeat
@@ -256,9 +256,9 @@ class SortBy(SampledExchange):
     def bounds(self, samples: Sequence[Any], count: int) -> Any:
         return range_bounds(samples, count, self._order) if count > 1 else []
 
-    def cut(self, prepared: Any, bounds: Any, count: int) -> list[Any]:
+    def cut(self, prepared: Any, bounds: Any) -> Mapping[int, Any]:
         with exchange_errors("sort_by"):
-            return cut_runs(prepared, bounds, count, self._order)
+            return cut_runs(prepared, bounds, self._order)
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with exchange_errors("sort_by"):

@@ -16,7 +16,7 @@ NotImplementedError here is for each op of the kind to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from bagkit.exchange.spill import Room
@@ -382,7 +382,7 @@ class Exchange(Op):
     def split(self, side: int, count: int, room: Room) -> Taking:
         """Return an object that takes the records of a task of input `side`.
 
-        Its state is a bucket for each partition; an empty bucket is false.
+        Its state is a bucket for each partition, where an empty one is false, or those that are not empty by number.
         """
         raise NotImplementedError
 
@@ -401,8 +401,8 @@ class SampledExchange(Exchange):
         """Return the bounds, made of all samples, that tell `cut` which of `count` partitions a record belongs to."""
         raise NotImplementedError
 
-    def cut(self, prepared: Any, bounds: Any, count: int) -> list[Any]:
-        """Return the buckets of prepared records."""
+    def cut(self, prepared: Any, bounds: Any) -> Mapping[int, Any]:
+        """Return the buckets of prepared records that have some, by the numbers of their partitions."""
         raise NotImplementedError
 
 

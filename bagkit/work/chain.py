@@ -34,22 +34,30 @@ class Chain:
     step: Step
     into: Into | None = None
     gives_value: bool = False
+    in_turn: bool = False
+    """Whether a task has several partitions; the last element of its part says how many."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         if self.into is not None:
             return self._state(self.into, part, inputs, report)
-        run = TaskRun(part, inputs, report)
+        run = self._run(part, inputs, report)
         if not self.gives_value:
             return Batches(self.lists(run), self.step.op.plain == "parsed")
         with closing(run):
             return replayed(run.value(self.step))
+
+    def _run(self, part: Any, inputs: Sequence[Any], report: Report) -> TaskRun:
+        if not self.in_turn:
+            return TaskRun(part, inputs, report)
+        *part, turns = part
+        return TaskRun(part, inputs, report, turns=turns)
 
     def lists(self, run: TaskRun) -> Iterator[list[Any]]:
         """Yield the records in lists that leave the task one after the other."""
         found: list[Any] = []
         begin = perf_counter()
         with closing(run):
-            for block in run.blocks(self.step):
+            for block in run.all_blocks(self.step):
                 found += block.records
                 if leave_now(found, begin):
                     yield found
@@ -60,7 +68,7 @@ class Chain:
 
     def _state(self, into: Into, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         try:
-            with closing(TaskRun(part, inputs, report)) as run:
+            with closing(self._run(part, inputs, report)) as run:
                 return run.state(into, self.step)
         except Unplaced as unplaced:
             searching = into.policy == "raise"
@@ -68,10 +76,10 @@ class Chain:
         # All records once more, one by one: to find the one that fails, or to leave out those that do.
         report.failures.clear()
         report.skipped = report.lost = report.bytes_read = 0
-        run = TaskRun(part, inputs, Report(sample=report.sample) if searching else report)
+        run = self._run(part, inputs, Report(sample=report.sample) if searching else report)
         try:
             with closing(run):
-                blocks = run.blocks(self.step)
+                blocks = run.all_blocks(self.step)
                 state = careful_state_of(run.failing, into, blocks, run.next_figures())
         except USER_ERRORS as second:
             found: BaseException = second

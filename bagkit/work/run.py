@@ -55,8 +55,14 @@ NOT_AT_ONCE = "lines that can't be taken all at once"
 class TaskRun:
     """One run of steps; mutable, of the one task that makes it."""
 
-    def __init__(self, part: Sequence[Any], inputs: Sequence[Any], report: Report, answers: int = 1) -> None:
+    def __init__(
+        self, part: Sequence[Any], inputs: Sequence[Any], report: Report, answers: int = 1, turns: int = 1
+    ) -> None:
         report.begin()
+        self._turns = turns
+        """How many partitions it is given, one after the other."""
+        self._known: Iterator[Figures] = iter(())
+        """The figures of steps that run again, for the next partition."""
         self.failing = Failing(report)
         self._parts = iter(part)
         self._inputs = iter(inputs)
@@ -89,9 +95,20 @@ class TaskRun:
             return self._joined(step)
         return self._cut(*self._made(step))
 
+    def all_blocks(self, step: Step) -> Iterator[Block]:
+        """Yield the records that `step`, the last one, gives for each of the partitions of the task."""
+        first = self.blocks(step)
+        return first if self._turns == 1 else self._in_turn(step, first, tuple(self._report.figures))
+
+    def _in_turn(self, step: Step, blocks: Iterator[Block], figures: Sequence[Figures]) -> Iterator[Block]:
+        yield from blocks
+        for _ in range(self._turns - 1):
+            self._known = iter(figures)
+            yield from self.blocks(step)
+
     def next_figures(self) -> Figures:
         """Return the figures of the next step: each has the next ones after all its inputs, as the labels stand."""
-        return self._report.next_step()
+        return next(self._known, None) or self._report.next_step()
 
     def _cut(self, figures: Figures, blocks: Iterable[Block]) -> Iterator[Block]:
         pace, clock = Pace(self._wanted), self._report.clock()
@@ -395,7 +412,7 @@ class TaskRun:
         state = state_of(self.failing, Into(exchange, memory=memory), blocks, figures)
         if isinstance(exchange, SampledExchange):
             prepared, sample = state
-            state = Buckets(exchange.cut(prepared, exchange.bounds([sample], 1), 1))
+            state = Buckets(exchange.cut(prepared, exchange.bounds([sample], 1)), 1)
         yield from exchange.collect([state[0]], task_room(self._report, memory, 1))
 
     # Values -------------------------------------------------------------------------------------------------------
@@ -432,8 +449,9 @@ class TaskRun:
         return self.failing.raise_in([op], None, raised)
 
     def state(self, into: Into, step: Step) -> Any:
-        """Return the state of a reduction, or the buckets of an exchange, of the records of `step`."""
-        return self._reduced(into, step)[1]
+        """Return the state of a reduction, or the buckets of an exchange, of all records of `step`."""
+        blocks = self.all_blocks(step)
+        return state_of(self.failing, into, blocks, self.next_figures())
 
     def _reduced(self, into: Into, step: Step) -> tuple[Figures, Any]:
         blocks = self.blocks(step)

@@ -86,7 +86,8 @@ def end(failing: Failing, into: Into, taking: Taking, figures: Figures) -> Any:
     except Exception as error:
         _give_up(failing, into, error)
     figures.note(0, 0)
-    return Buckets(made) if isinstance(into.op, Exchange) and not isinstance(into.op, SampledExchange) else made
+    splits = isinstance(into.op, Exchange) and not isinstance(into.op, SampledExchange)
+    return Buckets(made, into.count) if splits else made
 
 
 def _state_of_all(failing: Failing, into: Into, taking: AllAtOnce, blocks: Iterator[Block], figures: Figures) -> Any:

@@ -152,7 +152,8 @@ class Cutting:
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         prepared, bounds = inputs
-        return Buckets(noting(self.exchange, report, lambda: self.exchange.cut(prepared, bounds, self.count)))
+        buckets = noting(self.exchange, report, lambda: self.exchange.cut(prepared, bounds))
+        return Buckets(buckets, self.count)
 
 
 def noting(op: Op, report: Report, function: Callable[[], Any]) -> Any:

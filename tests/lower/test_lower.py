@@ -166,21 +166,21 @@ class TestExchanges:
     @pytest.mark.parametrize(
         ("make", "tasks", "keys", "needs"),
         [
-            (lambda bag: bag.groupby(key_of, npartitions=200), 300 + 1 + 200, 300 + 2 * 200, 300 + 200),
-            (lambda bag: bag.distinct(npartitions=200), 300 + 1 + 200, 300 + 2 * 200, 300 + 200),
-            # Samples of 300 tasks make bounds, which with the records of each are cut.
-            (lambda bag: bag.sort_by(key_of, npartitions=200), 2 * 300 + 2 + 200, 3 * 300 + 1 + 400, 4 * 300 + 200),
+            (lambda bag: bag.groupby(key_of, npartitions=200), 250 + 1 + 200, 250 + 2 * 200, 250 + 200),
+            (lambda bag: bag.distinct(npartitions=200), 250 + 1 + 200, 250 + 2 * 200, 250 + 200),
+            # Samples of 250 tasks make bounds, which with the records of each are cut.
+            (lambda bag: bag.sort_by(key_of, npartitions=200), 2 * 250 + 2 + 200, 3 * 250 + 1 + 400, 4 * 250 + 200),
             (
                 lambda bag: bag.join(bk.range(9, 100).map_partitions(list), key_of, npartitions=200),
-                400 + 2 + 200,
-                400 + 3 * 200,
-                400 + 2 * 200,
+                350 + 2 + 200,
+                350 + 3 * 200,
+                350 + 2 * 200,
             ),
         ],
         ids=["groupby", "distinct", "sort_by", "join"],
     )
     def test_tasks_keys_and_needs_are_added_not_multiplied(self, make: Any, tasks: int, keys: int, needs: int) -> None:
-        graph, _ = graph_of(make(bk.range(900, 300).map_partitions(list)))
+        graph, _ = graph_of(make(bk.range(900, 250).map_partitions(list)))
         assert len(graph.tasks) == tasks
         assert len(graph.maker) == keys
         assert sum(len(task.needs) for task in graph.tasks) == needs
@@ -215,7 +215,7 @@ class TestJoining:
 
     def test_not_where_partitions_can_be_seen(self) -> None:
         bag = bk.range(5000, 1000)
-        assert count(bag.map_partitions(len)) == 1000
+        assert count(bag.map_partitions(len)) == -(-1000 // 7)  # one after the other
         assert count(bag.fold(add, initial=0)) > 1000
         assert count(bag.reduction(sum, sum)) > 1000
         assert count(bag.foldby(abs, add, 0)) > 1000
