@@ -29,6 +29,7 @@ from bagkit.crossing.class_numbers import fill, make_class, number_of
 from bagkit.crossing.code_names import names_looked_up
 from bagkit.crossing.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.crossing.generators import generator_reduce, is_generator
+from bagkit.crossing.huge_integers import spare_texts
 from bagkit.crossing.made_code import make_code
 from bagkit.crossing.patches import Patches, original, original_reduce, patches_in
 from bagkit.crossing.sentinel_values import SENTINEL_TYPES, reduce_sentinel
@@ -139,6 +140,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return reduced
 
     def _reduced(self, function: types.FunctionType) -> Any:
+        spare_texts(function.__code__)
         try:
             return self._dynamic_function_reduce(function)
         except NameError:  # an annotation of something that only type checkers see (Python 3.14)

@@ -31,6 +31,7 @@ _JUMPS: Final = {"POP_JUMP_IF_FALSE": "and", "POP_JUMP_IF_TRUE": "or"}
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _LONGEST: Final = 40
 """Steps, and digits of a constant."""
+_TOO_LARGE: Final = 10**_LONGEST
 _STARRED: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _IN_PARTS: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -199,14 +200,16 @@ def _is_only_one(top: object) -> bool:
     return isinstance(top, _Constant) and (top.value is None or type(top.value) is bool)
 
 
+def _is_short(value: Any) -> bool:
+    if type(value) is int:
+        return abs(value) < _TOO_LARGE  # of a larger one Python may make no text
+    return type(value) is str or len(repr(value)) <= _LONGEST
+
+
 def written(value: Any) -> str:
     """Return the text of a constant; raises NotKnown for values that need more than a text."""
     kind = type(value)
-    if (
-        kind in _SCALARS
-        and (kind is str or len(repr(value)) <= _LONGEST)
-        and (kind is not float or math.isfinite(value))
-    ):
+    if kind in _SCALARS and _is_short(value) and (kind is not float or math.isfinite(value)):
         return f"({value!a})" if kind in (int, float) else ascii(value)
     if kind is tuple and value:
         return f"({''.join([f'{written(each)},' for each in value])})"

@@ -19,6 +19,7 @@ from types import CodeType
 from typing import Any, Final
 
 from bagkit.light_classes import dataclass
+from bagkit.user_code.instructions import instructions_of
 
 _NO_WORK: Final = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "NOT_TAKEN", "TO_BOOL", "RESUME"})
 """TO_BOOL stands before what asks for the truth itself where there is none; `makes_bools` finds others."""
@@ -63,7 +64,7 @@ class Steps:
         self.steps: list[Instruction] = []
         self._index: dict[int, int] = {}
         jumped_to = False
-        for each in dis.get_instructions(code):
+        for each in instructions_of(code):
             self._index[each.offset] = len(self.steps)
             jumped_to = jumped_to or bool(each.is_jump_target)
             if each.opname in _NO_WORK:
@@ -124,10 +125,10 @@ def _effect(each: dis.Instruction) -> int:
 
 def makes_bools(code: CodeType) -> bool:
     """Say whether there is a TO_BOOL whose result is a value: from Python 3.13 on `not not x` is one."""
-    names = [each.opname for each in dis.get_instructions(code) if each.opname not in _NO_WORK - {"TO_BOOL"}]
+    names = [each.opname for each in instructions_of(code) if each.opname not in _NO_WORK - {"TO_BOOL"}]
     return any(name == "TO_BOOL" and after != "UNARY_NOT" and "JUMP" not in after for name, after in pairwise(names))
 
 
 def asks_in(code: CodeType) -> bool:
     """Say whether there is an `in` in the function."""
-    return any(each.opname == "CONTAINS_OP" for each in dis.get_instructions(code))
+    return any(each.opname == "CONTAINS_OP" for each in instructions_of(code))

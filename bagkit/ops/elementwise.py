@@ -203,8 +203,8 @@ class Pluck(PerPartition):
 
     @property
     def label(self) -> str:
-        default = "" if self.default is NOT_GIVEN else f", {self.default!r}"
-        return f"pluck({self.key!r}{default})"
+        default = "" if self.default is NOT_GIVEN else f", {one_line(self.default)}"
+        return f"pluck({one_line(self.key)}{default})"
 
     @property
     def keys(self) -> tuple[Any, ...]:

@@ -216,7 +216,7 @@ def one_argument(function: Callable[..., Any]) -> Callable[[Any], Any]:
 
 def shown_key(key: Any) -> str:
     """Return a key as the user wrote it, for labels."""
-    return function_label(key) if callable(key) else repr(key)
+    return function_label(key) if callable(key) else one_line(key)
 
 
 def checked_npartitions(operation: str, count: object) -> int | None:

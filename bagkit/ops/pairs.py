@@ -7,9 +7,10 @@ from functools import cached_property, partial
 from operator import itemgetter
 from typing import Any
 
+from bagkit.errors import one_line
 from bagkit.light_classes import dataclass
 from bagkit.ops import _pairs
-from bagkit.ops.functions import check_callable, function_label, key_function
+from bagkit.ops.functions import check_callable, function_label, key_function, shown_key
 from bagkit.ops.reductions import Row, accumulating, joined, or_else
 from bagkit.plan.kinds import OnRecords, PerPartition
 
@@ -31,7 +32,7 @@ class KeyBy(PerPartition):
 
     @property
     def label(self) -> str:
-        return f"key_by({function_label(self.key) if callable(self.key) else repr(self.key)})"
+        return f"key_by({shown_key(self.key)})"
 
     def user_functions(self) -> tuple[Any, ...]:
         return (self.key,) if callable(self.key) else ()
@@ -119,7 +120,7 @@ class Tap(PerPartition):
 
 def lookup_row(key: Any) -> Row:
     """Return the reduction to the list of the values of `key`."""
-    return Row(f"lookup({key!r})", accumulating(partial(_with_values, key), ()), joined, partial(or_else, []))
+    return Row(f"lookup({one_line(key)})", accumulating(partial(_with_values, key), ()), joined, partial(or_else, []))
 
 
 def _with_values(key: Any, found: Sequence[Any], pairs: Sequence[Any]) -> Sequence[Any]:

@@ -22,7 +22,7 @@ from bagkit.ops._extremes import extreme, extreme_of, merge_extremes
 from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
 from bagkit.ops._sums import Total, add, mean, merge_totals, value
 from bagkit.ops.exchange_errors import MERGING_TOTALS
-from bagkit.ops.functions import check_callable, function_label, key_function, one_argument
+from bagkit.ops.functions import check_callable, function_label, key_function, one_argument, shown_key
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking, WhenCut
 from bagkit.sentinels import EMPTY, NOT_GIVEN
 from bagkit.signatures import whole_number
@@ -267,7 +267,7 @@ def topk_row(k: int, key: Any, split_every: Any) -> Row:
         hint = f"; hint: bag.topk(10, key={key_for_k})" if key_for_k else ""
         raise PlanError(f"topk: k is {one_line(k, 80)}; expected an int of 0 or more{hint}")
     function = None if key is None else one_argument(key_function("topk", key))
-    shown = "" if key is None else f", key={function_label(key) if callable(key) else repr(key)}"
+    shown = "" if key is None else f", key={shown_key(key)}"
     return Row(
         f"topk({count}{shown})",
         partial(Largest, count, function),

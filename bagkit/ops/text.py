@@ -27,7 +27,8 @@ class CallMethod(PerPartition):
 
     @property
     def label(self) -> str:
-        shown = [repr(arg) for arg in self.args] + [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        shown = [one_line(arg) for arg in self.args]
+        shown += [f"{name}={one_line(value)}" for name, value in self.kwargs.items()]
         return f"str.{self.name}({', '.join(shown)})"
 
     def begin(self) -> OnRecords:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import json
 from functools import partial
 from types import FunctionType, SimpleNamespace
@@ -12,6 +11,7 @@ from bagkit.json.standard import is_standard_dumps
 from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Map
 from bagkit.plan.node import Plan, rewrite
+from bagkit.user_code.instructions import instructions_of
 
 dump = Lazily("bagkit.json.dump")
 encoding = Lazily("bagkit.ops.encoding")
@@ -63,7 +63,7 @@ def _straight_call(function: Any) -> tuple[Any, dict[str, Any]] | None:
         return None
     code = function.__code__
     names = (code.co_argcount, code.co_kwonlyargcount, code.co_nlocals, len(code.co_freevars))
-    if names != (1, 0, 1, 0) or not all(each.opname in _STRAIGHT for each in dis.get_instructions(code)):
+    if names != (1, 0, 1, 0) or not all(each.opname in _STRAIGHT for each in instructions_of(code)):
         return None
     record, called, calls = object(), object(), []
 

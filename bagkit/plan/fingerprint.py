@@ -58,6 +58,8 @@ def fingerprint(plan: Plan) -> list[tuple[str, str]]:
 
 
 _process_fingerprints: WeakKeyDictionary[Plan, str] = WeakKeyDictionary()
+_LONG_BITS = 1 << 12
+"""Of an integer: Python may make no text of a longer one, but in hexadecimal."""
 _RECORDS_SEEN = 8
 """How many records of a partition in memory are looked at, where it is enough to tell plans apart most of the time."""
 
@@ -110,7 +112,9 @@ def _parts(value: Any, seen: Seen) -> Iterator[bytes]:
     """Yield bytes that are the same for the same value, each kind of value told from the others."""
     kind = type(value)
     yield f"<{kind.__qualname__}".encode("utf-8", "surrogatepass")
-    if value is None or kind in (bool, int, float, complex, range, slice) or value is ...:
+    if kind is int and value.bit_length() > _LONG_BITS:
+        yield hex(value).encode()
+    elif value is None or kind in (bool, int, float, complex, range, slice) or value is ...:
         yield repr(value).encode()
     elif kind is str:
         yield f"{len(value)}:{value}".encode("utf-8", "surrogatepass")

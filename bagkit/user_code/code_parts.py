@@ -30,9 +30,9 @@ def names_of(code: types.CodeType) -> Iterator[str]:
 @functools.lru_cache(1000)
 def globals_of(code: types.CodeType) -> tuple[str, ...]:
     """Return the names that `code`, and the functions in it, look up in their module."""
-    import dis
+    from bagkit.user_code.instructions import instructions_of
 
-    loads = (each for inner in codes_in(code) for each in dis.get_instructions(inner))
+    loads = (each for inner in codes_in(code) for each in instructions_of(inner))
     return tuple(dict.fromkeys([each.argval for each in loads if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")]))
 
 

@@ -8,6 +8,8 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from bagkit.user_code.instructions import instructions_of
+
 Import = tuple[str, str]
 """A module, and the name that is imported from it; no name where it is the module itself."""
 
@@ -41,7 +43,7 @@ def imports_outside(code: types.CodeType, package: str) -> Iterator[Import]:
 def _in_instructions(code: types.CodeType, package: str) -> Iterator[Import]:
     """Yield what the import statements name. Before each its level and its names are put on the stack."""
     before: list[Any] = [0, None]
-    for each in dis.get_instructions(code):
+    for each in instructions_of(code):
         if each.opcode == _IMPORT_NAME:
             level, names = before
             module = _absolute(each.argval, level if type(level) is int else 0, package)

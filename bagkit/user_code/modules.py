@@ -23,6 +23,7 @@ from bagkit.light_classes import dataclass
 from bagkit.user_code.code_parts import content_of, names_of
 from bagkit.user_code.file_code import FileCode, code_of, known_code_of
 from bagkit.user_code.inner_imports import Import, imports_in, imports_outside, modules_of, package_of
+from bagkit.user_code.instructions import instructions_of
 from bagkit.user_code.main_module import MAIN
 from bagkit.user_code.module_loads import Watcher, is_edited, is_of_others, newer_than, reloaded, version_of
 from bagkit.visible import ask
@@ -322,7 +323,7 @@ _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 
 def _assigned(code: types.CodeType) -> Iterator[str]:
     if _STORE_GLOBAL in code.co_code[::2]:
-        yield from (each.argval for each in dis.get_instructions(code) if each.opname == "STORE_GLOBAL")
+        yield from (each.argval for each in instructions_of(code) if each.opname == "STORE_GLOBAL")
     for each in code.co_consts:
         if isinstance(each, types.CodeType):
             yield from _assigned(each)

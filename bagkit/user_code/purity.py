@@ -7,7 +7,6 @@ instructions, attributes and globals are all on the lists below.
 
 from __future__ import annotations
 
-import dis
 import functools
 import marshal
 import re
@@ -16,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bagkit.user_code.code_parts import codes_in, content_of
+from bagkit.user_code.instructions import instructions_of
 from bagkit.user_code.modules import CACHED, HEAP
 
 _MODULES = frozenset(
@@ -122,7 +122,7 @@ class _Look:
 
     def _is_harmless_code(self, code: types.CodeType, function: types.FunctionType) -> bool:
         of_module = False
-        for each in dis.get_instructions(code):
+        for each in instructions_of(code):
             name = each.opname
             if name in ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD"):
                 if name != "LOAD_GLOBAL":
