@@ -140,7 +140,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return reduced
 
     def _reduced(self, function: types.FunctionType) -> Any:
-        spare_texts(function.__code__)
+        spare_texts(function.__code__, cloudpickle.cloudpickle._extract_code_globals_cache)
         try:
             return self._dynamic_function_reduce(function)
         except NameError:  # an annotation of something that only type checkers see (Python 3.14)

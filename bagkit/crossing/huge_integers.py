@@ -5,8 +5,6 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from cloudpickle import cloudpickle
-
 from bagkit.user_code.code_parts import codes_in
 from bagkit.user_code.instructions import instructions_of
 
@@ -15,11 +13,10 @@ _LONG_BITS = 2000
 _OF_GLOBALS = frozenset(("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL"))
 
 
-def spare_texts(code: types.CodeType) -> None:
-    """Find the globals of code that has such integers in cloudpickle's place, where it remembers what it has found."""
+def spare_texts(code: types.CodeType, known: Any) -> None:
+    """Put the globals of code that has such integers to what cloudpickle has `known`, so that it does not look."""
     if not any(map(_has_long, codes_in(code))):
         return
-    known: Any = cloudpickle._extract_code_globals_cache
     for each in codes_in(code):
         inner = [one for part in codes_in(each) for one in instructions_of(part)]
         known[each] = {one.argval: None for one in inner if one.opname in _OF_GLOBALS}
