@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, 
 
 from bagkit.computing import Collected, explain, run
 from bagkit.errors import LazyError, PlanError, one_line
-from bagkit.front_doors import front_doors
+from bagkit.front_doors import front_door, front_doors
 from bagkit.lazy.arguments import Operands
 from bagkit.lazy.dask_collection import DaskCollection
 from bagkit.lazy.nesting import plan_of
@@ -293,7 +293,7 @@ class Item(DaskCollection, Generic[T_co]):
         return item_page(self.plan)
 
 
-def _number(symbol: str) -> Callable[[Item[Any], object], Any]:
+def _operator(name: str, symbol: str) -> Callable[[Item[Any], object], Any]:
     """Make the method for an operator. Items have no operators: it raises an error that says what to write."""
 
     def refuse(self: Item[Any], other: object) -> Any:
@@ -304,13 +304,14 @@ def _number(symbol: str) -> Callable[[Item[Any], object], Any]:
             f"or item.apply(lambda value, other: value {symbol} other, other)"
         )
 
-    return refuse
+    refuse.__name__, refuse.__qualname__ = name, f"Item.{name}"
+    return front_door(refuse)
 
 
 for _name, _symbol in {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
 }.items():  # fmt: skip
-    setattr(Item, f"__{_name}__", _number(_symbol))
+    setattr(Item, f"__{_name}__", _operator(f"__{_name}__", _symbol))
     if _name[0] not in "lg":
-        setattr(Item, f"__r{_name}__", _number(_symbol))
+        setattr(Item, f"__r{_name}__", _operator(f"__r{_name}__", _symbol))

@@ -156,6 +156,14 @@ def let_go() -> Any:
     return kept
 
 
+async def waits(record: Any) -> Any:
+    return record
+
+
+async def yields(record: Any) -> Any:
+    yield record
+
+
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "profile of no path": (
         lambda: bag().profile(max_paths=0), bk.PlanError, "profile: max_paths is 0; expected an int of 1 or more"),
@@ -239,6 +247,15 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "hint: bag.map(lambda record, value: ..., value) takes bags, items and delayed values"),
     "map without a function": (lambda: bag().map(x=1), bk.PlanError,
         "map: there is no function; expected map(function, ...)"),
+    "map of an async function": (
+        lambda: bag().map(waits), bk.PlanError,
+        "map: waits is an async function, and nobody waits for its calls; hint: map(lambda *args: "
+        "asyncio.run(waits(*args))) waits for each call; to wait for many at a time, call asyncio.gather in a function "
+        "for map_partitions"),
+    "map of an async generator function": (
+        lambda: bag().map(yields), bk.PlanError,
+        "map: yields is an async generator function, and nobody waits for what it yields; hint: collect that in "
+        "another async function, and call that by asyncio.run"),
     "map of no function": (
         lambda: bag().map("upper"), bk.PlanError,
         "map: the function can't be called; got 'upper' of type str; "

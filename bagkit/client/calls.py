@@ -12,6 +12,7 @@ from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.light_classes import NamedTuple
 from bagkit.lower.calls import Calls, Entry
 from bagkit.lower.graph import Key
+from bagkit.ops.functions import refuse_async
 from bagkit.options import merged
 from bagkit.user_code.reached import Memory, is_as_remembered, reached, remembered
 
@@ -97,8 +98,10 @@ class CallMaker:
         known = self._works.get(id(function))
         if known is not None and is_as_remembered(known[1], now):
             return known[0]
-        if known is None and len(self._works) >= MOST_WORKS:
-            self._works = {}
+        if known is None:
+            refuse_async("submit", function)
+            if len(self._works) >= MOST_WORKS:
+                self._works = {}
         work = Calls((function,))  # which holds on to it, so its id stays its own
         self._works[id(function)] = work, remembered(now)
         return work

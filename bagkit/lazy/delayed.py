@@ -19,7 +19,7 @@ from bagkit.lazy.calls import checked_name, plan_of_call, pure_name
 from bagkit.lazy.delayed_values import Delayed, set_length, set_plan
 from bagkit.lazy.nesting import Lift, plan_of
 from bagkit.ops.calls import DelayedCall, identity, next_number
-from bagkit.ops.functions import short_label
+from bagkit.ops.functions import refuse_async, short_label
 from bagkit.plan.node import Plan
 from bagkit.sentinels import NOT_GIVEN
 from bagkit.signatures import whole_number
@@ -184,6 +184,7 @@ def delayed(
     lift = Lift()
     template = lift.template(obj) if traverse else obj
     if callable(obj) and not lift.plans:
+        refuse_async("delayed", obj)
         return DelayedFunction(obj, name, bool(pure), nout, frame)
     if pure and name is None:
         name = pure_name(type(obj).__name__, identity, template, tuple(lift.plans))

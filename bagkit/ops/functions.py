@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from operator import itemgetter, methodcaller
+from types import CodeType
 from typing import Any
 
 from bagkit.errors import PlanError, ask, one_line
@@ -85,7 +86,10 @@ def short_label(function: Any) -> str:
 
 def check_callable(operation: str, function: object, *, none_is: str | None = None) -> None:
     """Raise PlanError unless `function` can be called, or is None where that has a meaning."""
-    if callable(function) or (function is None and none_is is not None):
+    if callable(function):
+        refuse_async(operation, function)
+        return
+    if function is None and none_is is not None:
         return
     error = PlanError(
         f"{operation}: the function can't be called; got {one_line(function)} of type {type(function).__name__}; "
@@ -94,6 +98,28 @@ def check_callable(operation: str, function: object, *, none_is: str | None = No
     if operation == "map" and isinstance(function, str):
         error.add_note(f"hint: bag.pluck({function!r}) gives that field of each record")
     raise error
+
+
+def refuse_async(operation: str, function: Any) -> None:
+    """Raise PlanError for a function that is `async`: nobody would wait for what its calls give."""
+    called = function
+    while isinstance(called, functools.partial) or toolz_kind(called) == "curry":
+        called = called.func
+    codes = [ask(called, "__code__")]
+    if not isinstance(called, type):
+        codes.append(ask(ask(type(called), "__call__"), "__code__"))
+    flags = [code.co_flags for code in codes if type(code) is CodeType]
+    name = short_label(called)
+    if any(each & inspect.CO_COROUTINE for each in flags):
+        hint = f"{operation}(lambda *args: asyncio.run({name}(*args))) waits for each call"
+        if operation == "map":
+            hint += "; to wait for many at a time, call asyncio.gather in a function for map_partitions"
+        raise PlanError(f"{operation}: {name} is an async function, and nobody waits for its calls; hint: {hint}")
+    if any(each & inspect.CO_ASYNC_GENERATOR for each in flags):
+        raise PlanError(
+            f"{operation}: {name} is an async generator function, and nobody waits for what it yields; hint: collect "
+            "that in another async function, and call that by asyncio.run"
+        )
 
 
 _WAYS = {
@@ -151,6 +177,7 @@ def key_function(operation: str, key: object) -> Callable[[Any], Any]:
     (1, 2)
     """
     if callable(key):
+        refuse_async(operation, key)
         return key
     if isinstance(key, list):
         return tuple_getter(key)
