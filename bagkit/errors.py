@@ -342,8 +342,9 @@ class WorkerDiedError(TaskError):
 
     Attributes:
         attempts: How often the task was tried.
-        exit_code: The exit code of the process, as in `subprocess`: a negative number stands for a signal. None for a
-            process that a function has cut off from the caller, by closing all descriptors, say.
+        exit_code: The exit code of the process, as in `subprocess`: a negative number stands for a signal. None where
+            it is not known: of a process that a function has cut off from the caller, by closing all descriptors, say;
+            and in a program that ignores SIGCHLD, or waits for all of its child processes itself.
 
     >>> import bagkit as bk
     >>> bk.WorkerDiedError("the worker ended", attempts=3, exit_code=-9).exit_code

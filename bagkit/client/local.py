@@ -389,7 +389,7 @@ class LocalEngine:
             self._backlog.put_back(waiting)
         self._values.discard_file(f"{entry.number}-{entry.runs}")
         entry.attempts += 1
-        self._record.lose(entry, worker.number, code, entry.attempts)
+        self._record.lose(entry, worker.number, transport.known_code(code), entry.attempts)
         if entry.attempts < ATTEMPTS:
             self._again.append(entry)
         else:

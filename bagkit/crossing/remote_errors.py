@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from bagkit.crossing.error_forms import PICKLE_BYTES, TEXT, GroupLater, pickled_error, size_of_pickle, type_name
-from bagkit.crossing.transport import loads
+from bagkit.crossing.transport import CLOSED, known_code, loads
 from bagkit.crossing.worker_frames import Row, frames_text, pack_frames
 from bagkit.errors import (
     NotPicklableError,
@@ -181,6 +181,11 @@ def _read(data: bytes | None, members: list[BaseException] | None) -> BaseExcept
 def describe_exit(code: int | None) -> str:
     """Return what an exit code of `subprocess` means: `killed by SIGKILL: probably out of memory`."""
     if code is None:
+        return (
+            "has ended, and how is not known: this program ignores SIGCHLD, or waits for all of its child processes, "
+            "as os.wait() does, so that their exit codes are gone; hint: os.waitpid(pid, 0) waits for one process"
+        )
+    if code == CLOSED:
         return "lost its connection: a function closed descriptors that were not its own, as os.closerange does"
     if code >= 0:
         return f"ended with exit code {code}"
@@ -204,7 +209,7 @@ def worker_died(task: str, attempts: int, code: int | None, report: str) -> Work
         f"{task}: the worker process that ran it {describe_exit(code)}; "
         f"it was tried {attempts} times, the last ones with no other task beside it",
         attempts=attempts,
-        exit_code=code,
+        exit_code=known_code(code),
     )
     if report:
         add_notes(error, [f"What the worker left:\n{report}"], lines=True)

@@ -36,6 +36,8 @@ Stored = tuple[int, str | None, tuple[Part, ...]]
 
 HEADER = Struct("<BQ")
 PROTOCOL = 5
+CLOSED = 113
+"""The exit code of a worker whose connection a function has closed; it has no other way to say so."""
 
 # From the parent to a worker
 SURROUNDINGS, WORK, TASK, DIRECTORY, FORGET, PRELOAD, ANSWER, MODULES, LET_GO, SINCE = range(1, 11)
@@ -64,6 +66,11 @@ if TYPE_CHECKING:
     """The number of the task, its start and stop, the bytes it read, the records it skipped, the pickle of the failures
     it reports, what it has written, the figures of its steps, and its values, one a key; how many bytes each takes
     here, 0 if it is not kept."""
+
+
+def known_code(code: int | None) -> int | None:
+    """Return the exit code of a worker as users are told it: None where it says nothing of what its functions did."""
+    return None if code == CLOSED else code
 
 
 def frame(kind: int, body: bytes = b"") -> bytes:

@@ -148,13 +148,13 @@ class Crew:
                 said.append((worker, kind, body))
 
     def bury(self, worker: WorkerProcess) -> tuple[int | None, str]:
-        """Remove a worker that has ended at a task, as `part_from`; one that lost its socket has no exit code."""
+        """Remove a worker that has ended at a task, as `part_from`; of one that lost its socket the code is CLOSED."""
         lost = worker.ran_on()
         code, report = self.part_from(worker)
-        return (None if lost else code), report
+        return (transport.CLOSED if lost else code), report
 
     def part_from(self, worker: WorkerProcess) -> tuple[int | None, str]:
-        """Remove a worker that has ended or is about to; return its exit code, and the report of a crash."""
+        """Remove a worker that has ended or is about to; return its exit code if it is known, and a crash report."""
         self._unregister(worker)
         worker.kill()  # it may have closed its socket only
         report = worker.crash_report()

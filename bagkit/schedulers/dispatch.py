@@ -205,7 +205,7 @@ class Dispatch:
         self.unpark()
         attempt = self._attempts[task.keys[0]] = self.attempt(task)
         self._values.discard_file(f"{self.number(task)}-{attempt}")
-        self._emit(events.WorkerLost(worker, task.keys[0], code, attempt))
+        self._emit(events.WorkerLost(worker, task.keys[0], transport.known_code(code), attempt))
         if attempt < ATTEMPTS:
             self._again.append(task)
         else:

@@ -108,7 +108,7 @@ def _is_usable(worker: WorkerProcess, told: list[tuple[bytes, int]]) -> bool:
         return False  # it goes in its own time, and the reaper waits for it
     messages, open_ = worker.receive_all()
     told.extend((body, worker.number) for kind, body in messages if kind == transport.TOLD)
-    if open_ and worker.process.poll() is None:
+    if open_ and not worker.has_ended():
         return True
     _reaper.remove(worker)
     _ended(worker)

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 60
 PROGRESS_SECONDS = 0.1
 READ_BYTES = 1 << 16
-CLOSED = 113
-"""The exit code of a worker whose connection a function has closed; it has no other way to say so."""
 END_SECONDS = 10
 """What ending gently may take: a handler that waits for something is not waited for any longer."""
 _RECEIVED = "bagkit.crossing.received"
@@ -83,7 +81,7 @@ def main(connection: int, life: int, diary: int) -> None:
         os._exit(0)  # the parent is gone
     except BaseException as error:
         if type(error) is OSError and error.errno == EBADF and not is_open(connection):
-            os._exit(CLOSED)
+            os._exit(transport.CLOSED)
         _leave_report(diary)
         os._exit(1)
     if not worker.has_run:

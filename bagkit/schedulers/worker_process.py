@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import marshal
 import os
+import select
 import signal
 import socket
 import struct
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.crossing import transport
 from bagkit.schedulers.interpreter import start_interpreter
-from bagkit.schedulers.worker import CLOSED, IDLE_SECONDS
+from bagkit.schedulers.worker import IDLE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +75,8 @@ class WorkerProcess:
         self._frames = transport.IncomingMessages()
         self._out = bytearray()
         self._closed = False
+        self._code: int | None = None
+        """Its exit code, once that is known."""
         self._owner = _owner()
         self._start()
 
@@ -244,24 +247,47 @@ class WorkerProcess:
             except OSError:
                 pass  # it has ended, or has not yet come to make its group
             with contextlib.suppress(PermissionError):  # it is of another user's, and ends when its life pipe closes
-                self.process.kill()
+                if not self.has_ended():
+                    os.kill(self.process.pid, signal.SIGKILL)
 
     def ran_on(self) -> bool:
         """Return whether it runs on without its socket, or has ended for that; waits a moment for its end."""
-        import subprocess
+        deadline = time.monotonic() + GRACE_SECONDS
+        while not self.has_ended():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return True
+            if self.pidfd is None:
+                time.sleep(min(left, 0.01))
+            else:
+                poll = select.poll()
+                poll.register(self.pidfd, select.POLLIN)
+                poll.poll(left * 1000)
+        return self._code == transport.CLOSED
 
-        try:
-            return self.process.wait(GRACE_SECONDS) == CLOSED
-        except subprocess.TimeoutExpired:
-            return True
+    def has_ended(self, wait: bool = False) -> bool:
+        """Return whether the process has ended, and take note of its exit code; `wait` for its end if asked.
+
+        Popen says 0 where the program itself has waited for all of its children, or ignores SIGCHLD. There the exit
+        code is not known.
+        """
+        if self.process.returncode is None:
+            try:
+                pid, status = os.waitpid(self.process.pid, 0 if wait else os.WNOHANG)
+            except ChildProcessError:
+                self.process.returncode = 0  # as Popen has it
+            else:
+                if pid:
+                    self._code = self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.process.returncode is not None
 
     def close(self) -> int | None:
-        """Wait for the end of the worker, which was killed or has ended; return its exit code."""
-        code = self.process.wait()
+        """Wait for the end of the worker, which was killed or has ended; return its exit code, None if not known."""
+        self.has_ended(wait=True)
         if not self._closed:
             self._closed = True
             self._let_go()
-        return code
+        return self._code
 
     def crash_report(self) -> str:
         """Return the Python traceback that a crash left, or nothing."""
