@@ -179,7 +179,7 @@ class Piles:
         return bucket
 
     def write(self, piles: Mapping[int, Any], weigh: Callable[[Any], int], nbytes: int) -> None:
-        """Write `piles` by the numbers of their buckets: `nbytes` together, of which `weigh` gives each a share."""
+        """Write `piles` by the numbers of their buckets: `nbytes` together, shared out as `weigh` says."""
         if self._file is None:
             self._file = self._room.file()
         weights = list(map(weigh, piles.values()))
