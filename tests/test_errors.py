@@ -32,6 +32,7 @@ OWN = {name for name, value in vars(errors).items() if inspect.isclass(value) an
 ELSEWHERE = (
     "options.py",
     "option_values.py",
+    "own_threads.py",
     "io/handover/arrow.py",
     "io/input/avro.py",
     "io/output/avro.py",
@@ -471,7 +472,7 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "hint: give a key function that returns one of them"),
     "key of too many records": (
         lambda: in_kernel(KeyTooLarge("a", 80 << 20, 16 << 20)), bk.GroupTooLargeError,
-        "groupby: the records of the key 'a' take about 80 MiB, and a task may hold 16 MiB; hint: foldby and "
+        "groupby: the records of the key 'a' take about 83.9 MB, and a task may hold 16.8 MB; hint: foldby and "
         "aggregate_by_key hold no groups; or give more memory_limit, or fewer workers"),
     "notes without a place": (
         note_nothing, bk.TaskError, "what is known of the NoNotesError, which takes no notes"),

@@ -61,9 +61,11 @@ def _for_user(operation: str, error: Exception) -> Exception | None:
             "hint: give a key function that returns one of them"
         )
     if isinstance(error, KeyTooLarge):
+        from bagkit.amounts import bytes_text  # no worker has a use for it at its start
+
         return GroupTooLargeError(
-            f"{operation}: the records of the key {one_line(error.key)} take about {error.nbytes >> 20} MiB, and a "
-            f"task may hold {error.limit >> 20} MiB; hint: foldby and aggregate_by_key hold no groups; or give more "
+            f"{operation}: the records of the key {one_line(error.key)} take about {bytes_text(error.nbytes)}, and a "
+            f"task may hold {bytes_text(error.limit)}; hint: foldby and aggregate_by_key hold no groups; or give more "
             "memory_limit, or fewer workers"
         )
     return None

@@ -42,7 +42,7 @@ def table(profile: Findings) -> str:
 
 def headline(profile: Findings) -> str:
     """Return how many records there are, and what is wrong with them, in one line."""
-    said = [how_many(profile.records, "record"), f"{len(profile.paths):,} paths"]
+    said = [how_many(profile.records, "record"), how_many(len(profile.paths), "path")]
     said.append(f"{_about(profile.duplicates.count, profile.duplicates.error)} the same as one before")
     for key, found in profile.duplicate_keys.items():
         said.append(f"{_about(found.count, found.error)} repeat {one_line(key, 60).strip(chr(39))}")

@@ -41,8 +41,9 @@ class RowMaker:
         record: dict[Any, Any] = dict(zip(self.names, row, strict=False))
         count, expected = len(row), len(self.names)
         if (count > expected and self.restkey is NOT_GIVEN) or (count < expected and self.restval is NOT_GIVEN):
+            fields = "1 field" if count == 1 else f"{count} fields"
             raise SourceError(
-                f"read_csv: the row has {count} fields; expected {expected}, as in the header; "
+                f"read_csv: the row has {fields}; expected {expected}, as in the header; "
                 "hint: restkey=... keeps surplus fields, restval=... fills missing ones"
             )
         if count > expected:

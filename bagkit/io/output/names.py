@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from bagkit.amounts import how_many
 from bagkit.errors import PlanError, one_line
 from bagkit.io.input.paths import is_url, named, path_text
 from bagkit.light_classes import dataclass
@@ -123,8 +124,9 @@ def _listed(operation: str, path: object, npartitions: int) -> list[str]:
         )
     paths = [_absolute(operation, each) for each in path]
     if len(paths) != npartitions:
+        got, partitions = how_many(len(paths), "path"), how_many(npartitions, "partition")
         raise PlanError(
-            f"{operation}: got {len(paths)} paths for {npartitions} partitions; expected one for each; "
+            f"{operation}: got {got} for {partitions}; expected one for each; "
             "hint: a pattern such as 'out/*.txt', or repartition first"
         )
     if len(set(map(is_url, paths))) > 1:

@@ -169,7 +169,7 @@ def test_rows_of_other_lengths_are_errors_that_can_be_skipped(tmp_path: Path, mo
     with pytest.raises(bk.SourceError) as caught:
         read("a.csv")
     assert str(caught.value) == (
-        "read_csv: the row has 1 fields; expected 2, as in the header; "
+        "read_csv: the row has 1 field; expected 2, as in the header; "
         "hint: restkey=... keeps surplus fields, restval=... fills missing ones"
     )
     assert caught.value.__notes__ == ["in read_csv('a.csv')", f"at {path}, line 3, partition 0", "record: '3'"]

@@ -394,7 +394,7 @@ class TestRefusedWhilePlanning:
         assert "the same path" in refused([tmp_path / "true/a", tmp_path / "link/a"])
 
     def test_lists_that_do_not_match(self, tmp_path: Path) -> None:
-        assert "got 1 paths for 2 partitions; expected one for each; hint: a pattern" in refused([tmp_path / "a"])
+        assert "got 1 path for 2 partitions; expected one for each; hint: a pattern" in refused([tmp_path / "a"])
         assert "some of the paths are local and some are URLs" in refused([tmp_path / "a", "s3://b/c"])
 
     @pytest.mark.parametrize("path", [5, None, b"x", {"a": 1}])
