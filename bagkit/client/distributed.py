@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,23 @@ class DistributedCluster:
         """What runs bags there."""
         return self._client
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether dask's client sends nothing any more."""
+        return self._client.status in ("closing", "closed")
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether dask's client is closed, or has lost its scheduler: then it has cancelled all futures."""
+        return bool(self._client.status != "running")
+
+    def gone(self) -> TaskError:
+        """Return the error for what can't be had without the cluster."""
+        return TaskError(
+            f"client: the cluster has gone: dask's client is {self._client.status}; "
+            "hint: make another client when there is a cluster"
+        )
+
     def keep_bytes(self, data: bytes) -> Any:
         """Have a task make `data`: what is scattered is lost with the worker that has it; this is made again."""
         return KeptBytes(self._client.submit(bytes, data, pure=False))
@@ -68,10 +86,12 @@ class DistributedCluster:
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
         """Submit a call: now if it needs values, which were asked for before; else with others, soon."""
+        if self.is_closed:
+            raise self.gone()
         with self._lock:
             self._numbers += 1
             name = f"{call.title}-{key[0]}-{self._numbers}"
-            if not inputs and self._client.status == "running":
+            if not inputs:
                 there = OnDistributed(self)
                 there.hold([work])
                 self._waiting.append((there, call.priority, (name, key, work, part, [], call.retries)))
@@ -115,7 +135,9 @@ class DistributedCluster:
         return found
 
     def cancel(self, calls: Sequence[There]) -> None:
-        """Have calls not run, with one message."""
+        """Have calls not run, with one message; none do where the cluster has gone."""
+        if self.is_closed:
+            return
         self.send()
         self._client.cancel([call.reference for call in calls if call.reference is not None])
 
@@ -135,7 +157,8 @@ class DistributedCluster:
 
     def close(self) -> None:
         """Close the client, if it is ours."""
-        self.send()
+        if not self.is_closed:
+            self.send()
         if self._owned:
             self._client.close()
 
@@ -196,7 +219,7 @@ class OnDistributed:
         if status == "finished":
             return None
         if status == "cancelled":
-            return CancelledError()
+            return self._cluster.gone() if self._cluster.is_gone else CancelledError()
         error = self.reference.exception()
         return TaskError(f"the cluster has lost its value, which is {status}") if error is None else raised(error)
 
@@ -208,8 +231,8 @@ class OnDistributed:
             if self.reference.status == "finished":
                 raise NotSent(str(error).strip().rpartition("\n")[2]) from None
             raise
-        except Exception as error:
-            raise raised(error) from None
+        except (Exception, CancelledError) as error:
+            raise (self._cluster.gone() if self._cluster.is_gone else raised(error)) from None
 
     def is_new(self, reference: Any) -> bool:
         """Return False: what a call has made the cluster makes again by itself."""
@@ -243,9 +266,15 @@ class BytesThere:
         """Ask the scheduler for the bytes: while it has them made again, others may have this worker."""
         distributed: Any = import_module("distributed")
         worker = distributed.get_worker()
-        end, is_beside = time.monotonic() + LOST_SECONDS, False
+        end, is_beside, patience = time.monotonic() + LOST_SECONDS, False, 4.0
         while time.monotonic() < end:
-            answer = distributed.utils.sync(worker.loop, worker.scheduler.gather, keys=[self._key])
+            try:
+                # A scheduler that has not heard of a worker's death asks it for half a minute.
+                ask = partial(worker.scheduler.gather, keys=[self._key])
+                answer = distributed.utils.sync(worker.loop, ask, callback_timeout=patience)
+            except TimeoutError:
+                patience *= 2
+                continue
             if answer["status"] == "OK":
                 return bytes(answer["data"][self._key])
             if not is_beside:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,28 @@ def test_a_function_that_nobody_holds_is_not_waited_for_without_end(cluster: Any
     cluster.wait_for_workers(2)
     said = cluster.submit(bring, pure=False).result(timeout=60)
     assert said == "bytes-gone: the cluster has lost the bytes of the function, and did not make them again"
+
+
+def test_a_cluster_that_goes_away_is_an_error_that_says_so(tmp_path: Path) -> None:
+    import distributed as dask_distributed
+
+    make_cluster: Any = dask_distributed.LocalCluster
+    make_client: Any = dask_distributed.Client
+    with (
+        make_cluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as here,
+        make_client(here, set_as_default=False) as dask_client,
+    ):
+        client = bk.Client(dask_client)
+        made = client.submit(abs, -1)
+        assert made.exception(timeout=60) is None
+        waits = client.submit(wait_for, tmp_path / "go")
+        after = client.submit(len, waits)
+        threading.Timer(1.0, (tmp_path / "go").write_text, ["x"]).start()  # the threads of a worker end their calls
+        here.close()
+        for future in (made, waits, after):
+            with pytest.raises(bk.TaskError, match=r"client: the cluster has gone: .*; hint: make another"):
+                future.result(timeout=60)
+        dask_client.close()
+        with pytest.raises(bk.TaskError, match="client: the cluster has gone: dask's client is closed"):
+            client.submit(abs, -1).result(timeout=60)
+        client.close()
