@@ -273,8 +273,7 @@ class BytesThere:
                 ask = partial(worker.scheduler.gather, keys=[self._key])
                 answer = distributed.utils.sync(worker.loop, ask, callback_timeout=patience)
             except TimeoutError:
-                patience *= 2
-                continue
+                answer, patience = {"status": "late"}, patience * 2
             if answer["status"] == "OK":
                 return bytes(answer["data"][self._key])
             if not is_beside:

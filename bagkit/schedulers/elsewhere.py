@@ -131,6 +131,8 @@ def unpickled(key: tuple[str, int], data: bytes | str | Callable[[], bytes] | No
     """
     global _turn
     known = kept_works.get(key)
+    if known is None and callable(data):
+        data = data()  # not while others wait for their turn: it may be they who keep it from being made
     if known is None or known is not _turn:
         with _turning:
             end_turn()
