@@ -17,7 +17,7 @@ _OF_CONSTANTS: Final = frozenset(dis.hasconst)
 def instructions_of(code: CodeType) -> Iterator[dis.Instruction]:
     """Yield the instructions of `code`, each constant in `argval` as it is, and without text in `argrepr`.
 
-    >>> code = compile("1 << 99_999", "", "eval")
+    >>> code = compile("0x" + "f" * 25_000, "", "eval")
     >>> [each.argval.bit_length() for each in instructions_of(code) if isinstance(each.argval, int) and each.argval]
     [100000]
     """
