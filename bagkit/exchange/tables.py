@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from operator import length_hint
 from typing import Any
 
 from bagkit.exchange.integers import Integers
@@ -39,18 +40,29 @@ class Filling:
         self._trying = tabling.takes_lists and room.tasks > 1  # of one task nothing is sent before it is in a table
         self._listing: MostlyDistinct | None = None
         """Takes records as they are, while hardly any is there twice."""
+        self.failed_at: int | None = None
+        """At which of the records that came last a fold has raised; None where that is not known."""
         self._known: KnownOnly | None = None
         """Takes records where the table is full, and keys must be folded in one go."""
 
     def take(self, records: Sequence[Any]) -> None:
         """Put some records more; if it raises, one of them is at fault."""
-        start = 0
+        start, self.failed_at = 0, None
         while start < len(records):
             stop = start + self._scale.step
-            self._take(records if start == 0 and stop >= len(records) else records[start:stop])
+            self._take(records if start == 0 and stop >= len(records) else records[start:stop], start)
             start = stop
 
-    def _take(self, records: Sequence[Any]) -> None:
+    def _fold(self, records: Sequence[Any], before: int) -> None:
+        """Put records into the table one by one, `before` of those that came last are in it; know which one fails."""
+        reading = iter(records)
+        try:
+            self._tabling.put(self._table, reading)
+        except Exception:
+            self.failed_at = before + len(records) - length_hint(reading) - 1
+            raise
+
+    def _take(self, records: Sequence[Any], before: int) -> None:
         if self._known is not None:
             if self._known.take(self._table, records):
                 self._begin_again()
@@ -61,7 +73,10 @@ class Filling:
                 self._listing = None
         if not records:
             return
-        self._tabling.put(self._table, records)
+        if isinstance(self._tabling, Folding):
+            self._fold(records, before)
+        else:
+            self._tabling.put(self._table, records)
         self._put += len(records)
         if self._scale.is_full(self._table):
             if isinstance(self._tabling, Folding) and self._tabling.initial:

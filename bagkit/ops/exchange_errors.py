@@ -41,6 +41,12 @@ class TakingForUser:
         with exchange_errors(self._operation):
             self._taking.take(records)
 
+    @property
+    def failed_at(self) -> int | None:
+        """The number of the record, of those that came last, at which it has raised; None where that is not known."""
+        found: int | None = getattr(self._taking, "failed_at", None)
+        return found
+
     def state(self) -> Any:
         """Return the state."""
         with exchange_errors(self._operation):

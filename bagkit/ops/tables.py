@@ -103,6 +103,12 @@ class Only:
         self._taking = taking
         self.take = taking.take
 
+    @property
+    def failed_at(self) -> int | None:
+        """The number of the record, of those that came last, at which it has raised; None where that is not known."""
+        found: int | None = getattr(self._taking, "failed_at", None)
+        return found
+
     def state(self) -> Any:
         """Return the state of the partition."""
         (state,) = self._taking.state()

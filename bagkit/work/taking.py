@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from bagkit.errors import TaskError
 from bagkit.exchange.spill import Held, Room
-from bagkit.flow.blocks import Block, Handing, PlacesOf
+from bagkit.flow.blocks import Block, Handing, Place, PlacesOf
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
 from bagkit.flow.takings import AllAtOnce, PlacedTaking, UntilEnough
@@ -110,13 +110,28 @@ def _give_up(failing: Failing, into: Into, error: BaseException) -> NoReturn:
 
 
 def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], error: BaseException) -> None:
-    """Raise `error` with the place of the record that it is about, if one of `blocks` is found to raise it again."""
+    """Raise `error` with the place of the record that it is about: known, or one of `blocks` that raises it again."""
+    place = _known_place(taking, blocks) if isinstance(error, Exception) else None
+    if place is not None:
+        failing.raise_in([into.op], place, error)
     tried: Callable[[Any], None]
     for tried in (lambda record: _alone(failing, into, record), lambda record: taking.take([record])):
         for block in blocks if isinstance(error, Exception) else ():
             for index, record in enumerate(block.records):
                 if _raised_by(tried, record) is type(error):
                     failing.raise_in([into.op], block.place(index), error)
+
+
+def _known_place(taking: Taking, blocks: Sequence[Block]) -> Place | None:
+    """Return the place of the record at which `taking` says that it has raised; None where it does not know."""
+    at: int | None = getattr(taking, "failed_at", None)
+    if at is None:
+        return None
+    for block in blocks:
+        if at < len(block.records):
+            return block.place(at)
+        at -= len(block.records)
+    return None
 
 
 def _raised_by(tried: Callable[[Any], None], record: Any) -> type[Exception] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +123,22 @@ class TestFoldby:
     def test_a_missing_key_raises(self) -> None:
         with pytest.raises(KeyError):
             bk.from_sequence([{}]).foldby("n", max).compute()
+
+
+def poisoned(total: Any, record: Any) -> Any:
+    """Fold, but forget the total at 3: the next record fails, and no record fails alone."""
+    return None if record["n"] == 3 else total + record["n"]
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+def test_the_error_of_a_fold_by_key_names_the_record_at_which_it_was_raised(tmp_path: Path, scheduler: str) -> None:
+    records = [{"k": "ab"[n % 5 == 1], "n": n} for n in range(10)]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join([json.dumps(record) + "\n" for record in records]))
+    bags = [bk.from_sequence(records, npartitions=1), bk.read_text(path).map(json.loads)]
+    folds = [bag.foldby("k", poisoned, 0, max) for bag in bags]
+    folds += [bag.map(lambda r: (r["k"], r)).aggregate_by_key(0, poisoned, max) for bag in bags]
+    for fold, place in zip(folds, ["record 4", "line 5"] * 2, strict=True):
+        with pytest.raises(TypeError) as caught:
+            fold.compute(scheduler=scheduler, workers=1)
+        assert place in caught.value.__notes__[1]
