@@ -32,6 +32,8 @@ _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _LONGEST: Final = 40
 """Steps, and digits of a constant."""
 _TOO_LARGE: Final = 10**_LONGEST
+_LARGEST: Final = 1 << 16
+"""What numbers of elements are below."""
 _STARRED: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _IN_PARTS: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -44,10 +46,17 @@ class _Constant(NamedTuple):
     value: Any
 
 
-def as_expression(function: Any, others: Sequence[str], spell: Callable[[Path], str | None]) -> str | None:
+def as_expression(
+    function: Any,
+    others: Sequence[str | Path],
+    spell: Callable[[Path], str | None],
+    record: Path = (),
+    pair: bool = False,
+) -> str | None:
     """Return what `function` gives, called with values that are named as `others` and then a record; None if not known.
 
-    `spell` gives the text for a part of the record, or None where there is none.
+    `spell` gives the text for a part of the record, or None where there is none. The record may be a part itself. With
+    `pair` all are of a pair: its first record is in 0, where numbers lead on too, and its second in 1.
 
     >>> as_expression(lambda total, r: total + r["n"] * 2, ["total"], "_".join)
     '(total + (n * (2)))'
@@ -64,9 +73,9 @@ def as_expression(function: Any, others: Sequence[str], spell: Callable[[Path], 
     steps = Steps(code, {})
     if len(steps.steps) > _LONGEST or code.co_exceptiontable or makes_bools(code):
         return None
-    names: dict[str, str | Path] = dict(zip(code.co_varnames, [*others, ()], strict=False))
+    names: dict[str, str | Path] = dict(zip(code.co_varnames, [*others, record], strict=False))
     try:
-        return _Stack(steps, names, spell).result()
+        return _Stack(steps, names, spell, pair).result()
     except (NotKnown, IndexError, KeyError):
         return None
 
@@ -74,10 +83,13 @@ def as_expression(function: Any, others: Sequence[str], spell: Callable[[Path], 
 class _Stack:
     """The stack of the interpreter, with texts in place of values; and parts of the record that are not spelt yet."""
 
-    def __init__(self, steps: Steps, names: dict[str, str | Path], spell: Callable[[Path], str | None]) -> None:
+    def __init__(
+        self, steps: Steps, names: dict[str, str | Path], spell: Callable[[Path], str | None], pair: bool
+    ) -> None:
         self._steps = steps
         self._names = names
         self._spell = spell
+        self._pair = pair
         self._stack: list[str | Path | _Constant] = []
 
     def result(self) -> str:
@@ -143,7 +155,7 @@ class _Stack:
                 self._stack.append(_Constant(step.value))
             case "BINARY_SUBSCR":
                 key, part = self._stack.pop(), self._stack.pop()
-                if type(part) is not tuple or type(key) is not _Constant or type(key.value) is not str:
+                if type(part) is not tuple or type(key) is not _Constant or not self._leads_on(part, key.value):
                     raise NotKnown
                 self._stack.append((*part, key.value))
             case "COMPARE_OP" if step.value in _COMPARISONS:
@@ -172,6 +184,14 @@ class _Stack:
     def _is_looked_up(self, part: str | Path | _Constant) -> bool:
         """Say whether it is a part of the record, or what is called with it: for `is` of constants Python warns."""
         return type(part) is tuple or part in self._names.values()
+
+    def _leads_on(self, part: Path, key: Any) -> bool:
+        """Say whether a subscript of a part is known."""
+        if not self._pair or part[:1] == (1,):
+            return type(key) is str
+        if not part:
+            return type(key) is int and key in (0, 1)
+        return type(key) is str or (type(key) is int and abs(key) < _LARGEST)
 
     def _join(self, sign: str) -> None:
         right, left = self._text(), self._text()

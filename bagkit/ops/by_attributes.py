@@ -21,9 +21,9 @@ from bagkit.plan.fields import overlaps
 from bagkit.plan.kinds import ALL, Field, Fields, Further, GoesOn, OnRecords, PerPartition, put_further, union
 from bagkit.sentinels import NOT_GIVEN
 
-_PLAIN: Final = frozenset({dict, list, str, int, float, bool, type(None)})
+PLAIN: Final = frozenset({dict, list, str, int, float, bool, type(None)})
 """Types of what json.loads gives."""
-_DICTS: Final = frozenset({dict})
+DICTS: Final = frozenset({dict})
 _OTHERS_RAISE: Final = (AttributeError, MemoryError, RecursionError)
 """What the expression may raise where the function does not, or raises something else: for a dict, or near a limit."""
 _CALM: Final = 64
@@ -77,14 +77,14 @@ def on_attributes(op: PerPartition, attributes: tuple[Field, ...]) -> PerPartiti
     """Return what does as `op` with objects that have these `attributes`; None if that is not known."""
     paths = attribute_paths(attributes)
     if type(op) is Map and not op.kwargs:
-        expression = as_expression(op.function, (), lambda keys: _spelt(keys, paths))
+        expression = as_expression(op.function, (), lambda keys: spelt(keys, paths))
         return MapAttributes(op.function, attributes=attributes, expression=expression) if expression else None
     if type(op) is Filter and op.predicate is not None and op.reason is None:
-        expression = as_expression(op.predicate, (), lambda keys: _spelt(keys, paths))
+        expression = as_expression(op.predicate, (), lambda keys: spelt(keys, paths))
         made = FilterAttributes(op.predicate, op.keep, attributes=attributes, expression=expression or "")
         return made if expression else None
     if type(op) is Pluck and type(op.key) is str:
-        expression = _spelt((op.key,), paths)
+        expression = spelt((op.key,), paths)
         if expression is None and op.default is not NOT_GIVEN and not overlaps(op.key, frozenset(attributes)):
             expression = _for_any_object(_written(op.default))
         return PluckAttributes(op.key, op.default, attributes, expression) if expression else None
@@ -122,7 +122,7 @@ def defaults_of(ops: Iterable[PerPartition], attributes: tuple[Field, ...]) -> D
     )
 
 
-def _spelt(keys: tuple[str, ...], paths: dict[tuple[str, ...], str]) -> str | None:
+def spelt(keys: tuple[str, ...], paths: dict[tuple[str, ...], str]) -> str | None:
     """Return the text for a part of `record`: the attribute that it is in, and subscripts from there on."""
     for length in range(1, len(keys) + 1):
         if keys[:length] in paths:
@@ -133,21 +133,21 @@ def _spelt(keys: tuple[str, ...], paths: dict[tuple[str, ...], str]) -> str | No
 class OnObjects(GoesOn):
     """Does with objects what a function does with records; mutable, of one task."""
 
+    _variables = "record"
+    """What stands in the expression for a record."""
+
     def __init__(
-        self, function: Callable[[Any], Any], expression: str, read: Any, attributes: tuple[Field, ...]
+        self, function: Callable[[Any], Any], expression: str, read: Fields, attributes: tuple[Field, ...]
     ) -> None:
         self._function = function
-        self._all, self._put = _compiled(expression)
-        self._names = _Names()
-        for keys, path in attribute_paths(attributes).items():
-            if overlaps(keys, read):  # the first parser makes no attributes of what filters do not read
-                self._names.add(keys, path.split("."))
+        self._all, self._put = _compiled(expression, self._variables)
+        self._names = names_of(attributes, read)
         self._calm = 0
 
     def further(self, records: Sequence[Any], with_frames: bool) -> Further:
         if calls_are_watched():
             return partial(put_further, map(self._called, records))
-        if _DICTS.issuperset(map(type, records[:1])) and _DICTS.issuperset(map(type, records)):
+        if DICTS.issuperset(self._kinds(records[:1])) and DICTS.issuperset(self._kinds(records)):
             return partial(put_further, map(self._function, records))
         asked = CALCULATING_RAISES if with_frames else _OTHERS_RAISE
         return partial(self._put_further, records, iter(records), asked)
@@ -172,8 +172,10 @@ class OnObjects(GoesOn):
                 return
             except asked:
                 pass  # to tell what is wrong is left to the function
-            record = self._names.dict_of(records[missing + len(found)])
-            found.append(self._function(record))
+            found.append(self._called(records[missing + len(found)]))
+
+    def _kinds(self, records: Sequence[Any]) -> Iterable[type]:
+        return map(type, records)
 
     def _called(self, record: Any) -> Any:
         return self._function(self._names.dict_of(record))
@@ -181,7 +183,7 @@ class OnObjects(GoesOn):
 
 _LOOP: Final = """
 def put(records, found):
-    for record in records:
+    for {variables} in records:
         found.append({expression})
 """
 _Errors = tuple[type[Exception], ...]
@@ -190,27 +192,42 @@ _Put = Callable[[Iterator[Any], list[Any]], None]
 
 
 @cache
-def _compiled(expression: str) -> tuple[_All, _Put]:
+def _compiled(expression: str, variables: str) -> tuple[_All, _Put]:
     """Return what gives the values of an expression for all records of a list; and what puts them to another one."""
-    every: _All = eval(f"lambda records: [{expression} for record in records]")
     found: dict[str, Any] = {}
-    exec(_LOOP.format(expression=expression), globals(), found)
+    exec(_LOOP.format(expression=expression, variables=variables), globals(), found)
     put: _Put = found["put"]
-    return every, put
+    return every(expression, variables), put
 
 
-class _Names(dict[str, tuple[str, "_Names"]]):
+@cache
+def every(expression: str, variables: str = "record") -> _All:
+    """Return what gives the values of an expression for all records of a list."""
+    found: _All = eval(f"lambda records: [{expression} for {variables} in records]")
+    return found
+
+
+def names_of(attributes: tuple[Field, ...], read: Fields) -> Names:
+    """Return the names of those `attributes` that are `read`: the first parser makes no others."""
+    names = Names()
+    for keys, path in attribute_paths(attributes).items():
+        if overlaps(keys, read):
+            names.add(keys, path.split("."))
+    return names
+
+
+class Names(dict[str, tuple[str, "Names"]]):
     """For each key of a dict the attribute that it is in an object, and the names of what is inside, if it has any."""
 
     def add(self, keys: Sequence[str], path: Sequence[str]) -> None:
         """Add the attributes that lead to a field."""
-        _, inner = self.setdefault(keys[0], (path[0], _Names()))
+        _, inner = self.setdefault(keys[0], (path[0], Names()))
         if keys[1:]:
             inner.add(keys[1:], path[1:])
 
     def dict_of(self, record: Any) -> Any:
         """Return an object as the dict that it stands for; what is none as it is."""
-        if type(record) in _PLAIN:
+        if type(record) in PLAIN:
             return record
         found = {}
         for key, (name, inner) in self.items():

@@ -301,11 +301,15 @@ class Match(Pairing):
         return tuple(key for key in (self.on_self, self.on_other) if callable(key))
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
+        return self._on_records(self._matches(values))
+
+    def _matches(self, values: Sequence[Any]) -> Matches:
         others = reading(values[0]) if self.others is None else self.others
-        matches = Matches(
-            key_function("join", self.on_self), table_of(key_function("join", self.on_other), others), self.how
-        )
-        return partial(matches.of_block, self.on_self) if type(self.on_self) is str else partial(map, matches)
+        table = table_of(key_function("join", self.on_other), others)
+        return Matches(key_function("join", self.on_self), table, self.how)
+
+    def _on_records(self, matches: Matches) -> OnRecords:
+        return matches.of_block if type(self.on_self) is str else partial(map, matches)
 
 
 _NO_ROW: Final = object()
@@ -328,23 +332,24 @@ class Matches:
         others = self._table.find(self._key(record)) or self._nothing
         return [(other, record) for other in others]
 
-    def of_block(self, field: str, records: Sequence[Any]) -> Iterable[Sequence[tuple[Any, Any]]]:
-        """Return the pairs of each of some records whose key is a `field`: all at once, where they are plain dicts."""
+    def of_block(self, records: Sequence[Any]) -> Iterable[Sequence[tuple[Any, Any]]]:
+        """Return the pairs of each of some records whose key is a field: all at once, where they are plain dicts."""
         if set(map(type, records)) == {dict}:
             try:
-                keys = list(map(self._key, records))
-                if PLAIN_KEYS.issuperset(map(type, keys)):
-                    return self._pairs(keys, records)
-            except KeyError:
+                return self.of_keys(list(map(self._key, records)), records)
+            except (KeyError, TypeError):
                 pass  # one by one it is known which it was
         return map(self, records)
 
-    def _pairs(self, keys: Sequence[Any], records: Sequence[Any]) -> list[Sequence[tuple[Any, Any]]]:
-        if self._rows is None:
-            cells = map(self._table.get, keys, repeat(self._nothing))
-            return [[(other, record) for other in cell] for cell, record in zip(cells, records, strict=True)]
-        nothing = self._nothing[0] if self._nothing else _NO_ROW
-        rows = map(self._rows.get, keys, repeat(nothing))
+    def of_keys(self, keys: Sequence[Any], records: Sequence[Any]) -> list[Sequence[tuple[Any, Any]]]:
+        """Return the pairs of each of some records with these `keys`; raises TypeError for one that has no hash."""
+        are_plain = PLAIN_KEYS.issuperset(map(type, keys))
+        if self._rows is None or not are_plain:
+            found = map(self._table.get, keys) if are_plain else map(self._table.find, keys)
+            nothing: Sequence[Any] = self._nothing
+            return [[(other, record) for other in cell or nothing] for cell, record in zip(found, records, strict=True)]
+        missing = self._nothing[0] if self._nothing else _NO_ROW
+        rows = map(self._rows.get, keys, repeat(missing))
         return [((row, record),) if row is not _NO_ROW else () for row, record in zip(rows, records, strict=True)]
 
 

@@ -10,6 +10,7 @@ from bagkit.optimizer.copy_lines import copy_lines
 from bagkit.optimizer.filter_first import filter_first
 from bagkit.optimizer.fuse import fuse
 from bagkit.optimizer.narrow_joins import narrow_joins
+from bagkit.optimizer.objects_in_joins import objects_in_joins
 from bagkit.optimizer.objects_of_fields import objects_of_fields
 from bagkit.optimizer.pluck_in_parser import pluck_in_parser
 from bagkit.optimizer.prune import prune
@@ -39,6 +40,7 @@ PASSES: tuple[Pass, ...] = (
     send_lines,  # after filter_first: whose filters are given the same first parts
     copy_lines,
     objects_of_fields,  # after send_lines, whose keys are given dicts with what filters read
+    objects_in_joins,
     fuse,  # last: it marks what becomes one task, which no other rule looks into
 )
 

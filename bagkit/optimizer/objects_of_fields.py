@@ -40,12 +40,12 @@ def objects_of_fields(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     def give(plan: Plan) -> Plan:
         op = plan.op
         if isinstance(op, (Map, Pluck)) or (isinstance(op, CompleteJson) and op.parser.fields is ALL):
-            return _given(plan, shared, learns=id(op) in keys) or plan
+            return given_objects(plan, shared, learns=id(op) in keys) or plan
         folding = op.of_attributes if isinstance(op, ToTable) else None
         if folding is None and not (isinstance(op, Reduction) and op.demand(ALL) == frozenset() and _filters(plan)):
             return plan
         names = () if folding is None else folding.names
-        below = None if id(plan.inputs[0].op) in shared else _given(plan.inputs[0], shared, bool(names), names)
+        below = None if id(plan.inputs[0].op) in shared else given_objects(plan.inputs[0], shared, bool(names), names)
         if below is None:
             return plan
         return Plan(replace(op, tabling=folding) if isinstance(op, ToTable) and folding else op, (below,))
@@ -57,7 +57,7 @@ def _filters(plan: Plan) -> bool:
     return isinstance(plan.inputs[0].op, Filter)
 
 
-def _given(plan: Plan, shared: set[int], learns: bool, names: tuple[Field, ...] = ()) -> Plan | None:
+def given_objects(plan: Plan, shared: set[int], learns: bool, names: tuple[Field, ...] = ()) -> Plan | None:
     """Return `plan` and the filters below it on a parser that gives objects; None if that can't be.
 
     The attributes begin with `names`.

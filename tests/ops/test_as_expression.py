@@ -109,6 +109,39 @@ def test_other_arguments_come_first() -> None:
     assert as_expression(lambda total, r: total["n"] + r["n"], ["total"], spell) is None
 
 
+PAIRS: list[tuple[Any, str | None]] = [
+    (lambda pair: pair[0]["m"] + pair[1]["n"], "(left['m'] + right['n'])"),
+    (lambda pair: (pair[0], pair[0][1], pair[0]["a"][-1]), "(left,left[1],left['a'][-1],)"),
+    (lambda pair: pair[0][70000], None),
+    (lambda pair: pair[2]["m"], None),
+    (lambda pair: pair[True]["m"], None),
+    (lambda pair: pair["m"], None),
+    (lambda pair: pair[1]["n"][0], None),
+    (lambda pair: pair[0][True], None),
+    (lambda pair: pair[1][0], None),
+    (lambda pair: pair, None),
+    (lambda pair: pair[1], None),
+]
+
+
+def of_pair(path: tuple[Any, ...]) -> str | None:
+    if not path or path == (1,):
+        return None
+    return ("left", "right")[path[0]] + "".join([f"[{key!r}]" for key in path[1:]])
+
+
+@each_case("case", PAIRS)
+def test_parts_of_pairs(case: tuple[Any, str | None]) -> None:
+    assert as_expression(case[0], (), of_pair, pair=True) == case[1]
+
+
+def test_both_of_a_pair_as_arguments() -> None:
+    both: Any = lambda left, right: left["m"] + right["n"]  # noqa: E731
+    assert as_expression(both, [(0,)], of_pair, (1,), pair=True) == "(left['m'] + right['n'])"
+    whole: Any = lambda left, right: right  # noqa: E731
+    assert as_expression(whole, [(0,)], of_pair, (1,), pair=True) is None
+
+
 def test_what_is_not_spelt_is_not_known() -> None:
     assert as_expression(lambda r: r["a"] + r["b"], (), {("a",): "a"}.get) is None
 

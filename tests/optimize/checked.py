@@ -10,7 +10,8 @@ from bagkit.exchange.tabling import FoldingField
 from bagkit.json.standard import is_standard_loads
 from bagkit.ops.by_attributes import FilterAttributes, MapAttributes, PluckAttributes
 from bagkit.ops.calls import DelayedCall, SinkPart
-from bagkit.ops.elementwise import OnErrorFor, ParseJson
+from bagkit.ops.elementwise import Flatten, OnErrorFor, ParseJson
+from bagkit.ops.pairs_of_objects import FilterPairs, MapPairs, MatchObjects, StarMapPairs
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.ops.tables import ToTable
 from bagkit.optimizer import PASSES, optimize
@@ -150,12 +151,12 @@ def _check_parsers(roots: Roots) -> None:
     users = users_of(tuple(walk(*roots)))
     for plan in users:
         op = plan.op
-        if _attributes_taken(op) and not _fits(op, _attributes_given(_under_mark(plan.inputs[0]).op)):
+        if _attributes_taken(plan) and not _fits(plan, _attributes_given(_under_mark(plan.inputs[0]))):
             label = _under_mark(plan.inputs[0]).op.label
             raise PlanError(f"check: {op.label} takes attributes of {label}, which does not give them")
-        given = _attributes_given(op)
-        takers = [user.op for user in _over_marks(plan, users)]
-        if given and (plan in roots or not all(_fits(taker, given) or _reads_none(taker) for taker in takers)):
+        given = _attributes_given(plan)
+        takers = list(_over_marks(plan, users))
+        if given and (plan in roots or not all(_fits(taker, given) or _reads_none(taker.op) for taker in takers)):
             raise PlanError(f"check: {op.label} gives objects to those who do not know them")
         if not isinstance(op, ParseJson):
             continue
@@ -179,26 +180,40 @@ def _check_narrowed(before: Roots, after: Roots) -> None:
             raise PlanError(f"check: {now.op.label} gives less than its users read")
 
 
-def _attributes_taken(op: Op) -> tuple[Field, ...]:
-    """Return the fields that an op looks up as attributes of its records; none if it takes dicts."""
-    if isinstance(op, (MapAttributes, FilterAttributes, PluckAttributes)):
+_TAKERS = (MapAttributes, FilterAttributes, PluckAttributes, MatchObjects, MapPairs, StarMapPairs, FilterPairs)
+
+
+def _attributes_taken(plan: Plan) -> tuple[Field, ...]:
+    """Return the fields that an op looks up as attributes of its records, or of pairs; none if it takes dicts."""
+    op = plan.op
+    if isinstance(op, _TAKERS):
         return op.attributes
     if isinstance(op, CompleteJson):
         return op.parser.attributes
+    if isinstance(op, Flatten):
+        return _pairs_given(plan)
     return op.tabling.names if isinstance(op, ToTable) and isinstance(op.tabling, FoldingField) else ()
 
 
-def _fits(op: Op, given: tuple[Field, ...]) -> bool:
+def _fits(plan: Plan, given: tuple[Field, ...]) -> bool:
     """Say whether an op takes objects with these attributes: a foldby looks at the first two alone."""
-    taken = _attributes_taken(op)
-    return taken == (given[:2] if isinstance(op, ToTable) else given)
+    taken = _attributes_taken(plan)
+    return taken == (given[:2] if isinstance(plan.op, ToTable) else given)
 
 
-def _attributes_given(op: Op) -> tuple[Field, ...]:
-    """Return the fields that are attributes of what an op gives; none if it gives no objects."""
+def _attributes_given(plan: Plan) -> tuple[Field, ...]:
+    """Return the fields that are attributes of what an op gives, or of its pairs; none if it gives no objects."""
+    op = plan.op
     if isinstance(op, CompleteJson):
         return () if op.parser.fields is ALL else op.parser.attributes
-    return op.attributes if isinstance(op, (ParseJson, FilterAttributes)) else ()
+    if isinstance(op, Flatten):
+        return _pairs_given(plan)
+    return op.attributes if isinstance(op, (ParseJson, FilterAttributes, MatchObjects, FilterPairs)) else ()
+
+
+def _pairs_given(flatten: Plan) -> tuple[Field, ...]:
+    below = _under_mark(flatten.inputs[0]).op
+    return below.attributes if isinstance(below, MatchObjects) else ()
 
 
 def _reads_none(op: Op) -> bool:
