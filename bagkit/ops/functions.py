@@ -189,7 +189,7 @@ def key_function(operation: str, key: object) -> Callable[[Any], Any]:
     if isinstance(key, Hashable):
         return itemgetter(key)
     raise PlanError(
-        f"{operation}: the key is neither a function nor an index; got {key!r}; "
+        f"{operation}: the key is neither a function nor an index; got {one_line(key)}; "
         "expected a function, a field's name, an index, or a list of those"
     )
 

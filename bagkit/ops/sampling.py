@@ -84,7 +84,7 @@ def sample_by_key(fractions: Any, seed: int) -> ByChance:
             f"sample_by_key: fractions is {one_line(fractions, 80)}; expected a dict of a probability for each key"
         )
     for key, probability in fractions.items():
-        check_probability("sample_by_key", f"the fraction of {key!r}", probability)
+        check_probability("sample_by_key", f"the fraction of {one_line(key)}", probability)
     choose = partial(_sample.with_probability_by_key, dict(fractions))
     return ByChance(f"sample_by_key({one_line(fractions, 60)})", choose, seed, reads_records=True)
 

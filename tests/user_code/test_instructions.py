@@ -69,6 +69,14 @@ def test_outputs_of_such_functions_are_resumed(tmp_path: Path) -> None:
         written(huge + 1)
 
 
+def test_errors_about_keys_with_huge_integers_make_no_text_of_them() -> None:
+    huge, bag = made("HUGE"), bk.from_sequence([1], npartitions=1)
+    with pytest.raises(bk.PlanError, match="got <set whose repr raises ValueError>"):
+        bag.groupby({huge})
+    with pytest.raises(bk.PlanError, match="the fraction of <int whose repr raises ValueError>"):
+        bag.sample_by_key({huge: 2}, 1)  # type: ignore[misc]  # no pairs, which it does not come to see
+
+
 def test_instructions_are_those_of_dis() -> None:
     def sample(record: Any, *rest: Any, names: tuple[str, ...] = ("a",)) -> Any:
         import os.path as path
