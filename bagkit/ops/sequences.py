@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from functools import partial
@@ -136,8 +137,8 @@ def _count(counted: tuple[int, ...], records: Sequence[Any]) -> tuple[int, ...]:
     return (number + len(records),)
 
 
-def _starts(counts: list[int]) -> list[int]:
-    return list(accumulate(counts, initial=0))
+def _starts(counts: list[int]) -> array[int]:
+    return array("q", accumulate(counts, initial=0))  # every task gets it: it is quickly unpickled
 
 
 @dataclass(frozen=True)
