@@ -224,7 +224,7 @@ def test_any_text_makes_xml(text: str) -> None:
 
 
 def test_a_long_line_is_cut_and_whole_in_the_tooltip() -> None:
-    name = "a_rather_" + "long_" * 30 + "name"
+    name = "a_rather_" + "long_" * 20 + "name"
     picture = bag().pluck(name).visualize()
     assert any(text.endswith("…") and len(text) == 48 for text in texts(picture))
     titles = [element.text for element in ElementTree.fromstring(picture.svg).iter(f"{SVG}title")]
