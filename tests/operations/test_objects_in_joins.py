@@ -6,6 +6,7 @@ import json
 import operator
 import random
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_answers_and_errors(name: str, rows: list[Any], how: str, odd: float, br
         found, first = on_lists(lines, rows, name, how)
         bag = bag_of(path, rows, name, how)
         with bk.options(scheduler="sync"):
-            assert outcome(lambda: bag.compute(on_error="skip")) == repr(found)  # noqa: B023
+            assert outcome(partial(bag.compute, on_error="skip")) == repr(found)
             expected = repr(found) if first is None else (type(first), str(first))
             assert outcome(bag.compute) == expected
 

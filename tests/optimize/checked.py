@@ -1,4 +1,4 @@
-"""Says what a legal plan is, and what every pass must keep; `check_passes` asks that of all passes, one by one."""
+"""What a legal plan is, and what each pass must keep; `check_passes` runs the passes one by one and looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions with constants of which Python makes no text: integers of more than 4,300 digits."""
+"""Functions with integers of more than 4,300 digits: Python makes no text of them."""
 
 from __future__ import annotations
 
