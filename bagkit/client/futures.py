@@ -212,7 +212,9 @@ class Future(concurrent.futures.Future[T]):
         """Return None: dask is to take it for a plain value."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return known, (self.result(),)
+        from bagkit.dask_locks import wait_while_pickled
+
+        return known, (wait_while_pickled(self.result),)
 
     def __repr__(self) -> str:
         return f"Future({self.key!r}, {self.status})"

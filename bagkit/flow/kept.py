@@ -113,9 +113,11 @@ class Kept:
             self._end()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        from bagkit.dask_locks import wait_while_pickled
+
         records = self.local
         if records is None:
-            records = [record for batch in self.batches() for record in batch]
+            records = wait_while_pickled(lambda: [record for batch in self.batches() for record in batch])
         return _kept_here, (records,)
 
 

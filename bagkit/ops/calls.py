@@ -113,7 +113,9 @@ class FutureValue(Call):
         return self.future.result()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Known, (self.future.result(),)
+        from bagkit.dask_locks import wait_while_pickled
+
+        return Known, (wait_while_pickled(self.future.result),)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -292,10 +293,11 @@ class TestClient:
 
     def test_its_futures_stand_for_their_values(self, client: Any) -> None:
         two, letters = client.submit(len, "ab"), client.submit(list, "ab")
+        numbers = client.scatter([[1], [2]])  # once: to have the same again while the first ones go is a race in dask
         for scheduler in ("sync", "processes", client):
             with bk.options(scheduler=scheduler):
                 assert bk.from_delayed(letters).map(str.upper).compute() == ["A", "B"]
-                assert bk.from_delayed([letters, *client.scatter([[1], [2]])]).compute() == ["a", "b", 1, 2]
+                assert bk.from_delayed([letters, *numbers]).compute() == ["a", "b", 1, 2]
                 assert bk.range(2, 1).map(pow, two).compute() == [0, 1]
                 assert bk.delayed(lambda value, values: [value, *values])(two, [two]).compute() == [2, 2]
                 assert bk.compute({"a": [two]}) == ({"a": [2]},)
@@ -305,6 +307,39 @@ class TestClient:
         with bk.Client(workers=1) as ours:
             assert bk.from_delayed([ours.submit(list, "ab"), letters]).compute() == ["a", "b", "a", "b"]
             assert ours.submit(len, letters).result() == 2
+
+    @pytest.mark.parametrize("kind", ["its future", "our future", "persisted", "its graph"])
+    def test_what_it_pickles_may_wait_for_it(self, client: Any, kind: str) -> None:
+        """It pickles under a lock that its loop takes when a future goes."""
+        goes = LetsGo(client.submit(len, "abc"))
+        if kind == "its graph":
+            bag = bk.from_delayed([bk.delayed(letters_of)(goes, "a"), client.submit(list, "b")])
+            assert client.compute(bag).result(timeout=60) == ["a", "b"]
+            return
+        with bk.Client(client) as ours:
+            value = {
+                "its future": lambda: bk.from_delayed(client.submit(list, "ab")),
+                "our future": lambda: ours.submit(list, "ab"),
+                "persisted": lambda: bk.from_sequence("ab").persist(scheduler=client),
+            }[kind]()
+            there = client.submit(letters_of, goes, value, pure=False)
+            assert there.result(timeout=60) == ["a", "b"]
+
+
+class LetsGo:
+    """Lets go of a future while it is pickled, and gives the client's loop the time to see to that."""
+
+    def __init__(self, future: Any) -> None:
+        self._held = [future]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._held.clear()
+        time.sleep(0.2)
+        return LetsGo, (None,)
+
+
+def letters_of(_: object, value: Any) -> list[str]:
+    return list(value)
 
 
 def test_a_future_that_a_run_can_not_wait_for_is_an_error() -> None:
