@@ -40,18 +40,18 @@ def with_attributes(work: Several) -> Several:
 
 def _on_objects(work: Several, names: tuple[Field, ...]) -> dict[int, PerPartition] | None:
     """Return what does as the op of each step that gets objects, by its id; None where that is not known of all."""
-    from bagkit.ops.by_attributes import FilterAttributes, on_attributes
+    from bagkit.ops.by_attributes import FilterObjects, on_objects
 
     found: dict[int, PerPartition] = {}
     objects = {id(work.trunk)}
     for step in work.steps:
         if objects.isdisjoint(map(id, step.inputs)):
             continue
-        op = on_attributes(step.op, names) if isinstance(step.op, PerPartition) and len(step.inputs) == 1 else None
+        op = on_objects(step.op, names) if isinstance(step.op, PerPartition) and len(step.inputs) == 1 else None
         if op is None:
             return None
         found[id(step)] = op
-        if isinstance(op, FilterAttributes):
+        if isinstance(op, FilterObjects):
             objects.add(id(step))
     if any(id(end.step) in objects and not _counts(end) for end in work.ends):
         return None

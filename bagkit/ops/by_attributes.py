@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from bagkit.flow.watched import CALCULATING_RAISES, calls_are_watched
 from bagkit.json.attributes import Defaults, attribute_paths
-from bagkit.light_classes import dataclass
+from bagkit.light_classes import NamedTuple, dataclass
 from bagkit.ops._as_expression import NotKnown, as_expression, written
-from bagkit.ops.elementwise import Filter, Map, Pluck, PluckWithDefault
+from bagkit.ops.elementwise import Filter, Map, Pluck, PluckWithDefault, StarMap
 from bagkit.plan.fields import overlaps
 from bagkit.plan.kinds import ALL, Field, Fields, Further, GoesOn, OnRecords, PerPartition, put_further, union
 from bagkit.sentinels import NOT_GIVEN
@@ -30,64 +30,98 @@ _CALM: Final = 64
 """For how many blocks what comes before a record that fails is kept, once one has failed: the next is not far."""
 
 
-@dataclass(frozen=True)
-class MapAttributes(Map):
-    """A map of objects."""
+class Calculation(NamedTuple):
+    """How an op does with objects, or with pairs whose second is one, what its function does with records."""
 
     attributes: tuple[Field, ...] = ()
     """The fields that are attributes."""
     expression: str = ""
-    """What the function gives, made of the object `record`."""
+    """What the function gives, made of the object `record`; of a pair made of `left` and that."""
+    read: Fields = ALL
+    of_pairs: bool = False
 
-    def begin(self) -> OnRecords:
-        return OnObjects(self.function, self.expression, self.demand(ALL), self.attributes)
+    def begin(self, function: Callable[[Any], Any]) -> OnObjects:
+        """Return what is to be called with objects."""
+        kind = OnPairs if self.of_pairs else OnObjects
+        return kind(function, self.expression, self.read, self.attributes)
 
 
 @dataclass(frozen=True)
-class FilterAttributes(Filter):
-    """A filter of objects."""
+class MapObjects(Map):
+    """A map of objects, or of pairs with one."""
 
-    attributes: tuple[Field, ...] = ()
-    expression: str = ""
+    way: Calculation = Calculation()
+
+    def begin(self) -> OnRecords:
+        return self.way.begin(self.function)
+
+
+@dataclass(frozen=True)
+class StarMapObjects(StarMap):
+    """A starmap of pairs with an object."""
+
+    way: Calculation = Calculation()
+
+    def begin(self) -> OnRecords:
+        return self.way.begin(partial(_called_with_both, self.function))
+
+
+@dataclass(frozen=True)
+class FilterObjects(Filter):
+    """A filter of objects, or of pairs with one."""
+
+    way: Calculation = Calculation()
 
     def begin(self) -> OnRecords:
         assert self.predicate is not None
-        if self.keep:
-            return OnObjects(self.predicate, self.expression, self.reads, self.attributes)
-        return OnObjects(partial(_not, self.predicate), f"not {self.expression}", self.reads, self.attributes)
+        return self.way.begin(self.predicate if self.keep else partial(_not, self.predicate))
 
 
 @dataclass(frozen=True)
-class PluckAttributes(Pluck):
+class PluckObjects(Pluck):
     """A pluck of objects."""
 
-    attributes: tuple[Field, ...] = ()
-    expression: str = ""
+    way: Calculation = Calculation()
 
     def begin(self) -> OnRecords:
         get = itemgetter(self.key) if self.default is NOT_GIVEN else PluckWithDefault(self.key, self.default)
-        return OnObjects(get, self.expression, self.demand(ALL), self.attributes)
+        return self.way.begin(get)
+
+
+def _called_with_both(function: Callable[..., Any], pair: Any) -> Any:
+    return function(*pair)
 
 
 def _not(predicate: Callable[[Any], Any], record: Any) -> bool:
     return not predicate(record)
 
 
-def on_attributes(op: PerPartition, attributes: tuple[Field, ...]) -> PerPartition | None:
-    """Return what does as `op` with objects that have these `attributes`; None if that is not known."""
+def on_objects(op: PerPartition, attributes: tuple[Field, ...], of_pairs: bool = False) -> PerPartition | None:
+    """Return what does as `op` with objects that have these `attributes`, or with pairs whose second is one.
+
+    None if that is not known.
+    """
     paths = attribute_paths(attributes)
+    spell = partial(_spelt_of_pair if of_pairs else spelt, paths=paths)
+
+    def way(expression: str, read: Fields) -> Calculation:
+        return Calculation(attributes, expression, ALL if of_pairs else read, of_pairs)
+
     if type(op) is Map and not op.kwargs:
-        expression = as_expression(op.function, (), lambda keys: spelt(keys, paths))
-        return MapAttributes(op.function, attributes=attributes, expression=expression) if expression else None
+        expression = as_expression(op.function, (), spell, pair=of_pairs)
+        return MapObjects(op.function, way=way(expression, op.demand(ALL))) if expression else None
+    if type(op) is StarMap and of_pairs and not op.kwargs:
+        expression = as_expression(op.function, [(0,)], spell, (1,), pair=True)
+        return StarMapObjects(op.function, way=way(expression, ALL)) if expression else None
     if type(op) is Filter and op.predicate is not None and op.reason is None:
-        expression = as_expression(op.predicate, (), lambda keys: spelt(keys, paths))
-        made = FilterAttributes(op.predicate, op.keep, attributes=attributes, expression=expression or "")
-        return made if expression else None
-    if type(op) is Pluck and type(op.key) is str:
+        expression = as_expression(op.predicate, (), spell, pair=of_pairs)
+        kept = expression and (expression if op.keep else f"not {expression}")
+        return FilterObjects(op.predicate, op.keep, way=way(kept, op.reads)) if kept else None
+    if type(op) is Pluck and type(op.key) is str and not of_pairs:
         expression = spelt((op.key,), paths)
         if expression is None and op.default is not NOT_GIVEN and not overlaps(op.key, frozenset(attributes)):
             expression = _for_any_object(_written(op.default))
-        return PluckAttributes(op.key, op.default, attributes, expression) if expression else None
+        return PluckObjects(op.key, op.default, way(expression, op.demand(ALL))) if expression else None
     return None
 
 
@@ -128,6 +162,13 @@ def spelt(keys: tuple[str, ...], paths: dict[tuple[str, ...], str]) -> str | Non
         if keys[:length] in paths:
             return f"record.{paths[keys[:length]]}{''.join([f'[{key!a}]' for key in keys[length:]])}"
     return None
+
+
+def _spelt_of_pair(keys: tuple[Any, ...], paths: dict[tuple[str, ...], str]) -> str | None:
+    """Return the text for a part of a pair: of `left`, which is a record as it is, or of `record`."""
+    if keys[:1] == (0,):
+        return f"left{''.join([f'[{key!a}]' for key in keys[1:]])}"
+    return spelt(keys[1:], paths)
 
 
 class OnObjects(GoesOn):
@@ -179,6 +220,19 @@ class OnObjects(GoesOn):
 
     def _called(self, record: Any) -> Any:
         return self._function(self._names.dict_of(record))
+
+
+class OnPairs(OnObjects):
+    """Does with pairs that have an object in them what a function does with such of records; mutable, of one task."""
+
+    _variables = "left, record"
+
+    def _kinds(self, records: Sequence[Any]) -> Iterable[type]:
+        return map(type, map(itemgetter(1), records))
+
+    def _called(self, record: Any) -> Any:
+        left, right = record
+        return self._function((left, self._names.dict_of(right)))
 
 
 _LOOP: Final = """

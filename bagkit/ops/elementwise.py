@@ -21,7 +21,7 @@ from bagkit.lazily import Lazily
 from bagkit.light_classes import dataclass
 from bagkit.ops._parsing import ParsingJson, load_line
 from bagkit.ops._toolz_read import plucked_fields
-from bagkit.ops.functions import check_callable, function_label, rows_of_table, tuple_getter
+from bagkit.ops.functions import OfFunction, check_callable, function_label, rows_of_table, tuple_getter
 from bagkit.plan.fields import in_order, shown_field, shown_fields
 from bagkit.plan.kinds import ALL, BlockParser, Field, Fields, OnRecords, Parsing, PerPartition, as_they_are, union
 from bagkit.sentinels import NOT_GIVEN
@@ -41,20 +41,13 @@ def bind(function: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[..., 
 
 
 @dataclass(frozen=True)
-class Map(PerPartition):
+class Map(OfFunction, PerPartition):
     """`map(function)`: what the function returns for each record."""
 
-    function: Callable[..., Any]
+    operation = "map"
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     per_record = "one"
-
-    def __post_init__(self) -> None:
-        check_callable("map", self.function)
-
-    @property
-    def label(self) -> str:
-        return f"map({function_label(self.function)})"
 
     @property
     def opaque(self) -> bool:
@@ -62,9 +55,6 @@ class Map(PerPartition):
 
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.kwargs else reading.fields_read(self.function)
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (self.function,)
 
     def begin(self) -> OnRecords:
         return partial(map, bind(self.function, self.kwargs))
@@ -79,23 +69,13 @@ class MapLines(Map):
 
 
 @dataclass(frozen=True)
-class StarMap(PerPartition):
+class StarMap(OfFunction, PerPartition):
     """`starmap(function)`: the function called with the elements of each record."""
 
-    function: Callable[..., Any]
+    operation = "starmap"
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     per_record = "one"
-
-    def __post_init__(self) -> None:
-        check_callable("starmap", self.function)
-
-    @property
-    def label(self) -> str:
-        return f"starmap({function_label(self.function)})"
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (self.function,)
 
     def begin(self) -> OnRecords:
         return partial(starmap, bind(self.function, self.kwargs))
@@ -292,26 +272,19 @@ class OnErrorFor(PerPartition):
 
 
 @dataclass(frozen=True)
-class MapPartitions(PerPartition):
+class MapPartitions(OfFunction, PerPartition):
     """`map_partitions(function)`: what the function returns for the list of a partition's records."""
 
-    function: Callable[..., Any]
+    operation = "map_partitions"
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_callable("map_partitions", self.function)
+        super().__post_init__()
         refuse_table(self.function, self.function)
-
-    @property
-    def label(self) -> str:
-        return f"map_partitions({function_label(self.function)})"
 
     def demand(self, wanted: Fields) -> Fields:
         return ALL if self.args or self.kwargs else plucked_fields(self.function)
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (self.function,)
 
     def begin(self) -> OnRecords:
         return lambda records: partition_result(self.function, self.function(list(records), *self.args, **self.kwargs))

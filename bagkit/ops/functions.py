@@ -7,9 +7,10 @@ import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from operator import itemgetter, methodcaller
 from types import CodeType
-from typing import Any
+from typing import Any, ClassVar
 
 from bagkit.errors import PlanError, ask, one_line
+from bagkit.light_classes import dataclass
 from bagkit.ops._toolz_read import complemented, toolz_kind, toolz_name
 from bagkit.plan.node import Plan
 from bagkit.signatures import checked_count
@@ -192,6 +193,26 @@ def key_function(operation: str, key: object) -> Callable[[Any], Any]:
         f"{operation}: the key is neither a function nor an index; got {one_line(key)}; "
         "expected a function, a field's name, an index, or a list of those"
     )
+
+
+@dataclass(frozen=True)
+class OfFunction:
+    """What an op says of itself that calls one function of the user's."""
+
+    function: Callable[..., Any]
+
+    operation: ClassVar[str]
+    """The name of the method of Bag, or Item, that was given the function."""
+
+    def __post_init__(self) -> None:
+        check_callable(self.operation, self.function)
+
+    @property
+    def label(self) -> str:
+        return f"{self.operation}({function_label(self.function)})"
+
+    def user_functions(self) -> tuple[Any, ...]:
+        return (self.function,)
 
 
 class TupleOf:

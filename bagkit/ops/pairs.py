@@ -10,7 +10,7 @@ from typing import Any
 from bagkit.errors import one_line
 from bagkit.light_classes import dataclass
 from bagkit.ops import _pairs
-from bagkit.ops.functions import check_callable, function_label, key_function, shown_key
+from bagkit.ops.functions import OfFunction, key_function, shown_key
 from bagkit.ops.reductions import Row, accumulating, joined, or_else
 from bagkit.plan.kinds import OnRecords, PerPartition
 
@@ -53,66 +53,36 @@ class WithKeys(PerPartition):
 
 
 @dataclass(frozen=True)
-class MapValues(PerPartition):
+class MapValues(OfFunction, PerPartition):
     """`map_values(function)`: each key with what the function returns for its value."""
 
-    function: Callable[[Any], Any]
+    operation = "map_values"
 
     per_record = "one"
-
-    def __post_init__(self) -> None:
-        check_callable("map_values", self.function)
-
-    @property
-    def label(self) -> str:
-        return f"map_values({function_label(self.function)})"
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (self.function,)
 
     def begin(self) -> OnRecords:
         return partial(_pairs.with_values, self.function)
 
 
 @dataclass(frozen=True)
-class SpreadValues(PerPartition):
+class SpreadValues(OfFunction, PerPartition):
     """`flat_map_values(function)` before it is flattened: for each record an iterator over its new ones."""
 
-    function: Callable[[Any], Any]
+    operation = "flat_map_values"
 
     per_record = "one"
-
-    def __post_init__(self) -> None:
-        check_callable("flat_map_values", self.function)
-
-    @property
-    def label(self) -> str:
-        return f"flat_map_values({function_label(self.function)})"
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (self.function,)
 
     def begin(self) -> OnRecords:
         return partial(_pairs.with_each_value, self.function)
 
 
 @dataclass(frozen=True)
-class Tap(PerPartition):
+class Tap(OfFunction, PerPartition):
     """`tap(function)`: the records as they are, each shown to the function on its way."""
 
-    function: Callable[[Any], object]
+    operation = "tap"
 
     per_record = "one"
-
-    def __post_init__(self) -> None:
-        check_callable("tap", self.function)
-
-    @property
-    def label(self) -> str:
-        return f"tap({function_label(self.function)})"
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (self.function,)
 
     def begin(self) -> OnRecords:
         return partial(_pairs.tapped, self.function)

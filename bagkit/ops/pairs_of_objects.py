@@ -6,19 +6,17 @@ could be the user's otherwise, and do what it likes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from operator import itemgetter
 from typing import Any, Final
 
 from bagkit.flow.watched import CALCULATING_RAISES, calls_are_watched
 from bagkit.json.attributes import attribute_paths
 from bagkit.light_classes import dataclass
 from bagkit.ops._as_expression import as_expression
-from bagkit.ops.by_attributes import DICTS, OnObjects, every, names_of, spelt
-from bagkit.ops.elementwise import Filter, Map, StarMap
+from bagkit.ops.by_attributes import DICTS, every, names_of, spelt
 from bagkit.ops.grouping import Match, Matches
-from bagkit.plan.kinds import ALL, Field, Further, GoesOn, OnRecords, PerPartition, put_further
+from bagkit.plan.kinds import ALL, Field, Further, GoesOn, OnRecords, put_further
 
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _MOST_ROWS: Final = 1 << 16
@@ -64,65 +62,6 @@ class _MatchingObjects(GoesOn):
         return self._matches(self._names.dict_of(record))
 
 
-@dataclass(frozen=True)
-class MapPairs(Map):
-    """A map of pairs with objects."""
-
-    attributes: tuple[Field, ...] = ()
-    """The fields that are attributes of the second of each pair."""
-    expression: str = ""
-    """What the function gives, made of `left` and the object `record`."""
-
-    def begin(self) -> OnRecords:
-        return OnPairs(self.function, self.expression, ALL, self.attributes)
-
-
-@dataclass(frozen=True)
-class StarMapPairs(StarMap):
-    """A starmap of pairs with objects."""
-
-    attributes: tuple[Field, ...] = ()
-    expression: str = ""
-
-    def begin(self) -> OnRecords:
-        return OnPairs(partial(_called_with_both, self.function), self.expression, ALL, self.attributes)
-
-
-@dataclass(frozen=True)
-class FilterPairs(Filter):
-    """A filter of pairs with objects."""
-
-    attributes: tuple[Field, ...] = ()
-    expression: str = ""
-
-    def begin(self) -> OnRecords:
-        assert self.predicate is not None
-        if self.keep:
-            return OnPairs(self.predicate, self.expression, ALL, self.attributes)
-        return OnPairs(partial(_not, self.predicate), f"not {self.expression}", ALL, self.attributes)
-
-
-def _called_with_both(function: Callable[..., Any], pair: Any) -> Any:
-    return function(*pair)
-
-
-def _not(predicate: Callable[[Any], Any], pair: Any) -> bool:
-    return not predicate(pair)
-
-
-class OnPairs(OnObjects):
-    """Does with pairs that have an object in them what a function does with such of records; mutable, of one task."""
-
-    _variables = "left, record"
-
-    def _kinds(self, records: Sequence[Any]) -> Iterable[type]:
-        return map(type, map(itemgetter(1), records))
-
-    def _called(self, record: Any) -> Any:
-        left, right = record
-        return self._function((left, self._names.dict_of(right)))
-
-
 def match_objects(match: Any, attributes: tuple[Field, ...]) -> MatchObjects | None:
     """Return what does as `match` with objects that have these `attributes`; None if that is not known."""
     paths, key = attribute_paths(attributes), match.on_self
@@ -145,25 +84,3 @@ def _is_plain(row: Any) -> bool:
     if kind is dict:
         return _SCALARS.issuperset(map(type, row)) and _SCALARS.issuperset(map(type, row.values()))
     return (kind is list or kind is tuple) and _SCALARS.issuperset(map(type, row))
-
-
-def on_pairs(op: PerPartition, attributes: tuple[Field, ...]) -> PerPartition | None:
-    """Return what does as `op` with pairs whose second is an object with these `attributes`; None if not known."""
-    paths = attribute_paths(attributes)
-
-    def spell(path: tuple[Any, ...]) -> str | None:
-        if path[:1] == (0,):
-            return f"left{''.join([f'[{key!a}]' for key in path[1:]])}"
-        return spelt(path[1:], paths) if path else None
-
-    if type(op) is StarMap and not op.kwargs:
-        expression = as_expression(op.function, [(0,)], spell, (1,), pair=True)
-        return StarMapPairs(op.function, attributes=attributes, expression=expression) if expression else None
-    if type(op) is Map and not op.kwargs:
-        expression = as_expression(op.function, (), spell, pair=True)
-        return MapPairs(op.function, attributes=attributes, expression=expression) if expression else None
-    if type(op) is Filter and op.predicate is not None and op.reason is None:
-        expression = as_expression(op.predicate, (), spell, pair=True)
-        made = FilterPairs(op.predicate, op.keep, attributes=attributes, expression=expression or "")
-        return made if expression else None
-    return None

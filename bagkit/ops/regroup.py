@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import field
 from heapq import heappop, heappush
 from typing import Any
 
 from bagkit.light_classes import dataclass
-from bagkit.ops.functions import check_callable, function_label
+from bagkit.ops.functions import OfFunction
 from bagkit.plan.kinds import Call, Regroup
 from bagkit.plan.template import fill_arguments
 from bagkit.signatures import checked_count
@@ -117,22 +117,12 @@ def even_shares(total: int, count: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Apply(Call):
+class Apply(OfFunction, Call):
     """`item.apply(function)`: what the function returns for the item's value, and for other values beside it."""
 
-    function: Callable[..., Any]
+    operation = "apply"
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_callable("apply", self.function)
-
-    @property
-    def label(self) -> str:
-        return f"apply({function_label(self.function)})"
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (self.function,)
 
     def call(self, values: Sequence[Any]) -> Any:
         args, kwargs = fill_arguments(self.args, self.kwargs, values)

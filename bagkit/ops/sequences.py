@@ -22,7 +22,7 @@ from bagkit.light_classes import dataclass
 from bagkit.ops import _windows as windows
 from bagkit.ops._pipe import piped
 from bagkit.ops.elementwise import partition_result
-from bagkit.ops.functions import check_callable, function_label
+from bagkit.ops.functions import OfFunction, check_callable, function_label
 from bagkit.ops.pairing import the_same_count
 from bagkit.ops.reductions import Row, accumulating, joined
 from bagkit.plan.kinds import OnRecords, Pairing, PerPartition, Scan, Taking
@@ -232,25 +232,15 @@ class Glom(PerPartition):
 
 
 @dataclass(frozen=True)
-class MapPartitionsWithInfo(Pairing):
+class MapPartitionsWithInfo(OfFunction, Pairing):
     """`map_partitions_with_info(function)`: the function called with a partition's records and its PartitionInfo."""
 
-    function: Callable[..., Any]
+    operation = "map_partitions_with_info"
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     bags = 2
     read_first = 2
-
-    def __post_init__(self) -> None:
-        check_callable("map_partitions_with_info", self.function)
-
-    @property
-    def label(self) -> str:
-        return f"map_partitions_with_info({function_label(self.function)})"
-
-    def user_functions(self) -> tuple[Any, ...]:
-        return (self.function,)
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         records, (info,) = read

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bagkit.lazily import Lazily
 from bagkit.ops.elementwise import Filter, Flatten, Map, ParseJson, StarMap
 from bagkit.ops.parts_of_records import CompleteJson
+from bagkit.optimizer.filter_first import parser_below
 from bagkit.optimizer.objects_of_fields import given_objects
-from bagkit.plan.kinds import ALL, Field, PerPartition
+from bagkit.plan.kinds import ALL, PerPartition
 from bagkit.plan.node import Plan, rewrite, shared_ops
 
 grouping = Lazily("bagkit.ops.grouping")
@@ -47,14 +48,15 @@ def _given(plan: Plan, shared: set[int]) -> Plan | None:
     (join,) = plan.inputs
     if len(join.inputs) > 1 or id(join.op) in shared:
         return None
-    from bagkit.ops import pairs_of_objects as objects  # few programs need it
+    from bagkit.ops.by_attributes import on_objects  # few programs need these
+    from bagkit.ops.pairs_of_objects import match_objects
 
     below = _objects(join.inputs[0], shared)
     if below is None:
         return None
-    attributes = _attributes(below)
-    match = objects.match_objects(join.op, attributes)
-    others = [objects.on_pairs(op, attributes) for op in reversed(takers)]
+    attributes = parser_below(below).attributes
+    match = match_objects(join.op, attributes)
+    others = [on_objects(op, attributes, of_pairs=True) for op in reversed(takers)]
     if match is None or None in others:
         return None
     made = Plan(plan.op, (Plan(match, (below,)),))
@@ -71,10 +73,3 @@ def _objects(plan: Plan, shared: set[int]) -> Plan | None:
     if isinstance(plan.op, CompleteJson) and plan.op.parser.fields is ALL:
         return None
     return given_objects(plan, shared, learns=False)
-
-
-def _attributes(plan: Plan) -> tuple[Field, ...]:
-    """Return the attributes of what a parser below gives."""
-    while not isinstance(plan.op, ParseJson):
-        (plan,) = plan.inputs
-    return plan.op.attributes

@@ -77,7 +77,7 @@ def given_objects(plan: Plan, shared: set[int], learns: bool, names: tuple[Field
         read = below.first
     if below.plucked is not None or below.attributes or not read or id(below) in shared:
         return None
-    from bagkit.ops.by_attributes import defaults_of, on_attributes  # few programs of the shortest need it
+    from bagkit.ops.by_attributes import defaults_of, on_objects  # few programs of the shortest need it
 
     attributes = (*names, *in_order(read.difference(names)))
     defaults = defaults_of([op for op in ops if not isinstance(op, CompleteJson)], attributes)
@@ -85,7 +85,7 @@ def given_objects(plan: Plan, shared: set[int], learns: bool, names: tuple[Field
     giving = partial(replace, attributes=attributes, learns=learnt, defaults=defaults)
     made = Plan(giving(below), plan.inputs)
     for op in reversed(ops):
-        other = replace(op, parser=giving(op.parser)) if isinstance(op, CompleteJson) else on_attributes(op, attributes)
+        other = replace(op, parser=giving(op.parser)) if isinstance(op, CompleteJson) else on_objects(op, attributes)
         if other is None:
             return None
         made = Plan(other, (made,))

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from bagkit.errors import PlanError
 from bagkit.exchange.tabling import FoldingField
 from bagkit.json.standard import is_standard_loads
-from bagkit.ops.by_attributes import FilterAttributes, MapAttributes, PluckAttributes
+from bagkit.ops.by_attributes import FilterObjects, MapObjects, PluckObjects, StarMapObjects
 from bagkit.ops.calls import DelayedCall, SinkPart
 from bagkit.ops.elementwise import Flatten, OnErrorFor, ParseJson
-from bagkit.ops.pairs_of_objects import FilterPairs, MapPairs, MatchObjects, StarMapPairs
+from bagkit.ops.pairs_of_objects import MatchObjects
 from bagkit.ops.parts_of_records import CompleteJson
 from bagkit.ops.tables import ToTable
 from bagkit.optimizer import PASSES, optimize
@@ -180,13 +180,15 @@ def _check_narrowed(before: Roots, after: Roots) -> None:
             raise PlanError(f"check: {now.op.label} gives less than its users read")
 
 
-_TAKERS = (MapAttributes, FilterAttributes, PluckAttributes, MatchObjects, MapPairs, StarMapPairs, FilterPairs)
+_TAKERS = (MapObjects, FilterObjects, PluckObjects, StarMapObjects)
 
 
 def _attributes_taken(plan: Plan) -> tuple[Field, ...]:
     """Return the fields that an op looks up as attributes of its records, or of pairs; none if it takes dicts."""
     op = plan.op
     if isinstance(op, _TAKERS):
+        return op.way.attributes
+    if isinstance(op, MatchObjects):
         return op.attributes
     if isinstance(op, CompleteJson):
         return op.parser.attributes
@@ -208,7 +210,9 @@ def _attributes_given(plan: Plan) -> tuple[Field, ...]:
         return () if op.parser.fields is ALL else op.parser.attributes
     if isinstance(op, Flatten):
         return _pairs_given(plan)
-    return op.attributes if isinstance(op, (ParseJson, FilterAttributes, MatchObjects, FilterPairs)) else ()
+    if isinstance(op, FilterObjects):
+        return op.way.attributes
+    return op.attributes if isinstance(op, (ParseJson, MatchObjects)) else ()
 
 
 def _pairs_given(flatten: Plan) -> tuple[Field, ...]:
