@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bagkit.client.remote import NotSent, run_call
 from bagkit.errors import OptionError, TaskError
 from bagkit.lazily import import_extra
-from bagkit.schedulers.cluster import raised
+from bagkit.schedulers.cluster import check_open, is_closed, meant, raised
 
 if TYPE_CHECKING:
     from bagkit.client.calls import Submitted
@@ -54,25 +54,13 @@ class DistributedCluster:
         """What runs bags there."""
         return self._client
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether dask's client sends nothing any more."""
-        return self._client.status in ("closing", "closed")
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether dask's client is closed, or has lost its scheduler: then it has cancelled all futures."""
-        return bool(self._client.status != "running")
-
-    def gone(self) -> TaskError:
-        """Return the error for what can't be had without the cluster."""
-        return TaskError(
-            f"client: the cluster has gone: dask's client is {self._client.status}; "
-            "hint: make another client when there is a cluster"
-        )
+    def meant(self, error: BaseException) -> BaseException:
+        """Return what to say for an error of dask's."""
+        return meant(self._client, error, "client")
 
     def keep_bytes(self, data: bytes) -> Any:
         """Have a task make `data`: what is scattered is lost with the worker that has it; this is made again."""
+        check_open(self._client, "client")
         return KeptBytes(self._client.submit(bytes, data, pure=False))
 
     def keep(self, value: Any) -> There:
@@ -81,13 +69,13 @@ class DistributedCluster:
 
     def scatter(self, value: Any) -> Any:
         """Bring a value to a worker, which is lost with it; return dask's future of it."""
+        check_open(self._client, "client")
         (future,) = self._client.scatter([value], hash=False)
         return future
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
         """Submit a call: now if it needs values, which were asked for before; else with others, soon."""
-        if self.is_closed:
-            raise self.gone()
+        check_open(self._client, "client")
         with self._lock:
             self._numbers += 1
             name = f"{call.title}-{key[0]}-{self._numbers}"
@@ -136,7 +124,7 @@ class DistributedCluster:
 
     def cancel(self, calls: Sequence[There]) -> None:
         """Have calls not run, with one message; none do where the cluster has gone."""
-        if self.is_closed:
+        if is_closed(self._client):
             return
         self.send()
         self._client.cancel([call.reference for call in calls if call.reference is not None])
@@ -157,7 +145,7 @@ class DistributedCluster:
 
     def close(self) -> None:
         """Close the client, if it is ours."""
-        if not self.is_closed:
+        if not is_closed(self._client):
             self.send()
         if self._owned:
             self._client.close()
@@ -219,7 +207,7 @@ class OnDistributed:
         if status == "finished":
             return None
         if status == "cancelled":
-            return self._cluster.gone() if self._cluster.is_gone else CancelledError()
+            return self._cluster.meant(CancelledError())
         error = self.reference.exception()
         return TaskError(f"the cluster has lost its value, which is {status}") if error is None else raised(error)
 
@@ -232,7 +220,7 @@ class OnDistributed:
                 raise NotSent(str(error).strip().rpartition("\n")[2]) from None
             raise
         except (Exception, CancelledError) as error:
-            raise (self._cluster.gone() if self._cluster.is_gone else raised(error)) from None
+            raise self._cluster.meant(error) from None
 
     def is_new(self, reference: Any) -> bool:
         """Return False: what a call has made the cluster makes again by itself."""

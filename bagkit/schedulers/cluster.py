@@ -35,7 +35,10 @@ class ClusterExecutor(Executor):
             *args: Its arguments.
             **kwargs: Its keyword arguments.
         """
-        there = self.client.submit(fn, *args, pure=False, **kwargs)  # calls with the same bytes are several calls
+        try:
+            there = self.client.submit(fn, *args, pure=False, **kwargs)  # calls with the same bytes are several calls
+        except Exception as error:
+            raise meant(self.client, error) from error
         future: Future[T] = Future()
         with self._lock:
             self._pending += 1
@@ -73,12 +76,38 @@ class ClusterExecutor(Executor):
             try:
                 future.set_result(values[there.key] if there.key in values else _value_of(there))
             except BaseException as error:
-                future.set_exception(raised(error))
+                future.set_exception(meant(self.client, error))
 
 
 def raised(error: BaseException) -> BaseException:
     """Return an error of the cluster; where the workers died, as executors say it."""
     return BrokenExecutor(str(error)) if type(error).__name__ == "KilledWorker" else error
+
+
+def is_closed(client: Any) -> bool:
+    """Return whether a client of dask.distributed sends nothing any more."""
+    return client.status in ("closing", "closed")
+
+
+def check_open(client: Any, subject: str = "scheduler") -> None:
+    """Raise TaskError if a client is closed."""
+    if is_closed(client):
+        raise _gone(client, subject)
+
+
+def meant(client: Any, error: BaseException, subject: str = "scheduler") -> BaseException:
+    """Return what to say for an error of the cluster's.
+
+    A client of dask's that is closed, or has lost its scheduler, has cancelled all futures: its errors are about that.
+    """
+    return raised(error) if client.status == "running" else _gone(client, subject)
+
+
+def _gone(client: Any, subject: str) -> TaskError:
+    return TaskError(
+        f"{subject}: the cluster has gone: dask's client is {client.status}; "
+        "hint: make another client when there is a cluster"
+    )
 
 
 def _value_of(there: Any) -> Any:

@@ -79,8 +79,12 @@ def _facts_of_dask(client: Any, workers: int | None) -> Facts:
 def known_workers(client: Any) -> dict[str, Any]:
     """Return what the scheduler of a client of dask.distributed says of each worker, by its address.
 
-    A client for programs that await things can't be asked: it tells what it has last heard, of some workers.
+    A client for programs that await things can't be asked: it tells what it has last heard, of some workers. Raises
+    TaskError where the scheduler has gone: a client that is closed would tell of what there was.
     """
+    from bagkit.schedulers.cluster import check_open
+
+    check_open(client)
     return dict(client.scheduler_info(n_workers=-1).get("workers") or {})
 
 

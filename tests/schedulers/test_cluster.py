@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 
 import bagkit as bk
@@ -159,3 +160,26 @@ def test_of_tasks_that_went_together_the_one_is_named_that_kills(client: Any) ->
     tasks = [Task(keys=(n,), work=works.dies_at_last, part=n, label=f"task {n}") for n in range(60)]
     with pytest.raises(WorkerDiedError, match="task 59"):
         values(ExecutorScheduler(ClusterExecutor(client)), Graph(tasks), range(60))
+
+
+def test_a_cluster_that_has_gone_is_said_to_have() -> None:
+    make_cluster: Any = distributed.LocalCluster
+    make_client: Any = distributed.Client
+    with (
+        make_cluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        make_client(cluster, set_as_default=False) as client,
+    ):
+        with bk.options(scheduler=client):
+            records = iter(bk.range(1_000, npartitions=200).map(str))
+            assert next(records) == "0"
+        executor = client.get_executor()
+        cluster.close()
+        gone = r"^scheduler: the cluster has gone: dask's client is clos.*; hint: make another client"
+        with pytest.raises(bk.TaskError, match=gone):
+            list(records)
+        client.close()
+        for scheduler in (client, executor, bk.Client(client)):
+            with pytest.raises(bk.TaskError, match=gone):
+                bag().count().compute(scheduler=scheduler)
+        with pytest.raises(bk.TaskError, match=gone):
+            bag().persist(scheduler=client)
