@@ -101,7 +101,11 @@ class Filling:
         assert known is not None
         self._leave_table()
         for records in known.others():
-            self.take(records)
+            try:
+                self.take(records)
+            except Exception:
+                self.failed_at = None  # it is one of those that waited, and none that came last
+                raise
 
     def state(self) -> list[State]:
         """Return the states, one for each partition."""

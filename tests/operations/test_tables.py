@@ -8,10 +8,11 @@ import pickle
 import tempfile
 import traceback
 import tracemalloc
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -427,3 +428,21 @@ def test_a_table_is_weighed_with_its_values() -> None:
     scale = TableScale(100_000)
     assert not scale.is_full({1: "x"})
     assert scale.is_full(dict.fromkeys(range(20), "x" * 10_000))
+
+
+def joined_texts(total: str, record: tuple[str, str]) -> str:
+    if record[1] == "bad":
+        raise ValueError("bad")
+    return total + record[1]
+
+
+def test_a_record_that_fails_after_it_has_waited_is_none_of_those_that_came_last(tmp_path: Path) -> None:
+    tabling = Folding(itemgetter(0), joined_texts, joined_texts, ("",))
+    filling = Filling(tabling, Room(1 << 20, lambda: os.fspath(tmp_path)))
+    keys = [f"k{number:06}" for number in range(2_000)]
+    filling.take([(key, "x") for key in keys])  # more than the table takes
+    filling.take([("k", "bad")])
+    longer = [(key, "y" * 2_000) for key in keys[:100]]
+    with pytest.raises(ValueError, match="bad"):
+        deque(map(filling.take, repeat(longer, 100)), maxlen=0)  # the table is put away, and what waited is folded
+    assert filling.failed_at is None
