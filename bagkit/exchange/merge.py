@@ -12,6 +12,7 @@ to a bound all go to one side of it.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
@@ -36,35 +37,29 @@ class Order:
     key: Callable[[Any], Any] | None
     reverse: bool
 
-    def before(self, one: Any, other: Any) -> bool:
-        """Return whether the key `one` comes before the key `other`."""
-        return bool(other < one) if self.reverse else bool(one < other)
-
     def keys(self, records: Sequence[Any]) -> Sequence[Any]:
         """Return the keys of `records`."""
         return records if self.key is None else list(map(self.key, records))
 
     def count_before(self, keys: Sequence[Any], bound: Any) -> int:
         """Return how many of the ordered `keys` come before `bound`."""
-        low, high = 0, len(keys)
-        while low < high:
-            middle = (low + high) // 2
-            if self.before(keys[middle], bound):
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return bisect_left(keys, _Backwards(bound), key=_Backwards) if self.reverse else bisect_left(keys, bound)
 
     def count_up_to(self, bounds: Sequence[Any], key: Any) -> int:
         """Return how many of the ordered `bounds` `key` does not come before."""
-        low, high = 0, len(bounds)
-        while low < high:
-            middle = (low + high) // 2
-            if self.before(key, bounds[middle]):
-                high = middle
-            else:
-                low = middle + 1
-        return low
+        return bisect_right(bounds, _Backwards(key), key=_Backwards) if self.reverse else bisect_right(bounds, key)
+
+
+class _Backwards:
+    """A key that comes before those that are less."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: Any) -> None:
+        self._key = key
+
+    def __lt__(self, other: _Backwards) -> bool:
+        return bool(other._key < self._key)
 
 
 class Slice(NamedTuple):

@@ -91,9 +91,9 @@ def _graph_is_gone(files: FilesOfRun, token: str) -> None:
     global _watched
     with _lock:
         _over[token] = Left(files)
-        begins, _watched = not _watched, True
-    if begins:
-        threading.Thread(target=_watch, name="bagkit-graph-files", daemon=True).start()
+        if not _watched:
+            threading.Thread(target=_watch, name="bagkit-graph-files", daemon=True).start()
+            _watched = True  # not where the system allows no more threads: the next graph that goes tries again
 
 
 def _watch() -> None:
