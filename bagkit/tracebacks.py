@@ -63,21 +63,15 @@ def keep_users_frames(error: BaseException) -> None:
             pass  # it is at work, and lets go of them itself
 
 
-def clear_callers(error: BaseException) -> None:
-    """Let our frames above the user's in the traceback of a kept error go of all: the task that they ran has ended.
-
-    From a frame `f_back` leads to the one that called it, and so to the value of the task. Generators are passed over:
-    to clear one that waits would end it.
-    """
+def frame_above(error: BaseException) -> FrameType | None:
+    """Return the frame that called the first one in the traceback of a kept error: the user's."""
     trace = _trace(error)
-    frame = trace.tb_frame.f_back if trace is not None else None
-    while frame is not None and is_own(frame):
-        try:
-            if not frame.f_code.co_flags & CO_GENERATOR:
-                frame.clear()
-        except RuntimeError:
-            return  # it is at work, and so are those above it
-        frame = frame.f_back
+    return trace.tb_frame.f_back if trace is not None else None
+
+
+def is_of_a_task(frame: FrameType) -> bool:
+    """Return whether `frame`, which is above the user's, runs code of ours or of what ours calls."""
+    return _whose(frame.f_code.co_filename, str(frame.f_globals.get("__name__"))) != "others"
 
 
 def users_frame() -> FrameType:

@@ -163,14 +163,14 @@ class RunTask:
         return self._called(inputs if self.shared_work is None else inputs[1:], report)
 
     def _called(self, inputs: Sequence[Any], report: Report) -> Any:
-        from bagkit.schedulers.sync import all_kept, call_work
+        from bagkit.schedulers.sync import all_kept, call_here
 
         keep: Callable[[Any], Any] = all_kept
         if self._leaving is not None:
             # Objects stay objects in the process that has made the graph, and schedulers of ours know what to do.
             as_bytes = self._is_sent and report.directory is None
             inputs, keep = self._leaving.begin(inputs, report), self._leaving.store(keep, as_bytes)
-        values = call_work(self._work, self._part, inputs, report, self._width, self._name, keep)
+        values = call_here(self._work, self._part, inputs, report, self._width, self._name, keep)
         if self._gives_partition:
             return [record for batch in values[0] for record in batch]
         return values[0] if self._width == 1 else values

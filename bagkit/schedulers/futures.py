@@ -35,7 +35,7 @@ from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import check_stopped
-from bagkit.schedulers.sync import describe, finished, let_go_of_task
+from bagkit.schedulers.sync import describe, finished
 
 NOTICE_SECONDS = 0.25
 """The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""
@@ -300,7 +300,6 @@ class FuturesRun:
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
         self._time(task, outcome)
-        let_go_of_task(outcome.report.failures)
         self._observer.emit(
             finished(task, outcome.worker, outcome.start, outcome.stop, outcome.report, outcome.bytes_out)
         )

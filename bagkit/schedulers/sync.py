@@ -7,7 +7,8 @@ early has paid for what it took.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from bagkit.crossing.pickling import dumps_records
@@ -20,11 +21,11 @@ from bagkit.flow.batches import Batches, InTurns, kept
 from bagkit.flow.inside import running_task
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
+from bagkit.schedulers.apart import call_task
 from bagkit.schedulers.kept_parts import promised_in
 from bagkit.schedulers.later_directory import LaterDirectory
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import check_stopped
-from bagkit.tracebacks import clear_callers
 
 PROGRESS_SECONDS = 0.1
 """How often a task tells of its progress, at most."""
@@ -58,7 +59,6 @@ class SyncScheduler:
                         if kept.local is None:
                             kept.wait()
                     made, event = _run_task(task, [values[need] for need in task.needs], observer, directory)
-                    let_go_of_task(event.failures)
                     observer.emit(event)
                     values.update(made)
                     for key in state.finish(task):
@@ -83,7 +83,7 @@ def _run_task(
     observer.emit(TaskStarted(key, task.label, worker=0))
     start = time.time()
     try:
-        values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
+        values = call_here(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
     except BaseException as error:
         observer.emit(TaskFailed(key, task.label, worker=0, error=describe(error), notes=tuple(notes_of(error))))
         raise
@@ -92,11 +92,17 @@ def _run_task(
     return dict(zip(task.keys, values, strict=True)), finished(task, 0, start, time.time(), report)
 
 
-def let_go_of_task(failures: Iterable[Any]) -> None:
-    """Let the errors of records that a task has kept hold nothing of the task, which is over."""
-    for failure in failures:
-        if hasattr(failure, "error"):
-            clear_callers(failure.error)
+def call_here(
+    work: Work,
+    part: Any,
+    inputs: Sequence[Any],
+    report: Report,
+    width: int,
+    name: str,
+    store: Callable[[Any], Any],
+) -> tuple[Any, ...]:
+    """Do as `call_work`; errors that are kept, as objects in this process, hold no frames of its callers."""
+    return call_task(partial(call_work, work, part, inputs, report, width, name, store), report)
 
 
 def call_work(

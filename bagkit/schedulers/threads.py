@@ -26,7 +26,7 @@ from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, task_started
 from bagkit.schedulers.later_directory import LaterDirectory
-from bagkit.schedulers.sync import all_kept, call_work, describe, progress_teller
+from bagkit.schedulers.sync import all_kept, call_here, describe, progress_teller
 
 
 class ThreadScheduler:
@@ -119,7 +119,7 @@ class InThreads:
         tell(task_started(task, worker))
         start = time.time()
         try:
-            values = call_work(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
+            values = call_here(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
         except BaseException as error:
             return Outcome(error=_own(error, task), worker=worker, start=start, stop=time.time(), report=report)
         return Outcome(values=values, worker=worker, start=start, stop=time.time(), report=report)

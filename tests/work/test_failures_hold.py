@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 from typing import Any, ClassVar
 
 import psutil
@@ -112,6 +115,89 @@ def test_other_records_go(scheduler: Any, source: Callable[[], Bag[Record]], nam
     shown = [failure.error.__traceback__ is not None for failure in got.failures]
     assert all(shown) or name == "map of lines"  # which no function of the user's parses
     assert all(type(failure.error.__context__) in (type(None), ValueError) for failure in got.failures)
+
+
+LISTS: dict[str, Callable[[Bag[Record]], Bag[Any]]] = {
+    "map": lambda bag: bag.map(lambda record: (tenth_fails(record), record)),
+    "filter": lambda bag: bag.filter(tenth_fails),
+    "distinct": lambda bag: bag.distinct(tenth_fails),
+    "groupby": lambda bag: bag.groupby(tenth_fails),
+    "sort_by": lambda bag: bag.sort_by(tenth_fails),
+}
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+@pytest.mark.parametrize("name", list(LISTS))
+@pytest.mark.parametrize("source", [made, made_before])
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "pool"])
+def test_results_go_that_nobody_keeps(
+    scheduler: Any, source: Callable[[], Bag[Record]], name: str, pool: ThreadPoolExecutor
+) -> None:
+    Record.live = weakref.WeakSet()
+    options: Any = {"scheduler": pool if scheduler == "pool" else scheduler, "on_error": "collect"}
+    failures = LISTS[name](source()).compute(**options).failures
+    assert len(failures) > 100
+    assert others_left() <= 100
+
+
+STOPS_EARLY: dict[str, Callable[[Bag[Record]], Item[Any]]] = {
+    "any": lambda bag: bag.map(lambda record: tenth_fails(record) % 1000 > 500).any(),
+    "any behind flat_map": lambda bag: bag.flat_map(fails_late).map(lambda number: number % 1000 > 500).any(),
+}
+
+
+@pytest.mark.parametrize("name", list(STOPS_EARLY))
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "pool"])
+def test_records_go_that_nobody_has_come_to(scheduler: Any, name: str, pool: ThreadPoolExecutor) -> None:
+    Record.live = weakref.WeakSet()
+    options: Any = {"scheduler": pool if scheduler == "pool" else scheduler, "on_error": "collect"}
+    got = STOPS_EARLY[name](made()).compute(**options)
+    assert got.result
+    assert len(got.failures) > 40
+    assert others_left() <= 100
+
+
+def frames_above(error: BaseException) -> Iterator[FrameType]:
+    frame = error.__traceback__.tb_frame.f_back if error.__traceback__ is not None else None
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+@pytest.mark.parametrize("name", [*OPERATIONS, *LISTS])
+@pytest.mark.parametrize("scheduler", ["sync", "threads", "pool"])
+def test_frames_of_failures_lead_no_further_than_to_their_task(
+    scheduler: Any, name: str, pool: ThreadPoolExecutor
+) -> None:
+    """A thread that is at work still holds what it likes: it must not be reached, however late it lets go."""
+    options: Any = {"scheduler": pool if scheduler == "pool" else scheduler, "on_error": "collect"}
+    operation: Callable[[Bag[Record]], Any] = {**OPERATIONS, **LISTS}[name]
+    got = operation(made()).compute(**options)
+    assert len(got.failures) > 40
+    frames = {id(frame): frame for failure in got.failures for frame in frames_above(failure.error)}
+    assert sys._getframe() not in frames.values()
+    assert not [frame for frame in frames.values() if "bagkit" not in frame.f_code.co_filename]
+    assert not [frame for frame in frames.values() if frame.f_locals]
+
+
+def test_a_task_in_a_task_has_frames_of_its_own() -> None:
+    kept: list[Any] = []
+
+    def inner(number: int) -> int:
+        got = made().map(tenth_fails).count().compute(scheduler="sync", on_error="collect")
+        kept.extend(got.failures)
+        return 100 // number
+
+    outer = bk.range(3, npartitions=1).map(inner).compute(scheduler="sync", on_error="collect")
+    assert (outer.result, len(outer.failures), len(kept)) == ([100, 50], 1, 600)
+    assert not [frame for failure in kept for frame in frames_above(failure.error) if frame.f_locals]
+    first = frames_above(outer.failures[0].error)
+    assert not [frame for frame in first if frame.f_locals]
 
 
 @pytest.mark.parametrize("name", ["distinct", "foldby", "frequencies", "map"])
