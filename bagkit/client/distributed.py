@@ -51,7 +51,6 @@ class DistributedCluster:
 
     @property
     def scheduler(self) -> Any:
-        """What runs bags there."""
         return self._client
 
     def meant(self, error: BaseException) -> BaseException:
@@ -185,7 +184,6 @@ class OnDistributed:
             self._when_over(tell)
 
     def when_over(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called when the call is over."""
         with self._lock:
             is_sent = self._future is not None or self._error is not None
             if not is_sent:
@@ -200,7 +198,6 @@ class OnDistributed:
             self._future.add_done_callback(lambda _: tell())
 
     def error(self) -> BaseException | None:
-        """Return why there is no value."""
         if self._error is not None:
             return self._error
         status = self.reference.status
@@ -212,7 +209,6 @@ class OnDistributed:
         return TaskError(f"the cluster has lost its value, which is {status}") if error is None else raised(error)
 
     def load(self) -> Any:
-        """Bring the value."""
         try:
             return self.reference.result()
         except TypeError as error:  # what distributed raises for what it can't pickle, with a traceback as its text

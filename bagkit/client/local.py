@@ -124,8 +124,6 @@ class LocalEngine:
         future.set_result(reading(value))
 
     def promise(self, other: concurrent.futures.Future[Any], future: Future[Any]) -> None:
-        """Give `future` what the `other` one, which is not of this engine, will have."""
-
         def keep_promise(_: concurrent.futures.Future[Any]) -> None:
             error: BaseException | None
             try:
@@ -153,11 +151,9 @@ class LocalEngine:
             self._tell((key,))
 
     def cancel(self, key: Key) -> None:
-        """Note that the future of `key` was cancelled."""
         self._tell(partial(self._cancel, key))
 
     def wait_at_the_end(self, future: Future[Any]) -> None:
-        """Have `close` wait for `future` too, or cancel it."""
         import bagkit.schedulers.processes  # noqa: F401  # at the end of the program it ends runs, so it comes after us
 
         atexit.unregister(_end_engines)

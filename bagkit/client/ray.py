@@ -30,11 +30,9 @@ class RayCluster:
         return int(self._ray.cluster_resources().get("CPU", 1))
 
     def keep_bytes(self, data: bytes) -> Any:
-        """Put bytes into the store."""
         return self._ray.put(data)
 
     def keep(self, value: Any) -> There:
-        """Put a value into the store."""
         return OnRay(self._ray, self._ray.put(value), None)
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
@@ -43,7 +41,6 @@ class RayCluster:
         return OnRay(self._ray, value, future_of(self._ray, end))
 
     def load_all(self, values: Sequence[There]) -> list[Any]:
-        """Bring values together."""
         found: list[Any] = self._ray.get([value.reference for value in values])
         return found
 
@@ -74,12 +71,10 @@ class OnRay:
         self._ray = ray
 
     def when_over(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called when the call is over."""
         assert self.end is not None
         self.end.add_done_callback(lambda _: tell())
 
     def error(self) -> BaseException | None:
-        """Return why there is no value."""
         assert self.end is not None
         if self.end.cancelled():
             return CancelledError()
@@ -87,7 +82,6 @@ class OnRay:
         return self.end.result() if error is None else _meant(error)
 
     def load(self) -> Any:
-        """Bring the value."""
         try:
             return self._ray.get(self.reference)
         except Exception as error:

@@ -120,12 +120,10 @@ class RemoteEngine:
 
     @property
     def workers(self) -> int:
-        """How many tasks the cluster may run at a time."""
         return self._cluster.workers
 
     @property
     def scheduler(self) -> Any:
-        """What runs bags there."""
         return self._cluster.scheduler
 
     def add(self, call: Submitted, future: Future[Any], needs: Sequence[Future[Any]]) -> None:
@@ -175,17 +173,14 @@ class RemoteEngine:
         return future.is_elsewhere and future.belongs_to(self) and future.key in self._values
 
     def let_go(self, key: Key) -> None:
-        """Note that nobody holds the future of `key`."""
         self._values.pop(key, None)
 
     def cancel(self, key: Key) -> None:
-        """Have the call of `key` not run."""
         value = self._values.get(key)
         if value is not None:
             self._cluster.cancel([value])
 
     def wait_at_the_end(self, future: Future[Any]) -> None:
-        """Have `close` wait for `future` too, or cancel it."""
         self._open[future.key] = future
         future.add_done_callback(lambda _: self._open.pop(future.key, None))
 

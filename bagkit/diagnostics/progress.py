@@ -153,7 +153,6 @@ class TerminalBar:
         self._bar.start_t -= seconds
 
     def draw(self, standing: Standing, remarks: list[str]) -> None:
-        """Draw how far it is."""
         in_bytes = bool(standing.weight)  # which may not be known before the run has begun
         self._bar.unit, self._bar.unit_scale = "B" if in_bytes else standing.unit, in_bytes
         self._bar.bar_format = BYTES if in_bytes else TASKS.replace("tasks", f"{standing.unit}s")
@@ -162,7 +161,6 @@ class TerminalBar:
         self._bar.refresh()
 
     def clear(self) -> None:
-        """Make its line free."""
         self._bar.clear()
 
     def close(self) -> None:

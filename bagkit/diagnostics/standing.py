@@ -103,7 +103,6 @@ class Counts:
         """Whether the run ended well; None while it goes on."""
 
     def emit(self, event: Event) -> None:
-        """Take note of `event`."""
         match event:
             case RunStarted():
                 self._weight, self._tasks = event.weight, event.tasks

@@ -156,12 +156,10 @@ class SortingLines:
         self._sorting = sorting
 
     def take(self, records: Sequence[Any]) -> None:
-        """Take some records more; if it raises, one of them is at fault."""
         keys = results(self._key, list(map(KEY_PART, records)))
         self._sorting.take(list(zip(keys, map(LINE_PART, records), strict=True)))
 
     def state(self) -> tuple[list[SortedRun], Sample]:
-        """Return the runs and the sample."""
         return self._sorting.state()
 
 

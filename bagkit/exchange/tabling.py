@@ -28,33 +28,29 @@ _count_into: Callable[[Any, Iterable[Any]], None] = Counter.update
 _MAY_BE_NAN = ("float", "Decimal")
 
 
-class Counting:
-    """How often each record occurs."""
+class Tabling:
+    """What the values of a table are, and how several become one."""
 
-    alone: Any = 1
+    __slots__ = ()
+
+    alone: Any = None
     """The value of a record in a list."""
-    takes_lists = True
+    takes_lists = False
     """Whether records can be in a list, to be put into a table later."""
     in_one_go = False
     """Whether tables must not be merged before all are there."""
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
-        """Count `records` into `table`."""
-        _count_into(table, records)
+        """Put `records` into `table`."""
+        raise NotImplementedError
 
     def merge(self, tables: Sequence[Any]) -> Table:
-        """Return the counts of all `tables` together."""
-        total: Table = {}
-        for table in tables:
-            if isinstance(table, dict):
-                add_count(total, table)
-            else:
-                _count_into(total, table)
-        return total
+        """Return the table of all `tables` together."""
+        raise NotImplementedError
 
     def meet(self, one: Any, other: Any) -> Any:
         """Return the value of two keys that are one."""
-        return one + other
+        raise NotImplementedError
 
     def packed(self, table: Table) -> Packed:
         """Return `table` as it is kept and sent."""
@@ -65,22 +61,39 @@ class Counting:
         return table.items()
 
 
+class Counting(Tabling):
+    """How often each record occurs."""
+
+    alone = 1
+    takes_lists = True
+
+    def put(self, table: Table, records: Iterable[Any]) -> None:
+        _count_into(table, records)
+
+    def merge(self, tables: Sequence[Any]) -> Table:
+        total: Table = {}
+        for table in tables:
+            if isinstance(table, dict):
+                add_count(total, table)
+            else:
+                _count_into(total, table)
+        return total
+
+    def meet(self, one: Any, other: Any) -> Any:
+        return one + other
+
+
 @dataclass(frozen=True, slots=True)
-class Seeing:
+class Seeing(Tabling):
     """The first record of each key; without a key the records are the keys, and nothing is kept beside them."""
 
     key: Callable[[Any], Any] | None = None
 
-    alone = None
-    in_one_go = False
-
     @property
-    def takes_lists(self) -> bool:
-        """Whether records can be in a list, to be put into a table later."""
+    def takes_lists(self) -> bool:  # type: ignore[override]  # it depends on the key
         return self.key is None
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
-        """Put the records into `table` whose keys are not there yet."""
         if self.key is None:
             deque(map(table.setdefault, records), maxlen=0)
             return
@@ -94,7 +107,6 @@ class Seeing:
             raise StoppedEarly from None
 
     def merge(self, tables: Sequence[Any]) -> Table:
-        """Return what is first in all `tables`."""
         if self.key is None:
             return dict.fromkeys(chain.from_iterable(tables))
         total = dict(tables[0])
@@ -104,20 +116,17 @@ class Seeing:
         return total
 
     def meet(self, one: Any, other: Any) -> Any:
-        """Return the value of two keys that are one."""
         return one
 
     def packed(self, table: Table) -> Packed:
-        """Return `table` as it is kept and sent."""
         return packed(table) if self.key is None else table
 
     def result(self, table: Table) -> Iterable[Any]:
-        """Return the records that a table stands for."""
         return table if self.key is None else table.values()
 
 
 @dataclass(frozen=True, slots=True)
-class Folding:
+class Folding(Tabling):
     """What the records of a key, or their `value`s, are folded to.
 
     `initial` (in a tuple, if there is one) starts each key of a table, `merge_initial` each key of the merged tables;
@@ -131,16 +140,11 @@ class Folding:
     merge_initial: tuple[Any, ...] = ()
     value: Callable[[Any], Any] | None = None
 
-    alone = None
-    takes_lists = False
-
     @property
-    def in_one_go(self) -> bool:
-        """Whether tables must not be merged before all are there: a value that starts the merging counts once."""
+    def in_one_go(self) -> bool:  # type: ignore[override]  # a value that starts the merging counts once
         return bool(self.merge_initial)
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
-        """Fold `records` into `table`."""
         key, binop, value = self.key, self.binop, self.value
         try:
             for record in records:
@@ -156,7 +160,6 @@ class Folding:
             raise StoppedEarly from None
 
     def merge(self, tables: Sequence[Any]) -> Table:
-        """Return what `combine` makes of the values of each key in all `tables`."""
         total: Table = {}
         if self.merge_initial:
             for key in chain.from_iterable(tables):
@@ -172,7 +175,6 @@ class Folding:
         return records
 
     def meet(self, one: Any, other: Any) -> Any:
-        """Return the value of two keys that are one."""
         try:
             return self.combine(one, other)
         except StopIteration:
@@ -184,14 +186,6 @@ class Folding:
             return fresh_initial(self.merge_initial[0])
         except StopIteration:
             raise StoppedEarly from None
-
-    def packed(self, table: Table) -> Packed:
-        """Return `table` as it is kept and sent."""
-        return table
-
-    def result(self, table: Table) -> Iterable[Any]:
-        """Return the records that a table stands for."""
-        return table.items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +203,6 @@ class FoldingField(Folding):
     """What `binop` gives, made of `total` and `value`, with an initial value that can't be changed; "" if not known."""
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
-        """Fold `records` into `table`."""
         from bagkit.flow.watched import calls_are_watched
 
         if not self.expression or calls_are_watched():
@@ -288,9 +281,6 @@ def _loop(expression: str) -> Callable[[Table, Iterator[Any], Any], tuple[Any, .
     exec(_LOOP.format(expression=expression), found)
     made: Callable[[Table, Iterator[Any], Any], tuple[Any, ...]] = found["put"]
     return made
-
-
-Tabling = Counting | Seeing | Folding
 
 
 def one_nan(table: Table, tabling: Tabling) -> Table:

@@ -72,11 +72,9 @@ class Unchanged:
 
     @property
     def is_hopeful(self) -> bool:
-        """Whether many lines are expected to be written as they are."""
         return not self._waiting
 
     def pays(self) -> bool:
-        """Say whether it is worth while for the next block."""
         if self._waiting:
             self._waiting -= 1
         return not self._waiting

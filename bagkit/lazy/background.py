@@ -126,7 +126,6 @@ class BackgroundRun:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it is to stop."""
         return self._ending or 0 < self._promised <= len(self._over)
 
     @property
@@ -203,7 +202,6 @@ class PromisedPart:
 
     @property
     def lock(self) -> threading.Condition:
-        """The lock of whoever keeps the promise, or lets go of the promised records."""
         return self.run.lock
 
     @property

@@ -266,7 +266,6 @@ class Lowering:
         return parts, keys
 
     def value(self, plan: Plan) -> Pending:
-        """Return a single value that a task has made."""
         (key,) = self._materialised(plan)
         return Pending(self._leaf(Value(), Value), (), (key,))
 
@@ -322,7 +321,6 @@ class Lowering:
     # What shares a read ---------------------------------------------------------------------------------------------
 
     def read_once(self, plan: Plan) -> list[tuple[Key, ...]] | None:
-        """Return the keys that an end, or an output, of a shared read has of each task; None if it shares none."""
         if plan not in self._shared_reads:
             return None
         if plan not in self._read:
@@ -332,34 +330,28 @@ class Lowering:
         return self._read[plan]
 
     def records(self, plan: Plan) -> list[Pending]:
-        """Return the partitions of records that are shared."""
         return self._pending(plan, inside=True)
 
     def above(self, plan: Plan, steps: tuple[Step, ...]) -> Step:
-        """Return the step of `plan` on `steps`."""
         op = plan.op
         step = Step(op, steps, self._policies[plan], _done_too(op), self.memory(op))
         return self._shared((id(op), *map(id, steps)), step, op)
 
     def joined(self, trunk: Step, steps: tuple[Step, ...]) -> Step:
-        """Return the step that gives what `steps` above `trunk` lead to."""
         return self._shared((id(trunk), *map(id, steps)), Step(Joined(), (trunk, *steps)), (trunk, steps))
 
     def add(self, work: Several, one: Pending, keys: tuple[Key, ...], label: str, where: tuple[Any, ...]) -> None:
-        """Add a task that reads once for several answers."""
         task = self._task(work, one, keys)
         steps = self._labels[id(work), 0] = self._labels.get((id(work), 0)) or work.labels()
         self.tasks.append(replace(task, part=(*one.part, *where), label=f"{task.label} → {label}", steps=steps))
 
     def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int = 1) -> Into:
-        """Return the end of `count` tasks, kept alive."""
         together = op.split_every if isinstance(op, Reduction) else None
         into = Into(op, min(count, together or count), 0, buckets, policy, self.memory(op))
         self._alive.append(into)
         return into
 
     def writing(self, op: Sink) -> tuple[int, list[Any]]:
-        """Return the number of a sink, and where each partition of it goes."""
         assert self._writings is not None
         number, parts = self._writings.of(op)
         return number, [part[1] for part in parts if part is not None]
@@ -370,19 +362,15 @@ class Lowering:
     # What exchanges are made of -------------------------------------------------------------------------------------
 
     def inputs(self, plan: Plan) -> list[Pending]:
-        """Return the partitions of what an exchange works on."""
         return self._inputs(plan, inside=False)
 
     def sharers(self, *plans: Plan) -> int:
-        """Return how many workers may share a file for `plans`, reductions or exchanges: 1 where it could be seen."""
         return self._workers if all(map(is_exact, plans)) else 1
 
     def policy(self, plan: Plan) -> str:
-        """Return what is done about records that fail in `plan`."""
         return self._policies[plan]
 
     def memory(self, op: Op) -> int | None:
-        """Return how many bytes a task may hold for `op`; None for any number, and for ops that hold little."""
         if self._memory is None or not isinstance(op, (Exchange, Reduction)):
             return None
         from bagkit.ops.tables import ToTable
@@ -390,11 +378,9 @@ class Lowering:
         return self._memory() if isinstance(op, (Exchange, ToTable)) else None
 
     def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...], weight: int) -> Pending:
-        """Return the partition that `op` makes of the values of `needs`, of about `weight` bytes, 0 if not known."""
         return Pending(self._leaf(op, plan, self.memory(plan.op)), (len(needs),), needs, weight)
 
     def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
-        """Add the task that splits the records of `one`."""
         self._alive.append(into)
         self.tasks.append(self._task(self._work(one.step, into, gives_value=False, turns=one.turns), one, keys))
 
@@ -450,7 +436,6 @@ class Lowering:
         return states
 
     def stage(self, label: str) -> str:
-        """Return a name for some tasks that no others have."""
         self._stages += 1
         return f"{self._stages}: {label}"
 
@@ -460,7 +445,6 @@ class Lowering:
         return self._shared((id(of), id(type(op))), Step(op, memory=memory), of)
 
     def then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
-        """Return what the op of `plan` makes of `inputs`, in the task that makes those."""
         step = self.above(plan, tuple(child.step for child in inputs))
         part = tuple(entry for child in inputs for entry in child.part)
         known = all(child.weight or not child.needs for child in inputs)

@@ -43,7 +43,7 @@ class TaskMaker(Protocol):
         """Return what is done about records that fail in `plan`."""
 
     def memory(self, op: Op) -> int | None:
-        """Return how many bytes a task may hold for `op`; None for any number."""
+        """Return how many bytes a task may hold for `op`; None for any number, and for ops that hold little."""
 
     def sharers(self, *plans: Plan) -> int:
         """Return how many workers may share a file for `plans`, reductions or exchanges: 1 where it could be seen."""

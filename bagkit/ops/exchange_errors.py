@@ -37,18 +37,15 @@ class TakingForUser:
         self._taking = taking
 
     def take(self, records: list[Any]) -> None:
-        """Take some records."""
         with exchange_errors(self._operation):
             self._taking.take(records)
 
     @property
     def failed_at(self) -> int | None:
-        """The number of the record, of those that came last, at which it has raised; None where that is not known."""
         found: int | None = getattr(self._taking, "failed_at", None)
         return found
 
     def state(self) -> Any:
-        """Return the state."""
         with exchange_errors(self._operation):
             return self._taking.state()
 

@@ -219,7 +219,6 @@ class AsBytes:
         return found
 
     def let_go(self, value: Any) -> None:
-        """Let go of a value, and of its file with the last value that is there."""
         self._inline_bytes -= sizes(value)[0]
         if value[1] is not None and self._files is not None:
             self._files.drop(value[1])

@@ -157,13 +157,11 @@ class ThreadCall:
         self._tell(self)
 
     def result(self) -> Any:
-        """Return what the call returned, or raise what it raised."""
         if self._error is not None:
             raise self._error
         return self._value
 
     def cancel(self) -> None:
-        """See to it that the call is not made, unless it has begun."""
         self._function = None
 
 

@@ -11,41 +11,17 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice, starmap
 from types import FrameType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of, places_chosen_from
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.plan.kinds import Further, GoesOn, OnRecords, put_further
-from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS
+from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, StepFails
 from bagkit.work.pace import Pace
 
 T = TypeVar("T")
-
-
-class Fail(Protocol):
-    """What is done about a record that has failed."""
-
-    @property
-    def keeps(self) -> bool:
-        """Whether what fails goes on beside the others, in its own order: an exception is never raised."""
-
-    @property
-    def shows_frames(self) -> bool:
-        """Whether somebody asks for the frames of what is raised, and not only for its type and text."""
-
-    def __call__(self, block: Block, index: int, error: BaseException, /) -> bool:
-        """Return if the record is to be left out, else raise.
-
-        If it is true, an empty block is to be given: many failed records wait for what comes through the steps.
-        """
-
-    def noting(self, block: Block, /) -> Callable[[int, BaseException], None]:
-        """Return what notes each record of `block` that has failed, where it `keeps`: without more calls than one."""
-
-    def noted(self, block: Block, /) -> bool:
-        """Take note that these are all of `block`; return what a call does."""
 
 
 Row = tuple[Block, Sequence[Sequence[Any]]]
@@ -56,7 +32,7 @@ Chosen = Callable[[Block, Sequence[Any]], Block]
 """Gives the block of those records whose flags are true."""
 
 
-def _further(function: OnRecords, columns: Sequence[Sequence[Any]], fail: Fail) -> Further:
+def _further(function: OnRecords, columns: Sequence[Sequence[Any]], fail: StepFails) -> Further:
     if isinstance(function, GoesOn):
         return function.further(columns[0], fail.shows_frames)
     if type(function) is partial and (function.func is map or function.func is starmap):
@@ -80,7 +56,7 @@ def _error(further: Further, found: list[Any], start: int, count: int) -> BaseEx
 
 
 def _given(
-    function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures, chosen: Chosen = chosen_from
+    function: OnRecords, rows: Iterator[Row], fail: StepFails, figures: Figures, chosen: Chosen = chosen_from
 ) -> Iterator[tuple[list[Any], Block]]:
     """Yield what `function` gives, with the records that it is given for: in several parts where records have failed.
 
@@ -116,7 +92,7 @@ def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
 
 
 def _given_further(
-    block: Block, further: Further, fail: Fail, figures: Figures, found: list[Any], error: BaseException | None
+    block: Block, further: Further, fail: StepFails, figures: Figures, found: list[Any], error: BaseException | None
 ) -> Generator[tuple[list[Any], Block], None, None]:
     start, end = 0, len(block.records)
     while True:
@@ -138,7 +114,7 @@ def _given_further(
 def _given_without(
     block: Block,
     further: Further,
-    fail: Fail,
+    fail: StepFails,
     figures: Figures,
     chosen: Chosen,
     found: list[Any],
@@ -166,7 +142,7 @@ def _given_without(
         yield [], block.part(0, 0)
 
 
-def ones(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[Block]:
+def ones(function: OnRecords, rows: Iterator[Row], fail: StepFails, figures: Figures) -> Iterator[Block]:
     """Return the blocks of what `function` gives for each record."""
     return map(partial(_made, figures), _given(function, rows, fail, figures, places_chosen_from))
 
@@ -177,7 +153,7 @@ def _made(figures: Figures, given: tuple[list[Any], Block]) -> Block:
     return made_of(block, found)
 
 
-def some(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures) -> Iterator[Block]:
+def some(function: OnRecords, rows: Iterator[Row], fail: StepFails, figures: Figures) -> Iterator[Block]:
     """Yield the blocks of the records for which `function` gives what is true."""
     for flags, block in _given(function, rows, fail, figures):
         chosen = _chosen(flags, block)
@@ -201,7 +177,7 @@ def _chosen(flags: Sequence[Any], block: Block) -> list[Block]:
 
 
 def _chosen_one_by_one(
-    flags: Sequence[Any], block: Block, fail: Fail, figures: Figures
+    flags: Sequence[Any], block: Block, fail: StepFails, figures: Figures
 ) -> Generator[Block, None, None]:
     for index, flag in enumerate(flags):
         try:
@@ -219,7 +195,7 @@ AT_ONCE = 1 << 16
 _LISTS: frozenset[type] = frozenset({list, tuple})
 
 
-def many(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures, pace: Pace) -> Iterator[Block]:
+def many(function: OnRecords, rows: Iterator[Row], fail: StepFails, figures: Figures, pace: Pace) -> Iterator[Block]:
     """Yield the blocks of the elements of what `function` gives for each record."""
     clock = figures.report.clock(PATIENCE)
     for iterables, block in _given(function, rows, fail, figures):
@@ -239,7 +215,7 @@ def many(function: OnRecords, rows: Iterator[Row], fail: Fail, figures: Figures,
 
 
 def _flattened(
-    iterables: Sequence[Any], block: Block, fail: Fail, figures: Figures, pace: Pace, clock: Clock | None
+    iterables: Sequence[Any], block: Block, fail: StepFails, figures: Figures, pace: Pace, clock: Clock | None
 ) -> Generator[Block, None, None]:
     """Yield blocks of what iterators give. No more is taken of one than a block may have, for it may have no end."""
     found: list[Any] = []

@@ -215,7 +215,7 @@ class StepFails:
 
     @property
     def keeps(self) -> bool:
-        """Whether what fails goes on beside the others."""
+        """Whether what fails goes on beside the others, in its own order: an exception is never raised."""
         return self.failing.keeps(self.step)
 
     @property
@@ -224,15 +224,18 @@ class StepFails:
         return self.failing.shows_frames(self.step)
 
     def __call__(self, block: Block, index: int, error: BaseException) -> bool:
-        """Raise `error` of the record number `index` of `block`, or note it; return whether many wait."""
+        """Raise `error` of the record number `index` of `block`, or note it and return: the record is to be left out.
+
+        If it is true, an empty block is to be given: many failed records wait for what comes through the steps.
+        """
         return self.failing.fail(self.step, block, index, error)
 
     def noting(self, block: Block) -> Note:
-        """Return what notes each record of `block` that fails, where what fails goes on beside the others."""
+        """Return what notes each record of `block` that has failed, where it `keeps`: without more calls than one."""
         return self.failing.noting(self.step, block)
 
     def noted(self, block: Block) -> bool:
-        """Take note that these are all of `block`; return whether many wait."""
+        """Take note that these are all of `block`; return what a call does."""
         return self.failing.noted(self.step, block)
 
 

@@ -36,7 +36,7 @@ from bagkit.plan.kinds import (
 from bagkit.plan.split_errors import Choosing, SplitErrors
 from bagkit.visible import one_line
 from bagkit.work.branches import Branches
-from bagkit.work.elementwise import Fail, Row, many, ones, some
+from bagkit.work.elementwise import Row, many, ones, some
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing, StepFails
 from bagkit.work.late import Late, Rest
 from bagkit.work.pace import SOME, Pace, Wanted
@@ -117,7 +117,7 @@ class TaskRun:
             yield from upto(clock, pace.cut(block))
         figures.note(0, 0)
 
-    def _read(self, fail: Fail, figures: Figures, reading: Iterator[tuple[Block, Block]]) -> Iterator[Block]:
+    def _read(self, fail: StepFails, figures: Figures, reading: Iterator[tuple[Block, Block]]) -> Iterator[Block]:
         """Yield what a source reads; where its lines could not be decoded in one go, that is done one by one."""
         for part, read in reading:
             if read.parse is None:
@@ -132,7 +132,7 @@ class TaskRun:
 
     def _parse(
         self,
-        fail: Fail,
+        fail: StepFails,
         read_figures: Figures,
         figures: Figures,
         parser: BlockParser,
@@ -216,7 +216,7 @@ class TaskRun:
             pass  # which a run of all would meet
         figures.note(0, 0)
 
-    def _fail(self, step: Step) -> Fail:
+    def _fail(self, step: Step) -> StepFails:
         return StepFails(self.failing, step)
 
     # What ops make of records -------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ class TaskRun:
             return self.through(step, None if op.per_record == "same" else op.begin(), blocks, figures)
         return self._whole(step, figures, op.begin, [Handing(blocks, figures)])
 
-    def _complete(self, fail: Fail, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
+    def _complete(self, fail: StepFails, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
         """Yield whole records in place of what filters were given of them."""
         for block in blocks:
             found = lines_of(block)
@@ -259,7 +259,7 @@ class TaskRun:
             rows: Iterator[Row] = iter([(Block(lines, block.origin), ())])
             yield from ones(partial(map, rest.careful), rows, fail, figures)
 
-    def _with_lines(self, fail: Fail, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
+    def _with_lines(self, fail: StepFails, blocks: Iterator[Block], figures: Figures) -> Iterator[Block]:
         """Yield records in two parts: what filters and keys read of them, and their lines, or else all of them."""
         for block in blocks:
             found = lines_of(block)
@@ -273,7 +273,6 @@ class TaskRun:
     def through(
         self, step: Step, function: OnRecords | None, blocks: Iterator[Block], figures: Figures
     ) -> Iterator[Block]:
-        """Yield what `function`, the op of `step`, makes of each record; without a function records pass."""
         op = step.op
         if isinstance(op, SplitErrors):
             return with_rejected(self.failing.rejected_below(step), blocks, figures)
@@ -286,7 +285,6 @@ class TaskRun:
         return self.each(step, function, map(_row_of, blocks), figures)
 
     def each(self, step: Step, function: OnRecords, rows: Iterator[Row], figures: Figures) -> Iterator[Block]:
-        """Yield what `function`, the op of `step`, makes of each row of records."""
         op = step.op
         assert isinstance(op, (PerPartition, Pairing)), op
         if op.per_record == "one":
@@ -465,7 +463,7 @@ def _passed(figures: Figures, block: Block) -> Block:
     return block
 
 
-def _with_care(fail: Fail, figures: Figures, ways: Ways, part: Block, why: str) -> Generator[Block, None, bool]:
+def _with_care(fail: StepFails, figures: Figures, ways: Ways, part: Block, why: str) -> Generator[Block, None, bool]:
     """Yield what a parser makes of lines that may be wrong; return whether it took some of them with care."""
     lines, in_turn = iter([(part, ())]), ways.in_turn
     if in_turn is None:

@@ -49,11 +49,9 @@ class TextBuffer:
         next(self._growing)
 
     def write(self, piece: str) -> None:
-        """Add a piece."""
         self._growing.send(piece)
 
     def getvalue(self) -> str:
-        """Return the text."""
         text = self._growing.send(None)
         self._growing.close()
         return text
@@ -88,7 +86,6 @@ class DecodingBuffer:
         self._bytes: io.BytesIO | None = None
 
     def write(self, piece: bytes) -> None:
-        """Add a piece."""
         self._add(piece, final=False)
 
     def getvalue(self) -> bytes | str:

@@ -443,7 +443,6 @@ class FileWriting:
         return manifest_bytes(self._recipe, files, self._targets.home, self._below)
 
     def end(self) -> None:
-        """Remove what became no output, and let others write here."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
