@@ -232,7 +232,7 @@ class FileSource(Source):
     def _read_again(self, piece: FilePiece) -> PieceReader:
         """Return what has read a damaged file from its beginning to where it is damaged."""
         whole = replace(piece, start=0, stop=None)
-        with opened_piece(whole, self.files.storage_options) as file:
+        with opened_piece(whole, self.files.storage_options, Attempts(self.files.retries)) as file:
             reader = PieceReader(self, whole, file, only_counts=True)
             with suppress(DamagedError):
                 deque(self.blocks(reader, raw=True), 0)

@@ -45,6 +45,11 @@ class InputFile:
         self._fetched = memoryview(b"")
         self._limit = info.size or 0
 
+    @property
+    def attempts(self) -> Attempts:
+        """What says how often reads of it are tried again."""
+        return Attempts() if self._remote is None else self._remote.attempts
+
     def begin(self, at: int, stop: int | None) -> None:
         """Go to the byte `at`; what is behind `stop` will be asked for in small parts."""
         if at:
@@ -122,28 +127,31 @@ class InputFile:
         """Raise InputChangedError if the file is not what it was when the plan was made."""
         if self._file is None:
             return  # it is opened again before more of it is read, and looked at then
-        size, mtime_ns, etag = self._local_state() if self._remote is None else self._remote_state()
-        info = self.info
-        if size is not None and info.size is not None and size != info.size:
-            raise _changed(info, f"{size} bytes")
-        if mtime_ns is not None and mtime_ns != info.mtime_ns:
-            raise _changed(info, f"modified {_time(mtime_ns)}", f"modified {_time(info.mtime_ns)}")
-        if etag is not None and info.etag is not None and etag != info.etag:
-            raise _changed(info, f"ETag {etag}", f"ETag {info.etag}")
+        _compare(self.info, *(self._local_state() if self._remote is None else _remote_state(self.info, self._file)))
 
     def _local_state(self) -> tuple[int, int, None]:
         now = os.fstat(self._file.fileno())
         return now.st_size, now.st_mtime_ns, None
 
-    def _remote_state(self) -> tuple[int | None, None, str | None]:
-        in_memory = isinstance(self._file, io.BytesIO)
-        size = self._file.getbuffer().nbytes if in_memory else getattr(self._file, "size", None)
-        details = self._file.details if self.info.etag is not None and hasattr(self._file, "details") else None
-        return (
-            size if isinstance(size, int) else None,
-            None,
-            etag_of(details) if isinstance(details, Mapping) else None,
-        )
+
+def _remote_state(info: FileInfo, file: Any) -> tuple[int | None, None, str | None]:
+    size = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else getattr(file, "size", None)
+    details = file.details if info.etag is not None and hasattr(file, "details") else None
+    return (
+        size if isinstance(size, int) else None,
+        None,
+        etag_of(details) if isinstance(details, Mapping) else None,
+    )
+
+
+def _compare(info: FileInfo, size: int | None, mtime_ns: int | None, etag: str | None) -> None:
+    """Raise InputChangedError if what a file is now is not what it was when the plan was made."""
+    if size is not None and info.size is not None and size != info.size:
+        raise _changed(info, f"{size} bytes")
+    if mtime_ns is not None and mtime_ns != info.mtime_ns:
+        raise _changed(info, f"modified {_time(mtime_ns)}", f"modified {_time(info.mtime_ns)}")
+    if etag is not None and info.etag is not None and etag != info.etag:
+        raise _changed(info, f"ETag {etag}", f"ETag {info.etag}")
 
 
 def _changed(info: FileInfo, now: str, then: str | None = None) -> InputChangedError:
@@ -191,12 +199,97 @@ def opened(
         file.close()
 
 
-def open_file(info: FileInfo, storage_options: Mapping[str, Any]) -> Any:
-    """Return a file that can be read from the middle, as `open` does."""
+def open_file(info: FileInfo, storage_options: Mapping[str, Any], attempts: Attempts | None = None) -> Any:
+    """Return a file that can be read from the middle, as `open` does.
+
+    What fails of a remote one is tried again, as `attempts` say, or else the option.
+    """
     if not is_url(info.path):
         return open(info.path, "rb")
+    if attempts is None:
+        from bagkit.options import get_options
+
+        attempts = Attempts(get_options().read_retries)
     filesystem, path = filesystem_of(info.path, storage_options)
-    return filesystem.open(path, "rb")
+    return SteadyFile(info, partial(_own, filesystem, path), attempts)
+
+
+class SteadyFile:
+    """A remote file that is read anywhere in it, and opened again where a connection breaks; mutable, of one reading.
+
+    Raises SourceError where that does not help, and other errors as they are.
+    """
+
+    def __init__(self, info: FileInfo, opens: Callable[[], Any], attempts: Attempts) -> None:
+        self.closed = False
+        self.failure: SourceError | None = None
+        """What was raised last because reads go on to fail: libraries pass over errors of the system."""
+        self._info = info
+        self._opens = opens
+        self._attempts = attempts
+        self._position = 0
+        self._file: Any = None
+        self.seek(0)
+
+    def readable(self) -> bool:
+        """Return True: libraries ask."""
+        return True
+
+    seekable = readable
+
+    def tell(self) -> int:
+        """Return which byte is read next."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a byte; return which it is."""
+        self._position = self._try(lambda file: file.seek(offset, whence))
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, or all that there are."""
+        data: bytes = self._try(lambda file: file.read(size))
+        self._position += len(data)
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self.closed = True
+        self._let_go()
+
+    def _try(self, function: Callable[[Any], Any]) -> Any:
+        try:
+            return self._attempts.call(partial(self._once, function))
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            path = self._info.path
+            self.failure = SourceError(f"{named(path)}: reading failed at byte {self._position}: {reason(error, path)}")
+            raise self.failure from error
+
+    def _once(self, function: Callable[[Any], Any]) -> Any:
+        try:
+            if self._file is None:
+                self._file = self._opens()
+                _compare(self._info, *_remote_state(self._info, self._file))
+                if self._position:
+                    self._file.seek(self._position)
+            return function(self._file)
+        except Exception as error:
+            if is_passing(error):
+                self._let_go()  # and it is opened again, to go on from here
+            raise
+
+    def _let_go(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+
+def _own(filesystem: Any, path: str, **keywords: Any) -> Any:
+    """Open a file. memory:// gives all its readers one file object, with one position: this one gets its own."""
+    file = filesystem.open(path, "rb", **keywords)
+    return io.BytesIO(file.getvalue()) if isinstance(file, io.BytesIO) else file
 
 
 def _open_local(info: FileInfo) -> InputFile:
@@ -222,10 +315,6 @@ class Remote:
 def _open_remote(info: FileInfo, storage_options: Mapping[str, Any], attempts: Attempts) -> InputFile:
     filesystem, path = filesystem_of(info.path, storage_options)
 
-    def opens() -> Any:
-        file = filesystem.open(path, "rb", cache_type="none")
-        # memory:// gives all its readers one file object, with one position.
-        return io.BytesIO(file.getvalue()) if isinstance(file, io.BytesIO) else file
-
+    opens = partial(_own, filesystem, path, cache_type="none")
     stream = partial(filesystem.open, path, "rb", block_size=0) if is_web(path) else None
     return InputFile(info, opens(), Remote(opens, attempts, stream))

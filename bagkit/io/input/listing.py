@@ -13,7 +13,7 @@ from itertools import accumulate, chain
 from typing import Any, Final
 
 from bagkit.errors import BagkitError, NoFilesError, PlanError, SourceError, one_line
-from bagkit.io.input.again import Attempts
+from bagkit.io.input.again import Attempts, is_passing
 from bagkit.io.input.files import FileInfo
 from bagkit.io.input.paths import (
     etag_of,
@@ -263,8 +263,12 @@ def _found(filesystem: Any, url: str, path: str, attempts: Attempts) -> list[tup
         return [(url, attempts.call(partial(filesystem.info, path)))]
     found = attempts.call(partial(_glob, filesystem, path))
     # Only names with brackets may be there without being matched: others are asked for in vain.
-    if "[" in path and not is_web(path) and filesystem.isfile(path):
-        found[path] = found.get(path) or attempts.call(partial(filesystem.info, path))
+    if "[" in path and not is_web(path) and path not in found:
+        try:
+            found[path] = attempts.call(partial(filesystem.info, path))
+        except Exception as error:
+            if is_passing(error):
+                raise  # else it is not there, or stores do not say whether it is
     if means_the_file(url, path in found and found[path]["type"] != "directory", len(found) > 1):
         return [(url, found[path])]
     # As in local patterns, "*" finds no hidden names, and nothing that we keep beside an output.

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from bagkit.errors import BagkitError, NoFilesError
+from bagkit.errors import BagkitError, NoFilesError, SourceError
 from bagkit.exchange.checksum import crc32
+from bagkit.io.input.again import Attempts
 from bagkit.io.input.archives import LOCAL_HEADER, content, long_size
 from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
 from bagkit.io.input.files import FileInfo, InputFile, open_file
@@ -58,6 +59,9 @@ def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[M
     try:
         found = _listed(file)
     except Exception:  # there is no list, or it makes no sense, or the server can't go to the end first
+        failure: SourceError | None = getattr(file, "failure", None)
+        if failure is not None:
+            raise failure from failure.__cause__  # which says nothing about the archive
         found = _found(file, info.size)
     finally:
         file.close()
@@ -129,6 +133,8 @@ def _found(file: Any, size: int | None) -> list[Member]:
             at += len(head) + length + extra_length + packed
             if later:
                 break
+    except SourceError:
+        raise
     except Exception:  # what has no list and can't be gone through either is read from its beginning on
         return []
     found = [member for member in found if not member.name.endswith("/")]
@@ -162,6 +168,11 @@ class MemberFile:
     def consumed(self) -> int:
         """How many bytes were read."""
         return self.position
+
+    @property
+    def attempts(self) -> Attempts:
+        """What says how often reads of the archive are tried again."""
+        return self._file.attempts
 
     def check(self) -> None:
         """Raise InputChangedError if the archive is not what it was when the plan was made."""

@@ -76,7 +76,7 @@ def _read(source: ReadParquet, reader: PieceReader) -> Iterator[Block]:
         with ExitStack() as stack:
             path: Any = piece.path
             if is_url(path):
-                path = open_file(piece.info, source.files.storage_options)
+                path = open_file(piece.info, source.files.storage_options, reader.file.attempts)
                 stack.callback(path.close)
             parquet = import_extra("pyarrow.parquet", "arrow", "for read_parquet")
             table = stack.enter_context(parquet.ParquetFile(path, buffer_size=_READ, pre_buffer=False))

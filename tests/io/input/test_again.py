@@ -5,14 +5,18 @@ from __future__ import annotations
 import errno
 import gzip
 import http.server
+import io
 import random
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import fsspec
+import pyarrow
 import pytest
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
+from pyarrow import parquet
 
 import bagkit as bk
 from bagkit.errors import InputChangedError, NoFilesError, OptionError, SourceError
@@ -140,6 +144,64 @@ def test_lists_and_patterns_are_tried_again(faults: Faults) -> None:
     assert faults.count
     with pytest.raises(NoFilesError):
         bk.read_text("faulty://nothing.txt")
+
+
+def parquet_bytes(records: list[dict[str, Any]]) -> bytes:
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(records), file, row_group_size=500)
+    return file.getvalue()
+
+
+def archive_bytes(count: int) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(count):
+            archive.writestr(f"{number}.txt", DATA)
+    return file.getvalue()
+
+
+def test_files_that_are_read_from_their_middle_are_tried_again_too(faults: Faults) -> None:
+    """A fault says nothing about what is in a file: archives were taken for damaged ones, Parquet was not read on."""
+    records = [{"n": n, "text": str(random.Random(n).random())} for n in range(3_000)]
+    FaultyFileSystem.content |= {"a.parquet": parquet_bytes(records), "a.zip": archive_bytes(3), "a[1].txt": DATA}
+    wanted: list[tuple[Callable[[], bk.Bag[Any]], list[Any]]] = [
+        (lambda: bk.read_parquet("faulty://a.parquet"), records),
+        (lambda: bk.read_text("faulty://a.zip"), LINES * 3),
+        (lambda: bk.read_text("faulty://a[1].txt"), LINES),
+    ]
+    for make, expected in wanted:
+        faults.count = 0
+        for seed in range(4):
+            faults.seldom(seed)
+            with bk.options(read_retries=50):  # one that fails opens the file again, which can fail, and so on
+                assert make().compute(scheduler="sync") == expected
+        assert faults.count
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.zip"])
+def test_a_fault_that_stays_is_no_damage(faults: Faults, name: str) -> None:
+    FaultyFileSystem.content |= {"a.parquet": parquet_bytes([{"n": 1}]), "a.zip": archive_bytes(2)}
+    read = bk.read_parquet if name == "a.parquet" else bk.read_text
+    faults.always(lambda: StatusError(503))
+    with pytest.raises(SourceError, match=rf"{name}: reading failed at byte \d+: StatusError: status 503") as caught:
+        read(f"faulty://{name}").compute(scheduler="sync")
+    assert not isinstance(caught.value, bk.CorruptInputError)
+    assert len(faults.waits) == 3
+
+
+def test_a_file_that_is_opened_again_in_its_middle_is_the_same(faults: Faults) -> None:
+    FaultyFileSystem.content["a.parquet"] = parquet_bytes([{"n": n} for n in range(3_000)])
+    bag = bk.read_parquet("faulty://a.parquet")
+
+    def changes(what: str) -> Exception | None:
+        if what != "read" or faults.count:
+            return None
+        FaultyFileSystem.content["a.parquet"] += b"more"
+        return TimeoutError()
+
+    faults.raises = changes
+    with pytest.raises(InputChangedError, match=r"a\.parquet: changed since the plan was made"):
+        bag.compute(scheduler="sync")
 
 
 @pytest.mark.parametrize("make", LASTING)
