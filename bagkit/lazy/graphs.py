@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import closing
 from typing import Any, Unpack
 
@@ -13,6 +13,7 @@ from bagkit.front_doors import front_door
 from bagkit.lower.calls import Calls
 from bagkit.lower.graph import Graph, Task
 from bagkit.ops.calls import identity
+from bagkit.ops.functions import Spread
 from bagkit.option_values import did_you_mean
 from bagkit.options import GraphOptions, merged
 from bagkit.plan.template import Hole, Nest, fill
@@ -130,7 +131,7 @@ class Tasks:
         if type(value) is list:
             return Nest(list, [self._template(part, needs) for part in value])
         if _is_task(value):
-            return Nest(Application(value[0]), [self._template(part, needs) for part in value[1:]])
+            return Nest(Spread(value[0]), [self._template(part, needs) for part in value[1:]])
         return value
 
     def _is_name(self, value: Any) -> bool:
@@ -140,21 +141,6 @@ class Tasks:
             return value in self.graph
         except TypeError:  # a tuple with something in it that is not hashable
             return False
-
-
-class Application:
-    """Calls a function with a list of arguments."""
-
-    __slots__ = ("function",)
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __call__(self, args: list[Any]) -> Any:
-        return self.function(*args)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Application, (self.function,)
 
 
 def _is_task(value: Any) -> bool:

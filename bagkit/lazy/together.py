@@ -16,7 +16,7 @@ from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Unpack
 
     from bagkit.diagnostics.picture import Picture
@@ -160,11 +160,18 @@ def persist_in(
     """Do what persist does with `args`, in a row of turns."""
     from bagkit.lazy.persisting import persisted
 
-    lift = Owners("persist")
-    templates = [lift.argument(argument, traverse) for argument in args]
     given = of_a_run("persist", options)
     merged(**given)
-    plans = persisted(lift.plans, given, turns) if lift.plans else []
+    return _with_plans("persist", args, traverse, lambda plans: persisted(plans, given, turns))
+
+
+def _with_plans(
+    operation: str, args: Sequence[Any], traverse: bool, change: Callable[[list[Plan]], Sequence[Plan]]
+) -> list[Any]:
+    """Return `args` with lazy values whose plans are what `change` has made of those that they had."""
+    lift = Owners(operation)
+    templates = [lift.argument(argument, traverse) for argument in args]
+    plans = change(lift.plans) if lift.plans else ()
     made = [with_plan(owner, plan) for owner, plan in zip(lift.owners, plans, strict=True)]
     return [fill(template, made) for template in templates]
 
@@ -211,11 +218,7 @@ def optimize(*args: Any, traverse: bool = True) -> tuple[Any, ...]:
     """
     from bagkit.optimizer import optimize as optimized
 
-    lift = Owners("optimize")
-    templates = [lift.argument(argument, traverse) for argument in args]
-    plans = optimized(tuple(lift.plans), until="push_fields") if lift.plans else ()
-    made = [with_plan(owner, plan) for owner, plan in zip(lift.owners, plans, strict=True)]
-    return tuple([fill(template, made) for template in templates])
+    return tuple(_with_plans("optimize", args, traverse, lambda plans: optimized(tuple(plans), until="push_fields")))
 
 
 @front_door

@@ -17,6 +17,7 @@ NotImplementedError here is for each op of the kind to say.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from bagkit.exchange.spill import Room
@@ -420,6 +421,21 @@ class Regroup(Op):
 def picked(picks: slice | tuple[int, ...], partitions: Sequence[T]) -> list[T]:
     """Return the `partitions` that a Regroup picks, out of all partitions of its inputs."""
     return [partitions[number] for number in picks] if isinstance(picks, tuple) else list(partitions[picks])
+
+
+def repartitioned(
+    parts: Sequence[T], count: int, joined: Callable[[Sequence[T]], T], cut: Callable[[T, int, int], T]
+) -> list[T]:
+    """Return what is known of `count` partitions that are made of `parts`: neighbours `joined`, or each `cut`.
+
+    `cut` is called with a part, and with the number of a piece of it and how many there are.
+    """
+    if count > len(parts):
+        edges = [count * n // len(parts) for n in range(len(parts) + 1)]
+        pieces = zip(parts, pairwise(edges), strict=True)
+        return [cut(part, n, end - start) for part, (start, end) in pieces for n in range(end - start)]
+    edges = [len(parts) * n // count for n in range(count + 1)]
+    return [joined(parts[start:end]) for start, end in pairwise(edges)]
 
 
 class Call(Op):

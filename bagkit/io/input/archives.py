@@ -8,7 +8,7 @@ The loop of io/input/inflating.py is for formats whose decompressors say where a
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final
 
 from bagkit.exchange.checksum import crc32
@@ -95,12 +95,12 @@ def content(
     size: int,
     decompressors: dict[int, Callable[[], Any]],
     to_the_byte: bool,
-) -> Iterator[bytes]:
-    """Yield what the packed data says that `read` gives, and that is one file of an archive."""
+) -> Generator[bytes, None, bytes]:
+    """Yield what the packed data says that `read` gives, and that is one file of an archive; return what is behind."""
     if method == _STORED:
         while part := read(size):
             yield part
-        return
+        return b""
     if method not in decompressors:
         raise DamagedError(f"it is packed by the method {method}, which is not read; hint: pack it again")
     decompressor, step = decompressors[method](), FINE if to_the_byte else size
@@ -115,6 +115,8 @@ def content(
             yield part
         if error is not None:
             raise DamagedError(f"its zip data is damaged ({error})") from error
+    rest: bytes = decompressor.unused_data
+    return rest
 
 
 def _content(
@@ -132,20 +134,8 @@ def _content(
         return
     if method not in decompressors:
         raise DamagedError(f"{name!r} in it is packed by the method {method}, which is not read; hint: pack it again")
-    decompressor, data = decompressors[method](), b""
-    while not decompressor.eof:
-        if decompressor.needs_input:
-            data = source.some()
-            if not data:
-                raise DamagedError("its zip data is cut off") from EOFError("no end of the archive")
-        try:
-            part = decompressor.decompress(data, size)
-        except Exception as error:
-            raise DamagedError(f"its zip data is damaged ({error})") from error
-        data = b""
-        if part:
-            yield part
-    source.data = decompressor.unused_data + source.data
+    rest = yield from content(lambda _: source.some(), method, size, decompressors, to_the_byte=False)
+    source.data = rest + source.data
 
 
 def long_size(extra: bytes) -> int:

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import field, replace
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain
 from typing import Any
 
 from bagkit.io.input.file_source import FileSource
@@ -18,7 +18,7 @@ from bagkit.light_classes import dataclass
 from bagkit.ops.calls import DelayedCall
 from bagkit.plan.caching import Caching
 from bagkit.plan.fingerprint import lasting_digest
-from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Scan, Source, picked
+from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Scan, Source, picked, repartitioned
 from bagkit.plan.node import Plan, walk
 from bagkit.plan.split_errors import Bad
 from bagkit.visible import without_secrets
@@ -124,7 +124,7 @@ class _Looked:
         if isinstance(op, Regroup) and op.picks is not None:
             return picked(op.picks, list(chain.from_iterable(inputs)))
         if isinstance(op, Regroup) and len(inputs) == 1:
-            return self._resized(inputs[0], plan.npartitions)
+            return repartitioned(inputs[0], plan.npartitions, self._joined, _piece_of)
         whole = self._whole(plan)
         return [MadeOf(_mixed(whole, f"{number} of {plan.npartitions}")) for number in range(plan.npartitions)]
 
@@ -146,18 +146,6 @@ class _Looked:
         inputs = tuple(dict.fromkeys(chain.from_iterable(part.inputs for part in parts)))
         return MadeOf(_mixed(*[part.identity for part in parts]), inputs)
 
-    def _resized(self, parts: list[MadeOf], count: int) -> list[MadeOf]:
-        """Return what is made of `parts` by a repartition, which joins neighbours or splits each partition."""
-        if count > len(parts):
-            edges = [count * n // len(parts) for n in range(len(parts) + 1)]
-            return [
-                replace(part, identity=_mixed(part.identity, f"{n} of {b - a}"))
-                for part, (a, b) in zip(parts, pairwise(edges), strict=True)
-                for n in range(b - a)
-            ]
-        edges = [len(parts) * n // count for n in range(count + 1)]
-        return [self._joined(parts[a:b]) for a, b in pairwise(edges)]
-
     def _whole(self, plan: Plan) -> str:
         """Return the identity of what is made of all partitions below."""
         if not self.identify:
@@ -166,6 +154,10 @@ class _Looked:
         parts = [part.identity for part in chain.from_iterable(sources)]
         counts = [f"{below.op.label} in {below.npartitions}" for below in walk(plan)]
         return _mixed(*counts, *parts, *[step for _, step in operations(plan)])
+
+
+def _piece_of(part: MadeOf, number: int, count: int) -> MadeOf:
+    return replace(part, identity=_mixed(part.identity, f"{number} of {count}"))
 
 
 def _mixed(*parts: str) -> str:

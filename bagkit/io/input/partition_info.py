@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import chain, pairwise
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from bagkit.io.input.memory import FromSequence
 from bagkit.light_classes import dataclass
-from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source, picked
+from bagkit.plan.kinds import Pairing, PerPartition, Regroup, Source, picked, repartitioned
 from bagkit.plan.node import Plan, walk
 from bagkit.visible import without_secrets
 
@@ -63,21 +64,16 @@ def _paths(plan: Plan, known: dict[Plan, list[Paths]]) -> list[Paths]:
     if isinstance(op, PerPartition):
         return inputs[0]
     if isinstance(op, Pairing) and op.bags:
-        return [_unique(chain.from_iterable(row)) for row in zip(*inputs[: op.bags], strict=True)]
+        return [_of_all(row) for row in zip(*inputs[: op.bags], strict=True)]
     if isinstance(op, Regroup) and op.picks is not None:
         return picked(op.picks, list(chain.from_iterable(inputs)))
     if isinstance(op, Regroup) and len(inputs) == 1:
-        return _resized(inputs[0], plan.npartitions)
+        return repartitioned(inputs[0], plan.npartitions, _of_all, lambda paths, number, count: paths)
     return [()] * plan.npartitions
 
 
-def _resized(paths: list[Paths], count: int) -> list[Paths]:
-    """Return the paths after a repartition, which joins neighbours or splits each partition."""
-    if count > len(paths):
-        edges = [count * n // len(paths) for n in range(len(paths) + 1)]
-        return [part for part, (a, b) in zip(paths, pairwise(edges), strict=True) for _ in range(b - a)]
-    edges = [len(paths) * n // count for n in range(count + 1)]
-    return [_unique(chain.from_iterable(paths[a:b])) for a, b in pairwise(edges)]
+def _of_all(several: Iterable[Paths]) -> Paths:
+    return _unique(chain.from_iterable(several))
 
 
 def _unique(paths: Any) -> Paths:
