@@ -150,6 +150,11 @@ def _watch_parent(life: int) -> None:
         fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(life, fcntl.F_SETSIG, _signal.SIGKILL)
         fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(life, select.POLLIN)
+    if poll.poll(0):
+        # It has ended before: no signal comes for that. And the thread may never have its turn, if a task is here.
+        os.killpg(0, _signal.SIGKILL)
     _thread.start_new_thread(watch, ())
 
 

@@ -409,6 +409,46 @@ def test_a_killed_parent_takes_its_workers_along(tmp_path: Path, stage: str, sto
     assert works.wait_for(lambda: not script.left())
 
 
+LATE = """
+import multiprocessing, signal
+with open(directory + "/python", "w") as file:
+    file.write(f"#!/bin/sh\\nwhile kill -0 {os.getpid()}; do sleep 0.01; done\\nexec {sys.executable} \\"$@\\"\\n")
+os.chmod(directory + "/python", 0o700)
+multiprocessing.set_executable(directory + "/python")
+
+def end():
+    ready()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Timer(0.3, end).start()
+list(run((hog, 1), (hog, 1)))
+"""
+
+
+def test_workers_end_whose_parent_is_gone_before_they_have_begun(tmp_path: Path) -> None:
+    script = Script(tmp_path, LATE)
+    assert script.process.wait(50) == -signal.SIGKILL
+    workers = script.wait_ready()
+    assert works.wait_for(lambda: not any(map(running, workers))), "their tasks wait in their sockets"
+
+
+def test_a_parent_that_is_gone_already_is_seen_before_any_task_runs() -> None:
+    """The thread that watches it does not have its turn then."""
+    body = """
+import os
+from bagkit.schedulers.worker import _watch_parent
+read, write = os.pipe()
+os.close(write)
+_watch_parent(read)
+sum(range(10**12))
+"""
+    process = subprocess.Popen([sys.executable, "-c", body], cwd=ROOT, start_new_session=True)
+    try:
+        assert process.wait(50) == -signal.SIGKILL
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("stage", ["hogging", "writing", "sleeping", "consuming", "idle", "starting", "at once"])
 @pytest.mark.parametrize("group", [True, False], ids=["group", "parent"])
 def test_an_interrupt_ends_it_all(tmp_path: Path, stage: str, group: bool) -> None:
