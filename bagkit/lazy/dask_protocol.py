@@ -39,22 +39,25 @@ class DaskGraph:
 
 
 _graphs: WeakKeyDictionary[Plan, dict[Any, DaskGraph]] = WeakKeyDictionary()
-"""By what says where its tasks leave files; None for a graph whose tasks leave none."""
+"""By how often its tasks read again, and what says where they leave files; by the former alone if they leave none."""
 
 
 def dask_graph(plan: Plan) -> DaskGraph:
-    """Return the graph of `plan`: the same one each time.
+    """Return the graph of `plan`: the same one each time, as long as the options are the same.
 
     Raises PlanError for what works on files that are to be written first.
     """
     from bagkit.lazy.dask_clients import names_of_clients
+    from bagkit.lower.read_retries import with_read_retries
 
     graphs, options = _graphs.setdefault(plan, {}), for_this_session(merged())
-    where = (options.shared_directory, options.temporary_directory, names_of_clients())
-    graph = graphs.get(None) or graphs.get(where)
+    anywhere = options.read_retries
+    where = (anywhere, options.shared_directory, options.temporary_directory, names_of_clients())
+    graph = graphs.get(anywhere) or graphs.get(where)
     if graph is None:
-        graph, leaves_files = _made(plan, options)
-        graphs[where if leaves_files else None] = graph
+        (told,) = with_read_retries((plan,), options.read_retries)
+        graph, leaves_files = _made(told, options)
+        graphs[where if leaves_files else anywhere] = graph
     return graph
 
 

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+import dask
 import fsspec
 import pyarrow
 import pytest
@@ -222,6 +223,16 @@ def test_so_often_in_a_row_and_each_time_longer(faults: Faults, retries: int) ->
         bag.compute(scheduler="sync", read_retries=retries)
     assert len(faults.waits) == retries
     assert all(0.5 <= wait / min(10, 0.1 * 2**n) <= 1.5 for n, wait in enumerate(faults.waits))
+
+
+@pytest.mark.parametrize("retries", [0, 5])
+def test_graphs_for_dask_read_as_often(faults: Faults, retries: int) -> None:
+    bag = bk.read_text("faulty://a.txt")
+    bag.__dask_graph__()  # which has the option as it is now
+    faults.always(ConnectionResetError)
+    with bk.options(read_retries=retries), pytest.raises(SourceError, match="reading failed after byte 0"):
+        dask.compute(bag, scheduler="sync")
+    assert len(faults.waits) == retries
 
 
 def test_another_file_of_the_same_name_is_no_sequel(faults: Faults) -> None:
