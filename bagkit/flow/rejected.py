@@ -62,16 +62,26 @@ class RejectedFrom:
 
 
 class Resuming:
-    """A record that has failed and is tried again: it passes all operations before its `step`."""
+    """A record that has failed and is tried again: it passes all operations before its `step`.
 
-    __slots__ = ("record", "step")
+    It failed in the operation `failed_in`. That is its step too, unless the record that was there can't be had again:
+    then it comes there once more, from its input on. `given` of its elements went on before it failed.
+    """
 
-    def __init__(self, step: int, record: Any) -> None:
+    __slots__ = ("failed_in", "given", "record", "step")
+
+    def __init__(self, step: int, record: Any, failed_in: int, given: int) -> None:
         self.step = step
         self.record = record
+        self.failed_in = failed_in
+        self.given = given
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Resuming, (self.step, self.record)
+        return Resuming, (self.step, self.record, self.failed_in, self.given)
+
+    def passed_on(self, record: Any) -> Resuming:
+        """Return what its step has made of it, which waits for the next one."""
+        return Resuming(self.step + 1, record, self.failed_in, self.given)
 
 
 def all_rejected(records: Sequence[Any]) -> bool | None:

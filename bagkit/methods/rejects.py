@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
 
 from bagkit.errors import Violation
 from bagkit.lazily import Lazily
@@ -35,9 +35,13 @@ class Reject(TypedDict):
         index: Its number in its partition, counted from 0, if there are no lines.
         partition: The number of its partition.
         input: The record as it was read: the line of the file, or the element.
-        record: The record as the operation got it.
+        record: The record as the operation got it. None for an iterator, which gives nothing a second time.
         step: The number of the operation in the plan, counted from 0; None where it is not known.
         violations: What `validate` found wrong with it, a `Violation` each; an empty list for all other errors.
+        record_repr: Only where `record` is None because it was an iterator, or because JSON has no such record: its
+            text. `retry` begins with `input` then.
+        elements: Only where some elements of the record came through before it failed, as with a generator in
+            `flat_map`: how many. They are in `good`, and `retry` gives those behind them.
 
     >>> import bagkit as bk
     >>> good, bad = bk.from_sequence(["1", "two"]).map(int).split_errors()
@@ -58,6 +62,8 @@ class Reject(TypedDict):
     record: Any
     step: int | None
     violations: list[Violation]
+    record_repr: NotRequired[str]
+    elements: NotRequired[int]
 
 
 class KeepingRejects(Making[T_co]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from bagkit.flow.blocks import Place
@@ -60,11 +61,11 @@ class _TakingUp:
 
 
 def _taken_up(reject: Mapping[str, Any]) -> Resuming:
-    step = reject.get("step")
+    step, given = reject.get("step"), reject.get("elements", 0)
     if step is not None and "record_repr" not in reject:
-        return Resuming(step, reject["record"])
+        return Resuming(step, reject["record"], step, given)
     if "input_repr" not in reject:
-        return Resuming(0, reject["input"])
+        return Resuming(0, reject["input"], step or 0, given)
     raise ValueError("retry: the record is not in the file, for JSON has no such record; its text is in 'input_repr'")
 
 
@@ -120,19 +121,44 @@ class ResumedPairing(Pairing):
 
 def _resumed(step: int, per_record: str, function: Callable[..., Any], record: Any) -> Sequence[Any] | Iterator[Any]:
     """Return the records that an operation makes of one."""
+    given = 0
     if type(record) is Resuming:
         if record.step > step:
             return (record,)
-        record = record.record
-    made = list(function([record]))
-    if not made:
-        raise StopIteration  # of the user's function, as `map` has it
+        if record.failed_in > step:
+            return _on_its_way(record, per_record, function)
+        record, given = record.record, record.given
+    made = _made(function, record)
     if per_record == "one":
         return made
     if per_record == "some":
         return (record,) if made[0] else ()
     elements: Iterator[Any] = iter(made[0])
-    return elements
+    return islice(elements, given, None) if given else elements
+
+
+def _made(function: Callable[..., Any], record: Any) -> list[Any]:
+    made = list(function([record]))
+    if not made:
+        raise StopIteration  # of the user's function, as `map` has it
+    return made
+
+
+def _on_its_way(record: Resuming, per_record: str, function: Callable[..., Any]) -> Sequence[Resuming]:
+    """Return what an operation makes of a record that comes from its input to where it failed."""
+    (made,) = _made(function, record.record)
+    if per_record == "some":
+        return (record.passed_on(record.record),) if made else ()
+    if per_record == "many":
+        elements = list(made)
+        if len(elements) > 1:  # the others went on when it failed
+            raise ValueError(
+                "retry: the record can't be had again: it is one of several elements that flatten made of its input, "
+                "and was an iterator, or a value that JSON does not have; its text is in 'record_repr'; "
+                "hint: functions that return lists and dicts can be tried again"
+            )
+        return [record.passed_on(element) for element in elements]
+    return (record.passed_on(made),)
 
 
 def op_of(op: Op) -> Op:

@@ -226,7 +226,7 @@ def _flattened(
         counts.append(0)
         iterator: Iterator[Any] | None = None
         error: BaseException | None = None
-        more = True
+        given, more = 0, True
         while more:
             before, size = len(found), pace.size
             try:
@@ -234,6 +234,7 @@ def _flattened(
                 found.extend(islice(iterator, max(0, size - before)))
             except USER_ERRORS as raised:
                 error = raised
+            given += len(found) - before
             counts[-1] += len(found) - before
             more = error is None and len(found) >= size
             if found and (more or isinstance(error, WAITING_ERRORS)):
@@ -244,7 +245,7 @@ def _flattened(
                     figures.cut = True
                     return
         if error is not None:
-            fail(block, index, error)
+            fail(block, index, error, given)
     if found:
         figures.note(0, len(found))
         yield from upto(clock, pace.cut(flattened_from(block, counts, found, first)))

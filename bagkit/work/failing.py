@@ -91,8 +91,10 @@ class Failing:
         """Take note that some of the records may be enough: those behind them have not failed."""
         self._whole = False
 
-    def fail(self, step: Step, block: Block, index: int, error: BaseException) -> bool:
+    def fail(self, step: Step, block: Block, index: int, error: BaseException, given: int = 0) -> bool:
         """Raise `error` of the record number `index` of `block`, or note it, as the step's policy says.
+
+        `given` of its elements have gone on already.
 
         Return whether many records wait to be handed on: then an empty block should be given, with which they go.
         """
@@ -100,7 +102,7 @@ class Failing:
             waiting = self._waiting.get(id(step))
             if waiting is None:
                 self.raise_in(step.own_ops(), block.place(index), error)  # rather than lose it
-            waiting.noting(step, block)(index, error)
+            waiting.noting(step, block)(index, error, given)
             return len(waiting) >= ENOUGH
         self.fail_in(step.own_ops(), step.policy, block.place(index), error)
         return False
@@ -115,7 +117,7 @@ class Failing:
         ops, shown, report, unplaced = step.own_ops(), self._shown, self.report, self._unplaced
         key, collected, blaming = id(ops[-1]), step.policy == "collect", self._blaming_of(ops)
 
-        def note(index: int, error: BaseException) -> None:
+        def note(index: int, error: BaseException, given: int = 0) -> None:
             report.lost += 1
             if not collected:
                 report.skipped += 1
@@ -223,12 +225,13 @@ class StepFails:
         """Whether somebody asks for the frames of what is raised, and not only for its type and text."""
         return self.failing.shows_frames(self.step)
 
-    def __call__(self, block: Block, index: int, error: BaseException) -> bool:
+    def __call__(self, block: Block, index: int, error: BaseException, given: int = 0) -> bool:
         """Raise `error` of the record number `index` of `block`, or note it and return: the record is to be left out.
 
+        `given` of its elements have gone on already.
         If it is true, an empty block is to be given: many failed records wait for what comes through the steps.
         """
-        return self.failing.fail(self.step, block, index, error)
+        return self.failing.fail(self.step, block, index, error, given)
 
     def noting(self, block: Block) -> Note:
         """Return what notes each record of `block` that has failed, where it `keeps`: without more calls than one."""

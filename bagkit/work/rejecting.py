@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
-from bagkit.errors import ValidationError, Violation, text_of
+from bagkit.errors import ValidationError, Violation, one_line, text_of
 from bagkit.flow.blocks import Block, Place, Placed, PlaceRow, placed, places_of, row_of
 from bagkit.flow.rejected import AllRejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
@@ -42,11 +43,15 @@ class _Known:
     """None where the step was given whole records."""
 
 
-_Found = tuple[Placed, int, Any, str, str, list[Violation] | None, _Known]
-"""What is noted of a record that has failed: the number of the record in its block, the record, what was raised."""
+_Found = tuple[Placed, int, Any, str, str, list[Violation] | None, int, _Known]
+"""What is noted of a record that has failed: the number of the record in its block, the record, what was raised, and
+how many of its elements went on before."""
 
-Note = Callable[[int, BaseException], None]
-"""Takes the number of a record in its block, and what was raised for it."""
+
+class Note(Protocol):
+    """Takes the number of a record in its block, what was raised for it, and how many of its elements have gone on."""
+
+    def __call__(self, index: int, error: BaseException, given: int = 0, /) -> None: ...
 
 
 class Waiting:
@@ -73,12 +78,13 @@ class Waiting:
         found, known, below, records = self._found, self._only.get(id(step)), placed(block), block.records
         names = self._names
 
-        def note(index: int, error: BaseException) -> None:
+        def note(index: int, error: BaseException, given: int = 0) -> None:
             name, violations = names.get(type(error)), None
             if name is None:
                 name, error, violations = self._named(step, error)
             said = text_of(error)[:LONGEST]
-            found.append((below, index, records[index], name, said, violations, known or self._blamed(step, error)))
+            of = known or self._blamed(step, error)
+            found.append((below, index, records[index], name, said, violations, given, of))
 
         return note
 
@@ -153,15 +159,15 @@ class _Batch:
             return [{} for _ in self._found]
         nowhere = names is not None and _OF_PLACES.isdisjoint(names)
         rows = [_NOWHERE] * len(self) if nowhere else _rows(self._known_places())
-        rejects = _rejects(
-            self._found, rows, _records(self._found, rows) if names is None or "record" in names else rows
-        )
+        asked = names is None or not _OF_RECORDS.isdisjoint(names)
+        rejects = _rejects(self._found, rows, _records(self._found, rows) if asked else rows)
         if names is None:
             return rejects
         return [{name: value for name, value in reject.items() if name in names} for reject in rejects]
 
 
 _OF_PLACES = frozenset({"path", "line", "offset", "index", "partition", "input", "record"})
+_OF_RECORDS = frozenset({"record", "record_repr"})
 _NOWHERE: PlaceRow = (None, None, None, None, None, None)
 
 
@@ -183,8 +189,34 @@ def _records(found: Sequence[_Found], rows: Sequence[PlaceRow]) -> list[Any]:
     return [record.record if type(record) is Resuming else record for record in records]
 
 
+def _marked(found: _Found, reject: dict[str, Any]) -> None:
+    """Say in a reject what is special about it: its elements have gone on in part, or its record is used up."""
+    record, given = found[2], found[-2]
+    on_its_way = False
+    if type(record) is Resuming:
+        given += record.given
+        on_its_way = reject["step"] is not None and record.failed_in > reject["step"]
+    if given:
+        reject["elements"] = given
+    if on_its_way:
+        reject["step"] = record.failed_in
+    if on_its_way or hasattr(type(reject["record"]), "__next__"):  # an iterator gives nothing to who asks again
+        reject["record"], reject["record_repr"] = None, one_line(reject["record"], LONGEST)
+
+
+_GIVEN = itemgetter(-2)
+
+
+def _are_all_plain(found: Sequence[_Found]) -> bool:
+    """Return whether nothing is special about any of them, as far as that can be told without a look at each."""
+    kinds = {type(each[2]) for each in found}
+    if Resuming in kinds or any(hasattr(kind, "__next__") for kind in kinds):
+        return False
+    return not any(map(_GIVEN, found))
+
+
 def _rejects(waiting: Sequence[_Found], rows: Sequence[PlaceRow], records: Sequence[Any]) -> list[dict[str, Any]]:
-    return [
+    rejects: list[dict[str, Any]] = [
         {
             "error": error,
             "message": message,
@@ -199,10 +231,13 @@ def _rejects(waiting: Sequence[_Found], rows: Sequence[PlaceRow], records: Seque
             "step": known.number,
             "violations": [] if violations is None else violations,
         }
-        for (_, _, _, error, message, violations, known), (path, partition, line, offset, index, text), record in zip(
-            waiting, rows, records, strict=True
-        )
+        for each, (path, partition, line, offset, index, text), record in zip(waiting, rows, records, strict=True)
+        for _, _, _, error, message, violations, _, known in (each,)
     ]
+    if not _are_all_plain(waiting):
+        for found, reject in zip(waiting, rejects, strict=True):
+            _marked(found, reject)
+    return rejects
 
 
 def _again(step: Step, op: Op | None) -> Again | None:

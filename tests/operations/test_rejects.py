@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -290,6 +290,98 @@ def test_rejects_are_read_again_and_go_on_from_where_they_were(lines: Path, tmp_
         assert [(reject["line"], reject["error"]) for reject in still.compute()] == [
             (reject["line"], reject["error"]) for reject in read
         ], "those whose record is no JSON begin with their line"
+
+
+def breaks_off(number: int) -> Iterator[int]:
+    for element in whole(number):
+        if element % 10 == 2:
+            raise ValueError(f"no {element}")
+        yield element
+
+
+def whole(number: int) -> Iterator[int]:
+    return iter(range(number * 10, number * 10 + number))
+
+
+ITERATORS: dict[str, tuple[Callable[[Any], Any], str, int]] = {
+    "flat_map": (lambda bag: bag.flat_map(breaks_off), "map(test_rejects.breaks_off)", 2),
+    "flat_map_values": (
+        lambda bag: bag.key_by(str).flat_map_values(breaks_off).values(),
+        "flat_map_values(test_rejects.breaks_off)",
+        2,
+    ),
+    "behind a list of one": (
+        lambda bag: bag.flat_map(lambda number: [number]).filter(bool).on_error("raise").flat_map(breaks_off),
+        "map(test_rejects.breaks_off)",
+        2,
+    ),
+    "a list of it": (lambda bag: bag.map(breaks_off).map(list).flatten(), "map(test_rejects.breaks_off)", 0),
+}
+
+
+@pytest.mark.parametrize("name", ITERATORS)
+@pytest.mark.parametrize("way", [*WAYS[:2], WAYS[3]], ids=str)
+def test_an_iterator_that_breaks_off_loses_nothing_and_gives_nothing_twice(
+    name: str, way: dict[str, Any], tmp_path: Path
+) -> None:
+    """It can't be asked again: its input is taken up, without what came through before."""
+    program, operation, given = ITERATORS[name]
+    bag = program(bk.range(5, npartitions=2))
+    good, bad = bag.split_errors()
+    records, rejects = bk.compute(good, bad, **way)
+    assert records == [10, 20, 21, *([30, 31, 40, 41] if given else [])]
+    assert [(reject["input"], reject["record"], reject.get("elements", 0)) for reject in rejects] == [
+        (3, None, given),
+        (4, None, given),
+    ]
+    assert all("<" in reject["record_repr"] for reject in rejects)
+    still = bad.retry().split_errors()[1]
+    assert [plain(reject) for reject in still.compute(**way)] == [plain(reject) for reject in rejects]
+    bad.to_jsonl(tmp_path / "bad", **way)
+    for taken_up in (bad, still, bk.read_errors(tmp_path / "bad", of=bag)):
+        fixed = taken_up.retry(whole, operation=operation).compute(**way)
+        assert sorted(records + fixed) == [10, 20, 21, 30, 31, 32, 40, 41, 42, 43]
+        fixed = taken_up.retry(lambda number: [*whole(number)], operation=operation).compute(**way)
+        assert sorted(records + fixed) == [10, 20, 21, 30, 31, 32, 40, 41, 42, 43]
+
+
+def plain(reject: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in reject.items() if name != "record_repr"}
+
+
+def test_a_record_that_can_be_asked_again_goes_on_behind_what_it_gave() -> None:
+    class Asked:
+        def __init__(self, fails: list[int]) -> None:
+            self.fails = fails
+
+        def __iter__(self) -> Iterator[int]:
+            return (60 // (number not in self.fails) for number in range(4))
+
+    record = Asked([2])
+    good, bad = bk.from_sequence([record], npartitions=1).flatten().split_errors()
+    with bk.options(scheduler="sync"):
+        records, rejects = bk.compute(good, bad)
+        assert (records, rejects[0]["record"], rejects[0]["elements"]) == ([60, 60], record, 2)
+        record.fails = []
+        assert bk.from_sequence(rejects, npartitions=1).count().compute() == 1
+        assert bad.count().compute() == 0
+        record.fails = [2]
+        kept = bad.persist()
+        record.fails = []
+        assert kept.retry().compute() == [60, 60]
+
+
+def test_an_element_that_can_not_be_had_again_is_an_error(tmp_path: Path) -> None:
+    """Its input would give its brothers once more."""
+    twice = bk.range(3, npartitions=1).flat_map(lambda number: [number, number + 1])
+    with bk.options(scheduler="sync"):
+        for name, bag in (("a", twice.flat_map(breaks_off)), ("b", twice.map(lambda n: {n}).map(lambda n: 1 // 0))):
+            bad = bag.split_errors()[1]
+            bad.to_jsonl(tmp_path / name)
+            again = bk.read_errors(tmp_path / name, of=bag)
+            fixed, still = again.retry(operation="map(test_rejects.breaks_off)" if name == "a" else None).split_errors()
+            assert (fixed.compute(), still.count().compute()) == ([], bad.count().compute())
+            assert "can't be had again" in still.take(1)[0]["message"]
 
 
 def test_a_summary_has_a_row_for_each_way_to_fail(lines: Path) -> None:
