@@ -108,9 +108,8 @@ def divided(things: Collection[T], numbers: Iterable[int], count: int) -> dict[i
             found.setdefault(number % count, []).append(thing)
         return {number: found[number] for number in sorted(found)}
     parts: list[list[T]] = [[] for _ in range(count)]
-    put = [part.append for part in parts]
     for thing, number in zip(things, numbers, strict=True):
-        put[number % count](thing)
+        parts[number % count].append(thing)
     return {number: part for number, part in enumerate(parts) if part}
 
 

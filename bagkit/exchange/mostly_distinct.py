@@ -18,6 +18,8 @@ from bagkit.exchange.weight import are_new
 
 _LOOKED_AT = 16
 """One key in this many is looked at, to see whether it comes again."""
+_TOGETHER = 4096
+"""How many records are added together: they are in a near cache still."""
 _CHECKED = 1 << 14
 """Records between two decisions about that."""
 _MANY = 1 << 16
@@ -30,7 +32,7 @@ class MostlyDistinct:
     """Adds plain records to `states` as they are, while hardly any is there twice; mutable, of one task.
 
     What comes is added while it is in the processor's cache: a table of all of it would not be. No more than `heap`
-    bytes are held.
+    bytes are held. Records wait until there are some thousands: to cut and to pack costs for each time, too.
     """
 
     def __init__(self, states: States, heap: int | None) -> None:
@@ -38,19 +40,29 @@ class MostlyDistinct:
         """Whether what comes from now on should go into a table: records repeat themselves, or are not plain."""
         self._states = states
         self._heap = heap
+        self._waiting: list[Any] = []
+        self._kinds: set[type] = set()
+        """The types of those that wait."""
         self._seen: Table = {}
         self._looked, self._known = 0, 0
         self._since = 0
         """Records since the last decision."""
 
-    def take(self, records: Sequence[Any]) -> Sequence[Any]:
-        """Add `records`; return those that have to go into a table: all or none of them."""
+    def take(self, records: Sequence[Any], most: int) -> Sequence[Any]:
+        """Add `records`; return those that have to go into a table. Fewer than `most` may wait."""
+        self._waiting += records
+        self._kinds.update(map(type, records))
+        if not self._kinds <= _PLAIN:  # who puts them into a table finds out at once whether that can be done
+            self.ended = True
+            return self._waiting
+        return self.rest() if len(self._waiting) >= min(most, _TOGETHER) else ()
+
+    def rest(self) -> Sequence[Any]:
+        """Add the records that wait; return those that have to go into a table: all or none of them."""
         from bagkit.exchange.digest import parts_of
 
-        kinds = set(map(type, records))
-        if not kinds <= _PLAIN:
-            self.ended = True
-            return records
+        records, self._waiting = self._waiting, []
+        kinds, self._kinds = self._kinds, set()
         parts = parts_of(records, len(self._states.each), kinds)
         pieces: Sequence[Any] = parts
         try:

@@ -68,7 +68,7 @@ class Filling:
                 self._begin_again()
             return
         if self._listing is not None:
-            records = self._listing.take(records)
+            records = self._listing.take(records, self._scale.step)
             if self._listing.ended:
                 self._listing = None
         if not records:
@@ -109,6 +109,9 @@ class Filling:
 
     def state(self) -> list[State]:
         """Return the states, one for each partition."""
+        if self._listing is not None:
+            rest, self._listing = self._listing.rest(), None
+            self.take(rest)
         while self._known is not None:
             self._begin_again()
         self._states.add(self._table)

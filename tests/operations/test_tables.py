@@ -388,6 +388,24 @@ def test_the_record_that_can_be_in_no_table_is_found(npartitions: int | None) ->
         assert len(lenient) == 27_999
 
 
+def unhashable_then_wrong(number: int) -> Any:
+    return unhashable(number if number < 13_000 else 1 // (13_000 - number))
+
+
+@pytest.mark.parametrize("npartitions", [None, 3])
+def test_what_fails_first_is_told_though_records_wait_to_be_packed(npartitions: int | None) -> None:
+    bag = bk.range(28_000, npartitions=2).map(unhashable_then_wrong)
+    with pytest.raises(TypeError, match="unhashable type: 'list'"):
+        bag.distinct(npartitions=npartitions).compute(scheduler="sync")
+
+
+@pytest.mark.parametrize("npartitions", [None, 3])
+def test_texts_that_msgpack_does_not_write_come_after_those_that_wait(npartitions: int | None) -> None:
+    words = [f"key {number}" if number % 13_001 else f"\ud800{number}" for number in range(1, 30_000)]
+    found = bk.from_sequence(words, npartitions=2).distinct(npartitions=npartitions).compute(scheduler="sync")
+    assert found == words if npartitions is None else sorted(found) == sorted(words)
+
+
 @dataclass
 class Adding:
     """A function that is an object, which has no hash."""
