@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
@@ -72,6 +72,25 @@ def frame_above(error: BaseException) -> FrameType | None:
 def is_of_a_task(frame: FrameType) -> bool:
     """Return whether `frame`, which is above the user's, runs code of ours or of what ours calls."""
     return _whose(frame.f_code.co_filename, str(frame.f_globals.get("__name__"))) != "others"
+
+
+def clear_ended(errors: Iterable[BaseException]) -> None:
+    """Let our frames right above the user's in the tracebacks of kept errors go of all, which have ended by now.
+
+    When an error is kept, the loop that noted it is at work. Its frame holds the records of a block.
+    """
+    seen: set[int] = set()
+    for error in errors:
+        frame = frame_above(error)
+        while frame is not None and id(frame) not in seen and is_own(frame):
+            if frame.f_code.co_flags & CO_GENERATOR:
+                break  # it is not over, and what is above it neither
+            seen.add(id(frame))  # many errors come of one loop
+            try:
+                frame.clear()
+            except RuntimeError:
+                break  # it is at work
+            frame = frame.f_back
 
 
 def users_frame() -> FrameType:

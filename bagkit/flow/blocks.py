@@ -211,31 +211,18 @@ def _lowest(below: Placed, rows: Sequence[int]) -> tuple[Placed, Sequence[int]]:
         below = origin.below
 
 
-def places_of(found: Iterable[tuple[Placed, int]]) -> list[Place | PlaceRow]:
-    """Return the places of records: what knows the place of each, and its number there. Many of a block in one go."""
+def places_of(found: Iterable[tuple[Placed, Sequence[int]]]) -> list[Place | PlaceRow]:
+    """Return the places of records, many of a block in one go: `found` has what knows some, and their numbers there."""
     places: list[Place | PlaceRow] = []
     last: Placed | None = None
     waiting: list[int] = []
-    for below, numbers in _together(found):
+    for below, numbers in found:
         lowest, rows = _lowest(below, numbers)
         if lowest is not last:
             places += _places_in(last, waiting)
             last, waiting = lowest, []
         waiting += rows
     return places + list(_places_in(last, waiting))
-
-
-def _together(found: Iterable[tuple[Placed, int]]) -> list[tuple[Placed, list[int]]]:
-    """Return each of what knows the places of some records that follow each other, with their numbers there."""
-    groups: list[tuple[Placed, list[int]]] = []
-    last: Placed | None = None
-    rows: list[int] = []
-    for below, row in found:
-        if below is not last:
-            last, rows = below, []
-            groups.append((below, rows))
-        rows.append(row)
-    return groups
 
 
 def _places_in(lowest: Placed | None, rows: Sequence[int]) -> Sequence[Place | PlaceRow]:

@@ -33,10 +33,12 @@ from bagkit.json.attributes import (
     tree_of,
 )
 from bagkit.json.recurring import BlockDecoder, Recurring
+from bagkit.json.refused import put_lines
 from bagkit.light_classes import dataclass
 
 Shape = Literal["record", "value", "values", "attributes", "scalars"]
 Careful = Callable[[Any], Any]
+PutLines = Callable[[list[Any], Sequence[Any], list[int], int], None]
 Steps = tuple[Callable[[Any], Any], ...]
 
 _DIGITS: Final = frozenset("0123456789") | frozenset(b"0123456789")
@@ -140,12 +142,16 @@ class JsonParser:
         except Exception:  # the careful way says what is wrong
             return False
 
-    def further(self, lines: Iterator[Any]) -> Callable[[list[Any]], None]:
-        """Return a function that puts to a list what is made of `lines` in one go, up to one that is not for that.
+    def further(self, rest: Iterator[Any]) -> PutLines:
+        """Return a function that puts to a list what is made of the `rest` of some lines, up to one not for that.
 
-        Called again, it goes on behind that line. It does not raise: from so deep, this takes longer than all else.
+        It is told these lines, has a list for the numbers of those that `json.loads` refuses for sure, and goes on
+        behind one that it puts there; without lines there are none. And it is told how many more lines there were than
+        are in the first list.
+
+        Called again, it goes on behind the other one. It does not raise: from so deep, this takes longer than all else.
         """
-        made = lines
+        made = rest
         for step in self._own_ways().steps:
             made = map(step, made)
         return partial(_put_further, made)
@@ -351,19 +357,11 @@ def _call(function: Callable[[Any], Any], value: Any) -> Any:
     return function(value)
 
 
-def _put_further(made: Iterator[Any], found: list[Any]) -> None:
-    _put_deeper((made, found))
+def _put_further(made: Iterator[Any], found: list[Any], lines: Sequence[Any], refused: list[int], missing: int) -> None:
+    _put_deeper((made, found, lines, refused, missing))
 
 
-def _put(given: tuple[Iterator[Any], list[Any]]) -> None:
-    made, found = given
-    try:
-        found.extend(made)
-    except Exception:  # the careful way says what is wrong, or finds nothing wrong
-        pass
-
-
-_put_deeper = _deeper(_put)
+_put_deeper = _deeper(put_lines)
 
 
 def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:

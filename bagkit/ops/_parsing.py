@@ -9,9 +9,11 @@ from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 from bagkit.flow.blocks import Block
-from bagkit.json.parse import JsonParser, json_parser
+from bagkit.flow.untold import Untold
+from bagkit.json.parse import JsonParser, PutLines, json_parser
 from bagkit.json.standard import loads_here
-from bagkit.plan.kinds import Copying, Field, Further, InTurn, Ways, put_further
+from bagkit.plan.going_on import Further, InTurn, Note, put_further
+from bagkit.plan.kinds import Copying, Field, Ways
 
 if TYPE_CHECKING:
     from bagkit.json.unchanged import Unchanged
@@ -80,7 +82,8 @@ class ParsingJson:
             careful = partial(load_line, careful)
         if quick is None and data is None:  # elements of any type
             return Ways(quick, careful, first)
-        return Ways(quick, careful, first, _LinesInTurn(self._parser, standard, is_mixed=quick is None))
+        in_turn = _LinesInTurn(self._parser, standard, quick is None, Untold(standard))
+        return Ways(quick, careful, first, in_turn)
 
     def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:
         ways = self._ways(lines, None)
@@ -90,49 +93,85 @@ class ParsingJson:
 class _LinesInTurn(InTurn):
     """An InTurn; mutable, of one task."""
 
-    def __init__(self, parser: JsonParser, careful: Callable[[Any], Any], is_mixed: bool) -> None:
-        """Lines that are mixed are not all such that the parser may be given them."""
+    def __init__(
+        self, parser: JsonParser, careful: Callable[[Any], Any], is_mixed: bool, untold: Untold | None = None
+    ) -> None:
+        """Lines that are mixed are not all such that the parser may be given them.
+
+        `untold` stands for what is wrong with a line that is not taken with care, since that would raise for sure.
+        """
         self._parser = parser
         self._careful = careful
         self._is_mixed = is_mixed
+        self._untold = untold
 
     def inside(self, outer: Callable[[Callable[[Any], Any], Any], Any]) -> InTurn:
         return _LinesInTurn(self._parser, partial(outer, self._careful), self._is_mixed)
 
     def further(self, lines: Sequence[Any], with_frames: bool) -> Further:
+        untold = None if with_frames else self._untold
         if not self._is_mixed:
-            return self._in_turn(lines)
-        return _Parts(map(self._sorted_out, _sorted_lines(self._parser, lines)))
+            return self._in_turn(lines, untold)
+        return _Parts(map(partial(self._sorted_out, untold), _sorted_lines(self._parser, lines)))
 
-    def _sorted_out(self, given: tuple[Sequence[Any], bool]) -> tuple[int, Further]:
+    def _sorted_out(self, untold: Untold | None, given: tuple[Sequence[Any], bool]) -> tuple[int, Further]:
         lines, taken = given
         if taken:
-            return len(lines), self._in_turn(lines)
+            return len(lines), self._in_turn(lines, untold)
         self.with_care += len(lines)
         return len(lines), partial(put_further, map(self._careful, lines))
 
-    def _in_turn(self, lines: Sequence[Any]) -> Further:
+    def _in_turn(self, lines: Sequence[Any], untold: Untold | None) -> Further:
         rest = iter(lines)
         put = self._parser.further(rest)
 
-        def further(found: list[Any], start: int) -> None:
+        def further(found: list[Any], start: int, note: Note | None = None) -> None:
             nonlocal rest, put
-            while start < len(lines):
+            missing = start - len(found)
+            while (start := missing + len(found)) < len(lines):
                 if length_hint(rest) != len(lines) - start:  # a signal came between two lines
                     rest = iter(lines[start:])
                     put = self._parser.further(rest)
-                before = len(found)
-                try:
-                    put(found)
-                except RecursionError:  # before it began
-                    pass
-                start += len(found) - before
-                if start < len(lines):
-                    self.with_care += 1
-                    found.append(self._careful(lines[start]))
-                    start += 1
+                missing += self._put(put, found, lines, missing, note, untold)
+                if (start := missing + len(found)) < len(lines):
+                    missing += self._put_careful(found, lines[start], start, note)
 
         return further
+
+    def _put(
+        self,
+        put: PutLines,
+        found: list[Any],
+        lines: Sequence[Any],
+        missing: int,
+        note: Note | None,
+        untold: Untold | None,
+    ) -> int:
+        """Put what is made of lines up to one that is to be taken with care; return how many fail before it."""
+        refused: list[int] = []
+        later = note is not None and untold is not None
+        try:
+            put(found, lines if later else (), refused, missing)
+        except RecursionError:  # before it began
+            pass
+        for number in refused:
+            assert note is not None, "none was asked for"
+            assert untold is not None, "none was asked for"
+            note(number, untold)
+        self.with_care += len(refused)
+        return len(refused)
+
+    def _put_careful(self, found: list[Any], line: Any, number: int, note: Note | None) -> int:
+        """Put what is made of a line with care; return how many lines have failed."""
+        self.with_care += 1
+        try:
+            found.append(self._careful(line))
+        except Exception as error:
+            if note is None:
+                raise
+            note(number, error)
+            return 1
+        return 0
 
 
 class _Parts:
@@ -144,16 +183,20 @@ class _Parts:
         self._begin = self._end = 0
         self._further: Further | None = None
 
-    def __call__(self, found: list[Any], start: int) -> None:
+    def __call__(self, found: list[Any], start: int, note: Note | None = None) -> None:
         while True:
             if start < self._end and self._further is not None:
-                self._further(found, start - self._begin)
+                self._further(found, start - self._begin, note and partial(self._note, note, self._begin))
             part = next(self._parts, None)
             if part is None:
                 return
             start = self._begin = self._end
             length, self._further = part
             self._end += length
+
+    @staticmethod
+    def _note(note: Note, begin: int, number: int, error: BaseException, given: int = 0) -> None:
+        note(begin + number, error, given)
 
 
 def _sorted_lines(parser: JsonParser, lines: Sequence[bytes]) -> Iterator[tuple[Sequence[Any], bool]]:

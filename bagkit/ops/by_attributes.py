@@ -18,7 +18,8 @@ from bagkit.light_classes import NamedTuple, dataclass
 from bagkit.ops._as_expression import NotKnown, as_expression, written
 from bagkit.ops.elementwise import Filter, Map, Pluck, PluckWithDefault, StarMap
 from bagkit.plan.fields import overlaps
-from bagkit.plan.kinds import ALL, Field, Fields, Further, GoesOn, OnRecords, PerPartition, put_further, union
+from bagkit.plan.going_on import Further, GoesOn, Note, put_further
+from bagkit.plan.kinds import ALL, Field, Fields, OnRecords, PerPartition, union
 from bagkit.sentinels import NOT_GIVEN
 
 PLAIN: Final = frozenset({dict, list, str, int, float, bool, type(None)})
@@ -194,7 +195,13 @@ class OnObjects(GoesOn):
         return partial(self._put_further, records, iter(records), asked)
 
     def _put_further(
-        self, records: Sequence[Any], rest: Iterator[Any], asked: _Errors, found: list[Any], start: int
+        self,
+        records: Sequence[Any],
+        rest: Iterator[Any],
+        asked: _Errors,
+        found: list[Any],
+        start: int,
+        note: Note | None = None,
     ) -> None:
         if start == 0 and self._calm == 0:
             try:
@@ -206,14 +213,16 @@ class OnObjects(GoesOn):
             self._calm -= 1
         elif length_hint(rest) != len(records) - start:  # a signal came between two records
             rest = iter(records[start:])
-        missing = start - len(found)
-        while True:
-            try:
-                self._put(rest, found)
-                return
-            except asked:
-                pass  # to tell what is wrong is left to the function
-            found.append(self._called(records[missing + len(found)]))
+        called = partial(self._put_called, records, found)
+        self._put(rest, found, start - len(found), len(records), note, asked, called)
+
+    def _put_called(self, records: Sequence[Any], found: list[Any], index: int) -> Exception | None:
+        """Put what the function gives for a record, or return what it raises."""
+        try:
+            found.append(self._called(records[index]))
+        except Exception as error:
+            return error
+        return None
 
     def _kinds(self, records: Sequence[Any]) -> Iterable[type]:
         return map(type, records)
@@ -236,13 +245,36 @@ class OnPairs(OnObjects):
 
 
 _LOOP: Final = """
-def put(records, found):
+def put(records, found, missing, count, note, asked, called):
     for {variables} in records:
-        found.append({expression})
+        try:
+            found.append({expression})
+            continue
+        except Exception as error:
+            index = missing + len(found)
+            if length_hint(records) != count - index - 1:
+                raise  # of a signal's handler, between two records
+            if not isinstance(error, asked):
+                if note is None:
+                    raise
+                note(index, error)
+                missing += 1
+                continue
+        failed = called(index)
+        if failed is not None:
+            try:
+                if note is None:
+                    raise failed
+                note(index, failed)
+                missing += 1
+            finally:
+                del failed  # which leads to this frame
 """
+"""A record that fails is noted where it is caught, and the loop goes on. Where the expression raises what was `asked`,
+the function has to tell what is wrong; behind the handler, for its error must not have the other one as context."""
 _Errors = tuple[type[Exception], ...]
 _All = Callable[[Sequence[Any]], list[Any]]
-_Put = Callable[[Iterator[Any], list[Any]], None]
+_Put = Callable[[Iterator[Any], list[Any], int, int, Note | None, _Errors, Callable[[int], Exception | None]], None]
 
 
 @cache

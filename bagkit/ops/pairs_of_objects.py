@@ -16,7 +16,8 @@ from bagkit.light_classes import dataclass
 from bagkit.ops._as_expression import as_expression
 from bagkit.ops.by_attributes import DICTS, every, names_of, spelt
 from bagkit.ops.grouping import Match, Matches
-from bagkit.plan.kinds import ALL, Field, Further, GoesOn, OnRecords, put_further
+from bagkit.plan.going_on import Further, GoesOn, put_further
+from bagkit.plan.kinds import ALL, Field, OnRecords
 
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _MOST_ROWS: Final = 1 << 16

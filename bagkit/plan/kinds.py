@@ -25,6 +25,7 @@ from bagkit.flow.blocks import Block, Place
 from bagkit.flow.report import Report
 from bagkit.flow.tallies import Pairs
 from bagkit.light_classes import NamedTuple
+from bagkit.plan.going_on import InTurn
 from bagkit.plan.pieces import Piece
 
 T = TypeVar("T")
@@ -158,33 +159,6 @@ def as_they_are(records: Iterable[Any]) -> Iterable[Any]:
     return records
 
 
-Further = Callable[[list[Any], int], None]
-"""Puts to a list what is made of some records, from the one of a number on. Where it raises, a record has failed, and
-what is made of those before it is in the list. Called again, with the number of the next record, it goes on."""
-
-
-def put_further(made: Iterable[Any], found: list[Any], start: int) -> None:
-    """Do as a Further with a list, which does not raise, or with a `map` and the like, which go on behind a record."""
-    found.extend(made)
-
-
-class GoesOn:
-    """An OnRecords that goes on behind a record for which it raises."""
-
-    def __call__(self, records: Sequence[Any], /) -> Iterable[Any]:
-        """Return what it gives for each of `records`."""
-        found: list[Any] = []
-        self.further(records, True)(found, 0)
-        return found
-
-    def further(self, records: Sequence[Any], with_frames: bool, /) -> Further:
-        """Return what puts what it gives for `records` to a list.
-
-        What it raises is an error of the user's code, with its frames; or, without them, one of that type and text.
-        """
-        raise NotImplementedError
-
-
 class PerPartition(Op):
     """Turns the records of one partition into others."""
 
@@ -199,17 +173,6 @@ class PerPartition(Op):
 
         If a call needs to know of the calls before, the function remembers that itself.
         """
-        raise NotImplementedError
-
-
-class InTurn(GoesOn):
-    """Parses lines in one go up to one that is not for that; takes this one with care, and goes on behind it."""
-
-    with_care: int = 0
-    """How many lines it has taken with care."""
-
-    def inside(self, outer: Callable[[Callable[[Any], Any], Any], Any]) -> InTurn:
-        """Return the same with `outer` around the function for single lines: it is given that, and the line."""
         raise NotImplementedError
 
 

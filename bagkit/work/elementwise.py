@@ -17,7 +17,8 @@ from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of, plac
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import StoppedEarly
-from bagkit.plan.kinds import Further, GoesOn, OnRecords, put_further
+from bagkit.plan.going_on import Further, GoesOn, Note, put_further
+from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, StepFails
 from bagkit.work.pace import Pace
 
@@ -40,19 +41,26 @@ def _further(function: OnRecords, columns: Sequence[Sequence[Any]], fail: StepFa
     return partial(_put_anew, function, columns)
 
 
-def _put_anew(function: OnRecords, columns: Sequence[Sequence[Any]], found: list[Any], start: int) -> None:
+def _put_anew(
+    function: OnRecords, columns: Sequence[Sequence[Any]], found: list[Any], start: int, note: Note | None = None
+) -> None:
     """Begin anew behind a record that has failed: of what the function gives a generator may be a part, which ends."""
     found.extend(function(*[column[start:] for column in columns] if start else columns))
 
 
-def _error(further: Further, found: list[Any], start: int, count: int) -> BaseException | None:
-    """Put to `found` what is made of the records from `start` on, up to one that fails; return its error."""
-    missing = start - len(found)
+def _error(
+    further: Further, found: list[Any], start: int, count: int, note: Note | None = None, noted: Sequence[Any] = ()
+) -> BaseException | None:
+    """Put to `found` what is made of the records from `start` on, up to one that fails; return its error.
+
+    With a `note`, which puts to `noted`, it may go on behind that.
+    """
+    missing = start - len(found) - len(noted)
     try:
-        further(found, start)
+        further(found, start, note)
     except USER_ERRORS as error:
         return error
-    return None if missing + len(found) == count else StoppedEarly()
+    return None if missing + len(found) + len(noted) == count else StoppedEarly()
 
 
 def _given(
@@ -121,25 +129,32 @@ def _given_without(
     error: BaseException | None,
 ) -> Generator[tuple[list[Any], Block], None, None]:
     """Yield in one part what comes through, though records between have failed: each part costs the later steps."""
-    count, failed = len(block.records), 0
-    flags, note = bytearray(b"\1") * count, fail.noting(block)
+    count, noted = len(block.records), list[Any]()
+    note = fail.noting(block, noted)
     while error is not None:
-        index = len(found) + failed
+        index = len(found) + len(noted)
         if not isinstance(error, Exception):
-            fail.noted(block)
+            flags = _flags(count, noted)
+            fail.noted(block, noted)
             if found and isinstance(error, WAITING_ERRORS):
                 yield found, chosen_from(block, bytes(flags[:index]).ljust(count, b"\0"))
             fail(block, index, error)
-        flags[index] = 0
         note(index, error)
-        failed += 1
-        error = _error(further, found, index + 1, count) if index + 1 < count else None
-    waited_for = fail.noted(block)
-    figures.note(failed, 0)
+        error = _error(further, found, index + 1, count, note, noted) if index + 1 < count else None
+    flags = _flags(count, noted)
+    figures.note(len(noted), 0)
+    if fail.noted(block, noted) and not found:
+        yield [], block.part(0, 0)
     if found:
         yield found, chosen(block, flags)
-    elif waited_for:
-        yield [], block.part(0, 0)
+
+
+def _flags(count: int, noted: Sequence[Any]) -> bytearray:
+    """Return for each record whether it has come through."""
+    flags = bytearray(b"\1") * count
+    for each in noted:
+        flags[each[0]] = 0
+    return flags
 
 
 def ones(function: OnRecords, rows: Iterator[Row], fail: StepFails, figures: Figures) -> Iterator[Block]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bagkit.errors import TooManyErrorsError, attribute, cut_document, put, too_many_errors
 from bagkit.flow.blocks import Block, Place, placed, places_of
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
+from bagkit.flow.untold import Untold
 from bagkit.light_classes import dataclass
+from bagkit.plan.going_on import Note
 from bagkit.plan.head import Head
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
-from bagkit.tracebacks import keep_users_frames
+from bagkit.tracebacks import clear_ended, keep_users_frames
 from bagkit.work.failures import Blaming, Failure, add_place, failed_operation, stopped_early
-from bagkit.work.rejecting import ENOUGH, Note, Waiting, steps_below
+from bagkit.work.rejecting import Waiting, steps_below
 from bagkit.work.steps import Into, Step
 
 USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup)
@@ -52,8 +54,6 @@ class Failing:
         """How many of the skipped records are described that failed in an op, by its id."""
         self._blaming: dict[tuple[int, ...], Blaming] = {}
         """What says which of some ops a record failed in, by their ids; it takes a while to make."""
-        self._unplaced: list[tuple[int, str, BaseException]] = []
-        """What was noted of a block: the number of the record, the operation, the error."""
         self._waiting: dict[int, Waiting] = {}
         """Where records go that fail in a step, by its id, and what the steps give them to."""
 
@@ -79,6 +79,8 @@ class Failing:
 
     def shows_frames(self, step: Step) -> bool:
         """Return whether somebody asks for the frames of what is raised in `step`, not only for its type and text."""
+        if step.policy in ("reject", "skip") and step.parser is not None:
+            return False
         return step.policy not in ("reject", "skip") or len(step.own_ops()) > 1  # they tell which of these it was
 
     def passes(self, op: Op) -> None:
@@ -102,42 +104,47 @@ class Failing:
             waiting = self._waiting.get(id(step))
             if waiting is None:
                 self.raise_in(step.own_ops(), block.place(index), error)  # rather than lose it
-            waiting.noting(step, block)(index, error, given)
-            return len(waiting) >= ENOUGH
+            noted: list[Any] = []
+            waiting.noting(step, block, noted)(index, error, given)
+            return waiting.noted(block, noted)
         self.fail_in(step.own_ops(), step.policy, block.place(index), error)
         return False
 
-    def noting(self, step: Step, block: Block) -> Note:
-        """Return what notes each record of `block` that fails in `step`, where it `keeps` the block whole.
+    def noting(self, step: Step, block: Block, noted: list[Any]) -> Note:
+        """Return what puts to `noted` each record of `block` that fails in `step`, where it `keeps` the block whole.
 
-        When all are noted, `noted` has to be called.
+        Of those that are only counted it is the number, alone in a tuple. When all are noted, `noted` has to be called.
         """
         if step.policy == "reject":
-            return self._waiting[id(step)].noting(step, block)
-        ops, shown, report, unplaced = step.own_ops(), self._shown, self.report, self._unplaced
-        key, collected, blaming = id(ops[-1]), step.policy == "collect", self._blaming_of(ops)
+            return self._waiting[id(step)].noting(step, block, noted)
+        ops, collected = step.own_ops(), step.policy == "collect"
+        blaming, left = self._blaming_of(ops), FAILURES_SHOWN - self._shown[id(ops[-1])]
 
         def note(index: int, error: BaseException, given: int = 0) -> None:
-            report.lost += 1
-            if not collected:
-                report.skipped += 1
-                shown[key] += 1
-                if shown[key] > FAILURES_SHOWN:
-                    return
-            unplaced.append((index, *_kept(ops, blaming, error)))
+            if not collected and len(noted) >= left:
+                noted.append((index,))
+                return
+            if isinstance(error, Untold):
+                error = error.told(block.records[index])
+            noted.append((index, *_kept(ops, blaming, error)))
 
         return note
 
-    def noted(self, step: Step, block: Block) -> bool:
-        """Find the places of what was noted of `block`, all in one go; return whether many records wait, as `fail`."""
+    def noted(self, step: Step, block: Block, noted: list[Any]) -> bool:
+        """Take what was noted of `block`, and find its places, all in one go; return whether many wait, as `fail`."""
         if step.policy == "reject":
-            return len(self._waiting[id(step)]) >= ENOUGH
-        unplaced, self._unplaced = self._unplaced, []
-        below, collected = placed(block), step.policy == "collect"
-        places = places_of([(below, index) for index, _, _ in unplaced])
-        for place, (_, operation, kept) in zip(places, unplaced, strict=True):
+            return self._waiting[id(step)].noted(block, noted)
+        collected, report = step.policy == "collect", self.report
+        report.lost += len(noted)
+        if not collected:
+            report.skipped += len(noted)
+            self._shown[id(step.own_ops()[-1])] += len(noted)
+        kept = [each for each in noted if len(each) > 1]
+        places = places_of([(placed(block), [each[0] for each in kept])]) if kept else []
+        for place, (_, operation, error) in zip(places, kept, strict=True):
             found = Place(*place) if isinstance(place, tuple) else place
-            self.report.failures.append(Failure(found.to_keep(), operation, kept, collected=collected))
+            report.failures.append(Failure(found.to_keep(), operation, error, collected=collected))
+        clear_ended([error for _, _, error in kept])  # the loop that noted them was at work then
         return False
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
@@ -233,13 +240,16 @@ class StepFails:
         """
         return self.failing.fail(self.step, block, index, error, given)
 
-    def noting(self, block: Block) -> Note:
-        """Return what notes each record of `block` that has failed, where it `keeps`: without more calls than one."""
-        return self.failing.noting(self.step, block)
+    def noting(self, block: Block, noted: list[Any]) -> Note:
+        """Return what puts to `noted` one tuple for each record of `block` that has failed, where it `keeps`.
 
-    def noted(self, block: Block) -> bool:
-        """Take note that these are all of `block`; return what a call does."""
-        return self.failing.noted(self.step, block)
+        The first value of each is the number of the record.
+        """
+        return self.failing.noting(self.step, block, noted)
+
+    def noted(self, block: Block, noted: list[Any]) -> bool:
+        """Take what was noted of `block`, which is all; return what a call does."""
+        return self.failing.noted(self.step, block, noted)
 
 
 def _operation(error: BaseException, ops: Sequence[Op]) -> str:

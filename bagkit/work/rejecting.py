@@ -7,14 +7,16 @@ from functools import partial
 from itertools import chain
 from operator import itemgetter
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 from bagkit.errors import ValidationError, Violation, one_line, text_of
 from bagkit.flow.blocks import Block, Place, Placed, PlaceRow, placed, places_of, row_of
 from bagkit.flow.rejected import AllRejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
 from bagkit.flow.stopped import StoppedEarly
+from bagkit.flow.untold import Untold
 from bagkit.light_classes import dataclass
+from bagkit.plan.going_on import Note
 from bagkit.plan.kinds import BlockParser, Completion, Op, Pairing, PerPartition, Placing, Returning
 from bagkit.plan.split_errors import Bad, Choosing, SplitErrors
 from bagkit.work.failures import Blaming, stopped_early
@@ -43,15 +45,10 @@ class _Known:
     """None where the step was given whole records."""
 
 
-_Found = tuple[Placed, int, Any, str, str, list[Violation] | None, int, _Known]
-"""What is noted of a record that has failed: the number of the record in its block, the record, what was raised, and
-how many of its elements went on before."""
-
-
-class Note(Protocol):
-    """Takes the number of a record in its block, what was raised for it, and how many of its elements have gone on."""
-
-    def __call__(self, index: int, error: BaseException, given: int = 0, /) -> None: ...
+_Found = tuple[int, Any, str | None, Any, Any, int, _Known]
+"""What is noted of a record that has failed: the number of the record in its block, the record, what was raised (name,
+text, and violations or None), and how many of its elements went on before. Of what is not told yet there is no name,
+and then an Untold and a _Later."""
 
 
 class Waiting:
@@ -59,34 +56,58 @@ class Waiting:
 
     def __init__(self, written: Sequence[Op]) -> None:
         self._written = written
-        self._found: list[_Found] = []
+        self._found: list[tuple[Placed, list[_Found]]] = []
+        """What has failed of some blocks, each with what knows the places of its records."""
+        self._count = 0
         self._only: dict[int, _Known] = {}
         """Of steps with one operation, by their ids."""
         self._known: dict[tuple[int, str], _Known] = {}
         self._blaming: dict[int, Blaming] = {}
+        """Of steps, by their ids."""
+        self._later: dict[int, _Later] = {}
         """Of steps, by their ids."""
         self._names: dict[type, str] = {}
         """Of types of errors that say no more than their text."""
         self.by_block = True
         """Whether a block comes as one block through all steps: what has failed of it is known when it comes."""
 
-    def noting(self, step: Step, block: Block) -> Note:
-        """Return what takes records of `block` that fail in `step`: it serves until the next are handed on.
+    def noting(self, step: Step, block: Block, noted: list[_Found]) -> Note:
+        """Return what puts to `noted` the records of `block` that fail in `step`; `noted` has to be called with them.
 
         It is called for each of them, and so does the least: a reject is made when somebody asks.
         """
-        found, known, below, records = self._found, self._only.get(id(step)), placed(block), block.records
-        names = self._names
+        known, records, names = self._only.get(id(step)), block.records, self._names
 
         def note(index: int, error: BaseException, given: int = 0) -> None:
             name, violations = names.get(type(error)), None
             if name is None:
+                if isinstance(error, Untold):
+                    noted.append(self._untold(step, index, records[index], error))
+                    return
                 name, error, violations = self._named(step, error)
             said = text_of(error)[:LONGEST]
-            of = known or self._blamed(step, error)
-            found.append((below, index, records[index], name, said, violations, given, of))
+            of = known or self.blamed(step, error)
+            noted.append((index, records[index], name, said, violations, given, of))
 
         return note
+
+    def _untold(self, step: Step, index: int, record: Any, untold: Untold) -> _Found:
+        later = self._later.get(id(step))
+        if later is None:
+            error = untold.told(record)
+            later = self._later[id(step)] = _Later(self, step, type(error), self.blamed(step, error))
+        return index, record, None, untold, later, 0, later.known
+
+    def told(self, step: Step, error: BaseException) -> tuple[str, str, list[Violation] | None]:
+        """Return what an error is called, what it says, and what `validate` found wrong."""
+        name, error, violations = self._named(step, error)
+        return name, text_of(error)[:LONGEST], violations
+
+    def noted(self, block: Block, noted: list[_Found]) -> bool:
+        """Take what was noted of `block`; return whether many wait to be handed on."""
+        self._found.append((placed(block), noted))
+        self._count += len(noted)
+        return self._count >= ENOUGH
 
     def _named(self, step: Step, error: BaseException) -> tuple[str, BaseException, list[Violation] | None]:
         """Return what an error is called, the error to tell in its place, and what `validate` found wrong."""
@@ -98,7 +119,7 @@ class Waiting:
             self._names[type(error)] = name
         return name, error, violations
 
-    def _blamed(self, step: Step, error: BaseException) -> _Known:
+    def blamed(self, step: Step, error: BaseException) -> _Known:
         """Return what is known of the operation of `step` that raised `error`."""
         blaming = self._blaming.get(id(step))
         if blaming is None:
@@ -116,30 +137,57 @@ class Waiting:
         return known
 
     def __len__(self) -> int:
-        return len(self._found)
+        return self._count
 
     def taken(self) -> Iterator[Block]:
         """Yield a block of what has failed, if there is any, and forget it."""
-        if self._found:
-            found, self._found = _Batch(self._found), []
+        if self._count:
+            found, self._found, self._count = _Batch.of(self._found), [], 0
             if len(self._known) > 1:  # each step takes many records before the next one takes the first
                 found = found.in_order()
             yield Block(AllRejected(len(found), found.described), RejectedFrom(found.place))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Later:
+    """Tells what was raised in a step, once somebody asks."""
+
+    waiting: Waiting
+    step: Step
+    kind: type
+    """Of the first error that was told, and nearly always of all others."""
+    known: _Known
+    """Of the operation that raised it."""
+
+    def told(self, found: _Found) -> _Found:
+        """Return what is noted of a record, with what was raised."""
+        index, record, _, untold, _, given, known = found
+        error = untold.told(record)
+        if type(error) is not self.kind:
+            known = self.waiting.blamed(self.step, error)
+        return index, record, *self.waiting.told(self.step, error), given, known
+
+
 class _Batch:
     """What has failed and is handed on together: places and records are looked up once somebody asks."""
 
-    def __init__(self, found: Sequence[_Found], places: Sequence[Place | PlaceRow] | None = None) -> None:
+    def __init__(self, found: Sequence[_Found], places: Callable[[], Sequence[Place | PlaceRow]]) -> None:
         self._found = found
-        self._places = places
+        self._find_places = places
+        self._places: Sequence[Place | PlaceRow] | None = None
+
+    @classmethod
+    def of(cls, groups: Sequence[tuple[Placed, Sequence[_Found]]]) -> _Batch:
+        """Return the batch of what has failed of some blocks, with what knows the places of each."""
+        found = list(chain.from_iterable([of_block for _, of_block in groups]))
+        return cls(found, lambda: places_of([(below, [each[0] for each in of_block]) for below, of_block in groups]))
 
     def __len__(self) -> int:
         return len(self._found)
 
     def _known_places(self) -> Sequence[Place | PlaceRow]:
         if self._places is None:
-            self._places = places_of([(each[0], each[1]) for each in self._found])
+            self._places = self._find_places()
         return self._places
 
     def place(self, index: int) -> Place:
@@ -151,12 +199,14 @@ class _Batch:
         """Return the same in the order in which the records stand in what the task reads."""
         places = self._known_places()
         order = _in_order(places)
-        return _Batch([self._found[number] for number in order], [places[number] for number in order])
+        return _Batch([self._found[number] for number in order], lambda: [places[number] for number in order])
 
     def described(self, names: Collection[str] | None) -> list[dict[str, Any]]:
         """Return a dict for each, with some names of a reject; with all of them for None."""
         if names is not None and not names:
             return [{} for _ in self._found]
+        if names is None or not _OF_ERRORS.isdisjoint(names):
+            self._found = [found if found[2] is not None else found[4].told(found) for found in self._found]
         nowhere = names is not None and _OF_PLACES.isdisjoint(names)
         rows = [_NOWHERE] * len(self) if nowhere else _rows(self._known_places())
         asked = names is None or not _OF_RECORDS.isdisjoint(names)
@@ -166,6 +216,7 @@ class _Batch:
         return [{name: value for name, value in reject.items() if name in names} for reject in rejects]
 
 
+_OF_ERRORS = frozenset({"error", "message", "operation", "record", "step", "violations"})
 _OF_PLACES = frozenset({"path", "line", "offset", "index", "partition", "input", "record"})
 _OF_RECORDS = frozenset({"record", "record_repr"})
 _NOWHERE: PlaceRow = (None, None, None, None, None, None)
@@ -179,10 +230,10 @@ def _rows(places: Sequence[Any]) -> Sequence[PlaceRow]:
 
 def _records(found: Sequence[_Found], rows: Sequence[PlaceRow]) -> list[Any]:
     """Return the records as the operations were given them; for one operation all are made again in one go."""
-    records = [each[2] for each in found]
+    records = [each[1] for each in found]
     for known in dict.fromkeys([each[-1] for each in found]):
         if known.again is not None:
-            numbers = [n for n, each in enumerate(found) if each[-1] is known and type(each[2]) is not Resuming]
+            numbers = [n for n, each in enumerate(found) if each[-1] is known and type(each[1]) is not Resuming]
             made = known.again([records[number] for number in numbers], [rows[number][-1] for number in numbers])
             for number, record in zip(numbers, made, strict=True):
                 records[number] = record
@@ -191,7 +242,7 @@ def _records(found: Sequence[_Found], rows: Sequence[PlaceRow]) -> list[Any]:
 
 def _marked(found: _Found, reject: dict[str, Any]) -> None:
     """Say in a reject what is special about it: its elements have gone on in part, or its record is used up."""
-    record, given = found[2], found[-2]
+    record, given = found[1], found[-2]
     on_its_way = False
     if type(record) is Resuming:
         given += record.given
@@ -209,7 +260,7 @@ _GIVEN = itemgetter(-2)
 
 def _are_all_plain(found: Sequence[_Found]) -> bool:
     """Return whether nothing is special about any of them, as far as that can be told without a look at each."""
-    kinds = {type(each[2]) for each in found}
+    kinds = {type(each[1]) for each in found}
     if Resuming in kinds or any(hasattr(kind, "__next__") for kind in kinds):
         return False
     return not any(map(_GIVEN, found))
@@ -232,7 +283,7 @@ def _rejects(waiting: Sequence[_Found], rows: Sequence[PlaceRow], records: Seque
             "violations": [] if violations is None else violations,
         }
         for each, (path, partition, line, offset, index, text), record in zip(waiting, rows, records, strict=True)
-        for _, _, _, error, message, violations, _, known in (each,)
+        for _, _, error, message, violations, _, known in (each,)
     ]
     if not _are_all_plain(waiting):
         for found, reject in zip(waiting, rejects, strict=True):

@@ -140,7 +140,11 @@ def test_places_of_many_are_those_of_each(tmp_path: Path) -> None:
 LINES: dict[str, str] = {
     "good": '{"a": %d, "b": {"c": "é"}}',
     "for the careful way": '{"a": %d, "b": NaN}',
+    "half of a pair": '{"a": %d, "b": "\\ud800"}',
+    "infinite": '{"a": %d, "b": [-Infinity]}',
     "cut off": '{"a": %d, "b": {"c"',
+    "cut off behind half of a pair": '{"a": %d, "b": "\\udbff\\',
+    "as Python writes it": "{'a': %d}",
     "without the field": '{"b": %d}',
     "no dict": "%d",
     "empty": "",
@@ -161,7 +165,7 @@ def test_lines_that_are_no_json_are_the_only_ones_that_are_left_out(tmp_path: Pa
     """Lines before and behind a wrong one are parsed in one go, as if it were not there."""
     of_bag, of_record = PARSING[name]
     kinds = list(LINES)[1:]
-    of = [kinds[number * 5 % 6] if number % bad == 0 else "good" for number in NUMBERS]
+    of = [kinds[number * 3 % 10] if number % bad == 0 else "good" for number in NUMBERS]
     lines = [LINES[kind] % number if "%d" in LINES[kind] else "" for number, kind in enumerate(of)]
     data = [line.encode(errors="surrogateescape") for line in lines]
     (tmp_path / "a.jsonl").write_bytes(b"".join(line + b"\n" for line in data))

@@ -235,3 +235,18 @@ def test_a_worker_holds_no_more() -> None:
     assert len(got.failures) == 100
     first, *_, last = [failure.error.args[0] for failure in got.failures]
     assert last - first < 400e6
+
+
+@pytest.mark.parametrize("name", ["map", "map behind map", "starmap", "filter"])
+def test_other_records_go_while_the_task_goes_on(name: str) -> None:
+    """A frame of the user's leads to the loop that called it, and that to the records of its block."""
+    Record.live = weakref.WeakSet()
+    held: list[int] = []
+
+    def look(value: Any) -> Any:
+        held.append(sum([record.number % 10 != 0 for record in tuple(Record.live)]) if len(held) % 1000 == 999 else 0)
+        return value
+
+    bag = bk.range(8000, npartitions=1).map(Record)
+    OPERATIONS[name](bag.map(look)).compute(scheduler="sync", on_error="collect")
+    assert max(held) < 3000
