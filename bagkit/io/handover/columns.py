@@ -131,10 +131,6 @@ class ColumnBatch(Bulk):
                 ) from error
         return pickle.dumps(self.loose, 5)
 
-    def columns(self) -> dict[str, PackedValues]:
-        """Return the columns by name."""
-        return pickle.loads(self.payload)  # type: ignore[no-any-return]
-
 
 @dataclass(frozen=True, slots=True)
 class PartitionEnd:

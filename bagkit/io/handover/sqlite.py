@@ -13,7 +13,7 @@ from typing import Any, Final
 from bagkit.contexts import context
 from bagkit.errors import ColumnTypeError, OutputBusyError, OutputError, OutputExistsError, PlanError, one_line
 from bagkit.io.handover.column_types import encodes
-from bagkit.io.handover.columns import PackedValues, Values
+from bagkit.io.handover.columns import Values, listed
 from bagkit.io.handover.converted import Column, dates_as_text
 from bagkit.io.handover.gathered import TypedColumns
 from bagkit.io.input.paths import named
@@ -95,8 +95,8 @@ def _write(database: sqlite3.Connection, table: TypedColumns, name: str, exist: 
 
 
 def _rows(columns: Sequence[Column], values: Sequence[Values]) -> Iterator[tuple[Any, ...]]:
-    lists = [part.to_list() if isinstance(part, PackedValues) else part for part in values]
-    return zip(*[dates_as_text(column, part) for column, part in zip(columns, lists, strict=True)], strict=True)
+    parts = zip(columns, map(listed, values), strict=True)
+    return zip(*[dates_as_text(column, part) for column, part in parts], strict=True)
 
 
 def _check_names(columns: Sequence[Column], most: int) -> None:

@@ -8,13 +8,13 @@ of what is there and what is new is known without reading what is there.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bagkit.io.handover.column_types import ListOf, Seen, StructOf, Type
 from bagkit.io.input.made_of import InputPart
+from bagkit.io.input.paths import digest_of
 from bagkit.io.output.manifest import checksum_of
 from bagkit.io.output.names import RESERVED
 from bagkit.json.standard import standard_dumps, standard_loads
@@ -52,8 +52,7 @@ class Account:
 
 def account_path(place: str) -> str:
     """Return where the account of files at `place`, which has a `*`, is."""
-    key = hashlib.blake2b(place.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
-    return f"{os.path.dirname(place)}/{RESERVED}{key}.table.json"
+    return f"{os.path.dirname(place)}/{RESERVED}{digest_of(place, 6)}.table.json"
 
 
 def read_account(place: str) -> Account | None:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import accumulate, chain
 from typing import Any, Final
 
-from bagkit.errors import BagkitError, NoFilesError, PlanError, SourceError, one_line
+from bagkit.errors import NoFilesError, PlanError, SourceError, one_line
 from bagkit.io.input.again import Attempts, is_passing
 from bagkit.io.input.files import FileInfo
 from bagkit.io.input.paths import (
@@ -25,7 +25,7 @@ from bagkit.io.input.paths import (
     means_the_file,
     named,
     path_text,
-    unreadable,
+    reading,
 )
 from bagkit.options import get_options
 
@@ -241,13 +241,9 @@ def _count(number: int, one: str, many: str) -> str:
 
 def _find_remote(url: str, storage_options: Mapping[str, Any]) -> list[FileInfo]:
     attempts = Attempts(get_options().read_retries)
-    try:
+    with reading(url, "can't be read"):
         filesystem, path = attempts.call(partial(filesystem_of, url, storage_options))
         matches = _found(filesystem, url, path, attempts)
-    except BagkitError:
-        raise
-    except Exception as error:
-        raise unreadable(url, error, "can't be read") from error
     files = [_remote_info(name, info) for name, info in matches]
     if not files:
         raise NoFilesError(f"{named(url)}: matches no file")

@@ -5,7 +5,6 @@ Two runs of one plan give the same partition if it is made of the same. So this 
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import field, replace
@@ -14,6 +13,7 @@ from typing import Any
 
 from bagkit.io.input.file_source import FileSource
 from bagkit.io.input.files import FileInfo
+from bagkit.io.input.paths import digest_of
 from bagkit.light_classes import dataclass
 from bagkit.ops.calls import DelayedCall
 from bagkit.plan.caching import Caching
@@ -161,8 +161,7 @@ def _piece_of(part: MadeOf, number: int, count: int) -> MadeOf:
 
 
 def _mixed(*parts: str) -> str:
-    text = "\n".join(parts)
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return digest_of("\n".join(parts))
 
 
 def _unknown() -> str:

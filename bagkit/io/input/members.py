@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from bagkit.errors import BagkitError, NoFilesError, SourceError
+from bagkit.errors import NoFilesError, SourceError
 from bagkit.exchange.checksum import crc32
 from bagkit.io.input.again import Attempts
 from bagkit.io.input.archives import LOCAL_HEADER, content, long_size
 from bagkit.io.input.codecs import ZIP_METHODS, DamagedError
 from bagkit.io.input.files import FileInfo, InputFile, open_file
 from bagkit.io.input.inflating import inflate
-from bagkit.io.input.paths import means_the_file, name_matcher, named, unreadable
+from bagkit.io.input.paths import means_the_file, name_matcher, named, reading
 from bagkit.light_classes import dataclass
 
 if TYPE_CHECKING:
@@ -50,12 +50,8 @@ def members_of(info: FileInfo, storage_options: Mapping[str, Any]) -> Sequence[M
 
     Raises NoFilesError where a pattern of theirs names none, SourceError for an archive that can't be opened.
     """
-    try:
+    with reading(info.path, "can't be opened"):
         file = open_file(info, storage_options)
-    except BagkitError:
-        raise
-    except Exception as error:
-        raise unreadable(info.path, error, "can't be opened") from error
     try:
         found = _listed(file)
     except Exception:  # there is no list, or it makes no sense, or the server can't go to the end first

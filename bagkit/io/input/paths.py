@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from bagkit.contexts import context
 from bagkit.errors import (
     BagkitError,
     CorruptInputError,
@@ -69,12 +70,8 @@ def shown_path(path: str, storage_options: Mapping[str, Any] | None = None) -> s
     """Return `path` as dask gives it with `include_path`: absolute, or for a URL the path in its filesystem."""
     if not is_url(path):
         return path
-    try:
+    with reading(path, "can't be opened"):
         return str(filesystem_of(path, storage_options or {})[1])
-    except BagkitError:
-        raise
-    except Exception as error:
-        raise unreadable(path, error, "can't be opened") from error
 
 
 def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:
@@ -145,6 +142,24 @@ def unreadable(path: str, error: Exception, what: str) -> SourceError:
         return NoFilesError(f"{named(path)}: there is no such file")
     said = f"{named(path)}: {what}: {reason(error, path)}"
     return CorruptInputError(said) if _is_of_an_archive(error) else SourceError(said)
+
+
+@context
+def reading(path: str, what: str) -> Iterator[None]:
+    """Raise what `unreadable` returns for whatever this block raises: each kind of file system has its own errors."""
+    try:
+        yield
+    except BagkitError:
+        raise
+    except Exception as error:
+        raise unreadable(path, error, what) from error
+
+
+def digest_of(text: str, size: int = 16) -> str:
+    """Return a digest of a path, or of other text that has paths in it, as hexadecimal digits of `size` bytes."""
+    import hashlib  # a small run has no use for it
+
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=size).hexdigest()
 
 
 def _is_of_an_archive(error: Exception) -> bool:

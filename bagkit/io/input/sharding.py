@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from bagkit.errors import PlanError, one_line
 from bagkit.io.input.made_of import InputPart, operations, parts_made_of
+from bagkit.io.input.paths import digest_of
 from bagkit.light_classes import dataclass
 from bagkit.ops.regroup import Shard, dealt
 from bagkit.plan.kinds import Pairing, PerPartition
@@ -87,6 +87,5 @@ def shard_of(plan: Plan) -> ShardOf | None:
     ((number, of),) = found
     (whole,) = rewrite((plan,), lambda each: each.inputs[0] if isinstance(each.op, Shard) else each)
     parts = [part.inputs or part.identity for each in shards for part in parts_made_of(each.inputs[0])]
-    text = repr((operations(whole), parts)).encode("utf-8", "surrogateescape")
-    digest = hashlib.blake2b(text, digest_size=16).hexdigest()
+    digest = digest_of(repr((operations(whole), parts)))
     return ShardOf(number, of, numbers[plan], shards[0].inputs[0].npartitions, digest)

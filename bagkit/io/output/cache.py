@@ -9,7 +9,6 @@ frame has its checksum, and who begins a run looks at all of them.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import pickle
@@ -33,7 +32,7 @@ from bagkit.flow.report import Report
 from bagkit.io.input.file_source import FileSource, checked_bytes
 from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.memory import FromSequence
-from bagkit.io.input.paths import named
+from bagkit.io.input.paths import digest_of, named
 from bagkit.io.output.manifest import versions
 from bagkit.io.output.whole_files import local_path
 from bagkit.light_classes import dataclass
@@ -114,9 +113,7 @@ def _keys(plan: Plan) -> list[str] | None:
     known = found()
     if known != found():
         return None
-    return [
-        hashlib.blake2b(repr(each).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest() for each in known
-    ]
+    return [digest_of(repr(each)) for each in known]
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ names as temporary is removed.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import secrets
 import time
@@ -33,7 +32,7 @@ from bagkit.errors import (
 )
 from bagkit.exchange.checksum import crc32
 from bagkit.flow.tallies import Pairs
-from bagkit.io.input.paths import named
+from bagkit.io.input.paths import digest_of, named
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.manifest import (
     FORMAT,
@@ -478,6 +477,4 @@ def _place_on_this_machine(output: str) -> str:
     """Return the path of a lock for an output in a store that has none: on each machine, at least, runs take turns."""
     import tempfile  # a worker has no use for it
 
-    return os.path.join(
-        tempfile.gettempdir(), f"bagkit-{hashlib.blake2b(output.encode(), digest_size=12).hexdigest()}.lock"
-    )
+    return os.path.join(tempfile.gettempdir(), f"bagkit-{digest_of(output, 12)}.lock")

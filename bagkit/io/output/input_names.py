@@ -6,7 +6,6 @@ two inputs would have one name, the account of the last run says who has it, and
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 from bagkit.errors import PlanError
 from bagkit.io.input.made_of import InputPart, MadeOf
-from bagkit.io.input.paths import base_name
+from bagkit.io.input.paths import base_name, digest_of
 from bagkit.io.output.manifest import Damaged, WrittenFile, from_row, read_journal, read_manifest
 from bagkit.io.output.names import Targets, plan_targets
 from bagkit.io.output.stores import Store
@@ -112,7 +111,7 @@ def _candidates(slot: _Slot) -> Iterable[str]:
     part = f"-{number}" if slot.among > 1 else ""
     if plain and plain == cut:
         yield cut + part
-    digest = hashlib.blake2b(slot.path.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    digest = digest_of(slot.path, 8)
     yield f"{cut or 'input'}-{digest[:6]}{part}"
     yield f"{cut or 'input'}-{digest}{part}"
 

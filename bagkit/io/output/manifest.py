@@ -9,7 +9,6 @@ Both are JSON, and everything in them carries a checksum.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from zlib import crc32
 from bagkit.amounts import how_many
 from bagkit.flow.tallies import Counted, Pairs, counted_words
 from bagkit.io.input.made_of import InputPart
+from bagkit.io.input.paths import digest_of
 from bagkit.json.standard import standard_dumps, standard_loads
 from bagkit.visible import without_secrets
 
@@ -182,7 +182,7 @@ def without_passwords(inputs: Mapping[str, T]) -> dict[str, T]:
 
 def _told(path: str) -> str:
     shown = without_secrets(path)
-    return shown if shown == path else f"{shown} ({hashlib.blake2b(path.encode(), digest_size=8).hexdigest()})"
+    return shown if shown == path else f"{shown} ({digest_of(path, 8)})"
 
 
 def versions() -> dict[str, str]:
@@ -335,7 +335,7 @@ def below_manifest(manifest: bytes) -> Below:
 
 def checksum_of(content: Any) -> str:
     """Return what tells whether an account of what was written is whole."""
-    return hashlib.blake2b(standard_dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return digest_of(standard_dumps(content, sort_keys=True))
 
 
 ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost", "inputs", "identity", "tallies"]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
-from bagkit.errors import BagkitError, MismatchError, PlanError, one_line
+from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.flow.tallies import Reasons
-from bagkit.io.input.paths import filesystem_of, is_url, named, path_text, unreadable
+from bagkit.io.input.paths import filesystem_of, is_url, named, path_text, reading
 from bagkit.io.output.manifest import (
     Below,
     Damaged,
@@ -28,8 +27,6 @@ from bagkit.io.output.manifest import (
 from bagkit.io.output.names import RESERVED, directory_of
 from bagkit.io.output.stores import LocalStore, RemoteStore, Store, failed
 from bagkit.light_classes import dataclass
-
-T = TypeVar("T")
 
 _END = ".manifest.json"
 
@@ -94,7 +91,9 @@ def _paths(one: Any, options: Mapping[str, Any]) -> list[str]:
     if text.endswith(_END):
         return [text if is_url(text) else os.path.abspath(text)]
     if is_url(text):
-        names = _read_from(text, partial(_names, text, options))
+        with reading(text, "can't be read"):
+            filesystem, inner = filesystem_of(text.rstrip("/") + "/", options)
+            names = [str(name).rpartition("/")[2] for name in filesystem.ls(inner.rstrip("/"), detail=False)]
     else:
         text = os.path.abspath(os.path.expanduser(text))
         names = os.listdir(text) if os.path.isdir(text) else []
@@ -108,24 +107,10 @@ def _paths(one: Any, options: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _names(url: str, options: Mapping[str, Any]) -> list[str]:
-    filesystem, inner = filesystem_of(url.rstrip("/") + "/", options)
-    return [str(name).rpartition("/")[2] for name in filesystem.ls(inner.rstrip("/"), detail=False)]
-
-
-def _read_from(path: str, function: Callable[[], T]) -> T:
-    """Return what `function` reads from `path`; raises SourceError where it can't."""
-    try:
-        return function()
-    except BagkitError:
-        raise
-    except Exception as error:  # each kind of file system has its own
-        raise unreadable(path, error, "can't be read") from error
-
-
 def _read(path: str, store: Store) -> _Account | None:
     """Return what a manifest says; None for one of no shard."""
-    data = _read_from(path, partial(store.read, path))
+    with reading(path, "can't be read"):
+        data = store.read(path)
     if data is None:
         raise MismatchError(f"merge_manifests: {named(path)}: there is no such manifest; has its program ended?")
     try:

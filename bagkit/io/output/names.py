@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bagkit.amounts import how_many
 from bagkit.errors import PlanError, one_line
-from bagkit.io.input.paths import is_url, named, path_text
+from bagkit.io.input.paths import digest_of, is_url, named, path_text
 from bagkit.light_classes import dataclass
 from bagkit.warn import warn_at_caller
 
@@ -89,8 +88,7 @@ def plan_targets(
             "reading them by a pattern changes the order of the records",
             UserWarning,
         )
-    identity = "\n".join(_true_paths([template] if template else paths))
-    key = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    key = digest_of("\n".join(_true_paths([template] if template else paths)), 6)
     home = directory_of(template.partition("*")[0] or paths[0])
     return Targets(tuple(paths), key, is_url(paths[0]), home, template)
 

@@ -5,7 +5,6 @@ A record comes as the bytes of its line; what makes them is in ops/encoding.py.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from bagkit.errors import PlanError
 from bagkit.exchange.checksum import crc32
 from bagkit.io.input.codecs import check_installed, compression_of, compressor
 from bagkit.io.input.made_of import MadeOf, operations, parts_made_of
-from bagkit.io.input.paths import base_name, is_url, named
+from bagkit.io.input.paths import base_name, digest_of, is_url, named
 from bagkit.io.input.sharding import ShardOf, shard_of
 from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.input_names import planned_targets
@@ -301,8 +300,7 @@ def _of_shard(
             "or fewer; hint: blocksize= cuts large files into more partitions"
         )
     targets = plan_targets(operation, path, npartitions, name, suffix, sorts=False)
-    own = f"{targets.key} {shard.number} of {shard.of}".encode()
-    return replace(targets, key=hashlib.blake2b(own, digest_size=6).hexdigest())
+    return replace(targets, key=digest_of(f"{targets.key} {shard.number} of {shard.of}", 6))
 
 
 def _updated(

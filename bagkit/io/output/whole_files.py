@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 import secrets
 import tempfile
@@ -15,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from bagkit.contexts import context
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.input.codecs import compression_of, compressor
-from bagkit.io.input.paths import is_url, named, path_text
+from bagkit.io.input.paths import digest_of, is_url, named, path_text
 from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
@@ -85,9 +84,7 @@ def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = 
     """
     places = places or [place]
     directory = os.path.dirname(place)
-    own = (
-        f"{directory}/{RESERVED}{hashlib.blake2b(place.encode('utf-8', 'surrogateescape'), digest_size=6).hexdigest()}"
-    )
+    own = f"{directory}/{RESERVED}{digest_of(place, 6)}"
     made: list[str] = []
     lock = None
     try:
