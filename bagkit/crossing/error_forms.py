@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bagkit.crossing.call_when_loaded import CallWhenLoaded
 from bagkit.crossing.transport import loads, to_bytes
 from bagkit.errors import attribute, one_line, put, text_of
 from bagkit.user_code.main_module import MAIN
@@ -50,11 +51,12 @@ def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
         _, given, *more = native.__reduce__(error)  # type: ignore[str-unpack, assignment]
         state = more[0] if more and isinstance(more[0], dict) else {}
     attributes = {**state, **attributes_of(error)}
+    make = _group_later if isinstance(error, BaseExceptionGroup) else _put_together
     parts: list[Any] = [type(error), native, given, args, attributes]
     missing: list[str] = []
     try:
         long = not isinstance(error, BaseExceptionGroup) and _is_long(error)
-        data = b"" if long else to_bytes(_Parts(parts))
+        data = b"" if long else to_bytes(CallWhenLoaded(make, *parts))
         fits = not long and len(data) <= PICKLE_BYTES and _comes_back(data, error)
     except BaseException:
         fits = False
@@ -62,7 +64,7 @@ def _by_parts(error: BaseException) -> tuple[bytes | None, list[str]]:
         parts[2] = _texts_for(given, missing)
         parts[3] = parts[2] if given == args else _texts_for(args, [])
         parts[4] = _kept_attributes(attributes, missing)
-        data = to_bytes(_Parts(parts))
+        data = to_bytes(CallWhenLoaded(make, *parts))
     notes = [f"left behind in the worker: {', '.join(missing)}"] if missing else []
     copy, text = loads(data), text_of(error)
     if not isinstance(error, BaseExceptionGroup):
@@ -147,17 +149,6 @@ def _same(copy: Any, error: BaseException) -> bool:
     if type(copy) is not type(error) or attributes_of(copy).keys() != attributes_of(error).keys():
         return False
     return text_of(copy) == text_of(error)
-
-
-class _Parts:
-    """Pickles as the call that puts an exception together."""
-
-    def __init__(self, parts: list[Any]) -> None:
-        self._parts = tuple(parts)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        _, native, *_ = self._parts
-        return (_group_later if issubclass(native, BaseExceptionGroup) else _put_together), self._parts
 
 
 def _put_together(

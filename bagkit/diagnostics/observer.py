@@ -6,8 +6,8 @@ But for those that say that they are `essential`: the outputs of a run are made 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from contextvars import ContextVar
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from bagkit.diagnostics.events import Event
@@ -53,19 +53,6 @@ class OfOneRun(Protocol):
         """Take note that the run is over."""
 
 
-class _Passing:
-    """Tells a listener of one run like of any other."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-
-    def __enter__(self) -> Observer:
-        return self._observer
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        pass
-
-
 _listeners: ContextVar[tuple[tuple[Observer, Callable[[], OfOneRun]], ...]] = ContextVar("bagkit observers", default=())
 
 
@@ -74,7 +61,7 @@ def listen(observer: Observer, of_one_run: Callable[[], OfOneRun] | None = None)
 
     With `of_one_run`, what that returns is told of a run.
     """
-    _listeners.set((*_listeners.get(), (observer, of_one_run or partial(_Passing, observer))))
+    _listeners.set((*_listeners.get(), (observer, of_one_run or (lambda: nullcontext(observer)))))
 
 
 def stop_listening(observer: Observer) -> None:

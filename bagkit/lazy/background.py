@@ -27,11 +27,9 @@ from bagkit.diagnostics.standing import Counts
 from bagkit.errors import TaskError, add_notes, notes_of
 from bagkit.flow.kept import Kept
 from bagkit.own_threads import started_thread
-from bagkit.schedulers.stopping import begin_stoppable, check_stopped
+from bagkit.schedulers.stopping import NOTICE_SECONDS, begin_stoppable, check_stopped
 from bagkit.warn import Line, begun_at
 
-NOTICE_SECONDS = 0.25
-"""The longest wait: who waits may be stopped too."""
 BEGUN = "in the background, begun"
 """The beginning of an error's note. A run that needs the failed one adds no other note."""
 END_SECONDS = 2.0

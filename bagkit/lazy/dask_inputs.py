@@ -125,9 +125,6 @@ class DaskTask:
     def __call__(self, *values: Any) -> Any:
         return self.node(dict(zip(self.needs, values, strict=True)))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return DaskTask, (self.node, self.needs)
-
 
 class Finished:
     """What dask makes of the values of a collection's tasks. They are in lists, as `shape` numbers them."""

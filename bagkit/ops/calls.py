@@ -247,16 +247,11 @@ def as_written(value: Any, /) -> Any:
 class Swapped:
     """Calls a function of two arguments with those the other way round."""
 
-    __slots__ = ("function",)
-
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         self.function = function
 
     def __call__(self, right: Any, left: Any, /) -> Any:
         return self.function(left, right)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Swapped, (self.function,)
 
 
 OPERATORS: dict[str, Callable[..., Any]] = {

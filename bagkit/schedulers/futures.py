@@ -34,11 +34,9 @@ from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
-from bagkit.schedulers.stopping import check_stopped
+from bagkit.schedulers.stopping import NOTICE_SECONDS, check_stopped
 from bagkit.schedulers.sync import describe, finished
 
-NOTICE_SECONDS = 0.25
-"""The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""
 TASKS_PER_WORKER = 3
 
 QUICK_SECONDS = 0.0005

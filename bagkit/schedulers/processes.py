@@ -49,12 +49,9 @@ from bagkit.schedulers.dispatch import Dispatch
 from bagkit.schedulers.homes import home_of, move_in
 from bagkit.schedulers.pump import Pump
 from bagkit.schedulers.sending import NOTHING, Sending
-from bagkit.schedulers.stopping import check_stopped
+from bagkit.schedulers.stopping import NOTICE_SECONDS, check_stopped
 from bagkit.schedulers.value_store import ValueStore
 from bagkit.schedulers.worker_process import WorkerProcess
-
-NOTICE_SECONDS = 0.25
-"""The longest wait: a Ctrl-C that reached another thread is noticed only when the caller's runs again."""
 
 HOME_SECONDS = 0.1
 """Where tasks take a worker that keeps records longer than this, those that wait for it go to others too."""

@@ -16,6 +16,9 @@ class Stoppable(Protocol):
         """Whether it is to stop."""
 
 
+NOTICE_SECONDS = 0.25
+"""The longest that one waits: it may be stopped too, and a Ctrl-C that reached another thread is noticed only then."""
+
 _here: ContextVar[Stoppable | None] = ContextVar("bagkit_stoppable", default=None)
 
 
