@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from bagkit.lazily import Lazily
-from bagkit.ops.elementwise import Filter, OnErrorFor, ParseJson
+from bagkit.ops.elementwise import OnErrorFor, ParseJson
 from bagkit.ops.parts_of_records import CompleteJson
+from bagkit.optimizer.filter_first import giving, parser_below
 from bagkit.plan.kinds import ALL, Source
 from bagkit.plan.node import Plan, rewrite, shared_ops
 
@@ -38,9 +41,9 @@ def copy_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
 
     def copy(plan: Plan) -> Plan:
         if encoding.has_made(plan.op, "EncodeJson"):
-            below = _copying(plan.inputs[0], shared, line_shapes.Notation())
+            below = _below_policies(plan.inputs[0], shared, partial(_copying, line_shapes.Notation()))
         elif encoding.has_made(plan.op, "EncodeText") and plan.op.passes_lines:
-            below = _dumping(plan.inputs[0], shared)
+            below = _below_policies(plan.inputs[0], shared, partial(_dumping, shared))
         else:
             return plan
         return plan if below is None else Plan(replace(plan.op, copies=True), (below,))
@@ -48,43 +51,33 @@ def copy_lines(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     return rewrite(roots, copy)
 
 
-def _dumping(plan: Plan, shared: set[int]) -> Plan | None:
+def _below_policies(plan: Plan, shared: set[int], change: Callable[[Plan], Plan | None]) -> Plan | None:
+    """Return `plan` with what `change` makes of the plan below its policies for errors; None where that can't be."""
+    if id(plan.op) in shared:
+        return None
+    if not isinstance(plan.op, OnErrorFor):
+        return change(plan)
+    below = _below_policies(plan.inputs[0], shared, change)
+    return None if below is None else plan.with_inputs((below,))
+
+
+def _dumping(shared: set[int], plan: Plan) -> Plan | None:
     """Return `plan`, which gives the lines of `json.dumps`, with bytes for those that are copied."""
-    if id(plan.op) in shared:
+    op: Any = plan.op
+    if not encoding.has_made(op, "DumpJson") or op.style.sort_keys:
         return None
-    match plan:
-        case Plan(OnErrorFor(), (below,)):
-            dumping = _dumping(below, shared)
-            return None if dumping is None else plan.with_inputs((dumping,))
-        case Plan(op, (below,)) if encoding.has_made(op, "DumpJson") and not op.style.sort_keys:
-            copying = _copying(below, shared, line_shapes.Notation(op.style.spaces, op.style.ascii_only))
-            return None if copying is None else Plan(replace(op, copies=True), (copying,))
-    return None
+    notation = line_shapes.Notation(op.style.spaces, op.style.ascii_only)
+    copying = _below_policies(plan.inputs[0], shared, partial(_copying, notation))
+    return None if copying is None else Plan(replace(op, copies=True), (copying,))
 
 
-def _copying(plan: Plan, shared: set[int], notation: Notation) -> Plan | None:
+def _copying(notation: Notation, plan: Plan) -> Plan | None:
     """Return `plan` with lines among its records; None where that can't be."""
-    if id(plan.op) in shared:
-        return None
     match plan:
-        case Plan(OnErrorFor(), (below,)):
-            copying = _copying(below, shared, notation)
-            return None if copying is None else plan.with_inputs((copying,))
         case Plan(ParseJson(fields, first=None) as parser, (Plan(Source()),)) if fields is ALL and parser.gives_records:
             first = replace(parser, first=frozenset(), copies=notation)
             return Plan(CompleteJson(parser, copies=True), (Plan(first, plan.inputs),))
-        case Plan(CompleteJson(parser), (below,)) if parser.fields is ALL:
-            kept = _parsing_first(below, notation)
-            return None if kept is None else Plan(CompleteJson(parser, copies=True), (kept,))
-    return None
-
-
-def _parsing_first(plan: Plan, notation: Notation) -> Plan | None:
-    """Return filters whose parser gives the fields that they read, and tells which lines are written as they are."""
-    match plan:  # no other uses these: filters that others use too are given whole records
-        case Plan(ParseJson() as parser):
-            return Plan(replace(parser, copies=notation), plan.inputs)
-        case Plan(Filter(), (below,)):
-            parsing = _parsing_first(below, notation)
-            return None if parsing is None else plan.with_inputs((parsing,))
+        case Plan(CompleteJson(parser), (kept,)) if parser.fields is ALL:  # no other uses its filters
+            kept = giving(kept, replace(parser_below(kept), copies=notation))
+            return Plan(CompleteJson(parser, copies=True), (kept,))
     return None

@@ -56,12 +56,13 @@ def _given(plan: Plan, shared: set[int]) -> Plan | None:
         return None
     attributes = parser_below(below).attributes
     match = match_objects(join.op, attributes)
-    others = [on_objects(op, attributes, of_pairs=True) for op in reversed(takers)]
-    if match is None or None in others:
+    if match is None:
         return None
     made = Plan(plan.op, (Plan(match, (below,)),))
-    for op in others:
-        assert op is not None
+    for taker in reversed(takers):
+        op = on_objects(taker, attributes, of_pairs=True)
+        if op is None:
+            return None
         made = Plan(op, (made,))
     return made
 
