@@ -37,6 +37,10 @@ _LONGEST_WAIT: Final = 64
 """How many blocks are told line by line before the next is tried in one go, where one after the other had others."""
 
 
+class Lines(list[bytes]):
+    """Lines as they are written, and no records among them."""
+
+
 class Unchanged:
     """Finds lines that a writer would write as they are; mutable. Threads may share it: any state of it is right."""
 
@@ -104,7 +108,8 @@ class Unchanged:
 
     def _find(self, lines: Sequence[Any]) -> tuple[list[Any], Sequence[int]]:
         """Return what is written of each of `lines`, and the numbers of those for which it is not known."""
-        if self._plain is None or set(map(type, lines)) != {bytes}:
+        # Either all lines are bytes or none is, for all have been parsed in one go.
+        if self._plain is None or not lines or type(lines[0]) is not bytes:
             return [None] * len(lines), range(len(lines))
         if self._one_by_one:
             self._one_by_one -= 1
@@ -123,18 +128,19 @@ class Unchanged:
         The expression finds the first where the first line stands, and each other one where a line begins: if what it
         finds, with what stands between lines, is all that there is.
         """
-        data = b"".join(lines)
-        expression = self._expression(data)
-        if expression.fullmatch(lines[0].removesuffix(b"\n")):
-            found = expression.findall(data)
+        first = lines[0]
+        if self._expression(first).fullmatch(first.removesuffix(b"\n")):
+            data = b"".join(lines)
+            found = self._expression(data).findall(data)
             together = b"\n".join(found)
             is_all = data.startswith(together) and data[len(together) :] in (b"", b"\n")
         else:
             data = self._spaced_right(b"[%b]" % b",".join(lines))
-            found = expression.findall(data)
+            found = self._expression(data).findall(data)
             together = self._notation.comma.encode().join(found)
             is_all = len(data) == len(together) + 2 and data.startswith(together, 1)
-        return self._as_written(found) if is_all and len(found) == len(lines) else None
+        written = self._as_written(found) if is_all and len(found) == len(lines) else None
+        return None if written is None else Lines(written)
 
     def _alone(self, line: bytes) -> bytes | None:
         """Return what is written of `line`, if it is known."""

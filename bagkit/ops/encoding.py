@@ -10,6 +10,7 @@ from typing import Any
 
 from bagkit.errors import PlanError, one_line
 from bagkit.json.dump import BlockDumper, Style
+from bagkit.json.unchanged import Lines
 from bagkit.json.write import careful_encoder, json_lines_encoder
 from bagkit.light_classes import dataclass
 from bagkit.ops.elementwise import Map, bind
@@ -159,7 +160,7 @@ def _careful() -> Callable[[Any], bytes]:
 
 def _encode_others(encode: OnRecords, records: Sequence[Any]) -> Iterable[bytes]:
     """Return the lines of `records`; those that are bytes are lines, and no records that are to be written."""
-    if {bytes}.issuperset(map(type, records)):  # nearly always
+    if type(records) is Lines or {bytes}.issuperset(map(type, records)):  # nearly always
         return records
     others = [record for record in records if type(record) is not bytes]
     if len(others) == len(records):

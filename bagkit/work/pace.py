@@ -21,6 +21,9 @@ fewer than the 700 after which the garbage collector looks at them."""
 MANY = 2048
 """The same of values for which nearly nothing is done, where the garbage collector waits for more: in workers. Lines
 that are read together are a block then, and their list is not cut."""
+FEW = 4
+"""A part of this of a block may be left over, and goes with it: of large lines the 128 KiB that are read may have just
+more than SOME."""
 QUICK = 1.2e-6
 """Seconds for a record; what takes less is a small value."""
 INSTANT = 0.4e-6
@@ -68,7 +71,7 @@ class Pace:
         """Yield `block` in parts. The time until the next is asked for says how long that may be."""
         start, end = 0, len(block.records)
         while start < end:
-            part = [block.part(start, start + self.size)]
+            part = [block.part(start, self._stop(start, end))]
             number = len(part[0].records)
             start += number
             if start == end:
@@ -77,6 +80,14 @@ class Pace:
             begin = perf_counter()
             yield part.pop()
             self._learn(perf_counter() - begin, number)
+
+    def _stop(self, start: int, end: int) -> int:
+        """Return where the next part ends. A few records more than a part may have are no part of their own, for each
+        part costs the steps their own time; but those who take records get no more than they want."""
+        stop = start + self.size
+        if self._wanted.most is None and end - stop <= self._size // FEW:
+            return end
+        return stop
 
     def _learn(self, seconds: float, number: int) -> None:
         if seconds > LONG:

@@ -248,3 +248,19 @@ def test_most_lines_are_copied_and_explain_says_so(
     assert 450 < sum(asked) <= 500
     kept.to_jsonl("more", compute=False)[0].compute(scheduler="processes", workers=2)
     assert Path("more/0.jsonl").read_bytes() == Path("out/0.jsonl").read_bytes()
+
+
+def _as_array(line: str) -> bytearray:
+    return bytearray(line.encode())
+
+
+@pytest.mark.parametrize("kinds", [(str,), (str.encode,), (str.encode, str), (str, _as_array)])
+def test_lines_may_be_text_and_bytes_side_by_side(tmp_path: Path, kinds: tuple[Callable[[Any], Any], ...]) -> None:
+    records = [{"id": n, "name": f"é{n % 5}"} for n in range(1000)]
+    lines = [kinds[n % len(kinds)](json.dumps(each, ensure_ascii=False)) for n, each in enumerate(records)]
+    kept = bk.from_sequence(lines, npartitions=1).map(json.loads).filter(lambda r: r["id"] > 9)
+    kept.to_jsonl(tmp_path, scheduler="sync")
+    assert (tmp_path / "0.jsonl").read_bytes() == b"".join([encoded(each) + b"\n" for each in records[10:]])
+    kept.map(json.dumps).to_textfiles(tmp_path, scheduler="sync", encoding=None)
+    (dumped,) = tmp_path.glob("*0.part")
+    assert dumped.read_text() == "\n".join([json.dumps(each) for each in records[10:]])
