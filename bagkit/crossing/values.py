@@ -20,7 +20,6 @@ import _pickle
 import marshal
 import os
 import sys
-from functools import partial
 
 from bagkit.crossing.transport import PROTOCOL, Part, Stored, pickle_into
 from bagkit.exchange.checksum import crc32
@@ -133,8 +132,14 @@ class Output:
             plain = plain and self.plain
             return made
 
+        def single(value: Any) -> Stored:
+            nonlocal plain
+            made = self.store(value, watched=watched)
+            plain = plain and (self.plain or made[0] != BATCHES)
+            return made
+
         self.plain = watched
-        stored = values.stored(part, self._batched, partial(self.store, watched=watched))
+        stored = values.stored(part, self._batched, single)
         return [(one, plain and one[0] == BATCHES) for one in stored]
 
     def _batched(self, parts: list[Part]) -> Stored:

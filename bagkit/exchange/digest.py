@@ -65,18 +65,17 @@ def _number_of(key: Any, salt: int = 0) -> int:
     return hash((found - (found >> 63 << 64),))  # signed, as hash() is; the hash of a tuple mixes well enough
 
 
-def parts_of(keys: Collection[Any], count: int, kinds: set[type] | None = None) -> list[list[Any]]:
-    """Return `keys` in lists, for the partitions that they go to: `bucket_of(key, count)` says to which.
+def parts_of(keys: Collection[Any], count: int, kinds: set[type] | None = None) -> dict[int, list[Any]]:
+    """Return `keys` in lists by the partitions that they go to: `bucket_of(key, count)` says to which.
 
     Texts only, or numbers only, take a fifth of the time. `kinds` are the types of the keys, where they are known.
 
     >>> parts_of(["a", "d", "b"], 2)
-    [['d'], ['a', 'b']]
+    {0: ['d'], 1: ['a', 'b']}
     """
     if count == 1:
-        return [list(keys)]
-    parts = divided(keys, numbers_of(keys, set(map(type, keys)) if kinds is None else kinds), count)
-    return [parts.get(number, []) for number in range(count)]
+        return {0: list(keys)} if keys else {}
+    return divided(keys, numbers_of(keys, set(map(type, keys)) if kinds is None else kinds), count)
 
 
 def numbers_of(keys: Collection[Any], kinds: set[type]) -> Iterable[int]:

@@ -63,13 +63,14 @@ class MostlyDistinct:
 
         records, self._waiting = self._waiting, []
         kinds, self._kinds = self._kinds, set()
-        parts = parts_of(records, len(self._states.each), kinds)
-        pieces: Sequence[Any] = parts
+        count = self._states.count
+        parts = parts_of(records, count, kinds)
+        pieces: dict[int, Any] = parts
         try:
             if kinds == {str}:
-                pieces = list(map(Texts, parts))
+                pieces = dict(zip(parts, map(Texts, parts.values()), strict=True))
             elif kinds == {int}:
-                pieces = list(map(Integers, parts))
+                pieces = dict(zip(parts, map(Integers, parts.values()), strict=True))
         except UnicodeEncodeError:
             self.ended = True
             return records
@@ -77,7 +78,7 @@ class MostlyDistinct:
             pass  # integers of more than 64 bits stay as they are
         self._states.extend(pieces)
         # The same keys each time, so that they are seen again when they come again.
-        some = parts[0] if len(parts) > 1 else [key for key in records if not hash(key) % _LOOKED_AT]
+        some = parts.get(0, []) if count > 1 else [key for key in records if not hash(key) % _LOOKED_AT]
         self._seen.update(dict.fromkeys(some))
         self._looked += len(some)
         self._since += len(records)

@@ -8,7 +8,7 @@ large.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -20,37 +20,40 @@ State = list[Packed | Bucket]
 
 
 class States:
-    """The states of one task for `count` partitions; mutable, of that task."""
+    """The states of one task for `count` partitions; few of these may get something. Mutable, of that task."""
 
     def __init__(self, tabling: Tabling, room: Room, count: int) -> None:
-        self.each: list[State] = [[] for _ in range(count)]
+        self.count = count
+        self.each: dict[int, State] = {}
+        """By the numbers of partitions; none for those that get nothing."""
         self._tabling = tabling
         self._room = room
 
     @property
     def nbytes(self) -> int:
         """About how many bytes the pieces in memory take."""
-        return sum(map(weight, chain.from_iterable(map(in_memory, self.each))))
+        return sum(map(weight, chain.from_iterable(map(in_memory, self.each.values()))))
 
     def add(self, table: Table) -> None:
         """Add the parts of `table`; raises Late for a key that has no digest, if there are several partitions."""
         table = one_nan(table, self._tabling)
-        parts = [table]
-        if len(self.each) > 1:
+        parts = {0: table} if table else {}
+        if self.count > 1:
             from bagkit.exchange.digest import parts_of
 
-            parts = [{key: table[key] for key in keys} for keys in parts_of(table, len(self.each))]
-        for state, part in zip(self.each, parts, strict=True):
-            if part:
-                state.append(self._tabling.packed(part))
+            each = parts_of(table, self.count)
+            parts = {number: {key: table[key] for key in keys} for number, keys in each.items()}
+        for number, part in parts.items():
+            self.each.setdefault(number, []).append(self._tabling.packed(part))
 
-    def extend(self, pieces: Iterable[Any]) -> None:
-        """Add `pieces`, lists of records, Texts or Integers, to the last ones."""
-        for state, piece in zip(self.each, pieces, strict=True):
+    def extend(self, pieces: Mapping[int, Any]) -> None:
+        """Add `pieces`, lists of records, Texts or Integers, to the last ones of their partitions."""
+        for number, piece in pieces.items():
+            state = self.each.setdefault(number, [])
             last: Any = state[-1] if state else None
             if type(last) is type(piece):
                 last.extend(piece)
-            elif piece:
+            else:
                 state.append(piece)
 
     def write_if_over(self, most: int | None) -> None:
@@ -58,32 +61,36 @@ class States:
         if most is not None and self.nbytes > most:
             self.write()
 
-    def finish(self) -> list[State]:
-        """Return the states: what is in memory stays there if it is little, and nothing was written before."""
-        if any(isinstance(piece, Bucket) for piece in chain.from_iterable(self.each)):
+    def finish(self) -> dict[int, State]:
+        """Return the states by the numbers of partitions.
+
+        What is in memory stays there if it is little, and nothing was written before.
+        """
+        if any(isinstance(piece, Bucket) for piece in chain.from_iterable(self.each.values())):
             self.write()
         room = self._room
         if room.heap is not None and room.rest is not None:
             # What tasks leave for one partition comes together, and a table has each key once, so parts are alike.
-            self.write_if_over(min(room.heap, room.rest * len(self.each)))
+            self.write_if_over(min(room.heap, room.rest * self.count))
         return self.each
 
     def write(self) -> None:
         """Write all pieces that are in memory."""
         from bagkit.exchange.group import Piles
 
-        held = list(map(in_memory, self.each))
-        number = sum(map(len, chain.from_iterable(held)))
+        held = {number: pieces for number, state in self.each.items() if (pieces := in_memory(state))}
+        number = sum(map(len, chain.from_iterable(held.values())))
         if not number:
             return
         nbytes = self.nbytes / number
         # Some at a time: entries, and what pickling remembers of them, take more than the table itself.
         step = max(1, int(self._room.frame // nbytes))
-        rests = [entries_of(pieces, self._tabling) for pieces in held]
+        rests = {number: entries_of(pieces, self._tabling) for number, pieces in held.items()}
         with Piles(self._room) as piles:
-            while any(some := [list(islice(rest, step)) for rest in rests]):
-                piles.write(dict(enumerate(some)), len, int(nbytes * sum(map(len, some))))
-        for state, pieces in zip(self.each, held, strict=True):
+            while some := {number: found for number, rest in rests.items() if (found := list(islice(rest, step)))}:
+                piles.write(some, len, int(nbytes * sum(map(len, some.values()))))
+        for number, pieces in held.items():
+            state = self.each[number]
             del state[len(state) - len(pieces) :]
         for number, bucket in piles.buckets.items():
             self.each[number].append(bucket)

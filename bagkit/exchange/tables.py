@@ -107,8 +107,8 @@ class Filling:
                 self.failed_at = None  # it is one of those that waited, and none that came last
                 raise
 
-    def state(self) -> list[State]:
-        """Return the states, one for each partition."""
+    def state(self) -> dict[int, State]:
+        """Return the states by the numbers of partitions, of those that get something."""
         if self._listing is not None:
             rest, self._listing = self._listing.rest(), None
             self.take(rest)
@@ -179,12 +179,13 @@ def join(states: Iterable[State], tabling: Tabling, room: Room, last: bool = Fal
         if not tabling.takes_lists or has_repetitions(pieces):
             joined.add(_merged(pieces, tabling))
         else:
-            joined.each = [pieces]
-        return joined.finish()[0]
+            joined.each[0] = pieces
+        return joined.finish().get(0, [])
+    state = joined.each[0] = []
     for piece in pieces:
-        joined.each[0].append(piece)
+        state.append(piece)
         joined.write()
-    return joined.each[0]
+    return state
 
 
 def _are_in_memory(pieces: Sequence[Any]) -> bool:

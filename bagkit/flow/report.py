@@ -54,6 +54,10 @@ class Report:
     """How much of its input the task reads, if it is to look at it more closely."""
     files: list[Any] = field(default_factory=list)
     """Files that the task has begun to write for itself or for others."""
+    earlier: list[Figures] = field(default_factory=list)
+    """Figures of the partitions before this one, in a task that makes several."""
+    before: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """What was counted before this partition: bytes read, records skipped, records lost, failures."""
 
     def close_files(self) -> None:
         """Close what the task has begun to write: a task that fails leaves no file to the collector."""
@@ -76,6 +80,16 @@ class Report:
             self.sample.begin()
         self.noted = perf_counter()
 
+    def next_turn(self) -> None:
+        """Go on to the next partition of a task that makes several: what is said of it is added."""
+        if self.tallied and self.figures:
+            self.figures[-1].note(0, 0)
+        for one, more in zip(self.earlier, self.figures, strict=False):
+            one.add(more)
+        self.earlier += self.figures[len(self.earlier) :]
+        self.figures = []
+        self.before = self.bytes_read, self.skipped, self.lost, len(self.failures)
+
     def next_step(self) -> Figures:
         """Return the figures of the next step."""
         figures = Figures(self)
@@ -90,6 +104,9 @@ class Report:
         """Return the figures of all steps as plain values."""
         if self.tallied:  # behind the last of them; or the task has told nothing of its only step
             (self.figures[-1] if self.figures else self.next_step()).note(0, 0)
+        if self.earlier:
+            self.next_turn()
+            self.figures, self.earlier = self.earlier, []
         sample = self.sample
         return tuple(
             [
@@ -122,7 +139,7 @@ class Report:
 
     def records(self) -> int:
         """Return how many records its sources have given so far."""
-        return sum([f.given for f in self.figures if f.reads])
+        return sum([f.given for f in (*self.earlier, *self.figures) if f.reads])
 
     def first_failure(self) -> str:
         """Return the first failure in words, "" where there is none."""
@@ -130,17 +147,22 @@ class Report:
 
     def seconds(self) -> tuple[float, ...]:
         """Return what each step took so far."""
-        return tuple([f.seconds for f in self.figures])
+        now = [f.seconds for f in self.figures]
+        return tuple([f.seconds + (now[n] if n < len(now) else 0.0) for n, f in enumerate(self.earlier)] or now)
 
     def start_over(self) -> None:
         """Forget what was said: the task begins anew."""
-        self.bytes_read = self.skipped = self.lost = 0
-        self.failures.clear()
+        self.take_back()
         self.damage.clear()
         self.outputs.clear()
         self.figures.clear()
         self.tallied.clear()
         self.noted = perf_counter()
+
+    def take_back(self) -> None:
+        """Forget what was counted since the task, or its partition, has begun."""
+        self.bytes_read, self.skipped, self.lost, failures = self.before
+        del self.failures[failures:]
 
 
 @dataclass(slots=True)
@@ -184,6 +206,20 @@ class Figures:
         self.given += given
         if report.tallied:
             self._take_tallied(report.tallied)
+
+    def add(self, other: Figures) -> None:
+        """Add what the same step did to another partition."""
+        self.taken += other.taken
+        self.given += other.given
+        self.seconds += other.seconds
+        self.nbytes += other.nbytes
+        self.careful += other.careful
+        self.why = self.why or other.why
+        self.fields = max(self.fields, other.fields)
+        self.cut = self.cut or other.cut
+        self.reads_again += other.reads_again
+        if other.tallies:
+            self._take_tallied(other.tallies)
 
     def _take_tallied(self, tallied: Reasons) -> None:
         if self.tallies is None:

@@ -47,6 +47,8 @@ class Sample:
         self._warm: list[tuple[float, int]] = []
         self._fields: dict[int, set[str]] = {}
         self._looks = 0
+        self.is_over = False
+        """Whether a step of the task has read enough."""
 
     @property
     def is_whole(self) -> bool:
@@ -112,7 +114,7 @@ class Clock:
 
     def _look_up(self, now: float) -> None:
         if self._end is not None:
-            self.is_over = now >= self._end
+            self.is_over = self._sample.is_over = now >= self._end
         elif self._begin is not None and now >= self._begin + WARM:
             self._sample.warm_up(self._steps)
             self._end = now + self._sample.seconds * self._patience

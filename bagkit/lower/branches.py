@@ -14,6 +14,7 @@ from bagkit.light_classes import dataclass
 from bagkit.lower.attributes import with_attributes
 from bagkit.lower.exchange import keys_left
 from bagkit.lower.graph import Key
+from bagkit.lower.in_turn import with_needs
 from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
 from bagkit.lower.shared_reads import Meeting, SharedRead
@@ -39,26 +40,27 @@ class _Inner:
 def made_once(lowering: TaskMaker, read: SharedRead) -> dict[Plan, list[tuple[Key, ...]]]:
     """Add the tasks of a shared read; return for each end and each output its keys in each task."""
     below = lowering.records(read.records)
-    below = resize(below, lowering.sharers(*read.ends), turns=False) if read.alike else below
+    below = resize(below, lowering.sharers(*read.ends)) if read.alike else below
     plans = (*read.outs, *read.ends)
     to = {plan: _to(lowering, plan, len(below)) for plan in read.ends}
     label = " and ".join(["records" for _ in read.outs[:1]] + [plan.op.label for plan in read.ends])
     where = [(place,) for plan in read.ends if isinstance(plan.op, Sink) for place in lowering.writing(plan.op)[1]]
     stage = lowering.stage(label)
-    works: dict[int, tuple[Several, _Inner]] = {}
+    works: dict[tuple[int, bool], tuple[Several, _Inner]] = {}
     found: dict[Plan, list[tuple[Key, ...]]] = {plan: [] for plan in plans}
     for number, one in enumerate(below):
-        if id(one.step) not in works:
+        kind = id(one.step), bool(one.turns)
+        if kind not in works:
             inner = _inner(lowering, read.records, read.inner, one.step)
-            works[id(one.step)] = _work(read, one.step, inner, to), inner
-        work, inner = works[id(one.step)]
+            works[kind] = replace(_work(read, one.step, inner, to), in_turn=kind[1]), inner
+        work, inner = works[kind]
         keys: list[Key] = []
         for place, (plan, end) in enumerate(zip(plans, work.ends, strict=True)):
             key = (stage, place, number)
             its: tuple[Key, ...] = keys_left(key, end.to) if isinstance(end.to, Into) else (key,)
             found[plan].append(its)
             keys.extend(its)
-        one = replace(one, needs=(*one.needs, *inner.needs))
+        one = with_needs(one, inner.needs)
         lowering.add(work, one, tuple(keys), label, where[number] if where else ())
     return found
 

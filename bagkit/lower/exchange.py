@@ -18,7 +18,7 @@ from typing import Any
 
 from bagkit.flow.buckets import Dealing
 from bagkit.lower.graph import Graph, Key, Task
-from bagkit.lower.in_turn import share_of
+from bagkit.lower.in_turn import sum_known, weight_of, work_of_one
 from bagkit.lower.pending import Pending, TaskMaker
 from bagkit.lower.resize import resize
 from bagkit.plan.kinds import Exchange, SampledExchange
@@ -31,18 +31,19 @@ def exchanged(lowering: TaskMaker, plan: Plan) -> list[Pending]:
     """Return the partitions of an exchange, and add the tasks that split for them."""
     op, count = plan.op, plan.npartitions
     assert isinstance(op, Exchange), op
-    shared, weight = lowering.read_once(plan), 0
+    shared = lowering.read_once(plan)
     if shared is not None:
-        tasks = len(shared)
+        tasks, weight = len(shared), sum_known(lowering.weights[keys[0]] for keys in shared)
         dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, shared, count))]
     else:
         sides = [resize(lowering.inputs(child), lowering.sharers(plan)) for child in plan.inputs]
-        tasks, weight = sum(map(len, sides)), share_of(sides, count)
+        tasks, weight = sum(map(len, sides)), sum_known(weight_of(one) for side in sides for one in side)
         if tasks == count == 1 and lowering.policy(plan) == "raise":
             return [lowering.then(plan, (sides[0][0],))]
         made = [_split(lowering, plan, op, side, pending, tasks) for side, pending in enumerate(sides)]
         dealt = [_dealt(lowering, plan, op, _bounded(lowering, op, keys, count)) for keys in made]
-    return [lowering.collected(Collecting(op, tasks), plan, needs, weight) for needs in zip(*dealt, strict=True)]
+    share = None if weight is None else weight // count
+    return [lowering.collected(Collecting(op, tasks), plan, needs, share) for needs in zip(*dealt, strict=True)]
 
 
 def _dealt(lowering: TaskMaker, plan: Plan, op: Exchange, made: tuple[Key, ...]) -> tuple[Key, ...]:
@@ -68,7 +69,8 @@ def _split(
 
 def left_for_exchanges(graph: Graph) -> set[Key]:
     """Return the keys of what tasks leave for exchanges. A sort cuts what it has looked at, and deals that."""
-    return {need for task in graph.tasks if isinstance(task.work, (Dealing, Cutting)) for need in task.needs}
+    taking = [task for task in graph.tasks if isinstance(work_of_one(task.work), (Dealing, Cutting))]
+    return {need for task in taking for need in task.needs}
 
 
 def keys_left(key: tuple[Any, ...], into: Into) -> tuple[Key, ...]:
@@ -92,4 +94,5 @@ def _bounded(lowering: TaskMaker, op: Exchange, made: Sequence[tuple[Key, ...]],
     for key, (records, _) in zip(keys, made, strict=True):
         task = Task((key,), cutting, None, (records, bounds), f"cut for {op.label}", steps=(op.label,))
         lowering.tasks.append(task)
+        lowering.weights[key] = lowering.weights.get(records)
     return keys

@@ -19,6 +19,7 @@ from bagkit.errors import PlanError
 from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
+from bagkit.work.in_turn import EachInTurn
 
 Key = Hashable
 
@@ -107,16 +108,21 @@ class Graph:
 
 
 def with_works(tasks: Iterable[Task], changed: Callable[[Work], Work]) -> Graph:
-    """Return the graph of `tasks` whose works are `changed`, but for those that run no function and schedulers know."""
+    """Return the graph of `tasks` whose works are `changed`, but for those that run no function and schedulers know.
+
+    Of a work that does another in turn this one is.
+    """
     works: dict[int, Work] = {}  # one for each work, which crosses to a worker once
-    return Graph(
-        [
-            task
-            if isinstance(task.work, Dealing)
-            else replace(task, work=works.setdefault(id(task.work), changed(task.work)))
-            for task in tasks
-        ]
-    )
+
+    def work_of(work: Work) -> Work:
+        if id(work) not in works:
+            if isinstance(work, EachInTurn):
+                works[id(work)] = EachInTurn(changed(work.work), work.width)
+            else:
+                works[id(work)] = changed(work)
+        return works[id(work)]
+
+    return Graph([task if isinstance(task.work, Dealing) else replace(task, work=work_of(task.work)) for task in tasks])
 
 
 def shown_pieces(pieces: Sequence[Any]) -> str:

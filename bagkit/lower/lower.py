@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from bagkit.errors import PlanError
 from bagkit.lower.calls import CallTasks
 from bagkit.lower.graph import Graph, Key, Task, Work, shown_pieces
+from bagkit.lower.in_turn import in_one_task, needs_once, sum_known, weight_of
 from bagkit.lower.pending import Pending
 from bagkit.lower.policies import error_policies
-from bagkit.lower.resize import is_exact, resize
+from bagkit.lower.resize import JOIN_BYTES, LEAST_TASKS, is_exact, resize
 from bagkit.lower.sinks import Foreseen, Writings
 from bagkit.ops.calls import DelayedCall, SinkPart
 from bagkit.ops.elementwise import ParseJson
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from bagkit.lower.shared_reads import Meeting, SharedRead
     from bagkit.work.several import Several
 
+
 DEEPEST = 64
 """Ops on top of each other that one task has. What makes tasks goes down by recursion, and so does Python's own code
 for iterators of iterators, which nothing stops from overflowing the stack of the process."""
@@ -68,7 +70,8 @@ def lower(
     """
     lowering = Lowering(roots, on_error, joins, writings, workers, exact, memory)
     keys = [lowering.keys(root, exact) for root in roots]
-    return Graph(lowering.tasks), keys
+    tasks = in_one_task(lowering.tasks, lowering.weights, LEAST_TASKS, JOIN_BYTES) if joins else lowering.tasks
+    return Graph(tasks), keys
 
 
 class Lowering:
@@ -79,6 +82,8 @@ class Lowering:
         workers: int, exact: bool, memory: Callable[[], int] | None,
     ) -> None:  # fmt: skip
         self.tasks: list[Task] = []
+        self.weights: dict[Key, int | None] = {}
+        """Of how many bytes of input tasks make what they leave, by its keys."""
         self._uses = count_uses(*roots)
         self._policies = error_policies(roots, on_error)
         self._writings = writings
@@ -155,7 +160,7 @@ class Lowering:
     def _gathered(self, plan: Plan) -> list[Pending]:
         named = plan.inputs[0] if isinstance(plan.op, ChainMark) else plan
         step = self._leaf(TaskRecords(named.op.label), plan)
-        return [Pending(step, (1,), (key,)) for key in self._materialised(plan)]
+        return [Pending(step, (1,), (key,), self.weights.get(key)) for key in self._materialised(plan)]
 
     def _materialised(self, plan: Plan, inside: bool = False) -> list[Key]:
         """Return the keys of exactly the partitions that users see, of a plan that may be `inside` of a chain."""
@@ -225,7 +230,7 @@ class Lowering:
 
     def _finished(self, op: Reduction, tasks: int, states: list[Key]) -> Pending:
         states = self._combined(op, tasks, states)
-        return Pending(self._leaf(Finish(op, tasks), op, self.memory(op)), (len(states),), tuple(states))
+        return Pending(self._leaf(Finish(op, tasks), op, self.memory(op)), (len(states),), tuple(states), None)
 
     def _pending_sink(self, op: Sink, plan: Plan, inside: bool) -> Pending:
         parts, keys = self._written(op, plan, inside)
@@ -283,7 +288,8 @@ class Lowering:
             ]
         step = self._leaf(TaskRecords(plan.op.label), plan)
         keys = self._make(pending, None, gives_value=False)
-        return [Pending(step, (b - a,), tuple(keys[a:b])) for a, b in pairwise(edges)]
+        several = [tuple(keys[a:b]) for a, b in pairwise(edges)]
+        return [Pending(step, (len(some),), some, sum_known(map(self.weights.get, some))) for some in several]
 
     def _split(self, pending: list[Pending], plan: Plan) -> list[Pending]:
         step = self._leaf(TaskRecords(plan.op.label), plan)
@@ -298,7 +304,7 @@ class Lowering:
             made = tuple((stage, number, n) for n in range(count))
             self.tasks.append(replace(self._task(work, one, made), part=(*one.part, count)))
             keys.extend(made)
-        return [Pending(step, (1,), (key,)) for key in keys]
+        return [Pending(step, (1,), (key,), self.weights[key]) for key in keys]
 
     def _scanned(self, plan: Plan, inside: bool) -> list[Pending]:
         stage, gather = self.stage(plan.op.label), self._leaf(TaskRecords(plan.op.label), plan)
@@ -314,7 +320,7 @@ class Lowering:
             work = works.setdefault(id(chain), WithLast(chain) if before else WithLast(chain, plan.op.leading))
             records, last = (stage, number), (stage, number, "last")
             self.tasks.append(self._task(work, pending, (records, last)))
-            scanned.append(Pending(gather, (1,), (records,)))
+            scanned.append(Pending(gather, (1,), (records,), self.weights[records]))
             before = (Pending(self._leaf(Value(), Value), (), (last,)),)
         return scanned
 
@@ -343,7 +349,7 @@ class Lowering:
     def add(self, work: Several, one: Pending, keys: tuple[Key, ...], label: str, where: tuple[Any, ...]) -> None:
         task = self._task(work, one, keys)
         steps = self._labels[id(work), 0] = self._labels.get((id(work), 0)) or work.labels()
-        self.tasks.append(replace(task, part=(*one.part, *where), label=f"{task.label} → {label}", steps=steps))
+        self.tasks.append(replace(task, part=(*task.part, *where), label=f"{task.label} → {label}", steps=steps))
 
     def into(self, op: Reduction | Exchange, count: int, policy: str, buckets: int = 1) -> Into:
         together = op.split_every if isinstance(op, Reduction) else None
@@ -377,12 +383,12 @@ class Lowering:
 
         return self._memory() if isinstance(op, (Exchange, ToTable)) else None
 
-    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...], weight: int) -> Pending:
+    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...], weight: int | None) -> Pending:
         return Pending(self._leaf(op, plan, self.memory(plan.op)), (len(needs),), needs, weight)
 
     def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
         self._alive.append(into)
-        self.tasks.append(self._task(self._work(one.step, into, gives_value=False, turns=one.turns), one, keys))
+        self.tasks.append(self._task(self._work(one.step, into, False, bool(one.turns)), one, keys))
 
     # Tasks ----------------------------------------------------------------------------------------------------------
 
@@ -394,19 +400,22 @@ class Lowering:
         keys: list[Key] = []
         for number, one in enumerate(pending):
             key = (stage, number)
-            self.tasks.append(self._task(self._work(one.step, into, gives_value, one.turns), one, (key,)))
+            self.tasks.append(self._task(self._work(one.step, into, gives_value, bool(one.turns)), one, (key,)))
             keys.append(key)
         return keys
 
     def _task(self, work: Work, one: Pending, keys: tuple[Key, ...]) -> Task:
-        into, turns = (work.into, (one.turns,) * work.in_turn) if isinstance(work, Chain) else (None, ())
+        into = work.into if isinstance(work, Chain) else None
         steps = self._step_labels(one.step, into)
         pieces = [piece for part in one.part if isinstance(part, tuple) for piece in part]
+        needs, places = needs_once(one.needs, one.turns) if one.turns else (one.needs, ())
+        weight = weight_of(one)
+        self.weights.update(dict.fromkeys(keys, weight if weight is None else weight // len(keys)))
         return Task(
             keys,
             work,
-            (*one.part, *turns),
-            one.needs,
+            (*one.part, places) if places else one.part,
+            needs,
             " → ".join(steps),
             shown_pieces(pieces),
             sum(piece.weight for piece in pieces),
@@ -431,6 +440,7 @@ class Lowering:
                 key = (stage, number)
                 needs = tuple(states[start : start + width])
                 self.tasks.append(Task((key,), work, None, needs, f"combine {op.label}", steps=(op.label,)))
+                self.weights[key] = sum_known(map(self.weights.get, needs))
                 made.append(key)
             states = made
         return states
@@ -447,8 +457,7 @@ class Lowering:
     def then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
         step = self.above(plan, tuple(child.step for child in inputs))
         part = tuple(entry for child in inputs for entry in child.part)
-        known = all(child.weight or not child.needs for child in inputs)
-        weight = sum(child.weight for child in inputs) if known else 0
+        weight = sum_known(child.weight for child in inputs)
         return Pending(step, part, tuple(key for child in inputs for key in child.needs), weight)
 
     def _shared(self, ids: tuple[int, ...], step: Step, of: object) -> Step:
@@ -457,10 +466,10 @@ class Lowering:
             self._alive.append(of)
         return self._steps[ids]
 
-    def _work(self, step: Step, into: Into | None, gives_value: bool, turns: int = 1) -> Chain:
-        ids = (id(step), id(into), turns > 1)
+    def _work(self, step: Step, into: Into | None, gives_value: bool, in_turn: bool = False) -> Chain:
+        ids = (id(step), id(into), in_turn)
         if ids not in self._works:
-            self._works[ids] = Chain(bare_step(step), into, gives_value, turns > 1)
+            self._works[ids] = Chain(bare_step(step), into, gives_value, in_turn)
         return self._works[ids]
 
 

@@ -22,16 +22,18 @@ class Pending:
     part: tuple[Any, ...] = ()
     """One entry for each leaf of the step that takes one."""
     needs: tuple[Key, ...] = ()
-    weight: int = 0
-    """About how many bytes of input its needs were made of; 0 where nobody knows."""
-    turns: int = 1
-    """How many partitions it is: the step runs that often, with the next of its part and its needs."""
+    weight: int | None = 0
+    """About how many bytes of input its needs were made of; None where nobody knows. A value that many need is none."""
+    turns: tuple[int, ...] = ()
+    """If it is several partitions, how many needs each has: the step runs for each with the next of its part."""
 
 
 class TaskMaker(Protocol):
     """What makes the tasks of one graph."""
 
     tasks: list[Task]
+    weights: dict[Key, int | None]
+    """Of how many bytes of input tasks make what they leave, by its keys; None where nobody knows."""
 
     def inputs(self, plan: Plan) -> list[Pending]:
         """Return the partitions of what an exchange works on."""
@@ -51,8 +53,8 @@ class TaskMaker(Protocol):
     def then(self, plan: Plan, inputs: tuple[Pending, ...]) -> Pending:
         """Return the partitions that the op of `plan` makes of `inputs`, in the same tasks."""
 
-    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...], weight: int) -> Pending:
-        """Return the partition that `op` makes of the values of `needs`, of about `weight` bytes, 0 if not known."""
+    def collected(self, op: Op, plan: Plan, needs: tuple[Key, ...], weight: int | None) -> Pending:
+        """Return the partition that `op` makes of the values of `needs`, of about `weight` bytes, if that is known."""
 
     def split(self, one: Pending, into: Into, keys: tuple[Key, ...]) -> None:
         """Add the task that splits the records of `one`."""

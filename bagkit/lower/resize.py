@@ -42,18 +42,18 @@ ROUNDS = 200
 """How often a file is given one share more, at the most."""
 
 
-def resize(pending: Sequence[Pending], workers: int = 1, *, turns: bool = True) -> list[Pending]:
+def resize(pending: Sequence[Pending], workers: int = 1) -> list[Pending]:
     """Return `pending` with large partitions cut and small ones joined, where their steps allow it.
 
-    Files that can be shared at a cost are shared where some of the `workers` would wait for others. Unless `turns` says
-    no, partitions that can't be joined are put into one task, one after the other, where they are small.
+    Files that can be shared at a cost are shared where some of the `workers` would wait for others. Partitions that
+    can't be joined are put into one task, one after the other, where they are small.
     """
     most = max(1, len(pending) // LEAST_TASKS)
     result: list[Pending] = []
     for _, run in groupby(pending, key=lambda one: id(one.step)):
         group = list(run)
         if not group[0].step.elementwise:
-            result.extend(in_turn(group, most if turns else 1, JOIN_BYTES))
+            result.extend(in_turn(group, most, JOIN_BYTES))
             continue
         cut = [tuple(small for piece in one.part[0] for small in piece.cut(CUT_BYTES)) for one in group]
         packed = list(_packed(cut, most))

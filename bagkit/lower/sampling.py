@@ -10,7 +10,8 @@ from typing import Any
 from bagkit.flow.buckets import Dealing
 from bagkit.lower.calls import list_of_records
 from bagkit.lower.graph import Graph, Key, Task, Work, with_works
-from bagkit.lower.stages import alike, parts_of
+from bagkit.lower.in_turn import needs_of, parts_of, steps_in_turn, tasks_alone, work_of_one
+from bagkit.lower.stages import alike
 from bagkit.plan.kinds import Op, Source
 from bagkit.work.chain import Chain
 from bagkit.work.sampled import Sampled
@@ -84,7 +85,9 @@ class Some:
         return found
 
     def part_of(self, task: Task) -> Task:
-        """Return `task` with fewer needs, where it takes any number of them."""
+        """Return `task` with fewer needs, where it takes any number of them; not if it has several partitions."""
+        if work_of_one(task.work) is not task.work or steps_in_turn(task) is not None:
+            return task
         needs, counts = list[Key](), list[int]()
         for op, keys in self.needs(task):
             kept = self.of(keys) if takes_any(op) else keys[:1] if isinstance(op, TaskRecords) else keys
@@ -101,7 +104,15 @@ class Some:
 
     def needs(self, task: Task) -> Iterator[tuple[Any, Sequence[Key]]]:
         """Yield the needs of a task by what takes them: one of its leaves, or its work."""
-        needs, place, parts = task.needs, 0, parts_of(task)
+        own = frozenset(task.keys)
+        for one in tasks_alone(task):
+            for taker, needs in self._needs_of_one(one):
+                other = [key for key in needs if key not in own]
+                if other or not needs:
+                    yield taker, other
+
+    def _needs_of_one(self, task: Task) -> Iterator[tuple[Any, Sequence[Key]]]:
+        needs, place, parts = needs_of(task), 0, parts_of(task)
         for op in self._leaves_of(task.work) if needs else ():
             count = parts[place] if isinstance(op, COUNTED) else int(isinstance(op, Value))
             place += isinstance(op, (*COUNTED, Source))
@@ -164,6 +175,7 @@ def _skips(task: Task) -> int:
 
 def leaves_of(work: Work) -> Iterator[Op]:
     """Yield the ops of a work's leaves, in the order in which they take what the task is given."""
+    work = work_of_one(work)
     if isinstance(work, Chain):
         yield from _leaves((work.step,))
     elif isinstance(work, (Split, WithLast, Write)):

@@ -16,7 +16,7 @@ from typing import Any
 from bagkit.amounts import bytes_text, how_many
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
-from bagkit.lower.in_turn import by_leaf
+from bagkit.lower.in_turn import needs_of, parts_of, tasks_alone, work_of_one
 from bagkit.lower.retries import Retrying
 from bagkit.ops.elementwise import ParseJson
 from bagkit.plan.kinds import Exchange, MemorySource, SampledExchange, Source
@@ -202,13 +202,13 @@ def stages_of(graph: Graph, workers: int = 1) -> tuple[Stage, ...]:
 def _tasks_by_work(graph: Graph) -> list[list[Task]]:
     stages: dict[int, list[Task]] = {}
     for task in graph.tasks:
-        stages.setdefault(id(task.work), []).append(task)
+        stages.setdefault(id(work_of_one(task.work)), []).append(task)
     return list(stages.values())
 
 
 def alike(graph: Graph) -> list[list[Task]]:
     """Return the tasks of each stage of `graph`; of stages that follow each other and do alike together."""
-    groups = groupby(_tasks_by_work(graph), key=lambda tasks: (type(tasks[0].work), tasks[0].label))
+    groups = groupby(_tasks_by_work(graph), key=lambda tasks: (type(work_of_one(tasks[0].work)), tasks[0].label))
     return [[task for tasks in same for task in tasks] for _, same in groups]
 
 
@@ -234,12 +234,13 @@ class _Reading:
     """Reads the steps of one stage off its tasks; mutable, of one call."""
 
     def __init__(self, tasks: Sequence[Task], number: int, numbers: dict[Key, int], workers: int) -> None:
-        self._tasks = tasks
+        self._count = len(tasks)
+        self._tasks = tasks = [one for task in tasks for one in tasks_alone(task)]
         self._workers = workers
         self._number = number
         self._numbers = numbers
         self._parts = [iter(parts_of(task)) for task in tasks]
-        self._needs = [iter(task.needs) for task in tasks]
+        self._needs = [iter(needs_of(task)) for task in tasks]
         self._steps: list[StageStep] = []
         self._shared: dict[int, int] = {}
         """The number of the step that several go on from, by its id: it is run once."""
@@ -312,7 +313,7 @@ class _Reading:
             pieces = [piece for part in self._parts for piece in next(part)]
             if isinstance(op, MemorySource):
                 return StageStep(op.label)
-            limit = readers(pieces) if len(self._tasks) < self._workers else ""
+            limit = readers(pieces) if self._count < self._workers else ""
             return StageStep(op.label, nbytes=sum(piece.weight for piece in pieces), limit=limit)
         if isinstance(op, Value):
             return StageStep("value", stages=self._taken([1] * len(self._tasks)))
@@ -327,13 +328,6 @@ class _Reading:
 
     def _stages(self, keys: Iterable[Key]) -> tuple[int, ...]:
         return tuple(sorted({self._numbers[key] for key in keys} - {self._number}))
-
-
-def parts_of(task: Task) -> Sequence[Any]:
-    """Return an entry for each leaf of the task's steps that takes one, and what else it is given."""
-    if isinstance(task.work, Chain) and task.work.in_turn:
-        return by_leaf(task.part)
-    return task.part if isinstance(task.part, (tuple, list)) else ()
 
 
 def readers(pieces: Sequence[Any]) -> str:

@@ -122,8 +122,13 @@ class WithIndex(Pairing):
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         ((info,),) = read
-        numbers = count(values[0][info.index] if values else 0)
+        numbers = count(_of_partition(values, info.index, 0))
         return lambda records: zip(records, numbers, strict=False)  # records first: where they end, no number is taken
+
+
+def _of_partition(values: Sequence[Any], number: int, default: Any) -> Any:
+    """Return what the value has for a partition. There is none for the only one, and less where a sample is run."""
+    return values[0][number] if values and number < len(values[0]) else default
 
 
 def starts_row() -> Row:
@@ -162,7 +167,7 @@ class Window(Pairing):
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         ((info,),) = read
-        return partial(self._windows, *(values[0][info.index] if values else ((), 0)))
+        return partial(self._windows, *_of_partition(values, info.index, ((), 0)))
 
     def _windows(self, after: Sequence[Any], start: int, records: Iterator[Any]) -> Iterator[Any]:
         from bagkit.ops._itertoolz import itertoolz

@@ -111,8 +111,7 @@ class Only:
 
     def state(self) -> Any:
         """Return the state of the partition."""
-        (state,) = self._taking.state()
-        return state
+        return self._taking.state().get(0, [])
 
 
 @dataclass(frozen=True)

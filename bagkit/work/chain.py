@@ -12,6 +12,7 @@ from bagkit.flow.replay import replayed
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 from bagkit.work.failing import USER_ERRORS, Unplaced
+from bagkit.work.in_turn import in_one_row
 from bagkit.work.run import TaskRun
 from bagkit.work.steps import Into, Step
 from bagkit.work.taking import careful_state_of
@@ -35,7 +36,7 @@ class Chain:
     into: Into | None = None
     gives_value: bool = False
     in_turn: bool = False
-    """Whether a task has several partitions; the last element of its part says how many."""
+    """Whether a task has several partitions; the last element of its part says where what they need is."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         if self.into is not None:
@@ -49,7 +50,7 @@ class Chain:
     def _run(self, part: Any, inputs: Sequence[Any], report: Report) -> TaskRun:
         if not self.in_turn:
             return TaskRun(part, inputs, report)
-        *part, turns = part
+        part, inputs, turns = in_one_row(part, inputs)
         return TaskRun(part, inputs, report, turns=turns)
 
     def lists(self, run: TaskRun) -> Iterator[list[Any]]:
@@ -74,8 +75,7 @@ class Chain:
             searching = into.policy == "raise"
             error = unplaced.error if searching else None  # it holds the records
         # All records once more, one by one: to find the one that fails, or to leave out those that do.
-        report.failures.clear()
-        report.skipped = report.lost = report.bytes_read = 0
+        report.take_back()
         run = self._run(part, inputs, Report(sample=report.sample) if searching else report)
         try:
             with closing(run):

@@ -101,10 +101,19 @@ class TaskRun:
         return first if self._turns == 1 else self._in_turn(step, first, tuple(self._report.figures))
 
     def _in_turn(self, step: Step, blocks: Iterator[Block], figures: Sequence[Figures]) -> Iterator[Block]:
-        yield from blocks
-        for _ in range(self._turns - 1):
-            self._known = iter(figures)
-            yield from self.blocks(step)
+        left, sample = step.op.k if isinstance(step.op, Head) else None, self._report.sample
+        for turn in range(self._turns):
+            if turn:
+                if sample is not None and sample.is_over:
+                    figures[0].cut = True
+                    return
+                self._known = iter(figures)
+                blocks = self.blocks(step)
+            for block in blocks:
+                left = None if left is None else left - len(block.records)
+                yield block
+            if left is not None and left <= 0:  # nobody takes more of the partitions together than of one
+                return
 
     def next_figures(self) -> Figures:
         """Return the figures of the next step: each has the next ones after all its inputs, as the labels stand."""

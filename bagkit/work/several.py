@@ -20,6 +20,7 @@ from bagkit.plan.kinds import SampledExchange, Sink
 from bagkit.work.branches import Branches
 from bagkit.work.chain import leave_now
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Unplaced
+from bagkit.work.in_turn import in_one_row
 from bagkit.work.run import TaskRun
 from bagkit.work.steps import Into, Joined, Step
 from bagkit.work.taking import LONG, RUN, careful_state_of, start, take
@@ -61,6 +62,8 @@ class Several:
     trunk: Step
     steps: tuple[Step, ...]
     ends: tuple[End, ...]
+    in_turn: bool = False
+    """Whether a task has several partitions, as a Chain may have."""
 
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         leaving, number = list[int](), 0
@@ -97,6 +100,9 @@ class _Running:
         self._where = part[-1] if work.sinks else None
         self._work = work
         self._inputs = inputs
+        self._turns = 1
+        if work.in_turn:
+            self._part, self._inputs, self._turns = in_one_row(part, inputs)
         self._report = report
         self._run, self._blocks, self._branches = self._begun(report)
         self._takers: list[_Taker] = []
@@ -112,8 +118,8 @@ class _Running:
             number += end.width
 
     def _begun(self, report: Report) -> tuple[TaskRun, Iterator[Block], Branches]:
-        run, work = TaskRun(self._part, self._inputs, report, len(self._work.ends)), self._work
-        blocks = run.blocks(work.trunk)
+        run, work = TaskRun(self._part, self._inputs, report, len(self._work.ends), self._turns), self._work
+        blocks = run.all_blocks(work.trunk)
         return run, blocks, Branches(run, work.trunk, work.steps, [end.step for end in work.ends])
 
     def values(self) -> list[Any]:

@@ -102,7 +102,8 @@ def filled(records: Iterable[Any], tabling: Tabling, room: Room, count: int = 1)
     filling = Filling(tabling, room, count)
     for some in batched(iter(records), 700):
         filling.take(some)
-    return filling.state()
+    found = filling.state()
+    return [found.get(number, []) for number in range(count)]
 
 
 def test_what_is_merged_off_the_disk_stays_within_the_memory(tmp_path: Path) -> None:
