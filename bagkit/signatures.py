@@ -81,9 +81,9 @@ def is_number(value: Any) -> TypeGuard[float]:
     return not isinstance(value, bool) and isfinite(value)
 
 
-def checked_count(operation: str, name: str, value: object, least: int = 1) -> int:
+def checked_count(operation: str, name: str, value: object, least: int = 1, hint: str = "") -> int:
     """Return the argument `name` as an int; raise PlanError unless it is one of `least` or more."""
     count = whole_number(value)
     if count is None or count < least:
-        raise PlanError(f"{operation}: {name} is {one_line(value, 80)}; expected an int of {least} or more")
+        raise PlanError(f"{operation}: {name} is {one_line(value, 80)}; expected an int of {least} or more{hint}")
     return count

@@ -13,7 +13,7 @@ from dataclasses import replace
 from reprlib import repr as short_repr
 from typing import Any
 
-from bagkit.amounts import how_many
+from bagkit.amounts import how_many, seconds_text
 from bagkit.diagnostics.drawing import Drawing, Edge, Node, Shape, clean
 from bagkit.diagnostics.profile import Profile, Spent, figures_by_labels
 from bagkit.errors import PlanError
@@ -238,11 +238,4 @@ def _timed(node: Node, spent: Spent, most: float) -> Node:
     part = spent.seconds / most if most else 0.0
     fill = "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(COLD, HOT, strict=True))
     tasks = f"{how_many(spent.tasks, 'task')}, " if spent.tasks else ""
-    return replace(node, lines=(*node.lines, f"{tasks}{_seconds(spent.seconds)}"), fill=fill)
-
-
-def _seconds(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds * 1e6:.0f} µs"
+    return replace(node, lines=(*node.lines, f"{tasks}{seconds_text(spent.seconds)}"), fill=fill)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from bagkit.amounts import how_many
-from bagkit.errors import ask, attribute, notes_of
+from bagkit.errors import ask, notes_of, text_of
 from bagkit.html.style import counted, folded, framed, head, lines, shown, table
 from bagkit.html.trees import TREE, tree
 from bagkit.json.standard import standard_loads
@@ -147,9 +147,5 @@ def _traceback(error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception as other:  # of an exception of the user's own
-        text = f"(its text raises {type(other).__name__})"
-    name = type(error).__name__
-    return f"{name}: {text}" if text and attribute(error, "args") is not None else name
+    name, text = type(error).__name__, text_of(error)
+    return f"{name}: {text}" if text else name

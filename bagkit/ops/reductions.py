@@ -25,7 +25,7 @@ from bagkit.ops.exchange_errors import MERGING_TOTALS
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument, shown_key
 from bagkit.plan.kinds import ALL, Fields, Reduction, Taking, WhenCut
 from bagkit.sentinels import EMPTY, NOT_GIVEN
-from bagkit.signatures import whole_number
+from bagkit.signatures import checked_count, whole_number
 
 FAN_IN = 8
 """How many states are combined at a time unless `split_every` says otherwise."""
@@ -249,9 +249,7 @@ def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
 
 def var_row(ddof: int, *, root: bool) -> Row:
     name = "std" if root else "var"
-    less = whole_number(ddof)
-    if less is None or less < 0:
-        raise PlanError(f"{name}: ddof is {ddof!r}; expected an int of 0 or more{hint_for_field(name, ddof)}")
+    less = checked_count(name, "ddof", ddof, 0, hint_for_field(name, ddof))
     shown = f"{name}(ddof={less})" if less else name
     finish = partial(_variance, name, less, root)
     return Row(shown, accumulating(add_moments, Moments()), merge_moments, finish, when_cut="same if plain")
@@ -261,11 +259,8 @@ def var_row(ddof: int, *, root: bool) -> Row:
 
 
 def topk_row(k: int, key: Any, split_every: Any) -> Row:
-    count = whole_number(k)
-    if count is None or count < 0:
-        key_for_k = repr(k) if isinstance(k, str) and not k.isdigit() else "function" if callable(k) else ""
-        hint = f"; hint: bag.topk(10, key={key_for_k})" if key_for_k else ""
-        raise PlanError(f"topk: k is {one_line(k, 80)}; expected an int of 0 or more{hint}")
+    key_for_k = repr(k) if isinstance(k, str) and not k.isdigit() else "function" if callable(k) else ""
+    count = checked_count("topk", "k", k, 0, f"; hint: bag.topk(10, key={key_for_k})" if key_for_k else "")
     function = None if key is None else one_argument(key_function("topk", key))
     shown = "" if key is None else f", key={shown_key(key)}"
     return Row(

@@ -16,7 +16,7 @@ from bagkit.io.output.sinks import OutputFile, WriteLines, plan_lines
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import OnRecords, PerPartition
 from bagkit.plan.node import Plan
-from bagkit.signatures import whole_number
+from bagkit.signatures import checked_count
 
 _FIELD_SAID: Final = re.compile(r" on field |no default for |^\[")
 """In fastavro's messages, the last one as a list of JSON."""
@@ -172,9 +172,7 @@ def plan_avro_files(
     if codec not in CODECS:
         raise PlanError(f"to_avro: codec is {codec!r}; expected one of {', '.join(map(repr, CODECS))}")
     check_codec(codec)
-    interval = whole_number(sync_interval)
-    if interval is None or interval < 1:
-        raise PlanError(f"to_avro: sync_interval is {sync_interval!r}; expected how many bytes make a block, 1 or more")
+    interval = checked_count("to_avro", "sync_interval", sync_interval, hint=", the bytes of a block")
     texts = isinstance(metadata, Mapping) and all(type(text) is str for pair in metadata.items() for text in pair)
     if metadata is not None and not texts:
         raise PlanError(f"to_avro: metadata is {one_line(metadata)}; expected a dict of str to str")
