@@ -144,6 +144,6 @@ class DealFiles:
         return list(map(Left, values.dealt(stored, self.count, self._write)))
 
     def _write(self, table: bytes) -> str:
-        from bagkit.schedulers.elsewhere import write_file
+        from bagkit.schedulers.run_directory import write_file
 
         return write_file(self.directory, f"table-{uuid.uuid4().hex}", table)

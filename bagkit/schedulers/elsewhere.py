@@ -174,16 +174,3 @@ def read_file(path: str) -> bytes:
         return remote.read_file(path)
     with open(path, "rb") as file:
         return file.read()
-
-
-def write_file(directory: str, name: str, data: bytes) -> str:
-    """Write a file to the directory that tasks share, and return its path."""
-    path = os.path.join(directory, name)
-    if "://" in path:
-        from bagkit.exchange import remote
-
-        remote.write_file(path, data)
-    else:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(data)
-    return path

@@ -49,11 +49,6 @@ class RemoteDirectory(FilesOfRun):
     def discard(self, path: str) -> None:
         remote.remove_file(path if remote.is_remote(path) else f"{self.path}/{path}")
 
-    def write(self, name: str, data: bytes) -> str:
-        path = f"{self.path}/{name}"
-        remote.write_file(path, data)
-        return path
-
     def _remove(self) -> None:
         _live.discard(self)
         remote.remove_all(self.path)

@@ -97,9 +97,9 @@ class FilesOfRun(ABC):
     def discard(self, path: str) -> None:
         """Remove a file of the directory, if it is there."""
 
-    @abstractmethod
     def write(self, name: str, data: bytes) -> str:
         """Write a file, and return its path; raise OSError where that can't be done."""
+        return write_file(self.path, name, data)
 
     def remove(self) -> None:
         """Remove the directory and all in it; whoever asks after the first does nothing."""
@@ -163,12 +163,6 @@ class RunDirectory(FilesOfRun):
         except OSError:
             pass
 
-    def write(self, name: str, data: bytes) -> str:
-        path = os.path.join(self.path, name)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(data)
-        return path
-
     def _remove(self) -> None:
         import shutil
 
@@ -188,6 +182,19 @@ class RunDirectory(FilesOfRun):
             assert self._undertaker.stdin is not None
             self._undertaker.stdin.close()
             self._undertaker.returncode = 0  # not this process's child: nothing to wait for
+
+
+def write_file(directory: str, name: str, data: bytes) -> str:
+    """Write a file to the directory of a run, which may be a URL, and return its path."""
+    path = os.path.join(directory, name)
+    if "://" in path:
+        from bagkit.exchange import remote
+
+        remote.write_file(path, data)
+    else:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(data)
+    return path
 
 
 def host() -> str:

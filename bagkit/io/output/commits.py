@@ -197,37 +197,36 @@ class FileWriting:
             return False
         if any(self._targets.paths[number] in found for number in self._wanted or ()):
             return False
-        try:
-            earlier = self._earlier()
-        except Damaged:
-            return False
+        earlier = self._earlier()
         return earlier is not None and earlier.recipe == self._recipe
 
-    def _earlier(self) -> _Account | None:
-        """Return what the run that was here before has said of itself, None if there was none."""
-        journal = self._store.read(self._targets.own("journal"))
-        if journal is not None:
-            head, rows = read_journal(journal)
-            return _Account(head["recipe"], rows, below_of(head), head["stale"], head["staging"])
-        manifest = self._store.read(self._targets.own("manifest.json"))
-        return None if manifest is None else _Account(*read_manifest(manifest), below_manifest(manifest))
+    def _earlier(self, goes_on: bool = False) -> _Account | None:
+        """Return what the run that was here before has said of itself, None if there was none, or that is damaged.
+
+        Raises ResumeMismatchError for the latter where this one `goes_on` with what is there.
+        """
+        try:
+            journal = self._store.read(self._targets.own("journal"))
+            if journal is not None:
+                head, rows = read_journal(journal)
+                return _Account(head["recipe"], rows, below_of(head), head["stale"], head["staging"])
+            manifest = self._store.read(self._targets.own("manifest.json"))
+            return None if manifest is None else _Account(*read_manifest(manifest), below_manifest(manifest))
+        except Damaged as error:
+            if not goes_on:
+                return None
+            raise self._mismatch([f"the account of what was written is damaged: {error}"]) from error
 
     def _replace(self) -> None:
         """Find what an earlier run has left; nothing of it is kept."""
-        try:
-            earlier = self._earlier()
-        except Damaged:
-            return
+        earlier = self._earlier()
         if earlier is not None:
             paths = (from_row(row, self._targets.home).path for row in earlier.rows)
             self._take_over(earlier, paths)
 
     def _keep_others(self, wanted: frozenset[int]) -> None:
         """Find the files beside the `wanted` ones that earlier runs of the same plan have written."""
-        try:
-            earlier = self._earlier()
-        except Damaged:
-            return
+        earlier = self._earlier()
         if earlier is None or earlier.recipe != self._recipe:
             self._replace()
             return
@@ -253,10 +252,7 @@ class FileWriting:
 
     def _take_up(self) -> None:
         """Find the files that an earlier run of the same plan has written, and that are whole."""
-        try:
-            earlier = self._earlier()
-        except Damaged as error:
-            raise self._mismatch([f"the account of what was written is damaged: {error}"]) from error
+        earlier = self._earlier(goes_on=True)
         if earlier is None:
             if self._store.existing(self._targets.paths):
                 self._refuse_unknown()
@@ -275,10 +271,7 @@ class FileWriting:
 
     def _update(self) -> None:
         """Find the files of an earlier run that are made as this one makes them, of the same inputs."""
-        try:
-            earlier = self._earlier()
-        except Damaged as error:
-            raise self._mismatch([f"the account of what was written is damaged: {error}"]) from error
+        earlier = self._earlier(goes_on=True)
         files = [] if earlier is None else [from_row(row, self._targets.home) for row in earlier.rows]
         before = {file.path: file for file in files}
         known = before.keys() | (() if earlier is None else earlier.stale)
