@@ -30,7 +30,6 @@ from bagkit.crossing.transport import name_of
 from bagkit.crossing.values import dealt, files_of, load, sizes
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import TaskError
 from bagkit.flow.batches import Batches
 from bagkit.flow.kept import Kept
 from bagkit.flow.report import Report
@@ -200,7 +199,7 @@ class AsBytes:
 
         def write(table: bytes) -> str:
             assert self._files is not None, "only tasks that share files leave something in them"
-            path = write_file(self._files, f"table-{uuid.uuid4().hex}", table)
+            path = self._files.write(f"table-{uuid.uuid4().hex}", table, "places of buckets")
             self._files.hold(path, files_of(inputs))
             return path
 
@@ -288,13 +287,5 @@ class Works:
             if self._put is not None:
                 return self._put(data)
             if self._files is not None:
-                return write_file(self._files, f"work-{len(self._made)}", data)
+                return self._files.write(f"work-{len(self._made)}", data, "functions")
         return data
-
-
-def write_file(files: FilesOfRun, name: str, data: bytes) -> str:
-    """Write a file for tasks to read; raises TaskError where that can't be done."""
-    try:
-        return files.write(name, data)
-    except OSError as error:
-        raise TaskError(f"{files.path}: {len(data)} bytes for tasks can't be stored here: {error}") from error

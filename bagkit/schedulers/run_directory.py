@@ -97,9 +97,15 @@ class FilesOfRun(ABC):
     def discard(self, path: str) -> None:
         """Remove a file of the directory, if it is there."""
 
-    def write(self, name: str, data: bytes) -> str:
-        """Write a file, and return its path; raise OSError where that can't be done."""
-        return write_file(self.path, name, data)
+    def write(self, name: str, data: bytes, what: str = "values") -> str:
+        """Write a file of `what`, and return its path; raise TaskError where that can't be done."""
+        try:
+            return write_file(self.path, name, data)
+        except OSError as error:
+            raise TaskError(
+                f"{self.path}/{name}: {len(data)} bytes of {what} can't be stored: {error}; "
+                "hint: give another temporary_directory or shared_directory"
+            ) from error
 
     def remove(self) -> None:
         """Remove the directory and all in it; whoever asks after the first does nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -73,15 +72,9 @@ class ValueStore:
 
         It stays until the end of the run, or until the last value that uses it is released.
         """
-        directory = self.directory()
+        self.directory()
         assert self._directory is not None
-        try:
-            return self._directory.write(name, data)
-        except OSError as error:
-            raise TaskError(
-                f"{os.path.join(directory, name)}: {len(data)} bytes of {what} can't be stored: {error}; "
-                "hint: give another temporary_directory"
-            ) from error
+        return self._directory.write(name, data, what)
 
     def __getitem__(self, key: Key) -> Stored:
         return self._stored[key]

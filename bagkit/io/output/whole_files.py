@@ -157,17 +157,11 @@ def _sync(path: str) -> None:
         os.close(handle)
 
 
-@context
-def spill_beside(place: str) -> Iterator[Any]:
-    """Give a file without a name on the disk of `place`: it is gone when it is closed, and when its process ends.
+def spill_beside(place: str) -> IO[bytes]:
+    """Return a file without a name on the disk of `place`: it is gone when it is closed, and when its process ends.
 
     Raises OutputError where none can be made.
     """
-    with _file_beside(place) as file:
-        yield file
-
-
-def _file_beside(place: str) -> IO[bytes]:
     try:
         return tempfile.TemporaryFile(dir=os.path.dirname(place))
     except OSError as error:
