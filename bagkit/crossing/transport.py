@@ -108,15 +108,8 @@ class IncomingMessages:
         return messages
 
 
-def loads(data: Any) -> Any:
-    """Return the value that `data` is the pickle of."""
-    return _pickle.loads(data)
-
-
-def load_file(file: Any) -> Any:
-    """Return the value that the open `file` holds the pickle of."""
-    return _pickle.load(file)
-
+loads, load_file = _pickle.loads, _pickle.load
+"""What makes a value of its pickle: of bytes, and of an open file."""
 
 DEEP = 10_000
 """The recursion limit for pickling values that are nested too deeply for the usual one."""

@@ -17,6 +17,7 @@ from bagkit.json.attributes import Defaults, attribute_paths
 from bagkit.light_classes import NamedTuple, dataclass
 from bagkit.ops._as_expression import NotKnown, as_expression, written
 from bagkit.ops.elementwise import Filter, Map, Pluck, PluckWithDefault, StarMap
+from bagkit.ops.functions import Spread
 from bagkit.plan.fields import overlaps
 from bagkit.plan.going_on import Further, GoesOn, Note, put_further
 from bagkit.plan.kinds import ALL, Field, Fields, OnRecords, PerPartition, union
@@ -64,7 +65,7 @@ class StarMapObjects(StarMap):
     way: Calculation = Calculation()
 
     def begin(self) -> OnRecords:
-        return self.way.begin(partial(_called_with_both, self.function))
+        return self.way.begin(Spread(self.function))
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,6 @@ class PluckObjects(Pluck):
     def begin(self) -> OnRecords:
         get = itemgetter(self.key) if self.default is NOT_GIVEN else PluckWithDefault(self.key, self.default)
         return self.way.begin(get)
-
-
-def _called_with_both(function: Callable[..., Any], pair: Any) -> Any:
-    return function(*pair)
 
 
 def _not(predicate: Callable[[Any], Any], record: Any) -> bool:

@@ -28,14 +28,14 @@ from typing import Any, Protocol
 from bagkit.crossing.transport import name_of
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFailed, TaskStarted
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import TaskError, WorkerDiedError, add_notes, notes_of
+from bagkit.errors import TaskError, WorkerDiedError, add_notes, notes_of, one_line
 from bagkit.flow.buckets import Dealing
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import NOTICE_SECONDS, check_stopped
-from bagkit.schedulers.sync import describe, finished
+from bagkit.schedulers.sync import finished
 
 TASKS_PER_WORKER = 3
 
@@ -314,7 +314,7 @@ class FuturesRun:
         self._seconds_of[work] = max(alone, self._seconds_of.get(work, 0.0) * 0.9)
 
     def _failed(self, task: Task, error: BaseException, worker: int = -1) -> None:
-        self._observer.emit(TaskFailed(task.keys[0], task.label, worker, describe(error), tuple(notes_of(error))))
+        self._observer.emit(TaskFailed(task.keys[0], task.label, worker, one_line(error), tuple(notes_of(error))))
 
     def _died(self, task: Task, error: BrokenExecutor) -> WorkerDiedError:
         self._failed(task, error)

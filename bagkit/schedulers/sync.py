@@ -85,7 +85,7 @@ def _run_task(
     try:
         values = call_here(task.work, task.part, inputs, report, len(task.keys), name_of(task), all_kept)
     except BaseException as error:
-        observer.emit(TaskFailed(key, task.label, worker=0, error=describe(error), notes=tuple(notes_of(error))))
+        observer.emit(TaskFailed(key, task.label, worker=0, error=one_line(error), notes=tuple(notes_of(error))))
         raise
     finally:
         report.on_progress = None  # it leads to the plan, and a report waits for the garbage collector
@@ -126,7 +126,7 @@ def call_work(
             values = tuple(store((value,) if width == 1 else value))
     except StopIteration as error:
         stopped = StoppedEarlyError(
-            f"{name}: a function raised {describe(error)}, which would have ended the data as if there were no more; "
+            f"{name}: a function raised {one_line(error)}, which would have ended the data as if there were no more; "
             f"expected it to return, or to raise another exception"
         )
         raise in_place_of(error, stopped) from error
@@ -134,7 +134,7 @@ def call_work(
         raise
     except BaseException as error:
         ended = TaskError(
-            f"{name}: a function raised {describe(error)}; expected it to return, or to raise a subclass of Exception"
+            f"{name}: a function raised {one_line(error)}; expected it to return, or to raise a subclass of Exception"
         )
         raise in_place_of(error, ended) from error
     if len(values) != width:
@@ -155,15 +155,6 @@ def _held(batches: Batches) -> Iterator[Sequence[Any]]:
     for batch in batches:
         yield batch
         Held.add()
-
-
-def describe(error: BaseException) -> str:
-    """Return `error` for a message, on one line.
-
-    >>> describe(ValueError("no such thing"))
-    "ValueError('no such thing')"
-    """
-    return one_line(error)
 
 
 def finished(task: Task, worker: int, start: float, stop: float, report: Report, bytes_out: int = 0) -> TaskFinished:

@@ -20,13 +20,13 @@ from bagkit.crossing.pickling import dumps_records
 from bagkit.crossing.transport import name_of
 from bagkit.diagnostics.events import Event
 from bagkit.diagnostics.observer import Observer
-from bagkit.errors import TaskError, in_place_of
+from bagkit.errors import TaskError, in_place_of, one_line
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.cpu_count import cpu_count
 from bagkit.schedulers.futures import FuturesRun, Outcome, Ticket, task_started
 from bagkit.schedulers.later_directory import LaterDirectory
-from bagkit.schedulers.sync import all_kept, call_here, describe, progress_teller
+from bagkit.schedulers.sync import all_kept, call_here, progress_teller
 
 
 class ThreadScheduler:
@@ -129,7 +129,7 @@ def _own(error: BaseException, task: Task) -> BaseException:
     """Return `error`, or a TaskError for a KeyboardInterrupt: nobody pressed Ctrl-C, the main thread hears that."""
     if isinstance(error, (Exception, BaseExceptionGroup)):
         return error
-    message = f"{name_of(task)}: a function raised {describe(error)} in a thread"
+    message = f"{name_of(task)}: a function raised {one_line(error)} in a thread"
     return in_place_of(error, TaskError(message))
 
 
