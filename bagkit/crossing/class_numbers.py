@@ -108,8 +108,9 @@ def _try(change: Callable[..., Any], *arguments: Any) -> None:
 
 def _names_of_others(cls: type) -> set[str]:
     """Return the names in a class that were put there, as far as they are not Python's own."""
-    return {*_given[cls], *[name for name in vars(cls) if not _is_pythons(name)]}.intersection(vars(cls))
+    return {*_given[cls], *[name for name in vars(cls) if not is_pythons(name)]}.intersection(vars(cls))
 
 
-def _is_pythons(name: str) -> bool:
+def is_pythons(name: str) -> bool:
+    """Return whether Python itself, or enum, gives a class something of this name."""
     return name[:1] == "_" == name[-1:]

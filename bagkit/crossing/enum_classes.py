@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterator
 from typing import Any
 
+from bagkit.crossing.class_numbers import is_pythons
 from bagkit.user_code.modules import HEAP
 
 Member = tuple[str, Any, tuple[Any, ...]]
@@ -28,7 +29,7 @@ def enum_attributes(cls: Any) -> dict[str, dict[str, Any]]:
     """Return what a `__new__` or an `__init__` has set on the members of `cls`, by their names."""
     found = {}
     for member in cls.__members__.values():
-        own = {name: value for name, value in vars(member).items() if not _is_enums(name)}
+        own = {name: value for name, value in vars(member).items() if not is_pythons(name)}
         if own:
             found[member.name] = own
     return found
@@ -75,10 +76,6 @@ def fill_members(cls: Any, attributes: dict[str, dict[str, Any]]) -> None:
 def _stand_ins(new_member: Any) -> Iterator[tuple[str, Any]]:
     yield "__new__", new_member
     yield "__init__", lambda self, *_: None
-
-
-def _is_enums(name: str) -> bool:
-    return name[:1] == "_" == name[-1:]
 
 
 def _native_type(cls: Any) -> Any:

@@ -183,7 +183,7 @@ class Outgoing:
         except Exception:
             pass  # cloudpickle does more, and gives the better error
         else:
-            named = list(_modules_named(data)) if _names_a_class(data) else []
+            named = list(_modules_named(data)) if _END_OF_NAME in data else []
             self._met.update(named)
             if not any(map(self.is_by_value, named)):
                 return data
@@ -268,10 +268,6 @@ class _Referring(_pickle.Pickler):
 
 _END_OF_NAME = b"\x94\x93"
 """The bytes that end a name that pickle refers to."""
-
-
-def _names_a_class(data: bytes) -> bool:
-    return _END_OF_NAME in data
 
 
 def _modules_named(data: bytes) -> Iterator[str]:

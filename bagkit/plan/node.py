@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import field
+from operator import is_
 from typing import Any
 
 from bagkit.light_classes import dataclass
@@ -49,7 +50,7 @@ class Plan:
 
     def with_inputs(self, inputs: tuple[Plan, ...]) -> Plan:
         """Return this plan on other `inputs`: itself if they are the ones it has."""
-        if len(inputs) == len(self.inputs) and all(map(_is_same, inputs, self.inputs)):
+        if len(inputs) == len(self.inputs) and all(map(is_, inputs, self.inputs)):
             return self
         return Plan(self.op, inputs)
 
@@ -73,10 +74,6 @@ def _of_list(nodes: Listed) -> Plan:
     for op, inputs in nodes:
         plans.append(Plan(op, tuple(plans[number] for number in inputs)))
     return plans[-1]
-
-
-def _is_same(one: object, other: object) -> bool:
-    return one is other
 
 
 def walk(*roots: Plan) -> Iterator[Plan]:

@@ -124,7 +124,7 @@ def _is_pythons(name: str) -> bool:
 
 
 def _all_imports(module: types.ModuleType) -> Iterator[Import]:
-    package, loader = package_of(vars(module)), _loader(module)
+    package, loader = package_of(vars(module)), getattr(getattr(module, "__spec__", None), "loader", None)
     if version(module) is not None and isinstance(loader, importlib.machinery.SourceFileLoader):
         for code in code_of(module).codes:
             yield from imports_outside(code, package)
@@ -132,10 +132,6 @@ def _all_imports(module: types.ModuleType) -> Iterator[Import]:
         for part in _parts(module):
             if isinstance(part, types.CodeType):
                 yield from imports_in(part, package)
-
-
-def _loader(module: types.ModuleType) -> Any:
-    return getattr(getattr(module, "__spec__", None), "loader", None)
 
 
 def _uses(module: types.ModuleType, whole: bool = True) -> set[tuple[Any, bool]]:

@@ -11,12 +11,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from bagkit.errors import PlanError
 from bagkit.io.input.made_of import InputPart, MadeOf
 from bagkit.io.input.paths import base_name, digest_of
-from bagkit.io.output.manifest import Damaged, WrittenFile, from_row, read_journal, read_manifest
+from bagkit.io.output.manifest import Damaged, from_row, read_journal, read_manifest
 from bagkit.io.output.names import Targets, plan_targets
 from bagkit.io.output.stores import Store
 from bagkit.light_classes import NamedTuple
@@ -65,7 +66,7 @@ def _names_there(place: Targets, store: Store) -> dict[_Slot, str]:
         return {}  # they are numbers
     files = [from_row(row, place.home) for row in rows]
     before, _, after = place.template.partition("*")
-    found = sorted((file for file in files if place.could_be(file.path)), key=_partition)
+    found = sorted((file for file in files if place.could_be(file.path)), key=attrgetter("partition"))
     return slots_of([(file.inputs, file.path[len(before) : len(file.path) - len(after)]) for file in found])
 
 
@@ -73,10 +74,6 @@ def slots_of(named: Sequence[tuple[Sequence[InputPart], str]]) -> dict[_Slot, st
     """Return who has which of the names that an earlier run has given to partitions, made of these inputs."""
     slots = _slots([inputs for inputs, _ in named])
     return {slot: name for slot, (inputs, name) in zip(slots, named, strict=True) if inputs}
-
-
-def _partition(file: WrittenFile) -> int:
-    return file.partition
 
 
 def _slots(inputs: Sequence[Sequence[InputPart]]) -> list[_Slot]:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -170,11 +171,7 @@ def _numbered(accounts: Sequence[_Account]) -> list[WrittenFile]:
         for file in account.files:
             number = account.shard["numbers"][file.partition] if known else len(files)
             files.append(replace(file, partition=number))
-    return sorted(files, key=_partition)
-
-
-def _partition(file: WrittenFile) -> int:
-    return file.partition
+    return sorted(files, key=attrgetter("partition"))
 
 
 def _check_files(files: Sequence[WrittenFile], options: Mapping[str, Any]) -> None:
