@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 ALIVE_SECONDS = 10.0
-"""How often a browser hears something, also where nothing has changed."""
+"""How often a browser hears something, also where nothing that it shows has changed."""
 MOST_STREAMS = 16
 """Browsers that are told of news at the same time."""
 POLICY = (
@@ -156,17 +156,17 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def _send_news(self, server: PageServer, run: int | None) -> None:
         recorder = server.recorder
-        version, sent = -1, dict[str, str]()
+        version, sent, said = -1, dict[str, str](), time.monotonic()
         while not recorder.is_closed:
-            if not recorder.wait(version, ALIVE_SECONDS):
-                self.wfile.write(b": nothing new\n\n")  # which fails if the browser has gone
-                continue
-            version = recorder.version
-            parts = server.parts(run)
-            news = {name: html for name, html in parts.items() if sent.get(name) != html}
-            sent = parts
-            if news:
-                self.wfile.write(f"data: {json.dumps(news)}\n\n".encode())
+            news = {}
+            if recorder.wait(version, ALIVE_SECONDS):
+                version = recorder.version
+                parts = server.parts(run)
+                news = {name: html for name, html in parts.items() if sent.get(name) != html}
+                sent = parts
+            if news or time.monotonic() - said >= ALIVE_SECONDS:  # to write fails if the browser has gone
+                self.wfile.write(f"data: {json.dumps(news)}\n\n".encode() if news else b": nothing new\n\n")
+                said = time.monotonic()
         self.wfile.write(b"event: end\ndata: closed\n\n")
 
 

@@ -15,9 +15,11 @@ import pytest
 
 import bagkit as bk
 from bagkit.diagnostics import events
+from bagkit.live import server
 from bagkit.live.recorder import RunRecorder
 from bagkit.live.sections import sections
 from tests.live.pages import HOSTILE, Page
+from tests.schedulers.works import wait_for
 
 
 @pytest.fixture
@@ -132,6 +134,28 @@ def test_news_are_sent_until_it_is_closed(page: bk.Dashboard) -> None:
     rest = answer.read().decode()
     assert "event: end" in rest
     connection.close()
+
+
+def test_a_browser_that_goes_while_nothing_changes_makes_room(
+    page: bk.Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "ALIVE_SECONDS", 0.01)
+    monkeypatch.setattr(server, "sections", lambda recorder, run=None: {"run": "always the same"})
+    for _ in range(2 * server.MOST_STREAMS):
+        connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
+        connection.request("GET", urlsplit(page.address).path + "events")
+        connection.getresponse().close()
+        connection.close()
+
+    def is_served() -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
+        connection.request("GET", urlsplit(page.address).path + "events")
+        answer = connection.getresponse()
+        answer.close()
+        connection.close()
+        return answer.status == 200
+
+    assert wait_for(is_served)
 
 
 def next_news(answer: http.client.HTTPResponse) -> dict[str, str]:
