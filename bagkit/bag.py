@@ -347,6 +347,9 @@ class Bag(
         """Return the value of a key that `dict(bag)` has just been given; raise LazyError for anything else."""
         return value_of(self.plan, key)
 
+    def __array__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise LazyError("a bag is no array: it is not read yet; hint: numpy.array(bag.compute())")
+
     def __contains__(self, value: object) -> NoReturn:
         raise LazyError("a bag is not read yet; hint: bag.map(lambda record: record == value).any().compute()")
 

@@ -265,6 +265,9 @@ class Item(DaskCollection, Generic[T_co]):
     def __len__(self) -> NoReturn:
         raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: len(item.compute())")
 
+    def __array__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise LazyError(f"{self.plan.op.label}: the value is not computed yet; hint: numpy.array(item.compute())")
+
     def __format__(self, spec: str) -> str:
         if not spec:
             return str(self)

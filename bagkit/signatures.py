@@ -59,14 +59,16 @@ def given_function(operation: str, func: Any, kwargs: dict[str, Any]) -> Any:
 def whole_number(value: object) -> int | None:
     """Return an int, one of numpy's too, as Python's own; None for what is none. True and False are none.
 
+    What has an `__index__` that fails is none either, whatever that raises: the caller says which argument it is.
+
     >>> whole_number(3), whole_number(True), whole_number(3.0)
     (3, None, None)
     """
     if type(value) is int or isinstance(value, bool):
         return None if isinstance(value, bool) else value
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # what it is no index of raises
-    except TypeError:
+        return int.__index__(operator.index(value))  # type: ignore[arg-type]  # what it is no index of raises
+    except Exception:
         return None
 
 
@@ -78,7 +80,10 @@ def is_number(value: Any) -> TypeGuard[float]:
     """
     if not isinstance(value, (int, float)) and not (hasattr(value, "__float__") and hasattr(value, "__round__")):
         return False
-    return not isinstance(value, bool) and isfinite(value)
+    try:
+        return not isinstance(value, bool) and isfinite(value)
+    except Exception:  # of an int that no float holds, or a number whose own `__float__` fails
+        return False
 
 
 def checked_count(operation: str, name: str, value: object, least: int = 1, hint: str = "") -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from operator import index
 
 from bagkit.diagnostics.events import Event, TaskFinished
 from bagkit.diagnostics.observer import listen, stop_listening
@@ -12,6 +11,7 @@ from bagkit.errors import PlanError, one_line
 from bagkit.flow.anew import RunAnew
 from bagkit.flow.tallies import Reasons, count_here, counting, counting_here
 from bagkit.front_doors import front_door
+from bagkit.signatures import checked_count
 
 
 @front_door
@@ -28,7 +28,7 @@ def tally(reason: str, count: int = 1) -> None:
         count: How often to count it. Default: 1.
 
     Raises:
-        PlanError: `reason` is not text, or `count` is not a whole number from 0 up.
+        PlanError: `reason` is not text, or `count` is not a whole number from 0 up. True and False are none.
 
     >>> import bagkit as bk
     >>> def clean(line):
@@ -45,19 +45,9 @@ def tally(reason: str, count: int = 1) -> None:
         if not isinstance(reason, str):
             raise PlanError(f"tally: the reason is {one_line(reason)}; expected text; hint: str(...) makes text of it")
         reason = str.__str__(reason)  # of an enum, say
-    if type(count) is not int or count < 0:
-        count = _whole(count)
+    if type(count) is not int or count < 0:  # not for each record: it takes longer
+        count = checked_count("tally", "count", count, 0)
     count_here(reason, count)
-
-
-def _whole(count: object) -> int:
-    try:
-        number = index(count)  # type: ignore[arg-type]  # it raises for what is none
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise PlanError(f"tally: the count is {one_line(count)}; expected a whole number from 0 up")
-    return number
 
 
 class Tallies(Mapping[str, int]):

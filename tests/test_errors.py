@@ -15,6 +15,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pandas
 import pytest
 
@@ -253,6 +254,10 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "map: waits is an async function, and nobody waits for its calls; hint: map(lambda *args: "
         "asyncio.run(waits(*args))) waits for each call; to wait for many at a time, call asyncio.gather in a function "
         "for map_partitions"),
+    "map of a function that returns a coroutine": (
+        lambda: bag().map(lambda record: waits(record)).compute(scheduler="sync"), bk.TaskError,
+        "map(lambda): the function returned a coroutine, and nobody waits for it; hint: "
+        "lambda *args: asyncio.run(function(*args)) waits for each call"),
     "map of an async generator function": (
         lambda: bag().map(yields), bk.PlanError,
         "map: yields is an async generator function, and nobody waits for what it yields; hint: collect that in "
@@ -272,7 +277,7 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bk.tally(5), bk.PlanError,  # type: ignore[arg-type]  # that is the error
         "tally: the reason is 5; expected text; hint: str(...) makes text of it"),
     "count of a tally": (
-        lambda: bk.tally("a", -1), bk.PlanError, "tally: the count is -1; expected a whole number from 0 up"),
+        lambda: bk.tally("a", -1), bk.PlanError, "tally: count is -1; expected an int of 0 or more"),
     "key": (
         lambda: bag().foldby({}, max), bk.PlanError,
         "foldby: the key is neither a function nor an index; got {}; "
@@ -402,6 +407,12 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "bool of a bag": (
         lambda: bool(bag()), bk.LazyError,
         "a bag is neither true nor false: it is not read yet; hint: `if bag.take(1, warn=False):`"),
+    "array of a bag": (
+        lambda: numpy.array(bag()), bk.LazyError,
+        "a bag is no array: it is not read yet; hint: numpy.array(bag.compute())"),
+    "array of an item": (
+        lambda: numpy.array(bag().count()), bk.LazyError,
+        "count: the value is not computed yet; hint: numpy.array(item.compute())"),
     "len of a bag": (
         lambda: len(bag()), bk.LazyError, "a bag has no length: it is not read yet; hint: bag.count().compute()"),
     "index of a bag": (

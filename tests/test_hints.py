@@ -608,7 +608,6 @@ def test_what_asks_for_attributes_is_content() -> None:
     for made in (bag(), bag().count(), bk.from_sequence([("a", 1)]).keys()):
         assert not hasattr(made, "shape")
         assert not hasattr(made, "_repr_latex_")
-        assert not hasattr(made, "__array__")
         assert getattr(made, "columns", None) is None
         for same in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
             assert same.compute() == made.compute()

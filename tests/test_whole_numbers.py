@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 import bagkit as bk
+from bagkit.signatures import whole_number
 
 
 def bag() -> bk.Bag[int]:
@@ -57,6 +60,56 @@ def test_numpy_ints_count_and_bools_do_not(name: str) -> None:
     for wrong in (True, np.bool_(True), float(count), f"{count}!"):
         with pytest.raises((bk.PlanError, bk.OptionError)):
             value(make(wrong))
+
+
+class Odd:
+    """A number whose own methods fail."""
+
+    def __index__(self) -> int:
+        raise ZeroDivisionError
+
+    __float__ = __round__ = __index__
+
+
+class Named(int):
+    """An int of another type."""
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_fails_when_it_is_asked_is_no_count(name: str) -> None:
+    make, count = COUNTS[name]
+    with pytest.raises((bk.PlanError, bk.OptionError), match="Odd"):
+        value(make(Odd()))
+    assert value(make(Named(count))) == value(make(count))
+
+
+def test_counts_are_plain_ints() -> None:
+    assert type(whole_number(Named(3))) is int
+
+
+@pytest.mark.parametrize("odd", [Odd(), 10**400, Decimal("sNaN"), Fraction(10**400)])
+def test_what_no_float_holds_is_no_share(odd: Any) -> None:
+    for make in (
+        lambda: bag().random_sample(odd),
+        lambda: bag().quantiles(odd),
+        lambda: bag().random_split([odd, 1]),
+        lambda: bag().map(str).near_distinct(str, threshold=odd),
+        lambda: (
+            bag().sum().compute(max_errors=odd, on_error="skip") if type(odd) is not int else bag().random_sample(odd)
+        ),
+    ):
+        with pytest.raises((bk.PlanError, bk.OptionError)):
+            make()
+
+
+def test_tally_counts_as_others_do() -> None:
+    with bk.Tallies() as counts:
+        bk.tally("a", np.int64(2))
+        bk.tally("a", Named(3))
+        for wrong in (True, 1.0, -1, Odd(), None):
+            with pytest.raises(bk.PlanError, match=r"tally: count is .*; expected an int of 0 or more"):
+                bk.tally("a", wrong)  # type: ignore[arg-type]
+    assert counts == {"a": 5}
 
 
 def test_numpy_floats_are_shares() -> None:

@@ -271,8 +271,8 @@ class Writing(Making[T_co]):
         Args:
             filename: A directory, whose files become `0.avro`, `1.avro` and so on; or a pattern with one `*`, which
                 stands for the number of the partition; or a list of one path for each partition. URLs are paths too.
-            schema: The schema of a record, as a dict: `{"type": "record", "name": ..., "fields": [...]}`. Fields that
-                it does not name are left out.
+            schema: The schema of a record, as a dict: `{"type": "record", "name": ..., "fields": [...]}`. A
+                record with a field that it does not name is an error.
             name_function: A function of a partition's number that returns the text for the `*`. None: the number, with
                 zeros in front, so that the names sort.
             storage_options: What fsspec needs to write to URLs. Not for local files.

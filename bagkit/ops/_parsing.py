@@ -65,6 +65,8 @@ class ParsingJson:
         self._first = first
         self._of_lines = of_lines
         self._whole = json_parser(columns)
+        is_all = parser.fields == columns and parser.shape == "record"
+        self.gives_whole = is_all and first is None and unchanged is None
 
     def ways(self, block: Block) -> Ways:
         if block.parse is not None:  # lines that did not go in one go are made one by one, and parsed one by one

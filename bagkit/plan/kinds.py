@@ -212,6 +212,10 @@ class Parsing(Protocol):
     """Parses the lines of one partition."""
 
     @property
+    def gives_whole(self) -> bool:
+        """Whether its records are what `whole` gives: then none need be made again, of its line."""
+
+    @property
     def unchanged(self) -> Copying | None:
         """Tells which lines are written as they are, if a Completion is to give lines."""
 

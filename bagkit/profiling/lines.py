@@ -54,6 +54,7 @@ class _ParsingLines:
     """What a ParseLines does with the lines of a partition."""
 
     unchanged = None
+    gives_whole = False
 
     def __init__(self, parsing: Parsing) -> None:
         self._parsing = parsing

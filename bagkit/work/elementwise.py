@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice, starmap
-from types import FrameType
+from types import CoroutineType, FrameType
 from typing import Any, TypeVar
 
 from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of, places_chosen_from
@@ -77,6 +77,8 @@ def _given(
         further, found = _further(function, (row[0].records, *row[1]), fail), list[Any]()
         error = _error(further, found, 0, len(row[0].records))
         if error is None:
+            if found and type(found[-1]) is CoroutineType:
+                fail.refuse_coroutines(row[0], found)
             given = [(found, row[0])]
             del row, further, found
             yield given.pop()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from types import CoroutineType
 from typing import Any, NoReturn
 
-from bagkit.errors import TooManyErrorsError, attribute, cut_document, put, too_many_errors
+from bagkit.errors import TaskError, TooManyErrorsError, attribute, cut_document, put, too_many_errors
 from bagkit.flow.blocks import Block, Place, placed, places_of
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
@@ -239,6 +240,19 @@ class StepFails:
         If it is true, an empty block is to be given: many failed records wait for what comes through the steps.
         """
         return self.failing.fail(self.step, block, index, error, given)
+
+    def refuse_coroutines(self, block: Block, found: Sequence[Any]) -> NoReturn:
+        """Raise TaskError for the first coroutine that a function has returned; it is no failure of a record."""
+        first = next(index for index, value in enumerate(found) if type(value) is CoroutineType)
+        for value in found:
+            if type(value) is CoroutineType:
+                value.close()  # else each would warn that nobody has awaited it
+        ops = self.step.own_ops()
+        error = TaskError(
+            f"{ops[-1].label}: the function returned a coroutine, and nobody waits for it; hint: "
+            "lambda *args: asyncio.run(function(*args)) waits for each call"
+        )
+        self.failing.raise_in(ops, block.place(first), error)
 
     def noting(self, block: Block, noted: list[Any]) -> Note:
         """Return what puts to `noted` one tuple for each record of `block` that has failed, where it `keeps`.

@@ -316,7 +316,10 @@ def _again(step: Step, op: Op | None) -> Again | None:
             return None
         parser = below.parser
         passed[:0] = [each for each in below.done_too if isinstance(each, PerPartition)]
-    return partial(_made_again, parser.begin().whole, passed)
+    parsing = parser.begin()
+    if step.parser is None and not isinstance(step.op, Completion) and parsing.gives_whole:
+        return None
+    return partial(_made_again, parsing.whole, passed)
 
 
 def _made_again(

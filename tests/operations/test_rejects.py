@@ -65,6 +65,21 @@ def on_bag(program: Program, bag: Any) -> Any:
     return bag
 
 
+def seen(record: dict[str, Any]) -> bool:
+    record["seen"] = True
+    return True
+
+
+@pytest.mark.parametrize("optimize", [True, False])
+def test_a_record_has_what_a_filter_has_changed(tmp_path: Path, optimize: bool) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": 1, "b": 2}\n{"a": 0, "b": 5}\n')
+    for bag in (bk.read_json(path), bk.read_text(path).map(json.loads)):
+        for changed in (bag.filter(seen), bag.filter(seen).filter(lambda r: r["b"] > 1)):
+            _, bad = changed.map(lambda r: 1 / r["a"]).split_errors()
+            assert bad.pluck("record").compute(scheduler="sync", optimize=optimize) == [{"a": 0, "b": 5, "seen": True}]
+
+
 def test_nothing_is_lost_whatever_the_program() -> None:
     @examples(30)
     @given(

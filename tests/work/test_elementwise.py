@@ -49,6 +49,33 @@ def without_a_collector() -> Iterator[None]:
     gc.enable()
 
 
+async def waiting(value: Any) -> Any:
+    return value
+
+
+def starts_to_wait(*values: Any) -> Any:
+    return waiting(values)
+
+
+MADE_OF_COROUTINES: dict[str, Callable[[Any], Any]] = {
+    "map": lambda bag: bag.map(starts_to_wait),
+    "map, later": lambda bag: bag.map(lambda r: starts_to_wait(r) if r[0] > 1 else r),
+    "filter": lambda bag: bag.filter(starts_to_wait),
+    "starmap": lambda bag: bag.starmap(starts_to_wait),
+    "map, counted": lambda bag: bag.map(starts_to_wait).count(),
+}
+
+
+@pytest.mark.parametrize("name", MADE_OF_COROUTINES)
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_coroutines_that_functions_return_are_an_error(name: str, on_error: Any) -> None:
+    made = MADE_OF_COROUTINES[name](bk.from_sequence([(1, 2), (3, 4)], npartitions=1))
+    for scheduler in ("sync", "processes"):
+        with pytest.raises(bk.TaskError, match="the function returned a coroutine, and nobody waits for it; hint") as e:
+            made.compute(scheduler=scheduler, workers=1, on_error=on_error)
+        assert e.value.__notes__[1] == f"at from_sequence, record {int('later' in name)}, partition 0"
+
+
 @pytest.mark.parametrize("optimize", [True, False])
 @pytest.mark.parametrize("name", STEPS)
 def test_a_record_goes_when_the_last_step_that_uses_it_is_done(name: str, optimize: bool) -> None:

@@ -93,6 +93,7 @@ class Reading:
                 name = each["name"]
                 if name in given:  # else it is the default that is read
                     yield from self._problems(each["type"], given[name], read[name], f"{path}.{name}".lstrip("."))
+            yield from _left_out(schema, given, path)
         elif kind == "array" and not isinstance(given, (bytes, bytearray)):
             for number, (one, other) in enumerate(zip(given, read, strict=True)):
                 yield from self._problems(schema["items"], one, other, f"{path}[{number}]")
@@ -170,9 +171,21 @@ def _or_none(test: Test) -> Test:
 
 def _each_field(tests: Mapping[str, Test]) -> Test:
     def test(given: Any, read: Any) -> bool:
-        return all(each(given[name], read[name]) for name, each in tests.items())
+        return len(given) == len(tests) and all(each(given[name], read[name]) for name, each in tests.items())
 
     return test
+
+
+def _left_out(schema: Mapping[str, Any], given: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield the problem with a field that would not be written, since the schema does not name it."""
+    named = {each["name"] for each in schema["fields"]}
+    for name in given:
+        if name not in named:
+            where = f"{path}.{name}".lstrip(".")
+            yield (
+                f"the field {where!r} is {one_line(given[name], 60)}, and the schema does not name it, so it would be "
+                "left out; hint: add it to the schema, or take it out of the record first"
+            )
 
 
 def _parts(schema: Schema) -> Iterator[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import io
 import math
+import re
 import struct
 import sys
 from collections.abc import Sequence
@@ -219,6 +220,37 @@ def test_a_record_that_does_not_fit_the_schema_has_its_place_and_can_be_skipped(
     assert read(paths) == RECORDS[:5]
 
 
+INNER = {"type": "record", "name": "inner", "fields": [{"name": "x", "type": "int", "default": 7}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "where"),
+    [
+        ("int", 1, ""),
+        ("float", 1.5, ""),
+        (["null", "string"], None, ""),
+        (INNER, {"x": 1, "odd": 5}, "f."),
+        ({"type": "array", "items": INNER}, [{"x": 1}, {"x": 1, "odd": 5}], "f[1]."),
+        ({"type": "map", "values": INNER}, {"a": {"odd": 5}}, "f.a."),
+        (["null", INNER], {"x": 1, "odd": 5}, "f."),
+    ],
+)
+def test_a_field_that_the_schema_does_not_name_is_an_error(tmp_path: Path, kind: Any, value: Any, where: str) -> None:
+    schema = {"type": "record", "name": "r", "fields": [{"name": "f", "type": kind}]}
+    record = {"f": value} if where else {"f": value, "odd": 5}
+    with pytest.raises(
+        bk.ColumnTypeError, match=re.escape(f"the field '{where}odd' is 5, and the schema does not name")
+    ):
+        write(tmp_path, [record], 1, schema=schema)
+    assert list((tmp_path / "out").glob("*.avro")) == []
+
+
+def test_a_field_with_a_default_may_be_missing(tmp_path: Path) -> None:
+    schema = {"type": "record", "name": "r", "fields": [{"name": "f", "type": ["null", INNER]}]}
+    paths = write(tmp_path, [{"f": {}}, {"f": ("inner", {"x": 2})}], 1, schema=schema)
+    assert read(paths) == [{"f": {"x": 7}}, {"f": {"x": 2}}]
+
+
 @pytest.mark.parametrize(("kind", "value"), [("int", 1.5), ("int", 2**40), ("int", True), ("float", "1")])
 def test_a_value_that_another_type_would_be_made_of_is_an_error(tmp_path: Path, kind: str, value: Any) -> None:
     schema = {"type": "record", "name": "r", "fields": [{"name": "x", "type": kind}]}
@@ -280,7 +312,7 @@ KEPT: list[tuple[Any, Any, Any]] = [
     (["float", "double"], 1e300, 1e300), (["int", "long"], 2**40, 2**40), (["int", "boolean"], True, True),
     (["double", "long"], ("long", 2**53 + 1), 2**53 + 1), (of("array", "float"), [0.1, 1], [0.10000000149011612, 1]),
     (of("map", "float"), {"a": 0.1}, {"a": 0.10000000149011612}), (of("array", "int"), (1, 2), [1, 2]),
-    (PAIR, {"a": 1.5, "b": {"a": 0.5, "b": None, "more": 1}}, {"a": 1.5, "b": {"a": 0.5, "b": None}}),
+    (PAIR, {"a": 1.5, "b": {"a": 0.5, "b": None}}, {"a": 1.5, "b": {"a": 0.5, "b": None}}),
     (PAIR, {"a": 1.5}, {"a": 1.5, "b": None}), ("bytes", bytearray(b"a"), b"a"), ("string", "a\0é", "a\0é"),
     (MICROS, NOON.replace(tzinfo=UTC), NOON.replace(tzinfo=UTC)), (LOCAL, NOON, NOON),
     (MICROS, NOON.replace(tzinfo=dt.timezone(dt.timedelta(hours=2))), NOON.replace(hour=10, tzinfo=UTC)),
@@ -374,7 +406,7 @@ def test_files_that_are_there(tmp_path: Path) -> None:
      "to_avro: schema is {'type': 'record', 'name': 'a', 'fields': [{'name': 'n', 'type': '?'}]}; UnknownType: ?"),
     ({"codec": "rar"},
      "to_avro: codec is 'rar'; expected one of 'null', 'deflate', 'snappy', 'bzip2', 'xz', 'zstandard', 'lz4'"),
-    ({"sync_interval": 0}, "to_avro: sync_interval is 0; expected how many bytes make a block, 1 or more"),
+    ({"sync_interval": 0}, "to_avro: sync_interval is 0; expected an int of 1 or more, the bytes of a block"),
     ({"metadata": {"a": 1}}, "to_avro: metadata is {'a': 1}; expected a dict of str to str"),
 ])  # fmt: skip
 def test_arguments_are_checked(tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
