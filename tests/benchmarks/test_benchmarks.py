@@ -35,9 +35,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     """The answers of all contenders that need no other package, to all benchmarks."""
     folder = tmp_path_factory.mktemp("answers")
     command = [sys.executable, str(ROOT / "tests" / "benchmarks" / "all_answers.py"), str(folder)]
-    done = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=100
-    )
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, dict[str, Any]] = json.loads(done.stdout)
     return found

@@ -19,6 +19,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.schedulers import pool
+from tests.schedulers.works import wait_for
 
 LOGGER = "bagkit_test.hearing"
 
@@ -175,7 +176,7 @@ for file in (None, OnlyWrite(), Full(), closed, io.BytesIO(), object()):
     for scheduler in ("processes", "threads", "sync"):
         print(type(file).__name__, bag.compute(scheduler=scheduler, on_error="skip", progress=True))
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     kinds = ("NoneType", "OnlyWrite", "Full", "StringIO", "BytesIO", "object")
     assert ended.stdout == "".join(f"{kind} [1]\n" * 3 for kind in kinds), ended.stderr
 
@@ -232,9 +233,7 @@ def test_a_thread_that_a_function_has_left_behind_prints_between_runs() -> None:
 
     with contextlib.redirect_stdout(io.StringIO()) as out:
         pids = in_workers(leave, 1)
-        deadline = time.monotonic() + 50
-        while "from the thread" not in out.getvalue() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(lambda: "from the thread" in out.getvalue())
         assert out.getvalue() == "from the thread\n"
     assert pids == bk.from_sequence([0]).map(lambda _: os.getpid()).compute(scheduler="processes", workers=1)
 

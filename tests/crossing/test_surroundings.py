@@ -305,7 +305,7 @@ def test_where_bytes_and_text_may_not_be_compared(tmp_path: Path) -> None:
         print(bag.compute(scheduler=scheduler, workers=1))
     """
     command = [sys.executable, "-bb", "-c", textwrap.dedent(program), str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (run.stderr, run.stdout) == ("", "['caf*\\n']\n" * 2)
 
 

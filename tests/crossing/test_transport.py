@@ -243,9 +243,7 @@ def test_a_file_that_hides_a_module_of_pythons_is_named(tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text(
         "import bagkit as bk\nprint(bk.from_sequence([1, 2]).map(lambda x: x).compute())\n"
     )
-    ended = subprocess.run(
-        [sys.executable, tmp_path / "job.py"], capture_output=True, text=True, timeout=60, check=False
-    )
+    ended = subprocess.run([sys.executable, tmp_path / "job.py"], capture_output=True, text=True, check=False)
     last = ended.stderr.splitlines()[-1]
     assert "is a function, which can't be pickled (AttributeError: module 'platform' has no attribute" in last
     assert last.endswith(f"hides Python's own module: platform is {tmp_path / 'platform.py'}")

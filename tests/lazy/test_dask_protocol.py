@@ -278,7 +278,7 @@ class TestClient:
                 processes=False,
                 protocol="tcp",
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
             ) as client:
                 yield client
 
@@ -314,7 +314,7 @@ class TestClient:
         goes = LetsGo(client.submit(len, "abc"))
         if kind == "its graph":
             bag = bk.from_delayed([bk.delayed(letters_of)(goes, "a"), client.submit(list, "b")])
-            assert client.compute(bag).result(timeout=60) == ["a", "b"]
+            assert client.compute(bag).result() == ["a", "b"]
             return
         with bk.Client(client) as ours:
             value = {
@@ -323,7 +323,7 @@ class TestClient:
                 "persisted": lambda: bk.from_sequence("ab").persist(scheduler=client),
             }[kind]()
             there = client.submit(letters_of, goes, value, pure=False)
-            assert there.result(timeout=60) == ["a", "b"]
+            assert there.result() == ["a", "b"]
 
 
 class LetsGo:
@@ -348,7 +348,7 @@ def test_a_future_that_a_run_can_not_wait_for_is_an_error() -> None:
     async def main() -> None:
         from distributed import Client
 
-        options: dict[str, Any] = {"processes": False, "n_workers": 1, "dashboard_address": None}
+        options: dict[str, Any] = {"processes": False, "n_workers": 1, "dashboard_address": "127.0.0.1:0"}
         async with Client(asynchronous=True, **options) as client:
             future = client.submit(list, "ab")
             with pytest.raises(PlanError, match="of an asynchronous client, so a run can't wait for it; hint: `await`"):
@@ -497,7 +497,7 @@ class TestSession:
         here = b.map_partitions(lambda records: [(os.getpid(), *records)])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+            with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
                 # Its workers are threads of this process.
                 said = (None, client, client.get, "distributed", "dask.distributed", "Distributed")
                 for found in [here.compute(scheduler=each) for each in said]:

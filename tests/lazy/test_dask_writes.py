@@ -152,7 +152,7 @@ def test_a_client_writes_them(tmp_path: Path) -> None:
     paths = [str(tmp_path / str(n)) for n in range(4)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # distributed's own, while it starts and stops
-        with Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as client:
+        with Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0") as client:
             files = written(tmp_path)
             assert client.gather([client.compute(file) for file in files]) == paths
             assert [client.compute(files[n]).result() for n in (1, 2)] == paths[1:3]

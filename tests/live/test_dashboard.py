@@ -214,7 +214,7 @@ def test_a_hundred_thousand_tasks_are_a_small_page() -> None:
 
 
 def run_program(program: str) -> str:
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -23,7 +23,6 @@ def run_sample(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
     )
 
 

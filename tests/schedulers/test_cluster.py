@@ -166,7 +166,7 @@ def test_a_cluster_that_has_gone_is_said_to_have() -> None:
     make_cluster: Any = distributed.LocalCluster
     make_client: Any = distributed.Client
     with (
-        make_cluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        make_cluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,
         make_client(cluster, set_as_default=False) as client,
     ):
         with bk.options(scheduler=client):

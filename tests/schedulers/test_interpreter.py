@@ -64,7 +64,7 @@ def test_a_program_that_is_started_as_a_worker_of_itself_starts_no_more(tmp_path
         "print(bk.from_sequence([1], npartitions=1).map(str).compute(scheduler='processes', workers=1))\n"
     )
     program.chmod(0o755)
-    ended = subprocess.run([str(program)], capture_output=True, text=True, timeout=50, check=False)
+    ended = subprocess.run([str(program)], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "runs this program instead" in ended.stderr
     assert len((tmp_path / "python-app.starts").read_text()) <= 5

@@ -7,8 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from tests.schedulers import as_on_macos
+from tests.schedulers.works import wait_for
 
 
 @contextmanager
@@ -130,8 +130,7 @@ def test_an_idle_worker_that_dies_is_waited_for_and_replaced(tmp_path: Path) -> 
 
         (pid,) = bk.from_sequence([1]).map(lambda n: os.getpid()).compute(workers=1)
         os.kill(pid, signal.SIGKILL)
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
+        for _ in range(5000):
             try:
                 os.kill(pid, 0)
             except ProcessLookupError:
@@ -182,13 +181,6 @@ def test_workers_end_with_their_parent(tmp_path: Path, busy: str) -> None:
         assert all(map(is_running, pids))
         process.kill()
     assert wait_for(lambda: not any(map(is_running, pids)))
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 30
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.01)
-    return condition()
 
 
 def is_running(pid: int) -> bool:

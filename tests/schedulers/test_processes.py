@@ -348,14 +348,14 @@ def run(*tasks):
 STAGES = {
     "hogging": "threading.Timer(0.3, ready).start(); list(run((hog, 1), (hog, 1)))",
     "writing": "threading.Timer(0.3, ready).start(); list(run((faulty.large_slowly, (5000, '')), (works.give, 1)))",
-    "sleeping": "threading.Timer(0.3, ready).start(); list(run((faulty.sleep, 60), (faulty.sleep, 60)))",
+    "sleeping": "threading.Timer(0.3, ready).start(); list(run((faulty.sleep, 600), (faulty.sleep, 600)))",
     "consuming": (
         "r = run((faulty.large, 2000000), *[(faulty.large, 2000000)] * 100); next(r); time.sleep(.1); ready(); "
-        "time.sleep(60)"
+        "time.sleep(600)"
     ),
-    "idle": "list(run((works.give, 1), (works.give, 1))); ready(); time.sleep(60)",
-    "starting": "threading.Timer(0.005, ready).start(); list(run((faulty.sleep, 60), (faulty.sleep, 60)))",
-    "at once": "ready(); list(run((faulty.sleep, 60), (faulty.sleep, 60)))",
+    "idle": "list(run((works.give, 1), (works.give, 1))); ready(); time.sleep(600)",
+    "starting": "threading.Timer(0.005, ready).start(); list(run((faulty.sleep, 600), (faulty.sleep, 600)))",
+    "at once": "ready(); list(run((faulty.sleep, 600), (faulty.sleep, 600)))",
 }
 
 
@@ -404,8 +404,8 @@ def test_a_killed_parent_takes_its_workers_along(tmp_path: Path, stage: str, sto
     if stage in ("writing", "consuming"):
         assert works.wait_for(script.left)
     script.process.send_signal(stop)
-    assert script.process.wait(50) == -stop
-    assert works.wait_for(lambda: not any(map(running, descendants))), "their work takes a minute"
+    assert script.process.wait() == -stop
+    assert works.wait_for(lambda: not any(map(running, descendants))), "their work takes ten minutes"
     assert works.wait_for(lambda: not script.left())
 
 
@@ -427,7 +427,7 @@ list(run((hog, 1), (hog, 1)))
 
 def test_workers_end_whose_parent_is_gone_before_they_have_begun(tmp_path: Path) -> None:
     script = Script(tmp_path, LATE)
-    assert script.process.wait(50) == -signal.SIGKILL
+    assert script.process.wait() == -signal.SIGKILL
     workers = script.wait_ready()
     assert works.wait_for(lambda: not any(map(running, workers))), "their tasks wait in their sockets"
 
@@ -444,7 +444,7 @@ sum(range(10**12))
 """
     process = subprocess.Popen([sys.executable, "-c", body], cwd=ROOT, start_new_session=True)
     try:
-        assert process.wait(50) == -signal.SIGKILL
+        assert process.wait() == -signal.SIGKILL
     finally:
         process.kill()
 
@@ -459,17 +459,17 @@ def test_an_interrupt_ends_it_all(tmp_path: Path, stage: str, group: bool) -> No
         os.killpg(script.process.pid, signal.SIGINT)
     else:
         script.process.send_signal(signal.SIGINT)
-    assert script.process.wait(50) in (-signal.SIGINT, 130)
-    assert works.wait_for(lambda: not any(map(running, descendants))), "their work takes a minute"
+    assert script.process.wait() in (-signal.SIGINT, 130)
+    assert works.wait_for(lambda: not any(map(running, descendants))), "their work takes ten minutes"
     assert script.left() == []
     text = script.output.read_text()
     assert text.count("KeyboardInterrupt") == 1, text
     assert len(text.splitlines()) <= 20, text
 
 
-def run_script(directory: Path, body: str, seconds: float = 50) -> str:
+def run_script(directory: Path, body: str) -> str:
     script = Script(directory, body)
-    code = script.process.wait(seconds)
+    code = script.process.wait()
     text = script.output.read_text()
     assert code == 0, text
     assert script.left() == []
@@ -514,7 +514,7 @@ def test_a_script_without_a_guard_from_stdin(tmp_path: Path) -> None:
     body = SCRIPT.format(root=ROOT) + "print(list(run((lambda part, inputs, report: part + 1, 1), (works.give, 5))))"
     (tmp_path / "values").mkdir()
     result = subprocess.run(
-        [sys.executable, "-", str(tmp_path)], input=body, capture_output=True, text=True, timeout=50, cwd=tmp_path
+        [sys.executable, "-", str(tmp_path)], input=body, capture_output=True, text=True, cwd=tmp_path
     )
     assert (result.stdout.strip(), result.stderr) == ("[2, 5]", "")
 
@@ -536,7 +536,7 @@ if not (pid := os.fork()):
 os.waitpid(pid, 0)
 process = multiprocessing.get_context("fork").Process(target=child, daemon=True)
 process.start()
-process.join(15)
+process.join(200)
 print(process.exitcode, sum(map(len, open_run)), list(run((works.give, 4))))
 """
     assert run_script(tmp_path, body).split("\n") == [
@@ -555,7 +555,7 @@ if not pid:
     os._exit(0)
 open(directory + "/child", "w").write(str(pid))
 ready()
-time.sleep(60)
+time.sleep(600)
 """
     script = Script(tmp_path, body)
     workers = script.wait_ready()
@@ -592,7 +592,7 @@ def test_interpreter_options_reach_the_workers(tmp_path: Path) -> None:
         + "print(*run((lambda part, inputs, report: (sys.flags.dev_mode, sys.flags.optimize, sys.warnoptions), 1)))"
     )
     command = [sys.executable, "-X", "dev", "-O", "-W", "error", str(tmp_path / "script.py"), str(tmp_path)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    result = subprocess.run(command, capture_output=True, text=True)
     assert (result.stdout.strip(), result.stderr) == ("(True, 1, ['default', 'error'])", "")
 
 

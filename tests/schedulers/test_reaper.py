@@ -27,7 +27,7 @@ def pids() -> set[int]:
 
 def run_program(program: str, *arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
 def test_nothing_is_left_of_idle_workers_that_have_ended() -> None:

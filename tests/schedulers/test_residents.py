@@ -25,7 +25,6 @@ from bagkit.schedulers import pool, worker_process
 from tests.schedulers.resident_works import RECORDS_OF, Thing, kept_in_worker, operator_id
 from tests.schedulers.works import wait_for
 
-pytestmark = pytest.mark.timeout(120)
 RECORDS = [{"id": n, "tags": [n % 3, {"name": f"n{n}"}], "text": "x" * (n % 7)} for n in range(3000)]
 
 
@@ -44,7 +43,7 @@ def two_workers(tmp_path: Path) -> Iterator[None]:
     with bk.options(workers=2, temporary_directory=str(tmp_path)):
         yield
     gc.collect()  # of what errors hold
-    background.here.join(60)
+    background.here.join(200)
     if len(pool.all_workers()) > 2:  # of a run beside one in the background
         pool.end_workers()
 
@@ -52,13 +51,13 @@ def two_workers(tmp_path: Path) -> Iterator[None]:
 def made(npartitions: int = 6) -> bk.Bag[Any]:
     """Return a bag whose records were made in workers."""
     bag = bk.range(3000, npartitions=npartitions).map(lambda n: RECORDS_OF(n)).persist(scheduler="processes")
-    background.here.join(60)  # so that no run has workers of its own meanwhile
+    background.here.join(200)  # so that no run has workers of its own meanwhile
     return bag
 
 
 def kept_in_all() -> int:
     """Return how many partitions all warm workers keep."""
-    background.here.join(60)
+    background.here.join(200)
     found: dict[int, int] = {}
     while {worker.process.pid for worker in pool.all_workers()} - found.keys():
         pairs = bk.range(4, npartitions=4).map(lambda n: (os.getpid(), kept_in_worker(n)))
@@ -159,7 +158,7 @@ class TestAnswers:
 class TestWhereTheyAre:
     def test_tasks_go_where_the_records_are(self) -> None:
         bag = bk.range(8, npartitions=8).map(lambda n: {"made by": os.getpid(), "n": n}).persist(scheduler="processes")
-        background.here.join(60)  # so that no run has workers of its own meanwhile
+        background.here.join(200)  # so that no run has workers of its own meanwhile
         for _ in range(3):
             pids = bag.map(lambda r: (r["made by"], r["n"])).map(lambda p: (p[0], os.getpid())).compute()
             assert len({pid for pair in pids for pid in pair}) <= 2
@@ -177,7 +176,7 @@ class TestWhereTheyAre:
         both = meeting(tmp_path)
         bag = bk.range(4000, npartitions=8).map(lambda n: n % 1000).distinct(npartitions=8)
         kept = bag.map_partitions(lambda part: [{"n": list(part), "both": both()}]).persist(scheduler="processes")
-        background.here.join(60)
+        background.here.join(200)
         assert sorted(n for part in kept.compute() for n in part["n"]) == list(range(1000))
         assert all(kept.pluck("both").compute()), "one worker made some while the other did"
         assert len([worker for worker in pool.all_workers() if worker.keeps]) == 2
@@ -378,7 +377,7 @@ class TestEnds:
             more = bag.map(len)
             bag.unpersist()
             bag.unpersist()
-            background.here.join(60)
+            background.here.join(200)
             for each in (bag, more):
                 with pytest.raises(TaskError, match="unpersist"):
                     each.compute(scheduler="processes")
@@ -441,7 +440,7 @@ class TestEnds:
                 for number, use in enumerate(uses):
                     bag = bk.range(2, npartitions=2).map(lambda n: "x" * 100_000).persist(scheduler="processes")
                     use(bag)
-                    background.here.join(60)
+                    background.here.join(200)
                     assert list(tmp_path.iterdir())
                     del bag
                     for _ in range(500):  # a thread that has just taken part may be the last to let go

@@ -18,7 +18,7 @@ class Met(RunDirectory):
 
     def discard(self, path: str) -> None:
         super().discard(path)
-        self._meeting.wait(60)
+        self._meeting.wait(200)
 
     def _remove(self) -> None:
         self.removals += 1

@@ -126,7 +126,7 @@ Errors = dict[tuple[str, int], str]
 
 def run_mypy(wrong: Path) -> Errors:
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", str(HERE), str(wrong)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert not run.stderr
     found = [re.fullmatch(r"(.+?):(\d+): error: (.*)", line) for line in run.stdout.splitlines()]
     return joined([(Path(each[1]).name, int(each[2]), each[3]) for each in found if each])
@@ -134,7 +134,7 @@ def run_mypy(wrong: Path) -> Errors:
 
 def run_basedpyright(wrong: Path) -> Errors:
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]
-    run = subprocess.run([*command, str(HERE), str(wrong)], cwd=ROOT, capture_output=True, text=True, timeout=110)
+    run = subprocess.run([*command, str(HERE), str(wrong)], cwd=ROOT, capture_output=True, text=True)
     found = [each for each in json.loads(run.stdout)["generalDiagnostics"] if each["severity"] == "error"]
     return joined([(Path(each["file"]).name, each["range"]["start"]["line"] + 1, each["message"]) for each in found])
 

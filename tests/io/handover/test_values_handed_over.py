@@ -252,5 +252,5 @@ except bk.ColumnTypeError as error:
 
 def test_values_of_classes_of_a_script_come_from_workers(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
-    ran = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
     assert (ran.stdout, ran.returncode) == ("done\n", 0), ran.stderr
