@@ -89,6 +89,7 @@ class Lowering:
         self._writings = writings
         self._memory = None if memory is None else cache(memory)
         self._keys: dict[Plan, list[Key]] = {}
+        self._records: dict[Plan, list[Pending]] = {}
         self._steps: dict[tuple[int, ...], Step] = {}
         self._works: dict[tuple[int, int, bool], Chain] = {}
         self._labels: dict[tuple[int, int], tuple[str, ...]] = {}
@@ -158,9 +159,12 @@ class Lowering:
         return self._pending(plan, inside)
 
     def _gathered(self, plan: Plan) -> list[Pending]:
-        named = plan.inputs[0] if isinstance(plan.op, ChainMark) else plan
-        step = self._leaf(TaskRecords(named.op.label), plan)
-        return [Pending(step, (1,), (key,), self.weights.get(key)) for key in self._materialised(plan)]
+        if plan not in self._records:  # of a bag's delayed values each asks for all of them, and picks one
+            named = plan.inputs[0] if isinstance(plan.op, ChainMark) else plan
+            step = self._leaf(TaskRecords(named.op.label), plan)
+            keys = self._materialised(plan)
+            self._records[plan] = [Pending(step, (1,), (key,), self.weights.get(key)) for key in keys]
+        return self._records[plan]
 
     def _materialised(self, plan: Plan, inside: bool = False) -> list[Key]:
         """Return the keys of exactly the partitions that users see, of a plan that may be `inside` of a chain."""
@@ -205,7 +209,8 @@ class Lowering:
         assert isinstance(op, Regroup), op
         if op.picks is not None:
             repeats = isinstance(op.picks, tuple) and len(set(op.picks)) < len(op.picks)
-            return picked(op.picks, [one for child in plan.inputs for one in self._inputs(child, inside, repeats)])
+            first, *others = [self._inputs(child, inside, repeats) for child in plan.inputs]
+            return picked(op.picks, [*chain(first, *others)] if others else first)
         return self._repartitioned(self._inputs(plan.inputs[0], inside), plan)
 
     def _pending_pairing(self, op: Pairing, plan: Plan, inside: bool) -> list[Pending]:
