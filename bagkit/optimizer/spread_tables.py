@@ -9,8 +9,8 @@ from bagkit.ops.tables import ToTable
 from bagkit.plan.kinds import ALL, Op, PerPartition, Reduction
 from bagkit.plan.node import Plan, rewrite, shared_ops
 
-PARTITIONS = 16
-"""Enough for many workers; and tables of a sixteenth of the keys stay in a processor's cache for longer."""
+PARTITIONS = 32
+"""Enough for many workers; and tables of a few of the keys stay in a processor's cache for longer."""
 MOST_BUCKETS = 16_000
 """How many values tasks may leave for these partitions; to look after more takes longer than the work."""
 
@@ -19,7 +19,7 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     """Make a table by key in several partitions instead of one, if what follows does not ask for its order.
 
         count                      count
-          distinct            =>     distinct(npartitions=16)
+          distinct            =>     distinct(npartitions=32)
             read_text('*.txt')         read_text('*.txt')
 
     Declines for keys of unknown types, which may be equal only in the process that made them; for a bag of one
