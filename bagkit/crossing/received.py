@@ -13,6 +13,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 
 from bagkit.crossing.packed import NOTHING, Named, ObjectOf, Packed
 from bagkit.crossing.this_process import this_process
+from bagkit.crossing.transport import loads
 from bagkit.flow import inside
 
 TYPE_CHECKING = False  # importing it would import typing
@@ -150,10 +151,10 @@ class Opened:
 def open_work(caller: str, content: bytes, data: bytes) -> Opened:
     """Return the work that `data` is the pickle of, with the user's modules as they are in the caller's process."""
     if caller == this_process():
-        return Opened(_pickle.loads(data), None)
+        return Opened(loads(data), None)
     modules = len(sys.modules)
     expect(content)
-    work = _pickle.loads(data)
+    work = loads(data)
     tell_modules()
     if len(sys.modules) != modules:
         inside.draw_own_numbers()

@@ -21,7 +21,7 @@ import marshal
 import os
 import sys
 
-from bagkit.crossing.transport import PROTOCOL, Part, Stored, pickle_into
+from bagkit.crossing.transport import PROTOCOL, Part, Stored, pickle_into, unpickled
 from bagkit.exchange.checksum import crc32
 from bagkit.exchange.frames import FrameError, FrameFile, entries, load_frame, load_indexed, without_collector
 from bagkit.flow.replay import Replay
@@ -277,7 +277,7 @@ def load(value: Stored) -> Any:
 def loads(data: Any) -> Any:
     """Return the value that `data` is the pickle of."""
     earlier: Any = sys.modules.get("bagkit.flow.earlier_runs")
-    return _pickle.loads(data) if earlier is None else earlier.loads(data)
+    return unpickled(_pickle.loads if earlier is None else earlier.loads, data)
 
 
 class StoredBatches:

@@ -173,7 +173,8 @@ def _read(stored: Stored, task: Task) -> Any:
         return values.load(stored)
     except (KeyboardInterrupt, TaskError):
         raise
-    except BaseException as error:
+    except BaseException as raised:
+        error = (isinstance(raised, NotPicklableError) and raised.__cause__) or raised
         raise NotPicklableError(
             f"{name_of(task)}: the result was pickled in the worker, and can't be unpickled here: "
             f"{type(error).__name__}: {error}"

@@ -1,0 +1,61 @@
+"""Values that pickle and can't be unpickled: whoever sends them hears so, and not only what their class says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import bagkit as bk
+
+
+class Refused(ValueError):
+    """As exceptions with an argument by name only are: pickle gives the text to `__init__`."""
+
+    def __init__(self, *, code: int) -> None:
+        super().__init__(f"refused: {code}")
+
+
+def refused(number: int) -> Refused:
+    return Refused(code=number)
+
+
+def made() -> bk.Bag[Refused]:
+    return bk.range(3, npartitions=2).map(refused)
+
+
+def of_a_closure() -> Any:
+    held = refused(1)
+    return bk.range(3, npartitions=1).map(lambda _: str(held)).compute()
+
+
+WAYS: dict[str, Callable[[], Any]] = {
+    "a result": lambda: made().compute(),
+    "a result that is looped over": lambda: list(made()),
+    "a record of the caller's": lambda: bk.from_sequence([1, refused(1)], npartitions=1).map(str).compute(),
+    "a variable of a function": of_a_closure,
+    "a group": lambda: made().groupby(str).count().compute(),
+    "an argument of a call": lambda: bk.delayed(str)(refused(1)).compute(),
+    "a result of a call": lambda: bk.delayed(refused)(1).compute(),
+    "a reject": lambda: made().map(lambda error: error.code).split_errors()[1].compute(),
+    "a persisted record": lambda: made().persist().count().compute(),
+}
+
+
+@pytest.fixture(autouse=True)
+def processes() -> Iterator[None]:
+    with bk.options(scheduler="processes", workers=2):
+        yield
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_value_that_can_not_be_unpickled_is_said_to_be_one(name: str) -> None:
+    with pytest.raises(bk.NotPicklableError, match=r"can't be unpickled.*Refused\.__init__") as caught:
+        WAYS[name]()
+    assert not any("bagkit" in note for note in getattr(caught.value, "__notes__", ()))
+
+
+def test_threads_need_no_pickles() -> None:
+    got = made().map(str).compute(scheduler="threads")
+    assert got == ["refused: 0", "refused: 1", "refused: 2"]
