@@ -33,7 +33,7 @@ from bagkit.json.attributes import (
     tree_of,
 )
 from bagkit.json.recurring import BlockDecoder, Recurring
-from bagkit.json.refused import put_lines
+from bagkit.json.refused import Scan, put_lines, refuse, text_of
 from bagkit.light_classes import dataclass
 
 Shape = Literal["record", "value", "values", "attributes", "scalars"]
@@ -163,6 +163,10 @@ class JsonParser:
         """
         return partial(_decode_as_standard, self._own_ways(), raw, without_end)
 
+    def as_refused(self, raw: bool, without_end: bool) -> Careful:
+        """Return a function for lines that json.loads refuses: it raises what the one of `as_standard` does."""
+        return partial(refuse, self._own_ways().scan, self.as_standard(raw, without_end), raw, without_end)
+
     def after(self, make: Callable[[Any], Any]) -> Careful:
         """Return the function that makes a line of an element with `make`, and a record of that."""
         return partial(_make_and_decode, self._own_ways(), make)
@@ -184,13 +188,14 @@ class _Ways:
     """Whether all these leave values unread."""
     loads: Callable[[Any], Any]
     """The standard library's way, which is always right."""
+    scan: Scan
 
 
 def _make_ways(fields: tuple[Any, ...] | None, shape: Shape, objects: Objects, learns: tuple[Any, ...] | None) -> _Ways:
     """Return the ways for these fields, making msgspec's decoders for them."""
     import msgspec
 
-    from bagkit.json.standard import loads_here
+    from bagkit.json.standard import loads_here, scanner_here
 
     pick, parse = _picker(fields, shape), loads_here()
 
@@ -205,7 +210,7 @@ def _make_ways(fields: tuple[Any, ...] | None, shape: Shape, objects: Objects, l
     decode_all = _block_decoder(steps, shape if skips else "record")
     if fields and skips and shape in ("value", "attributes"):
         decode_all = _learning(decode_all, fields, shape, objects, fields if learns is None else learns)
-    return _Ways(steps, decode_all, _deeper(partial(_in_steps, steps)), skips, loads)
+    return _Ways(steps, decode_all, _deeper(partial(_in_steps, steps)), skips, loads, scanner_here())
 
 
 def _block_decoder(steps: Steps, shape: Shape) -> BlockDecoder:
@@ -376,11 +381,9 @@ def _decode_carefully(ways: _Ways, raw: bool, line: Any) -> Any:
 
 def _decode_as_standard(ways: _Ways, raw: bool, without_end: bool, line: Any) -> Any:
     """Return the record of one line as the standard library has it, or raise what that raises."""
-    if raw:
-        if len(line) > _VERY_LONG:
-            _refuse_early(ways, line)
-        line = line.decode().replace("\r\n", "\n").replace("\r", "\n")
-    return _loads(ways, line.removesuffix("\n") if without_end and type(line) is str else line)
+    if raw and len(line) > _VERY_LONG:
+        _refuse_early(ways, line)
+    return _loads(ways, text_of(raw, without_end, line))
 
 
 def _refuse_early(ways: _Ways, line: bytes) -> None:

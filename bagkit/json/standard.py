@@ -125,6 +125,11 @@ def loads_here() -> Callable[[Any], Any]:
     return json.loads if is_standard_loads(json.loads) else standard_loads
 
 
+def scanner_here() -> Callable[[str, int], Any] | None:
+    """Return what the standard library's `json.loads` scans a text with; None where something else is in its place."""
+    return vars(json)["_default_decoder"].scan_once if is_standard_loads(json.loads) else None
+
+
 def standard_loads(text: Any) -> Any:
     """Return what the standard library's `json.loads` returns for `text` or bytes, or raise what it raises."""
     if isinstance(text, (bytes, bytearray)):

@@ -84,7 +84,8 @@ class ParsingJson:
             careful = partial(load_line, careful)
         if quick is None and data is None:  # elements of any type
             return Ways(quick, careful, first)
-        in_turn = _LinesInTurn(self._parser, standard, quick is None, Untold(standard))
+        untold = Untold(standard, self._parser.as_refused(data is not None, without_end=self._of_lines))
+        in_turn = _LinesInTurn(self._parser, standard, quick is None, untold)
         return Ways(quick, careful, first, in_turn)
 
     def __call__(self, lines: Sequence[Any]) -> Iterable[Any]:

@@ -55,6 +55,8 @@ class Failing:
         """How many of the skipped records are described that failed in an op, by its id."""
         self._blaming: dict[tuple[int, ...], Blaming] = {}
         """What says which of some ops a record failed in, by their ids; it takes a while to make."""
+        self._labels: dict[int, dict[type, str]] = {}
+        """In which op a parser's lines fail that raise an error of a type, by the id of the last of its ops."""
         self._waiting: dict[int, Waiting] = {}
         """Where records go that fail in a step, by its id, and what the steps give them to."""
 
@@ -80,8 +82,8 @@ class Failing:
 
     def shows_frames(self, step: Step) -> bool:
         """Return whether somebody asks for the frames of what is raised in `step`, not only for its type and text."""
-        if step.policy in ("reject", "skip") and step.parser is not None:
-            return False
+        if step.parser is not None:
+            return step.policy == "raise"  # a parser of ours has none of the user's
         return step.policy not in ("reject", "skip") or len(step.own_ops()) > 1  # they tell which of these it was
 
     def passes(self, op: Op) -> None:
@@ -120,14 +122,20 @@ class Failing:
             return self._waiting[id(step)].noting(step, block, noted)
         ops, collected = step.own_ops(), step.policy == "collect"
         blaming, left = self._blaming_of(ops), FAILURES_SHOWN - self._shown[id(ops[-1])]
+        labels = self._labels.setdefault(id(ops[-1]), {})
 
         def note(index: int, error: BaseException, given: int = 0) -> None:
             if not collected and len(noted) >= left:
                 noted.append((index,))
                 return
             if isinstance(error, Untold):
-                error = error.told(block.records[index])
-            noted.append((index, *_kept(ops, blaming, error)))
+                told = error.told(block.records[index])
+                operation = labels.get(type(told))
+                if operation is None:
+                    operation = labels[type(told)] = blaming.operation(error.with_frames(block.records[index]))
+                noted.append((index, operation, _without_frames(told)))
+            else:
+                noted.append((index, *_kept(ops, blaming, error)))
 
         return note
 
@@ -205,6 +213,13 @@ def _kept(ops: Sequence[Op], blaming: Blaming, error: BaseException) -> tuple[st
     keep_users_frames(kept)
     cut_document(kept)
     return operation, kept
+
+
+def _without_frames(error: Exception) -> Exception:
+    """Return the error of a line that ours has parsed, as it is kept."""
+    put(error, "__traceback__", None)
+    cut_document(error)
+    return error
 
 
 def _raise(error: BaseException) -> NoReturn:

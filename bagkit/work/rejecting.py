@@ -94,7 +94,7 @@ class Waiting:
     def _untold(self, step: Step, index: int, record: Any, untold: Untold) -> _Found:
         later = self._later.get(id(step))
         if later is None:
-            error = untold.told(record)
+            error = untold.with_frames(record)
             later = self._later[id(step)] = _Later(self, step, type(error), self.blamed(step, error))
         return index, record, None, untold, later, 0, later.known
 
@@ -164,7 +164,7 @@ class _Later:
         index, record, _, untold, _, given, known = found
         error = untold.told(record)
         if type(error) is not self.kind:
-            known = self.waiting.blamed(self.step, error)
+            known = self.waiting.blamed(self.step, untold.with_frames(record))
         return index, record, *self.waiting.told(self.step, error), given, known
 
 
