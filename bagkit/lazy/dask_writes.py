@@ -35,7 +35,8 @@ def tasks_of_sink(plan: Plan, sink: Plan) -> tuple[dict[Any, Any], list[Any], st
             f"{sink.op.label}: dask can't run what works on files that are yet to be written; "
             "hint: its own compute() does"
         )
-    write = WriteFiles(SentSink(sink), None if number is None else frozenset({number}))
+    wanted = None if number is None else frozenset({number})
+    write = WriteFiles(SentSink(sink), wanted, merged().read_retries)
     key = plan.op.key if isinstance(plan.op, DelayedCall) else (f"bagkit-{write.sink.token}", 0)
     return {write.key: (write,), key: (TakeWritten(number), write.key)}, [key], f"{write.sink.token}-{number}"
 
@@ -69,14 +70,18 @@ class SentSink:
 
 
 class WriteFiles:
-    """Writes the `wanted` files of a sink. Returns what each became by its number, and the whole under None."""
+    """Writes the `wanted` files of a sink. Returns what each became by its number, and the whole under None.
 
-    def __init__(self, sink: SentSink, wanted: Wanted) -> None:
+    It tries reads again as often as the program said that has made the graph: where it runs nobody has said anything.
+    """
+
+    def __init__(self, sink: SentSink, wanted: Wanted, read_retries: int) -> None:
         self.sink = sink
         self.wanted = wanted
+        self.read_retries = read_retries
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return WriteFiles, (self.sink, self.wanted)
+        return WriteFiles, (self.sink, self.wanted, self.read_retries)
 
     @property
     def key(self) -> Any:
@@ -99,7 +104,8 @@ class WriteFiles:
         sink: Any = plan.op
         numbers = range(plan.inputs[0].npartitions) if self.wanted is None else sorted(self.wanted)
         parts = [Plan(sink.part(number), (plan,)) for number in numbers]
-        values = run((*parts, plan) if self.wanted is None else parts, keywords)
+        told: PlainOptions = {"read_retries": self.read_retries, **keywords}
+        values = run((*parts, plan) if self.wanted is None else parts, told)
         return dict(zip((*numbers, None), values, strict=False))
 
 
@@ -145,7 +151,7 @@ def _common(writes: dict[Any, WriteFiles]) -> dict[Any, WriteFiles]:
     several: Sequence[WriteFiles] = list(writes.values())
     numbers = [each.wanted for each in several if each.wanted is not None]
     wanted = frozenset[int]().union(*numbers) if len(numbers) == len(several) else None
-    return dict.fromkeys(writes, WriteFiles(several[0].sink, wanted))
+    return dict.fromkeys(writes, WriteFiles(several[0].sink, wanted, several[0].read_retries))
 
 
 def function_and_needs(node: Any) -> tuple[Any, Any]:

@@ -6,10 +6,12 @@ import errno
 import gzip
 import http.server
 import io
+import pickle
 import random
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import dask
@@ -233,6 +235,20 @@ def test_graphs_for_dask_read_as_often(faults: Faults, retries: int) -> None:
     with bk.options(read_retries=retries), pytest.raises(SourceError, match="reading failed after byte 0"):
         dask.compute(bag, scheduler="sync")
     assert len(faults.waits) == retries
+
+
+@pytest.mark.parametrize("retries", [0, 5])
+def test_files_that_graphs_for_dask_write_are_read_as_often(faults: Faults, tmp_path: Path, retries: int) -> None:
+    """Where the task runs nobody has said anything: the graph has what its program said."""
+    (written,) = bk.read_text("faulty://a.txt").to_textfiles(tmp_path, compute=False)
+    with bk.options(read_retries=retries):
+        graph, sent = written.__dask_graph__(), pickle.loads(pickle.dumps(dict(written.__dask_graph__())))
+    faults.always(ConnectionResetError)
+    for each in (graph, sent):
+        faults.waits.clear()
+        with pytest.raises(SourceError, match="reading failed after byte 0"):
+            dask.get(each, written.__dask_keys__())
+        assert len(faults.waits) == retries
 
 
 def test_another_file_of_the_same_name_is_no_sequel(faults: Faults) -> None:
