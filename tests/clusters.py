@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,24 @@ def dask_client() -> Iterator[Any]:
         make_client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+def worker_pids(client: Any) -> list[int]:
+    """Return the processes of both workers of `dask_client`, once both are there.
+
+    A scheduler may count one that was just killed among its workers: it is one that does not answer.
+    """
+    while True:
+        client.wait_for_workers(2)
+        pids: dict[str, int] = client.run(os.getpid, on_error="ignore")
+        if len(pids) == 2:
+            return list(pids.values())
+
+
+def end_workers(client: Any) -> None:
+    """Kill both workers of `dask_client`; others take their places."""
+    for pid in worker_pids(client):
+        os.kill(pid, signal.SIGKILL)
 
 
 def separate_client(modules: Path) -> Iterator[Any]:

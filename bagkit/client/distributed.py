@@ -67,10 +67,23 @@ class DistributedCluster:
         return Scattered(self, value)
 
     def scatter(self, value: Any) -> Any:
-        """Bring a value to a worker, which is lost with it; return dask's future of it."""
-        check_open(self._client, "client")
-        (future,) = self._client.scatter([value], hash=False)
-        return future
+        """Bring a value to a worker, which is lost with it; return dask's future of it.
+
+        dask brings it to any worker, also to one that is about to die; then it goes to another one.
+        """
+        end = time.monotonic() + LOST_SECONDS
+        while True:
+            check_open(self._client, "client")
+            try:
+                (future,) = self._client.scatter([value], hash=False)
+            except (OSError, KeyError) as error:
+                if not _is_of_lost_worker(error) or self._client.status != "running":
+                    raise self.meant(error) from error
+                if time.monotonic() > end:
+                    raise TaskError(f"scatter: no worker of the cluster has taken the value: {error!r}") from error
+                time.sleep(0.1)
+            else:
+                return future
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
         """Submit a call: now if it needs values, which were asked for before; else with others, soon."""
@@ -201,12 +214,10 @@ class OnDistributed:
         if self._error is not None:
             return self._error
         status = self.reference.status
-        if status == "finished":
-            return None
         if status == "cancelled":
             return self._cluster.meant(CancelledError())
-        error = self.reference.exception()
-        return TaskError(f"the cluster has lost its value, which is {status}") if error is None else raised(error)
+        # One that is lost, or pending again, was made; its worker has died since, and the cluster makes it again.
+        return raised(self.reference.exception()) if status == "error" else None
 
     def load(self) -> Any:
         try:
@@ -221,6 +232,16 @@ class OnDistributed:
     def is_new(self, reference: Any) -> bool:
         """Return False: what a call has made the cluster makes again by itself."""
         return False
+
+
+def _is_of_lost_worker(error: BaseException) -> bool:
+    """Return whether the scheduler says so when a worker dies to which it brings something.
+
+    It closes the connection to us as its own was closed; or can't connect; or has no worker; or does not find in its
+    books whom it has just sent something. An error of a subclass is from unpickling the value there.
+    """
+    is_address = type(error) is KeyError and "://" in str(error)
+    return is_address or type(error) in (OSError, TimeoutError) or type(error).__name__ == "CommClosedError"
 
 
 def _held(value: Any) -> frozenset[KeptBytes]:
@@ -258,6 +279,8 @@ class BytesThere:
                 answer = distributed.utils.sync(worker.loop, ask, callback_timeout=patience)
             except TimeoutError:
                 answer, patience = {"status": "late"}, patience * 2
+            except OSError:  # it has closed the connection
+                answer = {"status": "closed"}
             if answer["status"] == "OK":
                 return bytes(answer["data"][self._key])
             if not is_beside:

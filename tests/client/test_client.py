@@ -82,22 +82,16 @@ class TestOnDistributed(ClientContract):
 def test_what_is_scattered_outlives_its_worker(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Both workers die at once, each perhaps with the same call, and no call is to be blamed for it.
     monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", 10)
-
-    def end_workers() -> None:
-        cluster.wait_for_workers(2)
-        for pid in cluster.run(os.getpid).values():
-            os.kill(pid, signal.SIGKILL)
-
     numbers = [1, 2]
     with bk.Client(cluster) as client:
         several = client.scatter({"a": numbers, "b": "text"})
         assert client.submit(sum, several["a"]).result() == 3
         numbers.append(100)
-        end_workers()
+        clusters.end_workers(cluster)
         assert client.gather([client.submit(sum, several["a"]), client.submit(len, several["b"])]) == [3, 4]
         late = client.submit(wait_for, tmp_path / "go")
         waiting = [client.submit(lambda numbers, _: sum(numbers), several["a"], late) for _ in range(5)]
-        end_workers()
+        clusters.end_workers(cluster)
         (tmp_path / "go").write_text("x")
         assert client.gather(waiting) == [3] * 5
 
@@ -396,7 +390,7 @@ def test_what_a_callback_waits_for() -> None:
 def test_bags_run_on_the_cluster(cluster: Any) -> None:
     bag = bk.from_sequence(range(10), npartitions=3)
     pids = bag.map_partitions(lambda _: [os.getpid()])
-    workers = set(cluster.run(os.getpid).values())
+    workers = set(clusters.worker_pids(cluster))  # tests before this one may have killed some
     with bk.Client(cluster) as client:
         assert set(client.compute(pids).result()) <= workers
         assert set(pids.compute(scheduler=client)) <= workers

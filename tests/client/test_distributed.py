@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed.comm import CommClosedError
 
 import bagkit as bk
 from bagkit.client import distributed
@@ -36,12 +36,6 @@ def bytes_made(cluster: Any) -> dict[str, list[str]]:
     return {key: list(workers) for key, workers in holders.items() if str(key).startswith("bytes-")}
 
 
-def end_workers(cluster: Any) -> None:
-    cluster.wait_for_workers(2)
-    for pid in cluster.run(os.getpid).values():
-        os.kill(pid, signal.SIGKILL)
-
-
 def test_a_call_does_not_wait_where_its_function_is(cluster: Any, tmp_path: Path) -> None:
     function = adding(os.urandom(5 * SMALL_WORK))
     with bk.Client(cluster) as client:
@@ -64,12 +58,12 @@ def test_a_function_is_there_again_when_its_worker_has_died(cluster: Any, monkey
         values = client.map(adding(data), range(3))
         total = client.submit(sum, values)
         assert total.result() == 6 * SMALL_WORK + 3
-        end_workers(cluster)
+        clusters.end_workers(cluster)
         assert client.submit(adding(data), 1).result() == 2 * SMALL_WORK + 1
         after = client.submit(lambda total, _: total, total, bytes(3 * SMALL_WORK))
         del values, total
         for _ in range(2):
-            end_workers(cluster)
+            clusters.end_workers(cluster)
             assert client.submit(int, after).result() == 6 * SMALL_WORK + 3
     del after
     gc.collect()
@@ -85,9 +79,64 @@ def test_a_function_that_nobody_holds_is_not_waited_for_without_end(cluster: Any
             return str(error)
         return "nothing"
 
-    cluster.wait_for_workers(2)
     said = cluster.submit(bring, pure=False).result()
     assert said == "bytes-gone: the cluster has lost the bytes of the function, and did not make them again"
+
+
+DYING: list[Exception] = [
+    CommClosedError("in <TCP>: Stream is closed"),
+    OSError("Timed out trying to connect to tcp://127.0.0.1:1 after 30 s"),
+    TimeoutError("No valid workers found"),
+    KeyError("tcp://127.0.0.1:1"),
+]
+"""What dask's scheduler raises when a worker dies to which it brings something."""
+
+
+def scattering(cluster: Any, monkeypatch: pytest.MonkeyPatch, errors: list[Exception]) -> None:
+    """Have the scheduler raise `errors`, one each time, before it brings a value to a worker."""
+    handlers = cluster.cluster.scheduler.handlers
+    scatter = handlers["scatter"]
+
+    async def fails(**given: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return await scatter(**given)
+
+    monkeypatch.setitem(handlers, "scatter", fails)
+
+
+def test_a_worker_that_dies_while_it_gets_a_value_does_not_matter(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [*DYING]
+    scattering(cluster, monkeypatch, errors)
+    with bk.Client(cluster) as client:
+        assert client.submit(len, client.scatter("text")).result() == 4
+        assert not errors
+        errors.append(FileNotFoundError("no such file"))  # from a class of the user's, as a worker unpickles the value
+        with pytest.raises(FileNotFoundError, match="no such file"):
+            client.scatter("text")
+        monkeypatch.setattr(distributed, "LOST_SECONDS", 0.0)
+        errors.extend(DYING)
+        with pytest.raises(bk.TaskError, match=r"scatter: no worker of the cluster has taken .*: KeyError\('tcp://"):
+            client.scatter("text")
+
+
+def test_a_worker_that_dies_as_soon_as_it_has_made_a_value_does_not_matter(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Between the message that a call is over and the look how it has ended.
+    monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", 10)
+    error = distributed.OnDistributed.error
+
+    def late(value: distributed.OnDistributed) -> BaseException | None:
+        clusters.end_workers(cluster)
+        assert works.wait_for(lambda: value.reference.status != "finished")
+        return error(value)
+
+    with bk.Client(cluster) as client:
+        monkeypatch.setattr(distributed.OnDistributed, "error", late)
+        assert client.submit(abs, -1).result() == 1
 
 
 def test_a_cluster_that_goes_away_is_an_error_that_says_so(tmp_path: Path) -> None:
@@ -112,4 +161,6 @@ def test_a_cluster_that_goes_away_is_an_error_that_says_so(tmp_path: Path) -> No
         dask_client.close()
         with pytest.raises(bk.TaskError, match="client: the cluster has gone: dask's client is closed"):
             client.submit(abs, -1).result()
+        with pytest.raises(bk.TaskError, match="client: the cluster has gone: dask's client is closed"):
+            client.scatter("text")
         client.close()

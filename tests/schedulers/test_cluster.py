@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,7 @@ class TestPersist(PersistContract):
 
     @pytest.fixture
     def end_workers(self, client: Any) -> Callable[[], None]:
-        def end_workers() -> None:
-            client.wait_for_workers(2)
-            for pid in client.run(os.getpid).values():
-                os.kill(pid, signal.SIGKILL)
-
-        return end_workers
+        return partial(clusters.end_workers, client)
 
 
 def inverse(n: int) -> float:
@@ -110,7 +106,7 @@ def held(client: Any) -> int:
 
 @pytest.mark.parametrize("job", ["groupby", "for x in bag", "collect"])
 def test_nobody_holds_all_records(job: str, client: Any) -> None:
-    client.wait_for_workers(2)  # one that another test has killed may be on its way
+    clusters.worker_pids(client)  # one that another test has killed may be on its way
     # There are 40 MB of them: who held them all would grow by more than 24 MB and a tenth, which is a problem there.
     assert cluster_memory.measure(job, client, cluster_memory.Setting(40_000, None), limit=10**9) == []
 
@@ -160,6 +156,26 @@ def test_of_tasks_that_went_together_the_one_is_named_that_kills(client: Any) ->
     tasks = [Task(keys=(n,), work=works.dies_at_last, part=n, label=f"task {n}") for n in range(60)]
     with pytest.raises(WorkerDiedError, match="task 59"):
         values(ExecutorScheduler(ClusterExecutor(client)), Graph(tasks), range(60))
+
+
+def test_of_tasks_that_ran_beside_each_other_the_one_is_named_that_kills(client: Any) -> None:
+    # The cluster blames all that a worker had when it died; who is told last is no more to blame than others.
+    sent: list[tuple[str, Future[Any]]] = []
+
+    class Breaking(ClusterExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            label, future = args[5], Future[Any]()
+            sent.append((label, future))
+            if len(sent) > 2 and label != "kills":
+                return super().submit(fn, *args, **kwargs)
+            for _, told in sent if len(sent) == 2 else sent[2:]:
+                told.set_exception(BrokenExecutor("a worker died"))
+            return future
+
+    tasks = [Task(keys=(n,), work=works.give, part=n, label=label) for n, label in enumerate(["kills", "innocent"])]
+    with pytest.raises(WorkerDiedError, match="kills"):
+        values(ExecutorScheduler(Breaking(client)), Graph(tasks), range(2))
+    assert [label for label, _ in sent] == ["kills", "innocent", "kills"]
 
 
 def test_a_cluster_that_has_gone_is_said_to_have() -> None:
