@@ -129,6 +129,8 @@ class FuturesRun:
         self._values: dict[Key, Any] = {}
         self._waiting: set[Key] = set()  # made, wanted by the caller, and not handed out yet
         self._running: dict[Ticket, Sequence[Task]] = {}
+        self._alone: Ticket | None = None
+        """The last one that was begun, if no other has run beside it."""
         self._begun = 0
         """How many tasks are running, or waiting for a worker."""
         self._suspects: deque[Task] = deque()
@@ -211,6 +213,7 @@ class FuturesRun:
         except Exception as error:
             self._failed(tasks[0], error)
             raise
+        self._alone = None if self._running else ticket
         self._running[ticket] = tasks
         self._begun += len(tasks)
 
@@ -265,7 +268,7 @@ class FuturesRun:
         try:
             result = ticket.result()
         except BrokenExecutor as error:
-            if not self._submitter.mends or (len(tasks) == 1 and not self._running):
+            if not self._submitter.mends or (len(tasks) == 1 and ticket is self._alone):
                 raise self._died(tasks[0], error) from error
             results: Sequence[Any] = ()
             self._suspects.extend(tasks)
