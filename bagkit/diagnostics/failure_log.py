@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from bagkit.diagnostics.events import Event, TaskFinished
@@ -58,7 +59,7 @@ class FailureLog:
     @property
     def failures(self) -> list[Failure]:
         """All failures, in the order of their places where those are known."""
-        return sorted(chain.from_iterable(self._failures), key=_order)
+        return sorted(chain.from_iterable(self._failures), key=attrgetter("_order"))
 
     def collected(self) -> list[Failure]:
         """Return the failures that were asked for."""
@@ -125,10 +126,3 @@ def _in_short(examples: Sequence[Failure]) -> Iterator[str]:
         source = "" if first is not None and place.source == first.source else f"{place.source}, "
         where = f"line {place.line}" if place.line is not None else f"record {place.index}"
         yield source + where + ("" if place.partition is None else f", partition {place.partition}")
-
-
-def _order(failure: Failure) -> tuple[int, str, int, int]:
-    place = failure.place
-    if place is None:
-        return (1 << 62, "", 0, 0)
-    return (place.partition or 0, place.source or "", place.line or 0, place.index or 0)

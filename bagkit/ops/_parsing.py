@@ -160,7 +160,7 @@ class _LinesInTurn(InTurn):
         for number in refused:
             assert note is not None, "none was asked for"
             assert untold is not None, "none was asked for"
-            note(number, untold)
+            note(number, untold, 0, untold)
         self.with_care += len(refused)
         return len(refused)
 
@@ -198,8 +198,10 @@ class _Parts:
             self._end += length
 
     @staticmethod
-    def _note(note: Note, begin: int, number: int, error: BaseException, given: int = 0) -> None:
-        note(begin + number, error, given)
+    def _note(
+        note: Note, begin: int, number: int, error: BaseException, given: int = 0, untold: Untold | None = None
+    ) -> None:
+        note(begin + number, error, given, untold)
 
 
 def _sorted_lines(parser: JsonParser, lines: Sequence[bytes]) -> Iterator[tuple[Sequence[Any], bool]]:

@@ -12,6 +12,7 @@ from functools import cache, partial
 from operator import itemgetter, length_hint
 from typing import Any, Final
 
+from bagkit.flow.untold import Untold
 from bagkit.flow.watched import CALCULATING_RAISES, calls_are_watched
 from bagkit.json.attributes import Defaults, attribute_paths
 from bagkit.light_classes import NamedTuple, dataclass
@@ -211,7 +212,8 @@ class OnObjects(GoesOn):
         elif length_hint(rest) != len(records) - start:  # a signal came between two records
             rest = iter(records[start:])
         called = partial(self._put_called, records, found)
-        self._put(rest, found, start - len(found), len(records), note, asked, called)
+        untold = Untold(self._called, self._called)
+        self._put(rest, found, start - len(found), len(records), note, asked, called, untold)
 
     def _put_called(self, records: Sequence[Any], found: list[Any], index: int) -> Exception | None:
         """Put what the function gives for a record, or return what it raises."""
@@ -242,7 +244,7 @@ class OnPairs(OnObjects):
 
 
 _LOOP: Final = """
-def put(records, found, missing, count, note, asked, called):
+def put(records, found, missing, count, note, asked, called, untold):
     for {variables} in records:
         try:
             found.append({expression})
@@ -254,7 +256,7 @@ def put(records, found, missing, count, note, asked, called):
             if not isinstance(error, asked):
                 if note is None:
                     raise
-                note(index, error)
+                note(index, error, 0, untold)
                 missing += 1
                 continue
         failed = called(index)
@@ -271,7 +273,8 @@ def put(records, found, missing, count, note, asked, called):
 the function has to tell what is wrong; behind the handler, for its error must not have the other one as context."""
 _Errors = tuple[type[Exception], ...]
 _All = Callable[[Sequence[Any]], list[Any]]
-_Put = Callable[[Iterator[Any], list[Any], int, int, Note | None, _Errors, Callable[[int], Exception | None]], None]
+_PutCalled = Callable[[int], Exception | None]
+_Put = Callable[[Iterator[Any], list[Any], int, int, Note | None, _Errors, _PutCalled, Untold], None]
 
 
 @cache

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from bagkit.flow.untold import Untold
 
 
 class Note(Protocol):
-    """Takes the number of a record among some, what was raised for it, and how many of its elements have gone on."""
+    """Takes the number of a record among some, what was raised for it, and how many of its elements have gone on.
 
-    def __call__(self, index: int, error: BaseException, given: int = 0, /) -> None: ...
+    Where `error` has no frames of the user's, `untold` raises the same with them, once somebody asks.
+    """
+
+    def __call__(self, index: int, error: BaseException, given: int = 0, untold: Untold | None = None, /) -> None: ...
 
 
 class Further(Protocol):

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bagkit.flow.apart import CALLER, call_apart
 from bagkit.tracebacks import CO_GENERATOR, frame_above, is_of_a_task
 
 if TYPE_CHECKING:
@@ -23,53 +23,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Caller = Generator[None, list[Any], None]
-
 
 def call_task(call: Callable[[], T], report: Report) -> T:
     """Return what `call` gives, which is one task in this thread; what failed in it holds nothing else of it."""
-    value = _call_apart(call)
+    value = call_apart(call)
     if report.failures:
         # Apart too: where a generator loses its last user, it ends, and notes who has ended it as its caller.
-        _call_apart(partial(_clear, list(report.failures)))
+        call_apart(partial(_clear, list(report.failures)))
     return value
-
-
-def _call_apart(call: Callable[[], T]) -> T:
-    """Return what `call` gives; from its frames none leads to the callers of this once it is over."""
-    caller = _resting.callers.pop() if _resting.callers else _started()
-    box: list[Any] = [call]
-    caller.send(box)
-    _resting.callers.append(caller)  # an error has ended it
-    value: T = box.pop()
-    return value
-
-
-def _calls() -> Caller:
-    """Call what is in the boxes that are sent here, and put the values in there.
-
-    A generator that rests has no caller, and holds nothing. It is never closed: then it would have one.
-    """
-    while True:
-        box = yield
-        box.append(box.pop()())
-        del box
-
-
-def _started() -> Caller:
-    caller = _calls()
-    next(caller)
-    return caller
-
-
-class _Resting(threading.local):
-    """The callers of a thread that have nothing to call: one, and more of them where tasks have run inside of tasks."""
-
-    def __init__(self) -> None:
-        self.callers: list[Caller] = []
-
-
-_resting = _Resting()
 
 
 def _clear(failures: list[Any]) -> None:
@@ -77,9 +38,10 @@ def _clear(failures: list[Any]) -> None:
     seen: set[int] = set()
     while failures:  # this frame may be kept too, and is to hold nothing
         failure = failures.pop()
-        frame = frame_above(failure.error) if hasattr(failure, "error") else None
+        is_told = getattr(failure, "_later", None) is None and hasattr(failure, "error")
+        frame = frame_above(failure.error) if is_told else None
         del failure
-        while frame is not None and frame.f_code is not _calls.__code__ and id(frame) not in seen:
+        while frame is not None and frame.f_code is not CALLER and id(frame) not in seen:
             if not is_of_a_task(frame):
                 break
             seen.add(id(frame))

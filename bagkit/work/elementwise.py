@@ -75,20 +75,22 @@ def _given(
     """
     for row in rows:
         further, found = _further(function, (row[0].records, *row[1]), fail), list[Any]()
-        error = _error(further, found, 0, len(row[0].records))
-        if error is None:
+        noted: list[Any] = []
+        note = fail.noting(row[0], noted) if fail.keeps else None
+        error = _error(further, found, 0, len(row[0].records), note, noted)
+        if error is None and not noted:
             if found and type(found[-1]) is CoroutineType:
                 fail.refuse_coroutines(row[0], found)
             given = [(found, row[0])]
-            del row, further, found
+            del row, further, found, note, noted
             yield given.pop()
         else:
-            if fail.keeps:
-                given_further = _given_without(row[0], further, fail, figures, chosen, found, error)
+            if note is not None:
+                given_further = _given_without(row[0], further, fail, figures, chosen, found, error, note, noted)
             else:
                 given_further = _given_further(row[0], further, fail, figures, found, error)
             yield from _forgotten(given_further)
-            del row, further, found, error, given_further
+            del row, further, found, note, noted, error, given_further
 
 
 def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
@@ -129,10 +131,11 @@ def _given_without(
     chosen: Chosen,
     found: list[Any],
     error: BaseException | None,
+    note: Note,
+    noted: list[Any],
 ) -> Generator[tuple[list[Any], Block], None, None]:
     """Yield in one part what comes through, though records between have failed: each part costs the later steps."""
-    count, noted = len(block.records), list[Any]()
-    note = fail.noting(block, noted)
+    count = len(block.records)
     while error is not None:
         index = len(found) + len(noted)
         if not isinstance(error, Exception):

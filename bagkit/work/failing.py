@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from types import CoroutineType
 from typing import Any, NoReturn
 
-from bagkit.errors import TaskError, TooManyErrorsError, attribute, cut_document, put, too_many_errors
+from bagkit.errors import TaskError, TooManyErrorsError, attribute, put, too_many_errors
 from bagkit.flow.blocks import Block, Place, placed, places_of
 from bagkit.flow.report import Report
 from bagkit.flow.stopped import StoppedEarly
@@ -18,9 +18,10 @@ from bagkit.plan.head import Head
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
 from bagkit.tracebacks import clear_ended, keep_users_frames
-from bagkit.work.failures import Blaming, Failure, add_place, failed_operation, stopped_early
+from bagkit.work.failures import Failure, add_place, failed_operation, stopped_early
 from bagkit.work.rejecting import Waiting, steps_below
 from bagkit.work.steps import Into, Step
+from bagkit.work.telling import Telling
 
 USER_ERRORS = (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup)
 """What gets a note of its place; not GeneratorExit, with which a reader says that it wants no more."""
@@ -53,10 +54,8 @@ class Failing:
         """Whether blocks may stay whole in which failures are noted."""
         self._shown: Counter[int] = Counter()
         """How many of the skipped records are described that failed in an op, by its id."""
-        self._blaming: dict[tuple[int, ...], Blaming] = {}
-        """What says which of some ops a record failed in, by their ids; it takes a while to make."""
-        self._labels: dict[int, dict[type, str]] = {}
-        """In which op a parser's lines fail that raise an error of a type, by the id of the last of its ops."""
+        self._telling: dict[tuple[int, ...], Telling] = {}
+        """What tells failures in some ops, by their ids."""
         self._waiting: dict[int, Waiting] = {}
         """Where records go that fail in a step, by its id, and what the steps give them to."""
 
@@ -81,10 +80,12 @@ class Failing:
         return self._whole and step.policy != "raise"
 
     def shows_frames(self, step: Step) -> bool:
-        """Return whether somebody asks for the frames of what is raised in `step`, not only for its type and text."""
+        """Return whether the frames of what is raised in `step` are to be there at once, not only its type and text."""
         if step.parser is not None:
             return step.policy == "raise"  # a parser of ours has none of the user's
-        return step.policy not in ("reject", "skip") or len(step.own_ops()) > 1  # they tell which of these it was
+        if len(step.own_ops()) > 1:
+            return True  # they tell which of these it was
+        return step.policy not in ("reject", "skip") and not (step.policy == "collect" and self.keeps(step))
 
     def passes(self, op: Op) -> None:
         """Take note that the task's records go through `op`."""
@@ -120,22 +121,21 @@ class Failing:
         """
         if step.policy == "reject":
             return self._waiting[id(step)].noting(step, block, noted)
-        ops, collected = step.own_ops(), step.policy == "collect"
-        blaming, left = self._blaming_of(ops), FAILURES_SHOWN - self._shown[id(ops[-1])]
-        labels = self._labels.setdefault(id(ops[-1]), {})
+        ops, records = step.own_ops(), block.records
+        left = None if step.policy == "collect" else FAILURES_SHOWN - self._shown[id(ops[-1])]
+        telling = self._telling_of(ops)
 
-        def note(index: int, error: BaseException, given: int = 0) -> None:
-            if not collected and len(noted) >= left:
+        def note(index: int, error: BaseException, given: int = 0, untold: Untold | None = None) -> None:
+            if left is None:
+                if untold is None:
+                    noted.append((index, *telling.kept(error)))
+                else:
+                    noted.append((index, error, untold, records[index]))
+            elif len(noted) >= left:
                 noted.append((index,))
-                return
-            if isinstance(error, Untold):
-                told = error.told(block.records[index])
-                operation = labels.get(type(told))
-                if operation is None:
-                    operation = labels[type(told)] = blaming.operation(error.with_frames(block.records[index]))
-                noted.append((index, operation, _without_frames(told)))
             else:
-                noted.append((index, *_kept(ops, blaming, error)))
+                told = telling.kept(error) if error is not untold else telling(error, untold, records[index])
+                noted.append((index, *told))
 
         return note
 
@@ -149,11 +149,13 @@ class Failing:
             report.skipped += len(noted)
             self._shown[id(step.own_ops()[-1])] += len(noted)
         kept = [each for each in noted if len(each) > 1]
-        places = places_of([(placed(block), [each[0] for each in kept])]) if kept else []
-        for place, (_, operation, error) in zip(places, kept, strict=True):
-            found = Place(*place) if isinstance(place, tuple) else place
-            report.failures.append(Failure(found.to_keep(), operation, error, collected=collected))
-        clear_ended([error for _, _, error in kept])  # the loop that noted them was at work then
+        if kept:
+            telling = self._telling_of(step.own_ops())
+            places = places_of([(placed(block), [each[0] for each in kept])])
+            report.failures += [
+                telling.failure(place, collected, *each[1:]) for place, each in zip(places, kept, strict=True)
+            ]
+        clear_ended([each[2] for each in kept if len(each) == 3])  # the loop that noted them was at work then
         return False
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
@@ -163,7 +165,7 @@ class Failing:
         self.report.skipped += policy == "skip"
         self._shown[id(ops[-1])] += 1
         if policy == "collect" or self._shown[id(ops[-1])] <= FAILURES_SHOWN:
-            operation, kept = _kept(ops, self._blaming_of(ops), error)
+            operation, kept = self._telling_of(ops).kept(error)
             place = None if place is None else place.to_keep()
             self.report.failures.append(Failure(place, operation, kept, collected=policy == "collect"))
         self.report.lost += 1
@@ -171,12 +173,12 @@ class Failing:
         if most is not None and self.report.lost > most:
             raise too_many_errors(self.report.lost, "", most, self.report.first_failure()) from None
 
-    def _blaming_of(self, ops: Sequence[Op]) -> Blaming:
+    def _telling_of(self, ops: Sequence[Op]) -> Telling:
         key = tuple(map(id, ops))
-        blaming = self._blaming.get(key)
-        if blaming is None:
-            blaming = self._blaming[key] = Blaming(ops)
-        return blaming
+        telling = self._telling.get(key)
+        if telling is None:
+            telling = self._telling[key] = Telling(ops)
+        return telling
 
     def note_damage(self, step: Step) -> None:
         """Note what the source of `step` has found to be damaged, and was asked to go on without."""
@@ -204,22 +206,6 @@ class Failing:
         self._told = error
         add_place(error, place, _operation(error, ops))
         _raise(error)
-
-
-def _kept(ops: Sequence[Op], blaming: Blaming, error: BaseException) -> tuple[str, BaseException]:
-    """Return which of `ops` an error is of, and the error as it is kept."""
-    kept = stopped_early(ops) if isinstance(error, (StoppedEarly, StopIteration)) else error
-    operation = blaming.operation(error)  # the frames tell which
-    keep_users_frames(kept)
-    cut_document(kept)
-    return operation, kept
-
-
-def _without_frames(error: Exception) -> Exception:
-    """Return the error of a line that ours has parsed, as it is kept."""
-    put(error, "__traceback__", None)
-    cut_document(error)
-    return error
 
 
 def _raise(error: BaseException) -> NoReturn:

@@ -21,7 +21,7 @@ from bagkit.errors import (
     printable,
     text_of,
 )
-from bagkit.flow.blocks import Place
+from bagkit.flow.blocks import Place, PlaceRow
 from bagkit.front_doors import front_door
 from bagkit.lazily import Lazily
 from bagkit.plan.kinds import Op, Source
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 else:  # for programs in which a line fails
     encoding_errors = Lazily("bagkit.work.encoding_errors")
     json_errors = Lazily("bagkit.work.json_errors")
+
+
+Tell = Callable[[BaseException, Any, Any], tuple[str, BaseException]]
+"""Gives the operation that a record failed in, and the error to show; it takes what is noted of that: the error as it
+was noted, what raises it with the frames of the user's, and the record as the operation got it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,31 @@ class Failure:
     """Whether it is a file that is damaged, and not a record."""
     _again: Callable[[Failure, bool], Any] | None = field(default=None, repr=False, compare=False)
     """Takes the record through the plan again; None where the plan is not known."""
+    _later: tuple[Tell, PlaceRow, BaseException, Any, Any] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+    """What the place, the operation and the error are made of once somebody asks; None where they are there."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Make what nobody has asked for yet."""
+            if name in ("place", "operation", "error"):
+                _tell(self, name)
+                return object.__getattribute__(self, name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def _order(self) -> tuple[int, str, int, int]:
+        """Where it stands among others; no Place is made for that."""
+        later = self._later
+        if later is not None:
+            source, partition, line, _, index, _ = later[1]
+        elif self.place is None:
+            return (1 << 62, "", 0, 0)
+        else:
+            source, partition, line, index = self.place.source, self.place.partition, self.place.line, self.place.index
+        return (partition or 0, source or "", line or 0, index or 0)
 
     @property
     def where(self) -> str:
@@ -156,6 +186,39 @@ class Failure:
         from bagkit.html.results import failure_page
 
         return failure_page(self)
+
+
+def failure_told_later(tell: Tell, row: PlaceRow, error: BaseException, untold: Any, record: Any) -> Failure:
+    """Return a collected failure that is told once somebody asks: to make errors and places of many takes long."""
+    failure: Failure = _new(Failure)
+    _set_later(failure, (tell, row, error, untold, record))
+    _set_collected(failure, True)
+    _set_is_damage(failure, False)
+    _set_again(failure, None)
+    return failure
+
+
+_new: Any = Failure.__new__
+_set_later, _set_collected, _set_is_damage, _set_again = [
+    vars(Failure)[name].__set__ for name in ("_later", "collected", "is_damage", "_again")
+]
+"""To set a field of a frozen class in its own way takes three times as long."""
+
+
+def _tell(failure: Failure, name: str) -> None:
+    """Make the place of a failure, or the rest."""
+    later, put = failure._later, object.__setattr__
+    if later is None:
+        return  # another thread has
+    tell, row, error, untold, record = later
+    if name == "place":
+        put(failure, "place", Place(*row))
+        return
+    operation, told = tell(error, untold, record)
+    hasattr(failure, "place")
+    put(failure, "operation", operation)
+    put(failure, "error", told)
+    put(failure, "_later", None)
 
 
 def tell_plan(failure: Failure, again: Callable[[Failure, bool], Any]) -> None:

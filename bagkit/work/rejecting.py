@@ -78,7 +78,7 @@ class Waiting:
         """
         known, records, names = self._only.get(id(step)), block.records, self._names
 
-        def note(index: int, error: BaseException, given: int = 0) -> None:
+        def note(index: int, error: BaseException, given: int = 0, untold: Untold | None = None) -> None:
             name, violations = names.get(type(error)), None
             if name is None:
                 if isinstance(error, Untold):
