@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bagkit.client.remote import NotSent, run_call
 from bagkit.errors import OptionError, TaskError
 from bagkit.lazily import import_extra
-from bagkit.schedulers.cluster import check_open, is_closed, meant, raised
+from bagkit.schedulers.cluster import check_can_wait, check_open, is_closed, meant, raised
 
 if TYPE_CHECKING:
     from bagkit.client.calls import Submitted
@@ -53,6 +53,10 @@ class DistributedCluster:
     def scheduler(self) -> Any:
         return self._client
 
+    def check_can_wait(self) -> None:
+        """Raise an error where this thread can't wait for the cluster."""
+        check_can_wait(self._client, "client")
+
     def meant(self, error: BaseException) -> BaseException:
         """Return what to say for an error of dask's."""
         return meant(self._client, error, "client")
@@ -73,6 +77,7 @@ class DistributedCluster:
         """
         end = time.monotonic() + LOST_SECONDS
         while True:
+            self.check_can_wait()
             check_open(self._client, "client")
             try:
                 (future,) = self._client.scatter([value], hash=False)
@@ -131,6 +136,7 @@ class DistributedCluster:
 
     def load_all(self, values: Sequence[There]) -> list[Any]:
         """Bring values with one message to each worker that has some."""
+        self.check_can_wait()
         found: list[Any] = self._client.gather([value.reference for value in values])
         return found
 
@@ -220,6 +226,7 @@ class OnDistributed:
         return raised(self.reference.exception()) if status == "error" else None
 
     def load(self) -> Any:
+        self._cluster.check_can_wait()
         try:
             return self.reference.result()
         except TypeError as error:  # what distributed raises for what it can't pickle, with a traceback as its text
@@ -317,6 +324,7 @@ def client_of(where: Any) -> tuple[Any, bool]:
     Raises OptionError for anything else.
     """
     if callable(getattr(where, "get_executor", None)) and callable(getattr(where, "scatter", None)):
+        check_can_wait(where, "Client")
         return where, False
     if not isinstance(where, str):
         raise OptionError(

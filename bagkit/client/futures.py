@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from copy import copy
 from functools import partial
@@ -183,7 +184,14 @@ class Future(concurrent.futures.Future[T]):
         """
         if timeout is None:
             self.check_wait()
-        return super().exception(timeout)
+        found = super().exception(timeout)
+        if found is None and self.is_elsewhere and _in_event_loop():
+            # asyncio asks for the error and then for the value. If that raised, who awaits it would wait for ever.
+            try:
+                self.result()
+            except Exception as error:
+                return error
+        return found
 
     def check_wait(self) -> None:
         """Raise TaskError where nobody would make the value while this thread waits for it."""
@@ -224,6 +232,12 @@ class Future(concurrent.futures.Future[T]):
         if owner is not None:
             with contextlib.suppress(Exception):  # at the end of the program
                 owner.let_go(self.key)
+
+
+def _in_event_loop() -> bool:
+    """Return whether this thread runs an event loop of asyncio."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 def futures_in(value: Any, who: str) -> list[Any]:

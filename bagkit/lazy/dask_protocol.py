@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from bagkit.computing import for_this_session, run_graph
+from bagkit.computing import run_graph
 from bagkit.flow.buckets import Dealing
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
@@ -49,8 +49,9 @@ def dask_graph(plan: Plan) -> DaskGraph:
     """
     from bagkit.lazy.dask_clients import names_of_clients
     from bagkit.lower.read_retries import with_read_retries
+    from bagkit.schedulers.dask_session import with_session
 
-    graphs, options = _graphs.setdefault(plan, {}), for_this_session(merged())
+    graphs, options = _graphs.setdefault(plan, {}), with_session(merged(), runs=False)
     anywhere = options.read_retries
     where = (anywhere, options.shared_directory, options.temporary_directory, names_of_clients())
     graph = graphs.get(anywhere) or graphs.get(where)

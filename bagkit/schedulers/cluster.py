@@ -12,7 +12,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from bagkit.errors import TaskError
+from bagkit.errors import OptionError, TaskError
 
 T = TypeVar("T")
 
@@ -82,6 +82,21 @@ class ClusterExecutor(Executor):
 def raised(error: BaseException) -> BaseException:
     """Return an error of the cluster; where the workers died, as executors say it."""
     return BrokenExecutor(str(error)) if type(error).__name__ == "KilledWorker" else error
+
+
+def can_wait(client: Any) -> bool:
+    """Return whether this thread can wait for a client of dask.distributed: one is no good in its own event loop."""
+    return not getattr(client, "asynchronous", False)
+
+
+def check_can_wait(client: Any, subject: str = "scheduler") -> None:
+    """Raise OptionError where this thread can't wait for a client: what it returns would be a coroutine."""
+    if not can_wait(client):
+        raise OptionError(
+            f"{subject}: dask's client is asynchronous, and this thread runs its event loop, so it can't wait for it; "
+            "hint: await asyncio.to_thread(bag.compute), or await client.compute(bag), or a client that waits: "
+            "distributed.Client(address)"
+        )
 
 
 def is_closed(client: Any) -> bool:

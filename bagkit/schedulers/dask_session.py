@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from bagkit.diagnostics.events import Event, RunFinished, RunStarted, TaskFinished, TaskStarted
 from bagkit.flow.inside import inside_task
-from bagkit.option_values import SCHEDULER_ALIASES, SCHEDULERS, of_dask, session_client
+from bagkit.option_values import SCHEDULER_ALIASES, SCHEDULERS, is_distributed, of_dask, session_client
 from bagkit.options import Options
 from bagkit.warn import warn_about
 
@@ -21,14 +22,14 @@ _OF_VALUES = frozenset({"Cache", "CacheProfiler"})
 """Callbacks of dask that need the values of tasks. Here the values stay with the workers."""
 
 
-def with_session(options: Options) -> Options:
-    """Return `options`, filled up from `dask.config`."""
+def with_session(options: Options, runs: bool = True) -> Options:
+    """Return `options`, filled up from `dask.config`; what can't be followed is told of if a run `runs` by them."""
     config = _config()
     if config is None or inside_task():
         return options
     found: dict[str, Any] = {}
     if options.scheduler is None:
-        scheduler = _scheduler(config)
+        scheduler = _scheduler(config, _tell if runs else _keep_quiet)
         if scheduler is not None:
             found["scheduler"] = scheduler
     workers, directory = config.get("num_workers", None), config.get("temporary-directory", None)
@@ -44,17 +45,17 @@ def _config() -> Any:
     return sys.modules.get("dask.config")
 
 
-def _scheduler(config: Any) -> Any:
+def _scheduler(config: Any, tell: Callable[[str, str], None]) -> Any:
     """Return the scheduler that dask is told to use, by bagkit's name; None if bagkit does not have it."""
     said = config.get("scheduler", None)
     meant = session_client() if said is None else of_dask(said)
     if callable(getattr(meant, "get_executor", None)):
-        return meant
+        return _client(meant, tell)
     pool = config.get("pool", None)
     if pool is not None and not (isinstance(said, str) and SCHEDULER_ALIASES.get(said.lower(), said) == "sync"):
         if callable(getattr(pool, "submit", None)):
             return pool
-        _tell("pool", f"dask.config has a pool of type {type(pool).__name__}, which is not used; expected an executor")
+        tell("pool", f"dask.config has a pool of type {type(pool).__name__}, which is not used; expected an executor")
     if said is None:
         return None
     name = meant.lower() if isinstance(meant, str) else ""
@@ -63,12 +64,34 @@ def _scheduler(config: Any) -> Any:
         return name
     if callable(getattr(said, "submit", None)):
         return said
-    _tell("scheduler", f"dask.config says scheduler={said!r}, which is not used; hint: scheduler='threads'")
+    if is_distributed(said):
+        # `client.as_current()` counts in its thread alone, and the configuration in all.
+        tell("no client", "dask is to use a Client, and this thread has none: not used; hint: scheduler=client")
+        return None
+    tell("scheduler", f"dask.config says scheduler={said!r}, which is not used; hint: scheduler='threads'")
+    return None
+
+
+def _client(client: Any, tell: Callable[[str, str], None]) -> Any:
+    """Return a client of dask.distributed that a run is to go to; None, and tell of it, where nothing can wait for it.
+
+    dask would give a coroutine.
+    """
+    from bagkit.schedulers.cluster import can_wait
+
+    if can_wait(client):
+        return client
+    tell("asynchronous", "the Client of dask.distributed is asynchronous, and this thread runs its event loop, so it "
+         "is not used; hint: await asyncio.to_thread(bag.compute), or await client.compute(bag)")  # fmt: skip
     return None
 
 
 def _tell(about: str, message: str) -> None:
     warn_about(("dask", about), message, UserWarning)
+
+
+def _keep_quiet(about: str, message: str) -> None:
+    pass
 
 
 # -- callbacks ---------------------------------------------------------------------------------------------------------

@@ -50,8 +50,8 @@ class Facts:
 
 def facts_of(executor: Executor, workers: int | None = None) -> Facts:
     """Return what is known of `executor`; `workers` is what the user says of it."""
-    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(executor).__mro__}
-    client = next((getattr(executor, _OF_DASK[name], None) for name in names if name in _OF_DASK), None)
+    names = _names(executor)
+    client = client_of(executor)
     if client is not None and not getattr(client, "asynchronous", False):
         return _facts_of_dask(client, workers)
     if "bagkit.schedulers.ray_executor.RayExecutor" in names:
@@ -62,6 +62,16 @@ def facts_of(executor: Executor, workers: int | None = None) -> Facts:
     interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
     near = isinstance(executor, ThreadPoolExecutor) and not isinstance(executor, interpreters)
     return Facts(count, near, here=not names.isdisjoint(_OF_THIS_MACHINE))
+
+
+def client_of(executor: Executor) -> Any:
+    """Return the client of dask.distributed that `executor` stands on; None for others."""
+    names = _names(executor)
+    return next((getattr(executor, attribute, None) for name, attribute in _OF_DASK.items() if name in names), None)
+
+
+def _names(executor: Executor) -> set[str]:
+    return {f"{kind.__module__}.{kind.__qualname__}" for kind in type(executor).__mro__}
 
 
 def _facts_of_dask(client: Any, workers: int | None) -> Facts:

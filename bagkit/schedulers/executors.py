@@ -35,7 +35,7 @@ from bagkit.flow.kept import Kept
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.elsewhere import run_pickled, run_several
-from bagkit.schedulers.executor_facts import Facts, facts_of
+from bagkit.schedulers.executor_facts import Facts, client_of, facts_of
 from bagkit.schedulers.futures import (
     MOST_TOGETHER,
     TASKS_PER_WORKER,
@@ -70,6 +70,11 @@ class ExecutorScheduler:
         temporary_directory: str | None = None,
         shared_directory: str | None = None,
     ) -> None:
+        client = client_of(executor)
+        if client is not None:
+            from bagkit.schedulers.cluster import check_can_wait
+
+            check_can_wait(client)
         self.executor = executor
         self.facts = facts_of(executor, workers)
         self.workers = self.facts.workers

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from bagkit.errors import NotPicklableError
 from tests.client.calls import Box, Pair, die, die_once, fail, fail_until, inc, nested, wait_for
 
 MakeClient = Callable[[], bk.Client]
@@ -328,3 +329,11 @@ class ClientContract:
             return await client.submit(inc, 1), several, await loop.run_in_executor(client, inc, 5)
 
         assert asyncio.run(main()) == (2, [2, 3], 6)
+
+    def test_asyncio_hears_of_values_that_can_not_be_brought(self, client: bk.Client) -> None:
+        async def main() -> list[Any]:
+            loop = asyncio.get_running_loop()
+            waiting = client.submit(threading.Lock), loop.run_in_executor(client, threading.Lock)
+            return await asyncio.gather(*waiting, return_exceptions=True)
+
+        assert [type(error) for error in asyncio.run(main())] == [NotPicklableError] * 2
