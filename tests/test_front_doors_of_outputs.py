@@ -65,6 +65,51 @@ def test_a_table_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert_only_ours_is_gone(caught.value)
 
 
+NAMES_OF_FILES = {
+    **{name: write for name, write in {**OUTPUTS, **TABLES}.items() if ALL_HAVE_WHEELS or name != "to_hdf5"},
+    "to_avro": lambda path: bag().to_avro(path / "a", {"type": "record", "name": "r", "fields": []}),
+    "a list": lambda path: bag().to_jsonl([path / "a", path / "b"]),
+    "a pattern": lambda path: bag().to_parquet(path / "a-*.parquet"),
+    "update": lambda path: bag().to_jsonl(path, exist="update"),
+    "name_function": lambda path: bag().to_jsonl(path.parent, name_function=lambda number: f"{path.name}{number}"),
+    "cache_clear": lambda path: bk.cache_clear(path),
+    "report": lambda path: bk.report(path / "a.html"),
+}
+
+
+@pytest.mark.parametrize("wrong", ["\0", "\ud800"])
+@each_case("name", NAMES_OF_FILES)
+def test_names_that_no_file_can_have(tmp_path: Path, name: str, wrong: str) -> None:
+    with pytest.raises((bk.PlanError, bk.OutputError)) as caught:
+        NAMES_OF_FILES[name](tmp_path / f"x{wrong}y")
+    assert str(caught.value).isprintable()
+    assert_only_ours_is_gone(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_letter_that_the_encoding_of_names_does_not_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("os.fsencode", lambda name: os.fspath(name).encode("ascii", "surrogateescape"))
+    with pytest.raises(bk.PlanError, match=r"to_jsonl: the path '.*\\xfc' has '\\xfc'"):
+        bag().to_jsonl(tmp_path / "ü")
+
+
+LONG_NAMES: dict[str, Callable[[Path], Any]] = {
+    "to_sqlite": lambda path: bag().to_sqlite(path, "t"),
+    "to_parquet": lambda path: bag().to_parquet(path),
+    "cache": lambda path: bag().cache(path).compute(scheduler="sync"),
+    "to_jsonl": lambda path: bag().to_jsonl(path, scheduler="sync"),
+    "visualize": lambda path: bag().visualize(path),
+}
+
+
+@each_case("name", LONG_NAMES)
+def test_a_name_that_is_too_long(tmp_path: Path, name: str) -> None:
+    with pytest.raises(bk.OutputError, match="can't be written") as caught:
+        LONG_NAMES[name](tmp_path / ("x" * 300))
+    assert_only_ours_is_gone(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
 NAMES: dict[str, Callable[[], Any]] = {
     "a bag": lambda: bag().head(),
     "a bag that hides": lambda: bag()._nothing,

@@ -10,7 +10,7 @@ from pathlib import Path
 from bagkit.diagnostics.drawing import Drawing
 from bagkit.diagnostics.graph_text import dot_text, mermaid_text
 from bagkit.diagnostics.svg import svg_text
-from bagkit.errors import OutputError, PlanError, missing_extra
+from bagkit.errors import OutputError, PlanError, missing_extra, one_line, text_of
 from bagkit.front_doors import front_door
 
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
@@ -103,8 +103,9 @@ class Picture:
         data = self._bytes(kind)
         try:
             path.write_bytes(data)
-        except OSError as error:
-            raise OutputError(f"visualize: {path} can't be written: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # ValueError: no file can have that name
+            why = getattr(error, "strerror", None) or text_of(error)
+            raise OutputError(f"visualize: {one_line(str(path))} can't be written: {why}") from error
 
     def _bytes(self, kind: str) -> bytes:
         if kind in ("png", "pdf"):

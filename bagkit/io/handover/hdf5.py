@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Protocol
 
 from bagkit.contexts import context
 from bagkit.errors import OutputBusyError, PlanError, one_line
+from bagkit.io.handover.column_types import encodes
 from bagkit.io.handover.columns import listed
 from bagkit.io.handover.converted import Column
 from bagkit.io.handover.gathered import TypedColumns
@@ -62,12 +63,16 @@ def import_h5py() -> Any:
     return import_extra("h5py", "hdf5", "for to_hdf5")
 
 
+def _can_be_a_group(name: str) -> bool:
+    return encodes(name) and "\0" not in name and ".." not in name.split("/")
+
+
 def check_target(target: Target, columns: Any) -> None:
     """Raise PlanError for arguments of to_hdf5 that make no sense."""
     group, strings, compression, by = target.group, target.strings, target.compression, target.by
     if target.format not in ("columns", "table"):
         raise PlanError(f"to_hdf5: format is {target.format!r}; expected 'columns' or 'table'")
-    if not isinstance(group, str) or not group or "\0" in group or ".." in group.split("/"):
+    if not isinstance(group, str) or not group or not _can_be_a_group(group):
         raise PlanError(f"to_hdf5: group is {one_line(group)}; expected a name such as '/' or '/logs/2026'")
     number = (whole_number(strings) or 0) >= 1
     if target.format == "table":

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import string
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,7 +77,8 @@ def write_sqlite(table: TypedColumns, path: str, name: str, exist: str) -> int:
             database.execute("COMMIT")  # without it, closing rolls back
     except BaseException:
         for left in () if existed else (path, path + "-journal"):
-            Path(left).unlink(missing_ok=True)
+            with suppress(OSError):  # what broke the writing may break this too, and is what is to be told
+                Path(left).unlink(missing_ok=True)
         raise
     return table.rows
 

@@ -44,6 +44,25 @@ def path_text(path: object) -> str:
     return text if isinstance(text, str) else ""
 
 
+def check_nameable(operation: str, path: str) -> str:
+    """Return a local path; raises PlanError if it has what no file's name can have here.
+
+    Which characters these are depends on the encoding of file names, which the locale may set. Half a surrogate pair
+    is in no encoding.
+
+    >>> check_nameable("to_jsonl", "a.txt")
+    'a.txt'
+    """
+    wrong = "a NUL" if "\0" in path else ""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        wrong = f"{path[error.start]!a}, which names of files can't have here ({error.encoding}),"
+    if wrong:
+        raise PlanError(f"{operation}: the path {path!a} has {wrong} in it")
+    return path
+
+
 def named(path: str) -> str:
     """Return `path` for a message: as it is, if it can be printed.
 

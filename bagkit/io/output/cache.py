@@ -323,8 +323,12 @@ def make_room(folder: str, limit: int, since: float) -> bool:
 
 
 def _own(folder: str, suffix: str) -> list[Path]:
-    """Return the files in `folder` that are ours."""
-    return [path for path in Path(folder).glob(f"*{suffix}") if _is_key(path.name.partition(".")[0])]
+    """Return the files in `folder` that are ours; none of a folder that is not there, or can't be listed."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []  # keeping something there says what is wrong with it
+    return [Path(folder, name) for name in names if name.endswith(suffix) and _is_key(name.partition(".")[0])]
 
 
 def _is_key(name: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bagkit.amounts import how_many
 from bagkit.errors import PlanError, one_line
-from bagkit.io.input.paths import digest_of, is_url, named, path_text
+from bagkit.io.input.paths import check_nameable, digest_of, is_url, named, path_text
 from bagkit.light_classes import dataclass
 from bagkit.warn import warn_at_caller
 
@@ -97,10 +97,9 @@ def _absolute(operation: str, path: object) -> str:
     text = path_text(path)
     if not text:
         raise PlanError(f"{operation}: the path is {one_line(path)}; expected a str or os.PathLike that is not empty")
-    if "\0" in text:
-        raise PlanError(f"{operation}: the path {text!a} has a NUL in it")
     if is_url(text):
         return text
+    check_nameable(operation, text)
     text = os.path.expanduser(re.sub("^(file|local)://", "", text))
     # A ".." after a link is not where its name says: only the operating system knows.
     return os.path.join(os.getcwd(), text) if ".." in text.split("/") else os.path.abspath(text)
@@ -149,7 +148,7 @@ def _names(operation: str, npartitions: int, name_function: Callable[[int], str]
                 f"{operation}: name_function({number}) is {one_line(name)}; "
                 "expected a str without '/' and NUL, for files stay in their directory"
             )
-        names.append(name)
+        names.append(check_nameable(operation, name))
     return names
 
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BufferedWriter, RawIOBase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from bagkit.contexts import context
 from bagkit.errors import BagkitError, OutputExistsError, PlanError, one_line
 from bagkit.io.input.codecs import compression_of, compressor
-from bagkit.io.input.paths import digest_of, is_url, named, path_text
+from bagkit.io.input.paths import check_nameable, digest_of, is_url, named, path_text
 from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 
 
 def local_path(operation: str, name: str, path: Any, kind: str) -> str:
-    """Return the argument `name`, a path of this machine, as text; raises PlanError for a URL and for anything else."""
+    """Return the argument `name`, a path of this machine, as text; raises PlanError for anything else."""
     text = path_text(path)
     if not text:
         raise PlanError(f"{operation}: {name} is {one_line(path)}; expected a path, as a str or os.PathLike")
     if is_url(text):
         raise PlanError(f"{operation}: {named(text)} is a URL; expected a {kind} of this machine")
-    return text
+    return check_nameable(operation, text)
 
 
 def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("error", "overwrite")) -> str:
@@ -107,7 +108,8 @@ def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = 
         raise failed(place, error) from error
     finally:
         for name in made:
-            Path(name).unlink(missing_ok=True)
+            with suppress(OSError):  # what broke the writing may break this too, and is what is to be told
+                remove(name)
         if lock is not None:
             lock.release()
 

@@ -131,6 +131,7 @@ def test_columns_it_can_not_have(tmp_path: Path, records: list[Any], message: st
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"group": "a/../b"}, "to_hdf5: group is 'a/../b'; expected a name such as '/' or '/logs/2026'"),
+    ({"group": "a\ud800"}, r"to_hdf5: group is 'a\ud800'; expected a name such as '/' or '/logs/2026'"),
     ({"strings": 0}, "to_hdf5: strings is 0; expected 'variable', or how many bytes of UTF-8 each may have"),
     ({"compression": "zip"}, "to_hdf5: compression is 'zip'; expected 'gzip', 'lzf' or None"),
 ])  # fmt: skip
