@@ -111,16 +111,13 @@ def _parts(each: dis.Instruction, code: CodeType) -> Iterator[Instruction]:
     elif name == "KW_NAMES":
         yield _step(each, name, code.co_consts[each.arg or 0], None)
     else:
-        yield _step(each, name, each.argval, _effect(each) if name in _OPERANDS else None)
+        effect = dis.stack_effect(each.opcode, each.arg) if name in _OPERANDS else None
+        yield _step(each, name, each.argval, effect)
 
 
 def _step(each: dis.Instruction, name: str, value: Any, effect: int | None) -> Instruction:
     of_variable = each.opcode in _OF_VARIABLES or "_FAST" in name
     return Instruction(name, value, each.arg or 0, effect, each.offset, False, of_variable)
-
-
-def _effect(each: dis.Instruction) -> int:
-    return dis.stack_effect(each.opcode, each.arg)
 
 
 def makes_bools(code: CodeType) -> bool:

@@ -81,7 +81,8 @@ class KnownCalls:
     def _read(self, function: Any, before: list[Any], after: list[Any], names: Sequence[str]) -> Fields:
         if toolz_name(function) == "pipe":
             return self.read(after[0], (RECORD,), {}) if after and not before and not names else ALL
-        places = ("default",) if toolz_name(_inner(function)) in ("get", "get_in") else ()
+        inner = function.func if toolz_kind(function) == "curry" else function
+        places = ("default",) if toolz_name(inner) in ("get", "get_in") else ()
         if names:
             if len(names) != len(after):
                 return ALL
@@ -119,10 +120,6 @@ class KnownCalls:
 
 def _is_known(function: Any) -> bool:
     return bool(toolz_name(function) or toolz_kind(function)) or type(function) in _MAKERS
-
-
-def _inner(function: Any) -> Any:
-    return function.func if toolz_kind(function) == "curry" else function
 
 
 def _text_names(names: Any) -> tuple[str, ...]:

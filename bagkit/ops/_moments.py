@@ -127,17 +127,8 @@ def _together(one: Distances, other: Distances) -> Distances:
     )
 
 
-def variance(state: Moments, ddof: int) -> Any:
-    """Return the variance; `ddof` is what is taken off the count (1 for a sample)."""
-    return _spread(state, ddof, root=False)
-
-
-def deviation(state: Moments, ddof: int) -> Any:
-    """Return the standard deviation: the square root of the variance."""
-    return _spread(state, ddof, root=True)
-
-
-def _spread(state: Moments, ddof: int, root: bool) -> Any:
+def variance(state: Moments, ddof: int = 0, *, root: bool = False) -> Any:
+    """Return the variance, or its square `root`; `ddof` is what is taken off the count (1 for a sample)."""
     others = _all_others(state)
     number = state.total.number - others.number
     kind = state.total.kind or float

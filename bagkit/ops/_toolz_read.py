@@ -72,7 +72,7 @@ def complemented(function: Any) -> Any:
 
 
 def _get(index: Any, kwargs: Mapping[str, Any]) -> Fields:
-    return ALL if kwargs.keys() - {"default"} else _of_names(index if type(index) is list else [index])
+    return ALL if kwargs.keys() - {"default"} else fields_named(index if type(index) is list else [index])
 
 
 def _get_in(keys: Any, kwargs: Mapping[str, Any]) -> Fields:
@@ -92,7 +92,7 @@ def _keyfilter(predicate: Any, kwargs: Mapping[str, Any]) -> Fields:
     if kwargs or type(predicate) not in _METHODS or predicate.__name__ != "__contains__":
         return ALL
     names: Any = predicate.__self__
-    return _of_names(names) if type(names) in _CONTAINERS else ALL
+    return fields_named(names) if type(names) in _CONTAINERS else ALL
 
 
 _READS: Final[dict[str, Callable[[Any, Mapping[str, Any]], Fields]]] = {
@@ -111,10 +111,10 @@ def plucked_fields(function: Any) -> Fields:
         inner, args, keywords = inner.func, (*inner.args, *args), keywords | set(inner.keywords or ())
     if toolz_name(inner) != "pluck" or len(args) != 1 or keywords - {"default"}:
         return ALL
-    return _of_names(args[0] if type(args[0]) is list else [args[0]])
+    return fields_named(args[0] if type(args[0]) is list else [args[0]])
 
 
-def _of_names(names: Iterable[Any]) -> Fields:
+def fields_named(names: Iterable[Any]) -> Fields:
     """Return the fields with these names; ALL if some are no texts."""
     found = list(names)
     return frozenset(found) if all(type(name) is str for name in found) else ALL

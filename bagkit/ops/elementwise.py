@@ -222,24 +222,13 @@ class PluckWithDefault:
         except (KeyError, IndexError):
             return self.default
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether cytoolz does the same for dicts; it gives the default for a TypeError too, which raises here."""
-        keys = self.key if isinstance(self.key, list) else [self.key]
-        default = self.default
-        is_plain = (
-            default is None or type(default) in (bool, int, float) or (type(default) is str and "_" not in default)
-        )
-        return is_plain and all(type(key) is str for key in keys)
-
 
 def _with_default(get: PluckWithDefault, records: Iterable[Any]) -> Iterable[Any]:
-    if get.is_plain and isinstance(records, list) and {dict}.issuperset(map(type, records)):
-        from bagkit.ops._itertoolz import itertoolz
-
-        found: Iterable[Any] = itertoolz().pluck(get.key, records, get.default)
-        return found
-    return map(get, records)
+    keys = get.key if isinstance(get.key, list) else [get.key]
+    if {str} != set(map(type, keys)) or not isinstance(records, list) or not {dict}.issuperset(map(type, records)):
+        return map(get, records)
+    columns = [[record.get(key, get.default) for record in records] for key in keys]
+    return zip(*columns, strict=True) if isinstance(get.key, list) else columns[0]
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,14 @@ def exchange_errors(operation: str, notes: Sequence[str] = ()) -> Iterator[None]
 
 
 class TakingForUser:
-    """A Taking whose own errors are errors for the user."""
+    """A Taking whose own errors are errors for the user; with `only`, one whose state is of the only partition."""
 
-    __slots__ = ("_operation", "_taking")
+    __slots__ = ("_only", "_operation", "_taking")
 
-    def __init__(self, operation: str, taking: Taking) -> None:
+    def __init__(self, operation: str, taking: Taking, *, only: bool = False) -> None:
         self._operation = operation
         self._taking = taking
+        self._only = only
 
     def take(self, records: list[Any]) -> None:
         with exchange_errors(self._operation):
@@ -42,12 +43,14 @@ class TakingForUser:
 
     @property
     def failed_at(self) -> int | None:
+        """The number of the record, of those that came last, at which it has raised; None where that is not known."""
         found: int | None = getattr(self._taking, "failed_at", None)
         return found
 
     def state(self) -> Any:
         with exchange_errors(self._operation):
-            return self._taking.state()
+            state = self._taking.state()
+        return state.get(0, []) if self._only else state
 
 
 def _for_user(operation: str, error: Exception) -> Exception | None:

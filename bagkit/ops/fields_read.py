@@ -20,7 +20,7 @@ from typing import Any, Final
 from bagkit.ops._bytecode import asks_in
 from bagkit.ops._known_calls import RECORD, KnownCalls
 from bagkit.ops._paths_read import Path, WholeRecord, paths_read
-from bagkit.ops._toolz_read import toolz_kind, toolz_name, toolz_reads
+from bagkit.ops._toolz_read import fields_named, toolz_kind, toolz_name, toolz_reads
 from bagkit.ops.functions import TupleOf
 from bagkit.plan.kinds import ALL, Field, Fields, union
 
@@ -109,23 +109,19 @@ def _fields_read(
         return _fields_read(function.func, (*function.args, *args), {**function.keywords, **kwargs}, inside)
     if len(args) == 1 and not kwargs:
         if kind is operator.itemgetter:
-            return _of_names(function.__reduce__()[1])
+            return fields_named(function.__reduce__()[1])
         if kind is TupleOf:
-            return _of_names(function.keys)
+            return fields_named(function.keys)
         if kind is operator.methodcaller:
             return _of_method(function.__reduce__())
     return ALL
-
-
-def _of_names(names: Sequence[Any]) -> Fields:
-    return frozenset(names) if all(type(name) is str for name in names) else ALL
 
 
 def _of_method(reduced: tuple[Any, ...]) -> Fields:
     """Return what `methodcaller("get", "name", default)` reads."""
     make, (method, *args) = reduced[:2]
     is_get = make is operator.methodcaller and method == "get" and 1 <= len(args) <= 2
-    return _of_names(args[:1]) if is_get else ALL
+    return fields_named(args[:1]) if is_get else ALL
 
 
 def _of_code(

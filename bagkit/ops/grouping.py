@@ -29,7 +29,7 @@ from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import checked_npartitions, key_function, shown_key
-from bagkit.ops.reductions import CustomReduction
+from bagkit.ops.reductions import CustomReduction, joined
 from bagkit.plan.fields import shown_fields
 from bagkit.plan.kinds import ALL, Exchange, Fields, OnRecords, Pairing, SampledExchange, Taking, union
 
@@ -372,9 +372,4 @@ def check_how(how: object, on_other: object) -> None:
 
 def all_records() -> CustomReduction:
     """Return the reduction of a bag to the list of its records."""
-    return CustomReduction(list, joined_lists)
-
-
-def joined_lists(lists: Iterator[list[Any]]) -> list[Any]:
-    """Return the elements of `lists` in one."""
-    return list(chain.from_iterable(lists))
+    return CustomReduction(list, joined, name="all records")

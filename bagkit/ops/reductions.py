@@ -19,7 +19,7 @@ from bagkit.exchange.spill import Room
 from bagkit.flow.takings import AllAtOnce, UntilEnough
 from bagkit.light_classes import dataclass
 from bagkit.ops._extremes import extreme, extreme_of, merge_extremes
-from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
+from bagkit.ops._moments import Moments, add_moments, merge_moments, variance
 from bagkit.ops._sums import Total, add, mean, merge_totals, value
 from bagkit.ops.exchange_errors import MERGING_TOTALS
 from bagkit.ops.functions import check_callable, function_label, key_function, one_argument, shown_key
@@ -162,7 +162,7 @@ def _finish_unless_empty(name: str, finish: Callable[[Any], Any] | None, state: 
     return state if finish is None else finish(state)
 
 
-def joined(states: list[list[Any]]) -> list[Any]:
+def joined(states: Iterable[list[Any]]) -> list[Any]:
     """Return the elements of all `states` in one list."""
     return list(chain.from_iterable(states))
 
@@ -211,23 +211,22 @@ def _extreme(name: str, choose: Callable[[Iterable[Any]], Any], split_every: Any
 
 
 def any_row(split_every: Any = None) -> Row:
-    every, finish = fan_in("any", split_every), partial(or_else, False)
-    start = partial(UntilEnough, accumulating(_any, False), bool)
-    return Row("any", start, any, finish, split_every=every, when_cut="rounded")
-
-
-def _any(found: bool, records: Sequence[Any]) -> bool:
-    return found or any(records)
+    return _until("any", any, bool, split_every)
 
 
 def all_row(split_every: Any = None) -> Row:
-    every, finish = fan_in("all", split_every), partial(or_else, True)
-    start = partial(UntilEnough, accumulating(_all, True), not_)
-    return Row("all", start, all, finish, split_every=every, when_cut="rounded")
+    return _until("all", all, not_, split_every)
 
 
-def _all(found: bool, records: Sequence[Any]) -> bool:
-    return found and all(records)
+def _until(name: str, holds: Callable[[Iterable[Any]], bool], is_known: Callable[[Any], bool], split_every: Any) -> Row:
+    """Return the reduction to what `holds` says of the records; no more are read once that is known."""
+    nothing = holds(())
+    start = partial(UntilEnough, accumulating(partial(_with_more, holds), nothing), is_known)
+    return Row(name, start, holds, partial(or_else, nothing), split_every=fan_in(name, split_every), when_cut="rounded")
+
+
+def _with_more(holds: Callable[[Iterable[Any]], bool], before: bool, records: Sequence[Any]) -> bool:
+    return holds((before, holds(records)))
 
 
 def _mean(state: Total) -> Any:
@@ -244,7 +243,7 @@ def mean_row(split_every: Any = None) -> Row:
 def _variance(name: str, ddof: int, root: bool, state: Moments) -> Any:
     if state.total.number <= ddof:
         raise EmptyBagError(f"{name} of {state.total.number} records: it needs more than ddof={ddof} of them")
-    return deviation(state, ddof) if root else variance(state, ddof)
+    return variance(state, ddof, root=root)
 
 
 def var_row(ddof: int, *, root: bool) -> Row:
@@ -282,8 +281,8 @@ def _largest_of_all(k: int, key: Callable[[Any], Any] | None, states: list[list[
 
 def head_row(k: int) -> Row:
     start = partial(UntilEnough, accumulating(partial(_first, k), ()), partial(_has, k))
-    joined = partial(_first_of_all, k)
-    return Row(f"take({k})", start, joined, partial(or_else, []), gives_bag=True, when_cut="rounded")
+    merge = partial(_first_of_all, k)
+    return Row(f"take({k})", start, merge, partial(or_else, []), gives_bag=True, when_cut="rounded")
 
 
 def _first(k: int, found: Sequence[Any], records: Sequence[Any]) -> Sequence[Any]:

@@ -12,7 +12,7 @@ from bagkit.exchange import fold
 from bagkit.light_classes import NamedTuple, dataclass
 from bagkit.ops import _buckets as bucket_kernel
 from bagkit.ops import _sketch as sketch
-from bagkit.ops._moments import Moments, add_moments, deviation, merge_moments, variance
+from bagkit.ops._moments import Moments, add_moments, merge_moments, variance
 from bagkit.ops._sums import mean, sums_to_nan, value
 from bagkit.ops.exchange_errors import TakingForUser
 from bagkit.ops.reductions import (
@@ -101,9 +101,8 @@ def _merge_stats(states: Sequence[_Seen]) -> _Seen:
 
 def _stats(state: _Seen) -> Stats:
     moments, lowest, highest = state
-    total = moments.total
-    var, std = variance(moments, 0), deviation(moments, 0)
-    return Stats(total.number, mean(total), var, std, lowest, highest, value(total))
+    total, spread = moments.total, (variance(moments), variance(moments, root=True))
+    return Stats(total.number, mean(total), *spread, lowest, highest, value(total))
 
 
 # Histograms -----------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class ToTable(Reduction):
         return ByTable(self.name, shown, self.tabling, count, self.demand(ALL), self.functions)
 
     def start(self, room: Room) -> Taking:
-        return TakingForUser(self.name, Only(tables.Filling(self.tabling, room)))
+        return TakingForUser(self.name, tables.Filling(self.tabling, room), only=True)
 
     def combine(self, states: Sequence[State], room: Room) -> State:
         with exchange_errors(self.name, _notes(self.tabling)):
@@ -94,24 +94,6 @@ class ToTable(Reduction):
                     sorting.take(records)
                 runs, _ = sorting.state()
             yield from merged_runs(runs, order, room)
-
-
-class Only:
-    """The Taking of what gives a state for each partition, where there is one partition."""
-
-    def __init__(self, taking: Taking) -> None:
-        self._taking = taking
-        self.take = taking.take
-
-    @property
-    def failed_at(self) -> int | None:
-        """The number of the record, of those that came last, at which it has raised; None where that is not known."""
-        found: int | None = getattr(self._taking, "failed_at", None)
-        return found
-
-    def state(self) -> Any:
-        """Return the state of the partition."""
-        return self._taking.state().get(0, [])
 
 
 @dataclass(frozen=True)
