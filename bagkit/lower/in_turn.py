@@ -38,13 +38,11 @@ def in_turn(group: Sequence[Pending], most: int, nbytes: int) -> Iterator[Pendin
     if most < 2 or not _can_be_joined(group[0].step):
         yield from group
         return
-    yield from map(_joined, _small_ones(group, weight_of, most, nbytes))
+    yield from map(_joined, small_ones(group, weight_of, most, nbytes))
 
 
-def _small_ones(
-    things: Iterable[T], weight: Callable[[T], int | None], most: int, nbytes: int
-) -> Iterator[Sequence[T]]:
-    """Yield `things` that follow each other together: up to `most`, of up to `nbytes`; alone where nobody knows."""
+def small_ones(things: Iterable[T], weight: Callable[[T], int | None], most: int, nbytes: int) -> Iterator[Sequence[T]]:
+    """Yield `things` that follow each other together: up to `most`, of up to `nbytes`; alone if `weight` gives None."""
     waiting: list[T] = []
     total = 0
     for thing in things:
@@ -136,7 +134,7 @@ def in_one_task(tasks: Sequence[Task], weights: Mapping[Key, int | None], least:
             yield from alike
             continue
         work = EachInTurn(alike[0].work, len(alike[0].keys))
-        for several in _small_ones(alike, lambda task: weights.get(task.keys[0]), most, nbytes):
+        for several in small_ones(alike, lambda task: weights.get(task.keys[0]), most, nbytes):
             yield _one_task(work, several)
 
 

@@ -11,13 +11,14 @@ are cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import heapreplace
-from itertools import groupby
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any
 
-from bagkit.lower.in_turn import in_turn
+from bagkit.lower.in_turn import in_turn, small_ones
 from bagkit.lower.pending import Pending
 from bagkit.plan.node import Plan
 from bagkit.plan.pieces import Separable
@@ -65,34 +66,18 @@ def resize(pending: Sequence[Pending], workers: int = 1) -> list[Pending]:
 
 def _packed(partitions: Sequence[tuple[Any, ...]], most: int) -> Iterator[tuple[Any, ...]]:
     """Yield the pieces of tasks: at the most `most` partitions and JOIN_BYTES together, or CUT_BYTES of one."""
-    waiting: list[Any] = []
-    count = weight = 0
-    for pieces in partitions:
-        size = sum(piece.weight for piece in pieces)
-        if waiting and (count >= most or weight + size > JOIN_BYTES):
-            yield tuple(waiting)
-            waiting, count, weight = [], 0, 0
-        if size > CUT_BYTES:
-            yield from _in_portions(pieces)
-            continue
-        waiting.extend(pieces)
-        count += 1
-        weight += size
-    if waiting:
-        yield tuple(waiting)
+    for several in small_ones(partitions, _small_weight, most, JOIN_BYTES):
+        pieces = tuple(chain.from_iterable(several))
+        if _small_weight(pieces) is None:
+            yield from map(tuple, small_ones(pieces, attrgetter("weight"), len(pieces), CUT_BYTES * 3 // 2))
+        elif pieces:
+            yield pieces
 
 
-def _in_portions(pieces: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-    portion: list[Any] = []
-    weight = 0
-    for piece in pieces:
-        if portion and weight + piece.weight > CUT_BYTES * 3 // 2:
-            yield tuple(portion)
-            portion, weight = [], 0
-        portion.append(piece)
-        weight += piece.weight
-    if portion:
-        yield tuple(portion)
+def _small_weight(pieces: Iterable[Any]) -> int | None:
+    """Return the weight of pieces; None if it is too much for a task."""
+    weight: int = sum(piece.weight for piece in pieces)
+    return weight if weight <= CUT_BYTES else None
 
 
 def is_exact(plan: Plan) -> bool:
