@@ -258,7 +258,7 @@ class LocalEngine:
             with self._lock:
                 self._closing = True
             self._do_orders()
-            self._fail_all(TaskError(f"client: it has failed: {type(error).__name__}: {error}"))
+            self._end_all(TaskError(f"client: it has failed: {type(error).__name__}: {error}"))
             raise
         finally:
             self._end()
@@ -440,16 +440,14 @@ class LocalEngine:
         self._crew.let_go_free(self.workers)
         self._again.clear()
         self._alone = False
-        for entry in tuple(self._backlog):
-            if not entry.is_over:
-                self._end_entry(entry, None)
+        self._end_all(None)
 
     def _close(self, cancel: bool) -> None:
         self._closing = True
         if cancel:
             self._restart()
 
-    def _fail_all(self, error: BaseException) -> None:
+    def _end_all(self, error: BaseException | None) -> None:
         for entry in tuple(self._backlog):
             if not entry.is_over:
                 self._end_entry(entry, error)

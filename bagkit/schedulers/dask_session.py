@@ -24,7 +24,7 @@ _OF_VALUES = frozenset({"Cache", "CacheProfiler"})
 
 def with_session(options: Options, runs: bool = True) -> Options:
     """Return `options`, filled up from `dask.config`; what can't be followed is told of if a run `runs` by them."""
-    config = _config()
+    config: Any = sys.modules.get("dask.config")
     if config is None or inside_task():
         return options
     found: dict[str, Any] = {}
@@ -38,11 +38,6 @@ def with_session(options: Options, runs: bool = True) -> Options:
     if options.temporary_directory is None and isinstance(directory, str) and os.path.isdir(directory):
         found["temporary_directory"] = os.path.abspath(directory)
     return replace(options, **found) if found else options
-
-
-def _config() -> Any:
-    """Return the module dask.config of a program that has it."""
-    return sys.modules.get("dask.config")
 
 
 def _scheduler(config: Any, tell: Callable[[str, str], None]) -> Any:

@@ -194,9 +194,7 @@ class AsBytes:
         report.outputs += load(outputs)
         report.take_figures(figures)
         self._plain.update(key for key, is_plain in zip(task.keys, plain, strict=True) if is_plain)
-        nbytes = 0
-        for value in values:
-            nbytes += sum(self._count(value))
+        nbytes = sum(map(self._count, values))
         return Outcome(tuple(values), None, worker, start, stop, nbytes, report)
 
     def dealt(self, inputs: list[Any], count: int) -> list[Any]:
@@ -248,13 +246,13 @@ class AsBytes:
             return True
         return self._files is not None and path.startswith(self._files.path.rpartition("/")[0] + "/")
 
-    def _count(self, value: Any) -> tuple[int, int]:
-        """Count a value as here; return its bytes here and in a file."""
+    def _count(self, value: Any) -> int:
+        """Count a value as here; return its bytes, here and in a file."""
         inline, in_file = sizes(value)
         self._inline_bytes += inline
         if value[1] is not None and self._files is not None:
             self._files.keep(value[1])
-        return inline, in_file
+        return inline + in_file
 
 
 class Works:

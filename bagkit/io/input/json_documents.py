@@ -100,7 +100,7 @@ def _content(reader: PieceReader) -> tuple[Iterator[bytes], DocumentSpan]:
         return reader.chunks(), DocumentSpan(lambda: piece.start, lambda: piece.stop)
     assert isinstance(reader.file, InputFile)  # files in archives have no shares
     share = Share(reader.file, piece.compression, piece.start, piece.stop, 0)
-    return share.all_chunks(), DocumentSpan(share.begun_at, lambda: share.stop)
+    return share.chunks(), DocumentSpan(share.begun_at, lambda: share.stop)
 
 
 def _as_utf8(chunks: Iterable[bytes], encoding: Encoding, piece: FilePiece) -> Iterator[bytes]:

@@ -101,7 +101,10 @@ class Share:
                 self._before = (self._before + part if len(part) < self._lead else part)[-self._lead :]
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the data of the share, and what comes after it for as long as that is asked for."""
+        """Yield the data of the share, and what comes after it for as long as that is asked for.
+
+        Where `skip` was not called, what comes before it too.
+        """
         if self._before:
             yield self._before
         if self._first:
@@ -114,12 +117,6 @@ class Share:
     def begun_at(self) -> int | None:
         """Return the byte of the content with which the share begins; None before all that comes before was given."""
         return self.start if self._begun else None
-
-    def all_chunks(self) -> Iterator[bytes]:
-        """Yield the data of the file from its beginning, for readers that must see what comes before the share."""
-        for part in self._parts:
-            self._inflated += len(part)
-            yield part
 
     def _of_members(self, compression: str) -> Iterator[bytes]:
         yield from inflating.inflate(self._read_members, compression, BLOCK, at_member=self._at_member)

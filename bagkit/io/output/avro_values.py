@@ -57,7 +57,10 @@ class Reading:
         """Return what says of most values quickly that they are kept; where it does not, each is to be looked at."""
         if isinstance(schema, list):
             others = [branch for branch in schema if branch != "null"]
-            return _or_none(self._test_for(others[0])) if len(others) == 1 else _never
+            if len(others) != 1:
+                return _never
+            test = self._test_for(others[0])
+            return lambda given, read: read is None if given is None else test(given, read)
         if isinstance(schema, str):
             if schema not in self._named:
                 return _near if schema == "float" else eq
@@ -163,10 +166,6 @@ def _never(given: Any, read: Any) -> bool:
 
 def _near(given: Any, read: Any) -> bool:
     return bool(given == read) or (type(given) is float and SMALLEST <= abs(read) < math.inf)
-
-
-def _or_none(test: Test) -> Test:
-    return lambda given, read: read is None if given is None else test(given, read)
 
 
 def _each_field(tests: Mapping[str, Test]) -> Test:

@@ -41,7 +41,6 @@ from bagkit.io.output.manifest import (
     Recipe,
     WrittenAgainWarning,
     WrittenFile,
-    below_manifest,
     below_of,
     differences,
     from_row,
@@ -211,7 +210,7 @@ class FileWriting:
                 head, rows = read_journal(journal)
                 return _Account(head["recipe"], rows, below_of(head), head["stale"], head["staging"])
             manifest = self._store.read(self._targets.own("manifest.json"))
-            return None if manifest is None else _Account(*read_manifest(manifest), below_manifest(manifest))
+            return None if manifest is None else _Account(*read_manifest(manifest))
         except Damaged as error:
             if not goes_on:
                 return None

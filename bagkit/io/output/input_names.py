@@ -59,7 +59,7 @@ def _names_there(place: Targets, store: Store) -> dict[_Slot, str]:
             head, rows = read_journal(data)
             recipe = head["recipe"]
         elif (data := store.read(place.own("manifest.json"))) is not None:
-            recipe, rows = read_manifest(data)
+            recipe, rows, _ = read_manifest(data)
     except (Damaged, OSError):
         return {}  # the run will say so
     if "operations" not in recipe:

@@ -301,8 +301,8 @@ def manifest_bytes(recipe: Mapping[str, Any], files: Iterable[WrittenFile], home
     return standard_dumps({"checksum": checksum_of(content), **content}, indent=1).encode()
 
 
-def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
-    """Return the recipe and the rows of a manifest file; raises Damaged unless every byte of it is right."""
+def read_manifest(data: bytes) -> tuple[Any, list[Any], Below]:
+    """Return the recipe, the rows and the Below of a manifest file; raises Damaged unless every byte of it is right."""
     try:
         content = standard_loads(data)
         checksum = content.pop("checksum")
@@ -313,7 +313,7 @@ def read_manifest(data: bytes) -> tuple[Any, list[Any]]:
             raise Damaged("its checksum does not match")
         if content["format"] != FORMAT:
             raise Damaged(f"it is of the version {content['format']}")
-        return content["recipe"], content["files"]
+        return content["recipe"], content["files"], below_of(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Damaged(f"it can't be read: {error}") from error
 
@@ -326,11 +326,6 @@ def below_of(content: Mapping[str, Any]) -> Below:
 
 def _pairs(rows: Iterable[Sequence[Any]]) -> Pairs:
     return tuple([(reason, count) for reason, count in rows])
-
-
-def below_manifest(manifest: bytes) -> Below:
-    """Return what a manifest that is whole says of tasks below its files."""
-    return below_of(standard_loads(manifest))
 
 
 def checksum_of(content: Any) -> str:

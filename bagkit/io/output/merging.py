@@ -19,7 +19,6 @@ from bagkit.io.output.manifest import (
     Damaged,
     Manifest,
     WrittenFile,
-    below_manifest,
     differences,
     from_row,
     manifest_bytes,
@@ -115,14 +114,14 @@ def _read(path: str, store: Store) -> _Account | None:
     if data is None:
         raise MismatchError(f"merge_manifests: {named(path)}: there is no such manifest; has its program ended?")
     try:
-        recipe, rows = read_manifest(data)
+        recipe, rows, below = read_manifest(data)
     except Damaged as error:
         raise MismatchError(
             f"merge_manifests: {named(path)} is damaged: {error}; hint: write this shard again"
         ) from error
     if "shard" not in recipe:
         return None
-    return _Account(path, recipe, [from_row(row, directory_of(path)) for row in rows], below_manifest(data))
+    return _Account(path, recipe, [from_row(row, directory_of(path)) for row in rows], below)
 
 
 def _check_same(accounts: Sequence[_Account]) -> None:

@@ -430,7 +430,7 @@ def test_a_damaged_account_is_never_believed(job: Job, kind: str) -> None:
     (account,) = job.out.glob(".bagkit-*")
     good, files = account.read_bytes(), visible(job.out)
     read: Callable[[bytes], Any] = manifests.read_journal if kind == "journal" else manifests.read_manifest
-    recipe, rows = read(good)
+    recipe, rows = read(good)[:2]
     for bad in flipped(good, 1):
         try:
             assert read(bad)[0] == recipe
