@@ -229,7 +229,7 @@ def _prepared(
         start_ahead(spec, options.workers, [plan.op for plan in below])
     from bagkit.lower.caches import with_caches
     from bagkit.lower.lower import lower
-    from bagkit.lower.read_retries import with_read_retries
+    from bagkit.lower.retries import with_read_retries
     from bagkit.lower.sinks import Writings
 
     plans = _optimised(with_caches(tuple(roots), options.on_error, use), below, options, spec)

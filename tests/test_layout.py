@@ -244,8 +244,8 @@ ONLY_IN = {
     "h5py": {"io/handover/hdf5.py"},
     "fastavro": {"io/input/avro.py", "io/output/avro.py"},
     "multiprocessing": set(),
-    "toolz": {"ops/_itertoolz.py"},
-    "cytoolz": {"ops/_itertoolz.py"},
+    "toolz": {"ops/sequences.py"},
+    "cytoolz": {"ops/sequences.py"},
     "dask": set(),
     "distributed": {"client/distributed.py"},
 }

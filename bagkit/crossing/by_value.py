@@ -29,13 +29,13 @@ from bagkit.crossing.class_numbers import fill, make_class, number_of
 from bagkit.crossing.code_names import names_looked_up
 from bagkit.crossing.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.crossing.generators import generator_reduce, is_generator
-from bagkit.crossing.huge_integers import spare_texts
 from bagkit.crossing.made_code import make_code
 from bagkit.crossing.patches import Patches, original, original_reduce, patches_in
 from bagkit.crossing.sentinel_values import SENTINEL_TYPES, reduce_sentinel
 from bagkit.json.standard import is_replaced
-from bagkit.user_code.code_parts import names_of
+from bagkit.user_code.code_parts import codes_in, names_of
 from bagkit.user_code.inner_imports import Import
+from bagkit.user_code.instructions import instructions_of
 from bagkit.user_code.main_module import MAIN
 from bagkit.user_code.modules import CACHED, HEAP, found_by_name, imports_by, is_left_behind
 
@@ -140,7 +140,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return reduced
 
     def _reduced(self, function: types.FunctionType) -> Any:
-        spare_texts(function.__code__, cloudpickle.cloudpickle._extract_code_globals_cache)
+        _spare_texts(function.__code__, cloudpickle.cloudpickle._extract_code_globals_cache)
         try:
             return self._dynamic_function_reduce(function)
         except NameError:  # an annotation of something that only type checkers see (Python 3.14)
@@ -403,3 +403,26 @@ _REDUCERS: dict[type, Callable[[Any], Any]] = {
     weakref.WeakKeyDictionary: _reduce_weak_dictionary,
     weakref.WeakValueDictionary: _reduce_weak_dictionary,
 }
+
+
+_LONG_BITS = 2000
+"""Of an integer: 640 digits are the least that `sys.set_int_max_str_digits` takes."""
+_OF_GLOBALS = frozenset(("LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL"))
+
+
+def _spare_texts(code: types.CodeType, known: Any) -> None:
+    """Put the globals of code with integers of more digits than Python makes a text of to what cloudpickle has `known`.
+
+    Else it asks `dis`, which would make such a text.
+    """
+    if not any(_is_long(each) for part in codes_in(code) for each in part.co_consts):
+        return
+    for each in codes_in(code):
+        inner = [one for part in codes_in(each) for one in instructions_of(part)]
+        known[each] = {one.argval: None for one in inner if one.opname in _OF_GLOBALS}
+
+
+def _is_long(value: Any) -> bool:
+    if type(value) is int:
+        return value.bit_length() > _LONG_BITS
+    return type(value) in (tuple, frozenset) and any(map(_is_long, value))

@@ -48,7 +48,7 @@ def dask_graph(plan: Plan) -> DaskGraph:
     Raises PlanError for what works on files that are to be written first.
     """
     from bagkit.lazy.dask_clients import names_of_clients
-    from bagkit.lower.read_retries import with_read_retries
+    from bagkit.lower.retries import with_read_retries
     from bagkit.schedulers.dask_session import with_session
 
     graphs, options = _graphs.setdefault(plan, {}), with_session(merged(), runs=False)

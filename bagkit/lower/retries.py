@@ -1,8 +1,13 @@
-"""Runs a task again that raised: in the worker, from its beginning, so that no scheduler need know."""
+"""Runs a task again that raised: in the worker, from its beginning, so that no scheduler need know.
+
+And tells sources how often to try a read again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bagkit.errors import TooManyErrorsError, add_notes
@@ -10,6 +15,7 @@ from bagkit.flow.batches import kept
 from bagkit.flow.report import Report
 from bagkit.light_classes import dataclass
 from bagkit.lower.graph import Graph, Work, with_works
+from bagkit.plan.node import Plan, rewrite, walk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,3 +44,25 @@ class Retrying:
 def with_retries(graph: Graph, retries: int) -> Graph:
     """Return `graph` with tasks that are run again after an exception, up to `retries` times."""
     return with_works(graph.tasks, lambda work: Retrying(work, retries)) if retries else graph
+
+
+def with_read_retries(roots: tuple[Plan, ...], retries: int) -> tuple[Plan, ...]:
+    """Return `roots` with sources that try again `retries` times in a row."""
+    if all(_retries(plan.op) in (None, retries) for plan in walk(*roots)):
+        return roots
+    return rewrite(roots, partial(_told, retries))
+
+
+def _retries(op: Any) -> int | None:
+    """Return how often an op tries again; None for one that reads nothing remote."""
+    found: int | None = getattr(getattr(op, "files", op), "retries", None)
+    return found
+
+
+def _told(retries: int, plan: Plan) -> Plan:
+    op: Any = plan.op
+    if _retries(op) is None:
+        return plan
+    files = getattr(op, "files", None)
+    told = replace(op, retries=retries) if files is None else replace(op, files=replace(files, retries=retries))
+    return Plan(told, plan.inputs)

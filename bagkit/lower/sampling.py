@@ -14,10 +14,9 @@ from bagkit.lower.in_turn import needs_of, parts_of, steps_in_turn, tasks_alone,
 from bagkit.lower.stages import alike
 from bagkit.plan.kinds import Op, Source
 from bagkit.work.chain import Chain
-from bagkit.work.sampled import Sampled
 from bagkit.work.several import Several
 from bagkit.work.steps import Collecting, Finish, Joined, Step, TaskRecords, Value
-from bagkit.work.works import Bounding, Combine, Split, WithLast, Write
+from bagkit.work.works import Bounding, Combine, Sampled, Split, WithLast, Write
 
 LEAST, MOST = 4, 16
 """A sample runs one task of each stage for each worker, but never fewer or more than these."""

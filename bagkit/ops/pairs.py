@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
 from bagkit.errors import one_line
 from bagkit.light_classes import dataclass
-from bagkit.ops import _pairs
 from bagkit.ops.functions import OfFunction, key_function, shown_key
 from bagkit.ops.reductions import Row, accumulating, joined, or_else
 from bagkit.plan.kinds import OnRecords, PerPartition
+
+_KEY = itemgetter(0)
+_VALUE = itemgetter(1)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class KeyBy(PerPartition):
         return (self.key,) if callable(self.key) else ()
 
     def begin(self) -> OnRecords:
-        return partial(_pairs.keyed, self._function)
+        return partial(keyed, self._function)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class WithKeys(PerPartition):
     label = "keys"
 
     def begin(self) -> OnRecords:
-        return partial(_pairs.tapped, itemgetter(0))
+        return partial(tapped, _KEY)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class MapValues(OfFunction, PerPartition):
     per_record = "one"
 
     def begin(self) -> OnRecords:
-        return partial(_pairs.with_values, self.function)
+        return partial(with_values, self.function)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class SpreadValues(OfFunction, PerPartition):
     per_record = "one"
 
     def begin(self) -> OnRecords:
-        return partial(_pairs.with_each_value, self.function)
+        return partial(with_each_value, self.function)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,31 @@ class Tap(OfFunction, PerPartition):
     per_record = "one"
 
     def begin(self) -> OnRecords:
-        return partial(_pairs.tapped, self.function)
+        return partial(tapped, self.function)
+
+
+def keyed(key: Callable[[Any], Any], records: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Return `(key(record), record)` of each record."""
+    return zip(map(key, records), records, strict=False)
+
+
+def with_values(function: Callable[[Any], Any], pairs: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Return `(key, function(value))` of each pair."""
+    return zip(map(_KEY, pairs), map(function, map(_VALUE, pairs)), strict=False)
+
+
+def with_each_value(function: Callable[[Any], Iterable[Any]], pairs: Sequence[Any]) -> Iterator[Iterator[Any]]:
+    """Return for each pair an iterator over `(key, element)` for the elements of `function(value)`."""
+    return map(_spread, with_values(function, pairs))
+
+
+def _spread(pair: tuple[Any, Iterable[Any]]) -> Iterator[tuple[Any, Any]]:
+    return zip(repeat(pair[0]), pair[1], strict=False)
+
+
+def tapped(function: Callable[[Any], object], records: Sequence[Any]) -> Iterator[Any]:
+    """Return `records`, calling `function` with each as it passes."""
+    return map(_KEY, zip(records, map(function, records), strict=False))
 
 
 def lookup_row(key: Any) -> Row:
@@ -94,5 +121,5 @@ def lookup_row(key: Any) -> Row:
 
 
 def _with_values(key: Any, found: Sequence[Any], pairs: Sequence[Any]) -> Sequence[Any]:
-    more = _pairs.values_of(key, pairs)
+    more = [pair[1] for pair in pairs if pair[0] == key]
     return [*found, *more] if more else found

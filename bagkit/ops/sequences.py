@@ -10,8 +10,8 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from functools import partial
-from itertools import accumulate, chain, count, islice
+from functools import cache, partial
+from itertools import accumulate, chain, count, islice, repeat
 from typing import Any
 
 from bagkit.errors import MismatchError, PlanError, one_line
@@ -19,7 +19,6 @@ from bagkit.exchange import fold
 from bagkit.flow.replay import reading
 from bagkit.flow.takings import UntilEnough
 from bagkit.light_classes import dataclass
-from bagkit.ops import _windows as windows
 from bagkit.ops._pipe import piped
 from bagkit.ops.elementwise import partition_result
 from bagkit.ops.functions import OfFunction, check_callable, function_label
@@ -64,7 +63,7 @@ class Product(Pairing):
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         (others,) = read
-        return partial(windows.products, others)
+        return lambda records: map(zip, map(repeat, records), repeat(others))
 
 
 # Across partitions ------------------------------------------------------------------------------------------------
@@ -170,8 +169,6 @@ class Window(Pairing):
         return partial(self._windows, *_of_partition(values, info.index, ((), 0)))
 
     def _windows(self, after: Sequence[Any], start: int, records: Iterator[Any]) -> Iterator[Any]:
-        from bagkit.ops._itertoolz import itertoolz
-
         found: Iterator[Any] = itertoolz().sliding_window(self.size, chain(records, after))
         return islice(found, -start % self.step, None, self.step) if self.step > 1 else found
 
@@ -195,8 +192,32 @@ def _has_edge(size: int, edges: Sequence[tuple[list[Any], int]]) -> bool:
 
 
 def _edges(size: int, edges: list[tuple[list[Any], int]]) -> list[tuple[list[Any], int]]:
-    following = windows.following(size, [head for head, _ in edges])
-    return list(zip(following, _starts([number for _, number in edges]), strict=False))
+    after = following(size, [head for head, _ in edges])
+    return list(zip(after, _starts([number for _, number in edges]), strict=False))
+
+
+def following(size: int, heads: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return for each partition the `size` records that come after it, given each one's first `size` records.
+
+    >>> following(2, ["ab", "", "c", "de"])
+    [['c', 'd'], ['c', 'd'], ['d', 'e'], []]
+    """
+    after: list[list[Any]] = []
+    behind: list[Any] = []
+    for head in reversed(heads):
+        after.append(behind)
+        behind = [*head, *behind][:size]
+    return after[::-1]
+
+
+@cache
+def itertoolz() -> Any:
+    """Return cytoolz's functions; toolz's where it does not load, as in an interpreter beside others of one process."""
+    try:
+        from cytoolz import itertoolz as found
+    except ImportError:
+        from toolz import itertoolz as found
+    return found
 
 
 # Within partitions ------------------------------------------------------------------------------------------------
@@ -218,8 +239,6 @@ class Batch(PerPartition):
         return f"batch({self.size})"
 
     def begin(self) -> OnRecords:
-        from bagkit.ops._itertoolz import itertoolz
-
         partition_all = itertoolz().partition_all
 
         return lambda records: map(list, partition_all(self.size, records))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.exchange import fold
 from bagkit.light_classes import NamedTuple, dataclass
-from bagkit.ops import _buckets as bucket_kernel
 from bagkit.ops import _sketch as sketch
 from bagkit.ops._moments import Moments, add_moments, merge_moments, variance
 from bagkit.ops._sums import mean, sums_to_nan, value
@@ -124,7 +124,49 @@ class BucketOf(Pairing):
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
         edges = values[0] if isinstance(self.buckets, int) else self.buckets
-        return partial(bucket_kernel.bucket_numbers, edges)
+        return partial(bucket_numbers, edges)
+
+
+class _JustAbove:
+    """Is more than a value and all that does not exceed it: the end of a bucket that its last edge belongs to."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(other <= self._value)
+
+
+def bucket_numbers(edges: Sequence[Any], records: Iterable[Any]) -> Iterator[int]:
+    """Return for each record which bucket it is in, counted from 1: from an edge to before the next, or to the last.
+
+    What is before the first edge is in bucket 0, what is after the last in as many as there are edges.
+
+    >>> list(bucket_numbers([0, 5, 10], [-1, 0, 4, 5, 10, 11]))
+    [0, 1, 1, 2, 2, 3]
+    """
+    return map(partial(bisect_right, [*edges[:-1], _JustAbove(edges[-1])]), records)
+
+
+def equal_edges(lowest: Any, highest: Any, count: int) -> list[Any]:
+    """Return the edges of `count` buckets of the same width; of one bucket if all values are the same.
+
+    >>> equal_edges(0, 10, 4)
+    [0, 2.5, 5.0, 7.5, 10]
+    """
+    if lowest == highest:
+        return [lowest, highest]
+    inner = [lowest + (highest - lowest) * number / count for number in range(1, count)]
+    return [lowest, *inner, highest]
+
+
+def _extremes_of(found: tuple[Any, Any] | None, records: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the smallest and the largest of `found` and `records`, leaving out what is not equal to itself."""
+    values = [value for value in records if value == value]
+    if not values:
+        return found
+    both = (min(values), max(values))
+    return both if found is None else (min(found[0], both[0]), max(found[1], both[1]))
 
 
 def _name(buckets: int | tuple[Any, ...]) -> str:
@@ -154,7 +196,7 @@ def edges_row(count: int) -> Row:
 
 
 def _extremes(state: Any, records: Sequence[Any]) -> Any:
-    found = bucket_kernel.extremes(None if state is EMPTY else state, records)
+    found = _extremes_of(None if state is EMPTY else state, records)
     return EMPTY if found is None else found
 
 
@@ -170,7 +212,7 @@ def _edges(count: int, state: Any) -> list[Any]:
         raise ValueError(
             f"histogram: records go from {state[0]!r} to {state[1]!r}, which can't be divided; hint: give the edges"
         )
-    return bucket_kernel.equal_edges(state[0], state[1], count)
+    return equal_edges(state[0], state[1], count)
 
 
 def histogram_row(buckets: int | tuple[Any, ...]) -> Row:

@@ -12,6 +12,7 @@ from bagkit.flow.batches import Batches
 from bagkit.flow.blocks import Handing
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Report
+from bagkit.flow.sample import Sample
 from bagkit.light_classes import dataclass
 from bagkit.plan.kinds import Call, Op, Reduction, SampledExchange, Sink
 from bagkit.sentinels import EMPTY
@@ -154,6 +155,18 @@ class Cutting:
         prepared, bounds = inputs
         buckets = noting(self.exchange, report, lambda: self.exchange.cut(prepared, bounds))
         return Buckets(buckets, self.count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """A Work: does `work`, but reads each source for no more than some `seconds`; looks at what there is on the way."""
+
+    work: Callable[[Any, Sequence[Any], Report], Any]
+    seconds: float
+
+    def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
+        report.sample = Sample(self.seconds)
+        return self.work(part, inputs, report)
 
 
 def noting(op: Op, report: Report, function: Callable[[], Any]) -> Any:

@@ -1,16 +1,20 @@
 """Lines that are longer than a block: gathered as they are read, so that there is one copy of each.
 
 Pieces that are kept and then joined are two copies, and what is decoded of that is a third. Here each piece is decoded
-when it comes, if text is wanted, and goes to the end of a buffer that grows in place.
+when it comes, if text is wanted, and goes to the end of a buffer that grows in place. For a line that is longer than
+`max_line` allows a mark stands until its turn to be an error comes.
 """
 
 from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from itertools import accumulate
 from typing import AnyStr, Final, Generic, Protocol, TypeVar
 
+from bagkit.errors import LineTooLongError
+from bagkit.io.input.paths import named
 from bagkit.light_classes import dataclass
 
 Piece = TypeVar("Piece", str, bytes, contravariant=True)
@@ -136,3 +140,48 @@ class Gathering(Generic[AnyStr]):
     def end(self) -> LongLine:
         """Return the line, or what is left of one that is refused."""
         return LongLine(self._size, None if self._buffer is None else self._buffer.getvalue())
+
+
+# What max_line does not allow -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """What stands for a line that is too long."""
+
+    path: str
+    limit: int
+    offset: int | None
+    """Of the line's first byte in the uncompressed file; None where that is not known."""
+    head: str
+    """How the line begins."""
+
+    def error(self) -> LineTooLongError:
+        """Return the error that the line is."""
+        where = "a line" if self.offset is None else f"the line at byte {self.offset}"
+        return LineTooLongError(
+            f"{named(self.path)}: {where} is longer than max_line={self.limit}; "
+            "hint: on_error='skip' leaves such lines out, a larger max_line takes them"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LineLimit:
+    """How long the lines of a file may be."""
+
+    path: str
+    size: int
+    encoding: str
+
+    def too_long(self, head: bytes | str, offset: int | None) -> TooLong:
+        """Return what stands for the line that begins with `head` at `offset`."""
+        text = head if isinstance(head, str) else head.decode(self.encoding, "replace")
+        return TooLong(self.path, self.size, offset, f"{text}...")
+
+    def checked(self, found: Sequence[AnyStr], offset: int | None = None) -> list[AnyStr | TooLong]:
+        """Return the lines `found`, with a TooLong in place of each too long one. The first line is at `offset`."""
+        starts = accumulate(map(len, found), initial=offset or 0)
+        return [
+            line if len(line) <= self.size else self.too_long(line[:HEAD], None if offset is None else start)
+            for start, line in zip(starts, found, strict=False)
+        ]

@@ -18,11 +18,10 @@ from bagkit.io.input.file_source import FilePiece, PieceReader, chunks_of, opene
 from bagkit.io.input.files import InputFile
 from bagkit.io.input.line_search import LineNumbers, LineSearch, LinesUpTo, SearchedOrigin, decoded
 from bagkit.io.input.lines import BOM, DelimiterEnds, Ends, UniversalEnds
-from bagkit.io.input.long_lines import DecodingBuffer, Gathering, LongLine, TextBuffer
+from bagkit.io.input.long_lines import DecodingBuffer, Gathering, LineLimit, LongLine, TextBuffer, TooLong
 from bagkit.io.input.members import MemberFile
 from bagkit.io.input.paths import named
 from bagkit.io.input.shares import Share
-from bagkit.io.input.too_long import LineLimit, TooLong
 from bagkit.light_classes import dataclass
 from bagkit.visible import KEPT, LONGEST, cut
 
