@@ -12,10 +12,9 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bagkit.client.background import compute_for
 from bagkit.client.calls import CallMaker, check_call
 from bagkit.client.executor import ClientExecutor
-from bagkit.client.futures import Future, futures_in, without_failed
+from bagkit.client.futures import Future, compute_for, futures_in, without_failed
 from bagkit.client.inline import InlineEngine
 from bagkit.client.mapping import named_calls, some_ahead
 from bagkit.client.page import Page

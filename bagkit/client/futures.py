@@ -10,6 +10,8 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from bagkit.diagnostics.observer import listen, stop_listening
+from bagkit.diagnostics.standing import Counts
 from bagkit.errors import OptionError, TaskError, one_line
 from bagkit.flow.replay import Replay, reading
 from bagkit.front_doors import front_door, front_doors
@@ -18,8 +20,8 @@ from bagkit.plan.node import Plan
 from bagkit.tracebacks import shorten_traceback
 
 if TYPE_CHECKING:
-    from bagkit.diagnostics.standing import Counts
     from bagkit.lower.graph import Key
+    from bagkit.options import ComputeOptions
 
 T = TypeVar("T")
 
@@ -238,6 +240,24 @@ def _in_event_loop() -> bool:
     """Return whether this thread runs an event loop of asyncio."""
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def compute_for(future: Future[Any], plan: Plan, options: ComputeOptions) -> None:
+    """Compute `plan`, and give `future` its value or its error."""
+    from bagkit.computing import run
+
+    if not future.set_running_or_notify_cancel():
+        return
+    counts = future.counts or Counts()
+    listen(counts)
+    try:
+        (value,) = run((plan,), options)
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(value)
+    finally:
+        stop_listening(counts)
 
 
 def futures_in(value: Any, who: str) -> list[Any]:

@@ -15,6 +15,7 @@ import enum
 import functools
 import io
 import json
+import re
 import types
 import typing
 import weakref
@@ -26,7 +27,6 @@ from cloudpickle.cloudpickle import _dynamic_class_reduce, _lookup_class_or_trac
 
 from bagkit.crossing.annotations import is_meta, reduce_meta, resolved
 from bagkit.crossing.class_numbers import fill, make_class, number_of
-from bagkit.crossing.code_names import names_looked_up
 from bagkit.crossing.enum_classes import enum_attributes, enum_parts, fill_members, make_enum
 from bagkit.crossing.generators import generator_reduce, is_generator
 from bagkit.crossing.made_code import make_code
@@ -126,7 +126,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _function(self, function: types.FunctionType) -> Any:
         reduced = self._reduced(function)
-        more = names_looked_up(function.__code__)
+        more = _names_looked_up(function.__code__)
         if more:
             known, given = reduced[2][1]["__globals__"], function.__globals__
             found = {name: given[name] for name in more if name in given and name not in known}
@@ -426,3 +426,31 @@ def _is_long(value: Any) -> bool:
     if type(value) is int:
         return value.bit_length() > _LONG_BITS
     return type(value) in (tuple, frozenset) and any(map(_is_long, value))
+
+
+_LOOKING = frozenset(("eval", "exec", "globals", "query"))
+"""Functions that run a text or look up names in one: Python's own, and pandas'."""
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def _names_looked_up(code: types.CodeType) -> set[str]:
+    """Return the words in the texts of `code`, if it calls something that may look them up; else nothing.
+
+    >>> sorted(_names_looked_up((lambda x: eval("LIMIT + x")).__code__))
+    ['LIMIT', 'x']
+    >>> _names_looked_up((lambda x: "LIMIT").__code__)
+    set()
+    """
+    if _LOOKING.isdisjoint(names_of(code)):
+        return set()
+    return {word for text in _texts(code.co_consts) for word in _WORD.findall(text)}
+
+
+def _texts(constants: Any) -> Iterator[str]:
+    for each in constants:
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, types.CodeType):
+            yield from _texts(each.co_consts)
+        elif isinstance(each, (tuple, frozenset)):
+            yield from _texts(each)

@@ -11,9 +11,8 @@ from bagkit.errors import notes_of, text_of
 from bagkit.front_doors import front_door
 from bagkit.html.style import shown
 from bagkit.io.output.whole_files import check_place, whole_files
-from bagkit.live.page import page_file, whole_page
 from bagkit.live.recorder import RunRecorder
-from bagkit.live.sections import of_run, sections
+from bagkit.live.sections import of_run, page_file, sections, whole_page
 from bagkit.warn import warn_at_caller
 
 MOST_SHOWN = 20

@@ -1,9 +1,11 @@
-"""The parts of the page of runs, as HTML. Each is made of what is recorded, and needs no script to be read."""
+"""The page of runs as HTML, and its parts. Each is made of what is recorded, and needs no script to be read."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from bagkit.amounts import bytes_text, how_many, seconds_text
@@ -15,8 +17,36 @@ if TYPE_CHECKING:
     from bagkit.live.recorder import RunRecorder
     from bagkit.live.runs import RunRecord, StageRecord, StepSum
 
+IDS = ("ended", "runs", "run", "stages", "steps", "counted", "stream", "workers", "memory", "failures", "said")
+"""The parts of the page, in their order."""
 MOST_ROWS = 200
 """Of the table of steps."""
+
+
+@cache
+def page_file(name: str) -> str:
+    """Return the text of one of the files beside this one."""
+    return files("bagkit.live").joinpath(name).read_text("utf-8")
+
+
+def live_page(parts: Mapping[str, str]) -> str:
+    """Return the page that a browser gets, which goes on with the server's events."""
+    style, script = '<link rel="stylesheet" href="page.css">', '<script src="page.js"></script>'
+    inside = "\n".join(f'<section id="{name}">{parts.get(name, "")}</section>' for name in IDS)
+    return _page(style, script, inside)
+
+
+def whole_page(style: str, content: str) -> str:
+    """Return a page in one piece, which asks nobody for anything and runs no script."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>\n{style}</style>'
+    return _page(head, "", content)
+
+
+def _page(style: str, script: str, content: str) -> str:
+    first, _, rest = page_file("page.html").partition("<!--sections-->")
+    first = first.replace("<!--style-->", style).replace("<!--link-->", "")
+    return first + content + rest.replace("<!--script-->", script)
 
 
 def sections(recorder: RunRecorder, wanted: int | None = None, *, links: bool = True) -> dict[str, str]:

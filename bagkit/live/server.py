@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from bagkit.errors import TaskError
-from bagkit.live.page import live_page, page_file
-from bagkit.live.sections import sections
+from bagkit.live.sections import live_page, page_file, sections
 from bagkit.own_threads import started_thread
 
 if TYPE_CHECKING:

@@ -28,10 +28,9 @@ from bagkit.plan.kinds import Op, Source
 from bagkit.visible import visible
 
 if TYPE_CHECKING:
-    from bagkit.work import encoding_errors, json_errors
+    from bagkit.work import line_errors
 else:  # for programs in which a line fails
-    encoding_errors = Lazily("bagkit.work.encoding_errors")
-    json_errors = Lazily("bagkit.work.json_errors")
+    line_errors = Lazily("bagkit.work.line_errors")
 
 
 Tell = Callable[[BaseException, Any, Any], tuple[str, BaseException]]
@@ -160,9 +159,9 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" at {place_text(self.place)}" if self.place is not None else ""
-        column = json_errors.json_column(self.error, self.place)
+        column = line_errors.json_column(self.error, self.place)
         more = f" (column {column} of the line, its end)" if column is not None else ""
-        position = json_errors.json_position(self.error, self.place)
+        position = line_errors.json_position(self.error, self.place)
         more = f" ({position} of the file)" if position is not None else more
         return f"{error_text(self.error)}{more} in {visible(self.operation)}{where}"
 
@@ -247,7 +246,7 @@ def place_text(place: Place) -> str:
 
 
 def _hint(error: BaseException, place: Place | None) -> str | None:
-    return json_errors.json_hint(error, place) or encoding_errors.encoding_hint(error, place)
+    return line_errors.json_hint(error, place) or line_errors.encoding_hint(error, place)
 
 
 def add_place(error: BaseException, place: Place | None, operation: str) -> None:
@@ -255,9 +254,9 @@ def add_place(error: BaseException, place: Place | None, operation: str) -> None
     notes = [f"in {operation}"] if operation else []
     if place is not None:
         notes += [f"at {place_text(place)}", f"record: {one_line(place.record)}"]
-        column, hint = json_errors.json_column(error, place), _hint(error, place)
+        column, hint = line_errors.json_column(error, place), _hint(error, place)
         notes += [f"in the line: column {column}, its end"] if column is not None else []
-        position = json_errors.json_position(error, place)
+        position = line_errors.json_position(error, place)
         notes += [f"in the file: {position}"] if position is not None else []
         notes += [hint] if hint is not None else []
     notes += _key_hint(error, operation)

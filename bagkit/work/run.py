@@ -35,13 +35,12 @@ from bagkit.plan.kinds import (
 )
 from bagkit.plan.split_errors import Choosing, SplitErrors
 from bagkit.visible import one_line
-from bagkit.work.branches import Branches
+from bagkit.work.branches import Branches, Rows, to_the_end
 from bagkit.work.elementwise import Row, many, ones, some
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, Failing, StepFails
 from bagkit.work.late import Late, Rest
 from bagkit.work.pace import SOME, Pace, Wanted
 from bagkit.work.rejecting import chosen_blocks, returned, with_rejected
-from bagkit.work.rows import Rows, to_the_end
 from bagkit.work.steps import Collecting, Finish, Into, Joined, Step, TaskOrigin, TaskRecords, Value
 from bagkit.work.taking import state_of, task_room
 
