@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bagkit.errors import PlanError, add_notes, one_line
-from bagkit.flow.anew import Attempts
+from bagkit.flow.anew import RunAttempts
 from bagkit.flow.replay import reading
 from bagkit.flow.tallies import Counted, counted_words
 from bagkit.front_doors import over
@@ -86,7 +86,7 @@ def run(roots: Sequence[Plan], keywords: ComputeOptions | PlainOptions) -> tuple
 
     options = merged(**keywords)
     try:
-        for attempt in Attempts():
+        for attempt in RunAttempts():
             log = FailureLog(roots)
             with attempt, closing(stream(roots, options, log)) as values:
                 result = [_gathered(root, parts) for root, parts in zip(roots, values, strict=True)]
@@ -143,7 +143,7 @@ def _batches(
 
     options = merged(**keywords)
     try:
-        for attempt in Attempts():
+        for attempt in RunAttempts():
             log = FailureLog((root,), writes=writes)
             with attempt, closing(stream((root,), options, log)) as values:
                 yield from attempt.fresh(chain.from_iterable(chain.from_iterable(values)))

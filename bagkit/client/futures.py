@@ -15,7 +15,7 @@ from bagkit.diagnostics.standing import Counts
 from bagkit.errors import OptionError, TaskError, one_line
 from bagkit.flow.replay import Replay, reading
 from bagkit.front_doors import front_door, front_doors
-from bagkit.ops.calls import FutureValue
+from bagkit.ops.calls import FutureValue, identity
 from bagkit.plan.node import Plan
 from bagkit.tracebacks import shorten_traceback
 
@@ -224,7 +224,7 @@ class Future(concurrent.futures.Future[T]):
     def __reduce__(self) -> tuple[Any, ...]:
         from bagkit.dask_locks import wait_while_pickled
 
-        return known, (wait_while_pickled(self.result),)
+        return identity, (wait_while_pickled(self.result),)
 
     def __repr__(self) -> str:
         return f"Future({self.key!r}, {self.status})"
@@ -292,11 +292,6 @@ def without_failed(value: Any) -> Any:
 
 def _has_failed(future: Any) -> bool:
     return isinstance(future, Future) and (future.cancelled() or future.exception() is not None)
-
-
-def known(value: T) -> T:
-    """Return the value of a future that has crossed to another process."""
-    return value
 
 
 @front_door

@@ -15,14 +15,14 @@ class RunAnew(Exception):
         raise NotImplementedError  # each has something of its own
 
 
-class Attempts:
-    """Attempts at one run, each a `with` block, until one ends otherwise than by RunAnew; mutable, of one caller."""
+class RunAttempts:
+    """RunAttempts at one run, each a `with` block, until one ends otherwise than by RunAnew; mutable, of one caller."""
 
     def __init__(self) -> None:
         self._is_done = False
         self._given = 0
 
-    def __iter__(self) -> Iterator[Attempts]:
+    def __iter__(self) -> Iterator[RunAttempts]:
         while not self._is_done:
             yield self
 

@@ -133,7 +133,7 @@ class PartOf:
 
 
 @dataclass(slots=True, eq=False)
-class MadeOf:
+class MadeOneByOne:
     """Origin of records that were made one by one: each of the record in the same place of another block."""
 
     below: Placed
@@ -143,7 +143,7 @@ class MadeOf:
 
 
 @dataclass(slots=True, eq=False)
-class FirstOf(MadeOf):
+class FirstOf(MadeOneByOne):
     """Origin of records with only the fields that filters read; `late` makes whole records of the `lines`."""
 
     lines: Sequence[Any]
@@ -175,7 +175,7 @@ class FlattenedFrom:
         return self.below.place(self.start + next(number for number, end in enumerate(ends) if index < end))
 
 
-_LEADING_ON = frozenset({PartOf, MadeOf, ChosenFrom, FlattenedFrom})
+_LEADING_ON = frozenset({PartOf, MadeOneByOne, ChosenFrom, FlattenedFrom})
 
 
 def placed(block: Block) -> Placed:
@@ -204,7 +204,7 @@ def _lowest(below: Placed, rows: Sequence[int]) -> tuple[Placed, Sequence[int]]:
             case FlattenedFrom():
                 owners = chain.from_iterable(map(repeat, count(origin.start), origin.counts))
                 rows = _picked(list(owners), rows)
-            case MadeOf():
+            case MadeOneByOne():
                 pass
             case _:
                 return below, rows
@@ -290,7 +290,7 @@ def _follow(first: Place, last: Place, apart: int) -> bool:
 def made_of(block: Block, records: Sequence[Any]) -> Block:
     """Return the block of `records`, where each was made of the record of `block` in the same place."""
     origin = block.origin
-    return Block(records, origin if type(origin) in _LEADING_ON else MadeOf(block))
+    return Block(records, origin if type(origin) in _LEADING_ON else MadeOneByOne(block))
 
 
 def chosen_from(block: Block, flags: Sequence[Any]) -> Block:

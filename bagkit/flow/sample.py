@@ -18,7 +18,7 @@ LOOKS = 3
 """Blocks that are looked at."""
 
 
-class StepFigures(Protocol):
+class SampledFigures(Protocol):
     """The figures of a step, as far as they are asked here."""
 
     taken: int
@@ -59,17 +59,17 @@ class Sample:
         """Begin, also again."""
         self._warm.clear()
 
-    def warm_up(self, steps: Sequence[StepFigures]) -> None:
+    def warm_up(self, steps: Sequence[SampledFigures]) -> None:
         """Take note that the steps are warm."""
         self._warm = self._warm or [(step.seconds, step.taken or step.given) for step in steps]
 
-    def seconds_of(self, number: int, step: StepFigures) -> float:
+    def seconds_of(self, number: int, step: SampledFigures) -> float:
         """Return how long a step would have taken for its records if it had been warm from the beginning."""
         seconds, before = self._warm[number] if number < len(self._warm) else (0.0, 0)
         records = step.taken or step.given
         return (step.seconds - seconds) * records / (records - before) if records > before else step.seconds
 
-    def look(self, parser: StepFigures, lines: Sequence[Any]) -> None:
+    def look(self, parser: SampledFigures, lines: Sequence[Any]) -> None:
         """Look which fields there are in some `lines`."""
         if self._looks == LOOKS:
             return
@@ -87,7 +87,7 @@ class Sample:
 class Clock:
     """Says when enough has been read; mutable, of one step of a task that reads a sample."""
 
-    def __init__(self, sample: Sample, steps: Sequence[StepFigures], patience: int) -> None:
+    def __init__(self, sample: Sample, steps: Sequence[SampledFigures], patience: int) -> None:
         self._sample = sample
         self._steps = steps
         self._patience = patience

@@ -81,15 +81,15 @@ def together(one: Pairs, other: Pairs) -> Pairs:
     return tuple(reasons.most_first().items())
 
 
-def in_words(reasons: Mapping[str, int], most: int = 3) -> str:
-    """Return the largest of counts, which are in order, on one line.
+def in_words(reasons: Mapping[str, int]) -> str:
+    """Return the three largest of counts, which are in order, and the sum of the others, on one line.
 
     >>> in_words({"too short": 1200, "no name": 3, "no age": 1, "odd": 1})
     '1,200 too short, 3 no name, 1 no age, 1 of other reasons'
     """
     pairs = list(reasons.items())
-    words = [f"{count:,} {printable(reason, SHOWN)}" for reason, count in pairs[:most]]
-    rest = sum([count for _, count in pairs[most:]])
+    words = [f"{count:,} {printable(reason, SHOWN)}" for reason, count in pairs[:3]]
+    rest = sum([count for _, count in pairs[3:]])
     return ", ".join([*words, f"{rest:,} of other reasons"] if rest else words)
 
 

@@ -59,13 +59,13 @@ YOUNG_SECONDS = 2.0
 """How long a directory stays at the least when its graph has gone: the graph may be on its way to a scheduler."""
 
 _lock = threading.RLock()  # the collector may call what holds it in a thread that has it
-_over: dict[str, Left] = {}
+_over: dict[str, GoneGraph] = {}
 """What graphs that this program does not have any more have left, by what the names of their keys end with."""
 _watched = False
 """Whether a thread looks after them."""
 
 
-class Left:
+class GoneGraph:
     """The directory of a graph that has gone; mutable."""
 
     def __init__(self, files: FilesOfRun) -> None:
@@ -90,7 +90,7 @@ def remove_after(graph: object, files: FilesOfRun, token: str) -> None:
 def _graph_is_gone(files: FilesOfRun, token: str) -> None:
     global _watched
     with _lock:
-        _over[token] = Left(files)
+        _over[token] = GoneGraph(files)
         if not _watched:
             threading.Thread(target=_watch, name="bagkit-graph-files", daemon=True).start()
             _watched = True  # not where the system allows no more threads: the next graph that goes tries again

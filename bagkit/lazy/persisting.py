@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bagkit.computing import for_this_session, refuse_at_the_end, scheduler_for, stream
 from bagkit.errors import NotPicklableError, TaskError
-from bagkit.flow.anew import Attempts
+from bagkit.flow.anew import RunAttempts
 from bagkit.flow.inside import inside_task
 from bagkit.flow.kept import Kept
 from bagkit.flow.replay import for_many
@@ -140,7 +140,7 @@ def _all_taken(roots: tuple[Plan, ...], options: Options, ready: Ready | None, t
     total = sum(1 if root.op.gives_value else root.npartitions for root in roots)
     given = 0
     try:
-        for attempt in Attempts():
+        for attempt in RunAttempts():
             with attempt:
                 log, first, others = ready or _ready(roots, options)
                 ready = None

@@ -90,7 +90,7 @@ class Grouping(Making[T_co]):
         [(0, [0, 2, 4]), (1, [1, 3])]
         """
         ops.check_method(grouper, method)
-        return self._then(ops.by_key("groupby", grouper, ops.as_they_are, npartitions))
+        return self._then(ops.by_key("groupby", grouper, calls.identity, npartitions))
 
     def partition_by(self, key: Callable[[T_co], Any] | Field, npartitions: int | None = None) -> Bag[T_co]:
         """Bring the records of each key into the same partition, one after the other.
@@ -241,7 +241,7 @@ class Grouping(Making[T_co]):
         >>> bk.from_sequence([("a", 1), ("b", 2), ("a", 3)], npartitions=1).group_by_key().compute(scheduler="sync")
         [('a', [1, 3]), ('b', [2])]
         """
-        return self._then(ops.by_first_field("group_by_key", group.Gather(), ops.as_they_are, npartitions))
+        return self._then(ops.by_first_field("group_by_key", group.Gather(), calls.identity, npartitions))
 
     @overload
     def reduce_by_key(

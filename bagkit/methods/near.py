@@ -75,7 +75,7 @@ class NearDuplicates(Making[T_co]):
         """
         near = ops.near("near_distinct", key, threshold, **how)
         numbered = self._numbered(near, against)
-        picked = numbered._bag(Plan(ops.Pick(near), (numbered.plan, _groups(numbered, near))))
+        picked = numbered._bag(Plan(ops.PickTexts(near), (numbered.plan, _groups(numbered, near))))
         if against is None:
             return picked
         count = picked.npartitions
@@ -119,7 +119,7 @@ class NearDuplicates(Making[T_co]):
         """
         near = ops.near("near_groups", key, threshold, **how)
         numbered = self._numbered(near, against, keep=True)
-        members = numbered._bag(Plan(ops.Pick(near, members=True), (numbered.plan, _groups(numbered, near))))
+        members = numbered._bag(Plan(ops.PickTexts(near, members=True), (numbered.plan, _groups(numbered, near))))
         emit = ops.GroupsOf(against is not None)
         groups = members._then(grouping.by_first_field("near_groups", group.Gather(), emit, self.npartitions))
         return groups.sort_by(0).pluck(1)
@@ -140,7 +140,7 @@ def _groups(numbered: Bag[Any], near: ops.Near) -> Plan:
     )
     sketches = equal._then(ops.Sketches(near))
     texts = sketches.pluck([0, 1])
-    pairs = sketches._then(ops.Candidates(near))
+    pairs = sketches._then(ops.SharedBands(near))
     with_first = texts._bag(Plan(ops.first_texts(near), (texts.plan, pairs.plan)))
     alike = texts._bag(Plan(ops.second_texts(near), (texts.plan, with_first.plan)))
     all_pairs = alike.union(sketches.flat_map(ops.pairs_of_equal))

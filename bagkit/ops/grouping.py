@@ -25,6 +25,7 @@ from bagkit.exchange.pairs import Entry
 from bagkit.exchange.spill import Room
 from bagkit.flow.replay import reading
 from bagkit.light_classes import dataclass
+from bagkit.ops.calls import identity
 from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read
@@ -90,11 +91,6 @@ class ByKey(Exchange):
 
 
 # What becomes of groups: each is called with a list of (key, cell) ---------------------------------------------------
-
-
-def as_they_are(groups: list[Entry]) -> Sequence[Any]:
-    """Return `(key, list of records)`."""
-    return groups
 
 
 def keys_with_sides(groups: list[Entry]) -> Sequence[Any]:
@@ -179,12 +175,7 @@ def by_first_field(name: str, gathering: Gather, emit: Emit, count: int | None, 
 
 def of_two(name: str, emit: Emit, count: int | None) -> ByKey:
     """Return the exchange of the records of two bags, which are their own keys."""
-    return ByKey(name, "", (itself, itself), GatherSides(2), emit, count)
-
-
-def itself(record: Any) -> Any:
-    """Return `record`: the key where records are their own."""
-    return record
+    return ByKey(name, "", (identity, identity), GatherSides(2), emit, count)
 
 
 def join_by(on_self: Any, on_other: Any, how: How, count: int | None) -> ByKey:

@@ -194,7 +194,7 @@ class Sketches(PerPartition):
 
 
 @dataclass(frozen=True)
-class Candidates(Exchange):
+class SharedBands(Exchange):
     """Pairs of texts that share a band."""
 
     near: Near
@@ -299,7 +299,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Pick(Pairing):
+class PickTexts(Pairing):
     """Picks numbered texts by the groups that they are in: the records that are the first of their group, or in none.
 
     With `members` those that are in a group: `(first number of the group, (number, whether its own, record))`.

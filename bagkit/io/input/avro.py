@@ -60,9 +60,9 @@ class ReadAvro(FileSource):
 class _Bytes:
     """Chunks as a file that can be read; remembers where it is."""
 
-    def __init__(self, chunks: Iterator[bytes], data: bytes = b"") -> None:
+    def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._data = data
+        self._data = b""
         self._at = 0
         self.position = 0
 
