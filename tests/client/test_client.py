@@ -369,7 +369,7 @@ def test_what_a_callback_waits_for() -> None:
     over = threading.Event()
 
     def try_all(first: bk.Future[Any]) -> None:
-        late = client.submit(time.sleep, 0.2)
+        late = client.submit(time.sleep, 60)
         waits: list[Any] = [late.result, late.exception, lambda: bk.wait([late]), lambda: bk.as_completed([late])]
         for wait in [*waits, lambda: client.gather([late])]:
             try:
