@@ -15,12 +15,14 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import repeat
 from operator import ne
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from bagkit.exchange.checksum import deflate_module
 from bagkit.exchange.compared_fields import compared_fields
+from bagkit.flow.buckets import SPREAD
 
 crc32: Callable[[bytes], int] = deflate_module().crc32
 
@@ -46,10 +48,10 @@ def bucket_of(key: Any, count: int, salt: int = 0) -> int:
     >>> bucket_of(1, 8) == bucket_of(1.0, 8) == bucket_of(True, 8)
     True
     """
-    return _number_of(key, salt) % count
+    return _number_of(key, count, salt) % count
 
 
-def _number_of(key: Any, salt: int = 0) -> int:
+def _number_of(key: Any, count: int, salt: int = 0) -> int:
     try:
         found = digest(key)
     except Undigestible as error:
@@ -62,7 +64,8 @@ def _number_of(key: Any, salt: int = 0) -> int:
         return mixed >> 32
     if found >> 32 == _TEXT >> 32:
         return found & 0xFFFFFFFF
-    return hash((found - (found >> 63 << 64),))  # signed, as hash() is; the hash of a tuple mixes well enough
+    signed = found - (found >> 63 << 64)  # as hash() is
+    return signed if count == SPREAD else hash((signed,))  # the hash of a tuple mixes well enough
 
 
 def parts_of(keys: Collection[Any], count: int, kinds: set[type] | None = None) -> dict[int, list[Any]]:
@@ -75,19 +78,19 @@ def parts_of(keys: Collection[Any], count: int, kinds: set[type] | None = None) 
     """
     if count == 1:
         return {0: list(keys)} if keys else {}
-    return divided(keys, numbers_of(keys, set(map(type, keys)) if kinds is None else kinds), count)
+    return divided(keys, numbers_of(keys, set(map(type, keys)) if kinds is None else kinds, count), count)
 
 
-def numbers_of(keys: Collection[Any], kinds: set[type]) -> Iterable[int]:
-    """Return the number of each of `keys`, whose types are `kinds`: its bucket is the remainder of it."""
+def numbers_of(keys: Collection[Any], kinds: set[type], count: int) -> Iterable[int]:
+    """Return the number of each of `keys`, whose types are `kinds`: its bucket of `count` is the remainder of it."""
     if kinds <= _INTEGERS or (kinds <= _NUMBERS and not any(map(ne, keys, keys))):
-        return map(hash, zip(keys, strict=False))
+        return map(hash, keys if count == SPREAD else zip(keys, strict=False))
     if kinds == {str}:
         try:
             return list(map(crc32, map(str.encode, keys)))
         except UnicodeEncodeError:
             pass  # lone surrogates, which have a number too
-    return map(_number_of, keys)
+    return map(_number_of, keys, repeat(count))
 
 
 _INTEGERS: Final = frozenset({int, bool})

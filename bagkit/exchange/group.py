@@ -94,7 +94,7 @@ class Groups(defaultdict[Any, list[Any]]):
         if known := self._numbers:
             numbers = [known[key] if key in known else bucket_of(key, self._buckets) for key in self]
         else:
-            numbers = numbers_of(self, set(map(type, self)))
+            numbers = numbers_of(self, set(map(type, self)), self._buckets)
         return divided(self.items(), numbers, self._buckets)
 
     def find(self, key: Any) -> list[Any] | None:

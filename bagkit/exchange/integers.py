@@ -24,7 +24,7 @@ class Integers:
     def __init__(self, values: list[int]) -> None:
         """Pack `values`, which are ints and of no other type; raises OverflowError if one has more bits."""
         self._values = array("q")
-        self._values.fromlist(values)
+        self.extend(values)
 
     def __len__(self) -> int:
         return len(self._values)
@@ -37,9 +37,9 @@ class Integers:
         """About how many bytes they take in memory when they are read."""
         return len(self._values) * _IN_MEMORY
 
-    def extend(self, other: Integers) -> None:
-        """Add the integers of `other`."""
-        self._values += other._values
+    def extend(self, values: list[int]) -> None:
+        """Pack some more; raises OverflowError, and adds none, if one has more bits."""
+        self._values.fromlist(values)
 
 
 def packed_integers(values: list[Any]) -> list[Any] | Integers:

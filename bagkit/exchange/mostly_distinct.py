@@ -49,34 +49,25 @@ class MostlyDistinct:
         """Records since the last decision."""
 
     def take(self, records: Sequence[Any], most: int) -> Sequence[Any]:
-        """Add `records`; return those that have to go into a table. Fewer than `most` may wait."""
+        """Add `records`; return those that have to go into a table, all that wait or none: fewer than `most` wait."""
         self._waiting += records
         self._kinds.update(map(type, records))
         if not self._kinds <= _PLAIN:  # who puts them into a table finds out at once whether that can be done
             self.ended = True
             return self._waiting
-        return self.rest() if len(self._waiting) >= min(most, _TOGETHER) else ()
+        if len(self._waiting) >= min(most, _TOGETHER):
+            self.rest()
+        return ()
 
-    def rest(self) -> Sequence[Any]:
-        """Add the records that wait; return those that have to go into a table: all or none of them."""
+    def rest(self) -> None:
+        """Add the records that wait."""
         from bagkit.exchange.digest import parts_of
 
         records, self._waiting = self._waiting, []
         kinds, self._kinds = self._kinds, set()
         count = self._states.count
         parts = parts_of(records, count, kinds)
-        pieces: dict[int, Any] = parts
-        try:
-            if kinds == {str}:
-                pieces = dict(zip(parts, map(Texts, parts.values()), strict=True))
-            elif kinds == {int}:
-                pieces = dict(zip(parts, map(Integers, parts.values()), strict=True))
-        except UnicodeEncodeError:
-            self.ended = True
-            return records
-        except OverflowError:
-            pass  # integers of more than 64 bits stay as they are
-        self._states.extend(pieces)
+        self._states.extend(parts, Texts if kinds == {str} else Integers if kinds == {int} else list)
         # The same keys each time, so that they are seen again when they come again.
         some = parts.get(0, []) if count > 1 else [key for key in records if not hash(key) % _LOOKED_AT]
         self._seen.update(dict.fromkeys(some))
@@ -84,7 +75,6 @@ class MostlyDistinct:
         self._since += len(records)
         if self._since >= _CHECKED:
             self._decide()
-        return ()
 
     def _decide(self) -> None:
         self._states.write_if_over(None if self._heap is None else self._heap // 2)

@@ -65,7 +65,7 @@ class Listing:
             self.pairs[0].values += values
             return
         put, count = self._put, len(self._put)
-        for number, key, value in zip(list(numbers_of(keys, set(map(type, keys)))), keys, values, strict=True):
+        for number, key, value in zip(list(numbers_of(keys, set(map(type, keys)), count)), keys, values, strict=True):
             put_key, put_value = put[number % count]
             put_key(key)
             put_value(value)

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
+from bagkit.exchange.integers import Integers
 from bagkit.exchange.spill import Bucket, Room
 from bagkit.exchange.tabling import Packed, Table, Tabling, one_nan
+from bagkit.exchange.texts import Texts
 from bagkit.exchange.weight import weight
 
 State = list[Packed | Bucket]
@@ -46,15 +48,14 @@ class States:
         for number, part in parts.items():
             self.each.setdefault(number, []).append(self._tabling.packed(part))
 
-    def extend(self, pieces: Mapping[int, Any]) -> None:
-        """Add `pieces`, lists of records, Texts or Integers, to the last ones of their partitions."""
-        for number, piece in pieces.items():
+    def extend(self, parts: Mapping[int, list[Any]], kind: type[list[Any] | Texts | Integers]) -> None:
+        """Add lists of records to the last pieces of their partitions, in pieces of the `kind` where they can be."""
+        for number, part in parts.items():
             state = self.each.setdefault(number, [])
-            last: Any = state[-1] if state else None
-            if type(last) is type(piece):
-                last.extend(piece)
-            else:
-                state.append(piece)
+            try:
+                _grow(state, part, kind)
+            except (UnicodeEncodeError, OverflowError):  # lone surrogates, and integers of more than 64 bits
+                _grow(state, part, list)
 
     def write_if_over(self, most: int | None) -> None:
         """Write what is in memory if it takes more than `most` bytes."""
@@ -94,6 +95,14 @@ class States:
             del state[len(state) - len(pieces) :]
         for number, bucket in piles.buckets.items():
             self.each[number].append(bucket)
+
+
+def _grow(state: State, part: list[Any], kind: type[list[Any] | Texts | Integers]) -> None:
+    last: Any = state[-1] if state else None
+    if type(last) is kind:
+        last.extend(part)
+    else:
+        state.append(kind(part))
 
 
 def in_memory(state: Sequence[Packed | Bucket]) -> list[Packed]:

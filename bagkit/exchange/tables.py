@@ -110,8 +110,8 @@ class Filling:
     def state(self) -> dict[int, State]:
         """Return the states by the numbers of partitions, of those that get something."""
         if self._listing is not None:
-            rest, self._listing = self._listing.rest(), None
-            self.take(rest)
+            self._listing.rest()
+            self._listing = None
         while self._known is not None:
             self._begin_again()
         self._states.add(self._table)

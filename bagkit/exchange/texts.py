@@ -38,8 +38,7 @@ class Texts:
         self._length = 0
         self.nbytes = 0
         """About how many bytes they take in memory when they are read."""
-        for start in range(0, len(texts), BATCH):
-            self._append(texts[start : start + BATCH])
+        self.extend(texts)
 
     def __len__(self) -> int:
         return self._length
@@ -53,17 +52,13 @@ class Texts:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._batches, self._length, self.nbytes = state
 
-    def extend(self, other: Texts) -> None:
-        """Add the texts of `other`."""
-        self._batches += other._batches
-        self._length += other._length
-        self.nbytes += other.nbytes
-
-    def _append(self, batch: Sequence[str]) -> None:
-        data = _msgpack().encode(batch)
-        self._batches.append(data)
-        self._length += len(batch)
-        self.nbytes += len(data) + len(batch) * _OVERHEAD
+    def extend(self, texts: Sequence[str]) -> None:
+        """Pack some more; raises UnicodeEncodeError, and adds none, if one has a lone surrogate."""
+        encode = _msgpack().encode
+        added = [encode(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+        self._batches += added
+        self._length += len(texts)
+        self.nbytes += sum(map(len, added)) + len(texts) * _OVERHEAD
 
 
 def packed(values: Iterable[Any]) -> list[Any] | Texts | Integers:

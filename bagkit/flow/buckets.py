@@ -17,6 +17,10 @@ from bagkit.light_classes import dataclass
 if TYPE_CHECKING:
     from bagkit.flow.report import Report
 
+SPREAD = 61
+"""How many partitions there are where bagkit chooses their number. Tables of a few of the keys stay in a processor's
+cache; and it is a prime, which hardly any numbers are all multiples of, so that they need no mixing."""
+
 
 class Buckets:
     """The buckets of one task by their numbers. What has nothing in it is false, and is left out.

@@ -18,10 +18,14 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any
 
+from bagkit.lazily import Lazily
 from bagkit.lower.in_turn import in_turn, small_ones
 from bagkit.lower.pending import Pending
 from bagkit.plan.node import Plan
 from bagkit.plan.pieces import Separable
+from bagkit.work.steps import Collecting
+
+tables = Lazily("bagkit.ops.tables")
 
 CUT_BYTES = 32 << 20
 """Bytes of plain files in one task. Fixed, so that results that depend on it do not depend on the machine."""
@@ -32,6 +36,8 @@ JOIN_BYTES = 4 << 20
 LEAST_TASKS = 128
 """As many tasks are left whatever is joined: functions may be slow, and workers many."""
 
+SPREAD_TASKS = 12
+"""The same of partitions that nobody has asked for."""
 
 MOST_SHARES = 16
 """Of one compressed file: each skips what comes before it, so that more of them gain next to nothing."""
@@ -54,7 +60,7 @@ def resize(pending: Sequence[Pending], workers: int = 1) -> list[Pending]:
     for _, run in groupby(pending, key=lambda one: id(one.step)):
         group = list(run)
         if not group[0].step.elementwise:
-            result.extend(in_turn(group, most, JOIN_BYTES))
+            result.extend(in_turn(group, max(most, _most_spread(group)), JOIN_BYTES))
             continue
         cut = [tuple(small for piece in one.part[0] for small in piece.cut(CUT_BYTES)) for one in group]
         packed = list(_packed(cut, most))
@@ -62,6 +68,13 @@ def resize(pending: Sequence[Pending], workers: int = 1) -> list[Pending]:
         shared = packed if workers == 1 else _shared(packed, workers, opaque)
         result.extend(replace(group[0], part=(pieces,)) for pieces in shared)
     return result
+
+
+def _most_spread(group: Sequence[Pending]) -> int:
+    """Return how many partitions to put into one task where nobody has asked for them."""
+    collected = [op.exchange for op in group[0].step.ops() if isinstance(op, Collecting)]
+    spread = any(tables.has_made(op, "ByTable") and op.is_spread for op in collected)
+    return len(group) // SPREAD_TASKS if spread else 1
 
 
 def _packed(partitions: Sequence[tuple[Any, ...]], most: int) -> Iterator[tuple[Any, ...]]:

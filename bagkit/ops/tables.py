@@ -62,10 +62,16 @@ class ToTable(Reduction):
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
 
-    def exchange(self, count: int) -> ByTable:
+    def exchange(self, count: int, as_written: str = "") -> ByTable:
         """Return the exchange that gives the same records in `count` partitions."""
         shown = ", ".join(filter(None, [self.shown, f"npartitions={count}"]))
-        return ByTable(self.name, shown, self.tabling, count, self.demand(ALL), self.functions)
+        return ByTable(self.name, shown, self.tabling, count, self.demand(ALL), self.functions, as_written)
+
+    def spread(self, most: int) -> ByTable:
+        """Return the exchange that gives the same records in up to `most` partitions, as many as are quick."""
+        from bagkit.flow.buckets import SPREAD
+
+        return self.exchange(min(SPREAD, most), self.label)
 
     def start(self, room: Room) -> Taking:
         return TakingForUser(self.name, tables.Filling(self.tabling, room), only=True)
@@ -135,6 +141,11 @@ class ByTable(Exchange):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", checked_npartitions(self.name, self.count))
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether nobody has asked for its partitions: bagkit makes many, so that each is small."""
+        return bool(self.as_written)
 
     @property
     def when_cut(self) -> WhenCut:  # type: ignore[override]  # it depends on the tabling

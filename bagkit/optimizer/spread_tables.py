@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bagkit.ops.elementwise import OnErrorFor
 from bagkit.ops.tables import ToTable
 from bagkit.plan.kinds import ALL, Op, PerPartition, Reduction
 from bagkit.plan.node import Plan, rewrite, shared_ops
 
-PARTITIONS = 32
-"""Enough for many workers; and tables of a few of the keys stay in a processor's cache for longer."""
 MOST_BUCKETS = 16_000
 """How many values tasks may leave for these partitions; to look after more takes longer than the work."""
 
@@ -19,7 +15,7 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
     """Make a table by key in several partitions instead of one, if what follows does not ask for its order.
 
         count                      count
-          distinct            =>     distinct(npartitions=32)
+          distinct            =>     distinct(npartitions=61)
             read_text('*.txt')         read_text('*.txt')
 
     Declines for keys of unknown types, which may be equal only in the process that made them; for a bag of one
@@ -55,7 +51,7 @@ def _in_any_order(op: Op) -> bool:
 
 
 def _spread(table: ToTable, bag: Plan) -> Plan | None:
-    count = min(PARTITIONS, MOST_BUCKETS // bag.npartitions)
-    if bag.npartitions == 1 or count < 2 or not table.plain_keys or not bag.gives_plain:
+    most = MOST_BUCKETS // bag.npartitions
+    if bag.npartitions == 1 or most < 2 or not table.plain_keys or not bag.gives_plain:
         return None
-    return Plan(replace(table.exchange(count), as_written=table.label), (bag,))
+    return Plan(table.spread(most), (bag,))

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bagkit.exchange.digest import Undigestible, bucket_of, digest, parts_of
+from bagkit.flow.buckets import SPREAD
 from tests.hash_seeds import outputs_by_hash_seed
 
 Point = namedtuple("Point", "x y")
@@ -221,13 +222,21 @@ def test_keys_spread_evenly_and_again_with_another_salt(keys: Any, count: int) -
         assert max(again.values()) < 1.8 * len(together) / count
 
 
+@pytest.mark.parametrize("step", [1, 2, 10, 64, 1000, 86_400, 2**32])
+def test_numbers_that_are_not_mixed_spread_evenly_too(step: int) -> None:
+    keys = range(0, 20_000 * step, step)
+    sizes = [len(part) for part in parts_of(keys, SPREAD).values()]
+    assert len(sizes) == SPREAD
+    assert max(sizes) - min(sizes) < 2
+
+
 @given(
     st.one_of(
         st.lists(st.text("ab\u00e9\ud800", max_size=4)),
         st.lists(st.integers(-(2**70), 2**70) | st.sampled_from([0, -1, -2, 2**61 - 1, 2**61, -(2**63)])),
         st.lists(st.one_of(st.text(max_size=2), st.integers(), st.floats(), st.none(), st.booleans())),
     ),
-    st.integers(1, 40),
+    st.integers(1, 40) | st.just(SPREAD),
 )
 def test_many_keys_go_where_each_of_them_does(keys: list[Any], count: int) -> None:
     parts = parts_of(keys, count)

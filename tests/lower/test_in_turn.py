@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import bagkit as bk
+from bagkit.flow.buckets import SPREAD
 from bagkit.lower.lower import lower
-from bagkit.lower.resize import JOIN_BYTES, LEAST_TASKS
+from bagkit.lower.resize import JOIN_BYTES, LEAST_TASKS, SPREAD_TASKS
 from bagkit.optimizer import optimize
 from tests.each_case import each_case
 
@@ -54,6 +55,8 @@ CASES: dict[str, tuple[Callable[[bk.Bag[Any]], Any], Any]] = {
     "sort": (lambda bag: bag.pluck("n").sort_by(reverse=True), NUMBERS[::-1]),
     "join": (lambda bag: bag.join(bag, "n", how="outer").pluck(1).pluck("n").sum(), sum(NUMBERS)),
     "distinct": (lambda bag: bag.pluck("name").distinct(npartitions=FILES).count(), 5),
+    "a table that is counted": (lambda bag: bag.pluck("n").distinct().filter(lambda n: n > 9).count(),
+                                sum(n > 9 for n in NUMBERS)),
     "an exchange of another": (
         lambda bag: bag.groupby("n").sort_by(0).pluck(1).flatten().pluck("n"), NUMBERS),
     "partitions": (
@@ -83,6 +86,14 @@ def test_as_many_tasks_are_left_as_of_joined_files(folder: Path) -> None:
     assert len(made) == -(-FILES // 2)
     assert [len(task.part[-1]) for task in made] == [2] * (FILES // 2)
     assert not tasks(records(folder).groupby("name", npartitions=LEAST_TASKS))
+
+
+def test_partitions_that_nobody_has_asked_for_are_a_few_tasks(folder: Path) -> None:
+    few = bk.read_text([f"{folder}/{number:03}.jsonl" for number in range(3)]).map(json.loads).pluck("n")
+    made = tasks(few.distinct().count())
+    assert sum(len(task.part[-1]) for task in made) >= SPREAD - 1, "one may be left over"
+    assert len(made) <= SPREAD_TASKS
+    assert not tasks(few.distinct(npartitions=SPREAD).count())
 
 
 def test_large_partitions_are_tasks_of_their_own(folder: Path, tmp_path: Path) -> None:

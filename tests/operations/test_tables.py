@@ -321,6 +321,17 @@ def test_few_integers_twice_are_packed_not_counted() -> None:
     assert list(chain(*lists(large, Seeing(), Room()))) == [2**64 + number for number in new]
 
 
+@pytest.mark.parametrize("odd", ["\ud800", 2**64])
+def test_what_cannot_be_packed_waits_among_what_is(odd: Any) -> None:
+    """A record that comes late and has no packed form is counted once, and so are all that come with it."""
+    new: list[Any] = [f"key {number}" if isinstance(odd, str) else number * 7919 for number in range(40_000)]
+    new[30_000] = odd
+    states = filled(iter(new), Counting(), Room(tasks=8), 3)
+    assert {list} < set(map(type, chain(*states))) <= {dict, list, Texts, Integers}
+    counts = dict(chain.from_iterable(chain(*lists(state, Counting(), Room())) for state in states))
+    assert counts == dict.fromkeys(new, 1)
+
+
 @pytest.mark.parametrize("npartitions", [None, 3])
 @pytest.mark.parametrize("scheduler", ["sync", "processes"])
 def test_integers_and_what_equals_them(npartitions: Any, scheduler: str) -> None:
