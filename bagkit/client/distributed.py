@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from functools import partial
@@ -90,24 +91,43 @@ class DistributedCluster:
             else:
                 return future
 
+    def has(self, future: Any) -> bool:
+        """Ask the scheduler whether a worker has the value of a future."""
+        self.check_can_wait()
+        if self._client.status != "running":
+            raise self.meant(CancelledError())
+        try:
+            return any(self._client.who_has([future]).values())
+        except CancelledError:
+            return False
+
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
         """Submit a call: now if it needs values, which were asked for before; else with others, soon."""
         check_open(self._client, "client")
-        with self._lock:
-            self._numbers += 1
-            name = f"{call.title}-{key[0]}-{self._numbers}"
-            if not inputs:
-                there = OnDistributed(self)
-                there.hold([work])
+        if not inputs:
+            there = OnDistributed(self)
+            there.hold([work])
+            with self._lock:
+                name = self._name(call.title, key)
                 self._waiting.append((there, call.priority, (name, key, work, part, [], call.retries)))
                 if len(self._waiting) == 1:
                     self._client.loop.add_callback(self.send)
-                return there
-        given = key, work, part, list(inputs), call.retries
-        future = self._client.submit(run_call, *given, key=name, priority=call.priority, pure=False)
-        there = OnDistributed(self, future)
+            return there
+        make = partial(self._submit, call.title, call.priority, call.retries, (key, work, part))
+        there = OnDistributed(self, make(list(inputs)), make)
         there.hold([work])
         return there
+
+    def _submit(
+        self, title: str, priority: float, retries: int, given: tuple[tuple[str, int], Any, bytes], inputs: list[Any]
+    ) -> Any:
+        with self._lock:
+            name = self._name(title, given[0])  # a new one each time: to dask, a name that was cancelled stays so
+        return self._client.submit(run_call, *given, inputs, retries, key=name, priority=priority, pure=False)
+
+    def _name(self, title: str, key: tuple[str, int]) -> str:
+        self._numbers += 1
+        return f"{title}-{key[0]}-{self._numbers}"
 
     def send(self) -> None:
         """Send the calls that wait."""
@@ -145,7 +165,8 @@ class DistributedCluster:
         if is_closed(self._client):
             return
         self.send()
-        self._client.cancel([call.reference for call in calls if call.reference is not None])
+        futures = [call.give_up() for call in calls if isinstance(call, OnDistributed)]
+        self._client.cancel([future for future in futures if future is not None])
 
     def scale(self, workers: int) -> None:
         """Have that many workers, if the cluster is one that can be told."""
@@ -170,29 +191,77 @@ class DistributedCluster:
 
 
 class OnDistributed:
-    """A value on the cluster, with the future of dask's that holds it there: None until its call is sent."""
+    """A value on the cluster, with the future of dask's that holds it there: None until its call is sent.
 
-    def __init__(self, cluster: DistributedCluster, future: Any = None) -> None:
+    dask makes a value again that it loses with a worker, unless it was made of scattered ones: it cancels that. Then
+    `make` gives another future, for the futures of the values that it needs.
+    """
+
+    def __init__(self, cluster: DistributedCluster, future: Any = None, make: Callable[[list[Any]], Any] | None = None):
         self._cluster = cluster
         self._future = future
+        self._make = make
         self._error: BaseException | None = None
-        """Why the call could not be sent."""
+        """Why the call could not be sent, or not be sent again."""
         self._lock = threading.Lock()
         self._tell: Callable[[], None] | None = None
         self._held: frozenset[KeptBytes] = frozenset()
         """Functions that the cluster needs where it has to make the value again."""
+        self._needs: list[weakref.ref[OnDistributed]] = []
+        self._waits_for: tuple[OnDistributed, ...] = ()
+        """The values of `_needs`, as long as the call is not over: later they are no longer there for this one."""
 
     def hold(self, needed: Sequence[Any]) -> None:
         """Hold the functions that the value was made with; so do the ones that were made of it."""
         for each in needed:
             self._held |= frozenset({each}) if isinstance(each, KeptBytes) else _held(each)
+        values = tuple([each for each in needed if isinstance(each, OnDistributed)])
+        if any(each._make is not None for each in values):
+            self._needs, self._waits_for = list(map(weakref.ref, values)), values
+        elif values:
+            self._make = None  # dask makes it again, and arguments may be large
 
     @property
     def reference(self) -> Any:
-        """The future of dask's; the call is sent now, if it is not."""
+        """The future of dask's; the call is sent now, if it is not, and once more if dask has cancelled it."""
         if self._future is None:
             self._cluster.send()
+        elif self._seems_lost():
+            _make_again(self)
         return self._future
+
+    def give_up(self) -> Any:
+        """Return the future of dask's, which is going to be cancelled for good."""
+        self._make = None
+        return self._future
+
+    def _seems_lost(self) -> bool:
+        """Return whether dask has cancelled it that could be made again."""
+        return self._make is not None and self._future.status in ("lost", "cancelled")
+
+    def is_cancelled(self) -> bool:
+        """Return whether it is cancelled for good."""
+        return self._make is None and self._future.status == "cancelled"
+
+    def is_lost(self) -> bool:
+        """Return the same, for one that is needed to make another one again."""
+        return self._seems_lost()
+
+    def needs(self) -> list[OnDistributed]:
+        """Return the values that it was made of; raises TaskError where they are gone."""
+        found = [value for each in self._needs if (value := each()) is not None]
+        if len(found) < len(self._needs):
+            raise TaskError(
+                f"{self._future.key}: the cluster has lost its value with a worker, and can't make it again, for what "
+                "was scattered for it is gone too; hint: keep the futures of its arguments"
+            )
+        return found
+
+    def make_again(self, needs: Sequence[OnDistributed]) -> None:
+        """Have it made again, unless another thread has; what it needs is there."""
+        with self._lock:
+            if self._make is not None and self.is_lost():
+                self._future = self._make([need._future for need in needs])
 
     def end(self, future: Any, error: BaseException | None) -> None:
         """Note that the call is sent, or can't be."""
@@ -214,31 +283,62 @@ class OnDistributed:
         if self._future is None:
             tell()
         else:
-            self._future.add_done_callback(lambda _: tell())
+            self._future.add_done_callback(partial(self._over, tell))
+
+    def _over(self, tell: Callable[[], None], future: Any) -> None:
+        """Tell that the call is over, or have it run again if dask has cancelled it."""
+        try:
+            again = self.reference
+        except BaseException as error:  # it has nobody else to raise it to
+            self._error, again = self._cluster.meant(error), future
+        if again is future:
+            self._waits_for = ()
+            tell()
+        else:
+            self._when_over(tell)
 
     def error(self) -> BaseException | None:
         if self._error is not None:
             return self._error
-        status = self.reference.status
-        if status == "cancelled":
+        status = self._future.status
+        if status == "cancelled" and self._make is None:
             return self._cluster.meant(CancelledError())
-        # One that is lost, or pending again, was made; its worker has died since, and the cluster makes it again.
-        return raised(self.reference.exception()) if status == "error" else None
+        # One that is lost, or pending again, was made; its worker has died since, and it is made again.
+        return raised(self._future.exception()) if status == "error" else None
 
     def load(self) -> Any:
         self._cluster.check_can_wait()
-        try:
-            return self.reference.result()
-        except TypeError as error:  # what distributed raises for what it can't pickle, with a traceback as its text
-            if self.reference.status == "finished":
-                raise NotSent(str(error).strip().rpartition("\n")[2]) from None
-            raise
-        except (Exception, CancelledError) as error:
-            raise self._cluster.meant(error) from None
+        future = None
+        while True:
+            try:
+                future = self.reference
+                return future.result()
+            except TypeError as error:  # what distributed raises for what it can't pickle, its traceback as its text
+                if future is not None and future.status == "finished":
+                    raise NotSent(str(error).strip().rpartition("\n")[2]) from None
+                raise
+            except CancelledError as error:
+                if not self._seems_lost():
+                    raise self._cluster.meant(error) from None
+            except Exception as error:
+                raise self._cluster.meant(error) from None
 
-    def is_new(self, reference: Any) -> bool:
-        """Return False: what a call has made the cluster makes again by itself."""
-        return False
+
+def _make_again(value: OnDistributed) -> None:
+    """Have a value made again, and before it those that are lost among the ones that it needs.
+
+    Raises TaskError where these are gone, CancelledError where one of them is cancelled for good.
+    """
+    waiting = [value]
+    while waiting:
+        needs = waiting[-1].needs()
+        lost = [need for need in needs if need.is_lost()]
+        if any(need.is_cancelled() for need in needs):
+            raise CancelledError
+        if lost:
+            waiting += lost
+        else:
+            waiting.pop().make_again(needs)
 
 
 def _is_of_lost_worker(error: BaseException) -> bool:
@@ -301,21 +401,14 @@ class Scattered(OnDistributed):
     """A value that was brought there, and is brought again when its worker has died: as it was, whoever changes it."""
 
     def __init__(self, cluster: DistributedCluster, value: Any) -> None:
-        super().__init__(cluster, cluster.scatter(value))
-        self._pickle: Any = import_module("distributed.protocol.pickle")
-        self._data: bytes = self._pickle.dumps(value)
+        pickle: Any = import_module("distributed.protocol.pickle")
+        future = cluster.scatter(value)
+        data: bytes = pickle.dumps(value)
+        super().__init__(cluster, future, lambda _: cluster.scatter(pickle.loads(data)))
 
-    @property
-    def reference(self) -> Any:
-        """The future of dask's for the value, which is there."""
-        with self._lock:
-            if self._future.status in ("lost", "cancelled"):
-                self._future = self._cluster.scatter(self._pickle.loads(self._data))
-            return self._future
-
-    def is_new(self, reference: Any) -> bool:
-        """Return whether the value was lost that `reference` stands for."""
-        return self.reference is not reference
+    def is_lost(self) -> bool:
+        """Ask the scheduler: if it is lost while we hear that it is there, that is the last that we hear."""
+        return self._seems_lost() or not self._cluster.has(self._future)
 
 
 def client_of(where: Any) -> tuple[Any, bool]:

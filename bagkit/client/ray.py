@@ -90,10 +90,6 @@ class OnRay:
     def hold(self, needed: Sequence[Any]) -> None:
         """Do nothing: Ray counts what a value was made of."""
 
-    def is_new(self, reference: Any) -> bool:
-        """Return False: the store outlives the processes of calls."""
-        return False
-
 
 def _meant(error: BaseException) -> BaseException:
     """Return an error of Ray's as a cluster says it."""

@@ -58,10 +58,7 @@ class There(Protocol):
         """Bring the value; raises as `error` says where that fails."""
 
     def hold(self, needed: Sequence[Any]) -> None:
-        """Hold what the cluster needs to make the value again, which was made of the values `needed`."""
-
-    def is_new(self, reference: Any) -> bool:
-        """Return whether another `reference` stands for the value by now, which the cluster had lost."""
+        """Hold what it takes to make the value again, which was made of the values `needed`."""
 
 
 class Cluster(Protocol):
@@ -264,8 +261,7 @@ class RemoteEngine:
         except BaseException as error:
             self._end(future, error)
         else:
-            again = partial(self._send, call, key, work, part, future, needs)
-            there.when_over(partial(self._tell, future, there, given, inputs, again))
+            there.when_over(partial(self._tell, future, there))
 
     def _keep_other(self, future: Future[Any], other: concurrent.futures.Future[Any]) -> None:
         try:
@@ -273,18 +269,9 @@ class RemoteEngine:
         except BaseException as error:
             self._end(future, error)
 
-    def _tell(
-        self, future: Future[Any], there: There, given: Sequence[There], inputs: list[Any], again: Callable[[], None]
-    ) -> None:
-        """Give `future` what a call has made, which stays there, or its error; or have it called `again`."""
+    def _tell(self, future: Future[Any], there: There) -> None:
+        """Give `future` what a call has made, which stays there, or its error."""
         error = there.error()
-        if isinstance(error, CancelledError) and not future.cancelled():
-            try:
-                if any(each.is_new(reference) for each, reference in zip(given, inputs, strict=True)):
-                    again()
-                    return
-            except Exception as failed:  # what the cluster raises that can't take the value again
-                error = failed
         if error is None and not future.cancelled():
             self._open.pop(future.key, None)
             future.set_result(Elsewhere(_load, future.key, there))

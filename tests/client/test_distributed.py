@@ -83,6 +83,47 @@ def test_a_function_that_nobody_holds_is_not_waited_for_without_end(cluster: Any
     assert said == "bytes-gone: the cluster has lost the bytes of the function, and did not make them again"
 
 
+def test_what_was_made_of_scattered_values_is_made_again(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", 10)
+    with bk.Client(cluster) as client:
+        numbers = client.scatter([1, 2])
+        plain = client.submit(abs, -1)
+        total = client.submit(sum, numbers)
+        both = client.submit(lambda *given: sum(given), total, plain)
+        assert both.result() == 4
+        clusters.end_workers(cluster)
+        assert both.result() == 4
+        clusters.end_workers(cluster)
+        assert client.submit(abs, both).result() == 4
+        clusters.end_workers(cluster)
+        assert client.gather([total, both, client.submit(len, numbers)]) == [3, 4, 2]
+        alone = client.submit(sum, client.scatter([5]))
+        assert alone.result() == 5
+        gc.collect()
+        clusters.end_workers(cluster)
+        assert client.submit(abs, -1).result() == 1
+        with pytest.raises(bk.TaskError, match="what was scattered for it is gone too; hint: keep the futures"):
+            client.submit(abs, alone).result()
+
+
+def test_a_scattered_value_that_is_lost_unheard_is_brought_again(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The message that it is lost may be read before the answer that it is there.
+    keys: list[str] = []
+    scatter = cluster.scatter
+
+    def lost(*values: Any, **options: Any) -> Any:
+        found = scatter(*values, **options)
+        if not keys:
+            keys.extend(each.key for each in found)
+            given = {"keys": keys, "client": cluster.id, "stimulus_id": "lost"}
+            cluster.run_on_scheduler(lambda dask_scheduler: dask_scheduler.client_releases_keys(**given))
+        return found
+
+    monkeypatch.setattr(cluster, "scatter", lost)
+    with bk.Client(cluster) as client:
+        assert client.submit(sum, client.scatter([1, 2])).result() == 3
+
+
 DYING: list[Exception] = [
     CommClosedError("in <TCP>: Stream is closed"),
     OSError("Timed out trying to connect to tcp://127.0.0.1:1 after 30 s"),
