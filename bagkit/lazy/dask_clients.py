@@ -7,6 +7,7 @@ more, which is looked at when the next graph needs one, or with the program.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from bagkit.options import Options
+from bagkit.schedulers.cluster import has_lost_its_loop
 from bagkit.schedulers.executor_facts import known_workers, memory_of_dask, on_this_machine
 from bagkit.schedulers.executors import shared_files
 from bagkit.schedulers.registry import memory_of_task
@@ -50,13 +52,17 @@ class Runners:
 
 def _clients() -> list[Any]:
     kind: Any = getattr(sys.modules.get("distributed.client"), "Client", None)
-    return [client for client in tuple(getattr(kind, "_instances", ())) if client.status == "running"]
+    clients = tuple(getattr(kind, "_instances", ()))
+    return [client for client in clients if client.status == "running" and not has_lost_its_loop(client)]
 
 
 # Directories of graphs ------------------------------------------------------------------------------------------------
 
 YOUNG_SECONDS = 2.0
 """How long a directory stays at the least when its graph has gone: the graph may be on its way to a scheduler."""
+
+ASKED_SECONDS = 10.0
+"""How long a scheduler has to say which keys it knows."""
 
 _lock = threading.RLock()  # the collector may call what holds it in a thread that has it
 _over: dict[str, GoneGraph] = {}
@@ -113,8 +119,6 @@ def _watch() -> None:
 def _remove_unused() -> None:
     """Remove the directories of graphs that nobody runs any more, as far as schedulers say."""
     clients, waiting = _clients(), dict(_over)
-    if any(client.asynchronous for client in clients):
-        return
     used = set[str]().union(*[_used(client, set(waiting)) for client in clients])
     wanted = any(client.futures for client in clients)
     for token, left in waiting.items():
@@ -134,5 +138,14 @@ def _used(client: Any, tokens: set[str]) -> set[str]:
         heads = {key[0] for key in dask_scheduler.tasks if isinstance(key, tuple)}
         return tokens & {str(head).rpartition("-")[2] for head in heads}
 
-    found: set[str] = client.run_on_scheduler(begun)
-    return found
+    async def ask() -> set[str]:
+        found: set[str] = await client.run_on_scheduler(begun)
+        return found
+
+    # In the client's own loop, be that dask's thread or a program's that awaits things. The latter may stop any time.
+    asked = asyncio.run_coroutine_threadsafe(ask(), client.loop.asyncio_loop)
+    try:
+        return asked.result(ASKED_SECONDS)
+    except BaseException:
+        asked.cancel()
+        raise

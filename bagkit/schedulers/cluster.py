@@ -86,22 +86,28 @@ def raised(error: BaseException) -> BaseException:
 
 def can_wait(client: Any) -> bool:
     """Return whether this thread can wait for a client of dask.distributed: one is no good in its own event loop."""
-    return not getattr(client, "asynchronous", False)
+    return is_closed(client) or not getattr(client, "asynchronous", False)
 
 
 def check_can_wait(client: Any, subject: str = "scheduler") -> None:
     """Raise OptionError where this thread can't wait for a client: what it returns would be a coroutine."""
     if not can_wait(client):
         raise OptionError(
-            f"{subject}: dask's client is asynchronous, and this thread runs its event loop, so it can't wait for it; "
+            f"{subject}: dask's client is asynchronous, and this thread, where its event loop runs, can't wait for it; "
             "hint: await asyncio.to_thread(bag.compute), or await client.compute(bag), or a client that waits: "
             "distributed.Client(address)"
         )
 
 
 def is_closed(client: Any) -> bool:
-    """Return whether a client of dask.distributed sends nothing any more."""
-    return client.status in ("closing", "closed")
+    """Return whether a client of dask.distributed sends nothing any more, also for its event loop has ended."""
+    return client.status in ("closing", "closed") or has_lost_its_loop(client)
+
+
+def has_lost_its_loop(client: Any) -> bool:
+    """Return whether the event loop of a client is closed: `asyncio.run` leaves one that nobody has closed."""
+    loop = getattr(getattr(client, "loop", None), "asyncio_loop", None)
+    return bool(loop is not None and loop.is_closed())
 
 
 def check_open(client: Any, subject: str = "scheduler") -> None:
@@ -115,13 +121,15 @@ def meant(client: Any, error: BaseException, subject: str = "scheduler") -> Base
 
     A client of dask's that is closed, or has lost its scheduler, has cancelled all futures: its errors are about that.
     """
-    return raised(error) if client.status == "running" else _gone(client, subject)
+    if client.status != "running" or has_lost_its_loop(client):
+        return _gone(client, subject)
+    return raised(error)
 
 
 def _gone(client: Any, subject: str) -> TaskError:
+    status = "without its event loop" if has_lost_its_loop(client) else client.status
     return TaskError(
-        f"{subject}: the cluster has gone: dask's client is {client.status}; "
-        "hint: make another client when there is a cluster"
+        f"{subject}: the cluster has gone: dask's client is {status}; hint: make another client when there is a cluster"
     )
 
 

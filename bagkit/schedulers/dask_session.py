@@ -72,8 +72,11 @@ def _client(client: Any, tell: Callable[[str, str], None]) -> Any:
 
     dask would give a coroutine.
     """
-    from bagkit.schedulers.cluster import can_wait
+    from bagkit.schedulers.cluster import can_wait, has_lost_its_loop
 
+    if has_lost_its_loop(client):
+        tell("lost", "the event loop of the Client of dask.distributed is closed, so it is not used")
+        return None
     if can_wait(client):
         return client
     tell("asynchronous", "the Client of dask.distributed is asynchronous, and this thread runs its event loop, so it "

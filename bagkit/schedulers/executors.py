@@ -72,8 +72,9 @@ class ExecutorScheduler:
     ) -> None:
         client = client_of(executor)
         if client is not None:
-            from bagkit.schedulers.cluster import check_can_wait
+            from bagkit.schedulers.cluster import check_can_wait, check_open
 
+            check_open(client)
             check_can_wait(client)
         self.executor = executor
         self.facts = facts_of(executor, workers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,34 @@ def test_an_address_alone_does_not_say_that_files_are_shared(tmp_path: Path) -> 
     assert not on_this_machine({"tcp://127.0.0.1:1": replaced})
     assert not on_this_machine({"tcp://127.0.0.1:1": worker, "tcp://10.0.0.1:2": worker})
     assert not on_this_machine({})
+
+
+@pytest.mark.parametrize("ends", ["it closes", "its loop ends"])
+def test_files_of_asynchronous_clients_go_while_the_program_runs(client: Any, directory: Path, ends: str) -> None:
+    from distributed import Client
+
+    make_client: Any = Client
+    address = client.cluster.scheduler_address
+
+    async def main() -> tuple[Any, bool]:
+        mine = await make_client(address, asynchronous=True, set_as_default=False)
+        with bk.options(shared_directory=str(directory)):
+            assert dict(await mine.compute(grouped())) == dict.fromkeys(range(500), 12)
+        first_go = await asyncio.to_thread(wait_for, lambda: not files(directory))
+        with bk.options(shared_directory=str(directory)):
+            future = mine.compute(grouped())
+            await future
+        assert len(files(directory)) == 1
+        if ends == "it closes":
+            await mine.close()
+        return mine, first_go
+
+    left, first_go = asyncio.run(main())
+    assert first_go
+    assert wait_for(lambda: not files(directory))
+    if ends == "its loop ends":
+        with pytest.raises(bk.TaskError, match="the cluster has gone: dask's client is without its event loop"):
+            bk.range(3, npartitions=1).compute(scheduler=left)
+        with left.as_current(), pytest.warns(UserWarning, match="the event loop of the Client .* is closed"):
+            assert grouped().count().compute() == 500
+        left.status = "closed"  # nobody can close it any more

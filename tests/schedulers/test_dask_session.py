@@ -86,7 +86,7 @@ def test_a_thread_for_which_no_client_is_current_says_so(clusters: list[Any]) ->
 
 def test_an_asynchronous_one_is_used_where_it_can_be_waited_for(clusters: list[Any]) -> None:
     address = clusters[0].scheduler_address
-    refused = "dask's client is asynchronous, and this thread runs its event loop"
+    refused = "dask's client is asynchronous, and this thread, where its event loop runs, can't wait for it"
 
     async def main() -> None:
         async with make_client(address, asynchronous=True) as client:
