@@ -8,7 +8,6 @@ them.
 
 from __future__ import annotations
 
-import re
 import sys
 import types
 import weakref
@@ -50,8 +49,7 @@ _MEMBERS = (staticmethod, classmethod, CACHED)
 
 _large: dict[int, Any] = {}
 """Values that were found to be too large, by their ids: it takes long to find out. A reference, or type and length."""
-_lasting: dict[int, tuple[Any, Packed]] = {}
-"""Values that can't change, or not in what is packed, by their ids."""
+_MOST_KNOWN = 1000
 
 
 class ModuleValues:
@@ -90,13 +88,10 @@ class ModuleValues:
         return known[1]
 
     def _new_pack(self, value: Any) -> Packed | None:
-        lasting = _lasting.get(id(value))
-        if lasting is not None:
-            return lasting[1]
         if _is_known_as_large(value) or type(value).__module__.partition(".")[0] == "bagkit":
             return None
         try:
-            packed = pack(value, self._by_value)
+            return pack(value, self._by_value)
         except NotComparableError:
             try:
                 data = self._packed_by_value(value)
@@ -107,22 +102,7 @@ class ModuleValues:
             _remember_large(value)
         except Exception:  # a lock, a connection: the worker has its own
             pass
-        else:
-            if type(value) in _lasting_kinds():
-                if len(_lasting) >= _MOST_KNOWN:
-                    _lasting.clear()
-                _lasting[id(value)] = value, packed
-            return packed
         return None
-
-
-_MOST_KNOWN = 1000
-
-
-def _lasting_kinds() -> tuple[type, ...]:
-    """Return the types of values that say the same as long as they live."""
-    logging: Any = sys.modules.get("logging")  # it takes long to import
-    return (re.Pattern,) if logging is None else (re.Pattern, logging.Logger)
 
 
 def _is_known_as_large(value: Any) -> bool:
