@@ -24,7 +24,7 @@ class NotebookBar:
 
     def draw(self, standing: Standing, remarks: list[str]) -> None:
         """Draw how far it is, in the place where it was drawn before."""
-        shown = Shown(standing, remarks, self._clock() - self._started)
+        shown = ShownBar(standing, remarks, self._clock() - self._started)
         if self._handle is None:
             self._handle = import_module("IPython.display").display(shown, display_id=True)
         else:
@@ -37,7 +37,7 @@ class NotebookBar:
         """Leave what was drawn last."""
 
 
-class Shown:
+class ShownBar:
     """How far it is, as a notebook shows it: HTML, and text for where there is none."""
 
     def __init__(self, standing: Standing, remarks: list[str], seconds: float) -> None:

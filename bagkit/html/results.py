@@ -32,7 +32,7 @@ class FailurePlace(Protocol):
     def record(self) -> Any: ...
 
 
-class Failed(Protocol):
+class ShownFailure(Protocol):
     """What a page needs to know of a failure."""
 
     @property
@@ -47,7 +47,7 @@ class Failed(Protocol):
     def hint(self) -> str | None: ...
 
 
-class Written(Protocol):
+class ShownFile(Protocol):
     """What a page needs to know of a file that was written."""
 
     @property
@@ -60,13 +60,13 @@ class Written(Protocol):
     def nbytes(self) -> int: ...
 
 
-def failure_page(failure: Failed) -> str:
+def failure_page(failure: ShownFailure) -> str:
     """Return the page of one failure: what was raised, where, by which record."""
     title = head("Failure", failure.operation, failure.where)
     return framed(title, _failure(failure, opened=True), style=TREE)
 
 
-def collected_page(result: object, failures: Sequence[Failed], tallies: Mapping[str, int]) -> str:
+def collected_page(result: object, failures: Sequence[ShownFailure], tallies: Mapping[str, int]) -> str:
     """Return the page of a result and the failures that it is without."""
     count = len(failures)
     said = how_many(count, "failure") if count else "no failure"
@@ -78,7 +78,7 @@ def collected_page(result: object, failures: Sequence[Failed], tallies: Mapping[
     return framed(*parts, style=TREE)
 
 
-def manifest_page(files: Sequence[Written], records: int, size: str, tallies: Mapping[str, int]) -> str:
+def manifest_page(files: Sequence[ShownFile], records: int, size: str, tallies: Mapping[str, int]) -> str:
     """Return the page of files that were written, how large all of them are, and what was counted on the way."""
     count = len(files)
     facts = (how_many(records, "record"), size)
@@ -96,7 +96,7 @@ def _result(result: object) -> str:
     return tree(result, opened=1)
 
 
-def _kinds(failures: Sequence[Failed]) -> str:
+def _kinds(failures: Sequence[ShownFailure]) -> str:
     """Return how many there are of each kind, the most first."""
     some = failures[:COUNTED]
     kinds = Counter([(type(each.error).__name__, each.operation) for each in some])
@@ -109,7 +109,7 @@ def _kinds(failures: Sequence[Failed]) -> str:
     return table(("failures", "error", "in"), rows, left.strip())
 
 
-def _list(failures: Sequence[Failed]) -> str:
+def _list(failures: Sequence[ShownFailure]) -> str:
     listed = "".join(
         [folded(f"{_said(each.error)} in {each.operation}", _failure(each)) for each in failures[:MOST_FAILURES]]
     )
@@ -117,7 +117,7 @@ def _list(failures: Sequence[Failed]) -> str:
     return listed + (f'<div class="bk-soft">… and {more:,} more in .failures</div>' if more > 0 else "")
 
 
-def _failure(failure: Failed, opened: bool = False) -> str:
+def _failure(failure: ShownFailure, opened: bool = False) -> str:
     parts = [f'<div class="bk-bad">{shown(_said(failure.error), 1000)}</div>'] if opened else []
     parts.append(f"<div>in <code>{shown(failure.operation)}</code></div><div>at {shown(failure.where)}</div>")
     if failure.hint is not None:

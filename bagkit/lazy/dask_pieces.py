@@ -19,7 +19,7 @@ FILE_BYTES = 8 << 20
 """A file gets no more pieces when it is that long: it is there as long as any of them."""
 
 
-class Piece:
+class LeftPiece:
     """Some bytes in a file."""
 
     __slots__ = ("_file", "_offset", "nbytes")
@@ -50,14 +50,14 @@ class PieceFile:
     def __del__(self) -> None:
         os.close(self._number)
 
-    def add(self, data: bytes) -> Piece:
+    def add(self, data: bytes) -> LeftPiece:
         """Write a piece behind the others: one thread at a time."""
         view, offset = memoryview(data), self.nbytes
         while view:
             written = os.pwrite(self._number, view, self.nbytes)
             self.nbytes += written
             view = view[written:]
-        return Piece(self, offset, len(data))
+        return LeftPiece(self, offset, len(data))
 
     def read(self, offset: int, nbytes: int) -> bytes:
         """Return some bytes of it."""
@@ -75,7 +75,7 @@ _open: PieceFile | None = None
 """The file that gets the next piece."""
 
 
-def kept(data: bytes) -> bytes | Piece:
+def kept(data: bytes) -> bytes | LeftPiece:
     """Return `data`, or where it is now: in a file, if this process is a worker of dask.distributed."""
     global _open
     if len(data) <= SMALL:
@@ -97,7 +97,7 @@ def kept(data: bytes) -> bytes | Piece:
 
 def bytes_of(part: Any) -> Any:
     """Return the bytes of what `kept` has returned; anything else as it is."""
-    return part.read() if type(part) is Piece else part
+    return part.read() if type(part) is LeftPiece else part
 
 
 def _worker() -> Any:

@@ -21,10 +21,10 @@ from bagkit.lower.shared_reads import Meeting, SharedRead
 from bagkit.plan.chain import ChainMark
 from bagkit.plan.kinds import Exchange, Pairing, Reduction, Sink
 from bagkit.plan.node import Plan
-from bagkit.work.several import End, Leaving, Several, Written
+from bagkit.work.several import End, GivenOn, Several, Written
 from bagkit.work.steps import Into, Step, bare_step
 
-To = Into | Leaving | Written
+To = Into | GivenOn | Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _to(lowering: TaskMaker, plan: Plan, tasks: int) -> To:
 
 
 def _work(read: SharedRead, trunk: Step, inner: _Inner, to: dict[Plan, To]) -> Several:
-    ends = [End(inner.of[plan], Leaving()) for plan in read.outs]
+    ends = [End(inner.of[plan], GivenOn()) for plan in read.outs]
     ends += [End(inner.of[plan.inputs[0]], to[plan]) for plan in read.ends]
     known: dict[int, Step] = {}
     bare = bare_step(trunk, known)

@@ -83,7 +83,7 @@ def _weight(chunks: list[bytes]) -> int:
     return sum(map(len, chunks))
 
 
-def candidates(buckets: Sequence[Bucket], alike: float, width: int, room: Room) -> Iterator[list[tuple[int, int]]]:
+def pairs_in_band(buckets: Sequence[Bucket], alike: float, width: int, room: Room) -> Iterator[list[tuple[int, int]]]:
     """Yield the pairs to compare, the smaller number first, of the entries in `buckets`.
 
     Sketches of `width` numbers are `alike` if they have this share of numbers in common. What does not fit into memory
@@ -147,7 +147,7 @@ def _pairs_of_many(texts: Any, sketches: Any, least: int) -> Iterator[list[tuple
     yield found
 
 
-def joined(edges: bytes) -> tuple[bytes, bytes]:
+def groups_of_edges(edges: bytes) -> tuple[bytes, bytes]:
     """Return all numbers of pairs in order, and the smallest that each is linked to, as 8 bytes each."""
     import numpy as np
 

@@ -27,7 +27,7 @@ from bagkit.exchange.spill import Room
 from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
 from bagkit.ops._minhash import SKETCH, MinHash, Unit, in_words, jaccard, rows_for, shingles
-from bagkit.ops._near_pairs import Falling, candidates, joined
+from bagkit.ops._near_pairs import Falling, groups_of_edges, pairs_in_band
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.functions import key_function, shown_key
 from bagkit.ops.grouping import ByKey
@@ -213,7 +213,7 @@ class SharedBands(Exchange):
         minhash = self.near.minhash
         width = min(SKETCH, minhash.bands * minhash.rows)
         with exchange_errors(self.near.name):
-            yield from candidates(sides[0], self.near.threshold, width, room)
+            yield from pairs_in_band(sides[0], self.near.threshold, width, room)
 
 
 def first_texts(near: Near) -> ByKey:
@@ -281,7 +281,7 @@ def _packed(pairs: Iterator[tuple[int, int]]) -> bytes:
 
 
 def _linked(states: Iterator[bytes]) -> tuple[bytes, bytes]:
-    return joined(b"".join(states))
+    return groups_of_edges(b"".join(states))
 
 
 class Labels:

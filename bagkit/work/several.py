@@ -28,7 +28,7 @@ from bagkit.work.taking import end as state_of_all
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class GivenOn:
     """An end of a branch: its records leave the task."""
 
 
@@ -46,7 +46,7 @@ class End:
     """The last step of a branch, and where its records go."""
 
     step: Step
-    to: Into | Leaving | Written
+    to: Into | GivenOn | Written
 
     @property
     def width(self) -> int:
@@ -68,7 +68,7 @@ class Several:
     def __call__(self, part: Any, inputs: Sequence[Any], report: Report) -> Any:
         leaving, number = list[int](), 0
         for end in self.ends:
-            leaving += [number] if isinstance(end.to, Leaving) else []
+            leaving += [number] if isinstance(end.to, GivenOn) else []
             number += end.width
         running = partial(_Running, self, part, inputs, report)
         if leaving:
@@ -80,7 +80,7 @@ class Several:
         """Return the labels of its steps, as they begin."""
         ends = [end.to.sink if isinstance(end.to, Written) else end.to for end in self.ends]
         labels = [op.label for op in Step(Joined(), (self.trunk, *self.steps)).ops()]
-        return (*labels, *[end.label for end in ends if not isinstance(end, Leaving)])
+        return (*labels, *[end.label for end in ends if not isinstance(end, GivenOn)])
 
     @property
     def sinks(self) -> list[int]:
@@ -108,7 +108,7 @@ class _Running:
         self._takers: list[_Taker] = []
         number = 0
         for end in work.ends:
-            if isinstance(end.to, Leaving):
+            if isinstance(end.to, GivenOn):
                 self._takers.append(_Emitter(partial(emit, number), report))
             elif isinstance(end.to, Into):
                 self._takers.append(_Reducer(self._run, end.to))

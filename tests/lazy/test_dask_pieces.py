@@ -15,7 +15,7 @@ import bagkit as bk
 from bagkit.crossing import values
 from bagkit.lazy import dask_pieces
 from bagkit.lazy.dask_files import LeftBuckets, left
-from bagkit.lazy.dask_pieces import Piece, bytes_of, kept
+from bagkit.lazy.dask_pieces import LeftPiece, bytes_of, kept
 
 LONG = bytes(range(256)) * 40
 
@@ -38,7 +38,7 @@ def test_only_workers_have_them() -> None:
 
 def test_long_ones_are_in_files_without_a_name(worker: Any, tmp_path: Path) -> None:
     pieces = [kept(LONG + bytes([n])) for n in range(20)]
-    assert {type(piece) for piece in pieces} == {Piece}
+    assert {type(piece) for piece in pieces} == {LeftPiece}
     assert [bytes_of(piece) for piece in pieces] == [LONG + bytes([n]) for n in range(20)]
     assert list(tmp_path.iterdir()) == []
     assert kept(b"short") == b"short" == bytes_of(b"short")
@@ -72,7 +72,7 @@ def test_what_tasks_leave_travels_as_bytes(worker: Any) -> None:
     for arrived in pickle.loads(data), (one, buckets, buckets[0]):
         assert arrived[0].whole == arrived[1][0][0].whole == arrived[2][0].whole == (values.ONE, None, (LONG,))
         assert [len(arrived[1][number]) for number in range(3)] == [1, 0, 1]
-        assert type(arrived[0].stored[2][0]) is Piece
+        assert type(arrived[0].stored[2][0]) is LeftPiece
 
 
 def test_tasks_of_a_kind_have_one_name_and_needs_another() -> None:
