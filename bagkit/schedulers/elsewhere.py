@@ -97,7 +97,10 @@ def run_pickled(
 def _add_hint(error: BaseException) -> None:
     """Say what to do about a module that is there, and does not load."""
     if isinstance(error, ImportError) and "subinterpreters" in str(error):
-        error.add_note("hint: a ProcessPoolExecutor has processes of its own, where each module loads")
+        error.add_note(
+            "hint: a ProcessPoolExecutor has processes of its own, where each module loads; "
+            "with optimize=False json.loads stays what it is, which loads here too"
+        )
 
 
 def run_several(

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import concurrent.futures
 import gzip
+import json
 import multiprocessing
+import pickle
+import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bagkit as bk
+from bagkit.schedulers import elsewhere
 from bagkit.schedulers.executors import ExecutorScheduler
 from bagkit.schedulers.protocol import Scheduler
 from tests.schedulers.contract import ConcurrentContract
+from tests.schedulers.works import wait_for
 
 
 class PoolContract(ConcurrentContract):
@@ -77,13 +84,112 @@ if hasattr(concurrent.futures, "InterpreterPoolExecutor"):  # Python 3.14 and la
                 assert texts.sort_by(str).batch(2).compute() == [["a", "b"], ["b"]]
                 texts.to_textfiles(tmp_path / "out" / "*.txt.gz")
                 assert texts.window(2).compute() == [("b", "a"), ("a", "b")]
-                with pytest.raises(ImportError, match="subinterpreters") as caught:
-                    texts.to_jsonl(tmp_path / "*.jsonl")
-            assert (
-                "hint: a ProcessPoolExecutor has processes of its own, where each module loads"
-                in caught.value.__notes__
-            )
+                records = bk.from_sequence(['{"a": 1}']).map(json.loads).pluck("a")
+                for fails in (partial(texts.to_jsonl, tmp_path / "*.jsonl"), records.compute):
+                    with pytest.raises(ImportError, match="subinterpreters") as caught:
+                        fails()
+                    assert "hint: a ProcessPoolExecutor has processes of its own" in "".join(caught.value.__notes__)
+                with bk.options(optimize=False):
+                    assert records.compute() == [1]
             assert bk.read_text(tmp_path / "out" / "*").map(str.rstrip).compute(scheduler="sync") == ["b", "a", "b"]
+
+
+class Far(Executor):
+    """Calls go by plain pickle to processes of which nothing is known, as mpi4py's do; or none finds what others left.
+
+    As with Lithops, where each has a new process, which would take a second here.
+    """
+
+    def __init__(self, processes: Executor, forgets: bool) -> None:
+        self._processes = processes
+        self._forgets = forgets
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return self._processes.submit(called, pickle.dumps((function, args, kwargs)), self._forgets)
+
+
+def called(data: bytes, forgets: bool) -> Any:
+    if forgets:
+        elsewhere.end_turn()
+        elsewhere.kept_works.clear()
+    function, args, kwargs = pickle.loads(data)
+    return pickle.loads(pickle.dumps(function(*args, **kwargs)))
+
+
+class RefusedError(Exception):
+    """One that does not pickle as exceptions do."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"{number} is refused: {why}")
+        self.number = number
+
+
+def refuse(number: int) -> int:
+    if number == 57:
+        raise RefusedError(number, "odd")
+    return number
+
+
+@pytest.fixture(params=[False, True], ids=["as mpi4py", "as Lithops"])
+def far(forked: Executor, request: pytest.FixtureRequest) -> Executor:
+    return Far(forked, request.param)
+
+
+class TestFarAway:
+    """What programs do, where nothing is shared: no memory, no directory, in the second case no process either."""
+
+    def test_all_that_is_computed(self, far: Executor, tmp_path: Path) -> None:
+        (tmp_path / "in.jsonl").write_text("".join(f'{{"n": {n}, "name": "name {n % 13}"}}\n' for n in range(3_000)))
+        table = list(range(2_000))  # a function that is too large to go with each task
+        with bk.options(scheduler=far, workers=2):
+            bag = bk.read_text(tmp_path / "in.jsonl", blocksize="50 kB").map(json.loads)
+            assert bag.npartitions == 2
+            assert bag.pluck("name").frequencies().topk(1, key=1).compute() == [("name 0", 231)]
+            groups = bag.groupby(lambda record: table[record["n"] % 7], npartitions=2)
+            assert dict(groups.map(lambda group: (group[0], len(group[1]))).compute()) == {
+                n: len(range(n, 3_000, 7)) for n in range(7)
+            }
+            bag.pluck("n").filter(lambda n: n % 2).to_jsonl(tmp_path / "out" / "*.jsonl")
+            assert bag.pluck("n").sort_by(lambda n: -n, npartitions=2).take(2) == (2_999, 2_998)
+            kept = bag.pluck("n").persist()
+            assert (kept.sum().compute(), list(kept)[-1]) == (3_000 * 2_999 // 2, 2_999)
+        lines = "".join(path.read_text() for path in sorted((tmp_path / "out").glob("*.jsonl"))).split()
+        assert list(map(int, lines)) == list(range(1, 3_000, 2))
+
+    def test_what_fails(self, far: Executor) -> None:
+        with bk.options(scheduler=far, workers=2):
+            result = bk.range(100, npartitions=2).map(lambda n: 1 // (n - 57)).count().compute(on_error="collect")
+            assert result.result == 99
+            assert "ZeroDivisionError" in str(result.failures[0])
+            assert "range, record 7, partition 1" in str(result.failures[0])
+            with pytest.raises(RefusedError) as caught:
+                bk.range(100, npartitions=2).map(refuse).compute()
+            assert caught.value.number == 57
+            assert "at range, record 7, partition 1" in caught.value.__notes__
+
+    def test_it_can_be_stopped_and_goes_on(self, far: Executor, tmp_path: Path) -> None:
+        """By Ctrl-C, which is a KeyboardInterrupt in the thread of the run: here while it waits for the first value."""
+
+        def begin_and_wait(number: int) -> int:
+            if number < 2:
+                (tmp_path / "begun").touch()
+                assert wait_for(lambda: (tmp_path / "go on").exists())
+            return number
+
+        press = threading.Thread(target=press_when, args=(tmp_path / "begun",))
+        press.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                bk.range(20, npartitions=20).map(begin_and_wait).compute(scheduler=far, workers=2)
+        finally:
+            (tmp_path / "go on").touch()
+            press.join()
+        assert bk.range(20, npartitions=2).map(abs).compute(scheduler=far, workers=2) == list(range(20))
+
+
+def press_when(path: Path) -> None:
+    if wait_for(path.exists):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def test_packing_checksums_and_windows_do_without_compiled_modules() -> None:
