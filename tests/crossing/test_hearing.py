@@ -233,7 +233,7 @@ def test_a_thread_that_a_function_has_left_behind_prints_between_runs() -> None:
 
     with contextlib.redirect_stdout(io.StringIO()) as out:
         pids = in_workers(leave, 1)
-        wait_for(lambda: "from the thread" in out.getvalue())
+        wait_for(lambda: out.getvalue().endswith("\n"))
         assert out.getvalue() == "from the thread\n"
     assert pids == bk.from_sequence([0]).map(lambda _: os.getpid()).compute(scheduler="processes", workers=1)
 

@@ -138,9 +138,13 @@ def test_dropping_and_unpersisting_stop_what_still_runs(gate: Gate, tmp_path: Pa
 
 def test_a_later_compute_that_is_interrupted_leaves_it(gate: Gate) -> None:
     bag = bk.range(4, npartitions=2).map(gate).persist()
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+
+    def interrupted() -> None:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         bag.map(str).compute()
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     gate.open()
     assert bag.map(str).compute() == ["0", "1", "2", "3"]
 

@@ -31,7 +31,7 @@ def page() -> Iterator[bk.Dashboard]:
 def ask(page: bk.Dashboard, path: str = "", **headers: str) -> tuple[int, str, dict[str, str]]:
     """Return status, text and headers of the answer; `path` goes on from the page's address."""
     url = urlsplit(page.address)
-    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", page.port)
     connection.request("GET", path if path.startswith("/") else url.path + path, headers=headers)
     answer = connection.getresponse()
     text = answer.read().decode()
@@ -122,7 +122,7 @@ def test_who_may_see_it(page: bk.Dashboard) -> None:
 
 
 def test_news_are_sent_until_it_is_closed(page: bk.Dashboard) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", page.port)
     connection.request("GET", urlsplit(page.address).path + "events")
     answer = connection.getresponse()
     assert "Nothing has run yet" in next_news(answer)["run"]
@@ -142,13 +142,13 @@ def test_a_browser_that_goes_while_nothing_changes_makes_room(
     monkeypatch.setattr(server, "ALIVE_SECONDS", 0.01)
     monkeypatch.setattr(server, "sections", lambda recorder, run=None: {"run": "always the same"})
     for _ in range(2 * server.MOST_STREAMS):
-        connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", page.port)
         connection.request("GET", urlsplit(page.address).path + "events")
         connection.getresponse().close()
         connection.close()
 
     def is_served() -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", page.port)
         connection.request("GET", urlsplit(page.address).path + "events")
         answer = connection.getresponse()
         answer.close()
@@ -236,4 +236,4 @@ def test_it_ends_with_the_process_and_no_child_has_it() -> None:
     )
     port = int(run_program(program))
     with pytest.raises(ConnectionRefusedError):
-        http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
+        http.client.HTTPConnection("127.0.0.1", port).connect()

@@ -59,7 +59,12 @@ def test_keyboard_interrupt_raised_by_a_task_is_an_error_of_the_task() -> None:
 
 def test_ctrl_c_comes_through_at_once(tmp_path: Path) -> None:
     recorder = Recorder()
-    press = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+
+    def press_ctrl_c() -> None:
+        works.wait_for(lambda: works.marks(tmp_path))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    press = threading.Thread(target=press_ctrl_c)
     press.start()
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -27,7 +27,6 @@ from tests.io.output import writing_job
 
 ROOT = Path(bk.__file__).parent.parent
 JOB = Path(writing_job.__file__)
-DEADLINE = 60
 NAMES = [f"{n:02}.jsonl.gz" for n in range(writing_job.PARTITIONS)]
 
 
@@ -49,13 +48,13 @@ class Place:
     def run(self, *troubles: str, limit: int = 0) -> int:
         for trouble in troubles:
             (self.troubles / trouble).touch()
-        status = self.start(limit).wait(DEADLINE)
+        status = self.start(limit).wait()
         self.end_troubles()
         return status
 
     def run_to_its_end(self, clean: dict[str, bytes]) -> None:
         """Go on with what is there, in one process, which starts sooner; several processes write the same files."""
-        assert self.start(scheduler="sync").wait(DEADLINE) == 0, self.said()
+        assert self.start(scheduler="sync").wait() == 0, self.said()
         assert self.files() == clean
 
     def end_troubles(self) -> None:
@@ -73,7 +72,7 @@ class Place:
             time.sleep(0.005)
         time.sleep(moment)
         process.kill()
-        assert process.wait(DEADLINE) == -signal.SIGKILL, self.said()
+        assert process.wait() == -signal.SIGKILL, self.said()
         self.end_troubles()
 
     def has_begun(self) -> bool:
@@ -165,7 +164,7 @@ class TestKilled:
             assert process.poll() is None, place.said()
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(DEADLINE) != 0
+        assert process.wait() != 0
         assert "KeyboardInterrupt" in place.said()
         check_whole(place, clean)
         assert place.hidden() == ["journal"]
@@ -341,13 +340,13 @@ class TestTwoAtOnce:
             assert first.poll() is None, place.said()
             time.sleep(0.01)
         second = Place.start(place)
-        assert second.wait(DEADLINE) == 1
+        assert second.wait() == 1
         (place.troubles / "held").unlink()
         assert (
             f"OutputBusyError: {place.out}: another run writes to these files: process {first.pid} on " in place.said()
         )
         assert "hint: wait for its end, or write elsewhere" in place.said()
-        assert first.wait(DEADLINE) == 0
+        assert first.wait() == 0
         assert place.files() == clean
         assert place.hidden() == ["manifest"]
 
