@@ -24,6 +24,7 @@ def cache_clear(folder: str | os.PathLike[str]) -> int:
 
     Raises:
         PlanError: `folder` is no local path.
+        OutputError: Something in it can't be removed.
 
     >>> import bagkit as bk, tempfile
     >>> folder = tempfile.mkdtemp()

@@ -317,7 +317,10 @@ def make_room(folder: str, limit: int, since: float) -> bool:
     for used, size, path in sorted(found):
         if total <= limit or used >= since:
             break
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            continue  # it stays, and takes its room
         total -= size
     return total <= limit
 
@@ -355,7 +358,10 @@ def clear(folder: Any) -> int:
     place = _folder("cache_clear", folder)
     found = _own(place, _SUFFIX)
     for path in (*found, *_own(place, _UNFINISHED)):
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cache_clear: {named(str(path))} can't be removed: {error.strerror or error}") from error
     return len(found)
 
 

@@ -155,6 +155,16 @@ def test_the_folder_keeps_to_its_limit(job: Job) -> None:
     assert (bk.cache_clear(job.kept), [path.name for path in job.entries()]) == (2, ["mine.cache"])
 
 
+def test_an_entry_that_can_not_be_removed(job: Job) -> None:
+    job.bag().compute(scheduler="sync")
+    stays = job.kept / f"{'0' * 32}.cache"
+    stays.mkdir()  # no file, which even root can't unlink
+    os.utime(stays, (1, 1))
+    assert bk.range(9, npartitions=1).cache(job.kept, limit="1 kB").sum().compute(scheduler="sync") == 36
+    with pytest.raises(bk.OutputError, match=rf"^cache_clear: {stays} can't be removed: "):
+        bk.cache_clear(job.kept)
+
+
 def test_other_versions_and_other_code_have_their_own_entries(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     job.bag().compute(scheduler="sync")
     job.called()
