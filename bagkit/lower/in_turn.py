@@ -135,7 +135,7 @@ def in_one_task(tasks: Sequence[Task], weights: Mapping[Key, int | None], least:
             continue
         work = EachInTurn(alike[0].work, len(alike[0].keys))
         for several in small_ones(alike, lambda task: weights.get(task.keys[0]), most, nbytes):
-            yield _one_task(work, several)
+            yield _one_task(work, several) if len(several) > 1 else several[0]
 
 
 def _alike(task: Task) -> tuple[Any, ...]:
