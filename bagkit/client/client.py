@@ -279,7 +279,7 @@ class Client(Executor):
 
         Raises:
             NotPicklableError: A value can't be sent to a worker process.
-            TaskError: The client is closed.
+            TaskError: The client is closed, or its cluster has gone.
 
         >>> import bagkit as bk
         >>> with bk.Client(workers=1) as client:

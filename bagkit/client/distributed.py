@@ -157,8 +157,15 @@ class DistributedCluster:
     def load_all(self, values: Sequence[There]) -> list[Any]:
         """Bring values with one message to each worker that has some."""
         self.check_can_wait()
-        found: list[Any] = self._client.gather([value.reference for value in values])
-        return found
+        while True:
+            futures = [value.reference for value in values]
+            try:
+                found: list[Any] = self._client.gather(futures)
+            except CancelledError:  # by dask, for what was scattered is lost: all that was made of it is made again
+                if not any(isinstance(value, OnDistributed) and value.seems_lost() for value in values):
+                    raise
+            else:
+                return found
 
     def cancel(self, calls: Sequence[There]) -> None:
         """Have calls not run, with one message; none do where the cluster has gone."""
@@ -226,7 +233,7 @@ class OnDistributed:
         """The future of dask's; the call is sent now, if it is not, and once more if dask has cancelled it."""
         if self._future is None:
             self._cluster.send()
-        elif self._seems_lost():
+        elif self.seems_lost():
             _make_again(self)
         return self._future
 
@@ -235,7 +242,7 @@ class OnDistributed:
         self._make = None
         return self._future
 
-    def _seems_lost(self) -> bool:
+    def seems_lost(self) -> bool:
         """Return whether dask has cancelled it that could be made again."""
         return self._make is not None and self._future.status in ("lost", "cancelled")
 
@@ -245,7 +252,7 @@ class OnDistributed:
 
     def is_lost(self) -> bool:
         """Return the same, for one that is needed to make another one again."""
-        return self._seems_lost()
+        return self.seems_lost()
 
     def needs(self) -> list[OnDistributed]:
         """Return the values that it was made of; raises TaskError where they are gone."""
@@ -318,7 +325,7 @@ class OnDistributed:
                     raise NotSent(str(error).strip().rpartition("\n")[2]) from None
                 raise
             except CancelledError as error:
-                if not self._seems_lost():
+                if not self.seems_lost():
                     raise self._cluster.meant(error) from None
             except Exception as error:
                 raise self._cluster.meant(error) from None
@@ -408,7 +415,7 @@ class Scattered(OnDistributed):
 
     def is_lost(self) -> bool:
         """Ask the scheduler: if it is lost while we hear that it is there, that is the last that we hear."""
-        return self._seems_lost() or not self._cluster.has(self._future)
+        return self.seems_lost() or not self._cluster.has(self._future)
 
 
 def client_of(where: Any) -> tuple[Any, bool]:
