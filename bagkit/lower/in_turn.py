@@ -27,18 +27,25 @@ from bagkit.work.works import Combine, Cutting, Split, WithLast
 
 works = Lazily("bagkit.work.several")
 
+HELD = 64
+"""A task may hold this many times the input of the partitions that are put into it: what they are given may take a
+quarter of that, and input may be packed."""
+
 T = TypeVar("T")
 
 
 def in_turn(group: Sequence[Pending], most: int, nbytes: int) -> Iterator[Pending]:
     """Yield the partitions of `group`, of one step, up to `most` of them together if they are small.
 
-    Those have `nbytes` of input together at the most. A partition whose size nobody knows stays alone.
+    Those have `nbytes` of input together at the most, or less where a task may not hold much: it is given all that they
+    need at once. A partition whose size nobody knows stays alone.
     """
-    if most < 2 or not _can_be_joined(group[0].step):
+    step = group[0].step
+    if most < 2 or not _can_be_joined(step):
         yield from group
         return
-    yield from map(_joined, small_ones(group, weight_of, most, nbytes))
+    limits = [leaf.memory // HELD for leaf in _leaves(step) if leaf.memory is not None]
+    yield from map(_joined, small_ones(group, weight_of, most, min([nbytes, *limits])))
 
 
 def small_ones(things: Iterable[T], weight: Callable[[T], int | None], most: int, nbytes: int) -> Iterator[Sequence[T]]:

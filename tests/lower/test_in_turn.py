@@ -13,6 +13,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.flow.buckets import SPREAD
+from bagkit.lower.in_turn import HELD
 from bagkit.lower.lower import lower
 from bagkit.lower.resize import JOIN_BYTES, LEAST_TASKS, SPREAD_TASKS
 from bagkit.optimizer import optimize
@@ -76,8 +77,8 @@ def test_results_are_those_of_partitions_alone(make: Any, expected: Any, folder:
         assert make(records(folder)).compute(scheduler=scheduler, workers=2) == expected
 
 
-def tasks(bag: Any) -> list[Any]:
-    graph, _ = lower(optimize((bag.plan,)))
+def tasks(bag: Any, memory: int | None = None) -> list[Any]:
+    graph, _ = lower(optimize((bag.plan,)), memory=None if memory is None else lambda: memory)
     return [task for task in graph.tasks if task.part is not None and getattr(task.work, "in_turn", False)]
 
 
@@ -94,6 +95,16 @@ def test_partitions_that_nobody_has_asked_for_are_a_few_tasks(folder: Path) -> N
     assert sum(len(task.part[-1]) for task in made) >= SPREAD - 1, "one may be left over"
     assert len(made) <= SPREAD_TASKS
     assert not tasks(few.distinct(npartitions=SPREAD).count())
+
+
+def test_partitions_are_together_as_far_as_they_fit_into_memory(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'{"n": 1}\n' * (SPREAD * 100))  # 1,800 bytes for each partition of two such files
+    counted = bk.read_text([str(path)] * 2).map(json.loads).pluck("n").distinct().count()
+    most = SPREAD // SPREAD_TASKS
+    for memory, together in [(None, most), (10**9, most), (3 * 1800 * HELD, 3), (1800 * HELD, 1)]:
+        assert {len(task.part[-1]) for task in tasks(counted, memory)} <= {together, SPREAD % together}
+        assert bool(tasks(counted, memory)) == (together > 1)
 
 
 def test_large_partitions_are_tasks_of_their_own(folder: Path, tmp_path: Path) -> None:
