@@ -226,7 +226,7 @@ ONLY_IN = {
         "json/documents.py",
         "json/cutting.py",
         "json/unchanged.py",
-        "exchange/texts.py",
+        "exchange/packing.py",
         "crossing/annotations.py",
         "crossing/by_value.py",
         "profiling/reduction.py",

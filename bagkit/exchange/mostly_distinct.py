@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from bagkit.exchange.integers import Integers
+from bagkit.exchange.packing import Integers, Texts
 from bagkit.exchange.states import States
 from bagkit.exchange.tabling import Table
-from bagkit.exchange.texts import Texts
 from bagkit.exchange.weight import are_new
 
 _LOOKED_AT = 16

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bagkit.exchange.digest import numbers_of
-from bagkit.exchange.integers import Integers, packed_integers
-from bagkit.exchange.texts import Texts, packed
+from bagkit.exchange.packing import Integers, Texts, packed
 
 Entry = tuple[Any, list[Any]]
 """A key and its cell."""
@@ -32,7 +31,7 @@ class Pairs:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Values that are texts may be one and the same object, which pickle writes once.
-        return Pairs, (packed(self.keys), packed_integers(self.values))
+        return Pairs, (packed(self.keys), packed(self.values, texts=False))
 
     def __len__(self) -> int:
         return len(self.values)

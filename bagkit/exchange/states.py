@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from bagkit.exchange.integers import Integers
+from bagkit.exchange.packing import Integers, Texts
 from bagkit.exchange.spill import Bucket, Room
 from bagkit.exchange.tabling import Packed, Table, Tabling, one_nan
-from bagkit.exchange.texts import Texts
 from bagkit.exchange.weight import weight
 
 State = list[Packed | Bucket]

@@ -12,12 +12,11 @@ from itertools import chain
 from operator import length_hint
 from typing import Any
 
-from bagkit.exchange.integers import Integers
 from bagkit.exchange.mostly_distinct import MostlyDistinct, has_repetitions
+from bagkit.exchange.packing import Integers, Texts
 from bagkit.exchange.spill import MOST_AT_ONCE, Bucket, Frame, Meter, Room, read_frame
 from bagkit.exchange.states import State, States, entries_of, in_memory
 from bagkit.exchange.tabling import Folding, Table, Tabling, one_nan
-from bagkit.exchange.texts import Texts
 from bagkit.exchange.weight import TableScale, are_new, weight
 from bagkit.flow.blocks import batched
 

@@ -14,8 +14,7 @@ from itertools import chain, islice
 from typing import Any
 
 from bagkit.exchange.fold import add_count, fresh_initial
-from bagkit.exchange.integers import Integers
-from bagkit.exchange.texts import Texts, packed
+from bagkit.exchange.packing import Integers, Texts, packed
 from bagkit.flow.stopped import StoppedEarly
 from bagkit.light_classes import dataclass
 

@@ -6,10 +6,9 @@ from itertools import islice
 from sys import getsizeof
 from typing import Any
 
-from bagkit.exchange.integers import Integers
+from bagkit.exchange.packing import Integers, Texts
 from bagkit.exchange.spill import MOST_AT_ONCE, SAMPLE, Held, deep_size
 from bagkit.exchange.tabling import Packed, Table
-from bagkit.exchange.texts import Texts
 
 _AT_FIRST = 256
 """How many records go into a table before its first weighing."""

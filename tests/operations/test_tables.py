@@ -24,11 +24,10 @@ from hypothesis import strategies as st
 import bagkit as bk
 from bagkit.exchange import tables as kernel
 from bagkit.exchange import weight as weights
-from bagkit.exchange.integers import Integers
+from bagkit.exchange.packing import Integers, Texts
 from bagkit.exchange.spill import Bucket, Room
 from bagkit.exchange.tables import Filling, join, lists
 from bagkit.exchange.tabling import Counting, Folding, Seeing, Tabling
-from bagkit.exchange.texts import Texts
 from bagkit.exchange.weight import TableScale, weight
 from bagkit.flow.blocks import batched
 from tests.operations.functions import add, add_length, longest, put, word

@@ -1,18 +1,19 @@
-"""Lists of texts that are packed as long as nobody reads them, on their way from one process to another."""
+"""Lists of texts, or of integers, that are packed as long as nobody reads them, on their way to another process."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
 
-from bagkit.exchange.integers import Integers
-
 BATCH = 4096
 """How many texts are packed together: few enough to stay in a processor's cache until they are in their table."""
 _OVERHEAD = 80
 """How many bytes a text takes in memory beside its letters, with its place in a list."""
+_INTEGER = 40
+"""How many bytes an integer takes, with its place."""
 
 
 @cache
@@ -61,12 +62,44 @@ class Texts:
         self.nbytes += sum(map(len, added)) + len(texts) * _OVERHEAD
 
 
-def packed(values: Iterable[Any]) -> list[Any] | Texts | Integers:
-    """Return the list of `values`, packed if all of them are texts, or integers of at most 64 bits."""
+class Integers:
+    """A list of integers of at most 64 bits, as the machine has them.
+
+    Pickle writes such a list at once, where it looks at each of a list of Python's. Mutable: it grows.
+
+    >>> list(Integers([3, -1]))
+    [3, -1]
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: list[int]) -> None:
+        """Pack `values`, which are ints and of no other type; raises OverflowError if one has more bits."""
+        self._values = array("q")
+        self.extend(values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._values)
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes they take in memory when they are read."""
+        return len(self._values) * _INTEGER
+
+    def extend(self, values: list[int]) -> None:
+        """Pack some more; raises OverflowError, and adds none, if one has more bits."""
+        self._values.fromlist(values)
+
+
+def packed(values: Iterable[Any], texts: bool = True) -> list[Any] | Texts | Integers:
+    """Return the list of `values`, packed if all of them are integers of at most 64 bits, or are `texts`."""
     whole = list(values)
     kinds = set(map(type, whole))
     try:
-        if kinds == {str}:
+        if kinds == {str} and texts:
             return Texts(whole)
         if kinds == {int}:
             return Integers(whole)
