@@ -87,12 +87,7 @@ class PathNode:
 
     def take(self, values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch) -> None:
         """Take some values, not none, which stand in `rows`; `records` is how many different ones these are."""
-        self.take_types(set(map(type, values)), values, rows, records, batch)
-
-    def take_types(
-        self, types: set[type], values: Sequence[Any], rows: Sequence[int], records: int, batch: PathBatch
-    ) -> None:
-        """Take some values, as `take` does, whose types are known."""
+        types = set(map(type, values))
         self.records += records
         if len(types) == 1:
             (only,) = types
@@ -155,13 +150,13 @@ class PathNode:
         if self.folded is not None:
             self._take_folded(values, rows, records, batch)
             return
-        columns = self.columns_of(values)
+        columns = self._columns_of(values)
         if columns is None:
             self._take_any_dicts(values, rows, records, batch)
         else:
             self._take_columns(columns, rows, records, batch)
 
-    def columns_of(self, values: Sequence[dict[Any, Any]]) -> list[Sequence[Any]] | None:
+    def _columns_of(self, values: Sequence[dict[Any, Any]]) -> list[Sequence[Any]] | None:
         """Return the values of each key, if all dicts have the keys of the ones seen last, and no others."""
         shape = self.shape
         if not shape or set(map(len, values)) != {len(shape)}:
@@ -172,16 +167,6 @@ class PathNode:
             return list(zip(*map(itemgetter(*shape), values), strict=True))
         except KeyError:
             return None
-
-    def knows_dicts(self) -> bool:
-        """Return whether the first places of dicts are known."""
-        return len(self.examples.get("dict", ())) >= SHOWN
-
-    def take_records(self, columns: Sequence[Sequence[Any]], rows: Sequence[int], batch: PathBatch) -> None:
-        """Take dicts, as their columns that `columns_of` has given; the first places of dicts are known already."""
-        self.records += len(rows)
-        self.types["dict"] += len(rows)
-        self._take_columns(columns, rows, len(rows), batch)
 
     def _take_columns(
         self, columns: Sequence[Sequence[Any]], rows: Sequence[int], records: int, batch: PathBatch

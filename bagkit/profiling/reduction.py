@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Any, Final
 
 from bagkit.exchange.spill import Room
@@ -24,25 +22,8 @@ from bagkit.profiling.summing_up import profile_of
 
 TOGETHER: Final = 256
 """Records that are looked at together: calls for a column cost the same for one record as for many."""
-COLUMNS: Final = 512
-"""The same where columns wait, which take less of a processor's cache than records."""
 FEWEST: Final = 32
 """Records that come together where they are small: of large ones no more are waited for."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Records that came together; of those that all have the keys of the ones before, only the columns are kept.
-
-    Whatever can be is made of records when they come, while a processor's cache has them.
-    """
-
-    number: int
-    records: list[Any]
-    columns: list[Sequence[Any]]
-    digests: array[int] | None
-    """None where they have to be made one by one."""
-    below: list[tuple[Placed, Sequence[int]]]
 
 
 class Profiling(PlacedTaking):
@@ -55,28 +36,16 @@ class Profiling(PlacedTaking):
         self._keys = keys
         self._limits = limits
         self._encode_lines = Encoder(order="sorted").encode_lines
-        self._waiting: list[_Waiting] = []
-        self._types: set[type] = set()
-        """Of the records that wait."""
-        self._number = 0
-        self._even = False
-        """Whether columns wait, and not records."""
+        self._waiting: list[Any] = []
+        """Records that are looked at together."""
+        self._below: list[tuple[Placed, Sequence[int]]] = []
+        """Where these stand."""
 
     def take_placed(self, records: list[Any], places: PlacesOf) -> None:
         """Take records, and what says where each stands."""
-        types = set(map(type, records))
-        columns = self._state.root.columns_of(records) if self._even and types == _DICTS else None
-        if self._even and columns is None:
-            self._take_waiting()
-            self._even = False
-        digests = None if BadLine in types else digests_of_equals(records, self._encode_lines)
-        number = len(records)
-        self._waiting.append(
-            _Waiting(number, records if columns is None else [], columns or [], digests, list(places.below()))
-        )
-        self._types |= types
-        self._number += number
-        if number < FEWEST or self._number >= (COLUMNS if self._even else TOGETHER):
+        self._waiting += records
+        self._below += places.below()
+        if len(records) < FEWEST or len(self._waiting) >= TOGETHER:
             self._take_waiting()
 
     def state(self) -> State:
@@ -86,59 +55,32 @@ class Profiling(PlacedTaking):
         return self._state
 
     def _take_waiting(self) -> None:
-        waiting, number, types = self._waiting, self._number, self._types
-        if not number:
+        records, below = self._waiting, self._below
+        if not records:
             return
-        self._waiting, self._number, self._types = [], 0, set()
-        state = self._state
-        places = Places([each for some in waiting for each in some.below], number)
-        batch = PathBatch(places, self._limits)
-        rows: Sequence[int] = range(number)
-        if self._even:
-            pieces = zip(*[some.columns for some in waiting], strict=True)
-            columns = [list(chain.from_iterable(piece)) for piece in pieces]
-            again = partial(_records_of, state.root.shape, columns)
-            state.root.take_records(columns, rows, batch)
-            self._see_all(waiting, again, rows, batch)
+        self._waiting, self._below = [], []
+        state, number = self._state, len(records)
+        batch = PathBatch(Places(below, number), self._limits)
+        if BadLine not in set(map(type, records)):
+            self._take(records, range(number), batch)
             return
-        records = list(chain.from_iterable([some.records for some in waiting]))
-        if BadLine in types:
-            for row, record in enumerate(records):
-                if type(record) is BadLine:
-                    state.bad.take(record, partial(places.at, row))
-            rows = [row for row, record in enumerate(records) if type(record) is not BadLine]
-            records = [record for record in records if type(record) is not BadLine]
-            types.discard(BadLine)
-        if records:
-            self._take(records, types, rows, batch)
-            self._see_all(waiting, lambda: records, rows, batch)
+        for row, record in enumerate(records):
+            if type(record) is BadLine:
+                state.bad.take(record, partial(batch.places.at, row))
+        good = [row for row, record in enumerate(records) if type(record) is not BadLine]
+        if good:
+            self._take([records[row] for row in good], good, batch)
 
-    def _take(self, records: list[Any], types: set[type], rows: Sequence[int], batch: PathBatch) -> None:
-        """Take records that are no BadLines into the tree."""
-        root = self._state.root
-        columns = root.columns_of(records) if types == _DICTS and root.knows_dicts() else None
-        if columns is None:
-            root.take_types(types, records, rows, len(records), batch)
-        else:
-            root.take_records(columns, rows, batch)
-            self._even = len(rows) == batch.places.number
-
-    def _see_all(
-        self, waiting: Sequence[_Waiting], all_records: Callable[[], list[Any]], rows: Sequence[int], batch: PathBatch
-    ) -> None:
-        """Take in what is asked of whole records, which stand in `rows`; `all_records` gives them."""
-        state, number = self._state, len(rows)
+    def _take(self, records: list[Any], rows: Sequence[int], batch: PathBatch) -> None:
+        """Take records that are no BadLines, and stand in `rows`."""
+        state, number = self._state, len(records)
+        state.root.take(records, rows, number, batch)
         state.records += number
         if batch.created:
             state.root.settle(self._limits)
         if state.wants_places():
             state.runs.take(batch.places, rows)
-        digests = None if batch.odd else _joined([some.digests for some in waiting])
-        records = all_records() if digests is None or self._keys else []
-        if digests is None:
-            self._see(state.duplicates, records, range(number), number, batch.odd)
-        else:
-            state.duplicates.take(digests, range(number), number, state.runs)
+        self._see(state.duplicates, records, range(number), number, batch.odd)
         for duplicates, key in zip(state.keys, self._keys, strict=True):
             found = [(value, row) for row, record in enumerate(records) if (value := _values(record, key)) is not None]
             values, their_rows = [value for value, _ in found], [row for _, row in found]
@@ -150,23 +92,6 @@ class Profiling(PlacedTaking):
             digests, known = digests_of_odd(values, self._encode_lines, odd)
             rows = [rows[number] for number in known]
         duplicates.take(digests, rows, of, self._state.runs)
-
-
-_DICTS: Final[set[type]] = {dict}
-
-
-def _records_of(keys: Sequence[Any], columns: Sequence[Sequence[Any]]) -> list[Any]:
-    return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _joined(parts: Sequence[array[int] | None]) -> array[int] | None:
-    """Return all digests; None where some are not known."""
-    found = array("Q")
-    for part in parts:
-        if part is None:
-            return None
-        found += part
-    return found
 
 
 _NOTHING: Final = object()
