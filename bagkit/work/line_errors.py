@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 
 from bagkit.errors import attribute, text_of
 from bagkit.flow.blocks import Place
-from bagkit.visible import KEPT, one_line, visible
+from bagkit.flow.decoding import other_encoding, undecoded
+from bagkit.visible import KEPT, visible
 
 _PART = r'[\[\]{}]+,?|"(?:[^"\\]|\\.)*"\s*:.*'
 """A line that is a part of a JSON document over several lines, whatever stands around it."""
@@ -16,10 +16,6 @@ _BEGINNING = r".*[{\[,]"
 _LISTS = ("list indices must be", "'list' object has no attribute")
 """How errors of functions begin that are given a list, and want a dict."""
 _PYTHONS = ("True", "False", "None")
-_AROUND = 12
-"""How many bytes before and after the first odd one are shown, as another encoding reads them."""
-_SAID = ("encoding", "object", "start", "end")
-_MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 def json_column(error: BaseException, place: Place | None) -> int | None:
@@ -146,16 +142,5 @@ def encoding_hint(error: BaseException, place: Place | None) -> str | None:
     """
     if place is None or not isinstance(place.record, bytes) or not isinstance(error, UnicodeDecodeError):
         return None
-    encoding, data, start, end = (attribute(error, name, UnicodeDecodeError) for name in _SAID)
-    if encoding not in ("utf-8", "utf8") or data[start:end] not in place.record:
-        return None
-    mark = next((name for mark, name in _MARKS if data.startswith(mark)), None)
-    if mark is not None and place.line == 1:
-        return f"the file begins with a mark; hint: encoding={mark!r} reads it"
-    near = data[max(0, start - _AROUND) : start + _AROUND]
-    name = "cp1252" if re.search(rb"[\x80-\x9f]", near) else "latin-1"
-    try:
-        said = one_line(near.decode(name))
-    except UnicodeDecodeError:
-        return None
-    return f"hint: encoding={name!r} reads it as {said}; errors='replace' goes on with marks in place of such bytes"
+    wrong = undecoded(error)
+    return other_encoding(error, first=place.line == 1) if wrong and wrong in place.record else None

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from bagkit.errors import CorruptInputError, PlanError, SourceError, one_line
 from bagkit.flow.blocks import Block, Place
+from bagkit.flow.decoding import other_encoding
 from bagkit.io.input import lines
 from bagkit.io.input.encodings import Encoding, checked_encoding
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
@@ -168,10 +169,12 @@ def _block(
 
 
 def _named_failure(failure: Exception, source: ReadCsv, piece: FilePiece, line: int) -> Exception:
-    where = f"{named(piece.path)}: line {line}"
+    where = f"{named(piece.path)}: line {max(line, 1)}"  # 0 where not even the first is read
     if isinstance(failure, UnicodeError):
         name = source.encoding.name
-        return SourceError(f"{where} or one soon after it does not decode as {name}: {failure}; hint: errors='replace'")
+        words = other_encoding(failure, first=line <= 1) if isinstance(failure, UnicodeDecodeError) else None
+        words = words or "hint: errors='replace'"
+        return SourceError(f"{where} or one soon after it does not decode as {name}: {failure}; {words}")
     if isinstance(failure, (csv.Error, ValueError)):
         hint = "; hint: csv.field_size_limit(...) before read_csv" if "field limit" in str(failure) else ""
         return SourceError(f"{where} can't be read as CSV: {failure}{hint}")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bagkit.errors import PlanError, SourceError, one_line
 from bagkit.flow.blocks import Block, Place
+from bagkit.flow.decoding import other_encoding
 from bagkit.io.input import lines
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding, checked_encoding
@@ -70,7 +71,7 @@ def _read(source: ReadDocuments, reader: PieceReader, raw: bool) -> Iterator[Blo
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{named(piece.path)}: after {reader.count} documents it does not decode as {source.encoding.name}: "
-            f"{error}; hint: encoding=..., or errors='replace'"
+            f"{error}; {other_encoding(error, first=not reader.count) or 'hint: encoding=...'}"
         ) from error
 
 

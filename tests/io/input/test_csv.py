@@ -218,6 +218,18 @@ def test_bytes_that_do_not_decode_name_file_and_line(tmp_path: Path) -> None:
     assert read(path, errors="replace")[1] == {"a": "3", "b": "\ufffd"}
 
 
+@pytest.mark.parametrize(("data", "hint"), [
+    ("Zoë,1\n".encode("latin-1"), "encoding='latin-1' reads it as 'Zoë,1.*"),
+    ("a,1\nZoë,€\n".encode("cp1252"), "hint: encoding='cp1252' reads it as '.*Zoë,€"),
+    ("a,1\n".encode("utf-16"), "the file begins with a mark; hint: encoding='utf-16' reads it"),
+])  # fmt: skip
+def test_a_hint_at_the_encoding(tmp_path: Path, data: bytes, hint: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(data)
+    with pytest.raises(bk.SourceError, match=hint):
+        read(path, header=["a", "b"])
+
+
 def test_damaged_and_changed_files(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     whole = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(9999)))
