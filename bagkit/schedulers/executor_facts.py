@@ -98,6 +98,21 @@ def known_workers(client: Any) -> dict[str, Any]:
     return dict(client.scheduler_info(n_workers=-1).get("workers") or {})
 
 
+def why_it_waits(client: Any) -> str:
+    """Return why no task may be run on a cluster of dask.distributed; nothing if all its workers take tasks."""
+    known = known_workers(client)
+    paused = sum(worker.get("status") == "paused" for worker in known.values())
+    if not known:
+        return "the cluster of dask.distributed has no worker; tasks wait for one"
+    if not paused:
+        return ""
+    return (
+        f"{paused} of {len(known)} workers of dask.distributed {'is' if paused == 1 else 'are'} paused, and begin no "
+        "task: their memory is above `distributed.worker.memory.pause`; hint: workers with more memory, or "
+        "client.restart(), which empties them"
+    )
+
+
 def _facts_of_ray(ray: Any, workers: int | None) -> Facts:
     """Return what is known of the session of Ray that the program has."""
     nodes = [node for node in ray.nodes() if node.get("Alive", True)]

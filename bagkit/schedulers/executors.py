@@ -35,7 +35,7 @@ from bagkit.flow.kept import Kept
 from bagkit.flow.report import Report
 from bagkit.lower.graph import Graph, Key, Task, Work
 from bagkit.schedulers.elsewhere import run_pickled, run_several
-from bagkit.schedulers.executor_facts import Facts, client_of, facts_of
+from bagkit.schedulers.executor_facts import Facts, client_of, facts_of, why_it_waits
 from bagkit.schedulers.futures import (
     MOST_TOGETHER,
     TASKS_PER_WORKER,
@@ -225,6 +225,10 @@ class AsBytes:
         self._inline_bytes -= sizes(value)[0]
         if value[1] is not None and self._files is not None:
             self._files.drop(value[1])
+
+    def why_it_waits(self) -> str:
+        client = client_of(self._executor)
+        return "" if client is None else why_it_waits(client)
 
     def close(self) -> None:
         """Remove what tasks left in files, once no task writes to them and the caller has none of it."""

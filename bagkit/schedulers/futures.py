@@ -36,6 +36,7 @@ from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import NOTICE_SECONDS, check_stopped
 from bagkit.schedulers.sync import finished
+from bagkit.warn import warn_about
 
 TASKS_PER_WORKER = 3
 
@@ -46,6 +47,8 @@ QUEUED_SECONDS, MOST_PER_WORKER = 0.0015, 32
 than a tiny task does."""
 MESSAGE_SECONDS, MOST_TOGETHER = 0.01, 32
 """How much work, and how many tasks at the most, go with one message to where tasks are quick."""
+QUIET_SECONDS = 30.0
+"""If no task has ended for so long, the pool is asked why that may be."""
 LITTLE = 10_000
 """How many bytes the values may have of a task that goes together with others."""
 NUMBERS = frozenset({int, float, complex, bool, type(None)})
@@ -108,6 +111,9 @@ class Submitter(Protocol):
     def let_go(self, value: Any) -> None:
         """Let go of what the pool gave as a value: nobody needs it."""
 
+    def why_it_waits(self) -> str:
+        """Return what may keep tasks from ending; nothing where nothing is known."""
+
     def close(self) -> None:
         """Remove what tasks left on disk; the run is over."""
 
@@ -139,6 +145,9 @@ class FuturesRun:
         self._seconds_of: dict[int, float] = {}
         """By the ids of works: how long the slower ones of the last tasks took that may go together with others."""
         self._messages = _Messages()
+        self._quiet_since = time.monotonic()
+        """Since when no task has ended, or the pool was not asked why."""
+        self._told: set[str] = set()
 
     def values(self) -> Generator[Any, None, None]:
         """Yield the values of the targets, as the Scheduler protocol says."""
@@ -260,10 +269,20 @@ class FuturesRun:
                     self._take(message)
                 message = self._messages.queue.get_nowait()
         except Empty:
-            pass
+            if wait and time.monotonic() - self._quiet_since > QUIET_SECONDS:
+                self._say_why_it_waits()
+
+    def _say_why_it_waits(self) -> None:
+        """Warn of what may keep tasks from ending, of each once: it may pass."""
+        why = self._submitter.why_it_waits()
+        self._quiet_since = time.monotonic()
+        if why and why not in self._told:
+            self._told.add(why)
+            warn_about(None, f"no task has ended for a while: {why}", UserWarning)
 
     def _take(self, ticket: Ticket) -> None:
         tasks = self._running.pop(ticket)
+        self._quiet_since = time.monotonic()
         self._begun -= len(tasks)
         try:
             result = ticket.result()

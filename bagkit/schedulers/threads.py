@@ -102,6 +102,9 @@ class InThreads:
         """Return `value`."""
         return value
 
+    def why_it_waits(self) -> str:
+        return ""
+
     def let_go(self, value: Any) -> None:
         """Do nothing: who needs it no more holds it no more."""
 

@@ -14,7 +14,9 @@ import pytest
 
 import bagkit as bk
 from bagkit.errors import OptionError
+from bagkit.schedulers import futures
 from tests.clusters import LIGHT
+from tests.schedulers.works import wait_for
 
 QUIET = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
 make_client: Any = distributed.Client
@@ -117,3 +119,34 @@ def test_an_asynchronous_one_is_used_where_it_can_be_waited_for(clusters: list[A
             await asyncio.to_thread(ours.close)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("why", ["1 of 1 workers of dask.distributed is paused", "has no worker; tasks wait for one"])
+def test_a_run_that_waits_for_workers_says_so(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(futures, "QUIET_SECONDS", 0.3)
+    make_cluster: Any = distributed.LocalCluster
+    below = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "terminate")}
+    settings = {**LIGHT, **below, "distributed.worker.memory.pause": 1e-6}
+    with warnings.catch_warnings(), dask.config.set(settings):
+        warnings.simplefilter("ignore")
+        with make_cluster(**QUIET, memory_limit="1 GB", silence_logs=50) as cluster:
+            (worker,) = cluster.workers.values()
+            assert wait_for(lambda: worker.status.name == "paused")
+            if "no worker" in why:
+                cluster.scale(0)
+                assert wait_for(lambda: not cluster.scheduler.workers)
+            with make_client(cluster, set_as_default=False) as client, warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("default")
+
+                def mend() -> None:
+                    assert wait_for(lambda: any(why in str(each.message) for each in told))
+                    worker.memory_manager.memory_pause_fraction = 1e6
+                    if "no worker" in why:
+                        dask.config.set({"distributed.worker.memory.pause": False})
+                        cluster.scale(1)
+
+                thread = threading.Thread(target=mend)
+                thread.start()
+                assert bk.range(4, npartitions=2).map(abs).compute(scheduler=client) == [0, 1, 2, 3]
+                thread.join()
+    assert sum(each.category is UserWarning and why in str(each.message) for each in told) == 1
