@@ -138,7 +138,7 @@ def _given_without(
     count = len(block.records)
     while error is not None:
         index = len(found) + len(noted)
-        if not isinstance(error, Exception):
+        if index == count or not isinstance(error, Exception):
             flags = _flags(count, noted)
             fail.noted(block, noted)
             if found and isinstance(error, WAITING_ERRORS):

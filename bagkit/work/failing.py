@@ -104,6 +104,8 @@ class Failing:
 
         Return whether many records wait to be handed on: then an empty block should be given, with which they go.
         """
+        if index == len(block.records):  # a signal, as of Ctrl-C, came when all were done: none of them has failed
+            self.raise_in(step.own_ops(), block.place(index - 1) if index else None, error)
         if step.policy == "reject" and isinstance(error, Exception):
             waiting = self._waiting.get(id(step))
             if waiting is None:
@@ -118,14 +120,17 @@ class Failing:
         """Return what puts to `noted` each record of `block` that fails in `step`, where it `keeps` the block whole.
 
         Of those that are only counted it is the number, alone in a tuple. When all are noted, `noted` has to be called.
+        What comes behind the last record is raised, as by `fail`.
         """
         if step.policy == "reject":
             return self._waiting[id(step)].noting(step, block, noted)
         ops, records = step.own_ops(), block.records
         left = None if step.policy == "collect" else FAILURES_SHOWN - self._shown[id(ops[-1])]
-        telling = self._telling_of(ops)
+        telling, count = self._telling_of(ops), len(records)
 
         def note(index: int, error: BaseException, given: int = 0, untold: Untold | None = None) -> None:
+            if index == count:
+                raise error
             if left is None:
                 if untold is None:
                     noted.append((index, *telling.kept(error)))

@@ -77,8 +77,11 @@ class Waiting:
         It is called for each of them, and so does the least: a reject is made when somebody asks.
         """
         known, records, names = self._only.get(id(step)), block.records, self._names
+        count = len(records)
 
         def note(index: int, error: BaseException, given: int = 0, untold: Untold | None = None) -> None:
+            if index == count:
+                raise error  # see Failing.fail
             name, violations = names.get(type(error)), None
             if name is None:
                 if isinstance(error, Untold):

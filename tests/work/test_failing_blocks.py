@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
+import signal
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -212,3 +214,38 @@ def test_a_failure_can_be_replayed_and_says_so() -> None:
     for failure in got.failures[:3]:
         with pytest.raises(ValueError, match=str(failure.place.record)):
             failure.replay()
+
+
+class Alarm(Exception):
+    """What a handler of signals raises."""
+
+
+SIGNALLED: dict[str, Callable[[bk.Bag[int], Any], Any]] = {
+    "map": lambda bag, signalled: bag.map(signalled),
+    "starmap": lambda bag, signalled: bag.map(lambda number: (number,)).starmap(signalled),
+    "remove": lambda bag, signalled: bag.remove(signalled),
+    "flat_map": lambda bag, signalled: bag.map(signalled).map(lambda number: [number]).flatten(),
+    "count": lambda bag, signalled: bag.map(signalled).count(),
+    "split": lambda bag, signalled: bag.map(signalled).split_errors()[0],
+}
+
+
+@pytest.mark.parametrize("policy", ["raise", "skip", "collect"])
+@pytest.mark.parametrize("name", SIGNALLED)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Alarm])
+def test_a_signal_when_the_last_record_is_done_is_no_failure_of_a_record(
+    name: str, error: type[BaseException], policy: Any
+) -> None:
+    """C code goes on where a signal has come: its handler raises when the block is done."""
+
+    def handle(number: int, frame: object) -> None:
+        raise error("stop")
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        bag = SIGNALLED[name](bk.from_sequence([0, signal.SIGUSR1, 0], npartitions=1), ctypes.CDLL(None)["raise"])
+        with pytest.raises(error, match="stop") as caught:
+            bag.compute(on_error=policy, scheduler="sync")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert "at from_sequence, record 2, partition 0" in caught.value.__notes__
