@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import PlanError, TaskError, one_line
 from bagkit.ops.calls import DelayedCall, FutureValue, PartitionOf, identity, next_number
 from bagkit.ops.regroup import Concat
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole
+from bagkit.schedulers.cluster import check_open, is_closed, meant
 
 
 def plan_of_dask(value: Any) -> Plan | None:
@@ -48,11 +50,63 @@ def plan_of_future(value: Any) -> Plan | None:
         )
     plan = _futures.get(value)
     if plan is None:
-        plan = _futures[value] = Plan(FutureValue(value))
+        plan = _futures[value] = Plan(FutureValue(DaskFuture(value)))  # type: ignore[arg-type]  # what runs ask of one
     return plan
 
 
 _futures: WeakValueDictionary[Any, Plan] = WeakValueDictionary()
+
+
+class DaskFuture:
+    """A future of distributed's, which says that its client is closed, rather than what dask raises then."""
+
+    def __init__(self, there: Any) -> None:
+        self._there = there
+
+    @property
+    def status(self) -> str:
+        """What dask calls its state."""
+        return str(self._there.status)
+
+    def done(self) -> bool:
+        """Return whether nobody has to wait for it."""
+        return bool(self._there.done())
+
+    def cancelled(self) -> bool:
+        """Return whether somebody has cancelled it; a client that closes cancels all of its own."""
+        return bool(self._there.cancelled()) and not is_closed(self._there.client)
+
+    def result(self) -> Any:
+        """Wait for the value, and return it; raises what made it fail."""
+        try:
+            check_open(self._there.client, self._subject)
+            return self._there.result()
+        except TaskError:
+            raise
+        except (Exception, CancelledError) as error:
+            told = meant(self._there.client, error, self._subject)
+            if told is error:
+                raise
+            raise told from error
+
+    def exception(self) -> BaseException | None:
+        """Wait, and return what made it fail."""
+        try:
+            self.result()
+        except (Exception, CancelledError) as error:
+            return error
+        return None
+
+    def add_done_callback(self, tell: Any) -> None:
+        """Call `tell` when it is over; at once where its client is closed, whose loop calls nobody any more."""
+        if is_closed(self._there.client):
+            tell(self)
+        else:
+            self._there.add_done_callback(lambda _: tell(self))
+
+    @property
+    def _subject(self) -> str:
+        return f"the future {one_line(self._there.key, 80)}"
 
 
 def bag_of(partitions: Sequence[Plan]) -> Plan:
@@ -70,6 +124,10 @@ def plans_of_graph(graph: Any, keys: Iterable[Any]) -> dict[Any, Plan]:
     waiting = list(keys)  # a stack of our own: graphs can be deep
     while waiting:
         key = waiting[-1]
+        if key not in nodes:
+            made.setdefault(key, _plan_of_missing(key))
+            waiting.pop()
+            continue
         node = nodes[key]
         unknown = [need for need in node.dependencies if need not in made] if key not in made else []
         if unknown:
@@ -79,6 +137,20 @@ def plans_of_graph(graph: Any, keys: Iterable[Any]) -> dict[Any, Plan]:
         if key not in made:
             made[key] = _plan_of_node(key, node, given[key], made)
     return {key: made[key] for key in keys}
+
+
+def _plan_of_missing(key: Any) -> Plan:
+    """Return the plan of a value that a graph needs and does not make: a client of distributed's has its future."""
+    kind = getattr(sys.modules.get("distributed.client"), "Client", None)
+    for client in tuple(getattr(kind, "_instances", ())):
+        if key in client.futures and not client.asynchronous:
+            plan = plan_of_future(sys.modules["distributed.client"].Future(key, client))
+            if plan is not None:
+                return plan
+    raise PlanError(
+        f"a graph of dask's needs {one_line(key, 80)}, which is not in it, and which no open client of "
+        "dask.distributed has; hint: make it again with a client that stays open"
+    )
 
 
 def _plan_of_node(key: Any, node: Any, given: Any, made: Mapping[Any, Plan]) -> Plan:
@@ -101,7 +173,7 @@ _givens: WeakKeyDictionary[Plan, Any] = WeakKeyDictionary()
 def _held(value: Any) -> Any:
     """Return a value that a graph holds; for a Client's future wait, and return its result."""
     is_future = type(value).__module__.startswith("distributed") and hasattr(value, "result")
-    return value.result() if is_future else value
+    return DaskFuture(value).result() if is_future else value
 
 
 def _call(function: Any, title: str, inputs: tuple[Plan, ...]) -> Plan:

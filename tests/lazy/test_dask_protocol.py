@@ -360,6 +360,30 @@ def test_a_future_that_a_run_can_not_wait_for_is_an_error() -> None:
         asyncio.run(main())
 
 
+def test_futures_of_a_client_that_was_closed_say_so() -> None:
+    import distributed
+
+    make_client: Any = distributed.Client
+    options: dict[str, Any] = {"processes": False, "n_workers": 1, "dashboard_address": "127.0.0.1:0"}
+    with make_client(set_as_default=False, **options) as client:
+        future, there = client.submit(list, "ab"), client.scatter([7, 8])
+        bag, theirs = bk.from_delayed([future]), dask.delayed(sum)(there)
+        assert bag.compute(scheduler="sync") == ["a", "b"]
+        assert bk.delayed(abs)(theirs).compute(scheduler="sync") == 15  # dask's graph has only the name of it
+        known = bk.delayed(abs)(theirs)
+    gone = r"^the future '.*': the cluster has gone: dask's client is closed; hint: make another client"
+    lazy = [bag, known, bk.range(2, 1).map(double, future), bk.delayed(len)(there), bag.count()]
+    for one in lazy:
+        with pytest.raises(bk.TaskError, match=gone):
+            one.compute(scheduler="sync")
+    with pytest.raises(bk.TaskError, match=gone):
+        bag.persist(scheduler="sync")
+    with bk.Client(workers=1) as ours, pytest.raises(bk.TaskError, match=gone):
+        ours.submit(len, future).result()
+    with pytest.raises(PlanError, match=r"needs '.*', which is not in it, and which no open client of dask"):
+        bk.delayed(abs)(theirs)
+
+
 def test_tasks_are_bytes_to_a_scheduler_that_can_not_import_what_they_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
