@@ -21,9 +21,17 @@ import marshal
 import os
 import sys
 
-from bagkit.crossing.transport import PROTOCOL, Part, Stored, pickle_into, unpickled
+from bagkit.crossing.transport import PROTOCOL, Part, Stored, pickle_into
 from bagkit.exchange.checksum import crc32
-from bagkit.exchange.frames import FrameError, FrameFile, entries, load_frame, load_indexed, without_collector
+from bagkit.exchange.frames import (
+    FrameError,
+    FrameFile,
+    entries,
+    load_frame,
+    load_indexed,
+    unpickled,
+    without_collector,
+)
 from bagkit.flow.replay import Replay
 
 TYPE_CHECKING = False  # importing it would import typing

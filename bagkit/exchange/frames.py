@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import os
+from errno import ENOSPC
 from struct import Struct
 
 from bagkit.exchange.checksum import crc32
@@ -136,6 +137,38 @@ class FrameFile:
                 os.unlink(self.path)
             except OSError:
                 pass  # the directory went before
+
+
+def room_left(directory: str, error: object) -> str:
+    """Return how much room there is, for an error that says that the disk is full; nothing for any other."""
+    if getattr(error, "errno", None) != ENOSPC:
+        return ""
+    try:
+        disk = os.statvfs(directory or ".")
+    except (OSError, ValueError):
+        return ""
+    return f"; {disk.f_bavail * disk.f_frsize / 1e6:,.0f} MB are free there"
+
+
+def unpickled(
+    load: Callable[[Any], Any],
+    data: Any,
+    of: str = "a value was pickled, and can't be unpickled in another process",
+    hint: str = "scheduler='threads' pickles nothing",
+) -> Any:
+    """Return what `load` makes of a pickle; of a class that pickle can't make again the error says so."""
+    try:
+        return load(data)
+    except (ImportError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        from bagkit.errors import BagkitError, NotPicklableError
+
+        if isinstance(error, BagkitError):
+            raise
+        raise NotPicklableError(
+            f"{of}: {type(error).__name__}: {error}; hint: pickle.loads(pickle.dumps(value)) shows it; {hint}"
+        ) from error
 
 
 def load_frame(path: str, place: FramePlace, loads: Callable[[bytes | memoryview], Any]) -> Any:

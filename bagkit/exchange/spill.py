@@ -16,13 +16,22 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
+from functools import partial
 from itertools import count
 from sys import getsizeof
 from time import monotonic
 from typing import Any
 
 from bagkit.exchange.checksum import deflate_module
-from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, load_frame, without_collector
+from bagkit.exchange.frames import (
+    FrameError,
+    FrameFile,
+    FramePlace,
+    load_frame,
+    room_left,
+    unpickled,
+    without_collector,
+)
 from bagkit.light_classes import NamedTuple, dataclass
 
 _numbers = count()
@@ -132,20 +141,13 @@ class SpillFile(FrameFile):
         except OSError as error:
             self.close()
             where = self.path or "the directory for spilled records"
-            raise SpillError(f"{where}: can't be written: {error}{_free_at(self.path)}") from error
+            raise SpillError(
+                f"{where}: can't be written: {error}{room_left(os.path.dirname(self.path), error)}"
+            ) from error
         return Frame(self.path, self.cut(), nbytes, packed)
 
     def __enter__(self) -> SpillFile:
         return self
-
-
-def _free_at(path: str) -> str:
-    """Return how much room there is, for an error; nothing where that can't be told."""
-    try:
-        disk = os.statvfs(os.path.dirname(path) or ".")
-    except OSError:
-        return ""
-    return f"; {disk.f_bavail * disk.f_frsize / 1e6:,.0f} MB are free there"
 
 
 def _packed(data: bytes) -> tuple[bytes, bool]:
@@ -156,13 +158,17 @@ def _packed(data: bytes) -> tuple[bytes, bool]:
     return (packed, True) if len(packed) < len(data) * 3 // 4 else (data, False)
 
 
+_WAITED = "records that are more than memory_limit were pickled to wait on disk, and can't be unpickled"
+_NO_WAITING = "with a larger memory_limit they wait in memory"
+
+
 def _load_packed(data: bytes | memoryview) -> Any:
     return _pickle.loads(deflate_module().decompress(data))
 
 
 def read_frame(frame: Frame) -> list[Any]:
     """Return the records of `frame`; raise SpillError if the file is not as it was written."""
-    loads = _load_packed if frame.packed else _pickle.loads
+    loads = partial(unpickled, _load_packed if frame.packed else _pickle.loads, of=_WAITED, hint=_NO_WAITING)
     try:
         records: list[Any] = without_collector(load_frame, frame.path, frame.place, loads)
     except FrameError as error:

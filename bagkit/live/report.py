@@ -62,13 +62,13 @@ def report(path: str | os.PathLike[str]) -> ReportFile:
     whole.
 
     Args:
-        path: The file to write, such as "run.html".
+        path: The file to write, such as "run.html". Its directory is made if need be.
 
     Returns:
         A context manager.
 
     Raises:
-        PlanError: The path is a URL or a directory, or is in a directory that is not there.
+        PlanError: The path is a URL, a directory, or below what is no directory.
 
     >>> import bagkit as bk
     >>> with bk.report("run.html"):

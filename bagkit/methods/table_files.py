@@ -61,8 +61,8 @@ class TableFiles(Making[T_co]):
         All files have the same schema, and appear under their names when all of them are whole.
 
         Args:
-            path: A local path, whose directory has to exist. With a `*` in it there is a file for each partition, and
-                the `*` stands for its number.
+            path: A local path; its directory is made if need be. With a `*` in it there is a file for each partition,
+                and the `*` stands for its number.
             columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
                 single values: what their elements are called. None: all fields of the dicts, in the order in which they
                 are first seen.
@@ -98,7 +98,7 @@ class TableFiles(Making[T_co]):
         pyarrow = import_extra("pyarrow", "arrow", "for to_parquet")
         check_compression(compression)
         encode = columnar.encoding("to_parquet", columns, on_conflict, column_types.Typing())
-        place = whole_files.check_place("to_parquet", path, exist, ("error", "overwrite", "update"))
+        place = whole_files.check_place("to_parquet", path, exist, ("error", "overwrite", "update"), pattern=True)
         if exist == "update":
             from bagkit.methods.updating import TableUpdate
 
@@ -150,7 +150,7 @@ class TableFiles(Making[T_co]):
         has no type for lists and dicts, so they follow `on_conflict`.
 
         Args:
-            path: A local path of the database. Its directory has to exist.
+            path: A local path of the database. Its directory is made if need be.
             table: The name of the table.
             columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
                 single values: what their elements are called. None: all fields of the dicts, in the order in which they
@@ -226,7 +226,7 @@ class TableFiles(Making[T_co]):
         type for lists, dicts and text with NUL, so they follow `on_conflict`.
 
         Args:
-            path: A local path. Its directory has to exist.
+            path: A local path. Its directory is made if need be.
             group: Where in the file: "/", or a path such as "logs/2026", whose groups are made if need be.
             columns: The names of the columns. For dicts: the fields to take, and only those are parsed. For tuples and
                 single values: what their elements are called. None: all fields of the dicts, in the order in which they

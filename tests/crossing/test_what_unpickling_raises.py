@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,30 @@ def test_a_value_that_can_not_be_unpickled_is_said_to_be_one(name: str) -> None:
     with pytest.raises(bk.NotPicklableError, match=r"can't be unpickled.*Refused\.__init__") as caught:
         WAYS[name]()
     assert not any("bagkit" in note for note in getattr(caught.value, "__notes__", ()))
+
+
+SPILLED: dict[str, Callable[[bk.Bag[Refused]], Any]] = {
+    "groupby": lambda bag: bag.groupby(str).count().compute(),
+    "sort_by": lambda bag: bag.sort_by(str).count().compute(),
+    "distinct": lambda bag: bag.distinct(str).count().compute(),
+    "partition_by": lambda bag: bag.partition_by(str).count().compute(),
+}
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "processes"])
+@pytest.mark.parametrize("name", SPILLED)
+def test_records_that_wait_on_disk_and_can_not_be_unpickled(name: str, scheduler: str) -> None:
+    bag = bk.range(4_000, npartitions=1).map(refused)
+    with bk.options(scheduler=scheduler, memory_limit=100_000), pytest.raises(bk.NotPicklableError) as caught:
+        SPILLED[name](bag)
+    assert "records that are more than memory_limit were pickled to wait on disk" in str(caught.value)
+    assert "a larger memory_limit" in str(caught.value)
+
+
+def test_records_of_a_cache_that_can_not_be_unpickled(tmp_path: Path) -> None:
+    made().cache(tmp_path).count().compute()
+    with pytest.raises(bk.NotPicklableError, match=r"records of the cache can't be unpickled: .*Refused"):
+        made().cache(tmp_path).map(str).compute()
 
 
 def test_threads_need_no_pickles() -> None:

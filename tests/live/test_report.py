@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,17 @@ def test_a_block_that_fails_leaves_one_that_says_so(tmp_path: Path, error: BaseE
 
 
 def test_a_place_that_can_not_be_written_is_an_error_before_anything_runs(tmp_path: Path) -> None:
-    wrong: list[Any] = ["s3://bucket/run.html", tmp_path, tmp_path / "none" / "run.html", 3]
+    (tmp_path / "a file").touch()
+    wrong: list[Any] = ["s3://bucket/run.html", tmp_path, tmp_path / "a file" / "run.html", tmp_path / "*.html", 3]
     for path in wrong:
         with pytest.raises(bk.PlanError, match="report: "):
             bk.report(path)
+
+
+def test_the_directory_of_a_report_is_made(tmp_path: Path) -> None:
+    with bk.report(tmp_path / "new" / "run.html"):
+        bk.range(3, 1).compute(scheduler="sync")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["run.html"]
 
 
 def test_a_place_that_has_gone_does_not_hide_the_error_of_the_block(tmp_path: Path) -> None:
@@ -65,10 +73,13 @@ def test_a_place_that_has_gone_does_not_hide_the_error_of_the_block(tmp_path: Pa
         place.mkdir()
         if error is None:
             with pytest.raises(bk.OutputError), bk.report(place / "run.html"):
-                place.rmdir()
+                place.rename(tmp_path / "moved").with_name("place").touch()
         else:
             report = bk.report(place / "run.html")
             report.__enter__()
             place.rmdir()
+            place.touch()
             with pytest.warns(UserWarning, match=r"run.html was not written: .*Error"):
                 assert report.__exit__(type(error), error, None) is None
+        place.unlink()
+        shutil.rmtree(tmp_path / "moved", ignore_errors=True)

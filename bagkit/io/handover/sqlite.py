@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import string
@@ -50,7 +51,10 @@ def _failing_as(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            raise failed(path, OSError(errno.ENOSPC, str(error))) from error
+        if code == sqlite3.SQLITE_BUSY:
             raise OutputBusyError(
                 f"{named(path)}: another connection writes to this database; hint: wait for its end"
             ) from error

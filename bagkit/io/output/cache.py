@@ -16,7 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from struct import Struct
@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from bagkit.errors import NotPicklableError, OutputError, PlanError, SourceError, one_line
 from bagkit.exchange.checksum import crc32
-from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, entries, load_frame, load_indexed
+from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, entries, load_frame, load_indexed, unpickled
 from bagkit.flow import earlier_runs
 from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.flow.report import Report
@@ -166,11 +166,15 @@ class ReadCache(Source):
             report.read(piece.weight)
 
 
+_KEPT = "records of the cache can't be unpickled"
+_KEEP_PLAIN = "keep dicts, lists and other plain data"
+
+
 def records_of(path: str, loads: Callable[[Any], Any] = earlier_runs.loads) -> Iterator[list[Any]]:
     """Yield what an entry has, list by list; raises FrameError where it is not whole."""
     index = _index_of(path)
     for number in range(entries(index)):
-        yield load_indexed(path, index, number, loads)
+        yield load_indexed(path, index, number, partial(unpickled, loads, of=_KEPT, hint=_KEEP_PLAIN))
 
 
 def _index_of(path: str) -> FramePlace:

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, BinaryIO, Protocol
 
 from bagkit.errors import OutputError
+from bagkit.exchange.frames import room_left
 from bagkit.io.input.paths import etag_of, filesystem_of, is_url, named
 from bagkit.io.output.names import RESERVED, directory_of
 from bagkit.light_classes import NamedTuple, dataclass
@@ -90,14 +91,8 @@ def failed(path: str, error: Exception) -> OutputError:
     else:
         reason = f"{type(error).__name__}: {error}"
     reason = without_secrets_of(path, reason)
-    hint = ""
-    try:
-        free = shutil.disk_usage(directory_of(path) or "/").free
-    except (OSError, ValueError):
-        pass
-    else:
-        hint = f"; {free / 1e6:,.0f} MB are free there"
-    result = OutputError(f"{_shown(path)} can't be written: {reason}{hint}")
+    room = room_left(directory_of(path) or "/", error)
+    result = OutputError(f"{_shown(path)} can't be written: {reason}{room}")
     result.errno = getattr(error, "errno", None)
     return result
 

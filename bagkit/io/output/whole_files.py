@@ -35,11 +35,13 @@ def local_path(operation: str, name: str, path: Any, kind: str) -> str:
     return check_nameable(operation, text)
 
 
-def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("error", "overwrite")) -> str:
-    """Return the absolute path of a file to be written.
+def check_place(
+    operation: str, path: Any, exist: Any, known: Sequence[str] = ("error", "overwrite"), pattern: bool = False
+) -> str:
+    """Return the absolute path of a file to be written; its directory is made when it is.
 
-    Raises PlanError for a URL, for a directory, and in a directory that is not there; OutputExistsError for a file that
-    is there, if `exist` is "error". `known` are the values that `exist` may have.
+    Raises PlanError for a URL, for a directory, and below what is no directory; OutputExistsError for a file that is
+    there, if `exist` is "error". `known` are the values that `exist` may have. With `pattern` there may be a `*` in it.
     """
     if exist not in known:
         words = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
@@ -52,8 +54,13 @@ def check_place(operation: str, path: Any, exist: Any, known: Sequence[str] = ("
         raise PlanError(f"{operation}: {named(text)} is a directory; expected a file's name")
     if is_device(place):
         raise PlanError(f"{operation}: {named(text)} is a device; expected a file's name")
-    if not os.path.isdir(os.path.dirname(place)):
-        raise PlanError(f"{operation}: there is no directory {named(os.path.dirname(place))}")
+    if "*" in text and not pattern and not os.path.lexists(place):
+        raise PlanError(f"{operation}: {named(text)} has a *, and one file is written; expected a name without it")
+    above = os.path.dirname(place)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        raise PlanError(f"{operation}: {named(above)} is no directory; expected one for {named(text)}")
     if exist == "error":
         _refuse_existing(operation, place)
     return place
@@ -89,6 +96,7 @@ def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = 
     made: list[str] = []
     lock = None
     try:
+        os.makedirs(directory, exist_ok=True)
         lock = Lock(f"{own}.lock")
         for left in glob.glob(f"{glob.escape(own)}.*.part") if lock.excludes else ():
             os.unlink(left)
@@ -160,11 +168,12 @@ def _sync(path: str) -> None:
 
 
 def spill_beside(place: str) -> IO[bytes]:
-    """Return a file without a name on the disk of `place`: it is gone when it is closed, and when its process ends.
+    """Return a file without a name in the directory of `place`, which is made if need be.
 
-    Raises OutputError where none can be made.
+    It is gone when it is closed, and when its process ends. Raises OutputError where none can be made.
     """
     try:
+        os.makedirs(os.path.dirname(place), exist_ok=True)
         return tempfile.TemporaryFile(dir=os.path.dirname(place))
     except OSError as error:
         raise failed(place, error) from error

@@ -13,11 +13,12 @@ import signal
 import sqlite3
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pyarrow.parquet as pq
 import pytest
@@ -358,9 +359,18 @@ def files_up_to(size: int) -> Iterator[None]:
 def test_no_room_for_what_the_libraries_write_is_an_error_of_ours(tmp_path: Path) -> None:
     """Columns take less room while they wait."""
     flags = bk.range(20_000, 2).map(lambda n: {"b": n % 3 == 0, "s": "a"})
-    with files_up_to(160_000), pytest.raises(bk.OutputError, match=r"a\.db: can't be written: .* are free"):
+    with files_up_to(160_000), pytest.raises(bk.OutputError, match=r"a\.db: can't be written: "):
         flags.to_sqlite(tmp_path / "a.db", "t", **SYNC)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_below_sqlite_says_how_much_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    monkeypatch.setattr("bagkit.io.handover.sqlite._write", Mock(side_effect=full))
+    with pytest.raises(bk.OutputError, match=r"a\.db: can't be written: .*full; [\d,]+ MB are free there$") as caught:
+        bag().to_sqlite(tmp_path / "a.db", "t", columns=["i"], **SYNC)
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_sqlite_what_is_no_database_and_one_that_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,19 +420,47 @@ def test_files_have_the_permissions_of_new_files(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
 
 
+EMPTY = {"type": "record", "name": "r", "fields": []}
+WRITERS: dict[str, Callable[[bk.Bag[Any], Path], Any]] = {
+    "to_jsonl": lambda bag, path: bag.map(str).to_jsonl(path, **SYNC),
+    "to_textfiles": lambda bag, path: bag.map(str).to_textfiles(path, **SYNC),
+    "to_avro": lambda bag, path: bag.map(lambda _: {}).to_avro(
+        path, {"type": "record", "name": "r", "fields": []}, **SYNC
+    ),
+    "to_parquet": lambda bag, path: bag.to_parquet(path, **SYNC),
+    "to_parquet(update)": lambda bag, path: bag.to_parquet(path, exist="update", **SYNC),
+    "to_sqlite": lambda bag, path: bag.to_sqlite(path, "records", **SYNC),
+    "to_hdf5": lambda bag, path: bag.to_hdf5(path, columns=["i"], **SYNC),
+    "to_hdf5(table)": lambda bag, path: bag.to_hdf5(path, "records", columns=["i"], format="table", **SYNC),
+    "to_hdf5(append)": lambda bag, path: bag.to_hdf5(path, columns=["i"], exist="append", **SYNC),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_directories_are_made(tmp_path: Path, name: str) -> None:
+    one = name.startswith(("to_sqlite", "to_hdf5"))
+    place = tmp_path / "new" / "one" / ("a" if one else "*.part")
+    if one:
+        with pytest.raises(bk.PlanError, match=r"has a \*, and one file is written; expected a name without it"):
+            WRITERS[name](bag(), place.with_name("*"))
+    WRITERS[name](bag(), place)
+    assert [path for path in place.parent.iterdir() if path.name[0] != "."]
+
+
 @pytest.mark.parametrize(("path", "message"), [
     (5, "to_parquet: path is 5; expected a path, as a str or os.PathLike"),
     ("s3://bucket/a.parquet", "to_parquet: s3://bucket/a.parquet is a URL; expected a file of this machine"),
     ("{}/", "to_parquet: {}/ is a directory; expected a file's name"),
     ("{}", "to_parquet: {} is a directory; expected a file's name"),
-    ("{}/no/a.parquet", "to_parquet: there is no directory {}/no"),
+    ("{}/a file/a.parquet", "to_parquet: {}/a file is no directory; expected one for {}/a file/a.parquet"),
     ("{}/*-*.parquet", "to_parquet: got '{}/*-*.parquet'; expected one * at the most, in the file's name"),
 ])  # fmt: skip
 def test_places_that_can_not_be_written_to(tmp_path: Path, path: Any, message: str) -> None:
     place = path.format(tmp_path) if isinstance(path, str) else path
+    (tmp_path / "a file").touch()
     with pytest.raises(bk.PlanError) as caught:
         bag().to_parquet(place, **SYNC)
-    assert str(caught.value) == message.format(tmp_path)
+    assert str(caught.value) == message.replace("{}", str(tmp_path))
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

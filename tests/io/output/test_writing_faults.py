@@ -185,7 +185,7 @@ class TestErrors:
     def test_no_room_for_a_file(self, place: Place, clean: dict[str, bytes]) -> None:
         assert place.run(limit=3_000) == 1
         assert "OutputError: " in place.said()
-        assert re.search(rf"{place.out}: partition \d+ can't be written: file too large; \d+", place.said())
+        assert re.search(rf"{place.out}: partition \d+ can't be written: file too large$", place.said())
         assert place.files() == {}
         assert place.hidden() == []
         place.run_to_its_end(clean)
@@ -222,8 +222,9 @@ class TestOneStepFails:
 
         with monkeypatch.context() as patch:
             patch.setattr(LocalStore, step, failing)
-            with pytest.raises(bk.OutputError, match=r"can't be written: .*; .* MB are free there") as caught:
+            with pytest.raises(bk.OutputError, match=r"can't be written: ") as caught:
                 bag.to_jsonl(tmp_path / "out")
+        assert ("MB are free there" in str(caught.value)) == (kind == errno.ENOSPC)
         assert caught.value.errno == kind
         assert isinstance(caught.value, OSError)
         for path in (tmp_path / "out").glob("*.jsonl"):
