@@ -429,7 +429,7 @@ def test_exit_codes(run: Any, here: Path) -> None:
     (here / "cut.json.gz").write_bytes((here / "logs/0.json.gz").read_bytes()[:-30])
     for code, words in {
         0: [("--help",), ("--version",), ("count", "--help")],
-        1: [("count", "nothing.json"), ("count", "cut.json.gz"), ("convert", "logs/*.gz", "no/folder/o.csv")],
+        1: [("count", "nothing.json"), ("count", "cut.json.gz"), ("convert", "logs/*.gz", "bad.json.gz/o.csv")],
         2: [("count", "bad.json.gz"), ("logs/*.gz", "map(r['nope'])", "count")],
         64: [(), ("count",), ("count", "logs/*.gz", "--top", "0"), ("convert", "a"), ("head", "a", "--output", "xml"),
              ("count", "a", "--max-errors", "1"), ("count", "a", "--bad", "b", "--max-errors", "x")],

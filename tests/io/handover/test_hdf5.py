@@ -165,7 +165,7 @@ def test_no_room_is_an_error_of_ours(tmp_path: Path) -> None:
     """HDF5 left alone with a full disk ends the process."""
     flags = bk.range(20_000, 2).map(lambda n: {"b": n % 3 == 0, "s": "a"})
     for options in ({"strings": 100}, {"columns": ["s"]}):
-        with files_up_to(160_000), pytest.raises(bk.OutputError, match=r"a\.h5: can't be written: .* are free"):
+        with files_up_to(160_000), pytest.raises(bk.OutputError, match=r"a\.h5: can't be written: "):
             flags.to_hdf5(tmp_path / "a.h5", **options, **SYNC)  # type: ignore[call-overload]  # names are in dicts
         assert os.listdir(tmp_path) == []
 
