@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from bagkit.errors import LineTooLongError, one_line
 from bagkit.flow.blocks import Block, Place
@@ -92,6 +93,8 @@ def _shown(line: Any) -> Any:
 def _reason(error: Exception) -> str:
     """Return why a line is no JSON, in the same words for all lines with the same fault."""
     if isinstance(error, UnicodeDecodeError):
+        if error.reason != "invalid start byte" and not error.object[error.end :].strip():
+            return "cut off"
         return f"bytes that are not {error.encoding}"
     if isinstance(error, LineTooLongError):
         return "longer than max_line"
@@ -102,11 +105,29 @@ def _reason(error: Exception) -> str:
             return "blank line"
         if error.doc.startswith("\ufeff"):
             return "begins with a byte order mark (utf-8-sig reads it)"
-        whole = error.doc.rstrip()
-        if error.pos >= len(whole) or error.msg.startswith("Unterminated string"):
-            return "cut off"
-        return error.msg
+        return "cut off" if _is_cut(error) else error.msg
     return f"{type(error).__name__}: {one_line(error, 80)}"
+
+
+_CUT_ESCAPE: Final = re.compile(r"\\u[0-9a-fA-F]{0,4}")
+_CUT_NUMBER: Final = re.compile(r"\.|(?:\.[0-9]+)?[eE][+-]?")
+"""What may stand behind the digits of a number that is not at its end."""
+_WORDS: Final = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
+
+
+def _is_cut(error: json.JSONDecodeError) -> bool:
+    """Return whether a line would be JSON if it went on: what is wrong with it is that it ends."""
+    whole = error.doc.rstrip()
+    rest = whole[error.pos :]
+    if not rest or error.msg.startswith("Unterminated string"):
+        return True
+    if error.msg.startswith("Invalid \\uXXXX escape"):
+        return _CUT_ESCAPE.fullmatch(whole, whole.rfind("\\")) is not None
+    if error.msg.startswith("Invalid \\escape"):
+        return rest == "\\"  # the end of the line follows it
+    if error.msg.startswith("Expecting value"):
+        return any(word.startswith(rest) for word in _WORDS)
+    return whole[error.pos - 1].isdigit() and _CUT_NUMBER.fullmatch(rest) is not None
 
 
 @dataclass(slots=True)
