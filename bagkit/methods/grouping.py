@@ -209,8 +209,9 @@ class Grouping(Making[T_co]):
         if plan is None and not spread:
             return self._bag(Plan(ops.Match(on_self, on_other, how, tuple(other)), (self.plan,))).flatten()
         if plan is not None and not spread and (plan.op.gives_value or plan.npartitions == 1):
-            value = plan if plan.op.gives_value else Plan(ops.all_records(), (plan,))
-            return self._bag(Plan(ops.Match(on_self, on_other, how), (self.plan, value))).flatten()
+            match = ops.Match(on_self, on_other, how)
+            value = plan if plan.op.gives_value else Plan(ops.other_side(match), (plan,))
+            return self._bag(Plan(match, (self.plan, value))).flatten()
         if plan is None:
             plan = Plan(memory.plan_sequence(other, None, 1))
         elif plan.op.gives_value:

@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Final, Literal
 
-from bagkit.errors import PlanError, one_line
+from bagkit.errors import PlanError, add_notes, one_line
 from bagkit.exchange.group import (
     PLAIN_KEYS,
     Gather,
@@ -30,7 +30,7 @@ from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import checked_npartitions, key_function, shown_key
-from bagkit.ops.reductions import CustomReduction, joined
+from bagkit.ops.reductions import Row, joined, or_else
 from bagkit.plan.fields import shown_fields
 from bagkit.plan.kinds import ALL, Exchange, Fields, OnRecords, Pairing, SampledExchange, Taking, union
 
@@ -296,11 +296,27 @@ class Match(Pairing):
 
     def _matches(self, values: Sequence[Any]) -> Matches:
         others = reading(values[0]) if self.others is None else self.others
-        table = table_of(key_function("join", self.on_other), others)
+        key = key_function("join", self.on_other)
+        try:
+            table = table_of(key, others)
+        except Exception as error:
+            _note_record(error, key, list(others))
+            raise
         return Matches(key_function("join", self.on_self), table, self.how)
 
     def _on_records(self, matches: Matches) -> OnRecords:
         return matches.of_block if type(self.on_self) is str else partial(map, matches)
+
+
+def _note_record(error: Exception, key: Callable[[Any], Any], others: Sequence[Any]) -> None:
+    """Note on `error` at which of the other side's records it was raised, if one of them alone raises it again."""
+    for index, record in enumerate(others):
+        try:
+            table_of(key, [record])
+        except Exception as again:
+            if type(again) is type(error):
+                add_notes(error, [f"at record {index} of the other side", f"record: {one_line(record)}"])
+                return
 
 
 _NO_ROW: Final = object()
@@ -361,6 +377,32 @@ def check_how(how: object, on_other: object) -> None:
         raise PlanError(f"join: how is {how!r}; expected one of {', '.join(map(repr, HOWS))}")
 
 
-def all_records() -> CustomReduction:
-    """Return the reduction of a bag to the list of its records."""
-    return CustomReduction(list, joined, name="all records")
+class Checked:
+    """A Taking of records that a table is made of by their keys: here it is known where each of them is from."""
+
+    __slots__ = ("_key", "_records")
+
+    def __init__(self, key: Callable[[Any], Any]) -> None:
+        self._key = key
+        self._records: list[Any] = []
+
+    def take(self, records: list[Any]) -> None:
+        """Take some records; raises what is wrong with a key."""
+        table_of(self._key, records)
+        self._records += records
+
+    def state(self) -> list[Any]:
+        """Return all of them."""
+        return self._records
+
+
+def other_side(match: Match) -> Row:
+    """Return the reduction of a bag to the list of its records, which `match` holds as a table."""
+    return Row(
+        f"the other side of {match.error_label}",
+        partial(Checked, key_function("join", match.on_other)),
+        joined,
+        partial(or_else, []),
+        functions=(match.on_other,) if callable(match.on_other) else (),
+        when_cut="other",
+    )
