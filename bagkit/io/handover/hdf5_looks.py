@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import date
 from operator import sub
@@ -11,7 +11,7 @@ from typing import Any
 from bagkit.errors import ColumnTypeError, one_line
 from bagkit.io.handover.columns import PackedValues, Values, listed
 from bagkit.io.handover.converted import Column
-from bagkit.io.handover.gathered import TypedColumns
+from bagkit.io.handover.gathered import Misfit, TypedColumns
 from bagkit.light_classes import dataclass
 
 Rows = Mapping[str, Values]
@@ -95,7 +95,13 @@ def rows_by_group(table: TypedColumns, by: str | None, group: str) -> Iterator[t
         chosen: dict[Any, list[int]] = {}
         for at, key in enumerate(listed(keys)):
             chosen.setdefault(key, []).append(at)
-        homes = {key: f"{group.rstrip('/')}/{group_name(key, by, number)}" for key in chosen}
+        try:
+            homes = {key: f"{group.rstrip('/')}/{group_name(key, by)}" for key in chosen}
+        except ColumnTypeError as error:
+            (column,) = (each for each in table.columns if each.name == by)
+            raise Misfit(
+                number, str(error), (GroupNames(column.operation, by, column.type, column.policy, column.typing),)
+            ) from None
         if len(chosen) == 1:
             yield next(iter(homes.values())), columns, rows
             continue
@@ -104,14 +110,25 @@ def rows_by_group(table: TypedColumns, by: str | None, group: str) -> Iterator[t
             yield homes[key], {name: list(map(each.__getitem__, places)) for name, each in lists.items()}, len(places)
 
 
-def group_name(key: Any, by: str, partition: int) -> str:
+class GroupNames(Column):
+    """The column whose values are the names of groups."""
+
+    def convert(self, values: Iterable[Any]) -> list[Any]:
+        """Return the values; raises ColumnTypeError for one that can't be the name of a group."""
+        found = super().convert(values)
+        for value in found:
+            group_name(value, self.name)
+        return found
+
+
+def group_name(key: Any, by: str) -> str:
     """Return the name of the group of a value; raises ColumnTypeError for one that can't be that."""
     name = key.isoformat() if isinstance(key, date) else str(key)
     known = isinstance(key, (str, int, date)) and not isinstance(key, bool)
     if not known or not name or "/" in name or "\0" in name or set(name) == {"."} or not name.isprintable():
         raise ColumnTypeError(
-            f"to_hdf5: by is {by!r}, and a record has {one_line(key, 60)} there (in partition {partition}); expected "
-            "the name of a group: a text without '/', an int or a date"
+            f"to_hdf5: by is {by!r}, and a record has {one_line(key, 60)} there; expected the name of a group: a text "
+            "without '/', an int or a date"
         )
     return name
 

@@ -451,8 +451,18 @@ def test_a_group_of_columns_for_each_value(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [None, "", "a/b", "..", "a\n", 1.5, True])
 def test_values_that_name_no_group(tmp_path: Path, value: Any) -> None:
-    with pytest.raises(bk.ColumnTypeError, match=r"by is 'k', and a record has .* there \(in partition 0\); expected"):
-        bag([{"k": value, "n": 1}]).to_hdf5(tmp_path / "a.h5", by="k", **TABLE)
+    records = [{"k": value, "n": 1}] if value is None or not isinstance(value, str) else [{"k": "a"}, {"k": value}]
+    for form in ("table", "columns"):
+        with pytest.raises(
+            bk.ColumnTypeError, match=r"by is 'k', and a record has .* there; expected the name"
+        ) as caught:
+            bag(records, 1).to_hdf5(tmp_path / "a.h5", by="k", **{**TABLE, "format": form})
+        notes = caught.value.__notes__
+        assert notes == [
+            "in to_hdf5",
+            f"at from_sequence, record {len(records) - 1}, partition 0",
+            f"record: {records[-1]}",
+        ]
     with pytest.raises(bk.ColumnTypeError, match="by is 'no', and no record has a field of that name"):
         bag([{"k": value, "n": 1}]).to_hdf5(tmp_path / "a.h5", by="no", **TABLE)
     assert os.listdir(tmp_path) == []
