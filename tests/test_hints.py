@@ -25,7 +25,7 @@ import pytest
 
 import bagkit
 import bagkit as bk
-from bagkit.other_names import OF_ARGUMENTS, OF_BAGS, OF_ITEMS, OF_MODULE
+from bagkit.other_names import OF_ARGUMENTS, OF_BAGS, OF_CSV, OF_ITEMS, OF_MODULE, OF_MORE
 from tests.each_case import each_case
 from tests.wheels import ALL_HAVE_WHEELS
 
@@ -162,6 +162,37 @@ def test_every_hint_for_an_argument_runs() -> None:
             with pytest.raises(TypeError) as caught:
                 getattr(bag(), method)(**{name: 1})
             assert f"hint: {code}" in told(caught.value), (method, name)
+
+
+def test_what_readers_of_csv_files_have_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("name,age\nAda,36\n")
+    for name, code in OF_CSV.items():
+        with pytest.raises(bk.PlanError) as caught:
+            bk.read_csv("a.csv", **{name: 1})
+        assert str(caught.value).endswith(f"hint: {code}"), name
+        run(code.replace("(5)", "(1)") if "(" in code else f"bagkit.read_csv(paths, {code})", paths="a.csv")
+
+
+def test_every_hint_for_too_many_arguments_runs() -> None:
+    lists = bk.from_sequence([[[1]], [[2]]])
+    for name, code in OF_MORE.items():
+        with pytest.raises(TypeError, match="were given") as caught:
+            getattr(bag() if hasattr(bk.Bag, name) else bk, name)(1, 2, 3)
+        assert f"hint: {code}" in told(caught.value), name
+        run(code, bag=lists if name == "flatten" else bag())
+    assert run(OF_MORE["pluck"]) == [("Ada", 36), ("Bob", 17)]
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("drop", [{"age": 36, "plan": "pro"}, {"age": 17, "plan": "free"}]),
+        ("rename", [{"new": "Ada", "age": 36, "plan": "pro"}, {"new": "Bob", "age": 17, "plan": "free"}]),
+        ("to_duckdb", pyarrow.Table.from_pylist(RECORDS)),
+    ],
+)
+def test_what_the_hints_for_columns_give(name: str, right: Any) -> None:
+    assert run(OF_BAGS[name]) == right
 
 
 def test_a_kind_of_join_in_the_place_of_a_key() -> None:
@@ -542,7 +573,7 @@ def test_names_that_bags_do_not_have(name: str, tmp_path: Path) -> None:
         getattr(numbers, name)
     assert str(caught.value) == f"a bag has no attribute {name!r}; hint: {OF_BAGS[name]}"
     code = OF_BAGS[name]
-    of_records = any(word in code for word in ("pluck", "**record", "to_", "join"))
+    of_records = any(word in code for word in ("pluck", "**record", "record.items", "to_", "join"))
     of_pairs = any(word in code for word in ("by_key", "values(", "dict(", "sort_by(0)"))
     of_lists = bk.from_sequence([[1], [2]])
     made = bag() if of_records else pairs if of_pairs else of_lists if "flatten" in code else numbers

@@ -237,7 +237,11 @@ def _plain_dialect(dialect: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the csv module makes of its own arguments, in a form that crosses to other processes."""
     unknown = [name for name in options if name not in _DIALECT]
     if unknown:
-        raise PlanError(f"read_csv: there is no option {unknown[0]!r}; the csv module has {', '.join(_DIALECT)}")
+        from bagkit.other_names import OF_CSV
+
+        hint = f"; hint: {OF_CSV[unknown[0]]}" if unknown[0] in OF_CSV else ""
+        known = ", ".join(_DIALECT)
+        raise PlanError(f"read_csv: there is no option {unknown[0]!r}; the csv module has {known}{hint}")
     try:
         found = csv.reader([], dialect, **options).dialect
     except (TypeError, ValueError, csv.Error) as error:
