@@ -12,10 +12,9 @@ import _pickle
 import sys
 from struct import Struct
 
-from bagkit.exchange.frames import unpickled
-
 TYPE_CHECKING = False  # importing it would import typing
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     from bagkit.flow.report import PlainFigures
@@ -118,6 +117,23 @@ def loads(data: Any) -> Any:
 def load_file(file: Any) -> Any:
     """Return the value that the open `file` holds the pickle of."""
     return unpickled(_pickle.load, file)
+
+
+def unpickled(load: Callable[[Any], Any], data: Any) -> Any:
+    """Return what `load` makes of a pickle; of a class that pickle can't make again the error says so."""
+    try:
+        return load(data)
+    except (ImportError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        from bagkit.errors import BagkitError, NotPicklableError
+
+        if isinstance(error, BagkitError):
+            raise
+        raise NotPicklableError(
+            f"a value was pickled, and can't be unpickled in another process: {type(error).__name__}: {error}; "
+            "hint: pickle.loads(pickle.dumps(value)) shows it; scheduler='threads' pickles nothing"
+        ) from error
 
 
 DEEP = 10_000

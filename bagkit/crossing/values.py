@@ -21,7 +21,7 @@ import marshal
 import os
 import sys
 
-from bagkit.crossing.transport import PROTOCOL, Part, Stored, pickle_into
+from bagkit.crossing.transport import PROTOCOL, Part, Stored, pickle_into, unpickled
 from bagkit.exchange.checksum import crc32
 from bagkit.exchange.frames import (
     FrameError,
@@ -29,7 +29,6 @@ from bagkit.exchange.frames import (
     entries,
     load_frame,
     load_indexed,
-    unpickled,
     without_collector,
 )
 from bagkit.flow.replay import Replay

@@ -150,27 +150,6 @@ def room_left(directory: str, error: object) -> str:
     return f"; {disk.f_bavail * disk.f_frsize / 1e6:,.0f} MB are free there"
 
 
-def unpickled(
-    load: Callable[[Any], Any],
-    data: Any,
-    of: str = "a value was pickled, and can't be unpickled in another process",
-    hint: str = "scheduler='threads' pickles nothing",
-) -> Any:
-    """Return what `load` makes of a pickle; of a class that pickle can't make again the error says so."""
-    try:
-        return load(data)
-    except (ImportError, MemoryError, RecursionError):
-        raise
-    except Exception as error:
-        from bagkit.errors import BagkitError, NotPicklableError
-
-        if isinstance(error, BagkitError):
-            raise
-        raise NotPicklableError(
-            f"{of}: {type(error).__name__}: {error}; hint: pickle.loads(pickle.dumps(value)) shows it; {hint}"
-        ) from error
-
-
 def load_frame(path: str, place: FramePlace, loads: Callable[[bytes | memoryview], Any]) -> Any:
     """Return what `loads` makes of a frame; raises FrameError if the frame is not as it was written."""
     if _SCHEME in path:

@@ -16,7 +16,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from functools import partial
 from itertools import count
 from sys import getsizeof
 from time import monotonic
@@ -29,7 +28,6 @@ from bagkit.exchange.frames import (
     FramePlace,
     load_frame,
     room_left,
-    unpickled,
     without_collector,
 )
 from bagkit.light_classes import NamedTuple, dataclass
@@ -49,6 +47,10 @@ LEAST_AT_ONCE = 16
 
 class SpillError(OSError):
     """Records could not be written to disk, or are no longer there as they were written."""
+
+
+class NotUnpickled(Exception):
+    """Records were pickled to wait on disk, and pickle can't make them again."""
 
 
 class Frame(NamedTuple):
@@ -158,21 +160,21 @@ def _packed(data: bytes) -> tuple[bytes, bool]:
     return (packed, True) if len(packed) < len(data) * 3 // 4 else (data, False)
 
 
-_WAITED = "records that are more than memory_limit were pickled to wait on disk, and can't be unpickled"
-_NO_WAITING = "with a larger memory_limit they wait in memory"
-
-
 def _load_packed(data: bytes | memoryview) -> Any:
     return _pickle.loads(deflate_module().decompress(data))
 
 
 def read_frame(frame: Frame) -> list[Any]:
-    """Return the records of `frame`; raise SpillError if the file is not as it was written."""
-    loads = partial(unpickled, _load_packed if frame.packed else _pickle.loads, of=_WAITED, hint=_NO_WAITING)
+    """Return the records of `frame`; raise SpillError if the file is not as it was written, and NotUnpickled."""
+    loads = _load_packed if frame.packed else _pickle.loads
     try:
         records: list[Any] = without_collector(load_frame, frame.path, frame.place, loads)
     except FrameError as error:
         raise SpillError(f"{frame.path}: {error}") from error
+    except (ImportError, MemoryError, RecursionError):
+        raise
+    except Exception as error:  # of the class of a record
+        raise NotUnpickled(f"{type(error).__name__}: {error}") from error
     return records
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bagkit.contexts import context
-from bagkit.errors import GroupTooLargeError, TaskError, UnstableKeyError, add_notes, one_line
-from bagkit.exchange.spill import SpillError
+from bagkit.errors import GroupTooLargeError, NotPicklableError, TaskError, UnstableKeyError, add_notes, one_line
+from bagkit.exchange.spill import NotUnpickled, SpillError
 from bagkit.plan.kinds import Taking
 
 MERGING_TOTALS = "hint: the function got the totals of two partitions, to merge them: combine=operator.add adds them"
@@ -56,6 +56,11 @@ class TakingForUser:
 def _for_user(operation: str, error: Exception) -> Exception | None:
     if isinstance(error, SpillError):
         return TaskError(f"{operation}: {error}; hint: give another temporary_directory")
+    if isinstance(error, NotUnpickled):
+        return NotPicklableError(
+            f"{operation}: records that are more than memory_limit were pickled to wait on disk, and can't be unpickled"
+            f": {error}; hint: pickle.loads(pickle.dumps(record)) shows it; a larger memory_limit keeps them in memory"
+        )
     # Not at the top: who counts names needs no digests, and their module is among the slow ones.
     from bagkit.exchange.digest import Undigestible
     from bagkit.exchange.group import KeyTooLarge

@@ -16,7 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from struct import Struct
@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from bagkit.errors import NotPicklableError, OutputError, PlanError, SourceError, one_line
 from bagkit.exchange.checksum import crc32
-from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, entries, load_frame, load_indexed, unpickled
+from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, entries, load_frame, load_indexed
 from bagkit.flow import earlier_runs
 from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.flow.report import Report
@@ -166,15 +166,24 @@ class ReadCache(Source):
             report.read(piece.weight)
 
 
-_KEPT = "records of the cache can't be unpickled"
-_KEEP_PLAIN = "keep dicts, lists and other plain data"
+def _unpickled(data: Any) -> Any:
+    """Return the records of a pickle; of a class that pickle can't make again the error says so."""
+    try:
+        return earlier_runs.loads(data)
+    except (ImportError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        raise NotPicklableError(
+            f"records of the cache can't be unpickled: {type(error).__name__}: {error}; "
+            "hint: keep dicts, lists and other plain data"
+        ) from error
 
 
-def records_of(path: str, loads: Callable[[Any], Any] = earlier_runs.loads) -> Iterator[list[Any]]:
+def records_of(path: str, loads: Callable[[Any], Any] = _unpickled) -> Iterator[list[Any]]:
     """Yield what an entry has, list by list; raises FrameError where it is not whole."""
     index = _index_of(path)
     for number in range(entries(index)):
-        yield load_indexed(path, index, number, partial(unpickled, loads, of=_KEPT, hint=_KEEP_PLAIN))
+        yield load_indexed(path, index, number, loads)
 
 
 def _index_of(path: str) -> FramePlace:
