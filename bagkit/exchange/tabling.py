@@ -15,7 +15,7 @@ from typing import Any
 
 from bagkit.exchange.fold import add_count, fresh_initial
 from bagkit.exchange.packing import Integers, Texts, packed
-from bagkit.flow.stopped import StoppedEarly
+from bagkit.flow.stopped import StoppedEarly, awaited
 from bagkit.light_classes import dataclass
 
 Table = dict[Any, Any]
@@ -96,7 +96,7 @@ class Seeing(Tabling):
         if self.key is None:
             deque(map(table.setdefault, records), maxlen=0)
             return
-        key = self.key
+        key, value = self.key, None
         try:
             for record in records:
                 value = key(record)
@@ -104,6 +104,7 @@ class Seeing(Tabling):
                     table[value] = record
         except StopIteration:
             raise StoppedEarly from None
+        awaited(value)
 
     def merge(self, tables: Sequence[Any]) -> Table:
         if self.key is None:
@@ -144,7 +145,7 @@ class Folding(Tabling):
         return bool(self.merge_initial)
 
     def put(self, table: Table, records: Iterable[Any]) -> None:
-        key, binop, value = self.key, self.binop, self.value
+        key, binop, value, name = self.key, self.binop, self.value, None
         try:
             for record in records:
                 name = key(record)
@@ -157,6 +158,8 @@ class Folding(Tabling):
                     table[name] = binop(total, one)
         except StopIteration:
             raise StoppedEarly from None
+        awaited(name)
+        awaited(table.get(name))  # of the last record: who returns coroutines does so for it
 
     def merge(self, tables: Sequence[Any]) -> Table:
         total: Table = {}
@@ -175,7 +178,7 @@ class Folding(Tabling):
 
     def meet(self, one: Any, other: Any) -> Any:
         try:
-            return self.combine(one, other)
+            return awaited(self.combine(one, other))
         except StopIteration:
             raise StoppedEarly from None
 

@@ -1,8 +1,9 @@
-"""StopIteration from a user's function, which C's loops would take for the end of the records."""
+"""What a user's function must not do: raise StopIteration, which C's loops take for the end, or return a coroutine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import CoroutineType
 from typing import Any
 
 
@@ -10,8 +11,22 @@ class StoppedEarly(Exception):
     """A user's function raised StopIteration; the records after it would have been lost."""
 
 
+class Unawaited(Exception):
+    """A user's function returned a coroutine, and nobody waits for it; that is no failure of a record."""
+
+
+def awaited(value: Any) -> Any:
+    """Return what a function has given; raises Unawaited for a coroutine, which is true, and equal to no other."""
+    if type(value) is CoroutineType:
+        value.close()  # else Python warns that nobody has awaited it
+        raise Unawaited
+    return value
+
+
 def results(function: Callable[[Any], Any], records: Sequence[Any]) -> list[Any]:
     """Return what `function` gives for each of `records`; raises StoppedEarly where it raises StopIteration.
+
+    Raises Unawaited where it returns a coroutine.
 
     >>> results(str, [1, 2])
     ['1', '2']
@@ -19,4 +34,6 @@ def results(function: Callable[[Any], Any], records: Sequence[Any]) -> list[Any]
     found = list(map(function, records))
     if len(found) < len(records):
         raise StoppedEarly
+    if found and type(found[-1]) is CoroutineType:
+        awaited(found[-1])
     return found

@@ -5,14 +5,16 @@ To add one: a dataclass here, a method on Bag, a row in the test cases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import cached_property, partial
-from itertools import starmap
+from itertools import chain, islice, starmap
 from operator import itemgetter, not_
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Literal
 
 from bagkit.errors import PlanError, one_line
+from bagkit.flow.stopped import awaited
 from bagkit.flow.tallies import count_here
 from bagkit.json.attributes import Defaults
 from bagkit.json.parse import JsonParser, json_parser
@@ -132,7 +134,17 @@ class Filter(PerPartition):
             return partial(map, _Counting(self._name, predicate, self.keep, self.reason))
         if self.keep:
             return as_they_are if predicate is None else partial(map, predicate)
-        return partial(map, not_) if predicate is None else lambda records: map(not_, map(predicate, records))
+        return partial(map, not_) if predicate is None else partial(_dropped, predicate)
+
+
+def _dropped(predicate: Callable[[Any], Any], records: Sequence[Any]) -> Iterator[bool]:
+    """Return for each record whether it does not fulfil `predicate`; the first tells whether that returns coroutines.
+
+    A coroutine is true, so each record would be dropped.
+    """
+    found = map(predicate, records)
+    first = [awaited(each) for each in islice(found, 1)]
+    return map(not_, chain(first, found if first else ()))  # none: it has raised StopIteration
 
 
 class _Counting:
@@ -147,7 +159,10 @@ class _Counting:
         self._reason = reason
 
     def __call__(self, record: Any) -> bool:
-        kept = bool(self._predicate(record)) is self._keep
+        found = self._predicate(record)
+        if type(found) is CoroutineType:  # which is true
+            awaited(found)
+        kept = bool(found) is self._keep
         if not kept:
             count_here(self._reason if type(self._reason) is str else self._reason_of(record))
         return kept

@@ -16,6 +16,7 @@ from bagkit.errors import EmptyBagError, PlanError, add_notes, one_line
 from bagkit.exchange import fold
 from bagkit.exchange.fold import Largest
 from bagkit.exchange.spill import Room
+from bagkit.flow.stopped import awaited
 from bagkit.flow.takings import AllAtOnce, UntilEnough
 from bagkit.light_classes import dataclass
 from bagkit.ops._extremes import extreme, extreme_of, merge_extremes
@@ -302,13 +303,13 @@ def _has(k: int, found: Sequence[Any]) -> bool:
 
 def _fold(binop: Callable[[Any, Any], Any], initial: Any, state: Any, records: Sequence[Any]) -> Any:
     if state is not EMPTY:
-        return reduce(binop, records, state)
-    return reduce(binop, records) if initial is NOT_GIVEN else reduce(binop, records, fold.fresh(initial))
+        return awaited(reduce(binop, records, state))
+    return awaited(reduce(binop, records) if initial is NOT_GIVEN else reduce(binop, records, fold.fresh(initial)))
 
 
 def _fold_combine(combine: Callable[[Any, Any], Any], is_binop: bool, states: Sequence[Any]) -> Any:
     try:
-        return reduce(combine, states)
+        return awaited(reduce(combine, states))
     except Exception as error:
         if is_binop:
             add_notes(error, [MERGING_TOTALS])
@@ -399,4 +400,4 @@ class CustomReduction(Reduction):
 
 def _settled(value: Any) -> Any:
     """Return a list for an iterator, which could be neither sent nor read twice."""
-    return list(value) if isinstance(value, Iterator) else value
+    return list(value) if isinstance(value, Iterator) else awaited(value)

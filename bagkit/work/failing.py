@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from types import CoroutineType
 from typing import Any, NoReturn
 
-from bagkit.errors import TaskError, TooManyErrorsError, attribute, put, too_many_errors
+from bagkit.errors import TooManyErrorsError, attribute, put, too_many_errors
 from bagkit.flow.blocks import Block, Place, placed, places_of
 from bagkit.flow.report import Report
-from bagkit.flow.stopped import StoppedEarly
+from bagkit.flow.stopped import StoppedEarly, Unawaited
 from bagkit.flow.untold import Untold
 from bagkit.light_classes import dataclass
 from bagkit.plan.going_on import Note
@@ -18,7 +18,7 @@ from bagkit.plan.head import Head
 from bagkit.plan.kinds import Op
 from bagkit.plan.split_errors import SplitErrors
 from bagkit.tracebacks import clear_ended, keep_users_frames
-from bagkit.work.failures import Failure, add_place, failed_operation, stopped_early
+from bagkit.work.failures import Failure, add_place, failed_operation, stopped_early, unawaited
 from bagkit.work.rejecting import Waiting, steps_below
 from bagkit.work.steps import Into, Step
 from bagkit.work.telling import Telling
@@ -104,6 +104,8 @@ class Failing:
 
         Return whether many records wait to be handed on: then an empty block should be given, with which they go.
         """
+        if type(error) is Unawaited:
+            self.raise_in(step.own_ops(), block.place(index), error)
         if index == len(block.records):  # a signal, as of Ctrl-C, came when all were done: none of them has failed
             self.raise_in(step.own_ops(), block.place(index - 1) if index else None, error)
         if step.policy == "reject" and isinstance(error, Exception):
@@ -129,7 +131,7 @@ class Failing:
         telling, count = self._telling_of(ops), len(records)
 
         def note(index: int, error: BaseException, given: int = 0, untold: Untold | None = None) -> None:
-            if index == count:
+            if index == count or type(error) is Unawaited:
                 raise error
             if left is None:
                 if untold is None:
@@ -165,7 +167,7 @@ class Failing:
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
         """Raise `error` of one of `ops`, or note it."""
-        if policy not in ("skip", "collect") or not isinstance(error, Exception):
+        if policy not in ("skip", "collect") or not isinstance(error, Exception) or type(error) is Unawaited:
             self.raise_in(ops, place, error)
         self.report.skipped += policy == "skip"
         self._shown[id(ops[-1])] += 1
@@ -204,8 +206,8 @@ class Failing:
         if error is self._told or isinstance(error, TooManyErrorsError):
             _raise(error)
         ops = list(ops)
-        if isinstance(error, (StoppedEarly, StopIteration)):
-            self._told = stopped_early(ops)
+        if isinstance(error, (StoppedEarly, StopIteration, Unawaited)):
+            self._told = unawaited(ops) if isinstance(error, Unawaited) else stopped_early(ops)
             add_place(self._told, place, "")
             raise self._told from None
         self._told = error
@@ -254,10 +256,7 @@ class StepFails:
             if type(value) is CoroutineType:
                 value.close()  # else each would warn that nobody has awaited it
         ops = self.step.own_ops()
-        error = TaskError(
-            f"{ops[-1].label}: the function returned a coroutine, and nobody waits for it; hint: "
-            "lambda *args: asyncio.run(function(*args)) waits for each call"
-        )
+        error = unawaited(ops)
         self.failing.raise_in(ops, block.place(first), error)
 
     def noting(self, block: Block, noted: list[Any]) -> Note:

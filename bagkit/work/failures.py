@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bagkit.errors import (
     PlanError,
     StoppedEarlyError,
+    TaskError,
     add_notes,
     ask,
     attribute,
@@ -423,4 +424,12 @@ def stopped_early(ops: Iterable[Op]) -> StoppedEarlyError:
     return StoppedEarlyError(
         f"{labels or 'a function'}: it raised StopIteration, which would have ended the data as if there were no more; "
         "hint: next(iterator, default) never raises it"
+    )
+
+
+def unawaited(ops: Sequence[Op]) -> TaskError:
+    """Return the error for a function of `ops` that returned a coroutine."""
+    return TaskError(
+        f"{ops[-1].error_label}: the function returned a coroutine, and nobody waits for it; hint: "
+        "lambda *args: asyncio.run(function(*args)) waits for each call"
     )

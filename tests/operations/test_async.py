@@ -79,3 +79,53 @@ def test_what_the_hints_say_works() -> None:
 def test_calls_of_a_client() -> None:
     with bk.Client(workers=1) as client, pytest.raises(bk.PlanError, match="submit: fetch is an async function"):
         client.submit(fetch, 1)
+
+
+def hidden(*args: Any) -> Any:
+    return fetch(*args)
+
+
+PAIRS = [(1, 2), (1, 3), (2, 4), (2, 5)]
+HIDDEN: dict[str, Callable[[], Any]] = {
+    "map": lambda: bag().map(hidden),
+    "filter": lambda: bag().filter(hidden),
+    "filter with a reason": lambda: bag().filter(hidden, reason="odd"),
+    "remove": lambda: bag().remove(hidden),
+    "remove with a reason": lambda: bag().remove(hidden, reason="odd"),
+    "fold": lambda: bag().fold(hidden),
+    "fold from a value": lambda: bag().fold(hidden, initial=0),
+    "fold's combine": lambda: bag().fold(max, hidden),
+    "foldby": lambda: bag().foldby(lambda record: 1, hidden),
+    "foldby's key": lambda: bag().foldby(hidden, max),
+    "foldby's combine": lambda: bag().foldby(lambda record: 1, max, 0, hidden, 0),
+    "reduction": lambda: bag().reduction(hidden, list),
+    "reduction's aggregate": lambda: bag().reduction(sum, hidden),
+    "reduce_by_key": lambda: bk.from_sequence(PAIRS, npartitions=1).reduce_by_key(hidden),
+    "groupby": lambda: bag().groupby(hidden),
+    "sort_by": lambda: bag().sort_by(hidden),
+    "topk": lambda: bag().topk(1, key=hidden),
+    "distinct": lambda: bag().distinct(hidden),
+    "join": lambda: bag().join(bag(), hidden),
+    "join with a list": lambda: bag().join([1], abs, hidden),
+    "partition_by": lambda: bag().partition_by(hidden),
+}
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'fetch' was never awaited")
+@each_case("name", HIDDEN)
+def test_functions_that_return_coroutines_end_the_run(name: str) -> None:
+    for scheduler in ("sync", "processes") if name in ("remove", "fold", "groupby") else ("sync",):
+        for policy in ("raise", "skip", "collect"):
+            with pytest.raises(bk.TaskError, match="the function returned a coroutine, and nobody waits for it; hint"):
+                HIDDEN[name]().compute(scheduler=scheduler, on_error=policy)
+
+
+def test_remove_is_told_of_the_first_record_that_stops() -> None:
+    """The first record is looked at by itself; what it raises is still of it."""
+    for wrong in (0, 3):
+        bag_of_all = bk.from_sequence([0, 3, 5], npartitions=1)
+        with pytest.raises(bk.StoppedEarlyError, match=r"remove\(lambda\)") as caught:
+            bag_of_all.remove(lambda record, wrong=wrong: next(iter(())) if record == wrong else False).compute(
+                scheduler="sync"
+            )
+        assert f"record: {wrong}" in caught.value.__notes__
