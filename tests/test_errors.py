@@ -22,7 +22,7 @@ import pytest
 import bagkit as bk
 from bagkit import errors
 from bagkit.exchange.group import KeyTooLarge
-from bagkit.exchange.spill import SpillError
+from bagkit.exchange.spill import NotUnpickled, SpillError
 from bagkit.lower.graph import Graph, Task
 from bagkit.ops.grouping import exchange_errors
 from bagkit.optimizer import PASSES, optimize
@@ -58,6 +58,7 @@ ELSEWHERE = (
     "io/input/files.py",
     "io/input/json_documents.py",
     "io/input/listing.py",
+    "io/input/long_lines.py",
     "io/input/members.py",
     "io/input/parquet.py",
     "io/input/paths.py",
@@ -490,6 +491,10 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "engine of a client": (
         lambda: bk.Client(engine="spark"), bk.OptionError,
         "Client: engine='spark'; expected 'ray' alone, or none; hint: bagkit.Client(address) is for dask.distributed"),
+    "spilled records that can't be unpickled": (
+        lambda: in_kernel(NotUnpickled("TypeError: no")), bk.NotPicklableError,
+        "groupby: records that are more than memory_limit were pickled to wait on disk, and can't be unpickled: "
+        "TypeError: no; hint: pickle.loads(pickle.dumps(record)) shows it; a larger memory_limit keeps them in memory"),
     "full disk": (
         lambda: in_kernel(SpillError("/tmp/x: can't be written: no space")), bk.TaskError,
         "groupby: /tmp/x: can't be written: no space; hint: give another temporary_directory"),

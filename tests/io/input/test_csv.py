@@ -250,7 +250,7 @@ def test_damaged_and_changed_files(tmp_path: Path) -> None:
     ({"delimiter": ""}, r"read_csv: .*delimiter.*; got dialect='excel' and \{'delimiter': ''\}"),
     ({"dialect": "klingon"}, "read_csv: unknown dialect; got dialect='klingon' and {}"),
     ({"sep": ";"}, "read_csv: there is no option 'sep'; the csv module has delimiter, quotechar, doublequote, "
-                   "escapechar, skipinitialspace, quoting, strict"),
+                   "escapechar, skipinitialspace, quoting, strict; hint: delimiter=','"),
     ({"header": False},
      r"read_csv: header is False, and dicts need names; expected header=\[...\], or as_tuples=True"),
     ({"header": "ab"}, r"read_csv: header is 'ab'; expected True, False \(with as_tuples=True\), or for dicts "
