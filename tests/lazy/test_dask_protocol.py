@@ -371,7 +371,7 @@ def test_futures_of_a_client_that_was_closed_say_so() -> None:
         assert bag.compute(scheduler="sync") == ["a", "b"]
         assert bk.delayed(abs)(theirs).compute(scheduler="sync") == 15  # dask's graph has only the name of it
         known = bk.delayed(abs)(theirs)
-    gone = r"^the future '.*': the cluster has gone: dask's client is closed; hint: make another client"
+    gone = r"^the future '.*': the cluster has gone: dask's client is .*; hint: make another client"
     lazy = [bag, known, bk.range(2, 1).map(double, future), bk.delayed(len)(there), bag.count()]
     for one in lazy:
         with pytest.raises(bk.TaskError, match=gone):
