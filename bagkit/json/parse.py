@@ -33,12 +33,13 @@ from bagkit.json.attributes import (
     tree_of,
 )
 from bagkit.json.recurring import BlockDecoder, Recurring
-from bagkit.json.refused import Scan, put_lines, refuse, text_of
+from bagkit.json.refused import Scan, put_lines, refuse, text_if_cut, text_of
 from bagkit.light_classes import dataclass
 
 Shape = Literal["record", "value", "values", "attributes", "scalars"]
 Careful = Callable[[Any], Any]
-PutLines = Callable[[list[Any], Sequence[Any], list[int], int], None]
+Refused = list[tuple[int, str]]
+PutLines = Callable[[list[Any], Sequence[Any], Refused, int], None]
 Steps = tuple[Callable[[Any], Any], ...]
 
 _DIGITS: Final = frozenset("0123456789") | frozenset(b"0123456789")
@@ -145,9 +146,9 @@ class JsonParser:
     def further(self, rest: Iterator[Any]) -> PutLines:
         """Return a function that puts to a list what is made of the `rest` of some lines, up to one not for that.
 
-        It is told these lines, has a list for the numbers of those that `json.loads` refuses for sure, and goes on
-        behind one that it puts there; without lines there are none. And it is told how many more lines there were than
-        are in the first list.
+        It is told these lines, has a list for the numbers of those that `json.loads` refuses for sure, with what
+        msgspec says, and goes on behind one that it puts there; without lines there are none. And it is told how many
+        more lines there were than are in the first list.
 
         Called again, it goes on behind the other one. It does not raise: from so deep, this takes longer than all else.
         """
@@ -166,6 +167,10 @@ class JsonParser:
     def as_refused(self, raw: bool, without_end: bool) -> Careful:
         """Return a function for lines that json.loads refuses: it raises what the one of `as_standard` does."""
         return partial(refuse, self._own_ways().scan, self.as_standard(raw, without_end), raw, without_end)
+
+    def text_if_refused(self, raw: bool, without_end: bool) -> Callable[[Any, str], str | None] | None:
+        """Return what gives the text of that, of a line and what msgspec says; None where json.loads is another."""
+        return None if self._own_ways().scan is None else partial(text_if_cut, raw, without_end)
 
     def after(self, make: Callable[[Any], Any]) -> Careful:
         """Return the function that makes a line of an element with `make`, and a record of that."""
@@ -362,7 +367,7 @@ def _call(function: Callable[[Any], Any], value: Any) -> Any:
     return function(value)
 
 
-def _put_further(made: Iterator[Any], found: list[Any], lines: Sequence[Any], refused: list[int], missing: int) -> None:
+def _put_further(made: Iterator[Any], found: list[Any], lines: Sequence[Any], refused: Refused, missing: int) -> None:
     _put_deeper((made, found, lines, refused, missing))
 
 

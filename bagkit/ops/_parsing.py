@@ -84,7 +84,8 @@ class ParsingJson:
             careful = partial(load_line, careful)
         if quick is None and data is None:  # elements of any type
             return Ways(quick, careful, first)
-        untold = Untold(standard, self._parser.as_refused(data is not None, without_end=self._of_lines))
+        refused, text = self._parser.as_refused, self._parser.text_if_refused
+        untold = Untold(standard, refused(data is not None, self._of_lines), text(data is not None, self._of_lines))
         in_turn = _LinesInTurn(self._parser, standard, quick is None, untold)
         return Ways(quick, careful, first, in_turn)
 
@@ -151,16 +152,16 @@ class _LinesInTurn(InTurn):
         untold: Untold | None,
     ) -> int:
         """Put what is made of lines up to one that is to be taken with care; return how many fail before it."""
-        refused: list[int] = []
+        refused: list[tuple[int, str]] = []
         later = note is not None and untold is not None
         try:
             put(found, lines if later else (), refused, missing)
         except RecursionError:  # before it began
             pass
-        for number in refused:
+        for number, said in refused:
             assert note is not None, "none was asked for"
             assert untold is not None, "none was asked for"
-            note(number, untold, 0, untold)
+            note(number, untold, 0, untold, said)
         self.with_care += len(refused)
         return len(refused)
 
@@ -198,10 +199,8 @@ class _Parts:
             self._end += length
 
     @staticmethod
-    def _note(
-        note: Note, begin: int, number: int, error: BaseException, given: int = 0, untold: Untold | None = None
-    ) -> None:
-        note(begin + number, error, given, untold)
+    def _note(note: Note, begin: int, number: int, *noted: Any) -> None:
+        note(begin + number, *noted)
 
 
 def _sorted_lines(parser: JsonParser, lines: Sequence[bytes]) -> Iterator[tuple[Sequence[Any], bool]]:

@@ -12,10 +12,19 @@ if TYPE_CHECKING:
 class Note(Protocol):
     """Takes the number of a record among some, what was raised for it, and how many of its elements have gone on.
 
-    Where `error` has no frames of the user's, `untold` raises the same with them, once somebody asks.
+    Where `error` has no frames of the user's, `untold` raises the same with them, once somebody asks. Where it is not
+    there, but `untold` itself, who parses the record `said` something of it, and it may be told of that.
     """
 
-    def __call__(self, index: int, error: BaseException, given: int = 0, untold: Untold | None = None, /) -> None: ...
+    def __call__(
+        self,
+        index: int,
+        error: BaseException,
+        given: int = 0,
+        untold: Untold | None = None,
+        said: str = "",
+        /,
+    ) -> None: ...
 
 
 class Further(Protocol):

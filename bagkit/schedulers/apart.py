@@ -27,9 +27,10 @@ T = TypeVar("T")
 def call_task(call: Callable[[], T], report: Report) -> T:
     """Return what `call` gives, which is one task in this thread; what failed in it holds nothing else of it."""
     value = call_apart(call)
-    if report.failures:
+    told = [failure for failure in report.failures if getattr(failure, "_later", None) is None]
+    if told:
         # Apart too: where a generator loses its last user, it ends, and notes who has ended it as its caller.
-        call_apart(partial(_clear, list(report.failures)))
+        call_apart(partial(_clear, told))
     return value
 
 
@@ -42,8 +43,7 @@ def _clear(failures: list[Any]) -> None:
     seen: set[int] = set()
     while failures:  # this frame may be kept too, and is to hold nothing
         failure = failures.pop()
-        is_told = getattr(failure, "_later", None) is None and hasattr(failure, "error")
-        frame = frame_above(failure.error) if is_told else None
+        frame = frame_above(failure.error) if hasattr(failure, "error") else None
         del failure
         while frame is not None and frame.f_code is not CALLER and id(frame) not in seen:
             if not is_of_a_task(frame):

@@ -130,7 +130,9 @@ class Failing:
         left = None if step.policy == "collect" else FAILURES_SHOWN - self._shown[id(ops[-1])]
         telling, count = self._telling_of(ops), len(records)
 
-        def note(index: int, error: BaseException, given: int = 0, untold: Untold | None = None) -> None:
+        def note(
+            index: int, error: BaseException, given: int = 0, untold: Untold | None = None, said: str = ""
+        ) -> None:
             if index == count or type(error) is Unawaited:
                 raise error
             if left is None:
@@ -159,9 +161,7 @@ class Failing:
         if kept:
             telling = self._telling_of(step.own_ops())
             places = places_of([(placed(block), [each[0] for each in kept])])
-            report.failures += [
-                telling.failure(place, collected, *each[1:]) for place, each in zip(places, kept, strict=True)
-            ]
+            report.failures += telling.failures(places, kept, collected)
         clear_ended([each[2] for each in kept if len(each) == 3])  # the loop that noted them was at work then
         return False
 

@@ -38,6 +38,9 @@ Tell = Callable[[BaseException, Any, Any], tuple[str, BaseException]]
 """Gives the operation that a record failed in, and the error to show; it takes what is noted of that: the error as it
 was noted, what raises it with the frames of the user's, and the record as the operation got it."""
 
+Later = tuple[Tell, PlaceRow, BaseException, Any, Any]
+"""That, the place, and what is noted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -69,9 +72,7 @@ class Failure:
     """Whether it is a file that is damaged, and not a record."""
     _again: Callable[[Failure, bool], Any] | None = field(default=None, repr=False, compare=False)
     """Takes the record through the plan again; None where the plan is not known."""
-    _later: tuple[Tell, PlaceRow, BaseException, Any, Any] | None = field(
-        default=None, init=False, repr=False, compare=False
-    )
+    _later: Later | None = field(default=None, init=False, repr=False, compare=False)
     """What the place, the operation and the error are made of once somebody asks; None where they are there."""
 
     if not TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Failure:
             if name in ("place", "operation", "error"):
                 _tell(self, name)
                 return object.__getattribute__(self, name)
+            if name == "_again":
+                return None  # nobody has told the plan
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
@@ -188,13 +191,12 @@ class Failure:
         return failure_page(self)
 
 
-def failure_told_later(tell: Tell, row: PlaceRow, error: BaseException, untold: Any, record: Any) -> Failure:
+def failure_told_later(later: Later) -> Failure:
     """Return a collected failure that is told once somebody asks: to make errors and places of many takes long."""
     failure: Failure = _new(Failure)
-    _set_later(failure, (tell, row, error, untold, record))
+    _set_later(failure, later)
     _set_collected(failure, True)
     _set_is_damage(failure, False)
-    _set_again(failure, None)
     return failure
 
 
@@ -223,7 +225,7 @@ def _tell(failure: Failure, name: str) -> None:
 
 def tell_plan(failure: Failure, again: Callable[[Failure, bool], Any]) -> None:
     """Let `failure`, which nobody has seen yet, take its record `again` through the plan: a copy would take longer."""
-    object.__setattr__(failure, "_again", again)
+    _set_again(failure, again)
 
 
 def error_text(error: BaseException) -> str:

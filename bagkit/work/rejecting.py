@@ -26,6 +26,8 @@ LONGEST = 10_000
 """Characters of a message that are kept."""
 ENOUGH = 32
 """Records that have failed and are handed on together."""
+JSON_ERROR = "JSONDecodeError"
+"""What an error is called whose text is known without it."""
 LONG = 0.1
 """Seconds after which they are handed on, however few there are."""
 
@@ -48,7 +50,7 @@ class _Known:
 _Found = tuple[int, Any, str | None, Any, Any, int, _Known]
 """What is noted of a record that has failed: the number of the record in its block, the record, what was raised (name,
 text, and violations or None), and how many of its elements went on before. Of what is not told yet there is no name,
-and then an Untold and a _Later."""
+and then an Untold with what was said of it, and a _Later."""
 
 
 class Waiting:
@@ -79,13 +81,16 @@ class Waiting:
         known, records, names = self._only.get(id(step)), block.records, self._names
         count = len(records)
 
-        def note(index: int, error: BaseException, given: int = 0, untold: Untold | None = None) -> None:
+        def note(
+            index: int, error: BaseException, given: int = 0, untold: Untold | None = None, said: str = ""
+        ) -> None:
             if index == count or type(error) is Unawaited:
                 raise error  # see Failing.fail
             name, violations = names.get(type(error)), None
             if name is None:
                 if isinstance(error, Untold):
-                    noted.append(self._untold(step, index, records[index], error))
+                    later = self._later.get(id(step)) or self._tells_later(step, records[index], error)
+                    noted.append((index, records[index], None, (error, said), later, 0, later.known))
                     return
                 name, error, violations = self._named(step, error)
             said = text_of(error)[:LONGEST]
@@ -94,12 +99,11 @@ class Waiting:
 
         return note
 
-    def _untold(self, step: Step, index: int, record: Any, untold: Untold) -> _Found:
-        later = self._later.get(id(step))
-        if later is None:
-            error = untold.with_frames(record)
-            later = self._later[id(step)] = _Later(self, step, type(error), self.blamed(step, error))
-        return index, record, None, untold, later, 0, later.known
+    def _tells_later(self, step: Step, record: Any, untold: Untold) -> _Later:
+        """Return what tells of records that fail in `step` as this one does."""
+        error = untold.with_frames(record)
+        later = self._later[id(step)] = _Later(self, step, type(error), self.blamed(step, error))
+        return later
 
     def told(self, step: Step, error: BaseException) -> tuple[str, str, list[Violation] | None]:
         """Return what an error is called, what it says, and what `validate` found wrong."""
@@ -164,7 +168,10 @@ class _Later:
 
     def told(self, found: _Found) -> _Found:
         """Return what is noted of a record, with what was raised."""
-        index, record, _, untold, _, given, known = found
+        index, record, _, (untold, said), _, given, known = found
+        text = untold.text(record, said) if self.kind.__name__ == JSON_ERROR else None
+        if text is not None:
+            return index, record, JSON_ERROR, text, None, given, known
         error = untold.told(record)
         if type(error) is not self.kind:
             known = self.waiting.blamed(self.step, untold.with_frames(record))
@@ -234,7 +241,11 @@ def _rows(places: Sequence[Any]) -> Sequence[PlaceRow]:
 def _records(found: Sequence[_Found], rows: Sequence[PlaceRow]) -> list[Any]:
     """Return the records as the operations were given them; for one operation all are made again in one go."""
     records = [each[1] for each in found]
-    for known in dict.fromkeys([each[-1] for each in found]):
+    operations, resumes = set(map(_KNOWN, found)), Resuming in set(map(type, records))
+    if len(operations) == 1 and not resumes:
+        (known,) = operations
+        return records if known.again is None else list(known.again(records, [row[-1] for row in rows]))
+    for known in operations:
         if known.again is not None:
             numbers = [n for n, each in enumerate(found) if each[-1] is known and type(each[1]) is not Resuming]
             made = known.again([records[number] for number in numbers], [rows[number][-1] for number in numbers])
@@ -259,6 +270,7 @@ def _marked(found: _Found, reject: dict[str, Any]) -> None:
 
 
 _GIVEN = itemgetter(-2)
+_KNOWN = itemgetter(-1)
 
 
 def _are_all_plain(found: Sequence[_Found]) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
-from bagkit.errors import cut_document, put, text_of
+from bagkit.errors import cut_document, text_of
 from bagkit.flow.apart import call_apart
 from bagkit.flow.blocks import Place, PlaceRow
 from bagkit.flow.stopped import StoppedEarly
@@ -60,26 +60,24 @@ class Telling:
         operation = self._labels.get(type(told))
         if operation is None:
             operation = self._labels[type(told)] = self._blaming.operation(untold.with_frames(line))
-        for each in (told, told.__context__):  # json raises one error while it handles another
-            if each is not None:
-                put(each, "__traceback__", None)
         cut_document(told)
         return operation, told
 
-    def failure(self, place: Place | PlaceRow, collected: bool, *noted: Any) -> Failure:
-        """Return the failure at a place of what was noted: what is told already, or what may be told."""
-        if len(noted) == 2:
-            operation, told = noted
-        else:
-            error, untold, record = noted
-            if error is not untold:
-                error.__traceback__ = None  # it leads to the block
-            if type(place) is tuple and _may_wait(place[-1]):
-                return failure_told_later(self, place, error, untold, record)
-            operation, told = self(error, untold, record)
-        found = Place(*place) if isinstance(place, tuple) else place
-        return Failure(found.to_keep(), operation, told, collected=collected)
+    def failures(self, places: Sequence[Place | PlaceRow], noted: Sequence[Any], collected: bool) -> Iterator[Failure]:
+        """Yield the failures at some places of what was noted: the number of each record, and more.
 
-
-def _may_wait(text: Any) -> bool:
-    return type(text) is not str or len(text) <= _SHORT
+        That is what is told already, or what may be told.
+        """
+        for place, each in zip(places, noted, strict=True):
+            if len(each) == 4:
+                _, error, untold, record = each
+                if error is not untold:
+                    error.__traceback__ = None  # it leads to the block
+                if type(place) is tuple and (type(text := place[-1]) is not str or len(text) <= _SHORT):
+                    yield failure_told_later((self, place, error, untold, record))
+                    continue
+                operation, told = self(error, untold, record)
+            else:
+                _, operation, told = each
+            found = Place(*place) if isinstance(place, tuple) else place
+            yield Failure(found.to_keep(), operation, told, collected=collected)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bagkit.json.refused import is_refused
+from bagkit.json.refused import is_refused, text_if_cut, text_of
 
 STRINGS = [
     '"a"',
@@ -68,6 +68,42 @@ def test_json_refuses_what_is_said_to_be_refused(seed: int) -> None:
                         with pytest.raises(json.JSONDecodeError):
                             json.loads(text)
     assert min(seen.values()) > 1000
+
+
+CUTS = ["", '"', '"a', '"abcd', '"abcde', '"abcdef', '"a long text', '": "a long text', "c\x02 or so", '"a\x7fb or so']
+"""What lines end in."""
+
+
+def line_end() -> str:
+    return random.choice(["", "\n", "\r\n", "\r"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_said_of_lines_that_end_in_a_string_is_what_json_says(seed: int) -> None:
+    random.seed(seed)
+    said = 0
+    for _ in range(5000):
+        text = changed(document())
+        text = text[: random.randrange(len(text) + 1)] + random.choice(CUTS) + line_end()
+        for line in (text, text.encode()):
+            for decode in DECODERS:
+                try:
+                    decode(line)
+                except msgspec.DecodeError as error:
+                    if is_refused(str(error), line):
+                        said += is_said(line, True, str(error)) + is_said(line, False, str(error))
+    assert said > 1000
+
+
+def is_said(line: str | bytes, without_end: bool, msgspec_said: str) -> bool:
+    """Return whether something is said of a line, which has to be what json says of its text."""
+    raw = isinstance(line, bytes)
+    found = text_if_cut(raw, without_end, line, msgspec_said)
+    if found is not None:
+        with pytest.raises(json.JSONDecodeError) as raised:
+            json.loads(text_of(raw, without_end, line))
+        assert found == str(raised.value)
+    return found is not None
 
 
 TAKEN = ['{"a": NaN}', "[Infinity, -Infinity]", '"\\ud800"', '["\\ud800", "\\ud800\\ud800"]', "[1e400]", "9" * 400]

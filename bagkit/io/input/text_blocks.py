@@ -285,13 +285,14 @@ class LineOrigin:
         first, ends, encoding = self._byte(), self.ends, self.format.encoding
         places: list[PlaceRow] = []
         name, errors = encoding.name_at(1), encoding.errors
+        at_first = encoding.name_at(0) if self.offset == 0 else name
         for row in rows:
             # To join short lines takes less time than to ask each for its length.
             begin = begin + len(b"".join(found[last:row])) if row >= last else len(b"".join(found[:row]))
             last = row
             text: str | bytes = lines.strip_end(found[row], ends)
             try:
-                text = str(text, name if self.offset + begin else encoding.name_at(0), errors)  # type: ignore[arg-type]  # bytes so far
+                text = str(text, name if begin else at_first, errors)  # type: ignore[arg-type]  # bytes so far
             except UnicodeDecodeError:
                 pass
             line, byte = None if before is None else before + row, None if first is None else first + begin
