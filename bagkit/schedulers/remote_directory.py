@@ -30,14 +30,7 @@ class RemoteDirectory(FilesOfRun):
     def __init__(self, parent: str) -> None:
         super().__init__()
         self.path = f"{parent}/{PREFIX}{host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        try:
-            remote.make_directory(self.path)
-        except (OSError, ImportError, ValueError) as error:
-            raise TaskError(
-                f"{parent}: a directory for large values can't be made here: {error}; "
-                "hint: give another shared_directory"
-            ) from error
-        _live.add(self)
+        # First: so the directory goes too if Ctrl-C comes while it is made.
         self._undertaker = subprocess.Popen(
             [sys.executable, "-c", _REMOVE_AFTER_OWNER, self.path],
             stdin=subprocess.PIPE,
@@ -45,6 +38,15 @@ class RemoteDirectory(FilesOfRun):
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        try:
+            remote.make_directory(self.path)
+        except (OSError, ImportError, ValueError) as error:
+            self._dismiss()
+            raise TaskError(
+                f"{parent}: a directory for large values can't be made here: {error}; "
+                "hint: give another shared_directory"
+            ) from error
+        _live.add(self)
 
     def discard(self, path: str) -> None:
         remote.remove_file(path if remote.is_remote(path) else f"{self.path}/{path}")
@@ -52,6 +54,9 @@ class RemoteDirectory(FilesOfRun):
     def _remove(self) -> None:
         _live.discard(self)
         remote.remove_all(self.path)
+        self._dismiss()
+
+    def _dismiss(self) -> None:
         self._undertaker.kill()
         self._undertaker.communicate()
 

@@ -142,15 +142,39 @@ class RunDirectory(FilesOfRun):
         parent = os.path.abspath(parent or tempfile.gettempdir())
         prefix = f"{PREFIX}{host()}-" if shared else PREFIX
         sweep(parent, prefix)
+        self._lock: int | None = None
         self._undertaker: subprocess.Popen[bytes] | None = None
         try:
-            self._lock, self.path = _make_locked(parent, prefix)
-        except OSError as error:
+            self._make_locked(parent, prefix)
+            self._have_it_removed()
+        except BaseException as error:  # Ctrl-C too, which may come between any two lines
+            self.remove()
+            if not isinstance(error, OSError):
+                raise
             raise TaskError(
                 f"{parent}: a directory for large values can't be made here: {error}; "
                 f"hint: give another {'shared' if shared else 'temporary'}_directory"
             ) from error
-        _live.add(self)
+
+    def _make_locked(self, parent: str, prefix: str) -> None:
+        """Make the directory and take its lock, before which a sweep could take it for a dead one."""
+        for _ in range(10):
+            self.path = os.path.join(parent, f"{prefix}{self._pid}-{os.urandom(4).hex()}")
+            _live.add(self)  # before it is there: so it goes whatever comes
+            os.mkdir(self.path, 0o700)
+            lock = os.path.join(self.path, LOCK)
+            try:
+                self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.exists(lock):
+                    return
+            except (FileNotFoundError, BlockingIOError):
+                pass  # a sweep removes it
+            self._unlock()
+        raise OSError("none that is made stays")
+
+    def _have_it_removed(self) -> None:
+        """Start the shell that removes the directory when this process is killed."""
         try:
             self._undertaker = subprocess.Popen(
                 ["/bin/sh", "-c", _REMOVE_AFTER_OWNER, "bagkit-cleaner", self.path],
@@ -163,6 +187,11 @@ class RunDirectory(FilesOfRun):
         except OSError:
             pass  # without a shell the next run sweeps
 
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def discard(self, path: str) -> None:
         try:
             os.unlink(os.path.join(self.path, path))
@@ -172,9 +201,12 @@ class RunDirectory(FilesOfRun):
     def _remove(self) -> None:
         import shutil
 
-        shutil.rmtree(self.path, ignore_errors=True)
+        for _ in range(10):  # a task that nobody waits for may write a file meanwhile
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not os.path.exists(self.path):
+                break
         _live.discard(self)
-        os.close(self._lock)
+        self._unlock()
         if self._undertaker is not None:
             assert self._undertaker.stdin is not None
             self._undertaker.stdin.close()
@@ -183,7 +215,7 @@ class RunDirectory(FilesOfRun):
 
     def forget(self) -> None:
         """Let go of it in a forked process, which is not the owner."""
-        os.close(self._lock)
+        self._unlock()
         if self._undertaker is not None:
             assert self._undertaker.stdin is not None
             self._undertaker.stdin.close()
@@ -206,26 +238,6 @@ def write_file(directory: str, name: str, data: bytes) -> str:
 def host() -> str:
     """Return the name of this machine, as it can stand in a name of a file."""
     return re.sub("[^a-z0-9]", "_", os.uname().nodename.lower()) or "localhost"
-
-
-def _make_locked(parent: str, prefix: str) -> tuple[int, str]:
-    """Make a directory and take its lock, before which a sweep could take it for a dead one."""
-    import tempfile
-
-    for _ in range(10):
-        path = tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent)
-        try:
-            lock = os.open(os.path.join(path, LOCK), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.exists(os.path.join(path, LOCK)):
-                return lock, path
-        except OSError:
-            pass
-        os.close(lock)
-    raise OSError(f"no directory in {parent} stays")
 
 
 def sweep(parent: str, prefix: str = PREFIX) -> None:

@@ -1,11 +1,18 @@
 """The files of a run go once, whichever threads let go of them."""
 
+import fcntl
 import os
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory
+import pytest
+
+import bagkit as bk
+from bagkit.schedulers.run_directory import FilesOfRun, RunDirectory, live_directories
 
 
 class Met(RunDirectory):
@@ -51,3 +58,45 @@ def test_a_file_stays_until_the_last_of_its_values_has_gone(tmp_path: Path) -> N
     assert os.path.exists(path)
     directory.drop(path)
     assert not os.path.exists(directory.path)
+
+
+@pytest.mark.parametrize(("module", "name"), [(os, "mkdir"), (fcntl, "flock"), (subprocess, "Popen")])
+def test_a_directory_that_is_broken_off_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> None:
+    function = None if name == "Popen" else getattr(module, name)
+    errors: list[type[BaseException]] = [KeyboardInterrupt]
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        if function is not None:
+            function(*args, **kwargs)
+        raise errors[0]
+
+    before = live_directories()
+    monkeypatch.setattr(module, name, broken)
+    with pytest.raises(KeyboardInterrupt):
+        RunDirectory(str(tmp_path))
+    assert os.listdir(tmp_path) == []
+    errors[0] = OSError
+    if function is None:
+        RunDirectory(str(tmp_path)).remove()  # it needs no shell
+    else:
+        with pytest.raises(bk.TaskError, match="can't be made here"):
+            RunDirectory(str(tmp_path))
+    assert os.listdir(tmp_path) == []
+    assert live_directories() == before
+
+
+def test_a_file_that_comes_while_all_is_removed_goes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = RunDirectory(str(tmp_path))
+    remove, late = os.rmdir, ["1", "2"]
+
+    def rmdir(path: Any, **given: Any) -> None:
+        if late:
+            directory.write(late.pop(), b"data")
+        remove(path, **given)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    directory.remove()
+    assert not late
+    assert os.listdir(tmp_path) == []
