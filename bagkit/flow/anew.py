@@ -16,7 +16,7 @@ class RunAnew(Exception):
 
 
 class RunAttempts:
-    """RunAttempts at one run, each a `with` block, until one ends otherwise than by RunAnew; mutable, of one caller."""
+    """Attempts at one run, each a `with` block, until one ends otherwise than by RunAnew; mutable, of one caller."""
 
     def __init__(self) -> None:
         self._is_done = False
