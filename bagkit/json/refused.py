@@ -22,6 +22,8 @@ _WORD: Final = 5
 _NO_WORD: Final = b' ,:[]{}"-+.0123456789'
 _ENDS: Final = {True: (b"\n", b"\r\n", b"\r"), False: (b"\n",)}
 """The line ends that are no part of a text that is to be without them, of raw lines and of others."""
+_BEYOND: Final = 3
+"""More bytes than a line end has."""
 
 
 def is_refused(said: str, line: bytes | str) -> bool:
@@ -40,7 +42,7 @@ def is_refused(said: str, line: bytes | str) -> bool:
     if not said.startswith(_CHARACTER, len(_MALFORMED)):
         return False
     at = _byte(said)
-    return at is not None and _bytes_of(line)[at : at + 1] not in _NAMES
+    return at is not None and _bytes_of(line[: at + 1])[at : at + 1] not in _NAMES
 
 
 def _bytes_of(line: bytes | str) -> bytes:
@@ -62,11 +64,13 @@ def text_if_cut(raw: bool, without_end: bool, line: Any, said: str) -> str | Non
     >>> text_if_cut(True, False, b'{"name": "Ad', "Input data was truncated")
     'Unterminated string starting at: line 1 column 10 (char 9)'
     """
-    data = _bytes_of(line)
+    if said == _CUT_OFF and len(line) > _FEW:
+        return None
+    data = _bytes_of(line[: _FEW + _BEYOND])  # a line may be long
     end = len(data) if said == _CUT_OFF else _byte(said) if said.startswith(_CHARACTER, len(_MALFORMED)) else None
     if end is None or end > _FEW or not _is_plain(data, 0, end) or data.count(b'"', 0, end) % 2 == 0:
         return None
-    rest, start = data[end:], data.rindex(b'"', 0, end)
+    rest, start = data[end : end + _BEYOND], data.rindex(b'"', 0, end)
     if data[max(0, end - _WORD) : start].strip(_NO_WORD):
         return None
     if not rest or (without_end and rest in _ENDS[raw]):

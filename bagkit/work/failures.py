@@ -42,8 +42,16 @@ Later = tuple[Tell, PlaceRow, BaseException, Any, Any]
 """That, the place, and what is noted."""
 
 
+class _ToldLater:
+    """The field of failures that is none of their dataclass: nobody else has to know of it."""
+
+    __slots__ = ("_later",)
+    _later: Later | None
+    """What the place, the operation and the error are made of once somebody asks; None where they are there."""
+
+
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(_ToldLater):
     """A record that failed and was left out; or what is missing of a damaged file.
 
     Attributes:
@@ -72,8 +80,6 @@ class Failure:
     """Whether it is a file that is damaged, and not a record."""
     _again: Callable[[Failure, bool], Any] | None = field(default=None, repr=False, compare=False)
     """Takes the record through the plan again; None where the plan is not known."""
-    _later: Later | None = field(default=None, init=False, repr=False, compare=False)
-    """What the place, the operation and the error are made of once somebody asks; None where they are there."""
 
     if not TYPE_CHECKING:
 
@@ -82,8 +88,8 @@ class Failure:
             if name in ("place", "operation", "error"):
                 _tell(self, name)
                 return object.__getattribute__(self, name)
-            if name == "_again":
-                return None  # nobody has told the plan
+            if name in ("_again", "_later"):
+                return None  # nobody has told the plan; all else is there
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
@@ -201,8 +207,9 @@ def failure_told_later(later: Later) -> Failure:
 
 
 _new: Any = Failure.__new__
-_set_later, _set_collected, _set_is_damage, _set_again = [
-    vars(Failure)[name].__set__ for name in ("_later", "collected", "is_damage", "_again")
+_set_later = vars(_ToldLater)["_later"].__set__
+_set_collected, _set_is_damage, _set_again = [
+    vars(Failure)[name].__set__ for name in ("collected", "is_damage", "_again")
 ]
 """To set a field of a frozen class in its own way takes three times as long."""
 
