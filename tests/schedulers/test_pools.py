@@ -95,7 +95,7 @@ if hasattr(concurrent.futures, "InterpreterPoolExecutor"):  # Python 3.14 and la
 
 
 class Far(Executor):
-    """Calls go by plain pickle to processes of which nothing is known, as mpi4py's do; or none finds what others left.
+    """Calls go by plain pickle to unknown processes, as mpi4py's do; or none finds what others left.
 
     As with Lithops, where each has a new process, which would take a second here.
     """
