@@ -50,7 +50,8 @@ def plan_of_future(value: Any) -> Plan | None:
         )
     plan = _futures.get(value)
     if plan is None:
-        plan = _futures[value] = Plan(FutureValue(DaskFuture(value)))  # type: ignore[arg-type]  # what runs ask of one
+        future: Any = DaskFuture(value)  # it has all that runs ask a future for
+        plan = _futures[value] = Plan(FutureValue(future))
     return plan
 
 

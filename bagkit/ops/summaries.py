@@ -140,7 +140,7 @@ class _JustAbove:
 def bucket_numbers(edges: Sequence[Any], records: Iterable[Any]) -> Iterator[int]:
     """Return for each record which bucket it is in, counted from 1: from an edge to before the next, or to the last.
 
-    What is before the first edge is in bucket 0, what is after the last in as many as there are edges.
+    Bucket 0 has the records before the first edge. The bucket whose number is `len(edges)` has those after the last.
 
     >>> list(bucket_numbers([0, 5, 10], [-1, 0, 4, 5, 10, 11]))
     [0, 1, 1, 2, 2, 3]

@@ -121,7 +121,7 @@ def _is_cut(error: json.JSONDecodeError) -> bool:
     rest = whole[error.pos :]
     if not rest or error.msg.startswith("Unterminated string"):
         return True
-    if error.msg.startswith("Invalid \\uXXXX escape"):
+    if error.msg.startswith("Invalid \\uXXXX escape"):  # XXXX is what json itself says
         return _CUT_ESCAPE.fullmatch(whole, whole.rfind("\\")) is not None
     if error.msg.startswith("Invalid \\escape"):
         return rest == "\\"  # the end of the line follows it

@@ -87,8 +87,9 @@ def test_it_is_told_once_and_whatever_is_asked_first(asked: str, lines: Path) ->
         assert said(failure) == said(replace(failure)) == said(pickle.loads(pickle.dumps(failure)))
         assert failure.collected
         assert not failure.is_damage
+    unknown = "nothing"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        failure.nothing  # type: ignore[attr-defined]  # noqa: B018
+        getattr(failure, unknown)
 
 
 def test_the_users_frames_are_there_with_their_variables(lines: Path) -> None:

@@ -290,9 +290,10 @@ class LineOrigin:
             # To join short lines takes less time than to ask each for its length.
             begin = begin + len(b"".join(found[last:row])) if row >= last else len(b"".join(found[:row]))
             last = row
-            text: str | bytes = lines.strip_end(found[row], ends)
+            raw = lines.strip_end(found[row], ends)
+            text: str | bytes = raw
             try:
-                text = str(text, name if begin else at_first, errors)  # type: ignore[arg-type]  # bytes so far
+                text = str(raw, name if begin else at_first, errors)
             except UnicodeDecodeError:
                 pass
             line, byte = None if before is None else before + row, None if first is None else first + begin
