@@ -312,6 +312,7 @@ def _values(
         temporary_directory=options.temporary_directory,
         memory_limit=options.memory_limit,
         shared_directory=options.shared_directory,
+        read_retries=options.read_retries,
     )
     with ExitStack() as stack:
         told = [*map(stack.enter_context, listeners()), *[recorder.begin(graph) for recorder in recorders()]]

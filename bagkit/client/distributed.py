@@ -15,6 +15,7 @@ from bagkit.client.remote import NotSent, run_call
 from bagkit.errors import OptionError, TaskError
 from bagkit.lazily import import_extra
 from bagkit.schedulers.cluster import check_can_wait, check_open, is_closed, meant, raised
+from bagkit.schedulers.executor_facts import why_it_waits
 
 if TYPE_CHECKING:
     from bagkit.client.calls import Submitted
@@ -188,6 +189,10 @@ class DistributedCluster:
     def restart(self) -> None:
         """Have new workers; what the old ones had is lost."""
         self._client.restart()
+
+    def why_it_waits(self) -> str:
+        """Ask the scheduler whether its workers take calls."""
+        return why_it_waits(self._client)
 
     def close(self) -> None:
         """Close the client, if it is ours."""

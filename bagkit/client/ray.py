@@ -58,6 +58,10 @@ class RayCluster:
     def restart(self) -> None:
         """Do nothing: Ray starts workers as it needs them."""
 
+    def why_it_waits(self) -> str:
+        """Return nothing: Ray says itself what it lacks."""
+        return ""
+
     def close(self) -> None:
         """Do nothing: the session goes on."""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bagkit.client.calls import MOST_WORKS
 from bagkit.client.futures import Elsewhere
+from bagkit.client.quiet import Watch
 from bagkit.crossing.generators import seed_generators
 from bagkit.crossing.outgoing import Outgoing
 from bagkit.crossing.pickling import NOT_SENT, pickled
@@ -93,6 +94,9 @@ class Cluster(Protocol):
     def restart(self) -> None:
         """Have new workers, if that is for us to say."""
 
+    def why_it_waits(self) -> str:
+        """Return what may keep calls from ending; nothing where nothing is known."""
+
     def close(self) -> None:
         """Let go of the cluster."""
 
@@ -114,6 +118,7 @@ class RemoteEngine:
         """What somebody holds."""
         self._open: dict[Key, Future[Any]] = {}
         """The futures of calls that are not over, so that those run too that nobody holds."""
+        self._watch = Watch(self)
 
     @property
     def workers(self) -> int:
@@ -135,6 +140,8 @@ class RemoteEngine:
                 self._outgoing.renew()
             number, work = self._work(task)
             part = pickled(self._outgoing.part, call.part, "the part", NOT_SENT, name_of(task))
+            if not self._open:
+                self._watch.begin()
             self._open[call.key] = future
         send = partial(self._send, call, (self._run, number), work, part, future, needs)
         # Values that the cluster makes are there as soon as they are asked for; those that others make come later.
@@ -203,12 +210,22 @@ class RemoteEngine:
                 return
             self._closed = True
         if cancel:
+            self._watch.end()
             self._cancel_open()
         elif wait:
             wait_for(tuple(self._open.values()))
+            self._watch.end()
         self._works.clear()  # values hold what they were made with
         if cancel or wait:
             self._cluster.close()
+
+    def has_calls(self) -> bool:
+        """Return whether calls are not over; runs of bags look after themselves."""
+        return any(future.belongs_to(self) for future in tuple(self._open.values()))
+
+    def why_it_waits(self) -> str:
+        """Return what may keep calls from ending."""
+        return self._cluster.why_it_waits()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -272,6 +289,7 @@ class RemoteEngine:
     def _tell(self, future: Future[Any], there: There) -> None:
         """Give `future` what a call has made, which stays there, or its error."""
         error = there.error()
+        self._watch.went_on()
         if error is None and not future.cancelled():
             self._open.pop(future.key, None)
             future.set_result(Elsewhere(_load, future.key, there))

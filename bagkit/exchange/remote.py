@@ -1,19 +1,23 @@
 """Files behind a URL that tasks on several machines share: written once, from beginning to end, and read in slices.
 
-What can be done again is: slices are read, and whole files written, up to four times.
+What can be done again is: slices are read, and whole files written, as often as the option `read_retries` says. A task,
+the program and dask know no more of a file than its name. So the name of its directory says how often.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-ATTEMPTS = 4
-FIRST_SECONDS = 0.1
+RETRIES = 3
+"""How often the same is tried again where the name of the directory says nothing."""
+FIRST_SECONDS, MOST_SECONDS = 0.1, 10.0
+_SAID = re.compile(r"/[^/]*-again([0-9]+)(?:/|$)")
 _random = random.SystemRandom()
 
 
@@ -24,6 +28,25 @@ def is_remote(path: str) -> bool:
     (True, False)
     """
     return "://" in path
+
+
+def saying(retries: int) -> str:
+    """Return what the name of a directory ends with in which `retries` times in a row is tried again.
+
+    >>> saying(3), saying(10)
+    ('', '-again10')
+    """
+    return "" if retries == RETRIES else f"-again{retries}"
+
+
+def said_of(url: str) -> int:
+    """Return how often in a row to try again what fails of a file.
+
+    >>> said_of("s3://bucket/run-1/part"), said_of("s3://bucket/run-1-again10/part")
+    (3, 10)
+    """
+    found = _SAID.findall(url)
+    return int(found[-1]) if found else RETRIES
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
@@ -97,13 +120,13 @@ def remove_all(url: str) -> None:
 
 
 def _again(url: str, function: Callable[[], T]) -> T:
-    for attempt in range(ATTEMPTS - 1):
+    for attempt in range(said_of(url)):
         try:
             return function()
         except FileNotFoundError:
             raise
         except Exception:  # each kind of file system has its own; the last time it is raised
-            time.sleep(FIRST_SECONDS * 2**attempt * _random.uniform(0.5, 1.5))
+            time.sleep(min(MOST_SECONDS, FIRST_SECONDS * 2 ** min(attempt, 10)) * _random.uniform(0.5, 1.5))
     return _as_os_error(url, function)
 
 

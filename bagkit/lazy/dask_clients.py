@@ -84,7 +84,7 @@ class GoneGraph:
 def directory_of_graph(options: Options, runners: Runners) -> FilesOfRun | None:
     """Return a directory for what tasks leave; None where there is none that all of them see."""
     if options.shared_directory is not None:
-        return shared_files(options.shared_directory)
+        return shared_files(options.shared_directory, options.read_retries)
     return RunDirectory(options.temporary_directory) if runners.are_here else None
 
 

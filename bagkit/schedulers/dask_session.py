@@ -52,6 +52,7 @@ def _scheduler(config: Any, tell: Callable[[str, str], None]) -> Any:
             return pool
         tell("pool", f"dask.config has a pool of type {type(pool).__name__}, which is not used; expected an executor")
     if said is None:
+        _tell_of_lost_clients(tell)
         return None
     name = meant.lower() if isinstance(meant, str) else ""
     name = SCHEDULER_ALIASES.get(name, name)
@@ -82,6 +83,18 @@ def _client(client: Any, tell: Callable[[str, str], None]) -> Any:
     tell("asynchronous", "the Client of dask.distributed is asynchronous, and this thread runs its event loop, so it "
          "is not used; hint: await asyncio.to_thread(bag.compute), or await client.compute(bag)")  # fmt: skip
     return None
+
+
+def _tell_of_lost_clients(tell: Callable[[str, str], None]) -> None:
+    """Tell of clients that were to be used, and have no scheduler: dask closes them by itself, and forgets them.
+
+    One that the program has closed, or whose cluster it has closed, has its last connection, which is closed too.
+    """
+    kind: Any = getattr(sys.modules.get("distributed.client"), "Client", None)
+    for client in tuple(getattr(kind, "_instances", ())):
+        if client.status == "closed" and client._set_as_default and client.scheduler_comm is None:
+            tell(f"lost {client.id}", "the Client of dask.distributed has lost its scheduler, so it is not used; hint: "
+                 "make another Client when there is a scheduler")  # fmt: skip
 
 
 def _tell(about: str, message: str) -> None:

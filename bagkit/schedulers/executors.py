@@ -69,6 +69,7 @@ class ExecutorScheduler:
         workers: int | None = None,
         temporary_directory: str | None = None,
         shared_directory: str | None = None,
+        read_retries: int = 3,
     ) -> None:
         client = client_of(executor)
         if client is not None:
@@ -83,6 +84,7 @@ class ExecutorScheduler:
         self.name = type(executor).__name__
         self._temporary_directory = temporary_directory
         self._shared_directory = shared_directory
+        self._read_retries = read_retries
 
     def run(
         self, graph: Graph, targets: Sequence[Key], observer: Observer, keep: Collection[Key] = ()
@@ -103,17 +105,20 @@ class ExecutorScheduler:
 
     def _files(self) -> FilesOfRun | None:
         if self._shared_directory is not None:
-            return shared_files(self._shared_directory)
+            return shared_files(self._shared_directory, self._read_retries)
         return RunDirectory(self._temporary_directory) if self.facts.here else None
 
 
-def shared_files(directory: str) -> FilesOfRun:
-    """Return a directory of its own for a run in one that machines share, a path or a URL."""
+def shared_files(directory: str, read_retries: int) -> FilesOfRun:
+    """Return a directory of its own for a run in one that machines share, a path or a URL.
+
+    What fails of a URL is tried again `read_retries` times in a row.
+    """
     if "://" not in directory:
         return RunDirectory(directory, shared=True)
     from bagkit.schedulers.remote_directory import RemoteDirectory
 
-    return RemoteDirectory(directory)
+    return RemoteDirectory(directory, read_retries)
 
 
 class AsBytes:

@@ -30,6 +30,7 @@ def get_scheduler(
     temporary_directory: str | None = None,
     memory_limit: int | None = None,
     shared_directory: str | None = None,
+    read_retries: int = 3,
 ) -> Scheduler:
     """Return the scheduler for `spec`: a name, an executor of concurrent.futures, an object with `run`, or None.
 
@@ -50,7 +51,11 @@ def get_scheduler(
         from bagkit.schedulers.executors import ExecutorScheduler
 
         return ExecutorScheduler(
-            meant, workers=workers, temporary_directory=temporary_directory, shared_directory=shared_directory
+            meant,
+            workers=workers,
+            temporary_directory=temporary_directory,
+            shared_directory=shared_directory,
+            read_retries=read_retries,
         )
     module, _, name = SCHEDULERS[meant].partition(":")
     scheduler = getattr(import_module(module), name)(

@@ -25,11 +25,12 @@ _live: set[RemoteDirectory] = set()
 
 
 class RemoteDirectory(FilesOfRun):
-    """A directory behind a URL."""
+    """A directory behind a URL; what fails there is tried again `retries` times in a row."""
 
-    def __init__(self, parent: str) -> None:
+    def __init__(self, parent: str, retries: int) -> None:
         super().__init__()
-        self.path = f"{parent}/{PREFIX}{host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        name = f"{PREFIX}{host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.path = f"{parent}/{name}{remote.saying(retries)}"
         # First: so the directory goes too if Ctrl-C comes while it is made.
         self._undertaker = subprocess.Popen(
             [sys.executable, "-c", _REMOVE_AFTER_OWNER, self.path],

@@ -13,6 +13,7 @@ import distributed
 import pytest
 
 import bagkit as bk
+from bagkit.client import quiet
 from bagkit.errors import OptionError
 from bagkit.schedulers import futures
 from tests.clusters import LIGHT
@@ -121,9 +122,42 @@ def test_an_asynchronous_one_is_used_where_it_can_be_waited_for(clusters: list[A
     asyncio.run(main())
 
 
+def test_one_whose_scheduler_has_died_is_told_of_once() -> None:
+    """dask closes such a client, and computes without it, without a word."""
+    make_cluster: Any = distributed.LocalCluster
+    with dask.config.set(LIGHT):
+        with make_cluster(**QUIET, silence_logs=50) as cluster:
+            client = make_client(cluster.scheduler_address, timeout="60s")
+            client._timeout = 0.1  # how long it tries to find the scheduler again
+            assert where() == cluster.scheduler_address
+        assert wait_for(lambda: client.status == "closed")
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("default")
+            assert where(scheduler="threads") is None
+            assert not told
+            assert where() is None
+            assert where() is None
+        (line,) = told
+        assert "the Client of dask.distributed has lost its scheduler, so it is not used" in str(line.message)
+        assert line.filename == __file__
+        with make_cluster(**QUIET) as another, make_client(another), warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            assert where() == another.scheduler_address
+
+
+def some(how: str, client: Any) -> Any:
+    """Return some numbers from a bag, or from calls."""
+    if how == "a bag":
+        return bk.range(4, npartitions=2).map(abs).compute(scheduler=client)
+    with bk.Client(client) as ours:
+        return ours.gather(ours.map(abs, range(4)))
+
+
+@pytest.mark.parametrize("how", ["a bag", "calls"])
 @pytest.mark.parametrize("why", ["1 of 1 workers of dask.distributed is paused", "has no worker; tasks wait for one"])
-def test_a_run_that_waits_for_workers_says_so(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_waits_for_workers_says_so(how: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(futures, "QUIET_SECONDS", 0.3)
+    monkeypatch.setattr(quiet, "QUIET_SECONDS", 0.3)
     make_cluster: Any = distributed.LocalCluster
     below = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "terminate")}
     settings = {**LIGHT, **below, "distributed.worker.memory.pause": 1e-6}
@@ -147,6 +181,8 @@ def test_a_run_that_waits_for_workers_says_so(why: str, monkeypatch: pytest.Monk
 
                 thread = threading.Thread(target=mend)
                 thread.start()
-                assert bk.range(4, npartitions=2).map(abs).compute(scheduler=client) == [0, 1, 2, 3]
+                assert some(how, client) == [0, 1, 2, 3]
                 thread.join()
-    assert sum(each.category is UserWarning and why in str(each.message) for each in told) == 1
+    (line,) = [each for each in told if each.category is UserWarning and why in str(each.message)]
+    assert line.filename == __file__
+    assert "bagkit-watch" not in {thread.name for thread in threading.enumerate()}

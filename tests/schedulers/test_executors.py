@@ -285,7 +285,7 @@ def test_a_shared_directory_goes_when_the_program_is_killed(tmp_path: Path) -> N
         from bagkit.schedulers.executors import shared_files
 
         for directory in ({str(tmp_path / "here")!r}, {"file://" + str(tmp_path / "there")!r}):
-            files = shared_files(directory)
+            files = shared_files(directory, 3)
             files.write("a", b"bytes")
             print(files.path, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
