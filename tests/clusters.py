@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -102,6 +104,11 @@ def ray_session() -> Iterator[None]:
 
     module: Any = ray
     environment: Any = {"env_vars": {"PYTHONPATH": os.getcwd()}}
-    module.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # Ray 2.40 leaves the files of its logs to the collector
+        module.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     yield
-    module.shutdown()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # and waits for none of its processes
+        module.shutdown()
+        gc.collect()
