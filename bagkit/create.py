@@ -29,7 +29,7 @@ T = TypeVar("T")
 def from_sequence(seq: Iterable[T], partition_size: int | None = None, npartitions: int | None = None) -> Bag[T]:
     """Make a bag of values that are in memory.
 
-    Give one of the two sizes, or neither for up to 100 partitions.
+    Give one of the two sizes, or neither for up to 100 partitions, and up to 250 of more than 6,400 records.
 
     Args:
         seq: A list or another iterable. It is read to its end at once.

@@ -18,7 +18,7 @@ from bagkit.lower.graph import Graph, Key, Task, Work, shown_pieces
 from bagkit.lower.in_turn import in_one_task, needs_once, sum_known, weight_of
 from bagkit.lower.pending import Pending
 from bagkit.lower.policies import error_policies
-from bagkit.lower.resize import JOIN_BYTES, LEAST_TASKS, is_exact, resize
+from bagkit.lower.resize import JOIN_BYTES, are_many, is_exact, least_tasks, resize
 from bagkit.lower.sinks import Foreseen, Writings
 from bagkit.ops.calls import DelayedCall, SinkPart
 from bagkit.ops.elementwise import ParseJson
@@ -70,8 +70,9 @@ def lower(
     """
     lowering = Lowering(roots, on_error, joins, writings, workers, exact, memory)
     keys = [lowering.keys(root, exact) for root in roots]
-    tasks = in_one_task(lowering.tasks, lowering.weights, LEAST_TASKS, JOIN_BYTES) if joins else lowering.tasks
-    return Graph(tasks), keys
+    if not joins:
+        return Graph(lowering.tasks), keys
+    return Graph(in_one_task(lowering.tasks, lowering.weights, least_tasks(lowering.workers), JOIN_BYTES)), keys
 
 
 class Lowering:
@@ -110,7 +111,7 @@ class Lowering:
             self._shared_reads, self._meetings = shared_reads(
                 self._uses, self._policies, exact=exact, writable=self._is_to_write_all
             )
-        self._workers = self._who_share_a_file(workers)
+        self.workers = self._known_workers(workers)
         for plan in self._uses:  # what is below comes first
             if isinstance(plan.op, DelayedCall):
                 self._calls.add(plan, self.keys)
@@ -122,9 +123,11 @@ class Lowering:
                     )
                 self._materialised(plan, inside=True)
 
-    def _who_share_a_file(self, workers: int) -> int:
+    def _known_workers(self, workers: int) -> int:
+        """Return how many workers tasks may depend on: 1 where it would be seen in the result."""
         ops = [plan.op for plan in self._uses]
-        if workers == 1 or not any(isinstance(op, Source) and not isinstance(op, MemorySource) for op in ops):
+        reads_files = any(isinstance(op, Source) and not isinstance(op, MemorySource) for op in ops)
+        if workers == 1 or not (reads_files or are_many(workers)):
             return 1
         from bagkit.lower.generators import hold_generator
 
@@ -142,7 +145,7 @@ class Lowering:
         if plan not in self._keys:
             pending = self._pending(plan, inside=False)
             if not plan.op.gives_value:
-                pending = resize(pending, self._workers)
+                pending = resize(pending, self.workers)
             self._keys[plan] = self._make(pending, None, plan.op.gives_value)
         return self._keys[plan]
 
@@ -376,7 +379,7 @@ class Lowering:
         return self._inputs(plan, inside=False)
 
     def sharers(self, *plans: Plan) -> int:
-        return self._workers if all(map(is_exact, plans)) else 1
+        return self.workers if all(map(is_exact, plans)) else 1
 
     def policy(self, plan: Plan) -> str:
         return self._policies[plan]

@@ -33,8 +33,11 @@ CUT_BYTES = 32 << 20
 JOIN_BYTES = 4 << 20
 """Of small files in one task, at the most."""
 
-LEAST_TASKS = 128
-"""As many tasks are left whatever is joined: functions may be slow, and workers many."""
+LEAST_TASKS = 64
+"""As many tasks are left whatever is joined, for functions may be slow."""
+
+TASKS_A_WORKER = 4
+"""The same for each of many workers."""
 
 SPREAD_TASKS = 12
 """The same of partitions that nobody has asked for."""
@@ -55,7 +58,7 @@ def resize(pending: Sequence[Pending], workers: int = 1) -> list[Pending]:
     Files that can be shared at a cost are shared where some of the `workers` would wait for others. Partitions that
     can't be joined are put into one task, one after the other, where they are small.
     """
-    most = max(1, len(pending) // LEAST_TASKS)
+    most = max(1, len(pending) // least_tasks(workers))
     result: list[Pending] = []
     for _, run in groupby(pending, key=lambda one: id(one.step)):
         group = list(run)
@@ -68,6 +71,16 @@ def resize(pending: Sequence[Pending], workers: int = 1) -> list[Pending]:
         shared = packed if workers == 1 else _shared(packed, workers, opaque)
         result.extend(replace(group[0], part=(pieces,)) for pieces in shared)
     return result
+
+
+def least_tasks(workers: int) -> int:
+    """Return how many tasks are left whatever is joined."""
+    return max(LEAST_TASKS, TASKS_A_WORKER * workers)
+
+
+def are_many(workers: int) -> bool:
+    """Return whether more tasks are left for these `workers` than for one."""
+    return least_tasks(workers) > LEAST_TASKS
 
 
 def _most_spread(group: Sequence[Pending]) -> int:

@@ -30,6 +30,8 @@ INSTANT = 0.4e-6
 """Seconds for a record for which nearly nothing is done: one field is parsed and counted."""
 FAIR = 0.002
 """Seconds in which a block of a few records may become one of SOME: what makes large records takes longer."""
+QUICKLY = 4
+"""How many times larger the next block is where even that takes no longer than FAIR; twice as large elsewhere."""
 LONG = 0.05
 """Seconds. Blocks that take longer have fewer records, down to one, for functions may be slow. The time in which other
 processes have the processor counts too, so this is more than they are given at a time."""
@@ -93,7 +95,8 @@ class Pace:
         if seconds > LONG:
             self._size = max(1, self._size // 2)
         elif number >= self._size and seconds < self._short(number):
-            self._size = min(self._most, self._size * 2)
+            faster = QUICKLY if self._size < SOME and seconds * QUICKLY < FAIR else 2
+            self._size = min(self._most, self._size * faster)
 
     def _short(self, number: int) -> float:
         """Return in how many seconds a block must go for twice as large ones to come."""

@@ -19,7 +19,7 @@ from bagkit.optimizer import optimize
 from bagkit.work.in_turn import EachInTurn
 from tests.each_case import each_case
 
-FILES = 2 * LEAST_TASKS + 44
+FILES = 4 * LEAST_TASKS + 44
 """One record each, but for every seventh, which is empty."""
 NUMBERS = [number for number in range(FILES) if number % 7 != 6]
 SIZES = [int(number % 7 != 6) for number in range(FILES)]
@@ -103,8 +103,8 @@ def test_a_task_for_each_is_nowhere(folder: Path) -> None:
     read = bag.map_partitions(lambda part: part)
     shared = tasks(*[make(read) for make, _ in (TOGETHER["count"], TOGETHER["groups"])])
     assert len(shared) < few
-    assert sum(1 for task in shared if not task.needs) == -(-FILES // 2)
-    assert len(tasks(bag, exact=True)) == -(-FILES // 2)  # as persist asks for them
+    assert sum(1 for task in shared if not task.needs) == -(-FILES // 4)
+    assert len(tasks(bag, exact=True)) == -(-FILES // 4)  # as persist asks for them
 
 
 def test_large_partitions_are_tasks_of_their_own(folder: Path, tmp_path: Path) -> None:
@@ -234,5 +234,5 @@ def test_random_numbers_of_a_seed_are_the_same_for_any_workers() -> None:
 
 
 def test_only_what_makes_several_has_the_work_of_several(folder: Path) -> None:
-    made = tasks(bk.range(255, 255).accumulate(add))
+    made = tasks(bk.range(127, 127).accumulate(add))
     assert not any(isinstance(task.work, EachInTurn) for task in made)

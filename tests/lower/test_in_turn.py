@@ -19,7 +19,7 @@ from bagkit.lower.resize import JOIN_BYTES, LEAST_TASKS, SPREAD_TASKS
 from bagkit.optimizer import optimize
 from tests.each_case import each_case
 
-FILES = 2 * LEAST_TASKS + 44
+FILES = 4 * LEAST_TASKS + 44
 """One record each, but for every seventh, which is empty."""
 
 
@@ -84,8 +84,8 @@ def tasks(bag: Any, memory: int | None = None) -> list[Any]:
 
 def test_as_many_tasks_are_left_as_of_joined_files(folder: Path) -> None:
     made = tasks(records(folder).groupby("name"))
-    assert len(made) == -(-FILES // 2)
-    assert [len(task.part[-1]) for task in made] == [2] * (FILES // 2)
+    assert len(made) == -(-FILES // 4)
+    assert [len(task.part[-1]) for task in made] == [4] * (FILES // 4)
     assert not tasks(records(folder).groupby("name", npartitions=LEAST_TASKS))
 
 
@@ -112,7 +112,7 @@ def test_large_partitions_are_tasks_of_their_own(folder: Path, tmp_path: Path) -
     path.write_bytes(b"{}\n" * (JOIN_BYTES // 3))
     files = [*sorted(map(str, folder.iterdir())), str(path)]
     made = tasks(bk.read_text(files).map_partitions(len))
-    assert len(made) == -(-FILES // 2)  # all but the last, which stays alone
+    assert len(made) == -(-FILES // 4)  # all but the last, which stays alone
     assert "large" not in "".join(task.place for task in made)
     big = bk.read_text([str(path)] * (2 * LEAST_TASKS)).map(json.loads)
     assert not tasks(big.groupby(len))

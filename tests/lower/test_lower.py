@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -166,21 +167,21 @@ class TestExchanges:
     @pytest.mark.parametrize(
         ("make", "tasks", "keys", "needs"),
         [
-            (lambda bag: bag.groupby(key_of, npartitions=200), 250 + 1 + 200, 250 + 2 * 200, 250 + 200),
-            (lambda bag: bag.distinct(npartitions=200), 250 + 1 + 200, 250 + 2 * 200, 250 + 200),
-            # Samples of 250 tasks make bounds, which with the records of each are cut.
-            (lambda bag: bag.sort_by(key_of, npartitions=200), 2 * 250 + 2 + 200, 3 * 250 + 1 + 400, 4 * 250 + 200),
+            (lambda bag: bag.groupby(key_of, npartitions=100), 120 + 1 + 100, 120 + 2 * 100, 120 + 100),
+            (lambda bag: bag.distinct(npartitions=100), 120 + 1 + 100, 120 + 2 * 100, 120 + 100),
+            # Samples of 120 tasks make bounds, which with the records of each are cut.
+            (lambda bag: bag.sort_by(key_of, npartitions=100), 2 * 120 + 2 + 100, 3 * 120 + 1 + 2 * 100, 4 * 120 + 100),
             (
-                lambda bag: bag.join(bk.range(9, 100).map_partitions(list), key_of, npartitions=200),
-                350 + 2 + 200,
-                350 + 3 * 200,
-                350 + 2 * 200,
+                lambda bag: bag.join(bk.range(9, 50).map_partitions(list), key_of, npartitions=100),
+                170 + 2 + 100,
+                170 + 3 * 100,
+                170 + 2 * 100,
             ),
         ],
         ids=["groupby", "distinct", "sort_by", "join"],
     )
     def test_tasks_keys_and_needs_are_added_not_multiplied(self, make: Any, tasks: int, keys: int, needs: int) -> None:
-        graph, _ = graph_of(make(bk.range(900, 250).map_partitions(list)))
+        graph, _ = graph_of(make(bk.range(900, 120).map_partitions(list)))
         assert len(graph.tasks) == tasks
         assert len(graph.maker) == keys
         assert sum(len(task.needs) for task in graph.tasks) == needs
@@ -204,18 +205,29 @@ class TestJoining:
 
     def test_elementwise_ones(self) -> None:
         bag = bk.range(5000, 1000).map(abs)
-        assert count(bag) == -(-1000 // 7)
+        assert count(bag) == -(-1000 // 15)
         assert count(bag.count()) < 1000 / 5
-        assert tasks_of(bag)[0].place == "partitions 0 to 6"
+        assert tasks_of(bag)[0].place == "partitions 0 to 14"
         assert bag.compute(scheduler="sync") == list(range(5000))
 
-    def test_up_to_255_stay_as_they_are(self) -> None:
-        assert count(bk.range(5000, 255).map(abs)) == 255
-        assert count(bk.range(5000, 256).map(abs)) == 128
+    def test_up_to_127_stay_as_they_are(self) -> None:
+        assert count(bk.range(5000, 127).map(abs)) == 127
+        assert count(bk.range(5000, 128).map(abs)) == 64
+
+    @pytest.mark.parametrize("made", [lambda bag: bag, lambda bag: bag.count(), lambda bag: bag.accumulate(add)])
+    def test_many_workers_find_four_tasks_each(self, made: Any) -> None:
+        graph, _ = lower([made(bk.range(5000, 1000).map(abs)).plan], workers=50)
+        assert 200 <= sum(not task.needs for task in graph.tasks) < 400
+
+    @pytest.mark.parametrize("made", [lambda bag: bag, lambda bag: bag.accumulate(add), lambda bag: bag.fold(add)])
+    def test_not_where_it_would_be_seen_how_many_there_are(self, made: Any) -> None:
+        generator = random.Random(7)
+        bag = made(bk.range(5000, 1000).map(lambda n: n + generator.random()))
+        assert len({len(lower([bag.plan], workers=workers)[0].tasks) for workers in (1, 2, 50)}) == 1
 
     def test_not_where_partitions_can_be_seen(self) -> None:
         bag = bk.range(5000, 1000)
-        assert count(bag.map_partitions(len)) == -(-1000 // 7)  # one after the other
+        assert count(bag.map_partitions(len)) == -(-1000 // 15)  # one after the other
         for made in (bag.fold(add, initial=0), bag.reduction(sum, sum), bag.foldby(abs, add, 0)):
             assert sum(len(task.keys) for task in tasks_of(made)) > 1000  # a state of each partition
             assert count(made) < 1000 / 3
@@ -226,7 +238,7 @@ class TestJoining:
     def test_not_beyond_the_bytes_of_one_task(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for n in range(20):
             tmp_path.joinpath(f"{n:02}.txt").write_text("line\n" * (20 if n == 9 else 1))
-        monkeypatch.setattr(resize, "LEAST_TASKS", 2)
+        monkeypatch.setattr(resize, "least_tasks", lambda workers: 2)
         bag = bk.read_text(str(tmp_path / "*.txt"))
         assert count(bag) == 2
         monkeypatch.setattr(resize, "JOIN_BYTES", 20)

@@ -154,6 +154,27 @@ def test_blocks_are_as_large_as_records_are_quick(monkeypatch: pytest.MonkeyPatc
         gc.set_threshold(*before)
 
 
+def test_slower_ones_grow_with_care(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for four times as many records as have shown how long they take, but where that is no time."""
+    from bagkit.work import pace
+
+    now = 0.0
+    monkeypatch.setattr(pace, "perf_counter", lambda: now)
+
+    def first(seconds: float) -> list[int]:
+        nonlocal now
+        found = []
+        for block in pace.Pace(pace.Wanted()).cut(Block(range(1000), origin=TaskOrigin("numbers", 0))):
+            found.append(len(block.records))
+            now += seconds * len(block.records)
+        return found[:5]
+
+    assert first(1e-5) == [1, 4, 16, 64, 64]
+    assert first(2e-4) == [1, 4, 8, 16, 16]
+    assert first(9e-4) == [1, 2, 4, 4, 4]
+    assert first(0.01) == [1, 1, 1, 1, 1]
+
+
 def test_a_few_records_that_are_left_over_go_with_the_block_before_them(monkeypatch: pytest.MonkeyPatch) -> None:
     from bagkit.work import pace
 
@@ -170,7 +191,7 @@ def test_a_few_records_that_are_left_over_go_with_the_block_before_them(monkeypa
             now += 5e-6 * len(block.records)
         return found
 
-    assert sizes(7) == [1, 2, 4]
+    assert sizes(7) == [1, 4, 2]
     assert sum(sizes(500)) == 500
     assert [sizes(count) for count in (64, 67, 80, 81, 145)] == [[64], [67], [80], [64, 17], [64, 64, 17]]
     wanted.number, wanted.cut = 64, 0

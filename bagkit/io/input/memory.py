@@ -23,6 +23,13 @@ from bagkit.signatures import checked_count
 DEFAULT_PARTITIONS = 100
 """How many partitions a sequence is cut into where nothing is said: enough to keep many cores busy evenly."""
 
+MOST_PARTITIONS = 250
+"""The same of a long sequence, for a cluster. Small ones share tasks, so they cost little. Where they are written
+each is a file."""
+
+RECORDS_EACH = 64
+"""A sequence is long if more than the usual number of partitions have as many."""
+
 
 @dataclass(frozen=True, slots=True)
 class SequencePiece(Indivisible):
@@ -86,8 +93,18 @@ def plan_sequence(seq: Iterable[Any], partition_size: int | None, npartitions: i
         full, rest = divmod(len(records), partition_size)
         sizes = [partition_size] * full + ([rest] if rest or not full else [])
     else:
-        sizes = sizes_of(len(records), npartitions or max(1, min(len(records), DEFAULT_PARTITIONS)))
+        sizes = sizes_of(len(records), npartitions or _default_partitions(len(records)))
     return FromSequence("from_sequence", records, tuple(sizes))
+
+
+def _default_partitions(total: int) -> int:
+    """Return how many partitions `total` records are cut into where nothing is said.
+
+    >>> [_default_partitions(total) for total in (0, 99, 6_400, 10_000, 1_000_000)]
+    [1, 99, 100, 156, 250]
+    """
+    long = min(MOST_PARTITIONS, total // RECORDS_EACH)
+    return max(1, min(total, max(DEFAULT_PARTITIONS, long)))
 
 
 def sizes_of(total: int, count: int) -> list[int]:
