@@ -13,6 +13,7 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bagkit.crossing.call_when_loaded import CallWhenLoaded
@@ -272,6 +273,12 @@ _END_OF_NAME = b"\x94\x93"
 
 def _modules_named(data: bytes) -> Iterator[str]:
     """Yield the user's modules whose names stand in a pickle."""
-    for name in (*MAIN, *tuple(sys.modules)):
-        if is_users(name) and name.encode("utf-8", "surrogatepass") in data:
+    for name, text in _users_among((*MAIN, *tuple(sys.modules))):
+        if text in data:
             yield name
+
+
+@lru_cache(maxsize=1)
+def _users_among(modules: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    """Return the user's modules, with their names as pickles have them; all tasks of a run ask."""
+    return [(name, name.encode("utf-8", "surrogatepass")) for name in modules if is_users(name)]

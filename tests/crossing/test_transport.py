@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import logging
 import operator
@@ -121,6 +122,18 @@ def test_all_kinds_of_functions_cross(name: str) -> None:
 def test_pickles_by_reference_do_not_need_cloudpickle() -> None:
     assert b"cloudpickle" not in Outgoing().work(Applied(json.loads))
     assert b"cloudpickle" in Outgoing().work(Applied(lambda text: text))
+
+
+def test_records_of_a_module_that_was_imported_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outgoing = Outgoing()
+    outgoing.part([Scaler(1)])
+    before = outgoing.met
+    for number, name in enumerate(["first_of_two_later", "second_of_two_later"], 1):
+        (tmp_path / f"{name}.py").write_text("class Later: pass\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        outgoing.part([importlib.import_module(name).Later()])
+        assert outgoing.met == before + number
+        monkeypatch.delitem(sys.modules, name)
 
 
 # What can't cross
