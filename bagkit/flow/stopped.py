@@ -1,4 +1,7 @@
-"""What a user's function must not do: raise StopIteration, which C's loops take for the end, or return a coroutine."""
+"""What ends a run and is no failure of a record: most of it is what a user's function must not do.
+
+It must not raise StopIteration, which C's loops take for the end, and must not return a coroutine.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,17 @@ class StoppedEarly(Exception):
 
 class Unawaited(Exception):
     """A user's function returned a coroutine, and nobody waits for it; that is no failure of a record."""
+
+
+class Blameless(Exception):
+    """Something failed for which no record is to blame, as where the disk is full. It never leaves its task."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+NO_FAILURES = (Unawaited, Blameless)
 
 
 def awaited(value: Any) -> Any:

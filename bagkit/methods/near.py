@@ -136,7 +136,7 @@ class NearDuplicates(Making[T_co]):
 def _groups(numbered: Bag[Any], near: ops.Near) -> Plan:
     """Return the plan of the numbers of all records in groups, and the first number of each one's group."""
     equal = numbered._then(Map(ops.by_digest))._then(
-        tables.aggregate_by_key([], ops.with_equal, ops.equal_together, None)
+        tables.folded_pairs(near.name, ops.with_equal, ops.equal_together, (list,), None)
     )
     sketches = equal._then(ops.Sketches(near))
     texts = sketches.pluck([0, 1])

@@ -250,17 +250,18 @@ def _folding_field(folding: Folding, key: Any, read: Fields) -> FoldingField | N
 def reduce_by_key(binop: Any, count: int | None) -> ByTable:
     """Return the exchange that reduces the values of each key."""
     check_callable("reduce_by_key", binop)
-    return _pairs("reduce_by_key", binop, binop, (), count)
+    return folded_pairs("reduce_by_key", binop, binop, (), count)
 
 
 def aggregate_by_key(zero: Any, binop: Any, combine: Any, count: int | None) -> ByTable:
     """Return the exchange that folds the values of each key from a copy of `zero`."""
     check_callable("aggregate_by_key", binop)
     check_callable("aggregate_by_key", combine)
-    return _pairs("aggregate_by_key", binop, combine, (partial(fresh, zero),), count)
+    return folded_pairs("aggregate_by_key", binop, combine, (partial(fresh, zero),), count)
 
 
-def _pairs(name: str, binop: Any, combine: Any, initial: tuple[Any, ...], count: int | None) -> ByTable:
+def folded_pairs(name: str, binop: Any, combine: Any, initial: tuple[Any, ...], count: int | None) -> ByTable:
+    """Return the exchange called `name` that folds the values of pairs, from `initial` or the first of each key."""
     folding = Folding(itemgetter(0), binop, combine, initial, value=itemgetter(1))
     functions = (binop,) if combine is binop else (binop, combine)
     return ByTable(name, function_label(binop), folding, count, functions=functions)

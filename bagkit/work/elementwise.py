@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of, places_chosen_from
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
-from bagkit.flow.stopped import StoppedEarly, Unawaited
+from bagkit.flow.stopped import NO_FAILURES, StoppedEarly
 from bagkit.plan.going_on import Further, GoesOn, Note, put_further
 from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, StepFails
@@ -138,7 +138,7 @@ def _given_without(
     count = len(block.records)
     while error is not None:
         index = len(found) + len(noted)
-        if index == count or not isinstance(error, Exception) or type(error) is Unawaited:
+        if index == count or not isinstance(error, Exception) or type(error) in NO_FAILURES:
             flags = _flags(count, noted)
             fail.noted(block, noted)
             if found and isinstance(error, WAITING_ERRORS):

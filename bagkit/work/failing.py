@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from bagkit.errors import TooManyErrorsError, attribute, put, too_many_errors
 from bagkit.flow.blocks import Block, Place, placed, places_of
 from bagkit.flow.report import Report
-from bagkit.flow.stopped import StoppedEarly, Unawaited
+from bagkit.flow.stopped import NO_FAILURES, Blameless, StoppedEarly, Unawaited
 from bagkit.flow.untold import Untold
 from bagkit.light_classes import dataclass
 from bagkit.plan.going_on import Note
@@ -104,7 +104,7 @@ class Failing:
 
         Return whether many records wait to be handed on: then an empty block should be given, with which they go.
         """
-        if type(error) is Unawaited:
+        if type(error) in NO_FAILURES:
             self.raise_in(step.own_ops(), block.place(index), error)
         if index == len(block.records):  # a signal, as of Ctrl-C, came when all were done: none of them has failed
             self.raise_in(step.own_ops(), block.place(index - 1) if index else None, error)
@@ -133,7 +133,7 @@ class Failing:
         def note(
             index: int, error: BaseException, given: int = 0, untold: Untold | None = None, said: str = ""
         ) -> None:
-            if index == count or type(error) is Unawaited:
+            if index == count or type(error) in NO_FAILURES:
                 raise error
             if left is None:
                 if untold is None:
@@ -167,7 +167,7 @@ class Failing:
 
     def fail_in(self, ops: Sequence[Op], policy: str, place: Place | None, error: BaseException) -> None:
         """Raise `error` of one of `ops`, or note it."""
-        if policy not in ("skip", "collect") or not isinstance(error, Exception) or type(error) is Unawaited:
+        if policy not in ("skip", "collect") or not isinstance(error, Exception) or type(error) in NO_FAILURES:
             self.raise_in(ops, place, error)
         self.report.skipped += policy == "skip"
         self._shown[id(ops[-1])] += 1
@@ -203,6 +203,8 @@ class Failing:
         """Raise `error`, with notes on the one of `ops` that it arose in, and where; unless it has them."""
         if isinstance(error, Unplaced):
             ops, error = [error.into.op], error.error
+        if isinstance(error, Blameless):
+            place, error = None, error.error
         if error is self._told or isinstance(error, TooManyErrorsError):
             _raise(error)
         ops = list(ops)

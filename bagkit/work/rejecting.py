@@ -13,7 +13,7 @@ from bagkit.errors import ValidationError, Violation, one_line, text_of
 from bagkit.flow.blocks import Block, Place, Placed, PlaceRow, placed, places_of, row_of
 from bagkit.flow.rejected import AllRejected, RejectedFrom, Resuming
 from bagkit.flow.report import Figures
-from bagkit.flow.stopped import StoppedEarly, Unawaited
+from bagkit.flow.stopped import NO_FAILURES, StoppedEarly
 from bagkit.flow.untold import Untold
 from bagkit.light_classes import dataclass
 from bagkit.plan.going_on import Note
@@ -84,7 +84,7 @@ class Waiting:
         def note(
             index: int, error: BaseException, given: int = 0, untold: Untold | None = None, said: str = ""
         ) -> None:
-            if index == count or type(error) is Unawaited:
+            if index == count or type(error) in NO_FAILURES:
                 raise error  # see Failing.fail
             name, violations = names.get(type(error)), None
             if name is None:

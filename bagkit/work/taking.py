@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NoReturn
 
-from bagkit.errors import TaskError
-from bagkit.exchange.spill import Held, Room
+from bagkit.errors import TaskError, attribute
+from bagkit.exchange.spill import Held, Room, SpillError
 from bagkit.flow.blocks import Block, Handing, Place, PlacesOf
 from bagkit.flow.buckets import Buckets
 from bagkit.flow.report import Figures, Report
@@ -71,7 +71,7 @@ def take(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], 
         raised = error
     if raised is not None:  # no more in the `except`, for what functions raise now would have the error as its context
         try:
-            if into.policy == "raise" or not isinstance(raised, Exception):
+            if into.policy == "raise" and not _is_blameless(raised):
                 _blame(failing, into, taking, blocks, raised)
             _give_up(failing, into, raised)
         finally:
@@ -104,19 +104,25 @@ def _state_of_all(failing: Failing, into: Into, taking: AllAtOnce, blocks: Itera
 
 def _give_up(failing: Failing, into: Into, error: BaseException) -> NoReturn:
     """Raise `error` as one whose record must be looked for, unless no record is to blame: of a full disk, say."""
-    if not isinstance(error, Exception) or (into.policy == "raise" and isinstance(error, (TaskError, MemoryError))):
+    blameless = _is_blameless(error) or (into.policy == "raise" and isinstance(error, (TaskError, MemoryError)))
+    if blameless or not isinstance(error, Exception):
         failing.raise_in([into.op], None, error)
     raise Unplaced(into, error) from None
 
 
+def _is_blameless(error: BaseException) -> bool:
+    """Return whether no record is at fault, and none has to be looked for."""
+    return not isinstance(error, Exception) or isinstance(attribute(error, "__cause__"), SpillError)
+
+
 def _blame(failing: Failing, into: Into, taking: Taking, blocks: Sequence[Block], error: BaseException) -> None:
     """Raise `error` with the place of the record that it is about: known, or one of `blocks` that raises it again."""
-    place = _known_place(taking, blocks) if isinstance(error, Exception) else None
+    place = _known_place(taking, blocks)
     if place is not None:
         failing.raise_in([into.op], place, error)
     tried: Callable[[Any], None]
     for tried in (lambda record: _alone(failing, into, record), lambda record: taking.take([record])):
-        for block in blocks if isinstance(error, Exception) else ():
+        for block in blocks:
             for index, record in enumerate(block.records):
                 if _raised_by(tried, record) is type(error):
                     failing.raise_in([into.op], block.place(index), error)

@@ -7,6 +7,7 @@ random moments and on a disk that is really full.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import random
 import re
@@ -23,6 +24,7 @@ import psutil
 import pytest
 
 import bagkit as bk
+from bagkit.exchange.frames import FrameFile
 from bagkit.schedulers import dispatch, pool
 from tests.operations.compare import outcome
 from tests.operations.functions import record
@@ -144,6 +146,27 @@ def test_a_full_disk_is_an_error(room: int) -> None:
     else:
         assert isinstance(got, bk.TaskError), got
         assert re.search(r"File too large.*hint: give another temporary_directory", str(got))
+
+
+def no_room(self: FrameFile, data: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+TEXTS = {
+    "groupby": lambda bag: bag.groupby(0, npartitions=3),
+    "sort_by": lambda bag: bag.sort_by(2, npartitions=3),
+    "distinct": lambda bag: bag.distinct(1, npartitions=3),
+    "near_distinct": lambda bag: bag.near_distinct(2),
+}
+
+
+@pytest.mark.parametrize("operation", TEXTS)
+@pytest.mark.parametrize("policy", ["raise", "skip"])
+def test_no_record_is_blamed_for_a_full_disk(operation: str, policy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FrameFile, "add", no_room)
+    with pytest.raises(bk.TaskError, match=rf"^{operation}: .*No space left on device; .* are free there; ") as caught:
+        TEXTS[operation](records()).compute(scheduler="sync", memory_limit=20_000, on_error=policy)
+    assert [note for note in caught.value.__notes__ if not note.startswith(f"in {operation}(")] == []
 
 
 def little_memory(part: list[int]) -> list[tuple[str, int, str]]:

@@ -68,16 +68,24 @@ class _Bytes:
 
     def read(self, size: int) -> bytes:
         """Return `size` bytes, fewer only at the end."""
-        while len(self._data) - self._at < size:
+        data = self._data[self._at : self._at + size]
+        self._at += len(data)
+        if len(data) < size:
+            data = self._gathered(data, size)
+        self.position += len(data)
+        return data
+
+    def _gathered(self, data: bytes, size: int) -> bytes:
+        """Return `data` and what comes after it: put together once, for a block may be as large as it likes."""
+        parts, missing = [data], size - len(data)
+        while missing > 0:
             more = next(self._chunks, b"")
             if not more:
                 break
-            self._data = self._data[self._at :] + more
-            self._at = 0
-        data = self._data[self._at : self._at + size]
-        self._at += len(data)
-        self.position += len(data)
-        return data
+            parts.append(more[:missing])
+            self._data, self._at = more, len(parts[-1])
+            missing -= len(parts[-1])
+        return b"".join(parts)
 
     def tell(self) -> int:
         """Return how many bytes were read."""

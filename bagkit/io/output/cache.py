@@ -23,12 +23,13 @@ from struct import Struct
 from types import FunctionType
 from typing import Any, Final
 
-from bagkit.errors import NotPicklableError, OutputError, PlanError, SourceError, one_line
+from bagkit.errors import NotPicklableError, OutputError, PlanError, SourceError, add_notes, one_line
 from bagkit.exchange.checksum import crc32
-from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, entries, load_frame, load_indexed
+from bagkit.exchange.frames import FrameError, FrameFile, FramePlace, entries, load_frame, load_indexed, room_left
 from bagkit.flow import earlier_runs
 from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.flow.report import Report
+from bagkit.flow.stopped import Blameless
 from bagkit.io.input.file_source import FileSource, checked_bytes
 from bagkit.io.input.made_of import operations, parts_made_of
 from bagkit.io.input.memory import FromSequence
@@ -261,10 +262,14 @@ class KeepRecords(Pairing):
         file = FrameFile(lambda: unfinished)
         try:
             places: list[FramePlace] = []
-            wanted = 1
+            wanted, number = 1, 0
             while batch := list(islice(records, wanted)):
-                data = _pickled(batch)  # before anyone else can change them
+                try:
+                    data = _pickled(batch)  # before anyone else can change them
+                except Exception as error:  # whatever the classes of records raise
+                    raise _not_kept(batch, number, error) from error
                 self._add(file, data)
+                number += len(batch)
                 places.append(file.cut())
                 wanted = min(wanted * 2, 1024) if len(data) < _FRAME else max(wanted // 2, 1)
                 yield from batch
@@ -276,7 +281,7 @@ class KeepRecords(Pairing):
         try:
             file.add(data)
         except OSError as error:
-            raise OutputError(f"{self.label}: can't be written: {error}") from error
+            raise self._not_written(error) from error
 
     def _end(self, file: FrameFile, places: Iterable[FramePlace], path: str) -> None:
         try:
@@ -288,7 +293,11 @@ class KeepRecords(Pairing):
         except FileNotFoundError:
             pass  # somebody has cleared the cache meanwhile
         except OSError as error:
-            raise OutputError(f"{self.label}: can't be written: {error}") from error
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> Blameless:
+        room = room_left(self.folder, error)
+        return Blameless(OutputError(f"{self.label}: can't be written: {error}{room}"))
 
 
 class _Pickler(pickle.Pickler):
@@ -302,16 +311,28 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
-def _pickled(records: list[Any]) -> bytes:
+def _pickled(records: Sequence[Any]) -> bytes:
     file = io.BytesIO()
-    try:
-        _Pickler(file, protocol=5).dump(records)
-    except Exception as error:
-        raise NotPicklableError(
-            f"cache: a record of the type {type(records[0]).__name__} can't be kept: {error}; expected what can be "
-            "pickled; hint: keep dicts, lists and other plain data, or put its class into a module"
-        ) from error
+    _Pickler(file, protocol=5).dump(records)
     return file.getvalue()
+
+
+def _not_kept(batch: Sequence[Any], before: int, error: Exception) -> Blameless:
+    """Return what says of which record of `batch` the error is; it is not the one that was read last."""
+    at = next((index for index, record in enumerate(batch) if not _can_be_pickled(record)), 0)
+    refused = NotPicklableError(
+        f"cache: a record of the type {type(batch[at]).__name__} can't be kept: {error}; expected what can be pickled; "
+        "hint: keep dicts, lists and other plain data, or put its class into a module"
+    )
+    add_notes(refused, [f"at record {before + at} of the partition", f"record: {one_line(batch[at])}"])
+    return Blameless(refused)
+
+
+def _can_be_pickled(record: Any) -> bool:
+    try:
+        return bool(_pickled([record]))
+    except Exception:  # whatever its class raises
+        return False
 
 
 # -- room --------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -15,6 +16,7 @@ import msgspec
 import pytest
 
 import bagkit as bk
+from bagkit.exchange.frames import FrameFile
 from bagkit.io.output import cache as caches
 from tests.wheels import ALL_HAVE_WHEELS
 
@@ -210,11 +212,29 @@ def test_a_model_that_asks_for_something_else_is_other_code(job: Job) -> None:
         assert [outcome(records.validate(kind())) for kind in kinds] == found
 
 
+@pytest.mark.parametrize("method", ["add", "add_index"])
+def test_no_record_is_blamed_for_a_full_disk(job: Job, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    def no_room(self: FrameFile, data: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(FrameFile, method, no_room)
+    with pytest.raises(bk.OutputError, match=r"^keep in cache\(.*No space left on device; [\d,]+ MB are fr") as caught:
+        bk.range(9, npartitions=1).map(str).cache(job.kept).compute(scheduler="sync")
+    assert [note.partition("(")[0] for note in caught.value.__notes__] == ["in keep in cache"]
+    assert not job.entries()
+
+
 def test_what_can_not_be_kept_is_said(job: Job) -> None:
     lock = threading.Lock()
     with pytest.raises(bk.NotPicklableError, match="cache: a record of the type lock can't be kept"):
         bk.range(1, npartitions=1).map(lambda _: threading.Lock()).cache(job.kept).compute(scheduler="sync")
     own = type("Own", (), {"__module__": "__main__"})
+    with pytest.raises(bk.NotPicklableError, match="a record of the type lock can't be kept") as caught:
+        bk.range(9, npartitions=1).map(lambda n: threading.Lock() if n == 5 else n).cache(job.kept).compute(
+            scheduler="sync"
+        )
+    assert caught.value.__notes__[0] == "at record 5 of the partition"
+    assert caught.value.__notes__[1].startswith("record: <unlocked _thread.lock object")
     with pytest.raises(bk.NotPicklableError, match="Own is of the program itself"):
         bk.range(1, npartitions=1).map(lambda _: [own()]).cache(job.kept).compute(scheduler="sync")
     with pytest.warns(UserWarning, match="nothing is kept, as no later run could tell"):
