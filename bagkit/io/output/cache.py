@@ -318,7 +318,7 @@ def _pickled(records: Sequence[Any]) -> bytes:
 
 
 def _not_kept(batch: Sequence[Any], before: int, error: Exception) -> Blameless:
-    """Return what says of which record of `batch` the error is; it is not the one that was read last."""
+    """Return the error of the record of `batch` that can't be pickled, with its number: others were read after it."""
     at = next((index for index, record in enumerate(batch) if not _can_be_pickled(record)), 0)
     refused = NotPicklableError(
         f"cache: a record of the type {type(batch[at]).__name__} can't be kept: {error}; expected what can be pickled; "
