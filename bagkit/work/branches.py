@@ -161,6 +161,10 @@ class Branches:
         """Take note that there are no more records; raises ValueError where bags side by side were not as long."""
         for rows in self._rows.values():
             rows.end()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Hold the block no longer: memory of records that went is taken for the next ones, while it is in a cache."""
         self._block = None  # an error that is kept leads to this, and must not hold the records
         self._made.clear()
 

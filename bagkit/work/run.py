@@ -366,6 +366,8 @@ class TaskRun:
             for block in blocks:
                 branches.feed(block)
                 yield from branches.given(steps[-1])
+                del block
+                branches.let_go()
             branches.end()
 
         return made()

@@ -156,6 +156,7 @@ class _Running:
                 if own is None and all(taker.done for taker in self._takers):
                     return
                 del block  # errors that are kept hold this frame
+                self._branches.let_go()
             self._branches.end()
         except WAITING_ERRORS as error:
             raised = error

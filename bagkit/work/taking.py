@@ -45,6 +45,7 @@ def state_of(failing: Failing, into: Into, blocks: Iterator[Block], figures: Fig
         until = taking if isinstance(taking, UntilEnough) else None
         for some in blocks_together(blocks, RUN, LONG) if until is None else ([block] for block in blocks):
             take(failing, into, taking, some, figures)
+            del some  # their memory is taken for the next ones, while it is in a cache
             if until is not None and until.is_done():
                 break
         return end(failing, into, taking, figures)
