@@ -53,7 +53,7 @@ class States:
             state = self.each.setdefault(number, [])
             try:
                 _grow(state, part, kind)
-            except (UnicodeEncodeError, OverflowError):  # lone surrogates, and integers of more than 64 bits
+            except (UnicodeEncodeError, OverflowError, ImportError):  # lone surrogates, more than 64 bits, no msgspec
                 _grow(state, part, list)
 
     def write_if_over(self, most: int | None) -> None:

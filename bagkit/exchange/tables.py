@@ -27,12 +27,16 @@ _TRIED = 8192
 
 
 class Filling:
-    """Puts records into tables, and gives a state for each of `count` partitions; mutable, of one task."""
+    """Puts records into tables, and gives a state for each of `count` partitions; mutable, of one task.
 
-    def __init__(self, tabling: Tabling, room: Room, count: int = 1) -> None:
+    Records that are `of_text` have types that JSON has.
+    """
+
+    def __init__(self, tabling: Tabling, room: Room, count: int = 1, of_text: bool = False) -> None:
         self._tabling = tabling
         self._room = room
         self._states = States(tabling, room, count)
+        self._of_text = of_text
         self._table: Table = {}
         self._scale = TableScale(room.heap)
         self._put = 0
@@ -87,7 +91,7 @@ class Filling:
             if are_new(len(self._table), self._put):
                 self._states.add(self._table)
                 self._table = {}
-                self._listing = MostlyDistinct(self._states, self._room.heap)
+                self._listing = MostlyDistinct(self._states, self._room.heap, self._of_text)
 
     def _leave_table(self) -> None:
         self._states.add(self._table)

@@ -169,7 +169,8 @@ class ByTable(Exchange):
         return inputs[0] if self.count is None else self.count
 
     def split(self, side: int, count: int, room: Room) -> Taking:
-        return TakingForUser(self.name, tables.Filling(self.tabling, room, count))
+        # Partitions that nobody has asked for are made of records that come from a text as they are (`spread_tables`).
+        return TakingForUser(self.name, tables.Filling(self.tabling, room, count, of_text=self.is_spread))
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with exchange_errors(self.name, _notes(self.tabling)):

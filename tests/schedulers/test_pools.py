@@ -206,6 +206,9 @@ def test_packing_checksums_and_windows_do_without_compiled_modules() -> None:
             groups = texts.groupby(0, npartitions=3).map(lambda group: (group[0], len(group[1])))
             assert dict(groups.compute()) == {str(n): len(range(n, 3_000, 7)) for n in range(7)}
             assert texts.pluck(1).distinct().count().compute() == 3_000
+            numbers = bk.range(30_000, npartitions=2)
+            for keys in (numbers, numbers.map(str)):
+                assert keys.distinct().count().compute(workers=2, memory_limit=200_000_000) == 30_000
             assert bk.range(5, npartitions=2).window(4).compute() == [(0, 1, 2, 3), (1, 2, 3, 4)]
     """
     ran = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
