@@ -444,14 +444,15 @@ class Rejects(Bag[Reject], Generic[T]):
         seen = self.foldby(retrying.signature_of, retrying.seen_with, nothing, together, nothing)
         return seen.map_partitions(retrying.most_first)
 
-    def retry(self, function: Callable[[Any], Any] | None = None, *, operation: str | None = None) -> Bag[T]:
+    def retry(self, function: Callable[[Any], Any] | None = None, *, operation: str | int | None = None) -> Bag[T]:
         """Take up the records where they failed, and run the rest of the plan on them.
 
         Args:
             function: A function to call in place of the one that failed. None: the same function again, for a server
                 that did not answer, say.
             operation: The operation that `function` is for, as rejects name it: `"map(clean)"`. None: the only
-                operation of the plan with a function of yours.
+                operation of the plan with a function of yours. A number: the operation with this `step`, where two
+                are called the same.
 
         Returns:
             A bag of records as in `good`. Its `split_errors()` gives the records that fail again.

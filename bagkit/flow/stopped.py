@@ -5,9 +5,12 @@ It must not raise StopIteration, which C's loops take for the end, and must not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from types import CoroutineType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class StoppedEarly(Exception):
@@ -35,6 +38,12 @@ def awaited(value: Any) -> Any:
         value.close()  # else Python warns that nobody has awaited it
         raise Unawaited
     return value
+
+
+def first_awaited(found: Iterator[T]) -> Iterator[T]:
+    """Return `found`; raises Unawaited where its first value is a coroutine, for the others will be ones too."""
+    first = [awaited(each) for each in islice(found, 1)]
+    return chain(first, found if first else ())  # none: a function has raised StopIteration
 
 
 def results(function: Callable[[Any], Any], records: Sequence[Any]) -> list[Any]:

@@ -108,7 +108,9 @@ def most_first(found: list[tuple[Key, Seen]]) -> list[Signature]:
 # Another try ----------------------------------------------------------------------------------------------------------
 
 
-def retried(rejects: Plan, split: Plan | None, function: Callable[..., Any] | None, operation: str | None) -> Plan:
+def retried(
+    rejects: Plan, split: Plan | None, function: Callable[..., Any] | None, operation: str | int | None
+) -> Plan:
     """Return the plan that takes up `rejects` in the plan that `split` splits the errors of."""
     if split is None:
         raise PlanError(
@@ -119,7 +121,7 @@ def retried(rejects: Plan, split: Plan | None, function: Callable[..., Any] | No
         return _of_each(rejects, split, function, operation)
     program = list(_program(split))
     if function is not None or operation is not None:
-        number = _meant([op for _, op, _ in program], operation)
+        number = _meant([(step, op) for step, op, _ in program], operation)
         if function is not None:
             step, op, values = program[number]
             program[number] = step, _with_function(op, function), values
@@ -133,7 +135,7 @@ def retried(rejects: Plan, split: Plan | None, function: Callable[..., Any] | No
     return plan
 
 
-def _of_each(rejects: Plan, split: Plan, function: Callable[..., Any] | None, operation: str | None) -> Plan:
+def _of_each(rejects: Plan, split: Plan, function: Callable[..., Any] | None, operation: str | int | None) -> Plan:
     """Return the plan for the bags of a concat: each has partitions of its own, and operations of its own."""
     if rejects.npartitions != split.npartitions:
         raise PlanError(
@@ -167,20 +169,28 @@ def _program(split: Plan) -> Iterator[tuple[int, Op, tuple[Plan, ...]]]:
             yield getattr(plan.op, "step", number), op_of(plan.op), plan.inputs[1:]
 
 
-def _meant(ops: Sequence[Op], operation: str | None) -> int:
-    """Return which of `ops` a function is for."""
-    named = [f"{op.error_label!r}" for op in ops if op.opaque]
+def _meant(ops: Sequence[tuple[int, Op]], operation: str | int | None) -> int:
+    """Return which of `ops`, each with its step, a function is for."""
     if operation is None:
-        found = [number for number, op in enumerate(ops) if op.opaque]
+        found = [number for number, (_, op) in enumerate(ops) if op.opaque]
+    elif type(operation) is int:
+        found = [number for number, (step, op) in enumerate(ops) if step == operation and op.user_functions()]
     else:
-        found = [number for number, op in enumerate(ops) if op.error_label == operation]
+        found = [number for number, (_, op) in enumerate(ops) if op.error_label == operation]
     if len(found) == 1:
         return found[0]
+    names = [op.error_label for _, op in ops if op.opaque]
+    twice = {name for name in names if names.count(name) > 1}
+    named = [
+        f"{step} for {op.error_label}" if op.error_label in twice else repr(op.error_label)
+        for step, op in ops
+        if op.opaque
+    ]
     got = "no operation" if operation is None else repr(operation)
     raise PlanError(
         f"retry: it is not known which operation the function is for; got {got}; "
         f"expected operation= to be one of {', '.join(named) or 'the bag, which has no function'}"
-        + ("; two are called the same" if len(found) > 1 and operation is not None else "")
+        + ("; hint: the numbers are the `step` of rejects, for some are called the same" if twice else "")
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import cached_property, partial
-from itertools import chain, islice, starmap
+from itertools import starmap
 from operator import itemgetter, not_
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Literal
 
 from bagkit.errors import PlanError, one_line
-from bagkit.flow.stopped import awaited
+from bagkit.flow.stopped import awaited, first_awaited
 from bagkit.flow.tallies import count_here
 from bagkit.json.attributes import Defaults
 from bagkit.json.parse import JsonParser, json_parser
@@ -138,13 +138,8 @@ class Filter(PerPartition):
 
 
 def _dropped(predicate: Callable[[Any], Any], records: Sequence[Any]) -> Iterator[bool]:
-    """Return for each record whether it does not fulfil `predicate`; the first tells whether that returns coroutines.
-
-    A coroutine is true, so each record would be dropped.
-    """
-    found = map(predicate, records)
-    first = [awaited(each) for each in islice(found, 1)]
-    return map(not_, chain(first, found if first else ()))  # none: it has raised StopIteration
+    """Return for each record whether it does not fulfil `predicate`; a coroutine is true, so all would be dropped."""
+    return map(not_, first_awaited(map(predicate, records)))
 
 
 class _Counting:
@@ -296,7 +291,7 @@ class MapPartitions(OfFunction, PerPartition):
 
 def partition_result(function: object, result: Any) -> Iterable[Any]:
     """Return the records that a function of map_partitions gave: its elements, or itself where it is one value."""
-    refuse_table(function, type(result))
+    refuse_table(function, type(awaited(result)))
     if isinstance(result, Iterable) and not isinstance(result, (str, bytes, dict)):
         return result
     return [result]

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from bagkit.errors import one_line
+from bagkit.flow.stopped import first_awaited
 from bagkit.light_classes import dataclass
 from bagkit.ops.functions import OfFunction, key_function, shown_key
 from bagkit.ops.reductions import Row, accumulating, joined, or_else
@@ -93,12 +94,12 @@ class Tap(OfFunction, PerPartition):
 
 def keyed(key: Callable[[Any], Any], records: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """Return `(key(record), record)` of each record."""
-    return zip(map(key, records), records, strict=False)
+    return zip(first_awaited(map(key, records)), records, strict=False)
 
 
 def with_values(function: Callable[[Any], Any], pairs: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """Return `(key, function(value))` of each pair."""
-    return zip(map(_KEY, pairs), map(function, map(_VALUE, pairs)), strict=False)
+    return zip(map(_KEY, pairs), first_awaited(map(function, map(_VALUE, pairs))), strict=False)
 
 
 def with_each_value(function: Callable[[Any], Iterable[Any]], pairs: Sequence[Any]) -> Iterator[Iterator[Any]]:
@@ -112,7 +113,7 @@ def _spread(pair: tuple[Any, Iterable[Any]]) -> Iterator[tuple[Any, Any]]:
 
 def tapped(function: Callable[[Any], object], records: Sequence[Any]) -> Iterator[Any]:
     """Return `records`, calling `function` with each as it passes."""
-    return map(_KEY, zip(records, map(function, records), strict=False))
+    return map(_KEY, zip(records, first_awaited(map(function, records)), strict=False))
 
 
 def lookup_row(key: Any) -> Row:

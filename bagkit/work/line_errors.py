@@ -131,7 +131,7 @@ def _said(error: BaseException) -> tuple[str | None, int]:
 
 
 def encoding_hint(error: BaseException, place: Place | None) -> str | None:
-    """Return an encoding that reads a line that is not UTF-8, and the line in it; None for other errors.
+    """Return an encoding that reads a line or document that is not UTF-8, and what it reads; None for other errors.
 
     >>> line = "name: Zürich".encode("latin-1")
     >>> try:
@@ -140,7 +140,11 @@ def encoding_hint(error: BaseException, place: Place | None) -> str | None:
     ...     encoding_hint(error, Place("a.txt", line=1, record=line))
     "hint: encoding='latin-1' reads it as 'name: Zürich'; errors='replace' goes on with marks in place of such bytes"
     """
-    if place is None or not isinstance(place.record, bytes) or not isinstance(error, UnicodeDecodeError):
+    if place is None or not isinstance(error, UnicodeDecodeError):
         return None
-    wrong = undecoded(error)
-    return other_encoding(error, first=place.line == 1) if wrong and wrong in place.record else None
+    wrong, read = undecoded(error), place.record
+    if isinstance(read, str) and place.column is not None:  # a document is shown with marks in place of such bytes
+        is_it = attribute(error, "object", UnicodeDecodeError).decode("utf-8", "replace") == read
+    else:
+        is_it = isinstance(read, bytes) and wrong in read
+    return other_encoding(error, first=place.line == 1) if wrong and is_it else None

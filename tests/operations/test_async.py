@@ -108,6 +108,12 @@ HIDDEN: dict[str, Callable[[], Any]] = {
     "join": lambda: bag().join(bag(), hidden),
     "join with a list": lambda: bag().join([1], abs, hidden),
     "partition_by": lambda: bag().partition_by(hidden),
+    "tap": lambda: bag().tap(hidden),
+    "key_by": lambda: bag().key_by(hidden),
+    "map_values": lambda: bk.from_sequence(PAIRS, npartitions=1).map_values(hidden),
+    "flat_map_values": lambda: bk.from_sequence(PAIRS, npartitions=1).flat_map_values(hidden),
+    "map_partitions": lambda: bag().map_partitions(hidden),
+    "map_partitions_with_info": lambda: bag().map_partitions_with_info(hidden),
 }
 
 
@@ -118,6 +124,22 @@ def test_functions_that_return_coroutines_end_the_run(name: str) -> None:
         for policy in ("raise", "skip", "collect"):
             with pytest.raises(bk.TaskError, match="the function returned a coroutine, and nobody waits for it; hint"):
                 HIDDEN[name]().compute(scheduler=scheduler, on_error=policy)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_records_that_fail_beside_the_first_which_is_looked_at_by_itself(first: int) -> None:
+    def fails(number: int) -> int:
+        if number in (0, 4, 9):
+            raise ValueError
+        return number
+
+    numbers = bk.from_sequence(range(first, 10), npartitions=1)
+    wanted = [number for number in range(first, 10) if number not in (0, 4, 9)]
+    pairs = numbers.map(lambda number: (1, number))
+    for bag in (numbers.tap(fails), numbers.key_by(fails).values(), pairs.map_values(fails).values()):
+        found = bag.compute(scheduler="sync", on_error="collect")
+        assert found.result == wanted
+        assert [failure.place.index for failure in found.failures] == [index - first for index in (0, 4, 9)][first:]
 
 
 def test_remove_is_told_of_the_first_record_that_stops() -> None:

@@ -429,6 +429,20 @@ def test_what_can_not_be_retried_is_an_error_at_once(retry: Any, words: str) -> 
     assert words in str(caught.value)
 
 
+def test_which_of_two_operations_of_one_name_is_meant_is_said_by_its_step() -> None:
+    bag = bk.from_sequence(["1", "x", "0"], npartitions=1).pluck(0).map(lambda text: int(text)).map(lambda n: 1 / n)
+    good, bad = bag.split_errors()
+    assert bk.compute(good, bad.pluck("step"), scheduler="sync") == ([1.0], [1, 2])
+    assert bad.retry(lambda text: 5, operation=1).split_errors()[0].compute(scheduler="sync") == [0.2]
+    assert bad.retry(lambda number: 7, operation=2).split_errors()[0].compute(scheduler="sync") == [7]
+    for operation in (None, "map(lambda)", 0.5, 3, True):
+        with pytest.raises(
+            bk.PlanError, match=r"expected operation= to be one of 1 for map\(lambda\), 2 for map\("
+        ) as no:
+            bad.retry(len, operation=operation)  # type: ignore[arg-type]  # that is what is tested
+        assert str(no.value).endswith("hint: the numbers are the `step` of rejects, for some are called the same")
+
+
 def test_a_deep_plan_says_so() -> None:
     bag = bk.range(3, npartitions=1)
     for _ in range(70):

@@ -204,3 +204,24 @@ def test_arguments_that_make_no_sense_are_an_error_of_the_call(tmp_path: Path, o
     path.write_text("[]")
     with pytest.raises(PlanError, match="read_json: "):
         bk.read_json(path, **options)
+
+
+ZURICH = ['{"name": "Zürich"}', '[{"n": 1},\n {"name": "Zürich"}]', '{"n": 1}\n{"name":\n"Zürich"}']
+
+
+@pytest.mark.parametrize("content", ZURICH)
+def test_a_document_in_another_encoding_gets_a_hint(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content.encode("latin-1"))
+    for bag in (bk.read_json(path, lines=False), bk.read_json(path, lines=False).map(lambda each: each.get("name"))):
+        with pytest.raises(UnicodeDecodeError) as caught:
+            bag.compute(scheduler="sync")
+        assert "hint: encoding='latin-1' reads it as" in caught.value.__notes__[-1]
+        assert "Zürich" in caught.value.__notes__[-1]
+
+
+def test_bytes_that_a_function_decodes_get_no_hint_at_the_encoding_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    with pytest.raises(UnicodeDecodeError) as caught:
+        bk.read_json(tmp_path / "a.json", lines=False).map(lambda _: b"\xfc".decode()).compute(scheduler="sync")
+    assert not any("encoding=" in note for note in caught.value.__notes__)
