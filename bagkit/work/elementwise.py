@@ -86,11 +86,12 @@ def _given(
             yield given.pop()
         else:
             if note is not None:
-                given_further = _given_without(row[0], further, fail, figures, chosen, found, error, note, noted)
+                rest = _given_without(row[0], further, fail, figures, chosen, found, error, note, noted)
             else:
-                given_further = _given_further(row[0], further, fail, figures, found, error)
-            yield from _forgotten(given_further)
-            del row, further, found, note, noted, error, given_further
+                rest = _given_further(row[0], further, fail, figures, found, error)
+            del row, further, found, note, noted, error
+            yield from _forgotten(rest)
+            del rest
 
 
 def _forgotten(given: Generator[T, None, None]) -> Iterator[T]:
@@ -148,10 +149,12 @@ def _given_without(
         error = _error(further, found, index + 1, count, note, noted) if index + 1 < count else None
     flags = _flags(count, noted)
     figures.note(len(noted), 0)
+    given = [(found, chosen(block, flags))] if found else []
     if fail.noted(block, noted) and not found:
-        yield [], block.part(0, 0)
-    if found:
-        yield found, chosen(block, flags)
+        given.append(([], block.part(0, 0)))
+    del block, further, chosen, found, note, noted, flags  # records that are done with go, as where none has failed
+    while given:
+        yield given.pop()
 
 
 def _flags(count: int, noted: Sequence[Any]) -> bytearray:

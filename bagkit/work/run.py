@@ -485,7 +485,9 @@ def _with_care(fail: StepFails, figures: Figures, ways: Ways, part: Block, why: 
         if in_turn.with_care > told:
             figures.took_care(in_turn.with_care - told, why)
             told = in_turn.with_care
-        yield block
+        given = [block]
+        del block  # records go when the last step that uses them is done, as where no line is wrong
+        yield given.pop()
     return in_turn.with_care > before
 
 

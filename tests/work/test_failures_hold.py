@@ -250,3 +250,27 @@ def test_other_records_go_while_the_task_goes_on(name: str) -> None:
     bag = bk.range(8000, npartitions=1).map(Record)
     OPERATIONS[name](bag.map(look)).compute(scheduler="sync", on_error="collect")
     assert max(held) < 3000
+
+
+@pytest.mark.parametrize("fate", ["reject", "skip", "collect"])
+@pytest.mark.filterwarnings("ignore:.*skipped")
+def test_records_go_before_later_steps_though_some_of_their_block_have_failed(fate: Any) -> None:
+    """Else the next step finds its memory gone from the processor's caches, as if all of the block had failed."""
+    Record.live = weakref.WeakSet()
+    live: list[int] = []
+
+    def look(number: int) -> int:
+        live.append(len(Record.live))
+        return number
+
+    bag = bk.range(2002, npartitions=1).map(Record).map(thousandth_fails)
+    if fate == "reject":
+        good, bad = bag.split_errors()
+        assert bk.compute(good.map(look).count(), bad.count(), scheduler="sync") == (1999, 3)
+    else:
+        bag.map(look).count().compute(scheduler="sync", on_error=fate)
+    assert max(live) <= 4, "those that fail are kept, of a block that is on its way none"
+
+
+def thousandth_fails(record: Record) -> int:
+    return tenth_fails(record) if record.number % 1000 == 0 else record.number
