@@ -242,7 +242,8 @@ def _prepared(
         plans, on_error=options.on_error, exact=exact, writings=writings, workers=workers, memory=memory
     )
     writings.see(graph)
-    return Prepared(plans, graph, keys, spec, options, writings)
+    is_take = any(isinstance(root.op, Head) for root in roots)
+    return Prepared(plans, graph.in_turn() if is_take else graph, keys, spec, options, writings)
 
 
 def with_values(roots: Sequence[Plan]) -> tuple[Plan, ...]:
@@ -344,10 +345,9 @@ def _await_kept(graph: Graph, options: Options, in_workers: bool) -> None:
     from bagkit.diagnostics.terminal import wants_progress
     from bagkit.schedulers.kept_parts import promised_in
 
-    for task in graph.tasks:
-        for kept in promised_in(task.part):
-            if in_workers or kept.local is None:
-                kept.wait(draw=wants_progress(options.progress))
+    for kept in chain.from_iterable(promised_in(task.part) for task in graph.tasks):
+        if in_workers or kept.local is None:
+            kept.wait(draw=wants_progress(options.progress))
 
 
 def scheduler_for(plans: Sequence[Plan], options: Options) -> Any:

@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tallies": {"diagnostics", "flow.anew", "flow.tallies"},
     "shown": set(),
     "__main__": {"shell"},
-    "shell": {"__init__", "methods.rejects", "io.output.whole_files"},
+    "shell": {"__init__", "methods.rejects", "io.input.codecs", "io.output.whole_files"},
     "html": {"tracebacks", "json.standard"},
     "client": {
         "computing",

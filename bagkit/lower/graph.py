@@ -42,8 +42,8 @@ class Task:
     weight: int = 0
     """Bytes of input, for progress; 0 where unknown."""
     one_of: Hashable = None
-    """What tasks have in common that read one file in turns, in the order of their ranks: the error of an earlier one
-    goes before the error of a later one, as if one task had read the file. None: it is no such task."""
+    """What tasks have in common whose errors come in turns, in the order of their ranks: the error of an earlier one
+    goes before the error of a later one, as if one task had read their file. None: it is no such task."""
     steps: tuple[str, ...] = ()
     """The labels of its steps, in the order in which it reports their figures; none where it is a step itself."""
 
@@ -74,6 +74,10 @@ class Graph:
         if not in_order:  # with each task after those that it needs there is no circle
             self._check_needs()
             self._check_cycles()
+
+    def in_turn(self) -> Graph:
+        """Return it with tasks whose errors wait for all tasks before them: the caller may not need what failed."""
+        return Graph([replace(task, one_of="all in turn") for task in self.tasks])
 
     def below(self, keys: Iterable[Key]) -> set[Key]:
         """Return the first keys of the tasks that make `keys`, and of all that these need."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from bagkit.crossing import transport
@@ -14,6 +14,7 @@ from bagkit.flow.buckets import Dealing
 from bagkit.lazily import Lazily
 from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
+from bagkit.schedulers.turns import Failed, Turns
 from bagkit.schedulers.value_store import ValueStore
 from bagkit.visible import visible
 
@@ -39,20 +40,13 @@ class Dispatch:
         self._values = values
         self._emit = emit
         self._workers = workers
-        self._numbers = {task.keys[0]: number for number, task in enumerate(self.state.tasks)}
+        self._turns = Turns(self.state.tasks)
         self._attempts: dict[Key, int] = {}
         self._again: deque[Task] = deque()
         """Tasks whose worker died; each runs alone."""
         self._alone = False
         self._parked: dict[int, deque[Task]] = {}
         """Tasks that wait for the worker which keeps their records, by its number."""
-        self._turns: dict[Hashable, set[int]] = {}
-        """Of tasks that read one file in turns: the numbers of those that have not ended well."""
-        for number, task in enumerate(self.state.tasks):
-            if task.one_of is not None:
-                self._turns.setdefault(task.one_of, set()).add(number)
-        self._held: tuple[Task, int, BaseException] | None = None
-        """A task that failed, its worker, its error, which waits for tasks that read what is before it in a file."""
         self._failed = 0
         """Tasks that failed while the run goes on."""
         self._failing: int | None = None
@@ -61,11 +55,11 @@ class Dispatch:
     @property
     def can_go_on(self) -> bool:
         """Whether there are tasks left, and no error."""
-        return self.error is None and not self.state.exhausted
+        return self.error is None and not self.state.exhausted and self._turns.due is None
 
     def number(self, task: Task) -> int:
         """Return the number of a task in its run."""
-        return self._numbers[task.keys[0]]
+        return self._turns.number(task)
 
     def attempt(self, task: Task) -> int:
         """Return which attempt at a task is the next one."""
@@ -80,12 +74,10 @@ class Dispatch:
                 return None
             self._alone = True
             return self._again.popleft()
-        if self._held is not None:
-            return self._next_before(self._held[0])
-        task = self.state.next_task(ahead=self._may_run_ahead(away))
+        task = self._next_in_turn(away)
         while task is not None and isinstance(task.work, Dealing):
             self._deal(task)
-            task = self.state.next_task(ahead=self._may_run_ahead(away))
+            task = self._next_in_turn(away)
         return task
 
     def _deal(self, task: Task) -> None:
@@ -95,13 +87,14 @@ class Dispatch:
         self._values.deal(task, self.number(task))
         for key in self.state.finish(task):
             self._values.release(key)
+        self._turns.end(task)
         told = events.TaskFinished(task.keys[0], task.label, -1, start, time.time(), 0, 0, 0, (), labels=task.labels)
         self._emit(told)
 
-    def _next_before(self, failed: Task) -> Task | None:
-        """Return a task for what comes before `failed` in the same file, if there is one that has not begun."""
-        task = self.state.next_task()
-        if task is None or (task.one_of == failed.one_of and self.number(task) < self.number(failed)):
+    def _next_in_turn(self, away: bool) -> Task | None:
+        """Return the next task; where an error waits, one that comes before it, however much has been made."""
+        task = self.state.next_task(ahead=self._turns.waits or self._may_run_ahead(away))
+        if task is None or self._turns.may_begin(task):
             return task
         self.state.put_back(task)
         return None
@@ -148,9 +141,7 @@ class Dispatch:
         _, start, stop, bytes_read, skipped, failures, outputs, figures, stored_values, _ = done
         self._alone = False
         released = self.state.finish(task)
-        if task.one_of is not None:
-            self._turns[task.one_of].discard(self.number(task))
-            self._end_held()
+        self._turns.end(task)
         size = self._values.put_all(task.keys, stored_values)
         for key in released:
             self._values.release(key)
@@ -169,29 +160,26 @@ class Dispatch:
         self._fail_in_turn(task, worker, remote_errors.unpack_error(body, transport.name_of(task)))
 
     def _fail_in_turn(self, task: Task, worker: int, error: BaseException) -> None:
-        """End the run with the error of a task, as soon as no task is left that reads what is before it in its file."""
-        held = self._held
-        if task.one_of is None or (held is not None and held[0].one_of != task.one_of):
-            self._fail(task, worker, error)
-            return
-        self._failing = None
-        self._failed += 1
-        if held is None or self.number(task) < self.number(held[0]):
-            self._held = task, worker, error
-        self._end_held()
+        """End the run with the error of a task, at once or when its turn has come."""
+        failed = Failed(task, worker, error)
+        if self._turns.hold(failed):
+            self._failing = None
+            self._failed += 1
+        else:
+            self._fail(failed)
 
-    def _end_held(self) -> None:
-        """End the run with the error that waits, if its turn has come."""
-        if self._held is not None:
-            task, worker, error = self._held
-            if min(self._turns[task.one_of]) == self.number(task):
-                self._fail(task, worker, error)
+    def end_in_turn(self) -> None:
+        """End the run with the error that has waited, if it is due: the caller needs more than there is."""
+        due = self._turns.due
+        if due is not None:
+            self._fail(due)
 
-    def _fail(self, task: Task, worker: int, error: BaseException) -> None:
+    def _fail(self, failed: Failed) -> None:
         if self.error is None:
+            task, error = failed.task, failed.error
             self.error = error
             message = f"{type(error).__name__}: {visible(text_of(error))}"
-            self._emit(events.TaskFailed(task.keys[0], task.label, worker, message, tuple(notes_of(error))))
+            self._emit(events.TaskFailed(task.keys[0], task.label, failed.worker, message, tuple(notes_of(error))))
 
     def break_off(self, error: BaseException | None) -> None:
         """End the run with an `error` that is of no task; with None, let go of the error that it has."""

@@ -36,6 +36,7 @@ from bagkit.lower.graph import Graph, Key, Task
 from bagkit.schedulers.state import RunState
 from bagkit.schedulers.stopping import NOTICE_SECONDS, check_stopped
 from bagkit.schedulers.sync import finished
+from bagkit.schedulers.turns import Failed, Turns
 from bagkit.warn import warn_about
 
 TASKS_PER_WORKER = 3
@@ -125,6 +126,7 @@ class FuturesRun:
         self, graph: Graph, targets: Sequence[Key], observer: Observer, submitter: Submitter, name: str, workers: int
     ) -> None:
         self._state = RunState(graph, targets)
+        self._turns = Turns(self._state.tasks)
         self._targets = frozenset(targets)
         self._observer = observer
         self._submitter = submitter
@@ -159,6 +161,7 @@ class FuturesRun:
             while not state.done:
                 check_stopped()
                 self._submit()
+                self._raise_in_turn()
                 self._listen(wait=not state.deliverable)
                 if state.deliverable:
                     yield self._next_value()
@@ -195,7 +198,12 @@ class FuturesRun:
         """Return a task that may begin, when as many are `chosen` already."""
         some = min(window, TASKS_PER_WORKER * self._workers)
         most = max(some, min(self._delivered // 4, some * self._submitter.most_together))
-        return self._state.next_task(ahead=self._begun + chosen + len(self._waiting) < most)
+        ahead = self._turns.waits or self._begun + chosen + len(self._waiting) < most
+        task = self._state.next_task(ahead=ahead)
+        if task is None or self._turns.may_begin(task):
+            return task
+        self._state.put_back(task)
+        return None
 
     def _with_others(self, task: Task, window: int) -> list[Task]:
         """Return `task`, and others that go with it in one message."""
@@ -235,6 +243,7 @@ class FuturesRun:
         start = time.time()
         inputs = [self._values[need] for need in task.needs]
         self._observer.emit(task_started(task, -1))
+        self._turns.end(task)
         self._values.update(zip(task.keys, self._submitter.dealt(inputs, len(task.keys)), strict=True))
         self._release(self._state.finish(task))
         self._observer.emit(finished(task, -1, start, time.time(), Report()))
@@ -317,8 +326,11 @@ class FuturesRun:
             self._start([task])
             return
         if outcome.error is not None:
+            if self._turns.hold(Failed(task, outcome.worker, outcome.error)):
+                return
             self._failed(task, outcome.error, outcome.worker)
             raise outcome.error
+        self._turns.end(task)
         self._time(task, outcome)
         self._observer.emit(
             finished(task, outcome.worker, outcome.start, outcome.stop, outcome.report, outcome.bytes_out)
@@ -326,6 +338,13 @@ class FuturesRun:
         self._values.update(zip(task.keys, outcome.values, strict=True))
         self._waiting.update(self._targets.intersection(task.keys))
         self._release(self._state.finish(task))
+
+    def _raise_in_turn(self) -> None:
+        """Raise the error that has waited, if it is due and the caller needs more than there is."""
+        due = None if self._state.deliverable else self._turns.due
+        if due is not None:
+            self._failed(due.task, due.error, due.worker)
+            raise due.error
 
     def _time(self, task: Task, outcome: Outcome) -> None:
         """Note how long a task took, and whether it made little."""

@@ -176,6 +176,9 @@ class Run:
             if state.deliverable:
                 self._step(0)
             while not state.deliverable and self._dispatch.error is None:
+                self._dispatch.end_in_turn()
+                if self._dispatch.error is not None:
+                    break
                 check_stopped()
                 if self._pump.is_closed:
                     raise TaskError("run: it was closed by another thread, or by the end of the program")

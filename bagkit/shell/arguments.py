@@ -11,7 +11,7 @@ HELP: Final = """\
 usage: bagkit FILES STEP... [options]        run steps over records
        bagkit COMMAND FILES ... [options]
 
-Files of text, JSON lines, JSON documents, CSV and Avro, plain or compressed, on all cores.
+Files of text, JSON lines, JSON documents, CSV, Parquet and Avro, plain or compressed, on all cores.
 
   bagkit 'logs/*.gz' 'filter(r["age"] > 30)' 'pluck(name)' freq
   bagkit count 'logs/*.json.gz' name --top 10

@@ -28,14 +28,18 @@ _BY_RECORD: Final = ("map", "filter", "remove", "pluck", "flat_map", "flatten", 
 
 def run(given: Arguments) -> None:
     """Run steps, and print what comes out."""
-    with _steps(given) as made:
+    with _steps(given, at_once=("take", "head")) as made:
         _print(made, given)
 
 
 def head(given: Arguments) -> None:
     """Print the first records."""
     with _steps(given) as made:
-        first = _bag(made, "head").take(given.number, compute=False)
+        bag = _bag(made, "head")
+        if given.bad:
+            first: Any = bag.take(given.number, compute=False)
+        else:
+            first = bag.take(given.number, warn=False, **_options(given))
         _print(replace(made, value=first), given)
 
 
@@ -79,6 +83,7 @@ def profile(given: Arguments) -> None:
 def convert(given: Arguments) -> None:
     """Write records in the format that the name of the output says."""
     *words, out = given.words
+    _refuse_one_place("convert", "OUT", out, given)
     with _steps(given, words) as made:
         bag, write = _bag(made, "convert"), _writer(out, given, made.names)
         if made.bad is not None:
@@ -88,6 +93,7 @@ def convert(given: Arguments) -> None:
 
 def split_errors(given: Arguments) -> None:
     """Write records that come through to one place, and records that fail to another."""
+    _refuse_one_place("split-errors", "--good", given.good, given)
     with _steps(given) as made:
         exist = "overwrite" if given.overwrite else "error"
         bad = made.bad if made.bad is not None else _bag(made, "split-errors")
@@ -119,7 +125,7 @@ class Made:
     """What steps have made of files."""
 
     value: Any
-    """A bag or an Item."""
+    """A bag or an Item, or records that are there."""
     names: Sequence[str] = ()
     """What the elements of its tuples are called."""
     good: bk.Bag[Any] | None = None
@@ -127,11 +133,11 @@ class Made:
     bad: bk.Bag[Any] | None = None
     """those that do not, as JSON has them."""
 
-    def then(self, text: str) -> Made:
-        """Return what a further step makes."""
+    def then(self, text: str, *, at_once: bool = False) -> Made:
+        """Return what a further step makes; `at_once` has it computed, no further than needed."""
         step = text.partition("(")[0].strip()
         pairs = PAIRS if step in ("freq", "frequencies") else self.names if step in _KEEP_PAIRS else ()
-        return replace(self, value=with_step(self.value, text), names=pairs)
+        return replace(self, value=with_step(self.value, text, at_once=at_once), names=pairs)
 
     def split(self) -> Made:
         """Return the bag without the records that fail, and keep these."""
@@ -142,15 +148,18 @@ class Made:
 
 
 @context
-def _steps(given: Arguments, words: Sequence[str] | None = None) -> Iterator[Made]:
-    """Give what the steps make of the files."""
+def _steps(given: Arguments, words: Sequence[str] | None = None, at_once: Sequence[str] = ()) -> Iterator[Made]:
+    """Give what the steps make of the files; a last step of those names is computed `at_once`."""
     files, steps = split_words(given.words if words is None else words)
     with bag_of(files, given) as bag:
         made = Made(bag)
-        for text in steps:
-            if given.bad and text.partition("(")[0].strip() not in _BY_RECORD:
+        for number, text in enumerate(steps):
+            name = text.partition("(")[0].strip()
+            if given.bad and name not in _BY_RECORD:
                 made = made.split()
-            made = made.then(text)
+            is_last = number == len(steps) - 1
+            with bk.options(**_options(given)):
+                made = made.then(text, at_once=is_last and not given.bad and name in at_once)
         yield made.split() if given.bad else made
 
 
@@ -188,7 +197,7 @@ def _print(made: Made, given: Arguments) -> None:
         printed(_several(made.value.compute(**_options(given))), given.output, given.columns, made.names)
         return
     with bk.options(**_options(given)):
-        printed(made.value, given.output, given.columns, made.names)
+        printed(made.value, given.output, given.columns, made.names)  # also of records that are there
 
 
 def _several(value: Any) -> Sequence[Any]:
@@ -276,6 +285,12 @@ def _refuse_existing(place: str, given: Arguments) -> None:
         raise OutputExistsError(
             f"{one_line(place, 200)} exists; hint: --overwrite replaces it when the new one is whole"
         )
+
+
+def _refuse_one_place(command: str, name: str, place: str, given: Arguments) -> None:
+    """Raise WrongStep where records that come through and records that fail are to go to one place."""
+    if given.bad and os.path.abspath(place) == os.path.abspath(given.bad):
+        raise WrongStep(f"{command}: {name} and --bad are both {one_line(place, 200)}; expected two places")
 
 
 def _text_of(bag: bk.Bag[Any], out: str, exist: Any) -> list[Any]:

@@ -39,6 +39,7 @@ _FUNCTIONS: Final = frozenset(
 )
 """Parameters of methods that are a function, or a type; what others take by a word is a field."""
 _LAZILY: Final = {"take": {"compute": False}}
+_AT_ONCE: Final = {"take": {"compute": True, "warn": False}}
 _REFUSED: Final = {"compute", "persist", "profile", "visualize", "explain", "to_delayed", "split_errors", "unpersist"}
 
 
@@ -55,13 +56,13 @@ def is_step(word: str) -> bool:
     return named and any(callable(getattr(kind, name, None)) for kind in (bagkit.Bag, bagkit.Item))
 
 
-def with_step(value: Any, text: str) -> Any:
-    """Return `value`, a bag or an Item, with the step that `text` says."""
+def with_step(value: Any, text: str, *, at_once: bool = False) -> Any:
+    """Return `value`, a bag or an Item, with the step that `text` says; `at_once` has a `take` computed."""
     word, args, keywords = _read(text)
     name, defaults = ALIASES.get(word, (word, {}))
     method = getattr(type(value), name, None)
     if name.startswith(("_", "to_")) or name in _REFUSED or not callable(method):
-        known = [each for each in dir(type(value)) if not each.startswith(("_", "to_")) and each not in _REFUSED]
+        known = [each for each in dir(type(value)) if is_step(each) and callable(getattr(type(value), each))]
         kind = type(value).__name__.lower()
         near = did_you_mean(name, [*known, *ALIASES])
         raise WrongStep(f"step {one_line(text, 80)}: there is no {one_line(name, 40)} of a {kind}{near}")
@@ -80,9 +81,10 @@ def with_step(value: Any, text: str) -> Any:
         parameters = call_text(method).partition("(")[2]
         raise WrongStep(f"step {one_line(text, 80)}: {error}; expected {word}({parameters}") from None
     try:
-        return method(value, *given, **given_by_name)
+        made = method(value, *given, **given_by_name)
     except (PlanError, OptionError) as error:
         raise WrongStep(f"step {one_line(text, 80)}: {error}") from None
+    return method(value, *given, **{**given_by_name, **_AT_ONCE[name]}) if at_once else made
 
 
 def _field_inside(field: Callable[[Any], Any], default: Any, record: Any) -> Any:
@@ -160,7 +162,7 @@ def _evaluated(source: str, text: str) -> Any:
     own |= {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
     for each in ast.walk(tree):
         if isinstance(each, ast.Name) and each.id not in own and not hasattr(builtins, each.id):
-            names[each.id] = _module(each.id, text)
+            names[each.id] = _module(each.id, text, _as_text(each.id, tree.body))
     try:
         return eval(code, names)
     except (Exception, SystemExit) as error:
@@ -171,7 +173,16 @@ def _is_in(folder: str, name: str) -> bool:
     return importlib.machinery.PathFinder.find_spec(name, [folder]) is not None
 
 
-def _module(name: str, text: str) -> Any:
+def _as_text(name: str, tree: ast.expr) -> str:
+    """Return what to write where a name was to be a text: the whole argument, or a field in brackets."""
+    body = tree.body if isinstance(tree, ast.Lambda) else tree
+    if isinstance(body, ast.Name):
+        return f"({name!r})"
+    fields = [each for each in ast.walk(tree) if isinstance(each, ast.Subscript) and _dotted(each.slice) == [name]]
+    return f"[{name!r}]" if fields else ""
+
+
+def _module(name: str, text: str, as_text: str) -> Any:
     here = os.getcwd()
     if here not in sys.path and importlib.util.find_spec(name) is None and _is_in(here, name):
         # Python puts the folder of the program there, and not the user's. At the end, and only where a step names a
@@ -181,8 +192,8 @@ def _module(name: str, text: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        hint = f"{text.partition('(')[0]}({name!r})"
+        before = "" if as_text.startswith("[") else text.partition("(")[0]
+        hint = f"; hint: {before}{as_text} takes it as a text" if as_text else ""
         raise WrongStep(
-            f"step {one_line(text, 80)}: {name} is not known: no module has this name, and a record is called r; "
-            f"hint: {hint} takes it as a text"
+            f"step {one_line(text, 80)}: {name} is not known: no module has this name, and a record is called r{hint}"
         ) from None

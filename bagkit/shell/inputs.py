@@ -16,6 +16,7 @@ from typing import Any, Final
 import bagkit as bk
 from bagkit.contexts import context
 from bagkit.errors import LineTooLongError, PlanError, SourceError, one_line
+from bagkit.io.input.codecs import BY_NAME, MAGIC_BYTES, recognise
 from bagkit.shell.arguments import Arguments
 from bagkit.shell.expressions import is_step
 
@@ -60,7 +61,19 @@ def bag_of(files: Sequence[str], given: Arguments) -> Iterator[bk.Bag[Any]]:
         place = os.path.join(folder, "stdin")
         with open(place, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
+        place = _named_as_compressed(place)
         yield _read([place if each == "-" else each for each in files], given)
+
+
+def _named_as_compressed(place: str) -> str:
+    """Give a file the suffix that its first bytes are a sure sign of, and return its name."""
+    with open(place, "rb") as file:
+        codec = recognise(file.read(MAGIC_BYTES))
+    if codec is None:
+        return place
+    named = place + (BY_NAME[codec].suffixes[0] if codec in BY_NAME else f".{codec}")
+    os.rename(place, named)
+    return named
 
 
 def _read(paths: list[str], given: Arguments) -> bk.Bag[Any]:
@@ -104,20 +117,60 @@ def _format_of_files(paths: Sequence[str], given: Arguments) -> str:
     if not kind.endswith("?"):
         return kind
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", bk.DamagedInputWarning)  # the run says it
-            lines = bk.read_text(
-                paths, encoding=given.encoding, max_line=LONGEST_FIRST_LINE, damaged=given.damaged
-            ).take(5, warn=False, scheduler="sync")
-    except (LineTooLongError, UnicodeDecodeError):
+        lines = _first(paths, given, None, 5)
+    except UnicodeDecodeError:
         return "documents" if kind == "json?" else "text"
-    lines = tuple([line for line in lines if line.strip()])
+    except LineTooLongError:
+        return "documents" if kind == "json?" or _begins_a_document(_first_of_a_long_line(paths, given)) else "text"
+    return _format_of_lines([line for line in lines if line.strip()], named_json=kind == "json?")
+
+
+def _first(paths: Sequence[str], given: Arguments, delimiter: str | None, number: int) -> tuple[str, ...]:
+    """Return the first lines, or what else ends with `delimiter`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bk.DamagedInputWarning)  # the run says it
+        return bk.read_text(
+            list(paths),
+            encoding=given.encoding,
+            linedelimiter=delimiter,
+            max_line=LONGEST_FIRST_LINE,
+            damaged=given.damaged,
+        ).take(number, warn=False, scheduler="sync")
+
+
+def _first_of_a_long_line(paths: Sequence[str], given: Arguments) -> str:
+    try:
+        return "".join(_first(paths, given, ",", 5)).rstrip(",")
+    except (LineTooLongError, UnicodeDecodeError):
+        return ""
+
+
+def _format_of_lines(lines: Sequence[str], *, named_json: bool) -> str:
+    """Return the format of a file that begins with these lines; its name may say that it has JSON."""
     if not lines:
-        return "json" if kind == "json?" else "text"
-    if _is_json(lines[0]) and not (len(lines) == 1 and lines[0].lstrip()[0] == "["):
-        return "json" if kind == "json?" or lines[0].lstrip()[0] in "{[" else "text"
+        return "json" if named_json else "text"
     begins = lines[0].lstrip()[0]
-    return "documents" if kind == "json?" and begins in "{[" else "json" if kind == "json?" else "text"
+    if _is_json(lines[0]) and not (len(lines) == 1 and begins == "["):
+        return "json" if named_json or begins in "{[" else "text"
+    if named_json:
+        return "documents" if begins in "{[" else "json"
+    return "documents" if _begins_a_document("".join(lines)) else "text"
+
+
+def _begins_a_document(text: str) -> bool:
+    """Return whether a text is a JSON document, several, or the beginning of one; but not a single value."""
+    text = text.strip()
+    while text.startswith(("{", "[")):
+        try:
+            _, end = json.JSONDecoder().raw_decode(text)
+        except json.JSONDecodeError as error:
+            return error.pos >= len(text) or error.msg.startswith("Unterminated string")
+        except RecursionError:
+            return True
+        text = text[end:].lstrip()
+        if not text:
+            return True
+    return False
 
 
 def _names(path: str) -> list[str]:

@@ -50,7 +50,7 @@ def _open_what_is_closed() -> None:
 def _run(given: Arguments) -> int:
     from bagkit.errors import BagkitError
     from bagkit.shell.commands import COMMANDS
-    from bagkit.shell.telling import GOING_ON, PARTLY_GOOD, error_text, exit_code, in_a_shell, is_partly_good, told
+    from bagkit.shell.telling import error_text, exit_code, hints_of, in_a_shell, told
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # JSON has characters that no encoding has
@@ -65,11 +65,8 @@ def _run(given: Arguments) -> int:
         if given.traceback:
             raise
         text = in_a_shell(str(error)) if isinstance(error, BagkitError) else error_text(error)
-        code = exit_code(error)
-        hints = [GOING_ON] if code == BROKEN_DATA and given.on_error == "raise" and not given.bad else []
-        hints += [PARTLY_GOOD] if is_partly_good(error) and given.damaged == "raise" else []
-        print("\n".join(["bagkit: " + text, *_notes(error), *hints]), file=sys.stderr)
-        return code
+        print("\n".join(["bagkit: " + text, *_notes(error), *hints_of(error, given)]), file=sys.stderr)
+        return exit_code(error)
     return DONE
 
 

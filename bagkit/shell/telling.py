@@ -21,6 +21,7 @@ from bagkit.errors import (
     notes_of,
     text_of,
 )
+from bagkit.shell.arguments import Arguments
 from bagkit.shell.expressions import WrongStep
 from bagkit.visible import visible_message
 
@@ -36,7 +37,10 @@ _IN_PYTHON: Final = {
     'as damaged= asked; hint: on_error="collect" gives each with its place': "as --damaged asked",
     "; hint: damaged='keep' takes what comes before the damage, damaged='skip_file' leaves out such files": "",
     "hint: exist='overwrite' replaces": "hint: --overwrite replaces",
-    "hint: on_conflict='string'": "hint: --on-conflict string",
+    "hint: on_conflict='string', 'json' or 'null', or columns=[...] without it": (
+        "hint: --on-conflict string, json or null, or --columns A,B without it"
+    ),
+    "hint: on_conflict='string' or 'null'": "hint: --on-conflict string or null",
     "hint: columns=[...]": "hint: --columns A,B",
     "; errors='replace' goes on with marks in place of such bytes": "",
     "hint: bag.pluck(": "hint: pluck(",
@@ -49,7 +53,22 @@ _IN_PYTHON: Final = {
 """What hints say, and what is to be typed in a shell."""
 GOING_ON: Final = "  hint: --on-error skip leaves such records out, and --bad FILE keeps them in a file"
 
+_NO_ATTRIBUTE: Final = re.compile(r"'dict' object has no attribute '(\w+)'")
 PARTLY_GOOD: Final = "  hint: --damaged keep takes what can be read of such files, of text, JSON and CSV"
+
+
+def hints_of(error: BaseException, given: Arguments) -> list[str]:
+    """Return what may be done about an error, in words of the shell."""
+    hints = []
+    field = _NO_ATTRIBUTE.fullmatch(str(error)) if isinstance(error, AttributeError) else None
+    if field is not None:
+        hints.append(f"  hint: a record is a dict, and r['{field[1]}'] its field")
+    of_records = exit_code(error) == 2 and not isinstance(error, _OF_DATA)
+    if of_records and given.on_error == "raise" and not given.bad:
+        hints.append(GOING_ON)
+    if is_partly_good(error) and given.damaged == "raise":
+        hints.append(PARTLY_GOOD)
+    return hints
 
 
 def is_partly_good(error: BaseException) -> bool:
@@ -68,6 +87,7 @@ def exit_code(error: BaseException) -> int:
 
 
 _MAX_ERRORS: Final = re.compile(r"max_errors='?([\d.]+%?)'?")
+_COMPRESSION: Final = re.compile(r"hint: compression='\w+', or compression=None to read it as it is")
 _ENCODING: Final = re.compile(r"hint: (?:bk\.read_\w+\([^()]*, )?encoding='([\w-]+)'\)?")
 
 
@@ -80,6 +100,7 @@ def in_a_shell(message: str) -> str:
     """Return a message with hints that a shell's user can follow."""
     for python, shell in _IN_PYTHON.items():
         message = message.replace(python, shell)
+    message = _COMPRESSION.sub("hint: `bagkit - ... < FILE` unpacks it", message)
     return _MAX_ERRORS.sub(r"--max-errors \1", _ENCODING.sub(r"hint: --encoding \1", message))
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +91,44 @@ def test_on_workers(scheduler: str) -> None:
         assert bag.take(3) == ("0", "1", "2")
         assert bag.take(30, npartitions=2) == tuple(map(str, range(30)))
         assert bag.frequencies().take(1) == (("0", 1),)
+
+
+class TestErrorsOnWorkers:
+    """A later partition fails first, while the first one is at work; its records may be enough all the same."""
+
+    @pytest.fixture(params=["threads", "processes", "executor"])
+    def bag(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[bk.Bag[int]]:
+        failed = tmp_path / "failed"
+
+        def first_or_fail(number: int) -> int:
+            if number > 1:
+                failed.touch()
+                raise BadRecord(number)
+            while not failed.exists():
+                time.sleep(0.001)
+            return number
+
+        with ThreadPoolExecutor(2) as pool:
+            scheduler = pool if request.param == "executor" else request.param
+            with bk.options(scheduler=scheduler, workers=2):
+                yield bk.range(4, npartitions=2).map(first_or_fail)
+
+    def test_those_beyond_do_not_matter(self, bag: bk.Bag[int]) -> None:
+        assert bag.take(1) == (0,)
+        assert bag.take(2) == (0, 1)
+        with pytest.raises(BadRecord, match="2"):
+            bag.take(3)
+        assert bag.map(str).take(2) == ("0", "1")
+
+    def test_the_first_of_several_is_raised(self, bag: bk.Bag[int]) -> None:
+        with pytest.raises(ZeroDivisionError):
+            bag.map(lambda number: 1 // number).take(2)
+
+    def test_it_reads_on_behind_tasks_that_others_need(self, bag: bk.Bag[int]) -> None:
+        numbers = bk.concat([bk.range(2, npartitions=2).distinct(), bag])
+        assert sorted(numbers.take(4)) == [0, 0, 1, 1]
+        with pytest.raises(BadRecord):
+            numbers.take(5)
 
 
 def test_of_reductions() -> None:

@@ -358,6 +358,15 @@ def test_records_that_fail_are_json_lines_and_no_other_format(run: Any, here: Pa
     assert "hint: --bad FILE keeps any number of them" in ran.err
 
 
+def test_hints_are_for_what_helps(run: Any, here: Path) -> None:
+    (here / "two.jsonl").write_text('{"a": 1}\n{"a": "x"}\n')
+    ran = run("convert", "two.jsonl", "o.parquet")
+    assert (ran.code, "--on-error" in ran.err) == (2, False)
+    assert "hint: --on-conflict string, json or null, or --columns A,B without it" in ran.err
+    ran = run("logs/*.gz", "filter(r.age > 3)")
+    assert (ran.code, "hint: a record is a dict, and r['age'] its field" in ran.err) == (2, True)
+
+
 def test_convert(run: Any, here: Path) -> None:
     for name in ("o.parquet", "o.jsonl.gz", "o.csv", "o.db", "o.txt.gz", "o-*.jsonl"):
         assert run("convert", "logs/*.gz", 'map({"id": r["id"]})', name).code == 0
@@ -404,8 +413,16 @@ WRONG: dict[tuple[str, ...], str] = {
     ("logs/*.gz", "sum", "map(r)"): "step 'map(r)': there is no 'map' of a item",
     ("logs/*.gz", "filter("): "step 'filter(': not understood: '(' was never closed; expected name or name(...)",
     ("logs/*.gz", "1 + 1"): "step '1 + 1': not understood; expected name or name(...), such as 'pluck(name)'",
-    ("logs/*.gz", "map(nope(r))"): "step 'map(nope(r))': nope is not known: no module has this name, and a record is "
+    ("logs/*.gz", "map(nope)"): "step 'map(nope)': nope is not known: no module has this name, and a record is "
     "called r; hint: map('nope') takes it as a text",
+    ("logs/*.gz", "map(nope(r))"): "step 'map(nope(r))': nope is not known: no module has this name, and a record is "
+    "called r\n",
+    ("logs/*.gz", "map(r[nope])"): "step 'map(r[nope])': nope is not known: no module has this name, and a record is "
+    "called r; hint: ['nope'] takes it as a text",
+    ("logs/*.gz", "plan"): "step 'plan': there is no 'plan' of a bag\n",
+    ("logs/*.gz", "npartitions"): "step 'npartitions': there is no 'npartitions' of a bag; did you mean 'repartition'?",
+    ("split-errors", "logs/*.gz", "--good", "g.jsonl", "--bad", "./g.jsonl"): "split-errors: --good and --bad are both",
+    ("convert", "logs/*.gz", "g.jsonl", "--bad", "g.jsonl"): "convert: OUT and --bad are both 'g.jsonl'; expected two",
     ("logs/*.gz", "take(1 / 0)"): "step 'take(1 / 0)': ZeroDivisionError: division by zero",
     ("logs/*.gz", "map(exit(1))"): "step 'map(exit(1))': SystemExit: 1",
     ("logs/*.gz", "shard(0,3)"): "step 'shard(0,3)': too many positional arguments; expected shard(k, *, of)",

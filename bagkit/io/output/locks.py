@@ -140,6 +140,11 @@ def _is_at(file: int, path: str) -> bool:
 def _busy(path: str, text: bytes) -> BagkitError:
     try:
         owner = standard_loads(text)
+        if (owner["pid"], owner["host"]) == (os.getpid(), os.uname().nodename):
+            return OutputBusyError(
+                f"{named(directory_of(path))}: this program writes to these files already, since {owner['since']}; "
+                "hint: each output needs a place of its own"
+            )
         who = f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
     except (ValueError, KeyError, TypeError):
         who = "another process"
