@@ -1,6 +1,7 @@
 """Kills workers of dask.distributed and of Ray at random moments: `python -m benchmarks.engine_faults --engine ray`.
 
-Each run is of one job on a cluster of two workers on this machine. Whatever is killed, the result must be the right
+Each run is of one job on a cluster of two workers on this machine: a LocalCluster, a scheduler and workers that are
+processes of their own ("apart"), or Ray. Whatever is killed, the result must be the right
 one, no record may be in the files twice, and nothing may be left: no file in the directory that tasks share or among
 the output, no open file, no thread, no key of the cluster's scheduler and no reference to the store of Ray.
 """
@@ -12,6 +13,7 @@ import gc
 import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import threading
@@ -19,7 +21,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +46,8 @@ class Engine(Protocol):
 
     name: str
     scheduler: Any
+    begins_late: bool
+    """Whether a process begins when a task wants it, so that there may be fewer before."""
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that run tasks."""
@@ -53,17 +57,18 @@ class Engine(Protocol):
 
 
 class Distributed:
-    """A LocalCluster."""
+    """A cluster of dask.distributed; the nannies of its workers replace them."""
 
-    name = "distributed"
+    begins_late = False
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, name: str, client: Any) -> None:
+        self.name = name
         self.scheduler = client
 
     def workers(self) -> list[psutil.Process]:
-        """Return the workers; their nannies replace them."""
+        """Return the workers."""
         try:
-            return [psutil.Process(pid) for pid in self.scheduler.run(os.getpid).values()]
+            return [psutil.Process(pid) for pid in self.scheduler.run(os.getpid, on_error="ignore").values()]
         except (OSError, psutil.Error):
             return []  # one of them is just being replaced
 
@@ -77,6 +82,7 @@ class OnRay:
 
     name = "ray"
     scheduler = "ray"
+    begins_late = True
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
@@ -118,7 +124,47 @@ def distributed_here() -> Iterator[Engine]:
         ) as cluster,
         make_client(cluster, set_as_default=False) as client,
     ):
-        yield Distributed(client)
+        yield Distributed("distributed", client)
+
+
+APART_MEMORY = "1 GB"
+"""The memory of each of the workers that are processes of their own."""
+
+
+@contextmanager
+def distributed_apart() -> Iterator[Engine]:
+    """Give a scheduler and workers that are processes of their own, begun by the commands of dask, as on machines."""
+    import distributed
+
+    make_client: Any = distributed.Client
+    with tempfile.TemporaryDirectory(prefix="apart-") as folder, ExitStack() as stack:
+        where = [f"--scheduler-file={folder}/scheduler.json", "--host=127.0.0.1", "--no-dashboard"]
+        worker = ["dask_worker", "--nthreads=1", f"--memory-limit={APART_MEMORY}", f"--local-directory={folder}"]
+        for command in (["dask_scheduler", "--port=0"], *[worker] * WORKERS):
+            stack.enter_context(begun([*command, *where]))
+        scheduler = {"scheduler_file": f"{folder}/scheduler.json", "timeout": BACK_SECONDS}
+        client = stack.enter_context(make_client(**scheduler, set_as_default=False))
+        client.wait_for_workers(WORKERS, timeout=BACK_SECONDS)
+        yield Distributed("distributed apart", client)
+
+
+@contextmanager
+def begun(command: Sequence[str]) -> Iterator[None]:
+    """Run one of dask's commands in a process, which finds these modules, and end it and those that it has begun."""
+    program, *arguments = command
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.{program}", *arguments],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        process.wait()
+        psutil.wait_procs(family, timeout=10)
 
 
 @contextmanager
@@ -135,7 +181,11 @@ def ray_here() -> Iterator[Engine]:
         module.shutdown()
 
 
-ENGINES: dict[str, Callable[[], AbstractContextManager[Engine]]] = {"distributed": distributed_here, "ray": ray_here}
+ENGINES: dict[str, Callable[[], AbstractContextManager[Engine]]] = {
+    "distributed": distributed_here,
+    "apart": distributed_apart,
+    "ray": ray_here,
+}
 
 
 # Jobs -----------------------------------------------------------------------------------------------------------------
@@ -275,7 +325,7 @@ class Series:
 
         def strike() -> None:
             if moment is not None and not over.wait(moment):
-                alive = (self.engine.workers() if self.engine.name == "ray" else victims) or victims
+                alive = (self.engine.workers() if self.engine.begins_late else victims) or victims
                 if alive and not over.is_set():
                     self._chance.choice(alive).kill()
                     struck.set()
@@ -297,9 +347,9 @@ class Series:
         return problems + self._left(threads), struck.is_set()
 
     def _wait_for_workers(self) -> None:
-        """Wait until the last one that was killed is replaced. Ray begins processes when tasks want them."""
+        """Wait until the last one that was killed is replaced."""
         end = time.monotonic() + BACK_SECONDS
-        while self.engine.name == "distributed" and len(self.engine.workers()) < WORKERS:
+        while not self.engine.begins_late and len(self.engine.workers()) < WORKERS:
             if time.monotonic() > end:
                 raise NotReplacedError(f"the cluster did not replace a worker in {BACK_SECONDS:.0f} seconds")
             time.sleep(0.1)
@@ -359,7 +409,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{'':28}{'seconds':>10}{'right':>8}{'WRONG':>8}", flush=True)
     problems: list[str] = []
     for engine_name in arguments.engine or ENGINES:
-        names = [job for job in arguments.job or JOBS if job != "dask graph" or engine_name == "distributed"]
+        names = [job for job in arguments.job or JOBS if job != "dask graph" or engine_name != "ray"]
         with tempfile.TemporaryDirectory(prefix="faults-") as folder:
             jobs = Jobs(Path(folder), arguments.records)
             while names:  # a cluster that lacks a worker is no good for the jobs that are left: they get another one

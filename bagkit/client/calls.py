@@ -12,7 +12,7 @@ from bagkit.lazy.nesting import ATOMS, Lift
 from bagkit.light_classes import NamedTuple
 from bagkit.lower.calls import Calls, Entry
 from bagkit.lower.graph import Key
-from bagkit.ops.functions import refuse_async
+from bagkit.ops.functions import check_callable
 from bagkit.options import merged
 from bagkit.user_code.reached import Memory, is_as_remembered, reached, remembered
 
@@ -99,7 +99,7 @@ class CallMaker:
         if known is not None and is_as_remembered(known[1], now):
             return known[0]
         if known is None:
-            refuse_async("submit", function)
+            check_callable("submit", function)
             if len(self._works) >= MOST_WORKS:
                 self._works = {}
         work = Calls((function,))  # which holds on to it, so its id stays its own

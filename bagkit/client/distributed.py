@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bagkit.client.remote import NotSent, run_call
-from bagkit.errors import OptionError, TaskError
+from bagkit.errors import OptionError, TaskError, text_of
 from bagkit.lazily import import_extra
 from bagkit.schedulers.cluster import check_can_wait, check_open, is_closed, meant, raised
 from bagkit.schedulers.executor_facts import why_it_waits
@@ -331,9 +331,20 @@ class OnDistributed:
                 raise
             except CancelledError as error:
                 if not self.seems_lost():
-                    raise self._cluster.meant(error) from None
+                    raise self._gone(error) from None
             except Exception as error:
+                if future is not None and future.status == "finished" and not isinstance(error, OSError):
+                    raise NotSent(f"{type(error).__name__}: {text_of(error)}") from None
                 raise self._cluster.meant(error) from None
+
+    def _gone(self, error: CancelledError) -> BaseException:
+        """Return what to say where dask has cancelled what was made."""
+        said = self._cluster.meant(error)
+        if not isinstance(said, CancelledError):
+            return said
+        return TaskError(
+            f"{self._future.key}: the cluster has lost its value: it was restarted, or a program has cancelled it there"
+        )
 
 
 def _make_again(value: OnDistributed) -> None:

@@ -94,7 +94,10 @@ class Future(concurrent.futures.Future[T]):
         return self._owner is owner
 
     def end_cancelled(self) -> None:
-        """Be cancelled, and tell those who wait: the engine calls it."""
+        """Be cancelled, though its call may run, and tell those who wait: the engine calls it."""
+        with self._condition:
+            if self.running():
+                self._state = "PENDING"  # of these only it can be cancelled
         super().cancel()
         self.set_running_or_notify_cancel()
 

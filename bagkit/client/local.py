@@ -468,10 +468,6 @@ def _tell_future(entry: Entry, error: BaseException | None) -> None:
         return
     if error is not None and not future.cancelled():
         future.set_exception(error)
-    elif future.running():
-        from concurrent.futures import CancelledError
-
-        future.set_exception(CancelledError("the client was restarted or closed"))
     else:
         future.end_cancelled()
 

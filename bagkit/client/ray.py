@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
 from bagkit.client.remote import CallFailed, NotSent, run_call
-from bagkit.errors import OptionError
+from bagkit.errors import OptionError, text_of
 from bagkit.schedulers.ray_executor import future_of, running_ray
 
 if TYPE_CHECKING:
@@ -97,6 +97,9 @@ class OnRay:
 
 def _meant(error: BaseException) -> BaseException:
     """Return an error of Ray's as a cluster says it."""
+    unpickling = getattr(error, "client_exc", None)  # of a RaySystemError, with a traceback
+    if isinstance(unpickling, Exception) and getattr(error, "traceback_str", None):
+        return NotSent(f"{type(unpickling).__name__}: {text_of(unpickling)}")
     cause: Any = getattr(error, "cause", None)
     while hasattr(cause, "cause"):
         cause = cause.cause

@@ -23,7 +23,7 @@ from bagkit.crossing.outgoing import Outgoing
 from bagkit.crossing.pickling import NOT_SENT, pickled
 from bagkit.crossing.remote_errors import pack_error, unpack_error
 from bagkit.crossing.transport import loads, name_of
-from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError
+from bagkit.errors import NotPicklableError, TaskError, WorkerDiedError, text_of
 from bagkit.flow.inside import running_task
 from bagkit.flow.replay import reading
 from bagkit.flow.report import Report
@@ -366,5 +366,5 @@ def run_call(key: tuple[str, int], work: bytes, part: bytes, inputs: Sequence[An
                 if not left:
                     raise
     except BaseException as error:
-        raise CallFailed(pack_error(error), f"{type(error).__name__}: {error}") from None
-    raise AssertionError("the last attempt returns or raises")
+        failed = CallFailed(pack_error(error), f"{type(error).__name__}: {text_of(error)}")
+    raise failed  # not where the error is its context: that would be pickled with it, and not every exception can be

@@ -130,8 +130,9 @@ _WAYS = {
     "reduction": "reduction(sum, sum)",
     "reduce_by_key": "reduce_by_key(operator.add)",
     "aggregate_by_key": "aggregate_by_key(0, operator.add, operator.add)",
+    "submit": "submit(abs, number)",
 }
-"""How operations are called whose functions take two values."""
+"""How operations are called whose functions take two values, or come with their arguments."""
 
 
 def _way(operation: str, function: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,14 +14,19 @@ from benchmarks import engine_faults
 from tests import clusters
 
 
-def test_workers_of_distributed_are_killed(capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = [f"--job={job}" for job in ("main job", "groupby", "to_jsonl")]
+@pytest.mark.parametrize(
+    ("engine", "names"), [("distributed", ("main job", "groupby", "to_jsonl")), ("apart", ("groupby",))]
+)
+def test_workers_of_distributed_are_killed(
+    engine: str, names: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = [f"--job={job}" for job in names]
     assert distributed  # its settings come with it: else those that are set here would be all, and gone afterwards
     with dask.config.set(clusters.LIGHT):
-        status = engine_faults.main(["--engine=distributed", "--runs=1", "--records=2000", "--seed=suite", *jobs])
+        status = engine_faults.main([f"--engine={engine}", "--runs=1", "--records=2000", "--seed=suite", *jobs])
     said = capsys.readouterr().out
     assert status == 0, said
-    assert [line.split()[-2:] for line in said.splitlines()[2:]] == [["1", "0"]] * 3
+    assert [line.split()[-2:] for line in said.splitlines()[2:]] == [["1", "0"]] * len(names)
 
 
 class Lacking:
@@ -29,6 +34,7 @@ class Lacking:
 
     name = "distributed"
     scheduler: Any = "sync"
+    begins_late = False
 
     def workers(self) -> list[Any]:
         return [None]

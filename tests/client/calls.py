@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections import namedtuple
 from dataclasses import dataclass
@@ -31,6 +32,32 @@ def wait_a_moment(x: int) -> int:
 
 def fail(text: str) -> None:
     raise ValueError(text)
+
+
+class OfTwoThings(Exception):
+    def __init__(self, one: str, other: object) -> None:
+        super().__init__(one)
+        self.other = other
+
+
+class WithoutText(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def fail_oddly(kind: str) -> None:
+    """Raise what can't be pickled as it is, with such a cause, in a group, or what has no text."""
+    odd = OfTwoThings("odd", threading.Lock())
+    if kind == "cause":
+        raise ValueError("after") from odd
+    if kind == "group":
+        raise ExceptionGroup("several", [odd, ValueError("in a group")])
+    raise WithoutText if kind == "text" else odd
+
+
+class ComesBackNot:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return fail, ("not here",)
 
 
 def wait_for(path: Path) -> str:

@@ -17,7 +17,21 @@ import pytest
 
 import bagkit as bk
 from bagkit.errors import NotPicklableError
-from tests.client.calls import Box, Pair, die, die_once, fail, fail_until, inc, nested, wait_for
+from tests.client.calls import (
+    Box,
+    ComesBackNot,
+    OfTwoThings,
+    Pair,
+    WithoutText,
+    die,
+    die_once,
+    fail,
+    fail_oddly,
+    fail_until,
+    inc,
+    nested,
+    wait_for,
+)
 
 MakeClient = Callable[[], bk.Client]
 
@@ -124,6 +138,27 @@ class ClientContract:
         with pytest.raises(bk.NotPicklableError, match=r"lock.*can't be|can't be.*lock"):
             client.submit(threading.Lock).result()
         assert client.submit(inc, 1).result() == 2
+
+    def test_errors_that_can_not_be_pickled(self, client: bk.Client) -> None:
+        with pytest.raises(OfTwoThings, match="odd"):
+            client.submit(fail_oddly, "itself").result()
+        with pytest.raises(ValueError, match="after") as caught:
+            client.submit(fail_oddly, "cause").result()
+        assert isinstance(caught.value.__cause__, OfTwoThings)
+        error = client.submit(inc, client.submit(fail_oddly, "group")).exception()
+        assert isinstance(error, ExceptionGroup)
+        assert [type(each) for each in error.exceptions] == [OfTwoThings, ValueError]
+        assert isinstance(client.submit(fail_oddly, "text").exception(), WithoutText)
+
+    def test_a_value_that_can_not_be_unpickled_here(self, client: bk.Client) -> None:
+        with pytest.raises(bk.NotPicklableError, match="ValueError: not here"):
+            client.submit(ComesBackNot).result()
+        assert client.submit(inc, 1).result() == 2
+
+    def test_what_is_no_function(self, client: bk.Client) -> None:
+        for call in (client.submit, client.map):
+            with pytest.raises(bk.PlanError, match="submit: the function can't be called; got 5 of type int"):
+                call(5, [1])
 
     def test_retries(self, client: bk.Client, tmp_path: Path) -> None:
         assert client.submit(fail_until, tmp_path / "a", 3, retries=2).result() == 3

@@ -176,6 +176,8 @@ def test_scale_and_restart(local: bk.Client, tmp_path: Path) -> None:
     for future in [*waiting, later]:
         with pytest.raises(concurrent.futures.CancelledError):
             future.result()
+        assert future.cancelled()  # also one whose call was running
+        assert future.status == "cancelled"
     assert local.submit(inc, 1).result() == 2
     with pytest.raises(bk.OptionError, match="workers"):
         local.scale(0)
