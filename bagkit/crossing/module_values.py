@@ -176,20 +176,16 @@ class _Values:
                 yield from self._form(f"{owner}.{name}", value)
 
     def _of_function(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the defaults of a function of the file, unless they are the ones that the file gives it."""
+        """Yield the defaults of a function of the file."""
         while type(value) is not types.FunctionType:
             inner = "__func__" if isinstance(value, (staticmethod, classmethod)) else "__wrapped__"
             name = name if isinstance(value, staticmethod) else f"{name}.{inner}"
             value = getattr(value, inner, None)
             if value is None:
                 return
-        if value.__kwdefaults__ is None and self._file.has_defaults(value):
-            return
-        if value.__code__.co_filename == self._module.__file__:
-            if not self._file.has_defaults(value):
-                yield from self._form(f"{name}.__defaults__", value.__defaults__)
-            if value.__kwdefaults__ is not None:
-                yield from self._form(f"{name}.__kwdefaults__", value.__kwdefaults__)
+        for each in _DEFAULTS if value.__code__.co_filename == self._module.__file__ else ():
+            if getattr(value, each) is not None:
+                yield from self._form(f"{name}.{each}", getattr(value, each))
 
     def _form(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
         """Yield `name` with the form in which `value` crosses, if it does."""

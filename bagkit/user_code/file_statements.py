@@ -1,7 +1,4 @@
-"""What the statements of a user's module have made: a worker that imports the module has it already.
-
-Known of the bytecode are imports, and constant defaults of functions. What it does not tell is only sent in vain.
-"""
+"""What the imports of a user's module have made: a worker that imports the module has it already."""
 
 from __future__ import annotations
 
@@ -9,16 +6,14 @@ import sys
 import types
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import field
 from dis import opmap
-from inspect import CO_OPTIMIZED
 from typing import Any
 
 from bagkit.light_classes import dataclass
 from bagkit.user_code.file_code import known_code_of
 
 _IMPORT_NAME, _IMPORT_FROM, _STORE_NAME = (opmap[name] for name in ("IMPORT_NAME", "IMPORT_FROM", "STORE_NAME"))
-_LOAD_CONST, _EXTENDED_ARG = opmap["LOAD_CONST"], opmap["EXTENDED_ARG"]
+_EXTENDED_ARG = opmap["EXTENDED_ARG"]
 _FLAGS = 2 if sys.version_info >= (3, 15) else 0
 """How many bits of the argument of IMPORT_NAME say whether the import is a lazy one."""
 
@@ -30,10 +25,6 @@ class Statements:
     code: types.CodeType | None
     imports: dict[str, tuple[str, str]]
     """By the name that an import gives a value: the name of a module, and the name in it, or an empty one."""
-    defaults: dict[tuple[str, int], list[tuple[Any, ...]]]
-    """By the name and line of a function: the constants of its statement, among them its defaults."""
-    compared: dict[types.FunctionType, tuple[Any, ...]] = field(default_factory=dict)
-    """Functions that were found to have the defaults of the file, with these."""
 
     def imported(self) -> dict[str, Any]:
         """Return what names of the module stand for that nothing but one import gives a value."""
@@ -51,20 +42,8 @@ class Statements:
         """Return whether an import of the module may seed random numbers, which workers then have to draw anew."""
         return self.code is not None and "seed" in self.code.co_names
 
-    def has_defaults(self, function: types.FunctionType) -> bool:
-        """Return whether a function has the defaults with which the file defines it."""
-        defaults, code = function.__defaults__, function.__code__
-        if defaults is None or self.compared.get(function) is defaults:
-            return True
-        known = self.defaults.get((code.co_qualname, code.co_firstlineno), ())
-        kinds = list(map(type, defaults))
-        if not any(defaults == each and kinds == list(map(type, each)) for each in known):
-            return False
-        self.compared[function] = defaults
-        return True
 
-
-_NONE = Statements(None, {}, {})
+_NONE = Statements(None, {})
 _known: dict[str, Statements] = {}
 
 
@@ -75,7 +54,7 @@ def statements(module: types.ModuleType) -> Statements:
         return _NONE
     known = _known.get(module.__name__)
     if known is None or known.code is not code:
-        known = _known[module.__name__] = Statements(code, _imports(code), dict(_defaults(code)))
+        known = _known[module.__name__] = Statements(code, _imports(code))
     return known
 
 
@@ -98,22 +77,6 @@ def _imports(code: types.CodeType) -> dict[str, tuple[str, str]]:
                 found[name] = module.partition(".")[0], ""
         before = operation
     return {name: source for name, source in found.items() if stored[name] == 1}
-
-
-def _defaults(code: types.CodeType) -> Iterator[tuple[tuple[str, int], list[tuple[Any, ...]]]]:
-    tuples: list[tuple[Any, ...]] = []
-    for operation, argument in _instructions(code.co_code):
-        if operation == _STORE_NAME:
-            tuples = []
-        elif operation == _LOAD_CONST:
-            constant = code.co_consts[argument]
-            if isinstance(constant, tuple):
-                tuples.append(constant)
-            elif isinstance(constant, types.CodeType):
-                if tuples:
-                    yield (constant.co_qualname, constant.co_firstlineno), tuples
-                if not constant.co_flags & CO_OPTIMIZED:  # the body of a class, not of a function
-                    yield from _defaults(constant)
 
 
 def _instructions(code: bytes) -> Iterator[tuple[int, int]]:
