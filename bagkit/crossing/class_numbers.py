@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from _thread import RLock
 
 from bagkit.flow import earlier_runs
 
@@ -33,6 +34,8 @@ _given: weakref.WeakKeyDictionary[type, frozenset[str]] = weakref.WeakKeyDiction
 """What was put into it last."""
 _unfinished: set[str] = set()
 """The numbers of classes that were made, or came again, and wait for what is in them."""
+_HOOK = "__init_subclass__"
+_making = RLock()
 _last = 0
 
 
@@ -72,7 +75,7 @@ def make_class(number: str, moment: int, make: Callable[..., type], arguments: t
         if found is not None:
             return found
     if known is None:
-        known = make(*arguments)
+        known = _made(make, arguments)
         _numbers[known] = number
         _classes[number] = known
         _names[known] = frozenset(vars(known))
@@ -81,6 +84,32 @@ def make_class(number: str, moment: int, make: Callable[..., type], arguments: t
     _moments[known] = moment
     _unfinished.add(number)
     return known
+
+
+def _made(make: Callable[..., type], arguments: tuple[Any, ...]) -> type:
+    """Make a class that another process has defined.
+
+    What its bases do about that, they have done there, and what they have set comes along. Here
+    they would do it twice, and without the arguments of the `class` line: nobody knows these any more.
+    """
+    with _making:
+        hooks = [(base, vars(base)[_HOOK]) for base in list(_numbers) if _HOOK in vars(base)]
+        for base, _ in hooks:
+            type.__setattr__(base, _HOOK, _passing_on(base))
+        try:
+            return make(*arguments)
+        finally:
+            for base, hook in hooks:
+                type.__setattr__(base, _HOOK, hook)
+
+
+def _passing_on(base: Any) -> Any:
+    """Return an `__init_subclass__` that does no more than call the next, which may be of an installed package."""
+
+    def passes_on(cls: Any, /, **_: Any) -> None:
+        super(base, cls).__init_subclass__()
+
+    return classmethod(passes_on)
 
 
 def fill(cls: type, number: str, members: dict[str, Any], put: Callable[[dict[str, Any]], Any]) -> None:

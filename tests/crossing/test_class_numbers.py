@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import enum
 import importlib
 import sys
 import textwrap
@@ -251,3 +252,48 @@ def test_on_executors(program: types.SimpleNamespace) -> None:
         assert_all(bag.map(p.check).compute(scheduler=executor))
         assert_all(bag.map(p.check).compute(**WORKERS))
         assert_all(persisted(p.make).map(p.check).compute(scheduler=executor))
+
+
+def test_what_bases_do_about_a_class_they_do_once() -> None:
+    """In another process they would do it again, without the arguments of the `class` line."""
+    names: list[str] = []
+
+    class Base:
+        def __init_subclass__(cls, key: str, **others: Any) -> None:
+            super().__init_subclass__(**others)
+            names.append(key)
+            cls.key = key
+
+        key = ""
+
+    class Derived(Base, key="first"):
+        pass
+
+    class Kinds(enum.Enum):
+        def __init_subclass__(cls, **others: Any) -> None:
+            names.append(cls.__name__)
+
+    class Kind(Kinds):
+        ONE = 1
+
+    def known(number: int) -> Any:
+        return Derived().key, Kind.ONE.value, list(names)
+
+    def defined_there(number: int) -> Any:
+        class There(Derived, key="there"):
+            pass
+
+        names.remove("there")
+        return There()
+
+    numbers = bk.range(2, npartitions=2)
+    for _ in range(2):
+        assert numbers.map(known).compute(scheduler="processes", workers=1) == [("first", 1, ["first", "Kind"])] * 2
+        found = numbers.map(defined_there).compute(scheduler="processes", workers=1)
+        assert [(one.key, isinstance(one, Base)) for one in found] == [("there", True)] * 2
+    assert names == ["first", "Kind"]
+
+    class Later(Base, key="later"):
+        pass
+
+    assert names.pop() == Later.key == "later"
