@@ -36,7 +36,7 @@ JOIN_BYTES = 4 << 20
 LEAST_TASKS = 64
 """As many tasks are left whatever is joined, for functions may be slow."""
 
-TASKS_A_WORKER = 4
+TASKS_A_WORKER = 8
 """The same for each of many workers."""
 
 SPREAD_TASKS = 12

@@ -215,9 +215,9 @@ class TestJoining:
         assert count(bk.range(5000, 128).map(abs)) == 64
 
     @pytest.mark.parametrize("made", [lambda bag: bag, lambda bag: bag.count(), lambda bag: bag.accumulate(add)])
-    def test_many_workers_find_four_tasks_each(self, made: Any) -> None:
+    def test_many_workers_find_eight_tasks_each(self, made: Any) -> None:
         graph, _ = lower([made(bk.range(5000, 1000).map(abs)).plan], workers=50)
-        assert 200 <= sum(not task.needs for task in graph.tasks) < 400
+        assert 400 <= sum(not task.needs for task in graph.tasks) < 800
 
     @pytest.mark.parametrize("made", [lambda bag: bag, lambda bag: bag.accumulate(add), lambda bag: bag.fold(add)])
     def test_not_where_it_would_be_seen_how_many_there_are(self, made: Any) -> None:
