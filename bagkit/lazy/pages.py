@@ -35,7 +35,8 @@ def bag_page(plan: Plan, kind: str = "Bag") -> str:
     preview = ""
     if records is not None:
         first = list(islice(records, PREVIEW))
-        preview = folded(f"the first {len(first)} records", tree(first, opened=1)) if first else ""
+        title_of_first = "the first record" if len(first) == 1 else f"the first {len(first)} records"
+        preview = folded(title_of_first, tree(first, opened=1)) if first else ""
     return framed(title, lines(plan_text(plan)), preview, _as_run(plan), style=TREE)
 
 

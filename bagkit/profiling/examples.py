@@ -26,6 +26,7 @@ class Example:
         source: The file or URL, or words for what is none; None where it is not known.
         line: The line of the file, counted from 1; None where there are no lines.
         index: Where there are no lines: the number of the record in its partition, counted from 0.
+        partition: The number of that partition; None where there are lines.
 
     >>> import bagkit as bk
     >>> p = bk.from_sequence([{"id": 1}, {"id": "x"}], npartitions=1).profile(scheduler="sync")
@@ -37,6 +38,7 @@ class Example:
     source: str | None = None
     line: int | None = None
     index: int | None = None
+    partition: int | None = None
 
     @property
     def where(self) -> str:
@@ -45,7 +47,7 @@ class Example:
         >>> Example("'x'", "orders.json.gz", 12).where
         'orders.json.gz:12'
         """
-        return _in_words(self.source, self.line, self.index)
+        return _in_words(self.source, self.line, self.index, self.partition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,19 @@ class Repeat:
         line: The line of the file, counted from 1; None where there are no lines.
         index: Where there are no lines: the number of the record in its partition, counted from 0.
         first: The place of the first record that is the same, in words.
+        partition: The number of the partition; None where there are lines.
 
     >>> import bagkit as bk
     >>> p = bk.from_sequence([{"id": 1}, {"id": 2}, {"id": 1}], npartitions=1).profile(scheduler="sync")
     >>> p.duplicates.examples[0].where, p.duplicates.examples[0].first
-    ('from_sequence, record 2', 'from_sequence, record 0')
+    ('from_sequence, record 2, partition 0', 'from_sequence, record 0, partition 0')
     """
 
     source: str | None
     line: int | None
     index: int | None
     first: str
+    partition: int | None = None
 
     @property
     def where(self) -> str:
@@ -76,27 +80,34 @@ class Repeat:
         >>> Repeat("orders.json.gz", 12, None, "orders.json.gz:3").where
         'orders.json.gz:12'
         """
-        return _in_words(self.source, self.line, self.index)
+        return _in_words(self.source, self.line, self.index, self.partition)
 
 
-def _in_words(source: str | None, line: int | None, index: int | None) -> str:
+def _in_words(source: str | None, line: int | None, index: int | None, partition: int | None) -> str:
     if source is None:
         return "an unknown place"
     if line is not None:
         return f"{visible(source)}:{line}"
-    return f"{visible(source)}, record {index}" if index is not None else visible(source)
+    words = [visible(source), *[f"record {index}"] * (index is not None)]
+    return ", ".join([*words, *[f"partition {partition}"] * (partition is not None)])
+
+
+def _partition(place: Place) -> int | None:
+    """Return the partition, of which only records without lines need to know."""
+    return place.partition if place.line is None else None
 
 
 def repeat_of(place: Place | None, first: Place | None) -> Repeat:
     """Return the repeat that stands at `place`, of the record that stands at `first`."""
     one, other = place or Place(), first or Place()
-    return Repeat(one.source, one.line, one.index, _in_words(other.source, other.line, other.index))
+    before = _in_words(other.source, other.line, other.index, _partition(other))
+    return Repeat(one.source, one.line, one.index, before, _partition(one))
 
 
 def example(value: Any, place: Place | None) -> Example:
     """Return the example of `value`, which stands at `place`."""
     text = one_line(value, _WIDTH)
-    return Example(text) if place is None else Example(text, place.source, place.line, place.index)
+    return Example(text) if place is None else Example(text, place.source, place.line, place.index, _partition(place))
 
 
 def first_of(found: Iterable[Sequence[Example]]) -> list[Example]:

@@ -35,6 +35,7 @@ STYLE: Final = """
 .bk-profile summary, .bk-profile .bk-leaf { display: grid; align-items: center; gap: 10px; padding: 1px 4px;
   grid-template-columns: minmax(180px, 2fr) 130px 150px minmax(220px, 3fr); border-radius: 4px; }
 .bk-profile summary { cursor: pointer; list-style: none; }
+.bk-profile summary.bk-look { display: block; }
 .bk-profile summary::-webkit-details-marker { display: none; }
 .bk-profile .bk-name { font-family: ui-monospace, monospace; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis; }
@@ -68,7 +69,7 @@ def page(profile: Findings) -> str:
         title = f"{len(found):,} to look at{escape(in_folder(profile))}"
         rest = f"<li>and {len(found) - REMARKS:,} more</li>" if len(found) > REMARKS else ""
         parts.append(
-            f'<details open><summary><span class="bk-name bk-warn">{title}</span></summary>'
+            f'<details open><summary class="bk-look"><span class="bk-name bk-warn">{title}</span></summary>'
             f"<ul>{rows}{rest}</ul></details>"
         )
     if root is not None:

@@ -13,6 +13,8 @@ ITEMS: Final = 0
 """The step of a path from a list to its elements."""
 ANY: Final = 1
 """The step of a path from a dict to the values of all its keys, where there are too many keys."""
+DEEPEST: Final = 48
+"""Levels of nesting; what is deeper is counted by its type, and not looked into."""
 Steps = tuple[str | int, ...]
 """The way to a value: keys, ITEMS and ANY."""
 

@@ -15,12 +15,10 @@ from typing import Any, Final
 
 from bagkit.ops._sketch import Seen, add_seen, merge_seen
 from bagkit.profiling.examples import ROW, ROW_BITS, SHOWN, Example, Places, example, first_of
-from bagkit.profiling.kinds import kind_of, plain_values
+from bagkit.profiling.kinds import DEEPEST, kind_of, plain_values
 from bagkit.profiling.numbers import Numbers
 from bagkit.profiling.texts import BITS, PathTexts
 
-DEEPEST: Final = 48
-"""Levels of nesting; what is deeper is counted by its type, and not looked into."""
 LONGEST_KEYS: Final = 1 << 20
 """Characters of all keys of one dict's path; with more they are folded."""
 KEYS_SHOWN: Final = 5

@@ -24,6 +24,8 @@ class _Run:
     has_lines: bool
     first: int | None
     """The line of the first, or its index; None where neither is known."""
+    partition: int | None
+    """Where there are no lines, whose index it is."""
     further: array[int] | None = None
     """How much further each stands; None where that is one for each."""
 
@@ -33,15 +35,17 @@ class _Run:
             self.further is None
             and other.further is None
             and self.first is not None
-            and (self.source, self.has_lines, self.first + self.stop - self.start)
-            == (other.source, other.has_lines, other.first)
+            and (self.source, self.has_lines, self.partition, self.first + self.stop - self.start)
+            == (other.source, other.has_lines, other.partition, other.first)
         )
 
     def place(self, number: int) -> Place:
         """Return the place of the record `number`."""
         further = number - self.start if self.further is None else self.further[number - self.start]
         found = None if self.first is None else self.first + further
-        return Place(self.source, line=found if self.has_lines else None, index=None if self.has_lines else found)
+        if self.has_lines:
+            return Place(self.source, line=found)
+        return Place(self.source, self.partition, index=found)
 
 
 class Runs:
@@ -96,7 +100,8 @@ class Runs:
             known = array("I", further)
         elif first is not None:
             first += further[0]
-        self._join(_Run(start, self._number, place.source, has_lines, first, known))
+        partition = None if has_lines else place.partition
+        self._join(_Run(start, self._number, place.source, has_lines, first, partition, known))
 
     def _join(self, run: _Run) -> None:
         if self._runs and self._runs[-1].goes_on_with(run):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bagkit.amounts import how_many
 from bagkit.profiling.examples import Example, Repeat
-from bagkit.profiling.kinds import ANY
+from bagkit.profiling.kinds import ANY, DEEPEST
 from bagkit.profiling.parts import Findings, NumberProfile, PathProfile, TextProfile
 from bagkit.visible import one_line, printable, visible
 
@@ -181,6 +181,8 @@ def remarks(profile: Findings) -> Iterator[str]:
             yield f"{path_words(each)}: {each.texts.looks[look]:,} × {look}: {shown}"
         if each.steps and each.steps[-1] == ANY and each.folded is not None:
             yield f"{path_words(each)}: about {each.folded:,} different keys stand for one path"
+        if len(each.steps) == DEEPEST and each.types.keys() & {"dict", "list"}:
+            yield f"{path_words(each)}: what is deeper than {DEEPEST} levels is not looked into"
 
 
 def _repeats(examples: list[Repeat], folder: str) -> str:

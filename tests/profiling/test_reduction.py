@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 import bagkit as bk
+from tests.each_case import each_case
 
 DATES = ["2024-03-{:02}", "{:02}.03.2024", "March {}, 2024", "2024/03/{:02}"]
 FORMATS = ["YYYY-MM-DD", "DD.MM.YYYY", "Month DD, YYYY", "YYYY/MM/DD"]
@@ -310,6 +311,27 @@ def test_a_schema_has_the_format_of_texts_that_all_have_it() -> None:
     schema = bk.from_sequence(records, npartitions=2).profile(scheduler="sync").schema()
     found = {name: each.get("format") for name, each in schema["properties"].items()}
     assert found == {"day": "date", "moment": "date-time", "no day": None, "both": None, "no zone": None, "id": "uuid"}
+
+
+def test_places_of_records_without_lines_have_their_partition() -> None:
+    profile = bk.from_sequence([{"id": 1}, {"id": 2}, {"id": 1}, {"id": "x"}], npartitions=2).profile(scheduler="sync")
+    (repeat,) = profile.duplicates.examples
+    assert (repeat.where, repeat.first) == (
+        "from_sequence, record 0, partition 1",
+        "from_sequence, record 0, partition 0",
+    )
+    (text,) = profile["id"].examples["str"]
+    assert (text.index, text.partition) == (1, 1)
+
+
+@each_case("depth", [47, 48, 49])
+def test_what_is_too_deep_is_said(depth: int) -> None:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    profile = bk.from_sequence([value]).profile(scheduler="sync")
+    assert len(profile.paths) == min(depth, 48) + 1
+    assert ("what is deeper than 48 levels is not looked into" in repr(profile)) == (depth > 48)
 
 
 def test_hostile_texts_are_escaped() -> None:
