@@ -172,9 +172,9 @@ class DataProfile(Findings, Mapping[str, PathProfile]):
         return struct(self, name, style)
 
     def __repr__(self) -> str:
-        from bagkit.profiling.table import table
+        from bagkit.profiling.table import table, terminal_width
 
-        return table(self)
+        return table(self, terminal_width())
 
     def _repr_html_(self) -> str:
         from bagkit.profiling.html import page

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import Any, Final
 
@@ -19,25 +21,38 @@ ROWS: Final = 200
 RARE: Final = 0.05
 """Share of values below which a type is rare, and its places are shown."""
 _TOP: Final = 3
+_GAP: Final = "  "
+_TYPES: Final = 3
+"""The number of that column."""
+_ENOUGH, _NARROW = 40, 16
+"""Characters: from fewer on than the first, the last column takes some of others, and leaves them the second."""
 
 
-def table(profile: Findings) -> str:
-    """Return a profile as lines of text."""
+def table(profile: Findings, width: int | None = None) -> str:
+    """Return a profile as lines of text; its rows are cut to `width` characters, and remarks are broken."""
     shown = list(profile.paths.values())[:ROWS]
     rows = [("path", "present", "non-null", "types", "values")]
     rows += [
         (path_words(each), percent(each.share), percent(_non_null(each)), types_words(each), values_words(each))
         for each in shown
     ]
-    widths = [min(max(map(len, column)), _PATH) for column in list(zip(*rows, strict=True))[:-1]]
+    widths = _widths([max(map(len, column)) for column in zip(*rows, strict=True)], width)
     lines = [headline(profile), ""]
     lines += [_line(row, widths) for row in rows]
     if len(profile.paths) > ROWS:
         lines.append(f"... {len(profile.paths) - ROWS:,} more paths; hint: profile.paths has all")
     found = list(remarks(profile))
     if found:
-        lines += ["", f"to look at{in_folder(profile)}:", *[f"  {each}" for each in found[:ROWS]]]
+        lines += ["", f"to look at{in_folder(profile)}:", *_wrapped(found[:ROWS], width)]
     return "\n".join(lines)
+
+
+def terminal_width() -> int | None:
+    """Return how wide the terminal is that standard output goes to; None where it goes elsewhere."""
+    try:
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    except (AttributeError, ValueError):  # None, closed, or something of the program's own
+        return None
 
 
 def headline(profile: Findings) -> str:
@@ -55,12 +70,43 @@ def _about(count: int, error: float) -> str:
     return f"about {count:,} ± {error:,.0f}" if error else f"{count:,}"
 
 
+def _wrapped(remarks: Sequence[str], width: int | None) -> Iterator[str]:
+    """Yield lines of remarks, each with a margin, and broken between words to `width`."""
+    if width is None:
+        yield from [f"  {each}" for each in remarks]
+        return
+    import textwrap
+
+    for each in remarks:
+        yield from textwrap.wrap(
+            each,
+            max(width, _ENOUGH),
+            initial_indent="  ",
+            subsequent_indent="      ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def _widths(wanted: Sequence[int], width: int | None) -> list[int]:
+    """Return how wide the columns are in a line of `width`: the last has what is left, and others give way to it."""
+    *widths, values = [min(each, _PATH) for each in wanted[:-1]] + [wanted[-1]]
+    if width is None:
+        return [*widths, values]
+    left = width - sum(widths) - len(_GAP) * len(widths)
+    for column in (_TYPES, 0):
+        less = min(max(min(values, _ENOUGH) - left, 0), max(widths[column] - _NARROW, 0))
+        widths[column] -= less
+        left += less
+    return [*widths, max(left, _NARROW)]
+
+
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
     cells = []
-    for number, (cell, width) in enumerate(zip(row, widths, strict=False)):
+    for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
         cut = cell if len(cell) <= width else cell[: width - 1] + "…"
         cells.append(cut.rjust(width) if number in (1, 2) else cut.ljust(width))
-    return "  ".join([*cells, row[-1]]).rstrip()
+    return _GAP.join(cells).rstrip()
 
 
 def percent(share: float) -> str:

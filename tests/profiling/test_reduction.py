@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import sys
 from collections import OrderedDict, defaultdict
@@ -311,6 +312,31 @@ def test_a_schema_has_the_format_of_texts_that_all_have_it() -> None:
     schema = bk.from_sequence(records, npartitions=2).profile(scheduler="sync").schema()
     found = {name: each.get("format") for name, each in schema["properties"].items()}
     assert found == {"day": "date", "moment": "date-time", "no day": None, "both": None, "no zone": None, "id": "uuid"}
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@each_case("columns", [20, 60, 80, 120, 300])
+def test_a_table_fits_the_terminal(messy: list[Any], columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    profile = bk.from_sequence(messy, npartitions=2).profile(scheduler="sync")
+    whole = repr(profile).splitlines()
+    monkeypatch.setattr(sys, "stdout", _Terminal())
+    fitted = repr(profile).splitlines()
+    rows = fitted[2 : 3 + min(200, len(profile.paths))]
+    assert rows[0].startswith("path")
+    assert rows[0].endswith("values")
+    assert max(map(len, rows)) <= max(columns, 71)  # five columns and their gaps, as narrow as they get
+    assert fitted[0] == whole[0]
+    assert " ".join(fitted[len(rows) + 2 :]).split() == " ".join(whole[len(rows) + 2 :]).split()
+    if columns == 300:
+        assert rows == whole[2 : len(rows) + 2]
+        assert max(map(len, fitted)) <= 300
+    monkeypatch.setattr(sys, "stdout", None)
+    assert repr(profile).splitlines() == whole
 
 
 def test_places_of_records_without_lines_have_their_partition() -> None:
