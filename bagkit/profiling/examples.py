@@ -93,7 +93,7 @@ def _in_words(source: str | None, line: int | None, index: int | None, partition
 
 
 def _partition(place: Place) -> int | None:
-    """Return the partition, of which only records without lines need to know."""
+    """Return the partition of a record without lines: its index is one of that partition."""
     return place.partition if place.line is None else None
 
 
