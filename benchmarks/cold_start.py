@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.catalogue import counts_above_last
 from benchmarks.generate import FEW, SMALL
-from benchmarks.measure import Figure, environment, merge
+from benchmarks.measure import Figure, cpu_seconds, environment, merge
 
 SCRIPTS = {
     name: Path(__file__).parent / "cold" / f"with_{name}.py" for name in ("bagkit", "dask", "pool", "polars", "duckdb")
@@ -23,13 +23,13 @@ def run_script(benchmark: str, contender: str, paths: Sequence[str], workers: in
     """Run one program as a shell would, and return its seconds and the ten names it printed."""
     command = [sys.executable, str(SCRIPTS[contender]), str(workers), *paths]
     with on_cpus(workers):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), cpu_seconds()
         done = subprocess.run(command, env=environment(workers), capture_output=True, text=True, check=False)
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, cpu_seconds() - before
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"ended with status {done.returncode}"]
         return Figure(benchmark, contender, "s", (), error=last[0][:300])
-    return Figure(benchmark, contender, "s", (seconds,), counts_above_last(json.loads(done.stdout)))
+    return Figure(benchmark, contender, "s", (seconds,), counts_above_last(json.loads(done.stdout)), cpu=(cpu,))
 
 
 @contextmanager

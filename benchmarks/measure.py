@@ -3,13 +3,15 @@
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,18 @@ class Figure:
     values: tuple[float, ...]
     answer: Any = None
     error: str = ""
+    cpu: tuple[float, ...] = ()
+    """Seconds of CPU time that one run takes in all processes, for each round: the clock goes on while others work."""
 
     @property
     def median(self) -> float:
         """The middle one of the values."""
         return statistics.median(self.values)
+
+    @property
+    def median_cpu(self) -> float | None:
+        """The middle one of the CPU times; None where they are not measured, as for tasks of microseconds."""
+        return statistics.median(self.cpu) if self.cpu and min(self.cpu) > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ def read_child(benchmark: str, contender: str, status: int, stdout: str, stderr:
         last = stderr.strip().splitlines()[-1:] or [f"ended with status {status}"]
         return Figure(benchmark, contender, "s", (), error=last[0][:300])
     report = json.loads(stdout.splitlines()[-1])
-    return Figure(benchmark, contender, "s", tuple(report["seconds"]), answer=report["answer"])
+    return Figure(benchmark, contender, "s", tuple(report["seconds"]), answer=report["answer"], cpu=(report["cpu"],))
 
 
 def run_rounds(
@@ -96,23 +105,45 @@ def merge(earlier: Figure | None, latest: Figure) -> Figure:
     error = earlier.error or latest.error
     if not error and earlier.answer != latest.answer:
         error = f"two rounds gave two answers: {earlier.answer!r} and {latest.answer!r}"
-    values = () if error else earlier.values + latest.values
-    return replace(latest, values=values, error=error)
+    values, cpu = ((), ()) if error else (earlier.values + latest.values, earlier.cpu + latest.cpu)
+    return replace(latest, values=values, cpu=cpu, error=error)
 
 
-def time_job(job: Job, repeat: int) -> tuple[list[float], Any]:
-    """Run a job once to warm up, then `repeat` times against the clock; return the seconds and the last answer.
+def family(pid: int) -> Iterator[int]:
+    """Yield a process and all that descend from it, where the system has a list of them."""
+    yield pid
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in path.read_text().split():
+                yield from family(int(child))
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time so far of this process, of all that descend from it, and of those of them that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = time.process_time() + ended.ru_utime + ended.ru_stime
+    for pid in islice(family(os.getpid()), 1, None):
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def time_job(job: Job, repeat: int) -> tuple[list[float], float, Any]:
+    """Run a job once to warm up, then `repeat` times; return the seconds, the CPU time of one run, and the last answer.
 
     With `repeat` 0 the first run is the one that counts.
     """
     seconds: list[float] = []
-    answer = None
-    for _ in range(repeat + 1):
+    answer, before = None, cpu_seconds()
+    for number in range(repeat + 1):
         answer = None  # freed before the clock starts: a large answer takes its time to go
+        if number == 1:
+            before = cpu_seconds()
         started = time.perf_counter()
         answer = job()
         seconds.append(time.perf_counter() - started)
-    return seconds[1:] or seconds, answer
+    return seconds[1:] or seconds, (cpu_seconds() - before) / max(1, repeat), answer
 
 
 def main() -> None:
@@ -132,8 +163,8 @@ def main() -> None:
     setting = Setting(arguments.paths, arguments.workers, arguments.tasks, arguments.memory_limit)
     with ExitStack() as keep:
         job = benchmark.contenders[arguments.contender](setting, keep)
-        seconds, answer = time_job(job, arguments.repeat)
-        print(json.dumps({"seconds": seconds, "answer": benchmark.digest(answer)}))
+        seconds, cpu, answer = time_job(job, arguments.repeat)
+        print(json.dumps({"seconds": seconds, "cpu": cpu, "answer": benchmark.digest(answer)}))
 
 
 if __name__ == "__main__":

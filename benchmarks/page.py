@@ -1,4 +1,4 @@
-"""The tables of `docs/benchmarks.md`: how many times as long as bagkit each contender takes, and its memory.
+"""The tables of `docs/benchmarks.md`: how many times as long as bagkit each contender takes, CPU time, and memory.
 
 The page is prose with two marks in it. What stands between them is made here, from the figures of one run.
 """
@@ -67,6 +67,22 @@ def times(groups: Mapping[str, Sequence[Figure]]) -> list[str]:
     return lines
 
 
+def cpu_cell(figure: Figure | None, own: float) -> str:
+    """Return how many times as much CPU time as bagkit a contender takes."""
+    return "" if figure is None or figure.median_cpu is None else f"{figure.median_cpu / own:.3g}x"
+
+
+def cpu_times(groups: Mapping[str, Sequence[Figure]]) -> list[str]:
+    """Return the table of CPU times: `groups` has the figures of each benchmark by its title."""
+    lines = [row(["CPU time", "bagkit", *COLUMNS.values()]), row(["---"] * (2 + len(COLUMNS)))]
+    for title, figures in groups.items():
+        own, found = own_figure(figures), by_contender(figures)
+        if own is not None and own.median_cpu is not None:
+            cells = [cpu_cell(found.get(contender), own.median_cpu) for contender in COLUMNS]
+            lines.append(row([title.partition(":")[0], f"{own.median_cpu:.3g} s", *cells]))
+    return lines
+
+
 def memory_cell(contender: str, found: Mapping[str, Figure]) -> str:
     """Return the peak of a contender's process in MB, and after a plus the peak of its largest worker."""
     peaks = [found.get(f"{contender} {process}") for process in ("parent", "worker")]
@@ -111,5 +127,6 @@ def rewrite(
     _, end, after = rest.partition(END)
     if not mark or not end:
         raise SystemExit(f"{page} has no {BEGIN} and {END}, between which the tables go")
-    made = [machine(), f"Made by `{command}`.", "\n".join(times(timed)), "\n".join(memory(peaks))]
+    tables = ["\n".join(lines) for lines in (times(timed), cpu_times(timed), memory(peaks))]
+    made = [machine(), f"Made by `{command}`.", *tables]
     page.write_text("\n\n".join([before + BEGIN, *made, END]) + after, encoding="utf-8")

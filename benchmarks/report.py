@@ -28,7 +28,7 @@ def answers_agree(figures: Sequence[Figure]) -> bool:
 def table(title: str, figures: Sequence[Figure]) -> str:
     """Lay out the figures of one benchmark, one contender a line."""
     own = own_figure(figures)
-    lines = ["", title, f"  {'':18} {'median':>10} {'best':>10} {'unit':8} {'bagkit is':>10}  target"]
+    lines = ["", title, f"  {'':18} {'median':>10} {'best':>10} {'unit':8} {'bagkit is':>10} {'CPU s':>8}  target"]
     for figure in figures:
         if figure.error:
             lines.append(f"  {figure.contender:18} failed: {figure.error}")
@@ -36,7 +36,8 @@ def table(title: str, figures: Sequence[Figure]) -> str:
         verdict = judge(figure, own)
         ratio = "" if verdict.ratio is None else f"{verdict.ratio:.2f}x"
         met = {None: "", True: "met", False: "MISSED"}[verdict.met]
-        values = f"{figure.median:10.4g} {min(figure.values):10.4g} {figure.unit:8} {ratio:>10}"
+        cpu = "" if figure.median_cpu is None else f"{figure.median_cpu:.3g}"
+        values = f"{figure.median:10.4g} {min(figure.values):10.4g} {figure.unit:8} {ratio:>10} {cpu:>8}"
         lines.append(f"  {figure.contender:18} {values}  {verdict.target} {met}".rstrip())
     if not answers_agree(figures):
         lines.append("  THE ANSWERS DIFFER:")

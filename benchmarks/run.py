@@ -56,7 +56,7 @@ class Session:
         if benchmark.tasks:
             unit, tasks = f"µs/{benchmark.each}", setting.tasks
             figures = [
-                replace(figure, unit=unit, values=tuple(seconds * 1e6 / tasks for seconds in figure.values))
+                replace(figure, unit=unit, values=tuple(seconds * 1e6 / tasks for seconds in figure.values), cpu=())
                 for figure in figures
             ]
             return f"{name}: {benchmark.title} ({tasks:,} {benchmark.each}s)", figures

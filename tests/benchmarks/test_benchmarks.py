@@ -19,7 +19,7 @@ from benchmarks import contenders, memory, page, report, targets
 from benchmarks.beyond_memory import joined_digest, ordered_digest
 from benchmarks.catalogue import BEYOND, MEASURED, WARM, counts_above_last
 from benchmarks.generate import ADDRESSES, FEW, IDS, LARGE, NUMBERS, SMALL, files_of, write_repeated
-from benchmarks.measure import Figure, merge
+from benchmarks.measure import Figure, cpu_seconds, merge
 from benchmarks.run import FAMILIES, NAMES, main, parse_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +64,18 @@ def test_contenders_are_timed(tmp_path: Path) -> None:
     assert [figure["unit"] for figure in figures] == ["s", "s", "µs/task", "µs/task"]
     assert all(figures[n]["answer"] == figures[n + 1]["answer"] for n in (0, 2))
     assert all(len(figure["values"]) == 1 and figure["values"][0] > 0 for figure in figures)
+    assert all(len(figure["cpu"]) == 1 and figure["cpu"][0] > 0 for figure in figures if figure["unit"] == "s")
+
+
+def test_cpu_time_is_that_of_all_processes() -> None:
+    program = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+    before = cpu_seconds()
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert cpu_seconds() - before > 0.25, "it is there still"
+        child.communicate(b"\n")
+    assert cpu_seconds() - before > 0.25, "it has ended"
 
 
 def test_whole_programs_agree(tmp_path: Path) -> None:
@@ -187,8 +199,8 @@ def test_the_page_is_made_of_figures(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text(f"Before.\n\n{page.BEGIN}\nyesterday\n{page.END}\nAfter.\n", encoding="utf-8")
     timed = [
-        Figure("main-small", "bagkit", "s", (0.5,)),
-        Figure("main-small", "dask", "s", (2.0,)),
+        Figure("main-small", "bagkit", "s", (0.5,), cpu=(0.7, 0.8, 0.9)),
+        Figure("main-small", "dask", "s", (2.0,), cpu=(4.0,)),
         Figure("main-small", "pool", "s", (5.0,)),
         Figure("main-small", "duckdb", "s", (), error="it broke"),
     ]
@@ -198,6 +210,7 @@ def test_the_page_is_made_of_figures(tmp_path: Path) -> None:
     assert (written[:8], written[-8:]) == ("Before.\n", "\nAfter.\n")
     assert "yesterday" not in written
     assert "| names | 0.5 s | **4x (9)** |  | 10x (5) |  |  | failed |  |" in written
+    assert "| names | 0.8 s | 5x |  |  |  |  |  |  |" in written
     assert "| names | 40 + 60 |" in written
     path.write_text("no marks", encoding="utf-8")
     with pytest.raises(SystemExit, match="between which"):
