@@ -43,10 +43,8 @@ from bagkit.signatures import checked_count, whole_number
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
-    from os import PathLike
     from typing import Unpack
 
-    from bagkit.diagnostics.picture import Picture
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.methods import retrying
     from bagkit.methods.retrying import Signature
@@ -128,28 +126,6 @@ class Bag(
         stage 2, 1 task    combine count of stage 1
         """
         explain((self.plan,), analyze, options)
-
-    def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
-        """Draw the plan.
-
-        Args:
-            filename: Where to write the picture too, as svg, png, pdf, dot or mermaid by its suffix. None: nowhere.
-            **looks: `format`, `optimize_graph`, `rankdir`, `color` and `profile`, as for `bagkit.visualize`.
-
-        Returns:
-            A Picture, which a notebook shows.
-
-        Raises:
-            PlanError: An argument does not fit.
-            MissingExtraError: The package that draws png and pdf is not installed.
-
-        >>> import bagkit as bk
-        >>> bk.range(10, npartitions=2).map(str).visualize(rankdir="LR")
-        <Picture of 3 nodes; .save('picture.svg') writes it to a file>
-        """
-        from bagkit.lazy.together import visualize
-
-        return visualize(self, filename=filename, **looks)
 
     def __repr__(self) -> str:
         count, standing = self.npartitions, getattr(self.plan.op, "standing", "")

@@ -66,6 +66,12 @@ def front_door(function: F) -> F:
     return cast("F", made)
 
 
+def shared_door(function: F) -> F:
+    """Make a front door of a method that classes of several kinds have: errors name it without a class."""
+    function.__qualname__ = function.__name__
+    return front_door(function)
+
+
 def _tidy(error: BaseException, function: Callable[..., Any]) -> BaseException:
     """Return the error to raise for an error of `function`: itself, without bagkit's frames.
 

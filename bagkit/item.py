@@ -18,10 +18,8 @@ from bagkit.plan.node import Plan
 from bagkit.signatures import BY_NAME, given_function
 
 if TYPE_CHECKING:
-    from os import PathLike
     from typing import Unpack
 
-    from bagkit.diagnostics.picture import Picture
     from bagkit.lazy.delayed_values import Delayed
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 
@@ -112,32 +110,6 @@ class Item(DaskCollection, Generic[T_co]):
         operands = Operands("apply", (self, *args), kwargs, bags=False)
         return Item(Plan(Apply(func, operands.args, operands.kwargs), operands.inputs))
 
-    def persist(self, **options: Unpack[ComputeOptions]) -> Item[T_co]:
-        """Do the work in the background, and keep the value in memory, for several further computations.
-
-        It returns at once. A run that uses the Item waits for the value; if it failed, that run raises the error. With
-        scheduler="sync", and where there is next to nothing to do, `persist` computes before it returns.
-
-        Args:
-            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
-                `help(bagkit.set_options)` explains each.
-
-        Returns:
-            An Item of the value.
-
-        Raises:
-            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
-                like no option: they have no effect.
-
-        >>> import bagkit as bk
-        >>> total = bk.range(5, npartitions=2).sum().persist(scheduler="sync")
-        >>> int(total.apply(lambda x: x + 1))
-        11
-        """
-        from bagkit.lazy.together import persist
-
-        return persist(self, **options)[0]
-
     def to_delayed(self, optimize_graph: bool = True) -> Delayed[T_co]:
         """Make a delayed value of the Item, which has operators, attributes and methods of its own.
 
@@ -212,28 +184,6 @@ class Item(DaskCollection, Generic[T_co]):
         stage 2, 1 task    combine sum of stage 1
         """
         explain((self.plan,), analyze, options)
-
-    def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
-        """Draw the plan.
-
-        Args:
-            filename: Where to write the picture too, as svg, png, pdf, dot or mermaid by its suffix. None: nowhere.
-            **looks: `format`, `optimize_graph`, `rankdir`, `color` and `profile`, as for `bagkit.visualize`.
-
-        Returns:
-            A Picture, which a notebook shows.
-
-        Raises:
-            PlanError: An argument does not fit.
-            MissingExtraError: The package that draws png and pdf is not installed.
-
-        >>> import bagkit as bk
-        >>> bk.range(10, npartitions=2).sum().visualize(rankdir="LR")
-        <Picture of 3 nodes; .save('picture.svg') writes it to a file>
-        """
-        from bagkit.lazy.together import visualize
-
-        return visualize(self, filename=filename, **looks)
 
     def __int__(self) -> int:
         return int(run((self.plan,), {})[0])

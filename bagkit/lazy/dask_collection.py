@@ -6,11 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bagkit.errors import LazyError, one_line
+from bagkit.front_doors import shared_door
 from bagkit.lazily import Lazily
 
 if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Self, Unpack
+
+    from bagkit.diagnostics.picture import Picture
     from bagkit.lazy import dask_protocol as graphs
     from bagkit.lazy import dask_writes as writes
+    from bagkit.options import ComputeOptions
     from bagkit.plan.node import Plan
 else:
     graphs = Lazily("bagkit.lazy.dask_protocol")
@@ -44,6 +50,59 @@ class DaskCollection:
 
     def _with_plan(self, plan: Plan) -> Any:
         raise NotImplementedError  # bags, items and delayed values each make one of their kind
+
+    @shared_door
+    def persist(self, **options: Unpack[ComputeOptions]) -> Self:
+        """Do the work in the background, and keep the value in memory, for several further computations.
+
+        It returns at once. A run that uses the value waits for it; if it failed, that run raises the error. With
+        scheduler="sync", and where there is next to nothing to do, `persist` computes before it returns.
+
+        Args:
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            An item, or a delayed value, that computes to the same.
+
+        Raises:
+            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+                like no option: they have no effect.
+
+        >>> import bagkit as bk
+        >>> total = bk.range(5, npartitions=2).sum().persist(scheduler="sync")
+        >>> int(total.apply(lambda x: x + 1))
+        11
+        """
+        from bagkit.lazy.together import persist
+
+        kept: Self = persist(self, **options)[0]
+        return kept
+
+    @shared_door
+    def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
+        """Draw the plan: the operations, or the calls, that lead to the result.
+
+        Args:
+            filename: Where to write the picture too, as svg, png, pdf, dot or mermaid by its suffix. None: nowhere.
+            **looks: `format`, `optimize_graph`, `rankdir`, `color` and `profile`, as for `bagkit.visualize`.
+
+        Returns:
+            A Picture, which a notebook shows.
+
+        Raises:
+            PlanError: An argument does not fit.
+            MissingExtraError: The package that draws png and pdf is not installed.
+
+        >>> import bagkit as bk
+        >>> bk.range(10, npartitions=2).map(str).visualize(rankdir="LR")
+        <Picture of 3 nodes; .save('picture.svg') writes it to a file>
+        >>> (bk.delayed(len)("ab") + bk.delayed(3)).visualize()
+        <Picture of 5 nodes; .save('picture.svg') writes it to a file>
+        """
+        from bagkit.lazy.together import visualize
+
+        return visualize(self, filename=filename, **looks)
 
     @property
     def dask(self) -> dict[Any, Any]:

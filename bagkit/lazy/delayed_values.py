@@ -28,11 +28,9 @@ from bagkit.tracebacks import shown_file, users_frame
 from bagkit.warn import warn_at_caller
 
 if TYPE_CHECKING:
-    from os import PathLike
     from typing import Unpack
 
     from bagkit.computing import Collected
-    from bagkit.diagnostics.picture import Picture
     from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 
 T_co = TypeVar("T_co", covariant=True)
@@ -117,54 +115,6 @@ class Delayed(DaskCollection, Generic[T_co]):
         5
         """
         return run((self.plan,), of_a_run("compute", options))[0]
-
-    def persist(self, **options: Unpack[ComputeOptions]) -> Delayed[T_co]:
-        """Do the work in the background, and keep the value in memory, for several further computations.
-
-        A run that uses it waits for the value; if it failed, that run raises the error. With scheduler="sync" `persist`
-        computes before it returns.
-
-        Args:
-            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
-                `help(bagkit.set_options)` explains each.
-
-        Returns:
-            A delayed value that computes to the same.
-
-        Raises:
-            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
-                like no option: they have no effect.
-
-        >>> import bagkit as bk
-        >>> value = bk.delayed(sorted)([2, 1]).persist(scheduler="sync")
-        >>> value[0].compute(scheduler="sync")
-        1
-        """
-        from bagkit.lazy.together import persist
-
-        return persist(self, **options)[0]
-
-    def visualize(self, filename: str | PathLike[str] | None = None, **looks: Any) -> Picture:
-        """Draw the calls that lead to the value.
-
-        Args:
-            filename: Where to write the picture too, as svg, png, pdf, dot or mermaid by its suffix. None: nowhere.
-            **looks: `format`, `optimize_graph`, `rankdir`, `color` and `profile`, as for `bagkit.visualize`.
-
-        Returns:
-            A Picture, which a notebook shows.
-
-        Raises:
-            PlanError: An argument does not fit.
-            MissingExtraError: The package that draws png and pdf is not installed.
-
-        >>> import bagkit as bk
-        >>> (bk.delayed(len)("ab") + bk.delayed(3)).visualize()
-        <Picture of 5 nodes; .save('picture.svg') writes it to a file>
-        """
-        from bagkit.lazy.together import visualize
-
-        return visualize(self, filename=filename, **looks)
 
     def _with_plan(self, plan: Plan) -> Delayed[Any]:
         return Delayed(plan, self._length)

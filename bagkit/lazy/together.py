@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from bagkit.diagnostics.picture import Picture
     from bagkit.diagnostics.profile import Profile
     from bagkit.lazy.background import Turns
-    from bagkit.lazy.dask_collection import DaskCollection
     from bagkit.options import ComputeOptions, PlainOptions
 
-A = TypeVar("A", bound="DaskCollection")
-B = TypeVar("B", bound="DaskCollection")
-C = TypeVar("C", bound="DaskCollection")
+A = TypeVar("A", bound="Lazy[Any]")
+B = TypeVar("B", bound="Lazy[Any]")
+C = TypeVar("C", bound="Lazy[Any]")
 R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
