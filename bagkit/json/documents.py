@@ -27,6 +27,7 @@ _EXPLAINED: Final = 1 << 26
 """Bytes of text that is parsed again to say what is wrong with it."""
 _MARK: Final = b"\xef\xbb\xbf"
 _SPACES: Final = re.compile(rb"[ \t\n\r]*+")
+_SHOWN_KEYS: Final = 5
 _FIRST_LOOK: Final = 1 << 12
 """Bytes that are looked at first, for a document may be short; then twice as many each time."""
 
@@ -197,6 +198,7 @@ class _Reading:
     def _at_path(self, path: tuple[str, ...], depth: int, begin: int) -> Iterator[DocumentBatch | Refused]:
         """Yield the elements of the array that the rest of `path` leads to, in the object that has just begun."""
         found, first = False, True
+        others: list[str] = []
         while not self._done:
             sign = self._next_sign()
             if sign == b"}" and first:
@@ -208,6 +210,7 @@ class _Reading:
             self._take(b":", "Expecting ':' delimiter")
             at, sign = self._offset, self._next_sign()
             if key != path[depth]:
+                others += [key] if len(others) < _SHOWN_KEYS else []
                 self._skip(sign)
             elif found:
                 way = ".".join(path[: depth + 1])
@@ -225,7 +228,8 @@ class _Reading:
             return
         self._at += 1
         if not found:
-            yield from self._own(Refused(begin, f"there is no {'.'.join(path[: depth + 1])!r} in it"))
+            there = f", but {', '.join([repr(key[:40]) for key in others])}" if others else ""
+            yield from self._own(Refused(begin, f"there is no {'.'.join(path[: depth + 1])!r} in it{there}"))
 
     def _under(self, path: tuple[str, ...], depth: int, sign: bytes) -> Iterator[DocumentBatch | Refused]:
         begin = self._offset

@@ -90,9 +90,14 @@ def _shown(line: Any) -> Any:
     return line[:200] if isinstance(line, (str, bytes)) else one_line(line)
 
 
+_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
 def _reason(error: Exception) -> str:
     """Return why a line is no JSON, in the same words for all lines with the same fault."""
     if isinstance(error, UnicodeDecodeError):
+        if error.object.startswith(_MARKS):
+            return "begins with a mark of UTF-16 (encoding='utf-16' reads it)"
         if error.reason != "invalid start byte" and not error.object[error.end :].strip():
             return "cut off"
         return f"bytes that are not {error.encoding}"

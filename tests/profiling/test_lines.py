@@ -32,3 +32,11 @@ def test_what_goes_on_behind_a_fault_is_not_cut_off(tmp_path: Path) -> None:
     for line, reason in OTHERS.items():
         (tmp_path / "a.jsonl").write_text(f"{line}\n", encoding="utf-8")
         assert bk.read_json(tmp_path / "a.jsonl").profile(scheduler="sync").bad_lines.reasons == {reason: 1}, line
+
+
+def test_a_mark_says_the_encoding(tmp_path: Path) -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        (tmp_path / "a.jsonl").write_bytes("\ufeff{}\n{}\n".encode(encoding))
+        profile = bk.read_json(tmp_path / "a.jsonl").profile(scheduler="sync")
+        assert profile.bad_lines.reasons["begins with a mark of UTF-16 (encoding='utf-16' reads it)"] == 1
+        assert bk.read_json(tmp_path / "a.jsonl", encoding="utf-16").profile(scheduler="sync").records == 2

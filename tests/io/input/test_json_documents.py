@@ -166,10 +166,18 @@ def test_a_path_that_leads_nowhere_is_an_error_of_its_document(tmp_path: Path) -
     got = bag.compute(on_error="collect", **SYNC)
     assert got.result == [1, 4]
     assert [str(failure.error).partition(";")[0] for failure in got.failures] == [
-        "read_json: there is no 'items' in it",
+        "read_json: there is no 'items' in it, but 'error'",
         "read_json: the value of 'items' is an object",
         "read_json: the document is an array",
     ]
+    path.write_text(json.dumps({"data": {"a": 1, "x" * 50: 2, "c\x1b": 3, "d": 4, "e": 5, "f": 6}}))
+    with pytest.raises(SourceError) as caught:
+        bk.read_json(path, lines=False, path="data.items").compute(**SYNC)
+    said = f"there is no 'data.items' in it, but 'a', '{'x' * 40}', 'c\\x1b', 'd', 'e'; hint: path=... names the keys"
+    assert said in str(caught.value)
+    path.write_text("{}")
+    with pytest.raises(SourceError, match="there is no 'items' in it; hint"):
+        bk.read_json(path, lines=False, path="items").compute(**SYNC)
     path.write_text('{"items": [1], "items": [2]}')
     with pytest.raises(CorruptInputError, match="the key 'items' is there twice"):
         bk.read_json(path, lines=False, path="items").compute(**SYNC)
