@@ -130,10 +130,28 @@ def unpickled(load: Callable[[Any], Any], data: Any) -> Any:
 
         if isinstance(error, BagkitError):
             raise
+        said, module = f"{type(error).__name__}: {error}", _module_at_import(error)
+        if module:
+            raise NotPicklableError(
+                f"{module}, and it raises {said}; hint: what a module needs when it is imported has to be in each "
+                "worker process; scheduler='threads' imports nothing again"
+            ) from error
         raise NotPicklableError(
-            f"a value was pickled, and can't be unpickled in another process: {type(error).__name__}: {error}; "
+            f"a value was pickled, and can't be unpickled in another process: {said}; "
             "hint: pickle.loads(pickle.dumps(value)) shows it; scheduler='threads' pickles nothing"
         ) from error
+
+
+def _module_at_import(error: Exception) -> str:
+    """Return words about the module, and its line, that was being imported where `error` was raised; "" for none."""
+    words, trace = "", error.__traceback__
+    while trace is not None:
+        code, module = trace.tb_frame.f_code, trace.tb_frame.f_globals.get("__name__")
+        if code.co_name == "<module>":
+            place = f"{code.co_filename}, line {trace.tb_lineno}"
+            words = f"the module {module!r} is imported in another process ({place})"
+        trace = trace.tb_next
+    return words
 
 
 DEEP = 10_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,3 +86,31 @@ def test_records_of_a_cache_that_can_not_be_unpickled(tmp_path: Path) -> None:
 def test_threads_need_no_pickles() -> None:
     got = made().map(str).compute(scheduler="threads")
     assert got == ["refused: 0", "refused: 1", "refused: 2"]
+
+
+SETTLED = """
+import os
+
+if os.environ.get("SETTLED") != "yes":
+    raise RuntimeError("settings are not configured")
+
+def double(number): return number * 2
+"""
+
+
+@pytest.mark.parametrize("through", ["settled", "over_it"])
+def test_a_module_that_a_worker_can_not_import_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, through: str
+) -> None:
+    """It was said that a value can't be unpickled, which it could in the caller's process."""
+    (tmp_path / "settled.py").write_text(SETTLED)
+    (tmp_path / "over_it.py").write_text("import settled\ndef double(number): return settled.double(number)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setenv("SETTLED", "yes")
+        module = importlib.import_module(through)
+    words = r"the module 'settled' is imported in another process \(.*settled\.py, line 5\), and it raises RuntimeError"
+    with pytest.raises(bk.NotPicklableError, match=words):
+        bk.range(2, npartitions=1).map(module.double).compute()
+    for name in ("settled", "over_it"):
+        sys.modules.pop(name, None)
