@@ -51,14 +51,18 @@ class _Packed:
 
     def extend(self, values: Sequence[Any]) -> None:
         """Pack some more; raises UnicodeEncodeError or OverflowError, and adds none, if one can't be packed."""
+        number = len(values)
         encode = _msgpack().encode
-        if len(values) <= BATCH:
-            added = [encode(values)]
+        if number <= BATCH:  # as most are: a task that cuts its records adds some dozens at a time
+            data = encode(values)
+            self._batches.append(data)
+            self.nbytes += len(data)
         else:
-            added = [encode(values[start : start + BATCH]) for start in range(0, len(values), BATCH)]
-        self._batches += added
-        self._length += len(values)
-        self.nbytes += sum(map(len, added)) + len(values) * self.overhead
+            added = [encode(values[start : start + BATCH]) for start in range(0, number, BATCH)]
+            self._batches += added
+            self.nbytes += sum(map(len, added))
+        self._length += number
+        self.nbytes += number * self.overhead
 
 
 class Texts(_Packed):

@@ -201,14 +201,14 @@ def _merged(pieces: Sequence[Any], tabling: Tabling) -> Table:
     return table if all(type(piece) in (Texts, Integers) for piece in pieces) else one_nan(table, tabling)
 
 
-def lists(state: State, tabling: Tabling, room: Room) -> Iterator[list[Any]]:
-    """Yield the records that `state` stands for."""
+def lists(state: State, tabling: Tabling, room: Room, only_number: bool = False) -> Iterator[list[Any]]:
+    """Yield the records that `state` stands for; where only their number matters, None may stand for each."""
     if not state:
         return
     if _are_in_memory(state) and (room.heap is None or sum(map(weight, in_memory(state))) <= room.heap):
         one = len(state) == 1 and isinstance(state[0], dict) and not tabling.in_one_go
         table: Any = state[0] if one else _merged(state, tabling)
-        yield from batched(iter(tabling.result(table)), _LIST)
+        yield from ([[None] * len(table)] if only_number else batched(iter(tabling.result(table)), _LIST))
         return
     from bagkit.exchange.group import MeetingValues, merge_by_key
 

@@ -62,16 +62,20 @@ class ToTable(Reduction):
     def user_functions(self) -> tuple[Any, ...]:
         return self.functions
 
-    def exchange(self, count: int, as_written: str = "") -> ByTable:
+    def exchange(self, count: int, as_written: str = "", only_number: bool = False) -> ByTable:
         """Return the exchange that gives the same records in `count` partitions."""
         shown = ", ".join(filter(None, [self.shown, f"npartitions={count}"]))
-        return ByTable(self.name, shown, self.tabling, count, self.demand(ALL), self.functions, as_written)
+        facts = self.demand(ALL), self.functions, as_written, only_number
+        return ByTable(self.name, shown, self.tabling, count, *facts)
 
-    def spread(self, most: int) -> ByTable:
-        """Return the exchange that gives the same records in up to `most` partitions, as many as are quick."""
+    def spread(self, most: int, only_number: bool) -> ByTable:
+        """Return the exchange that gives the same records in up to `most` partitions, as many as are quick.
+
+        If `only_number` is of interest, it gives as many records, whatever they are.
+        """
         from bagkit.flow.buckets import SPREAD
 
-        return self.exchange(min(SPREAD, most), self.label)
+        return self.exchange(min(SPREAD, most), self.label, only_number)
 
     def start(self, room: Room) -> Taking:
         return TakingForUser(self.name, tables.Filling(self.tabling, room), only=True)
@@ -138,6 +142,8 @@ class ByTable(Exchange):
     functions: tuple[Any, ...] = ()
     as_written: str = ""
     """The label of what the user wrote, where that is something else."""
+    only_number: bool = False
+    """Whether nobody looks at the records, but only counts them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", checked_npartitions(self.name, self.count))
@@ -174,7 +180,7 @@ class ByTable(Exchange):
 
     def collect(self, sides: Sequence[Sequence[Any]], room: Room) -> Iterator[Sequence[Any]]:
         with exchange_errors(self.name, _notes(self.tabling)):
-            yield from tables.lists(list(chain.from_iterable(sides[0])), self.tabling, room)
+            yield from tables.lists(list(chain.from_iterable(sides[0])), self.tabling, room, self.only_number)
 
 
 def _notes(tabling: Tabling) -> list[str]:

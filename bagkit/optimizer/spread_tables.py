@@ -35,7 +35,7 @@ def spread_tables(roots: tuple[Plan, ...]) -> tuple[Plan, ...]:
             below = below.inputs[0]
         if id(below.op) in shared or not isinstance(below.op, ToTable):
             return plan
-        found = _spread(below.op, below.inputs[0])
+        found = _spread(below.op, below.inputs[0], only_number=not between and not plan.op.user_functions())
         if found is None:
             return plan
         for op in reversed(between):
@@ -50,8 +50,8 @@ def _in_any_order(op: Op) -> bool:
     return isinstance(op, Reduction) and op.when_cut != "other" and op.demand(ALL) == frozenset()
 
 
-def _spread(table: ToTable, bag: Plan) -> Plan | None:
+def _spread(table: ToTable, bag: Plan, only_number: bool) -> Plan | None:
     most = MOST_BUCKETS // bag.npartitions
     if bag.npartitions == 1 or most < 2 or not table.plain_keys or not bag.gives_plain:
         return None
-    return Plan(table.spread(most), (bag,))
+    return Plan(table.spread(most, only_number), (bag,))

@@ -342,10 +342,12 @@ def test_how_many_numbers_there_are_is_told_whatever_kinds_they_are_of(seed: int
     numbers = [[*range(2**40, 2**40 + 9_000), *odd_numbers(8 * seed + part)] for part in range(3)]
     for part, some in enumerate(numbers):
         (tmp_path / f"{part}.json").write_text("".join(f'{{"id": {json.dumps(number)}}}\n' for number in some))
-    count = bk.read_text(tmp_path / "*.json").map(json.loads).pluck("id").distinct().count()
-    expected = len(set(chain(*numbers)))
+    ids = bk.read_text(tmp_path / "*.json").map(json.loads).pluck("id")
+    count, expected = ids.distinct().count(), len(set(chain(*numbers)))
     assert count.compute(scheduler="sync", workers=2) == expected
     assert count.compute(scheduler="threads", workers=2, memory_limit=3_000_000) == expected
+    often = sum(times > 1 for times in Counter(chain(*numbers)).values())
+    assert ids.frequencies().filter(lambda pair: pair[1] > 1).count().compute(scheduler="sync", workers=2) == often
 
 
 def test_a_list_among_large_integers_is_what_fails(tmp_path: Path) -> None:
