@@ -8,11 +8,11 @@ from functools import wraps
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
 
-from bagkit.computing import Collected, explain, iterate, run
+from bagkit.computing import Collected, iterate, run
 from bagkit.errors import LazyError, PlanError, ShortTakeWarning, one_line
 from bagkit.front_doors import front_doors
 from bagkit.lazily import Lazily
-from bagkit.lazy.dask_collection import DaskCollection
+from bagkit.lazy.dask_collection import Explained
 from bagkit.methods.elementwise import Elementwise
 from bagkit.methods.folds import Folds
 from bagkit.methods.frames import Frames
@@ -77,7 +77,7 @@ class Bag(
     KeepingRejects[T_co],
     Validating[T_co],
     Making[T_co],
-    DaskCollection,
+    Explained,
 ):
     """Records in partitions, not read yet. Each method returns a new Bag or an Item; `compute` does the work.
 
@@ -93,39 +93,6 @@ class Bag(
     __slots__ = ()
 
     # Looking --------------------------------------------------------------------------------------------------------
-
-    def explain(self, analyze: bool | Literal["full"] = False, **options: Unpack[ComputeOptions]) -> None:
-        """Print the plan as it is written, and the tasks that run it, stage by stage.
-
-        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing runs,
-        and no file is opened or written, unless `analyze` asks for a run.
-
-        Args:
-            analyze: True: run a sample, for about a second, and print with each step its records, its time, and what
-                everything would take; then what limits the run. "full": run everything, as `compute` does, and drop the
-                result. False, the default: run nothing.
-            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
-                `help(bagkit.set_options)` explains each.
-
-        Raises:
-            PlanError: `analyze` is something else, or a sample would write files.
-            OptionError: No option has that name, or it can't take that value.
-            BagkitError: The run failed. An error of your own function is raised as it is.
-
-        >>> import bagkit as bk
-        >>> bk.range(6, npartitions=2).map(str).count().explain()
-        as written:
-        <BLANKLINE>
-        count
-          map(str)
-            range
-        <BLANKLINE>
-        as run:
-        <BLANKLINE>
-        stage 1, 2 tasks   range -> map(str) -> count
-        stage 2, 1 task    combine count of stage 1
-        """
-        explain((self.plan,), analyze, options)
 
     def __repr__(self) -> str:
         count, standing = self.npartitions, getattr(self.plan.op, "standing", "")

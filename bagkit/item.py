@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar, overload
 
-from bagkit.computing import Collected, explain, run
+from bagkit.computing import run
 from bagkit.errors import LazyError, PlanError, one_line
 from bagkit.front_doors import front_door, front_doors
 from bagkit.lazy.arguments import Operands
-from bagkit.lazy.dask_collection import DaskCollection
+from bagkit.lazy.dask_collection import Explained, OneValue
 from bagkit.lazy.nesting import plan_of
 from bagkit.ops.regroup import Apply
-from bagkit.options import of_a_run
 from bagkit.plan.explain import plan_text
 from bagkit.plan.node import Plan
 from bagkit.signatures import BY_NAME, given_function
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
     from bagkit.lazy.delayed_values import Delayed
-    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -30,7 +26,7 @@ P = ParamSpec("P")
 
 
 @front_doors
-class Item(DaskCollection, Generic[T_co]):
+class Item(Explained, OneValue[T_co]):
     """One value that is not computed yet: what `count`, `sum`, `fold` and other reductions return.
 
     An Item can be an argument of further operations, as in `bag.map(func, item)`; it is computed first. `int(item)`,
@@ -47,34 +43,6 @@ class Item(DaskCollection, Generic[T_co]):
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-
-    @overload
-    def compute(self, **options: Unpack[PlainOptions]) -> T_co: ...
-    @overload
-    def compute(self, **options: Unpack[CollectOptions]) -> Collected[T_co]: ...
-    @overload
-    def compute(self, **options: Unpack[ComputeOptions]) -> T_co | Collected[T_co]: ...
-    def compute(self, **options: Unpack[ComputeOptions]) -> Any:
-        """Do the work, and return the value.
-
-        Args:
-            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
-                `help(bagkit.set_options)` explains each.
-
-        Returns:
-            The value. With `on_error="collect"` a `Collected(result, failures)`.
-
-        Raises:
-            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
-                like no option: they have no effect.
-            BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
-                as it is, with notes that say which record and which file it was about.
-
-        >>> import bagkit as bk
-        >>> bk.range(5, npartitions=2).sum().compute(scheduler="sync")
-        10
-        """
-        return run((self.plan,), of_a_run("compute", options))[0]
 
     @overload
     def apply(self, func: Callable[[T_co], U], /) -> Item[U]: ...
@@ -152,38 +120,6 @@ class Item(DaskCollection, Generic[T_co]):
 
     def _with_plan(self, plan: Plan) -> Item[Any]:
         return Item(plan)
-
-    def explain(self, analyze: bool | Literal["full"] = False, **options: Unpack[ComputeOptions]) -> None:
-        """Print the plan as it is written, and the tasks that run it, stage by stage.
-
-        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing runs,
-        and no file is opened or written, unless `analyze` asks for a run.
-
-        Args:
-            analyze: True: run a sample, for about a second, and print with each step its records, its time, and what
-                everything would take; then what limits the run. "full": run everything, as `compute` does, and drop the
-                result. False, the default: run nothing.
-            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
-                `help(bagkit.set_options)` explains each.
-
-        Raises:
-            PlanError: `analyze` is something else, or a sample would write files.
-            OptionError: No option has that name, or it can't take that value.
-            BagkitError: The run failed. An error of your own function is raised as it is.
-
-        >>> import bagkit as bk
-        >>> bk.range(6, npartitions=2).sum().explain()
-        as written:
-        <BLANKLINE>
-        sum
-          range
-        <BLANKLINE>
-        as run:
-        <BLANKLINE>
-        stage 1, 2 tasks   range -> sum
-        stage 2, 1 task    combine sum of stage 1
-        """
-        explain((self.plan,), analyze, options)
 
     def __int__(self) -> int:
         return int(run((self.plan,), {})[0])

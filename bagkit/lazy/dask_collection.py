@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
+from bagkit.computing import explain, run
 from bagkit.errors import LazyError, one_line
 from bagkit.front_doors import shared_door
 from bagkit.lazily import Lazily
+from bagkit.options import of_a_run
 
 if TYPE_CHECKING:
     from os import PathLike
     from typing import Self, Unpack
 
+    from bagkit.computing import Collected
     from bagkit.diagnostics.picture import Picture
     from bagkit.lazy import dask_protocol as graphs
     from bagkit.lazy import dask_writes as writes
-    from bagkit.options import ComputeOptions
+    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
     from bagkit.plan.node import Plan
 else:
     graphs = Lazily("bagkit.lazy.dask_protocol")
     writes = Lazily("bagkit.lazy.dask_writes")
 
+
+T_co = TypeVar("T_co", covariant=True)
 
 _PLAIN = (int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 """What users compare results with."""
@@ -136,3 +141,80 @@ class DaskCollection:
     @staticmethod
     def __dask_scheduler__(dsk: Any, keys: Any, **keywords: Any) -> Any:
         return graphs.run_dask_graph(dsk, keys, **keywords)
+
+
+class Explained(DaskCollection):
+    """A bag or an item, whose plan can be printed. A delayed value has any name as an attribute, and not this one."""
+
+    __slots__ = ()
+
+    @shared_door
+    def explain(self, analyze: bool | Literal["full"] = False, **options: Unpack[ComputeOptions]) -> None:
+        """Print the plan as it is written, and the tasks that run it, stage by stage.
+
+        The tasks of a stage run the same steps, each on its own part. `->` leads from a step to the next. Nothing runs,
+        and no file is opened or written, unless `analyze` asks for a run.
+
+        Args:
+            analyze: True: run a sample, for about a second, and print with each step its records, its time, and what
+                everything would take; then what limits the run. "full": run everything, as `compute` does, and drop the
+                result. False, the default: run nothing.
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Raises:
+            PlanError: `analyze` is something else, or a sample would write files.
+            OptionError: No option has that name, or it can't take that value.
+            BagkitError: The run failed. An error of your own function is raised as it is.
+
+        >>> import bagkit as bk
+        >>> bk.range(6, npartitions=2).map(str).count().explain()
+        as written:
+        <BLANKLINE>
+        count
+          map(str)
+            range
+        <BLANKLINE>
+        as run:
+        <BLANKLINE>
+        stage 1, 2 tasks   range -> map(str) -> count
+        stage 2, 1 task    combine count of stage 1
+        """
+        explain((self.plan,), analyze, options)
+
+
+class OneValue(DaskCollection, Generic[T_co]):
+    """An item or a delayed value."""
+
+    __slots__ = ()
+
+    @overload
+    def compute(self, **options: Unpack[PlainOptions]) -> T_co: ...
+    @overload
+    def compute(self, **options: Unpack[CollectOptions]) -> Collected[T_co]: ...
+    @overload
+    def compute(self, **options: Unpack[ComputeOptions]) -> T_co | Collected[T_co]: ...
+    @shared_door
+    def compute(self, **options: Unpack[ComputeOptions]) -> Any:
+        """Do the work, and return the value. Delayed values are computed in threads unless the options say otherwise.
+
+        Args:
+            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
+                `help(bagkit.set_options)` explains each.
+
+        Returns:
+            The value. With `on_error="collect"` a `Collected(result, failures)`.
+
+        Raises:
+            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
+                like no option: they have no effect.
+            BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
+                as it is, with notes that say which record and which file it was about, or in which call.
+
+        >>> import bagkit as bk
+        >>> bk.range(5, npartitions=2).sum().compute(scheduler="sync")
+        10
+        >>> bk.delayed(max)([3, bk.delayed(abs)(-5)]).compute(scheduler="sync")
+        5
+        """
+        return run((self.plan,), of_a_run("compute", options))[0]

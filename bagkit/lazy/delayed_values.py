@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from bagkit.computing import run
 from bagkit.errors import LazyError, one_line
 from bagkit.lazy.calls import checked_name, plan_of_call
-from bagkit.lazy.dask_collection import DaskCollection
+from bagkit.lazy.dask_collection import DaskCollection, OneValue
 from bagkit.ops.calls import (
     OPERATORS,
     REFLECTED,
@@ -21,24 +20,17 @@ from bagkit.ops.calls import (
     identity,
     next_number,
 )
-from bagkit.options import of_a_run
 from bagkit.plan.node import Plan
 from bagkit.plan.template import Hole
 from bagkit.tracebacks import shown_file, users_frame
 from bagkit.warn import warn_at_caller
-
-if TYPE_CHECKING:
-    from typing import Unpack
-
-    from bagkit.computing import Collected
-    from bagkit.options import CollectOptions, ComputeOptions, PlainOptions
 
 T_co = TypeVar("T_co", covariant=True)
 
 _FIRST = (Hole(0),)
 
 
-class Delayed(DaskCollection, Generic[T_co]):
+class Delayed(OneValue[T_co]):
     """A value that is not computed yet: the result of a delayed function, or of something done to such a result.
 
     Attributes, methods, operators, indexing and calls of a delayed value give further delayed values. It can be an
@@ -87,34 +79,6 @@ class Delayed(DaskCollection, Generic[T_co]):
         return op.key
 
     _key = key  # as programs for dask call it
-
-    @overload
-    def compute(self, **options: Unpack[PlainOptions]) -> T_co: ...
-    @overload
-    def compute(self, **options: Unpack[CollectOptions]) -> Collected[T_co]: ...
-    @overload
-    def compute(self, **options: Unpack[ComputeOptions]) -> T_co | Collected[T_co]: ...
-    def compute(self, **options: Unpack[ComputeOptions]) -> Any:
-        """Do the work, and return the value. It runs in threads unless the options say otherwise.
-
-        Args:
-            **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
-                `help(bagkit.set_options)` explains each.
-
-        Returns:
-            The value. With `on_error="collect"` a `Collected(result, failures)`.
-
-        Raises:
-            OptionError: An option can't take that value, or its name is misspelt. A warning names keywords that are
-                like no option: they have no effect.
-            BagkitError: The run failed; `help(bagkit.errors)` lists the errors. An error of your own function is raised
-                as it is, with notes that say in which call.
-
-        >>> import bagkit as bk
-        >>> bk.delayed(max)([3, bk.delayed(abs)(-5)]).compute(scheduler="sync")
-        5
-        """
-        return run((self.plan,), of_a_run("compute", options))[0]
 
     def _with_plan(self, plan: Plan) -> Delayed[Any]:
         return Delayed(plan, self._length)
