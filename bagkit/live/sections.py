@@ -107,8 +107,10 @@ def _state(run: RunRecord) -> str:
 def _name(run: RunRecord) -> str:
     if run.is_client:
         return "calls of a client"
-    last = run.stages[-1].text if run.stages else ""
-    return shown(f"{run.stages[0].text} … {last}" if len(run.stages) > 1 else last, 100)
+    texts = [stage.text for stage in run.stages]
+    if len(texts) < 2:
+        return shown("".join(texts), 100)
+    return f"{shown(texts[0], 64)}{' → ' if len(texts) == 2 else ' → … → '}{shown(texts[-1], 36)}"
 
 
 def _runs(runs: list[RunRecord], current: RunRecord | None, forgotten: int, *, links: bool) -> str:
