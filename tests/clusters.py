@@ -105,7 +105,7 @@ def ray_session() -> Iterator[None]:
     module: Any = ray
     environment: Any = {"env_vars": {"PYTHONPATH": os.getcwd()}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # Ray 2.40 leaves the files of its logs to the collector
+        warnings.simplefilter("ignore")  # some versions of Ray leave files to the collector, or give tips
         module.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     yield
     with warnings.catch_warnings():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bagkit.client.remote import NotSent, run_call
 from bagkit.errors import OptionError, TaskError, text_of
 from bagkit.lazily import import_extra
-from bagkit.schedulers.cluster import check_can_wait, check_open, is_closed, meant, raised
+from bagkit.schedulers.cluster import cancel, check_can_wait, check_open, is_closed, meant, raised
 from bagkit.schedulers.executor_facts import why_it_waits
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class DistributedCluster:
     Calls are sent by the thread that has dask's loop, all of them that have come until it is its turn: dask takes
     several with one message in a part of the time. While the program does nothing else, its turn is at once.
     """
+
+    takes_ahead = True
 
     def __init__(self, client: Any, *, owned: bool) -> None:
         self._client = client
@@ -174,7 +176,7 @@ class DistributedCluster:
             return
         self.send()
         futures = [call.give_up() for call in calls if isinstance(call, OnDistributed)]
-        self._client.cancel([future for future in futures if future is not None])
+        cancel(self._client, [future for future in futures if future is not None])
 
     def scale(self, workers: int) -> None:
         """Have that many workers, if the cluster is one that can be told."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bagkit.client.remote import CallFailed, NotSent, run_call
@@ -16,9 +18,15 @@ if TYPE_CHECKING:
 
 
 class RayCluster:
-    """The session of Ray that the program has, or one on this machine; any thread may use it."""
+    """The session of Ray that the program has, or one on this machine; any thread may use it.
+
+    A program ends in which Ray cancels a call while it looks whether the arguments are there: "Check failed:
+    submitted_task_ref_count > 0" (2.40 to 2.60). So a call is sent when what it needs is made, and its arguments are
+    references in a list, which Ray does not look at: the call itself brings them.
+    """
 
     scheduler: Any = "ray"
+    takes_ahead = False
 
     def __init__(self) -> None:
         self._ray = running_ray("a Client on Ray")
@@ -37,7 +45,7 @@ class RayCluster:
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
         """Start a call. Ray knows no priorities."""
-        end, value = self._call.remote(key, work, part, call.retries, *inputs)
+        end, value = self._call.remote(key, [work], part, call.retries, list(inputs))
         return OnRay(self._ray, value, future_of(self._ray, end))
 
     def load_all(self, values: Sequence[There]) -> list[Any]:
@@ -116,12 +124,18 @@ class Failed:
         self.error = error
 
 
-def call_there(key: tuple[str, int], work: bytes, part: bytes, retries: int, *inputs: Any) -> tuple[Any, Any]:
+def call_there(
+    key: tuple[str, int], work: Sequence[Any], part: bytes, retries: int, references: Sequence[Any]
+) -> tuple[Any, Any]:
     """Run one call in whatever process this is; return its error, if it has one, and its value."""
+    ray: Any = import_module("ray")
+    inputs = ray.get(list(references))
     failed = next((value for value in inputs if isinstance(value, Failed)), None)
     if failed is not None:
         return failed.error, failed
     try:
-        return None, run_call(key, work, part, inputs, retries)
+        (there,) = work
+        bring = there if isinstance(there, bytes) else partial(ray.get, there)
+        return None, run_call(key, bring, part, inputs, retries)
     except CallFailed as error:
         return error, Failed(error)

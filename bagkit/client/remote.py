@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, CancelledError
 from concurrent.futures import wait as wait_for
@@ -65,6 +66,9 @@ class There(Protocol):
 class Cluster(Protocol):
     """Runs calls in processes that are not ours."""
 
+    takes_ahead: bool
+    """Whether it takes calls whose needs are not made yet."""
+
     @property
     def workers(self) -> int:
         """How many tasks it may run at a time."""
@@ -118,6 +122,10 @@ class RemoteEngine:
         """What somebody holds."""
         self._open: dict[Key, Future[Any]] = {}
         """The futures of calls that are not over, so that those run too that nobody holds."""
+        self._late: deque[Callable[[], None]] = deque()
+        """Calls whose needs are over, to be sent."""
+        self._sending = threading.Lock()
+        """Of the thread that sends them."""
         self._watch = Watch(self)
 
     @property
@@ -144,12 +152,18 @@ class RemoteEngine:
                 self._watch.begin()
             self._open[call.key] = future
         send = partial(self._send, call, (self._run, number), work, part, future, needs)
-        # Values that the cluster makes are there as soon as they are asked for; those that others make come later.
-        late = [need for need in needs if need.key not in self._values]
+        late = [need for need in needs if not self._is_there(need)]
         if late:
-            _when_all_are_over(late, send)
+            _when_all_are_over(late, partial(self._send_in_turn, send))
         else:
             send()
+
+    def _is_there(self, need: Future[Any]) -> bool:
+        """Return whether a call that needs a value can be sent.
+
+        Values that the cluster makes are there as soon as they are asked for; those that others make come later.
+        """
+        return need.key in self._values and (self._cluster.takes_ahead or need.done())
 
     def keep(self, key: Key, value: Any, future: Future[Any]) -> None:
         """Bring a value to the cluster, and give it to `future`."""
@@ -252,6 +266,19 @@ class RemoteEngine:
         number, there, _ = self._works[id(task.work)]
         return number, there
 
+    def _send_in_turn(self, send: Callable[[], None]) -> None:
+        """Send a call in this thread, or have the one do it that is sending: the end of one call may send the next.
+
+        So the ends of a long chain of calls do not stand inside of each other.
+        """
+        self._late.append(send)
+        while self._late and self._sending.acquire(blocking=False):
+            try:
+                while self._late:
+                    self._late.popleft()()
+            finally:
+                self._sending.release()
+
     def _send(
         self,
         call: Submitted,
@@ -266,7 +293,7 @@ class RemoteEngine:
             self._end(future, None)
             return
         try:
-            failed = next((need for need in needs if need.key not in self._values), None)
+            failed = next((need for need in needs if need.cancelled() or need.key not in self._values), None)
             if failed is not None:
                 failed.result()  # raises what it has
             given = [self._values[need.key] for need in needs]
@@ -353,7 +380,9 @@ class CallFailed(Exception):
         return str(self.args[1])
 
 
-def run_call(key: tuple[str, int], work: bytes, part: bytes, inputs: Sequence[Any], retries: int) -> Any:
+def run_call(
+    key: tuple[str, int], work: bytes | Callable[[], bytes], part: bytes, inputs: Sequence[Any], retries: int
+) -> Any:
     """Run one call in whatever process this is; raises CallFailed for what it raises."""
     try:
         function, arguments = unpickled(key, work), loads(part)

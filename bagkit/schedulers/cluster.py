@@ -6,7 +6,7 @@ distributed's own executor fetches one result after the other, each with a messa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -45,8 +45,12 @@ class ClusterExecutor(Executor):
             if self._pending == 1:
                 threading.Thread(target=self._fetch, name="bagkit-cluster", daemon=True).start()
         there.add_done_callback(lambda done: self._done.put((done, future)))
-        future.add_done_callback(partial(_cancelled, there))
+        future.add_done_callback(partial(self._cancelled, there))
         return future
+
+    def _cancelled(self, there: Any, future: Future[Any]) -> None:
+        if future.cancelled():
+            cancel(self.client, [there])
 
     def _fetch(self) -> None:
         """Give their values to futures, until none is left."""
@@ -110,6 +114,17 @@ def has_lost_its_loop(client: Any) -> bool:
     return bool(loop is not None and loop.is_closed())
 
 
+def cancel(client: Any, futures: Sequence[Any]) -> None:
+    """Have calls not run; none do where the cluster has gone, be it meanwhile."""
+    if is_closed(client):
+        return
+    try:
+        client.cancel(list(futures))
+    except Exception:
+        if not is_closed(client):
+            raise
+
+
 def check_open(client: Any, subject: str = "scheduler") -> None:
     """Raise TaskError if a client is closed."""
     if is_closed(client):
@@ -137,8 +152,3 @@ def _value_of(there: Any) -> Any:
     if there.status == "cancelled":
         raise TaskError(f"{there.key}: the cluster has lost it: it is {there.status}")
     return there.result()  # waits where the value was lost with a worker: the cluster makes it again
-
-
-def _cancelled(there: Any, future: Future[Any]) -> None:
-    if future.cancelled():
-        there.cancel()

@@ -30,6 +30,7 @@ from tests.client.calls import (
     fail_until,
     inc,
     nested,
+    wait_a_moment,
     wait_for,
 )
 
@@ -348,6 +349,28 @@ class ClientContract:
             after.result()
         assert bk.wait([waiting, after])[1] == set()
         assert not (tmp_path / "ran").exists()
+
+    def test_a_long_chain_of_calls_is_cancelled(self, client: bk.Client, tmp_path: Path) -> None:
+        first = client.submit(wait_for, tmp_path / "go")
+        chain = [client.submit(len, first)]
+        for _ in range(400):
+            chain.append(client.submit(inc, chain[-1]))
+        client.cancel(chain[0])
+        assert client.submit(inc, 1).result() == 2  # an engine has heard of it
+        (tmp_path / "go").write_text("x")
+        assert first.result() == "x"
+        assert bk.wait(chain)[1] == set()
+        assert {future.status for future in chain} == {"cancelled"}
+
+    def test_calls_are_cancelled_at_any_moment(self, client: bk.Client) -> None:
+        """Ray ends a program that cancels a call while it looks whether its arguments are there."""
+        made = client.submit(inc, 1)
+        for _ in range(20):
+            client.submit(inc, made).cancel()
+            future = client.submit(inc, client.submit(wait_a_moment, 1))
+            client.cancel(future)
+            assert future.status == "cancelled"
+        assert client.submit(inc, made).result() == 3
 
     def test_bags_among_arguments_are_not_waited_for(self, client: bk.Client, tmp_path: Path) -> None:
         late = bk.from_sequence([tmp_path / "go"], npartitions=1).map(wait_for)

@@ -16,7 +16,7 @@ import pytest
 import bagkit as bk
 from bagkit.errors import WorkerDiedError
 from bagkit.lower.graph import Graph, Task
-from bagkit.schedulers.cluster import ClusterExecutor
+from bagkit.schedulers.cluster import ClusterExecutor, cancel
 from bagkit.schedulers.executors import ExecutorScheduler
 from bagkit.schedulers.protocol import Scheduler
 from benchmarks import cluster_memory
@@ -176,6 +176,23 @@ def test_of_tasks_that_ran_beside_each_other_the_one_is_named_that_kills(client:
     with pytest.raises(WorkerDiedError, match="kills"):
         values(ExecutorScheduler(Breaking(client)), Graph(tasks), range(2))
     assert [label for label, _ in sent] == ["kills", "innocent", "kills"]
+
+
+class Closing:
+    """A client of dask.distributed that is closed while it is asked to cancel something."""
+
+    status = "running"
+
+    def cancel(self, _: Any) -> None:
+        self.status = "closed"
+        raise RuntimeError("Client is closed. Can't send cancel-keys message.")
+
+
+def test_to_cancel_while_a_client_is_closed_is_no_error() -> None:
+    cancel(Closing(), [])
+    closed = Closing()
+    closed.status = "closed"
+    cancel(closed, [])
 
 
 def test_a_cluster_that_has_gone_is_said_to_have() -> None:
