@@ -10,9 +10,11 @@ Scan = Callable[[str, int], Any] | None
 _SHORT: Final = 1 << 16
 _CUT_OFF: Final = "Input data was truncated"
 _MALFORMED: Final = "JSON is malformed: "
-_SURE: Final = ("expected ", "trailing ", "object keys must be strings", "invalid number")
-"""How the rest of such a text begins. Of surrogates Python takes more, and of what no text begins so here it may."""
-_CHARACTER: Final = "invalid character (byte "
+_SURE: Final = tuple(
+    [_MALFORMED + rest for rest in ("expected ", "trailing ", "object keys must be strings", "invalid number")]
+)
+"""How such a text begins. Of surrogates Python takes more, and of what no text begins so here it may."""
+_CHARACTER: Final = f"{_MALFORMED}invalid character (byte "
 _NAMES: Final = (b"N", b"I")
 """What NaN and Infinity begin with, which Python takes."""
 _FEW: Final = 640
@@ -35,14 +37,12 @@ def is_refused(said: str, line: bytes | str) -> bool:
     if said == _CUT_OFF:
         escape = b"\\u" if isinstance(line, bytes) else "\\u"
         return escape not in line  # type: ignore[operator]  # it says so too of half a surrogate pair
-    if not said.startswith(_MALFORMED):
-        return False
-    if said.startswith(_SURE, len(_MALFORMED)):
-        return True
-    if not said.startswith(_CHARACTER, len(_MALFORMED)):
-        return False
+    if not said.startswith(_CHARACTER):
+        return said.startswith(_SURE)
     at = _byte(said)
-    return at is not None and _bytes_of(line[: at + 1])[at : at + 1] not in _NAMES
+    if at is None:
+        return False
+    return (line[at : at + 1] if type(line) is bytes else _bytes_of(line[: at + 1])[at : at + 1]) not in _NAMES
 
 
 def _bytes_of(line: bytes | str) -> bytes:
@@ -51,7 +51,7 @@ def _bytes_of(line: bytes | str) -> bytes:
 
 def _byte(said: str) -> int | None:
     """Return the byte of a character that is invalid, as msgspec says."""
-    at = said[len(_MALFORMED) + len(_CHARACTER) : -1]
+    at = said[len(_CHARACTER) : -1]
     return int(at) if at.isdecimal() else None
 
 
@@ -67,7 +67,7 @@ def text_if_cut(raw: bool, without_end: bool, line: Any, said: str) -> str | Non
     if said == _CUT_OFF and len(line) > _FEW:
         return None
     data = _bytes_of(line[: _FEW + _BEYOND])  # a line may be long
-    end = len(data) if said == _CUT_OFF else _byte(said) if said.startswith(_CHARACTER, len(_MALFORMED)) else None
+    end = len(data) if said == _CUT_OFF else _byte(said) if said.startswith(_CHARACTER) else None
     if end is None or end > _FEW or not _is_plain(data, 0, end) or data.count(b'"', 0, end) % 2 == 0:
         return None
     rest, start = data[end : end + _BEYOND], data.rindex(b'"', 0, end)
