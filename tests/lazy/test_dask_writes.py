@@ -111,7 +111,7 @@ def test_values_of_two_outputs_do_not_wait_in_a_circle(tmp_path: Path) -> None:
 
 def test_strangers_do_not_wait_for_each_other(tmp_path: Path) -> None:
     part, copy = written(tmp_path)[0], written(tmp_path)[0]
-    with pytest.raises(bk.OutputBusyError, match="another run writes to these files"):
+    with pytest.raises(bk.OutputBusyError, match="this program writes to these files already"):
         bk.compute(part, copy, scheduler="sync")
     again = pickle.loads(pickle.dumps(part))
     with pytest.raises(bk.OutputBusyError):  # and none for itself

@@ -25,6 +25,7 @@ import pytest
 
 import bagkit as bk
 from bagkit.io.output import whole_files
+from tests.wheels import ALL_HAVE_WHEELS
 
 SYNC = {"scheduler": "sync"}
 RECORDS: list[dict[str, Any]] = [
@@ -284,7 +285,7 @@ def test_two_at_once_and_what_the_dead_have_left(tmp_path: Path) -> None:
         place = str(tmp_path / name)
         with whole_files.whole_files("test", place, "error") as (temporary,):
             Path(temporary).touch()
-            with pytest.raises(bk.OutputBusyError, match=f"process {os.getpid()} on "):
+            with pytest.raises(bk.OutputBusyError, match="this program writes to these files already"):
                 write(place)
             Path(temporary).unlink()
             left, other = Path(temporary.replace(".part", "x.part")), tmp_path / ".bagkit-0123456789ab.0.part"
@@ -436,7 +437,7 @@ WRITERS: dict[str, Callable[[bk.Bag[Any], Path], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", [name for name in WRITERS if ALL_HAVE_WHEELS or "hdf5" not in name])
 def test_directories_are_made(tmp_path: Path, name: str) -> None:
     one = name.startswith(("to_sqlite", "to_hdf5"))
     place = tmp_path / "new" / "one" / ("a" if one else "*.part")
