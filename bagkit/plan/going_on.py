@@ -42,8 +42,8 @@ class Further(Protocol):
         it raises, a record has failed, and what is made of those before it is in `found`, but for those that `note`
         was told of. Called again, with the number of the next record, it goes on.
 
-        What operators raise it may put to `raised`, and need not tell: to call `note` between records that do not fail
-        takes a processor longer than to call it for one after the other.
+        What operators raise it may put to `raised`, and need not tell: `note` is called of all of them later, one after
+        the other, which misses a processor's cache of instructions less often.
         """
 
 

@@ -255,7 +255,7 @@ def test_other_records_go_while_the_task_goes_on(name: str) -> None:
 @pytest.mark.parametrize("fate", ["reject", "skip", "collect"])
 @pytest.mark.filterwarnings("ignore:.*skipped")
 def test_records_go_before_later_steps_though_some_of_their_block_have_failed(fate: Any) -> None:
-    """Else the next step finds its memory gone from the processor's caches, as if all of the block had failed."""
+    """Large ones would be held once for each step that goes on behind a record."""
     Record.live = weakref.WeakSet()
     live: list[int] = []
 
