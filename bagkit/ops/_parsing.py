@@ -12,7 +12,7 @@ from bagkit.flow.blocks import Block
 from bagkit.flow.untold import Untold
 from bagkit.json.parse import JsonParser, PutLines, json_parser
 from bagkit.json.standard import loads_here
-from bagkit.plan.going_on import Further, InTurn, Note, Raised, put_further
+from bagkit.plan.going_on import Further, InTurn, Note, put_further
 from bagkit.plan.kinds import Copying, Field, Ways
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _LinesInTurn(InTurn):
         rest = iter(lines)
         put = self._parser.further(rest)
 
-        def further(found: list[Any], start: int, note: Note | None = None, raised: Raised = None) -> None:
+        def further(found: list[Any], start: int, note: Note | None = None) -> None:
             nonlocal rest, put
             missing = start - len(found)
             while (start := missing + len(found)) < len(lines):
@@ -187,7 +187,7 @@ class _Parts:
         self._begin = self._end = 0
         self._further: Further | None = None
 
-    def __call__(self, found: list[Any], start: int, note: Note | None = None, raised: Raised = None) -> None:
+    def __call__(self, found: list[Any], start: int, note: Note | None = None) -> None:
         while True:
             if start < self._end and self._further is not None:
                 self._further(found, start - self._begin, note and partial(self._note, note, self._begin))

@@ -20,7 +20,7 @@ from bagkit.ops._as_expression import NotKnown, as_expression, written
 from bagkit.ops.elementwise import Filter, Map, Pluck, PluckWithDefault, StarMap
 from bagkit.ops.functions import Spread
 from bagkit.plan.fields import overlaps
-from bagkit.plan.going_on import Further, GoesOn, Note, Raised, put_further
+from bagkit.plan.going_on import Further, GoesOn, Note, put_further
 from bagkit.plan.kinds import ALL, Field, Fields, OnRecords, PerPartition, union
 from bagkit.sentinels import NOT_GIVEN
 
@@ -200,7 +200,6 @@ class OnObjects(GoesOn):
         found: list[Any],
         start: int,
         note: Note | None = None,
-        raised: Raised = None,
     ) -> None:
         if start == 0 and self._calm == 0:
             try:
@@ -214,7 +213,7 @@ class OnObjects(GoesOn):
             rest = iter(records[start:])
         called = partial(self._put_called, records, found)
         untold = Untold(self._called, self._called)
-        self._put(rest, found, start - len(found), len(records), note, raised, asked, called, untold)
+        self._put(rest, found, start - len(found), len(records), note, asked, called, untold)
 
     def _put_called(self, records: Sequence[Any], found: list[Any], index: int) -> Exception | None:
         """Put what the function gives for a record, or return what it raises."""
@@ -245,20 +244,19 @@ class OnPairs(OnObjects):
 
 
 _LOOP: Final = """
-def put(records, found, missing, count, note, raised, asked, called, untold):
-    left = records.__length_hint__
+def put(records, found, missing, count, note, asked, called, untold):
     for {variables} in records:
         try:
             found.append({expression})
             continue
         except Exception as error:
             index = missing + len(found)
-            if left() != count - index - 1:
+            if length_hint(records) != count - index - 1:
                 raise  # of a signal's handler, between two records
             if not isinstance(error, asked):
-                if raised is None:
+                if note is None:
                     raise
-                raised.append((index, error, untold))
+                note(index, error, 0, untold)
                 missing += 1
                 continue
         failed = called(index)
@@ -276,7 +274,7 @@ the function has to tell what is wrong; behind the handler, for its error must n
 _Errors = tuple[type[Exception], ...]
 _All = Callable[[Sequence[Any]], list[Any]]
 _PutCalled = Callable[[int], Exception | None]
-_Put = Callable[[Iterator[Any], list[Any], int, int, Note | None, Raised, _Errors, _PutCalled, Untold], None]
+_Put = Callable[[Iterator[Any], list[Any], int, int, Note | None, _Errors, _PutCalled, Untold], None]
 
 
 @cache

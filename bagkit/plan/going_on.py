@@ -27,29 +27,19 @@ class Note(Protocol):
     ) -> None: ...
 
 
-Raised = list[Any] | None
-"""Takes a tuple for each record for which an operator has raised: what a Note takes of it, but for the elements given.
-That is its number, the error, and an Untold, by which these tuples are known among others."""
-
-
 class Further(Protocol):
     """Puts to a list what is made of some records."""
 
-    def __call__(self, found: list[Any], start: int, note: Note | None = None, raised: Raised = None, /) -> None:
+    def __call__(self, found: list[Any], start: int, note: Note | None = None, /) -> None:
         """Put to `found` what is made of the records from the number `start` on.
 
         Of one that fails it may tell `note`, and go on without it: that takes less time than to be called again. Where
         it raises, a record has failed, and what is made of those before it is in `found`, but for those that `note`
         was told of. Called again, with the number of the next record, it goes on.
-
-        What operators raise it may put to `raised`, and need not tell: `note` is called of all of them later, one after
-        the other, which misses a processor's cache of instructions less often.
         """
 
 
-def put_further(
-    made: Iterable[Any], found: list[Any], start: int, note: Note | None = None, raised: Raised = None
-) -> None:
+def put_further(made: Iterable[Any], found: list[Any], start: int, note: Note | None = None) -> None:
     """Do as a Further with a list, which does not raise, or with a `map` and the like, which go on behind a record."""
     missing = start - len(found)
     while True:

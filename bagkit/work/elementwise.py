@@ -17,7 +17,7 @@ from bagkit.flow.blocks import Block, chosen_from, flattened_from, made_of, plac
 from bagkit.flow.report import Figures
 from bagkit.flow.sample import PATIENCE, Clock, upto
 from bagkit.flow.stopped import NO_FAILURES, StoppedEarly
-from bagkit.plan.going_on import Further, GoesOn, Note, Raised, put_further
+from bagkit.plan.going_on import Further, GoesOn, Note, put_further
 from bagkit.plan.kinds import OnRecords
 from bagkit.work.failing import USER_ERRORS, WAITING_ERRORS, StepFails
 from bagkit.work.pace import Pace
@@ -42,30 +42,25 @@ def _further(function: OnRecords, columns: Sequence[Sequence[Any]], fail: StepFa
 
 
 def _put_anew(
-    function: OnRecords,
-    columns: Sequence[Sequence[Any]],
-    found: list[Any],
-    start: int,
-    note: Note | None = None,
-    raised: Raised = None,
+    function: OnRecords, columns: Sequence[Sequence[Any]], found: list[Any], start: int, note: Note | None = None
 ) -> None:
     """Begin anew behind a record that has failed: of what the function gives a generator may be a part, which ends."""
     found.extend(function(*[column[start:] for column in columns] if start else columns))
 
 
 def _error(
-    further: Further, found: list[Any], start: int, count: int, note: Note | None = None, noted: Raised = None
+    further: Further, found: list[Any], start: int, count: int, note: Note | None = None, noted: Sequence[Any] = ()
 ) -> BaseException | None:
     """Put to `found` what is made of the records from `start` on, up to one that fails; return its error.
 
-    With a `note`, which puts to `noted`, it may go on behind that; what operators raise is put there as it is.
+    With a `note`, which puts to `noted`, it may go on behind that.
     """
-    missing = start - len(found) - len(noted or ())
+    missing = start - len(found) - len(noted)
     try:
-        further(found, start, note, noted)
+        further(found, start, note)
     except USER_ERRORS as error:
         return error
-    return None if missing + len(found) + len(noted or ()) == count else StoppedEarly()
+    return None if missing + len(found) + len(noted) == count else StoppedEarly()
 
 
 def _given(
@@ -82,7 +77,7 @@ def _given(
         further, found = _further(function, (row[0].records, *row[1]), fail), list[Any]()
         noted: list[Any] = []
         note = fail.noting(row[0], noted) if fail.keeps else None
-        error = _error(further, found, 0, len(row[0].records), note, None if note is None else noted)
+        error = _error(further, found, 0, len(row[0].records), note, noted)
         if error is None and not noted:
             if found and type(found[-1]) is CoroutineType:
                 fail.refuse_coroutines(row[0], found)

@@ -148,24 +148,8 @@ class Failing:
 
         return note
 
-    def _all_told(self, step: Step, block: Block, noted: list[Any]) -> list[Any]:
-        """Return what was noted of `block`, where operators have only put what they raised to `noted`."""
-        if Untold not in {type(each[-1]) for each in noted}:
-            return noted
-        told: list[Any] = []
-        note = self.noting(step, block, told)
-        for each in noted:
-            if type(each[-1]) is Untold:
-                index, error, untold = each
-                note(index, error, 0, untold)
-            else:
-                told.append(each)
-        noted.clear()  # errors lead to the loop that caught them, and that to this list
-        return told
-
     def noted(self, step: Step, block: Block, noted: list[Any]) -> bool:
         """Take what was noted of `block`, and find its places, all in one go; return whether many wait, as `fail`."""
-        noted = self._all_told(step, block, noted)
         if step.policy == "reject":
             return self._waiting[id(step)].noted(block, noted)
         collected, report = step.policy == "collect", self.report
