@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
@@ -22,7 +23,8 @@ class RayCluster:
 
     A program ends in which Ray cancels a call while it looks whether the arguments are there: "Check failed:
     submitted_task_ref_count > 0" (2.40 to 2.60). So a call is sent when what it needs is made, and its arguments are
-    references in a list, which Ray does not look at: the call itself brings them.
+    references in a list, which Ray does not look at: the call itself brings them. It is sent to the node that has most
+    of them, as Ray would send it that looked at them.
     """
 
     scheduler: Any = "ray"
@@ -45,8 +47,28 @@ class RayCluster:
 
     def call(self, call: Submitted, key: tuple[str, int], work: Any, part: bytes, inputs: Sequence[Any]) -> There:
         """Start a call. Ray knows no priorities."""
-        end, value = self._call.remote(key, [work], part, call.retries, list(inputs))
+        send, node = self._call, self._best_node(inputs) if inputs else None
+        if node is not None:
+            strategies = import_module("ray.util.scheduling_strategies")
+            # Another node takes it while that one has no processor free, or if it is gone.
+            near = strategies.NodeAffinitySchedulingStrategy(node, soft=True, _spill_on_unavailable=True)
+            send = send.options(scheduling_strategy=near)
+        end, value = send.remote(key, [work], part, call.retries, list(inputs))
         return OnRay(self._ray, value, future_of(self._ray, end))
+
+    def _best_node(self, references: Sequence[Any]) -> str | None:
+        """Return the node that has most bytes of some values; None for this one, and where Ray sends small ones."""
+        nbytes: Counter[str] = Counter()
+        try:
+            places = import_module("ray.experimental").get_local_object_locations(list(references))
+            own = self._ray.get_runtime_context().get_node_id()
+        except (AttributeError, RuntimeError):  # another process owns the values of a session that ray:// leads to
+            return None
+        for place in places.values():
+            nbytes.update(dict.fromkeys(place["node_ids"], place["object_size"] or 0))
+        if not nbytes or nbytes[own] == max(nbytes.values()):
+            return None
+        return max(nbytes, key=nbytes.__getitem__)
 
     def load_all(self, values: Sequence[There]) -> list[Any]:
         found: list[Any] = self._ray.get([value.reference for value in values])
