@@ -119,7 +119,7 @@ def family(pid: int) -> Iterator[int]:
 
 
 def cpu_seconds() -> float:
-    """Return the CPU time so far of this process, of all that descend from it, and of those of them that have ended."""
+    """Return the CPU time so far of this process and of its descendants, with the ones that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     total = time.process_time() + ended.ru_utime + ended.ru_stime
     for pid in islice(family(os.getpid()), 1, None):

@@ -322,7 +322,7 @@ def test_few_integers_twice_are_packed_not_counted() -> None:
 
 
 def odd_numbers(seed: int) -> list[Any]:
-    """Return numbers of JSON of which many are equal, some thousands of a kind together, or all kinds mixed."""
+    """Return numbers of JSON, many of them equal, some thousands of a kind together, or all kinds mixed."""
     random = Random(seed)
     kinds: list[Callable[[], Any]] = [
         lambda: random.randrange(2**32, 2**52),
