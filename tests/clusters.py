@@ -10,7 +10,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,14 @@ def dask_client() -> Iterator[Any]:
     import dask
     import distributed
 
-    make_cluster: Any = distributed.LocalCluster
+    local: Any = distributed.LocalCluster
+
+    class Cluster(local):
+        def _update_worker_status(self, op: str, message: Any) -> None:
+            with suppress(KeyError):  # of a worker that has died before the cluster had heard of it: raised at the end
+                super()._update_worker_status(op, message)
+
+    make_cluster: Any = Cluster
     make_client: Any = distributed.Client
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 1, **LATE, **LIGHT}),
