@@ -120,7 +120,7 @@ def cancel(client: Any, futures: Sequence[Any]) -> None:
         return
     try:
         client.cancel(list(futures))
-    except Exception:
+    except Exception:  # dask has no type of its own for one that closes meanwhile
         if not is_closed(client):
             raise
 
