@@ -120,8 +120,7 @@ _OWN_HASHES = bytes(range(0x1F))
 def are_large_integers(values: list[Any]) -> bool:
     """Return whether all of `values`, of JSON's types, are integers that need more than 32 bits and are their own hash.
 
-    To see that takes half as long as to ask for the type
-    of each. False says nothing, as where integers are smaller.
+    To see that takes half as long as to ask for the type of each. False says nothing, as where integers are smaller.
     """
     if not values or type(values[0]) is not int or hash_info.modulus != (1 << 61) - 1:
         return False
