@@ -98,7 +98,7 @@ class Packed:
             self._made = next((each for each in known if self._is_packed(each)), NOTHING)
         if self._made is NOTHING:
             made = _pickle.loads(self.data)
-            self._made = next((each for each in known if _are_alike(made, each)), made)
+            self._made = next((each for each in known if are_alike(made, each)), made)
         return self._made
 
     def _is_packed(self, value: Any) -> bool:
@@ -220,7 +220,7 @@ def _make_proxy(content: dict[Any, Any]) -> Any:
 # -- what is not by chance ---------------------------------------------------------------------------------------------
 
 
-def _are_alike(one: Any, other: Any) -> bool:
+def are_alike(one: Any, other: Any) -> bool:
     """Return whether two values are the same but for the order of sets, and for which equal parts are one object."""
     if type(one) is not type(other):
         return False

@@ -11,7 +11,7 @@ import functools
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 
-from bagkit.crossing.packed import NOTHING, Named, ObjectOf, Packed
+from bagkit.crossing.packed import NOTHING, Named, ObjectOf, Packed, are_alike
 from bagkit.crossing.this_process import this_process
 from bagkit.crossing.transport import loads
 from bagkit.flow import inside
@@ -167,11 +167,14 @@ _DICTS = frozenset((dict, Counter, OrderedDict, defaultdict))
 _MUTABLE = frozenset((list, set, bytearray, deque, *_DICTS))
 
 
+_EXACT = frozenset((str, bytes, int, bool, type(None), Packed))
+"""Types whose equal values are the same. Equal dicts may have another order, equal lists 1 and 1.0 or True."""
+
+
 def _same(one: Any, other: Any) -> bool:
-    try:
+    if type(one) in _EXACT:
         return type(one) is type(other) and bool(one == other)
-    except Exception:  # an array, or a class of the user's that can't tell
-        return False
+    return are_alike(one, other)
 
 
 def _put(module: Any, dotted: str, value: Any, own: Any = NOTHING) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import collections
 import configparser
+import decimal
 import functools
 import importlib
 import logging
@@ -19,6 +20,7 @@ import types
 import zoneinfo
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,25 @@ def test_a_value_that_was_put_into_a_module_counts(module: Any, is_warm: bool) -
     assert wrong == []
     module.VALUE = None
     assert through(module.get) == [None]
+
+
+EQUAL = [
+    ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    ([1, 2], [True, 2.0]),
+    ((1, {"a": 0.0}), (1, {"a": -0.0})),
+    (0.0, -0.0),
+    (decimal.Decimal("1.0"), decimal.Decimal("1.00")),
+    tuple(datetime(2020, 1, 1, 12 + n, tzinfo=timezone(timedelta(hours=n))) for n in (0, 2)),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), EQUAL, ids=repr)
+def test_a_value_that_equals_the_one_before_and_is_another(module: Any, before: Any, after: Any) -> None:
+    """It was taken for the same: a dict that was put in another order kept its old one in workers."""
+    assert before == after
+    for value in (before, after):
+        module.VALUE = value
+        assert repr(through(module.get)) == repr([value])
 
 
 @pytest.mark.parametrize(
