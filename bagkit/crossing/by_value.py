@@ -157,7 +157,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if not self._is_by_value(function) and found_by_name(function) is function:
             return function.__qualname__
         settings = function.cache_parameters()
-        return _make_cached, (function.__wrapped__, settings["maxsize"], settings["typed"])
+        attributes = dict(vars(function))
+        wrapped = attributes.pop("__wrapped__")
+        return _make_cached, (wrapped, settings["maxsize"], settings["typed"]), attributes
 
     def _class(self, cls: type) -> Any:
         """Return the parts of a class that cloudpickle finds, made ours; NotImplemented where a name will do."""

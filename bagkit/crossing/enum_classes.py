@@ -6,6 +6,7 @@ members, and the members that are other names of some.
 
 from __future__ import annotations
 
+import copyreg
 import enum
 from collections.abc import Iterator
 from typing import Any
@@ -13,23 +14,27 @@ from typing import Any
 from bagkit.crossing.class_numbers import is_pythons
 from bagkit.user_code.modules import HEAP
 
-Member = tuple[str, Any, tuple[Any, ...]]
-"""A name, its value, and what its type of data is made of: nothing where that is none of Python's own."""
+Data = tuple[tuple[Any, ...], list[Any], list[tuple[Any, Any]]]
+"""What a value of one of Python's own types is made of: arguments; what is in a list; keys and values of a dict."""
+Member = tuple[str, Any, Data]
+"""A name, its value, and its data: none where its type is none of Python's own."""
 
 
 def enum_parts(cls: Any) -> tuple[Any, ...]:
     """Return the arguments of `make_enum` for `cls`."""
     native = _native_type(cls)
-    members = [(name, member.value, _native_arguments(native, member)) for name, member in cls.__members__.items()]
+    members = [(name, member.value, _data(native, member)) for name, member in cls.__members__.items()]
     boundary = getattr(cls, "_boundary_", None)
     return type(cls), cls.__name__, cls.__bases__, cls.__module__, cls.__qualname__, native, members, boundary
 
 
 def enum_attributes(cls: Any) -> dict[str, dict[str, Any]]:
-    """Return what a `__new__` or an `__init__` has set on the members of `cls`, by their names."""
+    """Return what a `__new__` or an `__init__` has set on the members of `cls`, by their names; in slots too."""
+    slots = copyreg._slotnames(cls)  # type: ignore[attr-defined]  # as pickle knows them
     found = {}
     for member in cls.__members__.values():
         own = {name: value for name, value in vars(member).items() if not is_pythons(name)}
+        own.update({name: getattr(member, name) for name in slots if hasattr(member, name)})
         if own:
             found[member.name] = own
     return found
@@ -49,8 +54,8 @@ def make_enum(
     waiting = iter(members)
 
     def new_member(cls: type, *__: Any) -> Any:
-        _, value, arguments = next(waiting)
-        member = native.__new__(cls, *arguments)
+        _, value, data = next(waiting)
+        member = _made(native, cls, *data)
         member._value_ = value
         return member
 
@@ -69,8 +74,14 @@ def make_enum(
 
 def fill_members(cls: Any, attributes: dict[str, dict[str, Any]]) -> None:
     """Set on the members of `cls` what `enum_attributes` has found."""
-    for name, own in attributes.items():
-        vars(cls.__members__[name]).update(own)
+    slots = copyreg._slotnames(cls)  # type: ignore[attr-defined]
+    for member_name, own in attributes.items():
+        member = cls.__members__[member_name]
+        for name, value in own.items():
+            if name in slots:
+                object.__setattr__(member, name, value)
+            else:
+                vars(member)[name] = value  # where nothing of the class's own is asked
 
 
 def _stand_ins(new_member: Any) -> Iterator[tuple[str, Any]]:
@@ -83,9 +94,23 @@ def _native_type(cls: Any) -> Any:
     return next(each for each in cls._member_type_.__mro__ if each.__flags__ & HEAP == 0)
 
 
-def _native_arguments(native: Any, member: Any) -> tuple[Any, ...]:
+def _data(native: Any, member: Any) -> Data:
     if native is object:
-        return ()
+        return (), [], []
     new_arguments = getattr(native, "__getnewargs__", None)
-    arguments: tuple[Any, ...] = native.__reduce__(member)[1] if new_arguments is None else new_arguments(member)
-    return arguments
+    if new_arguments is not None:
+        return new_arguments(member), [], []
+    make, arguments, *rest = native.__reduce_ex__(member, 4)
+    _, elements, items = (*rest, None, None, None)[:3]
+    return arguments[make is copyreg.__newobj__ :], list(elements or ()), list(items or ())  # type: ignore[attr-defined]
+
+
+def _made(native: Any, cls: type, arguments: tuple[Any, ...], elements: list[Any], items: list[Any]) -> Any:
+    member = native.__new__(cls, *arguments)
+    if native.__init__ is not object.__init__:
+        native.__init__(member, *arguments)
+    if elements:
+        native.extend(member, elements)
+    for key, value in items:
+        native.__setitem__(member, key, value)
+    return member

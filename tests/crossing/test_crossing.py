@@ -106,6 +106,21 @@ CLASSES = """
             made._value_, made.letter = len(cls.__members__) + 1, letter
             return made
 
+    class Table(dict, enum.Enum):
+        SIZES = {"small": [1], "large": [2]}
+
+    class Row(list, enum.Enum):
+        FIRST = [1, 2]
+
+    class Letters(set, enum.Enum):
+        VOWELS = {"a", "e"}
+
+    class Last(collections.deque, enum.Enum):
+        TWO = [1, 2], 2
+
+    class Slot(Slotted, enum.Enum):
+        ONE = 1, "one"
+
     class Rights(enum.IntFlag):
         READ = 1
         WRITE = 2
@@ -154,6 +169,10 @@ CLASSES = """
     @functools.cache
     def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
 
+    @functools.cache
+    def counted(n): return n + counted.step
+    counted.step = 3
+
     registry = weakref.WeakValueDictionary()
     registry["frozen"] = Frozen
 
@@ -195,6 +214,11 @@ def program() -> types.SimpleNamespace:
             "enum of a class",
             lambda p: lambda x: (p.Track.SHORT.metres, str(p.Track.SHORT), p.Track(p.Track.SHORT.value)),
         ),
+        ("enum of dicts", lambda p: lambda x: (p.Table.SIZES["small"], p.Table.SIZES.value)),
+        ("enum of lists", lambda p: lambda x: ([*p.Row.FIRST, x], p.Row.FIRST.value)),
+        ("enum of sets", lambda p: lambda x: sorted(p.Letters.VOWELS)),
+        ("enum of deques", lambda p: lambda x: (list(p.Last.TWO), p.Last.TWO.maxlen)),
+        ("enum of a class with slots", lambda p: lambda x: (p.Slot.ONE.a, p.Slot.ONE.b)),
         ("enum of functions", lambda p: lambda x: (p.Operation.ADD(x, 1), p.Operation.KEPT)),
         ("named tuple", lambda p: p.Named),
         ("collections' named tuple", lambda p: lambda x: p.Point(x, 1)),
@@ -204,6 +228,7 @@ def program() -> types.SimpleNamespace:
         ("abstract", lambda p: lambda x: p.Square().area()),
         ("single dispatch", lambda p: p.kind),
         ("cache, recursive", lambda p: p.fib),
+        ("cache with an attribute", lambda p: lambda x: (p.counted(x), p.counted.step, p.counted.__name__)),
         ("weak dictionary", lambda p: lambda x: p.registry["frozen"](x)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
