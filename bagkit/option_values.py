@@ -73,16 +73,16 @@ for _power, _letter in enumerate("kmgtp", start=1):
     _UNITS |= {f"{_letter}i": 1024**_power, f"{_letter}ib": 1024**_power}
 
 
-def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """Return the end of a message about an unknown `name`: a similar name if there is one, else nothing.
+def did_you_mean(name: object, names: Iterable[str], most: int = 1) -> str:
+    """Return the end of a message about an unknown `name`: up to `most` similar names if there are any, else nothing.
 
     >>> did_you_mean("worker", ["workers", "progress"])
     "; did you mean 'workers'?"
     """
     import difflib
 
-    near = difflib.get_close_matches(str(name), list(names), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = difflib.get_close_matches(str(name), list(names), n=most)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def _wrong(name: str, value: object, expected: str, hint: str = "") -> OptionError:

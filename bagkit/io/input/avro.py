@@ -12,7 +12,7 @@ from typing import Any, Final
 from bagkit.errors import BagkitError, CorruptInputError, missing_extra
 from bagkit.flow.blocks import Block, Place
 from bagkit.io.input.codecs import DamagedError
-from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions, opened_piece
+from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.paths import named
 from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
@@ -145,7 +145,7 @@ def _blocks(reader: PieceReader) -> Iterator[tuple[Any, int]]:
     """
     fastavro, piece = import_fastavro(), reader.piece
     if piece.start:
-        with opened_piece(piece, reader.source.files.storage_options) as file:
+        with reader.source.files.opened(piece) as file:
             whole = PieceReader(reader.source, replace(piece, start=0, stop=None), file)
             header, marker = _header(fastavro, _Bytes(whole.chunks()))
     begins_in_header = not piece.start or piece.start <= len(header) - _SYNC

@@ -27,7 +27,7 @@ from bagkit.io.input.inflating import inflate
 from bagkit.io.input.lines import BLOCK, PLAIN_BLOCK
 from bagkit.io.input.listing import find_files
 from bagkit.io.input.members import Member, MemberFile, members_of
-from bagkit.io.input.paths import base_name, is_url, named, shown_path
+from bagkit.io.input.paths import base_name, checked_options, is_url, named, shown_path
 from bagkit.io.input.shares import Share
 from bagkit.light_classes import dataclass
 from bagkit.option_values import parse_bytes
@@ -132,15 +132,6 @@ class FilePiece:
         return parts
 
 
-@context
-def opened_piece(
-    piece: FilePiece, storage_options: Mapping[str, Any], attempts: Attempts | None = None
-) -> Iterator[InputFile | MemberFile]:
-    """Open the file of a piece, and close it in the end; raises as `opened` does."""
-    with opened(piece.info, storage_options, attempts) as file:
-        yield file if piece.member is None else MemberFile(file, piece.member)
-
-
 @dataclass(frozen=True, slots=True)
 class Files:
     """The files of a source, in partitions; made by `find_partitions`."""
@@ -160,6 +151,12 @@ class Files:
         """Return the same with about `size` bytes in a partition, where files can be cut."""
         pieces = [part for pieces in self.partitions for piece in pieces for part in piece.cut(size)]
         return replace(self, partitions=_numbered([piece] for piece in pieces))
+
+    @context
+    def opened(self, piece: FilePiece, report: Report | None = None) -> Iterator[InputFile | MemberFile]:
+        """Open the file of a piece, and close it in the end; raises as `files.opened` does."""
+        with opened(piece.info, self.storage_options, Attempts(self.retries, report)) as file:
+            yield file if piece.member is None else MemberFile(file, piece.member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +197,7 @@ class FileSource(Source):
             if self.files.damaged == "skip_file" and not self._is_whole(piece, report):
                 report.read(piece.weight)
                 continue
-            with opened_piece(piece, self.files.storage_options, Attempts(self.files.retries, report)) as file:
+            with self.files.opened(piece, report) as file:
                 reader = PieceReader(self, piece, file)
                 try:
                     with _intact(reader):
@@ -216,7 +213,7 @@ class FileSource(Source):
         """Read a file to its end, and return whether that works; if not, report what is wrong."""
         if self.any_content and piece.compression is None:
             return True
-        with opened_piece(piece, self.files.storage_options, Attempts(self.files.retries, report)) as file:
+        with self.files.opened(piece, report) as file:
             reader = PieceReader(self, piece, file, only_counts=True)
             try:
                 with _intact(reader):
@@ -232,7 +229,7 @@ class FileSource(Source):
     def _read_again(self, piece: FilePiece) -> PieceReader:
         """Return what has read a damaged file from its beginning to where it is damaged."""
         whole = replace(piece, start=0, stop=None)
-        with opened_piece(whole, self.files.storage_options, Attempts(self.files.retries)) as file:
+        with self.files.opened(whole) as file:
             reader = PieceReader(self, whole, file, only_counts=True)
             with suppress(DamagedError):
                 deque(self.blocks(reader, raw=True), 0)
@@ -413,10 +410,10 @@ def find_partitions(
         raise PlanError(f"files_per_partition: got {one_line(files_per_partition)}; expected an int of 1 or more")
     if damaged not in DAMAGED:
         raise PlanError(f"damaged: got {one_line(damaged)}; expected one of {', '.join(map(repr, DAMAGED))}")
-    pieces: list[FilePiece] = []
-    for info in find_files(urlpath, storage_options):
+    options, pieces = checked_options(storage_options), list[FilePiece]()
+    for info in find_files(urlpath, options):
         packed = "zip" if info.members else compression_of(base_name(info.path), compression)
-        if packed == "zip" and (found := _in_archive(info, compression, storage_options or {})):
+        if packed == "zip" and (found := _in_archive(info, compression, options)):
             pieces.extend(found)
             continue
         cuttable = divisible and packed is None and info.ranges is True
@@ -426,13 +423,13 @@ def find_partitions(
         # Nor is more kept of a damaged file than one reading gives: none of what comes after the damage.
         separable = from_members and packed in SEPARABLE and info.ranges is True and damaged == "raise"
         piece = FilePiece(info, 0, 0, None, packed, cuttable, shareable, separable)
-        pieces.append(replace(piece, storage_options=storage_options) if separable and storage_options else piece)
+        pieces.append(replace(piece, storage_options=options) if separable and options else piece)
     check_installed(piece.member.inner if piece.member else piece.compression for piece in pieces)
     if size is not None:
         groups = [[part] for piece in pieces for part in _blocks(piece, size)]
     else:
         groups = [pieces[at : at + step] for at in range(0, len(pieces), step)]
-    return Files(one_line(urlpath, 80), _numbered(groups), compression == "infer", dict(storage_options or {}), damaged)
+    return Files(one_line(urlpath, 80), _numbered(groups), compression == "infer", options, damaged)
 
 
 def _in_archive(info: FileInfo, compression: str | None, storage_options: Mapping[str, Any]) -> Sequence[FilePiece]:

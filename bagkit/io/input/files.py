@@ -168,17 +168,14 @@ def _time(mtime_ns: int | None) -> str:
 
 
 @context
-def opened(
-    info: FileInfo, storage_options: Mapping[str, Any] | None = None, attempts: Attempts | None = None
-) -> Iterator[InputFile]:
+def opened(info: FileInfo, storage_options: Mapping[str, Any], attempts: Attempts) -> Iterator[InputFile]:
     """Open a file for reading and close it in the end. What fails of a remote one is tried again, as `attempts` say.
 
     Raises InputChangedError if it is gone or not what it was when it was found, SourceError if it can't be opened.
     """
-    attempts = attempts or Attempts()
     try:
         if is_url(info.path):
-            file = attempts.call(lambda: _open_remote(info, storage_options or {}, attempts))
+            file = attempts.call(lambda: _open_remote(info, storage_options, attempts))
         else:
             file = _open_local(info)
     except BagkitError:

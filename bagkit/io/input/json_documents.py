@@ -12,7 +12,7 @@ from bagkit.flow.decoding import other_encoding
 from bagkit.io.input import lines
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding, checked_encoding
-from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, chunks_of, find_partitions, opened_piece
+from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, chunks_of, find_partitions
 from bagkit.io.input.files import InputFile
 from bagkit.io.input.paths import named
 from bagkit.io.input.shares import Share
@@ -122,7 +122,7 @@ def _as_utf8(chunks: Iterable[bytes], encoding: Encoding, piece: FilePiece) -> I
 def _line_of(source: ReadDocuments, piece: FilePiece, offset: int) -> tuple[int, int]:
     """Return the line and the column of a byte of a file's content, counted from 1."""
     count, begin, at = 1, b"", 0
-    with opened_piece(piece, source.files.storage_options) as file:
+    with source.files.opened(piece) as file:
         for chunk in _as_utf8(chunks_of(file, piece.compression, 0, None), source.encoding, piece):
             text = begin + chunk[: offset - at]
             at += len(chunk)

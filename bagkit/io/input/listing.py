@@ -53,7 +53,7 @@ def path_list(urlpath: object) -> list[str]:
     return paths
 
 
-def find_files(urlpath: object, storage_options: Mapping[str, Any] | None = None) -> list[FileInfo]:
+def find_files(urlpath: object, storage_options: Mapping[str, Any]) -> list[FileInfo]:
     """Return the files that `urlpath` names, in order. A pattern gives sorted files; a file named twice comes twice.
 
     Raises NoFilesError for a path or pattern without files, SourceError for what can't be read.
@@ -61,7 +61,7 @@ def find_files(urlpath: object, storage_options: Mapping[str, Any] | None = None
     paths = path_list(urlpath)
     if not paths:
         raise NoFilesError("no files: the list of paths is empty")
-    find = partial(_find, storage_options=storage_options or {})
+    find = partial(_find, storage_options=storage_options)
     if sum(map(is_url, paths)) < 2:
         return list(chain.from_iterable(map(find, paths)))
     # Each URL is a round trip or more.

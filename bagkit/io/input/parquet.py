@@ -5,21 +5,21 @@ A file is cut where its row groups begin: a piece has those that begin in its ra
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, ClassVar, Final
 
-from bagkit.errors import BagkitError, CorruptInputError, SourceError
+from bagkit.errors import BagkitError, CorruptInputError, PlanError, SourceError
 from bagkit.flow.blocks import Block, NumberedOrigin
 from bagkit.io.input.file_source import FilePiece, FileSource, PieceReader, find_partitions
 from bagkit.io.input.files import open_file
 from bagkit.io.input.paths import is_url, named
 from bagkit.lazily import import_extra
 from bagkit.light_classes import dataclass
+from bagkit.option_values import did_you_mean
 from bagkit.plan.columns import ColumnSource
 from bagkit.plan.fields import in_order, keys_of, shown_fields, within
 from bagkit.plan.kinds import ALL, Field, Fields
@@ -105,7 +105,7 @@ def _rows(source: ReadParquet, reader: PieceReader, table: Any) -> Iterator[Bloc
             for batch in table.iter_batches(step, row_groups=[number], columns=paths, use_threads=False):
                 origin = NumberedOrigin(piece.path, piece.partition, before + done)
                 done += batch.num_rows
-                yield reader.block(origin, _records(piece, batch, names), upto=begin + size * done // rows)
+                yield reader.block(origin, _records(source, piece, batch, names), upto=begin + size * done // rows)
         before += rows
 
 
@@ -121,19 +121,31 @@ def _chosen(source: ReadParquet, piece: FilePiece, schema: Any) -> tuple[list[st
     twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"{named(piece.path)}: has the column {twice!r} more than once; a dict takes each once")
-    for field in () if source.columns is None else in_order(source.columns):
-        name = keys_of(field)[0]
-        if name not in schema.names:
-            close = difflib.get_close_matches(name, schema.names, n=3)
-            hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-            raise SourceError(
-                f"{named(piece.path)}: has no column {name!r}; it has {', '.join(map(repr, schema.names))}{hint}"
-            )
+    for field in in_order(source.columns or frozenset()):
+        _check_there(piece, schema, field)
     if source.wanted is None:
         return schema.names, None
     found = [field for field in source.wanted if keys_of(field)[0] in schema.names]
     wanted = {keys_of(field)[0] for field in found}
     return [name for name in schema.names if name in wanted], [_path(schema, field) for field in found]
+
+
+def _check_there(piece: FilePiece, schema: Any, field: Field) -> None:
+    """Raise SourceError for a field that the user wants and a file does not have."""
+    kind, inside = schema, ""
+    for key in keys_of(field):
+        names = schema.names if kind is schema else _names_in(kind)
+        if key not in names:
+            has = f"has {', '.join(map(repr, names))}" if names else f"is of {kind}"
+            raise SourceError(
+                f"{named(piece.path)}: has no column {key!r}{inside}; it {has}{did_you_mean(key, names, most=3)}"
+            )
+        kind, inside = kind.field(key).type, f" in {key!r}"
+
+
+def _names_in(kind: Any) -> list[str]:
+    """Return the names of what is in a struct; none of what is no struct."""
+    return [kind.field(n).name for n in range(kind.num_fields)] if hasattr(kind, "get_field_index") else []
 
 
 def _path(schema: Any, field: Field) -> str:
@@ -151,25 +163,35 @@ def _path(schema: Any, field: Field) -> str:
 # -- values ------------------------------------------------------------------------------------------------------------
 
 
-def _records(piece: FilePiece, batch: Any, names: Sequence[str]) -> list[dict[str, Any]]:
+def _records(source: ReadParquet, piece: FilePiece, batch: Any, names: Sequence[str]) -> list[dict[str, Any]]:
     if not names:
         return [{} for _ in range(batch.num_rows)]
     columns = [_values(piece, name, batch.column(name)) for name in names]
-    return list(map(dict, map(zip, repeat(names), zip(*columns, strict=True))))
+    records = list(map(dict, map(zip, repeat(names), zip(*columns, strict=True))))
+    if any("." in key for field in source.columns or () for key in keys_of(field)[1:]):
+        from bagkit.json.parse import only  # pyarrow has no path to such a field, and reads all that is beside it
+
+        return list(map(only(in_order(source.columns or frozenset())), records))
+    return records
 
 
 def _values(piece: FilePiece, name: str, column: Any) -> list[Any]:
     """Return the values of a column as Python's own."""
-    pa = import_extra("pyarrow", "arrow", "for read_parquet")
+    try:
+        return _as_pythons(import_extra("pyarrow", "arrow", "for read_parquet"), column)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, UnicodeError):
+            raise
+        raise SourceError(
+            f"{named(piece.path)}: the column {name!r} is of {column.type}, and has values that Python's types of "
+            f"microseconds do not hold: {error}; hint: columns=[...] of the others"
+        ) from error
+
+
+def _as_pythons(pa: Any, column: Any) -> list[Any]:
     exact = _exact(pa, column.type)
     if exact != column.type:
-        try:
-            column = column.cast(exact)
-        except pa.ArrowInvalid as error:
-            raise SourceError(
-                f"{named(piece.path)}: the column {name!r} is of {column.type}, and has values that Python's types of "
-                f"microseconds do not hold: {error}; hint: columns=[...] of the others"
-            ) from error
+        column = column.cast(exact)
     if pa.types.is_timestamp(exact) and exact.tz in _UTC:
         times = column.cast(pa.timestamp(exact.unit)).to_pylist()
         return [None if time is None else time.replace(tzinfo=UTC) for time in times]
@@ -223,4 +245,10 @@ def plan_parquet(
         files_per_partition=files_per_partition,
         divisible=True,
     )
+    for piece in chain.from_iterable(files.partitions):
+        if piece.member is not None:
+            raise PlanError(
+                f"read_parquet: {named(piece.path)} is in an archive, where only its beginning can be read from; "
+                "expected a file; hint: 'zip://*.parquet::all.zip', or unpack the archive"
+            )
     return ReadParquet(files, None, False, columns)

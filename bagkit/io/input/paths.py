@@ -20,6 +20,7 @@ from bagkit.errors import (
     PlanError,
     SourceError,
     missing_extra,
+    one_line,
     text_of,
 )
 from bagkit.visible import without_secrets_of
@@ -42,6 +43,15 @@ def path_text(path: object) -> str:
     """Return a path or URL as text; "" for what is none."""
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else ""
     return text if isinstance(text, str) else ""
+
+
+def checked_options(storage_options: Any) -> dict[str, Any]:
+    """Return what the user wants fsspec to be given, as a dict of ours; raises PlanError for what is no dict."""
+    if storage_options is not None and not isinstance(storage_options, Mapping):
+        raise PlanError(
+            f"storage_options: got {one_line(storage_options)}; expected a dict for fsspec, such as {{'anon': True}}"
+        )
+    return dict(storage_options or {})
 
 
 def check_nameable(operation: str, path: str) -> str:
@@ -85,12 +95,12 @@ def base_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def shown_path(path: str, storage_options: Mapping[str, Any] | None = None) -> str:
+def shown_path(path: str, storage_options: Mapping[str, Any]) -> str:
     """Return `path` as dask gives it with `include_path`: absolute, or for a URL the path in its filesystem."""
     if not is_url(path):
         return path
     with reading(path, "can't be opened"):
-        return str(filesystem_of(path, storage_options or {})[1])
+        return str(filesystem_of(path, storage_options)[1])
 
 
 def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field, replace
 from itertools import pairwise, repeat
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from bagkit.io.input.files import FileInfo
 from bagkit.io.input.listing import find_files
 from bagkit.io.input.paths import is_url, named
 from bagkit.light_classes import dataclass
+from bagkit.option_values import did_you_mean
 from bagkit.plan.kinds import Source
 from bagkit.plan.pieces import Indivisible
 from bagkit.signatures import checked_count
@@ -146,7 +147,7 @@ def connected(path: str) -> Any:
     """Return a connection that only reads a database, which has to be there."""
     import sqlite3
 
-    return sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, check_same_thread=False)
+    return sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True, check_same_thread=False)
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -173,7 +174,9 @@ def plan_sqlite(path: Any, query: Any, params: Any, *, key: Any, npartitions: An
         raise PlanError("read_sqlite: got only one of key and npartitions; expected both, or none of them")
     if npartitions is not None:
         npartitions = checked_count("read_sqlite", "npartitions", npartitions)
-    (info,) = find_files(_escaped(path))
+    (info,) = find_files(_escaped(path), {})
+    if info.members is not None:
+        raise PlanError(f"read_sqlite: {named(os.fspath(path))} is in an archive; expected a file; hint: unpack it")
     query, given = query.strip().rstrip(";"), dict(params) if isinstance(params, Mapping) else tuple(params)
     log = log_of(info.path)
     with closing(_opened(info.path)) as database:
@@ -238,9 +241,8 @@ def _tables(database: Any, error: Exception) -> str:
     if missing is None:
         return ""
     tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
-    close = difflib.get_close_matches(missing[1], tables, n=3)
     there = f"; it has {', '.join(map(repr, tables[:10]))}" if tables else "; it has no tables"
-    return there + (f"; did you mean {' or '.join(map(repr, close))}?" if close else "")
+    return there + did_you_mean(missing[1], tables, most=3)
 
 
 def _bounds(
@@ -261,7 +263,7 @@ def _bounds(
         raise PlanError(
             f"read_sqlite: key is {key!r}, and that column has the value {one_line(odd, 40)}; expected numbers only"
         )
-    if least is None or greatest - least in (float("inf"), 0):
+    if least is None or least == greatest or not isfinite(greatest - least):
         return []
     low, span = int(least // 1), int(greatest // 1) + 1 - int(least // 1)
     count = min(npartitions, span)

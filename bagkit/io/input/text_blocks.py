@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import partial
 from typing import Any, ClassVar, NoReturn
@@ -14,7 +14,7 @@ from bagkit.flow.blocks import Block, Origin, Place, PlaceRow, beginning
 from bagkit.io.input import lines
 from bagkit.io.input.codecs import DamagedError
 from bagkit.io.input.encodings import Encoding
-from bagkit.io.input.file_source import FilePiece, PieceReader, chunks_of, opened_piece
+from bagkit.io.input.file_source import FilePiece, Files, PieceReader, chunks_of
 from bagkit.io.input.files import InputFile
 from bagkit.io.input.line_search import LineNumbers, LineSearch, LinesUpTo, SearchedOrigin, decoded
 from bagkit.io.input.lines import BOM, DelimiterEnds, Ends, UniversalEnds
@@ -98,10 +98,10 @@ def _records(
 def _read_searched(form: LineFormat, ends: Ends[bytes], reader: PieceReader) -> Iterator[Block]:
     """Yield the lines of a piece, without those that have none of the texts where these are found quickly."""
     piece, search = reader.piece, LineSearch(form.texts, ends)
-    options, longest = reader.source.files.storage_options, form.longest
+    files, longest = reader.source.files, form.longest
     reader.unpacked, reader.counts_all = 0, False
     found, before = _found_lines(form, ends, reader, raw=False)
-    numbers = LineNumbers(lambda upto: LinesBefore(piece, options, ends, upto).count())
+    numbers = LineNumbers(lambda upto: LinesBefore(piece, files, ends, upto).count())
     for offset, block in found:
         size, kept, _ = _measured(ends, block)
         reader.unpacked += size
@@ -126,11 +126,11 @@ def _found_lines(
 ) -> tuple[Iterator[tuple[int, bytes | LongLine]], LinesBefore]:
     """Return the lines of a piece in blocks, with their offsets, and what counts the lines before it."""
     piece, gather = reader.piece, partial(_gathering, form, ends, raw)
-    options = reader.source.files.storage_options
+    files = reader.source.files
     if piece.compression is None or (not piece.start and piece.stop is None):
         begin = lines.first_byte(ends, piece.start)
         found = lines.lines_within(reader.chunks(begin), ends, begin, piece.start, piece.stop, gather)
-        return found, LinesBefore(piece, options, ends, piece.start)
+        return found, LinesBefore(piece, files, ends, piece.start)
     assert isinstance(reader.file, InputFile)  # files in archives have no shares
     if piece.of_members:
         share = Share.of_members(reader.file, piece.compression, piece.start, piece.stop, ends.lead)
@@ -139,7 +139,7 @@ def _found_lines(
     reader.share = share
     share.skip()
     found = lines.lines_within(share.chunks(), ends, share.begin, share.start, lambda: share.stop, gather)
-    return found, LinesBefore(piece, options, ends, share.start)
+    return found, LinesBefore(piece, files, ends, share.start)
 
 
 def _gathering(form: LineFormat, ends: Ends[bytes], raw: bool, offset: int) -> Gathering[bytes]:
@@ -202,10 +202,10 @@ def decode_line(line: bytes | TooLong, ends: Ends[bytes], encoding: str, errors:
 class LinesBefore:
     """How many lines of a file there are before a piece, counted when somebody asks; mutable, of one reading."""
 
-    def __init__(self, piece: FilePiece, storage_options: Mapping[str, Any], ends: Ends[bytes], start: int) -> None:
+    def __init__(self, piece: FilePiece, files: Files, ends: Ends[bytes], start: int) -> None:
         """`start` is the byte of the file's content with which the piece begins, or the byte behind its border."""
         self._piece = piece
-        self._storage_options = storage_options
+        self._files = files
         self._ends = ends
         self._start = start
         self._count: int | None = None
@@ -215,7 +215,7 @@ class LinesBefore:
         """Return how many there are; None if the file is no longer what it was."""
         if self._count is None and self._start:
             try:
-                with opened_piece(self._piece, self._storage_options) as file:
+                with self._files.opened(self._piece) as file:
                     self._count = self._counted(file)
             except (SourceError, DamagedError):
                 return None

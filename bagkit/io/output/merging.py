@@ -13,7 +13,7 @@ from typing import Any
 
 from bagkit.errors import MismatchError, PlanError, one_line
 from bagkit.flow.tallies import Reasons
-from bagkit.io.input.paths import filesystem_of, is_url, named, path_text, reading
+from bagkit.io.input.paths import checked_options, filesystem_of, is_url, named, path_text, reading
 from bagkit.io.output.manifest import (
     Below,
     Damaged,
@@ -51,7 +51,7 @@ def merged(manifests: Any, storage_options: Mapping[str, Any] | None) -> Manifes
         manifests = [manifests]
     if not isinstance(manifests, Iterable):
         raise PlanError(f"merge_manifests: got {one_line(manifests)}; expected a list of folders, paths or Manifests")
-    options = dict(storage_options or {})
+    options = checked_options(storage_options)
     paths = dict.fromkeys(path for one in manifests for path in _paths(one, options))
     accounts = [account for path in paths if (account := _read(path, _store(path, options))) is not None]
     if not accounts:

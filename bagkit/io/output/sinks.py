@@ -17,7 +17,7 @@ from bagkit.errors import PlanError
 from bagkit.exchange.checksum import crc32
 from bagkit.io.input.codecs import check_installed, compression_of, compressor
 from bagkit.io.input.made_of import MadeOf, operations, parts_made_of
-from bagkit.io.input.paths import base_name, digest_of, is_url, named
+from bagkit.io.input.paths import base_name, checked_options, digest_of, is_url, named
 from bagkit.io.input.sharding import ShardOf, shard_of
 from bagkit.io.output.commits import FileWriting
 from bagkit.io.output.input_names import planned_targets
@@ -271,7 +271,7 @@ def plan_lines(
         targets,
         tuple(names),
         exist,
-        dict(storage_options or {}),
+        checked_options(storage_options),
         mark,
         separator,
         last_separator,
@@ -323,5 +323,5 @@ def _updated(
             "go; hint: leave it out, exist='update' names files after their inputs"
         )
     remote = is_url(os.fspath(path)) if isinstance(path, (str, os.PathLike)) else False
-    store = RemoteStore(dict(storage_options or {})) if remote else LocalStore()
+    store = RemoteStore(checked_options(storage_options)) if remote else LocalStore()
     return planned_targets(operation, path, parts, suffix, store)

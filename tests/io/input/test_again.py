@@ -6,6 +6,7 @@ import errno
 import gzip
 import http.server
 import io
+import itertools
 import pickle
 import random
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import dask
+import fastavro
 import fsspec
 import pyarrow
 import pytest
@@ -249,6 +251,29 @@ def test_files_that_graphs_for_dask_write_are_read_as_often(faults: Faults, tmp_
         with pytest.raises(SourceError, match="reading failed after byte 0"):
             dask.get(each, written.__dask_keys__())
         assert len(faults.waits) == retries
+
+
+def test_what_is_read_beside_the_records_is_read_as_often(faults: Faults) -> None:
+    """The lines before a part, the header of an Avro file, the place of a document: they were tried three times."""
+    written = io.BytesIO()
+    schema = {"type": "record", "name": "n", "fields": [{"name": "n", "type": "int"}]}
+    fastavro.writer(written, schema, [{"n": n} for n in range(9_000)], sync_interval=1_000)
+    FaultyFileSystem.content |= {"a.avro": written.getvalue(), "a.json": b"[\n 1,\n 0]" * 100}
+    reads = itertools.count(1)
+
+    def five_of_six(what: str) -> Exception | None:
+        return TimeoutError() if what == "read" and next(reads) % 6 else None
+
+    lines = bk.read_text("faulty://a.txt", blocksize="100 kB").map(lambda line: 1 // (line != LINES[9_000]))
+    numbers = bk.read_json("faulty://a.json", lines=False).map((1).__floordiv__)
+    avro = bk.read_avro("faulty://a.avro", blocksize=9_000)
+    faults.raises = five_of_six
+    with bk.options(scheduler="sync", read_retries=5):
+        for failing, place in ((lines, "line 9001 "), (numbers, "line 3 ")):
+            with pytest.raises(ZeroDivisionError) as caught:
+                failing.compute()
+            assert any(place in note for note in caught.value.__notes__), caught.value.__notes__
+        assert avro.count().compute() == 9_000
 
 
 def test_another_file_of_the_same_name_is_no_sequel(faults: Faults) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -83,8 +85,34 @@ def test_columns(path: Path) -> None:
     assert bk.read_parquet(path, columns=[]).compute(**SYNC) == [{}] * 1000
     with pytest.raises(SourceError, match=r"has no column 'nam'; it has 'n', 'name', .*; did you mean 'name'"):
         bk.read_parquet(path, columns=["nam"]).pluck("nam").compute(**SYNC)
+    for columns, words in (
+        (["name", ("address", "ctiy")], "no column 'ctiy' in 'address'; it has 'city', 'zip'; did you mean 'city'?"),
+        ([("n", "x")], "no column 'x' in 'n'; it is of int64"),
+        ([("tags", "t")], "no column 't' in 'tags'; it is of list<"),
+    ):
+        with pytest.raises(SourceError, match=re.escape(words)):
+            bk.read_parquet(path, columns=columns).compute(**SYNC)
     with pytest.raises(PlanError, match="read_parquet: columns is 'name'; expected a list of keys"):
         bk.read_parquet(path, columns="name")
+
+
+def test_a_dot_in_the_name_of_a_field_is_no_step_on_the_way_to_it(tmp_path: Path) -> None:
+    """Arrow has no path to such a field: all fields beside it were in the records too."""
+    rows = [{"a": {"x.y": 1, "x": {"y": 2, "z": 3}, "b": 4}, "n": 5}, {"a": None, "n": 6}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    bag = bk.read_parquet(tmp_path / "a.parquet", columns=[("a", "x.y"), ("a", "x", "z")])
+    assert bag.compute(**SYNC) == [{"a": {"x.y": 1, "x": {"z": 3}}}, {"a": None}]
+
+
+def test_files_in_archives_are_refused(path: Path) -> None:
+    """They were looked for in a folder of the archive's name."""
+    with zipfile.ZipFile(path.parent / "all.zip", "w") as archive:
+        archive.write(path, "people.parquet")
+    with pytest.raises(
+        PlanError, match=r"all\.zip/people\.parquet is in an archive.* hint: 'zip://\*\.parquet::all\.zip'"
+    ):
+        bk.read_parquet(path.parent / "all.zip" / "*.parquet")
+    assert bk.read_parquet(f"zip://*.parquet::{path.parent}/all.zip").compute(**SYNC) == PEOPLE
 
 
 def array_of(values: list[Any], kind: Any) -> Any:
@@ -138,6 +166,14 @@ def test_values_are_exact(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"ns\.parquet: the column 'at' is of timestamp\[ns\], and has values that "):
         bk.read_parquet(tmp_path / "ns.parquet").compute(**SYNC)
     assert bk.read_parquet(tmp_path / "ns.parquet", columns=["n"]).compute(**SYNC) == [{"n": 1}]
+    for kind, late in (  # the file is whole, though no Python can say when that is
+        (pa.timestamp("us"), 3 * 10**17), (pa.timestamp("us", "UTC"), 3 * 10**17), (pa.date32(), 10**7),
+        (pa.duration("s"), 10**15), (pa.list_(pa.timestamp("ms")), [10**15]),
+    ):  # fmt: skip
+        pq.write_table(pa.table({"at": pa.array([late], kind)}), tmp_path / "late.parquet")
+        with pytest.raises(SourceError, match=r"late\.parquet: the column 'at' is of .* do not hold: ") as caught:
+            bk.read_parquet(tmp_path / "late.parquet").compute(**SYNC)
+        assert not isinstance(caught.value, CorruptInputError)
 
 
 def test_there_and_back(tmp_path: Path) -> None:

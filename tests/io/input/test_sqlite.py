@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import os
 import sqlite3
+import zipfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -69,11 +71,19 @@ def test_keys_that_are_few_or_none(path: Path) -> None:
     for query, count in (
         ("select 1 as k", 1), ("select null as k", 1), ("select id as k from people where id < 7", 5),
         ("select * from (select 1 as k) where 0", 1), ("select 9e999 as k union select -9e999", 1),
+        ("select 9e999 as k", 1), ("select -9e999 as k union all select null", 1),
         ("select -9223372036854775807 as k union select 9223372036854775807", 5),
     ):  # fmt: skip
         bag = bk.read_sqlite(path, query, key="k", npartitions=5)
         assert bag.npartitions == count
         assert sorted(bag.compute(**SYNC), key=str) == sorted(oracle(path, query), key=str)
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.db")
+    with closing(sqlite3.connect(os.fsencode(path))) as database, database:
+        database.execute("create table t as select 1 as n")
+    assert bk.read_sqlite(path, "select * from t").compute(**SYNC) == [{"n": 1}]
 
 
 def test_wrong_calls_are_errors_of_the_call(path: Path, tmp_path: Path) -> None:
@@ -105,6 +115,10 @@ def test_wrong_calls_are_errors_of_the_call(path: Path, tmp_path: Path) -> None:
             bk.read_sqlite(path, *args, **options)
     with pytest.raises(PlanError, match=r"path is 's3://a/b\.db'; expected the path of a file on this machine"):
         bk.read_sqlite("s3://a/b.db", "select 1")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("a.db", path.read_bytes())
+    with pytest.raises(PlanError, match=r"all\.zip/a\.db is in an archive; expected a file"):
+        bk.read_sqlite(tmp_path / "all.zip" / "a.db", "select 1")
     assert oracle(path, "select count(*) as n from people") == [{"n": 3000}]
     with pytest.raises(SourceError, match=r"hint: bagkit\.read_sqlite\(path, 'select \* from records'\)"):
         bk.read_text(glob.escape(str(path))).compute(**SYNC)

@@ -55,6 +55,8 @@ GOOD = b"".join(b"line %d\n" % n for n in range(20_000))
         ({"errors": "hope"}, "errors: got 'hope'"),
         ({"errors": "xmlcharrefreplace"}, "which is for writing only"),
         ({"linedelimiter": ""}, "linedelimiter: got ''"),
+        ({"storage_options": 5}, "storage_options: got 5; expected a dict for fsspec"),
+        ({"storage_options": [("anon", True)]}, "storage_options: got [('anon', True)]; expected a dict"),
         ({"linedelimiter": b"\n"}, "linedelimiter: got b'\\n'"),
     ],
 )
@@ -163,10 +165,10 @@ def test_folders_inside_of_themselves_are_gone_through_once(tmp_path):
     for name in ("one", "two", "three"):  # glob would go through them in all orders, forty levels deep
         (below / name).symlink_to("../..")
     (tmp_path / "elsewhere").symlink_to("a/b")
-    names = [str(Path(file.path).relative_to(tmp_path)) for file in find_files(tmp_path / "**" / "*.txt")]
+    names = [str(Path(file.path).relative_to(tmp_path)) for file in find_files(tmp_path / "**" / "*.txt", {})]
     assert names == ["a.txt", "a/b/b.txt", "elsewhere/b.txt"]
     for pattern, count in {"**": 3, "a/**": 1, "a/**/b/**/*.txt": 1, "**/.c/*": 2, "*/**/b.txt": 2}.items():
-        assert len(find_files(tmp_path / pattern)) == count
+        assert len(find_files(tmp_path / pattern, {})) == count
 
 
 def test_links_that_lead_nowhere_hide_no_file_beside_them(tmp_path):
@@ -176,13 +178,13 @@ def test_links_that_lead_nowhere_hide_no_file_beside_them(tmp_path):
         (folder / "itself").symlink_to("itself")
         (folder / "gone").symlink_to("nowhere")
         (folder / "below a file").symlink_to(tmp_path / "a" / "x.txt" / "y")
-    assert [file.path for file in find_files(tmp_path / "**" / "*.txt")] == [str(tmp_path / "a" / "x.txt")]
+    assert [file.path for file in find_files(tmp_path / "**" / "*.txt", {})] == [str(tmp_path / "a" / "x.txt")]
 
 
 def test_a_near_name_is_another_one(tmp_path):
     (tmp_path / "link.json").symlink_to("gone.json")
     with pytest.raises(NoFilesError) as caught:
-        find_files(tmp_path / "link.json")
+        find_files(tmp_path / "link.json", {})
     assert "did you mean" not in str(caught.value)
 
 
