@@ -52,7 +52,7 @@ ELSEWHERE = (
     "io/output/whole_files.py",
     "methods/elementwise.py",
     "methods/tabulating.py",
-    "methods/updating.py",
+    "methods/table_parts.py",
     "client/",
     "diagnostics/",
     "io/input/files.py",

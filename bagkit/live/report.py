@@ -10,7 +10,7 @@ from types import TracebackType
 from bagkit.errors import notes_of, text_of
 from bagkit.front_doors import front_door
 from bagkit.html.style import shown
-from bagkit.io.output.whole_files import check_place, whole_files
+from bagkit.io.output.whole_files import check_place, whole_file
 from bagkit.live.recorder import RunRecorder
 from bagkit.live.sections import of_run, page_file, sections, whole_page
 from bagkit.warn import warn_at_caller
@@ -40,7 +40,7 @@ class ReportFile:
         recorder.close()
         try:
             self._text = text = report_text(recorder, error)
-            with whole_files("report", self._place, "overwrite") as (name,), open(name, "w", encoding="utf-8") as file:
+            with whole_file("report", self._place, "overwrite") as name, open(name, "w", encoding="utf-8") as file:
                 file.write(text)
         except Exception as other:
             if error is None:

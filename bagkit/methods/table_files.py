@@ -70,9 +70,10 @@ class TableFiles(Making[T_co]):
                 "string": write all its values as text. "json": write all as JSON. "null": keep the values of the first
                 type, and drop the others.
             compression: How the file is compressed: "snappy", "gzip", "zstd", "lz4", "brotli" or None.
-            exist: "error": a file that is there is an error. "overwrite": it is replaced when the new one is whole.
-                "update": what is new or has changed is written, and files are named after their inputs; all of them
-                are written again if the types of the columns change.
+            exist: "error": a file that is there is an error. "overwrite": it is replaced when the new one is whole, and
+                of many files, what an earlier, larger run left is removed. "update": what is new or has changed is
+                written, and files are named after their inputs; all of them are written again if the types of the
+                columns change.
             **options: Options for this run alone, such as `scheduler="threads"`, `workers=4` or `on_error="skip"`.
                 `help(bagkit.set_options)` explains each.
 
@@ -83,9 +84,10 @@ class TableFiles(Making[T_co]):
             ColumnTypeError: The values of a column are not all of one type, or it has no type for them, and
                 `on_conflict` is "error".
             MissingExtraError: pyarrow is not installed.
-            PlanError: `path` is a URL or a directory, its directory does not exist, files of other numbers are there,
-                or another argument has a value that is not allowed.
-            OutputExistsError: Files are there, and `exist` is "error".
+            PlanError: `path` is a URL or a directory, its directory does not exist, or another argument has a value
+                that is not allowed.
+            OutputExistsError: Files are there, and `exist` is "error"; or no account names them, and readers would take
+                them for parts of the table.
             OutputError: A file can't be written.
 
         >>> import bagkit as bk, tempfile
@@ -93,35 +95,28 @@ class TableFiles(Making[T_co]):
         >>> bk.from_sequence([{"n": 1}, {"n": 2}]).to_parquet(path, scheduler="sync") == [path]
         True
         """
-        from bagkit.io.handover.parquet import check_compression, parquet_places, refuse_others, write_parquet
+        from bagkit.io.handover.parquet import check_compression, is_for_many, write_parquet
 
         pyarrow = import_extra("pyarrow", "arrow", "for to_parquet")
         check_compression(compression)
         encode = columnar.encoding("to_parquet", columns, on_conflict, column_types.Typing())
         place = whole_files.check_place("to_parquet", path, exist, ("error", "overwrite", "update"), pattern=True)
-        if exist == "update":
-            from bagkit.methods.updating import TableUpdate
 
-            def write_some(table: gathered.TypedColumns, paths: Sequence[str]) -> None:
-                write_parquet(pyarrow, table, paths, compression)
+        def write(table: gathered.TypedColumns, paths: Sequence[str]) -> None:
+            write_parquet(pyarrow, table, paths, compression)
 
-            return TableUpdate(self.plan, encode, on_conflict, place, [compression, on_conflict], write_some).run(
-                options
-            )
-        places = parquet_places(place, self.npartitions)
-        if len(places) > 1 or places[0] != place:
-            whole_files.refuse_shard("to_parquet", self.plan)
-        for each in places:
-            whole_files.check_place("to_parquet", each, exist)
-        refuse_others(place, places)
+        if is_for_many(place, exist):
+            from bagkit.methods.table_parts import TableParts
 
-        def write(table: gathered.TypedColumns) -> list[str]:
-            with whole_files.whole_files("to_parquet", place, exist, places) as paths:
-                write_parquet(pyarrow, table, paths, compression)
-            return places
+            return TableParts(self.plan, encode, on_conflict, place, exist, compression, write).run(options)
 
-        with whole_files.spill_beside(places[0]) as spill:
-            return hand_over(self.plan, encode, on_conflict, options, write, gathered.KeptInFile(spill, places[0]))
+        def write_one(table: gathered.TypedColumns) -> list[str]:
+            with whole_files.whole_file("to_parquet", place, exist) as temporary:
+                write(table, [temporary])
+            return [place]
+
+        with whole_files.spill_beside(place) as spill:
+            return hand_over(self.plan, encode, on_conflict, options, write_one, gathered.KeptInFile(spill, place))
 
     @overload
     def to_sqlite(self, path: str | os.PathLike[str], table: str, columns: Iterable[str] | None = ...,
@@ -277,7 +272,7 @@ class TableFiles(Making[T_co]):
         encode = columnar.encoding("to_hdf5", columns, on_conflict, typing)
 
         def write(table: gathered.TypedColumns) -> int:
-            with whole_files.whole_files("to_hdf5", place, exist) as (temporary,):
+            with whole_files.whole_file("to_hdf5", place, exist) as temporary:
                 if exist == "append":
                     hdf5.copy_to_append(place, temporary)
                 hdf5.write_hdf5(table, temporary, target)

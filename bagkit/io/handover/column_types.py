@@ -50,6 +50,25 @@ class StructOf:
 Type = str | ListOf | StructOf
 
 
+def as_plain(kind: Type) -> Any:
+    """Return a type as JSON can have it."""
+    match kind:
+        case ListOf():
+            return {"list": as_plain(kind.item)}
+        case StructOf():
+            return {"struct": [[name, as_plain(inner)] for name, inner in kind.fields]}
+    return kind
+
+
+def from_plain(plain: Any) -> Type:
+    """Return the type that `as_plain` was given."""
+    if isinstance(plain, str):
+        return plain
+    if "list" in plain:
+        return ListOf(from_plain(plain["list"]))
+    return StructOf(tuple([(name, from_plain(inner)) for name, inner in plain["struct"]]))
+
+
 @dataclass(frozen=True, slots=True)
 class Typing:
     """How values of one target are told apart."""

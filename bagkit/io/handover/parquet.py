@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from bagkit.errors import ColumnTypeError, OutputExistsError, PlanError
@@ -23,25 +23,28 @@ LEVELS: Final = 98
 COMPRESSIONS: Final = ("snappy", "zstd", "gzip", "lz4", "brotli", None)
 
 
-def parquet_places(place: str, npartitions: int) -> list[str]:
-    """Return the path itself; or if its name has a `*`, one path for each partition, its number in place of that."""
-    if "*" not in place:
-        return [place]
+def is_for_many(place: str, exist: str) -> bool:
+    """Return whether there is to be a file for each partition; raises PlanError for a pattern that makes no sense."""
     head, _, name = place.rpartition("/")
+    if exist == "update" and "*" not in name:
+        raise PlanError(
+            "to_parquet: exist='update' writes a file for each partition; expected a path with a *, such as "
+            "'out/*.parquet'"
+        )
     if "*" in head or name.count("*") > 1:
         raise PlanError(f"to_parquet: got {place!r}; expected one * at the most, in the file's name")
-    width = len(str(max(npartitions - 1, 0)))
-    return [f"{head}/{name.replace('*', str(number).zfill(width))}" for number in range(npartitions)]
+    return "*" in name
 
 
-def refuse_others(place: str, places: Sequence[str]) -> None:
-    """Raise OutputExistsError for files of another number of partitions: readers would take them for parts too."""
-    before, star, after = place.partition("*")
-    found = glob.glob(f"{glob.escape(before)}*{glob.escape(after)}") if star else []
-    others = (
-        path for path in sorted(found) if path not in places and path[len(before) : -len(after) or None].isdigit()
-    )
-    for path in others:
+def refuse_others(place: str, places: Sequence[str], known: Collection[str]) -> None:
+    """Raise OutputExistsError for files with other numbers, unless they are `known`: readers would take them for parts.
+
+    Those that are known by the account of an earlier run are removed by who writes here.
+    """
+    before, _, after = place.partition("*")
+    for path in sorted(glob.glob(f"{glob.escape(before)}*{glob.escape(after)}")):
+        if path in places or path in known or not path[len(before) : -len(after) or None].isdigit():
+            continue
         raise OutputExistsError(
             f"to_parquet: {named(path)} exists, and would be read together with the {len(places)} files that are "
             "written; hint: remove it, or write to another directory"

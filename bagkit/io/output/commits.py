@@ -36,23 +36,20 @@ from bagkit.io.input.paths import digest_of, named
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.manifest import (
     FORMAT,
+    Account,
     Below,
     Damaged,
     Recipe,
     WrittenAgainWarning,
     WrittenFile,
-    below_of,
     differences,
-    from_row,
     line_of,
     manifest_bytes,
-    read_journal,
-    read_manifest,
+    read_account,
     row_of_file,
 )
 from bagkit.io.output.names import RESERVED, directory_of
-from bagkit.io.output.stores import Store, failed, is_device, open_own
-from bagkit.light_classes import NamedTuple
+from bagkit.io.output.stores import Store, bring_file_to_disk, failed, is_device, open_own
 from bagkit.warn import warn_about
 
 if TYPE_CHECKING:
@@ -61,20 +58,6 @@ if TYPE_CHECKING:
 
 _EVERY = 5.0
 """Seconds between two accounts of what was written, where nothing can be added to the first."""
-
-
-class _Account(NamedTuple):
-    """What a run has said of itself."""
-
-    recipe: Any
-    rows: list[Any]
-    """Of its files."""
-    below: Below
-    """What tasks had to say whose results are in several files."""
-    stale: Sequence[str] = ()
-    """What it has yet to remove."""
-    staging: Sequence[str] = ()
-    """The directories of its temporary files."""
 
 
 class FileWriting:
@@ -100,11 +83,12 @@ class FileWriting:
         self._inputs = recipe.inputs
         self._wanted = wanted
         """The partitions that are written; None for all. The others are as earlier runs have left them."""
-        self._files: dict[int, WrittenFile] = {}
+        self.files: dict[int, WrittenFile] = {}
+        """Those that are there as they are to be, by their partitions."""
         self._below = Below()
         self._unsaid = Below()
         """What of it the journal does not say yet."""
-        self._stale: set[str] = set()
+        self.stale: set[str] = set()
         """What an earlier run has written, by its own account."""
         self._claimed: set[str] = set()
         """What this run may write before its account says so."""
@@ -125,14 +109,14 @@ class FileWriting:
         except BaseException:
             self.end()
             raise
-        self.parts = [self._part(number, path, compressions[number]) for number, path in enumerate(targets.paths)]
+        self.parts = [self._part(number, compression) for number, compression in enumerate(compressions)]
 
-    def _part(self, number: int, path: str, compression: str | None) -> tuple[bool, Any] | None:
-        if number in self._files:
-            return True, self._as_written(self._files[number])
+    def _part(self, number: int, compression: str | None) -> tuple[bool, Any] | None:
+        if number in self.files:
+            return True, self._as_written(self.files[number])
         if self._wanted is not None and number not in self._wanted:
             return None
-        return False, (number, self._staging[directory_of(path)], compression)
+        return False, (number, self.staging_of(number), compression)
 
     def _prepare(self, exist: str) -> None:
         with self._failing_as(self._targets.home):
@@ -148,7 +132,7 @@ class FileWriting:
                 self._keep_others(self._wanted)
             elif exist == "overwrite":
                 self._replace()
-            if len(self._files) < len(self._targets.paths):
+            if len(self.files) < len(self._targets.paths):
                 self._make_staging()
             elif self._store.read(self._targets.own("manifest.json")) != self._manifest():
                 self._make_staging()
@@ -183,10 +167,15 @@ class FileWriting:
         if not found:
             return
         outputs = [path for path in found if path not in own]
+        if not outputs:
+            raise OutputExistsError(
+                f"{self._operation}: an earlier run has written here, as {named(found[0])} says; "
+                "hint: exist='overwrite' replaces its files"
+            )
         unfinished = "; they are of a run that did not end" if own[0] in found else ""
         raise OutputExistsError(
             f"{self._operation}: {len(outputs)} of {len(self._targets.paths)} files exist already, the first is "
-            f"{named((outputs or found)[0])}{unfinished}; hint: exist='overwrite' replaces them, "
+            f"{named(outputs[0])}{unfinished}; hint: exist='overwrite' replaces them, "
             "exist='resume' writes those that are missing"
         )
 
@@ -199,18 +188,13 @@ class FileWriting:
         earlier = self._earlier()
         return earlier is not None and earlier.recipe == self._recipe
 
-    def _earlier(self, goes_on: bool = False) -> _Account | None:
+    def _earlier(self, goes_on: bool = False) -> Account | None:
         """Return what the run that was here before has said of itself, None if there was none, or that is damaged.
 
         Raises ResumeMismatchError for the latter where this one `goes_on` with what is there.
         """
         try:
-            journal = self._store.read(self._targets.own("journal"))
-            if journal is not None:
-                head, rows = read_journal(journal)
-                return _Account(head["recipe"], rows, below_of(head), head["stale"], head["staging"])
-            manifest = self._store.read(self._targets.own("manifest.json"))
-            return None if manifest is None else _Account(*read_manifest(manifest))
+            return read_account(self._store, self._targets)
         except Damaged as error:
             if not goes_on:
                 return None
@@ -220,8 +204,7 @@ class FileWriting:
         """Find what an earlier run has left; nothing of it is kept."""
         earlier = self._earlier()
         if earlier is not None:
-            paths = (from_row(row, self._targets.home).path for row in earlier.rows)
-            self._take_over(earlier, paths)
+            self._take_over(earlier, (file.path for file in earlier.files))
 
     def _keep_others(self, wanted: frozenset[int]) -> None:
         """Find the files beside the `wanted` ones that earlier runs of the same plan have written."""
@@ -229,21 +212,21 @@ class FileWriting:
         if earlier is None or earlier.recipe != self._recipe:
             self._replace()
             return
-        kept = [file for row in earlier.rows if (file := from_row(row, self._targets.home)).partition not in wanted]
-        self._files = {
+        others = [file for file in earlier.files if file.partition not in wanted]
+        self.files = {
             file.partition: file
-            for file in kept
+            for file in others
             if file.path == self._targets.paths[file.partition] and self._is_whole(file)
         }
-        self._below = earlier.below if self._files else Below()
+        self._below = earlier.below if self.files else Below()
         self._take_over(earlier)
 
-    def _take_over(self, earlier: _Account, paths: Iterable[str] = ()) -> None:
+    def _take_over(self, earlier: Account, paths: Iterable[str] = ()) -> None:
         """Note the files to remove in the end, and remove the temporary files of the other run.
 
         That is over, or ends now: where there are no locks no one can tell. Its account may have been tampered with.
         """
-        self._stale = set(filter(self._targets.could_be, (*earlier.stale, *paths)))
+        self.stale = set(filter(self._targets.could_be, (*earlier.stale, *paths)))
         for path in earlier.staging if not self._store.journals else ():
             directory, _, name = path.rpartition("/")
             if directory in self._targets.directories and name.startswith(f"{RESERVED}{self._targets.key}."):
@@ -258,21 +241,19 @@ class FileWriting:
             return
         if earlier.recipe != self._recipe:
             raise self._mismatch(differences(earlier.recipe, self._recipe))
-        for row in earlier.rows:
-            file = from_row(row, self._targets.home)
+        for file in earlier.files:
             path = self._targets.paths[file.partition]
             if file.path != path:
                 raise self._mismatch([f"partition {file.partition} was {named(file.path)} and is {named(path)}"])
             if self._is_whole(file):
-                self._files[file.partition] = file
-        self._below = earlier.below if self._files else Below()
+                self.files[file.partition] = file
+        self._below = earlier.below if self.files else Below()
         self._take_over(earlier)
 
     def _update(self) -> None:
         """Find the files of an earlier run that are made as this one makes them, of the same inputs."""
         earlier = self._earlier(goes_on=True)
-        files = [] if earlier is None else [from_row(row, self._targets.home) for row in earlier.rows]
-        before = {file.path: file for file in files}
+        before = {} if earlier is None else {file.path: file for file in earlier.files}
         known = before.keys() | (() if earlier is None else earlier.stale)
         if set(self._store.existing(self._targets.paths)) - known:
             self._refuse_unknown(known)
@@ -289,11 +270,11 @@ class FileWriting:
         for number, (path, part) in enumerate(zip(self._targets.paths, self._made_of, strict=True)):
             file = before.get(path)
             if file is not None and not words and file.identity == part.identity and self._is_whole(file):
-                self._files[number] = replace(file, partition=number, inputs=part.inputs, kept=True)
-        self._claimed = {path for n, path in enumerate(self._targets.paths) if n not in self._files}
+                self.files[number] = replace(file, partition=number, inputs=part.inputs, kept=True)
+        self._claimed = {path for n, path in enumerate(self._targets.paths) if n not in self.files}
         self._below = earlier.below if not self._claimed else Below()
         self._take_over(earlier, before)
-        if words and files:
+        if words and before:
             count = f"all {len(self._targets.paths)} files are" if len(self._targets.paths) != 1 else "the file is"
             message = f"{self._operation}: {count} written again: {'; '.join(words)}"
             warn_about(None, message, WrittenAgainWarning)
@@ -304,8 +285,8 @@ class FileWriting:
         Of the tasks that run `again` this run says itself what they leave out.
         """
         self._below = self._below.without(again)
-        asked = self._files if self._wanted is None else self._files.keys() & self._wanted
-        lost = sum(self._files[number].lost for number in asked)
+        asked = self.files if self._wanted is None else self.files.keys() & self._wanted
+        lost = sum(self.files[number].lost for number in asked)
         lost += sum(self._below.lost.values()) if self._wanted is None else 0
         if lost:
             count = f"{lost:,} record{'s were' if lost != 1 else ' was'} left out of the files that are kept"
@@ -331,10 +312,13 @@ class FileWriting:
             return False
         if state == (file.nbytes, file.mtime_ns, file.etag) and state != (file.nbytes, None, None):
             return True
-        checksum = 0  # it was copied, or touched, or changed
-        for block in self._store.blocks(file.path):
+        return self._checksum(file.path) == file.checksum  # it was copied, or touched, or changed
+
+    def _checksum(self, path: str) -> int:
+        checksum = 0
+        for block in self._store.blocks(path):
             checksum = crc32(block, checksum)
-        return checksum == file.checksum
+        return checksum
 
     def _make_staging(self) -> None:
         for directory in self._targets.directories:
@@ -342,11 +326,15 @@ class FileWriting:
             self._store.make_directory(path, private=True)
             self._staging[directory] = path
 
+    def staging_of(self, number: int) -> str:
+        """Return the directory for the temporary file of a partition."""
+        return self._staging[directory_of(self._targets.paths[number])]
+
     # What is written ------------------------------------------------------------------------------------------------
 
     def kept_tallies(self) -> Iterator[tuple[str, int]]:
         """Yield what was counted when the files were written that are kept; asked before others are."""
-        for file in self._files.values():
+        for file in self.files.values():
             yield from file.tallies
         for pairs in self._below.tallies.values():
             yield from pairs
@@ -357,20 +345,37 @@ class FileWriting:
             below.lost |= {task: lost} if lost else {}
             below.tallies |= {task: tallies} if tallies else {}
 
-    def commit(self, written: Any, lost: int, tallies: Pairs = ()) -> None:
+    def adopt(self, made: Iterable[tuple[int, str, int, Any]]) -> None:
+        """Commit local files that this process has made: of each its partition, where it is, its records, its `about`.
+
+        None has its final name before all are on the disk.
+        """
+        written = []
+        for number, path, records, about in made:
+            with self._failing_as(path):
+                bring_file_to_disk(path)
+                state = os.stat(path)
+                written.append(((number, path, records, state.st_size, self._checksum(path), state.st_mtime_ns), about))
+        for each, about in written:
+            self.commit(each, 0, about=about)
+
+    def commit(self, written: Any, lost: int, tallies: Pairs = (), about: Any = None) -> None:
         """Give the file that a task has written its name; with the last one, write the manifest."""
         number, temporary, records, nbytes, checksum, mtime_ns = written
         part = self._made_of[number]
-        facts = {"tallies": tallies, "lost": lost, "inputs": part.inputs, "identity": part.identity or None}
-        file = WrittenFile(self._targets.paths[number], number, records, nbytes, checksum, mtime_ns, **facts)
+        path = self._targets.paths[number]
+        file = WrittenFile(
+            path, number, records, nbytes, checksum, mtime_ns, None, lost, part.inputs, part.identity or None, False,
+            tallies, about,
+        )  # fmt: skip
         with self._failing_as(file.path):
             if not self._noted_at:
                 self._write_journal()
             if self._journal is not None:
                 self._add_to_journal(file)
             self._store.move(temporary, file.path)
-            self._files[number] = file if self._store.journals else self._with_etag(file)
-            if len(self._files) == len(self._targets.paths):
+            self.files[number] = file if self._store.journals else self._with_etag(file)
+            if len(self.files) == len(self._targets.paths):
                 self._complete()
             elif self._journal is None and time.monotonic() > self._noted_at + _EVERY:
                 self._write_journal()
@@ -383,9 +388,9 @@ class FileWriting:
         """Write the journal, with what is there already; only then is the manifest of before no longer true."""
         home, path = self._targets.home, self._targets.own("journal")
         # Where nothing can be added to it, it says from the beginning what may be there in the end.
-        stale = self._stale | self._claimed if self._store.journals else self._stale.union(self._targets.paths)
+        stale = self.stale | self._claimed if self._store.journals else self.stale.union(self._targets.paths)
         head = {"format": FORMAT, "recipe": self._recipe, "stale": sorted(stale), "staging": [*self._staging.values()]}
-        rows = [line_of(row_of_file(file, home)) for file in self._files.values()]
+        rows = [line_of(row_of_file(file, home)) for file in self.files.values()]
         below = [line_of(self._below.as_json())] if self._below else []
         self._put(path, b"".join([line_of(head), *below, *rows]))
         self._unsaid = Below()
@@ -422,7 +427,7 @@ class FileWriting:
     def _complete(self) -> None:
         for directory in self._targets.directories:
             self._store.settle(directory)
-        for path in self._store.apart(self._stale, self._targets.paths):
+        for path in self._store.apart(self.stale, self._targets.paths):
             self._store.remove(path)
         self._put(self._targets.own("manifest.json"), self._manifest())
         self._store.settle(self._targets.home)
@@ -430,7 +435,7 @@ class FileWriting:
         self._noted_at = 0.0
 
     def _manifest(self) -> bytes:
-        files = [self._files[number] for number in range(len(self._targets.paths))]
+        files = [self.files[number] for number in range(len(self._targets.paths))]
         return manifest_bytes(self._recipe, files, self._targets.home, self._below)
 
     def end(self) -> None:

@@ -10,14 +10,14 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 from bagkit.errors import PlanError
 from bagkit.io.input.made_of import InputPart, MadeOf
 from bagkit.io.input.paths import base_name, digest_of
-from bagkit.io.output.manifest import Damaged, from_row, read_journal, read_manifest
+from bagkit.io.output.manifest import Damaged, read_account
 from bagkit.io.output.names import Targets, plan_targets
 from bagkit.io.output.stores import Store
 from bagkit.light_classes import NamedTuple
@@ -46,34 +46,22 @@ def planned_targets(operation: str, path: object, made_of: Sequence[MadeOf], suf
             "hint: give a directory, or a pattern such as 'out/*.jsonl'"
         )
     place = plan_targets(operation, path, 1, None, suffix)
-    names = names_after([part.inputs for part in made_of], _names_there(place, store))
+    names = _names_after([part.inputs for part in made_of], _names_there(place, store))
     return plan_targets(operation, path, len(names), names.__getitem__, suffix, sorts=False)
 
 
 def _names_there(place: Targets, store: Store) -> dict[_Slot, str]:
     """Return which names an earlier run has given; none where there is no account that can be read."""
-    recipe: Mapping[str, Any] = {}
-    rows: Sequence[Any] = ()
     try:
-        if (data := store.read(place.own("journal"))) is not None:
-            head, rows = read_journal(data)
-            recipe = head["recipe"]
-        elif (data := store.read(place.own("manifest.json"))) is not None:
-            recipe, rows, _ = read_manifest(data)
+        account = read_account(store, place)
     except (Damaged, OSError):
         return {}  # the run will say so
-    if "operations" not in recipe:
-        return {}  # they are numbers
-    files = [from_row(row, place.home) for row in rows]
+    if account is None or "operations" not in account.recipe:
+        return {}  # or they are numbers
     before, _, after = place.template.partition("*")
-    found = sorted((file for file in files if place.could_be(file.path)), key=attrgetter("partition"))
-    return slots_of([(file.inputs, file.path[len(before) : len(file.path) - len(after)]) for file in found])
-
-
-def slots_of(named: Sequence[tuple[Sequence[InputPart], str]]) -> dict[_Slot, str]:
-    """Return who has which of the names that an earlier run has given to partitions, made of these inputs."""
-    slots = _slots([inputs for inputs, _ in named])
-    return {slot: name for slot, (inputs, name) in zip(slots, named, strict=True) if inputs}
+    found = sorted((file for file in account.files if place.could_be(file.path)), key=attrgetter("partition"))
+    slots = zip(found, _slots([file.inputs for file in found]), strict=True)
+    return {slot: file.path[len(before) : len(file.path) - len(after)] for file, slot in slots if file.inputs}
 
 
 def _slots(inputs: Sequence[Sequence[InputPart]]) -> list[_Slot]:
@@ -86,7 +74,7 @@ def _slots(inputs: Sequence[Sequence[InputPart]]) -> list[_Slot]:
     return slots
 
 
-def names_after(inputs: Sequence[Sequence[InputPart]], there: dict[_Slot, str]) -> list[str]:
+def _names_after(inputs: Sequence[Sequence[InputPart]], there: dict[_Slot, str]) -> list[str]:
     """Return a name for each partition, made of `inputs`: the one that is `there`, or another that nobody has."""
     slots = _slots(inputs)
     given = {slot: there[slot] for slot in slots if slot in there}

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 from zlib import crc32
 
 from bagkit.amounts import how_many
@@ -21,7 +21,12 @@ from bagkit.flow.tallies import Counted, Pairs, counted_words
 from bagkit.io.input.made_of import InputPart
 from bagkit.io.input.paths import digest_of
 from bagkit.json.standard import standard_dumps, standard_loads
+from bagkit.light_classes import NamedTuple
 from bagkit.visible import without_secrets
+
+if TYPE_CHECKING:
+    from bagkit.io.output.names import Targets
+    from bagkit.io.output.stores import Store
 
 T = TypeVar("T")
 
@@ -50,6 +55,8 @@ class WrittenFile:
     """Whether it was there already."""
     tallies: Pairs = field(default=(), compare=False, repr=False)
     """What the task that wrote it has counted by reason, as far as that is known."""
+    about: Any = field(default=None, compare=False, repr=False)
+    """What the writing method wants to know of it in later runs, as JSON can have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +327,7 @@ def read_manifest(data: bytes) -> tuple[Any, list[Any], Below]:
 
 def below_of(content: Mapping[str, Any]) -> Below:
     """Return what a journal's first entry, or the content of a manifest, says of tasks below its files."""
-    lost, tallies = (content.get(name, {}) for name in BELOW)  # an earlier version did not say
+    lost, tallies = (content.get(name, {}) for name in BELOW)  # a journal says it in later lines, if there is any
     return Below(dict(lost), {task: _pairs(rows) for task, rows in tallies.items()})
 
 
@@ -328,12 +335,40 @@ def _pairs(rows: Iterable[Sequence[Any]]) -> Pairs:
     return tuple([(reason, count) for reason, count in rows])
 
 
+class Account(NamedTuple):
+    """What a run has said of itself."""
+
+    recipe: Any
+    files: list[WrittenFile]
+    below: Below
+    """What tasks had to say whose results are in several files."""
+    stale: Sequence[str] = ()
+    """What it has yet to remove."""
+    staging: Sequence[str] = ()
+    """The directories of its temporary files."""
+
+
+def read_account(store: Store, targets: Targets) -> Account | None:
+    """Return what the last run here has said of itself, None if there was none; raises Damaged."""
+    if (data := store.read(targets.own("journal"))) is not None:
+        head, rows = read_journal(data)
+        files = [from_row(row, targets.home) for row in rows]
+        return Account(head["recipe"], files, below_of(head), head["stale"], head["staging"])
+    if (data := store.read(targets.own("manifest.json"))) is not None:
+        recipe, rows, below = read_manifest(data)
+        return Account(recipe, [from_row(row, targets.home) for row in rows], below)
+    return None
+
+
 def checksum_of(content: Any) -> str:
     """Return what tells whether an account of what was written is whole."""
     return digest_of(standard_dumps(content, sort_keys=True))
 
 
-ROW = ["name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost", "inputs", "identity", "tallies"]
+ROW = [
+    "name", "partition", "records", "bytes", "crc32", "mtime_ns", "etag", "lost", "inputs", "identity", "tallies",
+    "about",
+]  # fmt: skip
 
 
 def row_of_file(file: WrittenFile, home: str) -> list[Any]:
@@ -341,18 +376,13 @@ def row_of_file(file: WrittenFile, home: str) -> list[Any]:
     path = file.path.removeprefix(home + "/")
     inputs = [[part.path, part.size, part.mtime_ns, part.etag, part.start, part.stop] for part in file.inputs]
     facts = [file.partition, file.records, file.nbytes, file.checksum, file.mtime_ns, file.etag, file.lost]
-    return [path, *facts, inputs, file.identity, [list(pair) for pair in file.tallies]]
+    return [path, *facts, inputs, file.identity, [list(pair) for pair in file.tallies], file.about]
 
 
 def from_row(row: Sequence[Any], home: str) -> WrittenFile:
-    """Return the file that `as_row` gave."""
-    name, *facts = row[:8]
+    """Return the file that `row_of_file` was given."""
+    name, partition, records, nbytes, checksum, mtime_ns, etag, lost, inputs, identity, tallies, about = row
     path = name if os.path.isabs(name) or "://" in name else f"{home}/{name}"
-    inputs, identity = row[8:10] or ((), None)  # an earlier version did not say
-    tallies = row[10] if len(row) > 10 else ()
-    return replace(
-        WrittenFile(path, *facts),
-        inputs=tuple([InputPart(*part) for part in inputs]),
-        identity=identity,
-        tallies=_pairs(tallies),
-    )
+    parts = tuple([InputPart(*part) for part in inputs])
+    facts = (records, nbytes, checksum, mtime_ns, etag, lost, parts, identity)
+    return WrittenFile(path, partition, *facts, tallies=_pairs(tallies), about=about)

@@ -179,6 +179,15 @@ def bring_to_disk(descriptor: int) -> None:
             raise
 
 
+def bring_file_to_disk(path: str) -> None:
+    """Bring a local file that others have written to the disk."""
+    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        bring_to_disk(handle)
+    finally:
+        os.close(handle)
+
+
 def bring_names_to_disk(directory: str) -> None:
     """Bring the names in a local `directory` to the disk; where its files can be written but not listed, do nothing."""
     try:

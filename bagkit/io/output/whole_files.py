@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from io import BufferedWriter, RawIOBase
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from bagkit.contexts import context
@@ -19,7 +18,7 @@ from bagkit.io.input.paths import check_nameable, digest_of, is_url, named, path
 from bagkit.io.input.sharding import shard_of
 from bagkit.io.output.locks import Lock
 from bagkit.io.output.names import RESERVED
-from bagkit.io.output.stores import bring_names_to_disk, bring_to_disk, failed, is_device
+from bagkit.io.output.stores import bring_file_to_disk, bring_names_to_disk, failed, is_device
 
 if TYPE_CHECKING:
     from bagkit.plan.node import Plan
@@ -83,41 +82,34 @@ def _refuse_existing(operation: str, place: str) -> None:
 
 
 @context
-def whole_files(operation: str, place: str, exist: str, places: Sequence[str] = ()) -> Iterator[list[str]]:
+def whole_file(operation: str, place: str, exist: str) -> Iterator[str]:
     """Give the temporary path of a file that becomes `place` when the block ends without an exception.
 
-    With `places`, in one directory, there are as many, and `place` is what those were made of. Raises OutputBusyError
-    while another process is doing so, OutputExistsError where one has done it meanwhile, OutputError for what can't be
-    written. What a process that was killed has left of the same place is removed.
+    Raises OutputBusyError while another process is doing so, OutputExistsError where one has done it meanwhile,
+    OutputError for what can't be written. What a process that was killed has left of the same place is removed.
     """
-    places = places or [place]
     directory = os.path.dirname(place)
     own = f"{directory}/{RESERVED}{digest_of(place, 6)}"
-    made: list[str] = []
+    temporary = f"{own}.{secrets.token_hex(8)}.part"
     lock = None
     try:
         os.makedirs(directory, exist_ok=True)
         lock = Lock(f"{own}.lock")
         for left in glob.glob(f"{glob.escape(own)}.*.part") if lock.excludes else ():
             os.unlink(left)
-        made += [f"{own}.{secrets.token_hex(8)}.part" for _ in places]
-        yield list(made)
-        for name in made:
-            _sync(name)
-        for each in places if exist == "error" else ():
-            _refuse_existing(operation, each)
-        for each in places:
-            os.replace(made[0], each)
-            del made[0]
+        yield temporary
+        bring_file_to_disk(temporary)
+        if exist == "error":
+            _refuse_existing(operation, place)
+        os.replace(temporary, place)
         bring_names_to_disk(directory)
     except BagkitError:
         raise
     except OSError as error:
         raise failed(place, error) from error
     finally:
-        for name in made:
-            with suppress(OSError):  # what broke the writing may break this too, and is what is to be told
-                remove(name)
+        with suppress(OSError):  # it has its name, or what broke the writing may break this too, and is to be told
+            os.unlink(temporary)
         if lock is not None:
             lock.release()
 
@@ -152,19 +144,6 @@ class _Compressed(RawIOBase):
         if not self.closed:
             self._file.write(self._compressor.flush())
         super().close()
-
-
-def remove(path: str) -> None:
-    """Remove a file, if it is there."""
-    Path(path).unlink(missing_ok=True)
-
-
-def _sync(path: str) -> None:
-    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        bring_to_disk(handle)
-    finally:
-        os.close(handle)
 
 
 def spill_beside(place: str) -> IO[bytes]:

@@ -257,47 +257,89 @@ def test_a_file_of_many_that_is_there_is_an_error_too(tmp_path: Path) -> None:
         bag().to_parquet(tmp_path / "*.parquet", **SYNC)
 
 
-@pytest.mark.parametrize(("then", "now"), [(3, 2), (11, 2)])
-def test_files_of_more_partitions_are_an_error(tmp_path: Path, then: int, now: int) -> None:
-    (tmp_path / "part-all.parquet").touch()  # no number
+def left_of(path: Path) -> list[str]:
+    return sorted(each.name for each in path.iterdir() if each.name[0] != ".")
+
+
+WRITE_MANY: dict[str, Callable[..., Any]] = {
+    "to_jsonl": lambda bag, *to, **options: bag.to_jsonl(*to, **options),
+    "to_textfiles": lambda bag, *to, **options: bag.map(str).to_textfiles(*to, **options),
+    "to_avro": lambda bag, *to, **options: bag.to_avro(
+        *to, {"type": "record", "name": "r", "fields": [{"name": "n", "type": "int"}]}, **options
+    ),
+    "to_parquet": lambda bag, *to, **options: bag.to_parquet(*to, **options),
+}
+
+
+@pytest.mark.parametrize("write", WRITE_MANY.values(), ids=list(WRITE_MANY))
+@pytest.mark.filterwarnings("ignore::bagkit.WrittenAgainWarning")
+def test_files_of_earlier_runs_are_removed_whatever_their_names(tmp_path: Path, write: Any) -> None:
+    """Fewer partitions, shorter numbers, the names of inputs: readers would take what is left for parts."""
+    place, out = tmp_path / "out" / "part-*.x", tmp_path / "out"
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.json").write_text('{"n": 1}\n')
+    made = bk.range(11, 11).map(lambda n: {"n": n})
+    of_files = bk.read_json(tmp_path / "*.json")
+    write(made, place, exist="error", **SYNC)
+    (out / "part-all.x").write_text("no file of bagkit's")
+    for now in (12, 3, 2):
+        write(made.repartition(now), place, exist="overwrite", **SYNC)
+        assert left_of(out) == [*(f"part-{n:0{len(str(now - 1))}}.x" for n in range(now)), "part-all.x"]
+    write(of_files, place, exist="update", **SYNC)
+    assert left_of(out) == ["part-a.x", "part-all.x", "part-b.x", "part-c.x"]
+    with pytest.raises(bk.OutputExistsError, match=r"an earlier run has written here, as .*manifest\.json says; hint"):
+        write(made, place, exist="error", **SYNC)
+    write(made.repartition(2), place, exist="overwrite", **SYNC)
+    assert left_of(out) == ["part-0.x", "part-1.x", "part-all.x"]
+
+
+@pytest.mark.parametrize("then", [3, 11])
+@pytest.mark.parametrize("exist", ["error", "overwrite"])
+def test_files_of_other_numbers_that_no_account_names_are_an_error(tmp_path: Path, then: int, exist: str) -> None:
     made = bk.range(11, then).map(lambda n: {"n": n})
     paths = made.to_parquet(tmp_path / "part-*.parquet", **SYNC)
+    for account in tmp_path.glob(".bagkit-*"):
+        account.unlink()
+    for path in paths[:2] if then == 3 else ():
+        os.unlink(path)
     with pytest.raises(bk.OutputExistsError) as caught:
-        made.repartition(now).to_parquet(tmp_path / "part-*.parquet", exist="overwrite", **SYNC)
+        made.repartition(2).to_parquet(tmp_path / "part-*.parquet", exist=exist, **SYNC)
+    left = paths[2 if then == 3 else 0]
     assert str(caught.value) == (
-        f"to_parquet: {paths[2 if then == 3 else 0]} exists, and would be read together with the 2 files that are "
+        f"to_parquet: {left} exists, and would be read together with the 2 files that are "
         "written; hint: remove it, or write to another directory"
     )
-    assert sorted(map(str, tmp_path.glob("part-[0-9]*"))) == paths
+    assert sorted(map(str, tmp_path.iterdir())) == (paths[2:] if then == 3 else paths)
 
 
 def test_a_file_that_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    with pytest.raises(bk.OutputExistsError):
-        bag([1]).map(lambda n: path.write_text("theirs") and {"n": n}).to_parquet(path, **SYNC)
-    assert path.read_text() == "theirs"
-    assert os.listdir(tmp_path) == ["a.parquet"]
+    path = tmp_path / "0.parquet"
+    for place in (path, tmp_path / "*.parquet"):
+        with pytest.raises(bk.OutputExistsError):
+            bag([1], 1).map(lambda n: path.write_text("theirs") and {"n": n}).to_parquet(place, **SYNC)
+        assert path.read_text() == "theirs"
+        assert os.listdir(tmp_path) == ["0.parquet"]
+        path.unlink()
 
 
 def test_two_at_once_and_what_the_dead_have_left(tmp_path: Path) -> None:
     """Whoever has the lock is the only one that writes there; the next one removes what a dead owner has left."""
-    for write, name in ((pq_write, "*.parquet"), (pq_write, "a.parquet")):
-        place = str(tmp_path / name)
-        with whole_files.whole_files("test", place, "error") as (temporary,):
-            Path(temporary).touch()
-            with pytest.raises(bk.OutputBusyError, match="this program writes to these files already"):
-                write(place)
-            Path(temporary).unlink()
-            left, other = Path(temporary.replace(".part", "x.part")), tmp_path / ".bagkit-0123456789ab.0.part"
-            left.write_text("half")
-            other.write_text("of a file that may still be written")
-            shutil.copy(temporary_lock(temporary), tmp_path / "lock")
-            Path(temporary).touch()
-        Path(place).unlink()
-        (tmp_path / "lock").rename(temporary_lock(temporary))
-        write(place)
-        assert (left.exists(), other.exists()) == (False, True)
-        assert len(list(tmp_path.glob(".bagkit-*"))) == 1
+    place = str(tmp_path / "a.parquet")
+    with whole_files.whole_file("test", place, "error") as temporary:
+        Path(temporary).touch()
+        with pytest.raises(bk.OutputBusyError, match="this program writes to these files already"):
+            pq_write(place)
+        Path(temporary).unlink()
+        left, other = Path(temporary.replace(".part", "x.part")), tmp_path / ".bagkit-0123456789ab.0.part"
+        left.write_text("half")
+        other.write_text("of a file that may still be written")
+        shutil.copy(temporary_lock(temporary), tmp_path / "lock")
+        Path(temporary).touch()
+    Path(place).unlink()
+    (tmp_path / "lock").rename(temporary_lock(temporary))
+    pq_write(place)
+    assert (left.exists(), other.exists()) == (False, True)
+    assert len(list(tmp_path.glob(".bagkit-*"))) == 1
 
 
 def pq_write(place: str) -> None:
@@ -314,7 +356,7 @@ def test_a_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def no_locks(file: int, how: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    with whole_files.whole_files("test", str(tmp_path / "a"), "error") as (theirs,):
+    with whole_files.whole_file("test", str(tmp_path / "a"), "error") as theirs:
         Path(theirs).write_text("theirs")
         monkeypatch.setattr(fcntl, "flock", no_locks)
         pq_write(str(tmp_path / "a"))

@@ -511,7 +511,7 @@ class TestWhatOthersPutThere:
     def test_as_the_lock_of_a_single_file(self, out: Path, elsewhere: Path, kind: str) -> None:
         records = bk.from_sequence([{"n": 1}], npartitions=1)
         with bk.options(scheduler="sync"):
-            with whole_files.whole_files("to_parquet", str(out / "a.parquet"), "error") as (temporary,):
+            with whole_files.whole_file("to_parquet", str(out / "a.parquet"), "error") as temporary:
                 lock = Path(temporary.rsplit(".", 2)[0] + ".lock")
                 Path(temporary).touch()
             (out / "a.parquet").unlink()
