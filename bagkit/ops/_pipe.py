@@ -96,10 +96,16 @@ def _written(sink: int, data: memoryview) -> memoryview | None:
 
 def _encoded(records: Iterator[str]) -> Iterator[bytes]:
     """Yield `records` as lines, many together."""
-    while batch := list(islice(records, BATCH)):
-        for odd in (record for record in batch if not isinstance(record, str)):
-            raise TypeError(f"pipe: a record is of type {type(odd).__name__}; expected text; hint: map(str) before it")
-        yield "".join([line if line.endswith("\n") else line + "\n" for line in batch]).encode()
+    lines = map(_line, records)
+    while batch := "".join(islice(lines, BATCH)):
+        yield batch.encode()
+
+
+def _line(record: Any) -> str:
+    """Return a record as a line; raises before the next record is pulled, so that it is known which one it was."""
+    if not isinstance(record, str):
+        raise TypeError(f"pipe: a record is of type {type(record).__name__}; expected text; hint: map(str) before it")
+    return record if record.endswith("\n") else record + "\n"
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:

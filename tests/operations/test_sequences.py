@@ -221,6 +221,13 @@ def test_a_pipe_that_wants_no_more_is_no_error() -> None:
     assert bag.pipe("head -n 1").map(len).compute(scheduler="sync") == [1001]
 
 
+def test_a_pipe_tells_which_record_is_no_text() -> None:
+    bag = bk.from_sequence([*"abc", 3, *"def"], npartitions=1)
+    with pytest.raises(TypeError, match="a record is of type int") as caught:
+        bag.pipe("cat").compute(scheduler="sync")
+    assert "at from_sequence, record 3, partition 0" in caught.value.__notes__
+
+
 def test_a_pipe_takes_text_and_a_command() -> None:
     for record in (None, 5, b"x"):
         with pytest.raises(TypeError, match="pipe: a record is of type"):
