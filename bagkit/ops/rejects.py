@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from itertools import chain
 from typing import Any
 
 from bagkit.errors import one_line
@@ -36,7 +37,9 @@ def for_json(reject: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(reject)
     for name, value in reject.items():
         kind = type(value)
-        if kind in _PLAIN or (kind is str and value.isascii()) or is_json(value):
+        if kind in _PLAIN or (kind is int and name not in RECORDS) or (kind is str and value.isascii()):
+            continue  # nearly always
+        if is_json(value):
             continue
         if isinstance(value, str):
             found[name] = value.encode("utf-8", "backslashreplace").decode()
@@ -56,9 +59,10 @@ def is_json(value: Any) -> bool:
     (True, False, False)
     """
     waiting: list[Collection[Any]] = [(value,)]
-    seen = 0
+    seen = containers = 0
     while waiting:
         values = waiting.pop()
+        containers += 1
         seen += len(values)
         if seen > MOST_VALUES:
             return False
@@ -66,6 +70,9 @@ def is_json(value: Any) -> bool:
             kind = type(each)
             if kind is str:
                 if not each.isascii() and _has_surrogate(each):
+                    return False
+            elif kind is int:
+                if not -_LARGEST < each < _LARGEST:
                     return False
             elif kind is float:
                 if not math.isfinite(each):
@@ -78,10 +85,24 @@ def is_json(value: Any) -> bool:
                 waiting.append(each.values())
             elif kind not in _PLAIN:
                 return False
+    return containers <= DEEPEST or not _is_too_deep(value)
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        lists = [each.values() if type(each) is dict else each for each in level if type(each) in (list, dict)]
+        if not lists:
+            return False
+        level = list(chain.from_iterable(lists))
     return True
 
 
-_PLAIN = frozenset({int, bool, type(None)})
+_PLAIN = frozenset({bool, type(None)})
+_LARGEST = 10**640
+"""Whatever its limit is set to, Python writes and reads integers of as many digits."""
+DEEPEST = 500
+"""Lists and dicts in each other: who writes and reads them goes down by recursion."""
 MOST_VALUES = 1_000_000
 """Values in a record after which it counts as none that JSON has: it may hold itself."""
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bagkit as bk
+from bagkit.ops.rejects import is_json
 from tests.examples import examples
 from tests.operations.functions import stops
 
@@ -305,6 +306,25 @@ def test_rejects_are_read_again_and_go_on_from_where_they_were(lines: Path, tmp_
         assert [(reject["line"], reject["error"]) for reject in still.compute()] == [
             (reject["line"], reject["error"]) for reject in read
         ], "those whose record is no JSON begin with their line"
+
+
+def deep(levels: int) -> Any:
+    made: Any = {"a": [1]}
+    for _ in range(levels // 2):
+        made = {"b": [made]}
+    return made
+
+
+@pytest.mark.parametrize("record", [10**5000, -(10**5000), {"n": [10**5000]}, deep(100_000)], ids=lambda _: "")
+def test_rejects_that_json_can_not_hold_are_written_all_the_same(record: Any, tmp_path: Path) -> None:
+    """Python writes no integer of so many digits, and nothing that is so deep."""
+    _, bad = bk.from_sequence([1]).map(lambda _: record).map(lambda _: 1 // 0).split_errors()
+    bad.to_jsonl(tmp_path / "bad", scheduler="sync")
+    (read,) = bk.read_errors(tmp_path / "bad").compute(scheduler="sync")
+    assert read["record"] is None
+    assert read["record_repr"]
+    assert is_json(deep(100))
+    assert is_json([10**600])
 
 
 def breaks_off(number: int) -> Iterator[int]:
