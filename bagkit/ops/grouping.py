@@ -30,7 +30,7 @@ from bagkit.ops.elementwise import ParseJson
 from bagkit.ops.exchange_errors import TakingForUser, exchange_errors
 from bagkit.ops.fields_read import fields_read
 from bagkit.ops.functions import checked_npartitions, key_function, shown_key
-from bagkit.ops.reductions import Row, joined, or_else
+from bagkit.ops.reductions import Keeping, Row, joined, or_else
 from bagkit.plan.fields import shown_fields
 from bagkit.plan.kinds import ALL, Exchange, Fields, OnRecords, Pairing, SampledExchange, Taking, union
 
@@ -377,30 +377,17 @@ def check_how(how: object, on_other: object) -> None:
         raise PlanError(f"join: how is {how!r}; expected one of {', '.join(map(repr, HOWS))}")
 
 
-class Checked:
-    """A Taking of records that a table is made of by their keys: here it is known where each of them is from."""
-
-    __slots__ = ("_key", "_records")
-
-    def __init__(self, key: Callable[[Any], Any]) -> None:
-        self._key = key
-        self._records: list[Any] = []
-
-    def take(self, records: list[Any]) -> None:
-        """Take some records; raises what is wrong with a key."""
-        table_of(self._key, records)
-        self._records += records
-
-    def state(self) -> list[Any]:
-        """Return all of them."""
-        return self._records
+def _checked(key: Callable[[Any], Any], records: list[Any]) -> list[Any]:
+    """Return records that a table is made of by their keys; raises what is wrong with one, whose place is known here."""
+    table_of(key, records)
+    return records
 
 
 def other_side(match: Match) -> Row:
     """Return the reduction of a bag to the list of its records, which `match` holds as a table."""
     return Row(
         f"the other side of {match.error_label}",
-        partial(Checked, key_function("join", match.on_other)),
+        partial(Keeping, partial(_checked, key_function("join", match.on_other))),
         joined,
         partial(or_else, []),
         functions=(match.on_other,) if callable(match.on_other) else (),

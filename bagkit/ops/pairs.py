@@ -12,7 +12,7 @@ from bagkit.errors import one_line
 from bagkit.flow.stopped import first_awaited
 from bagkit.light_classes import dataclass
 from bagkit.ops.functions import OfFunction, key_function, shown_key
-from bagkit.ops.reductions import Row, accumulating, joined, or_else
+from bagkit.ops.reductions import Keeping, Row, joined, or_else
 from bagkit.plan.kinds import OnRecords, PerPartition
 
 _KEY = itemgetter(0)
@@ -118,9 +118,8 @@ def tapped(function: Callable[[Any], object], records: Sequence[Any]) -> Iterato
 
 def lookup_row(key: Any) -> Row:
     """Return the reduction to the list of the values of `key`."""
-    return Row(f"lookup({one_line(key)})", accumulating(partial(_with_values, key), ()), joined, partial(or_else, []))
+    return Row(f"lookup({one_line(key)})", partial(Keeping, partial(_values_of, key)), joined, partial(or_else, []))
 
 
-def _with_values(key: Any, found: Sequence[Any], pairs: Sequence[Any]) -> Sequence[Any]:
-    more = [pair[1] for pair in pairs if pair[0] == key]
-    return [*found, *more] if more else found
+def _values_of(key: Any, pairs: Sequence[Any]) -> list[Any]:
+    return [pair[1] for pair in pairs if pair[0] == key]

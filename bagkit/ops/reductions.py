@@ -5,6 +5,7 @@ To add one: a function below that returns a `Row`, a method on Bag, a row in the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import partial, reduce
@@ -53,6 +54,29 @@ class Accumulating:
 def accumulating(add: Callable[[Any, list[Any]], Any], initial: Any = EMPTY) -> Callable[[], Accumulating]:
     """Return an object that starts with the state `initial`, and adds records to it; `add` may not change `initial`."""
     return partial(Accumulating, add, initial)
+
+
+class Keeping:
+    """A Taking that keeps records in a list, or what a function makes of some of them; `most` of them, from the first.
+
+    The list grows: a new one for each block would be copied as often as there are blocks.
+    """
+
+    __slots__ = ("_found", "_most", "_of")
+
+    def __init__(self, of: Callable[[list[Any]], Sequence[Any]] | None = None, most: int = sys.maxsize) -> None:
+        self._found: list[Any] = []
+        self._most = most
+        self._of = of
+
+    def take(self, records: list[Any]) -> None:
+        """Take some records."""
+        found = records if self._of is None else self._of(records)
+        self._found += found[: self._most - len(self._found)]
+
+    def state(self) -> list[Any]:
+        """Return the list."""
+        return self._found
 
 
 def merging(of: Callable[[list[Any]], Any], merge: Callable[[list[Any]], Any]) -> Callable[[], Accumulating]:
@@ -281,13 +305,9 @@ def _largest_of_all(k: int, key: Callable[[Any], Any] | None, states: list[list[
 
 
 def head_row(k: int) -> Row:
-    start = partial(UntilEnough, accumulating(partial(_first, k), ()), partial(_has, k))
+    start = partial(UntilEnough, partial(Keeping, most=k), partial(_has, k))
     merge = partial(_first_of_all, k)
     return Row(f"take({k})", start, merge, partial(or_else, []), gives_bag=True, when_cut="rounded")
-
-
-def _first(k: int, found: Sequence[Any], records: Sequence[Any]) -> Sequence[Any]:
-    return [*found, *records[: k - len(found)]]
 
 
 def _first_of_all(k: int, states: list[Sequence[Any]]) -> list[Any]:

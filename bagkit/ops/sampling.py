@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -11,24 +11,25 @@ from typing import Any
 from bagkit.errors import EmptyBagError, PlanError, one_line
 from bagkit.light_classes import dataclass
 from bagkit.ops import _sample
-from bagkit.ops.reductions import Row, accumulating, fan_in
-from bagkit.plan.kinds import ALL, Fields, OnRecords, Pairing
+from bagkit.ops.reductions import Keeping, Row, fan_in
+from bagkit.plan.kinds import ALL, Fields, OnRecords, Pairing, PerRecord
 from bagkit.sentinels import EMPTY
 from bagkit.signatures import is_number, whole_number
 
 
 @dataclass(frozen=True)
 class ByChance(Pairing):
-    """Some of a partition's records, as `flags` says of some records with their random numbers."""
+    """Some of a partition's records, as `choose` says of them with the partition's random numbers."""
 
     name: str
-    flags: Callable[..., Iterable[Any]]
+    choose: Callable[..., Iterable[Any]]
+    """Gives a flag for each of some records; or, of all records, those that may be in a sample of the bag."""
     seed: int
     reads_records: bool = False
+    per_record: PerRecord = "some"
 
     bags = 2
     read_first = 1
-    per_record = "some"
 
     @property
     def can_raise(self) -> bool:  # type: ignore[override]  # it depends on what is chosen by
@@ -39,36 +40,11 @@ class ByChance(Pairing):
         return self.name
 
     def demand(self, wanted: Fields) -> Fields:
-        return ALL if self.reads_records else wanted
+        return ALL if self.reads_records or not self.per_record else wanted
 
     def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
-        return partial(self.flags, rng=random_of_info(self.seed, read))
-
-
-@dataclass(frozen=True)
-class Candidates(Pairing):
-    """Those of a partition's records, with random numbers, that may be in a sample of the bag."""
-
-    name: str
-    choose: Callable[..., Iterator[Any]]
-    seed: int
-
-    bags = 2
-    read_first = 1
-    can_raise = False
-
-    @property
-    def label(self) -> str:
-        return self.name
-
-    def begin(self, read: Sequence[list[Any]], values: Sequence[Any]) -> OnRecords:
-        return partial(self.choose, rng=random_of_info(self.seed, read))
-
-
-def random_of_info(seed: int, read: Sequence[list[Any]]) -> random.Random:
-    """Return the source of random numbers of the partition whose info was read."""
-    ((info,),) = read
-    return _sample.partition_random(seed, info.index)
+        ((info,),) = read
+        return partial(self.choose, rng=_sample.partition_random(self.seed, info.index))
 
 
 def random_sample(probability: Any, seed: int) -> ByChance:
@@ -103,10 +79,10 @@ def shares(weights: Any, seed: int) -> list[ByChance]:
     ]
 
 
-def candidates(operation: str, size: int, seed: int, *, replace: bool) -> Candidates:
+def candidates(operation: str, size: int, seed: int, *, replace: bool) -> ByChance:
     """Return the op that takes from each partition the records that may be in a sample of `size` records of the bag."""
     kind = _sample.smallest_in_slots if replace else _sample.smallest
-    return Candidates(f"{operation}({size}): candidates", partial(kind, size), seed)
+    return ByChance(f"{operation}({size}): candidates", partial(kind, size), seed, per_record="")
 
 
 def without_replacement_row(operation: str, size: int, split_every: Any, *, all_if_fewer: bool) -> Row:
@@ -114,16 +90,12 @@ def without_replacement_row(operation: str, size: int, split_every: Any, *, all_
     merge = partial(_sample.merge_smallest, size)
     return Row(
         f"{operation}({size})",
-        accumulating(_with_more, ()),
+        Keeping,
         merge,
         partial(_without_replacement, operation, 0 if all_if_fewer else size),
         gives_bag=True,
         split_every=fan_in(operation, split_every),
     )
-
-
-def _with_more(found: Sequence[Any], records: Sequence[Any]) -> Sequence[Any]:
-    return [*found, *records]
 
 
 def _without_replacement(operation: str, least: int, state: Any) -> list[Any]:
@@ -140,7 +112,7 @@ def with_replacement_row(operation: str, size: int, split_every: Any) -> Row:
     """Return the reduction of candidates to a sample with replacement."""
     return Row(
         f"{operation}({size})",
-        accumulating(_with_more, ()),
+        Keeping,
         _sample.merge_slots,
         partial(_with_replacement, operation, size),
         gives_bag=True,
