@@ -247,7 +247,7 @@ class Bag(
         check_now("take", compute, options)
         part = self if count == -1 else Bag(Plan(Partitions(0, count), (self.plan,)))
         if not compute:
-            return part._reduce(rows.head_row(k))
+            return part._then(rows.head_row(k))
         records = iterate(part._then(Head(k)).plan, options)
         try:
             found = tuple(islice(records, k))

@@ -87,7 +87,8 @@ class Folds(Making[T_co]):
         3
         """
         initial = starting_value("fold", "initial", initial)
-        return self._reduce(rows.fold_row(binop, combine, initial, split_every, gives_bag(out_type)))
+        op = rows.fold_row(binop, combine, initial, split_every, gives_bag(out_type))
+        return self._reduce(op) if op.gives_value else self._then(op)
 
     @overload
     def foldby(self: Making[A], key: Callable[[A], K], binop: Callable[[A, A], A], *,
@@ -152,7 +153,7 @@ class Folds(Making[T_co]):
         """
         initial = starting_value("foldby", "initial", initial)
         combine_initial = starting_value("foldby", "combine_initial", combine_initial)
-        return self._reduce(tables.fold_by_table(key, binop, initial, combine, combine_initial, split_every))
+        return self._then(tables.fold_by_table(key, binop, initial, combine, combine_initial, split_every))
 
     @overload
     def reduction(self, perpartition: Callable[[Iterator[T_co]], Any], aggregate: Callable[[Iterator[Any]], U],
@@ -187,7 +188,8 @@ class Folds(Making[T_co]):
         9
         """
         width = None if split_every is None else rows.fan_in("reduction", split_every)
-        return self._reduce(rows.CustomReduction(perpartition, aggregate, gives_bag(out_type), width, name))
+        op = rows.CustomReduction(perpartition, aggregate, gives_bag(out_type), width, name)
+        return self._reduce(op) if op.gives_value else self._then(op)
 
 
 def gives_bag(out_type: object) -> bool:

@@ -71,9 +71,8 @@ class Making(Generic[T_co]):
     def _then(self, op: Op) -> Bag[Any]:
         return self._bag(Plan(op, (self.plan,)))
 
-    def _reduce(self, op: Reduction) -> Any:
-        plan = Plan(op, (self.plan,))
-        return Item(plan) if op.gives_value else self._bag(plan)
+    def _reduce(self, op: Reduction) -> Item[Any]:
+        return Item(Plan(op, (self.plan,)))
 
     def _with_info(self, op: Op, *values: Plan) -> Bag[Any]:
         """Return the bag of a pairing of this bag's records with the PartitionInfo of each partition."""

@@ -152,7 +152,7 @@ class KeyValue(Making[T_co]):
         >>> dict(bk.from_sequence([("a", 1), ("b", 1), ("a", 1)]).count_by_key().compute(scheduler="sync"))
         {'a': 2, 'b': 1}
         """
-        return self._then(Pluck(0))._reduce(tables.frequencies_table(split_every, False))
+        return self._then(Pluck(0))._then(tables.frequencies_table(split_every, False))
 
     @overload
     def lookup(self: Making[tuple[Any, V]], key: object) -> Item[list[V]]: ...

@@ -40,8 +40,7 @@ class Reductions(Making[T_co]):
         >>> bk.range(5, npartitions=2).count().compute(scheduler="sync")
         5
         """
-        item: Item[int] = self._reduce(rows.count_row(split_every))
-        return item
+        return self._reduce(rows.count_row(split_every))
 
     @overload
     def sum(self: Making[OnlyAny], split_every: int | bool | None = ...) -> Item[Any]: ...
@@ -90,8 +89,7 @@ class Reductions(Making[T_co]):
         >>> bk.from_sequence([3, 1, 2], npartitions=2).min().compute(scheduler="sync")
         1
         """
-        item: Item[T_co] = self._reduce(rows.min_row(split_every))
-        return item
+        return self._reduce(rows.min_row(split_every))
 
     def max(self, split_every: int | bool | None = None) -> Item[T_co]:
         """Find the largest record.
@@ -111,8 +109,7 @@ class Reductions(Making[T_co]):
         >>> bk.from_sequence([3, 1, 2], npartitions=2).max().compute(scheduler="sync")
         3
         """
-        item: Item[T_co] = self._reduce(rows.max_row(split_every))
-        return item
+        return self._reduce(rows.max_row(split_every))
 
     @overload
     def mean(self: Making[OnlyAny], split_every: int | bool | None = ...) -> Item[Any]: ...
@@ -210,8 +207,7 @@ class Reductions(Making[T_co]):
         >>> bk.range(5, npartitions=2).map(lambda x: x > 3).any().compute(scheduler="sync")
         True
         """
-        item: Item[bool] = self._reduce(rows.any_row(split_every))
-        return item
+        return self._reduce(rows.any_row(split_every))
 
     def all(self, split_every: int | bool | None = None) -> Item[bool]:
         """Ask whether all records are true.
@@ -230,8 +226,7 @@ class Reductions(Making[T_co]):
         >>> bk.range(5, npartitions=2).map(lambda x: x > 3).all().compute(scheduler="sync")
         False
         """
-        item: Item[bool] = self._reduce(rows.all_row(split_every))
-        return item
+        return self._reduce(rows.all_row(split_every))
 
     def frequencies(self, split_every: int | bool | None = None, sort: bool = False,
                     npartitions: int | None = None) -> Bag[tuple[T_co, int]]:  # fmt: skip
@@ -262,8 +257,7 @@ class Reductions(Making[T_co]):
         if npartitions is not None:
             counted = self._then(tables.frequencies_table(None, False).exchange(npartitions))
             return counted.sort_by(1, reverse=True) if sort else counted
-        bag: Bag[tuple[T_co, int]] = self._reduce(tables.frequencies_table(split_every, sort))
-        return bag
+        return self._then(tables.frequencies_table(split_every, sort))
 
     def topk(
         self, k: int, key: Callable[[T_co], Any] | Field | None = None, split_every: int | bool | None = None
@@ -287,8 +281,7 @@ class Reductions(Making[T_co]):
         >>> bk.from_sequence([("a", 3), ("b", 7), ("c", 5)]).topk(2, key=1).compute(scheduler="sync")
         [('b', 7), ('c', 5)]
         """
-        bag: Bag[T_co] = self._reduce(rows.topk_row(k, key, split_every))
-        return bag
+        return self._then(rows.topk_row(k, key, split_every))
 
     def distinct(self, key: Callable[[T_co], Any] | Field | None = None, npartitions: int | None = None) -> Bag[T_co]:
         """Drop repeated records, and keep the first of each.
@@ -316,5 +309,4 @@ class Reductions(Making[T_co]):
         """
         if npartitions is not None:
             return self._then(tables.distinct_table(key).exchange(npartitions))
-        bag: Bag[T_co] = self._reduce(tables.distinct_table(key))
-        return bag
+        return self._then(tables.distinct_table(key))

@@ -13,20 +13,17 @@ from typing import TYPE_CHECKING, Any
 from bagkit.computing import iterate
 from bagkit.lazily import Lazily
 from bagkit.methods.making import Making, T_co, check_now
-from bagkit.plan.node import Plan
 from bagkit.signatures import checked_count
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from bagkit.bag import Bag
-    from bagkit.io.input import partition_info
     from bagkit.ops import sampling as ops
     from bagkit.ops import sequences
     from bagkit.options import PlainOptions
 else:
     ops = Lazily("bagkit.ops.sampling")
-    partition_info = Lazily("bagkit.io.input.partition_info")
     sequences = Lazily("bagkit.ops.sequences")
 
 
@@ -54,7 +51,7 @@ class Sampling(Making[T_co]):
         >>> bk.range(20, npartitions=2).random_sample(0.2, random_state=1).compute(scheduler="sync")
         [5, 16]
         """
-        return self._by_chance(ops.random_sample(prob, ops.seed_number("random_sample", random_state)))
+        return self._with_info(ops.random_sample(prob, ops.seed_number("random_sample", random_state)))
 
     def sample_by_key(self, fractions: Mapping[Any, float], seed: int | None = None) -> Bag[T_co]:
         """Keep each `(key, value)` record with the probability of its key.
@@ -76,7 +73,7 @@ class Sampling(Making[T_co]):
         >>> b.sample_by_key({"a": 1.0, "b": 0.0}).compute(scheduler="sync")
         [('a', 1), ('a', 3)]
         """
-        return self._by_chance(ops.sample_by_key(fractions, ops.seed_number("sample_by_key", seed)))
+        return self._with_info(ops.sample_by_key(fractions, ops.seed_number("sample_by_key", seed)))
 
     def random_split(self, weights: Sequence[float], seed: int | None = None) -> list[Bag[T_co]]:
         """Share the records out by chance, into bags of given sizes.
@@ -98,7 +95,7 @@ class Sampling(Making[T_co]):
         >>> train.compute(scheduler="sync"), test.compute(scheduler="sync")
         ([0, 1, 3, 4, 5, 6, 7, 9], [2, 8])
         """
-        return [self._by_chance(op) for op in ops.shares(weights, ops.seed_number("random_split", seed))]
+        return [self._with_info(op) for op in ops.shares(weights, ops.seed_number("random_split", seed))]
 
     def take_sample(
         self, n: int, replace: bool = False, seed: int | None = None, **options: Unpack[PlainOptions]
@@ -136,13 +133,9 @@ class Sampling(Making[T_co]):
     ) -> Bag[T_co]:
         """Return the bag of `k` records taken by chance, in one partition."""
         k = checked_count(operation, "n" if operation == "take_sample" else "k", k, 0)
-        bag = self._by_chance(ops.candidates(operation, k, ops.seed_number(operation, seed), replace=replace))
+        bag = self._with_info(ops.candidates(operation, k, ops.seed_number(operation, seed), replace=replace))
         if replace:
             row = ops.with_replacement_row(operation, k, split_every)
         else:
             row = ops.without_replacement_row(operation, k, split_every, all_if_fewer=all_if_fewer)
-        sample: Bag[T_co] = bag._reduce(row)
-        return sample
-
-    def _by_chance(self, op: ops.ByChance | ops.Candidates) -> Bag[Any]:
-        return self._bag(Plan(op, (self.plan, partition_info.with_info(self.plan))))
+        return bag._then(row)

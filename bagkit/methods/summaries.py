@@ -39,8 +39,7 @@ class Summaries(Making[T_co]):
         >>> bk.from_sequence([1, 2, 3, 6], npartitions=2).stats().compute(scheduler="sync")
         Stats(count=4, mean=3.0, var=3.5, std=1.8708286933869707, min=1, max=6, sum=12)
         """
-        item: Item[ops.Stats] = self._reduce(ops.stats_row(split_every))
-        return item
+        return self._reduce(ops.stats_row(split_every))
 
     def histogram(self, buckets: int | Sequence[Any]) -> Item[tuple[list[Any], list[int]]]:
         """Count the records in each of several buckets.
@@ -68,11 +67,8 @@ class Summaries(Making[T_co]):
         """
         checked = ops.check_buckets(buckets)
         if not isinstance(checked, int):
-            item: Item[tuple[list[Any], list[int]]] = self._then(ops.BucketOf(checked))._reduce(
-                ops.histogram_row(checked)
-            )
-            return item
-        edges: Item[list[Any]] = self._reduce(ops.edges_row(checked))
+            return self._then(ops.BucketOf(checked))._reduce(ops.histogram_row(checked))
+        edges = self._reduce(ops.edges_row(checked))
         numbers = self._bag(Plan(ops.BucketOf(checked), (self.plan, edges.plan)))
         return edges.apply(ops.with_counts, numbers._reduce(ops.histogram_row(checked)))
 
@@ -128,5 +124,4 @@ class Summaries(Making[T_co]):
         >>> bk.from_sequence("abracadabra", npartitions=3).approx_distinct().compute(scheduler="sync")
         5
         """
-        item: Item[int] = self._reduce(ops.approx_distinct_row(error))
-        return item
+        return self._reduce(ops.approx_distinct_row(error))
