@@ -378,7 +378,7 @@ def check_how(how: object, on_other: object) -> None:
 
 
 def _checked(key: Callable[[Any], Any], records: list[Any]) -> list[Any]:
-    """Return records that a table is made of by their keys; raises what is wrong with one, whose place is known here."""
+    """Return records by whose keys a table is made; raises what is wrong with a key, where its place is known."""
     table_of(key, records)
     return records
 
