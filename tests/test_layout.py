@@ -585,11 +585,11 @@ USERS_OF_OPS = ["bag.py", "item.py", "combine.py", "create.py", "reading.py", "r
 def test_every_op_can_be_had() -> None:
     # Passes make ParseJson, CompleteJson and WithLines of maps and filters, by_attributes and pairs_of_objects make of
     # those and of joins what takes objects, a sink SinkPart of a part; each reduction is a value of Row, ToTable or
-    # FoldToTable, which make ByTables.
+    # FoldToTable, which make ByTables, and each way to take records by chance one of ByChance.
     passes = ("optimizer/recognise_json.py", "optimizer/recognise_dumps.py", "optimizer/filter_first.py",
               "optimizer/send_lines.py", "ops/by_attributes.py", "ops/pairs_of_objects.py")  # fmt: skip
     used = names_in(*USERS_OF_OPS, *passes, "io/output/sinks.py", "io/input/sharding.py")
-    assert {op.__name__ for op in ops()} - used == {"Row", "ToTable", "FoldToTable", "ByTable"}
+    assert {op.__name__ for op in ops()} - used == {"Row", "ToTable", "FoldToTable", "ByTable", "ByChance"}
 
 
 def test_every_row_of_the_table_of_reductions_can_be_had() -> None:
